@@ -1,0 +1,75 @@
+"""Values of ``payment-commands``: what a client (or the expiry sweep) asks of one payment."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, TypeAdapter
+
+from schemas.model import Amount, Currency, Metadata, Model, PaymentId, ShortText, UtcTime
+
+
+class CommandBase(Model):
+    """What every command carries."""
+
+    event_id: ShortText
+    payment_id: PaymentId
+    tenant: ShortText
+    #: One per (payment, operation, Idempotency-Key); a retry has the same.
+    operation_id: ShortText
+    #: Digest of the request body: the same operation with another body is rejected.
+    fingerprint: ShortText
+    received_at: UtcTime
+    traceparent: str | None = None
+
+
+class CreatePayment(CommandBase):
+    """Take this amount with this payment method."""
+
+    type: Literal["create"] = "create"
+    provider: ShortText
+    amount: Amount
+    currency: Currency
+    payment_method: ShortText
+    capture_method: Literal["automatic", "manual"] = "automatic"
+    max_attempts: Annotated[int, Field(ge=1, le=10)] = 1
+    return_url: ShortText | None = None
+    description: ShortText | None = None
+    metadata: Metadata = Field(default_factory=dict)
+    #: A payment still waiting for the customer then is cancelled at the provider.
+    expires_at: UtcTime
+
+
+class ConfirmPayment(CommandBase):
+    """Start the next attempt, with another payment method."""
+
+    type: Literal["confirm"] = "confirm"
+    payment_method: ShortText
+
+
+class CapturePayment(CommandBase):
+    """Capture an authorized payment; all of it unless an amount is given."""
+
+    type: Literal["capture"] = "capture"
+    amount: Amount | None = None
+
+
+class CancelPayment(CommandBase):
+    """Ask the provider to cancel."""
+
+    type: Literal["cancel"] = "cancel"
+    cause: Literal["requested", "expired"] = "requested"
+
+
+class RefundPayment(CommandBase):
+    """Give money back; all that is left unless an amount is given."""
+
+    type: Literal["refund"] = "refund"
+    refund_id: ShortText
+    amount: Amount | None = None
+    reason: ShortText | None = None
+
+
+Command = Annotated[
+    CreatePayment | ConfirmPayment | CapturePayment | CancelPayment | RefundPayment,
+    Field(discriminator="type"),
+]
+COMMAND: Final[TypeAdapter[Command]] = TypeAdapter(Command)

@@ -1,0 +1,36 @@
+"""JSON Schema files of everything that travels on topics, generated from the models."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from schemas.commands import COMMAND
+from schemas.results import ProviderResult
+from schemas.state import PaymentState
+
+DIRECTORY: Final = Path(__file__).parent / "json"
+
+MODELS: Final[dict[str, TypeAdapter[Any]]] = {
+    "payment-commands": COMMAND,
+    "provider-results": TypeAdapter(ProviderResult),
+    "payment-state": TypeAdapter(PaymentState),
+}
+
+
+def schema_of(name: str) -> str:
+    """The schema of one topic's values, as it stands in its file."""
+    schema = MODELS[name].json_schema()
+    return json.dumps({"title": name, **schema}, indent=2, sort_keys=True) + "\n"
+
+
+def write_all() -> list[Path]:
+    """Writes every file; answers their paths."""
+    DIRECTORY.mkdir(exist_ok=True)
+    paths = []
+    for name in MODELS:
+        path = DIRECTORY / f"{name}.schema.json"
+        path.write_text(schema_of(name))
+        paths.append(path)
+    return paths

@@ -1,0 +1,45 @@
+"""Names of the Kafka record headers, and the CloudEvents headers of ``payment-state``."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+Headers = Sequence[tuple[str, bytes]]
+
+# On provider-webhooks and provider-webhooks-unrouted.
+EVENT_ID: Final = "event-id"
+PROVIDER: Final = "provider"
+RECEIVED_AT: Final = "received-at"
+TRACEPARENT: Final = "traceparent"
+OBJECT_ID: Final = "object-id"
+
+# On dead-letters: where the record stood, and why it is here.
+ORIGINAL_TOPIC: Final = "original-topic"
+ORIGINAL_PARTITION: Final = "original-partition"
+ORIGINAL_OFFSET: Final = "original-offset"
+ORIGINAL_TIMESTAMP: Final = "original-timestamp"
+ERROR: Final = "error"
+
+CLOUD_EVENT_TYPE: Final = "payments.payment.state.v1"
+CLOUD_EVENT_SOURCE: Final = "/payments/processor"
+
+
+def as_text(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+    """Headers as text by name; the last of a repeated name wins, undecodable bytes are replaced."""
+    return {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
+
+
+def cloud_event(payment_id: str, version: int, at: datetime) -> list[tuple[str, bytes]]:
+    """Headers of one ``payment-state`` record: CloudEvents 1.0, Kafka binary content mode.
+
+    ``ce_id`` is ``<payment ID>:<version>``, so that a record published twice is recognised.
+    """
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", f"{payment_id}:{version}".encode()),
+        ("ce_source", CLOUD_EVENT_SOURCE.encode()),
+        ("ce_type", CLOUD_EVENT_TYPE.encode()),
+        ("ce_subject", payment_id.encode()),
+        ("ce_time", at.isoformat().encode()),
+        ("content-type", b"application/json"),
+    ]

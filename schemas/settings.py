@@ -1,0 +1,211 @@
+"""Every setting of every process, as tables. All come from the environment, prefix ``PAYMENTS_``.
+
+``load`` refuses a wrong, missing or misspelt variable by its name. No secret has a default. The
+sandbox (``PAYMENTS_SANDBOX_*``) and the simulator (``PAYMENTS_SIMULATOR_*``) keep their own.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Self, TypeVar
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX: Final = "PAYMENTS_"
+OWN_PREFIXES: Final = ("PAYMENTS_SANDBOX_", "PAYMENTS_SIMULATOR_", "PAYMENTS_TEST_")
+
+Seconds = Annotated[float, Field(gt=0)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+[^/\s]$")]
+
+
+class SettingsError(Exception):
+    """A variable is missing, wrong or unknown; the text names each one and the fix."""
+
+
+def _split(value: Any) -> Any:
+    """A comma-separated list as a tuple; empty items are kept, so that they can be refused."""
+    return tuple(item.strip() for item in value.split(",")) if isinstance(value, str) else value
+
+
+def _hashed_keys(value: Any) -> Any:
+    """``tenant:sha256hex,...`` as a mapping from key hash to tenant."""
+    if not isinstance(value, str):
+        return value
+    keys: dict[str, str] = {}
+    for item in _split(value):
+        tenant, _, digest = item.partition(":")
+        if not tenant or len(digest) != 64 or set(digest) - set("0123456789abcdef"):  # noqa: PLR2004  # SHA-256 in hex
+            raise ValueError("each item is tenant:<SHA-256 of the key in lower-case hex>")
+        keys[digest] = tenant
+    return keys
+
+
+class Group(BaseSettings):
+    """A group of settings, read from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+
+class KafkaSettings(Group):
+    """The brokers and the topics."""
+
+    kafka_bootstrap: str = Field(min_length=3, description="Brokers, host:port, comma-separated.")
+    partitions: int = Field(
+        4, ge=1, le=1024, description="Partitions of the co-partitioned topics."
+    )
+    replication_factor: int = Field(1, ge=1, le=9, description="Copies of each topic; 3 for real.")
+
+
+class DatabaseSettings(Group):
+    """Postgres."""
+
+    database_url: SecretStr = Field(description="postgresql://user:password@host:port/name")
+
+
+class StripeSettings(Group):
+    """Stripe, or the simulator in its place."""
+
+    stripe_api_base: HttpUrl = Field("https://api.stripe.com", description="Stripe's API.")
+    stripe_api_key: SecretStr = Field(min_length=8, description="The secret API key.")
+    stripe_timeout_s: Seconds = Field(20.0, description="Deadline of one call.")
+
+
+class StripeWebhookSettings(Group):
+    """What a Stripe webhook must be signed with."""
+
+    stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = (
+        Field(min_length=1, description="Signing secrets, comma-separated; any of them will do.")
+    )
+    stripe_webhook_tolerance_s: int = Field(
+        300, ge=1, le=3600, description="How old a signature may be."
+    )
+
+    @model_validator(mode="after")
+    def _no_empty_secret(self) -> Self:
+        shortest = 8
+        if any(len(s.get_secret_value()) < shortest for s in self.stripe_webhook_secrets):
+            raise ValueError(f"a webhook secret has at least {shortest} characters")
+        return self
+
+
+class IngressSettings(Group):
+    """The HTTP side."""
+
+    ingress_host: str = Field("127.0.0.1", description="Address to listen on.")
+    ingress_port: Port = Field(8080, description="Port to listen on.")
+    ingress_url: HttpUrl = Field("http://127.0.0.1:8080", description="How clients reach it.")
+    ingress_workers: int = Field(1, ge=1, le=64, description="uvicorn worker processes.")
+    api_keys: Annotated[dict[str, str], NoDecode, BeforeValidator(_hashed_keys)] = Field(
+        min_length=1, description="tenant:<SHA-256 of the key>, comma-separated."
+    )
+    publish_timeout_s: Seconds = Field(
+        3.0, description="How long the broker may take before the answer is 503."
+    )
+    body_limit_bytes: int = Field(262_144, ge=1024, description="Largest body; above it 413.")
+    payment_expiry_s: Seconds = Field(
+        86_400.0, description="A payment still waiting for its customer after this is cancelled."
+    )
+    default_provider: str = Field("stripe", description="The provider new payments go to.")
+
+
+class StreamSettings(Group):
+    """The stream processor."""
+
+    data_dir: Path = Field(Path(".sandbox/stream"), description="RocksDB; one worker per folder.")
+    batch_size: int = Field(1000, ge=1, le=20_000, description="Most records in one batch.")
+    batch_wait_s: Seconds = Field(0.02, description="How long a lone record waits for company.")
+    session_timeout_s: Seconds = Field(45.0, description="A silent worker is dead after this.")
+    publish_deadline_s: Seconds = Field(
+        30.0, description="After this without the brokers' word the worker restarts itself."
+    )
+    seen_per_payment: int = Field(
+        64, ge=8, description="Recent event IDs kept per payment in the changelog table."
+    )
+
+
+class MetricsSettings(Group):
+    """Where a background process serves /metrics, /healthz and /readyz."""
+
+    metrics_host: str = Field("127.0.0.1", description="Address to listen on.")
+    metrics_port: Port = Field(9100, description="Port to listen on.")
+
+
+class WorkSettings(Group):
+    """Provider calls, router and reconciler."""
+
+    call_concurrency: int = Field(16, ge=1, le=256, description="Provider calls at a time.")
+    call_poll_s: Seconds = Field(0.05, description="How often due calls are looked for when idle.")
+    call_lease_s: Seconds = Field(60.0, description="A claimed call is due again after this.")
+    call_backoff_base_s: Seconds = Field(0.5, description="First retry's longest wait.")
+    call_backoff_max_s: Seconds = Field(300.0, description="Any retry's longest wait.")
+    call_key_lifetime_s: Seconds = Field(
+        72_000.0, description="After this an unknown outcome is looked up, not retried (20 h)."
+    )
+    breaker_failures: int = Field(10, ge=1, description="Failures in a row that open the breaker.")
+    breaker_open_s: Seconds = Field(5.0, description="How long an open breaker waits.")
+    reconcile_every_s: Seconds = Field(30.0, description="How often the provider is asked.")
+    unfinished_after_s: Seconds = Field(
+        120.0, description="A payment unfinished and silent for this long is looked up."
+    )
+    reconcile_page: int = Field(100, ge=1, le=1000, description="Payments per sweep.")
+    unrouted_max_age_s: Seconds = Field(
+        259_200.0, description="A webhook without a known payment is a dead letter after this."
+    )
+
+
+GROUPS: Final[tuple[type[Group], ...]] = (
+    KafkaSettings,
+    DatabaseSettings,
+    StripeSettings,
+    StripeWebhookSettings,
+    IngressSettings,
+    StreamSettings,
+    MetricsSettings,
+    WorkSettings,
+)
+
+G = TypeVar("G", bound=Group)
+
+
+def variables() -> Iterator[tuple[str, type[Group], str]]:
+    """Every variable: its name, its group, its field."""
+    for group in GROUPS:
+        for field in group.model_fields:
+            yield f"{PREFIX}{field}".upper(), group, field
+
+
+def refuse_unknown(environment: Mapping[str, str]) -> None:
+    """Refuses a ``PAYMENTS_`` variable that no table knows: most likely it is misspelt."""
+    known = {name for name, _, _ in variables()}
+    unknown = sorted(
+        name
+        for name in environment
+        if name.startswith(PREFIX) and not name.startswith(OWN_PREFIXES) and name not in known
+    )
+    if unknown:
+        raise SettingsError(f"unknown: {', '.join(unknown)}. docs/configuration.md lists all names")
+
+
+def load(group: type[G]) -> G:
+    """The group's settings from the environment. Raises SettingsError naming what is wrong."""
+    refuse_unknown(os.environ)
+    try:
+        return group()
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_input=False, include_url=False):
+            field = str(problem["loc"][0]) if problem["loc"] else ""
+            names = [field] if field else list(group.model_fields)
+            shown = ", ".join(f"{PREFIX}{name}".upper() for name in names)
+            meaning = " ".join(group.model_fields[n].description or "" for n in names)
+            lines.append(f"{shown}: {problem['msg']}. {meaning}")
+        raise SettingsError("\n".join(lines)) from None
