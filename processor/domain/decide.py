@@ -1,0 +1,48 @@
+"""The one way in: what one input does to one payment. Pure; the caller stores what it answers."""
+
+from processor.domain.decision import Decision, unchanged
+from processor.domain.inputs import (
+    CallResult,
+    Cancel,
+    Capture,
+    Confirm,
+    Create,
+    DisputeFact,
+    Input,
+    PaymentFact,
+    Refund,
+    RefundFact,
+    Unmodelled,
+)
+from processor.domain.on_command import on_command, on_create
+from processor.domain.on_fact import on_dispute_fact, on_payment_fact, on_refund_fact
+from processor.domain.on_result import on_result
+from processor.domain.payment import Payment
+from processor.domain.status import Outcome
+
+
+def decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
+    """What becomes of ``input_``, given the payment as it stands (None: it is not here yet).
+
+    Total: every input has exactly one outcome in every state. Deduplication by event ID happens
+    before; an input that comes here twice all the same is found stale or duplicate, never applied
+    twice.
+    """
+    body, at = input_.body, input_.received_at
+    match body:
+        case Unmodelled():
+            return unchanged(payment, Outcome.IGNORED, f"{body.kind}: {body.why}")
+        case Create():
+            return on_create(payment, body, payment_id, at)
+        case Confirm() | Capture() | Cancel() | Refund():
+            return on_command(payment, body, at)
+        case CallResult():
+            return on_result(payment, body, at)
+        case PaymentFact() | RefundFact() | DisputeFact() if payment is None:
+            return unchanged(None, Outcome.PARKED, "its payment isn't here yet")
+        case PaymentFact():
+            return on_payment_fact(payment, body, at)
+        case RefundFact():
+            return on_refund_fact(payment, body, at)
+        case DisputeFact():
+            return on_dispute_fact(payment, body, at)

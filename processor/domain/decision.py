@@ -1,0 +1,72 @@
+"""What ``decide`` answers."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from processor.domain.calls import ProviderCall, new_calls
+from processor.domain.payment import Payment
+from processor.domain.status import Outcome, Status
+from processor.domain.transitions import is_allowed, is_final
+from processor.domain.view import amounts, snapshot, status_of
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One change of a payment's status; ``source`` is None when the payment came to be."""
+
+    source: Status | None
+    target: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of one input: its outcome and why, the payment afterwards, what to do next."""
+
+    outcome: Outcome
+    reason: str
+    payment: Payment | None
+    transitions: tuple[Transition, ...] = ()
+    provider_calls: tuple[ProviderCall, ...] = ()
+
+
+def unchanged(payment: Payment | None, outcome: Outcome, reason: str) -> Decision:
+    """The input had no effect."""
+    return Decision(outcome, reason, payment)
+
+
+def created(payment: Payment) -> Decision:
+    """The payment came to be."""
+    calls = new_calls(payment)
+    return Decision(
+        Outcome.APPLIED,
+        f"payment of {payment.amount} {payment.currency} accepted",
+        replace(payment, calls=frozenset(call.key for call in calls)),
+        (Transition(None, payment.status),),
+        calls,
+    )
+
+
+def changed(before: Payment, after: Payment, at: datetime, reason: str) -> Decision:
+    """The input was taken in: derive the status and the calls, and guard what must never happen.
+
+    The amounts always add up; the version grows by one when the published payment differs;
+    ``updated_at`` never goes back.
+    """
+    status = status_of(after)
+    if status is not before.status and not is_allowed(before.status, status):
+        kind = "is final" if is_final(before.status) else "does not allow it"
+        return unchanged(
+            before, Outcome.CONFLICT, f"says {status}, but {before.status} {kind}: {reason}"
+        )
+    money = amounts(replace(after, status=status))
+    if not 0 <= money.refunded <= money.captured <= money.authorized:
+        return unchanged(before, Outcome.CONFLICT, f"the amounts don't add up ({money}): {reason}")
+    calls = new_calls(after)
+    after = replace(after, status=status, calls=after.calls | {call.key for call in calls})
+    transitions: tuple[Transition, ...] = ()
+    if snapshot(after) != snapshot(before):
+        after = replace(after, version=before.version + 1, updated_at=max(before.updated_at, at))
+        if status is not before.status:
+            transitions = (Transition(before.status, status),)
+            reason = f"{before.status} → {status}: {reason}"
+    return Decision(Outcome.APPLIED, reason, after, transitions, calls)

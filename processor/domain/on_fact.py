@@ -1,0 +1,121 @@
+"""What a provider's fact does: it joins the known ones; the payment is what all say together."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from processor.domain import join
+from processor.domain.decision import Decision, changed, unchanged
+from processor.domain.inputs import DisputeFact, PaymentFact, RefundFact
+from processor.domain.payment import Dispute, Payment, Refund
+from processor.domain.status import Outcome, ProviderStatus
+from processor.domain.view import live_fact
+
+AnyFact = PaymentFact | RefundFact | DisputeFact
+
+
+def _told(fact: AnyFact) -> str:
+    """A fact as a person names it in a reason."""
+    return f"{fact.status} at {fact.occurred_at.isoformat()} ({fact.event_id})"
+
+
+def _contradiction(payment: Payment, fact: AnyFact) -> str | None:
+    """Why this fact cannot be about this payment, if it cannot."""
+    if payment.create_refusal is not None:
+        return "the provider had refused to create this payment"
+    if payment.object_id is not None and fact.object_id != payment.object_id:
+        return f"names {fact.object_id}, but this payment's object is {payment.object_id}"
+    if fact.currency != payment.currency:
+        return f"is in {fact.currency}, but the payment in {payment.currency}"
+    if isinstance(fact, PaymentFact) and fact.amount != payment.amount:
+        return f"is of {fact.amount}, but the payment of {payment.amount}"
+    if isinstance(fact, RefundFact) and fact.amount > payment.amount:
+        return f"is of {fact.amount}, more than the payment of {payment.amount}"
+    return None
+
+
+def _terminal_contradiction(payment: Payment, fact: PaymentFact) -> str | None:
+    """Two terminal facts must agree; the provider can't have both captured and cancelled."""
+    known = join.terminal(payment.facts)
+    if known is None or fact.status not in join.TERMINAL:
+        return None
+    same = (known.status, known.captured, known.cancel_cause)
+    if (fact.status, fact.captured, fact.cancel_cause) == same:
+        return None
+    amount = f" of {fact.captured}" if fact.status is ProviderStatus.SUCCEEDED else ""
+    return f"says {fact.status}{amount}, but {_told(known)} is known and final"
+
+
+def _conflict(payment: Payment, reason: str) -> Decision:
+    return unchanged(payment, Outcome.CONFLICT, reason)
+
+
+def on_payment_fact(payment: Payment, fact: PaymentFact, at: datetime) -> Decision:
+    """The provider told of its payment object."""
+    wrong = _contradiction(payment, fact) or _terminal_contradiction(payment, fact)
+    if wrong is not None:
+        return _conflict(payment, wrong)
+    if fact.caused_by is not None and not fact.caused_by.startswith(f"{payment.id}:"):
+        fact = replace(fact, caused_by=None)  # somebody else's call: it tells no attempt of ours
+    known = join.kept_instead(payment.facts, fact)
+    if known is not None:
+        return unchanged(payment, Outcome.STALE, f"{_told(fact)} is not later than {_told(known)}")
+    after = replace(payment, facts=join.add(payment.facts, fact), object_id=fact.object_id)
+    decision = changed(payment, after, at, f"the provider says {fact.status}")
+    if decision.outcome is Outcome.APPLIED and decision.payment is not None:
+        return _stale_where_overtaken(payment, decision, fact)
+    return decision
+
+
+def _stale_where_overtaken(before: Payment, decision: Decision, fact: PaymentFact) -> Decision:
+    """A fact that changed nothing visible because a later one is known is stale, and says so."""
+    after = decision.payment
+    if after is None or after.version != before.version:
+        return decision
+    winner = join.terminal(after.facts) or live_fact(after) or max(after.facts, key=join.order)
+    if winner.event_id == fact.event_id:
+        return replace(decision, reason=f"confirms what is known: {_told(fact)}")
+    reason = f"{_told(fact)} is overtaken by {_told(winner)}"
+    return replace(decision, outcome=Outcome.STALE, reason=reason)
+
+
+def on_refund_fact(payment: Payment, fact: RefundFact, at: datetime) -> Decision:
+    """The provider told of a refund, ours or one made without us."""
+    wrong = _contradiction(payment, fact)
+    if wrong is not None:
+        return _conflict(payment, wrong)
+    known = next((r for r in payment.refunds if r.id == fact.refund_id), None)
+    refund = known or Refund(fact.refund_id, fact.amount, fact.reason, requested=False)
+    if fact.amount != refund.amount:
+        return _conflict(payment, f"is of {fact.amount}, but the refund of {refund.amount}")
+    facts = join.add_refund_fact(refund.facts, fact)
+    if facts == refund.facts:
+        return unchanged(payment, Outcome.STALE, f"{_told(fact)} is known already")
+    refund = replace(refund, facts=facts)
+    others = (r for r in payment.refunds if r.id != refund.id)
+    refunds = tuple(sorted((*others, refund), key=lambda r: r.id))
+    after = replace(payment, refunds=refunds, object_id=fact.object_id)
+    decision = changed(payment, after, at, f"refund {refund.id} is {fact.status}")
+    strongest = facts[-1]
+    if decision.payment is not None and decision.payment.version == payment.version:
+        reason = f"refund {refund.id}: {_told(fact)} is overtaken by {_told(strongest)}"
+        if strongest.event_id != fact.event_id:
+            return replace(decision, outcome=Outcome.STALE, reason=reason)
+    return decision
+
+
+def on_dispute_fact(payment: Payment, fact: DisputeFact, at: datetime) -> Decision:
+    """The provider told of a dispute: where it stands, and which money has moved."""
+    wrong = _contradiction(payment, fact)
+    if wrong is not None:
+        return _conflict(payment, wrong)
+    known = next((d for d in payment.disputes if d.id == fact.dispute_id), None)
+    moved = join.add_movements(known.movements if known else (), fact.movements)
+    later = known is None or join.dispute_order(fact) > join.dispute_order(known.fact)
+    dispute = Dispute(fact.dispute_id, fact if later or known is None else known.fact, moved)
+    if dispute == known:
+        reason = f"{_told(fact)} is not later than {_told(dispute.fact)}"
+        return unchanged(payment, Outcome.STALE, reason)
+    others = (d for d in payment.disputes if d.id != dispute.id)
+    disputes = tuple(sorted((*others, dispute), key=lambda d: d.id))
+    after = replace(payment, disputes=disputes, object_id=fact.object_id)
+    return changed(payment, after, at, f"dispute {dispute.id} is {fact.status}")

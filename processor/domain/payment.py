@@ -1,0 +1,99 @@
+"""A payment as the domain knows it: what was asked, and what the provider is known to have said.
+
+``status`` and every amount are derived from these by ``view``; nothing is added up on arrival.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from processor.domain.inputs import DisputeFact, Failure, Movement, PaymentFact, RefundFact
+from processor.domain.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to take the money. The first belongs to the create, each next to a confirm."""
+
+    number: int
+    payment_method: str
+    #: Failed attempts known when this one was started; it has failed once more are known.
+    failures_before: int = 0
+    #: The provider refused to even try; the attempt does not count.
+    refusal: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureRequest:
+    """A capture somebody asked for. A refused one may be asked for again under the next number."""
+
+    number: int
+    amount: int
+    refusal: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """A cancel somebody asked for."""
+
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """One refund: what we asked for (if it was us), and the latest fact of each kind about it."""
+
+    id: str
+    amount: int
+    reason: str | None
+    requested: bool
+    refusal: Failure | None = None
+    facts: tuple[RefundFact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """One dispute: the latest fact, and every movement of money told by any fact."""
+
+    id: str
+    fact: DisputeFact
+    movements: tuple[Movement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One payment. Frozen: ``decide`` answers with another one."""
+
+    id: str
+    tenant: str
+    provider: str
+    amount: int
+    currency: str
+    capture_method: str
+    max_attempts: int
+    return_url: str | None
+    description: str | None
+    metadata: Mapping[str, str]
+    created_at: datetime
+    expires_at: datetime
+    updated_at: datetime
+    version: int
+    status: Status
+    attempts: tuple[Attempt, ...]
+    #: Body fingerprint of each operation a client asked for, by operation ID.
+    operations: Mapping[str, str]
+    #: The provider's object, once acknowledged or named by a fact.
+    object_id: str | None = None
+    create_refusal: Failure | None = None
+    capture: CaptureRequest | None = None
+    cancel: CancelRequest | None = None
+    #: How many of the client's cancels the provider refused; the next one has a key of its own.
+    cancel_refusals: int = 0
+    #: A sufficient part of all facts heard (see ``join``): the view of it is the view of the whole.
+    facts: tuple[PaymentFact, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+    #: Idempotency keys of the provider calls asked for so far.
+    calls: frozenset[str] = field(default_factory=frozenset)
+    #: Keys of those calls that have come to something.
+    settled: frozenset[str] = field(default_factory=frozenset)

@@ -1,0 +1,72 @@
+"""The words for where a payment, a refund and a dispute stand, and for what became of an input."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a payment stands. SUCCEEDED, FAILED and CANCELED are final and never change."""
+
+    CREATED = "CREATED"
+    PROCESSING = "PROCESSING"
+    REQUIRES_ACTION = "REQUIRES_ACTION"
+    AUTHORIZED = "AUTHORIZED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+
+
+class RefundStatus(StrEnum):
+    """Where a refund stands. A succeeded refund can still fail: the bank may return it."""
+
+    REQUESTED = "REQUESTED"
+    PENDING = "PENDING"
+    REQUIRES_ACTION = "REQUIRES_ACTION"
+    SUCCEEDED = "SUCCEEDED"
+    CANCELED = "CANCELED"
+    FAILED = "FAILED"
+
+
+class DisputeStatus(StrEnum):
+    """Where a dispute stands. A lost one may yet be won."""
+
+    WARNING_NEEDS_RESPONSE = "WARNING_NEEDS_RESPONSE"
+    WARNING_UNDER_REVIEW = "WARNING_UNDER_REVIEW"
+    NEEDS_RESPONSE = "NEEDS_RESPONSE"
+    UNDER_REVIEW = "UNDER_REVIEW"
+    WARNING_CLOSED = "WARNING_CLOSED"
+    PREVENTED = "PREVENTED"
+    LOST = "LOST"
+    WON = "WON"
+
+
+class Outcome(StrEnum):
+    """What became of one input. Every record in the log ends in exactly one of these."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"  # this event ID was processed
+    STALE = "stale"  # a later fact is known
+    PARKED = "parked"  # its payment isn't here yet (or is held); applied when it is
+    REJECTED = "rejected"  # a command the state forbids
+    CONFLICT = "conflict"  # contradicts a final state, or names another payment's object
+    IGNORED = "ignored"  # a kind of event that has no effect on a payment
+    QUARANTINED = "quarantined"  # our own code failed on it
+
+
+class ProviderStatus(StrEnum):
+    """What a provider says of its own payment object, in no provider's words."""
+
+    OPEN = "open"  # exists, nothing tried yet
+    ACTION_NEEDED = "action_needed"  # the customer has to do something
+    PENDING = "pending"  # the provider is working on it
+    ATTEMPT_FAILED = "attempt_failed"  # this attempt failed; another may succeed
+    AUTHORIZED = "authorized"  # the money is held, to be captured
+    SUCCEEDED = "succeeded"  # terminal: captured
+    CANCELED = "canceled"  # terminal: can never succeed any more
+
+
+class CancelCause(StrEnum):
+    """Why a payment was cancelled at the provider."""
+
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted"  # our request, after the last attempt failed
+    REQUESTED = "requested"  # our request, for the client or because it expired
+    PROVIDER = "provider"  # the provider's own doing, or somebody's in its dashboard

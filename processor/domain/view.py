@@ -1,0 +1,266 @@
+"""What a payment looks like from outside: status, amounts, what to do next. Derived, never stored.
+
+``snapshot`` is the value of ``payment-state`` and of ``GET /v1/payments/{id}``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from processor.domain import join
+from processor.domain.inputs import Failure, PaymentFact
+from processor.domain.payment import Attempt, Dispute, Payment, Refund
+from processor.domain.status import (
+    CancelCause,
+    DisputeStatus,
+    ProviderStatus,
+    RefundStatus,
+    Status,
+)
+
+_LIVE_STATUS: Final = {
+    ProviderStatus.OPEN: Status.PROCESSING,
+    ProviderStatus.PENDING: Status.PROCESSING,
+    ProviderStatus.ACTION_NEEDED: Status.REQUIRES_ACTION,
+    ProviderStatus.AUTHORIZED: Status.AUTHORIZED,
+}
+#: Refunds in these states hold or have taken money that cannot be refunded again.
+_RESERVING: Final = frozenset(
+    {
+        RefundStatus.REQUESTED,
+        RefundStatus.PENDING,
+        RefundStatus.REQUIRES_ACTION,
+        RefundStatus.SUCCEEDED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NextAction:
+    """What has to be done before the payment goes on: ``redirect`` or ``new_payment_method``."""
+
+    type: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Minor units; 0 <= refunded <= captured <= authorized."""
+
+    authorized: int
+    captured: int
+    refunded: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefundView:
+    """One refund, as published."""
+
+    id: str
+    status: RefundStatus
+    amount: int
+    reason: str | None
+    failure: Failure | None
+    reversed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeView:
+    """One dispute, as published."""
+
+    id: str
+    status: DisputeStatus
+    amount: int
+    reason: str | None
+    funds_withdrawn: int
+    funds_reinstated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole payment as of ``version``, as published."""
+
+    id: str
+    tenant: str
+    version: int
+    status: Status
+    amount: int
+    currency: str
+    capture_method: str
+    amounts: Amounts
+    attempts: int
+    max_attempts: int
+    next_action: NextAction | None
+    failure: Failure | None
+    cancel_requested: bool
+    provider: str
+    provider_object_id: str | None
+    description: str | None
+    metadata: Mapping[str, str]
+    refunds: tuple[RefundView, ...]
+    disputes: tuple[DisputeView, ...]
+    expires_at: datetime
+    created_at: datetime
+    updated_at: datetime
+
+
+def started_attempts(payment: Payment) -> tuple[Attempt, ...]:
+    """The attempts the provider did not refuse to make."""
+    return tuple(a for a in payment.attempts if a.refusal is None)
+
+
+def has_failed(payment: Payment, attempt: Attempt) -> bool:
+    """Whether the provider told of a failure after this attempt was started."""
+    return len(join.failures(payment.facts)) > attempt.failures_before
+
+
+def live_fact(payment: Payment) -> PaymentFact | None:
+    """The provider's latest word on the current attempt, if it has said one."""
+    over = [a.number for a in started_attempts(payment) if has_failed(payment, a)]
+    return join.latest_live(payment.facts, max(over, default=0))
+
+
+def exhausted(payment: Payment) -> bool:
+    """Whether every attempt has failed, so that only cancelling at the provider is left."""
+    return len(join.failures(payment.facts)) >= payment.max_attempts and live_fact(payment) is None
+
+
+def awaits_payment_method(payment: Payment) -> bool:
+    """Whether the last attempt failed, another is allowed, and none has been started."""
+    failed = len(join.failures(payment.facts))
+    return (
+        0 < failed < payment.max_attempts
+        and all(has_failed(payment, a) for a in started_attempts(payment))
+        and live_fact(payment) is None
+    )
+
+
+def status_of(payment: Payment) -> Status:
+    """Where the payment stands, from everything known about it."""
+    terminal = join.terminal(payment.facts)
+    if terminal is not None:
+        if terminal.status is ProviderStatus.SUCCEEDED:
+            return Status.SUCCEEDED
+        hopeless = terminal.cancel_cause is CancelCause.ATTEMPTS_EXHAUSTED
+        return Status.FAILED if hopeless else Status.CANCELED
+    if payment.create_refusal is not None:
+        return Status.FAILED
+    live = live_fact(payment)
+    if live is not None:
+        return _LIVE_STATUS[live.status]
+    if awaits_payment_method(payment):
+        return Status.REQUIRES_ACTION
+    return Status.CREATED if payment.object_id is None else Status.PROCESSING
+
+
+def refund_status(refund: Refund) -> RefundStatus:
+    """Where a refund stands: its strongest fact, or our own request until there is one."""
+    if refund.facts:
+        return refund.facts[-1].status
+    return RefundStatus.REQUESTED if refund.refusal is None else RefundStatus.FAILED
+
+
+def captured(payment: Payment) -> int:
+    """What the provider has captured, in minor units."""
+    terminal = join.terminal(payment.facts)
+    succeeded = terminal is not None and terminal.status is ProviderStatus.SUCCEEDED
+    return terminal.captured if terminal is not None and succeeded else 0
+
+
+def refundable(payment: Payment) -> int:
+    """What can still be refunded: captured, less every refund that holds or has taken money."""
+    held = sum(r.amount for r in payment.refunds if refund_status(r) in _RESERVING)
+    return captured(payment) - held
+
+
+def amounts(payment: Payment) -> Amounts:
+    """The amounts, recomputed from the facts."""
+    has_authorization = payment.status in {Status.AUTHORIZED, Status.SUCCEEDED}
+    taken = captured(payment)
+    back = sum(r.amount for r in payment.refunds if refund_status(r) is RefundStatus.SUCCEEDED)
+    return Amounts(
+        authorized=payment.amount if has_authorization else 0,
+        captured=taken,
+        refunded=back if taken else 0,
+    )
+
+
+def failure_of(payment: Payment) -> Failure | None:
+    """Why the payment is not going well, where it is not."""
+    if payment.status in {Status.AUTHORIZED, Status.SUCCEEDED}:
+        return None
+    if payment.create_refusal is not None:
+        return payment.create_refusal
+    last = payment.attempts[-1]
+    if last.refusal is not None:
+        return last.refusal
+    failed = join.failures(payment.facts)
+    if not failed or live_fact(payment) is not None:
+        return None
+    in_flight = not all(has_failed(payment, a) for a in started_attempts(payment))
+    between_attempts = payment.status is Status.PROCESSING and in_flight
+    return None if between_attempts else failed[-1].failure
+
+
+def next_action(payment: Payment) -> NextAction | None:
+    """What the customer or client has to do, while the payment requires action."""
+    if payment.status is not Status.REQUIRES_ACTION:
+        return None
+    live = live_fact(payment)
+    if live is None:
+        return NextAction("new_payment_method")
+    return NextAction("redirect", live.action_url)
+
+
+def _refund_view(refund: Refund) -> RefundView:
+    status = refund_status(refund)
+    settled = refund.facts[-1] if refund.facts else None
+    succeeded = any(f.status is RefundStatus.SUCCEEDED for f in refund.facts)
+    return RefundView(
+        id=refund.id,
+        status=status,
+        amount=refund.amount,
+        reason=refund.reason,
+        failure=settled.failure if settled is not None else refund.refusal,
+        reversed=succeeded and status is not RefundStatus.SUCCEEDED,
+    )
+
+
+def _dispute_view(dispute: Dispute) -> DisputeView:
+    return DisputeView(
+        id=dispute.id,
+        status=dispute.fact.status,
+        amount=dispute.fact.amount,
+        reason=dispute.fact.reason,
+        funds_withdrawn=sum(m.amount for m in dispute.movements if m.amount > 0),
+        funds_reinstated=-sum(m.amount for m in dispute.movements if m.amount < 0),
+    )
+
+
+def snapshot(payment: Payment) -> Snapshot:
+    """The payment as the world sees it at this version."""
+    return Snapshot(
+        id=payment.id,
+        tenant=payment.tenant,
+        version=payment.version,
+        status=payment.status,
+        amount=payment.amount,
+        currency=payment.currency,
+        capture_method=payment.capture_method,
+        amounts=amounts(payment),
+        attempts=len(payment.attempts),
+        max_attempts=payment.max_attempts,
+        next_action=next_action(payment),
+        failure=failure_of(payment),
+        cancel_requested=payment.cancel is not None,
+        provider=payment.provider,
+        provider_object_id=payment.object_id,
+        description=payment.description,
+        metadata=payment.metadata,
+        refunds=tuple(_refund_view(r) for r in payment.refunds),
+        disputes=tuple(_dispute_view(d) for d in payment.disputes),
+        expires_at=payment.expires_at,
+        created_at=payment.created_at,
+        updated_at=payment.updated_at,
+    )
