@@ -1,0 +1,237 @@
+-- A payment, its versions, and everything that was ever said about it.
+-- Amounts are integer minor units. Times are UTC. IDs are text and derived, never drawn by chance.
+
+-- The state machine, as rows: filled from processor/domain/transitions.py, which a test holds equal.
+create table payment_statuses (
+    status text primary key,
+    final  boolean not null
+);
+insert into payment_statuses (status, final) values
+    ('CREATED', false), ('PROCESSING', false), ('REQUIRES_ACTION', false), ('AUTHORIZED', false),
+    ('SUCCEEDED', true), ('FAILED', true), ('CANCELED', true);
+
+create table allowed_transitions (
+    source text not null references payment_statuses,
+    target text not null references payment_statuses,
+    primary key (source, target)
+);
+insert into allowed_transitions (source, target) values
+    ('CREATED', 'PROCESSING'), ('CREATED', 'REQUIRES_ACTION'), ('CREATED', 'AUTHORIZED'),
+    ('CREATED', 'SUCCEEDED'), ('CREATED', 'FAILED'), ('CREATED', 'CANCELED'),
+    ('PROCESSING', 'REQUIRES_ACTION'), ('PROCESSING', 'AUTHORIZED'), ('PROCESSING', 'SUCCEEDED'),
+    ('PROCESSING', 'FAILED'), ('PROCESSING', 'CANCELED'),
+    ('REQUIRES_ACTION', 'PROCESSING'), ('REQUIRES_ACTION', 'AUTHORIZED'),
+    ('REQUIRES_ACTION', 'SUCCEEDED'), ('REQUIRES_ACTION', 'FAILED'), ('REQUIRES_ACTION', 'CANCELED'),
+    ('AUTHORIZED', 'PROCESSING'), ('AUTHORIZED', 'REQUIRES_ACTION'), ('AUTHORIZED', 'SUCCEEDED'),
+    ('AUTHORIZED', 'FAILED'), ('AUTHORIZED', 'CANCELED');
+
+create table payments (
+    payment_id text primary key check (payment_id ~ '^pay_[a-z2-7]{30}$'),
+    tenant     text not null,
+    provider   text not null,
+    object_id  text,
+    status     text not null references payment_statuses,
+    version    integer not null check (version >= 1),
+    amount     bigint not null check (amount > 0),
+    currency   text not null check (currency ~ '^[A-Z]{3}$'),
+    authorized bigint not null,
+    captured   bigint not null,
+    refunded   bigint not null,
+    expires_at timestamptz not null,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    -- the domain's whole payment (processor/domain/payment.py), which the columns above repeat
+    document   jsonb not null,
+    constraint amounts_add_up check (0 <= refunded and refunded <= captured
+                                     and captured <= authorized),
+    constraint one_payment_per_object unique (provider, object_id)
+);
+create index payments_by_tenant on payments (tenant, created_at desc, payment_id desc);
+create index payments_unfinished on payments (updated_at)
+    where status in ('CREATED', 'PROCESSING', 'REQUIRES_ACTION', 'AUTHORIZED');
+
+create function keep_final_status() returns trigger language plpgsql as $$
+begin
+    raise exception 'payment % is % and final; it can''t become %',
+        old.payment_id, old.status, new.status using errcode = 'check_violation';
+end $$;
+create trigger final_status_never_changes before update on payments for each row
+    when (old.status in ('SUCCEEDED', 'FAILED', 'CANCELED') and new.status <> old.status)
+    execute function keep_final_status();
+
+create function keep_version_order() returns trigger language plpgsql as $$
+begin
+    raise exception 'payment % is at version %; it can''t go back to %',
+        old.payment_id, old.version, new.version using errcode = 'check_violation';
+end $$;
+create trigger version_never_goes_back before update on payments for each row
+    when (new.version < old.version)
+    execute function keep_version_order();
+
+-- One row per part of a batch that came from one partition: what has to be published together.
+-- A publication without published_at is the mark of a crash between commit and publishing.
+create table publications (
+    publication_id bigint primary key,
+    partition      integer not null,
+    committed_at   timestamptz not null,
+    published_at   timestamptz
+);
+create sequence publication_ids;
+create index publications_unpublished on publications (partition) where published_at is null;
+
+-- Every version of every payment with the snapshot as of itself; previous_status is null for the first.
+create table payment_versions (
+    payment_id      text not null references payments,
+    version         integer not null check (version >= 1),
+    previous_status text,
+    status          text not null references payment_statuses,
+    event_id        text not null,
+    at              timestamptz not null,
+    publication_id  bigint not null references publications,
+    snapshot        json not null,
+    primary key (payment_id, version),
+    constraint first_version_has_no_past check ((version = 1) = (previous_status is null))
+);
+create index payment_versions_by_publication on payment_versions (publication_id);
+
+create function guard_version() returns trigger language plpgsql as $$
+begin
+    raise exception 'payment % can''t go from % to %',
+        new.payment_id, new.previous_status, new.status using errcode = 'foreign_key_violation';
+end $$;
+create function transition_is_allowed(source text, target text) returns boolean
+    language sql stable as
+    'select exists (select from allowed_transitions t where t.source = $1 and t.target = $2)';
+create trigger only_allowed_transitions before insert on payment_versions for each row
+    when (new.previous_status is not null and new.previous_status <> new.status
+          and not transition_is_allowed(new.previous_status, new.status))
+    execute function guard_version();
+
+create view transitions as
+    select payment_id, version, previous_status, status, event_id, at from payment_versions
+    where previous_status is distinct from status;
+
+create table refunds (
+    refund_id  text primary key,
+    payment_id text not null references payments,
+    status     text not null check (status in
+               ('REQUESTED', 'PENDING', 'REQUIRES_ACTION', 'SUCCEEDED', 'CANCELED', 'FAILED')),
+    amount     bigint not null check (amount > 0),
+    reversed   boolean not null,
+    updated_at timestamptz not null
+);
+create index refunds_by_payment on refunds (payment_id);
+
+create table disputes (
+    dispute_id      text primary key,
+    payment_id      text not null references payments,
+    status          text not null check (status in
+                    ('WARNING_NEEDS_RESPONSE', 'WARNING_UNDER_REVIEW', 'NEEDS_RESPONSE',
+                     'UNDER_REVIEW', 'WARNING_CLOSED', 'PREVENTED', 'LOST', 'WON')),
+    amount          bigint not null check (amount >= 0),
+    funds_withdrawn bigint not null check (funds_withdrawn >= 0),
+    funds_reinstated bigint not null check (funds_reinstated >= 0),
+    updated_at      timestamptz not null
+);
+create index disputes_by_payment on disputes (payment_id);
+
+-- Every input by its event ID: the authority on what was processed, and what became of it.
+create table inbox (
+    event_id     text primary key,
+    payment_id   text not null,
+    tenant       text,
+    operation_id text,
+    kind         text not null,
+    topic        text not null,
+    partition    integer not null,
+    "offset"     bigint not null,
+    received_at  timestamptz not null,
+    recorded_at  timestamptz not null,
+    outcome      text not null check (outcome in
+                 ('applied', 'stale', 'parked', 'rejected', 'conflict', 'ignored', 'quarantined',
+                  'duplicate')),
+    reason       text not null,
+    version      integer,
+    publication_id bigint,
+    -- the record as it came, kept only while it waits: parked or quarantined
+    headers      jsonb,
+    value        bytea,
+    constraint waiting_records_are_kept
+        check (outcome not in ('parked', 'quarantined') or value is not null)
+);
+create index inbox_by_payment on inbox (payment_id, recorded_at);
+create index inbox_by_operation on inbox (operation_id) where operation_id is not null;
+create index inbox_waiting on inbox (payment_id) where outcome in ('parked', 'quarantined');
+
+-- Another record with an event ID the inbox has: delivered again, and without effect.
+create table duplicates (
+    topic       text not null,
+    partition   integer not null,
+    "offset"    bigint not null,
+    event_id    text not null,
+    payment_id  text not null,
+    received_at timestamptz not null,
+    recorded_at timestamptz not null,
+    primary key (topic, partition, "offset")
+);
+create index duplicates_by_payment on duplicates (payment_id);
+
+-- Records nobody could decode. They are on dead-letters too, with their bytes.
+create table dead_letters (
+    topic       text not null,
+    partition   integer not null,
+    "offset"    bigint not null,
+    error       text not null,
+    recorded_at timestamptz not null,
+    primary key (topic, partition, "offset")
+);
+
+-- A payment our own code failed on. Its inputs are parked until an operator takes the hold away.
+create table holds (
+    payment_id text primary key,
+    event_id   text not null,
+    error      text not null,
+    held_at    timestamptz not null
+);
+
+-- Calls to make, written in the transaction that wanted them. One row per operation, for ever.
+create table provider_calls (
+    call_key        text primary key check (length(call_key) <= 255),
+    payment_id      text not null references payments,
+    provider        text not null,
+    operation       text not null check (operation in
+                    ('create', 'confirm', 'capture', 'cancel', 'refund')),
+    request         jsonb not null,
+    state           text not null default 'due' check (state in ('due', 'done')),
+    attempts        integer not null default 0 check (attempts >= 0),
+    -- the provider's key is call_key, or call_key.generation once a new one was needed and safe
+    key_generation  integer not null default 0 check (key_generation >= 0),
+    key_first_used_at timestamptz,
+    next_attempt_at timestamptz not null,
+    last_error      text,
+    outcome         text,
+    created_at      timestamptz not null,
+    done_at         timestamptz,
+    constraint done_has_outcome check ((state = 'done') = (outcome is not null))
+);
+create index provider_calls_due on provider_calls (next_attempt_at) where state = 'due';
+create index provider_calls_by_payment on provider_calls (payment_id);
+
+-- Webhooks without a payment ID whose payment isn't known yet.
+create table unrouted (
+    event_id    text primary key,
+    provider    text not null,
+    object_id   text not null,
+    headers     jsonb not null,
+    value       bytea not null,
+    received_at timestamptz not null,
+    recorded_at timestamptz not null
+);
+create index unrouted_by_object on unrouted (provider, object_id);
+
+-- How far each provider's event list has been read.
+create table cursors (
+    provider   text primary key,
+    event_id   text not null,
+    updated_at timestamptz not null
+);

@@ -1,0 +1,78 @@
+"""What Stripe's answer to a call means. Pure: an error in, an outcome out.
+
+A definite refusal is only what Stripe says it did not and will not do. A time-out, a 5xx, a 409 or
+a 429 says nothing about the outcome; a declined card is an acknowledgement, for the payment intent
+exists and its webhook tells what happened.
+"""
+
+from typing import Any
+
+import stripe
+
+from processor.domain.calls import ProviderCall
+from providers.port import Acknowledged, CallOutcome, NotNow, Refused, Unknown
+
+_SERVER_ERROR = 500
+_UNEXPECTED_STATE = "payment_intent_unexpected_state"
+
+
+def outcome_of_error(call: ProviderCall, error: stripe.StripeError) -> CallOutcome:
+    """The outcome of a call that Stripe answered with an error, or did not answer."""
+    if isinstance(error, stripe.CardError):
+        return _declined(call, error)
+    if isinstance(error, stripe.InvalidRequestError):
+        return _invalid(call, error)
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    replayed = headers.get("idempotent-replayed") == "true"
+    return Unknown(
+        f"{type(error).__name__} (HTTP {error.http_status}, {error.code or 'no code'})",
+        retry_after_s=_seconds(headers.get("retry-after")),
+        repeats=replayed and (error.http_status or 0) >= _SERVER_ERROR,
+    )
+
+
+def _seconds(value: str | None) -> float | None:
+    return float(value) if value is not None and value.isdecimal() else None
+
+
+def _intent_in(error: stripe.StripeError) -> dict[str, Any]:
+    body = error.json_body
+    inner = body.get("error") if isinstance(body, dict) else None
+    intent = inner.get("payment_intent") if isinstance(inner, dict) else None
+    return intent if isinstance(intent, dict) else {}
+
+
+def _declined(call: ProviderCall, error: stripe.CardError) -> CallOutcome:
+    object_id = _intent_in(error).get("id") or call.object_id
+    if isinstance(object_id, str) and call.operation in {"create", "confirm"}:
+        return Acknowledged(object_id)
+    return Refused(error.code or "card_error", error.user_message or "The card was refused.")
+
+
+def _invalid(call: ProviderCall, error: stripe.InvalidRequestError) -> CallOutcome:
+    refused = Refused(error.code or "invalid_request", error.user_message or "Refused.")
+    if error.code != _UNEXPECTED_STATE:
+        return refused
+    intent = _intent_in(error)
+    found = outcome_of_state(call, str(intent.get("status")), call.object_id or "")
+    return (
+        refused
+        if found is None and call.operation == "confirm"
+        else found or NotNow(f"the payment intent is {intent.get('status')}")
+    )
+
+
+def outcome_of_state(call: ProviderCall, status: str, object_id: str) -> CallOutcome | None:
+    """What the object's own state says of a call on it; None where the call has not happened."""
+    match call.operation, status:
+        case "cancel", "canceled" | "succeeded":
+            return Acknowledged(object_id)  # it is over either way; the facts say how
+        case "capture", "succeeded":
+            return Acknowledged(object_id)
+        case "capture", "canceled":
+            return Refused("canceled", "The authorization is gone.")
+        case "confirm", "processing" | "requires_action" | "requires_capture" | "succeeded":
+            return Acknowledged(object_id)
+        case "confirm", "canceled":
+            return Refused("canceled", "The payment is cancelled at the provider.")
+    return None

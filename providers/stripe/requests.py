@@ -1,0 +1,73 @@
+"""A provider call as a Stripe request: pure data, one row per operation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from processor.domain.calls import ProviderCall
+from processor.domain.status import CancelCause
+from providers.stripe.translate import CANCELLATION_REASON, PAYMENT_ID_KEY, REFUND_ID_KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A POST to Stripe's API: where, and with which parameters."""
+
+    path: str
+    params: Mapping[str, Any]
+
+
+def request_for(call: ProviderCall) -> Request:
+    """The request that carries this call out. Unset parameters are left away."""
+    match call.operation:
+        case "create":
+            return _request("/v1/payment_intents", _create(call))
+        case "confirm":
+            return _on(
+                call,
+                "confirm",
+                {"payment_method": call.payment_method, "return_url": call.return_url},
+            )
+        case "capture":
+            return _on(call, "capture", {"amount_to_capture": call.amount})
+        case "cancel":
+            cause = call.cancel_cause or CancelCause.REQUESTED
+            return _on(call, "cancel", {"cancellation_reason": CANCELLATION_REASON[cause]})
+        case "refund":
+            return _request("/v1/refunds", _refund(call))
+        case other:
+            raise ValueError(
+                f"operation {other!r} is none of create, confirm, capture, cancel, refund"
+            )
+
+
+def _create(call: ProviderCall) -> dict[str, Any]:
+    return {
+        "amount": call.amount,
+        "currency": (call.currency or "").lower(),
+        "payment_method": call.payment_method,
+        "payment_method_types": ["card"],
+        "capture_method": call.capture_method,
+        "confirm": "true",
+        "return_url": call.return_url,
+        "description": call.description,
+        # ours last: a client's metadata can't take its name
+        "metadata": {**call.metadata, PAYMENT_ID_KEY: call.payment_id},
+    }
+
+
+def _refund(call: ProviderCall) -> dict[str, Any]:
+    return {
+        "payment_intent": call.object_id,
+        "amount": call.amount,
+        "reason": call.reason,
+        "metadata": {PAYMENT_ID_KEY: call.payment_id, REFUND_ID_KEY: call.refund_id},
+    }
+
+
+def _on(call: ProviderCall, verb: str, params: Mapping[str, Any]) -> Request:
+    return _request(f"/v1/payment_intents/{call.object_id}/{verb}", params)
+
+
+def _request(path: str, params: Mapping[str, Any]) -> Request:
+    return Request(path, {name: value for name, value in params.items() if value is not None})

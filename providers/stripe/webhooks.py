@@ -1,0 +1,68 @@
+"""Stripe's webhooks: verified over the raw bytes before anything is parsed, then read sparingly."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+import stripe
+from pydantic import SecretStr
+
+from processor.domain.inputs import Fact
+from providers.port import MalformedWebhookError, SignatureError, Webhook
+from providers.stripe.shapes import Event, RoutingObject
+from providers.stripe.translate import PAYMENT_ID_KEY, translate
+
+_EVENT: Final = msgspec.json.Decoder(Event)
+_ROUTING: Final = msgspec.json.Decoder(RoutingObject)
+SIGNATURE_HEADER: Final = "stripe-signature"
+
+
+class StripeWebhooks:
+    """A ``WebhookReader``. ``secrets`` may be several, while one replaces another."""
+
+    name = "stripe"
+
+    def __init__(self, secrets: Sequence[SecretStr], tolerance_s: int) -> None:
+        self._secrets = tuple(secret.get_secret_value() for secret in secrets)
+        self._tolerance_s = tolerance_s
+
+    def verify(self, body: bytes, headers: Mapping[str, str]) -> Webhook:
+        """See ``WebhookReader.verify``."""
+        header = headers.get(SIGNATURE_HEADER)
+        for secret in self._secrets:
+            if _is_signed(body, header, secret, self._tolerance_s):
+                return read(body)
+        raise SignatureError(
+            f"the {SIGNATURE_HEADER} header signs these bytes with none of the known secrets, "
+            f"or is older than {self._tolerance_s} s"
+        )
+
+    def translate(self, body: bytes) -> Fact:
+        """See ``WebhookReader.translate``."""
+        try:
+            return translate(_EVENT.decode(body))
+        except (msgspec.DecodeError, ValueError, OverflowError) as error:
+            raise MalformedWebhookError(f"not a Stripe event: {error}") from error
+
+
+def _is_signed(body: bytes, header: str | None, secret: str, tolerance_s: int) -> bool:
+    try:
+        return bool(stripe.WebhookSignature.verify_header(body, header, secret, tolerance_s))
+    except (stripe.SignatureVerificationError, UnicodeDecodeError):
+        return False
+
+
+def read(body: bytes) -> Webhook:
+    """What routing needs of an event. Raises MalformedWebhookError."""
+    try:
+        event = _EVENT.decode(body)
+        about = _ROUTING.decode(event.data.object)
+    except msgspec.DecodeError as error:
+        raise MalformedWebhookError(f"not a Stripe event: {error}") from error
+    payment_id = (about.metadata or {}).get(PAYMENT_ID_KEY)
+    return Webhook(
+        event_id=event.id,
+        kind=event.type,
+        object_id=about.payment_intent or about.id or None,
+        payment_id=payment_id if isinstance(payment_id, str) else None,
+    )
