@@ -1,0 +1,185 @@
+"""``payments``: the processor's programs. The one place that wires them.
+
+migrate   applies migrations/*.sql
+topics    creates the topics
+stream    the Faust worker: commands, webhooks and results to state
+work      provider calls, router and reconciler
+schemas   writes the JSON Schema files
+"""
+
+import argparse
+import asyncio
+import logging
+import random
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import faust
+import psycopg
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
+from psycopg_pool import AsyncConnectionPool
+
+from processor import migrate as migrations
+from processor.errors import ProcessorError
+from processor.metrics import StreamMetrics, WorkMetrics
+from processor.provider_calls import ProviderCalls
+from processor.reconciler import Reconciler
+from processor.router import Router, consumer
+from processor.sender import Sender
+from processor.status_server import Health, serve
+from processor.stream import create_app, wire
+from processor.topics import check_topics, create_topics
+from providers.registry import clients, readers
+from schemas.settings import (
+    DatabaseSettings,
+    KafkaSettings,
+    MetricsSettings,
+    SettingsError,
+    StreamSettings,
+    WorkSettings,
+    load,
+)
+
+log = logging.getLogger("payments")
+
+#: Libraries that make a log record per message below this level, which costs a tenth of the speed.
+QUIET: Final = ("aiokafka", "faust", "mode", "kafka")
+
+
+def utc_now() -> datetime:
+    """The clock of every program here."""
+    return datetime.now(UTC)
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def run_migrate() -> None:
+    """Applies what is missing."""
+    url = load(DatabaseSettings).database_url.get_secret_value()
+    print(f"migrations applied: {', '.join(migrations.migrate(url)) or 'none, all were'}")  # noqa: T201  # for the operator
+
+
+def run_topics() -> None:
+    """Creates what is missing."""
+    created = asyncio.run(create_topics(load(KafkaSettings)))
+    print(f"topics created: {', '.join(created) or 'none, all were there'}")  # noqa: T201  # for the operator
+
+
+def run_stream() -> None:
+    """Runs the Faust worker until SIGTERM or Ctrl-C."""
+    kafka, database, stream = load(KafkaSettings), load(DatabaseSettings), load(StreamSettings)
+    status, known_readers = load(MetricsSettings), dict(readers())
+    asyncio.run(check_topics(kafka))
+    registry, health = CollectorRegistry(), Health()
+    serve(status.metrics_host, status.metrics_port, registry, health)
+    stream.data_dir.mkdir(parents=True, exist_ok=True)
+    app = create_app(kafka, stream)
+    metrics = StreamMetrics(registry)
+    wire(app, kafka, database, stream, known_readers, metrics, health, utc_now)
+    worker = faust.Worker(app, loglevel="WARNING", override_logging=False, redirect_stdouts=False)
+    worker.execute_from_commandline()
+
+
+def run_work() -> None:
+    """Runs the background loops until SIGTERM or Ctrl-C."""
+    asyncio.run(_work())
+
+
+async def _work() -> None:
+    kafka, database, settings = load(KafkaSettings), load(DatabaseSettings), load(WorkSettings)
+    status, known_clients = load(MetricsSettings), clients()
+    await check_topics(kafka)
+    registry, health = CollectorRegistry(), Health()
+    serve(status.metrics_host, status.metrics_port, registry, health)
+    metrics = WorkMetrics(registry)
+    url = database.database_url.get_secret_value()
+    sender = Sender(kafka.kafka_bootstrap, "payments-work", 30.0)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+        url, min_size=1, max_size=8, open=False, name="work"
+    )
+    async with pool:
+        loops = [
+            ProviderCalls(
+                pool,
+                sender,
+                known_clients,
+                settings,
+                metrics,
+                utc_now,
+                random.Random(),  # noqa: S311  # jitter is no secret
+            ).run,
+            lambda: Router(pool, sender, consumer(kafka.kafka_bootstrap), settings, utc_now).run(),
+            Reconciler(url, pool, sender, known_clients, settings, metrics, utc_now).run,
+        ]
+        tasks = [asyncio.create_task(_restarting(loop, settings, metrics)) for loop in loops]
+        health.ready = True
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    await sender.close()
+    for client in known_clients.values():
+        await client.close()
+
+
+async def _restarting(
+    loop: Callable[[], Any], settings: WorkSettings, metrics: WorkMetrics
+) -> None:
+    """Runs a loop again when a fault outside ended it; everything it does may be repeated."""
+    while True:
+        try:
+            await loop()
+        except (KafkaError, ProcessorError, psycopg.Error, OSError):
+            metrics.loop_errors.labels("restarted").inc()
+            log.exception("loop.restarted")
+            await asyncio.sleep(random.uniform(0.1, settings.call_backoff_base_s + 0.1))  # noqa: S311  # jitter is no secret
+
+
+def run_schemas() -> None:
+    """Writes the JSON Schema files from the models."""
+    from schemas.generate import write_all  # noqa: PLC0415  # only this program needs it
+
+    for path in write_all():
+        print(path)  # noqa: T201  # for the operator
+
+
+PROGRAMS: Final[dict[str, Callable[[], None]]] = {
+    "migrate": run_migrate,
+    "topics": run_topics,
+    "stream": run_stream,
+    "work": run_work,
+    "schemas": run_schemas,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one program; a wrong setting or an unreachable server is one clear line."""
+    parser = argparse.ArgumentParser(prog="payments", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("program", choices=PROGRAMS)
+    chosen = parser.parse_args(arguments).program
+    _log_to_stderr()
+    try:
+        PROGRAMS[chosen]()
+    except (SettingsError, ProcessorError, migrations.MigrationError, KafkaError) as error:
+        print(f"payments {chosen}: {error}", file=sys.stderr)  # noqa: T201  # for the operator
+        return 1
+    except psycopg.OperationalError as error:
+        print(f"payments {chosen}: Postgres: {error}", file=sys.stderr)  # noqa: T201  # for the operator
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

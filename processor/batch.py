@@ -1,0 +1,246 @@
+"""One batch, in the order of effects. A crash anywhere repeats work and changes nothing.
+
+1. decode; what can't be goes to ``dead-letters``, delivery awaited
+2. set aside what the table of seen event IDs knows
+3. one Postgres transaction: the authority on what is new; fold, write, commit
+4. publish every new version, and what an earlier crash left unpublished; await the brokers
+5. write the seen table
+6. acknowledge, in order
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from time import perf_counter
+from typing import Any, Final, TypeVar
+
+import psycopg
+from faust.types import EventT
+from psycopg_pool import AsyncConnectionPool
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from processor.dead_letters import as_outgoing
+from processor.decode import Decoder
+from processor.errors import BatchConflictError
+from processor.fold import fold
+from processor.metrics import StreamMetrics
+from processor.plan import Plan, Published
+from processor.publisher import StatePublisher
+from processor.records import DeadLetter, Position, Received, Record
+from processor.seen import SeenTable
+from processor.sender import Sender
+from processor.store import batch as store
+from schemas.headers import as_text
+
+log = logging.getLogger(__name__)
+
+#: Postgres is away, or another worker was faster: the same batch may well succeed next time.
+TRANSIENT: Final = (psycopg.OperationalError, psycopg.InterfaceError, BatchConflictError)
+#: A batch is tried for this long; then the worker starts over, without having acknowledged.
+RETRY_FOR_S: Final = 300.0
+#: A key that keeps colliding after this many tries is no race: the payment is held.
+COLLISIONS_MAX: Final = 3
+
+Event = EventT[Any]
+Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
+T = TypeVar("T")
+
+
+def as_record(event: Event) -> Record:
+    """A Faust event as a record."""
+    message = event.message
+    return Record(
+        Position(message.topic, message.partition, message.offset),
+        message.key,
+        message.value or b"",
+        as_text(message.headers.items() if isinstance(message.headers, Mapping)
+                else message.headers or ()),
+        int((message.timestamp or 0) * 1000),
+    )  # fmt: skip
+
+
+class BatchProcessor:
+    """Processes batches of one worker, one at a time."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        pool: Pool,
+        seen: SeenTable,
+        publisher: StatePublisher,
+        sender: Sender,
+        metrics: StreamMetrics,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._decoder = decoder
+        self._pool = pool
+        self._seen = seen
+        self._publisher = publisher
+        self._sender = sender
+        self._metrics = metrics
+        self._clock = clock
+
+    async def process(self, events: Sequence[Event]) -> None:
+        """The whole batch, acknowledged at the end. What it raises, nothing was acknowledged of."""
+        self._metrics.batch_records.observe(len(events))
+        with self._step("decode"):
+            decoded = [(event, self._decoder.decode(as_record(event))) for event in events]
+        dead = [item for _, item in decoded if isinstance(item, DeadLetter)]
+        if dead:
+            await self._sender.send(as_outgoing(dead))
+        received = [(e, item) for e, item in decoded if isinstance(item, Received)]
+        with self._step("seen"):
+            fresh, duplicates = self._set_aside(received)
+        with self._step("commit"):
+            published, redelivered = await self._commit_all([r for _, r in fresh], duplicates, dead)
+        with self._step("publish"):
+            await self._publish(published, redelivered)
+        with self._step("remember"):
+            self._seen.remember(fresh)
+        for event in events:
+            event.ack()
+
+    async def republish(self, partitions: Iterable[int]) -> None:
+        """Publishes what a former owner of these partitions committed and did not publish."""
+        left = await self._retrying(lambda: self._unpublished(partitions=partitions))
+        await self._send(left, {p.publication_id for p in left})
+        self._metrics.republished.inc(len(left))
+
+    def _set_aside(
+        self, received: Sequence[tuple[Event, Received]]
+    ) -> tuple[list[tuple[Event, Received]], list[Received]]:
+        """What the table does not know, and what it knows from another place in the log."""
+        fresh, duplicates = [], []
+        for event, item in received:
+            known = self._seen.position(event, item)
+            if known is None:
+                fresh.append((event, item))
+            elif known != item.record.position:
+                duplicates.append(item)
+        return fresh, duplicates
+
+    async def _commit_all(
+        self,
+        fresh: Sequence[Received],
+        duplicates: Sequence[Received],
+        dead: Sequence[DeadLetter],
+    ) -> tuple[list[Published], set[int]]:
+        """Commits the batch; where that can't succeed, each payment on its own."""
+        if not (fresh or duplicates or dead):
+            return [], set()
+        try:
+            return await self._retrying(lambda: self._commit(fresh, duplicates, dead, {}))
+        except TRANSIENT:
+            raise
+        except Exception:
+            log.exception("batch.not_committed: each payment is tried on its own")
+        published, redelivered = await self._retrying(
+            lambda: self._commit([], duplicates, dead, {})
+        )
+        by_payment: dict[str, list[Received]] = {}
+        for item in fresh:
+            by_payment.setdefault(item.payment_id, []).append(item)
+        for payment_id, items in by_payment.items():
+            more, again = await self._commit_or_hold(payment_id, items)
+            published += more
+            redelivered |= again
+        return published, redelivered
+
+    async def _commit_or_hold(
+        self, payment_id: str, items: Sequence[Received]
+    ) -> tuple[list[Published], set[int]]:
+        try:
+            return await self._retrying(lambda: self._commit(items, [], [], {}))
+        except TRANSIENT:
+            raise
+        except Exception as error:
+            log.exception("payment.held payment_id=%s", payment_id)
+            why = {payment_id: f"{type(error).__name__}: {error}"}
+        return await self._retrying(lambda: self._commit(items, [], [], why))
+
+    async def _commit(
+        self,
+        fresh: Sequence[Received],
+        duplicates: Sequence[Received],
+        dead: Sequence[DeadLetter],
+        poisoned: Mapping[str, str],
+    ) -> tuple[list[Published], set[int]]:
+        async with self._pool.connection() as connection, connection.transaction():
+            loaded = await store.load(connection, fresh, self._decoder.decode)
+            plan = fold(loaded, fresh, poisoned)
+            plan.duplicates.extend(duplicates)
+            plan.dead_letters.extend(dead)
+            published = await store.write(connection, plan, self._clock())
+        self._count(plan)
+        return published, plan.redelivered
+
+    async def _publish(self, published: list[Published], redelivered: set[int]) -> None:
+        ids = redelivered | {p.publication_id for p in published}
+        if redelivered:
+            left = await self._retrying(lambda: self._unpublished(publication_ids=redelivered))
+            self._metrics.republished.inc(len(left))
+            known = {(p.payment_id, p.version) for p in left}
+            published = left + [p for p in published if (p.payment_id, p.version) not in known]
+        await self._send(published, ids)
+
+    async def _send(self, published: Sequence[Published], ids: Iterable[int]) -> None:
+        """Publishes, then notes these publications, every part of which is out now."""
+        if published:
+            await self._publisher.publish(published)
+            await self._retrying(lambda: self._mark(ids))
+
+    async def _unpublished(self, **which: Iterable[int]) -> list[Published]:
+        async with self._pool.connection() as connection:
+            return await store.unpublished(connection, **which)
+
+    async def _mark(self, ids: Iterable[int]) -> None:
+        async with self._pool.connection() as connection:
+            await store.mark_published(connection, ids, self._clock())
+
+    async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Tries until it succeeds, with jitter, while the fault is transient; bounded in time."""
+        async for trial in AsyncRetrying(
+            retry=retry_if_exception_type(TRANSIENT) | _few_collisions(),
+            wait=wait_random_exponential(multiplier=0.05, max=5.0),
+            stop=stop_after_delay(RETRY_FOR_S),
+            before_sleep=self._note_retry,
+            reraise=True,
+        ):
+            with trial:
+                return await attempt()
+        raise AssertionError("unreachable: the last trial returns or raises")
+
+    def _note_retry(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        self._metrics.retries.labels(type(error).__name__).inc()
+        log.warning("batch.retried attempt=%d error=%s", state.attempt_number, error)
+
+    def _count(self, plan: Plan) -> None:
+        for row in plan.inbox:
+            self._metrics.outcomes.labels(row.outcome, row.received.kind).inc()
+        for item in plan.duplicates:
+            self._metrics.outcomes.labels("duplicate", item.kind).inc()
+        self._metrics.dead_letters.inc(len(plan.dead_letters))
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        start = perf_counter()
+        yield
+        self._metrics.batch_seconds.labels(name).observe(perf_counter() - start)
+
+
+class _few_collisions(retry_if_exception_type):  # noqa: N801  # named as tenacity names its own
+    """A unique key that another worker's transaction took first: a few more tries."""
+
+    def __init__(self) -> None:
+        super().__init__(psycopg.errors.UniqueViolation)
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        return super().__call__(retry_state) and retry_state.attempt_number < COLLISIONS_MAX

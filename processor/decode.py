@@ -1,0 +1,183 @@
+"""Bytes to inputs. Whatever can't be decoded says why; it never stops the stream."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from pydantic import ValidationError
+
+from processor.domain.inputs import (
+    CallResult,
+    Cancel,
+    Capture,
+    Command,
+    Confirm,
+    Create,
+    Failure,
+    Input,
+    Refund,
+    Unmodelled,
+)
+from processor.errors import UndecodableRecordError
+from processor.records import DeadLetter, Received, Record
+from providers.port import MalformedWebhookError, WebhookReader
+from schemas import commands, headers
+from schemas.identity import PAYMENT_ID_PATTERN
+from schemas.results import ProviderResult
+from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
+
+_PAYMENT_ID: Final = re.compile(PAYMENT_ID_PATTERN)
+_LONGEST_ID: Final = 500
+
+
+class Decoder:
+    """Decodes records with the webhook readers of the providers there are."""
+
+    def __init__(self, readers: Mapping[str, WebhookReader]) -> None:
+        self._readers = readers
+        self._by_topic: Mapping[str, Callable[[Record], Received]] = {
+            PAYMENT_COMMANDS: _command,
+            PROVIDER_WEBHOOKS: self._webhook,
+            PROVIDER_RESULTS: _result,
+        }
+
+    def decode(self, record: Record) -> Received | DeadLetter:
+        """The input a record carries, or why it carries none."""
+        try:
+            received = self._by_topic[record.position.topic](record)
+            _check_key(record, received)
+        except UndecodableRecordError as error:
+            return DeadLetter(record, str(error))
+        return received
+
+    def _webhook(self, record: Record) -> Received:
+        key = (record.key or b"").decode("utf-8", "replace")
+        if not _PAYMENT_ID.fullmatch(key):
+            raise UndecodableRecordError(f"the key {key[:60]!r} is no payment ID")
+        provider = _header(record, headers.PROVIDER)
+        event_id = _header(record, headers.EVENT_ID)
+        reader = self._readers.get(provider)
+        if reader is None:
+            known = ", ".join(sorted(self._readers))
+            raise UndecodableRecordError(f"provider {provider!r} is none of: {known}")
+        try:
+            fact = reader.translate(record.value)
+        except MalformedWebhookError as error:
+            raise UndecodableRecordError(str(error)) from error
+        if fact.event_id != event_id:
+            raise UndecodableRecordError(f"{headers.EVENT_ID} is {event_id}, the body's another")
+        kind = f"{provider}.{fact.kind}" if isinstance(fact, Unmodelled) else _kind(fact)
+        received_at = _time(_header(record, headers.RECEIVED_AT))
+        return Received(
+            record, key, event_id, kind, Input(event_id, received_at, fact), provider=provider
+        )
+
+
+def _check_key(record: Record, received: Received) -> None:
+    """A record about one payment under another's key would break the order per payment."""
+    if record.key != received.payment_id.encode():
+        raise UndecodableRecordError(
+            f"the key is {record.key!r}, but the value is about {received.payment_id}"
+        )
+
+
+def _kind(fact: object) -> str:
+    return {
+        "PaymentFact": "webhook.payment",
+        "RefundFact": "webhook.refund",
+        "DisputeFact": "webhook.dispute",
+    }[type(fact).__name__]
+
+
+def _header(record: Record, name: str) -> str:
+    value = record.headers.get(name)
+    if not value or len(value) > _LONGEST_ID:
+        raise UndecodableRecordError(f"header {name} is missing, empty or too long")
+    return value
+
+
+def _time(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UndecodableRecordError(f"{text!r} is no ISO 8601 time") from error
+    if at.tzinfo is None:
+        raise UndecodableRecordError(f"{text!r} has no time zone")
+    return at.astimezone(UTC)
+
+
+def _explain(error: ValidationError) -> str:
+    problems = error.errors(include_input=False, include_url=False)
+    return "; ".join(f"{'.'.join(map(str, p['loc'])) or 'value'}: {p['msg']}" for p in problems[:5])
+
+
+def _command(record: Record) -> Received:
+    try:
+        command = commands.COMMAND.validate_json(record.value)
+    except ValidationError as error:
+        raise UndecodableRecordError(f"not a command: {_explain(error)}") from error
+    return Received(
+        record,
+        command.payment_id,
+        command.event_id,
+        f"command.{command.type}",
+        Input(command.event_id, command.received_at.astimezone(UTC), to_domain(command)),
+        tenant=command.tenant,
+        operation_id=command.operation_id,
+    )
+
+
+def to_domain(command: commands.Command) -> Command:
+    """A command as it travels, as the domain takes it."""
+    asked = (command.tenant, command.operation_id, command.fingerprint)
+    match command:
+        case commands.CreatePayment():
+            return Create(
+                *asked,
+                provider=command.provider,
+                amount=command.amount,
+                currency=command.currency,
+                payment_method=command.payment_method,
+                capture_method=command.capture_method,
+                max_attempts=command.max_attempts,
+                return_url=command.return_url,
+                description=command.description,
+                metadata=command.metadata,
+                expires_at=command.expires_at.astimezone(UTC),
+            )
+        case commands.ConfirmPayment():
+            return Confirm(*asked, payment_method=command.payment_method)
+        case commands.CapturePayment():
+            return Capture(*asked, amount=command.amount)
+        case commands.CancelPayment():
+            return Cancel(*asked, expired=command.cause == "expired")
+        case commands.RefundPayment():
+            return Refund(
+                *asked,
+                refund_id=command.refund_id,
+                amount=command.amount,
+                reason=command.reason,
+            )
+
+
+def _result(record: Record) -> Received:
+    try:
+        result = ProviderResult.model_validate_json(record.value)
+    except ValidationError as error:
+        raise UndecodableRecordError(f"not a provider result: {_explain(error)}") from error
+    refusal = result.refusal
+    body = CallResult(
+        call_key=result.call_key,
+        operation=result.operation,
+        object_id=result.object_id,
+        refusal=Failure(refusal.code, refusal.message) if refusal is not None else None,
+    )
+    return Received(
+        record,
+        result.payment_id,
+        result.event_id,
+        f"result.{result.operation}",
+        Input(result.event_id, result.received_at.astimezone(UTC), body),
+        provider=result.provider,
+    )

@@ -1,0 +1,137 @@
+"""A batch's inputs through ``decide``, payment by payment, in the order they came. Pure.
+
+Given what Postgres knew and the records of a batch, it answers with every row to write.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from processor.domain.decide import decide
+from processor.domain.decision import Decision
+from processor.domain.payment import Payment
+from processor.domain.status import Outcome
+from processor.plan import InboxRow, Loaded, Plan, VersionRow
+from processor.records import Received, named_object
+
+
+def fold(
+    loaded: Loaded, batch: Sequence[Received], poisoned: Mapping[str, str] | None = None
+) -> Plan:
+    """The plan of one batch.
+
+    ``poisoned`` names payments whose rows could not be written, with the error: they are held.
+    """
+    return _Fold(loaded, poisoned or {}).run(batch)
+
+
+class _Fold:
+    """The running state of one fold; thrown away with it."""
+
+    def __init__(self, loaded: Loaded, poisoned: Mapping[str, str]) -> None:
+        self._loaded = loaded
+        self._poisoned = poisoned
+        self._payments: dict[str, Payment] = dict(loaded.payments)
+        self._held = set(loaded.held)
+        self._owners = dict(loaded.owners)
+        self._seen: set[str] = set()
+        self._parked: dict[str, list[InboxRow]] = {}
+        self._plan = Plan()
+
+    def run(self, batch: Iterable[Received]) -> Plan:
+        for received in batch:
+            if self._is_new(received):
+                known = received.event_id in self._loaded.known
+                row = InboxRow(received, Outcome.PARKED, "", waiting=known)
+                self._plan.inbox.append(row)
+                self._take(row)
+        return self._plan
+
+    def _is_new(self, received: Received) -> bool:
+        known = self._loaded.known.get(received.event_id)
+        if known is None:
+            if received.event_id in self._seen:
+                self._plan.duplicates.append(received)
+                return False
+            self._seen.add(received.event_id)
+            return True
+        if known.position != received.record.position:
+            self._plan.duplicates.append(received)
+            return False
+        if known.publication_id is not None:
+            self._plan.redelivered.add(known.publication_id)
+        # a parked record that comes again after its payment came: it still has to be applied
+        free = received.payment_id in self._payments and received.payment_id not in self._held
+        if known.outcome is not Outcome.PARKED or not free or received.event_id in self._seen:
+            return False
+        self._seen.add(received.event_id)
+        return True
+
+    def _take(self, row: InboxRow) -> None:
+        payment_id = row.received.payment_id
+        if payment_id in self._poisoned and payment_id not in self._held:
+            self._hold(row, self._poisoned[payment_id])
+            return
+        if payment_id in self._held:
+            row.outcome, row.reason = Outcome.PARKED, "the payment is held for an operator"
+            return
+        payment = self._payments.get(payment_id)
+        try:
+            decision = self._foreign(row.received) or decide(
+                payment, row.received.input, payment_id
+            )
+        except Exception as error:  # noqa: BLE001  # our own bug: hold this payment, go on with others
+            self._hold(row, f"{type(error).__name__}: {error}")
+            return
+        self._apply(row, payment, decision)
+
+    def _foreign(self, received: Received) -> Decision | None:
+        """A conflict, where the input names an object that another payment owns."""
+        payment = self._payments.get(received.payment_id)
+        object_id = named_object(received)
+        if payment is None or object_id is None:
+            return None
+        owner = self._owners.setdefault((payment.provider, object_id), payment.id)
+        if owner == payment.id:
+            return None
+        reason = f"{object_id} belongs to another payment, {owner}"
+        return Decision(Outcome.CONFLICT, reason, payment)
+
+    def _hold(self, row: InboxRow, error: str) -> None:
+        payment_id = row.received.payment_id
+        row.outcome, row.reason = Outcome.QUARANTINED, f"our own code failed: {error}"
+        self._held.add(payment_id)
+        self._plan.holds[payment_id] = (row.received.event_id, error)
+
+    def _apply(self, row: InboxRow, before: Payment | None, decision: Decision) -> None:
+        row.outcome, row.reason = decision.outcome, decision.reason
+        after = decision.payment
+        payment_id = row.received.payment_id
+        if decision.outcome is Outcome.PARKED:
+            self._parked.setdefault(payment_id, []).append(row)
+        if after is None or after is before:
+            return
+        row.version = after.version
+        self._payments[payment_id] = self._plan.payments[payment_id] = after
+        stored = self._loaded.payments.get(payment_id)
+        if stored is not None:
+            self._plan.expected[payment_id] = stored.version
+        self._plan.calls.extend(decision.provider_calls)
+        if before is None or after.version > before.version:
+            previous = before.status if before is not None else None
+            partition = row.received.record.position.partition
+            self._plan.versions.append(
+                VersionRow(after, previous, row.received.event_id, partition)
+            )
+        if before is None:
+            self._take_parked(payment_id)
+
+    def _take_parked(self, payment_id: str) -> None:
+        """The payment is here: what waited for it is applied, in the order it came."""
+        waited = [
+            InboxRow(received, Outcome.PARKED, "", waiting=True)
+            for received in self._loaded.parked.get(payment_id, ())
+            if received.event_id not in self._seen
+        ]
+        self._seen.update(row.received.event_id for row in waited)
+        self._plan.inbox.extend(waited)
+        for row in [*waited, *self._parked.pop(payment_id, ())]:
+            self._take(row)

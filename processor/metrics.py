@@ -1,0 +1,75 @@
+"""What the processor counts and measures, in one place."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+class StreamMetrics:
+    """The stream's metrics, on a registry of its own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.outcomes = Counter(
+            "payments_inputs_total", "Inputs by outcome.", ["outcome", "kind"], registry=registry
+        )
+        self.dead_letters = Counter(
+            "payments_dead_letters_total", "Records nobody could decode.", registry=registry
+        )
+        self.batch_records = Histogram(
+            "payments_batch_records", "Records per batch.", buckets=_RECORDS, registry=registry
+        )
+        self.batch_seconds = Histogram(
+            "payments_batch_seconds",
+            "Time of each step of a batch.",
+            ["step"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.retries = Counter(
+            "payments_batch_retries_total", "Batches tried again.", ["error"], registry=registry
+        )
+        self.republished = Counter(
+            "payments_republished_total", "Versions published again after a crash.",
+            registry=registry,
+        )  # fmt: skip
+
+
+class WorkMetrics:
+    """The metrics of provider calls, router and reconciler."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.calls = Counter(
+            "payments_provider_calls_total",
+            "Provider calls by what they came to.",
+            ["provider", "operation", "outcome"],
+            registry=registry,
+        )
+        self.call_seconds = Histogram(
+            "payments_provider_call_seconds",
+            "Time of one provider call.",
+            ["provider", "operation"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.breaker_open = Gauge(
+            "payments_breaker_open", "1 while calls wait.", ["provider"], registry=registry
+        )
+        self.fetched = Counter(
+            "payments_fetched_total",
+            "Events fetched from the provider.",
+            ["provider", "how"],
+            registry=registry,
+        )
+        self.oldest = Gauge(
+            "payments_oldest_seconds",
+            "Age of the oldest of its kind: unfinished payment, parked event, unpublished version.",
+            ["what"],
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "payments_waiting", "Rows waiting, by kind.", ["what"], registry=registry
+        )
+        self.loop_errors = Counter(
+            "payments_work_errors_total", "Rounds that failed.", ["loop"], registry=registry
+        )

@@ -1,0 +1,84 @@
+"""What a batch knew and what it will write: plain rows between the pure fold and the SQL."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from processor.domain.calls import ProviderCall
+from processor.domain.payment import Payment
+from processor.domain.status import Outcome, Status
+from processor.records import DeadLetter, Position, Received
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An event ID the inbox has: the record that brought it, and what became of it."""
+
+    position: Position
+    outcome: Outcome
+    publication_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What Postgres knew of a batch, read under the locks of its payments."""
+
+    payments: Mapping[str, Payment]
+    known: Mapping[str, Known]
+    held: frozenset[str]
+    #: By payment ID: records that waited for it, in the order they came.
+    parked: Mapping[str, tuple[Received, ...]]
+    #: Payment ID by (provider, provider's object ID).
+    owners: Mapping[tuple[str, str], str]
+
+
+@dataclass(slots=True)
+class InboxRow:
+    """One input and what became of it. ``waiting``: the row is there already, as parked."""
+
+    received: Received
+    outcome: Outcome
+    reason: str
+    version: int | None = None
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One new version of a payment, with the payment as of then."""
+
+    payment: Payment
+    previous_status: Status | None
+    event_id: str
+    partition: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """Everything one batch will write, in one transaction."""
+
+    inbox: list[InboxRow] = field(default_factory=list)
+    duplicates: list[Received] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    versions: list[VersionRow] = field(default_factory=list)
+    #: The last state of every payment that changed, by ID.
+    payments: dict[str, Payment] = field(default_factory=dict)
+    #: The version each of those had in Postgres; absent for a new one.
+    expected: dict[str, int] = field(default_factory=dict)
+    calls: list[ProviderCall] = field(default_factory=list)
+    #: Newly held payments: the event our code failed on, and its error.
+    holds: dict[str, tuple[str, str]] = field(default_factory=dict)
+    #: Publications whose events came again: the mark of a crash before they were published.
+    redelivered: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One record for ``payment-state``."""
+
+    payment_id: str
+    version: int
+    partition: int
+    at: datetime
+    snapshot: bytes
+    publication_id: int

@@ -1,0 +1,186 @@
+"""Makes the calls the stream has written down: claim, call, publish the result, mark the row.
+
+A crash anywhere repeats the call under the same idempotency key, so the provider does it once.
+While the key is safely remembered there, it is retried; after that the outcome is looked up first.
+Time alone never turns unknown into failure.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal, cast
+
+from psycopg_pool import AsyncConnectionPool
+
+from processor.breaker import Breaker
+from processor.metrics import WorkMetrics
+from processor.sender import Outgoing, Sender
+from processor.store import calls as store
+from processor.store.calls import Claimed
+from providers.port import (
+    Acknowledged,
+    CallOutcome,
+    NotNow,
+    ProviderClient,
+    ProviderUnavailableError,
+    Refused,
+    Unknown,
+)
+from schemas.identity import result_event_id
+from schemas.results import ProviderResult, Refusal
+from schemas.settings import WorkSettings
+from schemas.topics import PROVIDER_RESULTS
+
+log = logging.getLogger(__name__)
+
+Pool = AsyncConnectionPool[Any]
+ERROR_CHARS_MAX: Final = 500
+_NEVER_HAPPENED: Final = NotNow("looked up: it has not happened")
+
+
+class ProviderCalls:
+    """The loop over due calls, with at most ``call_concurrency`` of them under way."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        sender: Sender,
+        clients: Mapping[str, ProviderClient],
+        settings: WorkSettings,
+        metrics: WorkMetrics,
+        clock: Callable[[], datetime],
+        chance: random.Random,
+    ) -> None:
+        self._pool = pool
+        self._sender = sender
+        self._clients = clients
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._chance = chance
+        open_for = timedelta(seconds=settings.breaker_open_s)
+        self._breakers = {
+            name: Breaker(settings.breaker_failures, open_for, clock) for name in clients
+        }
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until cancelled. What goes wrong with one call is in its row; the loop goes on."""
+        try:
+            while True:
+                if not await self.claim_and_start():
+                    await asyncio.sleep(self._settings.call_poll_s)
+        finally:
+            await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def claim_and_start(self) -> int:
+        """Claims as many due calls as there is room for and starts them; answers how many."""
+        started = 0
+        for name, breaker in self._breakers.items():
+            self._metrics.breaker_open.labels(name).set(breaker.is_open)
+            room = breaker.room(self._settings.call_concurrency - len(self._under_way))
+            if room <= 0:
+                continue
+            now = self._clock()
+            lease_until = now + timedelta(seconds=self._settings.call_lease_s)
+            async with self._pool.connection() as connection:
+                claimed = await store.claim(connection, [name], room, now, lease_until)
+            for item in claimed:
+                breaker.started()
+                task = asyncio.create_task(self._make_noting_errors(item))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+            started += len(claimed)
+        return started
+
+    async def _make_noting_errors(self, claimed: Claimed) -> None:
+        """One call; if our side fails (Postgres, Kafka), its lease brings it back."""
+        try:
+            await self.make(claimed)
+        except Exception:
+            self._metrics.loop_errors.labels("provider_calls").inc()
+            log.exception("call.interrupted key=%s: due again after its lease", claimed.call.key)
+
+    async def make(self, claimed: Claimed) -> None:
+        """Makes one call and notes what it came to."""
+        call = claimed.call
+        with self._metrics.call_seconds.labels(call.provider, call.operation).time():
+            outcome = await self._outcome(claimed)
+        name = type(outcome).__name__.lower()
+        self._metrics.calls.labels(call.provider, call.operation, name).inc()
+        breaker = self._breakers[call.provider]
+        if isinstance(outcome, Unknown):
+            breaker.failed()
+        else:
+            breaker.succeeded()
+        if isinstance(outcome, Acknowledged | Refused):
+            await self._sender.send([self._result(claimed, outcome)])
+            async with self._pool.connection() as connection:
+                await store.finish(connection, call.key, _describe(outcome), self._clock())
+            return
+        await self._again(claimed, outcome)
+
+    async def _outcome(self, claimed: Claimed) -> CallOutcome:
+        client = self._clients[claimed.call.provider]
+        age = self._clock() - claimed.key_first_used_at
+        if age < timedelta(seconds=self._settings.call_key_lifetime_s):
+            outcome = await client.call(claimed.call, claimed.key)
+            if not (isinstance(outcome, Unknown) and outcome.repeats):
+                return outcome
+        try:
+            found = await client.look_up(claimed.call, claimed.created_at)
+        except ProviderUnavailableError as error:
+            return Unknown(f"can't be looked up: {error}")
+        return found or _NEVER_HAPPENED
+
+    async def _again(self, claimed: Claimed, outcome: Unknown | NotNow) -> None:
+        now = self._clock()
+        error = outcome.reason[:ERROR_CHARS_MAX]
+        async with self._pool.connection() as connection:
+            if isinstance(outcome, NotNow):
+                wait = timedelta(0) if outcome is _NEVER_HAPPENED else self._wait(claimed)
+                await store.retry_with_new_key(connection, claimed, now + wait, error)
+                return
+            asked = timedelta(seconds=outcome.retry_after_s or 0)
+            wait = max(self._wait(claimed), asked)
+            await store.retry(connection, claimed.call.key, now + wait, error)
+        log.warning(
+            "call.unknown key=%s attempt=%d wait_s=%.1f reason=%s",
+            claimed.call.key, claimed.attempts, wait.total_seconds(), error,
+        )  # fmt: skip
+
+    def _wait(self, claimed: Claimed) -> timedelta:
+        """Exponential back-off with full jitter, from the row's own count of attempts."""
+        longest = min(
+            self._settings.call_backoff_max_s,
+            self._settings.call_backoff_base_s * 2 ** min(claimed.attempts - 1, 20),
+        )
+        return timedelta(seconds=self._chance.uniform(0, longest))
+
+    def _result(self, claimed: Claimed, outcome: Acknowledged | Refused) -> Outgoing:
+        call = claimed.call
+        refused = outcome if isinstance(outcome, Refused) else None
+        operation = cast(
+            'Literal["create", "confirm", "capture", "cancel", "refund"]', call.operation
+        )
+        result = ProviderResult(
+            event_id=result_event_id(call.key),
+            payment_id=call.payment_id,
+            provider=call.provider,
+            call_key=call.key,
+            operation=operation,
+            outcome="refused" if refused is not None else "acknowledged",
+            object_id=outcome.object_id if isinstance(outcome, Acknowledged) else None,
+            refusal=Refusal(code=refused.code, message=refused.message) if refused else None,
+            received_at=self._clock(),
+        )
+        value = result.model_dump_json().encode()
+        return Outgoing(PROVIDER_RESULTS, call.payment_id.encode(), value, ())
+
+
+def _describe(outcome: Acknowledged | Refused) -> str:
+    if isinstance(outcome, Acknowledged):
+        return f"acknowledged: {outcome.object_id}"
+    return f"refused: {outcome.code}"

@@ -1,0 +1,126 @@
+"""Publishing ``payment-state``, fenced: only a partition's newest owner can.
+
+There is one transactional id per partition. A worker that takes a partition over starts a producer
+with that id, and from then on the brokers refuse the former owner's, whatever it still holds.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import groupby
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import IllegalOperation, InvalidProducerEpoch, KafkaError, ProducerFenced
+
+from processor.errors import FencedError, PublishError
+from processor.plan import Published
+from schemas.headers import cloud_event
+from schemas.topics import PAYMENT_STATE
+
+#: Records of one transaction; a larger publication is split, each part in version order.
+TRANSACTION_RECORDS_MAX: Final = 5_000
+
+ProducerFactory = Callable[[int], AIOKafkaProducer]
+
+
+def fenced_producer(bootstrap: str, group: str) -> ProducerFactory:
+    """A factory of producers with the partition's transactional id. None is started."""
+
+    def make(partition: int) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            bootstrap_servers=bootstrap,
+            client_id=f"{group}-state-{partition}",
+            transactional_id=f"{group}-state-{partition}",
+            acks="all",
+            linger_ms=2,
+            max_batch_size=262_144,
+            request_timeout_ms=10_000,
+        )
+
+    return make
+
+
+class StatePublisher:
+    """Publishes versions to ``payment-state``, each to the partition its payment lives in.
+
+    A partition is taken over when it is assigned, before any of its records is read, and at no
+    other time: a worker that lost it in its sleep must not fence the one that has it now.
+    """
+
+    def __init__(self, make: ProducerFactory, deadline_s: float) -> None:
+        self._make = make
+        self._deadline_s = deadline_s
+        self._producers: dict[int, AIOKafkaProducer] = {}
+
+    async def assign(self, partitions: Iterable[int]) -> None:
+        """Has exactly these partitions: fences their former owners. Raises PublishError."""
+        wanted = set(partitions)
+        gone = [self._producers.pop(p) for p in set(self._producers) - wanted]
+        await asyncio.gather(
+            *(_stop(producer) for producer in gone),
+            *(self._start(partition) for partition in wanted - set(self._producers)),
+        )
+
+    async def _start(self, partition: int) -> None:
+        producer = self._make(partition)
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await producer.start()
+        except (KafkaError, TimeoutError) as error:
+            await _stop(producer)
+            raise PublishError(f"partition {partition} can't be taken over: {error!r}") from error
+        self._producers[partition] = producer
+
+    async def publish(self, records: Sequence[Published]) -> None:
+        """Publishes in order and returns once the brokers have all of them.
+
+        Raises FencedError where a partition has a newer owner, PublishError where the brokers
+        gave no word in time; then nobody knows which records are there, and the producers are of
+        no use any more.
+        """
+        ordered = sorted(records, key=lambda r: (r.partition, r.payment_id, r.version))
+        by_partition = {p: list(group) for p, group in groupby(ordered, key=lambda r: r.partition)}
+        lost = by_partition.keys() - self._producers.keys()
+        if lost:
+            raise FencedError(f"partitions {sorted(lost)} are not ours any more")
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await asyncio.gather(
+                    *(self._transact(self._producers[p], part) for p, part in by_partition.items())
+                )
+        except TimeoutError as error:
+            raise PublishError(f"no word from the brokers in {self._deadline_s} s") from error
+        except (ProducerFenced, InvalidProducerEpoch, IllegalOperation) as error:
+            raise FencedError(f"a partition has a newer owner: {error!r}") from error
+        except KafkaError as error:
+            raise PublishError(f"the brokers refused: {error!r}") from error
+
+    async def _transact(self, producer: AIOKafkaProducer, part: Sequence[Published]) -> None:
+        for start in range(0, len(part), TRANSACTION_RECORDS_MAX):
+            async with producer.transaction():
+                sent = [
+                    await producer.send(PAYMENT_STATE, **_as_record(record))
+                    for record in part[start : start + TRANSACTION_RECORDS_MAX]
+                ]
+                await asyncio.gather(*sent)
+
+    async def close(self) -> None:
+        """Stops every producer."""
+        await self.assign(())
+
+
+def _as_record(record: Published) -> Mapping[str, Any]:
+    return {
+        "key": record.payment_id.encode(),
+        "value": record.snapshot,
+        "partition": record.partition,
+        "headers": cloud_event(record.payment_id, record.version, record.at),
+    }
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    """Stops a producer that may be broken or fenced; it can hang, so it is given two seconds."""
+    with suppress(KafkaError, TimeoutError):
+        async with asyncio.timeout(2.0):
+            await producer.stop()

@@ -1,0 +1,159 @@
+"""Fetches what was never delivered, and ends what nobody acted on. One leader at a time.
+
+Three sweeps: the provider's event list from a cursor; the objects of payments that are unfinished
+and silent; payments whose customer's time is over. All of it goes to the topics and meets the same
+dedup as everything else.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from processor.errors import PublishError
+from processor.metrics import WorkMetrics
+from processor.sender import Outgoing, Sender
+from processor.store import work as store
+from processor.webhook_records import fetched, routed
+from providers.port import ProviderClient, ProviderUnavailableError
+from schemas import headers, identity
+from schemas.commands import CancelPayment
+from schemas.settings import WorkSettings
+from schemas.topics import PAYMENT_COMMANDS
+
+log = logging.getLogger(__name__)
+
+#: The advisory lock of the leader, held by its connection for as long as it lives.
+LEADER_LOCK: Final = 7_236_120_572
+_MENDED_BY_TIME: Final = (ProviderUnavailableError, PublishError, psycopg.OperationalError)
+
+
+class Reconciler:
+    """The loop of sweeps."""
+
+    def __init__(
+        self,
+        database_url: str,
+        pool: AsyncConnectionPool[Any],
+        sender: Sender,
+        clients: Mapping[str, ProviderClient],
+        settings: WorkSettings,
+        metrics: WorkMetrics,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database_url = database_url
+        self._pool = pool
+        self._sender = sender
+        self._clients = clients
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Until cancelled: whenever this process leads, all sweeps, round after round."""
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    self._database_url, autocommit=True
+                ) as leader:
+                    await self._lead(leader)
+            except psycopg.OperationalError:
+                log.exception("reconciler.leadership_lost")
+            await asyncio.sleep(self._settings.reconcile_every_s)
+
+    async def _lead(self, leader: psycopg.AsyncConnection[Any]) -> None:
+        while True:
+            row = await (await leader.execute(store.LEAD, [LEADER_LOCK])).fetchone()
+            if row is None or not row[0]:
+                return
+            await self.round()
+            await asyncio.sleep(self._settings.reconcile_every_s)
+
+    async def round(self) -> None:
+        """One round of all sweeps; one that fails does not keep the others from running."""
+        sweeps = [(self._expire, "expiry")]
+        for sweep, name in [*sweeps, (self._gauges, "gauges")]:
+            await self._noting_errors(name, sweep())
+        for provider, client in self._clients.items():
+            await self._noting_errors("events", self._events(provider, client))
+            await self._noting_errors("objects", self._objects(provider, client))
+
+    async def _noting_errors(self, name: str, sweep: Any) -> None:
+        try:
+            await sweep
+        except _MENDED_BY_TIME as error:
+            self._metrics.loop_errors.labels(name).inc()
+            log.warning("sweep.failed sweep=%s error=%r", name, error)
+
+    async def _events(self, provider: str, client: ProviderClient) -> None:
+        """Everything the provider lists after the cursor, which moves page by page."""
+        async with self._pool.connection() as connection:
+            cursor = await store.read_cursor(connection, provider)
+        async for page in client.events_after(cursor):
+            now = self._clock()
+            await self._sender.send([fetched(event, provider, now) for event in page])
+            async with self._pool.connection() as connection:
+                last = page[-1].webhook.event_id
+                await store.write_cursor(connection, provider, last, now)
+            self._metrics.fetched.labels(provider, "events").inc(len(page))
+
+    async def _objects(self, provider: str, client: ProviderClient) -> None:
+        """The present state of every object whose payment is unfinished and silent."""
+        silent_since = self._clock() - timedelta(seconds=self._settings.unfinished_after_s)
+        after, page = "", self._settings.reconcile_page
+        while True:
+            async with self._pool.connection() as connection:
+                rows = await store.unfinished(connection, silent_since, after, page)
+            for payment_id, its_provider, object_id in rows:
+                if its_provider == provider:
+                    await self._object(client, payment_id, object_id)
+            if len(rows) < page:
+                return
+            after = rows[-1][0]
+
+    async def _object(self, client: ProviderClient, payment_id: str, object_id: str) -> None:
+        event = await client.retrieve(object_id)
+        named = {
+            headers.EVENT_ID: event.webhook.event_id,
+            headers.PROVIDER: client.name,
+            headers.RECEIVED_AT: self._clock().isoformat(),
+            headers.OBJECT_ID: object_id,
+        }
+        await self._sender.send([routed(payment_id, event.body, named)])
+        self._metrics.fetched.labels(client.name, "objects").inc()
+
+    async def _expire(self) -> None:
+        """Asks to cancel what its customer did not act on in time; the stream checks again."""
+        now = self._clock()
+        async with self._pool.connection() as connection:
+            rows = await store.expired(connection, now, self._settings.reconcile_page)
+        if rows:
+            await self._sender.send([_expiry(*row, now) for row in rows])
+
+    async def _gauges(self) -> None:
+        now = self._clock()
+        async with self._pool.connection() as connection:
+            for what, count, since in await store.gauges(connection):
+                self._metrics.waiting.labels(what).set(count)
+                age = (now - since).total_seconds() if since is not None else 0.0
+                self._metrics.oldest.labels(what).set(age)
+
+
+def _expiry(payment_id: str, tenant: str, version: int, now: datetime) -> Outgoing:
+    """The command that lets a payment expire: one per version, however often it is asked."""
+    operation_id = identity.operation_id(payment_id, "expire", str(version))
+    fingerprint = identity.fingerprint({"cause": "expired"})
+    command = CancelPayment(
+        event_id=identity.command_event_id(operation_id, fingerprint),
+        payment_id=payment_id,
+        tenant=tenant,
+        operation_id=operation_id,
+        fingerprint=fingerprint,
+        received_at=now,
+        cause="expired",
+    )
+    return Outgoing(PAYMENT_COMMANDS, payment_id.encode(), command.model_dump_json().encode(), ())

@@ -1,0 +1,60 @@
+"""A record of the log as it came, and as it was understood."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from processor.domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a record stands in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it came: bytes, headers as text, the broker's timestamp in ms."""
+
+    position: Position
+    key: bytes | None
+    value: bytes
+    headers: Mapping[str, str]
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A record as it was understood: which payment it is about, and what it says."""
+
+    record: Record
+    payment_id: str
+    event_id: str
+    #: What kind of input it is, for people: ``command.create``, ``webhook.refund`` and so on.
+    kind: str
+    input: Input
+    #: The provider that says it; None for a client's command.
+    provider: str | None = None
+    tenant: str | None = None
+    operation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record nobody can decode, and why."""
+
+    record: Record
+    error: str
+
+
+def named_object(received: Received) -> str | None:
+    """The provider's payment object that an input names, if it names one."""
+    match received.input.body:
+        case PaymentFact() | RefundFact() | DisputeFact() as fact:
+            return fact.object_id
+        case CallResult(operation="create", object_id=object_id):
+            return object_id
+    return None

@@ -1,0 +1,142 @@
+"""Routes webhooks that carry no payment ID (disputes, Dashboard refunds) by the provider's object.
+
+Where the object's payment isn't known yet, the webhook is kept in Postgres and routed once it is;
+after ``unrouted_max_age_s`` it is a dead letter. Offsets are committed after all that.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from psycopg_pool import AsyncConnectionPool
+
+from processor.dead_letters import as_outgoing
+from processor.records import DeadLetter, Position, Record
+from processor.sender import Outgoing, Sender
+from processor.store import work as store
+from processor.store.work import Unrouted
+from processor.webhook_records import routed
+from schemas import headers
+from schemas.settings import WorkSettings
+from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
+
+log = logging.getLogger(__name__)
+
+GROUP: Final = "payments-router"
+BATCH: Final = 500
+_NOBODYS: Final = "no payment is known for the provider's object this is about"
+
+
+def consumer(bootstrap: str) -> AIOKafkaConsumer:
+    """A consumer of the unrouted webhooks that commits only when told. Not started."""
+    return AIOKafkaConsumer(
+        PROVIDER_WEBHOOKS_UNROUTED,
+        bootstrap_servers=bootstrap,
+        group_id=GROUP,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+
+
+class Router:
+    """The loop over unrouted webhooks, new ones and kept ones."""
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[Any],
+        sender: Sender,
+        source: AIOKafkaConsumer,
+        settings: WorkSettings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._pool = pool
+        self._sender = sender
+        self._source = source
+        self._settings = settings
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Until cancelled, or until a fault that reading again will mend."""
+        await self._source.start()
+        try:
+            while True:
+                found = await self._source.getmany(timeout_ms=200, max_records=BATCH)
+                records = [record for part in found.values() for record in part]
+                if records:
+                    await self.route([_as_record(record) for record in records])
+                    await self._source.commit()
+                await self.route_kept()
+        finally:
+            await asyncio.shield(self._source.stop())
+
+    async def route(self, records: Sequence[Record]) -> None:
+        """Sends each to its payment, keeps it, or sends it to the dead letters."""
+        dead, waiting = [], []
+        for record in records:
+            try:
+                waiting.append((record, _as_unrouted(record)))
+            except ValueError as error:
+                dead.append(DeadLetter(record, str(error)))
+        async with self._pool.connection() as connection:
+            owners = await store.owners(connection, [(w.provider, w.object_id) for _, w in waiting])
+            for record, item in waiting:
+                if (item.provider, item.object_id) not in owners:
+                    received_at = record.headers[headers.RECEIVED_AT]
+                    await store.park_unrouted(connection, item, received_at, self._clock())
+        known = [
+            routed(owner, item.value, item.headers)
+            for _, item in waiting
+            if (owner := owners.get((item.provider, item.object_id))) is not None
+        ]
+        await self._send([*known, *as_outgoing(dead)])
+
+    async def route_kept(self) -> None:
+        """Routes what was kept and is known now; gives up on what is too old."""
+        async with self._pool.connection() as connection:
+            found = await store.routable(connection, BATCH)
+            too_old = self._clock() - timedelta(seconds=self._settings.unrouted_max_age_s)
+            nobodys = await store.expired_unrouted(connection, too_old, BATCH)
+        if not (found or nobodys):
+            return
+        known = [routed(u.payment_id, u.value, u.headers) for u in found if u.payment_id]
+        ids = {u.event_id for u in found}
+        given_up = [u for u in nobodys if u.event_id not in ids]
+        await self._send([*known, *as_outgoing(_dead(u) for u in given_up)])
+        async with self._pool.connection() as connection:
+            await store.forget_unrouted(connection, [*ids, *(u.event_id for u in given_up)])
+
+    async def _send(self, records: Sequence[Outgoing]) -> None:
+        if records:
+            await self._sender.send(records)
+
+
+def _dead(unrouted: Unrouted) -> DeadLetter:
+    position = Position(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # its place in the log is long past
+    record = Record(position, unrouted.object_id.encode(), unrouted.value, unrouted.headers, 0)
+    return DeadLetter(record, _NOBODYS)
+
+
+def _as_record(record: ConsumerRecord[bytes, bytes]) -> Record:
+    return Record(
+        Position(record.topic, record.partition, record.offset),
+        record.key,
+        record.value or b"",
+        headers.as_text(record.headers),
+        record.timestamp,
+    )
+
+
+def _as_unrouted(record: Record) -> Unrouted:
+    """The record as a webhook to route. Raises ValueError naming the header that is missing."""
+    named = record.headers
+    for name in (headers.EVENT_ID, headers.PROVIDER, headers.RECEIVED_AT, headers.OBJECT_ID):
+        if not named.get(name):
+            raise ValueError(f"header {name} is missing or empty")
+    datetime.fromisoformat(named[headers.RECEIVED_AT])
+    return Unrouted(
+        named[headers.EVENT_ID], named[headers.PROVIDER], named[headers.OBJECT_ID],
+        named, record.value, None,
+    )  # fmt: skip

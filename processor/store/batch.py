@@ -1,0 +1,262 @@
+"""The transaction of a batch: load under locks, write what the fold planned, commit.
+
+Unique keys and row locks are what two workers meet on; no isolation level is relied upon. Whatever
+another worker wrote in between is a BatchConflictError, nothing is written, and the caller tries
+again.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection, AsyncCursor
+
+from processor.domain.inputs import Create
+from processor.domain.status import Outcome
+from processor.domain.view import RefundView, Snapshot, amounts, snapshot
+from processor.errors import BatchConflictError
+from processor.plan import InboxRow, Known, Loaded, Plan, Published
+from processor.records import DeadLetter, Position, Received, Record, named_object
+from processor.store import statements as sql
+from processor.store.documents import decode_payment, encode_call, encode_payment, encode_snapshot
+
+Connection = AsyncConnection[tuple[Any, ...]]
+Cursor = AsyncCursor[tuple[Any, ...]]
+Decode = Callable[[Record], Received | DeadLetter]
+WAITING = frozenset({Outcome.PARKED, Outcome.QUARANTINED})
+
+
+async def load(connection: Connection, batch: Sequence[Received], decode: Decode) -> Loaded:
+    """What Postgres knows of a batch's payments and events. Locks the payments, in order of ID."""
+    payment_ids = sorted({r.payment_id for r in batch})
+    new_ids = sorted({r.payment_id for r in batch if isinstance(r.input.body, Create)})
+    objects = sorted({pair for r in batch for pair in _object_of(r)})
+    async with connection.pipeline():
+        payments = await connection.execute(sql.LOAD_PAYMENTS, [payment_ids])
+        known = await connection.execute(sql.LOAD_KNOWN, [sorted({r.event_id for r in batch})])
+        held = await connection.execute(sql.LOAD_HELD, [payment_ids])
+        parked = await connection.execute(sql.LOAD_PARKED, [new_ids])
+        owners = await connection.execute(sql.LOAD_OWNERS, _columns(objects, 2))
+    return Loaded(
+        payments={row[0]: decode_payment(row[1]) for row in await payments.fetchall()},
+        known={
+            row[0]: Known(Position(row[1], row[2], row[3]), Outcome(row[4]), row[5])
+            for row in await known.fetchall()
+        },
+        held=frozenset(row[0] for row in await held.fetchall()),
+        parked=_decode_parked(await parked.fetchall(), decode),
+        owners={(row[0], row[1]): row[2] for row in await owners.fetchall()},
+    )
+
+
+def _object_of(received: Received) -> Iterable[tuple[str, str]]:
+    """The provider's payment object an input names, if it names one."""
+    object_id = named_object(received)
+    if received.provider is not None and object_id is not None:
+        yield received.provider, object_id
+
+
+def _decode_parked(
+    rows: Iterable[tuple[Any, ...]], decode: Decode
+) -> dict[str, tuple[Received, ...]]:
+    parked: dict[str, list[Received]] = {}
+    for payment_id, topic, partition, offset, headers, value in rows:
+        position = Position(topic, partition, offset)
+        record = Record(position, payment_id.encode(), bytes(value), headers or {}, 0)
+        received = decode(record)
+        if isinstance(received, DeadLetter):
+            raise TypeError(f"{position} was decoded once and can't be any more: {received.error}")
+        parked.setdefault(payment_id, []).append(received)
+    return {payment_id: tuple(waiting) for payment_id, waiting in parked.items()}
+
+
+def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Rows as columns, for ``unnest``; ``width`` empty columns where there are no rows."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
+
+
+async def write(connection: Connection, plan: Plan, now: datetime) -> list[Published]:
+    """Writes the plan; answers what has to be published once it is committed."""
+    partitions = sorted({v.partition for v in plan.versions})
+    ids: dict[int, int] = {}
+    if partitions:
+        cursor = await connection.execute(sql.NEXT_PUBLICATION_IDS, [len(partitions)])
+        ids = dict(zip(partitions, (row[0] for row in await cursor.fetchall()), strict=True))
+    seen_as = [(v, ids[v.partition], snapshot(v.payment)) for v in plan.versions]
+    published = [
+        Published(s.id, s.version, v.partition, v.payment.updated_at, encode_snapshot(s), id_)
+        for v, id_, s in seen_as
+    ]
+    guards: list[tuple[Cursor, int]] = []
+    async with connection.pipeline():
+        if partitions:
+            await connection.execute(
+                sql.INSERT_PUBLICATIONS, [now, [ids[p] for p in partitions], partitions]
+            )
+        guards += await _write_payments(connection, plan)
+        await _write_versions(connection, plan, published)
+        await _write_parts(connection, [s for _, _, s in seen_as], plan)
+        if plan.calls:
+            rows = [
+                (c.key, c.payment_id, c.provider, c.operation, encode_call(c)) for c in plan.calls
+            ]
+            await connection.execute(sql.INSERT_CALLS, [now, now, *_columns(rows, 5)])
+        guards += await _write_inbox(connection, plan, ids, now)
+        await _write_rest(connection, plan, now)
+    for cursor, expected in guards:
+        if cursor.rowcount != expected:
+            raise BatchConflictError(f"{cursor.rowcount} of {expected} rows were ours to write")
+    return published
+
+
+async def _write_payments(connection: Connection, plan: Plan) -> list[tuple[Cursor, int]]:
+    guards: list[tuple[Cursor, int]] = []
+    new, old = [], []
+    for payment in plan.payments.values():
+        money = amounts(payment)
+        sums = (money.authorized, money.captured, money.refunded)
+        document = encode_payment(payment)
+        expected = plan.expected.get(payment.id)
+        if expected is None:
+            new.append((
+                payment.id, payment.tenant, payment.provider, payment.object_id, payment.status,
+                payment.version, payment.amount, payment.currency, *sums, payment.expires_at,
+                payment.created_at, payment.updated_at, document,
+            ))  # fmt: skip
+        else:
+            old.append((
+                payment.id, expected, payment.object_id, payment.status, payment.version, *sums,
+                payment.updated_at, document,
+            ))  # fmt: skip
+    if new:
+        await connection.execute(sql.INSERT_PAYMENTS, _columns(new, 15))
+    if old:
+        cursor = await connection.execute(sql.UPDATE_PAYMENTS, _columns(old, 10))
+        guards.append((cursor, len(old)))
+    return guards
+
+
+async def _write_versions(
+    connection: Connection, plan: Plan, published: Sequence[Published]
+) -> None:
+    rows = [
+        (
+            v.payment.id, v.payment.version, v.previous_status, v.payment.status, v.event_id,
+            v.payment.updated_at, p.publication_id, p.snapshot.decode(),
+        )
+        for v, p in zip(plan.versions, published, strict=True)
+    ]  # fmt: skip
+    if rows:
+        await connection.execute(sql.INSERT_VERSIONS, _columns(rows, 8))
+
+
+async def _write_parts(connection: Connection, views: Sequence[Snapshot], plan: Plan) -> None:
+    """Refunds and disputes of the payments that changed, as of their last version."""
+    last = {view.id: view for view in views if view.version == plan.payments[view.id].version}
+    refunds = [_refund_row(view, r) for view in last.values() for r in view.refunds]
+    if refunds:
+        await connection.execute(sql.UPSERT_REFUNDS, _columns(refunds, 6))
+    disputes = [
+        (d.id, view.id, d.status, d.amount, d.funds_withdrawn, d.funds_reinstated, view.updated_at)
+        for view in last.values()
+        for d in view.disputes
+    ]
+    if disputes:
+        await connection.execute(sql.UPSERT_DISPUTES, _columns(disputes, 7))
+
+
+def _refund_row(view: Snapshot, refund: RefundView) -> tuple[Any, ...]:
+    return (refund.id, view.id, refund.status, refund.amount, refund.reversed, view.updated_at)
+
+
+def _kept(row: InboxRow) -> tuple[str | None, bytes | None]:
+    """Headers and value of a record that waits; others stay in the log alone."""
+    if row.outcome not in WAITING:
+        return None, None
+    record = row.received.record
+    return msgspec.json.encode(dict(record.headers)).decode(), record.value
+
+
+async def _write_inbox(
+    connection: Connection, plan: Plan, ids: dict[int, int], now: datetime
+) -> list[tuple[Cursor, int]]:
+    guards: list[tuple[Cursor, int]] = []
+    new, waiting = [], []
+    for row in plan.inbox:
+        r, position = row.received, row.received.record.position
+        publication_id = ids.get(position.partition) if row.version is not None else None
+        became = (row.outcome, row.reason, row.version, publication_id, *_kept(row))
+        if row.waiting:
+            waiting.append((r.event_id, *became))
+        else:
+            new.append((
+                r.event_id, r.payment_id, r.tenant, r.operation_id, r.kind, position.topic,
+                position.partition, position.offset, r.input.received_at, *became,
+            ))  # fmt: skip
+    new.sort(key=lambda row: row[0])  # one order for all workers, so that none waits in a circle
+    if new:
+        cursor = await connection.execute(sql.INSERT_INBOX, [now, *_columns(new, 15)])
+        guards.append((cursor, len(new)))
+    if waiting:
+        cursor = await connection.execute(sql.UPDATE_WAITING, _columns(waiting, 7))
+        guards.append((cursor, len(waiting)))
+    return guards
+
+
+async def _write_rest(connection: Connection, plan: Plan, now: datetime) -> None:
+    if plan.duplicates:
+        await record_duplicates(connection, plan.duplicates, now)
+    if plan.dead_letters:
+        dead = [
+            (
+                d.record.position.topic,
+                d.record.position.partition,
+                d.record.position.offset,
+                d.error,
+            )
+            for d in plan.dead_letters
+        ]
+        await connection.execute(sql.INSERT_DEAD_LETTERS, [now, *_columns(dead, 4)])
+    if plan.holds:
+        holds = [(payment_id, *why) for payment_id, why in plan.holds.items()]
+        await connection.execute(sql.INSERT_HOLDS, [now, *_columns(holds, 3)])
+
+
+async def record_duplicates(
+    connection: Connection, duplicates: Sequence[Received], now: datetime
+) -> None:
+    """Notes records whose event ID was processed before."""
+    rows = [
+        (
+            r.record.position.topic, r.record.position.partition, r.record.position.offset,
+            r.event_id, r.payment_id, r.input.received_at,
+        )
+        for r in duplicates
+    ]  # fmt: skip
+    await connection.execute(sql.INSERT_DUPLICATES, [now, *_columns(rows, 6)])
+
+
+async def unpublished(
+    connection: Connection, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
+) -> list[Published]:
+    """What was committed and may not have been published, of these publications or partitions."""
+    found: dict[tuple[str, int], Published] = {}
+    for statement, keys in (
+        (sql.UNPUBLISHED_BY_ID, sorted(publication_ids)),
+        (sql.UNPUBLISHED_BY_PARTITION, sorted(partitions)),
+    ):
+        if keys:
+            cursor = await connection.execute(statement, [keys])
+            for payment_id, version, partition, at, text, publication_id in await cursor.fetchall():
+                found[payment_id, version] = Published(
+                    payment_id, version, partition, at, text.encode(), publication_id
+                )
+    return list(found.values())
+
+
+async def mark_published(
+    connection: Connection, publication_ids: Iterable[int], now: datetime
+) -> None:
+    """Notes that the brokers have all of these."""
+    await connection.execute(sql.MARK_PUBLISHED, [now, sorted(set(publication_ids))])

@@ -1,0 +1,93 @@
+"""Provider calls: claiming due rows, and what became of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+
+from processor.domain.calls import ProviderCall
+from processor.store.documents import decode_call
+
+Connection = AsyncConnection[tuple[Any, ...]]
+
+#: A claimed row is due again when its lease is over: whoever claimed it may have died.
+CLAIM: Final = """
+    with due as (
+        select call_key from provider_calls
+        where state = 'due' and next_attempt_at <= %(now)s and provider = any(%(providers)s)
+        order by next_attempt_at limit %(limit)s for update skip locked)
+    update provider_calls c set attempts = attempts + 1, next_attempt_at = %(lease_until)s,
+        key_first_used_at = coalesce(key_first_used_at, %(now)s)
+    from due where c.call_key = due.call_key
+    returning c.request::text, c.attempts, c.key_generation, c.key_first_used_at, c.created_at"""
+
+FINISH: Final = """
+    update provider_calls set state = 'done', outcome = %(outcome)s, done_at = %(now)s
+    where call_key = %(key)s and state = 'due'"""
+
+RETRY: Final = """
+    update provider_calls set next_attempt_at = %(at)s, last_error = %(error)s
+    where call_key = %(key)s and state = 'due'"""
+
+RETRY_WITH_NEW_KEY: Final = """
+    update provider_calls set next_attempt_at = %(at)s, last_error = %(error)s,
+        key_generation = key_generation + 1, key_first_used_at = null
+    where call_key = %(key)s and state = 'due' and key_generation = %(generation)s"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A call that is ours to make until its lease is over."""
+
+    call: ProviderCall
+    attempts: int
+    generation: int
+    key_first_used_at: datetime
+    created_at: datetime
+
+    @property
+    def key(self) -> str:
+        """The idempotency key for the provider."""
+        return f"{self.call.key}.{self.generation}" if self.generation else self.call.key
+
+
+async def claim(
+    connection: Connection,
+    providers: Sequence[str],
+    limit: int,
+    now: datetime,
+    lease_until: datetime,
+) -> list[Claimed]:
+    """Due calls, claimed until ``lease_until``."""
+    cursor = await connection.execute(
+        CLAIM,
+        {
+            "now": now,
+            "providers": list(providers),
+            "limit": limit,
+            "lease_until": lease_until,
+        },
+    )
+    return [Claimed(decode_call(row[0]), *row[1:]) for row in await cursor.fetchall()]
+
+
+async def finish(connection: Connection, key: str, outcome: str, now: datetime) -> None:
+    """The call has come to something, and its result is published."""
+    await connection.execute(FINISH, {"key": key, "outcome": outcome, "now": now})
+
+
+async def retry(connection: Connection, key: str, at: datetime, error: str) -> None:
+    """The call is due again then, under the same key."""
+    await connection.execute(RETRY, {"key": key, "at": at, "error": error})
+
+
+async def retry_with_new_key(
+    connection: Connection, claimed: Claimed, at: datetime, error: str
+) -> None:
+    """The call certainly did not happen: it is due again then, under the next key."""
+    await connection.execute(
+        RETRY_WITH_NEW_KEY,
+        {"key": claimed.call.key, "at": at, "error": error, "generation": claimed.generation},
+    )

@@ -1,0 +1,205 @@
+"""What is read from the store for a client: the SQL, and one small function per question.
+
+Every question names the tenant, and no row of another tenant answers it. Snapshots come as the
+JSON text that was published, and are passed on unread.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+Connection = AsyncConnection[Any]
+
+ALIVE: Final = "select 1"
+
+FIRST_INPUT: Final = """
+    select event_id, received_at from inbox
+    where operation_id = %(operation_id)s and tenant = %(tenant)s
+    order by "offset" limit 1
+"""
+
+SNAPSHOT: Final = """
+    select v.snapshot::text from payments p join payment_versions v using (payment_id, version)
+    where p.payment_id = %(payment_id)s and p.tenant = %(tenant)s
+"""
+
+PAGE: Final = """
+    select p.created_at, p.payment_id, v.snapshot::text as snapshot
+    from payments p join payment_versions v using (payment_id, version)
+    where p.tenant = %(tenant)s
+      and (%(status)s::text is null or p.status = %(status)s)
+      and (%(created_at)s::timestamptz is null
+           or (p.created_at, p.payment_id) < (%(created_at)s, %(payment_id)s))
+    order by p.created_at desc, p.payment_id desc
+    limit %(limit)s
+"""
+
+STANDING: Final = """
+    select p.status, p.version, h.event_id as held_event_id, h.held_at
+    from payments p left join holds h using (payment_id)
+    where p.payment_id = %(payment_id)s and p.tenant = %(tenant)s
+"""
+
+# The inbox has each event once; duplicates has every further record of it. Events that no tenant
+# sent (webhooks, results) are the payment's own.
+ENTRIES: Final = """
+    with records as (
+        select event_id, kind, outcome, reason, version, topic, partition, "offset",
+               received_at, recorded_at
+        from inbox
+        where payment_id = %(payment_id)s and (tenant is null or tenant = %(tenant)s)
+        union all
+        select d.event_id, i.kind, 'duplicate', 'this event was processed before', null,
+               d.topic, d.partition, d."offset", d.received_at, d.recorded_at
+        from duplicates d join inbox i using (event_id)
+        where d.payment_id = %(payment_id)s and (i.tenant is null or i.tenant = %(tenant)s)
+    )
+    select r.*, v.previous_status as source, v.status as target
+    from records r
+    left join payment_versions v
+           on v.payment_id = %(payment_id)s and v.version = r.version and v.event_id = r.event_id
+          and v.previous_status is distinct from v.status
+    order by r.recorded_at, r.version nulls last, r.received_at, r.topic, r.partition, r."offset"
+"""
+
+CALLS: Final = """
+    select operation, call_key as key, state, attempts, outcome, last_error,
+           case when state = 'due' then next_attempt_at end as next_attempt_at,
+           created_at, done_at
+    from provider_calls where payment_id = %(payment_id)s
+    order by created_at, call_key
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstInput:
+    """The first input recorded of an operation. Later ones with another event ID were refused."""
+
+    event_id: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ends: the next one holds what was created before it."""
+
+    created_at: datetime
+    payment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One payment of a page; ``snapshot`` is JSON text."""
+
+    created_at: datetime
+    payment_id: str
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a payment stands now, and the hold on it, if our own code failed on an event."""
+
+    status: str
+    version: int
+    held_event_id: str | None
+    held_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record of the log and what became of it; ``target`` is set where it moved the payment."""
+
+    event_id: str
+    kind: str
+    outcome: str
+    reason: str
+    version: int | None
+    topic: str
+    partition: int
+    offset: int
+    received_at: datetime
+    recorded_at: datetime
+    source: str | None
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call to the provider."""
+
+    operation: str
+    key: str
+    state: str
+    attempts: int
+    outcome: str | None
+    last_error: str | None
+    next_attempt_at: datetime | None
+    created_at: datetime
+    done_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that is stored about one payment, in the order it was recorded."""
+
+    standing: Standing
+    entries: Sequence[Entry]
+    calls: Sequence[Call]
+
+
+async def alive(connection: Connection) -> None:
+    """Returns when Postgres answers."""
+    await connection.execute(ALIVE)
+
+
+async def first_input(connection: Connection, operation_id: str, tenant: str) -> FirstInput | None:
+    """The first input recorded of this tenant's operation, if there is one."""
+    async with connection.cursor(row_factory=class_row(FirstInput)) as cursor:
+        await cursor.execute(FIRST_INPUT, {"operation_id": operation_id, "tenant": tenant})
+        return await cursor.fetchone()
+
+
+async def snapshot(connection: Connection, payment_id: str, tenant: str) -> str | None:
+    """The payment's present version as published, in JSON; None where it isn't this tenant's."""
+    cursor = await connection.execute(SNAPSHOT, {"payment_id": payment_id, "tenant": tenant})
+    row = await cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
+async def page(
+    connection: Connection, tenant: str, status: str | None, after: Position | None, limit: int
+) -> Sequence[Listed]:
+    """Up to ``limit`` payments of the tenant, newest first, from behind ``after``."""
+    async with connection.cursor(row_factory=class_row(Listed)) as cursor:
+        await cursor.execute(
+            PAGE,
+            {
+                "tenant": tenant,
+                "status": status,
+                "created_at": None if after is None else after.created_at,
+                "payment_id": None if after is None else after.payment_id,
+                "limit": limit,
+            },
+        )
+        return await cursor.fetchall()
+
+
+async def history(connection: Connection, payment_id: str, tenant: str) -> History | None:
+    """Everything stored about a payment as of one moment; None where it isn't this tenant's."""
+    whose = {"payment_id": payment_id, "tenant": tenant}
+    async with connection.transaction():
+        await connection.execute("set transaction isolation level repeatable read")
+        async with connection.cursor(row_factory=class_row(Standing)) as cursor:
+            standing = await (await cursor.execute(STANDING, whose)).fetchone()
+        if standing is None:
+            return None
+        async with connection.cursor(row_factory=class_row(Entry)) as cursor:
+            entries = await (await cursor.execute(ENTRIES, whose)).fetchall()
+        async with connection.cursor(row_factory=class_row(Call)) as cursor:
+            calls = await (await cursor.execute(CALLS, whose)).fetchall()
+    return History(standing, entries, calls)
