@@ -6,6 +6,7 @@ payment always asks for the same calls, and asking twice is asking once.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from processor.domain import join
 from processor.domain.payment import Payment
@@ -63,13 +64,18 @@ def _on_object(payment: Payment, operation: str, key: str) -> ProviderCall:
     )
 
 
+_EXHAUSTED_KEY: Final = "{}:cancel:exhausted"
+
+
 def _cancel_cause(payment: Payment) -> CancelCause | None:
     """Why this payment should be cancelled at the provider now, if it should."""
     if join.terminal(payment.facts) is not None:
         return None
+    asked = CancelCause.REQUESTED if payment.cancel is not None else None
     if exhausted(payment):
-        return CancelCause.ATTEMPTS_EXHAUSTED
-    return CancelCause.REQUESTED if payment.cancel is not None else None
+        answered = _EXHAUSTED_KEY.format(payment.id) in payment.settled
+        return asked if answered and asked else CancelCause.ATTEMPTS_EXHAUSTED
+    return asked
 
 
 def wanted(payment: Payment) -> Iterator[ProviderCall]:

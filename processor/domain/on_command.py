@@ -124,8 +124,10 @@ def _refund(payment: Payment, command: RefundCommand, at: datetime) -> Decision:
         return rejected(payment, f"refund needs a payment in SUCCEEDED; it is {payment.status}")
     told = next((r for r in payment.refunds if r.id == command.refund_id), None)
     if told is not None:  # the provider's word on our own refund was read before the command
+        if command.amount not in {None, told.amount}:
+            return rejected(payment, f"the provider's word on this refund is of {told.amount}")
         others = (r for r in payment.refunds if r.id != told.id)
-        refunds = _in_order(*others, replace(told, requested=True))
+        refunds = _in_order(*others, replace(told, requested=True, reason=command.reason))
         return changed(payment, replace(payment, refunds=refunds), at, "the refund is known")
     left = refundable(payment)
     amount = left if command.amount is None else command.amount

@@ -48,28 +48,28 @@ def _acknowledged_create(payment: Payment, result: CallResult, at: datetime) -> 
 def _refused(payment: Payment, result: CallResult, refusal: Failure, at: datetime) -> Decision:
     why = f"the provider refused to {result.operation}: {refusal.message} ({refusal.code})"
     *_, number = result.call_key.split(":")
-    after = payment = _settle(payment, result)
+    after = _settle(payment, result)
     match result.operation:
         case "create":
             if payment.object_id is not None:
                 reason = f"{why}; but its object {payment.object_id} exists"
                 return unchanged(payment, Outcome.CONFLICT, reason)
-            after = replace(payment, create_refusal=refusal)
+            after = replace(after, create_refusal=refusal)
         case "confirm":
             attempts = tuple(
                 replace(a, refusal=refusal) if str(a.number) == number else a
                 for a in payment.attempts
             )
-            after = replace(payment, attempts=attempts)
+            after = replace(after, attempts=attempts)
         case "capture" if payment.capture is not None and str(payment.capture.number) == number:
-            after = replace(payment, capture=replace(payment.capture, refusal=refusal))
+            after = replace(after, capture=replace(payment.capture, refusal=refusal))
         case "cancel" if not is_final(payment.status) and number == str(
             payment.cancel_refusals + 1
         ):
-            after = replace(payment, cancel=None, cancel_refusals=payment.cancel_refusals + 1)
+            after = replace(after, cancel=None, cancel_refusals=payment.cancel_refusals + 1)
         case "refund":
             refunds = tuple(
                 replace(r, refusal=refusal) if r.id == number else r for r in payment.refunds
             )
-            after = replace(payment, refunds=refunds)
+            after = replace(after, refunds=refunds)
     return changed(payment, after, at, why)

@@ -182,7 +182,7 @@ def amounts(payment: Payment) -> Amounts:
     return Amounts(
         authorized=payment.amount if has_authorization else 0,
         captured=taken,
-        refunded=back if taken else 0,
+        refunded=min(back, taken),  # a returned refund and its replacement may cross each other
     )
 
 

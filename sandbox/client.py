@@ -1,0 +1,118 @@
+"""A small client of the service's HTTP API, and of the simulator's switches."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from sandbox.errors import SandboxError
+
+Json = dict[str, Any]
+POLL_S = 0.05
+
+
+class UnexpectedAnswerError(SandboxError):
+    """The service answered something else than was asked for, or did not get there in time."""
+
+
+class PaymentsClient:
+    """One tenant's view of the service. Give each operation its own Idempotency-Key."""
+
+    def __init__(self, url: str, api_key: str) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=url, headers={"Authorization": f"Bearer {api_key}"}, timeout=30.0
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    async def post(self, path: str, body: Mapping[str, Any], key: str | None = None) -> Json:
+        """A command; answers the 202's body. Raises UnexpectedAnswerError."""
+        answer = await self.try_post(path, body, key)
+        if answer.status_code != httpx.codes.ACCEPTED:
+            raise UnexpectedAnswerError(f"POST {path}: {answer.status_code} {answer.text[:500]}")
+        accepted: Json = answer.json()
+        return accepted
+
+    async def try_post(
+        self, path: str, body: Mapping[str, Any], key: str | None = None
+    ) -> httpx.Response:
+        """A command, whatever the answer."""
+        headers = {"Idempotency-Key": key or secrets.token_hex(16)}
+        return await self._http.post(path, json=body, headers=headers)
+
+    async def create(self, body: Mapping[str, Any], key: str | None = None) -> str:
+        """Creates a payment; answers its ID."""
+        accepted = await self.post("/v1/payments", body, key)
+        return str(accepted["id"])
+
+    async def get(self, path: str) -> Json:
+        """A read. Raises UnexpectedAnswerError."""
+        answer = await self._http.get(path)
+        if answer.status_code != httpx.codes.OK:
+            raise UnexpectedAnswerError(f"GET {path}: {answer.status_code} {answer.text[:500]}")
+        found: Json = answer.json()
+        return found
+
+    async def wait_for(
+        self, payment_id: str, condition: Callable[[Json], bool], within_s: float = 60.0
+    ) -> Json:
+        """The payment, once the condition holds. Raises UnexpectedAnswerError in the end."""
+        deadline = time.monotonic() + within_s
+        last: Json | None = None
+        while time.monotonic() < deadline:
+            answer = await self._http.get(f"/v1/payments/{payment_id}")
+            if answer.status_code == httpx.codes.OK:
+                last = answer.json()
+                if last is not None and condition(last):
+                    return last
+            await asyncio.sleep(POLL_S)
+        raise UnexpectedAnswerError(f"{payment_id} is not there after {within_s} s: {last}")
+
+
+class SimulatorControl:
+    """The switches of the Stripe simulator: what a customer, a bank or a network would do."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx.AsyncClient(base_url=f"{url}/_control", timeout=30.0)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Json:
+        """Makes something happen."""
+        answer = await self._http.post(path, json=dict(body or {}))
+        answer.raise_for_status()
+        done: Json = answer.json()
+        return done
+
+    async def get(self, path: str) -> Json:
+        """Looks."""
+        answer = await self._http.get(path)
+        answer.raise_for_status()
+        found: Json = answer.json()
+        return found
+
+    async def faults(self, **faults: Any) -> None:
+        """Switches these faults on, and all others off."""
+        (await self._http.put("/faults", json=faults)).raise_for_status()
