@@ -4,6 +4,7 @@ migrate   applies migrations/*.sql
 topics    creates the topics
 stream    the Faust worker: commands, webhooks and results to state
 work      provider calls, router and reconciler
+audit     checks every invariant on a system at rest; 1 when one is violated
 schemas   writes the JSON Schema files
 """
 
@@ -24,7 +25,9 @@ from prometheus_client import CollectorRegistry
 from psycopg_pool import AsyncConnectionPool
 
 from processor import migrate as migrations
+from processor.audit import gather
 from processor.errors import ProcessorError
+from processor.invariants import INVARIANTS, check
 from processor.metrics import StreamMetrics, WorkMetrics
 from processor.provider_calls import ProviderCalls
 from processor.reconciler import Reconciler
@@ -47,6 +50,7 @@ from schemas.settings import (
 log = logging.getLogger("payments")
 
 #: Libraries that make a log record per message below this level, which costs a tenth of the speed.
+SHOWN_MAX: Final = 5  # violations of one invariant
 QUIET: Final = ("aiokafka", "faust", "mode", "kafka")
 
 
@@ -146,6 +150,18 @@ async def _restarting(
             await asyncio.sleep(random.uniform(0.1, settings.call_backoff_base_s + 0.1))  # noqa: S311  # jitter is no secret
 
 
+def run_audit() -> int:
+    """Prints one line per invariant, and the first violations."""
+    kafka, database = load(KafkaSettings), load(DatabaseSettings)
+    evidence = asyncio.run(gather(kafka.kafka_bootstrap, database.database_url.get_secret_value()))
+    found = check(evidence)
+    for code, violations in found.items():
+        meaning = (INVARIANTS[code].__doc__ or "").partition(": ")[2]
+        shown = "".join(f"\n     {line}" for line in violations[:SHOWN_MAX])
+        print(f"{code}  {len(violations) or 'ok':>4}  {meaning}{shown}")  # noqa: T201  # for the operator
+    return 1 if any(found.values()) else 0
+
+
 def run_schemas() -> None:
     """Writes the JSON Schema files from the models."""
     from schemas.generate import write_all  # noqa: PLC0415  # only this program needs it
@@ -154,11 +170,12 @@ def run_schemas() -> None:
         print(path)  # noqa: T201  # for the operator
 
 
-PROGRAMS: Final[dict[str, Callable[[], None]]] = {
+PROGRAMS: Final[dict[str, Callable[[], int | None]]] = {
     "migrate": run_migrate,
     "topics": run_topics,
     "stream": run_stream,
     "work": run_work,
+    "audit": run_audit,
     "schemas": run_schemas,
 }
 
@@ -171,14 +188,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments).program
     _log_to_stderr()
     try:
-        PROGRAMS[chosen]()
+        return PROGRAMS[chosen]() or 0
     except (SettingsError, ProcessorError, migrations.MigrationError, KafkaError) as error:
         print(f"payments {chosen}: {error}", file=sys.stderr)  # noqa: T201  # for the operator
         return 1
     except psycopg.OperationalError as error:
         print(f"payments {chosen}: Postgres: {error}", file=sys.stderr)  # noqa: T201  # for the operator
         return 1
-    return 0
 
 
 if __name__ == "__main__":

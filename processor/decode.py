@@ -17,7 +17,6 @@ from processor.domain.inputs import (
     Failure,
     Input,
     Refund,
-    Unmodelled,
 )
 from processor.errors import UndecodableRecordError
 from processor.records import DeadLetter, Received, Record
@@ -62,13 +61,14 @@ class Decoder:
             known = ", ".join(sorted(self._readers))
             raise UndecodableRecordError(f"provider {provider!r} is none of: {known}")
         try:
-            fact = reader.translate(record.value)
+            translated = reader.translate(record.value)
         except MalformedWebhookError as error:
             raise UndecodableRecordError(str(error)) from error
+        fact = translated.fact
         if fact.event_id != event_id:
             raise UndecodableRecordError(f"{headers.EVENT_ID} is {event_id}, the body's another")
-        kind = f"{provider}.{fact.kind}" if isinstance(fact, Unmodelled) else _kind(fact)
         received_at = _time(_header(record, headers.RECEIVED_AT))
+        kind = f"{provider}.{translated.kind}"
         return Received(
             record, key, event_id, kind, Input(event_id, received_at, fact), provider=provider
         )
@@ -80,14 +80,6 @@ def _check_key(record: Record, received: Received) -> None:
         raise UndecodableRecordError(
             f"the key is {record.key!r}, but the value is about {received.payment_id}"
         )
-
-
-def _kind(fact: object) -> str:
-    return {
-        "PaymentFact": "webhook.payment",
-        "RefundFact": "webhook.refund",
-        "DisputeFact": "webhook.dispute",
-    }[type(fact).__name__]
 
 
 def _header(record: Record, name: str) -> str:

@@ -33,7 +33,7 @@ class Received:
     record: Record
     payment_id: str
     event_id: str
-    #: What kind of input it is, for people: ``command.create``, ``webhook.refund`` and so on.
+    #: For people: ``command.create``, ``result.refund``, or the provider's own name of the event.
     kind: str
     input: Input
     #: The provider that says it; None for a client's command.

@@ -88,8 +88,6 @@ def wire(
         "seen",
         key_type=bytes,
         value_type=bytes,
-        key_serializer="raw",
-        value_serializer="raw",
         partitions=kafka.partitions,
         options=ROCKSDB_OPTIONS,
     )

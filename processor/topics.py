@@ -4,6 +4,12 @@ from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
+from tenacity import (
+    retry,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from processor.errors import MissingTopicsError
 from processor.stream import APP_ID
@@ -44,10 +50,21 @@ async def create_topics(settings: KafkaSettings) -> list[str]:
                 created.append(name)
             elif code != _ALREADY_EXISTS:
                 raise for_code(code)(f"topic {name} can't be created")
-        await _check(admin, settings)
+        await _until_known(admin, settings)
     finally:
         await admin.close()
     return created
+
+
+@retry(
+    retry=retry_if_exception_type(MissingTopicsError),
+    wait=wait_random_exponential(multiplier=0.05, max=1.0),
+    stop=stop_after_delay(15.0),
+    reraise=True,
+)
+async def _until_known(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> None:
+    """A topic that was created is not known to every broker at once."""
+    await _check(admin, settings)
 
 
 async def check_topics(settings: KafkaSettings) -> None:

@@ -59,7 +59,7 @@ def changed(before: Payment, after: Payment, at: datetime, reason: str) -> Decis
             before, Outcome.CONFLICT, f"says {status}, but {before.status} {kind}: {reason}"
         )
     money = amounts(replace(after, status=status))
-    if money.captured > money.authorized:
+    if not 0 <= money.captured <= money.authorized:
         return unchanged(before, Outcome.CONFLICT, f"the amounts don't add up ({money}): {reason}")
     calls = new_calls(after)
     after = replace(after, status=status, calls=after.calls | {call.key for call in calls})

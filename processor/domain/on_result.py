@@ -17,6 +17,9 @@ def on_result(payment: Payment | None, result: CallResult, at: datetime) -> Deci
     if result.call_key not in payment.calls:
         reason = f"no call {result.call_key} of this payment was asked for"
         return unchanged(payment, Outcome.CONFLICT, reason)
+    if result.object_id is not None and payment.create_refusal is not None:
+        reason = f"names {result.object_id}, but the provider had refused to create this payment"
+        return unchanged(payment, Outcome.CONFLICT, reason)
     if result.call_key in payment.settled:
         return unchanged(payment, Outcome.STALE, f"the result of {result.call_key} is known")
     if result.refusal is not None:
@@ -32,9 +35,6 @@ def _settle(payment: Payment, result: CallResult) -> Payment:
 
 
 def _acknowledged_create(payment: Payment, result: CallResult, at: datetime) -> Decision:
-    if payment.create_refusal is not None:
-        reason = f"names {result.object_id}, but the provider had refused to create this payment"
-        return unchanged(payment, Outcome.CONFLICT, reason)
     if payment.object_id is not None and payment.object_id != result.object_id:
         return unchanged(
             payment,

@@ -1,0 +1,1 @@
+"""The whole service as real processes, from HTTP to ``payment-state``."""

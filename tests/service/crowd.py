@@ -1,0 +1,200 @@
+"""A crowd of payments and the client that brings them up: it follows ``payment-state`` alone.
+
+Which kind each payment is comes from the seed; each kind is a row of rules.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from sandbox.client import Json, PaymentsClient, SimulatorControl
+from schemas.topics import PAYMENT_STATE
+from tests.conftest import PARTITIONS
+from tests.service.stack import Stack
+
+Condition = Callable[[Json], bool]
+ENDED_WITHIN_S = 240.0
+CREATES_AT_A_TIME = 32
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When the condition first holds, the client posts this; ``act``: its customer acts instead."""
+
+    when: Condition
+    operation: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+def status(name: str) -> Condition:
+    """The payment has this status."""
+    return lambda p: bool(p["status"] == name)
+
+
+def awaiting(action: str) -> Condition:
+    """The payment requires this action."""
+    return lambda p: bool((p["next_action"] or {}).get("type") == action)
+
+
+def refunded(amount: int) -> Condition:
+    """This much was given back."""
+    return lambda p: bool(p["amounts"]["refunded"] == amount)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of payment: how it is created, what its client does, how it must end."""
+
+    create: Mapping[str, Any]
+    ends: Condition
+    rules: tuple[Rule, ...] = ()
+
+
+VISA, DECLINED = "pm_card_visa", "pm_card_chargeDeclined"
+AMOUNT = 1_000
+KINDS: Mapping[str, Kind] = {
+    "success": Kind({"payment_method": VISA}, status("SUCCEEDED")),
+    "decline_then_success": Kind(
+        {"payment_method": DECLINED, "max_attempts": 3},
+        status("SUCCEEDED"),
+        (Rule(awaiting("new_payment_method"), "confirm", {"payment_method": VISA}),),
+    ),
+    "declined": Kind({"payment_method": DECLINED}, status("FAILED")),
+    "action": Kind(
+        {
+            "payment_method": "pm_card_authenticationRequired",
+            "return_url": "https://shop.example/back",
+        },
+        status("SUCCEEDED"),
+        (Rule(awaiting("redirect"), "act"),),
+    ),
+    "manual_capture": Kind(
+        {"payment_method": VISA, "capture_method": "manual"},
+        lambda p: bool(p["amounts"]["captured"] == 600),
+        (Rule(status("AUTHORIZED"), "capture", {"amount": 600}),),
+    ),
+    "cancel": Kind(
+        {"payment_method": VISA, "capture_method": "manual"},
+        status("CANCELED"),
+        (Rule(status("AUTHORIZED"), "cancel"),),
+    ),
+    "refund": Kind(
+        {"payment_method": VISA},
+        refunded(AMOUNT),
+        (
+            Rule(status("SUCCEEDED"), "refunds", {"amount": 400}),
+            Rule(refunded(400), "refunds"),
+        ),
+    ),
+}
+
+
+class Crowd:
+    """Creates payments and acts on what ``payment-state`` says of them, until all have ended."""
+
+    def __init__(self, stack: Stack, size: int, seed: int) -> None:
+        self._stack = stack
+        self._size = size
+        self._seed = seed
+        self.kinds: dict[str, str] = {}
+        self._fired: set[tuple[str, int]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.ended: set[str] = set()
+        self._another_ended = asyncio.Condition()
+        self._last: dict[str, Json] = {}
+
+    async def live(self) -> None:
+        """Until every payment ended as its kind must; fails with the state of those that don't."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._stack.infrastructure.kafka_bootstrap,
+            isolation_level="read_committed",
+        )
+        async with (
+            consumer,
+            PaymentsClient(self._stack.url, self._stack.api_key) as client,
+            SimulatorControl(self._stack.simulator_url) as simulator,
+        ):
+            consumer.assign([TopicPartition(PAYMENT_STATE, p) for p in range(PARTITIONS)])
+            await consumer.seek_to_end()
+            creating = asyncio.create_task(self._create_all(client))
+            try:
+                async with asyncio.timeout(ENDED_WITHIN_S):
+                    while not creating.done() or len(self.ended) < self._size:
+                        found = await consumer.getmany(timeout_ms=200)
+                        for record in (r for part in found.values() for r in part):
+                            self._on(json.loads(record.value), client, simulator)
+                        async with self._another_ended:
+                            self._another_ended.notify_all()
+                        if creating.done():
+                            creating.result()
+            except TimeoutError:
+                late = {p: self._last.get(p) for p in self.kinds.keys() - self.ended}
+                some = json.dumps(dict(list(late.items())[:3]), indent=1)
+                raise AssertionError(f"{len(late)} payments did not end: {some}") from None
+            await asyncio.gather(*self._tasks)
+
+    async def until_ended(self, count: int) -> None:
+        """Waits until this many payments have ended."""
+        async with self._another_ended:
+            await self._another_ended.wait_for(lambda: len(self.ended) >= count)
+
+    async def _create_all(self, client: PaymentsClient) -> None:
+        room = asyncio.Semaphore(CREATES_AT_A_TIME)
+        choose = random.Random(self._seed)  # noqa: S311  # a seeded choice, no secret
+        names = [choose.choice(sorted(KINDS)) for _ in range(self._size)]
+
+        async def create(number: int, name: str) -> None:
+            async with room:
+                body = {"amount": AMOUNT, "currency": "EUR", **KINDS[name].create}
+                key = f"crowd-{self._seed}-{number}"
+                payment_id = await client.create(body, key)
+                self.kinds[payment_id] = name
+                if payment_id in self._last:  # its first versions were here before the answer
+                    self._look(self._last[payment_id], client, None)
+
+        await asyncio.gather(*(create(number, name) for number, name in enumerate(names)))
+
+    def _on(self, payment: Json, client: PaymentsClient, simulator: SimulatorControl) -> None:
+        known = self._last.get(payment["id"])
+        if known is not None and known["version"] >= payment["version"]:
+            return  # what a consumer of payment-state does with a version it has
+        self._last[payment["id"]] = payment
+        self._simulator = simulator
+        self._look(payment, client, simulator)
+
+    def _look(
+        self, payment: Json, client: PaymentsClient, simulator: SimulatorControl | None
+    ) -> None:
+        name = self.kinds.get(payment["id"])
+        if name is None:
+            return
+        kind = KINDS[name]
+        for number, rule in enumerate(kind.rules):
+            if rule.when(payment) and (payment["id"], number) not in self._fired:
+                self._fired.add((payment["id"], number))
+                act = self._do(payment, rule, number, client, simulator or self._simulator)
+                task = asyncio.create_task(act)
+                self._tasks.add(task)
+        if kind.ends(payment):
+            self.ended.add(payment["id"])
+
+    async def _do(
+        self,
+        payment: Json,
+        rule: Rule,
+        number: int,
+        client: PaymentsClient,
+        simulator: SimulatorControl,
+    ) -> None:
+        if rule.operation == "act":
+            intent = payment["provider_object_id"]
+            path = f"/payment_intents/{intent}/complete_action"
+            await simulator.post(path, {"outcome": "succeed"})
+            return
+        path = f"/v1/payments/{payment['id']}/{rule.operation}"
+        await client.post(path, rule.body, f"{payment['id']}-{number}")

@@ -1,0 +1,105 @@
+"""What the service says in the end, held against the invariants, the oracle and the provider."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from typing import Any
+
+from processor import invariants
+from processor.audit import gather, read_topic
+from processor.decode import Decoder
+from processor.domain.inputs import Input
+from processor.domain.status import Status
+from processor.invariants import Evidence
+from processor.records import DeadLetter, Position, Record
+from providers.stripe.webhooks import StripeWebhooks
+from sandbox.client import SimulatorControl
+from schemas.headers import as_text
+from schemas.topics import PROCESSOR_SOURCES
+from tests.oracle import meaning_of
+from tests.service.stack import Stack
+
+QUIET_WITHIN_S = 60.0
+PROVIDER_STATUS = {"succeeded": Status.SUCCEEDED, "canceled": Status.CANCELED}
+
+
+async def at_rest(stack: Stack) -> Evidence:
+    """The evidence once nothing waits any more; fails when something still does after a minute."""
+    deadline = time.monotonic() + QUIET_WITHIN_S
+    while True:
+        here = stack.infrastructure
+        evidence = await gather(here.kafka_bootstrap, here.database_url)
+        waiting = list(invariants.nothing_waits(evidence))
+        if not waiting:
+            return evidence
+        assert time.monotonic() < deadline, f"still waiting: {waiting[:5]} ({len(waiting)})"
+        await asyncio.sleep(0.2)  # between two looks at one condition
+
+
+def hold(evidence: Evidence) -> None:
+    """Every invariant holds."""
+    found = {code: v[:5] for code, v in invariants.check(evidence).items() if v}
+    assert found == {}
+
+
+async def agrees_with_oracle(stack: Stack, evidence: Evidence) -> None:
+    """Each payment is where the oracle, given what was taken in, says it must be."""
+    taken_in = await _taken_in(stack, evidence)
+    for payment_id, versions in evidence.versions.items():
+        expected = meaning_of(payment_id, taken_in[payment_id])
+        stored = json.loads(versions[-1].snapshot)
+        assert stored["status"] == expected.status, payment_id
+        assert stored["amounts"] == {
+            "authorized": expected.authorized,
+            "captured": expected.captured,
+            "refunded": expected.refunded,
+        }, payment_id
+        assert {r["id"]: (r["status"], r["reversed"]) for r in stored["refunds"]} == {
+            key: (r.status, r.reversed) for key, r in expected.refunds.items()
+        }, payment_id
+        assert {
+            d["id"]: (d["status"], d["funds_withdrawn"], d["funds_reinstated"])
+            for d in stored["disputes"]
+        } == {key: (d.status, d.withdrawn, d.reinstated) for key, d in expected.disputes.items()}, (
+            payment_id
+        )
+
+
+async def _taken_in(stack: Stack, evidence: Evidence) -> dict[str, list[Input]]:
+    """By payment, the inputs that had a say, decoded anew from the log, in the order recorded."""
+    records: dict[Position, Record] = {}
+
+    def note(r: Any) -> None:
+        position = Position(r.topic, r.partition, r.offset)
+        records[position] = Record(position, r.key, r.value, as_text(r.headers), r.timestamp)
+
+    for topic in PROCESSOR_SOURCES:
+        await read_topic(stack.infrastructure.kafka_bootstrap, topic, note)
+    decoder = Decoder({"stripe": StripeWebhooks((), 1)})
+    found: dict[str, list[Input]] = {}
+    rows = [row for row in evidence.inbox if row.outcome in {"applied", "stale"}]
+    for row in sorted(rows, key=lambda row: row.version or 0):
+        received = decoder.decode(records[row.position])
+        assert not isinstance(received, DeadLetter)
+        found.setdefault(row.payment_id, []).append(received.input)
+    return found
+
+
+async def agrees_with_provider(stack: Stack, evidence: Evidence) -> None:
+    """One object at the provider per payment, in the same final state, with the same amounts."""
+    async with SimulatorControl(stack.simulator_url) as simulator:
+        objects = await simulator.get("/objects")
+    intents = [i for i in objects["payment_intents"] if "payment_id" in i["metadata"]]
+    per_payment = Counter(intent["metadata"]["payment_id"] for intent in intents)
+    assert {p: n for p, n in per_payment.items() if n > 1} == {}, "two objects for one payment"
+    refunds = Counter(r["metadata"].get("refund_id") for r in objects["refunds"])
+    refunds.pop(None, None)
+    assert {r: n for r, n in refunds.items() if n > 1} == {}, "two objects for one refund"
+    for intent in intents:
+        payment = evidence.payments[intent["metadata"]["payment_id"]]
+        at_provider = PROVIDER_STATUS.get(intent["status"])
+        if at_provider is Status.CANCELED and intent["cancellation_reason"] == "abandoned":
+            at_provider = Status.FAILED
+        assert payment.status is at_provider, payment
+        assert payment.captured == intent["amount_received"], payment

@@ -1,0 +1,160 @@
+"""The service's processes under a test's control: start, kill, wait until ready."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from sandbox import environment
+from sandbox.ports import HOST, free_ports
+from sandbox.settings import SandboxSettings
+from sandbox.state import StateFolder
+from sandbox.testing import Infrastructure
+from sandbox.topology import PROJECT
+
+READY_WITHIN_S = 60.0
+
+
+@dataclass
+class Program:
+    """One process of the service; ``ready`` answers 200 once it does its work."""
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+    ready: str
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it; does not wait."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603  # our own programs
+                [sys.executable, "-m", *self.arguments],
+                env={**os.environ, **self.environment},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=PROJECT,
+                start_new_session=True,
+            )
+
+    def wait_until_ready(self) -> None:
+        """Returns once it answers; fails when it died, or took too long."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        while time.monotonic() < deadline:
+            assert self.process is not None
+            assert self.process.poll() is None, f"{self.name} died:\n{self.log.read_text()[-4000:]}"
+            try:
+                if httpx.get(self.ready, timeout=2.0).is_success:
+                    return
+            except httpx.HTTPError:
+                pass  # not listening yet: ask again
+            time.sleep(0.05)  # between two questions of one condition
+        raise AssertionError(f"{self.name} is not ready:\n{self.log.read_text()[-4000:]}")
+
+    def kill(self) -> None:
+        """Kill -9: no clean-up whatsoever."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """SIGTERM, then SIGKILL after ten seconds."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+@dataclass
+class Stack:
+    """Kafka, Postgres, the simulator and the service."""
+
+    infrastructure: Infrastructure
+    told: dict[str, str]
+    programs: dict[str, Program] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """Where the ingress is."""
+        return self.told["PAYMENTS_INGRESS_URL"]
+
+    @property
+    def api_key(self) -> str:
+        """The tenant's key."""
+        return self.told["PAYMENTS_SANDBOX_API_KEY"]
+
+    @property
+    def webhook_secret(self) -> str:
+        """What Stripe signs with."""
+        return self.told["PAYMENTS_STRIPE_WEBHOOK_SECRETS"]
+
+    @property
+    def simulator_url(self) -> str:
+        """Where the simulator is."""
+        return self.told["PAYMENTS_STRIPE_API_BASE"]
+
+
+#: Name, arguments of ``python -m``, the path that says ready, the variable that sets its port.
+PROGRAMS = (
+    ("simulator", ("sandbox.stripe_simulator",), "/_control/stats", "PAYMENTS_SIMULATOR_PORT"),
+    ("ingress", ("ingress",), "/readyz", "PAYMENTS_INGRESS_PORT"),
+    ("stream", ("processor", "stream"), "/readyz", "PAYMENTS_METRICS_PORT"),
+    ("work", ("processor", "work"), "/readyz", "PAYMENTS_METRICS_PORT"),
+)
+
+#: Quicker than in production, so that a test need not wait for what time alone mends.
+QUICK = {
+    "PAYMENTS_SESSION_TIMEOUT_S": "6",
+    "PAYMENTS_CALL_BACKOFF_BASE_S": "0.1",
+    "PAYMENTS_CALL_BACKOFF_MAX_S": "2",
+    "PAYMENTS_CALL_LEASE_S": "5",
+    "PAYMENTS_STRIPE_TIMEOUT_S": "3",
+    "PAYMENTS_RECONCILE_EVERY_S": "1",
+    "PAYMENTS_UNFINISHED_AFTER_S": "5",
+    "PAYMENTS_BREAKER_OPEN_S": "0.5",
+}
+
+
+@contextmanager
+def running_stack(infrastructure: Infrastructure, root: Path) -> Iterator[Stack]:
+    """The whole service, ready; everything is stopped at the end."""
+    ports = free_ports(len(PROGRAMS))
+    by_name = dict(zip((name for name, *_ in PROGRAMS), ports, strict=True))
+    settings = SandboxSettings(
+        directory=root, simulator_port=by_name["simulator"], ingress_port=by_name["ingress"]
+    )
+    own = environment.make_secrets()
+    told = environment.compose(
+        settings,
+        own,
+        kafka_bootstrap=infrastructure.kafka_bootstrap,
+        database_url=infrastructure.database_url,
+        given={},
+    )
+    simulator = environment.simulator_environment(settings, own, StateFolder(root))
+    stack = Stack(infrastructure, told)
+    for name, arguments, path, port_variable in PROGRAMS:
+        variables = {**(simulator if name == "simulator" else {}), **told, **QUICK}
+        variables |= {port_variable: str(by_name[name]), "PAYMENTS_DATA_DIR": str(root / "data")}
+        ready = f"http://{HOST}:{by_name[name]}{path}"
+        stack.programs[name] = Program(name, arguments, variables, ready, root / f"{name}.log")
+    try:
+        for program in stack.programs.values():
+            program.start()
+        for program in stack.programs.values():
+            program.wait_until_ready()
+        yield stack
+    finally:
+        for program in reversed(stack.programs.values()):
+            program.stop()

@@ -1,0 +1,74 @@
+"""A crowd of payments through duplicated, reordered and early webhooks, and through kill -9."""
+
+import asyncio
+import os
+from collections import Counter
+
+import pytest
+
+from sandbox.client import SimulatorControl
+from tests.service import evidence
+from tests.service.crowd import KINDS, Crowd
+from tests.service.stack import Stack
+
+pytestmark = pytest.mark.anyio
+
+SEED = 20_260_101
+SIZE = int(os.environ.get("PAYMENTS_TEST_CROWD", "150"))
+KILLS = int(os.environ.get("PAYMENTS_TEST_KILLS", "3"))
+
+#: Each webhook one to three times, in any order, often before the call that caused it is answered.
+ROUGH = {
+    "duplicate": 0.66,
+    "duplicate_max": 2,
+    "duplicate_spread_s": (0.0, 2.0),
+    "reorder": 0.5,
+    "reorder_hold_s": (0.1, 1.5),
+    "early": 0.3,
+    "early_hold_s": (0.01, 0.1),
+    "wrong_signature": 0.05,
+    "altered_body": 0.05,
+}
+
+
+async def _rough(stack: Stack) -> None:
+    async with SimulatorControl(stack.simulator_url) as simulator:
+        await simulator.faults(**ROUGH)
+
+
+async def _everything_holds(stack: Stack, crowd: Crowd) -> None:
+    found = await evidence.at_rest(stack)
+    evidence.hold(found)
+    await evidence.agrees_with_oracle(stack, found)
+    await evidence.agrees_with_provider(stack, found)
+    assert crowd.ended == crowd.kinds.keys()
+    assert set(crowd.kinds.values()) == KINDS.keys(), "the seed left a kind out"
+    met = Counter(row.outcome for row in found.inbox)
+    assert met["applied"], met
+    assert met["stale"], met
+    assert found.duplicates, "no duplicate was met"
+
+
+async def test_every_payment_ends_as_the_oracle_says(stack: Stack) -> None:
+    """Webhooks one to three times in random order: the oracle's end state, no effect twice."""
+    await _rough(stack)
+    crowd = Crowd(stack, SIZE, SEED)
+    await crowd.live()
+    await _everything_holds(stack, crowd)
+
+
+async def test_kill_minus_nine_changes_nothing(stack: Stack) -> None:
+    """The same while the stream worker is killed again and again: it catches up by itself."""
+    await _rough(stack)
+    crowd = Crowd(stack, SIZE, SEED + 1)
+    living = asyncio.create_task(crowd.live())
+    stream = stack.programs["stream"]
+    for number in range(1, KILLS + 1):
+        progressed = asyncio.create_task(crowd.until_ended(number * SIZE // (KILLS + 2)))
+        await asyncio.wait([progressed, living], return_when=asyncio.FIRST_COMPLETED)
+        progressed.cancel()
+        await asyncio.to_thread(stream.kill)
+        stream.start()
+        await asyncio.to_thread(stream.wait_until_ready)
+    await living
+    await _everything_holds(stack, crowd)

@@ -1,0 +1,136 @@
+"""What is unsigned, altered, stale or garbage has no effect, and stops nobody."""
+
+import hashlib
+import hmac
+import json
+import time
+
+import httpx
+import psycopg
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from processor.audit import read_topic
+from sandbox.client import PaymentsClient
+from schemas import headers
+from schemas.topics import (
+    DEAD_LETTERS,
+    PROCESSOR_SOURCES,
+    PROVIDER_WEBHOOKS,
+    PROVIDER_WEBHOOKS_UNROUTED,
+)
+from tests.service import evidence
+from tests.service.stack import Stack
+
+pytestmark = pytest.mark.anyio
+
+
+def signature(body: bytes, secret: str, at: int) -> str:
+    """A Stripe-Signature header, made by hand."""
+    signed = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={signed}"
+
+
+def canceled(payment_id: str) -> bytes:
+    """An event that would cancel this payment, if anybody believed it."""
+    intent = {
+        "id": "pi_forged",
+        "object": "payment_intent",
+        "status": "canceled",
+        "amount": 1000,
+        "currency": "eur",
+        "metadata": {"payment_id": payment_id},
+    }
+    event = {
+        "id": "evt_forged",
+        "object": "event",
+        "type": "payment_intent.canceled",
+        "created": int(time.time()),
+        "data": {"object": intent},
+    }
+    return json.dumps(event).encode()
+
+
+@pytest.mark.parametrize("forgery", ["wrong", "missing", "stale", "altered"])
+async def test_a_forged_webhook_changes_nothing(stack: Stack, forgery: str) -> None:
+    """A wrong, missing, stale or altered signature is 400, and no record is made of it."""
+    body = canceled("pay_" + "a" * 30)
+    now = int(time.time())
+    header = {
+        "wrong": signature(body, "whsec_" + "x" * 32, now),
+        "missing": None,
+        "stale": signature(body, stack.webhook_secret, now - 400),
+        "altered": signature(body.replace(b"forged", b"forget"), stack.webhook_secret, now),
+    }[forgery]
+    async with httpx.AsyncClient(base_url=stack.url) as client:
+        answer = await client.post(
+            "/webhooks/stripe",
+            content=body,
+            headers={} if header is None else {"stripe-signature": header},
+        )
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    bodies: list[bytes] = []
+    for topic in (PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED):
+        await read_topic(
+            stack.infrastructure.kafka_bootstrap, topic, lambda r: bodies.append(r.value or b"")
+        )
+    assert not [body for body in bodies if b"evt_forged" in body]
+
+
+async def test_a_signed_webhook_reaches_the_log(stack: Stack) -> None:
+    """The same event under the right signature is in the log: the tests above could have failed."""
+    body = canceled("pay_" + "a" * 30).replace(b"evt_forged", b"evt_signed")
+    header = signature(body, stack.webhook_secret, int(time.time()))
+    async with httpx.AsyncClient(base_url=stack.url) as client:
+        answer = await client.post(
+            "/webhooks/stripe", content=body, headers={"stripe-signature": header}
+        )
+    assert answer.status_code == 200
+    bodies: list[bytes] = []
+    await read_topic(
+        stack.infrastructure.kafka_bootstrap, PROVIDER_WEBHOOKS, lambda r: bodies.append(r.value)
+    )
+    assert body in bodies
+
+
+async def test_garbage_on_every_topic_goes_to_the_dead_letters(stack: Stack) -> None:
+    """Bytes that are nothing, put straight onto each topic: dead letters, and payments go on."""
+    bootstrap = stack.infrastructure.kafka_bootstrap
+    garbage = {topic: b"\x00garbage for \xff" + topic.encode() for topic in PROCESSOR_SOURCES}
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
+    async with producer:
+        for topic, value in garbage.items():
+            await producer.send_and_wait(topic, key=b"no payment", value=value)
+            await producer.send_and_wait(topic, key=b"a tombstone", value=None)
+    async with PaymentsClient(stack.url, stack.api_key) as client:
+        body = {"amount": 100, "currency": "EUR", "payment_method": "pm_card_visa"}
+        payment_id = await client.create(body)
+        await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
+    found = await evidence.at_rest(stack)
+    evidence.hold(found)
+    letters: dict[str, dict[str, str]] = {}
+    await read_topic(
+        bootstrap,
+        DEAD_LETTERS,
+        lambda r: letters.update({(r.value or b"").decode("latin-1"): headers.as_text(r.headers)}),
+    )
+    for topic, value in garbage.items():
+        came = letters[value.decode("latin-1")]
+        assert came[headers.ORIGINAL_TOPIC] == topic
+        assert came[headers.ERROR]
+
+
+async def test_the_database_itself_guards_a_final_state(stack: Stack) -> None:
+    """Even by hand, a final status can't be changed and a version can't go back."""
+    async with PaymentsClient(stack.url, stack.api_key) as client:
+        body = {"amount": 100, "currency": "EUR", "payment_method": "pm_card_visa"}
+        payment_id = await client.create(body)
+        await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
+    with psycopg.connect(stack.infrastructure.database_url, autocommit=True) as connection:
+        for change in ("status = 'FAILED'", "version = version - 1", "refunded = captured + 1"):
+            with pytest.raises(psycopg.errors.CheckViolation):
+                connection.execute(
+                    f"update payments set {change} where payment_id = %s",  # noqa: S608  # three constants
+                    [payment_id],
+                )
