@@ -1,0 +1,63 @@
+# Everything runs in .venv, made from requirements-dev.lock; nothing else on the machine is touched.
+
+VENV := .venv
+LOCK := requirements-dev.lock
+# Newer than the lock when .venv holds what the lock names.
+STAMP := $(VENV)/.made-from-lock
+IS_USABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+
+# The first usable one; `make PYTHON=/path/to/python` chooses another.
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	"$$each" -c '$(IS_USABLE)' 2>/dev/null && echo "$$each" && exit; done; echo python3)
+
+# Further arguments: make test ARGS="-k refund"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo up test check lint reset doctor clean
+
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(STAMP) ## Start everything, play the payments, serve until Ctrl-C
+	@$(VENV)/bin/python -m sandbox run
+
+demo: $(STAMP) ## Start everything, play the payments, stop; fails when one ended wrongly
+	@$(VENV)/bin/python -m sandbox demo
+
+up: $(STAMP) ## Start Kafka, PostgreSQL and the Stripe simulator only
+	@$(VENV)/bin/python -m sandbox up
+
+test: $(STAMP) ## Run the tests
+	@$(VENV)/bin/pytest $(ARGS)
+
+check: lint ## Lint, formatting and types
+	@$(VENV)/bin/mypy .
+
+lint: $(STAMP) ## Lint and formatting
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+
+reset: $(STAMP) ## Remove the sandbox's data, logs and secrets
+	@$(VENV)/bin/python -m sandbox reset
+
+doctor: $(STAMP) ## Check what the sandbox needs from this machine
+	@$(VENV)/bin/python -m sandbox doctor
+
+clean: ## Remove .venv and the tools' caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+
+$(STAMP): $(LOCK)
+	@$(PYTHON) -c '$(IS_USABLE)' 2>/dev/null || { \
+		echo "Python 3.11, 3.12 or 3.13 is needed: install one, or name it with make PYTHON=..." >&2; \
+		exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) >$(VENV).log 2>&1 || { \
+		echo "$(PYTHON) can't make $(VENV) (see $(VENV).log): on Debian and Ubuntu, apt install python3-venv" >&2; \
+		exit 1; }
+	@rm -f $(VENV).log
+	@echo "installing what $(LOCK) names into $(VENV), once"
+	@$(VENV)/bin/python -m pip install --disable-pip-version-check --no-input --require-hashes \
+		--only-binary :all: --requirement $(LOCK) || { \
+		echo "could not install $(LOCK): the reason is above; check the network, then make again" >&2; \
+		exit 1; }
+	@touch $@

@@ -1,0 +1,115 @@
+"""What the programs and their clients are told: addresses, keys and secrets.
+
+Secrets are made once and kept in the state folder, so that what was signed or granted before a
+restart still is after it.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from sandbox.ports import HOST
+from sandbox.settings import SandboxSettings
+from sandbox.state import StateFolder
+
+TENANT: Final = "demo"
+DEFAULT_PARTITIONS: Final = "4"
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Made once per state folder.
+
+    Args:
+        stripe_api_key: what the service shows the simulator.
+        stripe_webhook_secret: what the simulator signs webhooks with.
+        api_key: what the tenant `demo` shows the service.
+    """
+
+    stripe_api_key: str
+    stripe_webhook_secret: str
+    api_key: str
+
+
+def make_secrets() -> Secrets:
+    """New ones, unguessable, in the shapes the real ones have."""
+    return Secrets(
+        stripe_api_key=f"sk_test_{secrets.token_urlsafe(32)}",
+        stripe_webhook_secret=f"whsec_{secrets.token_urlsafe(32)}",
+        api_key=f"{TENANT}_{secrets.token_urlsafe(32)}",
+    )
+
+
+def keep_secrets(path: Path) -> Secrets:
+    """The secrets in `path`, made and written there the first time."""
+    if not path.exists():
+        write_private(path, json.dumps(asdict(make_secrets()), indent=2) + "\n")
+    return Secrets(**json.loads(path.read_text()))
+
+
+def compose(
+    settings: SandboxSettings,
+    own: Secrets,
+    *,
+    kafka_bootstrap: str,
+    database_url: str,
+    given: Mapping[str, str],
+) -> dict[str, str]:
+    """The environment of the service and of its clients.
+
+    Args:
+        settings: the ports.
+        own: keys and secrets.
+        kafka_bootstrap: the brokers, `host:port`.
+        database_url: a libpq URL.
+        given: the environment the sandbox was started in; may set PAYMENTS_PARTITIONS.
+    """
+    digest = hashlib.sha256(own.api_key.encode()).hexdigest()
+    return {
+        "PAYMENTS_KAFKA_BOOTSTRAP": kafka_bootstrap,
+        "PAYMENTS_DATABASE_URL": database_url,
+        "PAYMENTS_STRIPE_API_BASE": f"http://{HOST}:{settings.simulator_port}",
+        "PAYMENTS_STRIPE_API_KEY": own.stripe_api_key,
+        "PAYMENTS_STRIPE_WEBHOOK_SECRETS": own.stripe_webhook_secret,
+        "PAYMENTS_API_KEYS": f"{TENANT}:{digest}",
+        "PAYMENTS_SANDBOX_API_KEY": own.api_key,
+        "PAYMENTS_INGRESS_URL": f"http://{HOST}:{settings.ingress_port}",
+        "PAYMENTS_PARTITIONS": given.get("PAYMENTS_PARTITIONS", DEFAULT_PARTITIONS),
+    }
+
+
+def simulator_environment(
+    settings: SandboxSettings, own: Secrets, state: StateFolder
+) -> dict[str, str]:
+    """What the simulator needs beyond that; faults and seed come from the person's environment."""
+    return {
+        "PAYMENTS_SIMULATOR_HOST": HOST,
+        "PAYMENTS_SIMULATOR_PORT": str(settings.simulator_port),
+        "PAYMENTS_SIMULATOR_API_KEY": own.stripe_api_key,
+        "PAYMENTS_SIMULATOR_WEBHOOK_URL": f"http://{HOST}:{settings.ingress_port}/webhooks/stripe",
+        "PAYMENTS_SIMULATOR_WEBHOOK_SECRET": own.stripe_webhook_secret,
+        "PAYMENTS_SIMULATOR_STATE_DIR": str(state.simulator.resolve()),
+    }
+
+
+def write_environment(path: Path, environment: Mapping[str, str]) -> None:
+    """Write KEY=VALUE lines a shell can source, readable by the owner alone."""
+    lines = (f"{name}={shlex.quote(value)}\n" for name, value in environment.items())
+    write_private(path, "".join(lines))
+
+
+def write_private(path: Path, content: str) -> None:
+    """Write a file of mode 0600, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+        os.fchmod(file.fileno(), 0o600)  # the scratch file may be left over from another day
+    scratch.replace(path)

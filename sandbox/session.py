@@ -1,0 +1,141 @@
+"""One life of the sandbox: start everything, do something with it, stop everything."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from rich.console import Console
+
+from sandbox import environment, kafka, postgres, topology
+from sandbox.display import Display, DownloadBar
+from sandbox.java import Java
+from sandbox.ports import require_free
+from sandbox.settings import SandboxSettings
+from sandbox.state import StateFolder
+from sandbox.supervisor import Job, Step, Supervisor
+
+Scenario = Callable[[Mapping[str, str], Console], Awaitable[bool]]
+"""Plays payments through the running service; True when each ended as it should."""
+
+INFRASTRUCTURE: Final = topology.SIMULATOR
+EVERYTHING: Final = (*topology.SIMULATOR, *topology.SERVICE)
+
+
+@dataclass(frozen=True)
+class Session:
+    """What to run, and where.
+
+    Args:
+        settings: ports and folder.
+        console: where the person reads.
+        rows: the programs to run beside Kafka and PostgreSQL.
+        scenario: played once all are ready; None plays nothing.
+        serve: go on running afterwards, until cancelled.
+    """
+
+    settings: SandboxSettings
+    console: Console
+    rows: tuple[topology.Row, ...]
+    scenario: Scenario | None
+    serve: bool
+
+    async def run(self) -> bool:
+        """Live it; True when the scenario, if any, ended as it should.
+
+        Raises:
+            SandboxError: something could not be started, or died.
+        """
+        started = time.monotonic()
+        state = StateFolder(self.settings.directory.resolve())
+        with state.held():
+            require_free(self.settings.ports())
+            display = Display(self.console)
+            java = await self._install(display)
+            steps, told = self._plan(state, java)
+            environment.write_environment(state.environment, told)
+            async with Supervisor(state.logs, display.observe) as supervisor:
+                await supervisor.start(steps)
+                self._say(f"everything is up after {time.monotonic() - started:.1f} s")
+                good = await self._play(told, supervisor)
+                if self.serve:
+                    self._print_addresses(told, state)
+                    await supervisor.watch()
+                return good
+
+    async def _install(self, display: Display) -> Java:
+        with DownloadBar(self.console, "downloading Apache Kafka, once") as bar:
+            java = await kafka.fetch(bar.advance)
+        if not java.cache.exists():
+            once = Job("kafka cache", partial(kafka.record, java))
+            async with Supervisor(java.cache.parent, display.observe) as supervisor:
+                await supervisor.start([once])
+        return java
+
+    def _plan(self, state: StateFolder, java: Java) -> tuple[tuple[Step, ...], dict[str, str]]:
+        settings = self.settings
+        brokers = kafka.cluster(
+            state.kafka,
+            [settings.kafka_port],
+            [settings.kafka_controller_port],
+            java.with_heap(settings.kafka_heap),
+        )
+        database = postgres.server(state.postgres, settings.postgres_port)
+        database.make_folder()
+        own = environment.keep_secrets(state.secrets)
+        told = environment.compose(
+            settings,
+            own,
+            kafka_bootstrap=kafka.bootstrap(brokers),
+            database_url=database.url(),
+            given=os.environ,
+        )
+        rows = topology.build(
+            self.rows,
+            settings.model_dump(),
+            told,
+            {
+                "simulator": environment.simulator_environment(settings, own, state),
+                "stream": {"PAYMENTS_DATA_DIR": str(state.stream)},
+            },
+            state.logs,
+        )
+        steps = (*kafka.steps(brokers, state.logs), *postgres.steps(database, state.logs), *rows)
+        return steps, told
+
+    async def _play(self, told: Mapping[str, str], supervisor: Supervisor) -> bool:
+        """Play the scenario, unless a program dies first."""
+        if self.scenario is None:
+            return True
+        playing = asyncio.ensure_future(self.scenario(told, self.console))
+        watching = asyncio.ensure_future(supervisor.watch())
+        try:
+            await asyncio.wait([playing, watching], return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                watching.result()
+            return playing.result()
+        finally:
+            playing.cancel()
+            watching.cancel()
+            await asyncio.gather(playing, watching, return_exceptions=True)
+
+    def _print_addresses(self, told: Mapping[str, str], state: StateFolder) -> None:
+        ports = self.settings
+        addresses = {
+            "HTTP API": f"{told['PAYMENTS_INGRESS_URL']}  (documentation under /docs)",
+            "Stripe simulator": told["PAYMENTS_STRIPE_API_BASE"],
+            "Kafka": told["PAYMENTS_KAFKA_BOOTSTRAP"],
+            "PostgreSQL": f"port {ports.postgres_port} (the URL is in {state.environment})",
+            "metrics": f"ports {ports.stream_metrics_port} and {ports.work_metrics_port}, /metrics",
+            "logs": str(state.logs),
+            "environment": f"{state.environment}  (set -a; . {state.environment}; set +a)",
+        }
+        for name, address in addresses.items():
+            self._say(f"{name:<17} {address}")
+        self._say("Ctrl-C stops everything; what it holds is kept until make reset")
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,73 @@
+"""Wires the simulator: the one place where its parts meet."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from sandbox.stripe_simulator.action_page import action_routes
+from sandbox.stripe_simulator.chance import Chance
+from sandbox.stripe_simulator.clock import Clock
+from sandbox.stripe_simulator.control import control_routes
+from sandbox.stripe_simulator.delivery import Courier
+from sandbox.stripe_simulator.events import Journal
+from sandbox.stripe_simulator.faults import FaultSwitch
+from sandbox.stripe_simulator.idempotency import IdempotencyKeys
+from sandbox.stripe_simulator.inspection import inspection_routes
+from sandbox.stripe_simulator.operations import OPERATIONS, Operation
+from sandbox.stripe_simulator.pipeline import Pipeline
+from sandbox.stripe_simulator.settings import SimulatorSettings
+from sandbox.stripe_simulator.store import Store
+from sandbox.stripe_simulator.timers import OFFSET_NOTE, Timers
+from sandbox.stripe_simulator.webhook_endpoints import install_preset
+from sandbox.stripe_simulator.world import World
+
+
+class OperationEndpoint:
+    """One operation as an ASGI application."""
+
+    def __init__(self, operation: Operation, pipeline: Pipeline) -> None:
+        self._operation = operation
+        self._pipeline = pipeline
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self._pipeline.serve(self._operation, scope, receive, send)
+
+
+def create_app(settings: SimulatorSettings) -> Starlette:
+    """The simulator as an ASGI application; its webhooks and timers run while it does."""
+    store = Store(settings.state_dir)
+    clock = Clock(float(store.noted(OFFSET_NOTE) or 0.0))
+    chance = Chance(settings.seed)
+    faults = FaultSwitch(settings.faults)
+    journal = Journal(store, clock, chance, faults)
+    world = World(settings, store, clock, chance, faults, journal)
+    install_preset(world)
+    courier = Courier(world)
+    timers = Timers(world, courier.release)
+    keys = IdempotencyKeys(store, clock, settings.idempotency_key_age_s)
+    pipeline = Pipeline(world, keys, courier)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(courier.run()), asyncio.create_task(timers.run())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            store.close()
+
+    routes: list[BaseRoute] = [
+        Route(item.path, OperationEndpoint(item, pipeline), methods=[item.method])
+        for item in OPERATIONS
+    ]
+    routes += control_routes(world, courier, timers)
+    routes += inspection_routes(world, courier)
+    routes += action_routes(world, courier)
+    return Starlette(routes=routes, lifespan=lifespan)

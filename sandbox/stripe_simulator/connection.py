@@ -1,0 +1,53 @@
+"""Breaking the connection a request came in on.
+
+ASGI has no word for it, so the server's protocol puts its transport into the request's scope.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from typing import Any
+
+from starlette.types import Receive, Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_EXTENSION = "stripe_simulator.transport"
+_ABORT_S = 1.0
+_LINGER_NOT_AT_ALL = struct.pack("ii", 1, 0)  # closing sends RST, not FIN
+
+
+class BreakableProtocol(HttpToolsProtocol):
+    """Uvicorn's protocol, whose connections the application can reset."""
+
+    def on_message_begin(self) -> None:
+        """Begin a request: let its scope know the transport."""
+        super().on_message_begin()
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment] # a TypedDict without our key
+        scope.setdefault("extensions", {})[_EXTENSION] = {"transport": self.transport}
+
+
+async def reset_connection(scope: Scope, receive: Receive) -> None:
+    """Reset the connection, and return when the server knows.
+
+    Raises:
+        ConnectionAbortedError: the server doesn't let us; it closes the connection or answers 500.
+    """
+    extension = (scope.get("extensions") or {}).get(_EXTENSION)
+    if extension is None:
+        raise ConnectionAbortedError("served without BreakableProtocol")
+    transport: asyncio.Transport = extension["transport"]
+    plain = transport.get_extra_info("socket")
+    if plain is not None:
+        with contextlib.suppress(OSError):  # the client may be gone already
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT_AT_ALL)
+    transport.abort()
+    await hold_until_gone(receive, _ABORT_S)  # else the server would complain of no answer
+
+
+async def hold_until_gone(receive: Receive, hold_s: float) -> None:
+    """Say nothing until the client hangs up, or for this long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(hold_s):
+            while (await receive())["type"] != "http.disconnect":
+                pass

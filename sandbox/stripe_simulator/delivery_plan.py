@@ -1,0 +1,65 @@
+"""Which deliveries an event gets at one endpoint, faults included."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sandbox.stripe_simulator.chance import Chance
+from sandbox.stripe_simulator.faults import Faults
+
+Kind = Literal["first", "duplicate", "wrong_signature", "altered_body", "resend"]
+"""`first` is the one Stripe owes and repeats until it is taken; `resend` is asked for by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDelivery:
+    """A delivery to be made after a delay, in seconds of wall time; `dropped` is never made."""
+
+    kind: Kind
+    fault: str | None = None
+    state: Literal["pending", "dropped"] = "pending"
+    delay_s: float = 0.0
+
+
+def plan_delivery(
+    faults: Faults, chance: Chance, identity: tuple[object, ...]
+) -> list[PlannedDelivery]:
+    """Decide an event's deliveries to one endpoint.
+
+    Args:
+        faults: those in force.
+        chance: the draws.
+        identity: the event and the endpoint.
+    """
+
+    def met(name: str) -> bool:
+        return chance.happens(getattr(faults, name), "delivery", name, *identity)
+
+    def seconds(name: str, bounds: tuple[float, float]) -> float:
+        return chance.between(bounds, "delivery seconds", name, *identity)
+
+    if met("drop"):
+        return [PlannedDelivery("first", "drop", "dropped")]
+    if met("reorder"):
+        first = PlannedDelivery(
+            "first", "reorder", delay_s=seconds("reorder", faults.reorder_hold_s)
+        )
+    elif met("delay"):
+        first = PlannedDelivery("first", "delay", delay_s=seconds("delay", faults.delay_s))
+    else:
+        first = PlannedDelivery("first")
+    plan = [first]
+    if met("duplicate"):
+        copies = chance.whole(1, faults.duplicate_max, "delivery copies", *identity)
+        plan += [
+            PlannedDelivery(
+                "duplicate",
+                "duplicate",
+                delay_s=first.delay_s + seconds(f"duplicate {number}", faults.duplicate_spread_s),
+            )
+            for number in range(copies)
+        ]
+    if met("wrong_signature"):
+        plan.append(PlannedDelivery("wrong_signature", "wrong_signature"))
+    if met("altered_body"):
+        plan.append(PlannedDelivery("altered_body", "altered_body"))
+    return plan

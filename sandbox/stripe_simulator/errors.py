@@ -1,0 +1,136 @@
+"""Every error of the simulator.
+
+::
+
+    SimulatorError
+    └── ApiError                 an answer in Stripe's error JSON
+        ├── AuthenticationError  401  the key is missing or wrong
+        ├── ParameterError       400  refused before anything was executed
+        ├── ResourceMissingError 404  an object named in the path, or 400 one named by a parameter
+        ├── IdempotencyError     400  the key was used otherwise, or 409 it is in use now
+        ├── RateLimitError       429
+        ├── StateError           400  the object's state forbids it
+        ├── CardError            402  the card was declined
+        └── ServerError          500
+
+An answer given once execution has begun is kept under the idempotency key and what was written
+stands; one given before is not kept, and nothing was written (`kept` says which).
+Source: https://docs.stripe.com/api/errors and https://docs.stripe.com/api/idempotent_requests
+"""
+
+from typing import ClassVar
+
+from sandbox.stripe_simulator.types import JsonObject
+
+_DOCUMENTED_AT = "https://docs.stripe.com/error-codes/"
+
+
+class SimulatorError(Exception):
+    """Anything the simulator raises itself."""
+
+
+class ApiError(SimulatorError):
+    """An answer other than success.
+
+    Args:
+        message: what a developer reads.
+        code: Stripe's error code, where there is one.
+        param: the parameter at fault.
+        details: further members of the error object, such as `payment_intent` or `decline_code`.
+    """
+
+    status: int = 400
+    type: ClassVar[str] = "invalid_request_error"
+    kept: ClassVar[bool] = False
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        details: JsonObject | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.param = param
+        self.details = details or {}
+
+    def body(self) -> JsonObject:
+        """The response body, `{"error": {...}}`."""
+        error: JsonObject = {**self.details, "message": self.message, "type": self.type}
+        if self.code is not None:
+            error["code"] = self.code
+            error["doc_url"] = documentation_url(self.code)
+        if self.param is not None:
+            error["param"] = self.param
+        return {"error": error}
+
+
+class AuthenticationError(ApiError):
+    """The secret key is missing or is another one."""
+
+    status = 401
+
+
+class ParameterError(ApiError):
+    """A parameter is missing, unknown or malformed."""
+
+
+class ResourceMissingError(ApiError):
+    """No object has this ID."""
+
+    status = 404
+
+    def __init__(self, noun: str, object_id: str, *, param: str, in_path: bool) -> None:
+        super().__init__(f"No such {noun}: '{object_id}'", code="resource_missing", param=param)
+        self.status = 404 if in_path else 400
+
+
+class IdempotencyError(ApiError):
+    """The idempotency key can't be used for this request, or not now."""
+
+    type = "idempotency_error"
+
+    def __init__(self, message: str, *, status: int = 400, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+
+
+class RateLimitError(ApiError):
+    """Too many requests; the same request may be sent again later."""
+
+    status = 429
+    headers: ClassVar[dict[str, str]] = {
+        "Stripe-Should-Retry": "true",
+        "Stripe-Rate-Limited-Reason": "global-rate",
+    }
+
+
+class StateError(ApiError):
+    """The object is in a state that forbids the operation."""
+
+    kept = True
+
+
+class CardError(ApiError):
+    """The card was declined."""
+
+    status = 402
+    type = "card_error"
+    kept = True
+
+
+class ServerError(ApiError):
+    """Stripe's own failure."""
+
+    status = 500
+    type = "api_error"
+    kept = True
+
+
+def documentation_url(code: str) -> str:
+    """Where Stripe documents an error code."""
+    return _DOCUMENTED_AT + code.replace("_", "-")

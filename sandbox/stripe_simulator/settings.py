@@ -1,0 +1,92 @@
+"""Settings, from environment variables that begin with `PAYMENTS_SIMULATOR_`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from sandbox.stripe_simulator.faults import PRESETS, Faults, parse_faults
+
+PREFIX = "PAYMENTS_SIMULATOR_"
+DAY_S = 86_400
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class SimulatorSettings(BaseSettings):
+    """What can be set. The API key has no default; a webhook URL needs its secret, and it a URL."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 12_111
+    public_base_url: HttpUrl | None = None
+    api_key: SecretStr
+    webhook_url: HttpUrl | None = None
+    webhook_secret: SecretStr | None = None
+    seed: str = "0"
+    faults: Annotated[Faults, NoDecode, BeforeValidator(parse_faults)] = PRESETS["none"]
+    state_dir: Path | None = None
+
+    webhook_concurrency: Annotated[int, Field(ge=1, le=1_000)] = 32
+    webhook_timeout_s: Seconds = 10.0
+    webhook_max_age_s: Seconds = 3.0 * DAY_S  # on the simulator's clock
+    retry_base_delay_s: Seconds = 0.2
+    retry_max_delay_s: Seconds = 5.0
+
+    # On the simulator's clock.
+    settlement_delay_s: Annotated[float, Field(ge=0)] = 1.0
+    authorization_hold_s: Seconds = 7.0 * DAY_S
+    idempotency_key_age_s: Seconds = 1.0 * DAY_S
+    event_retention_s: Seconds = 30.0 * DAY_S
+
+    @field_validator("api_key", "webhook_secret")
+    @classmethod
+    def _is_not_blank(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().strip():
+            raise ValueError("is empty; set a secret, for example one made with `openssl rand`")
+        return value
+
+    @model_validator(mode="after")
+    def _webhook_is_whole(self) -> Self:
+        if (self.webhook_url is None) != (self.webhook_secret is None):
+            raise ValueError(
+                f"{PREFIX}WEBHOOK_URL and {PREFIX}WEBHOOK_SECRET go together; set both or none"
+            )
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """Where a browser reaches the simulator, without a slash at the end."""
+        return str(self.public_base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def unknown_settings(environment: Mapping[str, str]) -> list[str]:
+    """Names in the environment that begin like a setting and are none: a slip of the pen."""
+    known = {f"{PREFIX}{name}".upper() for name in SimulatorSettings.model_fields}
+    return sorted(
+        name
+        for name in environment
+        if name.upper().startswith(PREFIX) and name.upper() not in known
+    )
+
+
+def describe_refusal(error: ValidationError) -> list[str]:
+    """One line for each wrong setting, by the name it has in the environment, without its value."""
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        place = [str(part) for part in problem["loc"]]
+        name = PREFIX + place[0].upper() if place else "settings"
+        inside = f" ({'.'.join(place[1:])})" if len(place) > 1 else ""
+        lines.append(f"{name}{inside}: {problem['msg'].removeprefix('Value error, ')}")
+    return lines

@@ -1,0 +1,138 @@
+"""What the simulator remembers: one SQLite file, or memory when it has no folder.
+
+Written in one transaction for each request. `synchronous=off` leaves a finished transaction with
+the operating system, which is enough to outlive the process; it needn't outlive the machine.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sandbox.stripe_simulator.tables import SCHEMA, TABLES
+from sandbox.stripe_simulator.types import JsonObject
+
+_FILE = "stripe_simulator.sqlite3"
+
+
+class Store:
+    """The simulator's tables, and the objects in them.
+
+    Args:
+        folder: where the file lives; None keeps everything in memory.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        if folder is None:
+            place = ":memory:"
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / _FILE
+            path.touch(mode=0o600)  # it holds webhook secrets
+            place = str(path)
+        # One thread at a time uses it, but not always the one that opened it.
+        self._db = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
+        self._db.execute("pragma journal_mode = wal")
+        self._db.execute("pragma synchronous = off")
+        self._db.executescript(SCHEMA)
+        self.created: list[str] = []
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of what is written inside, or none of it. `created` names the objects made inside."""
+        self.created = []
+        self._db.execute("begin immediate")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("rollback")
+            raise
+        self._db.execute("commit")
+
+    def run(self, statement: str, values: Sequence[Any] = ()) -> int:
+        """Execute one statement and return the row ID it inserted, if it did."""
+        return self._db.execute(statement, values).lastrowid or 0
+
+    def run_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Execute one statement for each row."""
+        self._db.executemany(statement, rows)
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query, as tuples."""
+        return self._db.execute(query, values).fetchall()
+
+    def row(self, query: str, values: Sequence[Any] = ()) -> Any:
+        """The first row of a query, as a tuple, or None."""
+        return self._db.execute(query, values).fetchone()
+
+    def insert(self, body: JsonObject) -> None:
+        """Remember a new object."""
+        owner = body["id"] if body["object"] == "payment_intent" else body.get("payment_intent")
+        self._db.execute(
+            "insert into objects (kind, id, created, payment_intent, charge, body)"
+            " values (?, ?, ?, ?, ?, ?)",
+            (body["object"], body["id"], body["created"], owner, body.get("charge"), encode(body)),
+        )
+        self.created.append(body["id"])
+
+    def update(self, body: JsonObject) -> None:
+        """Remember what became of an object."""
+        self._db.execute("update objects set body = ? where id = ?", (encode(body), body["id"]))
+
+    def find(self, kind: str, object_id: str) -> JsonObject | None:
+        """An object by its ID, or None."""
+        row = self.row("select body from objects where id = ? and kind = ?", (object_id, kind))
+        return None if row is None else decode(row[0])
+
+    def get(self, kind: str, object_id: str) -> JsonObject:
+        """An object that is known to exist."""
+        found = self.find(kind, object_id)
+        if found is None:
+            raise KeyError(f"{kind} {object_id}")
+        return found
+
+    def of_charge(self, kind: str, charge_id: str) -> list[JsonObject]:
+        """A charge's objects of one kind, oldest first."""
+        query = "select body from objects where charge = ? and kind = ? order by seq"
+        return [decode(body) for (body,) in self.rows(query, (charge_id, kind))]
+
+    def count(self, name: str, by: int = 1) -> int:
+        """Add to a counter that outlives the process, and return what it comes to."""
+        (value,) = self.row(
+            "insert into counters values (?, ?)"
+            " on conflict (name) do update set value = value + excluded.value returning value",
+            (name, by),
+        )
+        return int(value)
+
+    def note(self, name: str, value: str) -> None:
+        """Keep a small fact under a name."""
+        self._db.execute("replace into notes values (?, ?)", (name, value))
+
+    def noted(self, name: str) -> str | None:
+        """The fact kept under a name, or None."""
+        row = self.row("select value from notes where name = ?", (name,))
+        return None if row is None else str(row[0])
+
+    def forget_everything(self) -> None:
+        """Empty every table; row IDs go on, so what is under way isn't taken for something new."""
+        with self.transaction():
+            for table in TABLES:
+                self._db.execute(f"delete from {table}")  # noqa: S608 - the names are the constants above
+
+
+def encode(value: Any) -> str:
+    """JSON text."""
+    return msgspec.json.encode(value).decode()
+
+
+def decode(text: str) -> Any:
+    """The value of JSON text."""
+    return msgspec.json.decode(text)

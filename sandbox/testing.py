@@ -1,0 +1,59 @@
+"""A real Kafka and a real PostgreSQL for tests, on free ports."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox import kafka, postgres
+from sandbox.java import Java
+from sandbox.ports import free_ports
+from sandbox.supervisor import Supervisor
+
+
+@dataclass(frozen=True)
+class Infrastructure:
+    """Where a test finds what it needs.
+
+    Args:
+        kafka_bootstrap: `host:port` of the broker.
+        database_url: a libpq URL, password included.
+    """
+
+    kafka_bootstrap: str
+    database_url: str
+
+
+@contextmanager
+def running_infrastructure(root: Path) -> Iterator[Infrastructure]:
+    """Start both side by side, and stop them at the end; their data stays in `root`.
+
+    Enter it on the main thread (see `processes.spawn`), outside of any event loop. What one
+    session leaves in `root` is there in the next.
+
+    Raises:
+        SandboxError: one of them could not be had or did not start.
+    """
+    logs = root / "logs"
+    port, controller_port, database_port = free_ports(3)
+    with asyncio.Runner() as runner:
+        java = runner.run(_installed_kafka())
+        brokers = kafka.cluster(root / "kafka", [port], [controller_port], java)
+        database = postgres.server(root / "postgres", database_port)
+        supervisor = Supervisor(logs)
+        try:
+            runner.run(supervisor.__aenter__())
+            runner.run(
+                supervisor.start([*kafka.steps(brokers, logs), *postgres.steps(database, logs)])
+            )
+            yield Infrastructure(kafka.bootstrap(brokers), database.url())
+        finally:
+            runner.run(supervisor.stop())
+
+
+async def _installed_kafka() -> Java:
+    java = await kafka.fetch(lambda _come, _total: None)
+    if not java.cache.exists():
+        await kafka.record(java)
+    return java

@@ -1,0 +1,106 @@
+"""What runs in the sandbox, as one table: each program, what it needs and when it is ready."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sandbox.ports import HOST
+from sandbox.processes import Command
+from sandbox.readiness import answers_http
+from sandbox.supervisor import Program, Step, command_job
+
+PROJECT: Final = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Args:
+        name: names the step and its log.
+        arguments: of `python -m`.
+        needs: the steps that come before.
+        ready: a path that answers 200 once the program is ready; None for a command that ends.
+        port: the setting with the port `ready` is asked on.
+        own_port: the variable that tells the program this port.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    ready: str | None = None
+    port: str | None = None
+    own_port: str | None = None
+
+
+SIMULATOR: Final = (
+    Row(
+        "simulator",
+        ("sandbox.stripe_simulator",),
+        ready="/_control/stats",
+        port="simulator_port",
+        own_port="PAYMENTS_SIMULATOR_PORT",
+    ),
+)
+SERVICE: Final = (
+    Row("migrate", ("processor", "migrate"), needs=("postgres",)),
+    Row("topics", ("processor", "topics"), needs=("kafka",)),
+    Row(
+        "ingress",
+        ("ingress",),
+        needs=("topics",),
+        ready="/readyz",
+        port="ingress_port",
+        own_port="PAYMENTS_INGRESS_PORT",
+    ),
+    Row(
+        "stream",
+        ("processor", "stream"),
+        needs=("migrate", "topics"),
+        ready="/readyz",
+        port="stream_metrics_port",
+        own_port="PAYMENTS_METRICS_PORT",
+    ),
+    Row(
+        "work",
+        ("processor", "work"),
+        needs=("migrate", "topics", "simulator"),
+        ready="/readyz",
+        port="work_metrics_port",
+        own_port="PAYMENTS_METRICS_PORT",
+    ),
+)
+
+
+def build(
+    rows: tuple[Row, ...],
+    ports: Mapping[str, int],
+    environment: Mapping[str, str],
+    own: Mapping[str, Mapping[str, str]],
+    logs: Path,
+) -> tuple[Step, ...]:
+    """Turn rows into steps.
+
+    Args:
+        rows: lines of the table.
+        ports: each port by the name of its setting.
+        environment: what every program is told.
+        own: what one program is told beyond that, by its name.
+        logs: the folder of the programs' logs.
+    """
+    steps: list[Step] = []
+    for row in rows:
+        told = {**environment, **own.get(row.name, {})}
+        if row.port is not None and row.own_port is not None:
+            told[row.own_port] = str(ports[row.port])
+        command = Command(
+            row.name, (sys.executable, "-m", *row.arguments), environment=told, folder=PROJECT
+        )
+        if row.ready is None or row.port is None:
+            steps.append(command_job(command, logs, needs=row.needs))
+        else:
+            ready = answers_http(f"http://{HOST}:{ports[row.port]}{row.ready}")
+            steps.append(Program(command, ready, ready_within=60.0, needs=row.needs))
+    return tuple(steps)

@@ -1,0 +1,1 @@
+"""Tests of the sandbox: real processes, a real Kafka, a real PostgreSQL."""

@@ -1,0 +1,84 @@
+"""Small programs to supervise, and a way to wait for what they do."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped] # it ships no types
+
+from sandbox.processes import Command
+from sandbox.readiness import Condition
+from sandbox.supervisor import Program
+
+PROJECT = Path(__file__).parents[2]
+
+# Says it is ready by making a file, as a server would by answering.
+SERVES = "import pathlib, time; pathlib.Path({marker!r}).touch(); time.sleep(600)"
+IGNORES_TERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+HAS_CHILD = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}]); "
+CHILD = "import time; time.sleep(600) # {mark}"
+
+
+def exists(path: Path) -> Condition:
+    """A condition that holds once `path` is there."""
+    return lambda: asyncio.to_thread(path.exists)
+
+
+def program(
+    folder: Path,
+    name: str,
+    *,
+    before: str = "",
+    needs: tuple[str, ...] = (),
+    ready_within: float = 20.0,
+    stop_within: float = 5.0,
+) -> Program:
+    """A program that runs `before`, is ready, and then does nothing until it is stopped."""
+    marker = folder / f"{name}.ready"
+    command = Command(
+        name,
+        (sys.executable, "-c", before + SERVES.format(marker=str(marker))),
+        stop_within=stop_within,
+    )
+    return Program(command, exists(marker), ready_within, needs)
+
+
+def failing(folder: Path, name: str, code: str) -> Program:
+    """A program that runs `code` and is never ready."""
+    return Program(Command(name, (sys.executable, "-c", code)), exists(folder / "never"), 20.0)
+
+
+def background(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """This interpreter with `arguments`, in the project's folder, its output in one pipe."""
+    return subprocess.Popen(  # noqa: S603 -- this interpreter, a test's own arguments
+        [sys.executable, *arguments],
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether `condition` holds before `seconds` are over."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def processes_with(mark: str) -> list[int]:
+    """The living processes whose command line contains `mark`."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        line = " ".join(process.info["cmdline"] or ())
+        if mark in line and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process.pid)
+    return found

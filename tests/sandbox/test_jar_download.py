@@ -1,0 +1,72 @@
+"""Downloads: only what the lock names is kept, and a failure is one line."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from sandbox import jar_download
+from sandbox.errors import DownloadError
+from sandbox.ports import HOST, free_ports
+
+
+class Forger(BaseHTTPRequestHandler):
+    """A repository that has something else under every name."""
+
+    def do_GET(self) -> None:
+        """Answer with a few bytes that are no jar."""
+        content = b"not what was asked for"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def forger() -> Iterator[int]:
+    """The port of a repository that can't be trusted."""
+    with ThreadingHTTPServer((HOST, 0), Forger) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def use_repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: int) -> None:
+    """Let a person's own jgo configuration name `port` as the repository."""
+    configuration = tmp_path / "jgo.conf"
+    configuration.write_text(f"[repositories]\ncentral = http://{HOST}:{port}\n")
+    monkeypatch.setenv("JGO_CONFIG_FILE", str(configuration))
+    monkeypatch.setenv("NO_PROXY", HOST)
+    monkeypatch.setattr(jar_download, "ATTEMPTS", 1)
+
+
+def test_a_jar_that_was_altered_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, forger: int
+) -> None:
+    """What has another hash than the lock's never reaches the class path."""
+    use_repository(monkeypatch, tmp_path, forger)
+    with pytest.raises(DownloadError, match="SHA-256"):
+        jar_download.download(tmp_path / "jars", lambda _count: None)
+    assert list((tmp_path / "jars").iterdir()) == []
+
+
+def test_an_unreachable_repository_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The line says what failed, why, and where to look."""
+    (port,) = free_ports(1)
+    use_repository(monkeypatch, tmp_path, port)
+    with pytest.raises(DownloadError) as failure:
+        jar_download.download(tmp_path / "jars", lambda _count: None)
+    line = str(failure.value)
+    assert "\n" not in line
+    assert "could not download" in line
+    assert "refused" in line
+    assert "HTTPS_PROXY" in line

@@ -1,0 +1,44 @@
+"""Settings are refused by name, with the fix."""
+
+import pytest
+
+from sandbox import settings
+from sandbox.errors import InvalidSettingError
+
+
+def test_each_port_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable a refusal names is the one that is read."""
+    for number, variable in enumerate(settings.load().ports(), start=20_000):
+        monkeypatch.setenv(variable, str(number))
+    assert sorted(settings.load().ports().values()) == [*range(20_000, 20_007)]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PAYMENTS_SANDBOX_KAFKA_PORT", "ninety"),
+        ("PAYMENTS_SANDBOX_INGRESS_PORT", "70000"),
+        ("PAYMENTS_SANDBOX_KAFKA_HEAP", "lots"),
+        ("PAYMENTS_SANDBOX_KAFAK_PORT", "19092"),
+    ],
+)
+def test_a_wrong_or_unknown_variable_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """Neither a senseless value nor a misspelt name passes in silence."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidSettingError, match=variable):
+        settings.load()
+
+
+def test_two_programs_cannot_have_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal ports are refused before anything is started."""
+    monkeypatch.setenv("PAYMENTS_SANDBOX_KAFKA_PORT", "8080")
+    with pytest.raises(InvalidSettingError, match="PAYMENTS_SANDBOX_INGRESS_PORT"):
+        settings.load()
+
+
+def test_the_environment_file_may_have_been_sourced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `.sandbox/env` exports doesn't stand in the way of a next start."""
+    monkeypatch.setenv("PAYMENTS_SANDBOX_API_KEY", "demo_x")
+    settings.load()

@@ -1,0 +1,23 @@
+"""Fixtures of the simulator's tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.simulator.harness import Simulator, running
+
+
+@pytest.fixture(scope="session")
+def shared_simulator() -> Iterator[Simulator]:
+    """One simulator for all tests that need no settings of their own."""
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+def simulator(shared_simulator: Simulator) -> Simulator:
+    """A simulator that remembers nothing and has no faults, and a receiver for its webhooks."""
+    shared_simulator.settle()
+    shared_simulator.control("reset")
+    shared_simulator.receiver.received.clear()
+    return shared_simulator

@@ -1,0 +1,275 @@
+"""PaymentIntents live and die as Stripe's do."""
+
+from typing import Any
+
+import pytest
+import stripe
+
+from tests.simulator.harness import Simulator
+
+DECLINES = [
+    ("pm_card_chargeDeclined", "card_declined", "generic_decline"),
+    ("pm_card_visa_chargeDeclined", "card_declined", "generic_decline"),
+    ("pm_card_chargeDeclinedInsufficientFunds", "card_declined", "insufficient_funds"),
+    ("pm_card_chargeDeclinedLostCard", "card_declined", "lost_card"),
+    ("pm_card_chargeDeclinedExpiredCard", "expired_card", None),
+    ("pm_card_chargeDeclinedIncorrectCvc", "incorrect_cvc", None),
+    ("pm_card_chargeDeclinedProcessingError", "processing_error", None),
+]
+
+
+def test_a_confirmed_payment_succeeds(simulator: Simulator) -> None:
+    """Create with confirm charges the card; charge and intent carry the same metadata."""
+    paid = simulator.pay(metadata={"payment_id": "p1"}, expand=["latest_charge"])
+    assert (paid.status, paid.amount_received) == ("succeeded", 1000)
+    charge = paid.latest_charge
+    assert isinstance(charge, stripe.Charge)
+    assert (charge.paid, charge.captured, charge.amount_captured) == (True, True, 1000)
+    assert charge.metadata.to_dict() == {"payment_id": "p1"}
+    types = ["payment_intent.created", "charge.succeeded", "payment_intent.succeeded"]
+    events = simulator.receiver.wait_for_types(*types)
+    assert sorted(item.event["type"] for item in events) == sorted(types)
+
+
+def test_created_then_confirmed_with_a_method(simulator: Simulator) -> None:
+    """An intent without a method waits for one; confirm brings it and charges it."""
+    intents = simulator.client.v1.payment_intents
+    created = intents.create({"amount": 500, "currency": "usd"})
+    assert created.status == "requires_payment_method"
+    confirmed = intents.confirm(
+        created.id, {"payment_method": "pm_card_mastercard", "return_url": "https://shop.test/"}
+    )
+    assert confirmed.status == "succeeded"
+    assert intents.retrieve(created.id).status == "succeeded"
+
+
+@pytest.mark.parametrize(("method", "code", "decline_code"), DECLINES)
+def test_a_declined_card_is_told(
+    simulator: Simulator, method: str, code: str, decline_code: str | None
+) -> None:
+    """A decline answers 402 with the intent, which waits for another method and may succeed."""
+    with pytest.raises(stripe.CardError) as refusal:
+        simulator.pay(method)
+    error = refusal.value.error
+    assert error is not None
+    assert error.payment_intent is not None
+    assert (refusal.value.http_status, refusal.value.code) == (402, code)
+    assert (error.type, error.decline_code) == ("card_error", decline_code)
+    intent = simulator.client.v1.payment_intents.retrieve(error.payment_intent.id)
+    assert (intent.status, intent.latest_charge) == ("requires_payment_method", error.charge)
+    assert intent.last_payment_error is not None
+    assert intent.last_payment_error.code == code
+    simulator.receiver.wait_for_types("charge.failed", "payment_intent.payment_failed")
+    again = simulator.client.v1.payment_intents.confirm(
+        intent.id, {"payment_method": "pm_card_visa"}
+    )
+    assert (again.status, again.last_payment_error) == ("succeeded", None)
+
+
+def test_an_unknown_method_is_refused_before_anything_is_made(simulator: Simulator) -> None:
+    """An unknown PaymentMethod is a 400, and no intent exists after it."""
+    with pytest.raises(stripe.InvalidRequestError, match="No such PaymentMethod: 'pm_none'") as it:
+        simulator.pay("pm_none")
+    assert (it.value.http_status, it.value.code) == (400, "resource_missing")
+    assert simulator.read("objects")["payment_intents"] == []
+
+
+@pytest.mark.parametrize("outcome", ["succeed", "fail"])
+def test_authentication_decides(simulator: Simulator, outcome: str) -> None:
+    """A card that asks for authentication is charged after it, or the intent wants another one."""
+    waiting = simulator.pay("pm_card_threeDSecure2Required", return_url="https://shop.test/back")
+    assert waiting.status == "requires_action"
+    assert waiting.next_action is not None
+    assert waiting.next_action.redirect_to_url is not None
+    page = str(waiting.next_action.redirect_to_url.url)
+    assert "Complete authentication" in simulator.http.get(page).text
+    sent_back = simulator.http.post(page, data={"outcome": outcome})
+    assert sent_back.status_code == 303
+    assert sent_back.headers["location"].startswith(
+        f"https://shop.test/back?payment_intent={waiting.id}&"
+    )
+    after = simulator.client.v1.payment_intents.retrieve(waiting.id)
+    if outcome == "succeed":
+        assert (after.status, after.next_action) == ("succeeded", None)
+    else:
+        assert after.status == "requires_payment_method"
+        assert after.last_payment_error is not None
+        assert after.last_payment_error.code == "payment_intent_authentication_failure"
+
+
+def test_a_card_may_be_declined_after_authentication(simulator: Simulator) -> None:
+    """Passing authentication isn't paying: the bank may still decline."""
+    waiting = simulator.pay("pm_card_threeDSecureRequiredChargeDeclined")
+    after = simulator.control(
+        f"payment_intents/{waiting.id}/complete_action", {"outcome": "succeed"}
+    )
+    assert after["status"] == "requires_payment_method"
+    assert after["last_payment_error"]["decline_code"] == "generic_decline"
+
+
+def test_nobody_there_to_authenticate(simulator: Simulator) -> None:
+    """Off session a card that wants authentication is declined."""
+    with pytest.raises(stripe.CardError) as refusal:
+        simulator.pay("pm_card_authenticationRequired", off_session=True)
+    assert refusal.value.code == "authentication_required"
+
+
+def test_capture_in_full(simulator: Simulator) -> None:
+    """A manual intent is authorized first, and succeeds when it is captured."""
+    held = simulator.pay(capture_method="manual")
+    assert (held.status, held.amount_capturable) == ("requires_capture", 1000)
+    simulator.receiver.wait_for_types("payment_intent.amount_capturable_updated")
+    captured = simulator.client.v1.payment_intents.capture(held.id)
+    assert (captured.status, captured.amount_received) == ("succeeded", 1000)
+    assert captured.amount_capturable == 0
+    simulator.receiver.wait_for_types("charge.captured", "payment_intent.succeeded")
+
+
+def test_capture_in_part_lets_the_rest_go(simulator: Simulator) -> None:
+    """The rest of a partial capture shows as refunded on the charge, as at Stripe."""
+    held = simulator.pay(capture_method="manual")
+    captured = simulator.client.v1.payment_intents.capture(
+        held.id, {"amount_to_capture": 700, "expand": ["latest_charge.refunds"]}
+    )
+    assert (captured.amount, captured.amount_received) == (1000, 700)
+    charge = captured.latest_charge
+    assert isinstance(charge, stripe.Charge)
+    assert (charge.amount_captured, charge.amount_refunded) == (700, 300)
+    assert charge.refunds is not None
+    assert [refund.amount for refund in charge.refunds.data] == [300]
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        simulator.client.v1.refunds.create({"payment_intent": held.id, "amount": 701})
+    assert refusal.value.code == "amount_too_large"
+
+
+def test_cancel_releases_an_authorization(simulator: Simulator) -> None:
+    """Cancelling an authorized intent releases the charge, with charge.refunded."""
+    held = simulator.pay(capture_method="manual")
+    canceled = simulator.client.v1.payment_intents.cancel(
+        held.id, {"cancellation_reason": "abandoned"}
+    )
+    assert (canceled.status, canceled.cancellation_reason) == ("canceled", "abandoned")
+    simulator.receiver.wait_for_types("charge.refunded", "payment_intent.canceled")
+
+
+def _capture_too_much(client: stripe.StripeClient, held: str, _: str) -> Any:
+    return client.v1.payment_intents.capture(held, {"amount_to_capture": 1001})
+
+
+UNEXPECTED = "payment_intent_unexpected_state"
+ILLEGAL: list[tuple[Any, str]] = [
+    (lambda client, _, paid: client.v1.payment_intents.confirm(paid), UNEXPECTED),
+    (lambda client, _, paid: client.v1.payment_intents.capture(paid), UNEXPECTED),
+    (lambda client, _, paid: client.v1.payment_intents.cancel(paid), UNEXPECTED),
+    (lambda client, held, _: client.v1.payment_intents.confirm(held), UNEXPECTED),
+    (_capture_too_much, "amount_too_large"),
+]
+
+
+@pytest.mark.parametrize(("operation", "code"), ILLEGAL)
+def test_what_the_state_forbids_is_a_400(simulator: Simulator, operation: Any, code: str) -> None:
+    """Operations a state forbids are refused with Stripe's code and change nothing."""
+    held, paid = simulator.pay(capture_method="manual"), simulator.pay()
+    before = simulator.read("objects")
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        operation(simulator.client, held.id, paid.id)
+    assert (refusal.value.http_status, refusal.value.code) == (400, code)
+    assert simulator.read("objects") == before
+
+
+INVALID: list[tuple[dict[str, Any], str, str | None]] = [
+    ({"amount": None}, "amount", "parameter_missing"),
+    ({"currency": None}, "currency", "parameter_missing"),
+    ({"amount": 0}, "amount", "parameter_invalid_integer"),
+    ({"amount": 49}, "amount", "amount_too_small"),
+    ({"amount": 100_000_000}, "amount", "amount_too_large"),
+    ({"amount": "ten"}, "amount", "parameter_invalid_integer"),
+    ({"currency": "xxx"}, "currency", None),
+    ({"capture_method": "never"}, "capture_method", None),
+    ({"amuont": 5}, "amuont", "parameter_unknown"),
+    ({"metadata": {"k" * 41: "v"}}, f"metadata[{'k' * 41}]", None),
+    ({"confirm": True, "payment_method": None}, "payment_method", "parameter_missing"),
+    ({"allowed_payment_method_types": None}, "return_url", None),
+]
+
+
+@pytest.mark.parametrize(("change", "param", "code"), INVALID)
+def test_a_wrong_parameter_is_named(
+    simulator: Simulator, change: dict[str, Any], param: str, code: str | None
+) -> None:
+    """A wrong parameter is a 400 that names it."""
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        simulator.pay(**{"payment_method": "pm_card_visa", **change})
+    assert (refusal.value.http_status, refusal.value.param) == (400, param)
+    assert refusal.value.code == code
+
+
+def test_update_changes_what_describes_it(simulator: Simulator) -> None:
+    """Update merges metadata, removes what is set empty, and sets the description."""
+    paid = simulator.pay(metadata={"a": "1", "b": "2"})
+    changed = simulator.client.v1.payment_intents.update(
+        paid.id, {"metadata": {"a": "", "c": "3"}, "description": "Order 7"}
+    )
+    assert changed.metadata.to_dict() == {"b": "2", "c": "3"}
+    assert changed.description == "Order 7"
+
+
+def test_a_list_is_paged_newest_first(simulator: Simulator) -> None:
+    """A list shows the newest first, knows whether there is more, and pages both ways."""
+    made = [simulator.pay().id for _ in range(5)]
+    intents = simulator.client.v1.payment_intents
+    first = intents.list({"limit": 2})
+    assert ([item.id for item in first.data], first.has_more) == (made[:2:-1], True)
+    second = intents.list({"limit": 3, "starting_after": first.data[-1].id})
+    assert ([item.id for item in second.data], second.has_more) == (made[2::-1], False)
+    nearest = intents.list({"limit": 2, "ending_before": made[0]})
+    assert ([item.id for item in nearest.data], nearest.has_more) == ([made[2], made[1]], True)
+    assert [item.id for item in intents.list({"limit": 2}).auto_paging_iter()] == made[::-1]
+
+
+def test_a_list_by_time(simulator: Simulator) -> None:
+    """The created filter bounds a list by time."""
+    old = simulator.pay()
+    simulator.control("clock", {"advance_seconds": 100})
+    new = simulator.pay()
+    intents = simulator.client.v1.payment_intents
+    later = intents.list({"created": {"gt": old.created}})
+    assert [item.id for item in later.data] == [new.id]
+    earlier = intents.list({"created": {"lte": old.created}})
+    assert [item.id for item in earlier.data] == [old.id]
+
+
+def test_charges_are_found_by_payment(simulator: Simulator) -> None:
+    """Each attempt has its charge, and the list holds one payment's charges only."""
+    with pytest.raises(stripe.CardError) as refusal:
+        simulator.pay("pm_card_chargeDeclined")
+    error = refusal.value.error
+    assert error is not None
+    assert error.payment_intent is not None
+    intent_id = error.payment_intent.id
+    simulator.client.v1.payment_intents.confirm(intent_id, {"payment_method": "pm_card_visa"})
+    simulator.pay()
+    charges = simulator.client.v1.charges.list({"payment_intent": intent_id})
+    assert [charge.status for charge in charges.data] == ["succeeded", "failed"]
+    assert simulator.client.v1.charges.retrieve(charges.data[0].id).payment_intent == intent_id
+
+
+def test_an_unknown_object_is_a_404(simulator: Simulator) -> None:
+    """An ID nobody has is a 404 with resource_missing."""
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        simulator.client.v1.payment_intents.retrieve("pi_none")
+    assert (refusal.value.http_status, refusal.value.code) == (404, "resource_missing")
+
+
+@pytest.mark.parametrize("key", ["sk_test_other", ""])
+def test_the_key_is_checked(simulator: Simulator, key: str) -> None:
+    """Without the right key nothing is answered but 401."""
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    assert simulator.http.get("/v1/events", headers=headers).status_code == 401
+
+
+def test_the_key_may_be_a_user_name(simulator: Simulator) -> None:
+    """Basic authentication with the key as user name works, as with curl -u."""
+    answer = simulator.http.get("/v1/events", auth=("sk_test_of_the_tests", ""))
+    assert answer.status_code == 200
+    assert answer.headers["request-id"].startswith("req_")

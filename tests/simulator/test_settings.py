@@ -1,0 +1,73 @@
+"""Settings: wrong ones are refused at the start, by name and without their values."""
+
+import pytest
+
+from sandbox.stripe_simulator.__main__ import main
+from sandbox.stripe_simulator.chance import Chance
+from sandbox.stripe_simulator.faults import PRESETS, Faults
+from sandbox.stripe_simulator.forms import decode_form
+from sandbox.stripe_simulator.settings import PREFIX, SimulatorSettings
+
+WRONG: list[tuple[dict[str, str | None], str]] = [
+    ({"API_KEY": None}, "API_KEY"),
+    ({"API_KEY": " "}, "API_KEY"),
+    ({"PORT": "many"}, "PORT"),
+    ({"WEBHOOK_URL": "http://127.0.0.1:1/hook"}, "WEBHOOK_SECRET"),
+    ({"WEBHOOK_URL": "http://127.0.0.1:1/hook", "WEBHOOK_SECRET": ""}, "WEBHOOK_SECRET"),
+    ({"FAULTS": "gentle"}, "FAULTS"),
+    ({"FAULTS": '{"drop": 2}'}, "FAULTS (drop)"),
+    ({"SEDE": "7"}, "SEDE"),
+]
+
+
+@pytest.mark.parametrize(("change", "named"), WRONG)
+def test_a_wrong_setting_stops_the_start(
+    change: dict[str, str | None],
+    named: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The program ends with 2 and one line that names the setting."""
+    for name, value in {"API_KEY": "sk_test_secret", **change}.items():
+        if value is not None:
+            monkeypatch.setenv(f"{PREFIX}{name}", value)
+    assert main() == 2
+    output = capsys.readouterr()
+    (line,) = output.err.splitlines()
+    assert f"{PREFIX}{named}" in line
+    assert "sk_test_secret" not in output.out + output.err
+
+
+def test_faults_are_a_preset_or_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one setting takes a preset's name or JSON."""
+    monkeypatch.setenv(f"{PREFIX}API_KEY", "sk_test_x")
+    monkeypatch.setenv(f"{PREFIX}FAULTS", "rough")
+    assert SimulatorSettings().faults == PRESETS["rough"]
+    monkeypatch.setenv(f"{PREFIX}FAULTS", '{"drop": 0.5}')
+    assert SimulatorSettings().faults == Faults(drop=0.5)
+
+
+def test_hostile_meets_every_fault() -> None:
+    """No fault is missing from the hostile preset."""
+    probabilities = {name for name, value in Faults() if value == 0.0}
+    assert all(getattr(PRESETS["hostile"], name) > 0 for name in probabilities)
+    assert {name for name, value in PRESETS["none"] if name in probabilities and value} == set()
+
+
+def test_a_form_is_decoded_as_stripe_does() -> None:
+    """Brackets nest, numbers and empty brackets list, in order."""
+    assert decode_form("a[b][c]=1&a[d]=2&l[1]=y&l[0]=x&m[]=p&m[]=q&e=") == {
+        "a": {"b": {"c": "1"}, "d": "2"},
+        "l": ["x", "y"],
+        "m": ["p", "q"],
+        "e": "",
+    }
+
+
+def test_chance_depends_on_seed_and_identity_alone() -> None:
+    """The same draw twice is the same; another seed or identity draws otherwise, evenly."""
+    chance = Chance("7")
+    assert chance.unit("a", 1) == chance.unit("a", 1) != Chance("8").unit("a", 1)
+    draws = [chance.unit("fault", number) for number in range(2000)]
+    assert 0.47 < sum(draws) / len(draws) < 0.53
+    assert abs(sum(chance.happens(0.1, "x", number) for number in range(2000)) - 200) < 50
