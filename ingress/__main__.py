@@ -1,0 +1,51 @@
+"""``python -m ingress``: serves the ingress until SIGTERM or SIGINT."""
+
+import os
+import sys
+import tempfile
+from typing import Final
+
+import uvicorn
+
+from ingress.logs import LOG_CONFIG
+from ingress.metrics import SHARED_FOLDER_VARIABLE
+from ingress.wire import application
+from schemas.settings import IngressSettings, SettingsError, load
+
+FACTORY: Final = "ingress.wire:application"
+GRACE_S: Final = 10
+WRONG_SETTINGS: Final = 2
+
+
+def main() -> int:
+    """Serves; answers the exit code. Wrong settings are refused before anything is started."""
+    try:
+        settings = load(IngressSettings)
+        application()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return WRONG_SETTINGS
+    with tempfile.TemporaryDirectory(prefix="payments-ingress-metrics-") as folder:
+        if settings.ingress_workers > 1:  # before any worker imports prometheus_client
+            os.environ.setdefault(SHARED_FOLDER_VARIABLE, folder)
+        uvicorn.run(
+            FACTORY,
+            factory=True,
+            host=settings.ingress_host,
+            port=settings.ingress_port,
+            workers=settings.ingress_workers,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            log_config=LOG_CONFIG,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

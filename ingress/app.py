@@ -1,0 +1,73 @@
+"""Puts the application together from its parts. It opens nothing until its lifespan begins."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from fastapi import FastAPI
+
+from ingress import operations, payment_commands, payment_reads, problems
+from ingress.database import Database
+from ingress.dependencies import Clock, Parts
+from ingress.idempotency import OperationMemory
+from ingress.intake import Intake, StoredOperations
+from ingress.metrics import Metrics
+from ingress.observe import Observe
+from ingress.openapi import DESCRIPTION, document
+from ingress.publisher import Publisher
+from ingress.webhooks import ROUTE as WEBHOOKS
+from providers.port import WebhookReader
+from schemas.settings import IngressSettings
+
+VERSION = "1"
+
+
+def create_app(
+    settings: IngressSettings,
+    *,
+    readers: Mapping[str, WebhookReader],
+    publisher: Publisher,
+    database: Database,
+    metrics: Metrics,
+    clock: Clock,
+    resources: Sequence[AbstractAsyncContextManager[Any]] = (),
+) -> FastAPI:
+    """The ingress. ``resources`` are entered at start-up and left, last first, at shutdown."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for resource in resources:
+                await stack.enter_async_context(resource)
+            yield
+
+    app = FastAPI(
+        title="Payments",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    seen = StoredOperations(database, metrics)
+    app.state.parts = Parts(
+        tenants=settings.api_keys,
+        readers=readers,
+        publisher=publisher,
+        intake=Intake(publisher, OperationMemory(), seen, metrics),
+        database=database,
+        metrics=metrics,
+        clock=clock,
+        body_limit=settings.body_limit_bytes,
+        default_provider=settings.default_provider,
+        payment_expiry=timedelta(seconds=settings.payment_expiry_s),
+    )
+    # First, because routes are tried in order and this one is the busiest.
+    app.router.routes.insert(0, WEBHOOKS)
+    for router in (payment_commands.router, payment_reads.router, operations.router):
+        app.include_router(router)
+    problems.install(app, metrics)
+    app.add_middleware(Observe, metrics=metrics)
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    return app

@@ -1,0 +1,159 @@
+"""From a checked request to the command that is published, and to the answer. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from schemas import identity
+from schemas.commands import (
+    CancelPayment,
+    CapturePayment,
+    CommandBase,
+    ConfirmPayment,
+    CreatePayment,
+    RefundPayment,
+)
+from schemas.http import (
+    AcceptedOperation,
+    AcceptedPayment,
+    CancelRequest,
+    CaptureRequest,
+    ConfirmRequest,
+    CreateRequest,
+    RefundRequest,
+)
+from schemas.model import Model
+
+OnPayment = Literal["confirm", "capture", "cancel", "refund"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What one request asks for, by its derived names: a retry of it has the same ones."""
+
+    tenant: str
+    payment_id: str
+    operation_id: str
+    fingerprint: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When and in which trace a request came; not part of what it asks for."""
+
+    received_at: datetime
+    traceparent: str
+
+
+#: Builds an operation's command, once it is known when the operation first came.
+Build = Callable[[Arrival], CommandBase]
+
+
+def identify_create(tenant: str, key: str, body: CreateRequest) -> Operation:
+    """The payment that this tenant's Idempotency-Key names, and the creation of it."""
+    return _identify(tenant, identity.payment_id(tenant, key), "create", key, body)
+
+
+def identify(tenant: str, payment_id: str, name: OnPayment, key: str, body: Model) -> Operation:
+    """An operation on a payment that exists, as far as its ID can tell."""
+    return _identify(tenant, payment_id, name, key, body)
+
+
+def _identify(tenant: str, payment_id: str, name: str, key: str, body: Model) -> Operation:
+    operation_id = identity.operation_id(payment_id, name, key)
+    fingerprint = identity.fingerprint(body.model_dump(mode="json"))
+    return Operation(
+        tenant=tenant,
+        payment_id=payment_id,
+        operation_id=operation_id,
+        fingerprint=fingerprint,
+        event_id=identity.command_event_id(operation_id, fingerprint),
+    )
+
+
+def _shared(operation: Operation, arrival: Arrival) -> dict[str, Any]:
+    """What every command carries."""
+    return {
+        "event_id": operation.event_id,
+        "payment_id": operation.payment_id,
+        "tenant": operation.tenant,
+        "operation_id": operation.operation_id,
+        "fingerprint": operation.fingerprint,
+        "received_at": arrival.received_at,
+        "traceparent": arrival.traceparent,
+    }
+
+
+def create(
+    operation: Operation, body: CreateRequest, arrival: Arrival, provider: str, expiry: timedelta
+) -> CreatePayment:
+    """Raises pydantic's ValidationError where a command is narrower than the request."""
+    return CreatePayment(
+        **_shared(operation, arrival),
+        provider=provider,
+        amount=body.amount,
+        currency=body.currency,
+        payment_method=body.payment_method,
+        capture_method=body.capture_method,
+        max_attempts=body.max_attempts,
+        return_url=None if body.return_url is None else str(body.return_url),
+        description=body.description,
+        metadata=body.metadata,
+        expires_at=arrival.received_at + expiry,
+    )
+
+
+def confirm(operation: Operation, body: ConfirmRequest, arrival: Arrival) -> ConfirmPayment:
+    """Start the next attempt."""
+    return ConfirmPayment(**_shared(operation, arrival), payment_method=body.payment_method)
+
+
+def capture(operation: Operation, body: CaptureRequest, arrival: Arrival) -> CapturePayment:
+    """Capture an amount, or all."""
+    return CapturePayment(**_shared(operation, arrival), amount=body.amount)
+
+
+def cancel(operation: Operation, _body: CancelRequest, arrival: Arrival) -> CancelPayment:
+    """Ask for a cancel."""
+    return CancelPayment(**_shared(operation, arrival))
+
+
+def refund(
+    operation: Operation, body: RefundRequest, arrival: Arrival, refund_id: str
+) -> RefundPayment:
+    """Give back an amount, or all that is left."""
+    return RefundPayment(
+        **_shared(operation, arrival), refund_id=refund_id, amount=body.amount, reason=body.reason
+    )
+
+
+def accepted_payment(command: CreatePayment) -> AcceptedPayment:
+    """The answer to a create."""
+    return AcceptedPayment(
+        id=command.payment_id,
+        amount=command.amount,
+        currency=command.currency,
+        payment_method=command.payment_method,
+        capture_method=command.capture_method,
+        max_attempts=command.max_attempts,
+        return_url=command.return_url,
+        description=command.description,
+        metadata=command.metadata,
+        expires_at=command.expires_at,
+        event_id=command.event_id,
+    )
+
+
+def accepted_operation(
+    operation: Operation, name: OnPayment, refund_id: str | None
+) -> AcceptedOperation:
+    """The answer to everything else."""
+    return AcceptedOperation(
+        payment_id=operation.payment_id,
+        operation=name,
+        operation_id=operation.operation_id,
+        event_id=operation.event_id,
+        refund_id=refund_id,
+    )

@@ -1,0 +1,37 @@
+"""The opaque cursor of a page: base64url of where the page before ended."""
+
+import base64
+import binascii
+from datetime import datetime
+
+from ingress.errors import InvalidCursorError
+from processor.store.reads import Position
+from schemas.http import FieldProblem
+
+
+def encode(position: Position) -> str:
+    """A cursor for the page after ``position``."""
+    text = f"{position.created_at.isoformat()} {position.payment_id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode(cursor: str) -> Position:
+    """The position a cursor stands for. Raises InvalidCursorError for any other text."""
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        text = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
+        moment, payment_id = text.split(" ")
+        position = Position(datetime.fromisoformat(moment), payment_id)
+    except (ValueError, binascii.Error):
+        raise _invalid() from None
+    # One position has one cursor: whatever else decodes to it was made up.
+    if position.created_at.tzinfo is None or encode(position) != cursor:
+        raise _invalid()
+    return position
+
+
+def _invalid() -> InvalidCursorError:
+    problem = FieldProblem(
+        field="cursor", problem="Use next_cursor as a page gave it, or leave it out to start anew"
+    )
+    return InvalidCursorError("The query parameter 'cursor' is not one of ours.", [problem])

@@ -1,0 +1,229 @@
+"""What a request can end in besides success. Each class is one problem type of RFC 9457.
+
+    IngressError
+    ├── UnauthorizedError              401  no API key, or one nobody knows
+    ├── RefusedRequestError
+    │   ├── MissingIdempotencyKeyError 400
+    │   ├── InvalidIdempotencyKeyError 400
+    │   ├── MalformedBodyError         400  not JSON, or cut off
+    │   ├── InvalidCursorError         400
+    │   ├── SlowBodyError              408
+    │   ├── BodyTooLargeError          413
+    │   ├── UnsupportedMediaTypeError  415
+    │   ├── InvalidFieldsError         422  names each field and the fix
+    │   └── IdempotencyKeyReusedError  422  the same key came with another body
+    ├── RefusedWebhookError
+    │   ├── InvalidSignatureError      400
+    │   └── MalformedEventError        400
+    ├── NotFoundError
+    │   ├── UnknownPaymentError        404  not an ID of this tenant
+    │   ├── PaymentNotReadyError       404  could be one; nothing is known of it yet
+    │   └── UnknownProviderError       404
+    └── UnavailableError               503
+        ├── BrokerUnavailableError          the record's fate may be unknown
+        └── DatabaseUnavailableError
+
+``ClientGoneError`` stands apart: the sender hung up, so nobody is left to be answered.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import ClassVar, Final
+
+from schemas.http import FieldProblem, Problem
+
+PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER_S: Final = "1"
+
+
+class ClientGoneError(Exception):
+    """The sender closed the connection before its body was complete."""
+
+
+class IngressError(Exception):
+    """Base: ``slug`` ends the problem's type URI, ``detail`` says what is wrong and the fix."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Something went wrong here"
+    headers: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+    def __init__(self, detail: str, errors: Sequence[FieldProblem] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+
+    def problem(self) -> Problem:
+        """The body of the answer."""
+        return Problem(
+            type=type_uri(self.slug),
+            title=self.title,
+            status=self.status,
+            detail=self.detail,
+            errors=self.errors,
+        )
+
+
+def type_uri(slug: str) -> str:
+    """The relative URI that names a problem type; ``GET`` on it explains the type."""
+    return f"/problems/{slug}"
+
+
+class UnauthorizedError(IngressError):
+    """The request carries no API key that belongs to a tenant."""
+
+    status, slug, title = 401, "unauthorized", "An API key is needed"
+    headers = MappingProxyType({"WWW-Authenticate": 'Bearer realm="payments"'})
+
+
+class RefusedRequestError(IngressError):
+    """The request can't be accepted as it is."""
+
+
+class MissingIdempotencyKeyError(RefusedRequestError):
+    """Every POST names its operation with an Idempotency-Key."""
+
+    status, slug, title = 400, "idempotency-key-missing", "Idempotency-Key is missing"
+
+
+class InvalidIdempotencyKeyError(RefusedRequestError):
+    """The Idempotency-Key is not 1 to 255 printable ASCII characters."""
+
+    status, slug, title = 400, "idempotency-key-invalid", "Idempotency-Key is not valid"
+
+
+class MalformedBodyError(RefusedRequestError):
+    """The body is not JSON."""
+
+    status, slug, title = 400, "malformed-body", "The body can't be read"
+
+
+class InvalidCursorError(RefusedRequestError):
+    """The cursor is not one that a page gave out."""
+
+    status, slug, title = 400, "invalid-cursor", "The cursor is not valid"
+
+
+class SlowBodyError(RefusedRequestError):
+    """The body did not arrive in time."""
+
+    status, slug, title = 408, "body-too-slow", "The body did not arrive in time"
+
+
+class BodyTooLargeError(RefusedRequestError):
+    """The body is larger than ``PAYMENTS_BODY_LIMIT_BYTES``."""
+
+    status, slug, title = 413, "body-too-large", "The body is too large"
+
+
+class UnsupportedMediaTypeError(RefusedRequestError):
+    """The body is not declared as JSON."""
+
+    status, slug, title = 415, "unsupported-media-type", "The body must be application/json"
+
+
+class InvalidFieldsError(RefusedRequestError):
+    """One or more fields are wrong; ``errors`` names each, and how to mend it."""
+
+    status, slug, title = 422, "invalid-fields", "Some fields are not valid"
+
+
+class IdempotencyKeyReusedError(RefusedRequestError):
+    """This Idempotency-Key came before with another body."""
+
+    status, slug, title = 422, "idempotency-key-reused", "Idempotency-Key was used before"
+
+
+class RefusedWebhookError(IngressError):
+    """A webhook that is stored nowhere."""
+
+
+class InvalidSignatureError(RefusedWebhookError):
+    """None of the provider's secrets signed these bytes recently."""
+
+    status, slug, title = 400, "invalid-signature", "The signature does not hold"
+
+
+class MalformedEventError(RefusedWebhookError):
+    """The bytes are signed, but are no event of this provider."""
+
+    status, slug, title = 400, "malformed-event", "This is no event of the provider"
+
+
+class NotFoundError(IngressError):
+    """There is nothing at this address for this tenant."""
+
+    status, slug, title = 404, "not-found", "Not found"
+
+
+class UnknownPaymentError(NotFoundError):
+    """The ID is not, and can never become, a payment of this tenant."""
+
+    slug, title = "unknown-payment", "There is no such payment"
+
+
+class PaymentNotReadyError(NotFoundError):
+    """The ID could be this tenant's, but nothing is known of it, or not yet."""
+
+    slug, title = "payment-not-ready", "Nothing is known of this payment yet"
+    headers = MappingProxyType({"Retry-After": RETRY_AFTER_S})
+
+
+class UnknownProviderError(NotFoundError):
+    """No provider of this name sends webhooks here."""
+
+    slug, title = "unknown-provider", "There is no such provider"
+
+
+class UnavailableError(IngressError):
+    """Something this request needs does not answer; the same request may succeed later."""
+
+    status, slug, title = 503, "unavailable", "Temporarily unavailable"
+    headers = MappingProxyType({"Retry-After": RETRY_AFTER_S})
+
+
+class BrokerUnavailableError(UnavailableError):
+    """The log did not take the record in time.
+
+    ``sent`` tells whether the record may nevertheless be in the log, now or later.
+    """
+
+    slug, title = "broker-unavailable", "The log does not answer"
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__("The request was not confirmed in time. Send it again, unchanged.")
+        self.reason = reason
+        self.sent = sent
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """Postgres did not answer in time. Nothing but reading needs it."""
+
+    slug, title = "database-unavailable", "The store does not answer"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Payments can't be read at the moment. Try again.")
+        self.reason = reason
+
+
+PROBLEMS: Final[tuple[type[IngressError], ...]] = (
+    UnauthorizedError,
+    MissingIdempotencyKeyError,
+    InvalidIdempotencyKeyError,
+    MalformedBodyError,
+    InvalidCursorError,
+    SlowBodyError,
+    BodyTooLargeError,
+    UnsupportedMediaTypeError,
+    InvalidFieldsError,
+    IdempotencyKeyReusedError,
+    InvalidSignatureError,
+    MalformedEventError,
+    NotFoundError,
+    UnknownPaymentError,
+    PaymentNotReadyError,
+    UnknownProviderError,
+    BrokerUnavailableError,
+    DatabaseUnavailableError,
+    IngressError,
+)

@@ -1,0 +1,158 @@
+"""Inputs of one payment, short enough to read in a table: the same payment, object and amount."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from processor.domain.inputs import (
+    CallResult,
+    Cancel,
+    Capture,
+    Command,
+    Confirm,
+    Create,
+    DisputeFact,
+    Fact,
+    Failure,
+    Input,
+    PaymentFact,
+    Refund,
+    RefundFact,
+)
+from processor.domain.status import DisputeStatus, ProviderStatus, RefundStatus
+
+PAYMENT = "pay_1"
+OBJECT = "obj_1"
+TENANT = "shop"
+AMOUNT = 1000
+CURRENCY = "EUR"
+DECLINED = Failure("declined", "the bank said no")
+
+_BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+#: Seconds after which a payment nobody acted on expires.
+EXPIRY = 86_400
+
+
+def at(second: int) -> datetime:
+    """Return the instant so many seconds after the beginning of the story."""
+    return _BEGINNING + timedelta(seconds=second)
+
+
+def key(operation: str) -> str:
+    """Return the idempotency key of this payment's call, as ``create`` or ``confirm:2``."""
+    return f"{PAYMENT}:{operation}"
+
+
+def create(**changes: Any) -> Create:
+    """Return the command that begins the payment: automatic capture, one attempt."""
+    command = Create(
+        tenant=TENANT,
+        operation_id="op_create",
+        fingerprint="fp_create",
+        provider="psp",
+        amount=AMOUNT,
+        currency=CURRENCY,
+        payment_method="card_1",
+        capture_method="automatic",
+        max_attempts=1,
+        return_url="https://shop.example/back",
+        description=None,
+        metadata={},
+        expires_at=at(EXPIRY),
+    )
+    return replace(command, **changes)
+
+
+def confirm(operation: str = "op_confirm", **changes: Any) -> Confirm:
+    """Return the command to try again with another payment method."""
+    return replace(Confirm(TENANT, operation, f"fp_{operation}", "card_2"), **changes)
+
+
+def capture(amount: int | None = None, operation: str = "op_capture", **changes: Any) -> Capture:
+    """Return the command to capture so much, or all."""
+    return replace(Capture(TENANT, operation, f"fp_{operation}", amount), **changes)
+
+
+def cancel(operation: str = "op_cancel", *, expired: bool = False, **changes: Any) -> Cancel:
+    """Return the command to cancel."""
+    return replace(Cancel(TENANT, operation, f"fp_{operation}", expired), **changes)
+
+
+def refund(refund_id: str = "re_1", amount: int | None = None, **changes: Any) -> Refund:
+    """Return the command to refund so much, or all that is left."""
+    operation = f"op_{refund_id}"
+    return replace(Refund(TENANT, operation, f"fp_{operation}", refund_id, amount, None), **changes)
+
+
+def said(status: ProviderStatus, second: int, **changes: Any) -> PaymentFact:
+    """Return what the provider said of its payment object at that second."""
+    fact = PaymentFact(
+        event_id=f"evt_{status}_{second}",
+        occurred_at=at(second),
+        object_id=OBJECT,
+        status=status,
+        amount=AMOUNT,
+        currency=CURRENCY,
+        captured=AMOUNT if status is ProviderStatus.SUCCEEDED else 0,
+    )
+    return replace(fact, **changes)
+
+
+def failed(attempt: str, second: int, **changes: Any) -> PaymentFact:
+    """Return the provider's word that this attempt failed."""
+    fact = said(ProviderStatus.ATTEMPT_FAILED, second, attempt_ref=attempt, failure=DECLINED)
+    return replace(fact, **changes)
+
+
+def refund_said(
+    refund_id: str, status: RefundStatus, second: int, amount: int, **changes: Any
+) -> RefundFact:
+    """Return what the provider said of a refund at that second."""
+    fact = RefundFact(
+        event_id=f"evt_{refund_id}_{status}_{second}",
+        occurred_at=at(second),
+        object_id=OBJECT,
+        refund_id=refund_id,
+        status=status,
+        amount=amount,
+        currency=CURRENCY,
+    )
+    return replace(fact, **changes)
+
+
+def dispute_said(
+    dispute_id: str, status: DisputeStatus, second: int, **changes: Any
+) -> DisputeFact:
+    """Return what the provider said of a dispute over the whole amount at that second."""
+    fact = DisputeFact(
+        event_id=f"evt_{dispute_id}_{status}_{second}",
+        occurred_at=at(second),
+        object_id=OBJECT,
+        dispute_id=dispute_id,
+        status=status,
+        amount=AMOUNT,
+        currency=CURRENCY,
+    )
+    return replace(fact, **changes)
+
+
+def acknowledged(operation: str = "create") -> CallResult:
+    """Return the provider's acknowledgement of a call, as ``create`` or ``confirm:2``."""
+    return CallResult(key(operation), operation.split(":", maxsplit=1)[0], OBJECT, None)
+
+
+def refused(operation: str) -> CallResult:
+    """Return the provider's definite refusal of a call, as ``create`` or ``confirm:2``."""
+    return CallResult(key(operation), operation.split(":", maxsplit=1)[0], None, DECLINED)
+
+
+def received(body: Command | Fact | CallResult, second: int = EXPIRY - 1) -> Input:
+    """Return the record that carries this, as we received it at that second."""
+    match body:
+        case CallResult():
+            event_id = f"res_{body.call_key}"
+        case Create() | Confirm() | Capture() | Cancel() | Refund():
+            event_id = f"cmd_{body.operation_id}_{body.fingerprint}"
+        case _:
+            event_id = body.event_id
+    return Input(event_id, at(second), body)

@@ -1,0 +1,69 @@
+"""Random worlds: any order, any repeats, and always the state the oracle computes from the set."""
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processor.domain.inputs import Create, Input
+from processor.domain.status import Outcome
+from processor.domain.view import Snapshot, snapshot
+from tests.domain.builders import PAYMENT, at, received
+from tests.domain.replay import Replay, meaning_told_by
+from tests.domain.worlds import asked_and_answered, creates, facts
+from tests.oracle import meaning_of
+
+#: The same worlds in every run, enough of them.
+thorough = settings(max_examples=250, derandomize=True, deadline=None)
+
+
+def _seen(inputs: list[Input]) -> Snapshot:
+    """What is published at the end, but for how many versions it took and when."""
+    return replace(snapshot(Replay(inputs).existing), version=0, updated_at=at(0))
+
+
+@thorough
+@given(st.data(), creates(), facts(), asked_and_answered())
+def test_the_end_is_what_the_oracle_says(
+    data: st.DataObject, create: Create, told: list[Input], asked: list[Input]
+) -> None:
+    """Facts, commands and results in any order, before or after the create, some of them again."""
+    order = data.draw(st.permutations([received(create), *told, *asked]))
+    again = data.draw(st.lists(st.sampled_from(order), max_size=6))
+    replay = Replay([*order, *again])
+    assert meaning_told_by(replay.existing) == meaning_of(PAYMENT, replay.taken_in)
+
+
+@thorough
+@given(st.data(), creates(), facts())
+def test_any_two_orders_of_the_same_facts_publish_the_same(
+    data: st.DataObject, create: Create, told: list[Input]
+) -> None:
+    """Not only the state: everything that is published depends on the set of facts alone."""
+    inputs = [received(create), *told]
+    one = data.draw(st.permutations(inputs))
+    other = data.draw(st.permutations(inputs))
+    again = data.draw(st.lists(st.sampled_from(inputs), max_size=6))
+    assert _seen(list(one)) == _seen([*other, *again])
+
+
+@thorough
+@given(st.data(), creates(), facts())
+def test_no_fact_of_a_consistent_provider_is_a_conflict(
+    data: st.DataObject, create: Create, told: list[Input]
+) -> None:
+    """A provider that keeps its word is believed, whatever the order: applied, or stale."""
+    replay = Replay([received(create)])
+    for fact in data.draw(st.permutations(told)):
+        assert replay.deliver(fact).outcome in {Outcome.APPLIED, Outcome.STALE}
+
+
+@thorough
+@given(st.data(), creates(), facts(), asked_and_answered())
+def test_what_was_taken_in_changes_nothing_when_it_comes_again(
+    data: st.DataObject, create: Create, told: list[Input], asked: list[Input]
+) -> None:
+    """``decide`` itself is idempotent, even where the check of event IDs was passed by."""
+    replay = Replay([received(create), *data.draw(st.permutations([*told, *asked]))])
+    for input_ in replay.taken_in:
+        replay.deliver_again(input_)

@@ -1,0 +1,188 @@
+"""An attempt's failure is not the payment's: what may follow, what is asked of the provider."""
+
+from dataclasses import replace
+
+import pytest
+
+from processor.domain.inputs import Failure
+from processor.domain.status import CancelCause, Outcome, ProviderStatus, Status
+from processor.domain.view import NextAction, snapshot
+from tests.domain.builders import (
+    DECLINED,
+    acknowledged,
+    cancel,
+    confirm,
+    create,
+    failed,
+    key,
+    received,
+    refused,
+    said,
+)
+from tests.domain.replay import Replay
+from tests.domain.situations import payment_that_is, replay_until
+
+PENDING, ACTION_NEEDED = ProviderStatus.PENDING, ProviderStatus.ACTION_NEEDED
+
+
+def test_a_failure_with_attempts_left_asks_for_another_payment_method() -> None:
+    """The payment waits for the client, says why, and asks nothing of the provider."""
+    replay = Replay([received(create(max_attempts=2))])
+    decision = replay.deliver(received(failed("at_1", 2)))
+    seen = snapshot(replay.existing)
+    assert (seen.status, seen.failure) == (Status.REQUIRES_ACTION, DECLINED)
+    assert seen.next_action == NextAction("new_payment_method")
+    assert decision.provider_calls == ()
+
+
+def test_a_customer_to_be_asked_is_sent_where_the_provider_wants() -> None:
+    """What the customer has to do is done at the URL the provider's latest word gives."""
+    replay = replay_until("customer awaited")
+    replay.deliver(received(said(ACTION_NEEDED, 5, action_url="https://bank.example/3ds")))
+    action = NextAction("redirect", "https://bank.example/3ds")
+    assert snapshot(replay.existing).next_action == action
+
+
+def test_the_next_attempt_forgets_the_last_failure() -> None:
+    """While the next attempt is on its way there is nothing to do and nothing wrong."""
+    seen = snapshot(payment_that_is("next attempt begun"))
+    assert (seen.status, seen.attempts) == (Status.PROCESSING, 2)
+    assert (seen.next_action, seen.failure) == (None, None)
+
+
+def test_a_confirm_names_the_attempt_and_the_new_payment_method() -> None:
+    """Each confirm is a call of its own, with the payment method the client gave."""
+    decision = replay_until("card awaited").deliver(received(confirm(payment_method="card_9")))
+    (call,) = decision.provider_calls
+    assert (call.key, call.operation) == (key("confirm:2"), "confirm")
+    assert (call.payment_method, call.object_id) == ("card_9", "obj_1")
+
+
+def test_a_refused_attempt_is_told_and_may_be_made_again_under_a_new_key() -> None:
+    """The provider did not even try: no attempt is used up, and the next call is another call."""
+    replay = replay_until("next attempt refused")
+    assert snapshot(replay.existing).failure == DECLINED
+    (call,) = replay.deliver(received(confirm())).provider_calls
+    assert call.key == key("confirm:3")
+
+
+def test_the_last_failure_asks_the_provider_to_cancel_and_is_not_yet_the_end() -> None:
+    """The provider could still succeed: only its word makes the payment FAILED."""
+    replay = Replay([received(create()), received(acknowledged())])
+    (call,) = replay.deliver(received(failed("at_1", 2))).provider_calls
+    assert (call.operation, call.cancel_cause) == ("cancel", CancelCause.ATTEMPTS_EXHAUSTED)
+    assert snapshot(replay.existing).status is Status.PROCESSING
+    assert snapshot(replay.existing).failure == DECLINED
+    done = said(ProviderStatus.CANCELED, 9, cancel_cause=CancelCause.ATTEMPTS_EXHAUSTED)
+    replay.deliver(received(done))
+    assert snapshot(replay.existing).status is Status.FAILED
+    assert snapshot(replay.existing).failure == DECLINED
+
+
+def test_a_refused_cancel_before_the_last_failure_does_not_keep_the_payment_for_ever() -> None:
+    """Attempts used up after a cancel was refused: the provider is asked to cancel all the same."""
+    replay = replay_until("processing, cancelling")
+    replay.deliver(received(refused("cancel:1")))
+    (call,) = replay.deliver(received(failed("at_1", 5))).provider_calls
+    assert call.cancel_cause is CancelCause.ATTEMPTS_EXHAUSTED
+
+
+def test_a_cancel_accepted_after_the_last_one_was_refused_reaches_the_provider() -> None:
+    """Attempts are used up and our cancel was refused: the client's cancel is a call again."""
+    replay = replay_until("attempts used up")
+    replay.deliver(received(refused("cancel:exhausted")))
+    decision = replay.deliver(received(cancel()))
+    assert decision.outcome is Outcome.APPLIED
+    assert [call.operation for call in decision.provider_calls] == ["cancel"]
+
+
+def test_a_cancel_asked_meanwhile_is_made_once_our_own_was_refused() -> None:
+    """The refusal of our cancel is not that of the client's, which still stands."""
+    replay = replay_until("attempts used up")
+    assert replay.deliver(received(cancel())).provider_calls == ()
+    (call,) = replay.deliver(received(refused("cancel:exhausted"))).provider_calls
+    assert (call.key, call.cancel_cause) == (key("cancel:1"), CancelCause.REQUESTED)
+    assert snapshot(replay.existing).cancel_requested
+
+
+def test_what_the_provider_still_works_on_is_not_cancelled() -> None:
+    """The last failure is told late, and the provider is known to have gone on since."""
+    replay = Replay([received(create()), received(said(PENDING, 9))])
+    assert replay.deliver(received(failed("at_1", 2))).provider_calls == ()
+
+
+def test_a_late_refusal_does_not_undo_the_next_cancel() -> None:
+    """The refusal of the first cancel says nothing of the second, which is still on its way."""
+    replay = replay_until("processing, cancelling")
+    refusal = received(refused("cancel:1"))
+    replay.deliver(refusal)
+    (call,) = replay.deliver(received(cancel("op_again"))).provider_calls
+    assert call.key == key("cancel:2")
+    replay.deliver(replace(refusal, event_id="res_retold"))
+    assert snapshot(replay.existing).cancel_requested
+
+
+def test_two_failures_of_one_attempt_still_let_only_one_next_attempt_begin() -> None:
+    """While an attempt is in flight there is no other, however often the one before it failed."""
+    replay = Replay([received(create(max_attempts=5))])
+    for attempt, second in (("at_1", 1), ("at_1b", 2)):
+        replay.deliver(received(failed(attempt, second)))
+    assert replay.deliver(received(confirm())).outcome is Outcome.APPLIED
+    assert snapshot(replay.existing).status is Status.PROCESSING
+    assert replay.deliver(received(confirm("op_again"))).outcome is Outcome.REJECTED
+
+
+def test_an_attempt_both_refused_and_told_as_failed_counts_once() -> None:
+    """A provider may answer "declined" and send the webhook too: the next attempt is the third."""
+    replay = Replay([received(create(max_attempts=5)), received(failed("at_1", 1))])
+    replay.deliver(received(confirm()))
+    replay.deliver(received(failed("at_2", 5)))
+    replay.deliver(received(refused("confirm:2")))
+    assert snapshot(replay.existing).status is Status.REQUIRES_ACTION
+    assert replay.deliver(received(confirm("op_third"))).outcome is Outcome.APPLIED
+    assert snapshot(replay.existing).status is Status.PROCESSING
+    assert replay.deliver(received(confirm("op_fourth"))).outcome is Outcome.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("caused_by", "status"),
+    [
+        (None, Status.REQUIRES_ACTION),
+        (key("create"), Status.REQUIRES_ACTION),
+        (key("capture:1"), Status.REQUIRES_ACTION),
+        (key("confirm:x"), Status.REQUIRES_ACTION),
+        ("pay_other:confirm:2", Status.REQUIRES_ACTION),
+        (key("confirm:2"), Status.PROCESSING),
+        (key("confirm:2:1"), Status.PROCESSING),
+    ],
+)
+def test_within_the_second_of_a_failure_only_the_next_attempts_word_is_later(
+    caused_by: str | None, status: Status
+) -> None:
+    """Seconds are coarse: a fact is later than the failure if it echoes a later attempt's call."""
+    replay = replay_until("card awaited")
+    replay.deliver(received(said(PENDING, 2, caused_by=caused_by)))
+    assert snapshot(replay.existing).status is status
+
+
+def test_a_success_clears_what_had_failed() -> None:
+    """A payment that is well says nothing of failures on the way."""
+    replay = replay_until("next attempt begun")
+    replay.deliver(received(said(ProviderStatus.SUCCEEDED, 9)))
+    seen = snapshot(replay.existing)
+    assert (seen.failure, seen.next_action) == (None, None)
+
+
+def test_a_later_word_that_the_provider_goes_on_clears_the_failure() -> None:
+    """What failed is no news once the provider works on the payment again."""
+    replay = replay_until("card awaited")
+    replay.deliver(received(said(PENDING, 9)))
+    assert snapshot(replay.existing).failure is None
+
+
+def test_the_earliest_telling_of_a_failure_holds() -> None:
+    """Told again later, a failure does not outlive what came after its first telling."""
+    told = [failed("at_1", 9, failure=Failure("later", "again")), failed("at_1", 2)]
+    replay = Replay([received(create(max_attempts=2)), *(received(fact) for fact in told)])
+    replay.deliver(received(said(PENDING, 5)))
+    assert snapshot(replay.existing).status is Status.PROCESSING

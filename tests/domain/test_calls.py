@@ -1,0 +1,175 @@
+"""What is asked of the provider: each operation once, under a key that never depends on chance."""
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from processor.domain.calls import ProviderCall
+from processor.domain.inputs import Unmodelled
+from processor.domain.status import CancelCause, Outcome, RefundStatus
+from processor.domain.view import snapshot
+from tests.domain.builders import (
+    AMOUNT,
+    CURRENCY,
+    DECLINED,
+    OBJECT,
+    PAYMENT,
+    acknowledged,
+    cancel,
+    capture,
+    create,
+    failed,
+    key,
+    received,
+    refund,
+    refund_said,
+    refused,
+)
+from tests.domain.replay import Replay
+from tests.domain.situations import SITUATIONS, replay_until
+
+
+def test_a_create_asks_the_provider_to_create_what_the_client_asked_for() -> None:
+    """The call carries all of it, under a key made of the payment's ID and the operation."""
+    command = create(description="a book", metadata={"order": "7"})
+    (call,) = Replay().deliver(received(command)).provider_calls
+    assert call == ProviderCall(
+        key=key("create"),
+        operation="create",
+        payment_id=PAYMENT,
+        provider="psp",
+        amount=AMOUNT,
+        currency=CURRENCY,
+        payment_method="card_1",
+        capture_method="automatic",
+        return_url=command.return_url,
+        description="a book",
+        metadata={"order": "7"},
+    )
+
+
+def test_a_capture_names_object_and_amount() -> None:
+    """Capturing part is asked for in the payment's own currency."""
+    (call,) = replay_until("authorized").deliver(received(capture(600))).provider_calls
+    assert _set_fields(call) == {
+        "key": key("capture:1"),
+        "operation": "capture",
+        "object_id": OBJECT,
+        "amount": 600,
+        "currency": CURRENCY,
+    }
+
+
+def test_a_refund_names_itself_the_amount_and_the_reason() -> None:
+    """The refund's own ID is its key, so that it can't be made twice."""
+    command = refund("re_1", 300, reason="returned")
+    (call,) = replay_until("succeeded").deliver(received(command)).provider_calls
+    assert _set_fields(call) == {
+        "key": key("refund:re_1"),
+        "operation": "refund",
+        "object_id": OBJECT,
+        "amount": 300,
+        "currency": CURRENCY,
+        "refund_id": "re_1",
+        "reason": "returned",
+    }
+
+
+def test_a_cancel_says_why() -> None:
+    """The cause travels with the call, and comes back with the provider's word."""
+    (call,) = replay_until("processing").deliver(received(cancel())).provider_calls
+    assert _set_fields(call) == {
+        "key": key("cancel:1"),
+        "operation": "cancel",
+        "object_id": OBJECT,
+        "currency": CURRENCY,
+        "cancel_cause": CancelCause.REQUESTED,
+    }
+
+
+def test_a_cancel_waits_until_the_provider_has_something_to_cancel() -> None:
+    """Before the object is known there is nothing to name; then the call is made at once."""
+    replay = replay_until("created")
+    assert replay.deliver(received(cancel())).provider_calls == ()
+    (call,) = replay.deliver(received(acknowledged())).provider_calls
+    assert (call.key, call.object_id) == (key("cancel:1"), OBJECT)
+
+
+def test_a_cancel_is_forgotten_when_creating_was_refused() -> None:
+    """What was never made needs no cancelling."""
+    replay = replay_until("created")
+    replay.deliver(received(cancel()))
+    assert replay.deliver(received(refused("create"))).provider_calls == ()
+
+
+def test_a_refused_capture_is_asked_for_again_under_the_next_key() -> None:
+    """A key stands for one request for ever; another amount is another request."""
+    decision = replay_until("authorized, capture refused").deliver(received(capture(500)))
+    assert [(call.key, call.amount) for call in decision.provider_calls] == [
+        (key("capture:2"), 500)
+    ]
+
+
+def test_a_refused_refund_failed_for_the_providers_reason_and_holds_no_money() -> None:
+    """It is published as FAILED with why, and its amount may be refunded again."""
+    replay = replay_until("refunded")
+    replay.deliver(replace(received(refused("refund:re_0")), event_id="res_other_word"))
+    assert "0 is left" in replay.deliver(received(refund("re_1"))).reason
+    replay = replay_until("succeeded")
+    replay.deliver(received(refund("re_0")))
+    replay.deliver(received(refused("refund:re_0")))
+    (seen,) = snapshot(replay.existing).refunds
+    assert (seen.status, seen.failure) == (RefundStatus.FAILED, DECLINED)
+    assert replay.deliver(received(refund("re_1"))).outcome is Outcome.APPLIED
+
+
+def test_a_refund_that_failed_at_the_provider_says_why() -> None:
+    """The failure of the fact that decides is published."""
+    replay = replay_until("refund of 700 pending")
+    failure = replace(DECLINED, code="account_closed")
+    replay.deliver(received(refund_said("re_0", RefundStatus.FAILED, 20, 700, failure=failure)))
+    assert [r.failure for r in snapshot(replay.existing).refunds] == [failure]
+
+
+def test_a_failure_told_after_success_cancels_nothing() -> None:
+    """The attempts are used up, but the money was taken: there is nothing to give up."""
+    replay = replay_until("succeeded")
+    assert replay.deliver(received(failed("at_1", 2))).provider_calls == ()
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_the_second_word_on_a_call_is_stale(situation: str) -> None:
+    """A call comes to one thing: told again, in whatever words, nothing follows from it."""
+    for name in ("create", "confirm:2", "capture:1", "cancel:1", "refund:re_0"):
+        replay = replay_until(situation)
+        if replay.deliver(received(acknowledged(name))).outcome is Outcome.APPLIED:
+            before = replay.existing
+            for word in (acknowledged(name), refused(name)):
+                assert replay.deliver(received(word)).outcome is Outcome.STALE
+                assert replay.existing == before
+
+
+def test_an_event_of_no_effect_is_ignored_with_or_without_a_payment() -> None:
+    """It ends in an outcome of its own, which says what kind it was."""
+    event = received(Unmodelled("evt_1", "customer.updated", "it moves no money"))
+    for replay in (Replay(), replay_until("processing")):
+        decision = replay.deliver(event)
+        assert decision.outcome is Outcome.IGNORED
+        assert "customer.updated" in decision.reason
+
+
+def test_a_result_before_its_payment_is_parked() -> None:
+    """When a log is read again from its beginning, results may be read before commands."""
+    replay = Replay()
+    assert replay.deliver(received(acknowledged())).outcome is Outcome.PARKED
+    replay.deliver(received(create()))
+    assert replay.existing.object_id == OBJECT
+
+
+def _set_fields(call: ProviderCall) -> dict[str, object]:
+    """What a call says beside whose it is."""
+    return {
+        name: value
+        for name, value in asdict(call).items()
+        if value not in (None, {}) and name not in {"payment_id", "provider"}
+    }

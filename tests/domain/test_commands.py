@@ -1,0 +1,197 @@
+"""Every command in every state: accepted, or rejected with a reason that says what would do."""
+
+from dataclasses import replace
+
+import pytest
+
+from processor.domain.decide import decide
+from processor.domain.inputs import Command, Input
+from processor.domain.status import Outcome, RefundStatus, Status
+from tests.domain.builders import (
+    EXPIRY,
+    PAYMENT,
+    cancel,
+    capture,
+    confirm,
+    create,
+    received,
+    refund,
+    refund_said,
+)
+from tests.domain.situations import SITUATIONS, payment_that_is, replay_until
+
+ACCEPTED = ""
+IN_FLIGHT, CANCELLING = "already on its way", "being cancelled"
+NEEDS_ACTION, NEEDS_AUTHORIZED = (
+    "needs a payment in REQUIRES_ACTION",
+    "needs a payment in AUTHORIZED",
+)
+NEEDS_SUCCESS, CUSTOMER = "needs a payment in SUCCEEDED", "the customer's action is awaited"
+FINAL, NOT_EXPIRING = "is final", "only REQUIRES_ACTION expires"
+
+_COMMANDS: dict[str, Input] = {
+    "confirm": received(confirm()),
+    "capture": received(capture(500)),
+    "cancel": received(cancel()),
+    "expire": received(cancel("op_expire", expired=True), EXPIRY),
+    "refund": received(refund("re_1", 300)),
+}
+
+#: Situation: the answer to confirm, capture, cancel, expire and refund, in this order.
+_ANSWERS: dict[str, tuple[str, str, str, str, str]] = {
+    "created": (NEEDS_ACTION, NEEDS_AUTHORIZED, ACCEPTED, NOT_EXPIRING, NEEDS_SUCCESS),
+    "processing": (NEEDS_ACTION, NEEDS_AUTHORIZED, ACCEPTED, NOT_EXPIRING, NEEDS_SUCCESS),
+    "processing, cancelling": (
+        NEEDS_ACTION,
+        NEEDS_AUTHORIZED,
+        IN_FLIGHT,
+        IN_FLIGHT,
+        NEEDS_SUCCESS,
+    ),
+    "attempts used up": (NEEDS_ACTION, NEEDS_AUTHORIZED, ACCEPTED, NOT_EXPIRING, NEEDS_SUCCESS),
+    "customer awaited": (CUSTOMER, NEEDS_AUTHORIZED, ACCEPTED, ACCEPTED, NEEDS_SUCCESS),
+    "card awaited": (ACCEPTED, NEEDS_AUTHORIZED, ACCEPTED, ACCEPTED, NEEDS_SUCCESS),
+    "card awaited, cancelling": (
+        CANCELLING,
+        NEEDS_AUTHORIZED,
+        IN_FLIGHT,
+        IN_FLIGHT,
+        NEEDS_SUCCESS,
+    ),
+    "next attempt begun": (NEEDS_ACTION, NEEDS_AUTHORIZED, ACCEPTED, NOT_EXPIRING, NEEDS_SUCCESS),
+    "next attempt refused": (ACCEPTED, NEEDS_AUTHORIZED, ACCEPTED, ACCEPTED, NEEDS_SUCCESS),
+    "authorized": (NEEDS_ACTION, ACCEPTED, ACCEPTED, NOT_EXPIRING, NEEDS_SUCCESS),
+    "authorized, capturing": (NEEDS_ACTION, IN_FLIGHT, ACCEPTED, NOT_EXPIRING, NEEDS_SUCCESS),
+    "authorized, capture refused": (NEEDS_ACTION, ACCEPTED, ACCEPTED, NOT_EXPIRING, NEEDS_SUCCESS),
+    "authorized, cancelling": (NEEDS_ACTION, CANCELLING, IN_FLIGHT, IN_FLIGHT, NEEDS_SUCCESS),
+    "succeeded": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, ACCEPTED),
+    "succeeded in part": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, ACCEPTED),
+    "refund of 700 pending": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, ACCEPTED),
+    "refund of 700 failed": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, ACCEPTED),
+    "refunded": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, "0 is left"),
+    "failed": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, NEEDS_SUCCESS),
+    "create refused": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, NEEDS_SUCCESS),
+    "canceled": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, NEEDS_SUCCESS),
+}
+_CASES = [
+    (situation, command, answer)
+    for situation, answers in _ANSWERS.items()
+    for command, answer in zip(_COMMANDS, answers, strict=True)
+]
+
+every_situation = pytest.mark.parametrize("situation", SITUATIONS)
+
+
+def test_the_table_speaks_of_every_situation_and_they_of_every_state() -> None:
+    """No situation is left out of the table, and no state of the machine out of the situations."""
+    assert _ANSWERS.keys() == SITUATIONS.keys()
+    assert {payment_that_is(situation).status for situation in SITUATIONS} == set(Status)
+
+
+@pytest.mark.parametrize(("situation", "command", "answer"), _CASES)
+def test_a_command_is_accepted_or_told_what_it_needs(
+    situation: str, command: str, answer: str
+) -> None:
+    """A state that forbids a command rejects it, and the reason names what it would take."""
+    decision = replay_until(situation).deliver(_COMMANDS[command])
+    assert decision.outcome is (Outcome.REJECTED if answer else Outcome.APPLIED), decision.reason
+    assert answer in decision.reason
+    if answer.startswith("needs"):
+        assert payment_that_is(situation).status in decision.reason
+
+
+@every_situation
+def test_a_retry_of_an_accepted_command_is_a_duplicate(situation: str) -> None:
+    """The same operation with the same body has had its effect; it is not asked for again."""
+    for command in _COMMANDS.values():
+        replay = replay_until(situation)
+        if replay.deliver(command).outcome is Outcome.APPLIED:
+            assert replay.deliver(command).outcome is Outcome.DUPLICATE
+
+
+@every_situation
+def test_another_body_under_a_used_key_is_rejected(situation: str) -> None:
+    """An operation's key stands for one body for ever, the create's as well."""
+    replay = replay_until(situation)
+    for body in SITUATIONS[situation]:
+        if isinstance(body, Command):
+            decision = replay.deliver(received(replace(body, fingerprint="fp_other")))
+            assert decision.outcome is Outcome.REJECTED
+            assert "Idempotency-Key" in decision.reason
+            assert replay.deliver(received(body)).outcome is Outcome.DUPLICATE
+
+
+@every_situation
+def test_another_create_of_the_same_payment_is_rejected(situation: str) -> None:
+    """A payment's ID is taken once."""
+    decision = replay_until(situation).deliver(received(create(operation_id="op_other")))
+    assert decision.outcome is Outcome.REJECTED
+    assert "exists" in decision.reason
+
+
+@every_situation
+def test_another_tenant_is_told_there_is_no_such_payment(situation: str) -> None:
+    """Whoever asks for somebody else's payment learns nothing of it, whatever its state."""
+    replay = replay_until(situation)
+    for command in _COMMANDS.values():
+        assert isinstance(command.body, Command)
+        foreign = replace(command.body, tenant="another_shop")
+        decision = replay.deliver(received(foreign))
+        assert (decision.outcome, decision.reason) == _as_if_there_were_none(foreign)
+
+
+def _as_if_there_were_none(command: Command) -> tuple[Outcome, str]:
+    decision = decide(None, received(command), PAYMENT)
+    assert decision.payment is None
+    assert decision.outcome is Outcome.REJECTED
+    return decision.outcome, decision.reason
+
+
+@pytest.mark.parametrize("amount", [1001, 0, -1])
+def test_no_more_can_be_captured_than_was_authorized(amount: int) -> None:
+    """A capture is of something, at most of everything; the reason names the limit."""
+    decision = replay_until("authorized").deliver(received(capture(amount)))
+    assert decision.outcome is Outcome.REJECTED
+    assert str(amount) in decision.reason
+    assert "1000" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("situation", "left"),
+    [
+        ("succeeded", 1000),
+        ("succeeded in part", 600),
+        ("refund of 700 pending", 300),
+        ("refund of 700 failed", 1000),
+    ],
+)
+def test_refunds_may_take_what_is_left_and_no_more(situation: str, left: int) -> None:
+    """What waits or has gone is not there to be refunded again; what failed is."""
+    for amount in (left + 1, 0, -1):
+        decision = replay_until(situation).deliver(received(refund("re_1", amount)))
+        assert decision.outcome is Outcome.REJECTED
+        assert f"{left} is left" in decision.reason
+    (call,) = replay_until(situation).deliver(received(refund("re_1"))).provider_calls
+    assert (call.refund_id, call.amount) == ("re_1", left)
+    (call,) = replay_until(situation).deliver(received(refund("re_1", left))).provider_calls
+    assert (call.refund_id, call.amount) == ("re_1", left)
+
+
+def test_nothing_expires_before_its_time() -> None:
+    """An expiry that comes too early is rejected, and the reason names the right time."""
+    early = received(cancel(expired=True), EXPIRY - 1)
+    decision = replay_until("customer awaited").deliver(early)
+    assert decision.outcome is Outcome.REJECTED
+    assert payment_that_is("customer awaited").expires_at.isoformat() in decision.reason
+
+
+def test_a_refund_told_before_its_command_is_one_refund() -> None:
+    """No order is promised between topics: our own refund's webhook may be read first."""
+    in_order = replay_until("refund of 700 pending")
+    told_first = replay_until("succeeded")
+    told_first.deliver(received(refund_said("re_0", RefundStatus.PENDING, 9, 700)))
+    decision = told_first.deliver(received(refund("re_0", 700)))
+    assert decision.outcome is Outcome.APPLIED
+    assert told_first.existing.refunds == in_order.existing.refunds
+    left = told_first.deliver(received(refund("re_1", 301))).reason
+    assert "300 is left" in left

@@ -1,0 +1,77 @@
+"""Whatever order a provider's history reaches us in, and however often, it ends in one state."""
+
+import pytest
+
+from processor.domain.status import Outcome
+from processor.domain.transitions import is_final
+from tests.domain.aftermath_histories import AFTERMATH_HISTORIES
+from tests.domain.builders import PAYMENT, received
+from tests.domain.history import History, live_through, seeded_random
+from tests.domain.payment_histories import PAYMENT_HISTORIES
+from tests.domain.replay import Replay, meaning_told_by
+from tests.oracle import meaning_of
+
+HISTORIES = (*PAYMENT_HISTORIES, *AFTERMATH_HISTORIES)
+
+every_history = pytest.mark.parametrize("history", HISTORIES, ids=[h.name for h in HISTORIES])
+
+
+@every_history
+def test_the_oracle_says_what_the_history_says(history: History) -> None:
+    """The independent statement of the rules agrees with the end each history spells out."""
+    assert meaning_of(PAYMENT, history.inputs) == history.expected
+
+
+@every_history
+def test_every_possible_order_ends_in_the_same_state(history: History) -> None:
+    """Each order of the facts, commands and repeats among them, ends where the history ends."""
+    random = seeded_random()
+    for order in history.orders(random):
+        replay = live_through(history, order, random)
+        assert meaning_told_by(replay.existing) == history.expected, order
+        assert meaning_of(PAYMENT, replay.taken_in) == history.expected, order
+
+
+@every_history
+def test_webhooks_before_the_create_are_parked_and_lose_nothing(history: History) -> None:
+    """A fact whose payment isn't here yet is parked, and has its effect once it is."""
+    replay = Replay()
+    facts = [told for told in history.told if not told.needs]
+    for told in facts:
+        assert replay.deliver(received(told.body)).outcome is Outcome.PARKED
+    replay.deliver(received(history.create))
+    later = Replay([received(history.create), *(received(told.body) for told in facts)])
+    assert meaning_told_by(replay.existing) == meaning_told_by(later.existing)
+    assert len(replay.taken_in) == len(facts) + 1
+
+
+@every_history
+def test_even_impossible_orders_end_where_the_oracle_says(history: History) -> None:
+    """Told in an order that can't really happen, the state is that of what was taken in."""
+    random = seeded_random()
+    for _ in range(300):
+        replay = Replay(random.sample(history.inputs, len(history.inputs)))
+        if replay.payment is None:
+            continue
+        assert meaning_told_by(replay.existing) == meaning_of(PAYMENT, replay.taken_in)
+
+
+@every_history
+def test_a_redelivery_of_everything_changes_nothing(history: History) -> None:
+    """Once all was taken in, taking in any of it again leaves the payment as it is, to the bit."""
+    random = seeded_random()
+    replay = live_through(history, history.told, random)
+    for taken_in in (*replay.taken_in, *reversed(replay.taken_in)):
+        replay.deliver_again(taken_in)
+
+
+@every_history
+def test_each_order_asks_for_calls_by_the_same_names(history: History) -> None:
+    """A call's key is made of the payment and the operation, so no order invents a new one."""
+    random = seeded_random()
+    needed = {f"{PAYMENT}:{told.needs}" for told in history.told if told.needs}
+    for order in list(history.orders(random))[:200]:
+        calls = set(live_through(history, order, random).calls)
+        assert f"{PAYMENT}:create" in calls
+        assert calls >= needed or is_final(history.expected.status)
+        assert all(call.startswith(f"{PAYMENT}:") for call in calls)

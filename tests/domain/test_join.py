@@ -1,0 +1,66 @@
+"""The join under the domain, and the guard above it: what no order of inputs can get around."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processor.domain import join
+from processor.domain.decision import changed
+from processor.domain.inputs import Input, Movement, PaymentFact
+from processor.domain.status import Outcome, ProviderStatus
+from tests.domain.builders import at, said
+from tests.domain.situations import payment_that_is
+from tests.domain.worlds import facts
+
+thorough = settings(max_examples=250, derandomize=True, deadline=None)
+
+
+def _joined(told: list[PaymentFact]) -> tuple[PaymentFact, ...]:
+    known: tuple[PaymentFact, ...] = ()
+    for fact in told:
+        known = join.add(known, fact)
+    return known
+
+
+@thorough
+@given(st.data(), facts())
+def test_adding_facts_is_commutative_and_idempotent(data: st.DataObject, told: list[Input]) -> None:
+    """What is kept of a set of facts is the same in any order, and with any of them again."""
+    heard = [body for body in (input_.body for input_ in told) if isinstance(body, PaymentFact)]
+    once = _joined(heard)
+    assert _joined([*data.draw(st.permutations(heard)), *heard]) == once
+    assert _joined([*once, *heard]) == once
+
+
+def test_what_is_kept_does_not_grow_with_what_is_told() -> None:
+    """A thousand words on one attempt are kept as one."""
+    told = [said(ProviderStatus.PENDING, second) for second in range(1000)]
+    assert _joined(told) == (told[-1],)
+
+
+def test_a_movement_told_twice_moved_once() -> None:
+    """Movements are a set, by the provider's reference."""
+    out, back = Movement("mv_1", 400), Movement("mv_2", -400)
+    assert join.add_movements((out,), (back, out)) == (out, back)
+
+
+@pytest.mark.parametrize(
+    ("situation", "derived", "said_why"),
+    [
+        ("succeeded", {"facts": (said(ProviderStatus.CANCELED, 9),)}, "SUCCEEDED is final"),
+        ("processing", {"object_id": None}, "PROCESSING does not allow it"),
+        ("succeeded", {"facts": (said(ProviderStatus.SUCCEEDED, 9, captured=1001),)}, "add up"),
+    ],
+)
+def test_whatever_is_derived_no_forbidden_change_gets_through(
+    situation: str, derived: dict[str, Any], said_why: str
+) -> None:
+    """The last guard: a fault in the rules becomes a conflict, never a forbidden transition."""
+    before = payment_that_is(situation)
+    decision = changed(before, replace(before, **derived), at(99), "it was told so")
+    assert decision.outcome is Outcome.CONFLICT
+    assert decision.payment is before
+    assert said_why in decision.reason

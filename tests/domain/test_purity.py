@@ -1,0 +1,70 @@
+"""The domain is pure: it imports nothing that acts, and speaks no provider's language."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import processor.domain
+
+_MODULES = sorted(Path(str(processor.domain.__file__)).parent.glob("**/*.py"))
+_ALLOWED = {"collections.abc", "dataclasses", "datetime", "enum", "itertools", "typing"}
+#: Words of one provider or another that must not pass its adapter.
+_FOREIGN = re.compile(
+    r"stripe|payment_?intents?|adyen|paypal|\bcharges?\b|\bpi_|\bch_|\bre_|\bdp_|requires_capture",
+    re.IGNORECASE,
+)
+_CLOCKS = {"now", "utcnow", "today"}
+
+every_module = pytest.mark.parametrize("module", _MODULES, ids=lambda module: module.name)
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where a module stands"
+            yield str(node.module)
+
+
+def test_there_is_a_domain_to_look_at() -> None:
+    """The rules below are about something."""
+    assert len(_MODULES) > 5
+
+
+@every_module
+def test_it_imports_only_itself_and_plain_data(module: Path) -> None:
+    """No Faust, Kafka, database, HTTP, asyncio, clock, chance or environment."""
+    for name in _imports(ast.parse(module.read_text())):
+        own = f"{name}.".startswith("processor.domain.")
+        assert own or name in _ALLOWED, f"{module.name} imports {name}"
+
+
+@every_module
+def test_it_reads_no_clock_and_imports_nothing_on_the_sly(module: Path) -> None:
+    """Time comes in with the input; ``datetime`` is there as a type."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in _CLOCKS, f"{module.name}:{node.lineno} reads the clock"
+        if isinstance(node, ast.Name):
+            assert node.id not in {"__import__", "open", "eval", "exec", "input", "print"}
+
+
+@every_module
+def test_it_speaks_no_providers_words(module: Path) -> None:
+    """Names, texts and comments are in the field's terms, whichever provider is behind them."""
+    for token in tokenize.generate_tokens(io.StringIO(module.read_text()).readline):
+        found = _FOREIGN.search(token.string)
+        assert not found, f"{module.name}:{token.start[0]} says {token.string!r}"
+
+
+@every_module
+def test_it_keeps_no_state_of_its_own(module: Path) -> None:
+    """No ``global``: whatever is known is in the payment."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        assert not isinstance(node, ast.Global | ast.Nonlocal | ast.AsyncFunctionDef | ast.Await)

@@ -1,0 +1,1 @@
+"""The ingress, as a client, a provider and an operator meet it."""

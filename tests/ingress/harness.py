@@ -1,0 +1,127 @@
+"""What the tests of the ingress share: an application, a client, and a log one can look into."""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import httpx
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from ingress.app import create_app
+from ingress.database import Database
+from ingress.metrics import Metrics
+from ingress.publisher import Publisher, Record
+from providers.stripe.webhooks import StripeWebhooks
+from sandbox.stripe_simulator.signing import signature_header
+from schemas.settings import IngressSettings
+
+NOW: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SECRETS: Final = ("whsec_current_one", "whsec_previous_one")
+TENANT_KEYS: Final = {"acme": "key-of-acme", "globex": "key-of-globex"}
+BODY_LIMIT: Final = 4096
+NOWHERE: Final = "postgresql://nobody@127.0.0.1:1/nothing"
+PAYMENT: Final[dict[str, Any]] = {
+    "amount": 1999,
+    "currency": "EUR",
+    "payment_method": "pm_card_visa",
+}
+
+
+@dataclass
+class Log:
+    """A ``Publisher`` that keeps the records, and fails or holds back when told to."""
+
+    records: list[Record] = field(default_factory=list)
+    failure: Exception | None = None
+    #: Publishing waits for this, and tells by ``waiting`` that it does.
+    gate: asyncio.Event | None = None
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def publish(self, record: Record) -> None:
+        """See ``Publisher.publish``."""
+        if self.failure is not None:
+            raise self.failure
+        if self.gate is not None:
+            self.waiting.set()
+            await self.gate.wait()
+        self.records.append(record)
+
+    async def missing(self) -> str | None:
+        """See ``Publisher.missing``."""
+        return None if self.failure is None else "it was told to fail"
+
+
+def settings(tenants: Mapping[str, str] = TENANT_KEYS) -> IngressSettings:
+    """Settings with one API key per tenant."""
+    keys = {hashlib.sha256(key.encode()).hexdigest(): name for name, key in tenants.items()}
+    return IngressSettings(api_keys=keys, body_limit_bytes=BODY_LIMIT, payment_expiry_s=3600)
+
+
+def application(
+    publisher: Publisher,
+    database: Database,
+    metrics: Metrics,
+    tenants: Mapping[str, str] = TENANT_KEYS,
+) -> FastAPI:
+    """The real application at a fixed time, with Stripe's real reader."""
+    reader = StripeWebhooks(tuple(SecretStr(secret) for secret in SECRETS), 300)
+    return create_app(
+        settings(tenants),
+        readers={reader.name: reader},
+        publisher=publisher,
+        database=database,
+        metrics=metrics,
+        clock=lambda: NOW,
+    )
+
+
+def client_of(app: FastAPI, tenant: str | None = "acme") -> httpx.AsyncClient:
+    """A client of the application with a tenant's API key, or with none."""
+    headers = {} if tenant is None else {"Authorization": f"Bearer {TENANT_KEYS[tenant]}"}
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://ingress", headers=headers)
+
+
+async def until(condition: Callable[[], Awaitable[bool]], within_s: float) -> None:
+    """Returns once the condition holds; a TimeoutError when it doesn't in time."""
+    async with asyncio.timeout(within_s):
+        while not await condition():  # noqa: ASYNC110  # what is awaited is in another process
+            await asyncio.sleep(0.02)
+
+
+def keyed(key: str) -> dict[str, str]:
+    """The header that names an operation."""
+    return {"Idempotency-Key": key}
+
+
+def event(about: Mapping[str, Any], **fields: Any) -> bytes:
+    """A Stripe event about an object, as bytes."""
+    whole = {"id": "evt_1", "object": "event", "type": "payment_intent.succeeded"}
+    return json.dumps({**whole, "created": 1, "data": {"object": about}, **fields}).encode()
+
+
+def signed(body: bytes, secret: str = SECRETS[0], age_s: int = 0) -> dict[str, str]:
+    """The headers Stripe sends with a body."""
+    at = int(time.time()) - age_s
+    return {
+        "Stripe-Signature": signature_header(body, secret, at),
+        "Content-Type": "application/json",
+    }
+
+
+def assert_problem(answer: httpx.Response, status: int, slug: str) -> dict[str, Any]:
+    """The answer is this problem, in the form of RFC 9457; gives its body."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert body["type"] == f"/problems/{slug}"
+    assert body["status"] == status
+    assert body["title"]
+    assert body["detail"]
+    return body

@@ -1,0 +1,120 @@
+"""Puts rows into the real store, as the processor would leave them."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import Connection
+
+from schemas import identity
+from tests.ingress.harness import NOW
+
+
+@dataclass
+class StoredPayment:
+    """A payment of a tenant, and what is said about it; each call writes at once."""
+
+    connection: Connection[Any]
+    tenant: str
+    key: str
+    created_at: datetime = NOW
+    versions: list[str] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """The payment's ID."""
+        return identity.payment_id(self.tenant, self.key)
+
+    def version(self, status: str, event_id: str) -> dict[str, Any]:
+        """The next version; answers its snapshot."""
+        previous = self.versions[-1] if self.versions else None
+        self.versions.append(status)
+        number = len(self.versions)
+        snapshot = {"id": self.id, "version": number, "status": status, "tenant": self.tenant}
+        row = (self.id, self.tenant, status, number, self.created_at)
+        if previous is None:
+            self.connection.execute(
+                """insert into payments (payment_id, tenant, provider, status, version, amount,
+                       currency, authorized, captured, refunded, expires_at, created_at,
+                       updated_at, document)
+                   values (%s, %s, 'stripe', %s, %s, 1999, 'EUR', 0, 0, 0, now(), %s, now(), '{}')
+                """,
+                row,
+            )
+        else:
+            self.connection.execute(
+                "update payments set status = %s, version = %s where payment_id = %s",
+                (status, number, self.id),
+            )
+        self.connection.execute(
+            """with publication as (
+                   insert into publications (publication_id, partition, committed_at)
+                   values (nextval('publication_ids'), 0, now()) returning publication_id)
+               insert into payment_versions (payment_id, version, previous_status, status,
+                   event_id, at, publication_id, snapshot)
+               select %s, %s, %s, %s, %s, now(), publication_id, %s from publication""",
+            (self.id, number, previous, status, event_id, json.dumps(snapshot)),
+        )
+        return snapshot
+
+    def inbox(self, event_id: str, second: int, **columns: Any) -> None:
+        """An input as recorded ``second`` seconds after the payment came to be."""
+        row = {
+            "event_id": event_id,
+            "payment_id": self.id,
+            "tenant": None,
+            "operation_id": None,
+            "kind": "payment_intent.succeeded",
+            "topic": "provider-webhooks",
+            "partition": 0,
+            "offset": second,
+            "received_at": self.created_at,
+            "recorded_at": self.created_at + timedelta(seconds=second),
+            "outcome": "applied",
+            "reason": "because",
+            "version": None,
+            **columns,
+        }
+        names = ", ".join(f'"{name}"' for name in row)
+        values = ", ".join(f"%({name})s" for name in row)
+        self.connection.execute(f"insert into inbox ({names}) values ({values})", row)  # noqa: S608  # names are this file's own
+
+    def duplicate(self, event_id: str, second: int) -> None:
+        """Another record of an event."""
+        self.connection.execute(
+            """insert into duplicates (topic, partition, "offset", event_id, payment_id,
+                   received_at, recorded_at)
+               values (%s, 0, %s, %s, %s, %s, %s)""",
+            (
+                f"provider-webhooks-{self.tenant}",
+                second,
+                event_id,
+                self.id,
+                self.created_at,
+                self.created_at + timedelta(seconds=second),
+            ),
+        )
+
+    def call(self, name: str, **columns: Any) -> None:
+        """A call to the provider."""
+        row = {
+            "call_key": f"{self.id}:{name}",
+            "payment_id": self.id,
+            "provider": "stripe",
+            "operation": name,
+            "request": "{}",
+            "next_attempt_at": self.created_at,
+            "created_at": self.created_at,
+            **columns,
+        }
+        names = ", ".join(row)
+        values = ", ".join(f"%({column})s" for column in row)
+        self.connection.execute(f"insert into provider_calls ({names}) values ({values})", row)  # noqa: S608  # see above
+
+    def hold(self, event_id: str, error: str) -> None:
+        """Our own code failed on an event."""
+        self.connection.execute(
+            "insert into holds (payment_id, event_id, error, held_at) values (%s, %s, %s, %s)",
+            (self.id, event_id, error, self.created_at),
+        )

@@ -1,0 +1,105 @@
+"""What operators and generators of clients see: health, metrics, OpenAPI."""
+
+import json
+import logging
+
+import httpx
+import pytest
+
+from ingress.errors import BrokerUnavailableError
+from ingress.logs import OneLine
+from tests.ingress.harness import PAYMENT, Log, event, keyed, signed
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_alive_needs_nothing(nobody: httpx.AsyncClient, log: Log) -> None:
+    """/healthz is 200 while nothing else works."""
+    log.failure = BrokerUnavailableError("away", sent=False)
+    assert (await nobody.get("/healthz")).status_code == 200
+
+
+async def test_ready_needs_kafka_only(nobody: httpx.AsyncClient, log: Log) -> None:
+    """/readyz tells of both, and goes by Kafka."""
+    ready = await nobody.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json()["kafka"] == "ok"
+    assert ready.json()["postgres"] != "ok"
+    log.failure = BrokerUnavailableError("away", sent=False)
+    not_ready = await nobody.get("/readyz")
+    assert (not_ready.status_code, not_ready.json()["kafka"]) == (503, "it was told to fail")
+
+
+async def test_metrics_go_by_the_route(acme: httpx.AsyncClient, nobody: httpx.AsyncClient) -> None:
+    """Requests are counted by the route's template; what a client sends is no label."""
+    await acme.post("/v1/payments", json=PAYMENT, headers=keyed("k"))
+    await acme.get("/v1/payments/pay_private")
+    await nobody.get("/private")
+    await nobody.request("BREW", "/private")
+    body = event({"id": "pi_1"})
+    await nobody.post("/webhooks/stripe", content=body, headers=signed(body))
+    text = (await nobody.get("/metrics")).text
+    for line in (
+        'requests_total{method="POST",route="/v1/payments",status="202"} 1.0',
+        'requests_total{method="GET",route="/v1/payments/{id}",status="404"} 1.0',
+        'requests_total{method="POST",route="/webhooks/{provider}",status="200"} 1.0',
+        'requests_total{method="GET",route="unmatched",status="404"} 1.0',
+        'requests_total{method="other",route="unmatched",status="404"} 1.0',
+    ):
+        assert line in text
+    assert "private" not in text
+
+
+async def test_the_document_is_whole(nobody: httpx.AsyncClient) -> None:
+    """OpenAPI lists every route, typed errors with examples, and what clients must send."""
+    document = (await nobody.get("/openapi.json")).json()
+    paths = document["paths"]
+    assert set(paths) == {
+        "/v1/payments",
+        "/v1/payments/{id}",
+        "/v1/payments/{id}/confirm",
+        "/v1/payments/{id}/capture",
+        "/v1/payments/{id}/cancel",
+        "/v1/payments/{id}/refunds",
+        "/v1/payments/{id}/timeline",
+        "/webhooks/{provider}",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
+    create = paths["/v1/payments"]["post"]
+    assert {"202", "400", "401", "408", "413", "415", "422", "503"} == set(create["responses"])
+    examples = create["responses"]["422"]["content"]["application/problem+json"]["examples"]
+    assert set(examples) == {"invalid-fields", "idempotency-key-reused"}
+    (key,) = create["parameters"]
+    assert (key["name"], key["required"]) == ("Idempotency-Key", True)
+    assert create["security"]
+    assert "amount" in create["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    assert "HTTPValidationError" not in json.dumps(document)
+
+
+async def test_every_reference_of_the_document_resolves(nobody: httpx.AsyncClient) -> None:
+    """A client generator finds each schema the document names."""
+    text = (await nobody.get("/openapi.json")).text
+    schemas = json.loads(text)["components"]["schemas"]
+    named = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert named
+    assert named <= set(schemas)
+
+
+async def test_the_documentation_page_is_there(nobody: httpx.AsyncClient) -> None:
+    """/docs shows the document."""
+    page = await nobody.get("/docs")
+    assert page.status_code == 200
+    assert "/openapi.json" in page.text
+
+
+def test_a_log_line_is_one_line() -> None:
+    """Whatever the text, a record is one line of JSON with its extras."""
+    record = logging.makeLogRecord(
+        {"name": "ingress", "levelname": "INFO", "msg": "two\nlines", "reason": "it was\nso"}
+    )
+    line = OneLine().format(record)
+    assert "\n" not in line
+    assert json.loads(line)["message"] == "two\nlines"
+    assert json.loads(line)["reason"] == "it was\nso"

@@ -1,0 +1,147 @@
+"""Kafka goes away and comes back: 503 at once, nothing hoarded, and no help needed to recover."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from ingress.database import Database
+from ingress.metrics import Metrics
+from ingress.producer import KafkaTarget
+from ingress.publisher import STOP_DEADLINE_S, KafkaPublisher
+from sandbox import kafka
+from sandbox.ports import free_ports
+from sandbox.processes import Child, spawn, stop
+from schemas.topics import TOPICS
+from tests.ingress.harness import application, assert_problem, client_of, event, signed, until
+
+pytestmark = pytest.mark.anyio
+
+TIMEOUT_S = 0.5
+BACK_WITHIN_S = 60.0
+
+
+@dataclass
+class OwnBroker:
+    """A broker that a test may stop, kill and start again."""
+
+    broker: kafka.Broker
+    logs: Path
+    child: Child | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """Where it listens."""
+        return kafka.bootstrap([self.broker])
+
+    async def start(self) -> None:
+        """Starts it, and returns once it answers."""
+        program = self.broker.program()
+        self.child = await spawn(program.command, self.logs)
+        await until(program.ready, BACK_WITHIN_S)
+
+    def signal(self, number: signal.Signals) -> None:
+        """SIGSTOP, SIGCONT or SIGKILL."""
+        if self.child is None:
+            raise ValueError("it was never started")
+        os.killpg(self.child.group, number)
+
+    async def make_topics(self) -> None:
+        """All topics, empty."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            await admin.create_topics([NewTopic(topic.name, 4, 1) for topic in TOPICS])
+        finally:
+            await admin.close()
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[OwnBroker]:
+    """A formatted broker, not started."""
+    port, controller_port = free_ports(2)
+    java = await kafka.fetch(lambda _come, _total: None)
+    (node,) = kafka.cluster(tmp_path / "kafka", [port], [controller_port], java)
+    await node.format(tmp_path / "logs")
+    own = OwnBroker(node, tmp_path / "logs")
+    yield own
+    if own.child is not None:
+        own.signal(signal.SIGCONT)
+        own.signal(signal.SIGKILL)
+        await stop(own.child)
+
+
+async def deliver(client: httpx.AsyncClient, number: int) -> httpx.Response:
+    """Delivers a webhook of its own."""
+    body = event({"id": f"pi_{number}"}, id=f"evt_{number}")
+    return await client.post("/webhooks/stripe", content=body, headers=signed(body))
+
+
+async def accepted_again(client: httpx.AsyncClient) -> None:
+    """Returns once webhooks are accepted."""
+
+    async def accepted() -> bool:
+        return (await deliver(client, 0)).status_code == 200
+
+    await until(accepted, BACK_WITHIN_S)
+
+
+async def test_an_outage_is_told_at_once_and_survived(
+    broker: OwnBroker, no_database: Database, metrics: Metrics
+) -> None:
+    """Not up yet, up, frozen, thawed, killed, up again: 503 while away, 200 after, by itself."""
+    publisher = KafkaPublisher(KafkaTarget(broker.bootstrap, 4, 262_144), TIMEOUT_S, metrics)
+    app = application(publisher, no_database, metrics)
+    async with publisher, client_of(app, None) as client:
+        assert_problem(await deliver(client, 1), 503, "broker-unavailable")
+        assert (await client.get("/readyz")).status_code == 503
+        await broker.start()
+        await broker.make_topics()
+        await accepted_again(client)
+        assert (await client.get("/readyz")).json()["kafka"] == "ok"
+
+        broker.signal(signal.SIGSTOP)
+        before = time.monotonic()
+        answers = await asyncio.gather(*(deliver(client, number) for number in range(50)))
+        assert {answer.status_code for answer in answers} == {503}
+        assert time.monotonic() - before < TIMEOUT_S + 2
+        before = time.monotonic()
+        assert_problem(await deliver(client, 51), 503, "broker-unavailable")
+        assert time.monotonic() - before < TIMEOUT_S / 2, "known to be away: no waiting"
+        assert (await client.get("/readyz")).status_code == 503
+        assert b"in_flight_publishes 0.0" in metrics.exposition()
+        broker.signal(signal.SIGCONT)
+        await accepted_again(client)
+
+        broker.signal(signal.SIGKILL)
+        assert_problem(await deliver(client, 52), 503, "broker-unavailable")
+        await broker.start()
+        await accepted_again(client)
+        assert metrics.producers_replaced._value.get() >= 1
+
+
+async def test_a_silent_broker_does_not_hold_up_the_shutdown(
+    broker: OwnBroker, no_database: Database, metrics: Metrics
+) -> None:
+    """With the broker frozen and a record under way, the publisher stops and leaves no task."""
+    await broker.start()
+    await broker.make_topics()
+    publisher = KafkaPublisher(KafkaTarget(broker.bootstrap, 4, 262_144), TIMEOUT_S, metrics)
+    before = asyncio.all_tasks()
+    async with publisher:
+        app = application(publisher, no_database, metrics)
+        async with client_of(app, None) as client:
+            await accepted_again(client)
+            broker.signal(signal.SIGSTOP)
+            assert_problem(await deliver(client, 1), 503, "broker-unavailable")
+        started = time.monotonic()
+    assert time.monotonic() - started < STOP_DEADLINE_S + 1
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() <= before

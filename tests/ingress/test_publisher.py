@@ -1,0 +1,186 @@
+"""The way into a real Kafka: what arrives, where, and what is said when the topics are wrong."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+import httpx
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from pydantic import SecretStr
+
+from ingress import publisher as publishing
+from ingress.database import Database
+from ingress.errors import BodyTooLargeError, BrokerUnavailableError
+from ingress.metrics import Metrics
+from ingress.producer import KafkaTarget
+from ingress.publisher import KafkaPublisher, Record
+from schemas import headers, identity
+from schemas.commands import COMMAND
+from schemas.settings import KafkaSettings
+from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
+from tests.ingress.harness import PAYMENT, application, client_of, event, keyed, signed, until
+
+pytestmark = pytest.mark.anyio
+
+MAX_VALUE = 262_144
+
+
+def target(bootstrap: str, partitions: int | None = None) -> KafkaTarget:
+    """The brokers, with as many partitions as the settings say."""
+    return KafkaTarget(
+        bootstrap, partitions or KafkaSettings.model_fields["partitions"].default, MAX_VALUE
+    )
+
+
+async def connected(publisher: KafkaPublisher) -> None:
+    """Returns once the publisher has found its brokers."""
+
+    async def ready() -> bool:
+        return await publisher.missing() is None
+
+    await until(ready, 15)
+
+
+@pytest.fixture
+async def publisher(kafka_bootstrap: str, metrics: Metrics) -> AsyncIterator[KafkaPublisher]:
+    """A publisher connected to the real broker."""
+    async with KafkaPublisher(target(kafka_bootstrap), 5, metrics) as opened:
+        await connected(opened)
+        yield opened
+
+
+@pytest.fixture
+async def client(
+    publisher: KafkaPublisher, database_url: str, metrics: Metrics
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the whole ingress, on real parts."""
+    async with (
+        Database(SecretStr(database_url)) as database,
+        client_of(application(publisher, database, metrics)) as opened,
+    ):
+        yield opened
+
+
+async def records_of(
+    bootstrap: str, topic: str, key: bytes
+) -> Sequence[ConsumerRecord[bytes, bytes]]:
+    """Every record under a key, by reading the topic from its start to its present end."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap)
+    await consumer.start()
+    try:
+        await until(_assigned(consumer), 10)
+        partitions = consumer.assignment()
+        ends = await consumer.end_offsets(partitions)
+        await consumer.seek_to_beginning()
+        found = []
+        while any([await consumer.position(p) < ends[p] for p in partitions]):
+            for batch in (await consumer.getmany(timeout_ms=200)).values():
+                found += [record for record in batch if record.key == key]
+        return found
+    finally:
+        await consumer.stop()
+
+
+def _assigned(consumer: AIOKafkaConsumer) -> Callable[[], Awaitable[bool]]:
+    async def assigned() -> bool:
+        return bool(consumer.assignment())
+
+    return assigned
+
+
+async def test_an_accepted_command_is_in_the_log(
+    client: httpx.AsyncClient, kafka_bootstrap: str
+) -> None:
+    """Once the answer is 202, whoever reads the topic finds the command under the payment's key."""
+    answer = await client.post("/v1/payments", json=PAYMENT, headers=keyed(uuid.uuid4().hex))
+    assert answer.status_code == 202
+    key = answer.json()["id"].encode()
+    (record,) = await records_of(kafka_bootstrap, PAYMENT_COMMANDS, key)
+    assert COMMAND.validate_json(record.value or b"").event_id == answer.json()["event_id"]
+
+
+async def test_one_payments_records_are_in_one_partition(
+    client: httpx.AsyncClient, kafka_bootstrap: str
+) -> None:
+    """Commands and webhooks of a payment have the same partition number, and the bytes survive."""
+    for _ in range(5):
+        key = uuid.uuid4().hex
+        await client.post("/v1/payments", json=PAYMENT, headers=keyed(key))
+        ours = identity.payment_id("acme", key)
+        body = event({"id": "pi_1", "metadata": {"payment_id": ours}}, id=f"evt_{key}")
+        answer = await client.post("/webhooks/stripe", content=body, headers=signed(body))
+        assert answer.status_code == 200
+        (command,) = await records_of(kafka_bootstrap, PAYMENT_COMMANDS, ours.encode())
+        (webhook,) = await records_of(kafka_bootstrap, PROVIDER_WEBHOOKS, ours.encode())
+        assert command.partition == webhook.partition
+        assert webhook.value == body
+        assert headers.as_text(webhook.headers)[headers.EVENT_ID] == f"evt_{key}"
+
+
+async def test_twenty_at_once_reach_the_log_under_one_event(
+    client: httpx.AsyncClient, kafka_bootstrap: str
+) -> None:
+    """Twenty concurrent creates with one key: one payment ID and one event ID in the log."""
+    key = uuid.uuid4().hex
+    answers = await asyncio.gather(
+        *(client.post("/v1/payments", json=PAYMENT, headers=keyed(key)) for _ in range(20))
+    )
+    assert {answer.status_code for answer in answers} == {202}
+    (payment_id,) = {answer.json()["id"] for answer in answers}
+    records = await records_of(kafka_bootstrap, PAYMENT_COMMANDS, payment_id.encode())
+    assert len({COMMAND.validate_json(r.value or b"").event_id for r in records}) == 1
+
+
+async def test_the_largest_body_fits(publisher: KafkaPublisher, kafka_bootstrap: str) -> None:
+    """A value as large as a body may be is taken; one that is larger is refused as such."""
+    key = uuid.uuid4().hex.encode()
+    await publisher.publish(Record(PROVIDER_WEBHOOKS, key, b"a" * MAX_VALUE))
+    (record,) = await records_of(kafka_bootstrap, PROVIDER_WEBHOOKS, key)
+    assert len(record.value or b"") == MAX_VALUE
+    with pytest.raises(BodyTooLargeError):
+        await publisher.publish(Record(PROVIDER_WEBHOOKS, key, b"a" * 2 * MAX_VALUE))
+
+
+async def test_too_much_at_once_is_refused_at_once(
+    publisher: KafkaPublisher, monkeypatch: pytest.MonkeyPatch, metrics: Metrics
+) -> None:
+    """Past the limit of records in flight the answer is no, without waiting; then yes again."""
+    monkeypatch.setattr(publishing, "MAX_IN_FLIGHT", 3)
+    record = Record(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x")
+    outcomes = await asyncio.gather(
+        *(publisher.publish(record) for _ in range(10)), return_exceptions=True
+    )
+    refused = [each for each in outcomes if isinstance(each, BrokerUnavailableError)]
+    assert len(refused) == 7
+    assert not any(each.sent for each in refused)
+    await publisher.publish(record)
+    assert b"in_flight_publishes 0.0" in metrics.exposition()
+
+
+async def test_too_many_bytes_at_once_are_refused(
+    publisher: KafkaPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few large records fill the memory set aside as well as many small ones."""
+    monkeypatch.setattr(publishing, "MAX_IN_FLIGHT_BYTES", 3 * MAX_VALUE)
+    record = Record(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x" * MAX_VALUE)
+    outcomes = await asyncio.gather(
+        *(publisher.publish(record) for _ in range(4)), return_exceptions=True
+    )
+    assert [isinstance(each, BrokerUnavailableError) for each in outcomes] == [False] * 2 + [
+        True
+    ] * 2
+
+
+async def test_topics_that_are_not_as_they_must_be_are_named(
+    kafka_bootstrap: str, metrics: Metrics
+) -> None:
+    """Another number of partitions would split a payment between workers: nothing is sent."""
+    async with KafkaPublisher(target(kafka_bootstrap, 77), 5, metrics) as publisher:
+
+        async def named() -> bool:
+            return "PAYMENTS_PARTITIONS says 77" in (await publisher.missing() or "")
+
+        await until(named, 15)
+        with pytest.raises(BrokerUnavailableError):
+            await publisher.publish(Record(PROVIDER_WEBHOOKS, b"k", b"v"))

@@ -1,0 +1,278 @@
+"""What a set of inputs means: the specification of a payment's end state, stated a second time.
+
+``meaning_of`` is given all inputs at once and works the answer out from nothing. It shares only the
+input types and the enums with ``processor.domain``: where the two disagree, one of them is wrong.
+It is meant for the inputs that were *taken in*: what was rejected, or set aside as a conflict, has
+no say. Repeats do no harm. Order matters in one thing only: a confirm answers the failures that
+were told before it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from processor.domain.inputs import (
+    CallResult,
+    Confirm,
+    Create,
+    DisputeFact,
+    Input,
+    PaymentFact,
+    Refund,
+    RefundFact,
+)
+from processor.domain.status import (
+    CancelCause,
+    DisputeStatus,
+    ProviderStatus,
+    RefundStatus,
+    Status,
+)
+
+_LIVE = {
+    ProviderStatus.OPEN: Status.PROCESSING,
+    ProviderStatus.ACTION_NEEDED: Status.REQUIRES_ACTION,
+    ProviderStatus.PENDING: Status.PROCESSING,
+    ProviderStatus.AUTHORIZED: Status.AUTHORIZED,
+}
+_PROVIDER_ORDER = tuple(ProviderStatus)
+_REFUND_ORDER = tuple(RefundStatus)
+_REFUND_RETURNED = (RefundStatus.FAILED, RefundStatus.CANCELED)
+_DISPUTE_ORDER = tuple(DisputeStatus)
+_DISPUTE_CLOSED = (
+    DisputeStatus.WARNING_CLOSED,
+    DisputeStatus.PREVENTED,
+    DisputeStatus.LOST,
+    DisputeStatus.WON,
+)
+
+
+@dataclass(frozen=True)
+class RefundMeaning:
+    """Where a refund ends; ``reversed``: it succeeded, and the bank gave the money back to us."""
+
+    status: RefundStatus
+    reversed: bool = False
+
+
+@dataclass(frozen=True)
+class DisputeMeaning:
+    """Where a dispute ends, and the minor units it moved (neither is negative)."""
+
+    status: DisputeStatus
+    withdrawn: int = 0
+    reinstated: int = 0
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """Where a payment ends. Amounts are minor units of its currency."""
+
+    status: Status
+    authorized: int = 0
+    captured: int = 0
+    refunded: int = 0
+    refunds: Mapping[str, RefundMeaning] = field(default_factory=dict)
+    disputes: Mapping[str, DisputeMeaning] = field(default_factory=dict)
+
+
+def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
+    """Return the end state these inputs mean.
+
+    Args:
+        payment_id: the payment's ID, with which the keys of our own calls begin.
+        taken_in: its create, the accepted commands, every fact, every result of a call, in the
+            order in which they were taken in.
+
+    Raises:
+        ValueError: there is not exactly one create among them.
+    """
+    # By event ID: an event told again is the same event.
+    bodies = [entry.body for entry in {entry.event_id: entry for entry in taken_in}.values()]
+    creates = [body for body in bodies if isinstance(body, Create)]
+    if len(creates) != 1:
+        raise ValueError(f"a payment has exactly one create, here are {len(creates)}")
+    results = [body for body in bodies if isinstance(body, CallResult)]
+    payment_facts = [body for body in bodies if isinstance(body, PaymentFact)]
+    refund_facts = [body for body in bodies if isinstance(body, RefundFact)]
+    dispute_facts = [body for body in bodies if isinstance(body, DisputeFact)]
+    refused = {result.call_key for result in results if result.refusal is not None}
+
+    status = _final_status(payment_id, payment_facts, refused)
+    if status is None:
+        status = _unfinished_status(
+            payment_id,
+            _attempts(payment_id, bodies, refused),
+            payment_facts,
+            max_attempts=creates[0].max_attempts,
+            object_known=any(result.object_id for result in results)
+            or bool(payment_facts or refund_facts or dispute_facts),
+        )
+    asked = {body.refund_id for body in bodies if isinstance(body, Refund)}
+    refunds = _refunds(payment_id, asked, refund_facts, refused)
+    succeeded = status is Status.SUCCEEDED
+    captured = _captured(payment_facts) if succeeded else 0
+    return Meaning(
+        status=status,
+        authorized=creates[0].amount if succeeded or status is Status.AUTHORIZED else 0,
+        captured=captured,
+        # A returned refund and the one made in its place may be told crosswise: never more is
+        # given back than was taken.
+        refunded=min(_refunded(refunds, refund_facts), captured),
+        refunds=refunds,
+        disputes=_disputes(dispute_facts),
+    )
+
+
+def _final_status(
+    payment_id: str, facts: Collection[PaymentFact], refused: Collection[str]
+) -> Status | None:
+    """Terminal facts beat all others, whatever their times; so does a refusal to create."""
+    if any(fact.status is ProviderStatus.SUCCEEDED for fact in facts):
+        return Status.SUCCEEDED
+    canceled = [fact for fact in facts if fact.status is ProviderStatus.CANCELED]
+    if any(fact.cancel_cause is CancelCause.ATTEMPTS_EXHAUSTED for fact in canceled):
+        return Status.FAILED
+    if canceled:
+        return Status.CANCELED
+    return Status.FAILED if f"{payment_id}:create" in refused else None
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A try the provider did not refuse to make, and how many failures it was the answer to."""
+
+    number: int
+    answers: int
+
+
+def _attempts(
+    payment_id: str, bodies: Iterable[object], refused: Collection[str]
+) -> list[_Attempt]:
+    """Return the tries, without refused ones: the create's is number 1, each confirm's the next."""
+    attempts = [_Attempt(1, 0)]
+    told: list[PaymentFact] = []
+    for body in bodies:
+        if isinstance(body, PaymentFact):
+            told.append(body)
+        elif isinstance(body, Confirm):
+            attempts.append(_Attempt(len(attempts) + 1, len(_first_tellings(told))))
+    return [a for a in attempts if f"{payment_id}:confirm:{a.number}" not in refused]
+
+
+def _attempt_named_by(payment_id: str, fact: PaymentFact) -> int:
+    """Return the number of the attempt whose call brought this fact about; 0 if it says none."""
+    match (fact.caused_by or "").split(":"):
+        case [owner, "create", *_] if owner == payment_id:
+            return 1
+        case [owner, "confirm", number, *_] if owner == payment_id:
+            return int(number)
+    return 0
+
+
+def _unfinished_status(
+    payment_id: str,
+    attempts: Collection[_Attempt],
+    facts: Collection[PaymentFact],
+    *,
+    max_attempts: int,
+    object_known: bool,
+) -> Status:
+    failures = _first_tellings(facts)
+    over = [attempt.number for attempt in attempts if attempt.answers < len(failures)]
+    live = [fact for fact in facts if fact.status in _LIVE]
+    if failures:
+        last = failures[-1]
+        live = [
+            fact
+            for fact in live
+            if _order(fact)[:2] > _order(last)[:2]
+            or (
+                fact.occurred_at == last.occurred_at
+                and _attempt_named_by(payment_id, fact) > max(over)
+            )
+        ]
+    if live:
+        return _LIVE[max(live, key=_order).status]
+    all_over = len(over) == len(attempts)
+    if failures and len(failures) < max_attempts and all_over:
+        return Status.REQUIRES_ACTION
+    return Status.PROCESSING if object_known else Status.CREATED
+
+
+def _order(fact: PaymentFact) -> tuple[datetime, int, str]:
+    return fact.occurred_at, _PROVIDER_ORDER.index(fact.status), fact.event_id
+
+
+def _first_tellings(facts: Iterable[PaymentFact]) -> list[PaymentFact]:
+    """Return each failed attempt once, in time, as it was told first."""
+    first: dict[str, PaymentFact] = {}
+    told = [fact for fact in facts if fact.status is ProviderStatus.ATTEMPT_FAILED]
+    for fact in sorted(told, key=lambda fact: (fact.occurred_at, fact.event_id)):
+        first.setdefault(fact.attempt_ref or fact.event_id, fact)
+    return list(first.values())
+
+
+def _captured(facts: Iterable[PaymentFact]) -> int:
+    told = [fact for fact in facts if fact.status is ProviderStatus.SUCCEEDED]
+    return max(told, key=_order).captured
+
+
+def _refund_order(fact: RefundFact) -> tuple[int, datetime, int, str]:
+    if fact.status in _REFUND_RETURNED:
+        strength = 2
+    else:
+        strength = 1 if fact.status is RefundStatus.SUCCEEDED else 0
+    return strength, fact.occurred_at, _REFUND_ORDER.index(fact.status), fact.event_id
+
+
+def _refunds(
+    payment_id: str,
+    asked: Collection[str],
+    facts: Collection[RefundFact],
+    refused: Collection[str],
+) -> dict[str, RefundMeaning]:
+    """Return each refund, asked for by us or only told by the provider."""
+    meanings = {}
+    for refund_id in {*asked, *(fact.refund_id for fact in facts)}:
+        own = [fact for fact in facts if fact.refund_id == refund_id]
+        if own:
+            told = {fact.status for fact in own}
+            meanings[refund_id] = RefundMeaning(
+                max(own, key=_refund_order).status,
+                RefundStatus.SUCCEEDED in told and not told.isdisjoint(_REFUND_RETURNED),
+            )
+        else:
+            hopeless = f"{payment_id}:refund:{refund_id}" in refused
+            meanings[refund_id] = RefundMeaning(
+                RefundStatus.FAILED if hopeless else RefundStatus.REQUESTED
+            )
+    return meanings
+
+
+def _refunded(refunds: Mapping[str, RefundMeaning], facts: Collection[RefundFact]) -> int:
+    """Return what came back to the customer: refunds that succeeded and stayed so."""
+    return sum(
+        max((fact for fact in facts if fact.refund_id == refund_id), key=_refund_order).amount
+        for refund_id, refund in refunds.items()
+        if refund.status is RefundStatus.SUCCEEDED
+    )
+
+
+def _disputes(facts: Collection[DisputeFact]) -> dict[str, DisputeMeaning]:
+    """Return each dispute; a movement told by several facts moved the money once."""
+    meanings = {}
+    for dispute_id in {fact.dispute_id for fact in facts}:
+        own = [fact for fact in facts if fact.dispute_id == dispute_id]
+        moved = {movement.ref: movement.amount for fact in own for movement in fact.movements}
+        meanings[dispute_id] = DisputeMeaning(
+            max(own, key=_dispute_order).status,
+            withdrawn=sum(amount for amount in moved.values() if amount > 0),
+            reinstated=-sum(amount for amount in moved.values() if amount < 0),
+        )
+    return meanings
+
+
+def _dispute_order(fact: DisputeFact) -> tuple[bool, datetime, int, str]:
+    closed = fact.status in _DISPUTE_CLOSED
+    return closed, fact.occurred_at, _DISPUTE_ORDER.index(fact.status), fact.event_id
