@@ -104,6 +104,7 @@ class BatchProcessor:
             await self._publish(published, redelivered)
         with self._step("remember"):
             self._seen.remember(fresh)
+            self._metrics.forgotten.inc(self._seen.forget_old(events))
         for event in events:
             event.ack()
 

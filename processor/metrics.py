@@ -26,6 +26,11 @@ class StreamMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self.forgotten = Counter(
+            "payments_seen_forgotten_total",
+            "Entries that left the table of seen events after the retention.",
+            registry=registry,
+        )
         self.retries = Counter(
             "payments_batch_retries_total", "Batches tried again.", ["error"], registry=registry
         )

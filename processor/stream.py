@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 import faust
@@ -94,7 +94,8 @@ def wire(
     make = fenced_producer(kafka.kafka_bootstrap, APP_ID)
     publisher = StatePublisher(make, stream.publish_deadline_s)
     sender = Sender(kafka.kafka_bootstrap, f"{APP_ID}-dead-letters", stream.publish_deadline_s)
-    seen = SeenTable(table, stream.seen_per_payment)
+    retention = timedelta(seconds=stream.seen_retention_s)
+    seen = SeenTable(table, stream.seen_per_payment, retention, clock)
     decoder = Decoder(readers)
     processor = BatchProcessor(decoder, pool, seen, publisher, sender, metrics, clock)
     ours = asyncio.Event()  # set while the assigned partitions are fenced and caught up

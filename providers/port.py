@@ -42,6 +42,14 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
+class Translated:
+    """What a webhook tells, and the provider's own name for that kind of event, for people."""
+
+    kind: str
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
 class FetchedEvent:
     """An event pulled from the provider, as a webhook would have brought it."""
 
@@ -96,7 +104,7 @@ class WebhookReader(Protocol):
         """
         ...
 
-    def translate(self, body: bytes) -> Fact:
+    def translate(self, body: bytes) -> Translated:
         """The fact a verified body tells. Raises MalformedWebhookError when it is no event."""
         ...
 

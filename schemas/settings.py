@@ -127,6 +127,9 @@ class StreamSettings(Group):
     publish_deadline_s: Seconds = Field(
         30.0, description="After this without the brokers' word the worker restarts itself."
     )
+    seen_retention_s: Seconds = Field(
+        604_800.0, description="A silent payment leaves the changelog table after this (7 days)."
+    )
     seen_per_payment: int = Field(
         64, ge=8, description="Recent event IDs kept per payment in the changelog table."
     )

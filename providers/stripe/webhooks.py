@@ -7,8 +7,7 @@ import msgspec
 import stripe
 from pydantic import SecretStr
 
-from processor.domain.inputs import Fact
-from providers.port import MalformedWebhookError, SignatureError, Webhook
+from providers.port import MalformedWebhookError, SignatureError, Translated, Webhook
 from providers.stripe.shapes import Event, RoutingObject
 from providers.stripe.translate import PAYMENT_ID_KEY, translate
 
@@ -37,10 +36,11 @@ class StripeWebhooks:
             f"or is older than {self._tolerance_s} s"
         )
 
-    def translate(self, body: bytes) -> Fact:
+    def translate(self, body: bytes) -> Translated:
         """See ``WebhookReader.translate``."""
         try:
-            return translate(_EVENT.decode(body))
+            event = _EVENT.decode(body)
+            return Translated(event.type, translate(event))
         except (msgspec.DecodeError, ValueError, OverflowError) as error:
             raise MalformedWebhookError(f"not a Stripe event: {error}") from error
 

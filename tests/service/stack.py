@@ -84,6 +84,12 @@ class Stack:
     told: dict[str, str]
     programs: dict[str, Program] = field(default_factory=dict)
 
+    def metric(self, program: str, name: str) -> float:
+        """The sum of one metric's samples, as the program serves it."""
+        url = self.programs[program].ready.replace("/readyz", "/metrics")
+        lines = httpx.get(url).text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
     @property
     def url(self) -> str:
         """Where the ingress is."""
@@ -123,6 +129,8 @@ QUICK = {
     "PAYMENTS_RECONCILE_EVERY_S": "1",
     "PAYMENTS_UNFINISHED_AFTER_S": "5",
     "PAYMENTS_BREAKER_OPEN_S": "0.5",
+    # so short that some duplicates meet the table and others only Postgres
+    "PAYMENTS_SEEN_RETENTION_S": "2",
 }
 
 

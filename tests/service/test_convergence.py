@@ -55,6 +55,7 @@ async def test_every_payment_ends_as_the_oracle_says(stack: Stack) -> None:
     crowd = Crowd(stack, SIZE, SEED)
     await crowd.live()
     await _everything_holds(stack, crowd)
+    assert stack.metric("stream", "payments_seen_forgotten_total") > 0, "nothing left the table"
 
 
 async def test_kill_minus_nine_changes_nothing(stack: Stack) -> None:
