@@ -195,7 +195,7 @@ def refuse_unknown(environment: Mapping[str, str]) -> None:
         if name.startswith(PREFIX) and not name.startswith(OWN_PREFIXES) and name not in known
     )
     if unknown:
-        raise SettingsError(f"unknown: {', '.join(unknown)}. docs/configuration.md lists all names")
+        raise SettingsError(f"unknown: {', '.join(unknown)}. schemas/settings.py lists all names")
 
 
 def load(group: type[G]) -> G:

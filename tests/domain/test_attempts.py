@@ -111,6 +111,14 @@ def test_what_the_provider_still_works_on_is_not_cancelled() -> None:
     assert replay.deliver(received(failed("at_1", 2))).provider_calls == ()
 
 
+def test_no_attempt_begins_while_the_customer_is_asked_after_a_failure() -> None:
+    """The provider went on to ask the customer: another payment method is not what it waits for."""
+    replay = replay_until("card awaited")
+    replay.deliver(received(said(ACTION_NEEDED, 9)))
+    assert snapshot(replay.existing).status is Status.REQUIRES_ACTION
+    assert replay.deliver(received(confirm())).outcome is Outcome.REJECTED
+
+
 def test_a_late_refusal_does_not_undo_the_next_cancel() -> None:
     """The refusal of the first cancel says nothing of the second, which is still on its way."""
     replay = replay_until("processing, cancelling")

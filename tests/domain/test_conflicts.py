@@ -55,6 +55,7 @@ _CASES: list[tuple[str, Fact | CallResult, str]] = [
     ("create refused", _PAID, "refused to create"),
     ("create refused", _REFUNDED, "refused to create"),
     ("create refused", _DISPUTED, "refused to create"),
+    ("create refused", acknowledged(), "refused to create"),
     ("authorized", refused("create"), "obj_1 exists"),
     ("succeeded", refused("create"), "obj_1 exists"),
     ("created", acknowledged("confirm:2"), key("confirm:2")),
@@ -74,14 +75,6 @@ def test_a_contradiction_changes_nothing_and_names_what_is_wrong(
         assert decision.outcome is Outcome.CONFLICT
         assert named in decision.reason
         assert replay.existing == before
-
-
-def test_an_acknowledged_create_after_its_refusal_is_a_conflict() -> None:
-    """A payment that FAILED because the provider refused it can't have an object there."""
-    replay = replay_until("create refused")
-    other_word = replace(received(acknowledged()), event_id="res_again")
-    assert replay.deliver(other_word).outcome is not Outcome.APPLIED
-    assert replay.existing.object_id is None
 
 
 @pytest.mark.parametrize("situation", [s for s in SITUATIONS if s != "create refused"])
