@@ -87,7 +87,10 @@ def _position(record: Any) -> Position:
 async def read_topic(bootstrap: str, topic: str, note: Callable[[Any], object]) -> None:
     """Every committed record of a topic, from its beginning to its present end."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False
+        bootstrap_servers=bootstrap,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
     )
     await consumer.start()
     try:

@@ -66,7 +66,7 @@ async def records_of(
     bootstrap: str, topic: str, key: bytes
 ) -> Sequence[ConsumerRecord[bytes, bytes]]:
     """Every record under a key, by reading the topic from its start to its present end."""
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap)
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     try:
         await until(_assigned(consumer), 10)
