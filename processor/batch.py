@@ -31,7 +31,7 @@ from processor.decode import Decoder
 from processor.errors import BatchConflictError
 from processor.fold import fold
 from processor.metrics import StreamMetrics
-from processor.plan import Plan, Published
+from processor.plan import Committed, Plan, Published
 from processor.publisher import StatePublisher
 from processor.records import DeadLetter, Position, Received, Record
 from processor.seen import SeenTable
@@ -99,11 +99,11 @@ class BatchProcessor:
         with self._step("seen"):
             fresh, duplicates = self._set_aside(received)
         with self._step("commit"):
-            published, redelivered = await self._commit_all([r for _, r in fresh], duplicates, dead)
+            committed = await self._commit_all([r for _, r in fresh], duplicates, dead)
         with self._step("publish"):
-            await self._publish(published, redelivered)
+            await self._publish(committed)
         with self._step("remember"):
-            self._seen.remember(fresh)
+            self._seen.remember(fresh, committed.known)
             self._metrics.forgotten.inc(self._seen.forget_old(events))
         for event in events:
             event.ack()
@@ -132,31 +132,25 @@ class BatchProcessor:
         fresh: Sequence[Received],
         duplicates: Sequence[Received],
         dead: Sequence[DeadLetter],
-    ) -> tuple[list[Published], set[int]]:
+    ) -> Committed:
         """Commits the batch; where that can't succeed, each payment on its own."""
         if not (fresh or duplicates or dead):
-            return [], set()
+            return Committed()
         try:
             return await self._retrying(lambda: self._commit(fresh, duplicates, dead, {}))
         except TRANSIENT:
             raise
         except Exception:
             log.exception("batch.not_committed: each payment is tried on its own")
-        published, redelivered = await self._retrying(
-            lambda: self._commit([], duplicates, dead, {})
-        )
+        committed = await self._retrying(lambda: self._commit([], duplicates, dead, {}))
         by_payment: dict[str, list[Received]] = {}
         for item in fresh:
             by_payment.setdefault(item.payment_id, []).append(item)
         for payment_id, items in by_payment.items():
-            more, again = await self._commit_or_hold(payment_id, items)
-            published += more
-            redelivered |= again
-        return published, redelivered
+            committed.add(await self._commit_or_hold(payment_id, items))
+        return committed
 
-    async def _commit_or_hold(
-        self, payment_id: str, items: Sequence[Received]
-    ) -> tuple[list[Published], set[int]]:
+    async def _commit_or_hold(self, payment_id: str, items: Sequence[Received]) -> Committed:
         try:
             return await self._retrying(lambda: self._commit(items, [], [], {}))
         except TRANSIENT:
@@ -172,7 +166,7 @@ class BatchProcessor:
         duplicates: Sequence[Received],
         dead: Sequence[DeadLetter],
         poisoned: Mapping[str, str],
-    ) -> tuple[list[Published], set[int]]:
+    ) -> Committed:
         async with self._pool.connection() as connection, connection.transaction():
             loaded = await store.load(connection, fresh, self._decoder.decode)
             plan = fold(loaded, fresh, poisoned)
@@ -180,9 +174,11 @@ class BatchProcessor:
             plan.dead_letters.extend(dead)
             published = await store.write(connection, plan, self._clock())
         self._count(plan)
-        return published, plan.redelivered
+        known = {event_id: known.position for event_id, known in loaded.known.items()}
+        return Committed(published, plan.redelivered, known)
 
-    async def _publish(self, published: list[Published], redelivered: set[int]) -> None:
+    async def _publish(self, committed: Committed) -> None:
+        published, redelivered = committed.published, committed.redelivered
         ids = redelivered | {p.publication_id for p in published}
         if redelivered:
             left = await self._retrying(lambda: self._unpublished(publication_ids=redelivered))

@@ -82,3 +82,20 @@ class Published:
     at: datetime
     snapshot: bytes
     publication_id: int
+
+
+@dataclass(slots=True)
+class Committed:
+    """What a committed batch leaves to do: publish these versions, remember these events."""
+
+    published: list[Published] = field(default_factory=list)
+    #: Publications whose events came again: the mark of a crash before they were published.
+    redelivered: set[int] = field(default_factory=set)
+    #: Where the events that Postgres knew already stood when they were processed, by event ID.
+    known: dict[str, Position] = field(default_factory=dict)
+
+    def add(self, other: "Committed") -> None:
+        """Takes in what another transaction of the same batch left to do."""
+        self.published += other.published
+        self.redelivered |= other.redelivered
+        self.known |= other.known

@@ -9,7 +9,7 @@ An entry leaves when its payment was silent for the retention: each batch looks 
 more, so the table is gone through again and again without ever being stopped for.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -62,14 +62,21 @@ class SeenTable:
         topic, offset = found
         return Position(PROCESSOR_SOURCES[topic], received.record.position.partition, offset)
 
-    def remember(self, batch: Iterable[tuple[EventT[Any], Received]]) -> None:
-        """Adds the batch's event IDs; one write per payment."""
+    def remember(
+        self, batch: Iterable[tuple[EventT[Any], Received]], known: Mapping[str, Position]
+    ) -> None:
+        """Adds the batch's event IDs; one write per payment.
+
+        ``known`` has the positions of those that Postgres knew before. The table must agree with
+        it: of an event ID it had forgotten, the record at hand may be a second one, and the first
+        may yet be delivered again.
+        """
         by_payment: dict[str, tuple[EventT[Any], Entry]] = {}
         for event, received in batch:
             payment_id = received.payment_id
             if payment_id not in by_payment:
                 by_payment[payment_id] = (event, self._entry(event, payment_id))
-            position = received.record.position
+            position = known.get(received.event_id, received.record.position)
             where = (_TOPIC_INDEX[position.topic], position.offset)
             by_payment[payment_id][1].seen.setdefault(received.event_id, where)
         for payment_id, (event, entry) in by_payment.items():

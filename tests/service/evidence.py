@@ -39,8 +39,9 @@ async def at_rest(stack: Stack) -> Evidence:
 
 def hold(evidence: Evidence) -> None:
     """Every invariant holds."""
-    found = {code: v[:5] for code, v in invariants.check(evidence).items() if v}
-    assert found == {}
+    found = {code: v for code, v in invariants.check(evidence).items() if v}
+    shown = "\n".join(f"{code}: {len(v)}, such as {v[:5]}" for code, v in found.items())
+    assert not found, f"violated invariants\n{shown}"
 
 
 async def agrees_with_oracle(stack: Stack, evidence: Evidence) -> None:
