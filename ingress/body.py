@@ -16,7 +16,6 @@ from ingress.errors import (
     UnsupportedMediaTypeError,
 )
 from ingress.problems import field_problems
-from schemas.http import FieldProblem
 from schemas.model import Model
 
 BODY_DEADLINE_S: Final = 10.0
@@ -80,12 +79,9 @@ async def read_model(request: Request, model: type[M], limit: int) -> M:
             "Send JSON with the header 'Content-Type: application/json'."
         )
     try:
-        value = model.model_validate_json(body or b"{}")
+        return model.model_validate_json(body or b"{}")
     except ValidationError as error:
         raise _refusal(error) from None
-    if b"\\u0000" in body:  # JSON has no other way to say it, and Postgres can't store it
-        _refuse_nul(value)
-    return value
 
 
 def _refusal(error: ValidationError) -> Exception:
@@ -99,19 +95,3 @@ def invalid_fields(error: ValidationError) -> InvalidFieldsError:
     """What pydantic says of a body, as a problem that names each field and its fix."""
     found = error.errors(include_url=False, include_input=False)
     return InvalidFieldsError("See errors for each field.", field_problems(found))
-
-
-def _refuse_nul(value: Model) -> None:
-    wrong = [
-        FieldProblem(field=name, problem="Remove the NUL character (\\u0000)")
-        for name, content in value.model_dump(mode="json").items()
-        if any("\x00" in text for text in _texts(content))
-    ]
-    if wrong:
-        raise InvalidFieldsError("See errors for each field.", wrong)
-
-
-def _texts(content: object) -> tuple[str, ...]:
-    if isinstance(content, dict):
-        return (*content.keys(), *content.values())
-    return (content,) if isinstance(content, str) else ()

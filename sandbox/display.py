@@ -10,6 +10,7 @@ from sandbox.supervisor import State
 
 ENDED: Final = {
     State.READY: "[green]ready[/]  ",
+    State.RESTARTED: "[yellow]anew[/]   ",
     State.STOPPED: "stopped",
     State.FAILED: "[red]failed[/] ",
 }

@@ -217,5 +217,12 @@ def _cluster_id(directory: Path) -> str:
     path = directory / "cluster.id"
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
-        path.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+        path.write_text(_new_cluster_id())
     return path.read_text().strip()
+
+
+def _new_cluster_id() -> str:
+    """A random UUID in Kafka's spelling; like Kafka's own, none that looks like an option."""
+    while (name := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))[0] == "-":
+        pass
+    return name

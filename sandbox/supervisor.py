@@ -1,6 +1,7 @@
 """Starts programs as soon as what they need is there, watches them, and leaves none behind."""
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from sandbox.readiness import Condition
 from sandbox.reaper import Reaper
 
 POLL_SECONDS: Final = 0.05
+RESTARTS_MAX: Final = 5
+"""A program that asks to be started anew more often than this within a minute has failed."""
+RESTART_WINDOW_SECONDS: Final = 60.0
+RESTART_WAIT_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -27,12 +32,14 @@ class Program:
         ready: holds once it answers.
         ready_within: seconds until then.
         needs: names of the steps that must be ready or done before.
+        restart_code: the exit code by which it asks to be started anew; None never does.
     """
 
     command: Command
     ready: Condition
     ready_within: float = 30.0
     needs: tuple[str, ...] = ()
+    restart_code: int | None = None
 
     @property
     def name(self) -> str:
@@ -58,6 +65,7 @@ class State(Enum):
     STARTED = "started"
     READY = "ready"
     FAILED = "failed"
+    RESTARTED = "restarted"
     STOPPING = "stopping"
     STOPPED = "stopped"
 
@@ -179,10 +187,8 @@ class Supervisor:
         self._observer(step.name, State.READY, time.monotonic() - started)
 
     async def _launch(self, program: Program) -> None:
-        child = await spawn(program.command, self._logs)
-        self._reaper.add(child.group)
-        self._running[program.name] = (program, child)
-        watch = asyncio.ensure_future(self._watch(child))
+        child = await self._spawn(program)
+        watch = asyncio.ensure_future(self._watch(program, child))
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
         try:
@@ -192,8 +198,27 @@ class Supervisor:
         except TimeoutError as error:
             raise child.failure(f"was not ready within {program.ready_within:g} s") from error
 
-    async def _watch(self, child: Child) -> None:
-        await child.process.wait()
+    async def _spawn(self, program: Program) -> Child:
+        child = await spawn(program.command, self._logs)
+        self._reaper.add(child.group)
+        self._running[program.name] = (program, child)
+        return child
+
+    async def _watch(self, program: Program, child: Child) -> None:
+        """Starts the program anew as often as it may ask for that; its end otherwise is a death."""
+        restarts: list[float] = []
+        while True:
+            code = await child.process.wait()
+            now = time.monotonic()
+            restarts = [at for at in restarts if now - at < RESTART_WINDOW_SECONDS]
+            if code != program.restart_code or len(restarts) == RESTARTS_MAX:
+                break
+            restarts.append(now)
+            self._observer(program.name, State.RESTARTED, 0.0)
+            await stop(child)  # whatever is left of its group
+            self._reaper.remove(child.group)
+            await asyncio.sleep(random.uniform(0, RESTART_WAIT_SECONDS))  # noqa: S311 -- jitter
+            child = await self._spawn(program)
         if not self._death.done():
             self._death.set_result(child.failure(child.exit_reason()))
 

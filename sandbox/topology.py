@@ -1,5 +1,6 @@
 """What runs in the sandbox, as one table: each program, what it needs and when it is ready."""
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class Row:
         ready: a path that answers 200 once the program is ready; None for a command that ends.
         port: the setting with the port `ready` is asked on.
         own_port: the variable that tells the program this port.
+        restart_code: the exit code by which the program asks to be started anew.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Row:
     ready: str | None = None
     port: str | None = None
     own_port: str | None = None
+    restart_code: int | None = None
 
 
 SIMULATOR: Final = (
@@ -62,6 +65,7 @@ SERVICE: Final = (
         ready="/readyz",
         port="stream_metrics_port",
         own_port="PAYMENTS_METRICS_PORT",
+        restart_code=os.EX_TEMPFAIL,
     ),
     Row(
         "work",
@@ -102,5 +106,13 @@ def build(
             steps.append(command_job(command, logs, needs=row.needs))
         else:
             ready = answers_http(f"http://{HOST}:{ports[row.port]}{row.ready}")
-            steps.append(Program(command, ready, ready_within=60.0, needs=row.needs))
+            steps.append(
+                Program(
+                    command,
+                    ready,
+                    ready_within=60.0,
+                    needs=row.needs,
+                    restart_code=row.restart_code,
+                )
+            )
     return tuple(steps)

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from schemas.identity import PAYMENT_ID_PATTERN
 
@@ -13,6 +14,15 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _storable(text: str) -> str:
+    """PostgreSQL stores every character but one."""
+    if "\0" in text:
+        raise PydanticCustomError("nul_character", "Remove the NUL character (U+0000)")
+    return text
+
+
+Storable = AfterValidator(_storable)
+
 PaymentId = Annotated[str, StringConstraints(pattern=PAYMENT_ID_PATTERN)]
 #: Minor units (cents) of the currency. The limit is Stripe's: eight digits.
 Amount = Annotated[int, Field(strict=True, gt=0, le=99_999_999)]
@@ -20,10 +30,10 @@ Amount = Annotated[int, Field(strict=True, gt=0, le=99_999_999)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Metadata = Annotated[
     dict[
-        Annotated[str, StringConstraints(min_length=1, max_length=40)],
-        Annotated[str, StringConstraints(max_length=500)],
+        Annotated[str, StringConstraints(min_length=1, max_length=40), Storable],
+        Annotated[str, StringConstraints(max_length=500), Storable],
     ],
     Field(max_length=40),
 ]
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=500), Storable]
 UtcTime = AwareDatetime

@@ -109,7 +109,8 @@ async def test_a_wrong_field_is_named(
 ) -> None:
     """A field that is wrong, or unknown, is 422 by its name, and nothing is published."""
     body = {**PAYMENT, field: value}
-    assert list(fields(await acme.post("/v1/payments", json=body, headers=keyed("k")))) == [field]
+    named = fields(await acme.post("/v1/payments", json=body, headers=keyed("k")))
+    assert [name.partition(".")[0] for name in named] == [field]  # metadata.key is more precise
     assert log.records == []
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import supervisor as supervisor_module
 from sandbox.errors import ProgramError
 from sandbox.processes import Command
 from sandbox.supervisor import Job, State, Step, Supervisor, command_job
@@ -147,6 +148,45 @@ def test_a_program_that_dies_later_is_noticed(tmp_path: Path) -> None:
 
     with pytest.raises(ProgramError, match="frail was killed by SIGKILL"):
         asyncio.run(main())
+
+
+ASKS_ONCE = """
+import pathlib, sys
+asked = pathlib.Path({asked!r})
+if not asked.exists():
+    asked.touch()
+    sys.exit(75)
+"""
+
+
+def test_a_program_that_asks_to_be_started_anew_is(tmp_path: Path) -> None:
+    """The exit code agreed upon is no death: the program is started again, and the others go on."""
+    story = Story()
+    asking = program(
+        tmp_path, "asking", before=ASKS_ONCE.format(asked=str(tmp_path / "asked")) + "\n"
+    )
+    live(tmp_path, [dataclasses.replace(asking, restart_code=75)], story)
+    assert [state for name, state in story.lines if name == "asking"] == [
+        State.STARTED,
+        State.RESTARTED,
+        State.READY,
+        State.STOPPING,
+        State.STOPPED,
+    ]
+
+
+def test_a_program_that_always_asks_to_be_started_anew_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Starting anew is bounded: after the last try the program is named as dead."""
+    monkeypatch.setattr(supervisor_module, "RESTART_WAIT_SECONDS", 0.01)
+    story = Story()
+    restless = dataclasses.replace(
+        failing(tmp_path, "restless", "raise SystemExit(75)"), restart_code=75
+    )
+    with pytest.raises(ProgramError, match="restless ended with exit code 75"):
+        live(tmp_path, [restless], story)
+    assert [state for _, state in story.lines].count(State.RESTARTED) == 5
 
 
 def test_a_program_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
