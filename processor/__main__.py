@@ -16,6 +16,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import faust
@@ -34,6 +35,7 @@ from processor.reconciler import Reconciler
 from processor.router import Router, consumer
 from processor.sender import Sender
 from processor.status_server import Health, serve
+from processor.store.postgres import PostgresCalls, PostgresRouting, PostgresSweeps
 from processor.stream import create_app, wire
 from processor.topics import check_topics, create_topics
 from providers.registry import clients, readers
@@ -113,18 +115,14 @@ async def _work() -> None:
         url, min_size=1, max_size=8, open=False, name="work"
     )
     async with pool:
+        sweeps = PostgresSweeps(pool)
+        source = partial(consumer, kafka.kafka_bootstrap)
+        jitter = random.Random()  # noqa: S311  # jitter is no secret
+        calls = PostgresCalls(pool)
         loops = [
-            ProviderCalls(
-                pool,
-                sender,
-                known_clients,
-                settings,
-                metrics,
-                utc_now,
-                random.Random(),  # noqa: S311  # jitter is no secret
-            ).run,
-            lambda: Router(pool, sender, consumer(kafka.kafka_bootstrap), settings, utc_now).run(),
-            Reconciler(url, pool, sender, known_clients, settings, metrics, utc_now).run,
+            ProviderCalls(calls, sender, known_clients, settings, metrics, utc_now, jitter).run,
+            Router(PostgresRouting(pool), sender, source, settings, utc_now).run,
+            Reconciler(url, sweeps, sender, known_clients, settings, metrics, utc_now).run,
         ]
         tasks = [asyncio.create_task(_restarting(loop, settings, metrics)) for loop in loops]
         health.ready = True

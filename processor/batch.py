@@ -15,9 +15,7 @@ from datetime import datetime
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
-import psycopg
 from faust.types import EventT
-from psycopg_pool import AsyncConnectionPool
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -28,28 +26,25 @@ from tenacity import (
 
 from processor.dead_letters import as_outgoing
 from processor.decode import Decoder
-from processor.errors import BatchConflictError
+from processor.errors import BatchConflictError, KeyTakenError, StoreUnavailableError
 from processor.fold import fold
 from processor.metrics import StreamMetrics
 from processor.plan import Committed, Plan, Published
-from processor.publisher import StatePublisher
+from processor.ports import BatchStore, Sending, StatePublishing
 from processor.records import DeadLetter, Position, Received, Record
 from processor.seen import SeenTable
-from processor.sender import Sender
-from processor.store import batch as store
 from schemas.headers import as_text
 
 log = logging.getLogger(__name__)
 
 #: Postgres is away, or another worker was faster: the same batch may well succeed next time.
-TRANSIENT: Final = (psycopg.OperationalError, psycopg.InterfaceError, BatchConflictError)
+TRANSIENT: Final = (StoreUnavailableError, BatchConflictError)
 #: A batch is tried for this long; then the worker starts over, without having acknowledged.
 RETRY_FOR_S: Final = 300.0
 #: A key that keeps colliding after this many tries is no race: the payment is held.
 COLLISIONS_MAX: Final = 3
 
 Event = EventT[Any]
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
 T = TypeVar("T")
 
 
@@ -72,15 +67,15 @@ class BatchProcessor:
     def __init__(
         self,
         decoder: Decoder,
-        pool: Pool,
+        store: BatchStore,
         seen: SeenTable,
-        publisher: StatePublisher,
-        sender: Sender,
+        publisher: StatePublishing,
+        sender: Sending,
         metrics: StreamMetrics,
         clock: Callable[[], datetime],
     ) -> None:
         self._decoder = decoder
-        self._pool = pool
+        self._store = store
         self._seen = seen
         self._publisher = publisher
         self._sender = sender
@@ -110,7 +105,7 @@ class BatchProcessor:
 
     async def republish(self, partitions: Iterable[int]) -> None:
         """Publishes what a former owner of these partitions committed and did not publish."""
-        left = await self._retrying(lambda: self._unpublished(partitions=partitions))
+        left = await self._retrying(lambda: self._store.unpublished(partitions=partitions))
         await self._send(left, {p.publication_id for p in left})
         self._metrics.republished.inc(len(left))
 
@@ -167,12 +162,12 @@ class BatchProcessor:
         dead: Sequence[DeadLetter],
         poisoned: Mapping[str, str],
     ) -> Committed:
-        async with self._pool.connection() as connection, connection.transaction():
-            loaded = await store.load(connection, fresh, self._decoder.decode)
+        async with self._store.transaction() as transaction:
+            loaded = await transaction.load(fresh)
             plan = fold(loaded, fresh, poisoned)
             plan.duplicates.extend(duplicates)
             plan.dead_letters.extend(dead)
-            published = await store.write(connection, plan, self._clock())
+            published = await transaction.write(plan, self._clock())
         self._count(plan)
         known = {event_id: known.position for event_id, known in loaded.known.items()}
         return Committed(published, plan.redelivered, known)
@@ -181,7 +176,9 @@ class BatchProcessor:
         published, redelivered = committed.published, committed.redelivered
         ids = redelivered | {p.publication_id for p in published}
         if redelivered:
-            left = await self._retrying(lambda: self._unpublished(publication_ids=redelivered))
+            left = await self._retrying(
+                lambda: self._store.unpublished(publication_ids=redelivered)
+            )
             self._metrics.republished.inc(len(left))
             known = {(p.payment_id, p.version) for p in left}
             published = left + [p for p in published if (p.payment_id, p.version) not in known]
@@ -191,15 +188,7 @@ class BatchProcessor:
         """Publishes, then notes these publications, every part of which is out now."""
         if published:
             await self._publisher.publish(published)
-            await self._retrying(lambda: self._mark(ids))
-
-    async def _unpublished(self, **which: Iterable[int]) -> list[Published]:
-        async with self._pool.connection() as connection:
-            return await store.unpublished(connection, **which)
-
-    async def _mark(self, ids: Iterable[int]) -> None:
-        async with self._pool.connection() as connection:
-            await store.mark_published(connection, ids, self._clock())
+            await self._retrying(lambda: self._store.mark_published(ids, self._clock()))
 
     async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Tries until it succeeds, with jitter, while the fault is transient; bounded in time."""
@@ -237,7 +226,7 @@ class _few_collisions(retry_if_exception_type):  # noqa: N801  # named as tenaci
     """A unique key that another worker's transaction took first: a few more tries."""
 
     def __init__(self) -> None:
-        super().__init__(psycopg.errors.UniqueViolation)
+        super().__init__(KeyTakenError)
 
     def __call__(self, retry_state: RetryCallState) -> bool:
         return super().__call__(retry_state) and retry_state.attempt_number < COLLISIONS_MAX

@@ -2,6 +2,8 @@
 
 ProcessorError
 ├── UndecodableRecordError   the bytes are no command, webhook or result: to the dead letters
+├── StoreUnavailableError    Postgres is away or busy: the same may well succeed next time
+├── KeyTakenError            a unique key was taken by another transaction: look again
 ├── BatchConflictError       another worker wrote these rows first: load again, decide again
 ├── FencedError              another worker owns the partition: this one must stop and start over
 ├── PublishError             the brokers gave no word in time; the record's fate is unknown
@@ -15,6 +17,14 @@ class ProcessorError(Exception):
 
 class UndecodableRecordError(ProcessorError):
     """A record that nobody can decode; the text says what is wrong with it."""
+
+
+class StoreUnavailableError(ProcessorError):
+    """The store can't do it now: no connection, a deadlock, a time-out. Nothing was written."""
+
+
+class KeyTakenError(ProcessorError):
+    """A unique key is there already, by another transaction. Nothing was written."""
 
 
 class BatchConflictError(ProcessorError):

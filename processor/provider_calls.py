@@ -10,14 +10,12 @@ import logging
 import random
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, cast
-
-from psycopg_pool import AsyncConnectionPool
+from typing import Final, Literal, cast
 
 from processor.breaker import Breaker
 from processor.metrics import WorkMetrics
-from processor.sender import Outgoing, Sender
-from processor.store import calls as store
+from processor.ports import CallStore, Sending
+from processor.sender import Outgoing
 from processor.store.calls import Claimed
 from providers.port import (
     Acknowledged,
@@ -35,7 +33,6 @@ from schemas.topics import PROVIDER_RESULTS
 
 log = logging.getLogger(__name__)
 
-Pool = AsyncConnectionPool[Any]
 ERROR_CHARS_MAX: Final = 500
 _NEVER_HAPPENED: Final = NotNow("looked up: it has not happened")
 
@@ -45,15 +42,15 @@ class ProviderCalls:
 
     def __init__(
         self,
-        pool: Pool,
-        sender: Sender,
+        store: CallStore,
+        sender: Sending,
         clients: Mapping[str, ProviderClient],
         settings: WorkSettings,
         metrics: WorkMetrics,
         clock: Callable[[], datetime],
         chance: random.Random,
     ) -> None:
-        self._pool = pool
+        self._store = store
         self._sender = sender
         self._clients = clients
         self._settings = settings
@@ -85,8 +82,7 @@ class ProviderCalls:
                 continue
             now = self._clock()
             lease_until = now + timedelta(seconds=self._settings.call_lease_s)
-            async with self._pool.connection() as connection:
-                claimed = await store.claim(connection, [name], room, now, lease_until)
+            claimed = await self._store.claim([name], room, now, lease_until)
             for item in claimed:
                 breaker.started()
                 task = asyncio.create_task(self._make_noting_errors(item))
@@ -106,19 +102,22 @@ class ProviderCalls:
     async def make(self, claimed: Claimed) -> None:
         """Makes one call and notes what it came to."""
         call = claimed.call
-        with self._metrics.call_seconds.labels(call.provider, call.operation).time():
-            outcome = await self._outcome(claimed)
+        breaker = self._breakers[call.provider]
+        try:
+            with self._metrics.call_seconds.labels(call.provider, call.operation).time():
+                outcome = await self._outcome(claimed)
+        except BaseException:
+            breaker.failed()  # whoever is the one to try must not leave the breaker waiting for it
+            raise
         name = type(outcome).__name__.lower()
         self._metrics.calls.labels(call.provider, call.operation, name).inc()
-        breaker = self._breakers[call.provider]
         if isinstance(outcome, Unknown):
             breaker.failed()
         else:
             breaker.succeeded()
         if isinstance(outcome, Acknowledged | Refused):
             await self._sender.send([self._result(claimed, outcome)])
-            async with self._pool.connection() as connection:
-                await store.finish(connection, call.key, _describe(outcome), self._clock())
+            await self._store.finish(call.key, _describe(outcome), self._clock())
             return
         await self._again(claimed, outcome)
 
@@ -138,14 +137,13 @@ class ProviderCalls:
     async def _again(self, claimed: Claimed, outcome: Unknown | NotNow) -> None:
         now = self._clock()
         error = outcome.reason[:ERROR_CHARS_MAX]
-        async with self._pool.connection() as connection:
-            if isinstance(outcome, NotNow):
-                wait = timedelta(0) if outcome is _NEVER_HAPPENED else self._wait(claimed)
-                await store.retry_with_new_key(connection, claimed, now + wait, error)
-                return
-            asked = timedelta(seconds=outcome.retry_after_s or 0)
-            wait = max(self._wait(claimed), asked)
-            await store.retry(connection, claimed.call.key, now + wait, error)
+        if isinstance(outcome, NotNow):
+            wait = timedelta(0) if outcome is _NEVER_HAPPENED else self._wait(claimed)
+            await self._store.retry_with_new_key(claimed, now + wait, error)
+            return
+        asked = timedelta(seconds=outcome.retry_after_s or 0)
+        wait = max(self._wait(claimed), asked)
+        await self._store.retry(claimed.call.key, now + wait, error)
         log.warning(
             "call.unknown key=%s attempt=%d wait_s=%.1f reason=%s",
             claimed.call.key, claimed.attempts, wait.total_seconds(), error,

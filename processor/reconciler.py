@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
 
-from processor.errors import PublishError
+from processor.errors import PublishError, StoreUnavailableError
 from processor.metrics import WorkMetrics
-from processor.sender import Outgoing, Sender
-from processor.store import work as store
+from processor.ports import Sending, SweepStore
+from processor.sender import Outgoing
+from processor.store.work import LEAD
 from processor.webhook_records import fetched, routed
 from providers.port import ProviderClient, ProviderUnavailableError
 from schemas import headers, identity
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 #: The advisory lock of the leader, held by its connection for as long as it lives.
 LEADER_LOCK: Final = 7_236_120_572
-_MENDED_BY_TIME: Final = (ProviderUnavailableError, PublishError, psycopg.OperationalError)
+_MENDED_BY_TIME: Final = (ProviderUnavailableError, PublishError, StoreUnavailableError)
 
 
 class Reconciler:
@@ -38,15 +38,15 @@ class Reconciler:
     def __init__(
         self,
         database_url: str,
-        pool: AsyncConnectionPool[Any],
-        sender: Sender,
+        store: SweepStore,
+        sender: Sending,
         clients: Mapping[str, ProviderClient],
         settings: WorkSettings,
         metrics: WorkMetrics,
         clock: Callable[[], datetime],
     ) -> None:
         self._database_url = database_url
-        self._pool = pool
+        self._store = store
         self._sender = sender
         self._clients = clients
         self._settings = settings
@@ -67,7 +67,7 @@ class Reconciler:
 
     async def _lead(self, leader: psycopg.AsyncConnection[Any]) -> None:
         while True:
-            row = await (await leader.execute(store.LEAD, [LEADER_LOCK])).fetchone()
+            row = await (await leader.execute(LEAD, [LEADER_LOCK])).fetchone()
             if row is None or not row[0]:
                 return
             await self.round()
@@ -91,14 +91,11 @@ class Reconciler:
 
     async def _events(self, provider: str, client: ProviderClient) -> None:
         """Everything the provider lists after the cursor, which moves page by page."""
-        async with self._pool.connection() as connection:
-            cursor = await store.read_cursor(connection, provider)
+        cursor = await self._store.read_cursor(provider)
         async for page in client.events_after(cursor):
             now = self._clock()
             await self._sender.send([fetched(event, provider, now) for event in page])
-            async with self._pool.connection() as connection:
-                last = page[-1].webhook.event_id
-                await store.write_cursor(connection, provider, last, now)
+            await self._store.write_cursor(provider, page[-1].webhook.event_id, now)
             self._metrics.fetched.labels(provider, "events").inc(len(page))
 
     async def _objects(self, provider: str, client: ProviderClient) -> None:
@@ -106,8 +103,7 @@ class Reconciler:
         silent_since = self._clock() - timedelta(seconds=self._settings.unfinished_after_s)
         after, page = "", self._settings.reconcile_page
         while True:
-            async with self._pool.connection() as connection:
-                rows = await store.unfinished(connection, silent_since, after, page)
+            rows = await self._store.unfinished(silent_since, after, page)
             for payment_id, its_provider, object_id in rows:
                 if its_provider == provider:
                     await self._object(client, payment_id, object_id)
@@ -129,18 +125,16 @@ class Reconciler:
     async def _expire(self) -> None:
         """Asks to cancel what its customer did not act on in time; the stream checks again."""
         now = self._clock()
-        async with self._pool.connection() as connection:
-            rows = await store.expired(connection, now, self._settings.reconcile_page)
+        rows = await self._store.expired(now, self._settings.reconcile_page)
         if rows:
             await self._sender.send([_expiry(*row, now) for row in rows])
 
     async def _gauges(self) -> None:
         now = self._clock()
-        async with self._pool.connection() as connection:
-            for what, count, since in await store.gauges(connection):
-                self._metrics.waiting.labels(what).set(count)
-                age = (now - since).total_seconds() if since is not None else 0.0
-                self._metrics.oldest.labels(what).set(age)
+        for what, count, since in await self._store.gauges():
+            self._metrics.waiting.labels(what).set(count)
+            age = (now - since).total_seconds() if since is not None else 0.0
+            self._metrics.oldest.labels(what).set(age)
 
 
 def _expiry(payment_id: str, tenant: str, version: int, now: datetime) -> Outgoing:

@@ -8,15 +8,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
-from psycopg_pool import AsyncConnectionPool
 
 from processor.dead_letters import as_outgoing
+from processor.ports import RoutingStore, Sending
 from processor.records import DeadLetter, Position, Record
-from processor.sender import Outgoing, Sender
-from processor.store import work as store
+from processor.sender import Outgoing
 from processor.store.work import Unrouted
 from processor.webhook_records import routed
 from schemas import headers
@@ -46,13 +45,13 @@ class Router:
 
     def __init__(
         self,
-        pool: AsyncConnectionPool[Any],
-        sender: Sender,
-        source: AIOKafkaConsumer,
+        store: RoutingStore,
+        sender: Sending,
+        source: Callable[[], AIOKafkaConsumer],
         settings: WorkSettings,
         clock: Callable[[], datetime],
     ) -> None:
-        self._pool = pool
+        self._store = store
         self._sender = sender
         self._source = source
         self._settings = settings
@@ -60,53 +59,49 @@ class Router:
 
     async def run(self) -> None:
         """Until cancelled, or until a fault that reading again will mend."""
-        await self._source.start()
+        source = self._source()
+        await source.start()
         try:
             while True:
-                found = await self._source.getmany(timeout_ms=200, max_records=BATCH)
+                found = await source.getmany(timeout_ms=200, max_records=BATCH)
                 records = [record for part in found.values() for record in part]
                 if records:
                     await self.route([_as_record(record) for record in records])
-                    await self._source.commit()
+                    await source.commit()
                 await self.route_kept()
         finally:
-            await asyncio.shield(self._source.stop())
+            await asyncio.shield(source.stop())
 
     async def route(self, records: Sequence[Record]) -> None:
         """Sends each to its payment, keeps it, or sends it to the dead letters."""
         dead, waiting = [], []
         for record in records:
             try:
-                waiting.append((record, _as_unrouted(record)))
+                waiting.append(_as_unrouted(record))
             except ValueError as error:
                 dead.append(DeadLetter(record, str(error)))
-        async with self._pool.connection() as connection:
-            owners = await store.owners(connection, [(w.provider, w.object_id) for _, w in waiting])
-            for record, item in waiting:
-                if (item.provider, item.object_id) not in owners:
-                    received_at = record.headers[headers.RECEIVED_AT]
-                    await store.park_unrouted(connection, item, received_at, self._clock())
+        owners = await self._store.owners([(w.provider, w.object_id) for w in waiting])
+        nobodys = [w for w in waiting if (w.provider, w.object_id) not in owners]
+        await self._store.park(nobodys, self._clock())
         known = [
             routed(owner, item.value, item.headers)
-            for _, item in waiting
+            for item in waiting
             if (owner := owners.get((item.provider, item.object_id))) is not None
         ]
         await self._send([*known, *as_outgoing(dead)])
 
     async def route_kept(self) -> None:
         """Routes what was kept and is known now; gives up on what is too old."""
-        async with self._pool.connection() as connection:
-            found = await store.routable(connection, BATCH)
-            too_old = self._clock() - timedelta(seconds=self._settings.unrouted_max_age_s)
-            nobodys = await store.expired_unrouted(connection, too_old, BATCH)
+        found = await self._store.routable(BATCH)
+        too_old = self._clock() - timedelta(seconds=self._settings.unrouted_max_age_s)
+        nobodys = await self._store.expired(too_old, BATCH)
         if not (found or nobodys):
             return
         known = [routed(u.payment_id, u.value, u.headers) for u in found if u.payment_id]
         ids = {u.event_id for u in found}
         given_up = [u for u in nobodys if u.event_id not in ids]
         await self._send([*known, *as_outgoing(_dead(u) for u in given_up)])
-        async with self._pool.connection() as connection:
-            await store.forget_unrouted(connection, [*ids, *(u.event_id for u in given_up)])
+        await self._store.forget([*ids, *(u.event_id for u in given_up)])
 
     async def _send(self, records: Sequence[Outgoing]) -> None:
         if records:

@@ -18,6 +18,7 @@ from processor.publisher import StatePublisher, fenced_producer
 from processor.seen import SeenTable
 from processor.sender import Sender
 from processor.status_server import Health
+from processor.store.postgres import PostgresBatches
 from providers.port import WebhookReader
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
 from schemas.topics import PAYMENT_COMMANDS, PROCESSOR_SOURCES
@@ -97,7 +98,8 @@ def wire(
     retention = timedelta(seconds=stream.seen_retention_s)
     seen = SeenTable(table, stream.seen_per_payment, retention, clock)
     decoder = Decoder(readers)
-    processor = BatchProcessor(decoder, pool, seen, publisher, sender, metrics, clock)
+    store = PostgresBatches(pool, decoder.decode)
+    processor = BatchProcessor(decoder, store, seen, publisher, sender, metrics, clock)
     ours = asyncio.Event()  # set while the assigned partitions are fenced and caught up
 
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]  # the signal argument is in **_

@@ -8,6 +8,8 @@ from typing import Any, Final
 import msgspec
 from psycopg import AsyncConnection
 
+from schemas import headers
+
 Connection = AsyncConnection[tuple[Any, ...]]
 
 OWNERS: Final = """
@@ -15,8 +17,10 @@ OWNERS: Final = """
     where (provider, object_id) in (select * from unnest(%s::text[], %s::text[]))"""
 
 PARK_UNROUTED: Final = """
-    insert into unrouted (event_id, provider, object_id, headers, value, received_at, recorded_at)
-    values (%s, %s, %s, %s::jsonb, %s, %s, %s) on conflict do nothing"""
+    insert into unrouted (recorded_at, event_id, provider, object_id, headers, value, received_at)
+    select %s, * from unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[], %s::bytea[],
+        %s::timestamptz[])
+    on conflict do nothing"""
 
 ROUTABLE: Final = """
     select u.event_id, u.provider, u.object_id, u.headers, u.value, p.payment_id
@@ -84,18 +88,19 @@ async def owners(
     return {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
 
 
-async def park_unrouted(
-    connection: Connection, waiting: Unrouted, received_at: str, now: datetime
-) -> None:
-    """Keeps a webhook until its payment is known."""
-    headers = msgspec.json.encode(dict(waiting.headers)).decode()
-    await connection.execute(
-        PARK_UNROUTED,
-        [
-            waiting.event_id, waiting.provider, waiting.object_id, headers, waiting.value,
-            received_at, now,
-        ],
-    )  # fmt: skip
+async def park_unrouted(connection: Connection, waiting: Sequence[Unrouted], now: datetime) -> None:
+    """Keeps webhooks until their payments are known."""
+    rows = [
+        (
+            u.event_id, u.provider, u.object_id,
+            msgspec.json.encode(dict(u.headers)).decode(), u.value,
+            datetime.fromisoformat(u.headers[headers.RECEIVED_AT]),
+        )
+        for u in waiting
+    ]  # fmt: skip
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        await connection.execute(PARK_UNROUTED, [now, *columns])
 
 
 async def routable(connection: Connection, limit: int) -> list[Unrouted]:

@@ -1,0 +1,173 @@
+"""The stores of ``processor.ports`` in Postgres. Its errors become ours here, and nowhere else."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from processor.errors import KeyTakenError, StoreUnavailableError
+from processor.plan import Loaded, Plan, Published
+from processor.records import Received
+from processor.store import batch, calls, work
+from processor.store.batch import Connection, Decode
+from processor.store.calls import Claimed
+from processor.store.work import Unrouted
+
+Pool = AsyncConnectionPool[Any]
+
+
+@asynccontextmanager
+async def connected(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection; its work is committed where the block ends well.
+
+    Raises StoreUnavailableError, KeyTakenError.
+    """
+    try:
+        async with pool.connection() as connection:
+            yield connection
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise StoreUnavailableError(f"Postgres: {error}") from error
+    except psycopg.errors.UniqueViolation as error:
+        raise KeyTakenError(f"Postgres: {error}") from error
+
+
+class PostgresTransaction:
+    """A ``Transaction``."""
+
+    def __init__(self, connection: Connection, decode: Decode) -> None:
+        self._connection = connection
+        self._decode = decode
+
+    async def load(self, received: Sequence[Received]) -> Loaded:
+        """See ``Transaction.load``."""
+        return await batch.load(self._connection, received, self._decode)
+
+    async def write(self, plan: Plan, now: datetime) -> list[Published]:
+        """See ``Transaction.write``."""
+        return await batch.write(self._connection, plan, now)
+
+
+class PostgresBatches:
+    """A ``BatchStore``. ``decode`` turns parked records into inputs again."""
+
+    def __init__(self, pool: Pool, decode: Decode) -> None:
+        self._pool = pool
+        self._decode = decode
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        """See ``BatchStore.transaction``."""
+        async with connected(self._pool) as connection:
+            yield PostgresTransaction(connection, self._decode)
+
+    async def unpublished(
+        self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
+    ) -> list[Published]:
+        """See ``BatchStore.unpublished``."""
+        async with connected(self._pool) as connection:
+            return await batch.unpublished(
+                connection, publication_ids=publication_ids, partitions=partitions
+            )
+
+    async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:
+        """See ``BatchStore.mark_published``."""
+        async with connected(self._pool) as connection:
+            await batch.mark_published(connection, publication_ids, now)
+
+
+class PostgresCalls:
+    """A ``CallStore``."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def claim(
+        self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
+    ) -> list[Claimed]:
+        """See ``CallStore.claim``."""
+        async with connected(self._pool) as connection:
+            return await calls.claim(connection, providers, limit, now, lease_until)
+
+    async def finish(self, key: str, outcome: str, now: datetime) -> None:
+        """See ``CallStore.finish``."""
+        async with connected(self._pool) as connection:
+            await calls.finish(connection, key, outcome, now)
+
+    async def retry(self, key: str, at: datetime, error: str) -> None:
+        """See ``CallStore.retry``."""
+        async with connected(self._pool) as connection:
+            await calls.retry(connection, key, at, error)
+
+    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> None:
+        """See ``CallStore.retry_with_new_key``."""
+        async with connected(self._pool) as connection:
+            await calls.retry_with_new_key(connection, claimed, at, error)
+
+
+class PostgresRouting:
+    """A ``RoutingStore``."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def owners(self, objects: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """See ``RoutingStore.owners``."""
+        async with connected(self._pool) as connection:
+            return await work.owners(connection, objects)
+
+    async def park(self, waiting: Sequence[Unrouted], now: datetime) -> None:
+        """See ``RoutingStore.park``."""
+        async with connected(self._pool) as connection:
+            await work.park_unrouted(connection, waiting, now)
+
+    async def routable(self, limit: int) -> list[Unrouted]:
+        """See ``RoutingStore.routable``."""
+        async with connected(self._pool) as connection:
+            return await work.routable(connection, limit)
+
+    async def expired(self, before: datetime, limit: int) -> list[Unrouted]:
+        """See ``RoutingStore.expired``."""
+        async with connected(self._pool) as connection:
+            return await work.expired_unrouted(connection, before, limit)
+
+    async def forget(self, event_ids: Sequence[str]) -> None:
+        """See ``RoutingStore.forget``."""
+        async with connected(self._pool) as connection:
+            await work.forget_unrouted(connection, event_ids)
+
+
+class PostgresSweeps:
+    """A ``SweepStore``."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def read_cursor(self, provider: str) -> str | None:
+        """See ``SweepStore.read_cursor``."""
+        async with connected(self._pool) as connection:
+            return await work.read_cursor(connection, provider)
+
+    async def write_cursor(self, provider: str, event_id: str, now: datetime) -> None:
+        """See ``SweepStore.write_cursor``."""
+        async with connected(self._pool) as connection:
+            await work.write_cursor(connection, provider, event_id, now)
+
+    async def unfinished(
+        self, silent_since: datetime, after: str, limit: int
+    ) -> list[tuple[str, str, str]]:
+        """See ``SweepStore.unfinished``."""
+        async with connected(self._pool) as connection:
+            return await work.unfinished(connection, silent_since, after, limit)
+
+    async def expired(self, now: datetime, limit: int) -> list[tuple[str, str, int]]:
+        """See ``SweepStore.expired``."""
+        async with connected(self._pool) as connection:
+            return await work.expired(connection, now, limit)
+
+    async def gauges(self) -> list[tuple[str, int, datetime | None]]:
+        """See ``SweepStore.gauges``."""
+        async with connected(self._pool) as connection:
+            return await work.gauges(connection)
