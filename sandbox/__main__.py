@@ -1,7 +1,8 @@
-"""The sandbox's command line: `python -m sandbox run|demo|up|reset|doctor`."""
+"""The sandbox's command line: `python -m sandbox run|demo|up|env|reset|doctor`."""
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Final
 
 from rich.console import Console
 
-from sandbox import doctor, settings
+from sandbox import containers, doctor, settings
 from sandbox.errors import SandboxError
 from sandbox.session import EVERYTHING, INFRASTRUCTURE, Session
 from sandbox.settings import SandboxSettings
@@ -19,9 +20,11 @@ COMMANDS: Final = {
     "run": "start everything, play the payments, serve until Ctrl-C",
     "demo": "start everything, play the payments, stop; 0 when each ended as it should",
     "up": "start Kafka, PostgreSQL and the Stripe simulator, serve until Ctrl-C",
+    "env": "write .env, with new secrets, for docker compose; an existing one is kept",
     "reset": "remove the sandbox's data, logs and secrets",
     "doctor": "check what the sandbox needs",
 }
+LOG_WIDTH: Final = 132
 INTERRUPTED: Final = 128
 """Added to the number of the signal that ended a program, as shells do."""
 
@@ -34,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands.add_parser(name, help=meaning, description=meaning)
     command = parser.parse_args(arguments).command
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = LOG_WIDTH  # a file or a pipe has no width of its own
     try:
         return ACTIONS[command](settings.load(), console)
     except SandboxError as error:
@@ -53,6 +58,12 @@ def _up(chosen: SandboxSettings, console: Console) -> int:
     return _live(Session(chosen, console, INFRASTRUCTURE, None, serve=True))
 
 
+def _env(chosen: SandboxSettings, console: Console) -> int:
+    written = containers.keep(containers.FILE, chosen, os.environ)
+    console.print(f"{containers.FILE} {'written' if written else 'is there, and kept'}")
+    return 0
+
+
 def _reset(chosen: SandboxSettings, console: Console) -> int:
     removed = StateFolder(chosen.directory.resolve()).remove()
     console.print(f"{'removed' if removed else 'there is no'} {chosen.directory}", markup=False)
@@ -67,6 +78,7 @@ ACTIONS: Final[dict[str, Callable[[SandboxSettings, Console], int]]] = {
     "run": _run,
     "demo": _demo,
     "up": _up,
+    "env": _env,
     "reset": _reset,
     "doctor": _doctor,
 }

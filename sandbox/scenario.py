@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sandbox.client import Json, PaymentsClient, SimulatorControl, UnexpectedAnswerError
@@ -137,6 +139,8 @@ STORIES: Final = (
     ),
 )
 
+#: Columns of a terminal from which on everything fits into a row.
+WIDE: Final = 120
 COLOURS: Final = {
     "applied": "green",
     "duplicate": "dim",
@@ -165,7 +169,7 @@ async def play(environment: Mapping[str, str], console: Console) -> bool:
         for story, payment_id in zip(STORIES, ended, strict=True):
             if payment_id is not None:
                 timeline = await payments.get(f"/v1/payments/{payment_id}/timeline")
-                console.print(_table(story, timeline))
+                console.print(_table(story, timeline, console.width))
     good = sum(payment_id is not None for payment_id in ended)
     console.print(f"{good} of {len(STORIES)} payments ended as they should")
     return good == len(STORIES)
@@ -184,20 +188,27 @@ async def _tell(world: World, story: Story, console: Console) -> str | None:
     return payment_id
 
 
-def _table(story: Story, timeline: Json) -> Table:
+def _table(story: Story, timeline: Json, width: int) -> Table:
+    """The timeline of one payment; where each record stands is told where there is room for it."""
     title = f"{story.title}: {timeline['payment_id']} is {timeline['status']}"
-    table = Table(title=title, title_justify="left", title_style="bold", expand=True)
-    for name, ratio in (("received", 2), ("what", 4), ("outcome", 2), ("why", 9), ("where", 5)):
-        table.add_column(name, ratio=ratio, overflow="fold")
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
+    )
+    table.add_column("received", no_wrap=True)
+    table.add_column("what", max_width=40 if width >= WIDE else 24, overflow="fold")
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    if width >= WIDE:
+        table.add_column("where", no_wrap=True)
     for entry in timeline["entries"]:
         outcome = entry["outcome"]
-        where = f"{entry['topic']}/{entry['partition']}@{entry['offset']}"
-        colour = COLOURS[outcome]
-        table.add_row(
+        cells = [
             entry["received_at"][11:23],
             entry["kind"],
-            f"[{colour}]{outcome}[/]",
-            entry["reason"].replace("[", r"\["),
-            where,
-        )
+            f"[{COLOURS[outcome]}]{outcome}[/]",
+            escape(entry["reason"]),
+        ]
+        if width >= WIDE:
+            cells.append(f"{entry['topic']}/{entry['partition']}@{entry['offset']}")
+        table.add_row(*cells)
     return table

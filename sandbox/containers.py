@@ -1,0 +1,45 @@
+"""The `.env` file that docker-compose.yml reads: secrets, ports, and addresses for the host."""
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from sandbox import environment
+from sandbox.ports import HOST
+from sandbox.postgres import DATABASE, ROLE
+from sandbox.settings import SandboxSettings
+
+FILE: Final = Path(".env")
+
+
+def compose(settings: SandboxSettings, given: Mapping[str, str]) -> dict[str, str]:
+    """The file's content, with new secrets.
+
+    Sourced on the host it says what the sandbox's own file says: how clients reach everything.
+
+    Args:
+        settings: the ports to publish.
+        given: the environment of the caller; may set PAYMENTS_PARTITIONS.
+    """
+    password = secrets.token_hex(24)
+    told = environment.compose(
+        settings,
+        environment.make_secrets(),
+        kafka_bootstrap=f"{HOST}:{settings.kafka_port}",
+        database_url=f"postgresql://{ROLE}:{password}@{HOST}:{settings.postgres_port}/{DATABASE}",
+        given=given,
+    )
+    ports = {variable: str(port) for variable, port in settings.ports().items()}
+    return {"POSTGRES_PASSWORD": password, **told, **ports}
+
+
+def keep(path: Path, settings: SandboxSettings, given: Mapping[str, str]) -> bool:
+    """Write the file unless it is there; True when it was written.
+
+    What the volumes hold was made under the secrets of the existing one.
+    """
+    if path.exists():
+        return False
+    environment.write_environment(path, compose(settings, given))
+    return True
