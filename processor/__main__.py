@@ -5,7 +5,7 @@ topics    creates the topics
 stream    the Faust worker: commands, webhooks and results to state
 work      provider calls, router and reconciler
 audit     checks every invariant on a system at rest; 1 when one is violated
-schemas   writes the JSON Schema files
+schemas   writes the JSON Schema files and the drawing of the state machine
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""JSON Schema files of everything that travels on topics, generated from the models."""
+"""Generates JSON Schema files of all that travels on topics, and the drawn state machine."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from schemas.commands import COMMAND
 from schemas.results import ProviderResult
 from schemas.state import PaymentState
+from schemas.state_machine_page import PAGE, page
 
 DIRECTORY: Final = Path(__file__).parent / "json"
 
@@ -33,4 +34,5 @@ def write_all() -> list[Path]:
         path = DIRECTORY / f"{name}.schema.json"
         path.write_text(schema_of(name))
         paths.append(path)
-    return paths
+    PAGE.write_text(page())
+    return [*paths, PAGE]

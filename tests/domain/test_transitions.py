@@ -8,6 +8,7 @@ import pytest
 from processor.domain.inputs import CallResult, PaymentFact
 from processor.domain.status import CancelCause, Outcome, ProviderStatus, Status
 from processor.domain.transitions import FINAL, TRANSITIONS, is_allowed, is_final
+from schemas.state_machine_page import PAGE, page
 from tests.domain.builders import acknowledged, failed, received, refused, said
 from tests.domain.replay import Replay
 from tests.domain.situations import SITUATIONS, replay_until
@@ -93,3 +94,8 @@ def test_a_life_is_a_path_through_the_table() -> None:
         targets = [transition.target for transition in replay.transitions]
         assert sources == [None, *targets[:-1]]
         assert targets[-1] is replay.existing.status
+
+
+def test_the_drawn_state_machine_is_the_table() -> None:
+    """docs/state-machine.md is made from the table; `python -m processor schemas` writes it."""
+    assert page() == PAGE.read_text()
