@@ -23,14 +23,28 @@ def _storable(text: str) -> str:
 
 Storable = AfterValidator(_storable)
 
+
+def _without_brackets(key: str) -> str:
+    """In a form, which is what some providers are sent, a bracket would address another field."""
+    if "[" in key or "]" in key:
+        raise PydanticCustomError("bracket", "Remove the square brackets from the key")
+    return key
+
+
 PaymentId = Annotated[str, StringConstraints(pattern=PAYMENT_ID_PATTERN)]
-#: Minor units (cents) of the currency. The limit is Stripe's: eight digits.
+#: Minor units (cents) of the currency. Eight digits are what every provider here takes.
 Amount = Annotated[int, Field(strict=True, gt=0, le=99_999_999)]
 #: ISO 4217, upper case.
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+#: The limits are the narrowest of the providers' here.
 Metadata = Annotated[
     dict[
-        Annotated[str, StringConstraints(min_length=1, max_length=40), Storable],
+        Annotated[
+            str,
+            StringConstraints(min_length=1, max_length=40),
+            Storable,
+            AfterValidator(_without_brackets),
+        ],
         Annotated[str, StringConstraints(max_length=500), Storable],
     ],
     Field(max_length=40),

@@ -2,7 +2,8 @@
 
 A definite refusal is only what Stripe says it did not and will not do. A time-out, a 5xx, a 409 or
 a 429 says nothing about the outcome; a declined card is an acknowledgement, for the payment intent
-exists and its webhook tells what happened.
+exists and its webhook tells what happened. A wrong API key, or one of another account (which knows
+none of our objects), is the operator's to mend and refuses no payment.
 """
 
 from typing import Any
@@ -13,14 +14,18 @@ from processor.domain.calls import ProviderCall
 from providers.port import Acknowledged, CallOutcome, NotNow, Refused, Unknown
 
 _SERVER_ERROR = 500
+_NOT_FOUND = 404
+MISSING = "resource_missing"
 _UNEXPECTED_STATE = "payment_intent_unexpected_state"
+#: Nobody is believed who asks us to wait for longer.
+RETRY_AFTER_MAX_S = 86_400.0
 
 
 def outcome_of_error(call: ProviderCall, error: stripe.StripeError) -> CallOutcome:
     """The outcome of a call that Stripe answered with an error, or did not answer."""
     if isinstance(error, stripe.CardError):
         return _declined(call, error)
-    if isinstance(error, stripe.InvalidRequestError):
+    if isinstance(error, stripe.InvalidRequestError) and not _asked_elsewhere(error):
         return _invalid(call, error)
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     replayed = headers.get("idempotent-replayed") == "true"
@@ -32,7 +37,19 @@ def outcome_of_error(call: ProviderCall, error: stripe.StripeError) -> CallOutco
 
 
 def _seconds(value: str | None) -> float | None:
-    return float(value) if value is not None and value.isdecimal() else None
+    if value is None or not value.isdecimal():
+        return None
+    return min(float(value), RETRY_AFTER_MAX_S)
+
+
+def _asked_elsewhere(error: stripe.InvalidRequestError) -> bool:
+    """Whether what is missing there is our own object or the address, not the client's token.
+
+    Stripe never loses a payment intent: the API key is of another account or mode, or the host is
+    another. What was tried before may have happened where it belongs.
+    """
+    missing = error.code == MISSING or error.http_status == _NOT_FOUND
+    return missing and error.param != "payment_method"
 
 
 def _intent_in(error: stripe.StripeError) -> dict[str, Any]:

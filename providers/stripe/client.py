@@ -18,7 +18,7 @@ from providers.port import (
     ProviderUnavailableError,
     Unknown,
 )
-from providers.stripe.answers import outcome_of_error, outcome_of_state
+from providers.stripe.answers import MISSING, outcome_of_error, outcome_of_state
 from providers.stripe.requests import request_for
 from providers.stripe.translate import PAYMENT_ID_KEY, REFUND_ID_KEY
 from providers.stripe.webhooks import read
@@ -27,6 +27,12 @@ from schemas.settings import StripeSettings
 #: Stripe's clock and ours may differ by this much when objects are looked for by creation time.
 CLOCK_SKEW: Final = timedelta(minutes=10)
 PAGE: Final = 100
+#: Events of a confirm that may leave the payment intent in need of another payment method.
+ATTEMPT_EVENTS: Final = ("payment_intent.payment_failed", "payment_intent.requires_action")
+
+
+class _MissingError(ProviderUnavailableError):
+    """What was named in the question is not there."""
 
 
 class StripeApi:
@@ -34,9 +40,9 @@ class StripeApi:
 
     name = "stripe"
 
-    def __init__(self, settings: StripeSettings) -> None:
+    def __init__(self, settings: StripeSettings, http: stripe.HTTPClient | None = None) -> None:
         self._deadline_s = settings.stripe_timeout_s
-        self._http = stripe.HTTPXClient(timeout=settings.stripe_timeout_s)
+        self._http = http or stripe.HTTPXClient(timeout=settings.stripe_timeout_s)
         self._client = stripe.StripeClient(
             settings.stripe_api_key.get_secret_value(),
             base_addresses={"api": settings.stripe_api_base},
@@ -72,18 +78,20 @@ class StripeApi:
                 intent, _ = await self._get(f"/v1/payment_intents/{call.object_id}")
                 found = outcome_of_state(call, str(intent["status"]), str(intent["id"]))
         if found is None and call.operation == "confirm":
-            return await self._declined_attempt(call, first_tried_at)
+            return await self._ended_attempt(call, first_tried_at)
         return found
 
-    async def _declined_attempt(
+    async def _ended_attempt(
         self, call: ProviderCall, first_tried_at: datetime
     ) -> CallOutcome | None:
-        """An attempt that failed left the intent as it was before; its event tells of it."""
+        """An attempt that is over left the intent as it was before; an event tells of its begin.
+
+        A decline names our call itself. Where the customer failed to authenticate, that is no call
+        of ours, but the request to authenticate was.
+        """
         since = int((first_tried_at - CLOCK_SKEW).timestamp())
-        failed = self._list(
-            "/v1/events", type="payment_intent.payment_failed", created={"gte": since}
-        )
-        async for event in failed:
+        begun = self._list("/v1/events", types=ATTEMPT_EVENTS, created={"gte": since})
+        async for event in begun:
             request = event.get("request") or {}
             key = str(request.get("idempotency_key") or "")
             if key == call.key or key.startswith(f"{call.key}."):
@@ -111,20 +119,31 @@ class StripeApi:
         return _fetched(event)
 
     async def events_after(self, cursor: str | None) -> AsyncIterator[Sequence[FetchedEvent]]:
-        """See ``ProviderClient.events_after``. Without a cursor: all that Stripe still lists."""
-        if cursor is None:
+        """See ``ProviderClient.events_after``. Without a cursor: all that Stripe still lists.
+
+        A cursor that Stripe lists no longer, after 30 days or where test data was deleted, is as
+        good as none: what is told again is known again.
+        """
+        page = await self._page_after(cursor) if cursor is not None else None
+        if page is None:
             events = [event async for event in self._list("/v1/events")]
-            if events:
-                yield [_fetched(event) for event in reversed(events)]
-                cursor = str(events[0]["id"])
-        while cursor is not None:
-            page, _ = await self._get("/v1/events", limit=PAGE, ending_before=cursor)
-            if not page["data"]:
+            if not events:
                 return
+            yield [_fetched(event) for event in reversed(events)]
+            page = await self._page_after(events[0]["id"])
+        while page is not None and page["data"]:
             yield [_fetched(event) for event in reversed(page["data"])]
             if not page["has_more"]:
                 return
-            cursor = str(page["data"][0]["id"])
+            page = await self._page_after(page["data"][0]["id"])
+
+    async def _page_after(self, cursor: str) -> dict[str, Any] | None:
+        """The events next after this one, newest first; None where this one is not listed."""
+        try:
+            page, _ = await self._get("/v1/events", limit=PAGE, ending_before=cursor)
+        except _MissingError:
+            return None
+        return page
 
     async def close(self) -> None:
         """See ``ProviderClient.close``."""
@@ -146,13 +165,23 @@ class StripeApi:
             async with asyncio.timeout(self._deadline_s):
                 return await self._send("get", path, **params)
         except (stripe.StripeError, TimeoutError) as error:
-            raise ProviderUnavailableError(f"GET {path}: {type(error).__name__}") from error
+            code = error.code if isinstance(error, stripe.StripeError) else None
+            kind = _MissingError if code == MISSING else ProviderUnavailableError
+            raise kind(f"GET {path}: {type(error).__name__}, {code or 'no code'}") from error
 
     async def _send(
         self, method: str, path: str, **params: Any
     ) -> tuple[dict[str, Any], Mapping[str, str]]:
-        response = await self._client.raw_request_async(method, path, **params)
-        data: dict[str, Any] = response.data
+        """Stripe's answer. Raises stripe.StripeError, also where what answered was not Stripe."""
+        try:
+            response = await self._client.raw_request_async(method, path, **params)
+        except stripe.StripeError:
+            raise
+        except Exception as error:  # the package stumbles over errors of another form
+            raise stripe.APIError(f"an unreadable answer: {error!r}") from error
+        data: Any = response.data
+        if not isinstance(data, dict) or "object" not in data:
+            raise stripe.APIError("the answer is no object of Stripe's")
         return data, response.headers
 
 

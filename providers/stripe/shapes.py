@@ -1,11 +1,21 @@
 """The parts of Stripe's published objects that are read here, and nothing else of them.
 
-Unknown fields pass unread; a field of the wrong type is a MalformedWebhookError at the decoder.
+Unknown fields pass unread; a field of the wrong type or out of its bounds is a
+MalformedWebhookError at the decoder.
 """
 
-from typing import Any
+from typing import Annotated, Any, Final
 
 import msgspec
+
+#: Stripe's IDs and types: each becomes a key, a header or a row, none of which takes everything.
+NAME_PATTERN: Final = r"\A[!-~]{1,255}\Z"
+Name = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
+#: Unix seconds that are a date: the last is in the year 9999.
+Timestamp = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
+#: Minor units, far above what Stripe takes and far below what a bigint holds.
+Amount = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+Movement = Annotated[int, msgspec.Meta(ge=-(10**15), le=10**15)]
 
 
 class LastPaymentError(msgspec.Struct):
@@ -21,12 +31,11 @@ class LastPaymentError(msgspec.Struct):
 class PaymentIntent(msgspec.Struct):
     """Published at docs.stripe.com/api/payment_intents/object."""
 
-    id: str
+    id: Name
     status: str
-    amount: int
+    amount: Amount
     currency: str
-    amount_received: int = 0
-    metadata: dict[str, str] = {}
+    amount_received: Amount = 0
     last_payment_error: LastPaymentError | None = None
     next_action: dict[str, Any] | None = None
     cancellation_reason: str | None = None
@@ -35,11 +44,11 @@ class PaymentIntent(msgspec.Struct):
 class Refund(msgspec.Struct):
     """Published at docs.stripe.com/api/refunds/object."""
 
-    id: str
+    id: Name
     status: str | None
-    amount: int
+    amount: Amount
     currency: str
-    payment_intent: str | None = None
+    payment_intent: Name | None = None
     metadata: dict[str, str] | None = None
     reason: str | None = None
     failure_reason: str | None = None
@@ -48,18 +57,18 @@ class Refund(msgspec.Struct):
 class BalanceTransaction(msgspec.Struct):
     """Money that a dispute moved; negative took it from us."""
 
-    id: str
-    amount: int
+    id: Name
+    amount: Movement
 
 
 class Dispute(msgspec.Struct):
     """Published at docs.stripe.com/api/disputes/object."""
 
-    id: str
+    id: Name
     status: str
-    amount: int
+    amount: Amount
     currency: str
-    payment_intent: str | None = None
+    payment_intent: Name | None = None
     reason: str | None = None
     balance_transactions: list[BalanceTransaction] = []
 
@@ -80,17 +89,16 @@ class EventData(msgspec.Struct):
 class Event(msgspec.Struct):
     """Published at docs.stripe.com/api/events/object."""
 
-    id: str
-    type: str
-    created: int
+    id: Name
+    type: Name
+    created: Timestamp
     data: EventData
     request: EventRequest | None = None
 
 
 class RoutingObject(msgspec.Struct):
-    """What routing reads of any object: its kind, its ID, its metadata, its payment intent."""
+    """What routing reads of any object, whatever its kind: of any type, so that none is refused."""
 
-    object: str = ""
-    id: str = ""
-    payment_intent: str | None = None
-    metadata: dict[str, Any] | None = None
+    id: Any = None
+    payment_intent: Any = None
+    metadata: Any = None

@@ -41,6 +41,8 @@ DISPUTE_STATUS: Final[Mapping[str, DisputeStatus]] = {
     "warning_closed": DisputeStatus.WARNING_CLOSED,
     "needs_response": DisputeStatus.NEEDS_RESPONSE,
     "under_review": DisputeStatus.UNDER_REVIEW,
+    "appeal_needs_response": DisputeStatus.NEEDS_RESPONSE,
+    "appeal_under_review": DisputeStatus.UNDER_REVIEW,
     "prevented": DisputeStatus.PREVENTED,
     "won": DisputeStatus.WON,
     "lost": DisputeStatus.LOST,
@@ -145,7 +147,8 @@ def _dispute(event: Event, at: datetime) -> Fact:
 
 
 def _unknown_status(event: Event, status: str) -> Unmodelled:
-    return Unmodelled(event.id, event.type, f"its status {status[:40]!r} is not known here")
+    why = f"its status {status[:40]!r} is not known here"
+    return Unmodelled(event.id, event.type, why, unknown_status=True)
 
 
 Translator = Callable[[Event, datetime], Fact]

@@ -1,18 +1,22 @@
 """Stripe's webhooks: verified over the raw bytes before anything is parsed, then read sparingly."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import stripe
 from pydantic import SecretStr
 
 from providers.port import MalformedWebhookError, SignatureError, Translated, Webhook
-from providers.stripe.shapes import Event, RoutingObject
+from providers.stripe.shapes import NAME_PATTERN, Event, RoutingObject
 from providers.stripe.translate import PAYMENT_ID_KEY, translate
 
 _EVENT: Final = msgspec.json.Decoder(Event)
 _ROUTING: Final = msgspec.json.Decoder(RoutingObject)
+_NAME: Final = re.compile(NAME_PATTERN)
+#: Wrong JSON, wrong fields, wrong UTF-8, and nesting without end.
+_NO_EVENT: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 SIGNATURE_HEADER: Final = "stripe-signature"
 
 
@@ -41,11 +45,13 @@ class StripeWebhooks:
         try:
             event = _EVENT.decode(body)
             return Translated(event.type, translate(event))
-        except (msgspec.DecodeError, ValueError, OverflowError) as error:
+        except _NO_EVENT as error:
             raise MalformedWebhookError(f"not a Stripe event: {error}") from error
 
 
 def _is_signed(body: bytes, header: str | None, secret: str, tolerance_s: int) -> bool:
+    if header is None or not header.isascii():
+        return False  # the package compares ASCII only, and raises a TypeError for anything else
     try:
         return bool(stripe.WebhookSignature.verify_header(body, header, secret, tolerance_s))
     except (stripe.SignatureVerificationError, UnicodeDecodeError):
@@ -57,12 +63,16 @@ def read(body: bytes) -> Webhook:
     try:
         event = _EVENT.decode(body)
         about = _ROUTING.decode(event.data.object)
-    except msgspec.DecodeError as error:
+    except _NO_EVENT as error:
         raise MalformedWebhookError(f"not a Stripe event: {error}") from error
-    payment_id = (about.metadata or {}).get(PAYMENT_ID_KEY)
+    metadata = about.metadata if isinstance(about.metadata, dict) else {}
     return Webhook(
         event_id=event.id,
         kind=event.type,
-        object_id=about.payment_intent or about.id or None,
-        payment_id=payment_id if isinstance(payment_id, str) else None,
+        object_id=_name(about.payment_intent) or _name(about.id),
+        payment_id=_name(metadata.get(PAYMENT_ID_KEY)),
     )
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) and _NAME.match(value) else None

@@ -28,27 +28,41 @@ class SimulatorSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65_535)] = 12_111
-    public_base_url: HttpUrl | None = None
-    api_key: SecretStr
-    webhook_url: HttpUrl | None = None
-    webhook_secret: SecretStr | None = None
-    seed: str = "0"
-    faults: Annotated[Faults, NoDecode, BeforeValidator(parse_faults)] = PRESETS["none"]
-    state_dir: Path | None = None
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(12_111, ge=1, le=65_535, description="Port to listen on.")
+    public_base_url: HttpUrl | None = Field(
+        None, description="Where a browser reaches it, if not at that address."
+    )
+    api_key: SecretStr = Field(description="The secret API key of its one account.")
+    webhook_url: HttpUrl | None = Field(None, description="Where webhooks go; needs the secret.")
+    webhook_secret: SecretStr | None = Field(None, description="What signs them; needs the URL.")
+    seed: str = Field("0", description="The same seed draws the same IDs and faults.")
+    faults: Annotated[Faults, NoDecode, BeforeValidator(parse_faults)] = Field(
+        PRESETS["none"],
+        description="A preset (none, rough, hostile), or JSON with the fields of faults.py.",
+        json_schema_extra={"default": "none"},
+    )
+    state_dir: Path | None = Field(None, description="Keeps its state here, else in memory.")
 
-    webhook_concurrency: Annotated[int, Field(ge=1, le=1_000)] = 32
-    webhook_timeout_s: Seconds = 10.0
-    webhook_max_age_s: Seconds = 3.0 * DAY_S  # on the simulator's clock
-    retry_base_delay_s: Seconds = 0.2
-    retry_max_delay_s: Seconds = 5.0
+    webhook_concurrency: int = Field(32, ge=1, le=1_000, description="Deliveries at a time.")
+    webhook_timeout_s: Seconds = Field(10.0, description="How long a delivery waits for an answer.")
+    webhook_max_age_s: Seconds = Field(
+        3.0 * DAY_S, description="A delivery is given up after this, on the simulator's clock."
+    )
+    retry_base_delay_s: Seconds = Field(0.2, description="A delivery's first retry comes after it.")
+    retry_max_delay_s: Seconds = Field(5.0, description="A delivery's longest wait for a retry.")
 
     # On the simulator's clock.
-    settlement_delay_s: Annotated[float, Field(ge=0)] = 1.0
-    authorization_hold_s: Seconds = 7.0 * DAY_S
-    idempotency_key_age_s: Seconds = 1.0 * DAY_S
-    event_retention_s: Seconds = 30.0 * DAY_S
+    settlement_delay_s: float = Field(
+        1.0, ge=0, description="After this refunds settle and disputes open."
+    )
+    authorization_hold_s: Seconds = Field(
+        7.0 * DAY_S, description="An authorization nobody captured is cancelled after this."
+    )
+    idempotency_key_age_s: Seconds = Field(
+        1.0 * DAY_S, description="An idempotency key is forgotten after this."
+    )
+    event_retention_s: Seconds = Field(30.0 * DAY_S, description="Events are listed for this long.")
 
     @field_validator("api_key", "webhook_secret")
     @classmethod

@@ -1,0 +1,101 @@
+"""Groups of settings as a page for people: a table per group. Pure: groups in, Markdown out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic_settings import BaseSettings
+
+_HEAD: Final = (
+    "| Variable | Meaning | Default | Takes |",
+    "| --- | --- | --- | --- |",
+)
+#: What a value is, by the type and format of its JSON Schema.
+_KINDS: Final[Mapping[tuple[str, str], str]] = {
+    ("integer", ""): "whole number",
+    ("number", ""): "number",
+    ("string", ""): "text",
+    ("string", "password"): "secret",
+    ("string", "path"): "path",
+    ("string", "uri"): "URL",
+    ("array", ""): "list",
+    ("object", ""): "list",
+}
+#: What counts the size of a value, by its type.
+_UNITS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "string": ("minLength", "character", "characters"),
+    "array": ("minItems", "item", "items"),
+    "object": ("minProperties", "item", "items"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Groups of settings that belong together, and what stands above them on the page."""
+
+    title: str
+    about: str
+    groups: Sequence[type[BaseSettings]]
+
+
+def page(title: str, about: str, sections: Sequence[Section]) -> str:
+    """The whole page."""
+    parts = [f"# {title}", about]
+    for section in sections:
+        parts += [f"## {section.title}", section.about]
+        for group in section.groups:
+            meaning = " ".join((group.__doc__ or "").split())
+            alone = len(section.groups) == 1
+            parts.append(meaning if alone else f"### {meaning.removesuffix('.')}")
+            parts.append("\n".join(_table(group)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(group: type[BaseSettings]) -> Iterator[str]:
+    yield from _HEAD
+    schema = group.model_json_schema()
+    prefix = group.model_config["env_prefix"]
+    for name, field in group.model_fields.items():
+        described = schema["properties"][name]
+        cells = (
+            f"`{prefix}{name}`".upper(),
+            (field.description or "").replace("<", "&lt;"),
+            "**required**" if field.is_required() else _default(described["default"]),
+            _takes(described),
+        )
+        yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+
+
+def _default(value: Any) -> str:
+    if value is None:
+        return "not set"
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return f"`{text}`"
+
+
+def _takes(described: Mapping[str, Any]) -> str:
+    """The kind of a value and its bounds."""
+    kinds = [kind for kind in described.get("anyOf", (described,)) if kind.get("type") != "null"]
+    (schema,) = kinds
+    kind = schema.get("type", "string")
+    words = [_KINDS[kind, schema.get("format", "")], *_bounds(schema)]
+    if "pattern" in schema:
+        words.append(f"`{schema['pattern']}`")
+    if kind in _UNITS and schema.get("format") != "uri":
+        keyword, one, many = _UNITS[kind]
+        least = schema.get(keyword, 0)
+        if least:
+            words.append(f"at least {least} {one if least == 1 else many}")
+    return ", ".join(words)
+
+
+def _bounds(schema: Mapping[str, Any]) -> Iterator[str]:
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if least is not None and most is not None:
+        yield f"{least} to {most}"
+    elif least is not None:
+        yield f"at least {least}"
+    elif most is not None:
+        yield f"at most {most}"
+    if "exclusiveMinimum" in schema:
+        yield f"above {schema['exclusiveMinimum']}"

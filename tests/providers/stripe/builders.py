@@ -1,0 +1,182 @@
+"""Stripe's bytes and errors, and calls of ours, short enough to read in a table."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import pytest
+import stripe
+from pydantic import SecretStr
+
+from processor.domain.calls import ProviderCall
+from processor.domain.status import CancelCause
+from providers.stripe.client import StripeApi
+from providers.stripe.webhooks import StripeWebhooks
+from sandbox.stripe_simulator.signing import signature_header
+from schemas import identity
+from schemas.settings import StripeSettings
+from tests.simulator.harness import API_KEY
+
+SECRET: Final = "whsec_of_the_tests"  # noqa: S105  # it guards nothing
+OLD_SECRET: Final = "whsec_being_replaced"  # noqa: S105  # it guards nothing
+TOLERANCE_S: Final = 300
+PAYMENT: Final = identity.payment_id("shop", "order-1")
+REFUND: Final = identity.refund_id(PAYMENT, "refund-1")
+INTENT: Final = "pi_1"
+CREATED: Final = 1_767_225_600  # 2026-01-01T00:00:00Z
+
+
+#: For tests that talk to a server: the `stripe` package hands httpx its body in the former way.
+over_http = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
+
+def reader(*secrets: str) -> StripeWebhooks:
+    """A reader with these signing secrets, or the one of the tests."""
+    return StripeWebhooks([SecretStr(s) for s in secrets or (SECRET,)], TOLERANCE_S)
+
+
+@asynccontextmanager
+async def api_of(
+    base_url: str, key: str = API_KEY, timeout_s: float = 20.0
+) -> AsyncIterator[StripeApi]:
+    """Our client of the API at this address."""
+    settings = StripeSettings(
+        stripe_api_base=base_url, stripe_api_key=SecretStr(key), stripe_timeout_s=timeout_s
+    )
+    api = StripeApi(settings)
+    try:
+        yield api
+    finally:
+        await api.close()
+
+
+def signed(body: bytes, secret: str = SECRET, age_s: int = 0) -> dict[str, str]:
+    """The header Stripe sends with a body, as old as this; a negative age is in the future."""
+    return {"stripe-signature": signature_header(body, secret, int(time.time()) - age_s)}
+
+
+def event(kind: str, about: Mapping[str, Any] | None = None, **changes: Any) -> bytes:
+    """An event of this type about an object, as Stripe sends it."""
+    whole = {
+        "id": "evt_1",
+        "object": "event",
+        "type": kind,
+        "created": CREATED,
+        "data": {"object": intent() if about is None else about},
+        "request": {"id": "req_1", "idempotency_key": None},
+    }
+    return json.dumps({**whole, **changes}).encode()
+
+
+def intent(status: str = "succeeded", **changes: Any) -> dict[str, Any]:
+    """A payment intent of 10 euros."""
+    whole = {
+        "id": INTENT,
+        "object": "payment_intent",
+        "status": status,
+        "amount": 1000,
+        "amount_received": 1000 if status == "succeeded" else 0,
+        "currency": "eur",
+        "metadata": {"payment_id": PAYMENT},
+        "last_payment_error": None,
+        "next_action": None,
+        "cancellation_reason": None,
+    }
+    return {**whole, **changes}
+
+
+def refund(status: str | None = "succeeded", **changes: Any) -> dict[str, Any]:
+    """A refund of 4 euros that we asked for."""
+    whole = {
+        "id": "re_1",
+        "object": "refund",
+        "status": status,
+        "amount": 400,
+        "currency": "eur",
+        "payment_intent": INTENT,
+        "metadata": {"payment_id": PAYMENT, "refund_id": REFUND},
+        "reason": "requested_by_customer",
+    }
+    return {**whole, **changes}
+
+
+def dispute(status: str = "needs_response", **changes: Any) -> dict[str, Any]:
+    """A dispute over the whole of a payment."""
+    whole = {
+        "id": "dp_1",
+        "object": "dispute",
+        "status": status,
+        "amount": 1000,
+        "currency": "eur",
+        "payment_intent": INTENT,
+        "reason": "fraudulent",
+        "balance_transactions": [],
+    }
+    return {**whole, **changes}
+
+
+def call(operation: str, object_id: str | None = INTENT, **changes: Any) -> ProviderCall:
+    """A call of ours with everything its operation needs and nothing else."""
+    own: dict[str, dict[str, Any]] = {
+        "create": {
+            "amount": 1000,
+            "currency": "EUR",
+            "payment_method": "pm_card_visa",
+            "capture_method": "automatic",
+            "return_url": "https://shop.example/back",
+        },
+        "confirm": {"payment_method": "pm_card_visa", "return_url": "https://shop.example/back"},
+        "capture": {"amount": 600},
+        "cancel": {"cancel_cause": CancelCause.REQUESTED},
+        "refund": {"amount": 400, "refund_id": REFUND},
+    }
+    name = {"create": "create", "refund": f"refund:{REFUND}"}.get(operation, f"{operation}:1")
+    whole: dict[str, Any] = {
+        "key": f"{PAYMENT}:{name}",
+        "operation": operation,
+        "payment_id": PAYMENT,
+        "provider": "stripe",
+        "object_id": None if operation == "create" else object_id,
+        **own[operation],
+    }
+    return ProviderCall(**{**whole, **changes})
+
+
+class _Answering(stripe.HTTPClient):
+    """A transport that always gives the same answer."""
+
+    name = "answering"
+
+    def __init__(self, status: int, body: str, headers: Mapping[str, str]) -> None:
+        super().__init__()
+        self._answer = body, status, dict(headers)
+
+    def request(self, *_: Any, **__: Any) -> tuple[str, int, dict[str, str]]:
+        """See ``stripe.HTTPClient.request``."""
+        return self._answer
+
+
+def stripe_error(
+    status: int, error: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> stripe.StripeError:
+    """The exception that the `stripe` package makes of this answer."""
+    transport = _Answering(status, json.dumps({"error": error}), headers or {})
+    client = stripe.StripeClient("sk_test_x", http_client=transport, max_network_retries=0)
+    try:
+        client.raw_request("post", "/v1/payment_intents")
+    except stripe.StripeError as made:
+        return made
+    raise AssertionError(f"HTTP {status} is no error")
+
+
+def unexpected_state(status: str) -> stripe.StripeError:
+    """Stripe's refusal because of the state its payment intent is in."""
+    error = {
+        "type": "invalid_request_error",
+        "code": "payment_intent_unexpected_state",
+        "message": f"it has a status of {status}",
+        "payment_intent": intent(status),
+    }
+    return stripe_error(400, error)

@@ -1,0 +1,90 @@
+"""Refunds and disputes in the domain's words: statuses, amounts, and which way money went."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from processor.domain.inputs import DisputeFact, Movement, RefundFact
+from processor.domain.status import DisputeStatus, RefundStatus
+from providers.stripe.translate import DISPUTE_STATUS, REFUND_STATUS, TRANSLATORS
+from schemas import identity
+from tests.providers.stripe.builders import CREATED, INTENT, REFUND, dispute, event, reader, refund
+
+AT = datetime.fromtimestamp(CREATED, UTC)
+REFUND_EVENTS = [kind for kind in TRANSLATORS if "refund" in kind]
+DISPUTE_EVENTS = [kind for kind in TRANSLATORS if "dispute" in kind]
+
+
+def _refund(kind: str = "refund.updated", **changes: Any) -> RefundFact:
+    fact = reader().translate(event(kind, refund(**changes))).fact
+    assert isinstance(fact, RefundFact)
+    return fact
+
+
+def _dispute(kind: str = "charge.dispute.updated", **changes: Any) -> DisputeFact:
+    fact = reader().translate(event(kind, dispute(**changes))).fact
+    assert isinstance(fact, DisputeFact)
+    return fact
+
+
+@pytest.mark.parametrize("kind", REFUND_EVENTS)
+@pytest.mark.parametrize(("status", "word"), [*REFUND_STATUS.items(), (None, RefundStatus.PENDING)])
+def test_a_refund_event_says_where_the_refund_stood(
+    kind: str, status: str | None, word: RefundStatus
+) -> None:
+    """Under the ID we gave it, on the payment's object."""
+    fact = _refund(kind, status=status)
+    assert (fact.event_id, fact.occurred_at, fact.object_id) == ("evt_1", AT, INTENT)
+    assert (fact.refund_id, fact.status) == (REFUND, word)
+    assert (fact.amount, fact.currency, fact.reason) == (400, "EUR", "requested_by_customer")
+
+
+@pytest.mark.parametrize("metadata", [{}, None, {"refund_id": ""}])
+def test_a_refund_made_without_us_has_an_id_of_its_own(metadata: dict[str, str] | None) -> None:
+    """Derived from Stripe's, so that every event about it names the same refund."""
+    fact = _refund(metadata=metadata)
+    assert fact.refund_id == identity.provider_made_id("ref", "stripe", "re_1")
+    assert _refund(metadata=metadata, id="re_2").refund_id != fact.refund_id
+
+
+def test_a_returned_refund_says_why() -> None:
+    """A succeeded refund that failed later carries the bank's reason."""
+    failure = _refund(
+        "refund.failed", status="failed", failure_reason="lost_or_stolen_card"
+    ).failure
+    assert failure is not None
+    assert (failure.code, bool(failure.message)) == ("lost_or_stolen_card", True)
+    assert _refund().failure is None
+
+
+@pytest.mark.parametrize("kind", DISPUTE_EVENTS)
+@pytest.mark.parametrize(("status", "word"), DISPUTE_STATUS.items())
+def test_a_dispute_event_says_where_the_dispute_stood(
+    kind: str, status: str, word: DisputeStatus
+) -> None:
+    """Its status alone: funds that were withdrawn are not a dispute that was lost."""
+    fact = _dispute(kind, status=status)
+    assert (fact.event_id, fact.occurred_at, fact.object_id) == ("evt_1", AT, INTENT)
+    assert fact.dispute_id == identity.provider_made_id("dis", "stripe", "dp_1")
+    assert (fact.status, fact.reason) == (word, "fraudulent")
+    assert (fact.amount, fact.currency) == (1000, "EUR")
+
+
+def test_disputed_money_that_went_out_is_positive_and_back_is_negative() -> None:
+    """Stripe tells its effect on our balance; we tell what was withdrawn."""
+    moves = [{"id": "txn_1", "amount": -1000}, {"id": "txn_2", "amount": 1000}]
+    fact = _dispute(status="won", balance_transactions=moves)
+    assert fact.movements == (Movement("txn_1", 1000), Movement("txn_2", -1000))
+
+
+@pytest.mark.parametrize("currency", ["jpy", "eur", "bhd"])
+@pytest.mark.parametrize("amount", [1, 50, 99_999_999])
+def test_amounts_are_minor_units_as_they_come(currency: str, amount: int) -> None:
+    """Integers, of a currency without cents too: nothing is multiplied or divided."""
+    for fact in (
+        _refund(amount=amount, currency=currency),
+        _dispute(amount=amount, currency=currency),
+    ):
+        assert (fact.amount, type(fact.amount)) == (amount, int)
+        assert fact.currency == currency.upper()

@@ -1,0 +1,187 @@
+"""A payment intent in the domain's words: where it stood, what failed, what is to be done."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from processor.domain.inputs import Failure, PaymentFact
+from processor.domain.join import TERMINAL
+from processor.domain.status import CancelCause, ProviderStatus
+from providers.stripe.translate import CANCELLATION_REASON, PAYMENT_STATUS, TRANSLATORS
+from tests.providers.stripe.builders import CREATED, INTENT, event, intent, reader
+
+AT = datetime.fromtimestamp(CREATED, UTC)
+PAYMENT_EVENTS = [kind for kind in TRANSLATORS if kind.startswith("payment_intent.")]
+
+
+def _payment(kind: str, **changes: Any) -> PaymentFact:
+    fact = reader().translate(event(kind, intent(**changes))).fact
+    assert isinstance(fact, PaymentFact)
+    return fact
+
+
+@pytest.mark.parametrize("kind", PAYMENT_EVENTS)
+@pytest.mark.parametrize(("status", "word"), PAYMENT_STATUS.items())
+def test_a_payment_event_says_where_its_object_stood(
+    kind: str, status: str, word: ProviderStatus
+) -> None:
+    """The object's status counts, whichever event carries it: types and statuses can disagree."""
+    translated = reader().translate(event(kind, intent(status)))
+    assert translated.kind == kind
+    fact = translated.fact
+    assert isinstance(fact, PaymentFact)
+    assert (fact.event_id, fact.occurred_at, fact.object_id) == ("evt_1", AT, INTENT)
+    assert (fact.status, fact.amount, fact.currency) == (word, 1000, "EUR")
+    assert fact.captured == (1000 if word is ProviderStatus.SUCCEEDED else 0)
+    assert (fact.cancel_cause is not None) is (word is ProviderStatus.CANCELED)
+
+
+DECLINE = {
+    "type": "card_error",
+    "code": "card_declined",
+    "decline_code": "insufficient_funds",
+    "message": "Your card has insufficient funds.",
+    "charge": "ch_1",
+    "payment_method": {"id": "pm_1", "object": "payment_method"},
+}
+
+
+@pytest.mark.parametrize("kind", PAYMENT_EVENTS)
+def test_a_failed_attempt_is_never_an_end(kind: str) -> None:
+    """The payment intent waits for another payment method, and may yet succeed."""
+    fact = _payment(kind, status="requires_payment_method", last_payment_error=DECLINE)
+    assert fact.status is ProviderStatus.ATTEMPT_FAILED
+    assert fact.status not in TERMINAL
+    assert fact.failure == Failure("insufficient_funds", "Your card has insufficient funds.")
+
+
+@pytest.mark.parametrize("status", [s for s in PAYMENT_STATUS if PAYMENT_STATUS[s] not in TERMINAL])
+def test_payment_failed_ends_no_payment_whatever_the_status(status: str) -> None:
+    """The classic mistake: the event's name says failed, and money is taken afterwards."""
+    fact = _payment("payment_intent.payment_failed", status=status, last_payment_error=DECLINE)
+    assert fact.status not in TERMINAL
+
+
+@pytest.mark.parametrize("status", ["succeeded", "requires_capture", "requires_action"])
+def test_an_earlier_attempts_error_fails_nothing_later(status: str) -> None:
+    """An error that still stands in the object is not this status's failure."""
+    fact = _payment("payment_intent.succeeded", status=status, last_payment_error=DECLINE)
+    assert fact.status is PAYMENT_STATUS[status]
+    assert (fact.failure, fact.attempt_ref) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "ref"),
+    [
+        ({}, "ch_1"),
+        ({"charge": None}, "pm_1"),
+        ({"charge": None, "payment_method": None}, None),
+        ({"charge": None, "payment_method": {"id": 7}}, None),
+    ],
+)
+def test_an_attempt_is_named_by_its_charge_or_its_payment_method(
+    change: dict[str, Any], ref: str | None
+) -> None:
+    """So that the same failure told twice counts once; failed authentication makes no charge."""
+    fact = _payment(
+        "payment_intent.payment_failed",
+        status="requires_payment_method",
+        last_payment_error={**DECLINE, **change},
+    )
+    assert fact.attempt_ref == ref
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (
+            {"code": "expired_card", "message": "It has expired."},
+            ("expired_card", "It has expired."),
+        ),
+        ({}, ("unknown", "The payment method was not accepted.")),
+    ],
+)
+def test_a_failure_always_has_a_code_and_a_sentence(
+    error: dict[str, str], failure: tuple[str, str]
+) -> None:
+    """The bank's reason where there is one, else Stripe's code, else a word of our own."""
+    fact = _payment(
+        "payment_intent.payment_failed", status="requires_payment_method", last_payment_error=error
+    )
+    assert fact.failure == Failure(*failure)
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("abandoned", CancelCause.ATTEMPTS_EXHAUSTED),
+        ("requested_by_customer", CancelCause.REQUESTED),
+        ("automatic", CancelCause.PROVIDER),
+        ("fraudulent", CancelCause.PROVIDER),
+        ("a reason of next year", CancelCause.PROVIDER),
+        (None, CancelCause.PROVIDER),
+    ],
+)
+def test_a_cancellation_says_why(reason: str | None, cause: CancelCause) -> None:
+    """Our own reasons come back; any other is the provider's doing."""
+    fact = _payment("payment_intent.canceled", status="canceled", cancellation_reason=reason)
+    assert fact.cancel_cause is cause
+
+
+def test_the_reasons_we_give_are_told_apart() -> None:
+    """FAILED or CANCELED is read from them."""
+    assert len(set(CANCELLATION_REASON.values())) == len(CANCELLATION_REASON)
+    assert set(CANCELLATION_REASON) == set(CancelCause) - {CancelCause.PROVIDER}
+
+
+def test_the_call_behind_an_event_is_named() -> None:
+    """The key that Stripe echoes ties a fact to our call; without a call there is none."""
+    ours = event("payment_intent.succeeded", request={"id": "req_1", "idempotency_key": "key_1"})
+    assert _caused_by(ours) == "key_1"
+    assert _caused_by(event("payment_intent.succeeded")) is None
+    assert _caused_by(event("payment_intent.succeeded", request=None)) is None
+
+
+def _caused_by(body: bytes) -> str | None:
+    fact = reader().translate(body).fact
+    assert isinstance(fact, PaymentFact)
+    return fact.caused_by
+
+
+@pytest.mark.parametrize(
+    ("action", "url"),
+    [
+        ({"type": "redirect_to_url", "redirect_to_url": {"url": "https://x"}}, "https://x"),
+        ({"type": "use_stripe_sdk", "use_stripe_sdk": {}}, None),
+        ({"type": "redirect_to_url", "redirect_to_url": None}, None),
+        ({"type": "redirect_to_url", "redirect_to_url": {"url": 7}}, None),
+        (None, None),
+    ],
+)
+def test_where_the_customer_has_to_go(action: dict[str, Any] | None, url: str | None) -> None:
+    """The address to send the customer to, where the action is a redirect."""
+    fact = _payment("payment_intent.requires_action", status="requires_action", next_action=action)
+    assert fact.action_url == url
+
+
+@pytest.mark.parametrize("currency", ["jpy", "eur", "bhd"])
+@pytest.mark.parametrize("amount", [1, 50, 99_999_999])
+def test_amounts_are_minor_units_as_they_come(currency: str, amount: int) -> None:
+    """Integers, of a currency without cents too: nothing is multiplied or divided."""
+    fact = _payment(
+        "payment_intent.succeeded",
+        status="succeeded",
+        amount=amount,
+        amount_received=amount,
+        currency=currency,
+    )
+    assert (fact.amount, fact.captured) == (amount, amount)
+    assert {type(fact.amount), type(fact.captured)} == {int}
+    assert fact.currency == currency.upper()
+
+
+def test_a_part_that_was_captured_is_what_was_captured() -> None:
+    """The amount of the payment stays what was authorized."""
+    fact = _payment("payment_intent.succeeded", status="succeeded", amount_received=600)
+    assert (fact.amount, fact.captured) == (1000, 600)

@@ -1,0 +1,87 @@
+"""The tables of Stripe's words: none is missing, none is misspelt, unknown ones change nothing."""
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import pytest
+import stripe
+from stripe.params import WebhookEndpointCreateParams
+
+from processor.domain.inputs import Unmodelled
+from processor.domain.status import DisputeStatus, ProviderStatus, RefundStatus
+from providers.stripe.translate import DISPUTE_STATUS, PAYMENT_STATUS, REFUND_STATUS, TRANSLATORS
+from tests.providers.stripe.builders import dispute, event, intent, reader, refund
+
+
+def test_every_event_with_an_effect_is_about_one_of_three_objects() -> None:
+    """A payment intent, a refund or a dispute: each has its tests."""
+    for kind in TRANSLATORS:
+        about = [word for word in ("payment_intent.", "refund", "dispute") if word in kind]
+        assert len(about) == 1, kind
+
+
+def test_every_status_that_stripe_publishes_has_a_word() -> None:
+    """The tables hold every status of the package's API version, and every word of the domain."""
+    assert set(PAYMENT_STATUS) == _published(stripe.PaymentIntent, "status")
+    assert set(DISPUTE_STATUS) == _published(stripe.Dispute, "status")
+    assert set(PAYMENT_STATUS.values()) == set(ProviderStatus) - {ProviderStatus.ATTEMPT_FAILED}
+    assert set(REFUND_STATUS.values()) == set(RefundStatus) - {RefundStatus.REQUESTED}
+    assert set(DISPUTE_STATUS.values()) == set(DisputeStatus)
+
+
+def test_every_event_in_the_table_is_one_that_stripe_sends() -> None:
+    """A misspelt type would never be met; only the look-up's own is not Stripe's."""
+    sent = _published(WebhookEndpointCreateParams, "enabled_events")
+    assert set(TRANSLATORS) - sent == {"payment_intent.retrieved"}
+
+
+def _published(kind: type, name: str) -> set[str]:
+    """The words that the package lists for a field."""
+    return set(_words(kind.__annotations__[name]))
+
+
+def _words(annotation: Any) -> Iterator[str]:
+    for part in get_args(annotation):
+        if isinstance(part, str):
+            yield part
+        else:
+            yield from _words(part)
+
+
+@pytest.mark.parametrize(
+    ("kind", "about"),
+    [
+        ("payment_intent.succeeded", intent("requires_thought")),
+        ("refund.updated", refund("requires_thought")),
+        ("charge.dispute.updated", dispute("requires_thought")),
+    ],
+)
+def test_a_status_of_next_year_changes_nothing(kind: str, about: dict[str, Any]) -> None:
+    """It is kept as an event without effect that names the status."""
+    fact = reader().translate(event(kind, about)).fact
+    assert isinstance(fact, Unmodelled)
+    assert (fact.event_id, fact.kind) == ("evt_1", kind)
+    assert "requires_thought" in fact.why
+
+
+@pytest.mark.parametrize(
+    "kind", ["charge.refunded", "charge.failed", "payment_intent.created.v2", "customer.created"]
+)
+def test_a_type_that_is_not_in_the_table_changes_nothing(kind: str) -> None:
+    """It is no error: what the object is like is not even looked at."""
+    fact = reader().translate(event(kind, {"status": 7})).fact
+    assert fact == Unmodelled("evt_1", kind, "this type of event has no effect on a payment")
+
+
+@pytest.mark.parametrize(
+    ("kind", "about"),
+    [
+        ("refund.updated", refund(payment_intent=None)),
+        ("charge.dispute.updated", dispute(payment_intent=None)),
+    ],
+)
+def test_what_belongs_to_no_payment_intent_changes_nothing(
+    kind: str, about: dict[str, Any]
+) -> None:
+    """A charge of an older interface is no payment of ours."""
+    assert isinstance(reader().translate(event(kind, about)).fact, Unmodelled)

@@ -1,0 +1,255 @@
+"""Stripe's webhooks: the signature over the raw bytes first, then no more than routing needs."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from providers.port import MalformedWebhookError, SignatureError, Translated, Webhook
+from tests.providers.stripe.builders import (
+    INTENT,
+    OLD_SECRET,
+    PAYMENT,
+    SECRET,
+    TOLERANCE_S,
+    dispute,
+    event,
+    intent,
+    reader,
+    refund,
+    signed,
+)
+
+#: The machine may be busy: an example may take its time.
+unhurried = settings(deadline=None)
+
+BODY = event("payment_intent.succeeded")
+TOLD = Webhook("evt_1", "payment_intent.succeeded", INTENT, PAYMENT)
+
+
+def test_what_our_secret_signed_is_read() -> None:
+    """Event ID, type, the payment object and our own payment ID: enough to key the record."""
+    assert reader().verify(BODY, signed(BODY)) == TOLD
+
+
+@pytest.mark.parametrize("secret", [SECRET, OLD_SECRET])
+def test_any_of_several_secrets_will_do(secret: str) -> None:
+    """While one replaces the other, either may have signed."""
+    assert reader(SECRET, OLD_SECRET).verify(BODY, signed(BODY, secret)) == TOLD
+
+
+@pytest.mark.parametrize("known", [SECRET, OLD_SECRET])
+def test_any_of_several_signatures_in_the_header_will_do(known: str) -> None:
+    """While Stripe rolls a secret, it signs with both, in one header."""
+    first = signed(BODY, SECRET)["stripe-signature"]
+    second = signed(BODY, OLD_SECRET)["stripe-signature"].partition(",")[2]
+    header = f"{first},v0=0000,{second}"
+    assert reader(known).verify(BODY, {"stripe-signature": header}) == TOLD
+
+
+def test_the_bytes_are_signed_not_what_they_mean() -> None:
+    """The same JSON with another white space is another body."""
+    spaced = json.dumps(json.loads(BODY), indent=2).encode()
+    assert reader().verify(spaced, signed(spaced)) == TOLD
+    with pytest.raises(SignatureError):
+        reader().verify(spaced, signed(BODY))
+
+
+@pytest.mark.parametrize("age_s", [0, TOLERANCE_S - 10])
+def test_a_signature_holds_for_the_tolerance(age_s: int) -> None:
+    """Up to that age it is taken."""
+    assert reader().verify(BODY, signed(BODY, age_s=age_s)) == TOLD
+
+
+@pytest.mark.parametrize("ahead_s", [10, TOLERANCE_S + 10, 86_400])
+def test_a_signature_from_the_future_is_taken(ahead_s: int) -> None:
+    """Only the secret's holder can date one forward; a clock of ours that is slow loses none."""
+    assert reader().verify(BODY, signed(BODY, age_s=-ahead_s)) == TOLD
+
+
+_V1 = signed(BODY)["stripe-signature"].partition("v1=")[2]
+_NOW = int(time.time())
+REFUSED = {
+    "of another secret": signed(BODY, "whsec_of_somebody_else"),
+    "of an empty secret": signed(BODY, ""),
+    "of other bytes": signed(BODY + b" "),
+    "stale": signed(BODY, age_s=TOLERANCE_S + 10),
+    "stale for years": signed(BODY, age_s=_NOW),
+    "missing": {},
+    "empty": {"stripe-signature": ""},
+    "in a header of another name": {"x-signature": signed(BODY)["stripe-signature"]},
+    "nonsense": {"stripe-signature": "nonsense"},
+    "only commas": {"stripe-signature": ",,,"},
+    "without a time": {"stripe-signature": f"v1={_V1}"},
+    "without a signature": {"stripe-signature": f"t={_NOW}"},
+    "at no time": {"stripe-signature": f"t=now,v1={_V1}"},
+    "at a time of 5000 digits": {"stripe-signature": f"t={'9' * 5000},v1={_V1}"},
+    "dated anew": {"stripe-signature": f"t={_NOW + 1000},v1={_V1}"},
+    "of another scheme": {"stripe-signature": signed(BODY)["stripe-signature"].replace("v1", "v0")},
+    "cut off": {"stripe-signature": signed(BODY)["stripe-signature"][:-1]},
+    "not ASCII": {"stripe-signature": f"t={_NOW},v1=\xe9\xff"},
+    "not ASCII in its time": {"stripe-signature": f"t=\u0661,v1={_V1}"},
+    "not ASCII behind the right one": {
+        "stripe-signature": signed(BODY)["stripe-signature"] + ",v1=\xe9"
+    },
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_any_other_signature_is_refused(case: str) -> None:
+    """Whatever stands in the header, the error is the one for signatures, and tells no secret."""
+    with pytest.raises(SignatureError) as refusal:
+        reader(SECRET, OLD_SECRET).verify(BODY, REFUSED[case])
+    assert SECRET not in str(refusal.value)
+    assert OLD_SECRET not in str(refusal.value)
+
+
+@pytest.mark.parametrize("position", [0, len(BODY) // 2, len(BODY) - 1])
+def test_one_bit_altered_is_refused(position: int) -> None:
+    """Anywhere in the body."""
+    altered = bytearray(BODY)
+    altered[position] ^= 1
+    with pytest.raises(SignatureError):
+        reader().verify(bytes(altered), signed(BODY))
+
+
+def test_without_a_secret_nothing_is_genuine() -> None:
+    """No secret never means no check."""
+    from_nobody = reader()
+    from_nobody._secrets = ()
+    with pytest.raises(SignatureError):
+        from_nobody.verify(BODY, signed(BODY))
+
+
+_DEEP = b'{"a":' * 5_000 + b"1" + b"}" * 5_000
+NO_EVENTS = {
+    "nothing": b"",
+    "white space": b"  ",
+    "no JSON": b"{",
+    "more than JSON": BODY + b"}",
+    "a list": b"[]",
+    "null": b"null",
+    "an event without an object": b'{"id": "evt_1", "type": "x", "created": 1, "data": {}}',
+    "an object that is none": BODY.replace(json.dumps(intent()).encode(), b"[1]"),
+    "an ID that is a number": event("x", id=1),
+    "an empty ID": event("x", id=""),
+    "an ID that no row can hold": event("x", id="evt_\0"),
+    "an ID that ends a line": event("x", id="evt_1\n"),
+    "an ID of 256 characters": event("x", id="e" * 256),
+    "a type that no row can hold": event("x\0"),
+    "a time that is true": event("x", created=True),
+    "a time with a fraction": event("x", created=1.5),
+    "a time before all": event("x", created=-1),
+    "a time after all": event("x", created=253_402_300_800),
+    "a time that is no 64 bits long": event("x", created=10**30),
+    "a time that no clock has": event("x", created=2**62),
+    "half a surrogate": BODY.replace(b"evt_1", rb"evt_\ud800"),
+    "nested without end": event("x", {}).replace(b'{"object": {}}', b'{"object": %b}' % _DEEP),
+}
+
+
+@pytest.mark.parametrize("case", NO_EVENTS)
+def test_a_right_signature_makes_no_event_of_other_bytes(case: str) -> None:
+    """What is signed and no event of Stripe's is malformed, to the ingress and to the stream."""
+    body = NO_EVENTS[case]
+    with pytest.raises(MalformedWebhookError):
+        reader().verify(body, signed(body))
+    with pytest.raises(MalformedWebhookError):
+        reader().translate(body)
+
+
+def test_bytes_that_are_no_text_are_not_signed_by_anyone() -> None:
+    """Stripe signs UTF-8."""
+    body = BODY.replace(b"evt_1", b"evt_\xff")
+    with pytest.raises(SignatureError):
+        reader().verify(body, signed(body))
+    with pytest.raises(MalformedWebhookError):
+        reader().translate(body)
+
+
+ROUTED: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
+    "a payment intent of ours": (intent(), INTENT, PAYMENT),
+    "a charge of ours": (
+        {"id": "ch_1", "payment_intent": INTENT, "metadata": {"payment_id": PAYMENT}},
+        INTENT,
+        PAYMENT,
+    ),
+    "a refund of ours": (refund(), INTENT, PAYMENT),
+    "a refund of the Dashboard": (refund(metadata={}), INTENT, None),
+    "a refund without metadata": (refund(metadata=None), INTENT, None),
+    "a dispute": (dispute(), INTENT, None),
+    "something without an ID": ({"object": "balance"}, None, None),
+    "something with an ID of its owner's": ({"id": "25 %\u00fc"}, None, None),
+    "something that expands its payment": (
+        {"id": "ch_1", "payment_intent": intent()},
+        "ch_1",
+        None,
+    ),
+    "something whose payment ID is no text": (
+        {"id": "x", "metadata": {"payment_id": 7}},
+        "x",
+        None,
+    ),
+    "something whose metadata is none": ({"id": "x", "metadata": "none"}, "x", None),
+}
+
+
+@pytest.mark.parametrize("case", ROUTED)
+def test_any_object_of_stripes_is_routed_by_what_it_tells(case: str) -> None:
+    """By our payment ID where it carries one, else by the payment's object; none is refused."""
+    about, object_id, payment_id = ROUTED[case]
+    body = event("some.event", about)
+    told = reader().verify(body, signed(body))
+    assert (told.object_id, told.payment_id) == (object_id, payment_id)
+    assert (told.event_id, told.kind) == ("evt_1", "some.event")
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+_FIELDS = ("id", "type", "created", "data", "request")
+_ABOUT = (*intent(), *refund(), *dispute(), "charge", "code")
+
+
+@unhurried
+@given(body=st.binary() | st.text().map(str.encode), header=st.text() | st.none())
+def test_whatever_arrives_unsigned_is_a_signature_error(body: bytes, header: str | None) -> None:
+    """No bytes and no header make anything else of it."""
+    with pytest.raises(SignatureError):
+        reader().verify(body, {} if header is None else {"stripe-signature": header})
+
+
+@unhurried
+@given(
+    changes=st.dictionaries(st.sampled_from(_FIELDS), _JSON, max_size=3),
+    about=st.dictionaries(st.sampled_from(_ABOUT), _JSON, max_size=4),
+    kind=st.sampled_from(
+        ["payment_intent.payment_failed", "refund.updated", "charge.dispute.closed", "customer.new"]
+    ),
+    base=st.sampled_from([intent(), intent("requires_payment_method"), refund(), dispute()]),
+)
+def test_whatever_is_signed_is_read_or_malformed(
+    changes: dict[str, Any], about: dict[str, Any], kind: str, base: dict[str, Any]
+) -> None:
+    """Events with any value in any field: read, or refused as malformed, never anything else."""
+    body = event(kind, {**base, **about}, **changes)
+    try:
+        told = reader().verify(body, signed(body))
+        translated = reader().translate(body)
+    except MalformedWebhookError:
+        return
+    assert isinstance(translated, Translated)
+    assert translated.fact.event_id == told.event_id
+
+
+@unhurried
+@given(body=st.binary())
+def test_whatever_is_in_the_log_is_translated_or_malformed(body: bytes) -> None:
+    """The stream meets bytes nobody verified."""
+    with pytest.raises(MalformedWebhookError):
+        reader().translate(body)

@@ -1,0 +1,98 @@
+"""One of everything that travels on topics, and the published state of many payments."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from processor.domain.payment import Payment
+from processor.domain.view import snapshot
+from processor.store.documents import encode_snapshot
+from schemas import identity
+from schemas.commands import (
+    CancelPayment,
+    CapturePayment,
+    Command,
+    ConfirmPayment,
+    CreatePayment,
+    RefundPayment,
+)
+from schemas.generate import DIRECTORY
+from schemas.results import ProviderResult, Refusal
+from tests.domain.history import History
+from tests.domain.replay import Replay
+
+PAYMENT: Final = identity.payment_id("shop", "order-1")
+AT: Final = datetime(2026, 1, 1, 12, 30, 0, 123_456, UTC)
+
+_COMMON: Final[dict[str, Any]] = {
+    "event_id": "cmd_1",
+    "payment_id": PAYMENT,
+    "tenant": "shop",
+    "operation_id": "op_1",
+    "fingerprint": "fp_1",
+    "received_at": AT,
+}
+COMMANDS: Final[tuple[Command, ...]] = (
+    CreatePayment(
+        **_COMMON,
+        provider="stripe",
+        amount=1999,
+        currency="EUR",
+        payment_method="pm_card_visa",
+        expires_at=AT,
+    ),
+    CreatePayment(
+        **_COMMON,
+        traceparent=f"00-{'a' * 32}-{'b' * 16}-01",
+        provider="stripe",
+        amount=99_999_999,
+        currency="JPY",
+        payment_method="pm_card_visa",
+        capture_method="manual",
+        max_attempts=10,
+        return_url="https://shop.example/back",
+        description="Straße № 7",
+        metadata={"order": "7", "empty": ""},
+        expires_at=AT,
+    ),
+    ConfirmPayment(**_COMMON, payment_method="pm_card_mastercard"),
+    CapturePayment(**_COMMON),
+    CapturePayment(**_COMMON, amount=1),
+    CancelPayment(**_COMMON),
+    CancelPayment(**_COMMON, cause="expired"),
+    RefundPayment(**_COMMON, refund_id="ref_1"),
+    RefundPayment(**_COMMON, refund_id="ref_1", amount=700, reason="duplicate"),
+)
+_RESULT: Final[dict[str, Any]] = {
+    "event_id": "res_1",
+    "payment_id": PAYMENT,
+    "provider": "stripe",
+    "call_key": f"{PAYMENT}:create",
+    "operation": "create",
+    "received_at": AT,
+}
+RESULTS: Final = (
+    ProviderResult(**_RESULT, outcome="acknowledged", object_id="pi_1"),
+    ProviderResult(**_RESULT, outcome="refused", refusal=Refusal(code="no", message="It is not.")),
+)
+
+
+def published_schema(topic: str) -> Any:
+    """The JSON Schema of a topic's values, as it stands in its file."""
+    return json.loads((DIRECTORY / f"{topic}.schema.json").read_text())
+
+
+def published(payment: Payment) -> bytes:
+    """The value of ``payment-state`` for this payment, under an ID as it really is."""
+    return encode_snapshot(snapshot(replace(payment, id=PAYMENT)))
+
+
+def states_of(history: History) -> Iterator[bytes]:
+    """What is published of a payment after each record of its history."""
+    replay = Replay()
+    for record in history.inputs:
+        replay.deliver(record)
+        if replay.payment is not None:
+            yield published(replay.payment)

@@ -1,0 +1,160 @@
+"""Identifiers are derived, never drawn: a retry meets itself, today and in every later release."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas import identity
+
+#: The machine may be busy: an example may take its time.
+unhurried = settings(deadline=None)
+
+PAYMENT = "pay_47mhc337hb7du6shhyfh3nsilqfitr"
+OPERATION = "op_rosh7kd6uf44ahfm7o3y7f6nui"
+FINGERPRINT = "ypa5eeqrg6uo7bbjhzozm24ocm"
+
+#: What every release has made of this, and must make of it for ever: rows and clients hold them.
+PINNED: list[tuple[str, str]] = [
+    (identity.payment_id("shop", "order-1"), PAYMENT),
+    (identity.payment_id("", ""), "pay_6d4wmcrcgqxjslrr5mhzzy5azib4of"),
+    (identity.payment_id("größe", "\N{SNOWMAN}"), "pay_flgc4vljlqq4n76ei5js62dczqgyjw"),
+    (identity.operation_id(PAYMENT, "capture", "cap-1"), OPERATION),
+    (identity.fingerprint({"b": [1, None, True], "a": "ü"}), FINGERPRINT),
+    (identity.command_event_id(OPERATION, FINGERPRINT), "cmd_jat4p3voawentfhq23jagopzeu"),
+    (identity.refund_id(PAYMENT, "r-1"), "ref_n3x7udebawozussema3n6rk4he"),
+    (identity.provider_made_id("ref", "stripe", "re_1"), "ref_7vjti4bjwzjxtuvvdr4u4y3obq"),
+    (identity.provider_made_id("dis", "stripe", "re_1"), "dis_gdkltm5dndhnkwtb3rf7wnpdhu"),
+    (identity.result_event_id(f"{PAYMENT}:create"), "res_fb4tjtvoeoiddke2rqfrvs37cu"),
+]
+
+
+@pytest.mark.parametrize(("made", "pinned"), PINNED, ids=[pinned for _, pinned in PINNED])
+def test_an_identifier_never_changes_between_releases(made: str, pinned: str) -> None:
+    """If this fails, the code is wrong: a client's retry would make a second payment."""
+    assert made == pinned
+
+
+@unhurried
+@given(tenant=st.text(), key=st.text())
+def test_a_retry_is_the_same_payment(tenant: str, key: str) -> None:
+    """For any tenant and any Idempotency-Key: the same ID, of the published form, and theirs."""
+    made = identity.payment_id(tenant, key)
+    assert made == identity.payment_id(tenant, key)
+    assert re.fullmatch(identity.PAYMENT_ID_PATTERN, made)
+    assert identity.belongs_to(tenant, made)
+
+
+@unhurried
+@given(first=st.tuples(st.text(), st.text()), second=st.tuples(st.text(), st.text()))
+def test_another_tenant_or_key_is_another_payment(
+    first: tuple[str, str], second: tuple[str, str]
+) -> None:
+    """Two pairs share an ID only if they are one pair."""
+    assert (_core(*first) == _core(*second)) is (first == second)
+
+
+@unhurried
+@given(text=st.text(min_size=1), data=st.data())
+def test_where_one_part_ends_makes_a_difference(text: str, data: st.DataObject) -> None:
+    """Each part's length is hashed with it: ("ab", "c") is not ("a", "bc")."""
+    cuts = st.integers(0, len(text))
+    first, second = data.draw(cuts), data.draw(cuts)
+    made = [_core(text[:cut], text[cut:]) for cut in (first, second)]
+    assert (made[0] == made[1]) is (first == second)
+    made = [identity.operation_id(PAYMENT, text[:cut], text[cut:]) for cut in (first, second)]
+    assert (made[0] == made[1]) is (first == second)
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "aa"), ("\0", "\0\0"), ("", "\0\0\0\0")])
+def test_a_part_that_looks_like_a_length_is_a_part(first: str, second: str) -> None:
+    """Zero bytes in a key can't be taken for the length before it."""
+    made = {_core(first, second), _core(second, first), _core(first + second, "")}
+    assert len(made) == len({(first, second), (second, first), (first + second, "")})
+
+
+def _core(tenant: str, key: str) -> str:
+    """A payment ID without its check characters, which differ by tenant anyway."""
+    return identity.payment_id(tenant, key)[:30]
+
+
+@pytest.mark.parametrize("tenant", ["", "Shop", "shop ", "shop2", "sho", "globex"])
+def test_a_payment_is_not_another_tenants(tenant: str) -> None:
+    """Its check characters are bound to its tenant."""
+    assert not identity.belongs_to(tenant, PAYMENT)
+
+
+@pytest.mark.parametrize("position", range(len("pay_"), len(PAYMENT)))
+def test_a_mistyped_id_belongs_to_nobody(position: int) -> None:
+    """One wrong character anywhere is noticed without a look-up."""
+    wrong = "a" if PAYMENT[position] != "a" else "b"
+    assert not identity.belongs_to("shop", PAYMENT[:position] + wrong + PAYMENT[position + 1 :])
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    ["", "pay_", PAYMENT[:-1], f"{PAYMENT}a", f"{PAYMENT}\n", PAYMENT[4:], PAYMENT.upper()],
+)
+def test_what_has_another_form_belongs_to_nobody(identifier: str) -> None:
+    """Too short, too long, without its prefix, in capitals."""
+    assert not identity.belongs_to("shop", identifier)
+    assert not re.fullmatch(identity.PAYMENT_ID_PATTERN, identifier)
+
+
+@unhurried
+@given(part=st.text(), other=st.text())
+def test_each_kind_of_identifier_has_its_own_space(part: str, other: str) -> None:
+    """The same words in another role are another ID, whatever stands before it."""
+    made = [
+        identity.payment_id(part, other)[4:30],
+        identity.refund_id(part, other)[4:],
+        identity.command_event_id(part, other)[4:],
+        identity.provider_made_id("ref", part, other)[4:],
+        identity.provider_made_id("dis", part, other)[4:],
+        identity.result_event_id(part)[4:],
+    ]
+    assert len(set(made)) == len(made)
+
+
+def test_an_operation_is_named_by_payment_operation_and_key() -> None:
+    """A retry is the same one; another key, operation or payment is another."""
+    made = identity.operation_id(PAYMENT, "capture", "key")
+    assert made == identity.operation_id(PAYMENT, "capture", "key")
+    others = [(PAYMENT, "capture", "kez"), (PAYMENT, "cancel", "key"), ("pay_x", "capture", "key")]
+    assert made not in {identity.operation_id(*other) for other in others}
+
+
+def test_a_commands_event_id_tells_its_body_apart() -> None:
+    """A retry has the first one's; a second body under the same key is an event of its own."""
+    bodies = [identity.fingerprint({"amount": amount}) for amount in (1, 1, 2)]
+    first, retry, other = [identity.command_event_id(OPERATION, body) for body in bodies]
+    assert first == retry != other
+
+
+@unhurried
+@given(
+    body=st.dictionaries(
+        st.text(), st.none() | st.integers() | st.text() | st.lists(st.booleans()), min_size=1
+    ),
+    random=st.randoms(use_true_random=False),
+)
+def test_a_fingerprint_does_not_depend_on_the_order_of_fields(
+    body: dict[str, Any], random: Any
+) -> None:
+    """Clients write JSON as they like."""
+    names = list(body)
+    random.shuffle(names)
+    assert identity.fingerprint({name: body[name] for name in names}) == identity.fingerprint(body)
+    assert identity.fingerprint({**body, names[0]: "something else ..."}) != identity.fingerprint(
+        body
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(1, "1"), (1, True), (None, ""), ([], {}), ("a", ["a"]), (1, 1.5)]
+)
+def test_a_fingerprint_tells_types_apart(one: object, other: object) -> None:
+    """Two bodies that mean different things differ."""
+    assert identity.fingerprint({"a": one}) != identity.fingerprint({"a": other})

@@ -1,0 +1,157 @@
+"""Commands, results and HTTP bodies: what is written is read the same, and nothing else is read."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+import schemas.http
+from schemas.commands import COMMAND, Command
+from schemas.http import CreateRequest
+from schemas.model import Model
+from schemas.results import ProviderResult
+from tests.schemas.examples import COMMANDS, RESULTS, published_schema
+from tests.schemas.json_schema import problems
+
+MESSAGES = (*COMMANDS, *RESULTS)
+SCHEMAS = {
+    "command": published_schema("payment-commands"),
+    "result": published_schema("provider-results"),
+}
+
+
+def _read(document: Any) -> Model:
+    text = json.dumps(document)
+    if "type" in document:
+        return COMMAND.validate_json(text)
+    return ProviderResult.model_validate_json(text)
+
+
+def _schema(document: Any) -> Any:
+    return SCHEMAS["command" if "type" in document else "result"]
+
+
+def _named(message: Model) -> str:
+    return type(message).__name__
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=_named)
+def test_a_message_is_read_as_it_was_written(message: Command | ProviderResult) -> None:
+    """Every field, to the microsecond; and the file describes it."""
+    document = json.loads(message.model_dump_json())
+    assert _read(document) == message
+    assert problems(_schema(document), document) == []
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=_named)
+def test_an_unknown_field_is_refused(message: Command | ProviderResult) -> None:
+    """Never dropped in silence: it may be a misspelt one that matters."""
+    document = {**json.loads(message.model_dump_json()), "amuont": 1}
+    with pytest.raises(ValidationError, match="amuont"):
+        _read(document)
+    assert problems(_schema(document), document) != []
+
+
+def _required() -> Iterator[tuple[Model, str]]:
+    for message in MESSAGES:
+        for name, field in type(message).model_fields.items():
+            if field.is_required():
+                yield message, name
+
+
+@pytest.mark.parametrize(("message", "name"), list(_required()))
+def test_a_missing_field_is_refused(message: Command | ProviderResult, name: str) -> None:
+    """By its name."""
+    document = json.loads(message.model_dump_json())
+    del document[name]
+    with pytest.raises(ValidationError, match=name):
+        _read(document)
+    assert problems(_schema(document), document) != []
+
+
+def test_all_five_commands_are_met_here() -> None:
+    """Each kind of command has an example above."""
+    kinds = {command.type for command in COMMANDS}
+    assert kinds == set(SCHEMAS["command"]["discriminator"]["mapping"])
+    assert kinds == {"create", "confirm", "capture", "cancel", "refund"}
+
+
+CREATE = json.loads(COMMANDS[0].model_dump_json())
+WRONG: dict[str, tuple[str, Any]] = {
+    "an unknown kind": ("type", "void"),
+    "an amount in words": ("amount", "1999"),
+    "an amount with a fraction": ("amount", 19.99),
+    "an amount that is a whole float": ("amount", 1999.0),
+    "an amount that is true": ("amount", True),
+    "no amount": ("amount", 0),
+    "a negative amount": ("amount", -1),
+    "an amount of nine digits": ("amount", 100_000_000),
+    "a currency in small letters": ("currency", "eur"),
+    "a currency of four letters": ("currency", "EURO"),
+    "a currency and a new line": ("currency", "EUR\n"),
+    "an ID with another alphabet": ("payment_id", f"pay_{'1' * 30}"),
+    "an ID and a new line": ("payment_id", CREATE["payment_id"] + "\n"),
+    "an empty tenant": ("tenant", ""),
+    "a text of 501 characters": ("description", "a" * 501),
+    "a text that no row can hold": ("description", "a\0b"),
+    "a time without a zone": ("received_at", "2026-01-01T00:00:00"),
+    "no attempt": ("max_attempts", 0),
+    "eleven attempts": ("max_attempts", 11),
+    "another way to capture": ("capture_method", "later"),
+    "metadata that is no text": ("metadata", {"a": 1}),
+    "a metadata key of 41 characters": ("metadata", {"k" * 41: ""}),
+    "a metadata key without characters": ("metadata", {"": "x"}),
+    "a metadata value of 501 characters": ("metadata", {"a": "v" * 501}),
+    "metadata of 41 keys": ("metadata", {str(number): "" for number in range(41)}),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_value_is_refused(case: str) -> None:
+    """Nothing is rounded, cut or converted."""
+    name, value = WRONG[case]
+    with pytest.raises(ValidationError):
+        _read({**CREATE, name: value})
+
+
+@pytest.mark.parametrize("key", ["payment_id]", "a][payment_id", "[", "a[b]"])
+def test_a_metadata_key_has_no_brackets(key: str) -> None:
+    """In the provider's form it would address another parameter, our own payment ID among them."""
+    with pytest.raises(ValidationError, match="square brackets"):
+        _read({**CREATE, "metadata": {key: "x"}})
+    with pytest.raises(ValidationError, match="square brackets"):
+        CreateRequest(amount=1, currency="EUR", payment_method="pm_1", metadata={key: "x"})
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"outcome": "acknowledged", "object_id": None}, "object_id goes with"),
+        ({"outcome": "refused"}, "goes with"),
+        ({"refusal": {"code": "no", "message": ""}}, "refusal goes with"),
+        ({"outcome": "succeeded"}, "outcome"),
+        ({"operation": "void"}, "operation"),
+    ],
+)
+def test_a_result_is_an_acknowledgement_or_a_refusal(change: dict[str, Any], named: str) -> None:
+    """One of the two, never both, never a success."""
+    acknowledged = json.loads(RESULTS[0].model_dump_json())
+    with pytest.raises(ValidationError, match=named):
+        _read({**acknowledged, **change})
+
+
+def _models(base: type[Model]) -> Iterator[type[Model]]:
+    for model in base.__subclasses__():
+        yield model
+        yield from _models(model)
+
+
+def test_every_model_is_frozen_and_refuses_what_it_does_not_know() -> None:
+    """On topics and over HTTP alike."""
+    models = list(_models(Model))
+    assert schemas.http.CreateRequest in models
+    for model in models:
+        assert model.model_config.get("extra") == "forbid", model
+        assert model.model_config.get("frozen") is True, model
