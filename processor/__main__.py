@@ -11,6 +11,7 @@ schemas   writes the JSON Schema files and the drawing of the state machine
 import argparse
 import asyncio
 import logging
+import os
 import random
 import signal
 import sys
@@ -27,8 +28,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from processor import migrate as migrations
 from processor.audit import gather
-from processor.errors import ProcessorError
+from processor.errors import LoopFailedError, ProcessorError
 from processor.invariants import INVARIANTS, check
+from processor.loops import Loop, run_loops
 from processor.metrics import StreamMetrics, WorkMetrics
 from processor.provider_calls import ProviderCalls
 from processor.reconciler import Reconciler
@@ -115,37 +117,22 @@ async def _work() -> None:
         url, min_size=1, max_size=8, open=False, name="work"
     )
     async with pool:
-        sweeps = PostgresSweeps(pool)
         source = partial(consumer, kafka.kafka_bootstrap)
         jitter = random.Random()  # noqa: S311  # jitter is no secret
-        calls = PostgresCalls(pool)
-        loops = [
-            ProviderCalls(calls, sender, known_clients, settings, metrics, utc_now, jitter).run,
-            Router(PostgresRouting(pool), sender, source, settings, utc_now).run,
-            Reconciler(url, sweeps, sender, known_clients, settings, metrics, utc_now).run,
-        ]
-        tasks = [asyncio.create_task(_restarting(loop, settings, metrics)) for loop in loops]
+        loops: dict[str, Loop] = {
+            "provider_calls": ProviderCalls(
+                PostgresCalls(pool), sender, known_clients, settings, metrics, utc_now, jitter
+            ).run,
+            "router": Router(PostgresRouting(pool), sender, source, settings, utc_now).run,
+            "reconciler": Reconciler(
+                url, PostgresSweeps(pool), sender, known_clients, settings, metrics, utc_now
+            ).run,
+        }
         health.ready = True
-        await stop.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await run_loops(loops, stop, metrics)
     await sender.close()
     for client in known_clients.values():
         await client.close()
-
-
-async def _restarting(
-    loop: Callable[[], Any], settings: WorkSettings, metrics: WorkMetrics
-) -> None:
-    """Runs a loop again when a fault outside ended it; everything it does may be repeated."""
-    while True:
-        try:
-            await loop()
-        except (KafkaError, ProcessorError, psycopg.Error, OSError):
-            metrics.loop_errors.labels("restarted").inc()
-            log.exception("loop.restarted")
-            await asyncio.sleep(random.uniform(0.1, settings.call_backoff_base_s + 0.1))  # noqa: S311  # jitter is no secret
 
 
 def run_audit() -> int:
@@ -187,6 +174,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _log_to_stderr()
     try:
         return PROGRAMS[chosen]() or 0
+    except LoopFailedError:
+        log.exception("work.stopped: the process starts anew")
+        return os.EX_TEMPFAIL
     except (SettingsError, ProcessorError, migrations.MigrationError, KafkaError) as error:
         print(f"payments {chosen}: {error}", file=sys.stderr)  # noqa: T201  # for the operator
         return 1

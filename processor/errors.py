@@ -7,6 +7,7 @@ ProcessorError
 ├── BatchConflictError       another worker wrote these rows first: load again, decide again
 ├── FencedError              another worker owns the partition: this one must stop and start over
 ├── PublishError             the brokers gave no word in time; the record's fate is unknown
+├── LoopFailedError          a background loop failed in an unforeseen way: start the process anew
 └── MissingTopicsError       topics are absent or wrongly partitioned: ``payments topics`` mends it
 """
 
@@ -37,6 +38,10 @@ class FencedError(ProcessorError):
 
 class PublishError(ProcessorError):
     """The brokers did not confirm in time."""
+
+
+class LoopFailedError(ProcessorError):
+    """A background loop failed on something that time does not mend; the cause says what."""
 
 
 class MissingTopicsError(ProcessorError):

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 #: The advisory lock of the leader, held by its connection for as long as it lives.
 LEADER_LOCK: Final = 7_236_120_572
+#: So many look-ups in a row that fail are no matter of single objects: this round is over.
+FAILURES_MAX: Final = 5
 _MENDED_BY_TIME: Final = (ProviderUnavailableError, PublishError, StoreUnavailableError)
 
 
@@ -101,18 +103,27 @@ class Reconciler:
     async def _objects(self, provider: str, client: ProviderClient) -> None:
         """The present state of every object whose payment is unfinished and silent."""
         silent_since = self._clock() - timedelta(seconds=self._settings.unfinished_after_s)
-        after, page = "", self._settings.reconcile_page
+        after, page, failed = "", self._settings.reconcile_page, 0
         while True:
             rows = await self._store.unfinished(silent_since, after, page)
             for payment_id, its_provider, object_id in rows:
-                if its_provider == provider:
-                    await self._object(client, payment_id, object_id)
+                if its_provider != provider:
+                    continue
+                failed = 0 if await self._object(client, payment_id, object_id) else failed + 1
+                if failed == FAILURES_MAX:
+                    raise ProviderUnavailableError(f"{failed} look-ups in a row failed")
             if len(rows) < page:
                 return
             after = rows[-1][0]
 
-    async def _object(self, client: ProviderClient, payment_id: str, object_id: str) -> None:
-        event = await client.retrieve(object_id)
+    async def _object(self, client: ProviderClient, payment_id: str, object_id: str) -> bool:
+        """Whether the object could be looked at; one that can't keeps no other from it."""
+        try:
+            event = await client.retrieve(object_id)
+        except ProviderUnavailableError as error:
+            self._metrics.loop_errors.labels("object").inc()
+            log.warning("object.not_retrieved object_id=%s error=%s", object_id, error)
+            return False
         named = {
             headers.EVENT_ID: event.webhook.event_id,
             headers.PROVIDER: client.name,
@@ -121,6 +132,7 @@ class Reconciler:
         }
         await self._sender.send([routed(payment_id, event.body, named)])
         self._metrics.fetched.labels(client.name, "objects").inc()
+        return True
 
     async def _expire(self) -> None:
         """Asks to cancel what its customer did not act on in time; the stream checks again."""

@@ -26,8 +26,8 @@ from schemas.topics import PAYMENT_COMMANDS, PROCESSOR_SOURCES
 log = logging.getLogger(__name__)
 
 APP_ID: Final = "payments-processor"
-#: The exit code that asks the supervisor to start this worker anew (EX_TEMPFAIL of sysexits.h).
-RESTART: Final = 75
+#: The exit code that asks the supervisor to start this worker anew .
+RESTART: Final = os.EX_TEMPFAIL
 ROCKSDB_OPTIONS: Final = {
     "driver": "rocksdict",
     # the defaults take 2 GiB of cache and 90 % of all file handles per partition

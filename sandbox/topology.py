@@ -74,6 +74,7 @@ SERVICE: Final = (
         ready="/readyz",
         port="work_metrics_port",
         own_port="PAYMENTS_METRICS_PORT",
+        restart_code=os.EX_TEMPFAIL,
     ),
 )
 

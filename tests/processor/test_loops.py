@@ -1,0 +1,72 @@
+"""Background loops: started again after what time mends, and never silently gone."""
+
+import asyncio
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
+from prometheus_client import CollectorRegistry
+
+from processor.errors import LoopFailedError, PublishError, StoreUnavailableError
+from processor.loops import run_loops
+from processor.metrics import WorkMetrics
+
+pytestmark = pytest.mark.anyio
+
+
+def metrics() -> WorkMetrics:
+    """Metrics of their own."""
+    return WorkMetrics(CollectorRegistry())
+
+
+async def steady() -> None:
+    """A loop that goes on."""
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [StoreUnavailableError("away"), PublishError("away"), KafkaConnectionError(), OSError("away")],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_loop_goes_on_after_what_time_mends(error: Exception) -> None:
+    """Brokers, Postgres or the network were away: the loop is started again."""
+    stop, runs = asyncio.Event(), []
+
+    async def loop() -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            raise error
+        stop.set()
+        await steady()
+
+    async with asyncio.timeout(5):
+        await run_loops({"one": loop, "other": steady}, stop, metrics())
+    assert len(runs) == 2
+
+
+async def test_a_loop_that_fails_in_an_unforeseen_way_ends_them_all() -> None:
+    """It would look like a quiet day: the process says which loop failed, and starts anew."""
+
+    async def loop() -> None:
+        raise KeyError("data")
+
+    with pytest.raises(LoopFailedError, match="one has stopped") as failure:
+        async with asyncio.timeout(5):
+            await run_loops({"one": loop, "other": steady}, asyncio.Event(), metrics())
+    assert isinstance(failure.value.__cause__, KeyError)
+
+
+async def test_stopping_ends_every_loop() -> None:
+    """Asked to stop, each loop is cancelled and has ended before this returns."""
+    stop, ended = asyncio.Event(), []
+
+    async def loop() -> None:
+        try:
+            stop.set()
+            await steady()
+        finally:
+            ended.append(1)
+
+    async with asyncio.timeout(5):
+        await run_loops({"one": loop, "other": loop}, stop, metrics())
+    assert len(ended) == 2
