@@ -10,14 +10,23 @@ IS_USABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	"$$each" -c '$(IS_USABLE)' 2>/dev/null && echo "$$each" && exit; done; echo python3)
 
+UV ?= uv
+# For every Python and system the project runs on; wheels only, and no word of where they come from.
+COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-build --no-header --no-annotate --no-emit-index-url
+
+# A lock that did not change keeps its time, so that $(VENV) is not made anew.
+write-lock = cp $(1) $(1).new && $(COMPILE) $(2) --output-file $(1).new $(ARGS) \
+	&& if cmp -s $(1) $(1).new; then rm $(1).new; else mv $(1).new $(1); fi
+
 # Further arguments: make test ARGS="-k refund"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up test check lint reset doctor clean
+.PHONY: help run demo up test bench containers check lint env reset doctor lock clean
 
 help: ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(STAMP) ## Start everything, play the payments, serve until Ctrl-C
 	@$(VENV)/bin/python -m sandbox run
@@ -31,6 +40,12 @@ up: $(STAMP) ## Start Kafka, PostgreSQL and the Stripe simulator only
 test: $(STAMP) ## Run the tests
 	@$(VENV)/bin/pytest $(ARGS)
 
+bench: $(STAMP) ## Run the benchmarks, about ten minutes; ARGS=--quick is one, and for a look only
+	@$(VENV)/bin/python -m bench $(ARGS)
+
+containers: $(STAMP) ## Run the tests of docker-compose.yml; needs a Docker engine
+	@$(VENV)/bin/pytest tests/containers $(ARGS)
+
 check: lint ## Lint, formatting and types
 	@$(VENV)/bin/mypy .
 
@@ -38,11 +53,19 @@ lint: $(STAMP) ## Lint and formatting
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 
+env: $(STAMP) ## Write .env, with new secrets, for docker compose; an existing one is kept
+	@$(VENV)/bin/python -m sandbox env
+
 reset: $(STAMP) ## Remove the sandbox's data, logs and secrets
 	@$(VENV)/bin/python -m sandbox reset
 
 doctor: $(STAMP) ## Check what the sandbox needs from this machine
 	@$(VENV)/bin/python -m sandbox doctor
+
+lock: ## Make the locks from pyproject.toml, with uv; ARGS=--upgrade takes newer versions
+	@command -v $(UV) >/dev/null || { echo "uv is needed: install it, or name it with make UV=..." >&2; exit 1; }
+	@$(call write-lock,$(LOCK),--all-extras)
+	@$(call write-lock,requirements.lock,--constraint $(LOCK))
 
 clean: ## Remove .venv and the tools' caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,66 @@
+"""docker-compose.yml, up on free ports under a project name of its own, and gone at the end."""
+
+import secrets
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from testcontainers.compose import DockerCompose
+
+from sandbox import containers
+from sandbox.environment import write_environment
+from sandbox.ports import free_ports
+from sandbox.settings import SandboxSettings
+from sandbox.testing import Infrastructure
+from sandbox.topology import PROJECT
+from tests.service.stack import Stack
+
+ASKED = (("docker", "version"), ("docker", "compose", "version"))
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """A Docker engine with `docker compose`; where one is missing, that is all that is said."""
+    for command in ASKED:
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 -- see ASKED
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = getattr(error, "stderr", None) or str(error)
+            pytest.exit(
+                "make containers needs a running Docker engine with docker compose, but "
+                f"`{' '.join(command)}` says: {said.strip()}",
+                returncode=1,
+            )
+
+
+@pytest.fixture(scope="session")
+def told() -> dict[str, str]:
+    """What `make env` would write, for free ports and a project of our own."""
+    ports = [name for name in SandboxSettings.model_fields if name.endswith("_port")]
+    free = dict(zip(ports, free_ports(len(ports)), strict=True))
+    settings = SandboxSettings.model_validate(free)
+    project = f"payments-test-{secrets.token_hex(4)}"
+    return {**containers.compose(settings, given={}), "COMPOSE_PROJECT_NAME": project}
+
+
+@pytest.fixture(scope="session")
+def compose(
+    engine: None, told: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DockerCompose]:
+    """Everything built, up and healthy; at the end containers, network and volumes are removed."""
+    del engine  # only has to be there
+    file = tmp_path_factory.mktemp("containers") / ".env"
+    write_environment(file, told)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in told:  # docker compose would believe the caller's variables first
+            patch.delenv(name, raising=False)
+        with DockerCompose(PROJECT, build=True, env_file=str(file)) as running:
+            yield running
+
+
+@pytest.fixture
+def stack(compose: DockerCompose, told: dict[str, str]) -> Stack:
+    """The running service as its clients on the host see it, through the published ports."""
+    del compose  # only has to be up
+    infrastructure = Infrastructure(told["PAYMENTS_KAFKA_BOOTSTRAP"], told["PAYMENTS_DATABASE_URL"])
+    return Stack(infrastructure, told)

@@ -1,0 +1,118 @@
+"""The service in containers does what it does without them, and keeps what it was given."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from testcontainers.compose import DockerCompose
+
+from sandbox.client import Json, PaymentsClient
+from sandbox.ports import HOST
+from sandbox.topology import PROJECT
+from tests.service.evidence import at_rest, hold
+from tests.service.stack import Stack
+
+pytestmark = pytest.mark.anyio
+
+BODY = {"amount": 1999, "currency": "EUR", "payment_method": "pm_card_visa"}
+JOBS = {"migrate", "topics"}
+OURS = ("ingress", "stream", "work", "simulator")
+SERVERS = {*OURS, "kafka", "postgres"}
+
+
+async def succeeded(stack: Stack, key: str) -> Json:
+    """The payment made under this key, once the simulator's webhooks said it succeeded."""
+    async with PaymentsClient(stack.url, stack.api_key) as client:
+        payment_id = await client.create(BODY, key)
+        return await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
+
+
+def docker_compose(compose: DockerCompose, *arguments: str) -> None:
+    """A further command on the same project; what it answers doesn't matter."""
+    command = [*compose.docker_compose_command(), *arguments]
+    subprocess.run(command, cwd=PROJECT, check=False, capture_output=True)  # noqa: S603 -- ours
+
+
+def restarts(compose: DockerCompose, service: str) -> int:
+    """How often Docker started the service's container anew."""
+    info = compose.get_container(service).get_container_info()
+    assert info is not None
+    assert info.RestartCount is not None
+    return info.RestartCount
+
+
+async def test_a_payment_succeeds_through_the_published_port(stack: Stack) -> None:
+    """Created over HTTP from outside, SUCCEEDED by webhooks inside; every invariant holds."""
+    payment = await succeeded(stack, "from-outside")
+    assert payment["amounts"]["captured"] == BODY["amount"]
+    hold(await at_rest(stack))
+
+
+def test_the_jobs_end_well_and_the_rest_is_healthy(compose: DockerCompose) -> None:
+    """One-shot jobs ended with 0; every server answers its own health check."""
+    found = {c.Service: (c.State, c.Health, c.ExitCode) for c in compose.get_containers(True)}
+    assert found == {
+        **dict.fromkeys(SERVERS, ("running", "healthy", 0)),
+        **dict.fromkeys(JOBS, ("exited", "", 0)),
+    }
+
+
+def test_everything_is_published_on_the_loopback_only(compose: DockerCompose) -> None:
+    """No port of any container can be reached from another machine."""
+    published = {
+        container.Service: {p.URL for p in container.Publishers if p.PublishedPort}
+        for container in compose.get_containers()
+    }
+    assert published == {server: {HOST} for server in SERVERS}
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_no_program_of_ours_is_root_or_can_change_itself(
+    compose: DockerCompose, service: str
+) -> None:
+    """Each runs as a user of its own, over code it can't write."""
+    uid, _, _ = compose.exec_in_container(["id", "-u"], service)
+    assert int(uid) > 0
+    with pytest.raises(subprocess.CalledProcessError):
+        compose.exec_in_container(["touch", "/app/changed"], service)
+
+
+async def test_a_killed_stream_worker_is_started_anew(compose: DockerCompose, stack: Stack) -> None:
+    """After kill -9 nobody has to do anything: the next payment succeeds."""
+    before = restarts(compose, "stream")
+    docker_compose(compose, "exec", "-T", "stream", "sh", "-c", "kill -9 -1")
+    await succeeded(stack, "after-the-kill")
+    assert restarts(compose, "stream") == before + 1
+    hold(await at_rest(stack))
+
+
+async def test_what_was_known_outlives_the_containers(compose: DockerCompose, stack: Stack) -> None:
+    """Removed and made anew on the same volumes, it knows its payments and goes on."""
+    known = await succeeded(stack, "before-the-end")
+    old = {container.ID for container in compose.get_containers(include_all=True)}
+    docker_compose(compose, "down")
+    assert compose.get_containers(include_all=True) == []
+    compose.start()
+    assert {c.ID for c in compose.get_containers(include_all=True)}.isdisjoint(old)
+    assert await succeeded(stack, "before-the-end") == known
+    await succeeded(stack, "after-the-start")
+    hold(await at_rest(stack))
+
+
+@pytest.mark.usefixtures("engine")
+def test_nothing_starts_without_its_secrets(told: dict[str, str], tmp_path: Path) -> None:
+    """No secret has a default: docker compose refuses, and says what to do."""
+    empty = tmp_path / "empty"
+    empty.touch()
+    environment = {name: value for name, value in os.environ.items() if name not in told}
+    refused = subprocess.run(  # noqa: S603 -- nothing but our own file's name
+        ["docker", "compose", "--env-file", str(empty), "config"],  # noqa: S607 -- as a person would
+        cwd=PROJECT,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert refused.returncode != 0
+    assert "run make env" in refused.stderr

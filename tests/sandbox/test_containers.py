@@ -1,0 +1,68 @@
+"""`make env`: the file docker-compose.yml reads, written once, for its owner alone."""
+
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+from sandbox import containers
+from sandbox.settings import SandboxSettings
+from sandbox.topology import PROJECT
+
+SETTINGS = SandboxSettings(ingress_port=1234, kafka_port=2345)
+COMPOSE_FILE = (PROJECT / "docker-compose.yml").read_text()
+
+
+def test_it_holds_every_secret_that_has_no_default() -> None:
+    """Whatever docker-compose.yml can't do without is in the file."""
+    required = set(re.findall(r"\$\{(\w+):\?", COMPOSE_FILE))
+    told = containers.compose(SETTINGS, given={})
+    assert {"POSTGRES_PASSWORD", "PAYMENTS_STRIPE_API_KEY"} <= required <= told.keys()
+    assert all(told.values())
+
+
+def test_no_secret_of_the_compose_file_has_a_default() -> None:
+    """What has a default is a port, a number or a preset; anything else has to be given."""
+    defaults = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE_FILE))
+    ports = {variable: str(port) for variable, port in SandboxSettings().ports().items()}
+    unpublished = {"PAYMENTS_SANDBOX_KAFKA_CONTROLLER_PORT": "19093"}
+    others = {"PAYMENTS_PARTITIONS": "4", "PAYMENTS_SIMULATOR_FAULTS": "none"}
+    assert {**defaults, **unpublished} == {**ports, **others}
+
+
+def test_it_tells_the_host_the_published_ports() -> None:
+    """Sourced, it leads a client to the ports docker compose publishes."""
+    told = containers.compose(SETTINGS, given={"PAYMENTS_PARTITIONS": "12"})
+    assert told["PAYMENTS_SANDBOX_INGRESS_PORT"] == "1234"
+    assert told["PAYMENTS_INGRESS_URL"] == "http://127.0.0.1:1234"
+    assert told["PAYMENTS_KAFKA_BOOTSTRAP"] == "127.0.0.1:2345"
+    assert told["POSTGRES_PASSWORD"] in told["PAYMENTS_DATABASE_URL"]
+    assert told["PAYMENTS_PARTITIONS"] == "12"
+
+
+def test_secrets_differ_each_time() -> None:
+    """Nothing in the file can be guessed from another one."""
+    one, other = (containers.compose(SETTINGS, given={}) for _ in range(2))
+    secret = {"POSTGRES_PASSWORD", "PAYMENTS_STRIPE_API_KEY", "PAYMENTS_STRIPE_WEBHOOK_SECRETS"}
+    assert all(one[name] != other[name] for name in {*secret, "PAYMENTS_API_KEYS"})
+
+
+def test_the_command_writes_it_once_and_for_its_owner(tmp_path: Path) -> None:
+    """The first call writes a file of mode 0600; the second leaves it as it is."""
+    said = []
+    content = set()
+    for _ in range(2):
+        ended = subprocess.run(
+            [sys.executable, "-m", "sandbox", "env"],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(PROJECT)},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        said.append(ended.stdout.strip())
+        content.add((tmp_path / ".env").read_text())
+    assert said == [".env written", ".env is there, and kept"]
+    assert len(content) == 1
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600

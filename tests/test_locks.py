@@ -1,0 +1,108 @@
+"""The locks: one version of each package, every file by its hash, and no word of where from."""
+
+import re
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+RUN_TIME = PROJECT / "requirements.lock"
+DEVELOPMENT = PROJECT / "requirements-dev.lock"
+PACKAGE = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[^ ;]+)( ; (?P<marker>[^\\]+))? \\")
+HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
+
+#: Hosts of package registries, in pieces: a file that named one whole would break the rule itself.
+REGISTRIES = (
+    ("pypi", "org"),
+    ("pythonhosted", "org"),
+    ("anaconda", "org"),
+    ("npmjs", "org"),
+    ("npmjs", "com"),
+    ("yarnpkg", "com"),
+    ("maven", "org"),
+    ("maven", "apache", "org"),
+    ("debian", "org"),
+    ("ubuntu", "com"),
+    ("alpinelinux", "org"),
+    ("crates", "io"),
+    ("proxy", "golang", "org"),
+    ("rubygems", "org"),
+    ("docker", "io"),
+)
+
+
+@dataclass(frozen=True)
+class Locked:
+    """One package of a lock: its version, for which machines, and the hashes of its files."""
+
+    version: str
+    marker: str | None
+    hashes: frozenset[str]
+
+
+def read(lock: Path) -> dict[str, Locked]:
+    """A lock by package; it holds requirements and hashes, and no other line."""
+    packages: dict[str, Locked] = {}
+    for block in re.split(r"\n(?=\S)", lock.read_text().rstrip("\n")):
+        head, *hashes = block.splitlines()
+        package = PACKAGE.fullmatch(head)
+        assert package is not None, f"{lock.name}: {head}"
+        assert all(HASH.fullmatch(line) for line in hashes), f"{lock.name}: {head}"
+        name, version, marker = package.group("name", "version", "marker")
+        assert name not in packages, f"{lock.name} has {name} twice"
+        packages[name] = Locked(version, marker, frozenset(line.strip(" \\") for line in hashes))
+    return packages
+
+
+def names(requirements: list[str]) -> set[str]:
+    """The packages that requirements of pyproject.toml are about."""
+    return {re.split(r"[^A-Za-z0-9._-]", each, maxsplit=1)[0].lower() for each in requirements}
+
+
+def test_both_locks_agree() -> None:
+    """What runs is what was tested: the same version, and the same files to choose from."""
+    run_time, development = read(RUN_TIME), read(DEVELOPMENT)
+    assert run_time == {name: development.get(name) for name in run_time}
+
+
+@pytest.mark.parametrize("lock", [RUN_TIME, DEVELOPMENT], ids=lambda lock: lock.name)
+def test_every_package_has_hashes(lock: Path) -> None:
+    """A file that is not the one that was locked is refused."""
+    packages = read(lock)
+    assert packages
+    assert [name for name, locked in packages.items() if not locked.hashes] == []
+
+
+def test_the_run_time_lock_holds_what_runs_and_nothing_else() -> None:
+    """Every dependency of the service, and none that only the sandbox or the tests declare."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    locked = read(RUN_TIME).keys()
+    dependencies = names(project["dependencies"])
+    extra = set().union(*map(names, project["optional-dependencies"].values()))
+    assert dependencies <= locked
+    assert (extra - dependencies) & locked == set()
+
+
+def test_no_file_names_a_registry() -> None:
+    """Where packages come from is the machine's own affair, set outside of the project."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 -- git, wherever it is
+        cwd=PROJECT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split("\0")
+    files = [PROJECT / name for name in listed if name and (PROJECT / name).is_file()]
+    assert RUN_TIME in files
+    hosts = re.compile(
+        "|".join(re.escape(".".join(pieces)) for pieces in REGISTRIES), re.IGNORECASE
+    )
+    found = {
+        f"{file.relative_to(PROJECT)}: {host.group()}"
+        for file in files
+        for host in hosts.finditer(file.read_text(errors="replace"))
+    }
+    assert found == set()
