@@ -29,7 +29,7 @@ from processor.decode import Decoder
 from processor.errors import BatchConflictError, KeyTakenError, StoreUnavailableError
 from processor.fold import fold
 from processor.metrics import StreamMetrics
-from processor.plan import Committed, Plan, Published
+from processor.plan import Committed, Published
 from processor.ports import BatchStore, Sending, StatePublishing
 from processor.records import DeadLetter, Position, Received, Record
 from processor.seen import SeenTable
@@ -168,7 +168,7 @@ class BatchProcessor:
             plan.duplicates.extend(duplicates)
             plan.dead_letters.extend(dead)
             published = await transaction.write(plan, self._clock())
-        self._count(plan)
+        self._metrics.count(plan)
         known = {event_id: known.position for event_id, known in loaded.known.items()}
         return Committed(published, plan.redelivered, known)
 
@@ -207,13 +207,6 @@ class BatchProcessor:
         error = state.outcome.exception() if state.outcome is not None else None
         self._metrics.retries.labels(type(error).__name__).inc()
         log.warning("batch.retried attempt=%d error=%s", state.attempt_number, error)
-
-    def _count(self, plan: Plan) -> None:
-        for row in plan.inbox:
-            self._metrics.outcomes.labels(row.outcome, row.received.kind).inc()
-        for item in plan.duplicates:
-            self._metrics.outcomes.labels("duplicate", item.kind).inc()
-        self._metrics.dead_letters.inc(len(plan.dead_letters))
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:

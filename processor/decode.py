@@ -1,10 +1,10 @@
 """Bytes to inputs. Whatever can't be decoded says why; it never stops the stream."""
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 from pydantic import ValidationError
 
 from processor.domain.inputs import (
@@ -22,11 +22,10 @@ from processor.errors import UndecodableRecordError
 from processor.records import DeadLetter, Received, Record
 from providers.port import MalformedWebhookError, WebhookReader
 from schemas import commands, headers
-from schemas.identity import PAYMENT_ID_PATTERN
+from schemas.identity import is_payment_id
 from schemas.results import ProviderResult
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
 
-_PAYMENT_ID: Final = re.compile(PAYMENT_ID_PATTERN)
 _LONGEST_ID: Final = 500
 
 
@@ -52,7 +51,7 @@ class Decoder:
 
     def _webhook(self, record: Record) -> Received:
         key = (record.key or b"").decode("utf-8", "replace")
-        if not _PAYMENT_ID.fullmatch(key):
+        if not is_payment_id(key):
             raise UndecodableRecordError(f"the key {key[:60]!r} is no payment ID")
         provider = _header(record, headers.PROVIDER)
         event_id = _header(record, headers.EVENT_ID)
@@ -65,6 +64,8 @@ class Decoder:
         except MalformedWebhookError as error:
             raise UndecodableRecordError(str(error)) from error
         fact = translated.fact
+        if b"\\u0000" in record.value and _holds_nul(msgspec.to_builtins(fact)):
+            raise UndecodableRecordError("a text holds a NUL character, which can't be stored")
         if fact.event_id != event_id:
             raise UndecodableRecordError(f"{headers.EVENT_ID} is {event_id}, the body's another")
         received_at = _time(_header(record, headers.RECEIVED_AT))
@@ -80,6 +81,15 @@ def _check_key(record: Record, received: Received) -> None:
         raise UndecodableRecordError(
             f"the key is {record.key!r}, but the value is about {received.payment_id}"
         )
+
+
+def _holds_nul(value: Any) -> bool:
+    """Whether a text anywhere inside holds what PostgreSQL can't."""
+    if isinstance(value, dict):
+        return any(_holds_nul(each) for each in value.values())
+    if isinstance(value, list | tuple):
+        return any(_holds_nul(each) for each in value)
+    return isinstance(value, str) and "\0" in value
 
 
 def _header(record: Record, name: str) -> str:

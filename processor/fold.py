@@ -10,7 +10,7 @@ from processor.domain.decision import Decision
 from processor.domain.payment import Payment
 from processor.domain.status import Outcome
 from processor.plan import InboxRow, Loaded, Plan, VersionRow
-from processor.records import Received, named_object
+from processor.records import Position, Received, named_object
 
 
 def fold(
@@ -32,7 +32,8 @@ class _Fold:
         self._payments: dict[str, Payment] = dict(loaded.payments)
         self._held = set(loaded.held)
         self._owners = dict(loaded.owners)
-        self._seen: set[str] = set()
+        #: Where each event ID taken in by this batch stands.
+        self._seen: dict[str, Position] = {}
         self._parked: dict[str, list[InboxRow]] = {}
         self._plan = Plan()
 
@@ -46,14 +47,18 @@ class _Fold:
         return self._plan
 
     def _is_new(self, received: Received) -> bool:
+        position = received.record.position
         known = self._loaded.known.get(received.event_id)
         if known is None:
-            if received.event_id in self._seen:
+            first = self._seen.get(received.event_id)
+            if first is None:
+                self._seen[received.event_id] = position
+                return True
+            # around a rebalance a batch may hold the very same record twice: it is one record
+            if first != position:
                 self._plan.duplicates.append(received)
-                return False
-            self._seen.add(received.event_id)
-            return True
-        if known.position != received.record.position:
+            return False
+        if known.position != position:
             self._plan.duplicates.append(received)
             return False
         if known.publication_id is not None:
@@ -62,7 +67,7 @@ class _Fold:
         free = received.payment_id in self._payments and received.payment_id not in self._held
         if known.outcome is not Outcome.PARKED or not free or received.event_id in self._seen:
             return False
-        self._seen.add(received.event_id)
+        self._seen[received.event_id] = position
         return True
 
     def _take(self, row: InboxRow) -> None:
@@ -131,7 +136,7 @@ class _Fold:
             for received in self._loaded.parked.get(payment_id, ())
             if received.event_id not in self._seen
         ]
-        self._seen.update(row.received.event_id for row in waited)
+        self._seen |= {row.received.event_id: row.received.record.position for row in waited}
         self._plan.inbox.extend(waited)
         for row in [*waited, *self._parked.pop(payment_id, ())]:
             self._take(row)

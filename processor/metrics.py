@@ -2,6 +2,10 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from processor.domain.inputs import Unmodelled
+from processor.domain.status import Outcome
+from processor.plan import Plan
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
@@ -12,6 +16,12 @@ class StreamMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.outcomes = Counter(
             "payments_inputs_total", "Inputs by outcome.", ["outcome", "kind"], registry=registry
+        )
+        self.unknown_statuses = Counter(
+            "payments_unknown_status_total",
+            "Events whose status nobody here knows; the state was kept.",
+            ["provider", "kind"],
+            registry=registry,
         )
         self.dead_letters = Counter(
             "payments_dead_letters_total", "Records nobody could decode.", registry=registry
@@ -38,6 +48,18 @@ class StreamMetrics:
             "payments_republished_total", "Versions published again after a crash.",
             registry=registry,
         )  # fmt: skip
+
+    def count(self, plan: Plan) -> None:
+        """Counts what became of every input of a batch, once it is committed."""
+        for row in plan.inbox:
+            self.outcomes.labels(row.outcome, row.received.kind).inc()
+            body = row.received.input.body
+            ignored = row.outcome is Outcome.IGNORED
+            if ignored and isinstance(body, Unmodelled) and body.unknown_status:
+                self.unknown_statuses.labels(row.received.provider, body.kind).inc()
+        for item in plan.duplicates:
+            self.outcomes.labels(Outcome.DUPLICATE, item.kind).inc()
+        self.dead_letters.inc(len(plan.dead_letters))
 
 
 class WorkMetrics:

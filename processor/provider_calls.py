@@ -136,7 +136,7 @@ class ProviderCalls:
 
     async def _again(self, claimed: Claimed, outcome: Unknown | NotNow) -> None:
         now = self._clock()
-        error = outcome.reason[:ERROR_CHARS_MAX]
+        error = _storable(outcome.reason)
         if isinstance(outcome, NotNow):
             wait = timedelta(0) if outcome is _NEVER_HAPPENED else self._wait(claimed)
             await self._store.retry_with_new_key(claimed, now + wait, error)
@@ -171,14 +171,23 @@ class ProviderCalls:
             operation=operation,
             outcome="refused" if refused is not None else "acknowledged",
             object_id=outcome.object_id if isinstance(outcome, Acknowledged) else None,
-            refusal=Refusal(code=refused.code, message=refused.message) if refused else None,
+            refusal=_refusal(refused) if refused is not None else None,
             received_at=self._clock(),
         )
         value = result.model_dump_json().encode()
         return Outgoing(PROVIDER_RESULTS, call.payment_id.encode(), value, ())
 
 
+def _refusal(refused: Refused) -> Refusal:
+    return Refusal(code=_storable(refused.code) or "unknown", message=_storable(refused.message))
+
+
+def _storable(text: str) -> str:
+    """A provider's text as Postgres takes it, and no longer than a person reads."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:ERROR_CHARS_MAX]
+
+
 def _describe(outcome: Acknowledged | Refused) -> str:
     if isinstance(outcome, Acknowledged):
         return f"acknowledged: {outcome.object_id}"
-    return f"refused: {outcome.code}"
+    return f"refused: {_storable(outcome.code)}"

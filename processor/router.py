@@ -1,4 +1,4 @@
-"""Routes webhooks that carry no payment ID (disputes, Dashboard refunds) by the provider's object.
+"""Routes webhooks that carry no payment ID (disputes, others' refunds) by the provider's object.
 
 Where the object's payment isn't known yet, the webhook is kept in Postgres and routed once it is;
 after ``unrouted_max_age_s`` it is a dead letter. Offsets are committed after all that.

@@ -6,6 +6,7 @@ from datetime import datetime
 from processor.sender import Outgoing
 from providers.port import FetchedEvent
 from schemas import headers
+from schemas.identity import is_payment_id
 from schemas.topics import PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
 
 
@@ -18,7 +19,7 @@ def fetched(event: FetchedEvent, provider: str, now: datetime) -> Outgoing:
         headers.RECEIVED_AT: now.isoformat(),
         headers.OBJECT_ID: webhook.object_id or "",
     }
-    if webhook.payment_id is not None:
+    if webhook.payment_id is not None and is_payment_id(webhook.payment_id):
         return routed(webhook.payment_id, event.body, named)
     key = (webhook.object_id or webhook.event_id).encode()
     return Outgoing(PROVIDER_WEBHOOKS_UNROUTED, key, event.body, _as_bytes(named))

@@ -1,0 +1,1 @@
+"""The processor's shell, held to what it promises: one file of tests per module."""

@@ -1,0 +1,172 @@
+"""Records as they stand in the log, a clock one can move, and what a decoder makes of records."""
+
+import json
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from processor.decode import Decoder
+from processor.domain.calls import ProviderCall
+from processor.records import Position, Received, Record
+from providers.stripe.webhooks import StripeWebhooks
+from schemas import headers, identity
+from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
+
+NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TENANT: Final = "shop"
+PROVIDER: Final = "stripe"
+AMOUNT: Final = 1000
+DECODER: Final = Decoder({PROVIDER: StripeWebhooks((), 300)})
+
+
+def payment(name: str = "") -> str:
+    """The ID of the payment with this name; without one, of a payment nobody else has."""
+    return identity.payment_id(TENANT, name or uuid.uuid4().hex)
+
+
+def object_of(payment_id: str) -> str:
+    """The provider's object of a payment."""
+    return f"pi_{payment_id[4:16]}"
+
+
+def received(record: Record) -> Received:
+    """The record as it was understood, which is expected of it."""
+    understood = DECODER.decode(record)
+    assert isinstance(understood, Received), understood.error
+    return understood
+
+
+@dataclass
+class Clock:
+    """Stands still until it is moved."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        """The time."""
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        """Moves it."""
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class Log:
+    """One partition of each of the processor's topics; records get its next offset."""
+
+    partition: int = 0
+    _ends: Counter[str] = field(default_factory=Counter)
+
+    def append(self, topic: str, key: bytes | None, value: bytes, **named: str) -> Record:
+        """Any record; header names are written with underscores."""
+        position = Position(topic, self.partition, self._ends[topic])
+        self._ends[topic] += 1
+        texts = {name.replace("_", "-"): text for name, text in named.items()}
+        return Record(position, key, value, texts, int(NOW.timestamp() * 1000))
+
+    def again(self, record: Record) -> Record:
+        """Another record that says the same."""
+        named = {name.replace("-", "_"): text for name, text in record.headers.items()}
+        return self.append(record.position.topic, record.key, record.value, **named)
+
+    def command(self, payment_id: str, kind: str, **changes: Any) -> Record:
+        """A client's command."""
+        return self._json(PAYMENT_COMMANDS, payment_id, command_body(payment_id, kind, **changes))
+
+    def create(self, payment_id: str, **changes: Any) -> Record:
+        """The command that begins a payment."""
+        return self.command(payment_id, "create", **changes)
+
+    def webhook(self, payment_id: str, status: str, event_id: str = "", **changes: Any) -> Record:
+        """The provider's word that its object is in this status."""
+        event_id = event_id or f"evt_{payment_id[4:16]}_{status}"
+        body = event_body(payment_id, status, event_id, **changes)
+        named = {
+            headers.EVENT_ID: event_id,
+            headers.PROVIDER: PROVIDER,
+            headers.RECEIVED_AT: NOW.isoformat(),
+            headers.OBJECT_ID: object_of(payment_id),
+        }
+        named = {name.replace("-", "_"): text for name, text in named.items()}
+        return self.append(
+            PROVIDER_WEBHOOKS, payment_id.encode(), json.dumps(body).encode(), **named
+        )
+
+    def result(self, payment_id: str, operation: str = "create", **changes: Any) -> Record:
+        """What a call to the provider came to: an acknowledgement, unless changed."""
+        return self._json(
+            PROVIDER_RESULTS, payment_id, result_body(payment_id, operation, **changes)
+        )
+
+    def _json(self, topic: str, payment_id: str, body: dict[str, Any]) -> Record:
+        return self.append(topic, payment_id.encode(), json.dumps(body).encode())
+
+
+def command_body(payment_id: str, kind: str, **changes: Any) -> dict[str, Any]:
+    """A command as it travels; each kind's own fields are filled in."""
+    operation_id = identity.operation_id(payment_id, kind, "key")
+    own: dict[str, dict[str, Any]] = {
+        "create": {
+            "provider": PROVIDER,
+            "amount": AMOUNT,
+            "currency": "EUR",
+            "payment_method": "card_1",
+            "expires_at": (NOW + timedelta(days=1)).isoformat(),
+        },
+        "confirm": {"payment_method": "card_2"},
+        "refund": {"refund_id": identity.refund_id(payment_id, "key")},
+    }
+    return {
+        "type": kind,
+        "event_id": identity.command_event_id(operation_id, "fp"),
+        "payment_id": payment_id,
+        "tenant": TENANT,
+        "operation_id": operation_id,
+        "fingerprint": "fp",
+        "received_at": NOW.isoformat(),
+        **own.get(kind, {}),
+        **changes,
+    }
+
+
+def event_body(payment_id: str, status: str, event_id: str, **changes: Any) -> dict[str, Any]:
+    """A Stripe event about the payment's object, in this status."""
+    intent = {
+        "id": object_of(payment_id),
+        "status": status,
+        "amount": AMOUNT,
+        "amount_received": AMOUNT if status == "succeeded" else 0,
+        "currency": "eur",
+        **changes,
+    }
+    kind = f"payment_intent.{status}" if status in {"succeeded", "canceled", "processing"} else ""
+    return {
+        "id": event_id,
+        "type": kind or "payment_intent.created",
+        "created": int(NOW.timestamp()),
+        "data": {"object": intent},
+    }
+
+
+def result_body(payment_id: str, operation: str, **changes: Any) -> dict[str, Any]:
+    """A call's result as it travels."""
+    call_key = f"{payment_id}:{operation}"
+    return {
+        "event_id": identity.result_event_id(call_key),
+        "payment_id": payment_id,
+        "provider": PROVIDER,
+        "call_key": call_key,
+        "operation": operation,
+        "outcome": "acknowledged",
+        "object_id": object_of(payment_id),
+        "received_at": NOW.isoformat(),
+        **changes,
+    }
+
+
+def create_call(payment_id: str) -> ProviderCall:
+    """The call that makes a payment's object at the provider."""
+    return ProviderCall(f"{payment_id}:create", "create", payment_id, PROVIDER, amount=AMOUNT)

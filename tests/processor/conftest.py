@@ -1,0 +1,73 @@
+"""A database of the processor's tests, empty for each: what is due or waiting is the test's own."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool
+
+from processor.migrate import migrate
+from processor.store.postgres import Pool
+from sandbox.testing import Infrastructure
+from tests.processor import database
+from tests.processor.builders import Clock, Log
+from tests.processor.calling import Caller
+from tests.processor.folding import ONE
+from tests.processor.sweeping import Sweeping
+from tests.processor.worker import Group
+
+
+@pytest.fixture(scope="session")
+def processor_database(infrastructure: Infrastructure) -> str:
+    """A migrated database."""
+    with psycopg.connect(infrastructure.database_url, autocommit=True) as connection:
+        connection.execute("create database processor_tests")
+    url = make_conninfo(infrastructure.database_url, dbname="processor_tests")
+    migrate(url)
+    return url
+
+
+@pytest.fixture
+def own_database(processor_database: str) -> str:
+    """The database, empty, with nobody connected."""
+    with psycopg.connect(processor_database) as connection:
+        connection.execute(database.DISCONNECT)  # whoever is left over may hold locks
+        for table in database.TABLES:
+            connection.execute(sql.SQL("delete from {}").format(sql.Identifier(table)))
+    return processor_database
+
+
+@pytest.fixture
+async def pool(own_database: str) -> AsyncIterator[Pool]:
+    """Connections to the test's database."""
+    opened: Pool = AsyncConnectionPool(own_database, min_size=1, max_size=4, open=False)
+    async with opened:
+        yield opened
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still until it is moved."""
+    return Clock()
+
+
+@pytest.fixture
+async def caller(pool: Pool, clock: Clock) -> Caller:
+    """A loop with one call to make: payment one's object is to be created."""
+    await database.process(pool, Log().create(ONE))
+    return Caller(pool, clock)
+
+
+@pytest.fixture
+def sweeping(own_database: str, pool: Pool, clock: Clock) -> Sweeping:
+    """A reconciler over an empty store."""
+    return Sweeping(own_database, pool, clock)
+
+
+@pytest.fixture
+def group(pool: Pool, kafka_bootstrap: str) -> Group:
+    """A group of stream workers that nobody else is in."""
+    return Group(pool, kafka_bootstrap, f"test-{uuid.uuid4().hex}")

@@ -1,0 +1,88 @@
+"""Stand-ins for what is outside: a provider that follows a script, and an outbox to look into."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from processor.domain.calls import ProviderCall
+from processor.sender import Outgoing
+from providers.port import CallOutcome, FetchedEvent, Unknown
+
+T = TypeVar("T")
+
+
+@dataclass
+class Outbox:
+    """A ``Sending`` that keeps the records, and fails when told to."""
+
+    records: list[Outgoing] = field(default_factory=list)
+    #: Raised by the next sends, one each; None lets one through.
+    failures: list[Exception | None] = field(default_factory=list)
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """See ``Sending.send``."""
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            raise failure
+        self.records += records
+
+
+@dataclass
+class Provider:
+    """A ``ProviderClient`` that gives the answers it was given; what it was asked is kept."""
+
+    name: str = "stripe"
+    #: Answers to calls, in order; then it never answers.
+    answers: list[CallOutcome | BaseException] = field(default_factory=list)
+    #: Answers to look-ups, in order.
+    found: list[CallOutcome | Exception | None] = field(default_factory=list)
+    #: Pages of its event list, oldest first; an error ends them.
+    pages: Sequence[Sequence[FetchedEvent] | Exception] = ()
+    #: Its objects' present state, by object ID.
+    objects: dict[str, FetchedEvent | Exception] = field(default_factory=dict)
+    #: Calls are answered once this is set.
+    gate: asyncio.Event | None = None
+    keys: list[str] = field(default_factory=list)
+    looked_up: list[tuple[str, datetime]] = field(default_factory=list)
+    cursors: list[str | None] = field(default_factory=list)
+    retrieved: list[str] = field(default_factory=list)
+
+    async def call(self, call: ProviderCall, key: str) -> CallOutcome:
+        """See ``ProviderClient.call``."""
+        assert call.provider == self.name
+        self.keys.append(key)
+        if self.gate is not None:
+            await self.gate.wait()
+        if not self.answers:
+            return Unknown("no answer")
+        answer = self.answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
+        """See ``ProviderClient.look_up``."""
+        self.looked_up.append((call.key, first_tried_at))
+        return _given(self.found.pop(0))
+
+    async def retrieve(self, object_id: str) -> FetchedEvent:
+        """See ``ProviderClient.retrieve``."""
+        self.retrieved.append(object_id)
+        return _given(self.objects[object_id])
+
+    async def events_after(self, cursor: str | None) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """See ``ProviderClient.events_after``."""
+        self.cursors.append(cursor)
+        for page in self.pages:
+            yield _given(page)
+
+    async def close(self) -> None:
+        """See ``ProviderClient.close``."""
+
+
+def _given(answer: T | BaseException) -> T:
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer

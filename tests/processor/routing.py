@@ -1,0 +1,47 @@
+"""A router, what it is given, and what it sent."""
+
+import json
+from dataclasses import replace
+from functools import partial
+
+from processor.records import Record
+from processor.router import Router, consumer
+from processor.store.postgres import Pool, PostgresRouting
+from schemas import headers
+from schemas.settings import WorkSettings
+from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
+from tests.processor.builders import NOW, Clock, Log, event_body, object_of
+from tests.processor.outside import Outbox
+
+MAX_AGE_S = 3600.0
+
+
+def unrouted(payment_id: str, event_id: str = "evt_1", **named: str) -> Record:
+    """A webhook about the payment's object that does not say whose it is."""
+    body = json.dumps(event_body(payment_id, "succeeded", event_id)).encode()
+    good = {
+        headers.EVENT_ID: event_id,
+        headers.PROVIDER: "stripe",
+        headers.RECEIVED_AT: NOW.isoformat(),
+        headers.OBJECT_ID: object_of(payment_id),
+        headers.TRACEPARENT: "00-trace",
+    }
+    key = object_of(payment_id).encode()
+    record = Log().append(PROVIDER_WEBHOOKS_UNROUTED, key, body)
+    return replace(record, headers={**good, **named})
+
+
+class Routing:
+    """A router and what it sent."""
+
+    def __init__(self, pool: Pool, clock: Clock, bootstrap: str = "nowhere:1") -> None:
+        self.outbox = Outbox()
+        settings = WorkSettings(unrouted_max_age_s=MAX_AGE_S)
+        store = PostgresRouting(pool)
+        self.router = Router(store, self.outbox, partial(consumer, bootstrap), settings, clock)
+
+    def sent(self) -> list[tuple[str, bytes | None, dict[str, str]]]:
+        """Topic, key and headers of what was sent since the last look."""
+        found = [(r.topic, r.key, headers.as_text(r.headers)) for r in self.outbox.records]
+        self.outbox.records.clear()
+        return found

@@ -1,0 +1,95 @@
+"""What was never delivered is fetched: the provider's events, and objects nobody hears of."""
+
+import pytest
+
+from processor.errors import PublishError
+from processor.store.postgres import Pool
+from providers.port import ProviderUnavailableError
+from schemas import headers
+from schemas.topics import PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
+from tests.processor import database
+from tests.processor.builders import NOW, Clock, Log, object_of, payment, received
+from tests.processor.folding import ONE, TWO
+from tests.processor.sweeping import SILENT_S, Sweeping, as_record, event, ids, stands
+
+pytestmark = pytest.mark.anyio
+
+AWAY = ProviderUnavailableError("away")
+
+
+async def test_the_events_after_the_cursor_go_to_their_payments(sweeping: Sweeping) -> None:
+    """As a webhook would have brought them; what names no payment goes to the router."""
+    sweeping.provider.pages = [[event(ONE, "evt_1"), event(TWO, "evt_2", ours=False)]]
+    known, other = await sweeping.round()
+    got = received(as_record(known))
+    assert (got.payment_id, got.event_id, got.input.received_at) == (ONE, "evt_1", NOW)
+    assert (other.topic, other.key) == (PROVIDER_WEBHOOKS_UNROUTED, object_of(TWO).encode())
+    assert headers.as_text(other.headers)[headers.OBJECT_ID] == object_of(TWO)
+    sweeping.provider.pages = []
+    assert await sweeping.round() == []
+    assert sweeping.provider.cursors == [None, "evt_2"]
+
+
+async def test_the_cursor_moves_page_by_page(sweeping: Sweeping) -> None:
+    """A page that was not published is read again; those before it are not."""
+    pages = [[event(ONE, f"evt_{n}")] for n in range(3)]
+    sweeping.provider.pages = pages
+    sweeping.outbox.failures = [None, PublishError("no word")]
+    assert ids(await sweeping.round()) == ["evt_0"]
+    assert sweeping.errors("events") == 1
+    sweeping.provider.pages = pages[1:]
+    assert ids(await sweeping.round()) == ["evt_1", "evt_2"]
+    sweeping.provider.pages = []
+    await sweeping.round()
+    assert sweeping.provider.cursors == [None, "evt_0", "evt_2"]
+
+
+async def test_an_unfinished_silent_payments_object_is_looked_at(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """Once it was silent for long enough; its state goes to the payment as an event."""
+    await stands(pool, "processing", ONE)
+    sweeping.provider.objects = {object_of(ONE): event(ONE, "look_1", ours=False)}
+    clock.forward(SILENT_S)
+    assert await sweeping.round() == []
+    clock.forward(0.001)
+    (sent,) = await sweeping.round()
+    assert sent.topic == PROVIDER_WEBHOOKS
+    got = received(as_record(sent))
+    assert (got.payment_id, got.event_id, got.input.received_at) == (ONE, "look_1", clock.now)
+
+
+async def test_nobody_looks_at_what_is_final_or_has_no_object(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """There is nothing to learn of the one, and nothing to look at of the other."""
+    await stands(pool, "succeeded", ONE)
+    await database.process(pool, Log().create(TWO))
+    clock.forward(2 * SILENT_S)
+    assert await sweeping.round() == []
+    assert sweeping.provider.retrieved == []
+
+
+async def test_every_page_of_the_unfinished_is_looked_at(
+    own_database: str, pool: Pool, clock: Clock
+) -> None:
+    """More than one page holds: each object once."""
+    ids_ = [payment(f"unfinished {n}") for n in range(5)]
+    await stands(pool, "processing", *ids_)
+    clock.forward(2 * SILENT_S)
+    sweeping = Sweeping(own_database, pool, clock, reconcile_page=2)
+    sweeping.provider.objects = {object_of(one): event(one, f"look_{one}") for one in ids_}
+    assert len(await sweeping.round()) == 5
+    assert sorted(sweeping.provider.retrieved) == sorted(map(object_of, ids_))
+
+
+async def test_an_object_that_cannot_be_looked_at_keeps_no_other_from_it(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """It is counted, and asked for again in the next round."""
+    first, second = sorted([ONE, TWO])
+    await stands(pool, "processing", ONE, TWO)
+    clock.forward(2 * SILENT_S)
+    sweeping.provider.objects = {object_of(first): AWAY, object_of(second): event(second, "look")}
+    assert ids(await sweeping.round()) == ["look"]
+    assert sweeping.errors("object") == 1

@@ -1,0 +1,52 @@
+"""The router on a real topic: what it has not dealt with, it reads again."""
+
+import asyncio
+import uuid
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from processor.errors import PublishError
+from processor.router import GROUP
+from processor.store.postgres import Pool
+from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
+from tests.conftest import PARTITIONS
+from tests.ingress.harness import until
+from tests.processor.builders import Clock
+from tests.processor.routing import Routing
+
+pytestmark = pytest.mark.anyio
+
+
+async def lag(bootstrap: str) -> int:
+    """Records of the real topic that the router has not committed."""
+    group = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=GROUP, enable_auto_commit=False)
+    async with group:
+        partitions = [TopicPartition(PROVIDER_WEBHOOKS_UNROUTED, p) for p in range(PARTITIONS)]
+        group.assign(partitions)
+        ends = await group.end_offsets(partitions)
+        return sum([ends[p] - (await group.committed(p) or 0) for p in partitions])
+
+
+async def test_a_record_that_was_not_dealt_with_is_read_again(
+    pool: Pool, clock: Clock, kafka_bootstrap: str
+) -> None:
+    """Its offset is committed after its effect, not before."""
+    key = f"pi_{uuid.uuid4().hex}".encode()
+    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, acks="all") as producer:
+        await producer.send_and_wait(PROVIDER_WEBHOOKS_UNROUTED, key=key, value=b"{}")
+    failing, router = (Routing(pool, clock, kafka_bootstrap) for _ in range(2))
+    failing.outbox.failures = [PublishError("no word")]
+    with pytest.raises(PublishError):
+        await failing.router.run()
+    assert await lag(kafka_bootstrap) > 0
+    running = asyncio.create_task(router.router.run())
+
+    async def caught_up() -> bool:
+        return await lag(kafka_bootstrap) == 0
+
+    await until(caught_up, 20)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert [sent for sent in router.sent() if sent[1] == key]

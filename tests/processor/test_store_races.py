@@ -1,0 +1,96 @@
+"""Two workers on one payment, on a real Postgres: what one wrote, the other never writes over."""
+
+import asyncio
+
+import pytest
+
+from processor.errors import BatchConflictError, KeyTakenError
+from processor.plan import Plan
+from processor.store.postgres import Pool
+from tests.ingress.harness import until
+from tests.processor import database
+from tests.processor.builders import NOW, Log, received
+from tests.processor.folding import ONE, TWO, folded
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_payment_that_grew_meanwhile_is_a_conflict(pool: Pool) -> None:
+    """The version guard: a plan made of an older version is not written, nor is the rest of it."""
+    log = Log()
+    await database.process(pool, log.create(ONE), log.result(ONE))
+    confirming = log.webhook(ONE, "processing")
+    stale = await database.plan_of(pool, confirming, log.create(TWO))
+    assert {v.payment.id for v in stale.versions} == {TWO}
+    await database.process(pool, log.webhook(ONE, "succeeded"))
+    before = await database.everything(pool)
+    with pytest.raises(BatchConflictError):
+        await database.write(pool, stale)
+    assert await database.everything(pool) == before
+
+
+async def test_a_version_another_worker_made_meanwhile_is_a_taken_key(pool: Pool) -> None:
+    """The same where the plan has a version of its own: that number is taken."""
+    log = Log()
+    await database.process(pool, log.create(ONE))
+    stale = await database.plan_of(pool, log.webhook(ONE, "processing"), log.create(TWO))
+    await database.process(pool, log.result(ONE))
+    before = await database.everything(pool)
+    with pytest.raises(KeyTakenError):
+        await database.write(pool, stale)
+    assert await database.everything(pool) == before
+
+
+async def test_an_event_another_worker_recorded_meanwhile_is_a_conflict(pool: Pool) -> None:
+    """The event ID is the authority: nothing of the plan is written, not even what is new."""
+    log = Log()
+    early = log.webhook(ONE, "succeeded")
+    stale = await database.plan_of(pool, early, log.create(TWO))
+    await database.process(pool, early)
+    before = await database.everything(pool)
+    with pytest.raises(BatchConflictError):
+        await database.write(pool, stale)
+    assert await database.everything(pool) == before
+
+
+async def test_a_parked_row_another_worker_applied_meanwhile_is_a_conflict(pool: Pool) -> None:
+    """It is applied once."""
+    log = Log()
+    await database.process(pool, log.webhook(ONE, "succeeded"))
+    plan = await database.plan_of(pool, log.create(ONE))
+    applied = Plan(inbox=[row for row in plan.inbox if row.waiting])
+    await database.write(pool, plan)
+    before = await database.everything(pool)
+    with pytest.raises(BatchConflictError):
+        await database.write(pool, applied)
+    assert await database.everything(pool) == before
+
+
+async def test_a_payment_another_worker_made_meanwhile_is_a_taken_key(pool: Pool) -> None:
+    """Its key is taken; nothing of the plan is written."""
+    log = Log()
+    stale = await database.plan_of(pool, log.create(ONE), log.create(TWO))
+    await database.process(pool, log.command(ONE, "create", event_id="cmd_other"))
+    before = await database.everything(pool)
+    with pytest.raises(KeyTakenError):
+        await database.write(pool, stale)
+    assert await database.everything(pool) == before
+
+
+async def test_two_batches_on_one_payment_come_one_after_the_other(pool: Pool) -> None:
+    """The second waits for the first one's commit, and then sees what it wrote."""
+    log = Log()
+    await database.process(pool, log.create(ONE))
+    paid = log.webhook(ONE, "succeeded")
+    blocked = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+
+    async def waits() -> bool:
+        return await database.rows(pool, blocked) == [(1,)]
+
+    async with database.batches(pool).transaction() as first:
+        known = await first.load([received(paid)])
+        second = asyncio.create_task(database.load(pool, paid))
+        await until(waits, 10)
+        await first.write(folded(paid, known=known), NOW)
+        assert not second.done()
+    assert (await second).payments[ONE].version == 2
