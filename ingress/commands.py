@@ -63,7 +63,8 @@ def identify(tenant: str, payment_id: str, name: OnPayment, key: str, body: Mode
 
 def _identify(tenant: str, payment_id: str, name: str, key: str, body: Model) -> Operation:
     operation_id = identity.operation_id(payment_id, name, key)
-    fingerprint = identity.fingerprint(body.model_dump(mode="json"))
+    # a field that is not given is left out, so that a new one changes no known operation
+    fingerprint = identity.fingerprint(body.model_dump(mode="json", exclude_none=True))
     return Operation(
         tenant=tenant,
         payment_id=payment_id,

@@ -1,6 +1,5 @@
 """What the routes share: the parts they are given, and what a request says of its sender."""
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +23,6 @@ from schemas.model import Model
 Clock = Callable[[], datetime]
 M = TypeVar("M", bound=Model)
 
-_PAYMENT_ID: Final = re.compile(identity.PAYMENT_ID_PATTERN)
 _BEARER: Final = HTTPBearer(
     auto_error=False, scheme_name="API key", description="An API key; it belongs to one tenant."
 )
@@ -76,7 +74,7 @@ async def _owned_payment(
         ),
     ],
 ) -> str:
-    if not (is_payment_id(payment_id) and identity.belongs_to(tenant, payment_id)):
+    if not (identity.is_payment_id(payment_id) and identity.belongs_to(tenant, payment_id)):
         raise UnknownPaymentError("No payment of yours has this ID. Check that it is complete.")
     return payment_id
 
@@ -112,8 +110,3 @@ def json_body(model: type[M]) -> Callable[[Request], Awaitable[M]]:
         return await read_model(request, model, parts_of(request).body_limit)
 
     return read
-
-
-def is_payment_id(text: str) -> bool:
-    """Whether a text has the form of our payment IDs."""
-    return _PAYMENT_ID.fullmatch(text) is not None

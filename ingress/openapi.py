@@ -1,6 +1,6 @@
 """What the generated OpenAPI document can't know by itself: problems, raw bodies, the webhooks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -71,7 +71,7 @@ def json_request(model: type[Model], example: Mapping[str, Any]) -> dict[str, An
     return {"requestBody": {"required": bool(schema.get("required")), "content": content}}
 
 
-def _webhook_path() -> dict[str, Any]:
+def _webhook_path(providers: Iterable[str]) -> dict[str, Any]:
     refusals = problems(
         errors.InvalidSignatureError,
         errors.MalformedEventError,
@@ -91,8 +91,7 @@ def _webhook_path() -> dict[str, Any]:
                     "name": "provider",
                     "in": "path",
                     "required": True,
-                    "schema": {"type": "string"},
-                    "example": "stripe",
+                    "schema": {"type": "string", "enum": sorted(providers)},
                 }
             ],
             "requestBody": {
@@ -115,7 +114,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     found = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    found["paths"][WEBHOOKS] = _webhook_path()
+    found["paths"][WEBHOOKS] = _webhook_path(app.state.parts.readers)
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     for model in _ADDED:
         schema = model.model_json_schema(ref_template=_REF)

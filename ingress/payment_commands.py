@@ -20,6 +20,7 @@ from schemas.http import (
     CaptureRequest,
     ConfirmRequest,
     CreateRequest,
+    FieldProblem,
     RefundRequest,
 )
 from schemas.model import Model
@@ -57,7 +58,7 @@ def _route(body: type[Model], example: dict[str, Any], answer: type[Model]) -> d
     "/v1/payments",
     **_route(
         CreateRequest,
-        {"amount": 1999, "currency": "EUR", "payment_method": "pm_card_visa"},
+        {"amount": 1999, "currency": "EUR", "payment_method": "the-providers-token"},
         AcceptedPayment,
     ),
 )
@@ -74,7 +75,7 @@ async def create_payment(
         commands.create,
         operation,
         body,
-        provider=parts.default_provider,
+        provider=_provider(parts, body),
         expiry=parts.payment_expiry,
     )
     command, replayed = await _take_in(request, parts, operation, build)
@@ -85,7 +86,7 @@ async def create_payment(
 
 @router.post(
     "/v1/payments/{id}/confirm",
-    **_route(ConfirmRequest, {"payment_method": "pm_card_mastercard"}, AcceptedOperation),
+    **_route(ConfirmRequest, {"payment_method": "another-token"}, AcceptedOperation),
 )
 async def confirm_payment(
     request: Request,
@@ -143,6 +144,17 @@ async def refund_payment(
     refund_id = identity.refund_id(payment_id, key)
     build = partial(commands.refund, operation, body, refund_id=refund_id)
     return await _operate(request, operation, "refund", build, refund_id)
+
+
+def _provider(parts: Parts, body: CreateRequest) -> str:
+    """The provider that is asked for, or the usual one. Raises InvalidFieldsError."""
+    provider = parts.default_provider if body.provider is None else body.provider
+    if provider not in parts.readers:
+        problem = FieldProblem(
+            field="provider", problem=f"One of {', '.join(sorted(parts.readers))}"
+        )
+        raise errors.InvalidFieldsError("See errors for each field.", (problem,))
+    return provider
 
 
 async def _operate(

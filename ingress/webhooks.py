@@ -11,7 +11,7 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from ingress.body import read_body
-from ingress.dependencies import Parts, is_payment_id, parts_of
+from ingress.dependencies import Parts, parts_of
 from ingress.errors import (
     BodyTooLargeError,
     InvalidSignatureError,
@@ -22,6 +22,7 @@ from ingress.publisher import Record
 from ingress.tracing import traceparent
 from providers.port import MalformedWebhookError, SignatureError, Webhook, WebhookReader
 from schemas import headers
+from schemas.identity import is_payment_id
 from schemas.topics import PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
 
 PATH: Final = "/webhooks/{provider}"

@@ -33,6 +33,7 @@ class ProviderUnavailableError(ProviderError):
 class Webhook:
     """A webhook whose signature held: enough to key its record, nothing more is read."""
 
+    #: Unique among the events of all providers, since they are all known by it alone.
     event_id: str
     kind: str
     #: The provider's object the event is about; for a refund or dispute, the payment object.

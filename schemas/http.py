@@ -20,6 +20,10 @@ class CreateRequest(Model):
     amount: Annotated[Amount, Field(description="Minor units: 1999 is 19.99 EUR.")]
     currency: Annotated[_AnyCaseCurrency, Field(description="ISO 4217.")]
     payment_method: Annotated[ShortText, Field(description="The provider's payment method token.")]
+    provider: Annotated[
+        ShortText | None,
+        Field(description="One of the providers there are; without it, the usual one."),
+    ] = None
     capture_method: Literal["automatic", "manual"] = "automatic"
     max_attempts: Annotated[int, Field(strict=True, ge=1, le=10)] = 1
     return_url: _ReturnUrl | None = None

@@ -8,12 +8,14 @@ foreign ID without one too.
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 _CORE_CHARS: Final = 26  # 128 bits in base32
 _CHECK_CHARS: Final = 4
 PAYMENT_ID_PATTERN: Final = rf"^pay_[a-z2-7]{{{_CORE_CHARS + _CHECK_CHARS}}}$"
+_PAYMENT_ID: Final = re.compile(PAYMENT_ID_PATTERN)
 
 
 def _digest(*parts: str) -> str:
@@ -26,6 +28,11 @@ def payment_id(tenant: str, idempotency_key: str) -> str:
     """The payment that this tenant's Idempotency-Key names, now and for ever."""
     core = _digest("payment", tenant, idempotency_key)
     return f"pay_{core}{_digest('check', tenant, core)[:_CHECK_CHARS]}"
+
+
+def is_payment_id(text: str) -> bool:
+    """Whether this has the form of a payment ID."""
+    return _PAYMENT_ID.fullmatch(text) is not None
 
 
 def belongs_to(tenant: str, identifier: str) -> bool:
@@ -61,7 +68,7 @@ def refund_id(payment: str, idempotency_key: str) -> str:
 
 
 def provider_made_id(prefix: str, provider: str, object_id: str) -> str:
-    """Our ID for something the provider made without us: a Dashboard refund, a dispute."""
+    """Our ID for something the provider made without us: a refund made there, a dispute."""
     return f"{prefix}_{_digest(prefix, provider, object_id)}"
 
 

@@ -4,12 +4,14 @@
 sandbox (``PAYMENTS_SANDBOX_*``) and the simulator (``PAYMENTS_SIMULATOR_*``) keep their own.
 """
 
+import base64
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -45,7 +47,8 @@ def _hashed_keys(value: Any) -> Any:
         tenant, _, digest = item.partition(":")
         if not tenant or len(digest) != 64 or set(digest) - set("0123456789abcdef"):  # noqa: PLR2004  # SHA-256 in hex
             raise ValueError("each item is tenant:<SHA-256 of the key in lower-case hex>")
-        keys[digest] = tenant
+        if keys.setdefault(digest, tenant) != tenant:
+            raise ValueError(f"{tenant} and {keys[digest]} have one key; give each its own")
     return keys
 
 
@@ -68,7 +71,9 @@ class KafkaSettings(Group):
 class DatabaseSettings(Group):
     """Postgres."""
 
-    database_url: SecretStr = Field(description="postgresql://user:password@host:port/name")
+    database_url: SecretStr = Field(
+        min_length=1, description="postgresql://user:password@host:port/name"
+    )
 
 
 class StripeSettings(Group):
@@ -83,7 +88,10 @@ class StripeWebhookSettings(Group):
     """What a Stripe webhook must be signed with."""
 
     stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = (
-        Field(min_length=1, description="Signing secrets, comma-separated; any of them will do.")
+        Field(
+            min_length=1,
+            description="Signing secrets of 8 characters or more, comma-separated; any will do.",
+        )
     )
     stripe_webhook_tolerance_s: int = Field(
         300, ge=1, le=3600, description="How old a signature may be."
@@ -94,6 +102,46 @@ class StripeWebhookSettings(Group):
         shortest = 8
         if any(len(s.get_secret_value()) < shortest for s in self.stripe_webhook_secrets):
             raise ValueError(f"a webhook secret has at least {shortest} characters")
+        return self
+
+
+def _standard_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    """Standard Webhooks: ``whsec_`` and the key, 24 to 64 bytes in base64."""
+    for secret in secrets:
+        prefix, _, encoded = secret.get_secret_value().partition("_")
+        try:
+            length = len(base64.b64decode(encoded, validate=True))
+        except ValueError:
+            length = 0
+        if prefix != "whsec" or not 24 <= length <= 64:  # noqa: PLR2004  # as the standard says
+            raise ValueError("each secret is whsec_<24 to 64 bytes in base64>")
+    return secrets
+
+
+class ExamplePaySettings(Group):
+    """ExamplePay, a second provider: set all three of address, key and secrets, or none of all."""
+
+    examplepay_api_base: HttpUrl | None = Field(None, description="ExamplePay's API.")
+    examplepay_api_key: Annotated[SecretStr, Field(min_length=8)] | None = Field(
+        None, description="The secret API key."
+    )
+    examplepay_webhook_secrets: Annotated[
+        Annotated[tuple[SecretStr, ...], Field(min_length=1), AfterValidator(_standard_secrets)]
+        | None,
+        NoDecode,
+        BeforeValidator(_split),
+    ] = Field(None, description="Signing secrets, whsec_<base64>, comma-separated; any will do.")
+    examplepay_webhook_tolerance_s: int = Field(
+        300, ge=1, le=3600, description="How far from now a signature's time may be."
+    )
+    examplepay_timeout_s: Seconds = Field(20.0, description="Deadline of one call.")
+
+    @model_validator(mode="after")
+    def _all_or_nothing(self) -> Self:
+        needed = ("examplepay_api_base", "examplepay_api_key", "examplepay_webhook_secrets")
+        missing = [f"{PREFIX}{name}".upper() for name in needed if getattr(self, name) is None]
+        if missing and self.model_fields_set:
+            raise ValueError(f"set {', '.join(missing)} too, or nothing of ExamplePay")
         return self
 
 
@@ -170,6 +218,7 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     DatabaseSettings,
     StripeSettings,
     StripeWebhookSettings,
+    ExamplePaySettings,
     IngressSettings,
     StreamSettings,
     MetricsSettings,
@@ -187,15 +236,20 @@ def variables() -> Iterator[tuple[str, type[Group], str]]:
 
 
 def refuse_unknown(environment: Mapping[str, str]) -> None:
-    """Refuses a ``PAYMENTS_`` variable that no table knows: most likely it is misspelt."""
+    """Refuses a ``PAYMENTS_`` variable that no table knows: most likely it is misspelt.
+
+    Variables are read in any case, so they are looked at in any case.
+    """
     known = {name for name, _, _ in variables()}
     unknown = sorted(
         name
         for name in environment
-        if name.startswith(PREFIX) and not name.startswith(OWN_PREFIXES) and name not in known
+        if (upper := name.upper()).startswith(PREFIX)
+        and not upper.startswith(OWN_PREFIXES)
+        and upper not in known
     )
     if unknown:
-        raise SettingsError(f"unknown: {', '.join(unknown)}. schemas/settings.py lists all names")
+        raise SettingsError(f"unknown: {', '.join(unknown)}. docs/configuration.md lists all names")
 
 
 def load(group: type[G]) -> G:
@@ -207,6 +261,9 @@ def load(group: type[G]) -> G:
         lines = []
         for problem in error.errors(include_input=False, include_url=False):
             field = str(problem["loc"][0]) if problem["loc"] else ""
+            if not field and PREFIX in problem["msg"]:  # it names the variables itself
+                lines.append(problem["msg"].removeprefix("Value error, "))
+                continue
             names = [field] if field else list(group.model_fields)
             shown = ", ".join(f"{PREFIX}{name}".upper() for name in names)
             meaning = " ".join(group.model_fields[n].description or "" for n in names)

@@ -149,6 +149,8 @@ class Unmodelled:
     event_id: str
     kind: str
     why: str
+    #: The kind has an effect, but its status is one that nobody here knows: the state is kept.
+    unknown_status: bool = False
 
 
 Fact = PaymentFact | RefundFact | DisputeFact | Unmodelled

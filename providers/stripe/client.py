@@ -15,6 +15,7 @@ from providers.port import (
     Acknowledged,
     CallOutcome,
     FetchedEvent,
+    MalformedWebhookError,
     ProviderUnavailableError,
     Unknown,
 )
@@ -187,7 +188,10 @@ class StripeApi:
 
 def _fetched(event: Mapping[str, Any]) -> FetchedEvent:
     body = json.dumps(event, separators=(",", ":")).encode()
-    return FetchedEvent(read(body), body)
+    try:
+        return FetchedEvent(read(body), body)
+    except MalformedWebhookError as error:
+        raise ProviderUnavailableError(f"what was fetched is no event: {error}") from error
 
 
 async def _find(

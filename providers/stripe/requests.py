@@ -46,7 +46,7 @@ def _create(call: ProviderCall) -> dict[str, Any]:
         "amount": call.amount,
         "currency": (call.currency or "").lower(),
         "payment_method": call.payment_method,
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
         "capture_method": call.capture_method,
         "confirm": "true",
         "return_url": call.return_url,

@@ -17,12 +17,15 @@ from ingress.app import create_app
 from ingress.database import Database
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher, Record
+from providers.examplepay.webhooks import ExamplePayWebhooks
+from providers.port import WebhookReader
 from providers.stripe.webhooks import StripeWebhooks
 from sandbox.stripe_simulator.signing import signature_header
 from schemas.settings import IngressSettings
 
 NOW: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECRETS: Final = ("whsec_current_one", "whsec_previous_one")
+SECOND_SECRET: Final = "whsec_dGhlIHNlY3JldCBvZiB0aGUgb3RoZXIgb25l"  # noqa: S105  # it guards nothing
 TENANT_KEYS: Final = {"acme": "key-of-acme", "globex": "key-of-globex"}
 BODY_LIMIT: Final = 4096
 NOWHERE: Final = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -69,11 +72,15 @@ def application(
     metrics: Metrics,
     tenants: Mapping[str, str] = TENANT_KEYS,
 ) -> FastAPI:
-    """The real application at a fixed time, with Stripe's real reader."""
-    reader = StripeWebhooks(tuple(SecretStr(secret) for secret in SECRETS), 300)
+    """The real application at a fixed time, with both providers' real readers."""
+    secrets = tuple(SecretStr(secret) for secret in SECRETS)
+    readers: tuple[WebhookReader, ...] = (
+        StripeWebhooks(secrets, 300),
+        ExamplePayWebhooks((SecretStr(SECOND_SECRET),), 300, lambda: NOW),
+    )
     return create_app(
         settings(tenants),
-        readers={reader.name: reader},
+        readers={reader.name: reader for reader in readers},
         publisher=publisher,
         database=database,
         metrics=metrics,

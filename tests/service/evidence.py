@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 from processor import invariants
@@ -13,6 +14,7 @@ from processor.domain.inputs import Input
 from processor.domain.status import Status
 from processor.invariants import Evidence
 from processor.records import DeadLetter, Position, Record
+from providers.examplepay.webhooks import ExamplePayWebhooks
 from providers.stripe.webhooks import StripeWebhooks
 from sandbox.client import SimulatorControl
 from schemas.headers import as_text
@@ -77,7 +79,12 @@ async def _taken_in(stack: Stack, evidence: Evidence) -> dict[str, list[Input]]:
 
     for topic in PROCESSOR_SOURCES:
         await read_topic(stack.infrastructure.kafka_bootstrap, topic, note)
-    decoder = Decoder({"stripe": StripeWebhooks((), 1)})
+    decoder = Decoder(
+        {
+            "stripe": StripeWebhooks((), 1),
+            "examplepay": ExamplePayWebhooks((), 1, lambda: datetime.now(UTC)),
+        }
+    )
     found: dict[str, list[Input]] = {}
     rows = [row for row in evidence.inbox if row.outcome in {"applied", "stale"}]
     for row in sorted(rows, key=lambda row: row.version or 0):

@@ -1,6 +1,8 @@
 """The service's processes under a test's control: start, kill, wait until ready."""
 
+import base64
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -110,10 +112,17 @@ class Stack:
         """Where the simulator is."""
         return self.told["PAYMENTS_STRIPE_API_BASE"]
 
+    @property
+    def second_simulator_url(self) -> str:
+        """Where the second provider's simulator is."""
+        return self.told["PAYMENTS_EXAMPLEPAY_API_BASE"]
 
-#: Name, arguments of ``python -m``, the path that says ready, the variable that sets its port.
-PROGRAMS = (
+
+#: Name, arguments of ``python -m``, the path that says ready, the variable that sets its port;
+#: the second provider's simulator is where its API is said to be.
+PROGRAMS: tuple[tuple[str, tuple[str, ...], str, str | None], ...] = (
     ("simulator", ("sandbox.stripe_simulator",), "/_control/stats", "PAYMENTS_SIMULATOR_PORT"),
+    ("second", ("sandbox.examplepay_simulator",), "/_control/objects", None),
     ("ingress", ("ingress",), "/readyz", "PAYMENTS_INGRESS_PORT"),
     ("stream", ("processor", "stream"), "/readyz", "PAYMENTS_METRICS_PORT"),
     ("work", ("processor", "work"), "/readyz", "PAYMENTS_METRICS_PORT"),
@@ -134,6 +143,16 @@ QUICK = {
 }
 
 
+def _second_provider(port: int) -> dict[str, str]:
+    """What the service is told of the second provider, which is at this port."""
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    return {
+        "PAYMENTS_EXAMPLEPAY_API_BASE": f"http://{HOST}:{port}",
+        "PAYMENTS_EXAMPLEPAY_API_KEY": secrets.token_urlsafe(32),
+        "PAYMENTS_EXAMPLEPAY_WEBHOOK_SECRETS": f"whsec_{key}",
+    }
+
+
 @contextmanager
 def running_stack(infrastructure: Infrastructure, root: Path) -> Iterator[Stack]:
     """The whole service, ready; everything is stopped at the end."""
@@ -150,11 +169,14 @@ def running_stack(infrastructure: Infrastructure, root: Path) -> Iterator[Stack]
         database_url=infrastructure.database_url,
         given={},
     )
+    told |= _second_provider(by_name["second"])
     simulator = environment.simulator_environment(settings, own, StateFolder(root))
     stack = Stack(infrastructure, told)
     for name, arguments, path, port_variable in PROGRAMS:
         variables = {**(simulator if name == "simulator" else {}), **told, **QUICK}
-        variables |= {port_variable: str(by_name[name]), "PAYMENTS_DATA_DIR": str(root / "data")}
+        variables |= {"PAYMENTS_DATA_DIR": str(root / "data")}
+        if port_variable is not None:
+            variables[port_variable] = str(by_name[name])
         ready = f"http://{HOST}:{by_name[name]}{path}"
         stack.programs[name] = Program(name, arguments, variables, ready, root / f"{name}.log")
     try:

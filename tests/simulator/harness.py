@@ -151,10 +151,10 @@ def running(receiver: Receiver | None = None, **settings: Any) -> Iterator[Simul
     """Run a simulator and its receiver."""
     receiver = receiver or Receiver()
     with contextlib.ExitStack() as stack:
-        hook = stack.enter_context(contextlib.closing(_listen()))
+        hook = stack.enter_context(contextlib.closing(listen()))
         hook_port = hook.getsockname()[1]
         hook_config = uvicorn.Config(receiver.app(), log_level="error", access_log=False)
-        stack.enter_context(_served(uvicorn.Server(hook_config), hook))
+        stack.enter_context(served(uvicorn.Server(hook_config), hook))
         configured = {
             "webhook_url": f"http://127.0.0.1:{hook_port}/hook",
             "webhook_secret": WEBHOOK_SECRET,
@@ -169,10 +169,10 @@ def running(receiver: Receiver | None = None, **settings: Any) -> Iterator[Simul
 def serving(receiver: Receiver, **settings: Any) -> Iterator[Simulator]:
     """Run a simulator alone."""
     with contextlib.ExitStack() as stack:
-        sock = stack.enter_context(contextlib.closing(_listen()))
+        sock = stack.enter_context(contextlib.closing(listen()))
         port = sock.getsockname()[1]
         server = create_server(SimulatorSettings(api_key=API_KEY, port=port, **settings))
-        stack.enter_context(_served(server, sock))
+        stack.enter_context(served(server, sock))
         base_url = f"http://127.0.0.1:{port}"
         transport = stripe.RequestsClient(timeout=10)
         stack.callback(transport.close)
@@ -187,7 +187,8 @@ def serving(receiver: Receiver, **settings: Any) -> Iterator[Simulator]:
 
 
 @contextlib.contextmanager
-def _served(server: uvicorn.Server, sock: socket.socket) -> Iterator[None]:
+def served(server: uvicorn.Server, sock: socket.socket) -> Iterator[None]:
+    """Serve on a socket, in a thread of its own, until the end of the block."""
     thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[sock]),))
     thread.start()
     try:
@@ -203,7 +204,8 @@ def _served(server: uvicorn.Server, sock: socket.socket) -> Iterator[None]:
         assert not thread.is_alive(), "the server didn't stop"
 
 
-def _listen() -> socket.socket:
+def listen() -> socket.socket:
+    """A socket that listens on a free port."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", 0))

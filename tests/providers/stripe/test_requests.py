@@ -17,7 +17,7 @@ ROWS: dict[str, Request] = {
             "amount": 1000,
             "currency": "eur",
             "payment_method": "pm_card_visa",
-            "payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card"],
             "capture_method": "automatic",
             "confirm": "true",
             "return_url": BACK,

@@ -1,0 +1,164 @@
+"""ExamplePay's API over HTTP: calls, look-ups, and what was never delivered."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import httpx
+import msgspec
+from pydantic import SecretStr
+
+from processor.domain.calls import ProviderCall
+from providers.examplepay.answers import decoded, outcome_of_answer, outcome_of_state
+from providers.examplepay.requests import path_of, payment_path, request_for
+from providers.examplepay.shapes import EventPage, FoundList, Payment
+from providers.examplepay.translate import NAME, event_id
+from providers.examplepay.webhooks import read
+from providers.port import (
+    Acknowledged,
+    CallOutcome,
+    FetchedEvent,
+    MalformedWebhookError,
+    ProviderUnavailableError,
+    Unknown,
+)
+
+#: Names a call: the same key is the same call, however often it is sent.
+OPERATION_KEY_HEADER: Final = "Operation-Key"
+PAGE: Final = 100
+
+S = TypeVar("S")
+
+
+class _GoneError(ProviderUnavailableError):
+    """What was named in the question is not there."""
+
+
+class ExamplePayApi:
+    """A ``ProviderClient``. Retries are the caller's."""
+
+    name = NAME
+
+    def __init__(self, api_base: str, api_key: SecretStr, timeout_s: float) -> None:
+        self._deadline_s = timeout_s
+        self._http = httpx.AsyncClient(
+            base_url=api_base,
+            headers={"Authorization": f"ApiKey {api_key.get_secret_value()}"},
+            timeout=timeout_s,
+        )
+
+    async def call(self, call: ProviderCall, key: str) -> CallOutcome:
+        """See ``ProviderClient.call``."""
+        request = request_for(call)
+        headers = {OPERATION_KEY_HEADER: key}
+        try:
+            answer = await self._send("POST", request.path, json=request.body, headers=headers)
+        except TimeoutError:
+            return Unknown(f"no answer within {self._deadline_s} s")
+        except httpx.HTTPError as error:
+            return Unknown(type(error).__name__)
+        return outcome_of_answer(call, answer.status_code, answer.content, answer.headers)
+
+    async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
+        """See ``ProviderClient.look_up``. Objects are found by our reference, of any age."""
+        del first_tried_at
+        match call.operation:
+            case "create":
+                return await self._find("/payments", call.payment_id, None)
+            case "refund":
+                return await self._find("/refunds", call.refund_id or "", call.object_id)
+        payment = await self._get(payment_path(call), Payment)
+        if call.operation != "confirm":
+            return outcome_of_state(call, payment.state, payment.id)
+        keys = [attempt.operation_key or "" for attempt in payment.attempts]
+        if any(key == call.key or key.startswith(f"{call.key}.") for key in keys):
+            return Acknowledged(payment.id)
+        return None
+
+    async def _find(self, path: str, reference: str, payment: str | None) -> CallOutcome | None:
+        found = await self._get(path, FoundList, reference=reference)
+        for item in found.items:
+            if item.reference == reference and item.payment == payment:
+                return Acknowledged(item.id)
+        return None
+
+    async def retrieve(self, object_id: str) -> FetchedEvent:
+        """See ``ProviderClient.retrieve``.
+
+        The event's ID is made of the object's content, so that looking at an unchanged object
+        twice tells nothing twice; its time is when the object last changed.
+        """
+        content = await self._get(path_of(object_id), msgspec.Raw)
+        payment = _decoded(bytes(content), Payment)
+        event = {
+            "id": f"{payment.id}.{hashlib.sha256(content).hexdigest()[:24]}",
+            "name": "payment/retrieved",
+            "occurred_at": payment.changed_at,
+            "subject": content,
+        }
+        return _fetched(msgspec.json.encode(event))
+
+    async def events_after(self, cursor: str | None) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """See ``ProviderClient.events_after``.
+
+        A cursor that is listed no longer is as good as none: what is told again is known again.
+        """
+        after = cursor.removeprefix(event_id("")) if cursor is not None else None
+        while True:
+            try:
+                page = await self._get("/events", EventPage, limit=PAGE, after=after)
+            except _GoneError:
+                page = await self._get("/events", EventPage, limit=PAGE)
+            events = [_fetched(bytes(event)) for event in page.events]
+            if not events:
+                return
+            yield events
+            if not page.more:
+                return
+            after = events[-1].webhook.event_id.removeprefix(event_id(""))
+
+    async def close(self) -> None:
+        """See ``ProviderClient.close``."""
+        await self._http.aclose()
+
+    async def _get(self, path: str, kind: type[S], **params: Any) -> S:
+        """The answer to a question. Raises ProviderUnavailableError."""
+        asked = {name: value for name, value in params.items() if value is not None}
+        try:
+            answer = await self._send("GET", path, params=asked)
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise ProviderUnavailableError(f"GET {path}: {type(error).__name__}") from error
+        if answer.status_code == httpx.codes.GONE:
+            raise _GoneError(f"GET {path}: gone")
+        if answer.status_code != httpx.codes.OK:
+            raise ProviderUnavailableError(f"GET {path}: HTTP {answer.status_code}")
+        return _decoded(answer.content, kind)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """The answer, within the deadline, whole. Raises httpx.HTTPError or TimeoutError."""
+        async with asyncio.timeout(self._deadline_s):
+            return await self._http.request(method, path, json=json, params=params, headers=headers)
+
+
+def _decoded(body: bytes, kind: type[S]) -> S:
+    found = decoded(body, kind)
+    if found is None:
+        raise ProviderUnavailableError("the answer is none of ExamplePay's")
+    return found
+
+
+def _fetched(body: bytes) -> FetchedEvent:
+    try:
+        return FetchedEvent(read(body), body)
+    except MalformedWebhookError as error:
+        raise ProviderUnavailableError(f"what was fetched is no event: {error}") from error

@@ -1,0 +1,44 @@
+"""ExamplePay's amounts, decimals in major units, to integer minor units and back. Never a float."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from providers.port import MalformedWebhookError
+
+#: Decimals of the currencies that have other than two (ISO 4217).
+DECIMALS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(
+        (
+            *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX"),
+            *("UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
+        ),
+        0,
+    ),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
+_USUAL: Final = 2
+#: Far above what is ever paid, far below what a bigint holds in minor units.
+_DECIMAL: Final = re.compile(r"\A(0|[1-9][0-9]{0,11})(?:\.([0-9]{1,4}))?\Z")
+
+
+def minor_units(text: str, currency: str) -> int:
+    """``12.34`` EUR as 1234. Raises MalformedWebhookError; also for a part of a minor unit."""
+    decimals = DECIMALS.get(currency, _USUAL)
+    found = _DECIMAL.match(text)
+    if found is None:
+        raise MalformedWebhookError(f"{text[:40]!r} is no decimal amount")
+    whole, fraction = found[1], found[2] or ""
+    if len(fraction) > decimals:
+        raise MalformedWebhookError(f"{text!r} has more than the {decimals} decimals of {currency}")
+    return int(whole + fraction.ljust(decimals, "0"))
+
+
+def decimal(amount: int, currency: str) -> str:
+    """1234 minor units of EUR as ``12.34``."""
+    decimals = DECIMALS.get(currency, _USUAL)
+    if decimals == 0:
+        return str(amount)
+    whole, fraction = divmod(amount, 10**decimals)
+    return f"{whole}.{fraction:0{decimals}d}"

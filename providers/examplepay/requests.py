@@ -1,0 +1,83 @@
+"""A provider call as an ExamplePay request: pure data, one row per operation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from processor.domain.calls import ProviderCall
+from processor.domain.status import CancelCause
+from providers.examplepay.money import decimal
+from providers.examplepay.translate import REFUND_REASON, VOID_REASON
+
+CAPTURE: Final[Mapping[str | None, str]] = {"automatic": "at_once", "manual": "on_request"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A POST to ExamplePay's API: where, and with which JSON object."""
+
+    path: str
+    body: Mapping[str, Any]
+
+
+def request_for(call: ProviderCall) -> Request:
+    """The request that carries this call out. Unset fields are left away."""
+    match call.operation:
+        case "create":
+            return _request("/payments", _create(call))
+        case "confirm":
+            body = {"instrument": call.payment_method, "return_to": call.return_url}
+            return _request(f"{payment_path(call)}/attempts", body)
+        case "capture":
+            return _request(f"{payment_path(call)}/capture", {"amount": _money(call)})
+        case "cancel":
+            reason = VOID_REASON[call.cancel_cause or CancelCause.REQUESTED]
+            return _request(f"{payment_path(call)}/void", {"reason": reason})
+        case "refund":
+            return _request("/refunds", _refund(call))
+        case other:
+            raise ValueError(
+                f"operation {other!r} is none of create, confirm, capture, cancel, refund"
+            )
+
+
+def payment_path(call: ProviderCall) -> str:
+    """Where the payment of a call is."""
+    return path_of(call.object_id or "")
+
+
+def path_of(object_id: str) -> str:
+    """Where a payment is."""
+    return f"/payments/{quote(object_id, safe='')}"
+
+
+def _create(call: ProviderCall) -> dict[str, Any]:
+    return {
+        "amount": _money(call),
+        "instrument": call.payment_method,
+        "capture": CAPTURE.get(call.capture_method),
+        "return_to": call.return_url,
+        "note": call.description,
+        "tags": dict(call.metadata) or None,
+        "reference": call.payment_id,
+    }
+
+
+def _refund(call: ProviderCall) -> dict[str, Any]:
+    return {
+        "payment": call.object_id,
+        "amount": _money(call),
+        "reason": REFUND_REASON.get(call.reason or "", call.reason),
+        "reference": call.refund_id,
+    }
+
+
+def _money(call: ProviderCall) -> dict[str, str] | None:
+    if call.amount is None or call.currency is None:
+        return None
+    return {"value": decimal(call.amount, call.currency), "currency": call.currency}
+
+
+def _request(path: str, body: Mapping[str, Any]) -> Request:
+    return Request(path, {name: value for name, value in body.items() if value is not None})

@@ -1,0 +1,179 @@
+"""ExamplePay's words to the domain's, as tables. The only place where they meet."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from typing import Final
+
+import msgspec
+
+from processor.domain.inputs import (
+    DisputeFact,
+    Fact,
+    Failure,
+    Movement,
+    PaymentFact,
+    RefundFact,
+    Unmodelled,
+)
+from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from providers.examplepay.money import minor_units
+from providers.examplepay.shapes import Attempt, Chargeback, Event, Payment, Reason, Refund
+from schemas.identity import provider_made_id
+
+NAME: Final = "examplepay"
+
+PAYMENT_STATUS: Final[Mapping[str, ProviderStatus]] = {
+    "new": ProviderStatus.OPEN,
+    "awaiting_customer": ProviderStatus.ACTION_NEEDED,
+    "in_progress": ProviderStatus.PENDING,
+    "declined": ProviderStatus.ATTEMPT_FAILED,
+    "held": ProviderStatus.AUTHORIZED,
+    "paid": ProviderStatus.SUCCEEDED,
+    "voided": ProviderStatus.CANCELED,
+}
+REFUND_STATUS: Final[Mapping[str, RefundStatus]] = {
+    "queued": RefundStatus.PENDING,
+    "details_wanted": RefundStatus.REQUIRES_ACTION,
+    "settled": RefundStatus.SUCCEEDED,
+    "bounced": RefundStatus.FAILED,
+    "dropped": RefundStatus.CANCELED,
+}
+CHARGEBACK_STATUS: Final[Mapping[str, DisputeStatus]] = {
+    "inquired": DisputeStatus.WARNING_NEEDS_RESPONSE,
+    "inquiry_answered": DisputeStatus.WARNING_UNDER_REVIEW,
+    "inquiry_ended": DisputeStatus.WARNING_CLOSED,
+    "opened": DisputeStatus.NEEDS_RESPONSE,
+    "contested": DisputeStatus.UNDER_REVIEW,
+    "averted": DisputeStatus.PREVENTED,
+    "upheld": DisputeStatus.LOST,
+    "overturned": DisputeStatus.WON,
+}
+#: What we give as void_reason, so that the event itself tells why it was voided.
+VOID_REASON: Final[Mapping[CancelCause, str]] = {
+    CancelCause.ATTEMPTS_EXHAUSTED: "tries_used_up",
+    CancelCause.REQUESTED: "merchant_wish",
+}
+#: The reasons a client may give for a refund. Others are somebody else's, and stay as they are.
+REFUND_REASON: Final[Mapping[str, str]] = {
+    "duplicate": "paid_twice",
+    "fraudulent": "fraud",
+    "requested_by_customer": "customer_wish",
+}
+_CANCEL_CAUSE: Final = {reason: cause for cause, reason in VOID_REASON.items()}
+_ASKED_REASON: Final = {theirs: ours for ours, theirs in REFUND_REASON.items()}
+
+#: A refund's reference is free text. Only this form is one we gave.
+_OUR_REFUND: Final = re.compile(r"\Aref_[a-z2-7]{26}\Z")
+
+
+def event_id(their_id: str) -> str:
+    """An event's ID among those of all providers: theirs are unique at ExamplePay only."""
+    return f"{NAME}:{their_id}"
+
+
+def _failure(reason: Reason | None) -> Failure | None:
+    return Failure(reason.code, reason.text) if reason is not None else None
+
+
+def _declined(attempt: Attempt) -> Failure:
+    return _failure(attempt.decline) or Failure("unknown", "The instrument was not accepted.")
+
+
+def _payment(event: Event) -> Fact:
+    payment = msgspec.json.decode(event.subject, type=Payment)
+    status = PAYMENT_STATUS.get(payment.state)
+    if status is None:
+        return _unknown_status(event, payment.state)
+    currency = payment.amount.currency
+    captured = minor_units(payment.captured, currency)
+    failed = status is ProviderStatus.ATTEMPT_FAILED
+    attempt = payment.attempts[-1] if failed and payment.attempts else None
+    canceled = status is ProviderStatus.CANCELED
+    return PaymentFact(
+        event_id=event_id(event.id),
+        occurred_at=event.occurred_at.astimezone(UTC),
+        object_id=payment.id,
+        status=status,
+        amount=minor_units(payment.amount.value, currency),
+        currency=currency,
+        captured=captured if status is ProviderStatus.SUCCEEDED else 0,
+        attempt_ref=attempt.id if attempt is not None else None,
+        failure=_declined(attempt) if attempt is not None else None,
+        action_url=payment.customer_step.url if payment.customer_step is not None else None,
+        cancel_cause=_CANCEL_CAUSE.get(payment.void_reason or "", CancelCause.PROVIDER)
+        if canceled
+        else None,
+    )
+
+
+def _refund(event: Event) -> Fact:
+    refund = msgspec.json.decode(event.subject, type=Refund)
+    status = REFUND_STATUS.get(refund.state)
+    if status is None:
+        return _unknown_status(event, refund.state)
+    reference = refund.reference or ""
+    ours = reference if _OUR_REFUND.match(reference) else None
+    return RefundFact(
+        event_id=event_id(event.id),
+        occurred_at=event.occurred_at.astimezone(UTC),
+        object_id=refund.payment,
+        refund_id=ours or provider_made_id("ref", NAME, refund.id),
+        status=status,
+        amount=minor_units(refund.amount.value, refund.amount.currency),
+        currency=refund.amount.currency,
+        reason=_ASKED_REASON.get(refund.reason or "", refund.reason),
+        failure=_failure(refund.bounce),
+    )
+
+
+def _chargeback(event: Event) -> Fact:
+    chargeback = msgspec.json.decode(event.subject, type=Chargeback)
+    status = CHARGEBACK_STATUS.get(chargeback.state)
+    if status is None:
+        return _unknown_status(event, chargeback.state)
+    currency = chargeback.amount.currency
+    return DisputeFact(
+        event_id=event_id(event.id),
+        occurred_at=event.occurred_at.astimezone(UTC),
+        object_id=chargeback.payment,
+        dispute_id=provider_made_id("dis", NAME, chargeback.id),
+        status=status,
+        amount=minor_units(chargeback.amount.value, currency),
+        currency=currency,
+        reason=chargeback.reason,
+        movements=tuple(
+            Movement(
+                move.id,
+                minor_units(move.value, currency) * (1 if move.direction == "taken" else -1),
+            )
+            for move in chargeback.moves
+        ),
+    )
+
+
+def _unknown_status(event: Event, state: str) -> Unmodelled:
+    why = f"its status {state[:40]!r} is not known here"
+    return Unmodelled(event_id(event.id), event.name, why, unknown_status=True)
+
+
+#: Every kind of subject that means something to a payment; what happened to it, its state tells.
+TRANSLATORS: Final[Mapping[str, Callable[[Event], Fact]]] = {
+    "payment": _payment,
+    "refund": _refund,
+    "chargeback": _chargeback,
+}
+
+
+def subject_kind(event: Event) -> str:
+    """What an event is about: ``payment`` of ``payment/paid``."""
+    return event.name.partition("/")[0]
+
+
+def translate(event: Event) -> Fact:
+    """The fact this event tells. Raises msgspec.ValidationError or MalformedWebhookError."""
+    translator = TRANSLATORS.get(subject_kind(event))
+    if translator is None:
+        why = "this kind of event has no effect on a payment"
+        return Unmodelled(event_id(event.id), event.name, why)
+    return translator(event)

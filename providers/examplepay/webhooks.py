@@ -1,0 +1,75 @@
+"""ExamplePay's webhooks: verified over the raw bytes before anything is parsed, then read."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from pydantic import SecretStr
+
+from providers.examplepay.shapes import NAME_PATTERN, Event, RoutingSubject
+from providers.examplepay.signing import key_of, verified_id
+from providers.examplepay.translate import NAME, event_id, subject_kind, translate
+from providers.port import MalformedWebhookError, Translated, Webhook
+from schemas.identity import is_payment_id
+
+_EVENT: Final = msgspec.json.Decoder(Event)
+_ROUTING: Final = msgspec.json.Decoder(RoutingSubject)
+_NAME: Final = re.compile(NAME_PATTERN)
+#: Wrong JSON, wrong fields, wrong UTF-8, nesting without end, and a time outside of the calendar.
+_NO_EVENT: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
+
+
+class ExamplePayWebhooks:
+    """A ``WebhookReader``. ``secrets`` may be several, while one replaces another."""
+
+    name = NAME
+
+    def __init__(
+        self, secrets: Sequence[SecretStr], tolerance_s: int, clock: Callable[[], datetime]
+    ) -> None:
+        self._keys = tuple(key_of(secret.get_secret_value()) for secret in secrets)
+        self._tolerance_s = tolerance_s
+        self._clock = clock
+
+    def verify(self, body: bytes, headers: Mapping[str, str]) -> Webhook:
+        """See ``WebhookReader.verify``."""
+        message_id = verified_id(body, headers, self._keys, self._tolerance_s, self._clock())
+        webhook = read(body)
+        if webhook.event_id != event_id(message_id):
+            raise MalformedWebhookError("the webhook-id that was signed is not the event's")
+        return webhook
+
+    def translate(self, body: bytes) -> Translated:
+        """See ``WebhookReader.translate``."""
+        try:
+            event = _EVENT.decode(body)
+            return Translated(event.name, translate(event))
+        except _NO_EVENT as error:
+            raise MalformedWebhookError(f"not an ExamplePay event: {error}") from error
+
+
+def read(body: bytes) -> Webhook:
+    """What routing needs of an event. Raises MalformedWebhookError.
+
+    A payment's reference is free text too: only what has the form of our payment IDs is one.
+    """
+    try:
+        event = _EVENT.decode(body)
+        about = _ROUTING.decode(event.subject)
+    except _NO_EVENT as error:
+        raise MalformedWebhookError(f"not an ExamplePay event: {error}") from error
+    is_payment = subject_kind(event) == "payment"
+    reference = about.reference if is_payment else about.payment_reference
+    is_ours = isinstance(reference, str) and is_payment_id(reference)
+    return Webhook(
+        event_id=event_id(event.id),
+        kind=event.name,
+        object_id=_name(about.id if is_payment else about.payment) or _name(about.id),
+        payment_id=reference if is_ours else None,
+    )
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) and _NAME.match(value) else None

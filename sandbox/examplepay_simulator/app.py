@@ -1,0 +1,162 @@
+"""The simulator as an application: ExamplePay's API, and ``/_control`` to make things happen."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.examplepay_simulator.courier import Courier, Faults
+from sandbox.examplepay_simulator.ledger import Json, Ledger, RefusalError
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+_GATEWAY: Final = Response(b"<html>gateway</html>", 504, media_type="text/html")
+
+
+def now() -> datetime:
+    """The real clock."""
+    return datetime.now(UTC)
+
+
+def create_app(api_key: str, webhook_url: str, webhook_secret: str) -> Starlette:
+    """The simulator. Webhooks are sent while it runs."""
+    faults = Faults()
+    courier = Courier(webhook_url, webhook_secret, now, faults)
+    ledger = Ledger(now, courier.send)
+    api = _Api(ledger, faults, api_key)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        running = asyncio.create_task(courier.run())
+        yield
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    return Starlette(routes=[*api.routes(), *_control(ledger, courier, faults)], lifespan=lifespan)
+
+
+class _Api:
+    """What a merchant may ask for, with an API key; an operation key makes a call one call."""
+
+    def __init__(self, ledger: Ledger, faults: Faults, api_key: str) -> None:
+        self._ledger = ledger
+        self._faults = faults
+        self._authorization = f"ApiKey {api_key}"
+
+    def routes(self) -> list[Route]:
+        """Everything that is no control."""
+        ledger = self._ledger
+        return [
+            self._post("/payments", lambda _, body, key: ledger.create(body, key)),
+            self._post("/payments/{id}/attempts", ledger.attempt),
+            self._post("/payments/{id}/capture", lambda id_, body, _: ledger.capture(id_, body)),
+            self._post("/payments/{id}/void", lambda id_, body, _: ledger.void(id_, body)),
+            self._post("/refunds", lambda _, body, __: ledger.refund(body, ours=True)),
+            self._get("/payments/{id}", lambda r: ledger.get("payment", r.path_params["id"])),
+            self._get("/payments", lambda r: self._listed("payment", r)),
+            self._get("/refunds", lambda r: self._listed("refund", r)),
+            self._get("/events", self._events),
+        ]
+
+    def _post(self, path: str, act: Callable[[str, Json, str], Json]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            if self._faults.unreachable:
+                return _GATEWAY
+            key = request.headers["operation-key"]
+            asked = {"path": request.url.path, "body": await request.json()}
+            before, status, answer = self._ledger.answered.get(key, (asked, 0, {}))
+            if before != asked:
+                raise RefusalError(409, "operation_key_reused", "It was used for something else.")
+            if not status:
+                status, answer = 200, {}
+                try:
+                    answer = dict(act(request.path_params.get("id", ""), asked["body"], key))
+                except RefusalError as refusal:
+                    status, answer = refusal.status, refusal.body
+                self._ledger.answered[key] = (asked, status, answer)
+            return _GATEWAY if self._faults.lose_answers else JSONResponse(answer, status)
+
+        return Route(path, _answering(self._allowed(endpoint)), methods=["POST"])
+
+    def _get(self, path: str, find: Callable[[Request], Json]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            return _GATEWAY if self._faults.unreachable else JSONResponse(find(request))
+
+        return Route(path, _answering(self._allowed(endpoint)), methods=["GET"])
+
+    def _allowed(self, endpoint: Endpoint) -> Endpoint:
+        async def checked(request: Request) -> Response:
+            if request.headers.get("authorization") != self._authorization:
+                raise RefusalError(401, "who_are_you", "The API key is not known.")
+            return await endpoint(request)
+
+        return checked
+
+    def _listed(self, kind: str, request: Request) -> Json:
+        return {"items": self._ledger.with_reference(kind, request.query_params["reference"])}
+
+    def _events(self, request: Request) -> Json:
+        events, after = self._ledger.events, request.query_params.get("after")
+        start = 0
+        if after is not None:
+            ids = [event["id"] for event in events]
+            if after not in ids:
+                raise RefusalError(410, "gone", "There is no such event any more.")
+            start = ids.index(after) + 1
+        end = start + int(request.query_params["limit"])
+        return {"events": events[start:end], "more": end < len(events)}
+
+
+def _control(ledger: Ledger, courier: Courier, faults: Faults) -> list[Route]:
+    """What customer, bank and network do, asked for by a person or a test."""
+
+    def reset() -> Json:
+        ledger.forget()
+        return switch()
+
+    def switch(**switched: bool) -> Json:
+        vars(faults).update(asdict(Faults(**switched)))
+        return asdict(faults)
+
+    actions: dict[str, Callable[..., Json]] = {
+        "go_on": ledger.go_on,
+        "refund": lambda **body: ledger.refund(body, ours=False),
+        "bounce": ledger.bounce,
+        "charge_back": ledger.charge_back,
+        "decide": ledger.decide,
+        "say": ledger.say,
+        "faults": switch,
+        "reset": reset,
+    }
+
+    async def act(request: Request) -> Response:
+        arguments: dict[str, Any] = json.loads(await request.body() or b"{}")
+        return JSONResponse(actions[request.path_params["action"]](**arguments))
+
+    async def objects(_: Request) -> Response:
+        found = {kind: list(by_id.values()) for kind, by_id in ledger.objects.items()}
+        return JSONResponse({**found, "undelivered": courier.undelivered})
+
+    return [
+        Route("/_control/objects", objects, methods=["GET"]),
+        Route("/_control/{action}", _answering(act), methods=["POST"]),
+    ]
+
+
+def _answering(endpoint: Endpoint) -> Endpoint:
+    """An endpoint whose refusals are answered as JSON."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except RefusalError as refusal:
+            return JSONResponse(refusal.body, refusal.status)
+
+    return answer

@@ -1,0 +1,203 @@
+"""What ExamplePay knows: payments, refunds, chargebacks, and every event about them. No I/O."""
+
+import copy
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+Json = dict[str, Any]
+
+#: Test instruments: where an attempt with each of them gets to.
+INSTRUMENTS: Final[Mapping[str, str]] = {
+    "tok_good": "accepted",
+    "tok_declined": "declined",
+    "tok_customer": "awaiting_customer",
+    "tok_slow": "in_progress",
+}
+_DECLINE: Final = {"code": "card_refused", "text": "The card's bank said no."}
+_BOUNCE: Final = {"code": "account_closed", "text": "The account is closed."}
+#: Decimals of the currencies that have other than two, as far as it deals in them.
+_PLACES: Final = {"JPY": 0, "KWD": 3}
+_NOTHING_BACK: Final = ("bounced", "dropped")
+
+
+class RefusalError(Exception):
+    """What is asked for is not done, and the answer says why."""
+
+    def __init__(self, status: int, fault: str, explanation: str, state: str | None = None) -> None:
+        super().__init__(explanation)
+        self.status = status
+        self.body = {"fault": fault, "explanation": explanation, "state": state}
+
+
+class Ledger:
+    """All objects by kind and ID. ``tell`` is called with each event, once it is listed."""
+
+    def __init__(self, clock: Callable[[], datetime], tell: Callable[[Json], None]) -> None:
+        self._clock = clock
+        self._tell = tell
+        self._made = 0
+        self._last = datetime.min.replace(tzinfo=UTC)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begins anew; no ID is given out twice."""
+        self.objects: dict[str, dict[str, Json]] = {"payment": {}, "refund": {}, "chargeback": {}}
+        self.events: list[Json] = []
+        #: By operation key: what was asked for, and how that was answered.
+        self.answered: dict[str, tuple[Json, int, Json]] = {}
+
+    def get(self, kind: str, object_id: str) -> Json:
+        """The object. Raises RefusalError."""
+        found = self.objects[kind].get(object_id)
+        if found is None:
+            raise RefusalError(404, "not_found", f"There is no {kind} {object_id}.")
+        return found
+
+    def with_reference(self, kind: str, reference: str) -> list[Json]:
+        """The objects that carry a reference."""
+        return [o for o in self.objects[kind].values() if o["reference"] == reference]
+
+    def create(self, body: Json, key: str) -> Json:
+        """A payment, and the first attempt at it."""
+        _known_instrument(body)
+        amount = _money(body)
+        payment = self._new("payment", {
+            "state": "new", "amount": amount, "captured": "0", "attempts": [],
+            "reference": body.get("reference"), "capture": body.get("capture", "at_once"),
+            "customer_step": None, "void_reason": None, "tags": body.get("tags", {}),
+        })  # fmt: skip
+        return self.attempt(payment["id"], body, key)
+
+    def attempt(self, payment_id: str, body: Json, key: str) -> Json:
+        """One more try to take the money."""
+        payment = self._in_state(payment_id, "new", "declined")
+        course = INSTRUMENTS[_known_instrument(body)]
+        payment["attempts"].append({"id": self._id("try"), "operation_key": key, "decline": None})
+        return self._go_on(payment, course)
+
+    def go_on(self, payment_id: str, course: str) -> Json:
+        """The customer or the bank has acted: ``accepted`` or ``declined``."""
+        return self._go_on(self._in_state(payment_id, "awaiting_customer", "in_progress"), course)
+
+    def _go_on(self, payment: Json, course: str) -> Json:
+        step = {"url": f"https://bank.example/step/{payment['id']}"}
+        payment["customer_step"] = step if course == "awaiting_customer" else None
+        if course == "declined":
+            payment["attempts"][-1]["decline"] = _DECLINE
+        if course == "accepted" and payment["capture"] == "at_once":
+            return self._change("payment", payment, "paid", captured=payment["amount"]["value"])
+        return self._change("payment", payment, "held" if course == "accepted" else course)
+
+    def capture(self, payment_id: str, body: Json) -> Json:
+        """Takes what is held, or a part of it; the rest is let go."""
+        payment = self._in_state(payment_id, "held")
+        amount = _money(body) if "amount" in body else payment["amount"]
+        if Decimal(amount["value"]) > Decimal(payment["amount"]["value"]):
+            raise RefusalError(422, "too_much", "More than is held.")
+        return self._change("payment", payment, "paid", captured=amount["value"])
+
+    def void(self, payment_id: str, body: Json) -> Json:
+        """Ends a payment of which nothing was taken."""
+        payment = self._in_state(payment_id, "new", "declined", "awaiting_customer", "held")
+        return self._change("payment", payment, "voided", void_reason=body.get("reason"))
+
+    def refund(self, body: Json, *, ours: bool) -> Json:
+        """Gives money back; ``ours``: the refund carries the payment's reference."""
+        payment = self._in_state(str(body.get("payment")), "paid")
+        amount = _money(body)
+        given = sum(
+            Decimal(refund["amount"]["value"])
+            for refund in self.objects["refund"].values()
+            if refund["payment"] == payment["id"] and refund["state"] not in _NOTHING_BACK
+        )
+        if Decimal(amount["value"]) + given > Decimal(payment["captured"]):
+            raise RefusalError(422, "too_much", "More than was captured and is left.")
+        refund = self._new("refund", {
+            "state": "queued", "payment": payment["id"], "amount": amount, "bounce": None,
+            "payment_reference": payment["reference"] if ours else None,
+            "reference": body.get("reference"), "reason": body.get("reason"),
+        })  # fmt: skip
+        return self._change("refund", refund, "settled")
+
+    def bounce(self, refund_id: str) -> Json:
+        """The customer's bank sends a refund back."""
+        return self._change("refund", self.get("refund", refund_id), "bounced", bounce=_BOUNCE)
+
+    def charge_back(self, payment_id: str) -> Json:
+        """The card's owner wants the money back, which is taken at once."""
+        payment = self._in_state(payment_id, "paid")
+        taken = {"id": self._id("move"), "direction": "taken", "value": payment["captured"]}
+        return self._new("chargeback", {
+            "state": "opened", "payment": payment_id, "amount": payment["amount"],
+            "payment_reference": payment["reference"], "reason": "goods_missing", "moves": [taken],
+        })  # fmt: skip
+
+    def decide(self, chargeback_id: str, state: str) -> Json:
+        """The bank has decided: ``upheld``, or ``overturned``, and the money comes back."""
+        chargeback = self.get("chargeback", chargeback_id)
+        if state == "overturned":
+            back = {**chargeback["moves"][0], "id": self._id("move"), "direction": "returned"}
+            chargeback["moves"].append(back)
+        return self._change("chargeback", chargeback, state)
+
+    def say(self, kind: str, object_id: str, state: str) -> Json:
+        """An event that says another state of an object than it is in."""
+        return self._event(kind, {**self.get(kind, object_id), "state": state})
+
+    def _in_state(self, payment_id: str, *states: str) -> Json:
+        payment = self.get("payment", payment_id)
+        if payment["state"] not in states:
+            explanation = f"The payment is {payment['state']}."
+            raise RefusalError(409, "wrong_state", explanation, payment["state"])
+        return payment
+
+    def _id(self, prefix: str) -> str:
+        self._made += 1
+        return f"{prefix}-{self._made:08d}"
+
+    def _new(self, kind: str, fields: Json) -> Json:
+        made = {"id": self._id(kind), **fields}
+        self.objects[kind][made["id"]] = made
+        return self._change(kind, made, made["state"])
+
+    def _change(self, kind: str, changed: Json, state: str, **fields: Any) -> Json:
+        # no two changes have the same time, so that times alone tell the order
+        self._last = max(self._clock(), self._last + timedelta(microseconds=1))
+        at = self._last.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        changed.update(fields, state=state, changed_at=at)
+        self._event(kind, changed)
+        return changed
+
+    def _event(self, kind: str, subject: Json) -> Json:
+        event = {
+            "id": self._id("ntf"),
+            "name": f"{kind}/{subject['state']}",
+            "occurred_at": subject["changed_at"],
+            "subject": copy.deepcopy(subject),
+        }
+        self.events.append(event)
+        self._tell(event)
+        return event
+
+
+def _known_instrument(body: Json) -> str:
+    instrument = body.get("instrument")
+    if instrument not in INSTRUMENTS:
+        raise RefusalError(422, "unknown_instrument", f"There is no instrument {instrument!r}.")
+    return str(instrument)
+
+
+def _money(body: Json) -> Json:
+    amount: Json = body.get("amount") or {}
+    currency = str(amount.get("currency"))
+    places = Decimal(1).scaleb(-_PLACES.get(currency, 2))
+    try:
+        value = Decimal(str(amount.get("value")))
+        exact = value > 0 and value == value.quantize(places)
+    except InvalidOperation:
+        exact = False
+    if not exact:
+        raise RefusalError(422, "invalid_amount", f"{amount} is no amount of {currency}.")
+    return {"value": str(value.quantize(places)), "currency": currency}

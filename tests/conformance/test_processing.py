@@ -1,0 +1,121 @@
+"""A provider's webhooks through the processor's own decoding and deciding, in any order."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from processor.decode import Decoder
+from processor.domain.status import Outcome, Status
+from processor.fold import fold
+from processor.metrics import StreamMetrics
+from processor.plan import Loaded, Plan
+from processor.records import Position, Received, Record
+from providers.port import ProviderClient
+from schemas import headers
+from schemas.commands import CreatePayment
+from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
+from tests.conformance.adapter import Adapter
+from tests.conformance.rows import over_http
+from tests.conformance.story import AMOUNT, PAYMENT, call, made
+
+pytestmark = [pytest.mark.anyio, over_http]
+
+NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ORDERS: Final = 20
+
+
+def created(adapter: type[Adapter] | Adapter, position: int = 0) -> Record:
+    """The command that began the payment."""
+    command = CreatePayment(
+        event_id="cmd_1",
+        payment_id=PAYMENT,
+        tenant="shop",
+        operation_id="op_1",
+        fingerprint="fp_1",
+        received_at=NOW,
+        provider=adapter.name,
+        amount=AMOUNT,
+        currency="EUR",
+        payment_method=adapter.tokens.good,
+        max_attempts=2,
+        expires_at=NOW + timedelta(days=1),
+    )
+    value = command.model_dump_json().encode()
+    return Record(Position(PAYMENT_COMMANDS, 0, position), PAYMENT.encode(), value, {}, 0)
+
+
+def webhook(adapter: type[Adapter] | Adapter, body: bytes, position: int) -> Record:
+    """A webhook in the log, routed to the payment."""
+    fact = adapter.reader().translate(body).fact
+    named = {
+        headers.EVENT_ID: fact.event_id,
+        headers.PROVIDER: adapter.name,
+        headers.RECEIVED_AT: NOW.isoformat(),
+    }
+    return Record(Position(PROVIDER_WEBHOOKS, 0, position), PAYMENT.encode(), body, named, 0)
+
+
+def played(adapter: type[Adapter] | Adapter, records: list[Record]) -> Plan:
+    """What the processor makes of these records, which are all there is."""
+    decoder = Decoder({adapter.name: adapter.reader()})
+    received = [decoder.decode(record) for record in records]
+    understood = [item for item in received if isinstance(item, Received)]
+    assert len(understood) == len(records)
+    return fold(Loaded({}, {}, frozenset(), {}, {}), understood)
+
+
+async def test_webhooks_in_any_order_end_in_the_same_state(
+    adapter: Adapter, client: ProviderClient
+) -> None:
+    """Declined, paid, refunded in part, disputed and won: the times alone tell what was when."""
+    token = adapter.tokens.declined
+    object_id = await made(client, call(adapter, "create", payment_method=token))
+    await made(client, call(adapter, "confirm", object_id))
+    await made(client, call(adapter, "refund", object_id))
+    adapter.decide(adapter.dispute(object_id), won=True)
+    adapter.settle()
+    records = [webhook(adapter, d.body, n) for n, d in enumerate(adapter.receiver.deliveries)]
+    ends = set()
+    for seed in range(ORDERS):
+        order = [created(adapter), *records, *records]  # each comes twice
+        random.Random(seed).shuffle(order)  # noqa: S311  # a seeded order, no secret
+        payment = played(adapter, order).payments[PAYMENT]
+        assert payment.status is Status.SUCCEEDED
+        assert payment.object_id == object_id
+        ends.add((payment.facts, payment.refunds, payment.disputes))
+    assert len(ends) == 1
+
+
+def counted(plan: Plan) -> list[str]:
+    """The samples of the metric of unknown statuses, after this batch."""
+    registry = CollectorRegistry()
+    StreamMetrics(registry).count(plan)
+    lines = generate_latest(registry).decode().splitlines()
+    return [line for line in lines if line.startswith("payments_unknown_status_total")]
+
+
+def test_an_unknown_status_keeps_the_state_and_is_counted(kind: type[Adapter]) -> None:
+    """Recorded as ignored, with the status in its reason; one on a metric of its own."""
+    paid, limbo = kind.payment_event("event-1"), kind.payment_event("event-2")
+    records = [created(kind), webhook(kind, paid, 1)]
+    before = played(kind, records).payments[PAYMENT]
+    records.append(webhook(kind, kind.with_status(limbo, "in_limbo"), 2))
+    plan = played(kind, records)
+    assert plan.payments[PAYMENT] == before
+    assert plan.inbox[-1].outcome is Outcome.IGNORED
+    assert "'in_limbo'" in plan.inbox[-1].reason
+    (line,) = counted(plan)
+    assert f'provider="{kind.name}"' in line
+    assert f'kind="{kind.reader().translate(limbo).kind}"' in line
+    assert line.endswith(" 1.0")
+
+
+def test_an_unknown_kind_of_event_is_not_counted_as_one(kind: type[Adapter]) -> None:
+    """There are many of those, and nobody has to look."""
+    other = kind.of_another_kind(kind.payment_event())
+    plan = played(kind, [created(kind), webhook(kind, other, 1)])
+    assert plan.inbox[-1].outcome is Outcome.IGNORED
+    assert counted(plan) == []

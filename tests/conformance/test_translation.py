@@ -1,0 +1,155 @@
+"""Translation is total: any bytes are a fact or malformed; what is not known changes nothing."""
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from processor.domain.inputs import DisputeFact, Fact, PaymentFact, RefundFact, Unmodelled
+from providers.port import MalformedWebhookError, Translated, WebhookReader
+from tests.conformance.adapter import Adapter
+from tests.conformance.rows import over_http
+
+pytestmark = over_http
+
+Samples = dict[type[Fact], list[bytes]]
+KINDS: tuple[type[Fact], ...] = (PaymentFact, RefundFact, DisputeFact)
+every_kind = pytest.mark.parametrize("fact", KINDS)
+
+unhurried = settings(
+    deadline=None,
+    max_examples=300,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+NASTY = ("-1", "1e3", "12.345", "0.001", "9" * 30, "\0", "9999-12-31T23:59:59-12:00")
+ANY_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=12)
+    | st.sampled_from(NASTY),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+def translated(reader: WebhookReader, body: bytes) -> Translated | None:
+    """What the body tells, held against what any fact must be; None where it is malformed."""
+    try:
+        found = reader.translate(body)
+    except MalformedWebhookError:
+        return None
+    fact = found.fact
+    assert fact.event_id
+    if not isinstance(fact, Unmodelled):
+        assert type(fact.amount) is int
+        assert fact.amount >= 0
+        assert fact.occurred_at.tzinfo is not None
+    if isinstance(fact, PaymentFact):
+        assert type(fact.captured) is int
+    if isinstance(fact, DisputeFact):
+        assert all(type(move.amount) is int for move in fact.movements)
+    return found
+
+
+@every_kind
+def test_every_kind_of_fact_is_there(
+    kind: type[Adapter], samples: Samples, fact: type[Fact]
+) -> None:
+    """A payment, a refund and a dispute, each as its webhook brought it."""
+    reader = kind.reader()
+    for body in samples[fact]:
+        assert translated(reader, body) is not None
+
+
+@every_kind
+def test_the_same_bytes_tell_the_same(
+    kind: type[Adapter], samples: Samples, fact: type[Fact]
+) -> None:
+    """A webhook that comes again has the same event ID, and so has any reader's view of it."""
+    for body in samples[fact]:
+        assert kind.reader().translate(body) == kind.reader(*kind.secrets).translate(body)
+
+
+def test_events_have_an_id_each(kind: type[Adapter], samples: Samples) -> None:
+    """No two of them share one."""
+    bodies = [body for some in samples.values() for body in some]
+    ids = {kind.reader().translate(body).fact.event_id for body in bodies}
+    assert len(ids) == len(bodies)
+
+
+@every_kind
+@unhurried
+@given(value=ANY_JSON, choice=st.integers(0, 10_000))
+def test_any_value_anywhere_is_a_fact_or_malformed(
+    kind: type[Adapter], samples: Samples, fact: type[Fact], value: Any, choice: int
+) -> None:
+    """One place of a genuine event holds something else; nothing else is ever raised."""
+    event = json.loads(samples[fact][-1])
+    places = list(_places(event))
+    changed = copy.deepcopy(event)
+    *path, last = places[choice % len(places)]
+    at = changed
+    for step in path:
+        at = at[step]
+    at[last] = value
+    translated(kind.reader(), json.dumps(changed).encode())
+
+
+def _places(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Every place in a JSON value, as the path to it."""
+    steps: Any = ()
+    if isinstance(value, dict):
+        steps = value.items()
+    elif isinstance(value, list):
+        steps = enumerate(value)
+    for step, inner in steps:
+        yield (step,)
+        yield from ((step, *path) for path in _places(inner))
+
+
+@unhurried
+@given(body=st.binary() | ANY_JSON.map(lambda value: json.dumps(value).encode()))
+def test_whatever_is_in_the_log_is_translated_or_malformed(
+    kind: type[Adapter], body: bytes
+) -> None:
+    """The stream meets bytes nobody verified."""
+    translated(kind.reader(), body)
+
+
+@every_kind
+@pytest.mark.parametrize("status", ["in_limbo", "?", "a" * 1000])
+def test_a_status_of_next_year_changes_nothing(
+    kind: type[Adapter], samples: Samples, fact: type[Fact], status: str
+) -> None:
+    """It is no fact: it says that nobody here knows the status, and names what is short enough."""
+    told = kind.reader().translate(kind.with_status(samples[fact][0], status)).fact
+    assert isinstance(told, Unmodelled)
+    assert told.unknown_status
+    assert repr(status[:40]) in told.why
+
+
+@every_kind
+def test_a_kind_of_event_of_next_year_changes_nothing(
+    kind: type[Adapter], samples: Samples, fact: type[Fact]
+) -> None:
+    """It is no fact either, and no unknown status: what it is about is not even looked at."""
+    told = kind.reader().translate(kind.of_another_kind(samples[fact][0])).fact
+    assert isinstance(told, Unmodelled)
+    assert not told.unknown_status
+
+
+def test_a_providers_word_is_no_status_of_ours(kind: type[Adapter], samples: Samples) -> None:
+    """Every fact's status is one of the domain's, for each word that the provider has."""
+    for fact in KINDS:
+        for status in kind.statuses:
+            told = kind.reader().translate(kind.with_status(samples[fact][0], status)).fact
+            known = isinstance(told, Unmodelled) or told.status in type(told.status)
+            assert known

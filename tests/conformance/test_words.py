@@ -1,0 +1,70 @@
+"""No provider's word passes the port: not a name, not a status, not the beginning of an ID."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.rows import ADAPTERS
+from tests.conformance.words import PROVIDERS, STATUSES, foreign_words
+
+ROOT = Path(__file__).parents[2]
+#: A provider's settings are named after it, and one is the usual provider.
+SETTINGS = ROOT / "schemas" / "settings.py"
+MODULES = sorted(
+    module
+    for folder in ("processor", "ingress", "schemas")
+    for module in (ROOT / folder).rglob("*.py")
+    if module != SETTINGS
+)
+#: The two places that wire the programs.
+WIRING = {ROOT / "processor" / "__main__.py", ROOT / "ingress" / "wire.py"}
+
+every_module = pytest.mark.parametrize(
+    "module", MODULES, ids=lambda module: str(module.relative_to(ROOT))
+)
+
+
+def test_every_provider_is_in_the_kit() -> None:
+    """A folder under ``providers`` has its row here."""
+    assert set(PROVIDERS) == set(ADAPTERS)
+    assert len(PROVIDERS) > 1
+
+
+@every_module
+def test_it_speaks_no_providers_words(module: Path) -> None:
+    """Neither in code nor in comments."""
+    assert list(foreign_words(module)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(f'name = "{provider}"' for provider in PROVIDERS),
+        *(f'status == "{status}"' for status in sorted(STATUSES)),
+        *("# as a payment intent's", "payment_intent = 1", "charge: int", "a = 'evt_1'"),
+        *('"""A Stripe webhook."""', "if id.startswith('pi_'): ...", "# a chargeback"),
+    ],
+)
+def test_a_foreign_word_would_be_found(tmp_path: Path, line: str) -> None:
+    """In any of its forms: the rule above can be broken."""
+    module = tmp_path / "module.py"
+    module.write_text(f"{line}\n")
+    assert len(list(foreign_words(module))) == 1
+
+
+@every_module
+def test_it_knows_providers_by_the_port_alone(module: Path) -> None:
+    """Adapters are imported by the registry, and the registry where a program is wired."""
+    allowed = {"providers.port"} | ({"providers.registry"} if module in WIRING else set())
+    imported = {name for name in _imports(module) if name.partition(".")[0] == "providers"}
+    assert imported <= allowed
+
+
+def _imports(module: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module)

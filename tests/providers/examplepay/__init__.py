@@ -1,0 +1,1 @@
+"""ExamplePay's own words: decimals, signatures, references, states. The rest is in conformance."""

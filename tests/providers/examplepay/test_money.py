@@ -1,0 +1,98 @@
+"""Decimals in major units are whole minor units here, exactly; anything else is no amount."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from providers.examplepay.money import DECIMALS, decimal, minor_units
+from providers.port import MalformedWebhookError
+
+#: The machine may be busy: an example may take its time.
+unhurried = settings(deadline=None)
+
+AMOUNTS: list[tuple[str, str, int]] = [
+    ("12.34", "EUR", 1234),
+    ("0.05", "EUR", 5),
+    ("12", "EUR", 1200),
+    ("12.3", "EUR", 1230),
+    ("0", "EUR", 0),
+    ("0.00", "EUR", 0),
+    ("1999", "JPY", 1999),
+    ("1.234", "KWD", 1234),
+    ("0.001", "KWD", 1),
+    ("1.2", "KWD", 1200),
+    ("1.2345", "CLF", 12_345),
+    ("999999.99", "USD", 99_999_999),
+    ("90071992547.41", "USD", 9_007_199_254_741),
+]
+
+
+@pytest.mark.parametrize(("text", "currency", "amount"), AMOUNTS)
+def test_a_decimal_is_so_many_minor_units(text: str, currency: str, amount: int) -> None:
+    """Two decimals, or as many as the currency has; fewer may be written."""
+    made = minor_units(text, currency)
+    assert made == amount
+    assert type(made) is int
+
+
+@pytest.mark.parametrize(
+    ("text", "currency"),
+    [("12.345", "EUR"), ("12.340", "EUR"), ("1.0", "JPY"), ("1.2345", "KWD")],
+)
+def test_more_decimals_than_the_currency_has_are_malformed(text: str, currency: str) -> None:
+    """Whatever they are, nobody rounds: what was meant is not known."""
+    with pytest.raises(MalformedWebhookError, match=currency):
+        minor_units(text, currency)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            " ",
+            "-1",
+            "+1",
+            "1e3",
+            "1E3",
+            "1,50",
+            "1_000",
+            "1.23456",
+            ".5",
+            "5.",
+            "01",
+            "0x1",
+            "1 ",
+            "1\n",
+        ),
+        *("NaN", "Infinity", "\N{ARABIC-INDIC DIGIT FIVE}", "\N{FULLWIDTH DIGIT FIVE}", "1" * 13),
+    ],
+)
+def test_what_is_no_plain_decimal_is_malformed(text: str) -> None:
+    """No sign, no exponent, no other digits, no grouping; and nothing beyond all reason."""
+    with pytest.raises(MalformedWebhookError):
+        minor_units(text, "EUR")
+
+
+@unhurried
+@given(
+    amount=st.integers(0, 99_999_999), currency=st.sampled_from([*DECIMALS, "EUR", "USD", "XYZ"])
+)
+def test_what_is_sent_comes_back(amount: int, currency: str) -> None:
+    """In any currency; and the decimal is the amount, shifted by the currency's decimals."""
+    text = decimal(amount, currency)
+    assert minor_units(text, currency) == amount
+    assert Decimal(text) == Decimal(amount).scaleb(-DECIMALS.get(currency, 2))
+
+
+@unhurried
+@given(text=st.text(alphabet="0123456789.-+eE ", max_size=20))
+def test_any_text_is_the_amount_it_says_or_malformed(text: str) -> None:
+    """Never another amount."""
+    try:
+        amount = minor_units(text, "EUR")
+    except MalformedWebhookError:
+        return
+    assert Decimal(text) * 100 == amount

@@ -1,0 +1,201 @@
+"""ExamplePay's states, times and references in the domain's words."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from processor.domain.inputs import DisputeFact, PaymentFact, RefundFact, Unmodelled
+from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from providers.examplepay.translate import (
+    CHARGEBACK_STATUS,
+    PAYMENT_STATUS,
+    REFUND_REASON,
+    REFUND_STATUS,
+    VOID_REASON,
+)
+from providers.examplepay.webhooks import read
+from providers.port import MalformedWebhookError
+from schemas import identity
+from tests.conformance.examplepay_adapter import ExamplePayAdapter
+
+READER = ExamplePayAdapter.reader()
+AT = "2026-01-01T12:00:00.25Z"
+EUR = {"value": "12.34", "currency": "EUR"}
+OURS = identity.payment_id("shop", "order-1")
+OUR_REFUND = identity.refund_id(OURS, "refund-1")
+
+
+def event(kind: str, subject: dict[str, Any], **changes: Any) -> bytes:
+    """A notification about a subject."""
+    whole = {"id": "ntf-1", "name": f"{kind}/x", "occurred_at": AT, "subject": subject}
+    return json.dumps({**whole, **changes}).encode()
+
+
+def payment(state: str = "paid", **changes: Any) -> bytes:
+    """A payment of 12.34 EUR was in this state."""
+    whole = {"id": "p-1", "state": state, "amount": EUR, "captured": "0", "changed_at": AT}
+    return event("payment", {**whole, **changes})
+
+
+def refund(**changes: Any) -> bytes:
+    """Somebody gave 4 EUR back."""
+    amount = {"value": "4", "currency": "EUR"}
+    return event(
+        "refund", {"id": "r-1", "state": "settled", "payment": "p-1", "amount": amount, **changes}
+    )
+
+
+def told(body: bytes) -> Any:
+    """The fact."""
+    return READER.translate(body).fact
+
+
+def test_every_word_of_the_domain_has_one_here() -> None:
+    """And only a refund that was merely asked for is nobody's word but ours."""
+    assert set(PAYMENT_STATUS.values()) == set(ProviderStatus)
+    assert set(REFUND_STATUS.values()) == set(RefundStatus) - {RefundStatus.REQUESTED}
+    assert set(CHARGEBACK_STATUS.values()) == set(DisputeStatus)
+
+
+@pytest.mark.parametrize(("state", "status"), PAYMENT_STATUS.items())
+def test_a_state_is_a_status(state: str, status: ProviderStatus) -> None:
+    """The subject's own state counts, not the notification's name."""
+    fact = told(payment(state, captured="12.34"))
+    assert isinstance(fact, PaymentFact)
+    assert fact.status is status
+    assert fact.captured == (1234 if status is ProviderStatus.SUCCEEDED else 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2026-01-01T12:00:00Z", datetime(2026, 1, 1, 12, tzinfo=UTC)),
+        ("2026-01-01T12:00:00.25Z", datetime(2026, 1, 1, 12, 0, 0, 250_000, UTC)),
+        ("2026-01-01T13:00:00.000001+01:00", datetime(2026, 1, 1, 12, 0, 0, 1, UTC)),
+        ("2026-01-01T12:00:00.1234564Z", datetime(2026, 1, 1, 12, 0, 0, 123_456, UTC)),
+    ],
+)
+def test_times_are_utc_with_fractions(text: str, at: datetime) -> None:
+    """So that what happened within one second has an order."""
+    fact = told(event("payment", json.loads(payment())["subject"], occurred_at=text))
+    assert fact.occurred_at == at
+    assert fact.occurred_at.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "text", ["", "now", "2026-01-01", "2026-01-01T12:00:00", "2026-13-01T00:00:00Z", 1, None,
+             "0001-01-01T00:00:00+12:00", "9999-12-31T23:59:59-12:00"]
+)  # fmt: skip
+def test_what_is_no_time_is_malformed(text: Any) -> None:
+    """A time without a zone is none, and neither is one outside of the calendar."""
+    with pytest.raises(MalformedWebhookError):
+        told(event("payment", json.loads(payment())["subject"], occurred_at=text))
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        {"value": 12.34, "currency": "EUR"},
+        {"value": 1234, "currency": "EUR"},
+        {"value": "12.345", "currency": "EUR"},
+        {"value": "12.34", "currency": "JPY"},
+        {"value": "12.34", "currency": "eur"},
+        {"value": "12.34", "currency": ""},
+        {"value": "12.34"},
+        "12.34",
+    ],
+)
+def test_what_is_no_amount_is_malformed(amount: Any) -> None:
+    """A number is none: somebody's decimal point may be gone already."""
+    with pytest.raises(MalformedWebhookError):
+        told(payment(amount=amount))
+
+
+def test_a_decline_is_of_the_last_attempt() -> None:
+    """Its name and its reason; an attempt without a reason still has a sentence."""
+    reason = {"code": "card_refused", "text": "No."}
+    attempts = [{"id": "try-1", "decline": {"code": "x", "text": "y"}}, {"id": "try-2"}]
+    fact = told(payment("declined", attempts=[*attempts, {"id": "try-3", "decline": reason}]))
+    assert (fact.attempt_ref, fact.failure.code, fact.failure.message) == (
+        *("try-3", "card_refused"),
+        "No.",
+    )
+    assert told(payment("declined", attempts=attempts)).failure.code == "unknown"
+    assert told(payment("paid", attempts=attempts)).failure is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        (VOID_REASON[CancelCause.REQUESTED], CancelCause.REQUESTED),
+        (VOID_REASON[CancelCause.ATTEMPTS_EXHAUSTED], CancelCause.ATTEMPTS_EXHAUSTED),
+        ("too_old", CancelCause.PROVIDER),
+        (None, CancelCause.PROVIDER),
+    ],
+)
+def test_a_void_says_why(reason: str | None, cause: CancelCause) -> None:
+    """Our own reasons come back; any other is the provider's doing."""
+    assert told(payment("voided", void_reason=reason)).cancel_cause is cause
+
+
+@pytest.mark.parametrize("reference", [None, "", "order 7", "ref_", f"{OUR_REFUND}\n", OURS])
+def test_a_reference_that_is_none_of_ours_is_not_believed(reference: str | None) -> None:
+    """It is free text: the refund is known by an ID that is made of the provider's."""
+    fact = told(refund(reference=reference))
+    assert isinstance(fact, RefundFact)
+    assert fact.refund_id == identity.provider_made_id("ref", "examplepay", "r-1")
+    assert told(refund(reference=OUR_REFUND)).refund_id == OUR_REFUND
+
+
+@pytest.mark.parametrize(("ours", "theirs"), REFUND_REASON.items())
+def test_a_refunds_reason_is_the_clients(ours: str, theirs: str) -> None:
+    """As it was given; what somebody else gave stays as it is."""
+    assert told(refund(reason=theirs)).reason == ours
+    assert told(refund(reason="goodwill")).reason == "goodwill"
+
+
+def test_money_taken_is_positive_and_returned_is_negative() -> None:
+    """By the direction: the values themselves have no sign."""
+    moves = [
+        {"id": "m-1", "direction": "taken", "value": "12.34"},
+        {"id": "m-2", "direction": "returned", "value": "2.34"},
+    ]
+    subject = {"id": "c-1", "state": "opened", "payment": "p-1", "amount": EUR, "moves": moves}
+    fact = told(event("chargeback", subject))
+    assert isinstance(fact, DisputeFact)
+    assert [move.amount for move in fact.movements] == [1234, -234]
+    moves[0]["direction"] = "lent"
+    with pytest.raises(MalformedWebhookError):
+        told(event("chargeback", subject))
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "object_id", "payment_id"),
+    [
+        ("payment", {"id": "p-1", "reference": OURS}, "p-1", OURS),
+        ("payment", {"id": "p-1", "reference": "order-7"}, "p-1", None),
+        ("payment", {"id": "p-1", "reference": f"{OURS}\n"}, "p-1", None),
+        ("payment", {"id": "p-1", "payment_reference": OURS}, "p-1", None),
+        ("refund", {"id": "r-1", "payment": "p-1", "payment_reference": OURS}, "p-1", OURS),
+        ("refund", {"id": "r-1", "payment": "p-1", "reference": OURS}, "p-1", None),
+        ("chargeback", {"id": "c-1", "payment": "p-1", "payment_reference": OURS}, "p-1", OURS),
+        ("payout", {"id": "o-1"}, "o-1", None),
+        ("payout", {"id": 7, "payment": []}, None, None),
+        ("payout", {}, None, None),
+    ],
+)
+def test_an_event_is_routed_by_what_it_tells(
+    kind: str, subject: dict[str, Any], object_id: str | None, payment_id: str | None
+) -> None:
+    """By our payment ID where it carries one, else by the payment's object; none is refused."""
+    webhook = read(event(kind, subject))
+    assert (webhook.object_id, webhook.payment_id) == (object_id, payment_id)
+
+
+def test_a_kind_without_effect_is_not_looked_at() -> None:
+    """Whatever stands in it."""
+    fact = told(event("payout", {"id": 7}))
+    assert isinstance(fact, Unmodelled)
+    assert not fact.unknown_status

@@ -1,0 +1,84 @@
+"""Which providers there are is a matter of settings; half of one is refused."""
+
+import os
+
+import pytest
+
+from providers import registry
+from schemas.settings import PREFIX, ExamplePaySettings, SettingsError, load
+
+pytestmark = pytest.mark.anyio
+
+FIRST = {"STRIPE_API_KEY": "sk_test_of_the_tests", "STRIPE_WEBHOOK_SECRETS": "whsec_of_the_tests"}
+SECRET = "whsec_dGhlIGZpcnN0IHNlY3JldCBvZiB0aGUgdGVzdCBraXQ="  # noqa: S105  # it guards nothing
+SECOND = {
+    "EXAMPLEPAY_API_BASE": "https://api.examplepay.example",
+    "EXAMPLEPAY_API_KEY": "key-of-the-tests",
+    "EXAMPLEPAY_WEBHOOK_SECRETS": SECRET,
+}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first provider, and nothing of the shell the tests were started in."""
+    for name in list(os.environ):
+        if name.upper().startswith(PREFIX):
+            monkeypatch.delenv(name)
+    for name, value in FIRST.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+
+
+async def test_a_second_provider_is_there_once_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any of its settings it isn't; with them it has a reader and a client."""
+    for names in ({"stripe"}, {"stripe", "examplepay"}):
+        clients = registry.clients()
+        assert set(clients) == set(registry.readers()) == names
+        for name, client in clients.items():
+            assert client.name == name
+            await client.close()
+        for name, value in SECOND.items():
+            monkeypatch.setenv(f"{PREFIX}{name}", value)
+
+
+@pytest.mark.parametrize("missing", SECOND)
+def test_what_is_missing_of_it_is_named(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """And only that."""
+    for name in SECOND.keys() - {missing}:
+        monkeypatch.setenv(f"{PREFIX}{name}", SECOND[name])
+    with pytest.raises(SettingsError) as refused:
+        registry.readers()
+    assert str(refused.value).count(PREFIX) == 1
+    assert f"{PREFIX}{missing}" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["EXAMPLEPAY_TIMEOUT_S", "EXAMPLEPAY_WEBHOOK_TOLERANCE_S"])
+def test_a_lone_detail_of_it_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Somebody meant the provider to be there."""
+    monkeypatch.setenv(f"{PREFIX}{name}", "30")
+    with pytest.raises(SettingsError) as refused:
+        load(ExamplePaySettings)
+    assert all(f"{PREFIX}{needed}" in str(refused.value) for needed in SECOND)
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [
+        *("", ",", "whsec_", "whsec_c2hvcnQ=", f"{SECRET},", SECRET.removeprefix("whsec_")),
+        *("whsec_not in base64, but long enough", f"whsec_{'YWFh' * 22}", f"other_{SECRET[6:]}"),
+    ],
+)
+def test_a_secret_is_one_of_the_standards(monkeypatch: pytest.MonkeyPatch, secrets: str) -> None:
+    """A key of 24 to 64 bytes; an empty one would let anybody sign. None is shown."""
+    for name, value in {**SECOND, "EXAMPLEPAY_WEBHOOK_SECRETS": secrets}.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+    with pytest.raises(SettingsError) as refused:
+        load(ExamplePaySettings)
+    assert str(refused.value).startswith(f"{PREFIX}EXAMPLEPAY_WEBHOOK_SECRETS: ")
+    assert SECRET[6:30] not in str(refused.value)
+
+
+def test_secrets_may_be_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one replaces another."""
+    for name, value in {**SECOND, "EXAMPLEPAY_WEBHOOK_SECRETS": f"{SECRET}, {SECRET}"}.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+    assert len(load(ExamplePaySettings).examplepay_webhook_secrets or ()) == 2

@@ -1,0 +1,95 @@
+"""A payment through another provider, beside the usual one: the service knows no difference."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.client import Json, PaymentsClient, SimulatorControl
+from tests.service import evidence
+from tests.service.stack import Stack
+
+pytestmark = pytest.mark.anyio
+
+WITHIN_S = 30.0
+BODY = {"provider": "examplepay", "amount": 1234, "currency": "EUR", "payment_method": "tok_good"}
+
+
+async def control(stack: Stack, action: str, **body: Any) -> None:
+    """Makes something happen at the second provider."""
+    async with SimulatorControl(stack.second_simulator_url) as simulator:
+        await simulator.post(f"/{action}", body)
+
+
+async def entry_of(client: PaymentsClient, payment_id: str, kind: str) -> Json:
+    """The timeline's entry of this kind, once there is one."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            timeline = await client.get(f"/v1/payments/{payment_id}/timeline")
+            for entry in timeline["entries"]:
+                if entry["kind"] == kind:
+                    return dict(entry)
+            await asyncio.sleep(0.05)  # between two looks at one condition
+
+
+async def test_a_payment_through_it_succeeds_and_is_refunded(stack: Stack) -> None:
+    """Declined, tried again, captured, refunded; with every webhook twice and out of order."""
+    await control(stack, "faults", duplicate=True, reorder=True)
+    body = {**BODY, "payment_method": "tok_declined", "max_attempts": 2}
+    async with PaymentsClient(stack.url, stack.api_key) as client:
+        payment_id = await client.create(body)
+        path = f"/v1/payments/{payment_id}"
+        await client.wait_for(payment_id, lambda p: bool(p["status"] == "REQUIRES_ACTION"))
+        await client.post(f"{path}/confirm", {"payment_method": "tok_good"})
+        paid = await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
+        assert paid["provider"] == "examplepay"
+        assert paid["amounts"] == {"authorized": 1234, "captured": 1234, "refunded": 0}
+        await client.post(f"{path}/refunds", {"amount": 400, "reason": "duplicate"})
+        done = await client.wait_for(payment_id, lambda p: bool(p["amounts"]["refunded"] == 400))
+        (refund,) = done["refunds"]
+        assert (refund["status"], refund["reason"]) == ("SUCCEEDED", "duplicate")
+    await control(stack, "faults")
+    found = await evidence.at_rest(stack)
+    evidence.hold(found)
+    await evidence.agrees_with_oracle(stack, found)
+
+
+async def test_a_dispute_that_carries_our_reference_is_no_detour(stack: Stack) -> None:
+    """And a refund that carries none finds its payment by the provider's object."""
+    async with PaymentsClient(stack.url, stack.api_key) as client:
+        payment_id = await client.create(BODY)
+        paid = await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
+        object_id = paid["provider_object_id"]
+        await control(stack, "charge_back", payment_id=object_id)
+        await client.wait_for(
+            payment_id, lambda p: [d["funds_withdrawn"] for d in p["disputes"]] == [1234]
+        )
+        amount = {"value": "1.00", "currency": "EUR"}
+        await control(stack, "refund", payment=object_id, amount=amount)
+        await client.wait_for(payment_id, lambda p: bool(p["amounts"]["refunded"] == 100))
+
+
+async def test_an_unknown_status_keeps_the_state_and_is_counted(stack: Stack) -> None:
+    """The provider says a word of next year: recorded as ignored, and one more on the metric."""
+    async with PaymentsClient(stack.url, stack.api_key) as client:
+        payment_id = await client.create(BODY)
+        paid = await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
+        before = stack.metric("stream", "payments_unknown_status_total")
+        await control(
+            stack, "say", kind="payment", object_id=paid["provider_object_id"], state="in_limbo"
+        )
+        entry = await entry_of(client, payment_id, "examplepay.payment/in_limbo")
+        assert entry["outcome"] == "ignored"
+        assert "'in_limbo'" in entry["reason"]
+        assert await client.get(f"/v1/payments/{payment_id}") == paid
+    async with asyncio.timeout(WITHIN_S):
+        while stack.metric("stream", "payments_unknown_status_total") != before + 1:  # noqa: ASYNC110  # it is in another process
+            await asyncio.sleep(0.05)  # it is counted after it is committed
+
+
+async def test_its_webhooks_need_its_signature(stack: Stack) -> None:
+    """Neither unsigned nor for a provider that is not there."""
+    async with httpx.AsyncClient(base_url=stack.url) as client:
+        assert (await client.post("/webhooks/examplepay", content=b"{}")).status_code == 400
+        assert (await client.post("/webhooks/nobody", content=b"{}")).status_code == 404
