@@ -23,7 +23,7 @@ write-lock = cp $(1) $(1).new && $(COMPILE) $(2) --output-file $(1).new $(ARGS) 
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up test bench containers check lint env reset doctor lock clean
+.PHONY: help run demo up test model cover bench containers contracts check lint env reset doctor lock clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,8 +43,18 @@ test: $(STAMP) ## Run the tests
 bench: $(STAMP) ## Run the benchmarks, about ten minutes; ARGS=--quick is one, and for a look only
 	@$(VENV)/bin/python -m bench $(ARGS)
 
+model: $(STAMP) ## Search every order of the providers' histories, print what that covers
+	@$(VENV)/bin/python -m tests.checker
+
+cover: $(STAMP) ## Hold the domain's tests to every branch of the domain
+	@$(VENV)/bin/coverage run -m pytest -q tests/domain tests/checker
+	@$(VENV)/bin/coverage report
+
 containers: $(STAMP) ## Run the tests of docker-compose.yml; needs a Docker engine
 	@$(VENV)/bin/pytest tests/containers $(ARGS)
+
+contracts: $(STAMP) ## Hold requests and simulator to Stripe's own description; needs Go
+	@$(VENV)/bin/pytest tests/contracts $(ARGS)
 
 check: lint ## Lint, formatting and types
 	@$(VENV)/bin/mypy .

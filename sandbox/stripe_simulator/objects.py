@@ -69,7 +69,6 @@ def payment_intent(object_id: str, created: int, **given: Any) -> JsonObject:
         "review": None,
         "setup_future_usage": None,
         "shipping": None,
-        "source": None,
         "statement_descriptor": None,
         "statement_descriptor_suffix": None,
         "status": "requires_payment_method",
@@ -86,7 +85,10 @@ def payment_method(object_id: str, created: int, card: TestCard) -> JsonObject:
         "object": "payment_method",
         "allow_redisplay": "unspecified",
         "billing_details": _BILLING_DETAILS,
-        "card": _card_details(card),
+        "card": {
+            **_card_details(card),
+            "networks": {"available": [card.brand], "preferred": None},
+        },
         "created": created,
         "customer": None,
         "customer_account": None,
@@ -128,7 +130,11 @@ def charge(object_id: str, created: int, intent: JsonObject, card: TestCard) -> 
         "payment_intent": intent["id"],
         "payment_method": intent["payment_method"],
         "payment_method_details": {
-            "card": {**_card_details(card), "amount_authorized": intent["amount"]},
+            "card": {
+                **_card_details(card),
+                "amount_authorized": intent["amount"],
+                "network": card.brand,
+            },
             "type": "card",
         },
         "radar_options": {},
@@ -138,7 +144,6 @@ def charge(object_id: str, created: int, intent: JsonObject, card: TestCard) -> 
         "refunded": False,
         "review": None,
         "shipping": None,
-        "source": None,
         "source_transfer": None,
         "statement_descriptor": None,
         "statement_descriptor_suffix": None,
@@ -173,10 +178,16 @@ def refund(
 
 
 def dispute(
-    object_id: str, created: int, of_charge: JsonObject, amount: int, **given: Any
+    object_id: str,
+    created: int,
+    of_charge: JsonObject,
+    amount: int,
+    *,
+    network_reason_code: str,
+    **given: Any,
 ) -> JsonObject:
     """A dispute of a charge; it carries no metadata of the payment."""
-    brand = of_charge["payment_method_details"]["card"]["brand"]
+    card = of_charge["payment_method_details"]["card"]
     inquiry = given["status"].startswith("warning_")
     return {
         "id": object_id,
@@ -187,7 +198,7 @@ def dispute(
         "created": created,
         "currency": of_charge["currency"],
         "enhanced_eligibility_types": [],
-        "evidence": {},
+        "evidence": {"enhanced_evidence": {}},
         "evidence_details": {
             "due_by": created + 7 * 86_400,
             "enhanced_eligibility": {},
@@ -201,9 +212,10 @@ def dispute(
         "payment_intent": of_charge["payment_intent"],
         "payment_method_details": {
             "card": {
-                "brand": brand,
+                "brand": card["brand"],
                 "case_type": "inquiry" if inquiry else "chargeback",
-                "network_reason_code": given["network_reason_code"],
+                "network": card["network"],
+                "network_reason_code": network_reason_code,
             },
             "type": "card",
         },
@@ -236,6 +248,7 @@ def balance_transaction(
         "object": "balance_transaction",
         "amount": amount,
         "available_on": created,
+        "balance_type": "payments",
         "created": created,
         "currency": currency,
         "description": None,
@@ -263,6 +276,5 @@ def _card_details(card: TestCard) -> JsonObject:
         "exp_year": 2034,
         "funding": "credit",
         "last4": card.last4,
-        "network": card.brand,
         "wallet": None,
     }

@@ -13,6 +13,9 @@ _METADATA_KEY_LENGTH_MAX = 40
 _METADATA_VALUE_LENGTH_MAX = 500
 _BOOLEANS = {"true": True, "false": False}
 _EVERYWHERE = frozenset({"expand"})
+# What an unknown parameter is refused with; those that an API version took away have their own.
+_UNKNOWN = "parameter_unknown"
+_TAKEN_AWAY = {"payment_method_types": "payment_method_types_no_longer_supported"}
 
 
 def names_of(typed_dict: type) -> frozenset[str]:
@@ -36,7 +39,9 @@ class Params:
         for name in values:
             if name not in known and name not in _EVERYWHERE:
                 raise ParameterError(
-                    f"Received unknown parameter: {name}", code="parameter_unknown", param=name
+                    f"Received unknown parameter: {name}",
+                    code=_TAKEN_AWAY.get(name, _UNKNOWN),
+                    param=name,
                 )
 
     def text(self, name: str) -> str | None:

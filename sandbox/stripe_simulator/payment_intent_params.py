@@ -36,20 +36,16 @@ def check_amount(amount: int, currency: str) -> None:
 
 def method_settings(params: Params, *, confirm_now: bool) -> JsonObject:
     """Which payment methods an intent takes, as the intent says it."""
-    types = params.texts("payment_method_types")
     allowed = params.texts("allowed_payment_method_types")
     automatic = params.hash("automatic_payment_methods")
-    if types and automatic.get("enabled") == "true":
+    if allowed and automatic:
         raise ParameterError(
-            "You may only specify one of these parameters: automatic_payment_methods,"
-            " payment_method_types.",
+            "You may only specify one of these parameters: allowed_payment_method_types,"
+            " automatic_payment_methods.",
             param="automatic_payment_methods",
         )
-    if types or allowed:
-        return {
-            "payment_method_types": types or allowed,
-            "allowed_payment_method_types": allowed or None,
-        }
+    if allowed:
+        return {"payment_method_types": allowed, "allowed_payment_method_types": allowed}
     if automatic.get("enabled", "true") != "true":
         return {}
     redirects = automatic.get("allow_redirects", "always")

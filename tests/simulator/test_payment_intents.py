@@ -187,6 +187,12 @@ INVALID: list[tuple[dict[str, Any], str, str | None]] = [
     ({"currency": "xxx"}, "currency", None),
     ({"capture_method": "never"}, "capture_method", None),
     ({"amuont": 5}, "amuont", "parameter_unknown"),
+    (
+        {"payment_method_types": ["card"]},
+        "payment_method_types",
+        "payment_method_types_no_longer_supported",
+    ),
+    ({"automatic_payment_methods": {"enabled": True}}, "automatic_payment_methods", None),
     ({"metadata": {"k" * 41: "v"}}, f"metadata[{'k' * 41}]", None),
     ({"confirm": True, "payment_method": None}, "payment_method", "parameter_missing"),
     ({"allowed_payment_method_types": None}, "return_url", None),

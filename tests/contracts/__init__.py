@@ -1,0 +1,1 @@
+"""Held to Stripe's own description of its API. Needs Go, and runs by `make contracts` alone."""

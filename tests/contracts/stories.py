@@ -1,0 +1,154 @@
+"""What is played on the simulator, so that it answers with everything it can answer with."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+import stripe
+
+from tests.simulator.harness import Simulator
+
+BACK: Final = "https://shop.example/back"
+DAY_S: Final = 86_400
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """Stripe's error is what is wanted of the block."""
+    with pytest.raises(stripe.StripeError):
+        yield
+
+
+def paid_and_read(simulator: Simulator) -> None:
+    """A payment is read in every way there is."""
+    api = simulator.client.v1
+    paid = simulator.pay(metadata={"order": "7"}, description="Order 7")
+    assert isinstance(paid.latest_charge, str)
+    api.payment_intents.retrieve(paid.id)
+    api.payment_intents.retrieve(paid.id, {"expand": ["latest_charge.refunds", "payment_method"]})
+    api.payment_intents.list({"limit": 1})
+    api.charges.retrieve(paid.latest_charge, {"expand": ["payment_intent"]})
+    api.charges.retrieve(paid.latest_charge)
+    api.charges.list({"payment_intent": paid.id})
+    api.events.retrieve(api.events.list().data[0].id)
+
+
+def paid_in_steps(simulator: Simulator) -> None:
+    """A payment comes to be without a payment method, is given one, is confirmed."""
+    api = simulator.client.v1.payment_intents
+    bare = api.create({"amount": 1000, "currency": "eur", "allowed_payment_method_types": ["card"]})
+    api.update(bare.id, {"payment_method": "pm_card_mastercard", "metadata": {"order": "8"}})
+    api.confirm(bare.id)
+    simulator.pay(allowed_payment_method_types=None, return_url=BACK)
+
+
+def captured_and_let_go(simulator: Simulator) -> None:
+    """Authorizations are captured in part, cancelled, and left until they expire."""
+    api = simulator.client.v1.payment_intents
+    held = [simulator.pay(capture_method="manual").id for _ in range(3)]
+    api.capture(held[0], {"amount_to_capture": 400})
+    api.cancel(held[1], {"cancellation_reason": "requested_by_customer"})
+    simulator.control("clock", {"advance_seconds": 8 * DAY_S})
+    assert api.retrieve(held[2]).status == "canceled"
+
+
+def declined(simulator: Simulator) -> None:
+    """A card is declined, with and without a bank's reason, and the intent is paid otherwise."""
+    for method in ("pm_card_chargeDeclinedExpiredCard", "pm_card_chargeDeclinedInsufficientFunds"):
+        with refused():
+            simulator.pay(method)
+    waiting = simulator.client.v1.payment_intents.list({"limit": 1}).data[0]
+    assert waiting.status == "requires_payment_method"
+    simulator.client.v1.payment_intents.confirm(waiting.id, {"payment_method": "pm_card_visa"})
+
+
+def authenticated(simulator: Simulator) -> None:
+    """The customer is asked; passes, fails, or is not there to be asked."""
+    for outcome in ("succeed", "fail"):
+        asked = simulator.pay("pm_card_authenticationRequired", return_url=BACK)
+        simulator.control(f"payment_intents/{asked.id}/complete_action", {"outcome": outcome})
+    with refused():
+        simulator.pay("pm_card_authenticationRequired", off_session=True)
+
+
+def refunded(simulator: Simulator) -> None:
+    """Refunds succeed, wait, fail, and are cancelled."""
+    api = simulator.client.v1.refunds
+    for method in ("pm_card_visa", "pm_card_pendingRefund", "pm_card_refundFail"):
+        intent = simulator.pay(method).id
+        api.create({"payment_intent": intent, "amount": 300, "reason": "duplicate"})
+    simulator.control("clock", {"advance_seconds": 1})
+    refund = api.create({"payment_intent": simulator.pay().id, "metadata": {"refund_id": "r"}})
+    simulator.control(f"refunds/{refund.id}/settle", {"status": "requires_action"})
+    api.retrieve(refund.id, {"expand": ["charge", "payment_intent"]})
+    api.update(refund.id, {"metadata": {"refund_id": "s"}})
+    api.cancel(refund.id)
+    api.list({"limit": 100})
+
+
+def disputed(simulator: Simulator) -> None:
+    """Disputes and inquiries come to each end there is, and money moves by itself."""
+    api = simulator.client.v1.disputes
+    simulator.pay("pm_card_createDispute")
+    simulator.control("clock", {"advance_seconds": 1})
+    courses = [("", "won"), ("", "lost"), ("", "prevented"), ("warning_", "warning_closed")]
+    for kind, end in courses:
+        intent = simulator.pay().id
+        opened = {"status": f"{kind}needs_response"}
+        dispute = simulator.control(f"payment_intents/{intent}/dispute", opened)["id"]
+        simulator.control(f"disputes/{dispute}/update", {"status": f"{kind}under_review"})
+        simulator.control(f"disputes/{dispute}/close", {"status": end})
+    simulator.control(f"disputes/{dispute}/withdraw")
+    api.retrieve(dispute, {"expand": ["charge"]})
+    api.retrieve(dispute)
+    api.list({"limit": 100})
+
+
+def listened(simulator: Simulator) -> None:
+    """A webhook endpoint is made, changed and removed."""
+    api = simulator.client.v1.webhook_endpoints
+    made = api.create({"url": "https://shop.example/hook", "enabled_events": ["charge.captured"]})
+    api.update(made.id, {"disabled": True, "description": "Not used", "metadata": {"a": "b"}})
+    api.retrieve(made.id)
+    api.list()
+    api.delete(made.id)
+
+
+def refused_in_every_way(simulator: Simulator) -> None:
+    """Every error that Stripe's clients tell apart."""
+    api = simulator.client.v1.payment_intents
+    key = {"idempotency_key": "once"}
+    paid = simulator.pay(options=key)
+    wrong: list[dict[str, Any]] = [
+        {"amuont": 1000},
+        {"currency": "xxx"},
+        {"method": "pm_none"},
+        {"amount": 2000, "options": key},
+        {"options": {"api_key": "sk_test_of_another"}},
+    ]
+    for each in wrong:
+        with refused():
+            simulator.pay(**each)
+    with refused():
+        api.retrieve("pi_none")
+    with refused():
+        api.cancel(paid.id)
+    for fault in ("rate_limit_429", "error_500_before"):
+        simulator.set_faults(**{fault: 1.0})
+        with refused():
+            simulator.pay()
+    simulator.set_faults()
+
+
+STORIES: Final[tuple[Callable[[Simulator], None], ...]] = (
+    paid_and_read,
+    paid_in_steps,
+    captured_and_let_go,
+    declined,
+    authenticated,
+    refunded,
+    disputed,
+    listened,
+    refused_in_every_way,
+)

@@ -1,0 +1,228 @@
+"""Every request of ours is one that Stripe's description allows, and a wrong one is noticed.
+
+The description may be of an older version of the API than the one that the `stripe` package asks
+for. So each parameter has to be one that the package publishes, too.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from processor.domain.calls import ProviderCall
+from processor.domain.status import CancelCause
+from providers.port import Acknowledged, ProviderUnavailableError, Refused, Unknown
+from providers.stripe import client
+from providers.stripe.client import StripeApi
+from providers.stripe.requests import Request, request_for
+from providers.stripe.translate import CANCELLATION_REASON
+from sandbox.stripe_simulator.operations import OPERATIONS as PUBLISHED
+from schemas.http import CreateRequest, RefundRequest
+from tests.conformance.story import OPERATIONS
+from tests.contracts.recording import Exchange, PagingClient
+from tests.providers.stripe.builders import INTENT, PAYMENT, REFUND, call, over_http
+
+pytestmark = [pytest.mark.anyio, over_http]
+
+TRIED_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
+CAPTURE_METHODS: Final = CreateRequest.model_json_schema()["properties"]["capture_method"]["enum"]
+REASONS: Final = RefundRequest.model_json_schema()["properties"]["reason"]["anyOf"][0]["enum"]
+
+#: Every field that a call can have; each operation takes what it has a use for.
+FULL: Final = ProviderCall(
+    key=f"{PAYMENT}:full",
+    operation="create",
+    payment_id=PAYMENT,
+    provider="stripe",
+    object_id=INTENT,
+    amount=1000,
+    currency="EUR",
+    payment_method="pm_card_visa",
+    capture_method="automatic",
+    return_url="https://shop.example/back",
+    description="Order 1",
+    metadata={"order": "1", "shop": "Mainz"},
+    refund_id=REFUND,
+    reason="duplicate",
+    cancel_cause=CancelCause.REQUESTED,
+)
+#: What an operation can do without.
+UNSET: Final[Mapping[str, dict[str, Any]]] = {
+    "create": {"return_url": None},
+    "confirm": {"return_url": None},
+    "capture": {"amount": None},
+    "cancel": {"cancel_cause": None},
+    "refund": {"amount": None},
+}
+ROWS: Final[Mapping[str, ProviderCall]] = {
+    **{f"{name}, full": replace(FULL, operation=name) for name in OPERATIONS},
+    **{f"{name}, minimal": call(name, **UNSET[name]) for name in OPERATIONS},
+    **{f"create, {name}": call("create", capture_method=name) for name in CAPTURE_METHODS},
+    **{f"cancel, {cause}": call("cancel", cancel_cause=cause) for cause in CANCELLATION_REASON},
+    **{f"refund, {reason}": call("refund", reason=reason) for reason in REASONS},
+}
+
+
+def test_a_full_call_is_one_with_every_field() -> None:
+    """A field that is added to our calls has to be added here."""
+    assert [field.name for field in fields(FULL) if not getattr(FULL, field.name)] == []
+
+
+def unpublished(exchange: Exchange) -> set[str]:
+    """The parameters that the package doesn't publish for this operation."""
+    (known,) = (
+        each.known
+        for each in PUBLISHED
+        if each.method == exchange.method
+        and re.fullmatch(each.path.replace("{id}", "[^/]+"), exchange.path)
+    )
+    return {name.split("[")[0] for name in exchange.names} - known
+
+
+@pytest.mark.parametrize("row", ROWS)
+async def test_every_call_is_accepted(api: StripeApi, transport: PagingClient, row: str) -> None:
+    """The path, every parameter's name, type and words; nothing that is required is missing."""
+    assert isinstance(await api.call(ROWS[row], ROWS[row].key), Acknowledged)
+    (exchange,) = transport.exchanges
+    assert unpublished(exchange) == set()
+
+
+Question = Callable[[StripeApi], Awaitable[Any]]
+
+
+def look_up(operation: str) -> Question:
+    """What became of a call whose answer was lost."""
+    return lambda api: api.look_up(call(operation), TRIED_AT)
+
+
+def events_after(cursor: str | None) -> Question:
+    """Every event from there on."""
+
+    async def all_pages(api: StripeApi) -> None:
+        assert [event async for page in api.events_after(cursor) for event in page]
+
+    return all_pages
+
+
+ONE: Final = f"/v1/payment_intents/{INTENT}"
+#: Each question we have for Stripe, and the paths and names of parameters that it is asked with.
+QUESTIONS: Final[Mapping[str, tuple[Question, set[tuple[str, str]]]]] = {
+    "look up a create": (
+        look_up("create"),
+        {
+            ("/v1/payment_intents", "created[gte] limit"),
+            ("/v1/payment_intents", "created[gte] limit starting_after"),
+        },
+    ),
+    "look up a refund": (
+        look_up("refund"),
+        {
+            ("/v1/refunds", "limit payment_intent"),
+            ("/v1/refunds", "limit payment_intent starting_after"),
+        },
+    ),
+    "look up a confirm": (
+        look_up("confirm"),
+        {
+            (ONE, ""),
+            ("/v1/events", "created[gte] limit types[0] types[1]"),
+            ("/v1/events", "created[gte] limit starting_after types[0] types[1]"),
+        },
+    ),
+    "look up a capture": (look_up("capture"), {(ONE, "")}),
+    "look up a cancel": (look_up("cancel"), {(ONE, "")}),
+    "retrieve": (lambda api: api.retrieve(INTENT), {(ONE, "")}),
+    "events of all time": (
+        events_after(None),
+        {
+            ("/v1/events", "limit"),
+            ("/v1/events", "limit starting_after"),
+            ("/v1/events", "ending_before limit"),
+        },
+    ),
+    "events since": (events_after("evt_1"), {("/v1/events", "ending_before limit")}),
+}
+
+
+def test_every_path_we_ask_is_in_the_table() -> None:
+    """A path that is added to our client has to be added here."""
+    named = re.findall(r'"(/v1/[^"]+)"', Path(client.__file__).read_text())
+    asked = {re.sub(r"\{[a-z_.]+\}", INTENT, path) for path in named}
+    assert asked == {path for _, asked_with in QUESTIONS.values() for path, _ in asked_with}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+async def test_every_question_is_answered(
+    api: StripeApi, transport: PagingClient, question: str
+) -> None:
+    """With all its parameters, and for the next page of a list too."""
+    ask, asked_with = QUESTIONS[question]
+    await ask(api)
+    asked = {(each.path, " ".join(sorted(each.names))) for each in transport.exchanges}
+    assert asked == asked_with
+    assert {(each.method, each.status) for each in transport.exchanges} == {("GET", 200)}
+    assert [name for each in transport.exchanges for name in unpublished(each)] == []
+
+
+#: Parameters set otherwise than they should be, and None for one that is missing.
+WRONG: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    *((operation, {"amuont": 1000}) for operation in OPERATIONS),
+    ("create", {"amount": "ten"}),
+    ("create", {"amount": None}),
+    ("create", {"currency": None}),
+    ("create", {"capture_method": "sometimes"}),
+    ("create", {"allowed_payment_method_types": ["cash"]}),
+    ("create", {"allowed_payment_method_types": "card"}),
+    ("create", {"confirm": "perhaps"}),
+    ("create", {"metadata": "order 1"}),
+    ("capture", {"amount_to_capture": "all"}),
+    ("cancel", {"cancellation_reason": "boredom"}),
+    ("refund", {"reason": "boredom"}),
+)
+
+
+@pytest.mark.parametrize(("operation", "wrong"), WRONG)
+async def test_a_wrong_parameter_would_be_noticed(
+    api: StripeApi, monkeypatch: pytest.MonkeyPatch, operation: str, wrong: dict[str, Any]
+) -> None:
+    """Were our request like this, the call would not be accepted."""
+
+    def planted(asked: ProviderCall) -> Request:
+        right = request_for(asked)
+        params = {**right.params, **wrong}
+        return Request(right.path, {k: v for k, v in params.items() if v is not None})
+
+    monkeypatch.setattr("providers.stripe.client.request_for", planted)
+    asked = replace(FULL, operation=operation)
+    assert isinstance(await api.call(asked, asked.key), Refused)
+
+
+async def test_a_wrong_path_would_be_noticed(
+    api: StripeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no operation where there is none in the description."""
+    monkeypatch.setattr(
+        "providers.stripe.client.request_for", lambda _: Request(f"{ONE}/caputre", {})
+    )
+    assert isinstance(await api.call(FULL, FULL.key), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        ("/v1/payment_intents", {"craeted": {"gte": 1}}),
+        ("/v1/refunds", {"payment": INTENT}),
+        ("/v1/events", {"types": "refund.created"}),
+        ("/v1/event", {}),
+    ],
+)
+async def test_a_wrong_question_would_be_noticed(
+    api: StripeApi, path: str, wrong: dict[str, Any]
+) -> None:
+    """It is no answer without what was asked for."""
+    with pytest.raises(ProviderUnavailableError):
+        await api._get(path, **wrong)
