@@ -40,7 +40,7 @@ from processor.status_server import Health, serve
 from processor.store.postgres import PostgresCalls, PostgresRouting, PostgresSweeps
 from processor.stream import create_app, wire
 from processor.topics import check_topics, create_topics
-from providers.registry import clients, readers
+from providers.registry import clients, translators
 from schemas.settings import (
     DatabaseSettings,
     KafkaSettings,
@@ -84,14 +84,14 @@ def run_topics() -> None:
 def run_stream() -> None:
     """Runs the Faust worker until SIGTERM or Ctrl-C."""
     kafka, database, stream = load(KafkaSettings), load(DatabaseSettings), load(StreamSettings)
-    status, known_readers = load(MetricsSettings), dict(readers())
+    status = load(MetricsSettings)
     asyncio.run(check_topics(kafka))
     registry, health = CollectorRegistry(), Health()
     serve(status.metrics_host, status.metrics_port, registry, health)
     stream.data_dir.mkdir(parents=True, exist_ok=True)
     app = create_app(kafka, stream)
     metrics = StreamMetrics(registry)
-    wire(app, kafka, database, stream, known_readers, metrics, health, utc_now)
+    wire(app, kafka, database, stream, translators(), metrics, health, utc_now)
     worker = faust.Worker(app, loglevel="WARNING", override_logging=False, redirect_stdouts=False)
     worker.execute_from_commandline()
 
@@ -123,7 +123,9 @@ async def _work() -> None:
             "provider_calls": ProviderCalls(
                 PostgresCalls(pool), sender, known_clients, settings, metrics, utc_now, jitter
             ).run,
-            "router": Router(PostgresRouting(pool), sender, source, settings, utc_now).run,
+            "router": Router(
+                PostgresRouting(pool), sender, source, translators(), settings, metrics, utc_now
+            ).run,
             "reconciler": Reconciler(
                 url, PostgresSweeps(pool), sender, known_clients, settings, metrics, utc_now
             ).run,

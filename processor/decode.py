@@ -20,7 +20,7 @@ from processor.domain.inputs import (
 )
 from processor.errors import UndecodableRecordError
 from processor.records import DeadLetter, Received, Record
-from providers.port import MalformedWebhookError, WebhookReader
+from providers.port import MalformedWebhookError, Translator
 from schemas import commands, headers
 from schemas.identity import is_payment_id
 from schemas.results import ProviderResult
@@ -30,10 +30,10 @@ _LONGEST_ID: Final = 500
 
 
 class Decoder:
-    """Decodes records with the webhook readers of the providers there are."""
+    """Decodes records with the translators of the providers there are."""
 
-    def __init__(self, readers: Mapping[str, WebhookReader]) -> None:
-        self._readers = readers
+    def __init__(self, translators: Mapping[str, Translator]) -> None:
+        self._translators = translators
         self._by_topic: Mapping[str, Callable[[Record], Received]] = {
             PAYMENT_COMMANDS: _command,
             PROVIDER_WEBHOOKS: self._webhook,
@@ -55,12 +55,12 @@ class Decoder:
             raise UndecodableRecordError(f"the key {key[:60]!r} is no payment ID")
         provider = _header(record, headers.PROVIDER)
         event_id = _header(record, headers.EVENT_ID)
-        reader = self._readers.get(provider)
-        if reader is None:
-            known = ", ".join(sorted(self._readers))
+        translator = self._translators.get(provider)
+        if translator is None:
+            known = ", ".join(sorted(self._translators))
             raise UndecodableRecordError(f"provider {provider!r} is none of: {known}")
         try:
-            translated = reader.translate(record.value)
+            translated = translator.translate(record.value)
         except MalformedWebhookError as error:
             raise UndecodableRecordError(str(error)) from error
         fact = translated.fact

@@ -88,6 +88,12 @@ class WorkMetrics:
             ["provider", "how"],
             registry=registry,
         )
+        self.ignored = Counter(
+            "payments_ignored_webhooks_total",
+            "Webhooks about no payment of ours that could have no effect on one.",
+            ["provider", "kind"],
+            registry=registry,
+        )
         self.oldest = Gauge(
             "payments_oldest_seconds",
             "Age of the oldest of its kind: unfinished payment, parked event, unpublished version.",

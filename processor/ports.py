@@ -14,7 +14,7 @@ from processor.plan import Loaded, Plan, Published
 from processor.records import Received
 from processor.sender import Outgoing
 from processor.store.calls import Claimed
-from processor.store.work import Unrouted
+from processor.store.work import Ignored, Unrouted
 
 
 class Transaction(Protocol):
@@ -94,6 +94,10 @@ class RoutingStore(Protocol):
 
     async def park(self, waiting: Sequence[Unrouted], now: datetime) -> None:
         """Keeps webhooks until their payments are known."""
+        ...
+
+    async def ignore(self, ignored: Sequence[Ignored], now: datetime) -> None:
+        """Notes what became of webhooks that are nobody's."""
         ...
 
     async def routable(self, limit: int) -> list[Unrouted]:

@@ -1,23 +1,27 @@
 """Routes webhooks that carry no payment ID (disputes, others' refunds) by the provider's object.
 
-Where the object's payment isn't known yet, the webhook is kept in Postgres and routed once it is;
+What is about no known payment and could have no effect on one is noted as ignored. Where the
+object's payment isn't known yet, the webhook is kept in Postgres and routed once it is;
 after ``unrouted_max_age_s`` it is a dead letter. Offsets are committed after all that.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from processor.dead_letters import as_outgoing
+from processor.domain.inputs import Unmodelled
+from processor.metrics import WorkMetrics
 from processor.ports import RoutingStore, Sending
 from processor.records import DeadLetter, Position, Record
 from processor.sender import Outgoing
-from processor.store.work import Unrouted
+from processor.store.work import Ignored, Unrouted
 from processor.webhook_records import routed
+from providers.port import MalformedWebhookError, Translator
 from schemas import headers
 from schemas.settings import WorkSettings
 from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
@@ -48,13 +52,17 @@ class Router:
         store: RoutingStore,
         sender: Sending,
         source: Callable[[], AIOKafkaConsumer],
+        translators: Mapping[str, Translator],
         settings: WorkSettings,
+        metrics: WorkMetrics,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._sender = sender
         self._source = source
+        self._translators = translators
         self._settings = settings
+        self._metrics = metrics
         self._clock = clock
 
     async def run(self) -> None:
@@ -73,21 +81,30 @@ class Router:
             await asyncio.shield(source.stop())
 
     async def route(self, records: Sequence[Record]) -> None:
-        """Sends each to its payment, keeps it, or sends it to the dead letters."""
-        dead, waiting = [], []
+        """Sends each to its payment, keeps it, ignores it, or sends it to the dead letters."""
+        dead: list[DeadLetter] = []
+        waiting: list[tuple[Record, Unrouted]] = []
         for record in records:
             try:
-                waiting.append(_as_unrouted(record))
+                waiting.append((record, _as_unrouted(record)))
             except ValueError as error:
                 dead.append(DeadLetter(record, str(error)))
-        owners = await self._store.owners([(w.provider, w.object_id) for w in waiting])
-        nobodys = [w for w in waiting if (w.provider, w.object_id) not in owners]
-        await self._store.park(nobodys, self._clock())
-        known = [
-            routed(owner, item.value, item.headers)
-            for item in waiting
-            if (owner := owners.get((item.provider, item.object_id))) is not None
-        ]
+        owners = await self._store.owners([(w.provider, w.object_id) for _, w in waiting])
+        known, ignored, kept = [], [], []
+        for record, webhook in waiting:
+            owner = owners.get((webhook.provider, webhook.object_id))
+            if owner is not None:
+                known.append(routed(owner, webhook.value, webhook.headers))
+            elif (nothing := self._ignored(webhook)) is not None:
+                ignored.append(nothing)
+            elif webhook.object_id:
+                kept.append(webhook)
+            else:
+                dead.append(DeadLetter(record, f"header {headers.OBJECT_ID} is missing or empty"))
+        await self._store.ignore(ignored, self._clock())
+        for nothing in ignored:
+            self._metrics.ignored.labels(nothing.webhook.provider, nothing.kind).inc()
+        await self._store.park(kept, self._clock())
         await self._send([*known, *as_outgoing(dead)])
 
     async def route_kept(self) -> None:
@@ -102,6 +119,20 @@ class Router:
         given_up = [u for u in nobodys if u.event_id not in ids]
         await self._send([*known, *as_outgoing(_dead(u) for u in given_up)])
         await self._store.forget([*ids, *(u.event_id for u in given_up)])
+
+    def _ignored(self, webhook: Unrouted) -> Ignored | None:
+        """The webhook as one without effect, if it is; what can't be read is no such thing."""
+        translator = self._translators.get(webhook.provider)
+        if translator is None:
+            return None
+        try:
+            translated = translator.translate(webhook.value)
+        except MalformedWebhookError:
+            return None
+        fact = translated.fact
+        if not isinstance(fact, Unmodelled) or fact.unknown_status:
+            return None
+        return Ignored(webhook, translated.kind, fact.why)
 
     async def _send(self, records: Sequence[Outgoing]) -> None:
         if records:
@@ -127,11 +158,11 @@ def _as_record(record: ConsumerRecord[bytes, bytes]) -> Record:
 def _as_unrouted(record: Record) -> Unrouted:
     """The record as a webhook to route. Raises ValueError naming the header that is missing."""
     named = record.headers
-    for name in (headers.EVENT_ID, headers.PROVIDER, headers.RECEIVED_AT, headers.OBJECT_ID):
+    for name in (headers.EVENT_ID, headers.PROVIDER, headers.RECEIVED_AT):
         if not named.get(name):
             raise ValueError(f"header {name} is missing or empty")
     datetime.fromisoformat(named[headers.RECEIVED_AT])
     return Unrouted(
-        named[headers.EVENT_ID], named[headers.PROVIDER], named[headers.OBJECT_ID],
+        named[headers.EVENT_ID], named[headers.PROVIDER], named.get(headers.OBJECT_ID, ""),
         named, record.value, None,
     )  # fmt: skip

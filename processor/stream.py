@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -19,7 +19,7 @@ from processor.seen import SeenTable
 from processor.sender import Sender
 from processor.status_server import Health
 from processor.store.postgres import PostgresBatches
-from providers.port import WebhookReader
+from providers.port import Translator
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
 from schemas.topics import PAYMENT_COMMANDS, PROCESSOR_SOURCES
 
@@ -71,7 +71,7 @@ def wire(
     kafka: KafkaSettings,
     database: DatabaseSettings,
     stream: StreamSettings,
-    readers: dict[str, WebhookReader],
+    translators: Mapping[str, Translator],
     metrics: StreamMetrics,
     health: Health,
     clock: Callable[[], datetime],
@@ -97,7 +97,7 @@ def wire(
     sender = Sender(kafka.kafka_bootstrap, f"{APP_ID}-dead-letters", stream.publish_deadline_s)
     retention = timedelta(seconds=stream.seen_retention_s)
     seen = SeenTable(table, stream.seen_per_payment, retention, clock)
-    decoder = Decoder(readers)
+    decoder = Decoder(translators)
     store = PostgresBatches(pool, decoder.decode)
     processor = BatchProcessor(decoder, store, seen, publisher, sender, metrics, clock)
     ours = asyncio.Event()  # set while the assigned partitions are fenced and caught up

@@ -93,20 +93,24 @@ class NotNow:
 CallOutcome = Acknowledged | Refused | Unknown | NotNow
 
 
-class WebhookReader(Protocol):
-    """What the ingress and the stream need of a provider. Pure: no I/O."""
+class Translator(Protocol):
+    """What the stream and the router need of a provider. Pure, and without any secret."""
 
     name: str
+
+    def translate(self, body: bytes) -> Translated:
+        """The fact a verified body tells. Raises MalformedWebhookError when it is no event."""
+        ...
+
+
+class WebhookReader(Translator, Protocol):
+    """What the ingress needs of a provider. Pure: no I/O."""
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> Webhook:
         """The webhook, if one of our secrets signed exactly these bytes not too long ago.
 
         ``headers`` have lower-case names. Raises SignatureError or MalformedWebhookError.
         """
-        ...
-
-    def translate(self, body: bytes) -> Translated:
-        """The fact a verified body tells. Raises MalformedWebhookError when it is no event."""
         ...
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from providers.examplepay.client import ExamplePayApi
 from providers.examplepay.webhooks import ExamplePayWebhooks
-from providers.port import ProviderClient, WebhookReader
+from providers.port import ProviderClient, Translator, WebhookReader
 from providers.stripe.client import StripeApi
 from providers.stripe.webhooks import StripeWebhooks
 from schemas.settings import ExamplePaySettings, StripeSettings, StripeWebhookSettings, load
@@ -25,6 +25,15 @@ def readers() -> Mapping[str, WebhookReader]:
     if secrets is not None:
         found.append(ExamplePayWebhooks(secrets, example.examplepay_webhook_tolerance_s, _now))
     return {reader.name: reader for reader in found}
+
+
+def translators() -> Mapping[str, Translator]:
+    """Each provider's translator by its name.
+
+    They depend on no setting: a provider that is not set up any more still has records in the log.
+    """
+    found: list[Translator] = [StripeWebhooks((), 1), ExamplePayWebhooks((), 1, _now)]
+    return {translator.name: translator for translator in found}
 
 
 def clients() -> Mapping[str, ProviderClient]:

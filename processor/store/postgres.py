@@ -14,7 +14,7 @@ from processor.records import Received
 from processor.store import batch, calls, work
 from processor.store.batch import Connection, Decode
 from processor.store.calls import Claimed
-from processor.store.work import Unrouted
+from processor.store.work import Ignored, Unrouted
 
 Pool = AsyncConnectionPool[Any]
 
@@ -122,6 +122,11 @@ class PostgresRouting:
         """See ``RoutingStore.park``."""
         async with connected(self._pool) as connection:
             await work.park_unrouted(connection, waiting, now)
+
+    async def ignore(self, ignored: Sequence[Ignored], now: datetime) -> None:
+        """See ``RoutingStore.ignore``."""
+        async with connected(self._pool) as connection:
+            await work.record_ignored(connection, ignored, now)
 
     async def routable(self, limit: int) -> list[Unrouted]:
         """See ``RoutingStore.routable``."""

@@ -27,6 +27,11 @@ ROUTABLE: Final = """
     from unrouted u join payments p using (provider, object_id)
     order by u.recorded_at limit %s"""
 
+INSERT_IGNORED: Final = """
+    insert into ignored_webhooks (recorded_at, event_id, provider, kind, reason, received_at)
+    select %s, * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
+    on conflict do nothing"""
+
 EXPIRED_UNROUTED: Final = """
     select event_id, provider, object_id, headers, value, null from unrouted
     where recorded_at < %s order by recorded_at limit %s"""
@@ -79,6 +84,15 @@ class Unrouted:
     payment_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A webhook about no payment of ours, of a kind without effect on any; and why it is none."""
+
+    webhook: Unrouted
+    kind: str
+    reason: str
+
+
 async def owners(
     connection: Connection, objects: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], str]:
@@ -94,13 +108,28 @@ async def park_unrouted(connection: Connection, waiting: Sequence[Unrouted], now
         (
             u.event_id, u.provider, u.object_id,
             msgspec.json.encode(dict(u.headers)).decode(), u.value,
-            datetime.fromisoformat(u.headers[headers.RECEIVED_AT]),
+            _received_at(u),
         )
         for u in waiting
     ]  # fmt: skip
     if rows:
         columns = [list(column) for column in zip(*rows, strict=True)]
         await connection.execute(PARK_UNROUTED, [now, *columns])
+
+
+async def record_ignored(connection: Connection, ignored: Sequence[Ignored], now: datetime) -> None:
+    """Notes what became of webhooks that are nobody's."""
+    rows = [
+        (i.webhook.event_id, i.webhook.provider, i.kind, i.reason, _received_at(i.webhook))
+        for i in ignored
+    ]
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        await connection.execute(INSERT_IGNORED, [now, *columns])
+
+
+def _received_at(webhook: Unrouted) -> datetime:
+    return datetime.fromisoformat(webhook.headers[headers.RECEIVED_AT])
 
 
 async def routable(connection: Connection, limit: int) -> list[Unrouted]:

@@ -4,13 +4,18 @@ import json
 from dataclasses import replace
 from functools import partial
 
+from prometheus_client import CollectorRegistry
+
+from processor.metrics import WorkMetrics
 from processor.records import Record
 from processor.router import Router, consumer
 from processor.store.postgres import Pool, PostgresRouting
+from providers.registry import translators
 from schemas import headers
 from schemas.settings import WorkSettings
 from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
 from tests.processor.builders import NOW, Clock, Log, event_body, object_of
+from tests.processor.folding import ONE
 from tests.processor.outside import Outbox
 
 MAX_AGE_S = 3600.0
@@ -31,6 +36,18 @@ def unrouted(payment_id: str, event_id: str = "evt_1", **named: str) -> Record:
     return replace(record, headers={**good, **named})
 
 
+def payout(event_id: str = "evt_payout", **named: str) -> Record:
+    """A webhook about nobody's payment, of a kind without effect on any."""
+    event = {
+        "id": event_id,
+        "type": "payout.paid",
+        "created": int(NOW.timestamp()),
+        "data": {"object": {"id": "po_1", "object": "payout"}},
+    }
+    record = unrouted(ONE, event_id, **{headers.OBJECT_ID: "po_1", **named})
+    return replace(record, value=json.dumps(event).encode())
+
+
 class Routing:
     """A router and what it sent."""
 
@@ -38,7 +55,16 @@ class Routing:
         self.outbox = Outbox()
         settings = WorkSettings(unrouted_max_age_s=MAX_AGE_S)
         store = PostgresRouting(pool)
-        self.router = Router(store, self.outbox, partial(consumer, bootstrap), settings, clock)
+        self.metrics = WorkMetrics(CollectorRegistry())
+        self.router = Router(
+            store,
+            self.outbox,
+            partial(consumer, bootstrap),
+            translators(),
+            settings,
+            self.metrics,
+            clock,
+        )
 
     def sent(self) -> list[tuple[str, bytes | None, dict[str, str]]]:
         """Topic, key and headers of what was sent since the last look."""

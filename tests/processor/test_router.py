@@ -11,7 +11,7 @@ from schemas.topics import DEAD_LETTERS, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UN
 from tests.processor import database
 from tests.processor.builders import Clock, Log, object_of
 from tests.processor.folding import ONE, TWO
-from tests.processor.routing import MAX_AGE_S, Routing, unrouted
+from tests.processor.routing import MAX_AGE_S, Routing, payout, unrouted
 
 pytestmark = pytest.mark.anyio
 
@@ -63,6 +63,33 @@ async def test_an_unknown_objects_webhook_is_kept_until_it_is_known(
     assert await kept(pool) == []
     await routing.router.route_kept()
     assert len(routing.outbox.records) == 1
+
+
+@pytest.mark.parametrize("object_id", ["po_1", ""])
+async def test_what_is_nobodys_and_has_no_effect_is_ignored_with_its_reason(
+    routing: Routing, pool: Pool, object_id: str
+) -> None:
+    """A payout is about no payment: it is noted and counted, not kept, and no dead letter."""
+    record = payout(**{headers.OBJECT_ID: object_id})
+    await routing.router.route([record])
+    await routing.router.route([record])
+    assert routing.sent() == []
+    assert await kept(pool) == []
+    ignored = await database.rows(
+        pool, "select event_id, provider, kind, reason from ignored_webhooks"
+    )
+    assert ignored == [
+        ("evt_payout", "stripe", "payout.paid", "this type of event has no effect on a payment")
+    ]
+    assert routing.metrics.ignored.labels("stripe", "payout.paid")._value.get() == 2
+
+
+async def test_what_has_an_effect_and_names_no_object_is_a_dead_letter(routing: Routing) -> None:
+    """Nobody could ever say whose it is."""
+    await routing.router.route([unrouted(ONE, **{headers.OBJECT_ID: ""})])
+    ((topic, _, named),) = routing.sent()
+    assert topic == DEAD_LETTERS
+    assert headers.OBJECT_ID in named[headers.ERROR]
 
 
 async def test_a_webhook_that_comes_again_is_kept_once(routing: Routing, pool: Pool) -> None:
