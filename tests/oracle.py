@@ -161,8 +161,12 @@ def _attempts(
 
 
 def _attempt_named_by(payment_id: str, fact: PaymentFact) -> int:
-    """Return the number of the attempt whose call brought this fact about; 0 if it says none."""
-    match (fact.caused_by or "").split(":"):
+    """Return the number of the attempt whose call brought this fact about; 0 if it says none.
+
+    Behind the key of a call that was made anew stands ``.1``, ``.2`` and so on.
+    """
+    call_key, *_ = (fact.caused_by or "").split(".")
+    match call_key.split(":"):
         case [owner, "create", *_] if owner == payment_id:
             return 1
         case [owner, "confirm", number, *_] if owner == payment_id:

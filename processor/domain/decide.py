@@ -1,5 +1,7 @@
 """The one way in: what one input does to one payment. Pure; the caller stores what it answers."""
 
+from typing import assert_never
+
 from processor.domain.decision import Decision, unchanged
 from processor.domain.inputs import (
     CallResult,
@@ -26,7 +28,7 @@ def decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
 
     Total: every input has exactly one outcome in every state. Deduplication by event ID happens
     before; an input that comes here twice all the same is found stale or duplicate, never applied
-    twice.
+    twice. Raises AssertionError for what is no input.
     """
     body, at = input_.body, input_.received_at
     match body:
@@ -46,3 +48,5 @@ def decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
             return on_refund_fact(payment, body, at)
         case DisputeFact():
             return on_dispute_fact(payment, body, at)
+        case _:
+            assert_never(body)

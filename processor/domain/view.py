@@ -196,7 +196,9 @@ def failure_of(payment: Payment) -> Failure | None:
     if last.refusal is not None:
         return last.refusal
     failed = join.failures(payment.facts)
-    if not failed or live_fact(payment) is not None:
+    # a failed payment goes on saying why, also when the provider had gone on before the end
+    has_gone_on = live_fact(payment) is not None and payment.status is not Status.FAILED
+    if not failed or has_gone_on:
         return None
     in_flight = not all(has_failed(payment, a) for a in started_attempts(payment))
     between_attempts = payment.status is Status.PROCESSING and in_flight

@@ -19,11 +19,12 @@ from processor.domain.inputs import (
     Refund,
     RefundFact,
 )
-from processor.domain.status import DisputeStatus, ProviderStatus, RefundStatus
+from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
 
 PAYMENT = "pay_1"
 OBJECT = "obj_1"
 TENANT = "shop"
+PROVIDER = "psp"
 AMOUNT = 1000
 CURRENCY = "EUR"
 DECLINED = Failure("declined", "the bank said no")
@@ -49,7 +50,7 @@ def create(**changes: Any) -> Create:
         tenant=TENANT,
         operation_id="op_create",
         fingerprint="fp_create",
-        provider="psp",
+        provider=PROVIDER,
         amount=AMOUNT,
         currency=CURRENCY,
         payment_method="card_1",
@@ -102,6 +103,11 @@ def failed(attempt: str, second: int, **changes: Any) -> PaymentFact:
     """Return the provider's word that this attempt failed."""
     fact = said(ProviderStatus.ATTEMPT_FAILED, second, attempt_ref=attempt, failure=DECLINED)
     return replace(fact, **changes)
+
+
+def canceled(second: int, cause: CancelCause) -> PaymentFact:
+    """Return the provider's word that its object is cancelled, and why."""
+    return said(ProviderStatus.CANCELED, second, cancel_cause=cause)
 
 
 def refund_said(

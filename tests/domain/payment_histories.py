@@ -132,7 +132,7 @@ _MANUAL: Final = (
 _CANCELLING: Final = (
     History(
         "nobody acts, and it expires",
-        create(),
+        create(max_attempts=2),
         (
             _OPENED,
             Told(said(_ACTION_NEEDED, 2)),
@@ -201,7 +201,10 @@ _ATTEMPTS: Final = (
             Told(failed("at_1", 2)),
             confirm(),
             Told(said(_PENDING, 2, caused_by=key("confirm:2")), needs="confirm:2"),
-            Told(said(_ACTION_NEEDED, 2, caused_by=key("confirm:2")), needs="confirm:2"),
+            Told(
+                said(_ACTION_NEEDED, 2, caused_by=key("confirm:2"), event_id="evt_asks"),
+                needs="confirm:2",
+            ),
         ),
         Meaning(Status.PROCESSING),
     ),

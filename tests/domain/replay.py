@@ -61,7 +61,7 @@ class Replay:
         """Decide one input; once the payment is here, what was parked is decided too."""
         before = self.payment
         decision = decide(before, input_, PAYMENT)
-        _hold_to_invariants(before, decision)
+        hold_to_invariants(before, decision)
         self._remember(decision)
         if decision.outcome is Outcome.PARKED:
             self._parked.append(input_)
@@ -92,7 +92,7 @@ class Replay:
             assert self.payment.calls == frozenset(self.calls)
 
 
-def _hold_to_invariants(before: Payment | None, decision: Decision) -> None:
+def hold_to_invariants(before: Payment | None, decision: Decision) -> None:
     """Assert what holds for every decision, whatever it was about."""
     after = decision.payment
     assert decision.reason, "every outcome says why"

@@ -161,7 +161,7 @@ def test_an_attempt_both_refused_and_told_as_failed_counts_once() -> None:
         (key("confirm:x"), Status.REQUIRES_ACTION),
         ("pay_other:confirm:2", Status.REQUIRES_ACTION),
         (key("confirm:2"), Status.PROCESSING),
-        (key("confirm:2:1"), Status.PROCESSING),
+        (key("confirm:2.1"), Status.PROCESSING),
     ],
 )
 def test_within_the_second_of_a_failure_only_the_next_attempts_word_is_later(
@@ -179,6 +179,14 @@ def test_a_success_clears_what_had_failed() -> None:
     replay.deliver(received(said(ProviderStatus.SUCCEEDED, 9)))
     seen = snapshot(replay.existing)
     assert (seen.failure, seen.next_action) == (None, None)
+
+
+def test_a_failed_payment_goes_on_saying_why() -> None:
+    """What the provider did between the last failure and the end, told late, is no news of it."""
+    replay = replay_until("failed")
+    decision = replay.deliver(received(said(PENDING, 5)))
+    assert decision.outcome is Outcome.STALE
+    assert snapshot(replay.existing).failure == DECLINED
 
 
 def test_a_later_word_that_the_provider_goes_on_clears_the_failure() -> None:

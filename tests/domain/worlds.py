@@ -48,7 +48,7 @@ _CAUSES: Final = (
     None,
     key("create"),
     key("confirm:2"),
-    key("confirm:2:1"),
+    key("confirm:2.1"),
     key("confirm:3"),
     key("capture:1"),
     "pay_other:confirm:9",

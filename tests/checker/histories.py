@@ -1,0 +1,8 @@
+"""Every history that is searched."""
+
+from typing import Final
+
+from tests.domain.contested_histories import CONTESTED_HISTORIES
+from tests.domain.test_histories import HISTORIES
+
+ALL_HISTORIES: Final = (*HISTORIES, *CONTESTED_HISTORIES)

@@ -1,0 +1,129 @@
+"""What a search found, for people: a table of histories, or the shortest way to what is wrong."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from processor.domain.inputs import (
+    CallResult,
+    Cancel,
+    Capture,
+    Confirm,
+    Create,
+    DisputeFact,
+    Input,
+    PaymentFact,
+    Refund,
+    RefundFact,
+    Unmodelled,
+)
+from tests.checker.orders import orders, with_repeats_and_crashes
+from tests.checker.search import DisagreementError, Found
+from tests.domain.builders import at
+
+_EXACT_BELOW = 10**9
+
+
+def in_words(input_: Input) -> str:
+    """Say in a line what an input says, times in seconds after the beginning."""
+    match input_.body:
+        case Create() as body:
+            return f"create ({body.capture_method} capture, {body.max_attempts} attempts at most)"
+        case Confirm():
+            return "confirm: another payment method"
+        case Capture() as body:
+            return f"capture {body.amount or 'all'}"
+        case Cancel() as body:
+            return "cancel, because nobody acted in time" if body.expired else "cancel"
+        case Refund() as body:
+            return f"refund {body.refund_id} of {body.amount or 'all that is left'}"
+        case CallResult() as body:
+            return f"result of {body.call_key}: {body.object_id or 'refused'}"
+        case Unmodelled() as body:
+            return f"an event of no effect: {body.kind}"
+        case PaymentFact() | RefundFact() | DisputeFact() as body:
+            return f"the provider says {_told(body)}, {_when(body)}"
+
+
+def _told(fact: PaymentFact | RefundFact | DisputeFact) -> str:
+    match fact:
+        case PaymentFact():
+            return f"{fact.status}{_details(fact)}"
+        case RefundFact():
+            return f"refund {fact.refund_id} {fact.status}"
+        case DisputeFact():
+            return f"dispute {fact.dispute_id} {fact.status}"
+
+
+def _details(fact: PaymentFact) -> str:
+    named = (
+        ("attempt", fact.attempt_ref),
+        ("captured", fact.captured or None),
+        ("cause", fact.cancel_cause),
+        ("by", fact.caused_by),
+    )
+    told = ", ".join(f"{name} {value}" for name, value in named if value is not None)
+    return f" ({told})" if told else ""
+
+
+def _when(fact: PaymentFact | RefundFact | DisputeFact) -> str:
+    second = int((fact.occurred_at - at(0)).total_seconds())
+    return f"at {second} s ({fact.event_id}, {fact.object_id})"
+
+
+def counterexample(error: DisagreementError) -> str:
+    """Say what is wrong and the shortest path to it, one input a line."""
+    lines = [f"{error.script.history.name}: {error.what}", "", "after:"]
+    lines += (
+        f"  {place}. {in_words(error.script.first[number].input)}"
+        for place, number in enumerate(error.path, start=1)
+    )
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One history in numbers."""
+
+    name: str
+    inputs: int
+    orders: int
+    #: Orders in which each input comes one to three times and a crash may follow any of them.
+    repeated: int
+    states: int
+    steps: int
+
+
+def row_of(found: Found) -> Row:
+    """Count what a search found."""
+    return Row(
+        name=found.script.history.name,
+        inputs=len(found.script.first),
+        orders=orders(found).total(),
+        repeated=with_repeats_and_crashes(found),
+        states=len(found.steps),
+        steps=sum(len(steps) for steps in found.steps.values()),
+    )
+
+
+def table(rows: Sequence[Row]) -> Iterable[str]:
+    """Give the table, a line a history, with the sums in the last."""
+    line = "{:>6} {:>12} {:>22} {:>8} {:>8}  {}".format
+    yield line("inputs", "orders", "with repeats, crashes", "states", "steps", "history")
+    for row in rows:
+        repeated, of_first = _number(row.repeated), _number(row.orders)
+        yield line(row.inputs, of_first, repeated, row.states, row.steps, row.name)
+    yield line(
+        sum(row.inputs for row in rows),
+        _number(sum(row.orders for row in rows)),
+        _number(sum(row.repeated for row in rows)),
+        sum(row.states for row in rows),
+        sum(row.steps for row in rows),
+        f"{len(rows)} histories",
+    )
+
+
+def _number(value: int) -> str:
+    if value < _EXACT_BELOW:
+        return f"{value:,}"
+    digits = str(value)
+    return f"{digits[0]}.{digits[1:3]}e{len(digits) - 1}"

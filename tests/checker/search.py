@@ -1,0 +1,185 @@
+"""Visits every state a history can bring a payment to, nearest first, and holds each to the rules.
+
+The nearest first: what it finds wrong, it finds by the shortest path that leads there.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from traceback import extract_tb
+
+from processor.domain.decision import Decision, Transition
+from processor.domain.payment import Payment
+from processor.domain.status import Outcome
+from tests.checker import grouping
+from tests.checker.asked import hold_calls
+from tests.checker.grouping import Step
+from tests.checker.moves import next_inputs
+from tests.checker.node import Node, Payments
+from tests.checker.script import CREATE, Script, script_of
+from tests.checker.store import Store
+from tests.domain.builders import PAYMENT
+from tests.domain.history import History
+from tests.domain.replay import hold_to_invariants, meaning_told_by
+from tests.oracle import Meaning, meaning_of
+
+
+class DisagreementError(Exception):
+    """Something is not as it must be: what, and the inputs that lead there, the last one last."""
+
+    def __init__(self, script: Script, path: tuple[int, ...], what: str) -> None:
+        super().__init__(what)
+        self.script = script
+        self.path = path
+        self.what = what
+
+
+@dataclass
+class Found:
+    """The states of one history, and the steps between them."""
+
+    script: Script
+    payments: Payments
+    #: By node: the inputs that lead on from it, and where to. None: the history ends there.
+    steps: dict[Node, list[tuple[int, Node]]] = field(default_factory=dict)
+    outcomes: set[Outcome] = field(default_factory=set)
+    transitions: set[Transition] = field(default_factory=set)
+    #: Every end that was met.
+    ends: list[Meaning] = field(default_factory=list)
+
+    @property
+    def reached(self) -> dict[str, Payment]:
+        """Every payment that was met, by its document."""
+        documents = dict.fromkeys(node.document for node in self.steps if node.document)
+        return {document: self.payments[document] for document in documents}
+
+
+def search(history: History) -> Found:
+    """Visit every state of a history. Raises DisagreementError for what is wrong first."""
+    return _Search(script_of(history)).run()
+
+
+class _Search:
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._payments = Payments()
+        self._store = Store(script, self._payments)
+        self._found = Found(script, self._payments)
+        #: By node: the step that led to it first; None where it all begins.
+        self._came_by: dict[Node, Step | None] = {Node(): None}
+        self._meanings: dict[tuple[int, ...], Meaning] = {}
+
+    def run(self) -> Found:
+        queue = deque(self._came_by)
+        while queue:
+            node = queue.popleft()
+            with self._telling(node):
+                self._hold(node)
+            steps = self._found.steps[node] = []
+            payment = self._payments[node.document] if node.document else None
+            for number in next_inputs(self._script, node, payment):
+                with self._telling(node, number):
+                    step = self._step(node, number)
+                if step is None:
+                    continue
+                steps.append((number, step.target))
+                if step.target not in self._came_by:
+                    self._came_by[step.target] = step
+                    queue.append(step.target)
+            if not steps:
+                with self._telling(node):
+                    self._hold_end(node)
+        with self._telling(Node()):
+            for end in self._script.history.ends:
+                assert end in self._found.ends, f"in no order it ends as {end}"
+        return self._found
+
+    def _step(self, source: Node, number: int) -> Step | None:
+        """Deliver an input, in every way there is; None for a command that was rejected."""
+        plan, target = self._store.batch(source, [self._script.first[number]])
+        step = Step(source, number, target, plan)
+        self._hold_step(step)
+        grouping.crashed(self._store, self._script, step)
+        if target == source:
+            assert plan.inbox[0].outcome is Outcome.REJECTED, "it came and left no trace"
+            return None
+        grouping.among_repeats(self._store, self._script, step)
+        before = self._came_by[source]
+        if before is not None:
+            grouping.together(self._store, self._script, before, step)
+        if number != CREATE and source.document:
+            grouping.missed(self._store, self._script, step)
+        path = (*self._path(source), number)
+        if target.document and set(path) <= self._script.unprompted:
+            grouping.early(self._store, self._script, path, target)
+        return step
+
+    def _hold_step(self, step: Step) -> None:
+        """Hold one decision to what holds for every decision."""
+        self._found.outcomes.update(row.outcome for row in step.plan.inbox)
+        if len(step.plan.inbox) > 1:
+            return  # the create and what waited for it: each a step of its own on another path
+        (row,) = step.plan.inbox
+        before = self._payments[step.source.document] if step.source.document else None
+        after = step.plan.payments.get(PAYMENT, before)
+        transitions = tuple(
+            Transition(version.previous_status, version.payment.status)
+            for version in step.plan.versions
+            if version.previous_status is not version.payment.status
+        )
+        self._found.transitions.update(transitions)
+        calls = tuple(step.plan.calls)
+        hold_to_invariants(before, Decision(row.outcome, row.reason, after, transitions, calls))
+
+    def _hold(self, node: Node) -> None:
+        grouping.repeated(self._store, self._script, node)
+        if not node.document:
+            return
+        assert not node.waiting, "an input waits, though its payment is here"
+        payment = self._payments[node.document]
+        hold_calls(payment, [self._script.first[n].input.body for n in sorted(node.taken)])
+        told = meaning_told_by(payment)
+        meant = self._meaning(node)
+        assert told == meant, f"the payment says {told}, the oracle {meant}"
+
+    def _hold_end(self, node: Node) -> None:
+        ends = self._script.history.ends
+        meant = self._meaning(node)
+        assert meant in ends, f"it ends as {meant}, the history as {' or '.join(map(str, ends))}"
+        if meant not in self._found.ends:
+            self._found.ends.append(meant)
+        grouping.at_once(self._store, self._script, self._path(node), node)
+
+    def _meaning(self, node: Node) -> Meaning:
+        """What the oracle makes of what was taken in: each confirm behind what it answers."""
+        order = dict.fromkeys([CREATE])
+        confirms = (n for n in self._script.commands if n in self._script.confirms)
+        for confirm, answered in zip(confirms, node.answers, strict=False):
+            order |= dict.fromkeys([*sorted(answered), confirm])
+        order |= dict.fromkeys(sorted(node.taken))
+        numbers = tuple(order)
+        meaning = self._meanings.get(numbers)
+        if meaning is None:
+            inputs = [self._script.first[n].input for n in numbers]
+            meaning = self._meanings[numbers] = meaning_of(PAYMENT, inputs)
+        return meaning
+
+    def _path(self, node: Node) -> tuple[int, ...]:
+        """The inputs that led to a node first, in their order."""
+        path = []
+        step = self._came_by[node]
+        while step is not None:
+            path.append(step.number)
+            step = self._came_by[step.source]
+        return tuple(reversed(path))
+
+    @contextmanager
+    def _telling(self, node: Node, number: int | None = None) -> Iterator[None]:
+        try:
+            yield
+        except AssertionError as error:
+            path = self._path(node)
+            path = path if number is None else (*path, number)
+            what = str(error) or str(extract_tb(error.__traceback__)[-1].line)
+            raise DisagreementError(self._script, path, what) from error

@@ -1,0 +1,60 @@
+"""The number of orders is exact: the same as writing all of them down."""
+
+from collections.abc import Iterator
+from itertools import permutations, product
+
+import pytest
+
+from processor.domain.status import ProviderStatus, Status
+from tests.checker.orders import DELIVERIES_MAX, orders, with_repeats_and_crashes
+from tests.checker.search import search
+from tests.domain.builders import acknowledged, cancel, create, said
+from tests.domain.history import History, Told
+from tests.oracle import Meaning
+
+_PENDING = Told(said(ProviderStatus.PENDING, 2))
+_OPEN = Told(said(ProviderStatus.OPEN, 1))
+_ANSWER = Told(acknowledged(), needs="create")
+
+
+def _history(*story: Told, end: Status) -> History:
+    return History("counted", create(), story, Meaning(end))
+
+
+@pytest.mark.parametrize(
+    ("history", "inputs", "count"),
+    [
+        (_history(end=Status.CREATED), 1, 1),
+        (_history(_PENDING, end=Status.PROCESSING), 2, 2),
+        (_history(_PENDING, _OPEN, end=Status.PROCESSING), 3, 6),
+        (_history(_ANSWER, end=Status.PROCESSING), 2, 1),
+        (_history(_ANSWER, _PENDING, end=Status.PROCESSING), 3, 3),
+    ],
+)
+def test_the_create_comes_anywhere_and_what_it_causes_after_it(
+    history: History, inputs: int, count: int
+) -> None:
+    """Facts in every order and the create at every place among them; an answer never before it."""
+    assert orders(search(history)) == {inputs: count}
+
+
+def test_a_command_comes_anywhere_once_it_can_be_accepted() -> None:
+    """A cancel comes at any place behind the create."""
+    story = (_PENDING, cancel())
+    history = History("counted", create(), story, Meaning(Status.PROCESSING))
+    assert orders(search(history)) == {3: 3}
+
+
+def _written_down(inputs: int) -> Iterator[tuple[int, ...]]:
+    """Give every row of deliveries in which each input comes one to three times."""
+    for times in product(range(1, DELIVERIES_MAX + 1), repeat=inputs):
+        deliveries = [n for n, count in enumerate(times) for _ in range(count)]
+        yield from set(permutations(deliveries))
+
+
+@pytest.mark.parametrize("facts", [(), (_PENDING,), (_PENDING, _OPEN)])
+def test_repeats_and_crashes_are_counted_as_if_written_down(facts: tuple[Told, ...]) -> None:
+    """Any order of one to three deliveries of each, with or without a crash behind each."""
+    history = _history(*facts, end=Status.PROCESSING if facts else Status.CREATED)
+    expected = sum(2 ** len(row) for row in _written_down(len(facts) + 1))
+    assert with_repeats_and_crashes(search(history)) == expected

@@ -1,0 +1,83 @@
+"""Whatever comes has one documented outcome wherever a payment, a refund or a dispute stands."""
+
+from difflib import unified_diff
+from typing import cast, get_args
+
+import pytest
+
+from processor.domain.decide import decide
+from processor.domain.inputs import Command, Fact, Input, Unmodelled
+from processor.domain.payment import Payment
+from processor.domain.status import DisputeStatus, ProviderStatus, RefundStatus, Status
+from tests.checker import probes
+from tests.checker.conftest import Searching
+from tests.checker.histories import ALL_HISTORIES
+from tests.checker.outcomes import COMMANDS, DISPUTES, REFUNDS, Cells, outcomes
+from tests.checker.page import PAGE, UnclearOutcomeError, page
+from tests.checker.probes import LATER
+from tests.domain.builders import PAYMENT, at
+
+
+@pytest.fixture(scope="module")
+def cells(searched: Searching) -> Cells:
+    """The outcomes wherever the histories bring a payment."""
+    reached: dict[str, Payment] = {}
+    for history in ALL_HISTORIES:
+        reached |= searched(history).reached
+    return outcomes(reached.values())
+
+
+def test_every_outcome_is_the_documented_one(cells: Cells) -> None:
+    """There is one outcome wherever payments stand alike, and the page has it."""
+    difference = unified_diff(
+        PAGE.read_text().splitlines(),
+        page(cells).splitlines(),
+        "documented",
+        "now",
+        lineterm="",
+        n=0,
+    )
+    changed = "\n".join(difference)
+    assert not changed, (
+        f"an outcome is not the documented one, or not documented yet. If it is meant, write it "
+        f"down with `python -m tests.checker outcomes > docs/outcomes.md`:\n{changed}"
+    )
+
+
+@pytest.mark.parametrize("title", [REFUNDS, DISPUTES, COMMANDS])
+def test_histories_bring_about_every_status(cells: Cells, title: str) -> None:
+    """A payment, a refund and a dispute are met in each of their states."""
+    statuses = {REFUNDS: RefundStatus, DISPUTES: DisputeStatus, COMMANDS: Status}[title]
+    for status in statuses:
+        assert any(name.startswith(status) for name in cells[title]), (
+            f"no history brings about {status}: add one to tests/domain/*_histories.py, and what "
+            f"tells apart those that stand there to tests/checker/standing.py"
+        )
+
+
+def test_every_kind_of_input_is_tried() -> None:
+    """Each command, each fact and each state a fact can tell of."""
+    facts = [*probes.payment_facts(None, LATER), *probes.first_words(None)]
+    tried = [input_.body for _, input_ in (*probes.commands(), *facts)]
+    for kind in (*get_args(Command), *get_args(Fact)):
+        assert kind in map(type, tried), (
+            f"{kind.__name__} is new: add one of it to tests/checker/probes.py"
+        )
+    told = {body.status for body in tried if hasattr(body, "status")}
+    for status in (*ProviderStatus, *RefundStatus, *DisputeStatus):
+        assert status in told, f"{status!r} is new: add a word of it to tests/checker/probes.py"
+
+
+def test_two_outcomes_where_payments_stand_alike_are_told(cells: Cells) -> None:
+    """The message says where it is, and what to do."""
+    row = cells[COMMANDS]["CREATED"]
+    unclear = {**cells, COMMANDS: {"CREATED": {**row, "cancel": row["cancel"] + row["confirm"]}}}
+    with pytest.raises(UnclearOutcomeError, match="'cancel' has the outcomes applied and rejected"):
+        page(unclear)
+
+
+def test_what_is_no_input_is_refused() -> None:
+    """``decide`` answers to inputs alone; anything else is a defect, and holds the payment."""
+    body = cast("Unmodelled", object())
+    with pytest.raises(AssertionError):
+        decide(None, Input("evt_1", at(0), body), PAYMENT)

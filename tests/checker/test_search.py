@@ -1,0 +1,42 @@
+"""Every order, every repetition and every crash of every history, by visiting every state."""
+
+import pytest
+
+from processor.domain.status import Outcome
+from processor.domain.transitions import TRANSITIONS
+from tests.checker.conftest import Searching
+from tests.checker.histories import ALL_HISTORIES
+from tests.checker.report import row_of
+from tests.domain.history import History
+
+every_history = pytest.mark.parametrize(
+    "history", ALL_HISTORIES, ids=[history.name for history in ALL_HISTORIES]
+)
+
+
+@every_history
+def test_every_state_and_every_end_is_the_oracles(history: History, searched: Searching) -> None:
+    """The search raises at the first state that is not; here it ends where the history ends."""
+    found = searched(history)
+    assert len(found.ends) == len(history.ends)
+
+
+def test_every_transition_of_the_table_is_met(searched: Searching) -> None:
+    """The histories leave out none of the ways a payment can go."""
+    met = {(t.source, t.target) for h in ALL_HISTORIES for t in searched(h).transitions}
+    assert met == {(None, "CREATED"), *((edge.source, edge.target) for edge in TRANSITIONS)}
+
+
+def test_every_outcome_of_an_input_is_met(searched: Searching) -> None:
+    """All but those that are not decided: a duplicate record, and a failure of our own code."""
+    met = {outcome for history in ALL_HISTORIES for outcome in searched(history).outcomes}
+    assert met == set(Outcome) - {Outcome.DUPLICATE, Outcome.QUARANTINED}
+
+
+def test_far_more_orders_are_covered_than_states_are_visited(searched: Searching) -> None:
+    """What makes the search worth it: orders meet in states, and each is looked at once."""
+    rows = [row_of(searched(history)) for history in ALL_HISTORIES]
+    assert len({row.name for row in rows}) == len(ALL_HISTORIES)
+    assert sum(row.states for row in rows) < 10_000
+    assert sum(row.orders for row in rows) > 10**7
+    assert sum(row.repeated for row in rows) > 10**50
