@@ -1,0 +1,113 @@
+"""``python -m bench``: runs the benchmarks of the table, and prints and keeps their figures.
+
+Round by round, each benchmark has one turn on the same Kafka and Postgres, with the same work and
+empty tables, in programs started for that turn alone. What is compared is run in the same round, so
+a busy machine slows both. A turn whose work was not done right ends the run.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from bench import machine
+from bench.benchmarks import BENCHMARKS, BY_NAME, chosen
+from bench.errors import BenchError
+from bench.report import Report
+from bench.samples import Benchmark, Sample, Turn
+from bench.site import Site, opened
+from bench.workload import generate
+from sandbox.errors import SandboxError
+
+SEED: Final = 20_260_101
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is done: payments of the measured work and of the warm-up, in each turn."""
+
+    rounds: int
+    payments: int
+    warm_up: int
+
+
+FULL: Final = Sizes(rounds=5, payments=3_000, warm_up=400)
+QUICK: Final = Sizes(rounds=2, payments=300, warm_up=100)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs what was asked for; answers the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        epilog="\n".join(f"{b.name:<14} {b.what}" for b in BENCHMARKS),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="name", help="benchmarks; all without a name")
+    parser.add_argument("--quick", action="store_true", help="small work; nothing is kept")
+    told = parser.parse_args(arguments)
+    unknown = sorted(set(told.names) - BY_NAME.keys())
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
+    # A group's coordinator is not there at once on a new broker: asked again, and no news.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        _run_all(chosen(told.names), QUICK if told.quick else FULL, keep=not told.quick)
+    except (BenchError, SandboxError) as error:
+        print(f"no figures: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run_all(benchmarks: Sequence[Benchmark], sizes: Sizes, *, keep: bool) -> None:
+    about = _about(sizes)
+    samples: dict[str, list[Sample]] = {b.name: [] for b in benchmarks}
+    with opened() as site:
+        for number in range(sizes.rounds):
+            # Every other round the other way round: who comes first has no advantage.
+            for benchmark in benchmarks if number % 2 == 0 else reversed(benchmarks):
+                sample = _take(site, benchmark, sizes, number)
+                samples[benchmark.name].append(sample)
+                print(
+                    f"  round {number + 1} of {sizes.rounds}  {benchmark.name:<14}"
+                    f"{sample.per_second:>10,.0f} per second",
+                    flush=True,
+                )
+    for kind in dict.fromkeys(b.kind for b in benchmarks):
+        rows = [b for b in benchmarks if b.kind == kind]
+        report = Report(kind, rows, samples, about)
+        print(f"\n{report.as_markdown()}")
+        if keep and rows == [b for b in BENCHMARKS if b.kind == kind]:
+            print(f"kept: {', '.join(map(str, report.keep()))}")
+        else:
+            print("not kept: bench/results holds full runs of all benchmarks of a kind")
+
+
+def _take(site: Site, benchmark: Benchmark, sizes: Sizes, number: int) -> Sample:
+    name = f"{benchmark.name}-{number}"
+    turn = Turn(
+        warm_up=generate(SEED - 1, f"{name}-warm", sizes.warm_up),
+        work=generate(SEED + number, name, sizes.payments),
+    )
+    return asyncio.run(benchmark.run(site, turn))
+
+
+def _about(sizes: Sizes) -> dict[str, Any]:
+    found = machine.describe()
+    work = generate(SEED, "about", sizes.payments).mix()
+    return {
+        "measured at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": found.pop("commit"),
+        "rounds": sizes.rounds,
+        "work of a turn": work,
+        "versions": found.pop("versions"),
+        "machine": found,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Signed webhooks over HTTP at full load, against any program that takes them."""
+
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from bench.errors import WrongResultError
+from bench.programs import Running, cpu_of_all_s, used_since_s
+from bench.samples import Sample, Turn
+from bench.site import Site
+from bench.workload import Delivery
+from providers.stripe.webhooks import SIGNATURE_HEADER
+from sandbox import processes
+from sandbox.ports import HOST
+from sandbox.processes import Command
+from sandbox.stripe_simulator.signing import signature_header
+from sandbox.topology import PROJECT
+
+PATH: Final = "/webhooks/stripe"
+CONNECTIONS: Final = 64
+SENT_WITHIN_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """What came of the work, and when its first request was sent, in seconds since the epoch."""
+
+    sample: Sample
+    begun_at: float
+
+
+async def drive(site: Site, server: Running, turn: Turn) -> Driven:
+    """Sends the warm-up, then the work, and measures the latter; processor time is of both.
+
+    Raises WrongResultError unless every single answer is 200, ProgramError when the generator
+    fails or takes too long.
+    """
+    requests, figures = site.root / "requests.msgpack", site.root / "figures.json"
+    phases = [_requests(site, part.deliveries) for part in (turn.warm_up, turn.work)]
+    requests.write_bytes(msgspec.msgpack.encode(phases))
+    argv = [sys.executable, "-m", "bench.load", str(requests), str(figures), HOST]
+    argv += [str(server.port), str(CONNECTIONS)]
+    own_s, all_s = server.cpu_s(), cpu_of_all_s()
+    await processes.run(Command("load", argv, folder=PROJECT), site.logs, within=SENT_WITHIN_S)
+    found = msgspec.json.decode(figures.read_bytes())
+    sent = sum(phase["count"] for phase in found)
+    cpu_us = (server.cpu_s() - own_s) / sent * 1e6
+    all_cpu_us = used_since_s(all_s) / sent * 1e6
+    for phase in found:
+        if phase["statuses"] != {"200": phase["count"]}:
+            raise WrongResultError(f"answers other than 200: {phase['statuses']}")
+    work = found[-1]
+    others = {name: work[name] for name in ("p50_ms", "p99_ms", "generator_cpu_us")}
+    others |= {"cpu_us": cpu_us, "all_cpu_us": all_cpu_us}
+    return Driven(Sample(work["count"], work["seconds"], others), work["begun_at"])
+
+
+def _requests(site: Site, deliveries: Iterable[Delivery]) -> list[bytes]:
+    """Complete requests, signed just now, with the headers that Stripe sends."""
+    now = int(time.time())
+    return [
+        b"POST %s HTTP/1.1\r\nHost: %s\r\n"
+        b"User-Agent: Stripe/1.0 (+https://stripe.com/docs/webhooks)\r\n"
+        b"Accept: */*; q=0.5, application/xml\r\n"
+        b"Cache-Control: no-cache\r\n"
+        b"Content-Type: application/json; charset=utf-8\r\n"
+        b"Content-Length: %d\r\n"
+        b"%s: %s\r\n\r\n%s"
+        % (
+            PATH.encode(),
+            HOST.encode(),
+            len(delivery.body),
+            SIGNATURE_HEADER.encode(),
+            signature_header(delivery.body, site.webhook_secret, now).encode(),
+            delivery.body,
+        )
+        for delivery in deliveries
+    ]

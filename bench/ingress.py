@@ -1,0 +1,35 @@
+"""Webhooks per second through the ingress: the real ``python -m ingress``, one uvicorn worker.
+
+Each is verified and published, and answered 200 once the broker has it. What it takes in is not
+processed here; that is the processor's figure.
+"""
+
+from collections import Counter
+from typing import Final
+
+from bench import http, log, rows
+from bench.errors import WrongResultError
+from bench.programs import Program, running
+from bench.samples import Sample, Turn
+from bench.site import Site
+from schemas.topics import PROVIDER_WEBHOOKS
+
+INGRESS: Final = Program("ingress", ("ingress",), "/readyz", "PAYMENTS_INGRESS_PORT")
+
+
+async def run(site: Site, turn: Turn) -> Sample:
+    """One turn. Raises WrongResultError."""
+    await rows.empty(site)
+    begin = await log.ends(site)
+    async with running(INGRESS, site) as server:
+        sample = (await http.drive(site, server, turn)).sample
+    expected = Counter(d.body for part in (turn.warm_up, turn.work) for d in part.deliveries)
+    found = Counter(
+        record.value for record in await log.read(site, begin) if record.topic == PROVIDER_WEBHOOKS
+    )
+    if found != expected:
+        raise WrongResultError(
+            f"{found.total()} records for {expected.total()} webhooks, "
+            f"{(expected - found).total()} of them missing"
+        )
+    return sample

@@ -1,0 +1,115 @@
+"""The log under measurement: what is put there, read back, and how far the processor has come."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from bench.errors import StuckError
+from bench.site import PARTITIONS, Site
+from bench.workload import Delivery
+from processor.sender import Outgoing, Sender
+from processor.stream import APP_ID
+from processor.webhook_records import fetched
+from providers.port import FetchedEvent, Webhook
+from schemas.commands import CommandBase
+from schemas.topics import PAYMENT_COMMANDS, PROCESSOR_SOURCES
+
+Ends = Mapping[TopicPartition, int]
+
+FEED_WITHIN_S: Final = 120.0
+PROCESSED_WITHIN_S: Final = 300.0
+POLL_S: Final = 0.1
+SOURCES: Final = tuple(
+    TopicPartition(topic, partition)
+    for topic in PROCESSOR_SOURCES
+    for partition in range(PARTITIONS)
+)
+
+
+def commands_as_records(commands: Iterable[CommandBase]) -> list[Outgoing]:
+    """As the ingress publishes them."""
+    return [
+        Outgoing(PAYMENT_COMMANDS, c.payment_id.encode(), c.model_dump_json().encode(), ())
+        for c in commands
+    ]
+
+
+def deliveries_as_records(deliveries: Iterable[Delivery]) -> list[Outgoing]:
+    """As the ingress publishes them."""
+    now = datetime.now(UTC)
+    return [
+        fetched(
+            FetchedEvent(Webhook(d.event_id, "", d.object_id, d.payment_id), d.body), "stripe", now
+        )
+        for d in deliveries
+    ]
+
+
+async def feed(site: Site, records: Sequence[Outgoing]) -> None:
+    """Publishes the records and has the broker's word for each. Raises PublishError."""
+    sender = Sender(site.kafka_bootstrap, "payments-bench", FEED_WITHIN_S)
+    try:
+        await sender.send(records)
+    finally:
+        await sender.close()
+
+
+async def ends(site: Site) -> Ends:
+    """Where the processor's sources end now."""
+    async with _reader(site) as consumer:
+        found: Ends = await consumer.end_offsets(SOURCES)
+        return found
+
+
+async def read(site: Site, begin: Ends) -> list[Any]:
+    """Every record of the processor's sources from ``begin`` to their present ends."""
+    async with _reader(site) as consumer:
+        finish = await consumer.end_offsets(SOURCES)
+        consumer.assign(SOURCES)
+        for partition, offset in begin.items():
+            consumer.seek(partition, offset)
+        records: list[Any] = []
+        while any([await consumer.position(p) < finish[p] for p in SOURCES]):
+            for part in (await consumer.getmany(timeout_ms=500)).values():
+                records += part
+        return records
+
+
+async def skip_to_end(site: Site) -> None:
+    """Has the processor's group go on at the present ends; no worker may run."""
+    async with _reader(site, group_id=APP_ID) as consumer:
+        consumer.assign(SOURCES)
+        await consumer.commit(await consumer.end_offsets(SOURCES))
+
+
+async def until_processed(site: Site) -> None:
+    """Waits until the processor has acknowledged everything there is. Raises StuckError."""
+    finish = await ends(site)
+    admin = AIOKafkaAdminClient(bootstrap_servers=site.kafka_bootstrap)
+    await admin.start()
+    lag = 0
+    try:
+        async with asyncio.timeout(PROCESSED_WITHIN_S):
+            while True:
+                committed = await admin.list_consumer_group_offsets(APP_ID)
+                lag = sum(
+                    max(0, end - (committed[p].offset if p in committed else 0))
+                    for p, end in finish.items()
+                )
+                if lag == 0:
+                    return
+                await asyncio.sleep(POLL_S)
+    except TimeoutError as error:
+        raise StuckError(f"{lag} records wait after {PROCESSED_WITHIN_S:g} s") from error
+    finally:
+        await admin.close()
+
+
+def _reader(site: Site, group_id: str | None = None) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        bootstrap_servers=site.kafka_bootstrap, group_id=group_id, enable_auto_commit=False
+    )

@@ -1,0 +1,1 @@
+"""What the service is measured beside. Each is as good as its kind can be made."""

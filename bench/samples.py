@@ -1,0 +1,76 @@
+"""What a benchmark is, and what one turn of it answers."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from math import nan
+from statistics import median
+from typing import Any
+
+from bench.site import Site
+from bench.workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn's work: ``warm_up`` first, which is not measured, then ``work``."""
+
+    warm_up: Workload
+    work: Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One turn's figures: how much was done in how many seconds, and others by name.
+
+    A name ends in its unit: ``p50_ms``, ``cpu_us``.
+    """
+
+    count: int
+    seconds: float
+    others: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def per_second(self) -> float:
+        """How much was done in a second of the clock."""
+        return self.count / self.seconds
+
+    @property
+    def per_cpu_second(self) -> float:
+        """How much was done in a second of processor time: steadier than the clock's.
+
+        It counts the program, Kafka and Postgres; not a number where that was not measured.
+        """
+        return 1e6 / self.others["all_cpu_us"] if "all_cpu_us" in self.others else nan
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One row of the table.
+
+    Args:
+        name: what it is called for on the command line.
+        what: what is measured, for a reader.
+        run: one turn of it; raises BenchError when the work was not done right.
+        beside: names of those it is compared with, which are run in every round too.
+        kind: names the files in ``bench/results`` its figures are kept in.
+    """
+
+    name: str
+    what: str
+    run: Callable[[Site, Turn], Coroutine[Any, Any, Sample]]
+    beside: tuple[str, ...] = ()
+    kind: str = "speed"
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median of several rounds, the least and the greatest."""
+
+    median: float
+    least: float
+    greatest: float
+
+
+def spread(figures: list[float]) -> Spread:
+    """Of at least one figure."""
+    return Spread(median(figures), min(figures), max(figures))

@@ -1,0 +1,70 @@
+"""Where everything is measured: one real Kafka and one real Postgres for the whole run."""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from processor.migrate import migrate
+from processor.topics import create_topics
+from sandbox import environment
+from sandbox.ports import free_ports
+from sandbox.settings import SandboxSettings
+from sandbox.testing import running_infrastructure
+from schemas.settings import KafkaSettings
+
+PARTITIONS: Final = 4
+
+
+@dataclass(frozen=True)
+class Site:
+    """The servers, and what a program is told to find them.
+
+    Args:
+        kafka_bootstrap: `host:port` of the broker.
+        database_url: a libpq URL, password included.
+        webhook_secret: what webhooks are signed with.
+        root: a folder for data and logs that is gone after the run.
+        told: the environment of the service's programs, ports of their own aside.
+    """
+
+    kafka_bootstrap: str
+    database_url: str
+    webhook_secret: str
+    root: Path
+    told: Mapping[str, str]
+
+    @property
+    def logs(self) -> Path:
+        """One log per program."""
+        return self.root / "logs"
+
+
+@contextmanager
+def opened() -> Iterator[Site]:
+    """Starts both servers with empty topics and tables, and stops them.
+
+    Call it outside of any event loop. Raises SandboxError.
+    """
+    with tempfile.TemporaryDirectory(prefix="payments-bench-") as folder:
+        root = Path(folder)
+        with running_infrastructure(root) as found:
+            own = environment.make_secrets()
+            told = environment.compose(
+                SandboxSettings(directory=root, ingress_port=free_ports(1)[0]),
+                own,
+                kafka_bootstrap=found.kafka_bootstrap,
+                database_url=found.database_url,
+                given={"PAYMENTS_PARTITIONS": str(PARTITIONS)},
+            )
+            migrate(found.database_url)
+            kafka = KafkaSettings(
+                kafka_bootstrap=found.kafka_bootstrap, partitions=PARTITIONS, replication_factor=1
+            )
+            asyncio.run(create_topics(kafka))
+            yield Site(
+                found.kafka_bootstrap, found.database_url, own.stripe_webhook_secret, root, told
+            )

@@ -1,0 +1,1 @@
+"""What the benchmarks measure with: the work must be real, and wrong results must be seen."""

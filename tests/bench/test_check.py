@@ -1,0 +1,109 @@
+"""A benchmark whose work is not done, or not done right, fails instead of showing its speed."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from bench import rows
+from bench.errors import WrongResultError
+from bench.load import send_all
+from bench.peers.sync_fastapi.transaction import UnknownPaymentError, process
+from bench.site import Site
+from bench.workload import Delivery, Ending, Workload, generate
+from processor.domain.inputs import Input
+from processor.migrate import migrate
+from providers.stripe.webhooks import StripeWebhooks
+from sandbox.ports import HOST
+from sandbox.testing import Infrastructure
+
+pytestmark = pytest.mark.anyio
+
+READER = StripeWebhooks((), 300)
+
+
+@pytest.fixture(scope="module")
+def site(infrastructure: Infrastructure, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A database of these tests."""
+    with psycopg.connect(infrastructure.database_url, autocommit=True) as connection:
+        connection.execute("create database bench_tests")
+    url = make_conninfo(infrastructure.database_url, dbname="bench_tests")
+    migrate(url)
+    return Site("", url, "", tmp_path_factory.mktemp("bench"), {})
+
+
+@pytest.fixture
+async def work(site: Site, request: pytest.FixtureRequest) -> Workload:
+    """A small workload whose payments exist, in tables that hold nothing else."""
+    await rows.empty(site)
+    work = generate(7, request.node.name, 60)
+    await rows.create_payments(site, work.commands)
+    return work
+
+
+async def _deliver(site: Site, deliveries: Iterable[Delivery]) -> None:
+    """Has each webhook's effect, as the synchronous program has it."""
+    connect = psycopg.AsyncConnection.connect
+    async with await connect(site.database_url, autocommit=True) as connection:
+        for delivery in deliveries:
+            fact = READER.translate(delivery.body).fact
+            input_ = Input(fact.event_id, datetime.now(UTC), fact)
+            await process(connection, delivery.payment_id, "stripe.test", input_)
+
+
+async def test_work_that_was_done_is_right(site: Site, work: Workload) -> None:
+    """The synchronous program brings every payment to its ending, each event once."""
+    await _deliver(site, work.deliveries)
+    outcomes = await rows.check(site, work)
+    assert outcomes.total() == len(work.events) + len(work.commands)
+    assert outcomes["applied"] > outcomes["ignored"] > outcomes["stale"] > 0
+
+
+async def test_a_missing_event_is_wrong(site: Site, work: Workload) -> None:
+    """One event less than was delivered, and there are no figures."""
+    last = work.deliveries[-1].event_id
+    await _deliver(site, (d for d in work.deliveries if d.event_id != last))
+    with pytest.raises(WrongResultError, match=r"^1 of"):
+        await rows.check(site, work)
+
+
+async def test_a_wrong_ending_is_wrong(site: Site, work: Workload) -> None:
+    """A payment that ended otherwise than its course says, and there are no figures."""
+    await _deliver(site, work.deliveries)
+    some = next(iter(work.endings))
+    other = replace(work, endings={**work.endings, some: Ending("SUCCEEDED", 1, 0)})
+    with pytest.raises(WrongResultError, match=f"1 payments ended wrongly.*{some}"):
+        await rows.check(site, other)
+
+
+async def test_the_synchronous_program_asks_for_an_unknown_payment_again(site: Site) -> None:
+    """It can't keep a webhook whose payment isn't there: it answers 503, and the sender repeats."""
+    strange = generate(7, "strange", 1)
+    with pytest.raises(UnknownPaymentError):
+        await _deliver(site, strange.deliveries)
+
+
+async def test_the_load_generator_tells_every_status() -> None:
+    """Answers are counted by status, so that a server which only refuses has no speed."""
+    answers = iter([b"200 OK", *[b"503 Service Unavailable"] * 3])
+    ended = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 %s\r\ncontent-length: 2\r\n\r\n" % next(answers))
+                await writer.drain()
+                writer.write(b"ok")
+        writer.close()
+        ended.set()
+
+    async with await asyncio.start_server(answer, HOST, 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        (phase,) = await send_all(HOST, port, 1, [[b"POST / HTTP/1.1\r\n\r\n"] * 4])
+        await ended.wait()
+    assert phase["statuses"] == {"200": 1, "503": 3}
