@@ -8,6 +8,7 @@
 6. acknowledge, in order
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -81,9 +82,14 @@ class BatchProcessor:
         self._sender = sender
         self._metrics = metrics
         self._clock = clock
+        #: What is to be published is read and published by one at a time: a batch may still be
+        #: under way while its worker takes partitions over.
+        self._publishing = asyncio.Lock()
+        self._take_overs = 0
 
     async def process(self, events: Sequence[Event]) -> None:
         """The whole batch, acknowledged at the end. What it raises, nothing was acknowledged of."""
+        take_overs = self._take_overs
         self._metrics.batch_records.observe(len(events))
         with self._step("decode"):
             decoded = [(event, self._decoder.decode(as_record(event))) for event in events]
@@ -96,7 +102,7 @@ class BatchProcessor:
         with self._step("commit"):
             committed = await self._commit_all([r for _, r in fresh], duplicates, dead)
         with self._step("publish"):
-            await self._publish(committed)
+            await self._publish(committed, take_overs)
         with self._step("remember"):
             self._seen.remember(fresh, committed.known)
             self._metrics.forgotten.inc(self._seen.forget_old(events))
@@ -105,8 +111,10 @@ class BatchProcessor:
 
     async def republish(self, partitions: Iterable[int]) -> None:
         """Publishes what a former owner of these partitions committed and did not publish."""
-        left = await self._retrying(lambda: self._store.unpublished(partitions=partitions))
-        await self._send(left, {p.publication_id for p in left})
+        async with self._publishing:
+            left = await self._retrying(lambda: self._store.unpublished(partitions=partitions))
+            await self._send(left, {p.publication_id for p in left})
+            self._take_overs += 1
         self._metrics.republished.inc(len(left))
 
     def _set_aside(
@@ -172,17 +180,22 @@ class BatchProcessor:
         known = {event_id: known.position for event_id, known in loaded.known.items()}
         return Committed(published, plan.redelivered, known)
 
-    async def _publish(self, committed: Committed) -> None:
-        published, redelivered = committed.published, committed.redelivered
-        ids = redelivered | {p.publication_id for p in published}
-        if redelivered:
-            left = await self._retrying(
-                lambda: self._store.unpublished(publication_ids=redelivered)
-            )
-            self._metrics.republished.inc(len(left))
-            known = {(p.payment_id, p.version) for p in left}
-            published = left + [p for p in published if (p.payment_id, p.version) not in known]
-        await self._send(published, ids)
+    async def _publish(self, committed: Committed, take_overs: int) -> None:
+        """Publishes a batch's versions, and what came again. Then Postgres says what is left.
+
+        It is asked too where partitions were taken over since the batch began: what the batch has
+        to publish may be out by now, and a newer version of a former owner's after it.
+        """
+        async with self._publishing:
+            published = committed.published
+            ids = committed.redelivered | {p.publication_id for p in published}
+            if committed.redelivered or take_overs != self._take_overs:
+                published = await self._retrying(
+                    lambda: self._store.unpublished(publication_ids=ids)
+                )
+                again = len(published) - len(committed.published)
+                self._metrics.republished.inc(max(0, again))
+            await self._send(published, ids)
 
     async def _send(self, published: Sequence[Published], ids: Iterable[int]) -> None:
         """Publishes, then notes these publications, every part of which is out now."""

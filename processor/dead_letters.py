@@ -1,14 +1,12 @@
 """Dead letters: a record nobody could decode, as it came, with where it stood and why."""
 
 from collections.abc import Iterable
-from typing import Final
 
 from processor.records import DeadLetter
 from processor.sender import Outgoing
+from processor.texts import storable
 from schemas import headers
 from schemas.topics import DEAD_LETTERS
-
-ERROR_CHARS_MAX: Final = 1_000
 
 
 def as_outgoing(letters: Iterable[DeadLetter]) -> list[Outgoing]:
@@ -29,6 +27,6 @@ def _outgoing(letter: DeadLetter) -> Outgoing:
             (headers.ORIGINAL_PARTITION, str(position.partition).encode()),
             (headers.ORIGINAL_OFFSET, str(position.offset).encode()),
             (headers.ORIGINAL_TIMESTAMP, str(record.timestamp_ms).encode()),
-            (headers.ERROR, letter.error[:ERROR_CHARS_MAX].encode()),
+            (headers.ERROR, storable(letter.error).encode()),
         ],
     )

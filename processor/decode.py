@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from pydantic import ValidationError
@@ -20,13 +20,12 @@ from processor.domain.inputs import (
 )
 from processor.errors import UndecodableRecordError
 from processor.records import DeadLetter, Received, Record
+from processor.texts import storable
 from providers.port import MalformedWebhookError, Translator
 from schemas import commands, headers
 from schemas.identity import is_payment_id
 from schemas.results import ProviderResult
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
-
-_LONGEST_ID: Final = 500
 
 
 class Decoder:
@@ -46,7 +45,7 @@ class Decoder:
             received = self._by_topic[record.position.topic](record)
             _check_key(record, received)
         except UndecodableRecordError as error:
-            return DeadLetter(record, str(error))
+            return DeadLetter(record, storable(str(error)))
         return received
 
     def _webhook(self, record: Record) -> Received:
@@ -94,7 +93,7 @@ def _holds_nul(value: Any) -> bool:
 
 def _header(record: Record, name: str) -> str:
     value = record.headers.get(name)
-    if not value or len(value) > _LONGEST_ID:
+    if not value or len(value) > headers.ID_CHARS_MAX:
         raise UndecodableRecordError(f"header {name} is missing, empty or too long")
     return value
 
@@ -106,7 +105,10 @@ def _time(text: str) -> datetime:
         raise UndecodableRecordError(f"{text!r} is no ISO 8601 time") from error
     if at.tzinfo is None:
         raise UndecodableRecordError(f"{text!r} has no time zone")
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise UndecodableRecordError(f"{text!r} is outside of the calendar") from error
 
 
 def _explain(error: ValidationError) -> str:
@@ -124,7 +126,7 @@ def _command(record: Record) -> Received:
         command.payment_id,
         command.event_id,
         f"command.{command.type}",
-        Input(command.event_id, command.received_at.astimezone(UTC), to_domain(command)),
+        Input(command.event_id, command.received_at, to_domain(command)),
         tenant=command.tenant,
         operation_id=command.operation_id,
     )
@@ -146,7 +148,7 @@ def to_domain(command: commands.Command) -> Command:
                 return_url=command.return_url,
                 description=command.description,
                 metadata=command.metadata,
-                expires_at=command.expires_at.astimezone(UTC),
+                expires_at=command.expires_at,
             )
         case commands.ConfirmPayment():
             return Confirm(*asked, payment_method=command.payment_method)
@@ -180,6 +182,6 @@ def _result(record: Record) -> Received:
         result.payment_id,
         result.event_id,
         f"result.{result.operation}",
-        Input(result.event_id, result.received_at.astimezone(UTC), body),
+        Input(result.event_id, result.received_at, body),
         provider=result.provider,
     )

@@ -28,7 +28,7 @@ class _Fold:
 
     def __init__(self, loaded: Loaded, poisoned: Mapping[str, str]) -> None:
         self._loaded = loaded
-        self._poisoned = poisoned
+        self._poisoned = {**loaded.unreadable, **poisoned}
         self._payments: dict[str, Payment] = dict(loaded.payments)
         self._held = set(loaded.held)
         self._owners = dict(loaded.owners)

@@ -30,6 +30,8 @@ class Loaded:
     parked: Mapping[str, tuple[Received, ...]]
     #: Payment ID by (provider, provider's object ID).
     owners: Mapping[tuple[str, str], str]
+    #: By payment ID: why what is stored of it can't be read. It is held.
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

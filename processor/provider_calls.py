@@ -17,6 +17,7 @@ from processor.metrics import WorkMetrics
 from processor.ports import CallStore, Sending
 from processor.sender import Outgoing
 from processor.store.calls import Claimed
+from processor.texts import storable
 from providers.port import (
     Acknowledged,
     CallOutcome,
@@ -33,7 +34,6 @@ from schemas.topics import PROVIDER_RESULTS
 
 log = logging.getLogger(__name__)
 
-ERROR_CHARS_MAX: Final = 500
 _NEVER_HAPPENED: Final = NotNow("looked up: it has not happened")
 
 
@@ -136,7 +136,7 @@ class ProviderCalls:
 
     async def _again(self, claimed: Claimed, outcome: Unknown | NotNow) -> None:
         now = self._clock()
-        error = _storable(outcome.reason)
+        error = storable(outcome.reason)
         if isinstance(outcome, NotNow):
             wait = timedelta(0) if outcome is _NEVER_HAPPENED else self._wait(claimed)
             await self._store.retry_with_new_key(claimed, now + wait, error)
@@ -179,15 +179,10 @@ class ProviderCalls:
 
 
 def _refusal(refused: Refused) -> Refusal:
-    return Refusal(code=_storable(refused.code) or "unknown", message=_storable(refused.message))
-
-
-def _storable(text: str) -> str:
-    """A provider's text as Postgres takes it, and no longer than a person reads."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:ERROR_CHARS_MAX]
+    return Refusal(code=storable(refused.code) or "unknown", message=storable(refused.message))
 
 
 def _describe(outcome: Acknowledged | Refused) -> str:
     if isinstance(outcome, Acknowledged):
         return f"acknowledged: {outcome.object_id}"
-    return f"refused: {_storable(outcome.code)}"
+    return f"refused: {storable(outcome.code)}"

@@ -84,13 +84,16 @@ class StatePublisher:
         lost = by_partition.keys() - self._producers.keys()
         if lost:
             raise FencedError(f"partitions {sorted(lost)} are not ours any more")
+        sending = asyncio.gather(
+            *(self._transact(self._producers[p], part) for p, part in by_partition.items())
+        )
+        # a time-out that cancelled it would wait for the transactions' ends, which may never come
+        done, _ = await asyncio.wait({sending}, timeout=self._deadline_s)
+        if not done:
+            sending.cancel()
+            raise PublishError(f"no word from the brokers in {self._deadline_s} s")
         try:
-            async with asyncio.timeout(self._deadline_s):
-                await asyncio.gather(
-                    *(self._transact(self._producers[p], part) for p, part in by_partition.items())
-                )
-        except TimeoutError as error:
-            raise PublishError(f"no word from the brokers in {self._deadline_s} s") from error
+            sending.result()
         except (ProducerFenced, InvalidProducerEpoch, IllegalOperation) as error:
             raise FencedError(f"a partition has a newer owner: {error!r}") from error
         except KafkaError as error:

@@ -161,6 +161,9 @@ def _as_unrouted(record: Record) -> Unrouted:
     for name in (headers.EVENT_ID, headers.PROVIDER, headers.RECEIVED_AT):
         if not named.get(name):
             raise ValueError(f"header {name} is missing or empty")
+    for name in (headers.EVENT_ID, headers.PROVIDER, headers.OBJECT_ID):
+        if len(named.get(name, "")) > headers.ID_CHARS_MAX:
+            raise ValueError(f"header {name} is too long")
     datetime.fromisoformat(named[headers.RECEIVED_AT])
     return Unrouted(
         named[headers.EVENT_ID], named[headers.PROVIDER], named.get(headers.OBJECT_ID, ""),

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from processor.errors import PublishError
 from schemas.headers import Headers
+from schemas.topics import DEAD_LETTER_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Sender:
                 acks="all",
                 linger_ms=2,
                 max_batch_size=262_144,
+                max_request_size=DEAD_LETTER_BYTES_MAX,
             )
             await self._producer.start()
         return self._producer

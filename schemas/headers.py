@@ -20,13 +20,25 @@ ORIGINAL_OFFSET: Final = "original-offset"
 ORIGINAL_TIMESTAMP: Final = "original-timestamp"
 ERROR: Final = "error"
 
+#: A longer ID is nobody's.
+ID_CHARS_MAX: Final = 500
+
 CLOUD_EVENT_TYPE: Final = "payments.payment.state.v1"
 CLOUD_EVENT_SOURCE: Final = "/payments/processor"
 
 
 def as_text(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
-    """Headers as text by name; the last of a repeated name wins, undecodable bytes are replaced."""
-    return {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
+    """Headers as text by name; the last of a repeated name wins.
+
+    What no text can hold is replaced: undecodable bytes, and NUL, which PostgreSQL can't store.
+    """
+    return {
+        _text(name): _text((value or b"").decode("utf-8", "replace")) for name, value in headers
+    }
+
+
+def _text(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def cloud_event(payment_id: str, version: int, at: datetime) -> list[tuple[str, bytes]]:

@@ -1,5 +1,6 @@
 """The base of every model here, and the field types they share."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -31,6 +32,13 @@ def _without_brackets(key: str) -> str:
     return key
 
 
+def _utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("calendar", "The time is outside of the calendar") from None
+
+
 PaymentId = Annotated[str, StringConstraints(pattern=PAYMENT_ID_PATTERN)]
 #: Minor units (cents) of the currency. Eight digits are what every provider here takes.
 Amount = Annotated[int, Field(strict=True, gt=0, le=99_999_999)]
@@ -50,4 +58,4 @@ Metadata = Annotated[
     Field(max_length=40),
 ]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=500), Storable]
-UtcTime = AwareDatetime
+UtcTime = Annotated[AwareDatetime, AfterValidator(_utc)]

@@ -14,6 +14,8 @@ DEAD_LETTERS: Final = "dead-letters"
 PROCESSOR_SOURCES: Final = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS, PROVIDER_RESULTS)
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
+#: A record of any size that other topics take, and the headers that say why it is here.
+DEAD_LETTER_BYTES_MAX: Final = 2 * 1024 * 1024
 KEEP_FOR_EVER: Final = {"retention.ms": "-1"}
 
 
@@ -80,6 +82,9 @@ TOPICS: Final[tuple[Topic, ...]] = (
         written_by="processor, router",
         read_by="operator",
         copartitioned=False,
-        config={"retention.ms": str(90 * DAY_MS)},
+        config={
+            "retention.ms": str(90 * DAY_MS),
+            "max.message.bytes": str(DEAD_LETTER_BYTES_MAX),
+        },
     ),
 )

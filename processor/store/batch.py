@@ -13,6 +13,7 @@ import msgspec
 from psycopg import AsyncConnection, AsyncCursor
 
 from processor.domain.inputs import Create
+from processor.domain.payment import Payment
 from processor.domain.status import Outcome
 from processor.domain.view import RefundView, Snapshot, amounts, snapshot
 from processor.errors import BatchConflictError
@@ -38,16 +39,31 @@ async def load(connection: Connection, batch: Sequence[Received], decode: Decode
         held = await connection.execute(sql.LOAD_HELD, [payment_ids])
         parked = await connection.execute(sql.LOAD_PARKED, [new_ids])
         owners = await connection.execute(sql.LOAD_OWNERS, _columns(objects, 2))
+    unreadable: dict[str, str] = {}
     return Loaded(
-        payments={row[0]: decode_payment(row[1]) for row in await payments.fetchall()},
+        payments=_decode_payments(await payments.fetchall(), unreadable),
         known={
             row[0]: Known(Position(row[1], row[2], row[3]), Outcome(row[4]), row[5])
             for row in await known.fetchall()
         },
         held=frozenset(row[0] for row in await held.fetchall()),
-        parked=_decode_parked(await parked.fetchall(), decode),
+        parked=_decode_parked(await parked.fetchall(), decode, unreadable),
         owners={(row[0], row[1]): row[2] for row in await owners.fetchall()},
+        unreadable=unreadable,
     )
+
+
+def _decode_payments(
+    rows: Iterable[tuple[Any, ...]], unreadable: dict[str, str]
+) -> dict[str, Payment]:
+    """Payments by ID; one that this release can't read is told, and keeps no other from its own."""
+    payments = {}
+    for payment_id, document in rows:
+        try:
+            payments[payment_id] = decode_payment(document)
+        except msgspec.MsgspecError as error:
+            unreadable[payment_id] = f"what is stored of it can't be read: {error}"
+    return payments
 
 
 def _object_of(received: Received) -> Iterable[tuple[str, str]]:
@@ -58,7 +74,7 @@ def _object_of(received: Received) -> Iterable[tuple[str, str]]:
 
 
 def _decode_parked(
-    rows: Iterable[tuple[Any, ...]], decode: Decode
+    rows: Iterable[tuple[Any, ...]], decode: Decode, unreadable: dict[str, str]
 ) -> dict[str, tuple[Received, ...]]:
     parked: dict[str, list[Received]] = {}
     for payment_id, topic, partition, offset, headers, value in rows:
@@ -66,7 +82,8 @@ def _decode_parked(
         record = Record(position, payment_id.encode(), bytes(value), headers or {}, 0)
         received = decode(record)
         if isinstance(received, DeadLetter):
-            raise TypeError(f"{position} was decoded once and can't be any more: {received.error}")
+            unreadable[payment_id] = f"{position} can't be decoded any more: {received.error}"
+            continue
         parked.setdefault(payment_id, []).append(received)
     return {payment_id: tuple(waiting) for payment_id, waiting in parked.items()}
 

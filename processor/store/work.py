@@ -57,6 +57,7 @@ EXPIRED: Final = """
     select payment_id, tenant, version from payments
     where status = 'REQUIRES_ACTION' and expires_at < %s
         and document ->> 'cancel' is null
+        and not exists (select from holds h where h.payment_id = payments.payment_id)
     order by expires_at limit %s"""
 
 GAUGES: Final = """

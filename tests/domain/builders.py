@@ -21,7 +21,8 @@ from processor.domain.inputs import (
 )
 from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
 
-PAYMENT = "pay_1"
+#: In the form of a real one, so that the same histories go through Postgres.
+PAYMENT = "pay_" + "a" * 30
 OBJECT = "obj_1"
 TENANT = "shop"
 PROVIDER = "psp"

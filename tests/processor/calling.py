@@ -15,7 +15,7 @@ from processor.sender import Outgoing
 from processor.store.postgres import Pool, PostgresCalls
 from schemas.settings import WorkSettings
 from tests.processor import database
-from tests.processor.builders import Clock, received
+from tests.processor.builders import Clock, Log, payment, received
 from tests.processor.folding import ONE
 from tests.processor.outside import Outbox, Provider
 
@@ -89,3 +89,11 @@ class Caller:
 def as_input(sent: Outgoing) -> Received:
     """The result as the stream understands it."""
     return received(Record(Position(sent.topic, 0, 0), sent.key, sent.value, {}, 0))
+
+
+async def due(pool: Pool, count: int) -> set[str]:
+    """So many calls, due now; answers their keys."""
+    log = Log()
+    ids = [payment(f"due {number}") for number in range(count)]
+    await database.process(pool, *(log.create(payment_id) for payment_id in ids))
+    return {f"{payment_id}:create" for payment_id in ids}

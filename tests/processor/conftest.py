@@ -27,6 +27,10 @@ def processor_database(infrastructure: Infrastructure) -> str:
         connection.execute("create database processor_tests")
     url = make_conninfo(infrastructure.database_url, dbname="processor_tests")
     migrate(url)
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("select tablename from pg_tables where schemaname = 'public'")
+        known = {*database.TABLES, *database.CONSTANT}
+        assert {name for (name,) in rows} == known, "a table that no test would empty"
     return url
 
 

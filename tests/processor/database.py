@@ -24,7 +24,10 @@ TABLES: Final = (
     "holds",
     "unrouted",
     "cursors",
+    "ignored_webhooks",
 )
+#: Tables that only a migration writes.
+CONSTANT: Final = {"schema_migrations", "payment_statuses", "allowed_transitions"}
 #: Breaks every connection to the database but the one that says it.
 DISCONNECT: Final = """
     select pg_terminate_backend(pid) from pg_stat_activity
@@ -63,6 +66,13 @@ async def rows(pool: Pool, statement: sql.Composable | LiteralString, *values: A
     """What a statement answers."""
     async with pool.connection() as connection:
         return list(await (await connection.execute(statement, values)).fetchall())
+
+
+async def empty(pool: Pool) -> None:
+    """Every row gone."""
+    async with pool.connection() as connection:
+        for table in TABLES:
+            await connection.execute(sql.SQL("delete from {}").format(sql.Identifier(table)))
 
 
 async def everything(pool: Pool) -> dict[str, Rows]:

@@ -1,4 +1,4 @@
-"""Who makes a call and when: one at a time, again after a crash, and not while nobody answers."""
+"""Who makes a call and when: one at a time, and again after a crash."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -11,21 +11,12 @@ from processor.store import calls as store
 from processor.store.postgres import Pool, PostgresCalls
 from providers.port import Acknowledged, Refused
 from tests.processor import database
-from tests.processor.builders import NOW, Clock, Log, payment
-from tests.processor.calling import KEY, LEASE_S, Caller, as_input
+from tests.processor.builders import NOW, Clock
+from tests.processor.calling import KEY, LEASE_S, Caller, as_input, due
 
 pytestmark = pytest.mark.anyio
 
 LEASE = timedelta(seconds=LEASE_S)
-OPEN_S = 5.0
-
-
-async def due(pool: Pool, count: int) -> set[str]:
-    """So many calls, due now; answers their keys."""
-    log = Log()
-    ids = [payment(f"due {number}") for number in range(count)]
-    await database.process(pool, *(log.create(payment_id) for payment_id in ids))
-    return {f"{payment_id}:create" for payment_id in ids}
 
 
 async def claim(pool: Pool, now: datetime = NOW, provider: str = "stripe") -> list[store.Claimed]:
@@ -154,41 +145,6 @@ async def test_a_call_that_is_done_stays_done(caller: Caller, clock: Clock) -> N
     await calls.retry(late.call.key, NOW, "late")
     await calls.retry_with_new_key(late, NOW, "late")
     assert await database.everything(caller.pool) == before
-
-
-async def test_a_provider_that_fails_is_left_in_peace(pool: Pool, clock: Clock) -> None:
-    """After so many failures in a row no call is made; then one; its answer lets all go again."""
-    await due(pool, 6)
-    caller = Caller(pool, clock, breaker_failures=3, breaker_open_s=OPEN_S, call_concurrency=3)
-    assert await caller.round() == 3
-    assert await caller.round() == 0
-    clock.forward(OPEN_S)
-    assert await caller.round() == 1
-    assert await caller.round() == 0
-    clock.forward(OPEN_S)
-    caller.provider.gate = asyncio.Event()
-    caller.provider.answers = [Refused("no", "No.")]
-    assert await caller.calls.claim_and_start() == 1
-    clock.forward(OPEN_S)
-    assert await caller.calls.claim_and_start() == 0
-    caller.provider.gate.set()
-    await caller.finished()
-    assert await caller.round() == 3
-
-
-@pytest.mark.parametrize("failure", [ZeroDivisionError("a defect"), asyncio.CancelledError()])
-async def test_the_one_call_that_tries_never_blocks_the_others_for_good(
-    pool: Pool, clock: Clock, failure: BaseException
-) -> None:
-    """Should our own code fail on the very call that tries, another one tries after a while."""
-    await due(pool, 4)
-    caller = Caller(pool, clock, breaker_failures=1, breaker_open_s=OPEN_S)
-    await caller.round()
-    clock.forward(100.0)
-    caller.provider.answers = [failure]
-    assert await caller.round() == 1
-    clock.forward(100.0)
-    assert await caller.round() == 1
 
 
 async def test_each_payments_call_is_its_own(pool: Pool, clock: Clock) -> None:

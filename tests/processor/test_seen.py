@@ -115,9 +115,9 @@ def test_the_whole_table_is_gone_through_bit_by_bit(seen: Seen, clock: Clock) ->
 
 
 def test_entries_that_stay_are_passed_by(seen: Seen, clock: Clock) -> None:
-    """What is not old yet does not keep the look from going on."""
+    """What is not old yet does not keep the look from going on, nor is it looked at twice."""
     log = Log()
-    ids = sorted(payment(f"seen {number}") for number in range(LOOKED_AT + 1))
+    ids = sorted(payment(f"seen {number}") for number in range(2 * LOOKED_AT))
     seen.remember(log.create(ids[-1]))
     clock.forward(RETENTION.total_seconds() + 1)
     seen.remember(*(log.create(payment_id) for payment_id in ids[:-1]))
