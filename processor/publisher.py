@@ -124,6 +124,9 @@ def _as_record(record: Published) -> Mapping[str, Any]:
 
 async def _stop(producer: AIOKafkaProducer) -> None:
     """Stops a producer that may be broken or fenced; it can hang, so it is given two seconds."""
+    sending = producer._sender.sender_task  # noqa: SLF001  # nobody else ever asks what it died of
     with suppress(KafkaError, TimeoutError):
         async with asyncio.timeout(2.0):
             await producer.stop()
+    if sending is not None and sending.done() and not sending.cancelled():
+        sending.exception()  # told already by what was to be sent; else it is logged as unnoticed

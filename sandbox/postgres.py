@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+import psutil  # type: ignore[import-untyped] # it ships no types
+
 from sandbox.errors import SandboxError
 from sandbox.ports import HOST
 from sandbox.privileges import User, make_readable, own_folder, unprivileged_user
@@ -87,6 +89,7 @@ class Server:
         """
         self.make_folder()
         if self.data.exists():
+            self._drop_stale_lock()
             return
         # Built aside and renamed when complete: what is called `data` is never half a database.
         partial_data = self.directory / "data.partial"
@@ -111,6 +114,23 @@ class Server:
         statement = f"create database {DATABASE}\n"
         await run(command(single_user, stdin=statement), logs, within=INIT_WITHIN_SECONDS)
         partial_data.rename(self.data)
+
+    def _drop_stale_lock(self) -> None:
+        """Remove the lock file of a server that was killed and that nobody has buried yet.
+
+        PostgreSQL takes a process that has ended, but was not waited for, for a living one. That
+        two sandboxes share a folder is ruled out before this (see `state.StateFolder.held`).
+        """
+        lock = self.data / "postmaster.pid"
+        if not lock.exists():
+            return
+        pid = int(lock.read_text().split(maxsplit=1)[0])
+        try:
+            has_ended = psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return  # PostgreSQL sees that by itself
+        if has_ended:
+            lock.unlink()
 
     def program(self, needs: tuple[str, ...] = ()) -> Program:
         """The running server."""

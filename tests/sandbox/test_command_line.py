@@ -27,9 +27,13 @@ def sandbox_up(chosen: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     """`python -m sandbox up`, once everything is."""
     with background("-m", "sandbox", "up", **chosen) as process:
         assert process.stdout is not None
+        said = []
         for line in process.stdout:
+            said.append(line)
             if line.startswith("Ctrl-C stops"):
                 break
+        else:
+            raise AssertionError(f"it did not come up:\n{''.join(said)}")
         try:
             yield process
         finally:
