@@ -25,26 +25,32 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return WRONG_SETTINGS
+    if settings.ingress_workers == 1:
+        _serve(settings)
+        return 0
     with tempfile.TemporaryDirectory(prefix="payments-ingress-metrics-") as folder:
-        if settings.ingress_workers > 1:  # before any worker imports prometheus_client
-            os.environ.setdefault(SHARED_FOLDER_VARIABLE, folder)
-        uvicorn.run(
-            FACTORY,
-            factory=True,
-            host=settings.ingress_host,
-            port=settings.ingress_port,
-            workers=settings.ingress_workers,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            log_config=LOG_CONFIG,
-            timeout_graceful_shutdown=GRACE_S,
-        )
+        os.environ.setdefault(SHARED_FOLDER_VARIABLE, folder)  # before a worker imports its client
+        _serve(settings)
     return 0
+
+
+def _serve(settings: IngressSettings) -> None:
+    uvicorn.run(
+        FACTORY,
+        factory=True,
+        host=settings.ingress_host,
+        port=settings.ingress_port,
+        workers=settings.ingress_workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        log_config=LOG_CONFIG,
+        timeout_graceful_shutdown=GRACE_S,
+    )
 
 
 if __name__ == "__main__":
