@@ -1,7 +1,6 @@
 """Bytes to inputs. Whatever can't be decoded says why; it never stops the stream."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -20,7 +19,7 @@ from processor.domain.inputs import (
 )
 from processor.errors import UndecodableRecordError
 from processor.records import DeadLetter, Received, Record
-from processor.texts import storable
+from processor.texts import storable, utc_time
 from providers.port import MalformedWebhookError, Translator
 from schemas import commands, headers
 from schemas.identity import is_payment_id
@@ -67,7 +66,7 @@ class Decoder:
             raise UndecodableRecordError("a text holds a NUL character, which can't be stored")
         if fact.event_id != event_id:
             raise UndecodableRecordError(f"{headers.EVENT_ID} is {event_id}, the body's another")
-        received_at = _time(_header(record, headers.RECEIVED_AT))
+        received_at = utc_time(_header(record, headers.RECEIVED_AT))
         kind = f"{provider}.{translated.kind}"
         return Received(
             record, key, event_id, kind, Input(event_id, received_at, fact), provider=provider
@@ -96,19 +95,6 @@ def _header(record: Record, name: str) -> str:
     if not value or len(value) > headers.ID_CHARS_MAX:
         raise UndecodableRecordError(f"header {name} is missing, empty or too long")
     return value
-
-
-def _time(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UndecodableRecordError(f"{text!r} is no ISO 8601 time") from error
-    if at.tzinfo is None:
-        raise UndecodableRecordError(f"{text!r} has no time zone")
-    try:
-        return at.astimezone(UTC)
-    except OverflowError as error:
-        raise UndecodableRecordError(f"{text!r} is outside of the calendar") from error
 
 
 def _explain(error: ValidationError) -> str:

@@ -87,10 +87,13 @@ class StatePublisher:
         sending = asyncio.gather(
             *(self._transact(self._producers[p], part) for p, part in by_partition.items())
         )
-        # a time-out that cancelled it would wait for the transactions' ends, which may never come
-        done, _ = await asyncio.wait({sending}, timeout=self._deadline_s)
+        sending.add_done_callback(_noticed)
+        try:
+            # not asyncio.timeout: it would wait for the transactions to end, and they may never
+            done, _ = await asyncio.wait({sending}, timeout=self._deadline_s)
+        finally:
+            sending.cancel()  # whoever gave up on it, nothing of it goes on; no effect once done
         if not done:
-            sending.cancel()
             raise PublishError(f"no word from the brokers in {self._deadline_s} s")
         try:
             sending.result()
@@ -120,6 +123,12 @@ def _as_record(record: Published) -> Mapping[str, Any]:
         "partition": record.partition,
         "headers": cloud_event(record.payment_id, record.version, record.at),
     }
+
+
+def _noticed(sending: asyncio.Future[Any]) -> None:
+    """What it ends with after its deadline, nobody is left to hear; it is told as PublishError."""
+    if not sending.cancelled():
+        sending.exception()
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

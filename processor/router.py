@@ -15,11 +15,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from processor.dead_letters import as_outgoing
 from processor.domain.inputs import Unmodelled
+from processor.errors import UndecodableRecordError
 from processor.metrics import WorkMetrics
 from processor.ports import RoutingStore, Sending
 from processor.records import DeadLetter, Position, Record
 from processor.sender import Outgoing
 from processor.store.work import Ignored, Unrouted
+from processor.texts import utc_time
 from processor.webhook_records import routed
 from providers.port import MalformedWebhookError, Translator
 from schemas import headers
@@ -87,7 +89,7 @@ class Router:
         for record in records:
             try:
                 waiting.append((record, _as_unrouted(record)))
-            except ValueError as error:
+            except UndecodableRecordError as error:
                 dead.append(DeadLetter(record, str(error)))
         owners = await self._store.owners([(w.provider, w.object_id) for _, w in waiting])
         known, ignored, kept = [], [], []
@@ -156,15 +158,15 @@ def _as_record(record: ConsumerRecord[bytes, bytes]) -> Record:
 
 
 def _as_unrouted(record: Record) -> Unrouted:
-    """The record as a webhook to route. Raises ValueError naming the header that is missing."""
+    """The record as a webhook to route. Raises UndecodableRecordError, which says why."""
     named = record.headers
     for name in (headers.EVENT_ID, headers.PROVIDER, headers.RECEIVED_AT):
         if not named.get(name):
-            raise ValueError(f"header {name} is missing or empty")
+            raise UndecodableRecordError(f"header {name} is missing or empty")
     for name in (headers.EVENT_ID, headers.PROVIDER, headers.OBJECT_ID):
         if len(named.get(name, "")) > headers.ID_CHARS_MAX:
-            raise ValueError(f"header {name} is too long")
-    datetime.fromisoformat(named[headers.RECEIVED_AT])
+            raise UndecodableRecordError(f"header {name} is too long")
+    utc_time(named[headers.RECEIVED_AT])
     return Unrouted(
         named[headers.EVENT_ID], named[headers.PROVIDER], named.get(headers.OBJECT_ID, ""),
         named, record.value, None,

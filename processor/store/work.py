@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from psycopg import AsyncConnection
 
+from processor.texts import utc_time
 from schemas import headers
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -130,7 +131,8 @@ async def record_ignored(connection: Connection, ignored: Sequence[Ignored], now
 
 
 def _received_at(webhook: Unrouted) -> datetime:
-    return datetime.fromisoformat(webhook.headers[headers.RECEIVED_AT])
+    """In UTC: Postgres takes fewer zones than there are."""
+    return utc_time(webhook.headers[headers.RECEIVED_AT])
 
 
 async def routable(connection: Connection, limit: int) -> list[Unrouted]:

@@ -1,81 +1,31 @@
 """Kafka goes away and comes back: 503 at once, nothing hoarded, and no help needed to recover."""
 
 import asyncio
-import os
 import signal
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from ingress.database import Database
 from ingress.metrics import Metrics
 from ingress.producer import KafkaTarget
 from ingress.publisher import STOP_DEADLINE_S, KafkaPublisher
-from sandbox import kafka
-from sandbox.ports import free_ports
-from sandbox.processes import Child, spawn, stop
-from schemas.topics import TOPICS
 from tests.ingress.harness import application, assert_problem, client_of, event, signed, until
+from tests.own_broker import BACK_WITHIN_S, OwnBroker, own_broker
 
 pytestmark = pytest.mark.anyio
 
 TIMEOUT_S = 0.5
-BACK_WITHIN_S = 60.0
-
-
-@dataclass
-class OwnBroker:
-    """A broker that a test may stop, kill and start again."""
-
-    broker: kafka.Broker
-    logs: Path
-    child: Child | None = None
-
-    @property
-    def bootstrap(self) -> str:
-        """Where it listens."""
-        return kafka.bootstrap([self.broker])
-
-    async def start(self) -> None:
-        """Starts it, and returns once it answers."""
-        program = self.broker.program()
-        self.child = await spawn(program.command, self.logs)
-        await until(program.ready, BACK_WITHIN_S)
-
-    def signal(self, number: signal.Signals) -> None:
-        """SIGSTOP, SIGCONT or SIGKILL."""
-        if self.child is None:
-            raise ValueError("it was never started")
-        os.killpg(self.child.group, number)
-
-    async def make_topics(self) -> None:
-        """All topics, empty."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
-        await admin.start()
-        try:
-            await admin.create_topics([NewTopic(topic.name, 4, 1) for topic in TOPICS])
-        finally:
-            await admin.close()
 
 
 @pytest.fixture
 async def broker(tmp_path: Path) -> AsyncIterator[OwnBroker]:
     """A formatted broker, not started."""
-    port, controller_port = free_ports(2)
-    java = await kafka.fetch(lambda _come, _total: None)
-    (node,) = kafka.cluster(tmp_path / "kafka", [port], [controller_port], java)
-    await node.format(tmp_path / "logs")
-    own = OwnBroker(node, tmp_path / "logs")
-    yield own
-    if own.child is not None:
-        own.signal(signal.SIGCONT)
-        own.signal(signal.SIGKILL)
-        await stop(own.child)
+    async with own_broker(tmp_path) as own:
+        yield own
 
 
 async def deliver(client: httpx.AsyncClient, number: int) -> httpx.Response:
