@@ -23,7 +23,7 @@ write-lock = cp $(1) $(1).new && $(COMPILE) $(2) --output-file $(1).new $(ARGS) 
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up test model cover bench containers contracts check lint env reset doctor lock clean
+.PHONY: help run demo up test model sim cover bench containers contracts check lint env reset doctor lock clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench: $(STAMP) ## Run the benchmarks, about ten minutes; ARGS=--quick is one, a
 
 model: $(STAMP) ## Search every order of the providers' histories, print what that covers
 	@$(VENV)/bin/python -m tests.checker
+
+sim: $(STAMP) ## Play the whole pipeline in virtual time; SEEDS=2000 of them, or one: SEED=93
+	@$(VENV)/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
 
 cover: $(STAMP) ## Hold the domain's tests to every branch of the domain
 	@$(VENV)/bin/coverage run -m pytest -q tests/domain tests/checker

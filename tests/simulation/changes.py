@@ -1,0 +1,49 @@
+"""What one transaction will have changed, and the commit that makes it so all at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from processor import plan
+from processor.domain.calls import ProviderCall
+from processor.records import DeadLetter, Received
+from processor.store.documents import encode_call
+from tests.simulation.clock import EPOCH
+from tests.simulation.database import CallRow, Database, InboxRow, PaymentRow, VersionRow
+
+
+@dataclass(slots=True)
+class Changes:
+    """Rows to write."""
+
+    now: datetime = EPOCH
+    payments: dict[str, PaymentRow] = field(default_factory=dict)
+    versions: list[VersionRow] = field(default_factory=list)
+    inbox: dict[str, InboxRow] = field(default_factory=dict)
+    #: The same in the order in which the fold decided them.
+    order: Sequence[plan.InboxRow] = ()
+    duplicates: Sequence[Received] = ()
+    dead_letters: Sequence[DeadLetter] = ()
+    holds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    calls: Sequence[ProviderCall] = ()
+    #: Partition by publication ID.
+    publications: Mapping[int, int] = field(default_factory=dict)
+
+    def commit(self, database: Database) -> None:
+        """All of it, at one instant."""
+        for row in self.payments.values():
+            database.payments[row.payment_id] = row
+            if row.object_id is not None:
+                database.owners[row.provider, row.object_id] = row.payment_id
+        for version in self.versions:
+            database.versions.setdefault(version.published.payment_id, []).append(version)
+        database.inbox.update(self.inbox)
+        for received in self.duplicates:
+            database.duplicates.setdefault(received.record.position, received)
+        for letter in self.dead_letters:
+            database.dead_letters.setdefault(letter.record.position, letter.error)
+        for payment_id, (_, error) in self.holds.items():
+            database.holds.setdefault(payment_id, error)
+        for call in self.calls:
+            database.calls[call.key] = CallRow(encode_call(call), call.provider, self.now, self.now)
+        database.unpublished.update(self.publications)

@@ -1,0 +1,238 @@
+"""The kinds of payments, as a table: how each is created, and what its client does about it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+Json = dict[str, Any]
+Condition = Callable[[Json], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When a new version meets the condition, this is done; at most so many times.
+
+    ``operation`` is one of the API with its body, or an act of ``bank.ACTS``. ``share`` stands for
+    an amount: that part of the payment's. ``after_s`` is waited for before, and then for the
+    provider's next full second.
+    """
+
+    when: Condition
+    operation: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+    share: float | None = None
+    times: int = 1
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of payment.
+
+    Args:
+        create: the body of its create.
+        rules: what its client, its customer and its bank do.
+        expires_s: how long it waits for its customer, between these seconds.
+        unheard: no event of its creation is ever generated.
+    """
+
+    create: Mapping[str, Any]
+    rules: tuple[Rule, ...] = ()
+    expires_s: tuple[float, float] = (86_400.0, 86_400.0)
+    unheard: bool = False
+
+
+def status(*names: str) -> Condition:
+    """The payment has one of these."""
+    return lambda p: p["status"] in names
+
+
+def awaiting(action: str) -> Condition:
+    """The payment requires this action."""
+    return lambda p: bool((p["next_action"] or {}).get("type") == action)
+
+
+def attempts(number: int, condition: Condition) -> Condition:
+    """At this attempt."""
+    return lambda p: p["attempts"] == number and condition(p)
+
+
+def refunded(part: float) -> Condition:
+    """At least this part of what was captured was given back."""
+    return lambda p: p["amounts"]["refunded"] >= part * p["amounts"]["captured"] > 0
+
+
+def disputed(*names: str) -> Condition:
+    """A dispute has one of these statuses."""
+    return lambda p: any(d["status"] in names for d in p["disputes"])
+
+
+def reversed_refund(p: Json) -> bool:
+    """A refund failed after it had succeeded."""
+    return any(r["reversed"] for r in p["refunds"])
+
+
+VISA, DECLINED, ACTION = "pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired"
+TAKEN_BACK: Final = "bank takes the authorization back"
+#: The provider's events tell whole seconds: within one, nobody can say what came last.
+ANOTHER_SECOND: Final = 1.1
+BACK: Final = {"return_url": "https://shop.example/back"}
+AUTHORIZED, SUCCEEDED = status("AUTHORIZED"), status("SUCCEEDED")
+NEW_METHOD, REDIRECT = awaiting("new_payment_method"), awaiting("redirect")
+RETRY: Final = Rule(NEW_METHOD, "confirm", {"payment_method": VISA}, times=6)
+RETRY_IN_VAIN: Final = Rule(NEW_METHOD, "confirm", {"payment_method": DECLINED}, times=6)
+PASS: Final = Rule(REDIRECT, "customer passes", times=6)
+CAPTURE: Final = Rule(AUTHORIZED, "capture", times=4)
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "succeeds": Kind({"payment_method": VISA}),
+    "is declined": Kind({"payment_method": DECLINED}),
+    "is refused": Kind({"payment_method": "pm_there_is_no_such"}),
+    "is declined twice": Kind({"payment_method": DECLINED, "max_attempts": 2}, (RETRY_IN_VAIN,)),
+    "is declined, then succeeds": Kind({"payment_method": DECLINED, "max_attempts": 3}, (RETRY,)),
+    "needs its customer": Kind({"payment_method": ACTION, **BACK}, (PASS,)),
+    "needs its customer, and time": Kind(
+        {"payment_method": ACTION, **BACK},
+        (
+            Rule(REDIRECT, "bank takes its time", times=2),
+            Rule(status("PROCESSING", "REQUIRES_ACTION"), "customer passes", times=9),
+        ),
+    ),
+    "is not authenticated": Kind(
+        {"payment_method": ACTION, "max_attempts": 2, **BACK},
+        (Rule(REDIRECT, "customer fails", times=4), RETRY),
+    ),
+    "is not authenticated, then declined": Kind(
+        {"payment_method": ACTION, "max_attempts": 2, **BACK},
+        (Rule(REDIRECT, "customer fails", times=4), RETRY_IN_VAIN),
+    ),
+    "is declined, then needs its customer": Kind(
+        {"payment_method": DECLINED, "max_attempts": 2, **BACK},
+        (Rule(NEW_METHOD, "confirm", {"payment_method": ACTION}, times=6), PASS),
+    ),
+    "is abandoned": Kind({"payment_method": ACTION, **BACK}, (), (5.0, 20.0)),
+    "is abandoned after a decline": Kind(
+        {"payment_method": DECLINED, "max_attempts": 2}, (), (5.0, 20.0)
+    ),
+    "is captured": Kind({"payment_method": VISA, "capture_method": "manual"}, (CAPTURE,)),
+    "is captured in part": Kind(
+        {"payment_method": VISA, "capture_method": "manual"},
+        (
+            Rule(AUTHORIZED, "capture", share=0.6, times=4),
+            Rule(SUCCEEDED, "refunds", share=0.2),
+            Rule(refunded(0.3), "refunds"),
+        ),
+    ),
+    "is captured after its customer acted": Kind(
+        {"payment_method": ACTION, "capture_method": "manual", **BACK}, (PASS, CAPTURE)
+    ),
+    "is canceled": Kind(
+        {"payment_method": VISA, "capture_method": "manual"},
+        (Rule(AUTHORIZED, "cancel", times=3),),
+    ),
+    "is canceled at once": Kind(
+        {"payment_method": VISA},
+        (Rule(status("CREATED", "PROCESSING"), "cancel", times=2),),
+    ),
+    "is captured and canceled": Kind(
+        {"payment_method": VISA, "capture_method": "manual"},
+        (CAPTURE, Rule(AUTHORIZED, "cancel", times=3)),
+    ),
+    "waits too long for its capture": Kind(
+        {"payment_method": VISA, "capture_method": "manual"},
+        (
+            Rule(AUTHORIZED, "bank lets the authorization expire", times=3),
+            Rule(AUTHORIZED, "capture", times=1),
+        ),
+    ),
+    "loses its authorization": Kind(
+        {"payment_method": VISA, "capture_method": "manual", "max_attempts": 2},
+        (
+            Rule(attempts(1, AUTHORIZED), TAKEN_BACK, times=3, after_s=ANOTHER_SECOND),
+            RETRY,
+            Rule(attempts(2, AUTHORIZED), "capture", times=4),
+        ),
+    ),
+    "loses its only authorization": Kind(
+        {"payment_method": VISA, "capture_method": "manual"},
+        (Rule(AUTHORIZED, TAKEN_BACK, times=3, after_s=ANOTHER_SECOND),),
+    ),
+    "is captured as it loses its authorization": Kind(
+        {"payment_method": VISA, "capture_method": "manual"},
+        (
+            Rule(AUTHORIZED, TAKEN_BACK, times=3, after_s=ANOTHER_SECOND),
+            Rule(AUTHORIZED, "capture", after_s=ANOTHER_SECOND),
+        ),
+    ),
+    "is refunded": Kind(
+        {"payment_method": VISA},
+        (
+            Rule(SUCCEEDED, "refunds", share=0.3),
+            Rule(SUCCEEDED, "refunds", share=0.3),
+            Rule(refunded(0.5), "refunds"),
+        ),
+    ),
+    "is refunded too much": Kind(
+        {"payment_method": VISA},
+        (
+            Rule(SUCCEEDED, "refunds", share=0.7),
+            Rule(SUCCEEDED, "refunds", share=0.7),
+            Rule(SUCCEEDED, "refunded in the dashboard"),
+        ),
+    ),
+    "is refunded in vain": Kind(
+        {"payment_method": "pm_card_refundFail"},
+        (Rule(SUCCEEDED, "refunds"), Rule(reversed_refund, "refunds", share=0.5)),
+    ),
+    "is refunded slowly": Kind(
+        {"payment_method": "pm_card_pendingRefund"}, (Rule(SUCCEEDED, "refunds", share=0.5),)
+    ),
+    "is refunded before we know of it": Kind(
+        {"payment_method": VISA},
+        (
+            Rule(status("CREATED"), "refunded in the dashboard"),
+            Rule(status("CREATED"), "refunded in the dashboard"),
+        ),
+        unheard=True,
+    ),
+    "is refunded in the dashboard": Kind(
+        {"payment_method": VISA}, (Rule(SUCCEEDED, "refunded in the dashboard", times=2),)
+    ),
+    "is disputed": Kind(
+        {"payment_method": "pm_card_createDispute"},
+        (
+            Rule(disputed("NEEDS_RESPONSE"), "dispute is lost"),
+            Rule(disputed("LOST"), "dispute is won"),
+            Rule(disputed("NEEDS_RESPONSE"), "refunds", share=0.5),
+        ),
+    ),
+    "is canceled in the dashboard": Kind(
+        {"payment_method": VISA, "capture_method": "manual"},
+        (
+            Rule(status("CREATED", "AUTHORIZED"), "canceled in the dashboard", times=9),
+            Rule(AUTHORIZED, "capture"),
+        ),
+    ),
+    "is canceled in the dashboard before we know of it": Kind(
+        {"payment_method": VISA, "capture_method": "manual"},
+        (Rule(status("CREATED"), "canceled in the dashboard"), CAPTURE),
+        unheard=True,
+    ),
+    "is abandoned in the dashboard": Kind(
+        {"payment_method": ACTION, **BACK},
+        (Rule(status("CREATED", "REQUIRES_ACTION"), "abandoned in the dashboard", times=9), PASS),
+    ),
+    "is authorized, and abandoned in the dashboard": Kind(
+        {"payment_method": VISA, "capture_method": "manual"},
+        (Rule(status("CREATED", "AUTHORIZED"), "abandoned in the dashboard", times=9), CAPTURE),
+    ),
+}
+
+_BEFORE: Final = ("is refunded before we know of it",)
+#: Points that are hardly passed without payments of these kinds.
+LEADING_TO: Final[Mapping[str, tuple[str, ...]]] = {
+    "owners": (*_BEFORE, "is disputed", "is refunded in the dashboard"),
+    "park": _BEFORE,
+    "forget": _BEFORE,
+    "retry_anew": ("is captured as it loses its authorization",),
+}

@@ -1,0 +1,60 @@
+"""Row locks and unique keys of transactions under way: a second one waits for the first's end."""
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable
+from typing import Final
+
+from processor.errors import StoreUnavailableError
+
+
+class Session:
+    """One transaction under way, as far as others have to wait for it."""
+
+    def __init__(self) -> None:
+        self.held: Final[list[Hashable]] = []
+        self.waits_for: Session | None = None
+
+
+class Locks:
+    """Who holds what, and who waits."""
+
+    def __init__(self) -> None:
+        self._holders: dict[Hashable, Session] = {}
+        self._queues: dict[Hashable, deque[asyncio.Future[None]]] = {}
+
+    async def acquire(self, session: Session, key: Hashable) -> None:
+        """Takes a lock until ``release``; waits for whoever has it.
+
+        Raises StoreUnavailableError where the wait would be a circle.
+        """
+        while (holder := self._holders.get(key)) is not None:
+            if holder is session:
+                return
+            _refuse_circle(session, holder)
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._queues.setdefault(key, deque()).append(future)
+            session.waits_for = holder
+            try:
+                await future
+            finally:
+                session.waits_for = None
+        self._holders[key] = session
+        session.held.append(key)
+
+    def release(self, session: Session) -> None:
+        """The transaction is over: all its locks are free."""
+        for key in session.held:
+            del self._holders[key]
+            for future in self._queues.pop(key, ()):
+                if not future.done():
+                    future.set_result(None)
+        session.held.clear()
+
+
+def _refuse_circle(session: Session, holder: Session) -> None:
+    other: Session | None = holder
+    while other is not None:
+        if other is session:
+            raise StoreUnavailableError("deadlock detected")
+        other = other.waits_for

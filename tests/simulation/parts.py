@@ -1,0 +1,39 @@
+"""The program under test, part by part. Whoever wants to plant a bug replaces a part."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from processor.batch import BatchProcessor
+from processor.decode import Decoder
+from processor.provider_calls import ProviderCalls
+from processor.publisher import StatePublisher
+from processor.reconciler import Reconciler
+from processor.router import Router
+from processor.seen import SeenTable
+from providers.stripe.client import StripeApi
+from providers.stripe.webhooks import StripeWebhooks
+from tests.simulation.store import MemoryBatches
+from tests.simulation.work_store import MemoryCalls, MemoryRouting, MemorySweeps
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Each is called as the class it stands for."""
+
+    decoder: Callable[..., Any] = Decoder
+    seen_table: Callable[..., Any] = SeenTable
+    state_publisher: Callable[..., Any] = StatePublisher
+    batch_processor: Callable[..., Any] = BatchProcessor
+    provider_calls: Callable[..., Any] = ProviderCalls
+    router: Callable[..., Any] = Router
+    reconciler: Callable[..., Any] = Reconciler
+    provider_client: Callable[..., Any] = StripeApi
+    webhook_reader: Callable[..., Any] = StripeWebhooks
+    batch_store: Callable[..., Any] = MemoryBatches
+    call_store: Callable[..., Any] = MemoryCalls
+    routing_store: Callable[..., Any] = MemoryRouting
+    sweep_store: Callable[..., Any] = MemorySweeps
+
+
+REAL = Parts()

@@ -1,0 +1,38 @@
+"""Every step of I/O at which a process may die, stand still or be slow, as a table.
+
+``ask`` and ``told`` are before and after one statement in Postgres, ``send`` and ``sent`` before
+and after records went to the brokers.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+_STATEMENTS: Final = (
+    "unpublished", "mark_published",
+    "claim", "finish", "retry", "retry_anew",
+    "owners", "park", "ignore", "routable", "unrouted_expired", "forget",
+    "read_cursor", "write_cursor", "unfinished", "payments_expired", "gauges",
+)  # fmt: skip
+_STEPS: Final = (
+    # an ingress
+    "intake.asked", "intake.publish", "intake.published",
+    # a stream worker: its batch, its publication, its table, its partitions
+    "batch.begin", "batch.load", "batch.locked", "batch.write", "batch.commit", "batch.committed",
+    "state.fence", "state.fenced", "state.send", "state.commit", "state.committed",
+    "table.write", "table.flush", "event.ack", "offsets.commit",
+    "partitions.revoked", "partitions.assigned",
+    "dead_letters.send", "dead_letters.sent",
+    # a work process
+    "provider.ask", "provider.told", "work.send", "work.sent",
+    "router.poll", "router.commit", "router.revoked", "router.assigned", "reconciler.lead",
+)  # fmt: skip
+
+
+def _points() -> Iterator[str]:
+    yield from _STEPS
+    for statement in _STATEMENTS:
+        yield f"{statement}.ask"
+        yield f"{statement}.told"
+
+
+POINTS: Final = tuple(_points())

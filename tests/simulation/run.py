@@ -1,0 +1,58 @@
+"""Runs one seed and says what came of it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from ingress.metrics import Metrics as IngressMetrics
+from processor.metrics import StreamMetrics, WorkMetrics
+from tests.simulation import loop
+from tests.simulation.machine import Counters
+from tests.simulation.parts import REAL, Parts
+from tests.simulation.trace import Trace
+from tests.simulation.violation import Violation
+from tests.simulation.world import World
+
+#: Lines of a trace that are printed, from its end.
+SHOWN: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of one seed."""
+
+    seed: int
+    violations: tuple[Violation, ...]
+    trace: Trace
+    #: How often each fault, outcome and transition was met, and each point crashed at.
+    met: Counter[str]
+    crashed_at: Counter[str]
+
+    def __str__(self) -> str:
+        """The first violation, how it came to it, and how to see it again."""
+        first = self.violations[0]
+        lines = [f"seed {self.seed}: {v.code} {v.payment_id} {v.what}" for v in self.violations[:5]]
+        if first.payment_id:
+            lines += list(self.trace.about(first.payment_id))[-SHOWN:]
+        return "\n".join([*lines, f"again: make sim SEED={self.seed}"])
+
+
+class Runner:
+    """Runs seeds, one after the other, on the program's real parts or on others."""
+
+    def __init__(self, parts: Parts = REAL) -> None:
+        self._parts = parts
+        registry = CollectorRegistry()
+        self._counters = Counters(StreamMetrics(registry), WorkMetrics(registry), IngressMetrics())
+
+    def run(self, seed: int) -> Report:
+        """Lives through one seed. Whatever it meets depends on the number alone."""
+        return loop.run(self._live(seed), seed)
+
+    async def _live(self, seed: int) -> Report:
+        world = World(seed, self._parts, self._counters)
+        await world.live()
+        chance = world.chance
+        return Report(seed, tuple(world.violations), world.trace, chance.met, chance.crashed_at)

@@ -1,0 +1,313 @@
+"""The world of one seed: put together from parts, lived through, healed, and held to account."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+from pydantic import SecretStr
+
+from processor.domain.transitions import is_final
+from schemas.settings import StreamSettings, StripeSettings, WorkSettings
+from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
+from tests.simulation import checks
+from tests.simulation.client import Client, Market
+from tests.simulation.courier import SECRET, Courier
+from tests.simulation.database import Database
+from tests.simulation.faults import Chance
+from tests.simulation.gremlin import Gremlin
+from tests.simulation.group import Group
+from tests.simulation.intake import Ingress, NoAnswerError
+from tests.simulation.kinds import KINDS, LEADING_TO
+from tests.simulation.log import Log
+from tests.simulation.machine import Counters, Machine, Settings, Surroundings
+from tests.simulation.parts import Parts
+from tests.simulation.process import Process, surface
+from tests.simulation.provider import Happened, Provider
+from tests.simulation.publishing import StateRecord, StateTopic
+from tests.simulation.refold import refolded
+from tests.simulation.stream import StreamWorker
+from tests.simulation.table import Changelog, Disk
+from tests.simulation.trace import Trace
+from tests.simulation.violation import Violation
+from tests.simulation.watch import Watch
+from tests.simulation.work import WorkProcess
+
+#: L1: seconds within which everything is at rest once nothing goes wrong any more.
+REST_WITHIN_S: Final = 60.0
+#: Seconds in which clients come, and in which faults go on after the last of them.
+ARRIVALS_S: Final = 18.0
+AFTERMATH_S: Final = 12.0
+#: A stream worker does little I/O, and what goes wrong at it is what matters most.
+STREAM_TROUBLE: Final = 6.0
+_SETTLED: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELED"})
+_TIMERS: Final = "select count(*) from timers where kind <> 'authorization_expiry'"
+
+
+def _settings(chance: Chance) -> Settings:
+    """Waits that fit into a minute; the sizes of what is remembered are small now and then."""
+    return Settings(
+        stream=StreamSettings(
+            publish_deadline_s=10.0,
+            seen_retention_s=chance.choice((15.0, 604_800.0)),
+            seen_per_payment=chance.choice((8, 64)),
+        ),
+        work=WorkSettings(
+            call_concurrency=8,
+            call_poll_s=0.7,
+            call_lease_s=24.0,
+            call_backoff_base_s=0.5,
+            call_backoff_max_s=12.0,
+            reconcile_every_s=7.0,
+            unfinished_after_s=14.0,
+            reconcile_page=chance.choice((3, 100)),
+        ),
+        stripe=StripeSettings(stripe_api_key=SecretStr("sk_test_simulation"), stripe_timeout_s=8.0),
+    )
+
+
+class _IngressLife:
+    """One life of an ingress; a ``Program``."""
+
+    def __init__(self, around: Surroundings, process: Process) -> None:
+        self.process = process
+        reader = around.parts.webhook_reader([SecretStr(SECRET)], 300)
+        self.ingress = Ingress(
+            around.log, around.database, process, {reader.name: reader}, around.counters.ingress,
+            around.accepted,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """It waits for requests."""
+
+    def stands_still(self) -> None:
+        """Nobody waits for its session."""
+
+
+class World:
+    """Everything of one seed. Made inside its loop."""
+
+    def __init__(self, seed: int, parts: Parts, counters: Counters) -> None:
+        self.chance = chance = Chance(seed)
+        self.trace = trace = Trace()
+        self._database = database = Database()
+        self._watch = watch = Watch(database, chance, trace)
+        self._log = log = Log(chance.random.randint(1, 3), trace)
+        self._state = StateTopic(self._published)
+        self._healed = asyncio.Event()
+        self._provider = Provider(seed, chance, trace, self._happened)
+        self._courier = Courier(chance, trace, lambda: self._provider.clock, self._webhook)
+        stream_group = Group("stream", PROCESSOR_SOURCES, log, chance, trace, watch.offsets)
+        router_group = Group("router", (PROVIDER_WEBHOOKS_UNROUTED,), log, chance, trace)
+        self._around = around = Surroundings(
+            parts, _settings(chance), counters, chance, trace, log, database, self._state,
+            self._provider, Changelog(), stream_group, router_group, watch.commit,
+            partial(watch.found, "STOP", ""), [],
+        )  # fmt: skip
+        self._ingresses = [
+            Machine(f"ingress{n}", around, partial(_IngressLife, around)) for n in range(2)
+        ]
+        self._machines = [*self._ingresses, *self._workers()]
+        self._gremlin = Gremlin(around, self._machines)
+        self._clients = self._crowd(seed)
+        self._by_payment = {client.payment_id: client for client in self._clients}
+
+    def _workers(self) -> Iterator[Machine]:
+        around = self._around
+        for number in range(self.chance.random.randint(2, 3)):
+            disk = Disk()
+            yield Machine(f"stream{number}", around, partial(_stream, around, disk), STREAM_TROUBLE)
+        for number in range(2):
+            yield Machine(f"work{number}", around, partial(WorkProcess, around))
+
+    def _crowd(self, seed: int) -> list[Client]:
+        market = Market(
+            seed, self.chance, self.trace, self._provider, self._an_ingress, self._healed
+        )
+        names = tuple(KINDS)
+        some = LEADING_TO.get(self.chance.favoured.partition(".")[0], names)
+        size = self.chance.random.randint(3, 8)
+        kinds = [names[seed % len(names)], *(self.chance.choice(some) for _ in range(size - 1))]
+        return [Client(number, kind, market) for number, kind in enumerate(kinds)]
+
+    async def live(self) -> None:
+        """From the first create to rest, and to the reckoning."""
+        self._gremlin.set_clocks()
+        for machine in self._machines:
+            machine.start()
+        arriving = self._spawn(self._arrivals())
+        await self._through_the_faults()
+        await arriving
+        self._heal()
+        if await self._comes_to_rest():
+            self._reckon()
+        self._provider.close()
+
+    async def _through_the_faults(self) -> None:
+        """A day with its evening, perhaps a night, and what is left of the day after."""
+        day = ARRIVALS_S + AFTERMATH_S
+        evening = self.chance.between(3.0, day) if self.chance.happens("night") else day
+        await self._day(evening)
+        if evening < day:
+            await self._gremlin.night()
+            await self._day(day - evening)
+
+    async def _day(self, seconds: float) -> None:
+        acting = self._spawn(self._gremlin.run())
+        await asyncio.sleep(seconds)
+        acting.cancel()
+
+    @staticmethod
+    def _spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(surface)
+        return task
+
+    async def _arrivals(self) -> None:
+        for client in self._clients:
+            self.trace.note("client", client.payment_id, client.kind)
+            if self.chance.happens("poison"):
+                self._database.poisoned[client.payment_id] = self.chance.random.randint(1, 4)
+            if KINDS[client.kind].unheard:
+                self._provider.keep_silent(client.payment_id)
+            if self.chance.happens("stranger"):
+                self._courier.send(*_strangers_event(client.payment_id))
+                await asyncio.sleep(self.chance.between(0.0, 2.0))
+            client.create()
+            await asyncio.sleep(self.chance.between(0.0, ARRIVALS_S / len(self._clients)))
+
+    def _heal(self) -> None:
+        self.trace.note("healed", "")
+        self.chance.heal()
+        self._database.out_until = 0.0
+        for machine in self._machines:
+            machine.heal()
+        self._healed.set()
+
+    async def _comes_to_rest(self) -> bool:
+        """L1, or why not."""
+        for _ in range(int(REST_WITHIN_S)):
+            await asyncio.sleep(1.0)
+            if self._watch.violations:
+                return False
+            if not any(self._waiting()):
+                return True
+        for what, payment_id in self._waiting():
+            self._watch.found("L1", payment_id, f"{what}, {REST_WITHIN_S} s after the last fault")
+        return False
+
+    def _waiting(self) -> Iterator[tuple[str, str]]:  # noqa: C901  # a list of things to look at
+        """What is not at rest, and of which payment."""
+        database, around = self._database, self._around
+        for group, name in ((around.stream_group, "stream"), (around.router_group, "router")):
+            if group.lag():
+                yield f"{name}: {group.lag()} records unprocessed", ""
+        if database.unpublished:
+            yield f"{len(database.unpublished)} publications unpublished", ""
+        unrouted = checks.unrouted(database, self._provider)
+        if unrouted:
+            yield f"{unrouted} webhooks unrouted", ""
+        if self._courier.in_the_air:
+            yield f"{self._courier.in_the_air} webhooks in the air", ""
+        newest = self._provider.newest_event()
+        if database.cursors.get("stripe") != newest:
+            yield f"the provider's events are not read to {newest}", ""
+        if self._provider.world.store.row(_TIMERS)[0]:
+            yield "something is about to happen at the provider", ""
+        for key, call in database.calls.items():
+            payment_id = key.partition(":")[0]
+            if call.outcome is None and payment_id not in database.holds:
+                yield f"call {key} is due", payment_id
+        for client in self._clients:
+            yield from self._unfinished(client)
+
+    def _unfinished(self, client: Client) -> Iterator[tuple[str, str]]:
+        if client.busy:
+            yield "its client is busy", client.payment_id
+        if client.payment_id in self._database.holds:
+            return
+        payment = self._database.payments.get(client.payment_id)
+        last = self._state.last.get(client.payment_id)
+        if payment is None or last is None:
+            yield "it is not here", client.payment_id
+            return
+        if not is_final(payment.status):
+            yield f"it is {payment.status}", client.payment_id
+        for refund in msgspec.json.decode(last.value)["refunds"]:
+            if refund["status"] not in _SETTLED:
+                yield f"its refund is {refund['status']}", client.payment_id
+
+    def _reckon(self) -> None:
+        """Everything that must hold now that all is at rest."""
+        database, provider = self._database, self._provider
+        group = self._around.stream_group
+        for found in (
+            checks.invariants(self._log, database, self._state, group, provider),
+            checks.accepted_is_logged(self._around.accepted, database),
+            checks.only_the_poisoned_are_held(database),
+            checks.calls_are_written_with_their_payment(database),
+            checks.dead_letters_are_sent(self._log, database),
+            checks.forgeries_have_no_effect(self._log, self._courier.believed),
+            checks.same_key_same_payment(self._clients),
+            checks.one_object_per_operation(provider),
+            checks.agrees_with_provider(provider, database),
+            refolded(database, self._watch.decided),
+        ):
+            self._watch.violations.extend(found)
+
+    @property
+    def violations(self) -> list[Violation]:
+        """What did not hold."""
+        return self._watch.violations
+
+    def _published(self, records: list[StateRecord]) -> None:
+        self._watch.publish(records)
+        for record in records:
+            client = self._by_payment.get(record.payment_id)
+            if client is not None:
+                client.told(record.version, record.value)
+
+    def _happened(self, event: Happened) -> None:
+        self._courier.deliver(event, self._provider.unanswered.__contains__)
+
+    def _an_ingress(self) -> Ingress | None:
+        program = self.chance.choice(self._ingresses).program
+        alive = isinstance(program, _IngressLife) and not program.process.dead
+        return program.ingress if alive and isinstance(program, _IngressLife) else None
+
+    async def _webhook(self, body: bytes, signature: str, event_id: str) -> int:
+        ingress = self._an_ingress()
+        if ingress is None:
+            raise NoAnswerError("connection refused")
+        return await ingress.webhook(body, signature, event_id)
+
+
+def _stream(around: Surroundings, disk: Disk, process: Process) -> StreamWorker:
+    """A stream worker on what its disk has kept."""
+    if around.chance.happens("lost_disk"):
+        disk.entries.clear()
+        disk.replayed.clear()
+    return StreamWorker(around, process, disk)
+
+
+def _strangers_event(payment_id: str) -> tuple[str, bytes]:
+    """An event of another account, or of a test, that names a payment which isn't here yet."""
+    event_id = f"evt_stranger_{payment_id}"
+    intent = {
+        "id": f"pi_stranger_{payment_id}",
+        "object": "payment_intent",
+        "status": "succeeded",
+        "amount": 31_337_000,
+        "currency": "eur",
+        "amount_received": 31_337_000,
+        "metadata": {"payment_id": payment_id},
+    }
+    event = {
+        "id": event_id,
+        "object": "event",
+        "type": "payment_intent.succeeded",
+        "created": 1_767_225_600,
+        "data": {"object": intent},
+    }
+    return event_id, msgspec.json.encode(event)
