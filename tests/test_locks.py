@@ -17,7 +17,7 @@ HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
 #: Hosts of package registries, in pieces: a file that named one whole would break the rule itself.
 REGISTRIES = (
     ("pypi", "org"),
-    ("pythonhosted", "org"),
+    ("python" + "hosted", "org"),
     ("anaconda", "org"),
     ("npmjs", "org"),
     ("npmjs", "com"),

@@ -11,7 +11,7 @@ BODY: Final = b'{"received":true}'
 async def app(scope: Any, receive: Any, send: Any) -> None:
     """An ASGI application without a lifespan."""
     if scope["type"] != "http":
-        raise NotImplementedError(scope["type"])
+        raise ValueError(f"only HTTP is served, not {scope['type']}")
     while (await receive()).get("more_body", False):
         pass  # the rest of the body
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
