@@ -14,6 +14,7 @@ from processor.plan import Published
 from processor.publisher import StatePublisher, fenced_producer
 from schemas.topics import PAYMENT_STATE
 from tests.processor.builders import NOW, payment
+from tests.processor.fencing import expect_fencing
 
 pytestmark = pytest.mark.anyio
 
@@ -48,6 +49,7 @@ class Workers:
 @pytest.fixture
 async def workers(kafka_bootstrap: str) -> AsyncIterator[Workers]:
     """A group nobody else is in."""
+    expect_fencing()
     group = Workers(kafka_bootstrap)
     yield group
     await group.close()

@@ -18,6 +18,7 @@ from schemas.topics import PAYMENT_STATE
 from tests.ingress.harness import until
 from tests.own_broker import OwnBroker, own_broker
 from tests.processor.builders import NOW, payment
+from tests.processor.fencing import expect_fencing
 
 pytestmark = pytest.mark.anyio
 
@@ -88,6 +89,7 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OwnB
 @pytest.fixture
 async def group(broker: OwnBroker) -> AsyncIterator[Group]:
     """A group nobody else is in."""
+    expect_fencing()
     made = Group(broker)
     yield made
     await made.close()

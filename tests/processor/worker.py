@@ -20,6 +20,7 @@ from schemas.topics import DEAD_LETTERS, PAYMENT_STATE
 from tests.processor import database
 from tests.processor.builders import DECODER, Clock
 from tests.processor.faust_stand_ins import Table, event
+from tests.processor.fencing import expect_fencing
 
 DEADLINE_S = 20.0
 
@@ -70,6 +71,7 @@ class Group:
         self, *partitions: int, table: Table | None = None, republish: bool = True
     ) -> AsyncIterator[Worker]:
         """A worker that was assigned these partitions, and caught up as a worker does then."""
+        expect_fencing()
         worker = Worker(self.pool, self.bootstrap, self.name, table or Table())
         try:
             await worker.publisher.assign(partitions)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -52,6 +53,10 @@ def failing(folder: Path, name: str, code: str) -> Program:
     return Program(Command(name, (sys.executable, "-c", code)), exists(folder / "never"), 20.0)
 
 
+def _hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def background(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     """This interpreter with `arguments`, in the project's folder, its output in one pipe."""
     return subprocess.Popen(  # noqa: S603 -- this interpreter, a test's own arguments
@@ -61,6 +66,8 @@ def background(*arguments: str, **environment: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # where these tests run in the background of a shell, Ctrl-C would be ignored from birth
+        preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 -- it does one system call
     )
 
 

@@ -1,0 +1,27 @@
+"""Fenced producers leave futures behind that nobody asks; what they hold was told elsewhere."""
+
+import asyncio
+from typing import Any, Final
+
+from aiokafka.errors import ProducerFenced
+
+_MARK: Final = "expects_fencing"
+
+
+def expect_fencing() -> None:
+    """From here on this loop takes the end of a forgotten future of a fenced producer for none."""
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    if hasattr(before, _MARK):
+        return
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if isinstance(context.get("exception"), ProducerFenced):
+            return
+        if before is None:
+            loop.default_exception_handler(context)
+        else:
+            before(loop, context)
+
+    setattr(handle, _MARK, True)
+    loop.set_exception_handler(handle)
