@@ -109,12 +109,17 @@ class BatchProcessor:
         for event in events:
             event.ack()
 
-    async def republish(self, partitions: Iterable[int]) -> None:
-        """Publishes what a former owner of these partitions committed and did not publish."""
+    async def take_over(self, partitions: Sequence[int]) -> None:
+        """Has exactly these partitions, and publishes what their former owners did not.
+
+        A batch under way publishes before that, as the owner it was, or after it: then Postgres
+        says what is left.
+        """
         async with self._publishing:
+            self._take_overs += 1
+            await self._publisher.assign(partitions)
             left = await self._retrying(lambda: self._store.unpublished(partitions=partitions))
             await self._send(left, {p.publication_id for p in left})
-            self._take_overs += 1
         self._metrics.republished.inc(len(left))
 
     def _set_aside(

@@ -50,6 +50,10 @@ class BatchStore(Protocol):
 class StatePublishing(Protocol):
     """Where new versions go."""
 
+    async def assign(self, partitions: Iterable[int]) -> None:
+        """Has exactly these partitions: fences their former owners. Raises PublishError."""
+        ...
+
     async def publish(self, records: Sequence[Published]) -> None:
         """Returns once the brokers have all. Raises FencedError, PublishError."""
         ...

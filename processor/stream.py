@@ -112,8 +112,7 @@ def wire(
     async def assigned(_app: Any, *given: Any, **_: Any) -> None:
         partitions = sorted(tp.partition for tp in given[0] if tp.topic == PAYMENT_COMMANDS)
         await pool.open()
-        await publisher.assign(partitions)
-        await processor.republish(partitions)
+        await processor.take_over(partitions)
         log.info("partitions.assigned partitions=%s", partitions)
         ours.set()
         health.ready = True

@@ -74,9 +74,10 @@ class Group:
         expect_fencing()
         worker = Worker(self.pool, self.bootstrap, self.name, table or Table())
         try:
-            await worker.publisher.assign(partitions)
             if republish:
-                await worker.processor.republish(partitions)
+                await worker.processor.take_over(partitions)
+            else:
+                await worker.publisher.assign(partitions)
             yield worker
         finally:
             await worker.close()

@@ -1,43 +1,120 @@
-"""``python -m tests.simulation``: runs seeds one after the other, and says what they met."""
+"""``make sim SEEDS=n`` lives through so many seeds; ``make sim SEED=n`` through one of them again.
+
+A failing seed is printed with the invariant it violates, what happened to the payment concerned,
+and the command that shows it again. Every 50th seed is run twice and must do the same twice.
+"""
 
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import repeat
 
 from tests.simulation.coverage import Coverage
 from tests.simulation.run import Runner
 
-FAILURES_SHOWN = 3
+#: Seeds of one piece of work.
+PIECE = 25
+#: Every so many seeds, one is run twice.
+TWICE_EVERY = 50
+#: So many seeds meet everything there is to meet.
+ENOUGH_FOR_ALL = 2_000
+SHOWN_MAX = 5
+
+
+@dataclass(slots=True)
+class Part:
+    """What came of some seeds."""
+
+    coverage: Coverage = field(default_factory=Coverage)
+    failures: list[str] = field(default_factory=list)
+    #: Violated invariants by their code, each seed counted once.
+    codes: Counter[str] = field(default_factory=Counter)
+
+
+def run_part(seeds: Sequence[int]) -> Part:
+    """Lives through seeds, one after the other."""
+    runner, part = Runner(), Part()
+    for seed in seeds:
+        report = runner.run(seed)
+        part.coverage.add(report.met, report.crashed_at)
+        if report.violations:
+            part.codes[report.violations[0].code] += 1
+            part.failures.append(str(report))
+        again = seed % TWICE_EVERY == 0
+        if again and runner.run(seed).trace.digest() != report.trace.digest():
+            part.codes["twice"] += 1
+            part.failures.append(f"seed {seed} did not do the same twice: it isn't deterministic")
+    return part
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _parts(seeds: range, jobs: int) -> Iterator[Part]:
+    pieces = [seeds[start : start + PIECE] for start in range(0, len(seeds), PIECE)]
+    if jobs == 1:
+        yield from map(run_part, pieces)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(run_part, pieces)
+
+
+def run_many(seeds: range, jobs: int) -> int:
+    """Prints failures as they come, and the sum of it all; 1 where anything failed."""
+    started, done, whole = time.monotonic(), 0, Part()
+    for part, size in zip(_parts(seeds, jobs), repeat(PIECE), strict=False):
+        done = min(done + size, len(seeds))
+        whole.coverage.add(part.coverage.met, part.coverage.crashed_at)
+        whole.codes.update(part.codes)
+        shown = min(SHOWN_MAX, len(whole.failures))
+        whole.failures += part.failures
+        for failure in whole.failures[shown:SHOWN_MAX]:
+            _say(f"{failure}\n")
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{done} of {len(seeds)}")
+    took = time.monotonic() - started
+    _say(f"{len(seeds)} seeds in {took:.1f} s, {1000 * took / len(seeds):.0f} ms each")
+    missing = whole.coverage.missing()
+    if missing:
+        _say(f"not met: {', '.join(missing)}")
+    for code, count in sorted(whole.codes.items()):
+        _say(f"{code}: {count} seeds")
+    return 1 if whole.failures or (missing and len(seeds) >= ENOUGH_FOR_ALL) else 0
+
+
+def run_one(seed: int, *, whole: bool) -> int:
+    """One seed, and what it violates; ``whole`` prints everything that happened."""
+    report = Runner().run(seed)
+    if whole:
+        for at, what, whom, how in report.trace.lines:
+            _say(f"{at:12.3f}  {what:<12} {whom:<34} {how}".rstrip())
+    if report.violations:
+        _say(str(report))
+        return 1
+    _say(f"seed {seed}: all holds; trace {report.trace.digest()}")
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs seeds; 1 when one violated an invariant, or when something was never met."""
+    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=200, help="how many")
-    parser.add_argument("--first", type=int, default=1, help="the first of them")
-    parser.add_argument("--seed", type=int, help="this one alone, with its trace")
-    told = parser.parse_args(arguments)
-    runner, coverage = Runner(), Coverage()
-    if told.seed is not None:
-        report = runner.run(told.seed)
-        print(report if report.violations else f"seed {told.seed}: every invariant holds")  # noqa: T201  # for the person who asked
-        return 1 if report.violations else 0
-    failed, started = [], time.process_time()
-    for seed in range(told.first, told.first + told.seeds):
-        report = runner.run(seed)
-        coverage.add(report.met, report.crashed_at)
-        if report.violations:
-            failed.append(seed)
-            if len(failed) <= FAILURES_SHOWN:
-                print(report)  # noqa: T201  # as above
-    each_ms = (time.process_time() - started) / told.seeds * 1e3
-    missing = coverage.missing()
-    print(  # noqa: T201  # as above
-        f"{told.seeds} seeds, {each_ms:.0f} ms of processor time each; violated in {len(failed)}"
-        f" {failed[:20] or ''}; never met: {', '.join(missing) or 'nothing'}"
-    )
-    return 1 if failed or missing else 0
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--seeds", type=int, default=2_000, help="how many")
+    parser.add_argument("--from", type=int, default=1, dest="first", help="the first of them")
+    parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--trace", action="store_true", help="with --seed: all that happened")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    chosen = parser.parse_args(arguments)
+    seeds = range(chosen.first, chosen.first + chosen.seeds)
+    if chosen.seed is not None:
+        return run_one(chosen.seed, whole=chosen.trace)
+    return run_many(seeds, chosen.jobs)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from processor.router import Router
 from processor.seen import SeenTable
 from providers.stripe.client import StripeApi
 from providers.stripe.webhooks import StripeWebhooks
+from tests.simulation.publishing import StateTopic
 from tests.simulation.store import MemoryBatches
 from tests.simulation.work_store import MemoryCalls, MemoryRouting, MemorySweeps
 
@@ -34,6 +35,8 @@ class Parts:
     call_store: Callable[..., Any] = MemoryCalls
     routing_store: Callable[..., Any] = MemoryRouting
     sweep_store: Callable[..., Any] = MemorySweeps
+    #: Where the brokers fence a partition's former owner.
+    state_topic: Callable[..., Any] = StateTopic
 
 
 REAL = Parts()

@@ -90,6 +90,7 @@ class _Journal(Journal):
         is_unheard = (
             body.get("metadata", {}).get("payment_id") in self.unheard
             and event_type in EVENTS_OF_CREATION
+            and not self._lost.is_healed
         )
         if is_unheard or (can_be_lost and self._lost.happens("not_generated")):
             return

@@ -18,6 +18,8 @@ Watch = Callable[[Changes], None]
 class MemoryBatches:
     """A ``BatchStore``. ``decode`` turns parked records into inputs again."""
 
+    make_transaction: type[MemoryTransaction] = MemoryTransaction
+
     def __init__(self, connection: Connection, decode: Decode, watch: Watch) -> None:
         self._connection = connection
         self._database = connection.database
@@ -31,7 +33,7 @@ class MemoryBatches:
         await process.step("batch.begin")
         self._connection.fail()
         session = Session()
-        transaction = MemoryTransaction(self._connection, session, self._decode)
+        transaction = self.make_transaction(self._connection, session, self._decode)
         try:
             yield transaction
             await process.step("batch.commit")

@@ -43,7 +43,7 @@ class StreamWorker:
         self._table = Table(disk, around.changelog, process)
         retention = timedelta(seconds=settings.seen_retention_s)
         seen = parts.seen_table(self._table, settings.seen_per_payment, retention, process.clock)
-        self._publisher = parts.state_publisher(
+        publisher = parts.state_publisher(
             lambda partition: TransactionalProducer(around.state, partition, process),
             settings.publish_deadline_s,
         )
@@ -51,7 +51,7 @@ class StreamWorker:
             Connection(around.database, process), decoder.decode, around.watch
         )
         self._processor = parts.batch_processor(
-            decoder, store, seen, self._publisher, LogSender(around.log, process, "dead_letters"),
+            decoder, store, seen, publisher, LogSender(around.log, process, "dead_letters"),
             around.counters.stream, process.clock,
         )  # fmt: skip
         self._consumer = Consumer(around.log, self._group, process)
@@ -88,8 +88,7 @@ class StreamWorker:
                 await self.process.step("partitions.assigned")
                 self._table.recover(partitions)
                 self._consumer.take_over(generation, partitions)
-                await self._publisher.assign(partitions)
-                await self._processor.republish(partitions)
+                await self._processor.take_over(partitions)
                 self._ours.set()
             except Exception as error:  # noqa: BLE001  # whatever it is, Faust crashes on it
                 self._stop(error)

@@ -94,7 +94,7 @@ class World:
         self._database = database = Database()
         self._watch = watch = Watch(database, chance, trace)
         self._log = log = Log(chance.random.randint(1, 3), trace)
-        self._state = StateTopic(self._published)
+        self._state: StateTopic = parts.state_topic(self._published)
         self._healed = asyncio.Event()
         self._provider = Provider(seed, chance, trace, self._happened)
         self._courier = Courier(chance, trace, lambda: self._provider.clock, self._webhook)

@@ -1,0 +1,230 @@
+"""The store in memory does as Postgres does: the same batches through both, and the same races."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+import pytest
+from psycopg_pool import AsyncConnectionPool
+
+from processor.decode import Decoder
+from processor.errors import BatchConflictError, KeyTakenError
+from processor.fold import fold
+from processor.plan import Known, Loaded, Plan, Published
+from processor.ports import BatchStore
+from processor.records import Received
+from processor.store.postgres import PostgresBatches
+from providers.stripe.webhooks import StripeWebhooks
+from tests.simulation.changes import Changes
+from tests.simulation.clock import SkewedClock
+from tests.simulation.connection import Connection
+from tests.simulation.database import Database
+from tests.simulation.faults import Chance
+from tests.simulation.parts import REAL
+from tests.simulation.process import Process
+from tests.simulation.run import Runner
+from tests.simulation.store import MemoryBatches
+from tests.simulation.trace import Trace
+from tests.simulation.transaction import MemoryTransaction
+
+pytestmark = pytest.mark.anyio
+
+#: Seeds whose payments are refunded, disputed, parked, and told of in every order.
+SEEDS: Final = (3, 11, 19)
+DECODER: Final = Decoder({"stripe": StripeWebhooks((), 1)})
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as it was committed."""
+
+    received: Sequence[Received]
+    plan: Plan
+    now: datetime
+
+
+class _Recording(MemoryTransaction):
+    """Notes what it committed, in the order of the commits."""
+
+    batches: list[Batch]
+
+    async def load(self, batch: Sequence[Received]) -> Loaded:
+        self._batch = batch
+        return await super().load(batch)
+
+    async def write(self, plan: Plan, now: datetime) -> list[Published]:
+        published = await super().write(plan, now)
+        batch = Batch(self._batch, plan, now)
+        commit, noted = self.changes.commit, self.batches
+
+        class Noted(Changes):
+            def commit(self, database: Database) -> None:
+                commit(database)
+                noted.append(batch)
+
+        self.changes = Noted(*(getattr(self.changes, name) for name in Changes.__slots__))
+        return published
+
+
+def batches_of(seed: int) -> list[Batch]:
+    """Every batch that a seed's workers committed; payments that are poisoned are left out."""
+    noted: list[Batch] = []
+    recording = type("Recording", (_Recording,), {"batches": noted})
+    store = type("Store", (MemoryBatches,), {"make_transaction": recording})
+    report = Runner(replace(REAL, batch_store=store)).run(seed)
+    assert not report.violations, str(report)
+    assert not report.met["poison"], "a seed without poison is wanted"
+    return noted
+
+
+def memory() -> BatchStore:
+    """An empty store in memory, with which nothing goes wrong."""
+    chance = Chance(1)
+    chance.heal()
+    process = Process("test", chance, Trace(), SkewedClock())
+    return MemoryBatches(Connection(Database(), process), DECODER.decode, lambda _: None)
+
+
+@pytest.fixture
+async def postgres(database_url: str) -> AsyncIterator[BatchStore]:
+    """The real one."""
+    pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+        database_url, min_size=1, max_size=4, open=False
+    )
+    async with pool:
+        yield PostgresBatches(pool, DECODER.decode)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def store(request: pytest.FixtureRequest, postgres: BatchStore) -> BatchStore:
+    """Either of them."""
+    return postgres if request.param == "postgres" else memory()
+
+
+class _Numbered:
+    """IDs of publications as the numbers of their first appearance: a sequence begins anywhere."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, int] = {}
+
+    def of(self, publication_id: int) -> int:
+        """The number of one."""
+        return self._numbers.setdefault(publication_id, len(self._numbers))
+
+    def known(self, known: Mapping[str, Known]) -> dict[str, Known]:
+        """Known events, with numbers."""
+        return {
+            event_id: replace(k, publication_id=k.publication_id and self.of(k.publication_id))
+            for event_id, k in sorted(known.items())
+        }
+
+    def published(self, published: Sequence[Published]) -> list[Published]:
+        """Records to publish, with numbers, in one order."""
+        ordered = sorted(published, key=lambda p: (p.payment_id, p.version))
+        return [replace(p, publication_id=self.of(p.publication_id)) for p in ordered]
+
+
+async def _replayed(store: BatchStore, batches: Sequence[Batch]) -> AsyncIterator[tuple[Any, ...]]:
+    """What the store says to each batch: what it knew, what to publish, what is left to."""
+    numbers = _Numbered()
+    for number, batch in enumerate(batches):
+        async with store.transaction() as transaction:
+            loaded = await transaction.load(batch.received)
+            plan = fold(loaded, batch.received)
+            plan.duplicates = batch.plan.duplicates
+            plan.dead_letters = batch.plan.dead_letters
+            published = await transaction.write(plan, batch.now)
+        ids = {p.publication_id for p in published}
+        if number % 3:  # every third publication stays unpublished
+            await store.mark_published(ids, batch.now)
+        told = replace(loaded, known=numbers.known(loaded.known), parked=_parked(loaded))
+        left = await store.unpublished(publication_ids=ids)
+        yield told, numbers.published(published), numbers.published(left)
+
+
+def _parked(loaded: Loaded) -> dict[str, tuple[Received, ...]]:
+    """What waited; the broker's time of a record is not kept with it."""
+    return {
+        payment_id: tuple(replace(r, record=replace(r.record, timestamp_ms=0)) for r in waiting)
+        for payment_id, waiting in loaded.parked.items()
+    }
+
+
+def _life_of_one(seed: int) -> tuple[Batch, Batch]:
+    """The batch that created a payment, and the next that changed it; nothing about others."""
+    batches = batches_of(seed)
+    creating = next(b for b in batches if b.plan.payments.keys() - b.plan.expected.keys())
+    payment_id = min(creating.plan.payments.keys() - creating.plan.expected.keys())
+    changing = next(b for b in batches if payment_id in b.plan.expected)
+    first, second = (
+        replace(b, received=[r for r in b.received if r.payment_id == payment_id])
+        for b in (creating, changing)
+    )
+    return first, second
+
+
+@pytest.fixture(params=SEEDS)
+def batches(request: pytest.FixtureRequest) -> list[Batch]:
+    """The batches of one seed. No loop runs yet: a simulation has one of its own."""
+    return batches_of(request.param)
+
+
+@pytest.fixture
+def life(request: pytest.FixtureRequest) -> tuple[Batch, Batch]:
+    """A payment's creation and first change; each store has a payment of its own."""
+    return _life_of_one(5 if "memory" in request.node.name else 6)
+
+
+async def test_the_same_batches_come_to_the_same(
+    batches: list[Batch], postgres: BatchStore
+) -> None:
+    """What is loaded, what is to be published and what is left unpublished, batch by batch."""
+    assert len(batches) > 5
+    here = [step async for step in _replayed(memory(), batches)]
+    there = [step async for step in _replayed(postgres, batches)]
+    for number, (in_memory, in_postgres) in enumerate(zip(here, there, strict=True)):
+        assert in_memory == in_postgres, f"batch {number}"
+
+
+async def _write(store: BatchStore, batch: Batch, loaded: Loaded | None = None) -> None:
+    """Commits a batch; as decided on what was known before, where that is given."""
+    async with store.transaction() as transaction:
+        now = await transaction.load(batch.received)
+        await transaction.write(fold(loaded or now, batch.received), batch.now)
+
+
+async def _second(waiting: asyncio.Task[None], go_on: asyncio.Event) -> BaseException | None:
+    """What a transaction ends with that has to wait for another, which goes on then."""
+    done, _ = await asyncio.wait({waiting}, timeout=0.2)
+    assert not done, "it did not wait"
+    go_on.set()
+    await asyncio.wait({waiting})
+    return waiting.exception()
+
+
+async def test_races_end_alike(life: tuple[Batch, Batch], store: BatchStore) -> None:
+    """A key taken meanwhile, a row locked meanwhile, a version written meanwhile."""
+    creating, changing = life
+
+    async def hold(batch: Batch, entered: asyncio.Event, go_on: asyncio.Event) -> None:
+        async with store.transaction() as transaction:
+            loaded = await transaction.load(batch.received)
+            await transaction.write(fold(loaded, batch.received), batch.now)
+            entered.set()
+            await go_on.wait()
+
+    for batch, ends_with in ((creating, KeyTakenError), (changing, type(None))):
+        entered, go_on = asyncio.Event(), asyncio.Event()
+        holding = asyncio.create_task(hold(batch, entered, go_on))
+        await entered.wait()
+        second = asyncio.create_task(_write(store, batch))
+        assert isinstance(await _second(second, go_on), ends_with)
+        await holding
+
+    async with store.transaction() as transaction:
+        before = await transaction.load(changing.received)
+    stale = replace(before, known={})
+    with pytest.raises(BatchConflictError):
+        await _write(store, changing, stale)
