@@ -23,7 +23,7 @@ write-lock = cp $(1) $(1).new && $(COMPILE) $(2) --output-file $(1).new $(ARGS) 
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up test model sim cover bench containers contracts check lint env reset doctor lock clean
+.PHONY: help run demo up test model sim mutants cover bench containers contracts check lint env reset doctor lock clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ model: $(STAMP) ## Search every order of the providers' histories, print what th
 
 sim: $(STAMP) ## Play the whole pipeline in virtual time; SEEDS=2000 of them, or one: SEED=93
 	@$(VENV)/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
+
+mutants: $(STAMP) ## Plant bugs one at a time; fails when one is not found
+	@$(VENV)/bin/python -m tests.mutants
 
 cover: $(STAMP) ## Hold the domain's tests to every branch of the domain
 	@$(VENV)/bin/coverage run -m pytest -q tests/domain tests/checker

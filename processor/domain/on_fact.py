@@ -21,7 +21,7 @@ def _told(fact: AnyFact) -> str:
 def _contradiction(payment: Payment, fact: AnyFact) -> str | None:
     """Why this fact cannot be about this payment, if it cannot."""
     if payment.create_refusal is not None:
-        return "the provider had refused to create this payment"
+        return f"says {_told(fact)}, but the provider had refused to create this payment"
     if payment.object_id is not None and fact.object_id != payment.object_id:
         return f"names {fact.object_id}, but this payment's object is {payment.object_id}"
     if fact.currency != payment.currency:
@@ -89,7 +89,9 @@ def on_refund_fact(payment: Payment, fact: RefundFact, at: datetime) -> Decision
         return _conflict(payment, f"is of {fact.amount}, but the refund of {refund.amount}")
     facts = join.add_refund_fact(refund.facts, fact)
     if facts == refund.facts:
-        return unchanged(payment, Outcome.STALE, f"{_told(fact)} is known already")
+        (kept,) = (f for f in facts if f.status is fact.status)
+        reason = f"refund {refund.id}: {_told(fact)} is not later than {_told(kept)}"
+        return unchanged(payment, Outcome.STALE, reason)
     refund = replace(refund, facts=facts)
     others = (r for r in payment.refunds if r.id != refund.id)
     refunds = tuple(sorted((*others, refund), key=lambda r: r.id))
@@ -113,7 +115,7 @@ def on_dispute_fact(payment: Payment, fact: DisputeFact, at: datetime) -> Decisi
     later = known is None or join.dispute_order(fact) > join.dispute_order(known.fact)
     dispute = Dispute(fact.dispute_id, fact if later or known is None else known.fact, moved)
     if dispute == known:
-        reason = f"{_told(fact)} is not later than {_told(dispute.fact)}"
+        reason = f"dispute {dispute.id}: {_told(fact)} is not later than {_told(dispute.fact)}"
         return unchanged(payment, Outcome.STALE, reason)
     others = (d for d in payment.disputes if d.id != dispute.id)
     disputes = tuple(sorted((*others, dispute), key=lambda d: d.id))

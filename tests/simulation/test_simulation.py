@@ -3,12 +3,8 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
-from typing import Any
 
-from processor.batch import BatchProcessor
 from tests.simulation.coverage import Coverage
-from tests.simulation.parts import REAL
 from tests.simulation.run import Runner
 
 SEEDS = range(1, 121)
@@ -54,19 +50,3 @@ def digest(seed: int, hash_seed: str) -> str:
 def test_a_seed_is_the_same_run_whenever_and_wherever() -> None:
     """It depends on the number alone: not on the process, nor on the order of sets."""
     assert digest(7, "1") == digest(7, "2") != digest(8, "1")
-
-
-class AcknowledgesFirst(BatchProcessor):
-    """A defect: what is acknowledged before it is committed is lost with its worker."""
-
-    async def process(self, events: Any) -> None:
-        """Acknowledges, and then does the work."""
-        for event in events:
-            event.ack()
-        await super().process(events)
-
-
-def test_the_alarm_rings() -> None:
-    """A worker that acknowledges first is found out within a few seeds."""
-    runner = Runner(replace(REAL, batch_processor=AcknowledgesFirst))
-    assert any(runner.run(seed).violations for seed in range(1, 61))

@@ -1,0 +1,153 @@
+"""Bugs of the domain and of the fold, each planted in the place of one function.
+
+Each one is a mistake that somebody has made somewhere, or that this project has made once.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from processor.domain import calls, decide, decision, join, on_fact, view
+from processor.domain.decision import Decision
+from processor.domain.inputs import DisputeFact, Movement, PaymentFact, RefundFact
+from processor.domain.payment import Payment
+from processor.domain.status import DisputeStatus, RefundStatus, Status
+from processor.domain.view import Amounts
+from processor.fold import _Fold
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def last_told_wins(patch: pytest.MonkeyPatch) -> None:
+    """Of two facts the one that came last holds."""
+    patch.setattr(join, "_replaces", lambda _fact, _known: True)
+
+
+def ties_by_arrival(patch: pytest.MonkeyPatch) -> None:
+    """Of two facts of one second the one that came first holds."""
+
+    def order(fact: PaymentFact) -> tuple[datetime, int, str]:
+        return fact.occurred_at, 0, ""
+
+    patch.setattr(join, "order", order)
+
+
+def movements_add_up(patch: pytest.MonkeyPatch) -> None:
+    """Money that moved once, and was told of twice, has moved twice."""
+
+    def add(known: tuple[Movement, ...], heard: tuple[Movement, ...]) -> tuple[Movement, ...]:
+        return (*known, *heard)
+
+    patch.setattr(join, "add_movements", add)
+
+
+def refunds_are_deltas(patch: pytest.MonkeyPatch) -> None:
+    """Each word of a refund's success takes its amount off, and nothing brings it back."""
+    plain = view.amounts
+
+    def add(facts: tuple[RefundFact, ...], fact: RefundFact) -> tuple[RefundFact, ...]:
+        return (*facts, fact)
+
+    def amounts(payment: Payment) -> Amounts:
+        succeeded = RefundStatus.SUCCEEDED
+        told = sum(sum(f.status is succeeded for f in r.facts) * r.amount for r in payment.refunds)
+        recomputed = plain(payment)
+        return replace(recomputed, refunded=min(told, recomputed.captured))
+
+    patch.setattr(join, "add_refund_fact", add)
+    patch.setattr(view, "amounts", amounts)
+    patch.setattr(decision, "amounts", amounts)
+
+
+def a_failed_attempt_is_the_end(patch: pytest.MonkeyPatch) -> None:
+    """A payment is FAILED as soon as one attempt has failed."""
+    plain = view.status_of
+
+    def status_of(payment: Payment) -> Status:
+        is_over = join.terminal(payment.facts) is not None
+        return Status.FAILED if join.failures(payment.facts) and not is_over else plain(payment)
+
+    patch.setattr(decision, "status_of", status_of)
+
+
+def money_withdrawn_is_lost(patch: pytest.MonkeyPatch) -> None:
+    """A dispute whose money was taken for the time being is taken for lost."""
+    plain = on_fact.on_dispute_fact
+
+    def on_dispute_fact(payment: Payment, fact: DisputeFact, at: datetime) -> Decision:
+        if any(movement.amount > 0 for movement in fact.movements):
+            fact = replace(fact, status=DisputeStatus.LOST)
+        return plain(payment, fact, at)
+
+    patch.setattr(decide, "on_dispute_fact", on_dispute_fact)
+
+
+def each_telling_is_a_failure(patch: pytest.MonkeyPatch) -> None:
+    """One failed attempt, told of by three events, has failed three times."""
+
+    def slot(fact: PaymentFact) -> tuple[str, str]:
+        return fact.status, fact.event_id
+
+    patch.setattr(join, "_slot", slot)
+
+
+def calls_are_asked_again(patch: pytest.MonkeyPatch) -> None:
+    """What was asked of the provider is asked again with the next input."""
+    patch.setattr(decision, "new_calls", lambda payment: tuple(calls.wanted(payment)))
+
+
+def the_end_is_no_end(patch: pytest.MonkeyPatch) -> None:
+    """A final state is overwritten by a later word."""
+    patch.setattr(decision, "is_allowed", lambda _source, _target: True)
+    patch.setattr(on_fact, "_terminal_contradiction", lambda _payment, _fact: None)
+
+
+def known_events_are_new(patch: pytest.MonkeyPatch) -> None:
+    """Nothing is a duplicate."""
+    patch.setattr(_Fold, "_is_new", lambda _self, _received: True)
+
+
+def early_facts_are_lost(patch: pytest.MonkeyPatch) -> None:
+    """What came before its payment stays parked for ever."""
+    patch.setattr(_Fold, "_take_parked", lambda _self, _payment_id: None)
+
+
+def versions_have_gaps(patch: pytest.MonkeyPatch) -> None:
+    """A change of status takes two numbers."""
+    plain = decision.changed
+
+    def changed(before: Payment, after: Payment, at: datetime, reason: str) -> Decision:
+        decided = plain(before, after, at, reason)
+        if decided.payment is None or not decided.transitions:
+            return decided
+        return replace(decided, payment=replace(decided.payment, version=before.version + 2))
+
+    patch.setattr(on_fact, "changed", changed)
+
+
+def a_batch_is_decided_on_its_beginning(patch: pytest.MonkeyPatch) -> None:
+    """Each record of a batch is decided on the payment as it was before the batch."""
+    take = _Fold._take
+
+    def decided(self: Any, row: Any) -> None:
+        before = self._loaded.payments.get(row.received.payment_id)
+        if before is not None:
+            self._payments[before.id] = before
+        take(self, row)
+
+    patch.setattr(_Fold, "_take", decided)
+
+
+def redeliveries_are_not_looked_at(patch: pytest.MonkeyPatch) -> None:
+    """What is read again after a crash is not published again."""
+    known = _Fold._is_new
+
+    def is_new(self: Any, received: Any) -> bool:
+        new = known(self, received)
+        self._plan.redelivered.clear()
+        return new
+
+    patch.setattr(_Fold, "_is_new", is_new)

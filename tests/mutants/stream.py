@@ -1,0 +1,147 @@
+"""Bugs of the stream: the batch, its table, its store and where it publishes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from faust.types import EventT
+
+from processor.batch import BatchProcessor, Event
+from processor.plan import Committed, Loaded, Published
+from processor.records import DeadLetter, Position, Received
+from processor.seen import SeenTable
+from tests.simulation.publishing import StateTopic
+from tests.simulation.store import MemoryBatches
+from tests.simulation.transaction import MemoryTransaction
+
+
+class AcknowledgesFirst(BatchProcessor):
+    """Before anything is committed."""
+
+    async def process(self, events: Sequence[Event]) -> None:
+        """The batch."""
+        for event in events:
+            event.ack()
+        await super().process(events)
+
+
+class AcknowledgesBeforePublishing(BatchProcessor):
+    """What is committed is taken for published: acknowledged, and marked as such."""
+
+    async def process(self, events: Sequence[Event]) -> None:
+        """The batch."""
+        self._at_hand = events
+        await super().process(events)
+
+    async def _send(self, published: Sequence[Published], ids: Iterable[int]) -> None:
+        marked = set(ids)
+        if published:
+            for event in self._at_hand:
+                event.ack()
+            await self._retrying(lambda: self._store.mark_published(marked, self._clock()))
+            await self._publisher.publish(published)
+
+
+class NeverPublishesAgain(BatchProcessor):
+    """Not after a take-over, not after a crash."""
+
+    async def take_over(self, partitions: Sequence[int]) -> None:
+        """Fences the former owner, and that is all."""
+        await self._publisher.assign(partitions)
+
+    async def _publish(self, committed: Committed, take_overs: int) -> None:
+        committed.redelivered.clear()
+        await super()._publish(committed, take_overs)
+
+
+class PublishesFromMemory(BatchProcessor):
+    """Beside a batch under way, and what the batch holds even after a take-over."""
+
+    async def take_over(self, partitions: Sequence[int]) -> None:
+        """Fences, and publishes what was left, whatever else goes on."""
+        await self._publisher.assign(partitions)
+        left = await self._retrying(lambda: self._store.unpublished(partitions=partitions))
+        await self._send(left, {p.publication_id for p in left})
+
+    async def _publish(self, committed: Committed, take_overs: int) -> None:
+        del take_overs
+        published, redelivered = committed.published, committed.redelivered
+        ids = redelivered | {p.publication_id for p in published}
+        if redelivered:
+            left = await self._retrying(
+                lambda: self._store.unpublished(publication_ids=redelivered)
+            )
+            known = {(p.payment_id, p.version) for p in left}
+            published = left + [p for p in published if (p.payment_id, p.version) not in known]
+        await self._send(published, ids)
+
+
+class RemembersFirst(BatchProcessor):
+    """The table of seen events is written before the commit."""
+
+    def _set_aside(
+        self, received: Sequence[tuple[Event, Received]]
+    ) -> tuple[list[tuple[Event, Received]], list[Received]]:
+        self._fresh, duplicates = super()._set_aside(received)
+        return self._fresh, duplicates
+
+    async def _commit_all(
+        self,
+        fresh: Sequence[Received],
+        duplicates: Sequence[Received],
+        dead: Sequence[DeadLetter],
+    ) -> Committed:
+        self._seen.remember(self._fresh, {})
+        return await super()._commit_all(fresh, duplicates, dead)
+
+
+class RemembersTheRecordAtHand(SeenTable):
+    """Of an event that Postgres knew, the table learns another place than Postgres'."""
+
+    def remember(
+        self, batch: Iterable[tuple[EventT[Any], Received]], known: Mapping[str, Position]
+    ) -> None:
+        """Notes a batch."""
+        del known
+        super().remember(batch, {})
+
+
+class DropsTheParked(MemoryBatches):
+    """What came before its payment is not found again."""
+
+    class make_transaction(MemoryTransaction):  # noqa: N801  # stands where an attribute stands
+        """One transaction."""
+
+        async def load(self, batch: Sequence[Received]) -> Loaded:
+            """What is known, without what waits."""
+            return replace(await super().load(batch), parked={})
+
+
+class TakesNoLocks(MemoryBatches):
+    """Two workers may change one payment at once."""
+
+    class make_transaction(MemoryTransaction):  # noqa: N801  # as above
+        """One transaction."""
+
+        async def _lock(self, table: str, key: object) -> None:
+            del table, key
+
+
+class PublishesOnlyTheUnpublished(MemoryBatches):
+    """Not every version from the first unpublished one on."""
+
+    async def unpublished(
+        self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
+    ) -> list[Published]:
+        """What was left."""
+        found = await super().unpublished(publication_ids=publication_ids, partitions=partitions)
+        return [p for p in found if p.publication_id in self._database.unpublished]
+
+
+class FencesNobody(StateTopic):
+    """A partition's former owner publishes on."""
+
+    def is_fenced(self, partition: int, epoch: int) -> bool:
+        """Whether it may no longer publish."""
+        del partition, epoch
+        return False

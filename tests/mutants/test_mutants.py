@@ -1,0 +1,40 @@
+"""Every planted bug is found: by the search of every order, or by the simulation."""
+
+import pytest
+
+from tests.checker.histories import ALL_HISTORIES
+from tests.checker.report import counterexample
+from tests.checker.search import search
+from tests.mutants.find import by_search, by_seeds
+from tests.mutants.table import IN_THE_DOMAIN, IN_THE_PIPELINE, InTheDomain, InThePipeline
+from tests.simulation.run import Runner
+
+
+@pytest.mark.parametrize("mutant", IN_THE_DOMAIN, ids=lambda mutant: mutant.name)
+def test_the_search_finds_it_by_its_shortest_path(mutant: InTheDomain) -> None:
+    """With no input on the path that is not needed, and told in words."""
+    found = by_search(mutant)
+    assert found is not None
+    text = counterexample(found)
+    assert len(found.path) == mutant.inputs, text
+    assert mutant.said in text
+    assert text.splitlines()[-1].startswith(f"  {mutant.inputs}. "), text
+
+
+@pytest.mark.parametrize("mutant", IN_THE_PIPELINE, ids=lambda mutant: mutant.name)
+def test_a_seed_finds_it(mutant: InThePipeline) -> None:
+    """And names the seed, so that anybody can see it again."""
+    found = by_seeds(mutant)
+    assert found is not None
+    assert f"SEED={found.seed}" in str(found)
+
+
+def test_without_a_bug_nothing_is_found() -> None:
+    """The same histories and the same seeds find nothing in the program as it is."""
+    histories = {mutant.history for mutant in IN_THE_DOMAIN}
+    for history in ALL_HISTORIES:
+        if history.name in histories:
+            search(history)
+    runner = Runner()
+    for seed in sorted({seed for mutant in IN_THE_PIPELINE for seed in mutant.seeds}):
+        assert not runner.run(seed).violations

@@ -1,0 +1,88 @@
+"""Bugs of the provider calls, of the look-ups, and of who is believed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from processor.provider_calls import ProviderCalls
+from processor.reconciler import Reconciler
+from processor.sender import Outgoing
+from processor.store.calls import Claimed
+from providers.port import CallOutcome, NotNow, ProviderClient, Refused, Unknown, Webhook
+from providers.stripe.client import StripeApi
+from providers.stripe.webhooks import StripeWebhooks, read
+
+
+class NewKeyForEachTry(ProviderCalls):
+    """The provider takes each try for another call."""
+
+    async def _outcome(self, claimed: Claimed) -> CallOutcome:
+        return await super()._outcome(replace(claimed, generation=claimed.attempts))
+
+
+class TakesSilenceForRefusal(ProviderCalls):
+    """Unknown for long enough is taken for a refusal."""
+
+    async def _outcome(self, claimed: Claimed) -> CallOutcome:
+        outcome = await super()._outcome(claimed)
+        if isinstance(outcome, Unknown) and claimed.attempts > 1:
+            return Refused("timeout", "It did not answer.")
+        return outcome
+
+
+class KeepsKeysForEver(ProviderCalls):
+    """Also after the provider has forgotten them."""
+
+    async def _outcome(self, claimed: Claimed) -> CallOutcome:
+        return await super()._outcome(replace(claimed, key_first_used_at=self._clock()))
+
+
+class BelievesReplayedErrors(ProviderCalls):
+    """A 500 that is replayed under its key is taken for: nothing happened, a new key is safe."""
+
+    async def _outcome(self, claimed: Claimed) -> CallOutcome:
+        client = self._clients[claimed.call.provider]
+        outcome = await client.call(claimed.call, claimed.key)
+        repeats = isinstance(outcome, Unknown) and outcome.repeats
+        return NotNow("it failed") if repeats else outcome
+
+
+class FinishesFirst(ProviderCalls):
+    """The call is done before its result is published."""
+
+    async def make(self, claimed: Claimed) -> None:
+        """One call."""
+        sender, finish = self._sender, self._store.finish
+
+        class After:
+            async def send(self, records: Sequence[Outgoing]) -> None:
+                await finish(claimed.call.key, "acknowledged", claimed.created_at)
+                await sender.send(records)
+
+        one = FinishesFirst.__new__(FinishesFirst)
+        one.__dict__ = {**self.__dict__, "_sender": After()}
+        await ProviderCalls.make(one, claimed)
+
+
+class LooksAtNoObject(Reconciler):
+    """What no event tells stays unknown."""
+
+    async def _objects(self, provider: str, client: ProviderClient) -> None:
+        del provider, client
+
+
+class NeverLooksUp(StripeApi):
+    """What is unknown is tried again."""
+
+    async def look_up(self, *_: Any) -> CallOutcome | None:
+        """What became of a call."""
+        return None
+
+
+class BelievesAnySignature(StripeWebhooks):
+    """Whoever sent it."""
+
+    def verify(self, body: bytes, headers: Mapping[str, str]) -> Webhook:
+        """A webhook."""
+        del headers
+        return read(body)
