@@ -88,6 +88,9 @@ def outcome_of_state(call: ProviderCall, status: str, object_id: str) -> CallOut
             return Acknowledged(object_id)
         case "capture", "canceled":
             return Refused("canceled", "The authorization is gone.")
+        case "capture", "requires_payment_method":
+            # what was authorized can only be captured after another attempt: not by asking on
+            return Refused("authorization_lost", "The authorization is gone; another is needed.")
         case "confirm", "processing" | "requires_action" | "requires_capture" | "succeeded":
             return Acknowledged(object_id)
         case "confirm", "canceled":

@@ -67,10 +67,10 @@ def test_a_refusal_always_has_a_code_and_a_sentence() -> None:
 
 
 REFUSED, UNEXPECTED = "refused", "refused: unexpected state"
-DONE, LATER = "done", "later"
+DONE, LATER, LOST = "done", "later", "refused: the authorization is lost"
 #: What a call that Stripe refuses for the state of its payment intent has come to.
 STATES: dict[str, dict[str, str]] = {
-    "requires_payment_method": {"confirm": UNEXPECTED, "capture": LATER, "cancel": LATER},
+    "requires_payment_method": {"confirm": UNEXPECTED, "capture": LOST, "cancel": LATER},
     "requires_confirmation": {"confirm": UNEXPECTED, "capture": LATER, "cancel": LATER},
     "requires_action": {"confirm": DONE, "capture": LATER, "cancel": LATER},
     "processing": {"confirm": DONE, "capture": LATER, "cancel": LATER},
@@ -91,6 +91,9 @@ def _meaning(outcome: CallOutcome) -> str:
         case Refused("canceled", message):
             assert message
             return REFUSED
+        case Refused("authorization_lost", message):
+            assert message
+            return LOST
         case NotNow(reason):
             assert reason
             return LATER
@@ -115,7 +118,7 @@ def test_the_state_itself_says_the_same(operation: str, status: str) -> None:
     found = outcome_of_state(call(operation), status, INTENT)
     meaning = STATES[status][operation]
     assert (None if found is None else _meaning(found)) == (
-        meaning if meaning in {DONE, REFUSED} else None
+        meaning if meaning in {DONE, REFUSED, LOST} else None
     )
 
 
