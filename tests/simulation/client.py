@@ -64,6 +64,8 @@ class Client:
         self.payment_id: Final = identity.payment_id(TENANT, self._key)
         self.answered: Final[set[str]] = set()
         self.busy = 0
+        #: When it last finished something, in the loop's time.
+        self.acted_at = 0.0
         self._market = market
         self._chance = market.chance
         self._amount = market.chance.random.randint(100, 9_999)
@@ -167,6 +169,7 @@ class Client:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.busy -= 1
+        self.acted_at = asyncio.get_running_loop().time()
         self._tasks.discard(task)
 
 
