@@ -1,6 +1,6 @@
 """The transaction of a batch: load under locks, write what the fold planned, commit.
 
-Unique keys and row locks are what two workers meet on; no isolation level is relied upon. Whatever
+Locks and unique keys are what two workers meet on; no isolation level is relied upon. Whatever
 another worker wrote in between is a BatchConflictError, nothing is written, and the caller tries
 again.
 """
@@ -29,11 +29,17 @@ WAITING = frozenset({Outcome.PARKED, Outcome.QUARANTINED})
 
 
 async def load(connection: Connection, batch: Sequence[Received], decode: Decode) -> Loaded:
-    """What Postgres knows of a batch's payments and events. Locks the payments, in order of ID."""
+    """What Postgres knows of a batch's payments and events.
+
+    Locks the partitions and the payments, in order: what a former owner of a partition still
+    writes is written, and seen, before anything is read.
+    """
+    partitions = sorted({r.record.position.partition for r in batch})
     payment_ids = sorted({r.payment_id for r in batch})
     new_ids = sorted({r.payment_id for r in batch if isinstance(r.input.body, Create)})
     objects = sorted({pair for r in batch for pair in _object_of(r)})
     async with connection.pipeline():
+        await connection.execute(sql.LOCK_PARTITIONS, [partitions])
         payments = await connection.execute(sql.LOAD_PAYMENTS, [payment_ids])
         known = await connection.execute(sql.LOAD_KNOWN, [sorted({r.event_id for r in batch})])
         held = await connection.execute(sql.LOAD_HELD, [payment_ids])

@@ -6,7 +6,13 @@ took a quarter of the worker's time.
 
 from typing import Final
 
-# -- load, under the locks of the payments, always taken in the same order ---------------------
+# -- load, under the locks of partitions and payments, always taken in the same order -----------
+
+#: A payment that isn't here yet has no row to lock: two owners of its partition could each miss
+#: what the other writes. The first number tells these locks from others in the same database.
+LOCK_PARTITIONS: Final = """
+    select pg_advisory_xact_lock(1885434995, partition)
+    from (select unnest(%b::int[]) as partition order by 1) as sorted"""
 
 LOAD_PAYMENTS: Final = """
     select payment_id, document::text from payments where payment_id = any(%b)

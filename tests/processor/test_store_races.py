@@ -14,6 +14,8 @@ from tests.processor.folding import ONE, TWO, folded
 
 pytestmark = pytest.mark.anyio
 
+_BLOCKED = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+
 
 async def test_a_payment_that_grew_meanwhile_is_a_conflict(pool: Pool) -> None:
     """The version guard: a plan made of an older version is not written, nor is the rest of it."""
@@ -82,10 +84,9 @@ async def test_two_batches_on_one_payment_come_one_after_the_other(pool: Pool) -
     log = Log()
     await database.process(pool, log.create(ONE))
     paid = log.webhook(ONE, "succeeded")
-    blocked = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
 
     async def waits() -> bool:
-        return await database.rows(pool, blocked) == [(1,)]
+        return await database.rows(pool, _BLOCKED) == [(1,)]
 
     async with database.batches(pool).transaction() as first:
         known = await first.load([received(paid)])
@@ -94,3 +95,20 @@ async def test_two_batches_on_one_payment_come_one_after_the_other(pool: Pool) -
         await first.write(folded(paid, known=known), NOW)
         assert not second.done()
     assert (await second).payments[ONE].version == 2
+
+
+async def test_a_fact_waits_for_the_create_that_a_former_owner_still_writes(pool: Pool) -> None:
+    """There is no row to lock yet: the partition is locked, else the fact would park for ever."""
+    log = Log()
+    early = log.webhook(ONE, "succeeded")
+    create = log.create(ONE)
+
+    async def waits() -> bool:
+        return await database.rows(pool, _BLOCKED) == [(1,)]
+
+    async with database.batches(pool).transaction() as first:
+        known = await first.load([received(create)])
+        second = asyncio.create_task(database.load(pool, early))
+        await until(waits, 10)
+        await first.write(folded(create, known=known), NOW)
+    assert ONE in (await second).payments

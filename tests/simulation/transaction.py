@@ -38,6 +38,8 @@ class MemoryTransaction:
         await self._connection.process.step("batch.load")
         self._connection.fail()
         database = self._database
+        for partition in sorted({r.record.position.partition for r in batch}):
+            await self._lock("partition", partition)
         visible = [p for p in sorted({r.payment_id for r in batch}) if p in database.payments]
         payments = {}
         for payment_id in visible:
