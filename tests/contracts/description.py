@@ -110,6 +110,11 @@ class Description:
         said = self._schemas[kind]["properties"][name]
         return frozenset(said.get("enum") or re.findall(r"`(\w+)`", said["description"]))
 
+    def described(self, kind: str, value: Schema) -> dict[str, Any]:
+        """An object without the properties that the description doesn't name."""
+        named = self._schemas[kind]["properties"]
+        return {name: part for name, part in value.items() if name in named}
+
     def event_types(self) -> frozenset[str]:
         """The types of events that a webhook endpoint can be told of."""
         operation = self._paths["/v1/webhook_endpoints"]["post"]

@@ -1,5 +1,6 @@
 """The service's processes under a test's control: start, kill, wait until ready."""
 
+import asyncio
 import base64
 import os
 import secrets
@@ -7,19 +8,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
+from processor.migrate import migrate
+from processor.topics import create_topics
 from sandbox import environment
 from sandbox.ports import HOST, free_ports
 from sandbox.settings import SandboxSettings
 from sandbox.state import StateFolder
-from sandbox.testing import Infrastructure
+from sandbox.testing import Infrastructure, running_infrastructure
 from sandbox.topology import PROJECT
+from schemas.settings import KafkaSettings
+from tests.conftest import PARTITIONS
 
 READY_WITHIN_S = 60.0
 
@@ -120,7 +125,8 @@ class Stack:
 
 #: Name, arguments of ``python -m``, the path that says ready, the variable that sets its port;
 #: the second provider's simulator is where its API is said to be.
-PROGRAMS: tuple[tuple[str, tuple[str, ...], str, str | None], ...] = (
+Row = tuple[str, tuple[str, ...], str, str | None]
+PROGRAMS: tuple[Row, ...] = (
     ("simulator", ("sandbox.stripe_simulator",), "/_control/stats", "PAYMENTS_SIMULATOR_PORT"),
     ("second", ("sandbox.examplepay_simulator",), "/_control/objects", None),
     ("ingress", ("ingress",), "/readyz", "PAYMENTS_INGRESS_PORT"),
@@ -154,10 +160,15 @@ def _second_provider(port: int) -> dict[str, str]:
 
 
 @contextmanager
-def running_stack(infrastructure: Infrastructure, root: Path) -> Iterator[Stack]:
+def running_stack(
+    infrastructure: Infrastructure,
+    root: Path,
+    programs: Sequence[Row] = PROGRAMS,
+    quick: Mapping[str, str] = QUICK,
+) -> Iterator[Stack]:
     """The whole service, ready; everything is stopped at the end."""
-    ports = free_ports(len(PROGRAMS))
-    by_name = dict(zip((name for name, *_ in PROGRAMS), ports, strict=True))
+    ports = free_ports(len(programs))
+    by_name = dict(zip((name for name, *_ in programs), ports, strict=True))
     settings = SandboxSettings(
         directory=root, simulator_port=by_name["simulator"], ingress_port=by_name["ingress"]
     )
@@ -172,8 +183,8 @@ def running_stack(infrastructure: Infrastructure, root: Path) -> Iterator[Stack]
     told |= _second_provider(by_name["second"])
     simulator = environment.simulator_environment(settings, own, StateFolder(root))
     stack = Stack(infrastructure, told)
-    for name, arguments, path, port_variable in PROGRAMS:
-        variables = {**(simulator if name == "simulator" else {}), **told, **QUICK}
+    for name, arguments, path, port_variable in programs:
+        variables = {**(simulator if name == "simulator" else {}), **told, **quick}
         variables |= {"PAYMENTS_DATA_DIR": str(root / "data")}
         if port_variable is not None:
             variables[port_variable] = str(by_name[name])
@@ -188,3 +199,20 @@ def running_stack(infrastructure: Infrastructure, root: Path) -> Iterator[Stack]
     finally:
         for program in reversed(stack.programs.values()):
             program.stop()
+
+
+@contextmanager
+def running_service(
+    root: Path, programs: Sequence[Row] = PROGRAMS, quick: Mapping[str, str] = QUICK
+) -> Iterator[Stack]:
+    """The whole service on a Kafka and a Postgres of its own: nothing else is in its log."""
+    with running_infrastructure(root) as infrastructure:
+        migrate(infrastructure.database_url)
+        kafka = KafkaSettings(
+            kafka_bootstrap=infrastructure.kafka_bootstrap,
+            partitions=PARTITIONS,
+            replication_factor=1,
+        )
+        asyncio.run(create_topics(kafka))
+        with running_stack(infrastructure, root, programs, quick) as running:
+            yield running

@@ -1,0 +1,36 @@
+"""The webhooks that the service is tested with are of the shapes that Stripe publishes."""
+
+import json
+from typing import Any, Final
+
+import pytest
+
+from tests.contracts.description import Description
+from tests.service.events.table import PAYOUT, ROWS
+from tests.service.events.webhooks import SHAPES, Subject, event
+
+KINDS: Final = sorted(path.stem for path in SHAPES.glob("*.json"))
+SUBJECT: Final = Subject("row0", 1_767_225_600, f"pay_{'a' * 30}", "ref_a")
+TOLD: Final = {"a payout": (PAYOUT,)} | {name: (*row.first, row.says) for name, row in ROWS.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_shape_is_stripes_own_example(
+    description: Description, examples: dict[str, Any], kind: str
+) -> None:
+    """Every property the description names, as published; an event without its object."""
+    published = description.described(kind, examples[kind])
+    if kind == "event":
+        del published["data"]
+    assert json.loads((SHAPES / f"{kind}.json").read_bytes()) == published
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_each_webhook_is_as_described(description: Description, name: str) -> None:
+    """The event and the object in it, which has all that the shape has."""
+    for told in TOLD[name]:
+        made = event(SUBJECT, told)
+        about = made["data"]["object"]
+        assert description.object_problems("event", made) == []
+        assert description.object_problems(told.about, about) == []
+        assert json.loads((SHAPES / f"{told.about}.json").read_bytes()).keys() <= about.keys()

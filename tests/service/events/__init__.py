@@ -1,0 +1,1 @@
+"""The webhook of every event type, and its documented effect."""

@@ -1,0 +1,116 @@
+"""Events about the payment itself."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tests.service.events.rows import PAID, Effect, Row
+from tests.service.events.told import ASKED, BANK_PAGE, CREATED, FAILED, HELD, SUCCEEDED, intent
+from tests.service.events.webhooks import AMOUNT
+
+MANUAL: Final = {"capture_method": "manual"}
+TWO_ATTEMPTS: Final = {"max_attempts": 2}
+
+PAYMENT_ROWS: Final[Mapping[str, Row]] = {
+    "payment_intent.created": Row(
+        says=CREATED,
+        effect=Effect(reason="open", status="PROCESSING", came_from="CREATED"),
+    ),
+    "payment_intent.created, after the success": Row(
+        first=(SUCCEEDED,),
+        says=CREATED,
+        effect=Effect(
+            outcome="stale", reason="overtaken", lost_to=True, seen=False,
+            status="SUCCEEDED", amounts=PAID,
+        ),
+    ),
+    "payment_intent.requires_action": Row(
+        first=(CREATED,),
+        says=ASKED,
+        effect=Effect(
+            reason="action_needed", status="REQUIRES_ACTION", came_from="PROCESSING",
+            next_action={"type": "redirect", "url": BANK_PAGE},
+        ),
+    ),
+    "payment_intent.processing": Row(
+        first=(CREATED, ASKED),
+        says=intent("processing", 2, "processing"),
+        effect=Effect(reason="pending", status="PROCESSING", came_from="REQUIRES_ACTION"),
+    ),
+    "payment_intent.amount_capturable_updated": Row(
+        body=MANUAL,
+        first=(CREATED,),
+        says=HELD,
+        effect=Effect(
+            reason="authorized", status="AUTHORIZED", came_from="PROCESSING",
+            amounts={"authorized": AMOUNT},
+        ),
+    ),
+    "payment_intent.payment_failed, another attempt is left": Row(
+        body=TWO_ATTEMPTS,
+        first=(CREATED,),
+        says=FAILED,
+        effect=Effect(
+            reason="attempt_failed", status="REQUIRES_ACTION", came_from="PROCESSING",
+            next_action={"type": "new_payment_method", "url": None}, failure="insufficient_funds",
+        ),
+    ),
+    "payment_intent.payment_failed, the last attempt": Row(
+        first=(CREATED,),
+        says=FAILED,
+        effect=Effect(
+            reason="attempt_failed", status="PROCESSING", failure="insufficient_funds",
+            asked=("cancel",),
+        ),
+    ),
+    "payment_intent.succeeded": Row(
+        first=(CREATED,),
+        says=SUCCEEDED,
+        effect=Effect(
+            reason="succeeded", status="SUCCEEDED", came_from="PROCESSING", amounts=PAID
+        ),
+    ),
+    "payment_intent.succeeded, a part was captured": Row(
+        body=MANUAL,
+        first=(HELD,),
+        says=intent("succeeded", 3, "succeeded", amount_received=600, capture_method="manual"),
+        effect=Effect(
+            reason="succeeded", status="SUCCEEDED", came_from="AUTHORIZED",
+            amounts={"authorized": AMOUNT, "captured": 600},
+        ),
+    ),
+    "payment_intent.canceled, as we asked after the last attempt": Row(
+        first=(CREATED, FAILED),
+        says=intent("canceled", 3, "canceled", cancellation_reason="abandoned"),
+        effect=Effect(
+            reason="canceled", status="FAILED", came_from="PROCESSING",
+            failure="insufficient_funds", asked=("cancel",),
+        ),
+    ),
+    "payment_intent.canceled, as the client asked": Row(
+        body=MANUAL,
+        first=(HELD,),
+        says=intent("canceled", 3, "canceled", cancellation_reason="requested_by_customer"),
+        effect=Effect(reason="canceled", status="CANCELED", came_from="AUTHORIZED"),
+    ),
+    "payment_intent.canceled, by the provider": Row(
+        first=(CREATED, ASKED),
+        says=intent("canceled", 3, "canceled", cancellation_reason="automatic"),
+        effect=Effect(reason="canceled", status="CANCELED", came_from="REQUIRES_ACTION"),
+    ),
+    "payment_intent.canceled, after the success": Row(
+        first=(SUCCEEDED,),
+        says=intent("canceled", 4, "canceled", cancellation_reason="automatic"),
+        effect=Effect(
+            outcome="conflict", reason="canceled", lost_to=True, seen=False,
+            status="SUCCEEDED", amounts=PAID,
+        ),
+    ),
+    # no webhook of Stripe's: what a look-up of the object tells, in the form of one
+    "payment_intent.retrieved": Row(
+        first=(CREATED, ASKED),
+        says=intent("retrieved", 5, "succeeded", amount_received=AMOUNT),
+        effect=Effect(
+            reason="succeeded", status="SUCCEEDED", came_from="REQUIRES_ACTION", amounts=PAID
+        ),
+    ),
+}  # fmt: skip

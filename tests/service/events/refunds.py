@@ -1,0 +1,57 @@
+"""Events about a refund. The payment stays SUCCEEDED whatever becomes of it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tests.service.events.rows import PAID, Effect, Row, refunded
+from tests.service.events.told import REFUND_DONE, REFUND_PENDING, SUCCEEDED, refund
+
+REFUND_ROWS: Final[Mapping[str, Row]] = {
+    "refund.created": Row(
+        first=(SUCCEEDED,),
+        says=REFUND_PENDING,
+        effect=Effect(
+            reason="PENDING", status="SUCCEEDED", amounts=PAID, refunds=(refunded("PENDING"),)
+        ),
+    ),
+    "refund.updated": Row(
+        first=(SUCCEEDED, REFUND_PENDING),
+        says=REFUND_DONE,
+        effect=Effect(
+            reason="SUCCEEDED", status="SUCCEEDED", amounts={**PAID, "refunded": 400},
+            refunds=(refunded("SUCCEEDED"),),
+        ),
+    ),
+    "refund.updated, of a refund that the client asked for": Row(
+        first=(SUCCEEDED,),
+        asks_refund=True,
+        says=refund("refund.updated", 11, "succeeded", ours=True),
+        effect=Effect(
+            reason="SUCCEEDED", status="SUCCEEDED", amounts={**PAID, "refunded": 400},
+            refunds=(refunded("SUCCEEDED"),), asked=("refund",),
+        ),
+    ),
+    "refund.failed, after it had succeeded": Row(
+        first=(SUCCEEDED, REFUND_PENDING, REFUND_DONE),
+        says=refund("refund.failed", 12, "failed", failure_reason="expired_or_canceled_card"),
+        effect=Effect(
+            reason="FAILED", status="SUCCEEDED", amounts=PAID,
+            refunds=(refunded("FAILED", reversed=True, failure="expired_or_canceled_card"),),
+        ),
+    ),
+    "charge.refund.updated": Row(
+        first=(SUCCEEDED, REFUND_PENDING),
+        says=refund("charge.refund.updated", 11, "canceled"),
+        effect=Effect(
+            reason="CANCELED", status="SUCCEEDED", amounts=PAID, refunds=(refunded("CANCELED"),)
+        ),
+    ),
+    "charge.refund.updated, a success told twice": Row(
+        first=(SUCCEEDED, REFUND_DONE),
+        says=refund("charge.refund.updated", 12, "succeeded"),
+        effect=Effect(
+            reason="SUCCEEDED", status="SUCCEEDED", seen=False, amounts={**PAID, "refunded": 400},
+            refunds=(refunded("SUCCEEDED"),),
+        ),
+    ),
+}  # fmt: skip

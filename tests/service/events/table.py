@@ -1,0 +1,44 @@
+"""Every type of event that means something to a payment: what it says, and what it does.
+
+The effects are written down from docs/outcomes.md, docs/semantics.md and docs/state-machine.md.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tests.service.events.disputes import DISPUTE_ROWS
+from tests.service.events.payments import PAYMENT_ROWS
+from tests.service.events.refunds import REFUND_ROWS
+from tests.service.events.rows import PAID, Effect, Row
+from tests.service.events.told import CREATED, SUCCEEDED, intent
+from tests.service.events.webhooks import AMOUNT, Told
+
+#: Types without effect, though their objects say what would have one in another type.
+UNMODELLED_ROWS: Final[Mapping[str, Row]] = {
+    "payment_intent.some_future_thing": Row(
+        first=(CREATED,),
+        says=intent("some_future_thing", 5, "succeeded", amount_received=AMOUNT),
+        effect=Effect(
+            outcome="ignored",
+            reason="payment_intent.some_future_thing: this type of event has no effect",
+            status="PROCESSING", seen=False,
+        ),
+    ),
+    "charge.refunded": Row(
+        first=(SUCCEEDED,),
+        says=Told(
+            "charge.refunded", "charge", 12, ours=True,
+            fields={"amount_refunded": AMOUNT, "refunded": True, "captured": True},
+        ),
+        effect=Effect(
+            outcome="ignored",
+            reason="charge.refunded: this type of event has no effect",
+            status="SUCCEEDED", seen=False, amounts=PAID,
+        ),
+    ),
+}  # fmt: skip
+
+MODELLED_ROWS: Final = {**PAYMENT_ROWS, **REFUND_ROWS, **DISPUTE_ROWS}
+ROWS: Final = {**MODELLED_ROWS, **UNMODELLED_ROWS}
+#: About no payment of anybody.
+PAYOUT: Final = Told("payout.paid", "payout", 0, ours=False, fields={"status": "paid"})

@@ -1,0 +1,134 @@
+"""The webhook of every event type, through the whole service, has its documented effect."""
+
+import asyncio
+import json
+
+import pytest
+
+from processor import invariants
+from providers.stripe.translate import TRANSLATORS
+from tests.service.events.batch import Batch, play
+from tests.service.events.rows import Effect, Row
+from tests.service.events.table import MODELLED_ROWS, PAYOUT, ROWS, UNMODELLED_ROWS
+from tests.service.events.webhooks import Json
+from tests.service.stack import running_service
+
+BY_NAME = pytest.mark.parametrize(("name", "row"), ROWS.items(), ids=ROWS.keys())
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
+    """All rows, played once on a service of their own."""
+    with running_service(tmp_path_factory.mktemp("event_types")) as stack:
+        return asyncio.run(play(stack))
+
+
+def test_every_type_of_the_adapter_has_a_row() -> None:
+    """A type that is new in the adapter needs a row that says what it does; no other has one."""
+    assert {row.says.type for row in MODELLED_ROWS.values()} == TRANSLATORS.keys()
+    assert TRANSLATORS.keys().isdisjoint(row.says.type for row in UNMODELLED_ROWS.values())
+    assert PAYOUT.type not in TRANSLATORS
+
+
+@BY_NAME
+def test_the_client_reads_the_documented_effect(batch: Batch, name: str, row: Row) -> None:
+    """Status, amounts, what to do next, refunds and disputes; a new version where that changed."""
+    played, effect = batch.row(name), row.effect
+    assert shown(played.after) == expected(effect)
+    assert played.after["provider_object_id"] == played.object_id
+    if effect.seen:
+        assert played.after["version"] == played.before["version"] + 1
+    else:
+        assert played.after == played.before
+
+
+@BY_NAME
+def test_the_timeline_says_what_became_of_it(batch: Batch, name: str, row: Row) -> None:
+    """Its outcome, the change of status, and what the provider is asked for because of it."""
+    played, effect = batch.row(name), row.effect
+    (entry,) = [e for e in played.timeline["entries"] if e["event_id"] == played.event_id]
+    assert (entry["kind"], entry["outcome"]) == (f"stripe.{row.says.type}", effect.outcome)
+    moved = effect.came_from and {"source": effect.came_from, "target": effect.status}
+    assert entry["transition"] == moved
+    assert played.timeline["version"] == played.after["version"]
+    assert [c["operation"] for c in played.timeline["calls"]] == ["create", *effect.asked]
+
+
+@BY_NAME
+def test_the_inbox_keeps_its_outcome_and_the_reason(batch: Batch, name: str, row: Row) -> None:
+    """One row in Postgres, as the timeline shows it; the reason names the fact it lost to."""
+    played, effect = batch.row(name), row.effect
+    kind, outcome, reason, version = batch.inbox[played.event_id]
+    assert (kind, outcome) == (f"stripe.{row.says.type}", effect.outcome)
+    assert effect.reason in reason
+    assert (str(played.event_before) in reason) is effect.lost_to
+    (entry,) = [e for e in played.timeline["entries"] if e["event_id"] == played.event_id]
+    assert (entry["reason"], entry["version"]) == (reason, version)
+
+
+@BY_NAME
+def test_the_newest_record_is_the_row(batch: Batch, name: str, row: Row) -> None:
+    """What payment-state has last is what Postgres has and the client read, to the byte."""
+    del row
+    played = batch.row(name)
+    newest = batch.evidence.versions[played.payment_id][-1]
+    assert batch.evidence.published[played.payment_id] == newest.snapshot
+    assert json.loads(newest.snapshot) == played.after
+    stored = batch.evidence.payments[played.payment_id]
+    amounts = played.after["amounts"]
+    assert (stored.status, stored.version) == (played.after["status"], newest.version)
+    assert (stored.authorized, stored.captured, stored.refunded) == tuple(amounts.values())
+
+
+def test_a_type_without_effect_is_counted(batch: Batch) -> None:
+    """Once for each that was sent, by its type."""
+    types = [*(row.says.type for row in UNMODELLED_ROWS.values()), PAYOUT.type]
+    assert batch.counted == dict.fromkeys(types, 1.0)
+
+
+def test_an_event_about_no_payment_is_recorded_as_ignored(batch: Batch) -> None:
+    """With its reason, beside the inbox: it was never a payment's."""
+    assert batch.nobodys == {
+        batch.payout: ("payout.paid", "this type of event has no effect on a payment")
+    }
+    assert batch.payout not in batch.inbox
+    assert batch.evidence.payments.keys() == {batch.row(name).payment_id for name in ROWS}
+
+
+def test_every_invariant_holds(batch: Batch) -> None:
+    """All but that nothing waits: the calls to the provider do, which can't be reached."""
+    found = {code: v for code, v in invariants.check(batch.evidence).items() if v}
+    assert found.keys() <= {"L1"}, found
+    assert not batch.evidence.dead_letters
+    assert not batch.evidence.unrouted
+
+
+def shown(payment: Json) -> Json:
+    """The parts of a payment, as a client reads it, that events may change."""
+    failure = payment["failure"]
+    return {
+        "status": payment["status"],
+        "amounts": payment["amounts"],
+        "next_action": payment["next_action"],
+        "failure": failure and failure["code"],
+        "refunds": [_shown_beside(each) for each in payment["refunds"]],
+        "disputes": [_shown_beside(each) for each in payment["disputes"]],
+    }
+
+
+def expected(effect: Effect) -> Json:
+    """The same, as the table says it."""
+    return {
+        "status": effect.status,
+        "amounts": {"authorized": 0, "captured": 0, "refunded": 0, **effect.amounts},
+        "next_action": effect.next_action,
+        "failure": effect.failure,
+        "refunds": list(effect.refunds),
+        "disputes": list(effect.disputes),
+    }
+
+
+def _shown_beside(each: Json) -> Json:
+    """A refund or a dispute without its ID; of a failure, the code."""
+    shown = {name: value for name, value in each.items() if name != "id"}
+    return {**shown, "failure": shown["failure"]["code"]} if shown.get("failure") else shown
