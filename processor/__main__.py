@@ -4,8 +4,14 @@ migrate   applies migrations/*.sql
 topics    creates the topics
 stream    the Faust worker: commands, webhooks and results to state
 work      provider calls, router and reconciler
-audit     checks every invariant on a system at rest; 1 when one is violated
 schemas   writes the JSON Schema files and the drawing of the state machine
+
+An operator's commands (docs/operating.md; each has a --help of its own):
+
+replay        lists payments our own code failed on, and takes their holds away after a fix
+dead-letters  lists records nobody could decode, and sends them to their topics again
+rebuild       decides the whole log anew and compares it with what is stored
+audit         checks every invariant on the running system; 1 when one is violated
 """
 
 import argparse
@@ -15,9 +21,11 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import faust
@@ -27,19 +35,28 @@ from prometheus_client import CollectorRegistry
 from psycopg_pool import AsyncConnectionPool
 
 from processor import migrate as migrations
-from processor.audit import gather
+from processor import table_repair
 from processor.errors import LoopFailedError, ProcessorError
-from processor.invariants import INVARIANTS, check
 from processor.loops import Loop, run_loops
 from processor.metrics import StreamMetrics, WorkMetrics
+from processor.operate.commands import COMMANDS
+from processor.ports import CallStore
 from processor.provider_calls import ProviderCalls
 from processor.reconciler import Reconciler
+from processor.retention import Retention
 from processor.router import Router, consumer
 from processor.sender import Sender
 from processor.status_server import Health, serve
-from processor.store.postgres import PostgresCalls, PostgresRouting, PostgresSweeps
-from processor.stream import create_app, wire
+from processor.store.postgres import (
+    Pool,
+    PostgresCalls,
+    PostgresHistory,
+    PostgresRouting,
+    PostgresSweeps,
+)
+from processor.stream import REAL_PARTS, RESTART, StreamParts, create_app, wire
 from processor.topics import check_topics, create_topics
+from providers.port import ProviderClient
 from providers.registry import clients, translators
 from schemas.settings import (
     DatabaseSettings,
@@ -54,8 +71,16 @@ from schemas.settings import (
 log = logging.getLogger("payments")
 
 #: Libraries that make a log record per message below this level, which costs a tenth of the speed.
-SHOWN_MAX: Final = 5  # violations of one invariant
 QUIET: Final = ("aiokafka", "faust", "mode", "kafka")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkParts:
+    """What makes the parts of the loops; each is called as what it stands for."""
+
+    calls: Callable[[Pool], CallStore] = PostgresCalls
+    sender: Callable[[str, str, float], Sender] = Sender
+    clients: Callable[[], Mapping[str, ProviderClient]] = clients
 
 
 def utc_now() -> datetime:
@@ -81,8 +106,8 @@ def run_topics() -> None:
     print(f"topics created: {', '.join(created) or 'none, all were there'}")  # noqa: T201  # for the operator
 
 
-def run_stream() -> None:
-    """Runs the Faust worker until SIGTERM or Ctrl-C."""
+def run_stream(parts: StreamParts = REAL_PARTS) -> int:
+    """Runs the Faust worker until SIGTERM or Ctrl-C; answers the exit code."""
     kafka, database, stream = load(KafkaSettings), load(DatabaseSettings), load(StreamSettings)
     status = load(MetricsSettings)
     asyncio.run(check_topics(kafka))
@@ -91,25 +116,33 @@ def run_stream() -> None:
     stream.data_dir.mkdir(parents=True, exist_ok=True)
     app = create_app(kafka, stream)
     metrics = StreamMetrics(registry)
-    wire(app, kafka, database, stream, translators(), metrics, health, utc_now)
+    wire(app, kafka, database, stream, translators(), metrics, health, utc_now, parts)
     worker = faust.Worker(app, loglevel="WARNING", override_logging=False, redirect_stdouts=False)
-    worker.execute_from_commandline()
+    tables = Path(app.conf.tabledir)
+    table_repair.mend(tables)
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:  # how it always ends
+        if end.code:
+            return RESTART
+    table_repair.closed(tables)
+    return 0
 
 
-def run_work() -> None:
+def run_work(parts: WorkParts = WorkParts()) -> None:
     """Runs the background loops until SIGTERM or Ctrl-C."""
-    asyncio.run(_work())
+    asyncio.run(_work(parts))
 
 
-async def _work() -> None:
+async def _work(parts: WorkParts) -> None:
     kafka, database, settings = load(KafkaSettings), load(DatabaseSettings), load(WorkSettings)
-    status, known_clients = load(MetricsSettings), clients()
+    status, known_clients = load(MetricsSettings), parts.clients()
     await check_topics(kafka)
     registry, health = CollectorRegistry(), Health()
     serve(status.metrics_host, status.metrics_port, registry, health)
     metrics = WorkMetrics(registry)
     url = database.database_url.get_secret_value()
-    sender = Sender(kafka.kafka_bootstrap, "payments-work", 30.0)
+    sender = parts.sender(kafka.kafka_bootstrap, "payments-work", 30.0)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -121,7 +154,7 @@ async def _work() -> None:
         jitter = random.Random()  # noqa: S311  # jitter is no secret
         loops: dict[str, Loop] = {
             "provider_calls": ProviderCalls(
-                PostgresCalls(pool), sender, known_clients, settings, metrics, utc_now, jitter
+                parts.calls(pool), sender, known_clients, settings, metrics, utc_now, jitter
             ).run,
             "router": Router(
                 PostgresRouting(pool), sender, source, translators(), settings, metrics, utc_now
@@ -129,24 +162,13 @@ async def _work() -> None:
             "reconciler": Reconciler(
                 url, PostgresSweeps(pool), sender, known_clients, settings, metrics, utc_now
             ).run,
+            "retention": Retention(PostgresHistory(pool), settings, metrics, utc_now).run,
         }
         health.ready = True
         await run_loops(loops, stop, metrics)
     await sender.close()
     for client in known_clients.values():
         await client.close()
-
-
-def run_audit() -> int:
-    """Prints one line per invariant, and the first violations."""
-    kafka, database = load(KafkaSettings), load(DatabaseSettings)
-    evidence = asyncio.run(gather(kafka.kafka_bootstrap, database.database_url.get_secret_value()))
-    found = check(evidence)
-    for code, violations in found.items():
-        meaning = (INVARIANTS[code].__doc__ or "").partition(": ")[2]
-        shown = "".join(f"\n     {line}" for line in violations[:SHOWN_MAX])
-        print(f"{code}  {len(violations) or 'ok':>4}  {meaning}{shown}")  # noqa: T201  # for the operator
-    return 1 if any(found.values()) else 0
 
 
 def run_schemas() -> None:
@@ -157,31 +179,38 @@ def run_schemas() -> None:
         print(path)  # noqa: T201  # for the operator
 
 
-PROGRAMS: Final[dict[str, Callable[[], int | None]]] = {
+Programs = Mapping[str, Callable[[], int | None]]
+PROGRAMS: Final[Programs] = {
     "migrate": run_migrate,
     "topics": run_topics,
     "stream": run_stream,
     "work": run_work,
-    "audit": run_audit,
     "schemas": run_schemas,
 }
+#: Those that are started anew where what they need is away.
+SERVERS: Final = frozenset({"stream", "work"})
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, programs: Programs = PROGRAMS) -> int:
     """Runs one program; a wrong setting or an unreachable server is one clear line."""
     parser = argparse.ArgumentParser(prog="payments", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("program", choices=PROGRAMS)
-    chosen = parser.parse_args(arguments).program
+    parser.add_argument("program", choices=(*programs, *COMMANDS))
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of an operator's command")
+    asked = parser.parse_args(arguments)
+    chosen, command = asked.program, COMMANDS.get(asked.program)
+    if asked.arguments and command is None:
+        parser.error(f"{chosen} takes no arguments")
     _log_to_stderr()
     try:
-        return PROGRAMS[chosen]() or 0
+        return command(asked.arguments) if command is not None else programs[chosen]() or 0
     except LoopFailedError:
         log.exception("work.stopped: the process starts anew")
         return os.EX_TEMPFAIL
     except (SettingsError, ProcessorError, migrations.MigrationError, KafkaError) as error:
         print(f"payments {chosen}: {error}", file=sys.stderr)  # noqa: T201  # for the operator
-        return 1
+        is_away = isinstance(error, KafkaError) and chosen in SERVERS
+        return os.EX_TEMPFAIL if is_away else 1
     except psycopg.OperationalError as error:
         print(f"payments {chosen}: Postgres: {error}", file=sys.stderr)  # noqa: T201  # for the operator
         return 1

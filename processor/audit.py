@@ -1,130 +1,181 @@
-"""Gathers the evidence for the invariants from a running system at rest."""
+"""Gathers the evidence for the invariants from a running system, at rest or live.
 
-from collections.abc import Callable
+What must be true of two places at once is read in the order in which it comes to be, backwards:
+what was noted as published before the topic, what was acknowledged before the log, and the tables
+last, as of one moment. So whatever is in flight meanwhile is never taken for missing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import psycopg
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 from processor.domain.status import Status
 from processor.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
+from processor.operate.log import partitions_of, position, records
 from processor.records import Position
 from processor.stream import APP_ID
 from schemas.topics import PAYMENT_STATE, PROCESSOR_SOURCES
 
-_INBOX: Final = (
-    'select event_id, payment_id, topic, partition, "offset", outcome, version from inbox'
-)
+#: Statements with a ``%s`` are asked of what is older than that.
+_INBOX: Final = """
+    select event_id, payment_id, topic, partition, "offset", outcome, version, recorded_at >= %s
+    from inbox"""
 _DUPLICATES: Final = 'select topic, partition, "offset" from duplicates'
 _DEAD: Final = 'select topic, partition, "offset" from dead_letters'
 _PAYMENTS: Final = """
-    select payment_id, status, version, amount, authorized, captured, refunded from payments"""
+    select payment_id, status, version, amount, authorized, captured, refunded, document::text
+    from payments"""
 _VERSIONS: Final = """
-    select payment_id, version, previous_status, status, event_id, snapshot::text
+    select payment_id, version, previous_status, status, event_id, snapshot::text, at < %s
     from payment_versions order by payment_id, version"""
 _HELD: Final = "select payment_id from holds"
-_DUE: Final = "select call_key from provider_calls where state = 'due'"
-_UNPUBLISHED: Final = "select count(*) from publications where published_at is null"
-_UNROUTED: Final = "select count(*) from unrouted"
+_DUE: Final = "select call_key from provider_calls where state = 'due' and created_at < %s"
+_UNPUBLISHED: Final = """
+    select count(*) from publications where published_at is null and committed_at < %s"""
+#: A webhook may wait for a payment that isn't known here; one that is known has to get it.
+_UNROUTED: Final = """
+    select count(*) from unrouted u join payments p using (provider, object_id)
+    where greatest(u.recorded_at, p.updated_at) < %s"""
+_MARKED: Final = """
+    select payment_id, max(version) from payment_versions join publications using (publication_id)
+    where published_at is not null group by payment_id"""
+#: Later than everything: at rest, nothing is too young.
+_ALWAYS: Final = datetime.max.replace(tzinfo=UTC)
+#: Earlier than everything: nothing was forgotten.
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
-async def gather(kafka_bootstrap: str, database_url: str) -> Evidence:
-    """Reads every table and topic concerned. Raises psycopg.Error, KafkaError."""
-    log: set[Position] = set()
-    for topic in PROCESSOR_SOURCES:
-        await read_topic(kafka_bootstrap, topic, lambda r: log.add(_position(r)))
-    published: dict[str, bytes] = {}
-    seen: dict[str, list[int]] = {}
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """What the brokers said."""
 
-    def note(record: Any) -> None:
-        payment_id = record.key.decode()
-        published[payment_id] = record.value
-        headers = dict(record.headers)
-        seen.setdefault(payment_id, []).append(int(headers["ce_id"].rpartition(b":")[2]))
+    positions: frozenset[Position]
+    unacknowledged: frozenset[Position]
+    #: Of those, how many have been there for too long.
+    lag: int
+    published: Mapping[str, bytes]
+    published_versions: Mapping[str, list[int]]
 
-    await read_topic(kafka_bootstrap, PAYMENT_STATE, note)
-    lag = await _lag(kafka_bootstrap)
+
+async def gather(
+    kafka_bootstrap: str,
+    database_url: str,
+    settle_s: float = 0.0,
+    retention_s: float | None = None,
+) -> Evidence:
+    """Reads every table and topic concerned, into memory. Raises psycopg.Error, KafkaError.
+
+    Args:
+        kafka_bootstrap: the brokers.
+        database_url: Postgres.
+        settle_s: what is younger than that may be on its way. 0: the system is at rest, and
+            nothing is.
+        retention_s: what became of older inputs may be forgotten; None: nothing is.
+    """
+    now = datetime.now(UTC)
+    since = now - timedelta(seconds=retention_s) if retention_s is not None else _NEVER
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
-
-        async def rows(statement: str) -> list[tuple[Any, ...]]:
-            return await (await connection.execute(statement)).fetchall()
-
-        versions: dict[str, list[VersionEvidence]] = {}
-        for p, version, previous, status, event_id, snapshot in await rows(_VERSIONS):
-            row = VersionEvidence(
-                p, version, Status(previous) if previous else None, Status(status), event_id,
-                snapshot.encode(),
-            )  # fmt: skip
-            versions.setdefault(p, []).append(row)
-        return Evidence(
-            log=frozenset(log),
-            inbox=[
-                InboxEvidence(r[0], r[1], Position(r[2], r[3], r[4]), r[5], r[6])
-                for r in await rows(_INBOX)
-            ],
-            duplicates=[Position(*r) for r in await rows(_DUPLICATES)],
-            dead_letters=[
-                p for r in await rows(_DEAD) if (p := Position(*r)).topic in PROCESSOR_SOURCES
-            ],
-            payments={
-                r[0]: PaymentEvidence(r[0], Status(r[1]), *r[2:]) for r in await rows(_PAYMENTS)
-            },
-            versions=versions,
-            published=published,
-            published_versions=seen,
-            held=frozenset(r[0] for r in await rows(_HELD)),
-            due_calls=frozenset(r[0] for r in await rows(_DUE)),
-            unpublished=(await rows(_UNPUBLISHED))[0][0],
-            unrouted=(await rows(_UNROUTED))[0][0],
-            lag=lag,
-        )
+        marked = await _marked(connection) if settle_s else None
+        await connection.commit()
+        before = now - timedelta(seconds=settle_s) if settle_s else _ALWAYS
+        log = await _read_log(kafka_bootstrap, before, since)
+        await connection.execute("set transaction isolation level repeatable read, read only")
+        return await _with_tables(connection, log, marked, before, since)
 
 
-def _position(record: Any) -> Position:
-    return Position(record.topic, record.partition, record.offset)
+async def _read_log(bootstrap: str, before: datetime, since: datetime) -> _Log:
+    acknowledged = await _acknowledged(bootstrap)
+    positions: set[Position] = set()
+    unacknowledged: set[Position] = set()
+    lag = 0
+    for topic in PROCESSOR_SOURCES:
+        async for record in records(bootstrap, topic):
+            if record.timestamp < since.timestamp() * 1000:
+                continue
+            positions.add(position(record))
+            if record.offset >= acknowledged[topic, record.partition]:
+                unacknowledged.add(position(record))
+                lag += record.timestamp < before.timestamp() * 1000
+    published: dict[str, bytes] = {}
+    versions: dict[str, list[int]] = {}
+    async for record in records(bootstrap, PAYMENT_STATE):
+        payment_id = (record.key or b"").decode()
+        published[payment_id] = record.value or b""
+        headers = dict(record.headers)
+        versions.setdefault(payment_id, []).append(int(headers["ce_id"].rpartition(b":")[2]))
+    return _Log(frozenset(positions), frozenset(unacknowledged), lag, published, versions)
+
+
+async def _with_tables(
+    connection: psycopg.AsyncConnection[Any],
+    log: _Log,
+    marked: Mapping[str, int] | None,
+    before: datetime,
+    since: datetime,
+) -> Evidence:
+    async def rows(statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        return await (await connection.execute(statement.encode(), values)).fetchall()
+
+    versions: dict[str, list[VersionEvidence]] = {}
+    for p, version, previous, status, event_id, snapshot, is_old in await rows(_VERSIONS, since):
+        row = VersionEvidence(
+            p, version, Status(previous) if previous else None, Status(status), event_id,
+            snapshot.encode(), is_old,
+        )  # fmt: skip
+        versions.setdefault(p, []).append(row)
+    payments = await rows(_PAYMENTS)
+    return Evidence(
+        log=log.positions,
+        unacknowledged=log.unacknowledged if marked is not None else frozenset(),
+        inbox=[
+            InboxEvidence(r[0], r[1], Position(r[2], r[3], r[4]), r[5], r[6], r[7])
+            for r in await rows(_INBOX, before)
+        ],
+        duplicates=[Position(*r) for r in await rows(_DUPLICATES)],
+        dead_letters=[
+            p for r in await rows(_DEAD) if (p := Position(*r)).topic in PROCESSOR_SOURCES
+        ],
+        payments={r[0]: PaymentEvidence(r[0], Status(r[1]), *r[2:7]) for r in payments},
+        documents={r[0]: r[7] for r in payments},
+        versions=versions,
+        published=log.published,
+        published_versions=log.published_versions,
+        due_versions=marked,
+        is_whole=marked is None,
+        held=frozenset(r[0] for r in await rows(_HELD)),
+        due_calls=frozenset(r[0] for r in await rows(_DUE, before)),
+        unpublished=(await rows(_UNPUBLISHED, before))[0][0],
+        unrouted=(await rows(_UNROUTED, before))[0][0],
+        lag=log.lag,
+    )
 
 
 async def read_topic(bootstrap: str, topic: str, note: Callable[[Any], object]) -> None:
     """Every committed record of a topic, from its beginning to its present end."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
-    await consumer.start()
-    try:
-        partitions = await _partitions(consumer, topic)
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        while any([await consumer.position(p) < ends[p] for p in partitions]):
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                for record in records:
-                    note(record)
-    finally:
-        await consumer.stop()
+    async for record in records(bootstrap, topic):
+        note(record)
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    await consumer._client.force_metadata_update()  # noqa: SLF001  # no public call waits for it
-    found = consumer._client.cluster.partitions_for_topic(topic)  # noqa: SLF001  # as above
-    return [TopicPartition(topic, partition) for partition in sorted(found or ())]
-
-
-async def _lag(bootstrap: str) -> int:
-    """Records in the sources that the processor's group has not committed."""
+async def _acknowledged(bootstrap: str) -> dict[tuple[str, int], int]:
+    """By topic and partition of the sources: the offset up to which the processor is done."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=APP_ID,
                                 enable_auto_commit=False)  # fmt: skip
     await consumer.start()
     try:
-        lag = 0
+        found: dict[tuple[str, int], int] = {}
         for topic in PROCESSOR_SOURCES:
-            partitions = await _partitions(consumer, topic)
-            consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
-            for partition in partitions:
-                lag += ends[partition] - (await consumer.committed(partition) or 0)
-        return lag
+            for partition in await partitions_of(consumer, topic):
+                offset = await consumer.committed(partition)
+                found[topic, partition.partition] = offset or 0
+        return found
     finally:
         await consumer.stop()
+
+
+async def _marked(connection: psycopg.AsyncConnection[Any]) -> dict[str, int]:
+    """By payment ID: the last version that is noted as published."""
+    return {row[0]: row[1] for row in await (await connection.execute(_MARKED)).fetchall()}

@@ -1,7 +1,7 @@
 """Bytes to inputs. Whatever can't be decoded says why; it never stops the stream."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from processor.domain.inputs import (
     Failure,
     Input,
     Refund,
+    Release,
 )
 from processor.errors import UndecodableRecordError
 from processor.records import DeadLetter, Received, Record
@@ -25,6 +26,9 @@ from schemas import commands, headers
 from schemas.identity import is_payment_id
 from schemas.results import ProviderResult
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
+
+#: The kind of an operator's release, as the inbox and the timeline name it.
+RELEASE: Final = "operator.release"
 
 
 class Decoder:
@@ -104,9 +108,12 @@ def _explain(error: ValidationError) -> str:
 
 def _command(record: Record) -> Received:
     try:
-        command = commands.COMMAND.validate_json(record.value)
+        command = commands.VALUE.validate_json(record.value)
     except ValidationError as error:
         raise UndecodableRecordError(f"not a command: {_explain(error)}") from error
+    if isinstance(command, commands.ReleasePayment):
+        asked = Input(command.event_id, command.received_at, Release())
+        return Received(record, command.payment_id, command.event_id, RELEASE, asked)
     return Received(
         record,
         command.payment_id,

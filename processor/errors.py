@@ -8,6 +8,7 @@ ProcessorError
 ├── FencedError              another worker owns the partition: this one must stop and start over
 ├── PublishError             the brokers gave no word in time; the record's fate is unknown
 ├── LoopFailedError          a background loop failed in an unforeseen way: start the process anew
+├── RebuildRunningError      one rebuild at a time: the other one has the shadow schema
 └── MissingTopicsError       topics are absent or wrongly partitioned: ``payments topics`` mends it
 """
 
@@ -42,6 +43,10 @@ class PublishError(ProcessorError):
 
 class LoopFailedError(ProcessorError):
     """A background loop failed on something that time does not mend; the cause says what."""
+
+
+class RebuildRunningError(ProcessorError):
+    """Another rebuild is under way on the same database."""
 
 
 class MissingTopicsError(ProcessorError):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from processor.domain.decide import decide
 from processor.domain.decision import Decision
+from processor.domain.inputs import Release
 from processor.domain.payment import Payment
 from processor.domain.status import Outcome
 from processor.plan import InboxRow, Loaded, Plan, VersionRow
@@ -35,6 +36,9 @@ class _Fold:
         #: Where each event ID taken in by this batch stands.
         self._seen: dict[str, Position] = {}
         self._parked: dict[str, list[InboxRow]] = {}
+        #: Of this batch, what waits because its payment is held.
+        self._waiting: dict[str, list[InboxRow]] = {}
+        self._decisions = 0
         self._plan = Plan()
 
     def run(self, batch: Iterable[Received]) -> Plan:
@@ -71,12 +75,18 @@ class _Fold:
         return True
 
     def _take(self, row: InboxRow) -> None:
+        self._decisions += 1
+        row.ordinal = self._decisions
         payment_id = row.received.payment_id
+        if payment_id in self._held and isinstance(row.received.input.body, Release):
+            self._release(row)
+            return
         if payment_id in self._poisoned and payment_id not in self._held:
             self._hold(row, self._poisoned[payment_id])
             return
         if payment_id in self._held:
             row.outcome, row.reason = Outcome.PARKED, "the payment is held for an operator"
+            self._waiting.setdefault(payment_id, []).append(row)
             return
         payment = self._payments.get(payment_id)
         try:
@@ -105,6 +115,30 @@ class _Fold:
         row.outcome, row.reason = Outcome.QUARANTINED, f"our own code failed: {error}"
         self._held.add(payment_id)
         self._plan.holds[payment_id] = (row.received.event_id, error)
+        self._waiting.setdefault(payment_id, []).append(row)
+
+    def _release(self, row: InboxRow) -> None:
+        """Takes the hold away, and takes up what waited; what fails again holds it again."""
+        payment_id, row.outcome = row.received.payment_id, Outcome.APPLIED
+        if payment_id in self._loaded.held:
+            self._plan.released.add(payment_id)
+        why = self._poisoned.get(payment_id)
+        if why is not None:
+            # what waits may be unreadable or can't be written: it stays as it is, under a new hold
+            self._plan.holds[payment_id] = (row.received.event_id, why)
+            row.reason = f"nothing was taken up, the payment is held again: {why}"
+            return
+        self._held.discard(payment_id)
+        self._plan.holds.pop(payment_id, None)
+        before = self._payments.get(payment_id)
+        waited = [*self._waited(payment_id), *self._waiting.pop(payment_id, ())]
+        for each in waited:
+            self._take(each)
+        after = self._payments.get(payment_id)
+        if after is not None and after is not before:
+            row.version = after.version
+        again = ", and it is held again" if payment_id in self._held else ""
+        row.reason = f"the hold was taken away, inputs taken up: {len(waited)}{again}"
 
     def _apply(self, row: InboxRow, before: Payment | None, decision: Decision) -> None:
         row.outcome, row.reason = decision.outcome, decision.reason
@@ -131,6 +165,11 @@ class _Fold:
 
     def _take_parked(self, payment_id: str) -> None:
         """The payment is here: what waited for it is applied, in the order it came."""
+        for row in [*self._waited(payment_id), *self._parked.pop(payment_id, ())]:
+            self._take(row)
+
+    def _waited(self, payment_id: str) -> list[InboxRow]:
+        """The stored rows that wait for the payment, as rows of this batch; each of them once."""
         waited = [
             InboxRow(received, Outcome.PARKED, "", waiting=True)
             for received in self._loaded.parked.get(payment_id, ())
@@ -138,5 +177,4 @@ class _Fold:
         ]
         self._seen |= {row.received.event_id: row.received.record.position for row in waited}
         self._plan.inbox.extend(waited)
-        for row in [*waited, *self._parked.pop(payment_id, ())]:
-            self._take(row)
+        return waited

@@ -103,6 +103,12 @@ class WorkMetrics:
         self.waiting = Gauge(
             "payments_waiting", "Rows waiting, by kind.", ["what"], registry=registry
         )
+        self.history_forgotten = Counter(
+            "payments_history_forgotten_total",
+            "Rows about old inputs that were deleted after the retention.",
+            ["table"],
+            registry=registry,
+        )
         self.loop_errors = Counter(
             "payments_work_errors_total", "Rounds that failed.", ["loop"], registry=registry
         )

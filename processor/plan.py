@@ -26,7 +26,7 @@ class Loaded:
     payments: Mapping[str, Payment]
     known: Mapping[str, Known]
     held: frozenset[str]
-    #: By payment ID: records that waited for it, in the order they came.
+    #: By payment ID, of those that may be taken up now: what waited, in the order it came.
     parked: Mapping[str, tuple[Received, ...]]
     #: Payment ID by (provider, provider's object ID).
     owners: Mapping[tuple[str, str], str]
@@ -36,13 +36,15 @@ class Loaded:
 
 @dataclass(slots=True)
 class InboxRow:
-    """One input and what became of it. ``waiting``: the row is there already, as parked."""
+    """One input and what became of it. ``waiting``: the row is there already, and waits."""
 
     received: Received
     outcome: Outcome
     reason: str
     version: int | None = None
     waiting: bool = False
+    #: The how manieth decision of its batch this is; the last one where there were several.
+    ordinal: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class Plan:
     calls: list[ProviderCall] = field(default_factory=list)
     #: Newly held payments: the event our code failed on, and its error.
     holds: dict[str, tuple[str, str]] = field(default_factory=dict)
+    #: Payments whose hold, as it was stored, is taken away; ``holds`` may have a new one.
+    released: set[str] = field(default_factory=set)
     #: Publications whose events came again: the mark of a crash before they were published.
     redelivered: set[int] = field(default_factory=set)
 

@@ -141,3 +141,14 @@ class SweepStore(Protocol):
     async def gauges(self) -> list[tuple[str, int, datetime | None]]:
         """(what, how many, since when the oldest) of everything that should not wait for long."""
         ...
+
+
+class HistoryStore(Protocol):
+    """What became of old inputs."""
+
+    #: The names of what there is to forget.
+    histories: Sequence[str]
+
+    async def forget_history(self, table: str, before: datetime, limit: int) -> int:
+        """Deletes rows recorded before then, the oldest first; how many."""
+        ...

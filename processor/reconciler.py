@@ -99,11 +99,18 @@ class Reconciler:
             await self._sender.send([fetched(event, provider, now) for event in page])
             await self._store.write_cursor(provider, page[-1].webhook.event_id, now)
             self._metrics.fetched.labels(provider, "events").inc(len(page))
+            await self._pause()
 
     async def _objects(self, provider: str, client: ProviderClient) -> None:
-        """The present state of every object whose payment is unfinished and silent."""
+        """The present state of every object whose payment is unfinished and silent.
+
+        Where it stands is kept page by page: a new leader goes on there, so that the last payments
+        are looked at too when there are more than one leader's time is enough for.
+        """
         silent_since = self._clock() - timedelta(seconds=self._settings.unfinished_after_s)
-        after, page, failed = "", self._settings.reconcile_page, 0
+        place = f"{provider}/objects"
+        after = await self._store.read_cursor(place) or ""
+        page, failed = self._settings.reconcile_page, 0
         while True:
             rows = await self._store.unfinished(silent_since, after, page)
             for payment_id, its_provider, object_id in rows:
@@ -111,10 +118,19 @@ class Reconciler:
                     continue
                 failed = 0 if await self._object(client, payment_id, object_id) else failed + 1
                 if failed == FAILURES_MAX:
+                    await self._store.write_cursor(place, payment_id, self._clock())
                     raise ProviderUnavailableError(f"{failed} look-ups in a row failed")
-            if len(rows) < page:
+                await self._pause()
+            reached = rows[-1][0] if len(rows) == page else ""
+            if reached != after:
+                await self._store.write_cursor(place, reached, self._clock())
+            if not reached:
                 return
-            after = rows[-1][0]
+            after = reached
+
+    async def _pause(self) -> None:
+        """Between two questions: the provider's limits are for our calls first."""
+        await asyncio.sleep(1 / self._settings.reconcile_per_s)
 
     async def _object(self, client: ProviderClient, payment_id: str, object_id: str) -> bool:
         """Whether the object could be looked at; one that can't keeps no other from it."""

@@ -4,7 +4,9 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, cast
 
 import faust
@@ -13,12 +15,16 @@ from psycopg_pool import AsyncConnectionPool
 
 from processor.batch import BatchProcessor
 from processor.decode import Decoder
+from processor.faust_internals import StrictConsumer, records_to_recover
 from processor.metrics import StreamMetrics
-from processor.publisher import StatePublisher, fenced_producer
+from processor.ports import BatchStore, StatePublishing
+from processor.publisher import ProducerFactory, StatePublisher, fenced_producer
 from processor.seen import SeenTable
 from processor.sender import Sender
 from processor.status_server import Health
-from processor.store.postgres import PostgresBatches
+from processor.store.batch import Decode
+from processor.store.postgres import Pool, PostgresBatches, limit_transactions
+from processor.watchdog import Activity, GroupLag, guard
 from providers.port import Translator
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
 from schemas.topics import PAYMENT_COMMANDS, PROCESSOR_SOURCES
@@ -37,9 +43,24 @@ ROCKSDB_OPTIONS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class StreamParts:
+    """What makes the worker's parts; each is called as the class or function it stands for."""
+
+    store: Callable[[Pool, Decode], BatchStore] = PostgresBatches
+    producers: Callable[[str, str], ProducerFactory] = fenced_producer
+    publisher: Callable[[ProducerFactory, float], StatePublishing] = StatePublisher
+    sender: Callable[[str, str, float], Sender] = Sender
+    seen: Callable[[Any, int, timedelta, Callable[[], datetime]], SeenTable] = SeenTable
+    processor: Callable[..., BatchProcessor] = BatchProcessor
+
+
+REAL_PARTS: Final = StreamParts()
+
+
 def create_app(kafka: KafkaSettings, stream: StreamSettings) -> faust.App:
     """A Faust app with the settings that lose nothing; agents are added by ``wire``."""
-    return faust.App(
+    app = faust.App(
         APP_ID,
         broker=[f"kafka://{host}" for host in kafka.kafka_bootstrap.split(",")],
         store="rocksdb://",
@@ -57,6 +78,9 @@ def create_app(kafka: KafkaSettings, stream: StreamSettings) -> faust.App:
         broker_session_timeout=stream.session_timeout_s,
         broker_heartbeat_interval=stream.session_timeout_s / 15,
         broker_max_poll_records=2000,
+        # A broker that has just started may name no topic; partitions are then assigned without
+        # any, and again once metadata is asked for anew. Five minutes of nothing by default.
+        consumer_metadata_max_age_ms=5_000,
         stream_buffer_maxsize=8192,
         producer_acks=-1,
         producer_linger=0.02,
@@ -64,6 +88,8 @@ def create_app(kafka: KafkaSettings, stream: StreamSettings) -> faust.App:
         producer_request_timeout=30.0,
         table_standby_replicas=0,
     )
+    app.transport.Consumer = StrictConsumer  # type: ignore[misc]  # looked up on the instance
+    return app
 
 
 def wire(
@@ -75,6 +101,7 @@ def wire(
     metrics: StreamMetrics,
     health: Health,
     clock: Callable[[], datetime],
+    parts: StreamParts,
 ) -> None:
     """Puts the agent and its parts together on the app."""
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
@@ -84,6 +111,8 @@ def wire(
         timeout=10.0,
         open=False,
         name="stream",
+        # a worker that is silent for longer is dead, to Postgres as to the brokers
+        configure=limit_transactions(stream.session_timeout_s),
     )
     table = app.Table(
         "seen",
@@ -92,25 +121,30 @@ def wire(
         partitions=kafka.partitions,
         options=ROCKSDB_OPTIONS,
     )
-    make = fenced_producer(kafka.kafka_bootstrap, APP_ID)
-    publisher = StatePublisher(make, stream.publish_deadline_s)
-    sender = Sender(kafka.kafka_bootstrap, f"{APP_ID}-dead-letters", stream.publish_deadline_s)
+    bootstrap, deadline_s = kafka.kafka_bootstrap, stream.publish_deadline_s
+    publisher = parts.publisher(parts.producers(bootstrap, APP_ID), deadline_s)
+    sender = parts.sender(bootstrap, f"{APP_ID}-dead-letters", deadline_s)
     retention = timedelta(seconds=stream.seen_retention_s)
-    seen = SeenTable(table, stream.seen_per_payment, retention, clock)
+    seen = parts.seen(table, stream.seen_per_payment, retention, clock)
     decoder = Decoder(translators)
-    store = PostgresBatches(pool, decoder.decode)
-    processor = BatchProcessor(decoder, store, seen, publisher, sender, metrics, clock)
+    store = parts.store(pool, decoder.decode)
+    processor = parts.processor(decoder, store, seen, publisher, sender, metrics, clock)
+    activity = Activity()
     ours = asyncio.Event()  # set while the assigned partitions are fenced and caught up
 
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]  # the signal argument is in **_
     async def revoked(_app: Any, *lost: Any, **_: Any) -> None:
         log.info("partitions.revoked count=%d", len(lost[0]))
         ours.clear()
+        activity.partitions = frozenset()
         health.ready = False
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]  # as above
     async def assigned(_app: Any, *given: Any, **_: Any) -> None:
         partitions = sorted(tp.partition for tp in given[0] if tp.topic == PAYMENT_COMMANDS)
+        activity.partitions = frozenset(
+            (tp.topic, tp.partition) for tp in given[0] if tp.topic in PROCESSOR_SOURCES
+        )
         await pool.open()
         await processor.take_over(partitions)
         log.info("partitions.assigned partitions=%s", partitions)
@@ -124,10 +158,22 @@ def wire(
         batches = cast("faust.Stream[Any]", events).noack_take(
             stream.batch_size, stream.batch_wait_s
         )
-        await _run(batches, processor, ours)
+        await _run(batches, processor, ours, activity)
+
+    guard(
+        stream.stall_timeout_s,
+        activity,
+        partial(records_to_recover, app),
+        GroupLag(kafka.kafka_bootstrap, APP_ID),
+    )
 
 
-async def _run(batches: AsyncIterator[Any], processor: BatchProcessor, ours: asyncio.Event) -> None:
+async def _run(
+    batches: AsyncIterator[Any],
+    processor: BatchProcessor,
+    ours: asyncio.Event,
+    activity: Activity,
+) -> None:
     """Batch after batch, until the unexpected: then the process ends at once.
 
     An exception that left an agent would acknowledge what it failed on. This way nothing is
@@ -136,7 +182,8 @@ async def _run(batches: AsyncIterator[Any], processor: BatchProcessor, ours: asy
     try:
         async for batch in batches:
             await ours.wait()
-            await processor.process(batch)
+            with activity.batch():
+                await processor.process(batch)
     except Exception:
         log.exception("stream.stopped: the worker starts anew")
         logging.shutdown()

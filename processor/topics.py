@@ -3,7 +3,7 @@
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from tenacity import (
     retry,
     retry_if_exception_type,
@@ -27,6 +27,8 @@ CHANGELOG: Final = Topic(
 )
 ALL: Final = (*TOPICS, CHANGELOG)
 _ALREADY_EXISTS: Final = TopicAlreadyExistsError.errno
+#: A process that starts while the brokers are away waits for them; then it starts anew.
+BROKERS_WITHIN_S: Final = 300.0
 
 
 async def create_topics(settings: KafkaSettings) -> list[str]:
@@ -67,10 +69,18 @@ async def _until_known(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> N
     await _check(admin, settings)
 
 
+@retry(
+    retry=retry_if_exception_type(KafkaError),
+    wait=wait_random_exponential(multiplier=0.1, max=5.0),
+    stop=stop_after_delay(BROKERS_WITHIN_S),
+    reraise=True,
+)
 async def check_topics(settings: KafkaSettings) -> None:
     """Raises MissingTopicsError unless every topic is there with the right partitions.
 
-    A stream worker whose topic is missing would wait for ever and not even stop when asked.
+    Waits for brokers that don't answer, and raises KafkaError in the end: whoever starts anew
+    because of an outage should find its end, and not end again. A stream worker whose topic is
+    missing would wait for ever and not even stop when asked.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
     await admin.start()

@@ -1,4 +1,7 @@
-"""Values of ``payment-commands``: what a client (or the expiry sweep) asks of one payment."""
+"""Values of ``payment-commands``: what a client (or the expiry sweep) asks of one payment.
+
+An operator's release is there too, so that it is processed in the order of its payment's records.
+"""
 
 from typing import Annotated, Final, Literal
 
@@ -73,3 +76,21 @@ Command = Annotated[
     Field(discriminator="type"),
 ]
 COMMAND: Final[TypeAdapter[Command]] = TypeAdapter(Command)
+
+
+class ReleasePayment(Model):
+    """Take this hold off the payment, and take up what waited. An operator's; no client's."""
+
+    type: Literal["release"] = "release"
+    #: One per hold, however often it is asked.
+    event_id: ShortText
+    payment_id: PaymentId
+    #: The hold that is meant: the event our code failed on, and since when.
+    held_event_id: ShortText
+    held_at: UtcTime
+    received_at: UtcTime
+
+
+#: Everything that may stand on the topic.
+Value = Annotated[Command | ReleasePayment, Field(discriminator="type")]
+VALUE: Final[TypeAdapter[Value]] = TypeAdapter(Value)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from schemas.commands import COMMAND
+from schemas.commands import VALUE
 from schemas.results import ProviderResult
 from schemas.state import PaymentState
 from schemas.state_machine_page import PAGE, page
@@ -14,7 +14,7 @@ from schemas.state_machine_page import PAGE, page
 DIRECTORY: Final = Path(__file__).parent / "json"
 
 MODELS: Final[dict[str, TypeAdapter[Any]]] = {
-    "payment-commands": COMMAND,
+    "payment-commands": VALUE,
     "provider-results": TypeAdapter(ProviderResult),
     "payment-state": TypeAdapter(PaymentState),
 }

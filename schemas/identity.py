@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 _CORE_CHARS: Final = 26  # 128 bits in base32
@@ -75,3 +76,9 @@ def provider_made_id(prefix: str, provider: str, object_id: str) -> str:
 def result_event_id(call_key: str) -> str:
     """The event ID of a provider call's result: one per call, however often it was tried."""
     return f"res_{_digest('result', call_key)}"
+
+
+def release_event_id(payment: str, held_event_id: str, held_at: datetime) -> str:
+    """The event ID of a hold's release: one per hold, however often an operator asks for it."""
+    since = held_at.astimezone(UTC).isoformat(timespec="microseconds")
+    return f"rel_{_digest('release', payment, held_event_id, since)}"

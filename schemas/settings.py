@@ -175,6 +175,9 @@ class StreamSettings(Group):
     publish_deadline_s: Seconds = Field(
         30.0, description="After this without the brokers' word the worker restarts itself."
     )
+    stall_timeout_s: Seconds = Field(
+        60.0, description="A worker that has records and does nothing for this restarts itself."
+    )
     seen_retention_s: Seconds = Field(
         604_800.0, description="A silent payment leaves the changelog table after this (7 days)."
     )
@@ -207,9 +210,19 @@ class WorkSettings(Group):
     unfinished_after_s: Seconds = Field(
         120.0, description="A payment unfinished and silent for this long is looked up."
     )
-    reconcile_page: int = Field(100, ge=1, le=1000, description="Payments per sweep.")
+    reconcile_page: int = Field(100, ge=1, le=1000, description="Payments per page of a sweep.")
+    reconcile_per_s: float = Field(
+        20.0, gt=0, description="Questions a sweep asks the provider per second, at most."
+    )
     unrouted_max_age_s: Seconds = Field(
         259_200.0, description="A webhook without a known payment is a dead letter after this."
+    )
+    history_retention_s: Seconds = Field(
+        34_560_000.0,
+        description="What became of an input is forgotten after this (400 days); payments stay.",
+    )
+    history_sweep_s: Seconds = Field(
+        3_600.0, description="How often what is too old is looked for."
     )
 
 

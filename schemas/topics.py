@@ -37,8 +37,8 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         PAYMENT_COMMANDS,
         key="payment ID",
-        value="a command: create, confirm, capture, cancel, refund",
-        written_by="ingress, reconciler (expiry)",
+        value="a command: create, confirm, capture, cancel, refund; or an operator's release",
+        written_by="ingress, reconciler (expiry), operator (release)",
         read_by="processor",
         config=KEEP_FOR_EVER,
     ),

@@ -14,6 +14,7 @@ from processor.domain.inputs import (
     PaymentFact,
     Refund,
     RefundFact,
+    Release,
     Unmodelled,
 )
 from processor.domain.on_command import on_command, on_create
@@ -40,6 +41,8 @@ def decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
             return on_command(payment, body, at)
         case CallResult():
             return on_result(payment, body, at)
+        case Release():
+            return unchanged(payment, Outcome.REJECTED, "the payment is not held")
         case PaymentFact() | RefundFact() | DisputeFact() if payment is None:
             return unchanged(None, Outcome.PARKED, "its payment isn't here yet")
         case PaymentFact():

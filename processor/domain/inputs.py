@@ -167,9 +167,14 @@ class CallResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """An operator takes the hold off the payment. Of one that is not held it has no effect."""
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
     """One record of the log, decoded: its event ID, when we received it, and what it says."""
 
     event_id: str
     received_at: datetime
-    body: Command | Fact | CallResult
+    body: Command | Fact | CallResult | Release

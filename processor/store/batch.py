@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection, AsyncCursor
 
-from processor.domain.inputs import Create
+from processor.domain.inputs import Create, Release
 from processor.domain.payment import Payment
 from processor.domain.status import Outcome
 from processor.domain.view import RefundView, Snapshot, amounts, snapshot
@@ -28,24 +28,34 @@ Decode = Callable[[Record], Received | DeadLetter]
 WAITING = frozenset({Outcome.PARKED, Outcome.QUARANTINED})
 
 
-async def load(connection: Connection, batch: Sequence[Received], decode: Decode) -> Loaded:
+async def load(
+    connection: Connection, batch: Sequence[Received], decode: Decode, *, alone: bool = False
+) -> Loaded:
     """What Postgres knows of a batch's payments and events.
 
     Locks the partitions and the payments, in order: what a former owner of a partition still
-    writes is written, and seen, before anything is read.
+    writes is written, and seen, before anything is read. ``alone``: these tables are nobody
+    else's, so the partitions are left to whoever works on them.
     """
     partitions = sorted({r.record.position.partition for r in batch})
     payment_ids = sorted({r.payment_id for r in batch})
-    new_ids = sorted({r.payment_id for r in batch if isinstance(r.input.body, Create)})
+    wanting = sorted({r.payment_id for r in batch if isinstance(r.input.body, Create | Release)})
     objects = sorted({pair for r in batch for pair in _object_of(r)})
     async with connection.pipeline():
-        await connection.execute(sql.LOCK_PARTITIONS, [partitions])
+        if not alone:
+            await connection.execute(sql.LOCK_PARTITIONS, [partitions])
         payments = await connection.execute(sql.LOAD_PAYMENTS, [payment_ids])
         known = await connection.execute(sql.LOAD_KNOWN, [sorted({r.event_id for r in batch})])
         held = await connection.execute(sql.LOAD_HELD, [payment_ids])
-        parked = await connection.execute(sql.LOAD_PARKED, [new_ids])
+        waiting = await connection.execute(sql.LOAD_WAITING, [wanting])
         owners = await connection.execute(sql.LOAD_OWNERS, _columns(objects, 2))
     unreadable: dict[str, str] = {}
+    taken_up = _decode_waiting(await waiting.fetchall(), decode, unreadable)
+    owned = {(row[0], row[1]): row[2] for row in await owners.fetchall()}
+    more = sorted({pair for rows in taken_up.values() for r in rows for pair in _object_of(r)})
+    if more := [pair for pair in more if pair not in objects]:
+        cursor = await connection.execute(sql.LOAD_OWNERS, _columns(more, 2))
+        owned |= {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
     return Loaded(
         payments=_decode_payments(await payments.fetchall(), unreadable),
         known={
@@ -53,8 +63,8 @@ async def load(connection: Connection, batch: Sequence[Received], decode: Decode
             for row in await known.fetchall()
         },
         held=frozenset(row[0] for row in await held.fetchall()),
-        parked=_decode_parked(await parked.fetchall(), decode, unreadable),
-        owners={(row[0], row[1]): row[2] for row in await owners.fetchall()},
+        parked=taken_up,
+        owners=owned,
         unreadable=unreadable,
     )
 
@@ -79,7 +89,7 @@ def _object_of(received: Received) -> Iterable[tuple[str, str]]:
         yield received.provider, object_id
 
 
-def _decode_parked(
+def _decode_waiting(
     rows: Iterable[tuple[Any, ...]], decode: Decode, unreadable: dict[str, str]
 ) -> dict[str, tuple[Received, ...]]:
     parked: dict[str, list[Received]] = {}
@@ -126,7 +136,7 @@ async def write(connection: Connection, plan: Plan, now: datetime) -> list[Publi
             ]
             await connection.execute(sql.INSERT_CALLS, [now, now, *_columns(rows, 5)])
         guards += await _write_inbox(connection, plan, ids, now)
-        await _write_rest(connection, plan, now)
+        guards += await _write_rest(connection, plan, now)
     for cursor, expected in guards:
         if cursor.rowcount != expected:
             raise BatchConflictError(f"{cursor.rowcount} of {expected} rows were ours to write")
@@ -211,23 +221,28 @@ async def _write_inbox(
         publication_id = ids.get(position.partition) if row.version is not None else None
         became = (row.outcome, row.reason, row.version, publication_id, *_kept(row))
         if row.waiting:
-            waiting.append((r.event_id, *became))
+            waiting.append((r.event_id, row.ordinal, *became))
         else:
             new.append((
-                r.event_id, r.payment_id, r.tenant, r.operation_id, r.kind, position.topic,
-                position.partition, position.offset, r.input.received_at, *became,
+                r.event_id, row.ordinal, r.payment_id, r.tenant, r.operation_id, r.kind,
+                position.topic, position.partition, position.offset, r.input.received_at, *became,
             ))  # fmt: skip
     new.sort(key=lambda row: row[0])  # one order for all workers, so that none waits in a circle
+    if plan.inbox:
+        await connection.execute(sql.NEXT_DECISIONS)
     if new:
-        cursor = await connection.execute(sql.INSERT_INBOX, [now, *_columns(new, 15)])
+        cursor = await connection.execute(sql.INSERT_INBOX, [now, *_columns(new, 16)])
         guards.append((cursor, len(new)))
     if waiting:
-        cursor = await connection.execute(sql.UPDATE_WAITING, _columns(waiting, 7))
+        cursor = await connection.execute(sql.UPDATE_WAITING, _columns(waiting, 8))
         guards.append((cursor, len(waiting)))
     return guards
 
 
-async def _write_rest(connection: Connection, plan: Plan, now: datetime) -> None:
+async def _write_rest(
+    connection: Connection, plan: Plan, now: datetime
+) -> list[tuple[Cursor, int]]:
+    guards: list[tuple[Cursor, int]] = []
     if plan.duplicates:
         await record_duplicates(connection, plan.duplicates, now)
     if plan.dead_letters:
@@ -241,9 +256,13 @@ async def _write_rest(connection: Connection, plan: Plan, now: datetime) -> None
             for d in plan.dead_letters
         ]
         await connection.execute(sql.INSERT_DEAD_LETTERS, [now, *_columns(dead, 4)])
+    if plan.released:
+        cursor = await connection.execute(sql.DELETE_HOLDS, [sorted(plan.released)])
+        guards.append((cursor, len(plan.released)))
     if plan.holds:
         holds = [(payment_id, *why) for payment_id, why in plan.holds.items()]
         await connection.execute(sql.INSERT_HOLDS, [now, *_columns(holds, 3)])
+    return guards
 
 
 async def record_duplicates(

@@ -12,11 +12,13 @@ from processor.store.documents import decode_call
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
-#: A claimed row is due again when its lease is over: whoever claimed it may have died.
+#: A claimed row is due again when its lease is over: whoever claimed it may have died. A row that
+#: nobody has claimed is due whatever the time is: the clock of the host that wrote it may be ahead.
 CLAIM: Final = """
     with due as (
         select call_key from provider_calls
-        where state = 'due' and next_attempt_at <= %(now)s and provider = any(%(providers)s)
+        where state = 'due' and (next_attempt_at <= %(now)s or attempts = 0)
+            and provider = any(%(providers)s)
         order by next_attempt_at limit %(limit)s for update skip locked)
     update provider_calls c set attempts = attempts + 1, next_attempt_at = %(lease_until)s,
         key_first_used_at = coalesce(key_first_used_at, %(now)s)

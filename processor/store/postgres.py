@@ -1,9 +1,9 @@
 """The stores of ``processor.ports`` in Postgres. Its errors become ours here, and nowhere else."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
@@ -11,12 +11,31 @@ from psycopg_pool import AsyncConnectionPool
 from processor.errors import KeyTakenError, StoreUnavailableError
 from processor.plan import Loaded, Plan, Published
 from processor.records import Received
-from processor.store import batch, calls, work
+from processor.store import batch, calls, history, work
 from processor.store.batch import Connection, Decode
 from processor.store.calls import Claimed
 from processor.store.work import Ignored, Unrouted
 
 Pool = AsyncConnectionPool[Any]
+#: Before Postgres 17 only the pauses between two statements of a transaction have a limit.
+_LIMITS_WHOLE_TRANSACTIONS: Final = 170_000
+
+
+def limit_transactions(longest_s: float) -> Callable[[Connection], Awaitable[None]]:
+    """A pool's ``configure``: Postgres ends a transaction that takes longer, and its session.
+
+    A worker that sleeps inside one (a suspended machine, a cut network) would keep its locks, and
+    whoever has its partitions would wait for them as long as it sleeps.
+    """
+
+    async def configure(connection: Connection) -> None:
+        limit = f"{max(1, round(longest_s * 1000))}ms"
+        whole = connection.info.server_version >= _LIMITS_WHOLE_TRANSACTIONS
+        name = "transaction_timeout" if whole else "idle_in_transaction_session_timeout"
+        await connection.execute("select set_config(%s, %s, false)", [name, limit])
+        await connection.commit()
+
+    return configure
 
 
 @asynccontextmanager
@@ -28,7 +47,12 @@ async def connected(pool: Pool) -> AsyncIterator[Connection]:
     try:
         async with pool.connection() as connection:
             yield connection
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.TransactionTimeout,
+        psycopg.errors.IdleInTransactionSessionTimeout,
+    ) as error:
         raise StoreUnavailableError(f"Postgres: {error}") from error
     except psycopg.errors.UniqueViolation as error:
         raise KeyTakenError(f"Postgres: {error}") from error
@@ -176,3 +200,17 @@ class PostgresSweeps:
         """See ``SweepStore.gauges``."""
         async with connected(self._pool) as connection:
             return await work.gauges(connection)
+
+
+class PostgresHistory:
+    """A ``HistoryStore``."""
+
+    histories: Sequence[str] = tuple(history.FORGETTABLE)
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def forget_history(self, table: str, before: datetime, limit: int) -> int:
+        """See ``HistoryStore.forget_history``."""
+        async with connected(self._pool) as connection:
+            return await history.forget_history(connection, table, before, limit)

@@ -24,10 +24,11 @@ LOAD_KNOWN: Final = """
 
 LOAD_HELD: Final = "select payment_id from holds where payment_id = any(%b)"
 
-LOAD_PARKED: Final = """
+#: What a new payment, or one that is released, may take up.
+LOAD_WAITING: Final = """
     select payment_id, topic, partition, "offset", headers, value
-    from inbox where payment_id = any(%b) and outcome = 'parked'
-    order by recorded_at, topic, partition, "offset\""""
+    from inbox where payment_id = any(%b) and outcome in ('parked', 'quarantined')
+    order by decided nulls first, recorded_at, topic, partition, "offset\""""
 
 LOAD_OWNERS: Final = """
     select provider, object_id, payment_id from payments
@@ -36,6 +37,9 @@ LOAD_OWNERS: Final = """
 NEXT_PUBLICATION_IDS: Final = "select nextval('publication_ids') from generate_series(1, %s)"
 
 # -- write -------------------------------------------------------------------------------------
+
+#: Drawn under the locks of the payments, so of two batches about one payment the later has more.
+NEXT_DECISIONS: Final = "select nextval('decision_batches')"
 
 INSERT_PUBLICATIONS: Final = """
     insert into publications (publication_id, partition, committed_at)
@@ -86,20 +90,27 @@ INSERT_CALLS: Final = """
     select *, %s, %s from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::jsonb[])"""
 
 INSERT_INBOX: Final = """
-    insert into inbox (recorded_at, event_id, payment_id, tenant, operation_id, kind, topic,
-        partition, "offset", received_at, outcome, reason, version, publication_id, headers, value)
-    select %s, * from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
-        %b::int[], %b::bigint[], %b::timestamptz[], %b::text[], %b::text[], %b::int[],
+    insert into inbox (recorded_at, decided, event_id, payment_id, tenant, operation_id, kind,
+        topic, partition, "offset", received_at, outcome, reason, version, publication_id, headers,
+        value)
+    select %s, currval('decision_batches') * 1000000 + ordinal, event_id, payment_id, tenant,
+        operation_id, kind, topic, partition, "offset", received_at, outcome, reason, version,
+        publication_id, headers, value
+    from unnest(%b::text[], %b::int[], %b::text[], %b::text[], %b::text[], %b::text[],
+        %b::text[], %b::int[], %b::bigint[], %b::timestamptz[], %b::text[], %b::text[], %b::int[],
         %b::bigint[], %b::jsonb[], %b::bytea[])
+        as n(event_id, ordinal, payment_id, tenant, operation_id, kind, topic, partition, "offset",
+             received_at, outcome, reason, version, publication_id, headers, value)
     on conflict (event_id) do nothing"""
 
 UPDATE_WAITING: Final = """
     update inbox i set outcome = n.outcome, reason = n.reason, version = n.version,
-        publication_id = n.publication_id, headers = n.headers, value = n.value
-    from unnest(%b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::jsonb[],
-        %b::bytea[])
-        as n(event_id, outcome, reason, version, publication_id, headers, value)
-    where i.event_id = n.event_id and i.outcome = 'parked'"""
+        publication_id = n.publication_id, headers = n.headers, value = n.value,
+        decided = currval('decision_batches') * 1000000 + n.ordinal
+    from unnest(%b::text[], %b::int[], %b::text[], %b::text[], %b::int[], %b::bigint[],
+        %b::jsonb[], %b::bytea[])
+        as n(event_id, ordinal, outcome, reason, version, publication_id, headers, value)
+    where i.event_id = n.event_id and i.outcome in ('parked', 'quarantined')"""
 
 INSERT_DUPLICATES: Final = """
     insert into duplicates (recorded_at, topic, partition, "offset", event_id, payment_id,
@@ -112,6 +123,8 @@ INSERT_DEAD_LETTERS: Final = """
     insert into dead_letters (recorded_at, topic, partition, "offset", error)
     select %s, * from unnest(%b::text[], %b::int[], %b::bigint[], %b::text[])
     on conflict do nothing"""
+
+DELETE_HOLDS: Final = "delete from holds where payment_id = any(%b)"
 
 INSERT_HOLDS: Final = """
     insert into holds (held_at, payment_id, event_id, error)

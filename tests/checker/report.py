@@ -14,6 +14,7 @@ from processor.domain.inputs import (
     PaymentFact,
     Refund,
     RefundFact,
+    Release,
     Unmodelled,
 )
 from tests.checker.orders import orders, with_repeats_and_crashes
@@ -40,6 +41,8 @@ def in_words(input_: Input) -> str:
             return f"result of {body.call_key}: {body.object_id or 'refused'}"
         case Unmodelled() as body:
             return f"an event of no effect: {body.kind}"
+        case Release():
+            return "an operator's release"
         case PaymentFact() | RefundFact() | DisputeFact() as body:
             return f"the provider says {_told(body)}, {_when(body)}"
 

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from processor.decode import Decoder
 from processor.domain.calls import ProviderCall
+from processor.operate.release import release
 from processor.records import Position, Received, Record
+from processor.store.operate import Hold
 from providers.stripe.webhooks import StripeWebhooks
 from schemas import headers, identity
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
@@ -76,6 +78,11 @@ class Log:
         """A client's command."""
         return self._json(PAYMENT_COMMANDS, payment_id, command_body(payment_id, kind, **changes))
 
+    def release(self, payment_id: str, since: datetime = NOW) -> Record:
+        """An operator's release of a hold on it."""
+        record = release(Hold(payment_id, "evt_bad", "a defect", since), NOW)
+        return self.append(record.topic, record.key, record.value)
+
     def create(self, payment_id: str, **changes: Any) -> Record:
         """The command that begins a payment."""
         return self.command(payment_id, "create", **changes)
@@ -83,9 +90,12 @@ class Log:
     def webhook(self, payment_id: str, status: str, event_id: str = "", **changes: Any) -> Record:
         """The provider's word that its object is in this status."""
         event_id = event_id or f"evt_{payment_id[4:16]}_{status}"
-        body = event_body(payment_id, status, event_id, **changes)
+        return self.event(payment_id, event_body(payment_id, status, event_id, **changes))
+
+    def event(self, payment_id: str, body: dict[str, Any]) -> Record:
+        """Any event of the provider's, as it sends it."""
         named = {
-            headers.EVENT_ID: event_id,
+            headers.EVENT_ID: body["id"],
             headers.PROVIDER: PROVIDER,
             headers.RECEIVED_AT: NOW.isoformat(),
             headers.OBJECT_ID: object_of(payment_id),

@@ -16,6 +16,7 @@ from tests.processor import database
 from tests.processor.builders import Clock, Log
 from tests.processor.calling import Caller
 from tests.processor.folding import ONE
+from tests.processor.operating import Operating, operator
 from tests.processor.sweeping import Sweeping
 from tests.processor.worker import Group
 
@@ -75,3 +76,11 @@ def sweeping(own_database: str, pool: Pool, clock: Clock) -> Sweeping:
 def group(pool: Pool, kafka_bootstrap: str) -> Group:
     """A group of stream workers that nobody else is in."""
     return Group(pool, kafka_bootstrap, f"test-{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+async def operating(group: Group, own_database: str, clock: Clock) -> AsyncIterator[Operating]:
+    """A log with a group's workers over it, and an operator."""
+    operating = operator(group, own_database, clock)
+    yield operating
+    await operating.sender.close()

@@ -24,6 +24,7 @@ TABLES: Final = (
     "holds",
     "unrouted",
     "cursors",
+    "dead_letter_replays",
     "ignored_webhooks",
 )
 #: Tables that only a migration writes.

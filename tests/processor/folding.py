@@ -10,10 +10,11 @@ from processor.domain import decide as deciding
 from processor.domain.decision import Decision
 from processor.domain.inputs import Input
 from processor.domain.payment import Payment
-from processor.domain.status import Outcome, Status
+from processor.domain.status import Status
 from processor.fold import fold
 from processor.plan import InboxRow, Known, Loaded, Plan
 from processor.records import Record
+from processor.store.batch import WAITING
 from tests.processor.builders import payment, received
 
 ONE: Final = payment("one")
@@ -34,17 +35,18 @@ def stored(*plans: Plan) -> Loaded:
     rows: dict[str, InboxRow] = {}
     for number, plan in enumerate(plans, start=1):
         payments |= plan.payments
-        held |= plan.holds.keys()
-        for row in plan.inbox:
+        held = held - plan.released | plan.holds.keys()
+        for row in sorted(plan.inbox, key=lambda row: row.ordinal):
             publication = number if row.version is not None else None
             position = row.received.record.position
             known[row.received.event_id] = Known(position, row.outcome, publication)
+            rows.pop(row.received.event_id, None)  # in the order of the last decisions
             rows[row.received.event_id] = row
     parked = {
         payment_id: tuple(
             row.received
             for row in rows.values()
-            if row.outcome is Outcome.PARKED and row.received.payment_id == payment_id
+            if row.outcome in WAITING and row.received.payment_id == payment_id
         )
         for payment_id in {row.received.payment_id for row in rows.values()}
     }

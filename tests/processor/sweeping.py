@@ -35,7 +35,11 @@ class Sweeping:
         self.rounds = 0
         self.gave_way = 0
         self._task: asyncio.Task[None] | None = None
-        own = {"unfinished_after_s": SILENT_S, "reconcile_every_s": 0.01}
+        own = {
+            "unfinished_after_s": SILENT_S,
+            "reconcile_every_s": 0.01,
+            "reconcile_per_s": 10_000.0,
+        }
         self.reconciler = Reconciler(
             url,
             PostgresSweeps(pool),

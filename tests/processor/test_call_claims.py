@@ -59,9 +59,10 @@ async def test_many_claimers_at_once_share_the_work(pool: Pool) -> None:
 
 
 async def test_what_waited_longest_comes_first(pool: Pool) -> None:
-    """In order of when they are due; what is not due yet does not come at all."""
+    """In order of when they are due; what was tried and is not due yet does not come at all."""
     keys = sorted(await due(pool, 4))
-    moved = "update provider_calls set next_attempt_at = %s where call_key = %s returning 1"
+    moved = """update provider_calls set next_attempt_at = %s, attempts = 1
+        where call_key = %s returning 1"""
     for key, minutes in zip(keys, (-1, -2, -3, +1), strict=True):
         await database.rows(pool, moved, NOW + timedelta(minutes=minutes), key)
     calls = PostgresCalls(pool)

@@ -19,11 +19,12 @@ from processor.domain.inputs import (
     Failure,
     PaymentFact,
     Refund,
+    Release,
     Unmodelled,
 )
 from processor.domain.status import ProviderStatus
 from processor.records import DeadLetter, Record
-from schemas import headers
+from schemas import headers, identity
 from schemas.topics import DEAD_LETTERS
 from tests.processor.builders import DECODER, NOW, Log, object_of, payment, received
 
@@ -73,6 +74,15 @@ def test_a_command_is_what_its_client_asked(kind: str) -> None:
     )
     assert (got.tenant, got.operation_id) == ("shop", said["operation_id"])
     assert body.fingerprint == said["fingerprint"]
+    assert got.input.received_at == NOW
+
+
+def test_a_release_is_an_operators() -> None:
+    """Its ID is the hold's; it has no tenant, so every reader of the payment sees it."""
+    got = received(Log().release(PAYMENT))
+    assert (got.payment_id, got.kind, got.tenant) == (PAYMENT, "operator.release", None)
+    assert got.event_id == identity.release_event_id(PAYMENT, "evt_bad", NOW)
+    assert got.input.body == Release()
     assert got.input.received_at == NOW
 
 

@@ -7,22 +7,29 @@ from typing import Any, Final
 import pytest
 
 from processor.domain.status import Status
+from processor.domain.view import snapshot
 from processor.invariants import (
+    CHECKED,
     INVARIANTS,
     Evidence,
     InboxEvidence,
     PaymentEvidence,
     VersionEvidence,
     check,
+    meaning,
 )
 from processor.records import Position
+from processor.store.documents import encode_payment, encode_snapshot
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
+from tests.processor.builders import Log
+from tests.processor.folding import ONE, folded
 
 CREATE: Final = Position(PAYMENT_COMMANDS, 0, 0)
 PAID: Final = Position(PROVIDER_WEBHOOKS, 0, 0)
 PAID_AGAIN: Final = Position(PROVIDER_WEBHOOKS, 0, 1)
 GARBAGE: Final = Position(PROVIDER_WEBHOOKS, 0, 2)
 EARLY: Final = Position(PROVIDER_WEBHOOKS, 0, 3)
+NEWEST: Final = Position(PROVIDER_WEBHOOKS, 0, 4)
 
 FIRST: Final = VersionEvidence("pay_1", 1, None, Status.CREATED, "cmd_1", b"{1}")
 SECOND: Final = VersionEvidence("pay_1", 2, Status.CREATED, Status.SUCCEEDED, "evt_1", b"{2}")
@@ -54,6 +61,18 @@ def _payment(**changes: Any) -> Mapping[str, Any]:
 
 def _inbox(*rows: InboxEvidence) -> Mapping[str, Any]:
     return {"inbox": rows}
+
+
+def _derived(**changes: Any) -> Mapping[str, Any]:
+    """A payment as the domain made it, its row, and its last version; changes are of the row."""
+    log = Log()
+    plan = folded(log.create(ONE), log.webhook(ONE, "succeeded"))
+    last = encode_snapshot(snapshot(plan.payments[ONE]))
+    return {
+        "payments": {ONE: replace(PAYMENT, payment_id=ONE, **changes)},
+        "documents": {ONE: encode_payment(plan.payments[ONE])},
+        "versions": {ONE: (FIRST, replace(SECOND, snapshot=last))},
+    }
 
 
 #: What is wrong: the invariant that must say so, its words, and the change that makes it wrong.
@@ -98,6 +117,21 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
         "is FAILED, its last version SUCCEEDED",
         _payment(status=Status.FAILED),
     ),
+    "a document nobody can read": (
+        "S4",
+        "pay_1 can't be read",
+        {"documents": {"pay_1": "{}"}},
+    ),
+    "a row with another amount than its facts say": (
+        "S4",
+        "1000, 1000, 0)",
+        _derived(captured=999),
+    ),
+    "a last version that is not what the facts say": (
+        "S4",
+        "its last version is not",
+        {**_derived(), "versions": {ONE: (FIRST, SECOND)}},
+    ),
     "refunded above captured": ("S5", "1001, 1000, 1000 of 1000", _payment(refunded=1001)),
     "captured above authorized": ("S5", "0, 1000, 999 of 1000", _payment(authorized=999)),
     "authorized above the amount": ("S5", "0, 1000, 1000 of 999", _payment(amount=999)),
@@ -110,7 +144,7 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
     ),
     "a version whose event made another": (
         "S6",
-        "version=1)",
+        "version=1,",
         _inbox(CREATED, replace(TOLD, version=1), PARKED),
     ),
     "an older version is published last": (
@@ -168,7 +202,59 @@ def test_a_held_payments_events_may_wait() -> None:
     assert check(held)["L1"] == []
 
 
+def test_what_is_stored_is_derived_from_its_facts() -> None:
+    """No alarm on a payment as the domain made it."""
+    assert check(replace(GOOD, **_derived()))["S4"] == []
+
+
+def test_what_is_in_flight_is_no_violation() -> None:
+    """A record that came just now, a version not yet published, an event just parked."""
+    third = replace(SECOND, version=3, snapshot=b"{3}")
+    live = replace(
+        GOOD,
+        log=GOOD.log | {NEWEST},
+        unacknowledged=frozenset({NEWEST}),
+        versions={"pay_1": (FIRST, SECOND, third)},
+        due_versions={"pay_1": 2},
+        inbox=(CREATED, TOLD, replace(PARKED, payment_id="pay_1", is_young=True)),
+    )
+    found = check(live)
+    assert (found["S1"], found["S8"], found["L1"]) == ([], [], [])
+    assert check(replace(live, unacknowledged=frozenset()))["S1"] == [f"{NEWEST} has no outcome"]
+    assert check(replace(live, due_versions={"pay_1": 3}))["S8"]
+    assert check(replace(live, due_versions=None))["S8"]
+    unseen: dict[str, Any] = {
+        "published": {"pay_1": b"{3}"},
+        "published_versions": {"pay_1": (1, 2, 3)},
+    }
+    assert check(replace(live, **unseen))["S8"] == []
+    assert check(replace(live, **unseen, versions={"pay_1": (FIRST, SECOND)}))["S8"]
+
+
+def test_what_became_of_an_old_input_may_be_forgotten() -> None:
+    """A version from before the retention needs no event; with another outcome it is wrong."""
+    old = replace(SECOND, is_old=True)
+    forgotten = replace(GOOD, versions={"pay_1": (FIRST, old)}, inbox=(CREATED, PARKED))
+    assert check(forgotten)["S6"] == []
+    wrong = replace(TOLD, outcome="stale")
+    assert check(replace(forgotten, inbox=(CREATED, wrong, PARKED)))["S6"]
+
+
+def test_a_compacted_topic_may_have_lost_older_versions() -> None:
+    """From the oldest one that is there, none is left out."""
+    compacted = replace(GOOD, published_versions={"pay_1": (2,)}, is_whole=False)
+    assert check(compacted)["S8"] == []
+    gap = replace(compacted, published_versions={"pay_1": (1, 3)}, published={"pay_1": b"{3}"})
+    assert "pay_1: versions [2] were never published" in check(gap)["S8"]
+
+
 def test_every_invariant_says_what_it_means() -> None:
-    """The audit prints each one's sentence; it begins with the code under which it is known."""
+    """The audit prints each one's sentence, and how many of what it looked at."""
     for code, invariant in INVARIANTS.items():
         assert (invariant.__doc__ or "").startswith(f"{code}: ")
+        assert meaning(code).endswith(".")
+    assert CHECKED.keys() == INVARIANTS.keys()
+    counts = {code: count(GOOD) for code, (_, count) in CHECKED.items()}
+    assert counts == {
+        "S1": 5, "S2": 2, "S3": 2, "S4": 0, "S5": 1, "S6": 2, "S8": 1, "L1": 3,
+    }  # fmt: skip

@@ -1,5 +1,7 @@
 """What was never delivered is fetched: the provider's events, and objects nobody hears of."""
 
+import time
+
 import pytest
 
 from processor.errors import PublishError
@@ -93,3 +95,35 @@ async def test_an_object_that_cannot_be_looked_at_keeps_no_other_from_it(
     sweeping.provider.objects = {object_of(first): AWAY, object_of(second): event(second, "look")}
     assert ids(await sweeping.round()) == ["look"]
     assert sweeping.errors("object") == 1
+
+
+async def test_a_new_leader_goes_on_where_the_last_one_stood(
+    sweeping: Sweeping, pool: Pool, clock: Clock, own_database: str
+) -> None:
+    """Else the last payments are never looked at when a round takes longer than a leader lives."""
+    payments = sorted(payment(f"resumed {n}") for n in range(5))
+    await stands(pool, "processing", *payments)
+    clock.forward(SILENT_S + 1)
+    first = Sweeping(own_database, pool, clock, reconcile_page=2)
+    looks = {object_of(one): event(one, f"look_{one}", ours=False) for one in payments}
+    first.provider.objects.update(looks)
+    first.outbox.failures = [None, None, PublishError("no word")]
+    assert len(await first.round()) == 2
+    sweeping.provider.objects.update(looks)
+    assert ids(await sweeping.round()) == [f"look_{one}" for one in payments[2:]]
+    assert ids(await sweeping.round()) == [f"look_{one}" for one in payments]
+
+
+async def test_a_sweep_asks_no_faster_than_it_is_told(
+    pool: Pool, clock: Clock, own_database: str
+) -> None:
+    """The provider's limits are for calls first."""
+    payments = [payment(f"paced {n}") for n in range(3)]
+    await stands(pool, "processing", *payments)
+    clock.forward(SILENT_S + 1)
+    paced = Sweeping(own_database, pool, clock, reconcile_per_s=20.0)
+    for one in payments:
+        paced.provider.objects[object_of(one)] = event(one, f"look_{one}", ours=False)
+    started = time.monotonic()
+    assert len(await paced.round()) == 3
+    assert time.monotonic() - started >= 3 / 20

@@ -84,6 +84,25 @@ async def test_what_waits_is_kept_to_the_byte_and_let_go_when_applied(pool: Pool
     assert await database.rows(pool, kept, event_id) == [("applied", None, None, 2)]
 
 
+async def test_the_order_of_decisions_is_kept(pool: Pool) -> None:
+    """Over batches and within each; what waited stands where it was taken up, behind its create."""
+    log = Log()
+    early = log.webhook(ONE, "processing", "evt_early")
+    beside = log.webhook(ONE, "succeeded", "evt_beside")
+    create, two = log.create(ONE), log.create(TWO)
+    decided = "select event_id from inbox order by decided"
+    await database.process(pool, early)
+    await database.process(pool, two)
+    assert await database.rows(pool, decided) == [("evt_early",), (received(two).event_id,)]
+    await database.process(pool, beside, create)
+    assert await database.rows(pool, decided) == [
+        (received(two).event_id,),
+        (received(create).event_id,),
+        ("evt_early",),
+        ("evt_beside",),
+    ]
+
+
 async def test_parked_records_come_back_in_the_order_they_came(pool: Pool) -> None:
     """First by when they were recorded, then by where they stand."""
     log = Log()
@@ -93,6 +112,16 @@ async def test_parked_records_come_back_in_the_order_they_came(pool: Pool) -> No
         await transaction.write(folded(*early[:2]), NOW + timedelta(seconds=1))
     loaded = await database.load(pool, log.create(ONE))
     assert [parked.event_id for parked in loaded.parked[ONE]] == ["evt_b", "evt_c", "evt_a"]
+
+
+async def test_what_waited_for_its_payment_may_name_anothers_object(pool: Pool) -> None:
+    """The owner is known also to what is taken up: a conflict, and no row that can't be written."""
+    log = Log()
+    foreign = log.webhook(TWO, "succeeded", "evt_foreign", id=object_of(ONE))
+    await database.process(pool, log.create(ONE), log.result(ONE), foreign)
+    await database.process(pool, log.create(TWO))
+    outcome = "select outcome from inbox where event_id = 'evt_foreign'"
+    assert await database.rows(pool, outcome) == [("conflict",)]
 
 
 async def test_records_without_effect_are_noted_once(pool: Pool) -> None:

@@ -29,7 +29,7 @@ class Worker:
     """One worker; ``acked`` are the positions it acknowledged, in order."""
 
     def __init__(self, pool: Pool, bootstrap: str, group: str, table: Table) -> None:
-        clock = Clock()
+        self.clock = clock = Clock()
         self.registry = CollectorRegistry()
         self.acked: list[Position] = []
         self.store = PostgresBatches(pool, DECODER.decode)

@@ -17,6 +17,7 @@ from schemas.commands import (
     ConfirmPayment,
     CreatePayment,
     RefundPayment,
+    ReleasePayment,
 )
 from schemas.generate import DIRECTORY
 from schemas.results import ProviderResult, Refusal
@@ -64,6 +65,9 @@ COMMANDS: Final[tuple[Command, ...]] = (
     CancelPayment(**_COMMON, cause="expired"),
     RefundPayment(**_COMMON, refund_id="ref_1"),
     RefundPayment(**_COMMON, refund_id="ref_1", amount=700, reason="duplicate"),
+)
+RELEASE: Final = ReleasePayment(
+    event_id="rel_1", payment_id=PAYMENT, held_event_id="evt_1", held_at=AT, received_at=AT
 )
 _RESULT: Final[dict[str, Any]] = {
     "event_id": "res_1",

@@ -1,6 +1,7 @@
 """Identifiers are derived, never drawn: a retry meets itself, today and in every later release."""
 
 import re
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -28,6 +29,10 @@ PINNED: list[tuple[str, str]] = [
     (identity.provider_made_id("ref", "stripe", "re_1"), "ref_7vjti4bjwzjxtuvvdr4u4y3obq"),
     (identity.provider_made_id("dis", "stripe", "re_1"), "dis_gdkltm5dndhnkwtb3rf7wnpdhu"),
     (identity.result_event_id(f"{PAYMENT}:create"), "res_fb4tjtvoeoiddke2rqfrvs37cu"),
+    (
+        identity.release_event_id(PAYMENT, "evt_1", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        "rel_dvfiqokcggdebjk6oietk3ke2e",
+    ),
 ]
 
 
@@ -158,3 +163,19 @@ def test_a_fingerprint_does_not_depend_on_the_order_of_fields(
 def test_a_fingerprint_tells_types_apart(one: object, other: object) -> None:
     """Two bodies that mean different things differ."""
     assert identity.fingerprint({"a": one}) != identity.fingerprint({"a": other})
+
+
+def test_a_release_is_one_event_per_hold() -> None:
+    """The same whatever the time zone in which the hold was read; another for a later hold."""
+    since = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    elsewhere = since.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    release = identity.release_event_id(PAYMENT, "evt_1", since)
+    assert identity.release_event_id(PAYMENT, "evt_1", elsewhere) == release
+    later = since + timedelta(microseconds=1)
+    others = {
+        identity.release_event_id(PAYMENT, "evt_1", later),
+        identity.release_event_id(PAYMENT, "evt_2", since),
+        identity.release_event_id("pay_other", "evt_1", since),
+    }
+    assert len(others) == 3
+    assert release not in others

@@ -8,14 +8,14 @@ import pytest
 from pydantic import ValidationError
 
 import schemas.http
-from schemas.commands import COMMAND, Command
+from schemas.commands import COMMAND, VALUE, Command, ReleasePayment
 from schemas.http import CreateRequest
 from schemas.model import Model
 from schemas.results import ProviderResult
-from tests.schemas.examples import COMMANDS, RESULTS, published_schema
+from tests.schemas.examples import COMMANDS, RELEASE, RESULTS, published_schema
 from tests.schemas.json_schema import problems
 
-MESSAGES = (*COMMANDS, *RESULTS)
+MESSAGES = (*COMMANDS, RELEASE, *RESULTS)
 SCHEMAS = {
     "command": published_schema("payment-commands"),
     "result": published_schema("provider-results"),
@@ -25,7 +25,7 @@ SCHEMAS = {
 def _read(document: Any) -> Model:
     text = json.dumps(document)
     if "type" in document:
-        return COMMAND.validate_json(text)
+        return VALUE.validate_json(text)
     return ProviderResult.model_validate_json(text)
 
 
@@ -38,7 +38,9 @@ def _named(message: Model) -> str:
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=_named)
-def test_a_message_is_read_as_it_was_written(message: Command | ProviderResult) -> None:
+def test_a_message_is_read_as_it_was_written(
+    message: Command | ReleasePayment | ProviderResult,
+) -> None:
     """Every field, to the microsecond; and the file describes it."""
     document = json.loads(message.model_dump_json())
     assert _read(document) == message
@@ -46,7 +48,9 @@ def test_a_message_is_read_as_it_was_written(message: Command | ProviderResult) 
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=_named)
-def test_an_unknown_field_is_refused(message: Command | ProviderResult) -> None:
+def test_an_unknown_field_is_refused(
+    message: Command | ReleasePayment | ProviderResult,
+) -> None:
     """Never dropped in silence: it may be a misspelt one that matters."""
     document = {**json.loads(message.model_dump_json()), "amuont": 1}
     with pytest.raises(ValidationError, match="amuont"):
@@ -62,7 +66,9 @@ def _required() -> Iterator[tuple[Model, str]]:
 
 
 @pytest.mark.parametrize(("message", "name"), list(_required()))
-def test_a_missing_field_is_refused(message: Command | ProviderResult, name: str) -> None:
+def test_a_missing_field_is_refused(
+    message: Command | ReleasePayment | ProviderResult, name: str
+) -> None:
     """By its name."""
     document = json.loads(message.model_dump_json())
     del document[name]
@@ -72,10 +78,12 @@ def test_a_missing_field_is_refused(message: Command | ProviderResult, name: str
 
 
 def test_all_five_commands_are_met_here() -> None:
-    """Each kind of command has an example above."""
+    """Each kind of command has an example above; an operator's release is none of a client's."""
     kinds = {command.type for command in COMMANDS}
-    assert kinds == set(SCHEMAS["command"]["discriminator"]["mapping"])
     assert kinds == {"create", "confirm", "capture", "cancel", "refund"}
+    assert kinds | {RELEASE.type} == set(SCHEMAS["command"]["discriminator"]["mapping"])
+    with pytest.raises(ValidationError, match="release"):
+        COMMAND.validate_json(RELEASE.model_dump_json())
 
 
 CREATE = json.loads(COMMANDS[0].model_dump_json())

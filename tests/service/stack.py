@@ -143,6 +143,8 @@ QUICK = {
     "PAYMENTS_STRIPE_TIMEOUT_S": "3",
     "PAYMENTS_RECONCILE_EVERY_S": "1",
     "PAYMENTS_UNFINISHED_AFTER_S": "5",
+    "PAYMENTS_STALL_TIMEOUT_S": "20",
+    "PAYMENTS_RECONCILE_PER_S": "500",
     "PAYMENTS_BREAKER_OPEN_S": "0.5",
     # so short that some duplicates meet the table and others only Postgres
     "PAYMENTS_SEEN_RETENTION_S": "2",

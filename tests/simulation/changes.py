@@ -9,7 +9,7 @@ from processor.domain.calls import ProviderCall
 from processor.records import DeadLetter, Received
 from processor.store.documents import encode_call
 from tests.simulation.clock import EPOCH
-from tests.simulation.database import CallRow, Database, InboxRow, PaymentRow, VersionRow
+from tests.simulation.database import CallRow, Database, HoldRow, InboxRow, PaymentRow, VersionRow
 
 
 @dataclass(slots=True)
@@ -25,6 +25,7 @@ class Changes:
     duplicates: Sequence[Received] = ()
     dead_letters: Sequence[DeadLetter] = ()
     holds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    released: frozenset[str] = frozenset()
     calls: Sequence[ProviderCall] = ()
     #: Partition by publication ID.
     publications: Mapping[int, int] = field(default_factory=dict)
@@ -42,8 +43,10 @@ class Changes:
             database.duplicates.setdefault(received.record.position, received)
         for letter in self.dead_letters:
             database.dead_letters.setdefault(letter.record.position, letter.error)
-        for payment_id, (_, error) in self.holds.items():
-            database.holds.setdefault(payment_id, error)
+        for payment_id in self.released:
+            del database.holds[payment_id]
+        for payment_id, (event_id, error) in self.holds.items():
+            database.holds.setdefault(payment_id, HoldRow(event_id, error, self.now))
         for call in self.calls:
             database.calls[call.key] = CallRow(encode_call(call), call.provider, self.now, self.now)
         database.unpublished.update(self.publications)

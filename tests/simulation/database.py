@@ -75,6 +75,17 @@ class InboxRow:
     version: int | None
     publication_id: int | None
     recorded_at: datetime
+    #: The order of decisions.
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRow:
+    """A row of holds."""
+
+    event_id: str
+    error: str
+    held_at: datetime
 
 
 @dataclass(slots=True)
@@ -104,7 +115,7 @@ class Database:
     inbox: dict[str, InboxRow] = field(default_factory=dict)
     duplicates: dict[Position, Received] = field(default_factory=dict)
     dead_letters: dict[Position, str] = field(default_factory=dict)
-    holds: dict[str, str] = field(default_factory=dict)
+    holds: dict[str, HoldRow] = field(default_factory=dict)
     calls: dict[str, CallRow] = field(default_factory=dict)
     #: Partition by publication ID, of those not known to be published.
     unpublished: dict[int, int] = field(default_factory=dict)
@@ -116,6 +127,13 @@ class Database:
     leader: object = None
     #: Until then nothing can be asked.
     out_until: float = 0.0
-    #: Payments whose rows are refused from this version on, by ID.
+    #: Payments whose rows are refused from this version on, by ID; until that is mended.
     poisoned: dict[str, int] = field(default_factory=dict)
+    is_mended: bool = False
     publication_ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    decision_batches: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def refuses(self, payment_id: str, version: int) -> bool:
+        """Whether this version of the payment is poison."""
+        first = self.poisoned.get(payment_id)
+        return first is not None and version >= first and not self.is_mended

@@ -44,10 +44,7 @@ def gather(log: Log, database: Database, state: StateTopic, group: Group) -> Evi
         published_versions=published_versions,
         held=frozenset(database.holds),
         due_calls=frozenset(
-            key
-            for key, row in database.calls.items()
-            # what a held payment waits for may be what it can't be told
-            if row.outcome is None and key.partition(":")[0] not in database.holds
+            key for key, row in database.calls.items() if row.outcome is None
         ),
         unpublished=len(database.unpublished),
         unrouted=len(database.unrouted),

@@ -8,12 +8,12 @@ from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from functools import partial
 
-from processor.domain.inputs import Create
-from processor.domain.status import Outcome
+from processor.domain.inputs import Create, Release
 from processor.domain.view import amounts, snapshot
 from processor.errors import BatchConflictError, KeyTakenError
 from processor.plan import Known, Loaded, Plan, Published
 from processor.records import DeadLetter, Received, Record, named_object
+from processor.store.batch import WAITING
 from processor.store.documents import decode_payment, encode_payment, encode_snapshot
 from tests.simulation.changes import Changes
 from tests.simulation.connection import Connection
@@ -46,9 +46,11 @@ class MemoryTransaction:
             await self._lock("payment", payment_id)
             payments[payment_id] = decode_payment(database.payments[payment_id].document)
         await self._connection.process.step("batch.locked")
-        new_ids = {r.payment_id for r in batch if isinstance(r.input.body, Create)}
+        wanting = {r.payment_id for r in batch if isinstance(r.input.body, Create | Release)}
         unreadable: dict[str, str] = {}
-        named = ((r.provider, named_object(r)) for r in batch)
+        parked = {p: w for p in sorted(wanting) if (w := self._waiting(p, unreadable))}
+        waiting = [received for rows in parked.values() for received in rows]
+        named = ((r.provider, named_object(r)) for r in (*batch, *waiting))
         return Loaded(
             payments=payments,
             known={
@@ -57,7 +59,7 @@ class MemoryTransaction:
                 if (row := database.inbox.get(r.event_id)) is not None
             },
             held=frozenset(r.payment_id for r in batch if r.payment_id in database.holds),
-            parked={p: w for p in sorted(new_ids) if (w := self._parked(p, unreadable))},
+            parked=parked,
             owners={
                 (provider, object_id): owner
                 for provider, object_id in named
@@ -68,14 +70,14 @@ class MemoryTransaction:
             unreadable=unreadable,
         )
 
-    def _parked(self, payment_id: str, unreadable: dict[str, str]) -> tuple[Received, ...]:
+    def _waiting(self, payment_id: str, unreadable: dict[str, str]) -> tuple[Received, ...]:
         rows = [
             row
             for row in self._database.inbox.values()
-            if row.outcome is Outcome.PARKED and row.received.payment_id == payment_id
+            if row.outcome in WAITING and row.received.payment_id == payment_id
         ]
         waiting = []
-        for row in sorted(rows, key=_recorded_order):
+        for row in sorted(rows, key=lambda row: row.decided):
             received = self._decode(row.received.record)
             if isinstance(received, DeadLetter):
                 unreadable[payment_id] = f"it can't be decoded any more: {received.error}"
@@ -101,7 +103,10 @@ class MemoryTransaction:
         await self._write_inbox(plan, ids, now)
         self.changes.duplicates = plan.duplicates
         self.changes.dead_letters = plan.dead_letters
-        self.changes.holds = plan.holds
+        released = frozenset(plan.released)
+        if released - self._database.holds.keys():
+            raise BatchConflictError("a hold was taken away by another")
+        self.changes.holds, self.changes.released = plan.holds, released
         self.changes.now = now
         return published
 
@@ -114,7 +119,7 @@ class MemoryTransaction:
                 payment.expires_at, payment.updated_at, payment.cancel is not None,
                 encode_payment(payment),
             )  # fmt: skip
-            if payment.version >= self._database.poisoned.get(payment.id, payment.version + 1):
+            if self._database.refuses(payment.id, payment.version):
                 raise RowRefusedError(f"poison: {payment.id}")
             stored = self._database.payments.get(payment.id)
             if payment.id in plan.expected:
@@ -155,11 +160,12 @@ class MemoryTransaction:
         return published
 
     async def _write_inbox(self, plan: Plan, ids: dict[int, int], now: datetime) -> None:
+        batch = next(self._database.decision_batches) * 1_000_000 if plan.inbox else 0
         for row in sorted(plan.inbox, key=lambda row: row.received.event_id):
             event_id = row.received.event_id
             await self._lock("inbox", event_id)
             stored = self._database.inbox.get(event_id)
-            waits = stored is not None and stored.outcome is Outcome.PARKED
+            waits = stored is not None and stored.outcome in WAITING
             if row.waiting != waits or (stored is not None and not waits):
                 raise BatchConflictError(f"{event_id} was recorded by another")
             partition = row.received.record.position.partition
@@ -167,8 +173,9 @@ class MemoryTransaction:
             recorded_at = now if stored is None else stored.recorded_at
             received = row.received if stored is None else stored.received
             self.changes.inbox[event_id] = InboxRow(
-                received, row.outcome, row.reason, row.version, publication_id, recorded_at
-            )
+                received, row.outcome, row.reason, row.version, publication_id, recorded_at,
+                batch + row.ordinal,
+            )  # fmt: skip
 
     async def _insert(self, table: str, key: Hashable, taken: Callable[[], bool]) -> None:
         """A unique key: whoever inserts it at the same time is waited for."""
@@ -179,8 +186,3 @@ class MemoryTransaction:
 
     async def _lock(self, table: str, key: Hashable) -> None:
         await self._database.locks.acquire(self._session, (table, key))
-
-
-def _recorded_order(row: InboxRow) -> tuple[datetime, str, int, int]:
-    at = row.received.record.position
-    return row.recorded_at, at.topic, at.partition, at.offset

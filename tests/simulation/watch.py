@@ -23,8 +23,6 @@ class Watch:
         self._met = chance.met
         self._trace = trace
         self._published: dict[str, int] = {}
-        #: What each transaction decided, in order: event ID, whether it had waited, its outcome.
-        self.decided: Final[list[list[tuple[str, bool, Outcome]]]] = []
         #: Everything that has an outcome.
         self._recorded: set[Position] = set()
         self.violations: Final[list[Violation]] = []
@@ -43,10 +41,10 @@ class Watch:
         for row in changes.order:
             self._note(row.received.payment_id, row.received.event_id, row.outcome, row.reason)
             self._recorded.add(row.received.record.position)
-        if changes.order:
-            self.decided.append(
-                [(r.received.event_id, r.waiting, r.outcome) for r in changes.order]
-            )
+        for payment_id, (_, error) in changes.holds.items():
+            if payment_id not in self._database.poisoned:
+                self.found("HELD", payment_id, error)
+        self._met["hold released"] += len(changes.released)
         for received in changes.duplicates:
             self._note(received.payment_id, received.event_id, Outcome.DUPLICATE, "")
             self._recorded.add(received.record.position)

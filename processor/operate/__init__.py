@@ -1,0 +1,1 @@
+"""An operator's commands: replay, dead-letters, rebuild and audit."""

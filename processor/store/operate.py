@@ -1,0 +1,64 @@
+"""What an operator looks at and notes: holds, releases, dead letters that were sent again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+
+Connection = AsyncConnection[tuple[Any, ...]]
+
+HOLDS: Final = """
+    select h.payment_id, h.event_id, h.error, h.held_at, count(i.event_id)
+    from holds h left join inbox i
+        on i.payment_id = h.payment_id and i.outcome in ('parked', 'quarantined')
+    group by h.payment_id order by h.held_at, h.payment_id"""
+
+BECAME: Final = "select event_id, outcome, reason from inbox where event_id = any(%s)"
+
+REPLAYED: Final = 'select partition, "offset", replayed_at from dead_letter_replays'
+
+NOTE_REPLAYED: Final = """
+    insert into dead_letter_replays (replayed_at, partition, "offset")
+    select %s, * from unnest(%s::int[], %s::bigint[])
+    on conflict (partition, "offset") do update set replayed_at = excluded.replayed_at"""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A payment our own code failed on: the event, the error, since when, and how much waits."""
+
+    payment_id: str
+    event_id: str
+    error: str
+    held_at: datetime
+    waiting: int = 0
+
+
+#: Where a dead letter stands on its topic: partition and offset.
+Place = tuple[int, int]
+
+
+async def holds(connection: Connection) -> list[Hold]:
+    """Every hold, oldest first."""
+    cursor = await connection.execute(HOLDS)
+    return [Hold(*row) for row in await cursor.fetchall()]
+
+
+async def became(connection: Connection, event_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Outcome and reason of those events that have one, by event ID."""
+    cursor = await connection.execute(BECAME, [list(event_ids)])
+    return {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
+
+
+async def replayed(connection: Connection) -> dict[Place, datetime]:
+    """When each dead letter was sent again, of those that were."""
+    cursor = await connection.execute(REPLAYED)
+    return {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
+
+
+async def note_replayed(connection: Connection, places: Sequence[Place], now: datetime) -> None:
+    """Notes that these dead letters were sent again."""
+    columns = [[partition for partition, _ in places], [offset for _, offset in places]]
+    await connection.execute(NOTE_REPLAYED, [now, *columns])

@@ -1,0 +1,20 @@
+"""An operator's release of a payment that is not held."""
+
+import pytest
+
+from processor.domain.decide import decide
+from processor.domain.inputs import Input, Release
+from processor.domain.status import Outcome
+from tests.domain.builders import EXPIRY, PAYMENT, at
+from tests.domain.situations import SITUATIONS, payment_that_is
+
+_RELEASE = Input("rel_1", at(EXPIRY), Release())
+
+
+@pytest.mark.parametrize("situation", [None, *SITUATIONS])
+def test_it_changes_nothing_and_says_so(situation: str | None) -> None:
+    """Whatever the payment's state, and where there is no such payment."""
+    payment = payment_that_is(situation) if situation is not None else None
+    decision = decide(payment, _RELEASE, PAYMENT)
+    assert (decision.outcome, decision.reason) == (Outcome.REJECTED, "the payment is not held")
+    assert decision.payment is payment

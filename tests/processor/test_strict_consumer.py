@@ -1,0 +1,145 @@
+"""What is committed to Kafka was acknowledged, without a gap; Faust's own rule would skip one."""
+
+import os
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from processor import faust_internals
+from processor.faust_internals import MISSED_FOR_S, StrictConsumer
+
+HERE = TP("payment-commands", 0)
+
+
+class Offsets(StrictConsumer):
+    """A consumer without brokers: what was committed and acknowledged is the test's."""
+
+    def __init__(self, committed: int | None) -> None:
+        self._committed_offset = defaultdict(lambda: None, {HERE: committed})
+        self._acked = defaultdict(list)
+        self._acked_index = defaultdict(set)
+        self.ours = {HERE}
+
+    def assignment(self) -> set[TP]:
+        """What the last rebalance gave to this worker."""
+        return self.ours
+
+    def acknowledge(self, *offsets: int) -> None:
+        """As Faust notes it."""
+        self._acked[HERE] += offsets
+        self._acked_index[HERE].update(offsets)
+
+    def next_offset(self) -> int | None:
+        """What would be committed now."""
+        return self._new_offset(HERE)
+
+    def is_committed(self, offset: int) -> None:
+        """The brokers have it."""
+        self._committed_offset[HERE] = offset
+
+
+def test_what_follows_without_a_gap_is_committed() -> None:
+    """In whatever order it was acknowledged; nothing where there is nothing new."""
+    offsets = Offsets(220)
+    assert offsets.next_offset() is None
+    offsets.acknowledge(222, 220, 221)
+    assert offsets.next_offset() == 223
+    offsets.is_committed(223)
+    assert offsets.next_offset() is None
+
+
+@pytest.mark.parametrize("committed", [220, None])
+def test_a_record_that_was_not_acknowledged_is_not_committed(committed: int | None) -> None:
+    """Not even a single one, and not as the first of all: Faust would take it for no record."""
+    offsets = Offsets(committed)
+    offsets.acknowledge(*range(221, 240))
+    assert offsets.next_offset() is None
+    offsets.acknowledge(220)
+    assert offsets.next_offset() == (240 if committed else None)
+
+
+def test_a_commit_that_was_refused_is_made_again() -> None:
+    """The offsets are forgotten once the brokers have them, not before."""
+    offsets = Offsets(0)
+    offsets.acknowledge(0, 1)
+    assert offsets.next_offset() == 2
+    assert offsets.next_offset() == 2
+    offsets.is_committed(2)
+    offsets.acknowledge(2)
+    assert offsets.next_offset() == 3
+
+
+@pytest.mark.anyio
+async def test_what_faust_takes_for_a_gap_is_none() -> None:
+    """It was dropped in a rebalance, and has yet to come again."""
+    offsets = Offsets(484)
+    await offsets._add_gap(HERE, 485, 493)
+    offsets.acknowledge(484, *range(493, 500))
+    assert offsets.next_offset() == 485
+
+
+class EndedError(Exception):
+    """The process would have ended."""
+
+
+def test_a_record_that_does_not_come_again_ends_the_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Faust has dropped it for good; after a restart it is read again. Not before its time."""
+    now = 100.0
+
+    def end(code: int) -> None:
+        raise EndedError(code)
+
+    monkeypatch.setattr(faust_internals, "monotonic", lambda: now)
+    monkeypatch.setattr(os, "_exit", end)
+    offsets = Offsets(5)
+    offsets.acknowledge(6, 7)
+    for later in (0.0, MISSED_FOR_S):
+        now = 100.0 + later
+        assert offsets.next_offset() is None
+    now += 0.1
+    with pytest.raises(EndedError, match=str(os.EX_TEMPFAIL)):
+        offsets.next_offset()
+
+
+def test_what_another_worker_has_now_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that was under way acknowledges records of a partition that has gone."""
+    now = 100.0
+    monkeypatch.setattr(faust_internals, "monotonic", lambda: now)
+    offsets = Offsets(None)
+    offsets.ours = set()
+    offsets.acknowledge(6, 7)
+    assert offsets.next_offset() is None
+    now += MISSED_FOR_S + 1
+    offsets.acknowledge(8)
+    assert offsets.next_offset() is None
+    offsets.ours = {HERE}
+    offsets.is_committed(6)
+    offsets.acknowledge(6)
+    assert offsets.next_offset() == 7, "what was acknowledged before is to be read again"
+
+
+def test_a_record_that_comes_late_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time begins anew with the next one that is missing."""
+    now = 100.0
+    monkeypatch.setattr(faust_internals, "monotonic", lambda: now)
+    offsets = Offsets(5)
+    offsets.acknowledge(6)
+    assert offsets.next_offset() is None
+    now += MISSED_FOR_S
+    offsets.acknowledge(5)
+    assert offsets.next_offset() == 7
+    offsets.is_committed(7)
+    offsets.acknowledge(8)
+    now += MISSED_FOR_S
+    assert offsets.next_offset() is None
+
+
+def test_faust_still_asks_where_we_answer() -> None:
+    """The names inside Faust that this stands in for exist, and are used."""
+    base: Any = StrictConsumer.__mro__[1]
+    for name in ("_new_offset", "_add_gap"):
+        assert callable(getattr(base, name))

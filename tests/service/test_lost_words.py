@@ -1,0 +1,74 @@
+"""What got lost on its way is found: webhooks that never came, answers that nobody read."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from sandbox.client import SimulatorControl
+from tests.service import evidence
+from tests.service.crowd import KINDS, Crowd
+from tests.service.stack import QUICK, Stack, running_service
+
+pytestmark = pytest.mark.anyio
+
+SEED = 20_260_201
+SIZE = 60
+
+#: So short that most unknown outcomes are looked up, their keys forgotten by the provider.
+FORGETFUL = QUICK | {
+    "PAYMENTS_STRIPE_TIMEOUT_S": "0.5",
+    "PAYMENTS_CALL_KEY_LIFETIME_S": "0.2",
+    "PAYMENTS_SIMULATOR_IDEMPOTENCY_KEY_AGE_S": "0.5",
+}
+#: The provider does what it was asked, and nobody hears of it.
+UNHEARD = {
+    "timeout_after": 0.25,
+    "timeout_hold_s": 1.0,
+    "reset_after": 0.25,
+    "error_500_after": 0.15,
+}
+UNKNOWN = "select count(*) from provider_calls where attempts > 1 and state = 'done'"
+LOOKED_UP = "select count(*) from provider_calls where key_generation > 0 or last_error is not null"
+
+
+async def _ended(stack: Stack, seed: int, **faults: object) -> None:
+    async with SimulatorControl(stack.simulator_url) as simulator:
+        await simulator.faults(**faults)
+    crowd = Crowd(stack, SIZE, seed)
+    await crowd.live()
+    found = await evidence.at_rest(stack)
+    evidence.hold(found)
+    await evidence.agrees_with_oracle(stack, found)
+    await evidence.agrees_with_provider(stack, found)
+    assert set(crowd.kinds.values()) == KINDS.keys(), "the seed left a kind out"
+
+
+async def test_every_third_webhook_lost_for_good_changes_no_end(stack: Stack) -> None:
+    """What was not delivered is read from the provider's list; the payments end as they must."""
+    before = stack.metric("work", "payments_fetched_total")
+    await _ended(stack, SEED, drop=0.3)
+    async with SimulatorControl(stack.simulator_url) as simulator:
+        stats = await simulator.get("/stats")
+    assert stats["faults"]["drop"] > SIZE / 3, stats
+    assert stack.metric("work", "payments_fetched_total") > before
+
+
+@pytest.fixture(scope="module")
+def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A service whose provider forgets idempotency keys within half a second."""
+    with running_service(tmp_path_factory.mktemp("forgetful"), quick=FORGETFUL) as running:
+        yield running
+
+
+async def test_an_answer_that_was_lost_ends_in_exactly_one_object(forgetful: Stack) -> None:
+    """Create, confirm, capture, cancel and refund, also when the key was forgotten meanwhile."""
+    await _ended(forgetful, SEED + 1, **UNHEARD)
+    async with SimulatorControl(forgetful.simulator_url) as simulator:
+        stats = await simulator.get("/stats")
+    assert all(stats["faults"][name] for name in ("timeout_after", "reset_after")), stats
+    with psycopg.connect(forgetful.infrastructure.database_url) as connection:
+        ((unknown,),) = connection.execute(UNKNOWN).fetchall()
+        ((looked_up,),) = connection.execute(LOOKED_UP).fetchall()
+    assert unknown > SIZE / 4
+    assert looked_up > SIZE / 4

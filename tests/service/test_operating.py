@@ -1,0 +1,216 @@
+"""The operator's commands on the running service: what they show, and what they mend."""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import psycopg
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from processor.audit import gather
+from processor.invariants import check
+from sandbox.client import PaymentsClient
+from schemas.topics import PAYMENT_COMMANDS
+from tests.service import evidence, operator
+from tests.service.crowd import Crowd
+from tests.service.stack import Stack
+
+pytestmark = pytest.mark.anyio
+
+POISON: Final = 1313
+SEED: Final = 20_260_301
+SIZE: Final = 60
+#: The default of ``audit --settle``.
+SETTLE_S: Final = 60.0
+
+
+def _body(amount: int) -> dict[str, Any]:
+    return {"amount": amount, "currency": "EUR", "payment_method": "pm_card_visa"}
+
+
+def _has_succeeded(payment: dict[str, Any]) -> bool:
+    return bool(payment["status"] == "SUCCEEDED")
+
+
+@asynccontextmanager
+async def _refusing(stack: Stack) -> AsyncIterator[None]:
+    """Postgres refuses every payment of POISON."""
+    async with await psycopg.AsyncConnection.connect(
+        stack.infrastructure.database_url, autocommit=True
+    ) as connection:
+        await connection.execute(
+            "alter table payments add constraint refused check (amount <> 1313) not valid"
+        )
+        try:
+            yield
+        finally:
+            await connection.execute("alter table payments drop constraint refused")
+
+
+async def _gauge_says(stack: Stack, held: float) -> None:
+    deadline = time.monotonic() + operator.WITHIN_S
+    while (said := stack.metric("work", 'payments_waiting{what="held_payment"}')) != held:
+        assert time.monotonic() < deadline, f"the gauge of held payments says {said}"
+        await asyncio.sleep(0.2)  # between two looks at one gauge
+
+
+async def test_an_audit_of_a_living_system_finds_nothing(stack: Stack) -> None:
+    """Look after look while payments come and go: what is in flight is no violation."""
+    here = stack.infrastructure
+    crowd = Crowd(stack, SIZE, SEED)
+    living = asyncio.create_task(crowd.live())
+    sizes = []
+    while not living.done():
+        seen = await gather(here.kafka_bootstrap, here.database_url, SETTLE_S)
+        assert {code: v for code, v in check(seen).items() if v} == {}
+        sizes.append(len(seen.log))
+    await living
+    answer = await operator.run(stack, "audit", "--json")
+    assert answer.code == 0, answer
+    found = json.loads(answer.said)
+    assert [code for code, line in found.items() if line["violations"]] == []
+    assert found["S1"]["checked"] > sizes[0]
+
+
+async def test_a_record_under_way_is_no_violation(stack: Stack) -> None:
+    """With the worker down a command has no outcome; only an audit of a system at rest minds."""
+    here, stream = stack.infrastructure, stack.programs["stream"]
+    await evidence.at_rest(stack)
+    async with PaymentsClient(stack.url, stack.api_key) as client:
+        await asyncio.to_thread(stream.kill)
+        try:
+            payment_id = await client.create(_body(700))
+            live = await gather(here.kafka_bootstrap, here.database_url, SETTLE_S)
+            at_rest = await gather(here.kafka_bootstrap, here.database_url)
+        finally:
+            stream.start()
+            await asyncio.to_thread(stream.wait_until_ready)
+        assert {code: v for code, v in check(live).items() if v} == {}
+        assert {code for code, v in check(at_rest).items() if v} == {"S1", "L1"}
+        await client.wait_for(payment_id, _has_succeeded)
+
+
+async def test_an_audit_finds_what_is_missing(stack: Stack) -> None:
+    """One line for each invariant; a record without an outcome is named, and the code is 1."""
+    await evidence.at_rest(stack)
+    async with (
+        PaymentsClient(stack.url, stack.api_key) as client,
+        await psycopg.AsyncConnection.connect(
+            stack.infrastructure.database_url, autocommit=True
+        ) as connection,
+    ):
+        payment_id = await client.create(_body(700))
+        await client.wait_for(payment_id, _has_succeeded)
+        await evidence.at_rest(stack)
+        lost = "from inbox where kind = 'command.create' and payment_id = %s"
+        await connection.execute(f"create table lost as select * {lost}".encode(), [payment_id])
+        await connection.execute(f"delete {lost}".encode(), [payment_id])
+        try:
+            answer = await operator.run(stack, "audit")
+        finally:
+            await connection.execute("insert into inbox select * from lost")
+            await connection.execute("drop table lost")
+    assert answer.code == 1, answer
+    lines = answer.said.splitlines()
+    assert [line[:2] for line in lines if line[0] != " "] == [
+        "S1", "S2", "S3", "S4", "S5", "S6", "S8", "L1",
+    ]  # fmt: skip
+    assert "has no outcome" in answer.said
+    assert f"{payment_id} version 1: its event" in answer.said
+
+
+async def test_an_audit_leaves_out_what_may_be_forgotten(stack: Stack) -> None:
+    """Records and versions from before the retention need no outcome any more; others do."""
+    here = stack.infrastructure
+    found = await evidence.at_rest(stack)
+    assert found.log
+    nothing = await gather(here.kafka_bootstrap, here.database_url, SETTLE_S, retention_s=1e-6)
+    assert nothing.log == frozenset()
+    assert all(v.is_old for versions in nothing.versions.values() for v in versions)
+    everything = await gather(
+        here.kafka_bootstrap, here.database_url, SETTLE_S, retention_s=86_400.0
+    )
+    assert everything.log == found.log
+    assert not any(v.is_old for versions in everything.versions.values() for v in versions)
+
+
+async def test_a_held_payment_is_released_after_the_fix(stack: Stack) -> None:
+    """Others go on; the gauge and the list show it; replay takes it up; all is as it must be."""
+    async with PaymentsClient(stack.url, stack.api_key) as client:
+        async with _refusing(stack):
+            poison = await client.create(_body(POISON))
+            other = await client.create(_body(700))
+            await client.wait_for(other, _has_succeeded)
+            listed = await operator.until_said(stack, poison, "replay", "--list")
+            assert listed.code == 0
+            assert "1 payments held" in listed.said
+            assert "refused" in listed.said
+            await _gauge_says(stack, 1.0)
+            vain = await operator.run(stack, "replay", "--all")
+            assert vain.code == 1, vain
+            assert "1 releases published, 1 held again or still" in vain.said
+        done = await operator.run(stack, "replay", "--payment", poison)
+        assert done.code == 0, done
+        assert f"{poison}  applied: the hold was taken away" in done.said
+        await client.wait_for(poison, _has_succeeded)
+        again = await operator.run(stack, "replay", "--payment", poison)
+        assert again.code == 1
+        assert f"{poison}  is not held" in again.said
+    await _gauge_says(stack, 0.0)
+    evidence.hold(await evidence.at_rest(stack))
+    audited = await operator.run(stack, "audit", "--settle", "0", "--rebuild")
+    assert audited.code == 0, audited
+    assert "S7    ok" in audited.said
+
+
+async def test_a_dead_letter_is_seen_and_sent_again(stack: Stack) -> None:
+    """Listed, shown, and back on its topic: what still is garbage is a dead letter once more."""
+    key = uuid.uuid4().hex
+    garbage = f"garbage {key}"
+    async with AIOKafkaProducer(
+        bootstrap_servers=stack.infrastructure.kafka_bootstrap, acks="all"
+    ) as producer:
+        at = await producer.send_and_wait(
+            PAYMENT_COMMANDS, key=key.encode(), value=garbage.encode()
+        )
+    origin = f"from {PAYMENT_COMMANDS} {at.partition}:{at.offset}, {len(garbage)} bytes"
+    listed = await operator.until_said(stack, origin, "dead-letters")
+    assert garbage not in listed.said
+    (line,) = [line for line in listed.said.splitlines() if origin in line]
+    position = line.partition(" ")[0]
+    shown = await operator.run(stack, "dead-letters", "--show", position)
+    assert garbage in shown.said
+    before = listed.said.count(f" from {PAYMENT_COMMANDS}")
+    sent = await operator.run(stack, "dead-letters", "--replay", "--position", position)
+    assert (sent.code, sent.said) == (0, "1 dead letters sent to their topics again\n")
+    more = f"{len(listed.said.splitlines()) // 2 + 1} dead letters"
+    listed = await operator.until_said(stack, more, "dead-letters")
+    assert listed.said.count(f" from {PAYMENT_COMMANDS}") == before + 1
+    assert "sent again" in listed.said
+    again = await operator.run(stack, "dead-letters", "--replay", "--position", position)
+    assert "1 left out: they were sent before" in again.said
+    evidence.hold(await evidence.at_rest(stack))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("replay",), "one of the arguments --list --payment --all is required"),
+        (("dead-letters", "--replay"), "--replay goes with either --position or --all"),
+        (("dead-letters", "--all"), "--replay goes with either --position or --all"),
+        (("dead-letters", "--show", "here"), "invalid place value"),
+        (("migrate", "--twice"), "migrate takes no arguments"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(
+    stack: Stack, arguments: tuple[str, ...], complaint: str
+) -> None:
+    """In words, and with the code of a wrong command line."""
+    answer = await operator.run(stack, *arguments)
+    assert answer.code == 2
+    assert complaint in answer.complained
