@@ -5,7 +5,7 @@ import base64
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,8 @@ PROPERTIES: Final[Mapping[str, str]] = {
     "auto.create.topics.enable": "false",
     # The first member of a group needs no grace period for others that may come.
     "group.initial.rebalance.delay.ms": "0",
+    # A test may take a silent worker for dead sooner than after six seconds.
+    "group.min.session.timeout.ms": "1000",
     # A node that was killed is let in again after this long, not after nine seconds.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
@@ -56,6 +58,8 @@ class Broker:
         voters: each node's controller port by node id, the same on every node.
         cluster_id: the cluster's name, the same on every node and for ever.
         java: how to start it.
+        doors: further listeners by name, each the port it listens on and the one it sends its
+            clients to, where something stands between.
     """
 
     directory: Path
@@ -64,6 +68,7 @@ class Broker:
     voters: Mapping[int, int]
     cluster_id: str
     java: Java
+    doors: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -74,16 +79,26 @@ class Broker:
         """The content of its server.properties."""
         copies = str(min(3, len(self.voters)))
         in_sync = str(min(2, len(self.voters)))
+        listeners = {"PLAINTEXT": (self.port, self.port), **self.doors}
+        protocols = PROPERTIES["listener.security.protocol.map"].split(",")
         return {
             **PROPERTIES,
             "node.id": str(self.node_id),
             "controller.quorum.voters": ",".join(
                 f"{node}@{HOST}:{port}" for node, port in sorted(self.voters.items())
             ),
-            "listeners": (
-                f"PLAINTEXT://{HOST}:{self.port},CONTROLLER://{HOST}:{self.voters[self.node_id]}"
+            "listeners": ",".join(
+                [
+                    *(f"{name}://{HOST}:{port}" for name, (port, _) in listeners.items()),
+                    f"CONTROLLER://{HOST}:{self.voters[self.node_id]}",
+                ]
             ),
-            "advertised.listeners": f"PLAINTEXT://{HOST}:{self.port}",
+            "advertised.listeners": ",".join(
+                f"{name}://{HOST}:{port}" for name, (_, port) in listeners.items()
+            ),
+            "listener.security.protocol.map": ",".join(
+                [*protocols, *(f"{name}:PLAINTEXT" for name in self.doors)]
+            ),
             "log.dirs": str(self.directory / "data"),
             "offsets.topic.replication.factor": copies,
             "transaction.state.log.replication.factor": copies,

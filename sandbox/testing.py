@@ -38,7 +38,7 @@ def running_infrastructure(root: Path) -> Iterator[Infrastructure]:
     logs = root / "logs"
     port, controller_port, database_port = free_ports(3)
     with asyncio.Runner() as runner:
-        java = runner.run(_installed_kafka())
+        java = runner.run(installed_kafka())
         brokers = kafka.cluster(root / "kafka", [port], [controller_port], java)
         database = postgres.server(root / "postgres", database_port)
         supervisor = Supervisor(logs)
@@ -52,7 +52,8 @@ def running_infrastructure(root: Path) -> Iterator[Infrastructure]:
             runner.run(supervisor.stop())
 
 
-async def _installed_kafka() -> Java:
+async def installed_kafka() -> Java:
+    """How to start Kafka, its jars and its cache there. Raises SandboxError."""
     java = await kafka.fetch(lambda _come, _total: None)
     if not java.cache.exists():
         await kafka.record(java)

@@ -1,0 +1,37 @@
+"""The service with failpoints, on a Kafka and a Postgres of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.failpoints import VARIABLE
+from tests.service.stack import PROGRAMS, QUICK, Stack, running_service
+
+#: The same programs, but the processor's through their entry points with failpoints.
+TRAPPED = tuple(
+    (name, (f"tests.faults.{name}",) if name in {"stream", "work"} else arguments, path, port)
+    for name, arguments, path, port in PROGRAMS
+)
+#: Quicker still: a silent worker is soon dead, and a claimed call soon due again.
+QUICKER = {
+    **QUICK,
+    "PAYMENTS_SESSION_TIMEOUT_S": "2",
+    "PAYMENTS_CALL_LEASE_S": "1",
+    "PAYMENTS_SIMULATOR_SETTLEMENT_DELAY_S": "0.1",
+}
+
+
+@pytest.fixture(scope="package")
+def traps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder where faults are set."""
+    return tmp_path_factory.mktemp("traps")
+
+
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory, traps: Path) -> Iterator[Stack]:
+    """The whole service."""
+    root = tmp_path_factory.mktemp("faults")
+    told = {**QUICKER, VARIABLE: str(traps)}
+    with running_service(root, TRAPPED, told) as running:
+        yield running

@@ -1,0 +1,52 @@
+"""The stream worker with failpoints: ``python -m tests.faults.stream``."""
+
+import sys
+from functools import partial
+from typing import Any
+
+from processor.__main__ import main, run_stream
+from processor.ports import StatePublishing
+from processor.publisher import ProducerFactory, StatePublisher, fenced_producer
+from processor.store.batch import Decode
+from processor.store.postgres import Pool, PostgresBatches
+from processor.stream import StreamParts
+from tests.faults.failpoints import Trap
+from tests.faults.stream_ports import (
+    TrappedBatches,
+    TrappedProcessor,
+    TrappedPublishing,
+    TrappedSeen,
+)
+
+
+def parts(trap: Trap) -> StreamParts:
+    """The real parts, each inside its failpoints."""
+    publishing = TrappedPublishing(trap)
+
+    def store(pool: Pool, decode: Decode) -> TrappedBatches:
+        return TrappedBatches(PostgresBatches(pool, decode), trap)
+
+    def producers(bootstrap: str, group: str) -> ProducerFactory:
+        return publishing.producers(fenced_producer(bootstrap, group))
+
+    def publisher(make: ProducerFactory, deadline_s: float) -> StatePublishing:
+        return publishing.around(StatePublisher(make, deadline_s))
+
+    def seen(*arguments: Any) -> TrappedSeen:
+        table = TrappedSeen(*arguments)
+        table.trap = trap
+        return table
+
+    def processor(*arguments: Any) -> TrappedProcessor:
+        trapped = TrappedProcessor(*arguments)
+        trapped.trap = trap
+        return trapped
+
+    return StreamParts(
+        store=store, producers=producers, publisher=publisher, seen=seen, processor=processor
+    )
+
+
+if __name__ == "__main__":
+    program = partial(run_stream, parts(Trap.of_this_process("stream")))
+    sys.exit(main(["stream"], {"stream": program}))

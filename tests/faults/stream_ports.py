@@ -1,0 +1,144 @@
+"""The stream's ports, each with a failpoint at its boundaries, around the real ones."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from faust.types import EventT
+
+from processor.batch import BatchProcessor
+from processor.plan import Loaded, Plan, Published
+from processor.ports import BatchStore, StatePublishing, Transaction
+from processor.publisher import ProducerFactory
+from processor.records import Position, Received
+from processor.seen import SeenTable
+from tests.faults.failpoints import Failpoint, Trap
+
+
+class TrappedTransaction:
+    """A ``Transaction``."""
+
+    def __init__(self, inner: Transaction, trap: Trap) -> None:
+        self._inner = inner
+        self._trap = trap
+
+    async def load(self, batch: Sequence[Received]) -> Loaded:
+        """See ``Transaction.load``."""
+        loaded = await self._inner.load(batch)
+        self._trap.strike(Failpoint.AFTER_LOAD)
+        return loaded
+
+    async def write(self, plan: Plan, now: datetime) -> list[Published]:
+        """See ``Transaction.write``."""
+        return await self._inner.write(plan, now)
+
+
+class TrappedBatches:
+    """A ``BatchStore``."""
+
+    def __init__(self, inner: BatchStore, trap: Trap) -> None:
+        self._inner = inner
+        self._trap = trap
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """See ``BatchStore.transaction``."""
+        return self._transaction()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Transaction]:
+        async with self._inner.transaction() as transaction:
+            yield TrappedTransaction(transaction, self._trap)
+            self._trap.strike(Failpoint.BEFORE_COMMIT)
+        self._trap.strike(Failpoint.AFTER_COMMIT)
+
+    async def unpublished(
+        self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
+    ) -> list[Published]:
+        """See ``BatchStore.unpublished``."""
+        return await self._inner.unpublished(publication_ids=publication_ids, partitions=partitions)
+
+    async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:
+        """See ``BatchStore.mark_published``."""
+        await self._inner.mark_published(publication_ids, now)
+
+
+class TrappedPublishing:
+    """A ``StatePublishing``; ``several`` says that what is being published has several parts."""
+
+    def __init__(self, trap: Trap) -> None:
+        self._trap = trap
+        self._inner: StatePublishing | None = None
+        self.several = False
+
+    def around(self, inner: StatePublishing) -> "TrappedPublishing":
+        """This one, around the real one."""
+        self._inner = inner
+        return self
+
+    async def assign(self, partitions: Iterable[int]) -> None:
+        """See ``StatePublishing.assign``."""
+        assert self._inner is not None
+        await self._inner.assign(partitions)
+
+    async def publish(self, records: Sequence[Published]) -> None:
+        """See ``StatePublishing.publish``."""
+        assert self._inner is not None
+        self._trap.strike(Failpoint.BEFORE_PUBLISH)
+        self.several = len({r.partition for r in records}) > 1
+        await self._inner.publish(records)
+        self._trap.strike(Failpoint.AFTER_PUBLISH)
+
+    def producers(self, make: ProducerFactory) -> ProducerFactory:
+        """The factory, of producers that have failpoints around their commits."""
+
+        def make_trapped(partition: int) -> AIOKafkaProducer:
+            producer = make(partition)
+            really = producer.commit_transaction
+
+            async def commit() -> None:
+                self._trap.strike(Failpoint.IN_PUBLISH)
+                await really()
+                if self.several:
+                    self._trap.strike(Failpoint.BETWEEN_PUBLISHES)
+
+            producer.commit_transaction = commit
+            return producer
+
+        return make_trapped
+
+
+class TrappedSeen(SeenTable):
+    """The table of seen events."""
+
+    trap: Trap
+
+    def position(self, event: EventT[Any], received: Received) -> Position | None:
+        """See ``SeenTable.position``."""
+        self.trap.strike(Failpoint.AFTER_DECODE)
+        return super().position(event, received)
+
+    def remember(
+        self, batch: Iterable[tuple[EventT[Any], Received]], known: Mapping[str, Position]
+    ) -> None:
+        """See ``SeenTable.remember``."""
+        self.trap.strike(Failpoint.BEFORE_REMEMBER)
+        super().remember(batch, known)
+
+    def forget_old(self, events: Iterable[EventT[Any]]) -> int:
+        """See ``SeenTable.forget_old``."""
+        forgotten = super().forget_old(events)
+        self.trap.strike(Failpoint.BEFORE_ACK)
+        return forgotten
+
+
+class TrappedProcessor(BatchProcessor):
+    """The batch as a whole."""
+
+    trap: Trap
+
+    async def process(self, events: Sequence[EventT[Any]]) -> None:
+        """See ``BatchProcessor.process``."""
+        await super().process(events)
+        self.trap.strike(Failpoint.AFTER_ACK)

@@ -1,0 +1,78 @@
+"""Every failpoint, met by an error and by kill -9: the process starts anew and all ends right."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.faults.failpoints import Action, Failpoint, Trap
+from tests.faults.keeper import kept, until
+from tests.service import evidence
+from tests.service.crowd import Crowd
+from tests.service.stack import Stack
+
+pytestmark = pytest.mark.anyio
+
+KILLED: Final = -signal.SIGKILL
+RESTART: Final = os.EX_TEMPFAIL
+#: What an error ends the process with there; None: the process goes on, and mends it by itself.
+STREAM: Final[dict[Failpoint, int | None]] = {
+    Failpoint.AFTER_DECODE: RESTART,
+    Failpoint.AFTER_LOAD: None,
+    Failpoint.BEFORE_COMMIT: None,
+    Failpoint.AFTER_COMMIT: None,
+    Failpoint.BEFORE_PUBLISH: RESTART,
+    Failpoint.IN_PUBLISH: RESTART,
+    Failpoint.BETWEEN_PUBLISHES: RESTART,
+    Failpoint.AFTER_PUBLISH: RESTART,
+    Failpoint.BEFORE_REMEMBER: RESTART,
+    Failpoint.BEFORE_ACK: RESTART,
+    Failpoint.AFTER_ACK: RESTART,
+}
+WORK: Final[dict[Failpoint, int | None]] = {
+    Failpoint.AFTER_CLAIM: RESTART,
+    Failpoint.BEFORE_CALL: None,
+    Failpoint.AFTER_CALL: None,
+    Failpoint.BEFORE_RESULT: None,
+    Failpoint.BEFORE_DONE: None,
+}
+SIZE: Final = 8
+#: An error meets the payments when they are created; kill -9, when some are further on.
+TIME: Final = {Action.RAISE: 1, Action.KILL: 2}
+
+
+def _cells() -> Iterator[tuple[int, str, Failpoint, Action, list[int]]]:
+    """Seed, program, failpoint, action, and the exit codes it must come to."""
+    rows = [("stream", *row) for row in STREAM.items()] + [("work", *row) for row in WORK.items()]
+    for number, (program, place, restart) in enumerate(rows):
+        raised = [] if restart is None else [restart]
+        yield 2 * number, program, place, Action.RAISE, raised
+        yield 2 * number + 1, program, place, Action.KILL, [KILLED]
+
+
+@pytest.mark.parametrize(
+    ("seed", "program", "place", "action", "codes"),
+    [pytest.param(*cell, id=f"{cell[2]}-{cell[3]}") for cell in _cells()],
+)
+async def test_a_fault_anywhere_changes_nothing(
+    stack: Stack, traps: Path, seed: int, program: str, place: Failpoint, action: Action,
+    codes: list[int],
+) -> None:  # fmt: skip
+    """Payments in flight, a fault, a restart: each ends right, and every invariant holds."""
+    trap = Trap(traps, program)
+    trap.set(place, action, TIME[action])
+    crowd = Crowd(stack, SIZE, seed)
+    async with kept(stack.programs[program]) as ended:
+        await crowd.live()
+        await until(lambda: trap.is_met and set(codes) <= set(ended), f"{place}: {codes}")
+        await asyncio.to_thread(stack.programs[program].wait_until_ready)
+        found = await evidence.at_rest(stack)
+    assert set(ended) <= {RESTART, *codes}  # a slow machine may cost a worker its partitions too
+    assert crowd.ended == crowd.kinds.keys()
+    evidence.hold(found)
+    await evidence.agrees_with_oracle(stack, found)
+    await evidence.agrees_with_provider(stack, found)

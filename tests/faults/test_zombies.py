@@ -1,0 +1,136 @@
+"""A worker sleeps inside a critical section until another has its work; what it can do awake."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil  # type: ignore[import-untyped] # it ships no types
+import pytest
+
+from processor.invariants import Evidence
+from sandbox.ports import HOST, free_ports
+from tests.faults.failpoints import VARIABLE, Action, Failpoint, Trap
+from tests.faults.keeper import kept, until
+from tests.service import evidence
+from tests.service.crowd import Crowd
+from tests.service.stack import Program, Stack
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a worker that falls asleep there has done, and has yet to do."""
+
+    #: Something of the batch may be published already; the other publishes it again.
+    published: bool
+    #: It has versions in its hands that it wants to publish when it wakes: it is fenced.
+    fenced: bool
+
+
+PLACES: Final = {
+    Failpoint.AFTER_LOAD: Place(published=False, fenced=False),
+    Failpoint.BEFORE_COMMIT: Place(published=False, fenced=False),
+    Failpoint.AFTER_COMMIT: Place(published=False, fenced=True),
+    Failpoint.BEFORE_PUBLISH: Place(published=False, fenced=True),
+    Failpoint.IN_PUBLISH: Place(published=True, fenced=True),
+    Failpoint.BETWEEN_PUBLISHES: Place(published=True, fenced=False),
+    Failpoint.AFTER_PUBLISH: Place(published=True, fenced=False),
+    Failpoint.BEFORE_REMEMBER: Place(published=False, fenced=False),
+    Failpoint.BEFORE_ACK: Place(published=False, fenced=False),
+}
+SIZE: Final = 10
+
+
+@pytest.fixture
+def second(stack: Stack, tmp_path: Path) -> Iterator[Program]:
+    """Another stream worker, not started yet; nobody sets traps for it."""
+    first = stack.programs["stream"]
+    (port,) = free_ports(1)
+    variables = {
+        **first.environment,
+        "PAYMENTS_METRICS_PORT": str(port),
+        "PAYMENTS_DATA_DIR": str(tmp_path / "data"),
+        VARIABLE: str(tmp_path),
+    }
+    ready, log = f"http://{HOST}:{port}/readyz", first.log.with_name("second.log")
+    program = Program("second", first.arguments, variables, ready, log)
+    yield program
+    if program.process is not None:
+        program.kill()
+
+
+@asynccontextmanager
+async def asleep(program: Program) -> AsyncIterator[None]:
+    """The program has stopped itself in here; it is continued afterwards."""
+    assert program.process is not None
+    process = psutil.Process(program.process.pid)
+    await until(lambda: bool(process.status() == psutil.STATUS_STOPPED), "it sleeps")
+    try:
+        yield
+        assert process.status() == psutil.STATUS_STOPPED, "it woke up by itself"
+    finally:
+        program.process.send_signal(signal.SIGCONT)
+
+
+async def live(stack: Stack, seed: int) -> Crowd:
+    """A crowd, all ended."""
+    crowd = Crowd(stack, SIZE, seed)
+    await crowd.live()
+    assert crowd.ended == crowd.kinds.keys()
+    return crowd
+
+
+def gone_back(found: Evidence, payment_ids: Iterable[str]) -> set[str]:
+    """Payments of which a lower version stands after a higher one, or the same twice."""
+    told = {p: list(found.published_versions[p]) for p in payment_ids}
+    return {p for p, versions in told.items() if versions != sorted(set(versions))}
+
+
+def everything_of(found: Evidence, payment_ids: Iterable[str]) -> dict[str, object]:
+    """All there is of these payments, in Postgres and in ``payment-state``."""
+    return {
+        p: (
+            found.payments[p], found.versions[p], found.published[p], found.published_versions[p],
+            {row.event_id: row for row in found.inbox if row.payment_id == p},
+        )
+        for p in payment_ids
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_sleeper_changes_nothing_when_it_wakes(
+    stack: Stack, traps: Path, second: Program, place: Failpoint
+) -> None:
+    """The other finishes everything meanwhile; awake, it writes and publishes nothing more of it.
+
+    It starts anew where it would publish. Left alone, it works again.
+    """
+    seed = 1_000 + 10 * list(PLACES).index(place)
+    first, trap = stack.programs["stream"], Trap(traps, "stream")
+    trap.set(place, Action.STOP, 2)
+    living = asyncio.create_task(live(stack, seed))
+    await until(lambda: trap.is_met, f"{place} is met")
+    async with kept(first) as ended:
+        async with asleep(first):
+            second.start()
+            crowd = await living
+            before = await evidence.at_rest(stack)
+        if PLACES[place].fenced:
+            await until(lambda: bool(ended), "it starts anew")
+        second.kill()
+        await live(stack, seed + 1)
+        after = await evidence.at_rest(stack)
+    assert set(ended) <= {os.EX_TEMPFAIL}
+    evidence.hold(before)
+    evidence.hold(after)
+    assert everything_of(before, crowd.kinds) == everything_of(after, crowd.kinds)
+    if not PLACES[place].published:
+        assert gone_back(after, crowd.kinds) == set()
+    await evidence.agrees_with_oracle(stack, after)
+    await evidence.agrees_with_provider(stack, after)

@@ -1,0 +1,113 @@
+"""The background loops with failpoints: ``python -m tests.faults.work``."""
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from functools import partial
+
+from processor.__main__ import WorkParts, main, run_work
+from processor.domain.calls import ProviderCall
+from processor.ports import CallStore
+from processor.sender import Outgoing, Sender
+from processor.store.calls import Claimed
+from processor.store.postgres import Pool, PostgresCalls
+from providers.port import CallOutcome, FetchedEvent, ProviderClient
+from providers.registry import clients
+from schemas.topics import PROVIDER_RESULTS
+from tests.faults.failpoints import Failpoint, Trap
+
+
+class TrappedClient:
+    """A ``ProviderClient``."""
+
+    def __init__(self, inner: ProviderClient, trap: Trap) -> None:
+        self.name = inner.name
+        self._inner = inner
+        self._trap = trap
+
+    async def call(self, call: ProviderCall, key: str) -> CallOutcome:
+        """See ``ProviderClient.call``."""
+        self._trap.strike(Failpoint.BEFORE_CALL)
+        outcome = await self._inner.call(call, key)
+        self._trap.strike(Failpoint.AFTER_CALL)
+        return outcome
+
+    async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
+        """See ``ProviderClient.look_up``."""
+        return await self._inner.look_up(call, first_tried_at)
+
+    async def retrieve(self, object_id: str) -> FetchedEvent:
+        """See ``ProviderClient.retrieve``."""
+        return await self._inner.retrieve(object_id)
+
+    def events_after(self, cursor: str | None) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """See ``ProviderClient.events_after``."""
+        return self._inner.events_after(cursor)
+
+    async def close(self) -> None:
+        """See ``ProviderClient.close``."""
+        await self._inner.close()
+
+
+class TrappedCalls:
+    """A ``CallStore``."""
+
+    def __init__(self, inner: CallStore, trap: Trap) -> None:
+        self._inner = inner
+        self._trap = trap
+
+    async def claim(
+        self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
+    ) -> list[Claimed]:
+        """See ``CallStore.claim``."""
+        claimed = await self._inner.claim(providers, limit, now, lease_until)
+        if claimed:
+            self._trap.strike(Failpoint.AFTER_CLAIM)
+        return claimed
+
+    async def finish(self, key: str, outcome: str, now: datetime) -> None:
+        """See ``CallStore.finish``."""
+        self._trap.strike(Failpoint.BEFORE_DONE)
+        await self._inner.finish(key, outcome, now)
+
+    async def retry(self, key: str, at: datetime, error: str) -> None:
+        """See ``CallStore.retry``."""
+        await self._inner.retry(key, at, error)
+
+    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> None:
+        """See ``CallStore.retry_with_new_key``."""
+        await self._inner.retry_with_new_key(claimed, at, error)
+
+
+class TrappedSender(Sender):
+    """What sends the results."""
+
+    trap: Trap
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """See ``Sender.send``."""
+        if any(record.topic == PROVIDER_RESULTS for record in records):
+            self.trap.strike(Failpoint.BEFORE_RESULT)
+        await super().send(records)
+
+
+def parts(trap: Trap) -> WorkParts:
+    """The real parts, each inside its failpoints."""
+
+    def calls(pool: Pool) -> TrappedCalls:
+        return TrappedCalls(PostgresCalls(pool), trap)
+
+    def sender(bootstrap: str, client_id: str, deadline_s: float) -> TrappedSender:
+        trapped = TrappedSender(bootstrap, client_id, deadline_s)
+        trapped.trap = trap
+        return trapped
+
+    def trapped_clients() -> dict[str, ProviderClient]:
+        return {name: TrappedClient(client, trap) for name, client in clients().items()}
+
+    return WorkParts(calls=calls, sender=sender, clients=trapped_clients)
+
+
+if __name__ == "__main__":
+    program = partial(run_work, parts(Trap.of_this_process("work")))
+    sys.exit(main(["work"], {"work": program}))
