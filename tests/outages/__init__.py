@@ -1,0 +1,1 @@
+"""What the service stands on fails: brokers, Postgres, the provider, disks, clocks, workers."""

@@ -1,0 +1,47 @@
+"""The service on servers that a test may kill, once for all tests that want one broker."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from processor.migrate import migrate
+from tests.outages.servers import Servers, running_servers, topics
+from tests.service.stack import QUICK, Stack, running_stack
+
+#: A silent worker is soon dead, and one whose records nobody confirms soon starts anew. The table
+#: keeps what it has seen.
+QUICKER = {
+    **QUICK,
+    "PAYMENTS_SEEN_RETENTION_S": "604800",
+    "PAYMENTS_SESSION_TIMEOUT_S": "6",
+    "PAYMENTS_CALL_LEASE_S": "2",
+    "PAYMENTS_PUBLISH_DEADLINE_S": "10",
+    "PAYMENTS_STRIPE_TIMEOUT_S": "1",
+    "PAYMENTS_SIMULATOR_SETTLEMENT_DELAY_S": "0.1",
+}
+
+
+#: pytest's ``record_property``: what was measured, into the report.
+Note = Callable[[str, object], None]
+
+
+@dataclass(frozen=True)
+class Site:
+    """The servers, and the service on them."""
+
+    servers: Servers
+    stack: Stack
+    root: Path
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Everything, running. A test leaves it as it was."""
+    root = tmp_path_factory.mktemp("outages")
+    with running_servers(root) as servers:
+        migrate(servers.infrastructure.database_url)
+        topics(servers.infrastructure.kafka_bootstrap, copies=1)
+        with running_stack(servers.infrastructure, root, quick=QUICKER) as stack:
+            yield Site(servers, stack, root)

@@ -1,0 +1,140 @@
+"""Payments and webhooks without a pause: each is sent again and again until it is taken."""
+
+import asyncio
+import json
+import secrets
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import httpx
+
+from processor.invariants import Evidence
+from sandbox.stripe_simulator.signing import signature_header
+from tests.faults.keeper import until
+from tests.service import evidence
+from tests.service.stack import Stack
+
+BODY: Final = {"amount": 1_000, "currency": "EUR", "payment_method": "pm_card_visa"}
+PAUSE_S: Final = 0.05
+PATIENCE_S: Final = 20.0
+#: Whatever has to come, on a machine that has much else to do.
+LONG_S: Final = 120.0
+UNAVAILABLE: Final = httpx.codes.SERVICE_UNAVAILABLE
+
+
+class Load:
+    """What was sent, and what the ingress said of it."""
+
+    def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
+        self._stack = stack
+        self._http = http
+        self._name = secrets.token_hex(4)
+        self._stopping = False
+        #: Payments whose creation was answered 202.
+        self.payments: set[str] = set()
+        #: Event IDs of the webhooks that were answered 200.
+        self.events: set[str] = set()
+        #: Answers by status code; 0: there was none.
+        self.answers: Counter[int] = Counter()
+        #: When the last of them was taken, on the monotonic clock.
+        self.taken_at = 0.0
+
+    async def more(self, count: int) -> None:
+        """Waits until so many payments more are taken."""
+        wanted = len(self.payments) + count
+        await until(lambda: len(self.payments) >= wanted, f"{count} payments more", LONG_S)
+
+    async def answered(self, code: int) -> None:
+        """Waits for one more answer with this code."""
+        wanted = self.answers[code] + 1
+        await until(lambda: self.answers[code] >= wanted, f"an answer {code}", LONG_S)
+
+    async def send(self, sender: int) -> None:
+        """Payments and, about each, a webhook; the last of them is taken too."""
+        number = 0
+        while not self._stopping:
+            key = f"{self._name}-{sender}-{number}"
+            number += 1
+            payment_id = await self._create(key)
+            self.payments.add(payment_id)
+            self.events.add(await self._tell(f"evt_{key}", payment_id))
+            await asyncio.sleep(PAUSE_S)  # the rate
+
+    def stop(self) -> None:
+        """No payment more; what was begun is brought to its end."""
+        self._stopping = True
+
+    async def _create(self, key: str) -> str:
+        authorization = f"Bearer {self._stack.api_key}"
+        headers = {"authorization": authorization, "idempotency-key": key}
+        answer = await self._until_taken("/v1/payments", json.dumps(BODY).encode(), headers)
+        return str(answer.json()["id"])
+
+    async def _tell(self, event_id: str, payment_id: str) -> str:
+        body = webhook(event_id, payment_id)
+        header = signature_header(body, self._stack.webhook_secret, int(time.time()))
+        await self._until_taken("/webhooks/stripe", body, {"stripe-signature": header})
+        return event_id
+
+    async def _until_taken(
+        self, path: str, body: bytes, headers: Mapping[str, str]
+    ) -> httpx.Response:
+        """Repeats it as its sender does, for as long as it takes."""
+        while True:
+            try:
+                answer = await self._http.post(
+                    path, content=body, headers={**headers, "content-type": "application/json"}
+                )
+            except httpx.HTTPError:
+                self.answers[0] += 1
+            else:
+                self.answers[answer.status_code] += 1
+                if answer.is_success:
+                    self.taken_at = time.monotonic()
+                    return answer
+                assert answer.status_code == UNAVAILABLE, answer.text
+            await asyncio.sleep(PAUSE_S)  # between two tries of one request
+
+
+def webhook(event_id: str, payment_id: str) -> bytes:
+    """An event about a payment, of a kind without effect: it must have an outcome all the same."""
+    about = {"id": "cus_1", "object": "customer", "metadata": {"payment_id": payment_id}}
+    event = {
+        "id": event_id,
+        "object": "event",
+        "type": "customer.updated",
+        "created": int(time.time()),
+        "data": {"object": about},
+    }
+    return json.dumps(event).encode()
+
+
+@asynccontextmanager
+async def loaded(stack: Stack, senders: int = 3) -> AsyncIterator[Load]:
+    """A load for as long as the block goes on; afterwards everything that was sent is taken."""
+    async with httpx.AsyncClient(base_url=stack.url, timeout=PATIENCE_S) as http:
+        load = Load(stack, http)
+        sending = [asyncio.create_task(load.send(sender)) for sender in range(senders)]
+        try:
+            yield load
+            load.stop()
+            await asyncio.gather(*sending)
+        finally:
+            for task in sending:
+                task.cancel()
+            await asyncio.gather(*sending, return_exceptions=True)
+
+
+async def all_is_well(stack: Stack, load: Load) -> Evidence:
+    """At rest: nothing that was answered 2xx is lost, and every invariant holds."""
+    found = await evidence.at_rest(stack)
+    evidence.hold(found)
+    assert load.payments, "nothing was sent"
+    assert load.payments <= found.payments.keys(), "payments answered 202 are lost"
+    assert load.events <= {row.event_id for row in found.inbox}, "webhooks answered 200 are lost"
+    await evidence.agrees_with_oracle(stack, found)
+    await evidence.agrees_with_provider(stack, found)
+    return found

@@ -1,0 +1,89 @@
+"""Hosts whose clocks differ by minutes: the end states are the same."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final
+
+import httpx
+import pytest
+
+from sandbox.stripe_simulator.signing import signature_header
+from tests.outages.conftest import Note, Site
+from tests.outages.load import webhook
+from tests.service import evidence
+from tests.service.crowd import KINDS, Crowd
+from tests.service.stack import Stack
+
+pytestmark = pytest.mark.anyio
+
+SIZE: Final = 16
+SEED: Final = 7
+#: Stripe's signatures may be five minutes old.
+TOLERANCE_S: Final = 300
+#: Seconds by which each program's clock is off; minutes between any two of them.
+SKEWS: Final[Mapping[str, Mapping[str, int]]] = {
+    "work_ahead": {"ingress": 120, "stream": -120, "work": 240},
+    "work_behind": {"ingress": -120, "stream": 120, "work": -240},
+}
+
+
+@contextmanager
+def skewed(stack: Stack, offsets: Mapping[str, int]) -> Iterator[None]:
+    """In here the programs run with clocks that are off."""
+    before = {name: stack.programs[name] for name in offsets}
+    for program in before.values():
+        program.stop()
+    for name, offset_s in offsets.items():
+        arguments = ("tests.outages.skewed", str(offset_s), name)
+        stack.programs[name] = replace(before[name], arguments=arguments, process=None)
+    try:
+        restart(stack, offsets)
+        yield
+    finally:
+        for name in offsets:
+            stack.programs[name].stop()
+        stack.programs.update(before)
+        restart(stack, offsets)
+
+
+def restart(stack: Stack, names: Mapping[str, int]) -> None:
+    """Starts these, and waits until they do their work."""
+    for name in names:
+        stack.programs[name].start()
+    for name in names:
+        stack.programs[name].wait_until_ready()
+
+
+async def answer(stack: Stack, signed_at: float) -> int:
+    """What a webhook signed then is answered."""
+    body = webhook(f"evt_signed_{signed_at}", "pay_" + "a" * 30)
+    header = signature_header(body, stack.webhook_secret, int(signed_at))
+    async with httpx.AsyncClient(base_url=stack.url, timeout=20.0) as http:
+        got = await http.post(
+            "/webhooks/stripe", content=body, headers={"stripe-signature": header}
+        )
+    return got.status_code
+
+
+@pytest.mark.parametrize("skew", SKEWS)
+async def test_clocks_that_differ_change_no_end_state(
+    site: Site, record_property: Note, skew: str
+) -> None:
+    """Every payment ends as it must; webhooks within the tolerance of the ingress are verified."""
+    stack, offsets = site.stack, SKEWS[skew]
+    with skewed(stack, offsets):
+        here = time.time() + offsets["ingress"]
+        assert await answer(stack, here - TOLERANCE_S + 30) == 200
+        assert await answer(stack, here - TOLERANCE_S - 30) == 400
+        crowd, began = Crowd(stack, SIZE, SEED + len(skew)), time.monotonic()
+        await asyncio.wait_for(crowd.live(), 200)
+        record_property(f"{SIZE} payments ended after, s", time.monotonic() - began)
+        found = await evidence.at_rest(stack)
+    assert crowd.ended == crowd.kinds.keys()
+    assert len(set(crowd.kinds.values())) > len(KINDS) // 2
+    evidence.hold(found)
+    await evidence.agrees_with_oracle(stack, found)
+    await evidence.agrees_with_provider(stack, found)

@@ -1,0 +1,143 @@
+"""The broker goes away and comes back: the ingress says so at once, and nothing taken is lost."""
+
+import asyncio
+import os
+import signal
+import time
+from collections import Counter
+from typing import Final
+
+import httpx
+import psutil  # type: ignore[import-untyped] # it ships no types
+import pytest
+
+from tests.faults.keeper import kept
+from tests.outages.conftest import Note, Site
+from tests.outages.load import BODY, all_is_well, loaded
+from tests.service.stack import Program, Stack
+
+pytestmark = pytest.mark.anyio
+
+REQUESTS: Final = 2_000
+AT_A_TIME: Final = 16
+#: A refusal is told at once, without waiting for the brokers (3 s): half of them come within this
+#: time, and how many more depends on what else the machine has to do.
+AT_ONCE_S: Final = 1.0
+#: What the ingress may hold of records that wait is 64 MiB; there is nothing that waits here.
+GROWTH_MAX: Final = 48 << 20
+STOPS_WITHIN_S: Final = 15.0
+MIB: Final = 1 << 20
+
+
+def memory(program: Program) -> int:
+    """Bytes it has in memory."""
+    assert program.process is not None
+    return int(psutil.Process(program.process.pid).memory_info().rss)
+
+
+async def hammer(stack: Stack) -> tuple[Counter[int], list[float]]:
+    """Thousands of payments that can't be taken: the answers by code, and how long each took."""
+    room, codes, took = asyncio.Semaphore(AT_A_TIME), Counter[int](), list[float]()
+    authorization = f"Bearer {stack.api_key}"
+
+    async def one(http: httpx.AsyncClient, number: int) -> None:
+        async with room:
+            headers = {"authorization": authorization, "idempotency-key": f"hammer-{number}"}
+            began = time.monotonic()
+            answer = await http.post("/v1/payments", json=BODY, headers=headers)
+            took.append(time.monotonic() - began)
+            codes[answer.status_code] += 1
+            assert int(answer.headers["retry-after"]) >= 1
+
+    async with httpx.AsyncClient(base_url=stack.url, timeout=20.0) as http:
+        await asyncio.gather(*(one(http, number) for number in range(REQUESTS)))
+    return codes, sorted(took)
+
+
+async def test_kafka_is_down_and_comes_back(site: Site, record_property: Note) -> None:
+    """503 with Retry-After at once, no hoard; then everything goes on, nothing taken is lost."""
+    stack, (broker,) = site.stack, site.servers.brokers
+    ingress = stack.programs["ingress"]
+    process = ingress.process
+    async with (
+        kept(stack.programs["stream"]) as stream,
+        kept(stack.programs["work"]) as work,
+        loaded(stack) as load,
+    ):
+        await load.more(30)
+        broker.end(signal.SIGKILL)
+        await load.answered(503)
+        before = memory(ingress)
+        codes, took = await hammer(stack)
+        grown = memory(ingress) - before
+        broker.start()
+        await broker.until_ready()
+        began = time.monotonic()
+        await load.more(1)
+        record_property("taken again after, s", time.monotonic() - began)
+        await load.more(30)
+        load.stop()
+        await all_is_well(stack, load)
+    assert codes == {503: REQUESTS}
+    median, slow = took[REQUESTS // 2], took[int(0.99 * REQUESTS)]
+    record_property("503 after, s: p50, p99, longest", (median, slow, took[-1]))
+    record_property("ingress has grown by, MiB", grown / MIB)
+    record_property("exit codes of stream and work", (stream, work))
+    assert median < AT_ONCE_S
+    assert grown < GROWTH_MAX
+    assert ingress.process is process, "the ingress recovers by itself"
+    assert process is not None
+    assert process.poll() is None
+    assert set(stream + work) <= {os.EX_TEMPFAIL}
+
+
+async def test_a_broker_killed_under_load_has_all_that_was_taken(site: Site) -> None:
+    """Kill -9 and a start at once, twice: all that was answered 2xx has one outcome."""
+    stack, (broker,) = site.stack, site.servers.brokers
+    async with (
+        kept(stack.programs["stream"]) as stream,
+        kept(stack.programs["work"]) as work,
+        loaded(stack) as load,
+    ):
+        for _ in range(2):
+            await load.more(20)
+            broker.end(signal.SIGKILL)
+            broker.start()
+            await load.answered(503)
+            await broker.until_ready()
+        await load.more(20)
+        load.stop()
+        await all_is_well(stack, load)
+    assert set(stream + work) <= {os.EX_TEMPFAIL}
+
+
+async def test_what_is_told_to_stop_while_kafka_is_down_stops(
+    site: Site, record_property: Note
+) -> None:
+    """SIGTERM, with records under way that nobody confirms: each program ends in time."""
+    stack, (broker,) = site.stack, site.servers.brokers
+    programs = [stack.programs[name] for name in ("ingress", "stream", "work")]
+    async with loaded(stack) as load:
+        await load.more(20)
+        broker.end(signal.SIGKILL)
+        await load.answered(503)
+        try:
+            for program in programs:
+                assert program.process is not None
+                began = time.monotonic()
+                ended = program.process
+                ended.terminate()
+                await asyncio.to_thread(ended.wait, STOPS_WITHIN_S)
+                record_property(f"{program.name} ended after, s", time.monotonic() - began)
+        finally:
+            broker.start()
+            for program in programs:
+                program.stop()
+                program.start()
+        await broker.until_ready()
+        async with kept(programs[1]), kept(programs[2]):
+            await load.more(20)
+            for program in programs:
+                await asyncio.to_thread(program.wait_until_ready)
+            load.stop()
+            await all_is_well(stack, load)

@@ -1,0 +1,59 @@
+"""Postgres goes away and comes back: everything is taken in meanwhile, and nothing is given up."""
+
+import os
+import signal
+import time
+from typing import Final
+
+import psycopg
+import pytest
+
+from tests.faults.keeper import kept, until
+from tests.outages.conftest import Note, Site
+from tests.outages.load import all_is_well, loaded
+
+pytestmark = pytest.mark.anyio
+
+RETRIES: Final = "payments_batch_retries_total"
+
+
+def dead_letters(url: str) -> int:
+    """How many records nobody could decode."""
+    with psycopg.connect(url) as connection:
+        (count,) = connection.execute("select count(*) from dead_letters").fetchone() or (0,)
+    return int(count)
+
+
+async def test_postgres_is_down_and_comes_back(site: Site, record_property: Note) -> None:
+    """Payments and webhooks are taken all the time; the worker waits, then catches up."""
+    stack, database = site.stack, site.servers.database
+    url = site.servers.infrastructure.database_url
+    dead = dead_letters(url)
+    async with (
+        kept(stack.programs["stream"]) as stream,
+        kept(stack.programs["work"]) as work,
+        loaded(stack) as load,
+    ):
+        await load.more(20)
+        tried = stack.metric("stream", RETRIES)
+        database.end(signal.SIGQUIT)
+        refused = load.answers[503] + load.answers[0]
+        await until(lambda: stack.metric("stream", RETRIES) >= tried + 3, "the worker tries again")
+        await load.more(60)
+        assert load.answers[503] + load.answers[0] == refused, "Postgres is needed to take in"
+        began = time.monotonic()
+        database.start()
+        await database.until_ready()
+        done = stack.metric("stream", "payments_batch_records_count")
+        await until(
+            lambda: stack.metric("stream", "payments_batch_records_count") > done, "it goes on"
+        )
+        record_property("goes on after, s", time.monotonic() - began)
+        await load.more(10)
+        load.stop()
+        found = await all_is_well(stack, load)
+    record_property("exit codes of stream and work", (stream, work))
+    assert stream == [], "the worker waits in place"
+    assert set(work) <= {os.EX_TEMPFAIL}
+    assert dead_letters(url) == dead
+    assert not found.held, "no payment is held because Postgres was away"

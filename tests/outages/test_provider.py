@@ -1,0 +1,105 @@
+"""The provider is away, slow, full, or acts without an answer: only its own calls wait."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import httpx
+import psycopg
+import pytest
+
+from sandbox.client import PaymentsClient, SimulatorControl
+from sandbox.stripe_simulator.signing import signature_header
+from tests.faults.keeper import until
+from tests.outages.conftest import Note, Site
+from tests.outages.load import BODY, webhook
+from tests.service import evidence
+from tests.service.stack import Stack
+
+pytestmark = pytest.mark.anyio
+
+#: More than the failures in a row that open the breaker.
+CALLS: Final = 12
+BREAKER: Final = "payments_breaker_open"
+#: How long a webhook about another payment may take. A machine at its limit takes a second; a
+#: partition that waited for the provider would take as long as the trouble lasts.
+GOES_ON_S: Final = 10.0
+#: Faults of the simulator, and what the rows of the calls then say.
+TROUBLE: Final[Mapping[str, dict[str, Any]]] = {
+    "away": {"reset_before": 1.0},
+    "slow": {"slow": 1.0, "slow_s": (1.5, 2.0)},
+    "full": {"rate_limit_429": 1.0},
+    "silent": {"reset_after": 1.0},
+}
+
+
+def rows(stack: Stack, payment_ids: list[str]) -> list[tuple[int, float, str | None, str]]:
+    """Of each call that creates one of these: attempts, seconds until the next, error, state."""
+    with psycopg.connect(stack.infrastructure.database_url) as connection:
+        return connection.execute(
+            "select attempts, extract(epoch from next_attempt_at)::float8, last_error, state"
+            " from provider_calls where operation = 'create' and payment_id = any(%s)",
+            [payment_ids],
+        ).fetchall()
+
+
+def recorded(stack: Stack, event_id: str) -> bool:
+    """Whether an event has its outcome."""
+    with psycopg.connect(stack.infrastructure.database_url) as connection:
+        return (
+            connection.execute("select 1 from inbox where event_id = %s", [event_id]).fetchone()
+            is not None
+        )
+
+
+async def latency(stack: Stack, payment_id: str) -> float:
+    """Seconds from a webhook's arrival to its outcome."""
+    event_id = f"evt_{secrets.token_hex(8)}"
+    body = webhook(event_id, payment_id)
+    header = signature_header(body, stack.webhook_secret, int(time.time()))
+    async with httpx.AsyncClient(base_url=stack.url, timeout=20.0) as http:
+        began = time.monotonic()
+        answer = await http.post(
+            "/webhooks/stripe", content=body, headers={"stripe-signature": header}
+        )
+        assert answer.status_code == 200
+        await until(lambda: recorded(stack, event_id), "the webhook has its outcome")
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("trouble", TROUBLE)
+async def test_a_provider_in_trouble_holds_up_only_its_own_calls(
+    site: Site, record_property: Note, trouble: str
+) -> None:
+    """Calls are tried again with jitter, the breaker opens and closes, one object is made each."""
+    stack = site.stack
+    async with (
+        PaymentsClient(stack.url, stack.api_key) as client,
+        SimulatorControl(stack.simulator_url) as simulator,
+    ):
+        bystander = await client.create(BODY)
+        await client.wait_for(bystander, lambda p: bool(p["status"] == "SUCCEEDED"))
+        await simulator.faults(**TROUBLE[trouble])
+        ids = await asyncio.gather(*(client.create(BODY) for _ in range(CALLS)))
+        await until(lambda: stack.metric("work", BREAKER) == 1, "the breaker opens")
+        await until(lambda: sum(row[0] for row in rows(stack, ids)) > CALLS, "calls are repeated")
+        took = max([await latency(stack, bystander) for _ in range(5)])
+        waiting = [row for row in rows(stack, ids) if row[2] is not None]
+        await simulator.faults()
+        await asyncio.gather(
+            *(client.wait_for(p, lambda p: bool(p["status"] == "SUCCEEDED")) for p in ids)
+        )
+    await until(lambda: stack.metric("work", BREAKER) == 0, "the breaker closes")
+    record_property("a webhook about another payment, longest of 5, s", took)
+    record_property(
+        "calls that failed, and their distinct times", (len(waiting), len({r[1] for r in waiting}))
+    )
+    assert took < GOES_ON_S
+    assert len({row[1] for row in waiting}) == len(waiting) > 1, "they come back all at once"
+    found = await evidence.at_rest(stack)
+    assert {row[3] for row in rows(stack, ids)} == {"done"}
+    evidence.hold(found)
+    await evidence.agrees_with_oracle(stack, found)
+    await evidence.agrees_with_provider(stack, found)

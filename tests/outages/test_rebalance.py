@@ -1,0 +1,116 @@
+"""Workers come and go while payments flow: order is kept, and how soon others take over."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+import psycopg
+import pytest
+
+from processor.invariants import Evidence
+from tests.conftest import PARTITIONS
+from tests.faults.keeper import kept, until
+from tests.outages.conftest import QUICKER, Note, Site
+from tests.outages.load import all_is_well, loaded
+from tests.outages.workers import another, is_ready, partitions_of
+from tests.service.stack import Program, Stack
+
+pytestmark = pytest.mark.anyio
+
+SESSION_S: Final = float(QUICKER["PAYMENTS_SESSION_TIMEOUT_S"])
+#: What may come on top of the session of a silent worker; a busy machine takes a few seconds.
+SLACK_S: Final = 30.0
+LONG_S: Final = 120.0
+
+
+@pytest.fixture
+def others(site: Site) -> Iterator[list[Program]]:
+    """Two workers more, not started; none is left at the end."""
+    made = [another(site.stack, name) for name in ("stream-2", "stream-3")]
+    yield made
+    for worker in made:
+        worker.stop()
+
+
+def out_of_order(found: Evidence, payment_ids: Collection[str]) -> dict[str, list[int]]:
+    """Payments whose versions did not first appear in ``payment-state`` as 1, 2, 3 ..."""
+    told = {p: list(dict.fromkeys(found.published_versions[p])) for p in payment_ids}
+    return {p: versions for p, versions in told.items() if versions != sorted(versions)}
+
+
+async def share(workers: Collection[Program]) -> None:
+    """Waits until every partition is some worker's, each has some, and all do their work."""
+
+    def shared() -> bool:
+        given = [partitions_of(worker) for worker in workers]
+        every = sorted(p for partitions in given for p in partitions)
+        return all(given) and every == list(range(PARTITIONS))
+
+    await until(
+        lambda: shared() and all(map(is_ready, workers)), "the partitions are shared", LONG_S
+    )
+
+
+async def taken_over(stack: Stack, partitions: Collection[int], since: datetime) -> float:
+    """Seconds from then until the next commit for one of these partitions."""
+    found: list[datetime] = []
+
+    def committed() -> bool:
+        with psycopg.connect(stack.infrastructure.database_url) as connection:
+            (at,) = connection.execute(
+                "select min(committed_at) from publications"
+                " where partition = any(%s) and committed_at > %s",
+                [list(partitions), since],
+            ).fetchone() or (None,)
+        if at is not None:
+            found.append(at)
+        return at is not None
+
+    await until(committed, "somebody commits for its partitions", LONG_S)
+    return (found[0] - since).total_seconds()
+
+
+async def test_workers_come_and_go(
+    site: Site, others: list[Program], record_property: Note
+) -> None:
+    """One worker becomes three, one is told to stop, one is killed: versions stay in order."""
+    stack, first = site.stack, site.stack.programs["stream"]
+    second, third = others
+    async with kept(first) as ended, loaded(stack, senders=4) as load:
+        await load.more(20)
+        for worker in others:
+            worker.start()
+        await share([first, second, third])
+        await load.more(40)
+        mine, began = partitions_of(second), datetime.now(UTC)
+        assert second.process is not None
+        second.process.terminate()
+        told = await taken_over(stack, mine, await gone(second, began))
+        await share([first, third])
+        await load.more(20)
+        mine = partitions_of(third)
+        third.kill()
+        killed = await taken_over(stack, mine, datetime.now(UTC))
+        await share([first])
+        await load.more(20)
+        load.stop()
+        found = await all_is_well(stack, load)
+    record_property("take-over after SIGTERM, s", told)
+    record_property("take-over after kill -9, s", killed)
+    assert second.process.returncode == 0
+    assert set(ended) <= {os.EX_TEMPFAIL}
+    assert told < SLACK_S
+    assert killed < SESSION_S + SLACK_S
+    assert out_of_order(found, load.payments) == {}
+
+
+async def gone(worker: Program, asked: datetime) -> datetime:
+    """Waits until a worker that was told to stop has ended; says when it ended."""
+    assert worker.process is not None
+    await asyncio.to_thread(worker.process.wait, SLACK_S)
+    assert worker.process.returncode != -signal.SIGKILL
+    assert asked < datetime.now(UTC)
+    return datetime.now(UTC)

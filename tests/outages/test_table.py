@@ -1,0 +1,167 @@
+"""The worker's own disk: full, damaged, or left in the middle of a write."""
+
+import asyncio
+import os
+import resource
+import secrets
+import signal
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import psycopg
+import pytest
+from rocksdict import AccessType, Options, Rdict
+
+from sandbox.stripe_simulator.signing import signature_header
+from tests.conftest import PARTITIONS
+from tests.faults.keeper import kept, until
+from tests.outages.conftest import Site
+from tests.outages.load import all_is_well, loaded, webhook
+from tests.service import evidence
+from tests.service.stack import Program, Stack
+
+pytestmark = pytest.mark.anyio
+
+#: What is overwritten, by partition; nothing of the others.
+DAMAGED: Final = {0: "CURRENT", 1: "MANIFEST-*", 2: "*.sst"}
+DROPPED: Final = "table.dropped"
+OFFSET: Final = b"__faust\0offset__"
+
+
+def folder(worker: Program, partition: int) -> Path:
+    """A partition's RocksDB."""
+    (found,) = Path(worker.environment["PAYMENTS_DATA_DIR"]).rglob(f"seen-{partition}.db")
+    return found
+
+
+def entries(worker: Program) -> list[dict[Any, Any]]:
+    """What the worker's table holds, by partition; the worker does not run."""
+    found = []
+    for partition in range(PARTITIONS):
+        path = str(folder(worker, partition))
+        table = Rdict(path, Options(raw_mode=True), access_type=AccessType.read_only())
+        found.append({key: value for key, value in table.items() if key != OFFSET})
+        table.close()
+    return found
+
+
+def identities(worker: Program) -> list[str]:
+    """The name that each partition's RocksDB was given when it was made."""
+    return [(folder(worker, p) / "IDENTITY").read_text() for p in range(PARTITIONS)]
+
+
+def damage(worker: Program) -> None:
+    """Overwrites files with garbage of the same length."""
+    for partition, pattern in DAMAGED.items():
+        files = list(folder(worker, partition).glob(pattern))
+        assert files, f"partition {partition} has no {pattern}"
+        for file in files:
+            file.write_bytes(secrets.token_bytes(file.stat().st_size))
+
+
+async def stop(worker: Program) -> None:
+    """Ends it in good order."""
+    assert worker.process is not None
+    worker.process.terminate()
+    await asyncio.to_thread(worker.process.wait, 30)
+    assert worker.process.returncode == 0
+
+
+async def start(worker: Program) -> None:
+    """Starts it, and waits until it does its work."""
+    worker.start()
+    await asyncio.to_thread(worker.wait_until_ready)
+
+
+def payments_of(stack: Stack, event_ids: set[str]) -> dict[str, str]:
+    """By event ID: the payment it was about."""
+    with psycopg.connect(stack.infrastructure.database_url) as connection:
+        rows = connection.execute(
+            "select event_id, payment_id from inbox where event_id = any(%s)", [list(event_ids)]
+        ).fetchall()
+    return dict(rows)
+
+
+def duplicates(stack: Stack) -> int:
+    """How many records are noted as duplicates."""
+    with psycopg.connect(stack.infrastructure.database_url) as connection:
+        (count,) = connection.execute("select count(*) from duplicates").fetchone() or (0,)
+    return int(count)
+
+
+async def tell_again(stack: Stack, event_ids: set[str]) -> None:
+    """Delivers webhooks once more, and waits until each is noted as a duplicate."""
+    known, before = payments_of(stack, event_ids), duplicates(stack)
+    assert known.keys() == event_ids
+    async with httpx.AsyncClient(base_url=stack.url, timeout=20.0) as http:
+        for event_id, payment_id in known.items():
+            body = webhook(event_id, payment_id)
+            header = signature_header(body, stack.webhook_secret, int(time.time()))
+            answer = await http.post(
+                "/webhooks/stripe", content=body, headers={"stripe-signature": header}
+            )
+            assert answer.status_code == 200
+    wanted = before + len(event_ids)
+    await until(lambda: duplicates(stack) >= wanted, "all are noted as duplicates")
+    assert duplicates(stack) == wanted
+
+
+async def test_a_damaged_table_is_read_anew_from_the_changelog(site: Site) -> None:
+    """Garbage in three partitions' files: by itself the worker has the same table again."""
+    stack, worker = site.stack, site.stack.programs["stream"]
+    async with loaded(stack) as load:
+        await load.more(30)
+    await evidence.at_rest(stack)
+    await stop(worker)
+    await start(worker)  # RocksDB writes its tables' files when it is opened
+    await stop(worker)
+    before, names, said = entries(worker), identities(worker), worker.log.read_text()
+    assert all(before), "a partition's table is empty"
+    damage(worker)
+    await start(worker)
+    await tell_again(stack, load.events)
+    await stop(worker)
+    dropped = worker.log.read_text()[len(said) :]
+    same = [old == new for old, new in zip(names, identities(worker), strict=True)]
+    assert dropped.count(DROPPED) == len(DAMAGED)
+    assert same == [partition not in DAMAGED for partition in range(PARTITIONS)]
+    assert entries(worker) == before
+    await start(worker)
+    await all_is_well(stack, load)
+
+
+async def test_a_kill_damages_no_table(site: Site) -> None:
+    """Kill -9 under load: the worker goes on with the tables it had, and drops none."""
+    stack, worker = site.stack, site.stack.programs["stream"]
+    async with kept(worker) as ended, loaded(stack) as load:
+        await load.more(10)
+        names, said = identities(worker), worker.log.read_text()
+        assert worker.process is not None
+        worker.process.kill()
+        await load.more(10)
+        load.stop()
+        await all_is_well(stack, load)
+    assert ended[0] == -signal.SIGKILL
+    assert identities(worker) == names
+    assert DROPPED not in worker.log.read_text()[len(said) :]
+
+
+async def test_a_full_disk_stops_the_worker_and_loses_nothing(site: Site) -> None:
+    """No byte more can be written: the worker ends without acknowledging, and later catches up."""
+    stack, worker = site.stack, site.stack.programs["stream"]
+    async with loaded(stack) as load:
+        await load.more(10)
+        full = worker.process
+        assert full is not None
+        # as a full disk, this refuses every byte that a file would grow by
+        resource.prlimit(full.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        await until(lambda: full.poll() is not None, "the worker ends")
+        assert full.returncode == os.EX_TEMPFAIL
+        await load.more(10)
+        await start(worker)
+        async with kept(worker):
+            await load.more(10)
+            load.stop()
+            await all_is_well(stack, load)

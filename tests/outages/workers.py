@@ -1,0 +1,47 @@
+"""More stream workers beside the first, each with a folder of its own."""
+
+import ast
+import re
+from dataclasses import replace
+
+import httpx
+
+from sandbox.ports import HOST, free_ports
+from tests.service.stack import Program, Stack
+
+_ASSIGNED = re.compile(r"partitions\.assigned partitions=(\[[0-9, ]*\])")
+
+
+def another(stack: Stack, name: str) -> Program:
+    """A stream worker like the first; not started."""
+    first = stack.programs["stream"]
+    (port,) = free_ports(1)
+    log = first.log.with_name(f"{name}.log")
+    own = {
+        "PAYMENTS_METRICS_PORT": str(port),
+        "PAYMENTS_DATA_DIR": str(log.with_suffix(".data")),
+    }
+    return replace(
+        first,
+        name=name,
+        environment={**first.environment, **own},
+        ready=f"http://{HOST}:{port}/readyz",
+        log=log,
+        process=None,
+    )
+
+
+def partitions_of(worker: Program) -> list[int]:
+    """The partitions it was given last, as its log says."""
+    if not worker.log.exists():
+        return []
+    given = _ASSIGNED.findall(worker.log.read_text())
+    return list(ast.literal_eval(given[-1])) if given else []
+
+
+def is_ready(worker: Program) -> bool:
+    """Whether it does its work; not while it starts or has ended."""
+    try:
+        return httpx.get(worker.ready, timeout=2.0).is_success
+    except httpx.HTTPError:
+        return False
