@@ -1,27 +1,23 @@
 """stripe-mock: Stripe's OpenAPI description, and a server that refuses what it doesn't allow."""
 
 import asyncio
-import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sandbox.errors import DownloadError, SandboxError
-from sandbox.jars import cache_folder
 from sandbox.ports import HOST, free_ports
 from sandbox.processes import Command
 from sandbox.readiness import listens
 from sandbox.supervisor import Program, Supervisor
+from tests.golang import Module
 
-MODULE: Final = "github.com/stripe/stripe-mock"
-VERSION: Final = "v0.203.0"
-#: The hash of the module's files, as a go.sum has it.
-SUM: Final = "h1:EzW7nb/fphqcAkgVRHAaC88OaAZo6SBWSl54cflDTio="
-WITHIN_S: Final = 300.0
+MODULE: Final = Module(
+    "github.com/stripe/stripe-mock",
+    "v0.203.0",
+    "h1:EzW7nb/fphqcAkgVRHAaC88OaAZo6SBWSl54cflDTio=",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +40,7 @@ def installed() -> StripeMock:
         SandboxError: there is no Go.
         DownloadError: it could not be had, or is not the one that was pinned.
     """
-    module = json.loads(_go(Path.cwd(), "mod", "download", "-json", f"{MODULE}@{VERSION}"))
-    if module["Sum"] != SUM:
-        raise DownloadError(f"{MODULE} {VERSION} is not the one that was pinned: {module['Sum']}")
-    source = Path(module["Dir"])
-    program = cache_folder().with_name(f"stripe-mock-{VERSION}") / "stripe-mock"
-    # With what the module's own go.sum names, and without a question to anybody once it is there.
-    _go(source, "build", "-mod=readonly", "-o", str(program), ".")
-    return StripeMock(source, program)
+    return StripeMock(MODULE.source(), MODULE.program("stripe-mock"))
 
 
 @contextmanager
@@ -69,22 +58,3 @@ def running(program: Path, logs: Path) -> Iterator[str]:
             yield f"http://{HOST}:{port}"
         finally:
             runner.run(supervisor.stop())
-
-
-def _go(folder: Path, *arguments: str) -> str:
-    """What Go answers in a folder."""
-    go = shutil.which("go")
-    if go is None:
-        raise SandboxError("make contracts needs Go to build stripe-mock: no `go` is on the PATH")
-    done = subprocess.run(  # noqa: S603 -- nothing but the constants above
-        [go, *arguments],
-        cwd=folder,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_S,
-    )
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()
-        raise DownloadError(f"`go {' '.join(arguments)}` says: {said}")
-    return done.stdout

@@ -1,0 +1,61 @@
+"""``python -m tests.chaos --minutes 5 --seed 7``: one run; 1 where something is violated.
+
+The folder of a run that failed is kept: the history, a log of every program, all data.
+"""
+
+import argparse
+import asyncio
+import logging
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from sandbox.errors import SandboxError
+from tests.chaos import plants
+from tests.chaos.check import check
+from tests.chaos.run import Course, play
+from tests.chaos.summary import lines
+
+RATE: Final = 5.0
+
+
+def main() -> int:
+    """Plays a run and prints what came of it."""
+    asked = _parser().parse_args()
+    course = Course(asked.minutes * 60, asked.seed, asked.rate)
+    if asked.plant is not None:
+        course = plants.course(asked.plant, planted=not asked.healthy)
+    if asked.schedule:
+        sys.stdout.writelines(f"{occurrence}\n" for occurrence in course.schedule)
+        return 0
+    folder = Path(tempfile.mkdtemp(prefix="payments-chaos-"))
+    logging.basicConfig(filename=folder / "run.log", format="%(asctime)s %(name)s %(message)s")
+    try:
+        story = asyncio.run(play(course, folder))
+    except SandboxError as error:
+        sys.stderr.write(f"{error}\nits folder is {folder}\n")
+        return 2
+    found = check(story)
+    sys.stdout.writelines(f"{line}\n" for line in lines(story, course.seed, found))
+    if any(found.values()):
+        sys.stdout.write(f"the run's folder is {folder}\n")
+        return 1
+    shutil.rmtree(folder)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=1.0, help="of faults")
+    parser.add_argument("--seed", type=int, default=1, help="of the schedule and the load")
+    parser.add_argument("--rate", type=float, default=RATE, help="payments a second")
+    parser.add_argument("--plant", choices=plants.PLANTS, help="a bug, and the faults that find it")
+    parser.add_argument("--healthy", action="store_true", help="those faults without the bug")
+    parser.add_argument("--schedule", action="store_true", help="print the faults, and no more")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

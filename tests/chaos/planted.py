@@ -1,0 +1,148 @@
+"""The service's programs with a bug planted: ``python -m tests.chaos.planted <bug> <program>``.
+
+Nothing of the service knows of them: each bug stands in the place of a part, or of a statement.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from faust.types import EventT
+
+from processor import stream as worker
+from processor.__main__ import WorkParts, main, run_stream, run_work
+from processor.publisher import ProducerFactory, fenced_producer
+from processor.records import Position, Received
+from processor.seen import SeenTable
+from processor.store import statements
+from processor.store.calls import Claimed
+from processor.store.postgres import PostgresCalls
+from tests.faults.failpoints import VARIABLE, Trap
+from tests.faults.stream import parts as trapped
+from tests.mutants.stream import AcknowledgesBeforePublishing
+
+REAL_WORK: Final = WorkParts()
+
+
+class KnowsNothing(SeenTable):
+    """The table has seen no event."""
+
+    def position(self, event: EventT[Any], received: Received) -> Position | None:
+        """Nowhere."""
+        del event, received
+        return None
+
+
+class NewKeyForEachTry(PostgresCalls):
+    """The provider takes each try for another call."""
+
+    async def claim(
+        self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
+    ) -> list[Claimed]:
+        """Due calls, each under a key of its own."""
+        claimed = await super().claim(providers, limit, now, lease_until)
+        return [replace(each, generation=each.attempts) for each in claimed]
+
+
+def unfenced(bootstrap: str, group: str) -> ProducerFactory:
+    """Producers that share no transactional id with a former owner's."""
+    return fenced_producer(bootstrap, f"{group}-{os.getpid()}")
+
+
+def _nothing(_patch: pytest.MonkeyPatch) -> None:
+    """No statement is another."""
+
+
+def _no_dedup(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(statements, "LOAD_KNOWN", f"{statements.LOAD_KNOWN} and false")
+    insert = statements.INSERT_INBOX.replace("on conflict (event_id) do nothing", "")
+    patch.setattr(statements, "INSERT_INBOX", insert)
+
+
+def _no_guard(patch: pytest.MonkeyPatch) -> None:
+    """Whoever wakes up writes what he has in mind, over whatever was written meanwhile."""
+
+    async def no_limit(_connection: Any) -> None:
+        pass
+
+    patch.setattr(worker, "limit_transactions", lambda _longest_s: no_limit)
+    lock = "select unnest(%b::int[])"
+    patch.setattr(statements, "LOCK_PARTITIONS", lock)
+    patch.setattr(statements, "LOAD_PAYMENTS", statements.LOAD_PAYMENTS.replace("for update", ""))
+    update = statements.UPDATE_PAYMENTS.replace("and p.version = n.expected", "")
+    patch.setattr(statements, "UPDATE_PAYMENTS", update)
+    patch.setattr(statements, "INSERT_VERSIONS", f"""{statements.INSERT_VERSIONS}
+        on conflict (payment_id, version) do update set previous_status = excluded.previous_status,
+            status = excluded.status, event_id = excluded.event_id, snapshot = excluded.snapshot,
+            publication_id = excluded.publication_id""")  # fmt: skip
+    inbox = statements.INSERT_INBOX.replace("do nothing", """do update set
+        outcome = excluded.outcome, version = excluded.version, reason = excluded.reason,
+        publication_id = excluded.publication_id""")  # fmt: skip
+    patch.setattr(statements, "INSERT_INBOX", inbox)
+    calls = f"{statements.INSERT_CALLS} on conflict do nothing"
+    patch.setattr(statements, "INSERT_CALLS", calls)
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A bug: what stands in the place of what, in the programs and in the database.
+
+    Args:
+        stream: the stream worker's parts that are others.
+        work: the background loops' parts.
+        plant: puts other statements in the place of the real ones.
+        statements: SQL that takes a guard out of the migrated database.
+    """
+
+    stream: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    work: WorkParts = REAL_WORK
+    plant: Callable[[pytest.MonkeyPatch], None] = _nothing
+    statements: Sequence[str] = ()
+
+
+#: The programs as they are.
+NONE: Final = "none"
+BUGS: Final[Mapping[str, Bug]] = {
+    NONE: Bug(),
+    "ack-before-publish": Bug(stream={"processor": AcknowledgesBeforePublishing}),
+    "no-dedup": Bug(
+        stream={"seen": KnowsNothing},
+        plant=_no_dedup,
+        statements=("alter table inbox drop constraint inbox_pkey",),
+    ),
+    "no-version-guard": Bug(
+        plant=_no_guard,
+        statements=(
+            "drop trigger version_never_goes_back on payments",
+            "drop trigger final_status_never_changes on payments",
+        ),
+    ),
+    "no-fence": Bug(stream={"producers": unfenced}),
+    "new-key-on-retry": Bug(work=replace(REAL_WORK, calls=NewKeyForEachTry)),
+}
+
+
+def run(name: str, program: str) -> int:
+    """Runs a program with a bug planted; answers its exit code. Raises KeyError.
+
+    A stream worker has failpoints too: what is to sleep at a certain place does so there.
+    """
+    bug = BUGS[name]
+    bug.plant(pytest.MonkeyPatch())
+    worker_name = Path(os.environ["PAYMENTS_DATA_DIR"]).name
+    parts = trapped(Trap(Path(os.environ[VARIABLE]), worker_name))
+    programs: dict[str, Callable[[], int | None]] = {
+        "stream": partial(run_stream, replace(parts, **bug.stream)),
+        "work": partial(run_work, bug.work),
+    }
+    return main([program], {program: programs[program]})
+
+
+if __name__ == "__main__":
+    sys.exit(run(*sys.argv[1:]))

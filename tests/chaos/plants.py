@@ -1,0 +1,93 @@
+"""Which run finds which planted bug: the faults that lead to where it is, and no others."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from tests.chaos.check import Story, check
+from tests.chaos.faults import Do, killed, provider, toxic
+from tests.chaos.planted import BUGS, NONE
+from tests.chaos.run import Course
+from tests.chaos.schedule import Kind, Occurrence
+from tests.chaos.topology import STREAMS
+from tests.chaos.world import AS_IT_IS, Service, World
+from tests.faults.failpoints import Action, Failpoint, Trap
+
+SECONDS: Final = 40.0
+RATE: Final = 6.0
+SEED: Final = 11
+#: A silent worker is soon dead.
+TOLD: Final = {"PAYMENTS_SESSION_TIMEOUT_S": "2"}
+POLL_S: Final = 0.05
+MET_WITHIN_S: Final = 15.0
+
+
+async def asleep_at(world: World, one: Occurrence, *, place: Failpoint) -> str:
+    """Stops the worker when it comes to this place, and continues it after its session."""
+    folder, kept = world.plan.traps, world.kept[one.target]
+    trap = Trap(folder, one.target)
+    trap.set(place, Action.STOP)
+    loop = asyncio.get_running_loop()
+    given_up = loop.time() + MET_WITHIN_S
+    while not trap.is_met and loop.time() < given_up:  # noqa: ASYNC110  # it is in another process
+        await asyncio.sleep(POLL_S)  # between two looks at one condition
+    (folder / one.target).unlink(missing_ok=True)
+    if not trap.is_met:
+        return ""
+    await asyncio.sleep(one.lasts)
+    return f"pid {kept.wake()} slept {one.lasts:.1f} s at {place}"
+
+
+#: The stream workers' links are slow all the time, so that much is under way at any time.
+_WHOLE: Final = ((1.0, 1.0), (SECONDS - 1, SECONDS - 1))
+_SLOW: Final = partial(toxic, kind="latency", attributes={"latency": 250, "jitter": 50})
+_SLOW_BROKERS: Final = (
+    (Kind("first to brokers slow", ("first",), *_WHOLE), _SLOW),
+    (Kind("stream to brokers slow", ("stream",), *_WHOLE), _SLOW),
+)
+_KILLED: Final = ((Kind("worker killed", STREAMS, (2, 4)), killed),)
+_SILENT: Final = (
+    (
+        Kind("provider silent", ("provider",), (2, 4), (5, 8)),
+        partial(provider, faults={"timeout_after": 0.7, "timeout_hold_s": 4.0}),
+    ),
+)
+
+
+def _asleep(place: Failpoint) -> tuple[tuple[Kind, Do], ...]:
+    """The others are at work on what the sleeper had long before it wakes."""
+    kind = Kind("worker asleep", STREAMS, (1, 3), (7, 9), "silent")
+    return ((kind, partial(asleep_at, place=place)),)
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """The faults that find a bug, and what is then said of it, in whatever rule's words."""
+
+    faults: Sequence[tuple[Kind, Do]]
+    said: str
+
+
+PLANTS: Final[Mapping[str, Plant]] = {
+    "ack-before-publish": Plant((*_SLOW_BROKERS, *_KILLED), "published were ["),
+    "no-dedup": Plant(_KILLED, "outcomes: ['applied', "),
+    "no-version-guard": Plant(_asleep(Failpoint.AFTER_LOAD), "S3: "),
+    "no-fence": Plant(_asleep(Failpoint.BEFORE_PUBLISH), " after "),
+    "new-key-on-retry": Plant(_SILENT, "two objects for one "),
+}
+
+
+def course(name: str, *, planted: bool = True) -> Course:
+    """The run that finds a bug; without it, the same run finds nothing."""
+    bug = name if planted else NONE
+    programs = {each: ("tests.chaos.planted", bug, each) for each in ("stream", "work")}
+    service = Service({**AS_IT_IS.modules, **programs}, TOLD, BUGS[bug].statements)
+    return Course(SECONDS, SEED, RATE, PLANTS[name].faults, service)
+
+
+def is_found(name: str, story: Story) -> bool:
+    """Whether a run has said what is to be said of a bug."""
+    said = PLANTS[name].said
+    return any(said in what for violations in check(story).values() for what in violations)

@@ -1,0 +1,131 @@
+"""One run: start everything, load and faults side by side, quiet, verdict."""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.chaos.check import Story
+from tests.chaos.client import Client
+from tests.chaos.faults import FAULTS, WEBHOOKS, Do, inflict, webhooks_met
+from tests.chaos.history import FaultBegan, FaultEnded, History, Mark, Violation, read
+from tests.chaos.load import Load
+from tests.chaos.observer import observe
+from tests.chaos.schedule import Kind, Occurrence, draw
+from tests.chaos.verdict import QUIET_WITHIN_S, at_rest, judge
+from tests.chaos.world import AS_IT_IS, Service, World, running
+
+HISTORY: Final = "history.jsonl"
+#: Nothing breaks before the first payments are under way, or after the last have begun.
+CALM_S: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a run consists of.
+
+    Args:
+        seconds: of faults.
+        seed: of the schedule and of the load.
+        rate: payments a second.
+        faults: the table.
+        service: the programs.
+    """
+
+    seconds: float
+    seed: int
+    rate: float
+    faults: Sequence[tuple[Kind, Do]] = FAULTS
+    service: Service = AS_IT_IS
+
+    @property
+    def schedule(self) -> list[Occurrence]:
+        """The faults, drawn. Raises ValueError where there is too little time for all kinds."""
+        return draw([kind for kind, _ in self.faults], self.seconds, self.seed)
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of faults that have to be met."""
+        return [*(kind.name for kind, _ in self.faults), *WEBHOOK_KINDS.values()]
+
+
+#: The simulator's names of what happens to webhooks all the time.
+WEBHOOK_KINDS: Final[Mapping[str, str]] = {
+    "duplicate": "webhook doubled",
+    "reorder": "webhook overtaken",
+    "drop": "webhook lost",
+}
+
+
+async def play(course: Course, folder: Path) -> Story:
+    """Plays it; everything is in the folder's history. Raises SandboxError where it can't start."""
+    schedule = course.schedule
+    with History(folder / HISTORY) as history:
+        async with running(folder, history, course.seed, course.service) as world:
+            await _live(world, course, schedule)
+    return story_of(folder, course)
+
+
+def story_of(folder: Path, course: Course) -> Story:
+    """What a run's history tells."""
+    return Story(list(read(folder / HISTORY)), course.kinds)
+
+
+async def _live(world: World, course: Course, schedule: Sequence[Occurrence]) -> None:
+    history, chance = world.history, random.Random(course.seed)  # noqa: S311  # jitter
+    client = Client(world.urls("client"), world.stack.api_key, history, chance)
+    async with client:
+        load = Load(client, world.provider, course.seed)
+        here = world.plan.infrastructure
+        observing = asyncio.create_task(observe(here.kafka_bootstrap, history, load.tell))
+        trouble = asyncio.create_task(_trouble(world, course, schedule))
+        try:
+            await load.begin(course.rate, course.seconds + 2 * CALM_S)
+            await trouble
+            await _quiet(world, load)
+        finally:
+            trouble.cancel()
+            await load.stop()
+            observing.cancel()
+            ended = await asyncio.gather(observing, trouble, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
+
+
+async def _trouble(world: World, course: Course, schedule: Sequence[Occurrence]) -> None:
+    history = world.history
+    numbers = {name: history.number() for name in WEBHOOK_KINDS.values()}
+    await world.provider.faults(**WEBHOOKS)
+    for name, number in numbers.items():
+        history.note(FaultBegan(number=number, kind=name, target="webhooks"))
+    await asyncio.sleep(CALM_S)
+    history.note(Mark(name="faults"))
+    await inflict(world, schedule, course.faults)
+    await world.links.heal()
+    met = await webhooks_met(world)
+    await world.provider.faults()
+    for fault, name in WEBHOOK_KINDS.items():
+        what = f"{met[fault]} webhooks" if met[fault] else ""
+        history.note(FaultEnded(number=numbers[name], kind=name, target="webhooks", met=what))
+
+
+async def _quiet(world: World, load: Load) -> None:
+    """Everything is whole: within a minute all is done, and then judged."""
+    history = world.history
+    history.note(Mark(name="quiet"))
+    deadline = asyncio.get_running_loop().time() + QUIET_WITHIN_S
+    await world.until_ready()
+    if not await load.until_ended(deadline - asyncio.get_running_loop().time()):
+        for what in load.late():
+            history.note(Violation(code="L1", what=f"not ended: {what}"))
+    for what in load.problems:
+        history.note(Violation(code="client", what=what))
+    found, waiting = await at_rest(world, deadline)
+    for what in waiting:
+        history.note(Violation(code="L1", what=what))
+    history.note(Mark(name="rest"))
+    await asyncio.sleep(1.0)  # the observer's last records
+    await judge(world, found)

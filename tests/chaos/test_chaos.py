@@ -1,0 +1,33 @@
+"""A minute of everything at once, from a fixed seed: every payment ends right, nothing is lost."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import plants
+from tests.chaos.check import check
+from tests.chaos.run import Course, play
+from tests.chaos.summary import lines
+
+SEED = 20_260_101
+SECONDS = 60.0
+RATE = 4.0
+
+
+@pytest.mark.usefixtures("toxiproxy_is_built")
+def test_a_minute_of_chaos_violates_nothing(tmp_path: Path) -> None:
+    """Brokers, Postgres, workers and links break; all is whole again within a minute after."""
+    course = Course(SECONDS, SEED, RATE)
+    story = asyncio.run(play(course, tmp_path))
+    found = check(story)
+    assert not any(found.values()), "\n".join(lines(story, SEED, found))
+
+
+@pytest.mark.usefixtures("toxiproxy_is_built")
+@pytest.mark.parametrize("bug", plants.PLANTS)
+def test_a_planted_bug_is_found(tmp_path: Path, bug: str) -> None:
+    """By a shorter run, with the faults that lead there; and said in so many words."""
+    course = plants.course(bug)
+    story = asyncio.run(play(course, tmp_path))
+    assert plants.is_found(bug, story), f"{bug} lives: {check(story)}"

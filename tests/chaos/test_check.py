@@ -1,0 +1,127 @@
+"""Each rule over a history: a good one breaks none, and one wrong entry breaks the rule named."""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import pytest
+
+from tests.chaos.check import Story, check
+from tests.chaos.history import (
+    Answered,
+    FaultBegan,
+    FaultEnded,
+    Happened,
+    Invoked,
+    Outcome,
+    Published,
+    Read,
+    Stored,
+    Unknown,
+    Violation,
+)
+
+PAID: Final = "pay_paid"
+
+
+def state(version: int, status: str, offset: int, payment_id: str = PAID) -> Published:
+    """A record of ``payment-state``."""
+    return Published(
+        partition=0, offset=offset, payment_id=payment_id, version=version, status=status
+    )
+
+
+def read_of(version: int, asked: float, at: float) -> Read:
+    """A read through one ingress."""
+    return Read(asked=asked, at=at, via="a", payment_id=PAID, version=version, status="CREATED")
+
+
+#: A create that is unknown at first, its webhook twice, a take-over that publishes again.
+GOOD: Final[tuple[Happened, ...]] = (
+    FaultBegan(number=90, kind="worker killed", target="stream-1"),
+    Invoked(number=1, operation="create", key="k1", via="a"),
+    Unknown(number=1, why="timed out"),
+    FaultEnded(number=90, kind="worker killed", target="stream-1", met="pid 7"),
+    Invoked(number=2, operation="create", key="k1", via="b"),
+    Answered(number=2, payment_id=PAID, event_id="cmd_1"),
+    Invoked(number=3, operation="webhook", key="evt_1", via="a"),
+    Answered(number=3, event_id="evt_1"),
+    Invoked(number=4, operation="webhook", key="evt_1", via="b"),
+    Answered(number=4, event_id="evt_1"),
+    state(1, "CREATED", 0),
+    state(2, "PROCESSING", 1),
+    read_of(2, 1.0, 2.0),
+    # published again in one transaction: its last is the newest
+    state(1, "CREATED", 3),
+    state(2, "PROCESSING", 4),
+    state(3, "SUCCEEDED", 5),
+    read_of(3, 3.0, 4.0),
+    Outcome(event_id="cmd_1", payment_id=PAID, kind="command.create", outcome="applied"),
+    Outcome(event_id="evt_1", payment_id=PAID, kind="stripe.succeeded", outcome="applied"),
+    Stored(payment_id=PAID, version=3, status="SUCCEEDED"),
+)
+
+
+def broken(entries: tuple[Happened, ...]) -> set[str]:
+    """The rules a history breaks."""
+    found = check(Story(entries, ["worker killed"]))
+    return {rule for rule, violations in found.items() if violations}
+
+
+def without(*kinds: type) -> tuple[Happened, ...]:
+    """The good history without its entries of some kinds."""
+    return tuple(entry for entry in GOOD if not isinstance(entry, kinds))
+
+
+def changed(chosen: Callable[[Happened], bool], **fields: object) -> tuple[Happened, ...]:
+    """The good history with other fields in the entries chosen."""
+    return tuple(
+        msgspec.structs.replace(entry, **fields) if chosen(entry) else entry for entry in GOOD
+    )
+
+
+def test_a_good_history_breaks_no_rule() -> None:
+    """Retries, repeats and a second publishing are all right."""
+    assert broken(GOOD) == set()
+
+
+WRONG: Final[tuple[tuple[str, tuple[Happened, ...]], ...]] = (
+    ("judged at rest", (*GOOD, Violation(code="S1", what="a record without an outcome"))),
+    ("answered is recorded", tuple(e for e in GOOD if getattr(e, "event_id", "") != "evt_1"
+                                   or isinstance(e, Answered))),
+    ("one payment per key", changed(
+        lambda e: isinstance(e, Answered) and e.number == 4, event_id="cmd_1")),
+    ("happened once or never", (*GOOD, Outcome(
+        event_id="evt_1", payment_id=PAID, kind="stripe.succeeded", outcome="stale"))),
+    ("nothing from nowhere", (*GOOD, Outcome(
+        event_id="cmd_2", payment_id=PAID, kind="command.refund", outcome="applied"))),
+    ("every request was answered", (*GOOD, Invoked(
+        number=5, operation="capture", key="k2", via="a"))),
+    ("replica never goes back", (*GOOD, state(2, "PROCESSING", 7))),
+    ("versions have no gaps", tuple(
+        e for e in GOOD if not (isinstance(e, Published) and e.version == 2))),
+    ("versions have no gaps", (*GOOD, state(1, "CREATED", 9, "pay_other"))),
+    ("final is final", changed(
+        lambda e: isinstance(e, Published) and e.version == 2, status="FAILED")),
+    ("final is final", changed(
+        lambda e: isinstance(e, Published) and e.offset == 4, status="CREATED")),
+    ("reads never go back", (*GOOD, read_of(2, 5.0, 6.0))),
+    ("every fault was met", changed(lambda e: isinstance(e, FaultEnded), met="")),
+    ("judged at rest", without(Stored)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "entries"), WRONG, ids=[rule for rule, _ in WRONG])
+def test_one_wrong_entry_breaks_its_rule(rule: str, entries: tuple[Happened, ...]) -> None:
+    """And is named by it."""
+    assert rule in broken(entries)
+
+
+def test_every_rule_has_been_seen_to_fail() -> None:
+    """None is there that can't."""
+    assert {rule for rule, _ in WRONG} == check(Story(GOOD)).keys()
+
+
+def test_reads_at_the_same_time_may_be_in_any_order() -> None:
+    """Only one that began when the other had ended must not be older."""
+    assert broken((*GOOD, read_of(2, 3.5, 6.0))) == set()

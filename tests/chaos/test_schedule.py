@@ -1,0 +1,67 @@
+"""The schedule: the same for a seed, every kind in it, and nothing at once that must not be."""
+
+from itertools import pairwise
+
+import pytest
+
+from tests.chaos.faults import FAULTS
+from tests.chaos.history import FaultBegan, Happened, Published
+from tests.chaos.recovery import recoveries
+from tests.chaos.schedule import Kind, Occurrence, draw
+
+KINDS = [kind for kind, _ in FAULTS]
+MINUTE_S = 60.0
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_minute_holds_every_kind(seed: int) -> None:
+    """In the order of time, and over in time."""
+    schedule = draw(KINDS, MINUTE_S, seed)
+    assert {one.kind for one in schedule} == {kind.name for kind in KINDS}
+    assert [one.at for one in schedule] == sorted(one.at for one in schedule)
+    assert all(one.at >= 0 and one.until <= MINUTE_S + 0.01 for one in schedule)
+
+
+def test_a_seed_draws_one_schedule() -> None:
+    """The same again, and another for another seed."""
+    assert draw(KINDS, MINUTE_S, 5) == draw(KINDS, MINUTE_S, 5)
+    assert draw(KINDS, MINUTE_S, 5) != draw(KINDS, MINUTE_S, 6)
+
+
+def test_nothing_happens_to_a_target_while_something_else_does() -> None:
+    """Nor two of what is to be alone: one broker at a time."""
+    schedule = draw(KINDS, 600.0, 7)
+    words = {kind.name: kind.alone for kind in KINDS}
+    for target in {one.target for one in schedule}:
+        assert apart([one for one in schedule if one.target == target])
+    for word in {word for word in words.values() if word}:
+        assert apart([one for one in schedule if words[one.kind] == word])
+
+
+def apart(several: list[Occurrence]) -> bool:
+    """Whether each is over before the next begins."""
+    return all(before.until <= after.at for before, after in pairwise(several))
+
+
+def test_a_kind_without_room_is_refused() -> None:
+    """A run that can't meet every kind would fail anyway."""
+    kinds = [Kind("long", ("a",), (1, 1), (9, 9)), Kind("too long", ("a",), (1, 1), (5, 5))]
+    with pytest.raises(ValueError, match="no room for 'too long'"):
+        draw(kinds, 10.0, 1)
+
+
+def test_recovery_is_the_time_to_the_next_commit() -> None:
+    """Anywhere, and on the partition that was the last to have one."""
+    entries: list[Happened] = [
+        _commit(1.0, 0), _commit(1.0, 1),
+        FaultBegan(at=2.0, number=1, kind="broker killed", target="kafka-1"),
+        _commit(2.5, 0), _commit(5.0, 1), _commit(6.0, 0),
+    ]  # fmt: skip
+    found = recoveries(entries)["broker killed"]
+    assert (found.first, found.whole) == ([0.5], [3.0])
+
+
+def _commit(at: float, partition: int) -> Published:
+    return Published(
+        at=at, partition=partition, offset=0, payment_id="pay_a", version=1, status="CREATED"
+    )

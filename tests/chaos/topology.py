@@ -1,0 +1,44 @@
+"""The run's processes and the links between them, as tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+BROKERS: Final = ("kafka-1", "kafka-2", "kafka-3")
+STREAMS: Final = ("stream-1", "stream-2", "stream-3")
+WORKS: Final = ("work-1", "work-2")
+INGRESSES: Final = ("ingress-1", "ingress-2")
+POSTGRES: Final = "postgres"
+SIMULATOR: Final = "simulator"
+TOXIPROXY: Final = "toxiproxy"
+#: It is in this process.
+GATEWAY: Final = "gateway"
+
+#: The service's programs in groups, each with links of its own to the brokers and to Postgres.
+GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "ingress": INGRESSES,
+    # one worker alone, so that it can be cut off while the others go on
+    "first": STREAMS[:1],
+    "stream": STREAMS[1:],
+    "work": WORKS,
+}
+PROGRAMS: Final = tuple(name for names in GROUPS.values() for name in names)
+#: The only way to the provider.
+PROVIDER: Final = "work-simulator"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link: its name, and the program behind it."""
+
+    name: str
+    behind: str
+
+
+LINKS: Final = (
+    *(Link(f"client-{ingress}", ingress) for ingress in INGRESSES),
+    *(Link(f"webhooks-{ingress}", ingress) for ingress in INGRESSES),
+    *(Link(f"{group}-{broker}", broker) for group in GROUPS for broker in BROKERS),
+    *(Link(f"{group}-{POSTGRES}", POSTGRES) for group in GROUPS),
+    Link(PROVIDER, SIMULATOR),
+)
