@@ -34,6 +34,8 @@ from schemas.topics import PROVIDER_RESULTS
 
 log = logging.getLogger(__name__)
 
+#: At the end of the process: with the brokers away, a result could wait for them for longer.
+FINISH_WITHIN_S: Final = 5.0
 _NEVER_HAPPENED: Final = NotNow("looked up: it has not happened")
 
 
@@ -70,7 +72,16 @@ class ProviderCalls:
                 if not await self.claim_and_start():
                     await asyncio.sleep(self._settings.call_poll_s)
         finally:
-            await asyncio.gather(*self._under_way, return_exceptions=True)
+            await self._finish()
+
+    async def _finish(self) -> None:
+        """Calls under way are brought to an end; one that can't be is due again after its lease."""
+        under_way = set(self._under_way)
+        if under_way:
+            await asyncio.wait(under_way, timeout=FINISH_WITHIN_S)
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
     async def claim_and_start(self) -> int:
         """Claims as many due calls as there is room for and starts them; answers how many."""

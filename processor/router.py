@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.errors import KafkaError
 
 from processor.dead_letters import as_outgoing
 from processor.domain.inputs import Unmodelled
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 GROUP: Final = "payments-router"
 BATCH: Final = 500
+STOP_WITHIN_S: Final = 5.0
 _NOBODYS: Final = "no payment is known for the provider's object this is about"
 
 
@@ -44,6 +46,15 @@ def consumer(bootstrap: str) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
+
+
+async def _stop(source: AIOKafkaConsumer) -> None:
+    """Leaves the group; with the brokers away that could take for ever, and nobody needs it."""
+    try:
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await source.stop()
+    except (KafkaError, TimeoutError):
+        log.warning("router.not_stopped within_s=%.1f", STOP_WITHIN_S)
 
 
 class Router:
@@ -80,7 +91,7 @@ class Router:
                     await source.commit()
                 await self.route_kept()
         finally:
-            await asyncio.shield(source.stop())
+            await _stop(source)
 
     async def route(self, records: Sequence[Record]) -> None:
         """Sends each to its payment, keeps it, ignores it, or sends it to the dead letters."""

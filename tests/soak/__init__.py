@@ -1,0 +1,1 @@
+"""A long run under an even load: what grows with time, and must not."""

@@ -1,0 +1,86 @@
+"""What is measured again and again, and when it has grown. Pure but for ``take``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import psutil  # type: ignore[import-untyped]  # it ships no types
+import psycopg
+
+from tests.service.stack import Stack
+
+PROGRAMS: Final = ("ingress", "stream", "work")
+MIB: Final = 1024 * 1024
+#: Rows that are forgotten after a while, in one number.
+_HISTORY: Final = "select (select count(*) from inbox) + (select count(*) from duplicates)"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much more the last quarter may have than the second: a part of it, or so many."""
+
+    part: float
+    count: float
+
+
+#: By what is measured. The first quarter warms up caches and fills what is kept for a while.
+LIMITS: Final[Mapping[str, Limit]] = {
+    "memory, MiB": Limit(0.10, 16),
+    "file handles": Limit(0.0, 8),
+    "threads": Limit(0.0, 4),
+    "table on disk, MiB": Limit(0.25, 8),
+    "rows of history": Limit(0.25, 500),
+}
+Sample = Mapping[str, float]
+
+
+def take(stack: Stack, tables: Path) -> Sample:
+    """One look at every program, at the table's folder, and at Postgres."""
+    found: dict[str, float] = {}
+    for name in PROGRAMS:
+        process = stack.programs[name].process
+        assert process is not None
+        seen = psutil.Process(process.pid)
+        with seen.oneshot():
+            found[f"{name}: memory, MiB"] = seen.memory_info().rss / MIB
+            found[f"{name}: file handles"] = seen.num_fds()
+            found[f"{name}: threads"] = seen.num_threads()
+    found["table on disk, MiB"] = _size(tables) / MIB
+    with psycopg.connect(stack.infrastructure.database_url) as connection:
+        row = connection.execute(_HISTORY).fetchone()
+    found["rows of history"] = float(row[0]) if row is not None else 0.0
+    return found
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size
+        except FileNotFoundError:
+            continue  # RocksDB has just merged it into another
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing that was measured: in the second quarter and in the last, and whether it grew."""
+
+    name: str
+    before: float
+    after: float
+    has_grown: bool
+
+
+def compare(samples: Sequence[Sample]) -> list[Row]:
+    """The medians of the second and of the last quarter of all samples, of at least four."""
+    quarter = len(samples) // 4
+    second, last = samples[quarter : 2 * quarter], samples[-quarter:]
+    rows = []
+    for name in samples[0]:
+        before, after = (median(s[name] for s in part) for part in (second, last))
+        limit = LIMITS[name.rpartition(": ")[2]]
+        rows.append(Row(name, before, after, after > before * (1 + limit.part) + limit.count))
+    return rows
