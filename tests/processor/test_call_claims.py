@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from processor import provider_calls
 from processor.errors import PublishError, StoreUnavailableError
 from processor.store import calls as store
 from processor.store.postgres import Pool, PostgresCalls
@@ -158,3 +159,24 @@ async def test_each_payments_call_is_its_own(pool: Pool, clock: Clock) -> None:
     states = await database.rows(pool, "select state from provider_calls order by state")
     assert states == [("done",), ("done",), ("due",)]
     assert caller.errors() == 1
+
+
+async def test_the_end_waits_for_calls_under_way_but_not_for_ever(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the brokers away a result can't be published: the call is due again after its lease."""
+    monkeypatch.setattr(provider_calls, "FINISH_WITHIN_S", 0.1)
+    caller.provider.answers = [Acknowledged("pi_1")]
+    publishing = asyncio.Event()
+
+    async def send(_records: object) -> None:
+        publishing.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(caller.outbox, "send", send)
+    loop = asyncio.create_task(caller.calls.run())
+    await publishing.wait()
+    loop.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.gather(loop, return_exceptions=True)
+    assert await caller.row("state", "outcome") == ("due", None)
