@@ -36,7 +36,12 @@ from psycopg_pool import AsyncConnectionPool
 
 from processor import migrate as migrations
 from processor import table_repair
-from processor.errors import LoopFailedError, ProcessorError
+from processor.errors import (
+    LoopFailedError,
+    ProcessorError,
+    PublishError,
+    StoreUnavailableError,
+)
 from processor.loops import Loop, run_loops
 from processor.metrics import StreamMetrics, WorkMetrics
 from processor.operate.commands import COMMANDS
@@ -189,6 +194,14 @@ PROGRAMS: Final[Programs] = {
 }
 #: Those that are started anew where what they need is away.
 SERVERS: Final = frozenset({"stream", "work"})
+AWAY: Final = (
+    KafkaError,
+    psycopg.OperationalError,
+    StoreUnavailableError,
+    PublishError,
+    ConnectionError,
+    TimeoutError,
+)
 
 
 def main(arguments: Sequence[str] | None = None, programs: Programs = PROGRAMS) -> int:
@@ -207,13 +220,10 @@ def main(arguments: Sequence[str] | None = None, programs: Programs = PROGRAMS) 
     except LoopFailedError:
         log.exception("work.stopped: the process starts anew")
         return os.EX_TEMPFAIL
-    except (SettingsError, ProcessorError, migrations.MigrationError, KafkaError) as error:
-        print(f"payments {chosen}: {error}", file=sys.stderr)  # noqa: T201  # for the operator
-        is_away = isinstance(error, KafkaError) and chosen in SERVERS
-        return os.EX_TEMPFAIL if is_away else 1
-    except psycopg.OperationalError as error:
-        print(f"payments {chosen}: Postgres: {error}", file=sys.stderr)  # noqa: T201  # for the operator
-        return 1
+    except (*AWAY, SettingsError, ProcessorError, migrations.MigrationError) as error:
+        what = "Postgres: " if isinstance(error, psycopg.OperationalError) else ""
+        print(f"payments {chosen}: {what}{error}", file=sys.stderr)  # noqa: T201  # for the operator
+        return os.EX_TEMPFAIL if isinstance(error, AWAY) and chosen in SERVERS else 1
 
 
 if __name__ == "__main__":
