@@ -36,6 +36,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from processor import migrate as migrations
 from processor import table_repair
+from processor.decode import Decoder
 from processor.errors import (
     LoopFailedError,
     ProcessorError,
@@ -216,7 +217,9 @@ def main(arguments: Sequence[str] | None = None, programs: Programs = PROGRAMS) 
         parser.error(f"{chosen} takes no arguments")
     _log_to_stderr()
     try:
-        return command(asked.arguments) if command is not None else programs[chosen]() or 0
+        if command is not None:
+            return command(asked.arguments, Decoder(translators()).decode)
+        return programs[chosen]() or 0
     except LoopFailedError:
         log.exception("work.stopped: the process starts anew")
         return os.EX_TEMPFAIL

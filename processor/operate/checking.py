@@ -6,18 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from processor.audit import gather
-from processor.decode import Decoder
 from processor.invariants import CHECKED, check, meaning
 from processor.operate.rebuild import Rebuilt, rebuild
 from processor.operate.terminal import bootstrap, command_parser, database_url, say, utc_now
-from providers.registry import translators
+from processor.store.batch import Decode
 from schemas.settings import WorkSettings, load
 
 #: Violations of one invariant that are told in words.
 SHOWN_MAX: Final = 5
 
 
-def run_rebuild(arguments: Sequence[str]) -> int:
+def run_rebuild(arguments: Sequence[str], decode: Decode) -> int:
     """Recomputes everything from the log, and compares."""
     command_parser(
         "rebuild",
@@ -26,15 +25,10 @@ def run_rebuild(arguments: Sequence[str]) -> int:
         "much disk as the log and the tables, a batch of memory, and one long transaction. The\n"
         "schema is dropped when all is equal, and kept to look into when not: then 1.",
     ).parse_args(arguments)
-    done = asyncio.run(_rebuild())
+    done = asyncio.run(rebuild(bootstrap(), database_url(), decode, utc_now))
     for text in _rebuilt(done):
         say(text)
     return 0 if done.is_equal else 1
-
-
-async def _rebuild() -> Rebuilt:
-    decoder = Decoder(translators())
-    return await rebuild(bootstrap(), database_url(), decoder.decode, utc_now)
 
 
 def _rebuilt(done: Rebuilt) -> Sequence[str]:
@@ -46,7 +40,7 @@ def _rebuilt(done: Rebuilt) -> Sequence[str]:
     return lines
 
 
-def run_audit(arguments: Sequence[str]) -> int:
+def run_audit(arguments: Sequence[str], decode: Decode) -> int:
     """Prints one line per invariant, and the first violations."""
     parser = command_parser(
         "audit",
@@ -60,12 +54,12 @@ def run_audit(arguments: Sequence[str]) -> int:
     parser.add_argument("--rebuild", action="store_true", help="S7 too: takes as long as `rebuild`")
     parser.add_argument("--json", action="store_true", help="for a program to read")
     options = parser.parse_args(arguments)
-    found = asyncio.run(_audit(options.settle, with_rebuild=options.rebuild))
+    found = asyncio.run(_audit(options.settle, decode if options.rebuild else None))
     say(json.dumps(found, indent=2) if options.json else "\n".join(_audited(found)))
     return 1 if any(line["violations"] for line in found.values()) else 0
 
 
-async def _audit(settle_s: float, *, with_rebuild: bool) -> dict[str, dict[str, Any]]:
+async def _audit(settle_s: float, rebuild_with: Decode | None) -> dict[str, dict[str, Any]]:
     retention_s = load(WorkSettings).history_retention_s
     evidence = await gather(bootstrap(), database_url(), settle_s, retention_s)
     found: dict[str, dict[str, Any]] = {}
@@ -75,8 +69,8 @@ async def _audit(settle_s: float, *, with_rebuild: bool) -> dict[str, dict[str, 
             "meaning": meaning(code), "checked": count(evidence), "unit": unit,
             "violations": len(violations), "first": violations[:SHOWN_MAX],
         }  # fmt: skip
-    if with_rebuild:
-        done = await _rebuild()
+    if rebuild_with is not None:
+        done = await rebuild(bootstrap(), database_url(), rebuild_with, utc_now)
         found["S7"] = {
             "meaning": "a rebuild from the log equals the stored rows.",
             "checked": sum(table.checked for table in done.tables), "unit": "rows",

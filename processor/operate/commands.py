@@ -13,13 +13,14 @@ from processor.operate.replay import Replayed, listed, replay, told
 from processor.operate.terminal import bootstrap, command_parser, database_url, say, utc_now
 from processor.sender import Sender
 from processor.store import operate as store
+from processor.store.batch import Decode
 from processor.store.operate import Place
 
 #: How long the brokers may take to take what is published.
 PUBLISH_DEADLINE_S: Final = 30.0
 
 
-def run_replay(arguments: Sequence[str]) -> int:
+def run_replay(arguments: Sequence[str], _decode: Decode) -> int:
     """Lists holds, or releases them."""
     parser = command_parser(
         "replay",
@@ -57,7 +58,7 @@ async def _replay(payment_ids: Sequence[str] | None, wait_s: float) -> Replayed:
         await sender.close()
 
 
-def run_dead_letters(arguments: Sequence[str]) -> int:
+def run_dead_letters(arguments: Sequence[str], _decode: Decode) -> int:
     """Lists dead letters, shows one, or sends some again."""
     parser = command_parser(
         "dead-letters",
@@ -116,7 +117,9 @@ async def _show(wanted: Place | None) -> int:
     return 1
 
 
-COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {
+#: Each is given its arguments, and what turns the log's records into inputs.
+Command = Callable[[Sequence[str], Decode], int]
+COMMANDS: Final[Mapping[str, Command]] = {
     "replay": run_replay,
     "dead-letters": run_dead_letters,
     "rebuild": run_rebuild,
