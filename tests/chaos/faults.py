@@ -87,8 +87,9 @@ async def toxic(
     finally:
         for link, name in names:
             await world.links.cure(link, name)
-    meant = ended if kind == "reset_peer" else came
-    return f"{came} bytes, {ended} connections ended" if meant else ""
+    # who waits for an answer in a black hole may send nothing more into it
+    meant = {"reset_peer": ended, "timeout": came or len(were)}.get(kind, came)
+    return f"{came} bytes of {len(were)} connections, {ended} ended" if meant else ""
 
 
 async def cut(world: World, one: Occurrence) -> str:
