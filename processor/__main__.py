@@ -17,7 +17,6 @@ audit         checks every invariant on the running system; 1 when one is violat
 import argparse
 import asyncio
 import logging
-import os
 import random
 import signal
 import sys
@@ -43,12 +42,14 @@ from processor.errors import (
     PublishError,
     StoreUnavailableError,
 )
+from processor.faust_internals import records_to_recover
 from processor.loops import Loop, run_loops
 from processor.metrics import StreamMetrics, WorkMetrics
 from processor.operate.commands import COMMANDS
 from processor.ports import CallStore
 from processor.provider_calls import ProviderCalls
 from processor.reconciler import Reconciler
+from processor.restart import RESTART
 from processor.retention import Retention
 from processor.router import Router, consumer
 from processor.sender import Sender
@@ -60,8 +61,9 @@ from processor.store.postgres import (
     PostgresRouting,
     PostgresSweeps,
 )
-from processor.stream import REAL_PARTS, RESTART, StreamParts, create_app, wire
+from processor.stream import APP_ID, REAL_PARTS, StreamParts, create_app, wire
 from processor.topics import check_topics, create_topics
+from processor.watchdog import GroupLag, guard
 from providers.port import ProviderClient
 from providers.registry import clients, translators
 from schemas.settings import (
@@ -122,7 +124,9 @@ def run_stream(parts: StreamParts = REAL_PARTS) -> int:
     stream.data_dir.mkdir(parents=True, exist_ok=True)
     app = create_app(kafka, stream)
     metrics = StreamMetrics(registry)
-    wire(app, kafka, database, stream, translators(), metrics, health, utc_now, parts)
+    activity = wire(app, kafka, database, stream, translators(), metrics, health, utc_now, parts)
+    lag = GroupLag(kafka.kafka_bootstrap, APP_ID)
+    guard(stream.stall_timeout_s, activity, partial(records_to_recover, app), lag)
     worker = faust.Worker(app, loglevel="WARNING", override_logging=False, redirect_stdouts=False)
     tables = Path(app.conf.tabledir)
     table_repair.mend(tables)
@@ -222,11 +226,11 @@ def main(arguments: Sequence[str] | None = None, programs: Programs = PROGRAMS) 
         return programs[chosen]() or 0
     except LoopFailedError:
         log.exception("work.stopped: the process starts anew")
-        return os.EX_TEMPFAIL
+        return RESTART
     except (*AWAY, SettingsError, ProcessorError, migrations.MigrationError) as error:
         what = "Postgres: " if isinstance(error, psycopg.OperationalError) else ""
         print(f"payments {chosen}: {what}{error}", file=sys.stderr)  # noqa: T201  # for the operator
-        return os.EX_TEMPFAIL if isinstance(error, AWAY) and chosen in SERVERS else 1
+        return RESTART if isinstance(error, AWAY) and chosen in SERVERS else 1
 
 
 if __name__ == "__main__":

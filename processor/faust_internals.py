@@ -11,7 +11,6 @@
 """
 
 import logging
-import os
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,8 @@ from typing import Any, Final
 from faust.streams import _current_event
 from faust.transport.drivers.aiokafka import Consumer
 from faust.types import TP, EventT
+
+from processor.restart import start_anew
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +87,7 @@ class StrictConsumer(Consumer):
             self._missed_since.pop(tp, None)
         elif monotonic() - self._missed_since.setdefault(tp, monotonic()) > MISSED_FOR_S:
             log.error("record.missed %s offset=%d: the worker starts anew", tp, end)
-            logging.shutdown()
-            os._exit(os.EX_TEMPFAIL)
+            start_anew()
         return end if end > committed else None
 
     @cached_property

@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Final, cast
 
 import faust
@@ -15,16 +13,17 @@ from psycopg_pool import AsyncConnectionPool
 
 from processor.batch import BatchProcessor
 from processor.decode import Decoder
-from processor.faust_internals import StrictConsumer, records_to_recover
+from processor.faust_internals import StrictConsumer
 from processor.metrics import StreamMetrics
 from processor.ports import BatchStore, StatePublishing
 from processor.publisher import ProducerFactory, StatePublisher, fenced_producer
+from processor.restart import start_anew
 from processor.seen import SeenTable
 from processor.sender import Sender
 from processor.status_server import Health
 from processor.store.batch import Decode
 from processor.store.postgres import Pool, PostgresBatches, limit_transactions
-from processor.watchdog import Activity, GroupLag, guard
+from processor.watchdog import Activity
 from providers.port import Translator
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
 from schemas.topics import PAYMENT_COMMANDS, PROCESSOR_SOURCES
@@ -32,8 +31,6 @@ from schemas.topics import PAYMENT_COMMANDS, PROCESSOR_SOURCES
 log = logging.getLogger(__name__)
 
 APP_ID: Final = "payments-processor"
-#: The exit code that asks the supervisor to start this worker anew .
-RESTART: Final = os.EX_TEMPFAIL
 ROCKSDB_OPTIONS: Final = {
     "driver": "rocksdict",
     # the defaults take 2 GiB of cache and 90 % of all file handles per partition
@@ -102,9 +99,9 @@ def wire(
     health: Health,
     clock: Callable[[], datetime],
     parts: StreamParts,
-) -> None:
-    """Puts the agent and its parts together on the app."""
-    pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+) -> Activity:
+    """Puts the agent and its parts together on the app; answers where it notes what it does."""
+    pool: Pool = AsyncConnectionPool(
         database.database_url.get_secret_value(),
         min_size=1,
         max_size=2,
@@ -114,6 +111,7 @@ def wire(
         # a worker that is silent for longer is dead, to Postgres as to the brokers
         configure=limit_transactions(stream.session_timeout_s),
     )
+    bootstrap, deadline_s = kafka.kafka_bootstrap, stream.publish_deadline_s
     table = app.Table(
         "seen",
         key_type=bytes,
@@ -121,16 +119,36 @@ def wire(
         partitions=kafka.partitions,
         options=ROCKSDB_OPTIONS,
     )
-    bootstrap, deadline_s = kafka.kafka_bootstrap, stream.publish_deadline_s
-    publisher = parts.publisher(parts.producers(bootstrap, APP_ID), deadline_s)
-    sender = parts.sender(bootstrap, f"{APP_ID}-dead-letters", deadline_s)
     retention = timedelta(seconds=stream.seen_retention_s)
-    seen = parts.seen(table, stream.seen_per_payment, retention, clock)
     decoder = Decoder(translators)
-    store = parts.store(pool, decoder.decode)
-    processor = parts.processor(decoder, store, seen, publisher, sender, metrics, clock)
+    processor = parts.processor(
+        decoder,
+        parts.store(pool, decoder.decode),
+        parts.seen(table, stream.seen_per_payment, retention, clock),
+        parts.publisher(parts.producers(bootstrap, APP_ID), deadline_s),
+        parts.sender(bootstrap, f"{APP_ID}-dead-letters", deadline_s),
+        metrics,
+        clock,
+    )
     activity = Activity()
-    ours = asyncio.Event()  # set while the assigned partitions are fenced and caught up
+    ours = _follow_rebalances(app, pool, processor, activity, health)
+    sources = app.topic(*PROCESSOR_SOURCES, key_type=bytes, value_type=bytes)
+
+    @app.agent(sources, concurrency=1)
+    async def payments(events: StreamT[Any]) -> None:
+        batches = cast("faust.Stream[Any]", events).noack_take(
+            stream.batch_size, stream.batch_wait_s
+        )
+        await _run(batches, processor, ours, activity)
+
+    return activity
+
+
+def _follow_rebalances(
+    app: faust.App, pool: Pool, processor: BatchProcessor, activity: Activity, health: Health
+) -> asyncio.Event:
+    """An event that is set while the assigned partitions are fenced and caught up."""
+    ours = asyncio.Event()
 
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]  # the signal argument is in **_
     async def revoked(_app: Any, *lost: Any, **_: Any) -> None:
@@ -151,21 +169,7 @@ def wire(
         ours.set()
         health.ready = True
 
-    sources = app.topic(*PROCESSOR_SOURCES, key_type=bytes, value_type=bytes)
-
-    @app.agent(sources, concurrency=1)
-    async def payments(events: StreamT[Any]) -> None:
-        batches = cast("faust.Stream[Any]", events).noack_take(
-            stream.batch_size, stream.batch_wait_s
-        )
-        await _run(batches, processor, ours, activity)
-
-    guard(
-        stream.stall_timeout_s,
-        activity,
-        partial(records_to_recover, app),
-        GroupLag(kafka.kafka_bootstrap, APP_ID),
-    )
+    return ours
 
 
 async def _run(
@@ -186,5 +190,4 @@ async def _run(
                 await processor.process(batch)
     except Exception:
         log.exception("stream.stopped: the worker starts anew")
-        logging.shutdown()
-        os._exit(RESTART)
+        start_anew()

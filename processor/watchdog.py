@@ -6,7 +6,6 @@ loop of its own, so it also sees that the worker's loop stands still.
 
 import asyncio
 import logging
-import os
 import threading
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+
+from processor.restart import start_anew
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,6 @@ def guard(
 
     def run() -> None:
         asyncio.run(watch(patience_s, look))
-        logging.shutdown()
-        os._exit(os.EX_TEMPFAIL)
+        start_anew()
 
     threading.Thread(target=run, name="watchdog", daemon=True).start()

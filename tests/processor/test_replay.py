@@ -15,6 +15,7 @@ from tests.processor import database
 from tests.processor.builders import Log, payment
 from tests.processor.folding import failing, folded
 from tests.processor.operating import ALL, Operating
+from tests.processor.worker import Worker
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +32,18 @@ async def _story(operating: Operating, payment_id: str) -> list[Record]:
         log.webhook(payment_id, "succeeded"),
         log.command(payment_id, "refund"),
     )
+
+
+async def _held(
+    operating: Operating, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, list[Record]]:
+    """A payment that our code failed on, and its records; the code is mended since."""
+    poison = payment()
+    story = await _story(operating, poison)
+    with monkeypatch.context() as defect:
+        failing(defect, poison, ["evt_bad"])
+        await worker.process(*story)
+    return poison, story
 
 
 async def _is_as_never_held(pool: Pool, payment_id: str, story: Sequence[Record]) -> None:
@@ -109,12 +122,8 @@ async def test_replay_twice_changes_nothing(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the stream has seen it, it is one event twice; afterwards nothing is held."""
-    poison = payment()
-    story = await _story(operating, poison)
     async with operating.group.worker(*ALL) as worker:
-        with monkeypatch.context() as defect:
-            failing(defect, poison, ["evt_bad"])
-            await worker.process(*story)
+        poison, _ = await _held(operating, worker, monkeypatch)
         first, second = await operating.ask(poison), await operating.ask(poison)
         assert first.holds == second.holds
         assert "not processed yet" in "\n".join(told(first))
@@ -195,12 +204,8 @@ async def test_a_waiting_record_nobody_can_read_is_not_lost(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The payment is held again with the reason, until the record can be read."""
-    poison = payment()
-    story = await _story(operating, poison)
     async with operating.group.worker(*ALL) as worker:
-        with monkeypatch.context() as defect:
-            failing(defect, poison, ["evt_bad"])
-            await worker.process(*story)
+        poison, story = await _held(operating, worker, monkeypatch)
         pool = operating.group.pool
         async with pool.connection() as connection:
             await connection.execute("update inbox set value = '{' where event_id = 'evt_bad'")
@@ -222,12 +227,8 @@ async def test_a_crash_between_commit_and_publish_of_a_release_loses_no_version(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The release comes again, and every version it led to is published."""
-    poison = payment()
-    story = await _story(operating, poison)
     async with operating.group.worker(*ALL) as worker:
-        with monkeypatch.context() as defect:
-            failing(defect, poison, ["evt_bad"])
-            await worker.process(*story)
+        poison, story = await _held(operating, worker, monkeypatch)
     await operating.ask()
     releases = await operating.come()
     await database.process(operating.group.pool, *releases)

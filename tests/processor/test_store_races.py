@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from processor.errors import BatchConflictError, KeyTakenError
-from processor.plan import Plan
+from processor.plan import Loaded, Plan
+from processor.records import Record
 from processor.store.postgres import Pool
 from tests.ingress.harness import until
 from tests.processor import database
@@ -79,36 +80,31 @@ async def test_a_payment_another_worker_made_meanwhile_is_a_taken_key(pool: Pool
     assert await database.everything(pool) == before
 
 
-async def test_two_batches_on_one_payment_come_one_after_the_other(pool: Pool) -> None:
-    """The second waits for the first one's commit, and then sees what it wrote."""
-    log = Log()
-    await database.process(pool, log.create(ONE))
-    paid = log.webhook(ONE, "succeeded")
+async def loaded_meanwhile(pool: Pool, writing: Record, reading: Record) -> Loaded:
+    """What a second worker loads, which began while a first one was still writing; it waited."""
 
     async def waits() -> bool:
         return await database.rows(pool, _BLOCKED) == [(1,)]
 
     async with database.batches(pool).transaction() as first:
-        known = await first.load([received(paid)])
-        second = asyncio.create_task(database.load(pool, paid))
+        known = await first.load([received(writing)])
+        second = asyncio.create_task(database.load(pool, reading))
         await until(waits, 10)
-        await first.write(folded(paid, known=known), NOW)
+        await first.write(folded(writing, known=known), NOW)
         assert not second.done()
-    assert (await second).payments[ONE].version == 2
+    return await second
+
+
+async def test_two_batches_on_one_payment_come_one_after_the_other(pool: Pool) -> None:
+    """The second waits for the first one's commit, and then sees what it wrote."""
+    log = Log()
+    await database.process(pool, log.create(ONE))
+    paid = log.webhook(ONE, "succeeded")
+    assert (await loaded_meanwhile(pool, paid, paid)).payments[ONE].version == 2
 
 
 async def test_a_fact_waits_for_the_create_that_a_former_owner_still_writes(pool: Pool) -> None:
     """There is no row to lock yet: the partition is locked, else the fact would park for ever."""
     log = Log()
     early = log.webhook(ONE, "succeeded")
-    create = log.create(ONE)
-
-    async def waits() -> bool:
-        return await database.rows(pool, _BLOCKED) == [(1,)]
-
-    async with database.batches(pool).transaction() as first:
-        known = await first.load([received(create)])
-        second = asyncio.create_task(database.load(pool, early))
-        await until(waits, 10)
-        await first.write(folded(create, known=known), NOW)
-    assert ONE in (await second).payments
+    assert ONE in (await loaded_meanwhile(pool, log.create(ONE), early)).payments

@@ -30,7 +30,9 @@ class MemoryCalls:
             due = [
                 row
                 for row in database.calls.values()
-                if row.outcome is None and row.next_attempt_at <= now and row.provider in providers
+                if row.outcome is None
+                and (row.next_attempt_at <= now or not row.attempts)
+                and row.provider in providers
             ]
             due.sort(key=lambda row: row.next_attempt_at)
             return [self._claimed(row, now, lease_until) for row in due[:limit]]
