@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.mutants.find import SEEDS, by_search, by_seeds
+from tests.mutants.find import by_search, by_seeds
 from tests.mutants.table import IN_THE_DOMAIN, IN_THE_PIPELINE, InTheDomain, InThePipeline
 
 
@@ -12,7 +12,7 @@ def _search(planted: InTheDomain) -> str | None:
 
 
 def _seeds(planted: InThePipeline) -> str | None:
-    report = by_seeds(planted, SEEDS)
+    report = by_seeds(planted)
     if report is None:
         return None
     violation = report.violations[0]
@@ -20,7 +20,7 @@ def _seeds(planted: InThePipeline) -> str | None:
 
 
 def main() -> int:
-    """Searches histories, then seeds from the first on. Returns the exit code."""
+    """Searches histories, then tries seeds. Returns the exit code."""
     found = [(planted.name, _search(planted)) for planted in IN_THE_DOMAIN]
     found += [(planted.name, _seeds(planted)) for planted in IN_THE_PIPELINE]
     for name, by in found:
