@@ -7,6 +7,7 @@ at, that it favours: so many seeds in a row as there are of them meet them all.
 
 import random
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -86,12 +87,13 @@ FOLLOWING: Final = frozenset(fault.name for fault in FAULTS if not fault.most)
 #: A point is crashed at more readily when it was seldom passed, so that rare ones are met too.
 RARE_PASSES: Final = 4
 RARE_BOOST: Final = 8.0
-#: What a seed has too when it favours a point of this name, which is hardly passed without.
-LEADING_TO: Final = {
-    "dead_letters": ("garbage",),
-    "park": ("no_answer", "slow"),
-    "forget": ("no_answer", "slow"),
-    "retry_anew": ("refused_connection", "delayed"),
+#: What a seed has too, and with which probability, when it favours a point of this name, which is
+#: hardly passed without.
+LEADING_TO: Final[Mapping[str, Mapping[str, float]]] = {
+    "dead_letters": {"garbage": 0.2},
+    "park": {"no_answer": 0.15, "slow": 0.3},
+    "forget": {"no_answer": 0.15, "slow": 0.3},
+    "retry_anew": {"refused_connection": 0.7, "night": 1.0},
 }
 #: How readily a seed crashes at the point it favours, so many times at most.
 FAVOUR: Final = 0.3
@@ -105,9 +107,11 @@ class Chance:
         self.random: Final = random.Random(seed)  # noqa: S311  # seeded on purpose
         self.favoured: Final = POINTS[seed % len(POINTS)]
         drawn = [fault.name for fault in FAULTS if fault.most]
-        leading = LEADING_TO.get(self.favoured.partition(".")[0], ())
-        always = {drawn[seed % len(drawn)], *leading}
-        self.rates = {f.name: self._rate(f, has_it=f.name in always) for f in FAULTS}
+        leading = LEADING_TO.get(self.favoured.partition(".")[0], {})
+        always = drawn[seed % len(drawn)]
+        self.rates = {f.name: self._rate(f, has_it=f.name == always) for f in FAULTS} | leading
+        #: Whether a night is longer than a provider's key lives.
+        self.is_night_long: Final = leading.get("night") == 1.0
         self.met: Final[Counter[str]] = Counter()
         self.crashed_at: Final[Counter[str]] = Counter()
         #: Seconds that an answer takes at most, when it takes its time.

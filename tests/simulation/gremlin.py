@@ -14,6 +14,9 @@ HOUR_S: Final = 3_600.0
 SKEW_S: Final = 8.0
 #: And the provider's; the tolerance of its signatures is 300 s.
 PROVIDER_SKEW_S: Final = 90.0
+#: How long everything of ours is down, around the life of a provider's key.
+NIGHTS_H: Final = (0.1, 1.0, 5.0, 19.9, 21.0, 24.5, 30.0)
+LONG_NIGHTS_H: Final = (21.0, 24.5, 30.0)
 
 
 class Gremlin:
@@ -70,7 +73,7 @@ class Gremlin:
     async def night(self) -> None:
         """Everything of ours is down, for hours."""
         chance, trace = self._around.chance, self._around.trace
-        hours = chance.choice((0.1, 1.0, 5.0, 19.9, 21.0, 24.5, 30.0))
+        hours = chance.choice(LONG_NIGHTS_H if chance.is_night_long else NIGHTS_H)
         trace.note("night", "", f"{hours} h")
         for machine in self._machines:
             machine.go_down(hours * HOUR_S)

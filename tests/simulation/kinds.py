@@ -234,5 +234,4 @@ LEADING_TO: Final[Mapping[str, tuple[str, ...]]] = {
     "owners": (*_BEFORE, "is disputed", "is refunded in the dashboard"),
     "park": _BEFORE,
     "forget": _BEFORE,
-    "retry_anew": ("is captured as it loses its authorization",),
 }
