@@ -75,6 +75,12 @@ def _no_guard(patch: pytest.MonkeyPatch) -> None:
     lock = "select unnest(%b::int[])"
     patch.setattr(statements, "LOCK_PARTITIONS", lock)
     patch.setattr(statements, "LOAD_PAYMENTS", statements.LOAD_PAYMENTS.replace("for update", ""))
+    patch.setattr(statements, "INSERT_PAYMENTS", f"""{statements.INSERT_PAYMENTS}
+        on conflict (payment_id) do update set object_id = excluded.object_id,
+            status = excluded.status, version = excluded.version,
+            authorized = excluded.authorized, captured = excluded.captured,
+            refunded = excluded.refunded, updated_at = excluded.updated_at,
+            document = excluded.document""")  # fmt: skip
     update = statements.UPDATE_PAYMENTS.replace("and p.version = n.expected", "")
     patch.setattr(statements, "UPDATE_PAYMENTS", update)
     patch.setattr(statements, "INSERT_VERSIONS", f"""{statements.INSERT_VERSIONS}

@@ -1,10 +1,13 @@
 """Which run finds which planted bug: the faults that lead to where it is, and no others."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
+
+import psycopg
 
 from tests.chaos.check import Story, check
 from tests.chaos.faults import Do, killed, provider, toxic
@@ -13,31 +16,60 @@ from tests.chaos.run import Course
 from tests.chaos.schedule import Kind, Occurrence
 from tests.chaos.topology import STREAMS
 from tests.chaos.world import AS_IT_IS, Service, World
+from tests.conftest import PARTITIONS
 from tests.faults.failpoints import Action, Failpoint, Trap
 
 SECONDS: Final = 40.0
 RATE: Final = 6.0
 SEED: Final = 11
 #: A silent worker is soon dead.
-TOLD: Final = {"PAYMENTS_SESSION_TIMEOUT_S": "2"}
+SESSION: Final = timedelta(seconds=2)
+TOLD: Final = {"PAYMENTS_SESSION_TIMEOUT_S": f"{SESSION.seconds}"}
+#: Partitions that somebody works on after a session has ended.
+MOVED_ON: Final = "select count(distinct partition) from publications where committed_at > %s"
+MOVED_WITHIN_S: Final = 20.0
 POLL_S: Final = 0.05
 MET_WITHIN_S: Final = 15.0
 
 
 async def asleep_at(world: World, one: Occurrence, *, place: Failpoint) -> str:
-    """Stops the worker when it comes to this place, and continues it after its session."""
+    """Stops the worker when it comes to this place; it wakes some time after all has moved on."""
     folder, kept = world.plan.traps, world.kept[one.target]
     trap = Trap(folder, one.target)
     trap.set(place, Action.STOP)
-    loop = asyncio.get_running_loop()
-    given_up = loop.time() + MET_WITHIN_S
-    while not trap.is_met and loop.time() < given_up:  # noqa: ASYNC110  # it is in another process
-        await asyncio.sleep(POLL_S)  # between two looks at one condition
+    is_met = await _within(MET_WITHIN_S, _at_once(lambda: trap.is_met))
     (folder / one.target).unlink(missing_ok=True)
-    if not trap.is_met:
+    if not is_met:
         return ""
+    since = datetime.now(UTC)
+    await _within(MOVED_WITHIN_S, lambda: _moved_on(world, since))
     await asyncio.sleep(one.lasts)
-    return f"pid {kept.wake()} slept {one.lasts:.1f} s at {place}"
+    return f"pid {kept.wake()} slept {datetime.now(UTC) - since} at {place}"
+
+
+async def _within(seconds: float, holds: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether it comes to hold."""
+    loop = asyncio.get_running_loop()
+    given_up = loop.time() + seconds
+    while not (found := await holds()) and loop.time() < given_up:  # noqa: ASYNC110  # it is elsewhere
+        await asyncio.sleep(POLL_S)  # between two looks at one condition
+    return found
+
+
+def _at_once(holds: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def answer() -> bool:
+        return holds()
+
+    return answer
+
+
+async def _moved_on(world: World, since: datetime) -> bool:
+    """Whether every partition has a worker that commits: the sleeper's have another one."""
+    url = world.plan.infrastructure.database_url
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        found = await connection.execute(MOVED_ON, [since + SESSION])
+        (partitions,) = await found.fetchone() or (0,)
+        return bool(partitions == PARTITIONS)
 
 
 #: The stream workers' links are slow all the time, so that much is under way at any time.
@@ -58,7 +90,7 @@ _SILENT: Final = (
 
 def _asleep(place: Failpoint) -> tuple[tuple[Kind, Do], ...]:
     """The others are at work on what the sleeper had long before it wakes."""
-    kind = Kind("worker asleep", STREAMS, (1, 3), (7, 9), "silent")
+    kind = Kind("worker asleep", STREAMS, (6, 8), (2, 3), "silent")
     return ((kind, partial(asleep_at, place=place)),)
 
 
