@@ -42,7 +42,7 @@ from processor.errors import (
     PublishError,
     StoreUnavailableError,
 )
-from processor.faust_internals import records_to_recover
+from processor.faust_internals.table import records_to_recover
 from processor.loops import Loop, run_loops
 from processor.metrics import StreamMetrics, WorkMetrics
 from processor.operate.commands import COMMANDS

@@ -6,12 +6,16 @@
 4. publish every new version, and what an earlier crash left unpublished; await the brokers
 5. write the seen table
 6. acknowledge, in order
+
+Steps 4 to 6 of one batch may be done while the next one is committed (``processor.pipeline``). Then
+the table may not know yet what the batch before has brought: Postgres does.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 from typing import Any, Final, TypeVar
@@ -62,6 +66,27 @@ def as_record(event: Event) -> Record:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A batch as it was understood."""
+
+    events: Sequence[Event]
+    received: Sequence[Received]
+    dead: Sequence[DeadLetter]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A batch that is committed: what is left to do of it."""
+
+    events: Sequence[Event]
+    #: What the table did not know.
+    fresh: Sequence[Received]
+    committed: Committed
+    #: How often partitions had been taken over when it was begun.
+    take_overs: int
+
+
 class BatchProcessor:
     """Processes batches of one worker, one at a time."""
 
@@ -89,24 +114,39 @@ class BatchProcessor:
 
     async def process(self, events: Sequence[Event]) -> None:
         """The whole batch, acknowledged at the end. What it raises, nothing was acknowledged of."""
-        take_overs = self._take_overs
+        await self.settle(await self.commit(self.decode(events)))
+
+    def decode(self, events: Sequence[Event]) -> Decoded:
+        """Step 1, but for the sending. Knows nothing of other batches."""
         self._metrics.batch_records.observe(len(events))
         with self._step("decode"):
-            decoded = [(event, self._decoder.decode(as_record(event))) for event in events]
-        dead = [item for _, item in decoded if isinstance(item, DeadLetter)]
-        if dead:
-            await self._sender.send(as_outgoing(dead))
-        received = [(e, item) for e, item in decoded if isinstance(item, Received)]
+            items = [self._decoder.decode(as_record(event)) for event in events]
+        return Decoded(
+            events,
+            [item for item in items if isinstance(item, Received)],
+            [item for item in items if isinstance(item, DeadLetter)],
+        )
+
+    async def commit(self, batch: Decoded) -> Done:
+        """Steps 1 to 3; one batch after the other."""
+        take_overs = self._take_overs
+        if batch.dead:
+            await self._sender.send(as_outgoing(batch.dead))
         with self._step("seen"):
-            fresh, duplicates = self._set_aside(received)
+            fresh, duplicates = self._set_aside(batch.received)
         with self._step("commit"):
-            committed = await self._commit_all([r for _, r in fresh], duplicates, dead)
+            committed = await self._commit_all(fresh, duplicates, batch.dead)
+        return Done(batch.events, fresh, committed, take_overs)
+
+    async def settle(self, batch: Done) -> None:
+        """Steps 4 to 6; one batch after the other, perhaps while the next is committed."""
         with self._step("publish"):
-            await self._publish(committed, take_overs)
+            await self._publish(batch.committed, batch.take_overs)
         with self._step("remember"):
-            self._seen.remember(fresh, committed.known)
-            self._metrics.forgotten.inc(self._seen.forget_old(events))
-        for event in events:
+            await self._seen.remember(batch.fresh, batch.committed.known)
+            partitions = {event.message.partition for event in batch.events}
+            self._metrics.forgotten.inc(await self._seen.forget_old(partitions))
+        for event in batch.events:
             event.ack()
 
     async def take_over(self, partitions: Sequence[int]) -> None:
@@ -122,17 +162,14 @@ class BatchProcessor:
             await self._send(left, {p.publication_id for p in left})
         self._metrics.republished.inc(len(left))
 
-    def _set_aside(
-        self, received: Sequence[tuple[Event, Received]]
-    ) -> tuple[list[tuple[Event, Received]], list[Received]]:
+    def _set_aside(self, batch: Sequence[Received]) -> tuple[list[Received], list[Received]]:
         """What the table does not know, and what it knows from another place in the log."""
         fresh, duplicates = [], []
-        for event, item in received:
-            known = self._seen.position(event, item)
+        for received, known in zip(batch, self._seen.positions(batch), strict=True):
             if known is None:
-                fresh.append((event, item))
-            elif known != item.record.position:
-                duplicates.append(item)
+                fresh.append(received)
+            elif known != received.record.position:
+                duplicates.append(received)
         return fresh, duplicates
 
     async def _commit_all(

@@ -5,7 +5,7 @@ store can't do at the moment is a StoreUnavailableError; a key that somebody els
 taken is a KeyTakenError. Both may be tried again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -56,6 +56,22 @@ class StatePublishing(Protocol):
 
     async def publish(self, records: Sequence[Published]) -> None:
         """Returns once the brokers have all. Raises FencedError, PublishError."""
+        ...
+
+
+class Entries(Protocol):
+    """A changelog table's entries on this machine, by partition; keys and values are bytes."""
+
+    def get(self, partition: int, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The values of those keys that are there."""
+        ...
+
+    def walk(self, partition: int, after: bytes, limit: int) -> Sequence[tuple[bytes, bytes]]:
+        """Up to ``limit`` entries whose keys come after ``after``; fewer at the end."""
+        ...
+
+    async def put(self, partition: int, changes: Mapping[bytes, bytes | None]) -> None:
+        """Writes values, None deletes: here at once, and in the changelog soon."""
         ...
 
 

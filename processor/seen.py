@@ -9,14 +9,14 @@ An entry leaves when its payment was silent for the retention: each batch looks 
 more, so the table is gone through again and again without ever being stopped for.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from faust.types import EventT
 
-from processor.faust_internals import as_current, walk
+from processor.ports import Entries
 from processor.records import Position, Received
 from schemas.topics import PROCESSOR_SOURCES
 
@@ -38,73 +38,85 @@ LOOKED_AT: Final = 32
 
 
 class SeenTable:
-    """A Faust table from payment ID to its recent event IDs."""
+    """Of each payment, its recent event IDs; read once and written once per batch."""
 
     def __init__(
         self,
-        table: Any,
+        entries: Entries,
         per_payment: int,
         retention: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
-        self._table = table
+        self._entries = entries
         self._per_payment = per_payment
         self._retention_s = retention.total_seconds()
         self._clock = clock
         #: The last key looked at, by partition.
         self._walked: dict[int, bytes] = {}
 
-    def position(self, event: EventT[Any], received: Received) -> Position | None:
-        """Where this event ID was seen, if it was."""
-        found = self._entry(event, received.payment_id).seen.get(received.event_id)
-        if found is None:
-            return None
-        topic, offset = found
-        return Position(PROCESSOR_SOURCES[topic], received.record.position.partition, offset)
+    def positions(self, batch: Sequence[Received]) -> list[Position | None]:
+        """Where each one's event ID was seen, if it was."""
+        partitions = self._load(batch)
+        return [_position(r, partitions[_partition(r)][r.payment_id]) for r in batch]
 
-    def remember(
-        self, batch: Iterable[tuple[EventT[Any], Received]], known: Mapping[str, Position]
-    ) -> None:
-        """Adds the batch's event IDs; one write per payment.
+    async def remember(self, batch: Sequence[Received], known: Mapping[str, Position]) -> None:
+        """Adds the batch's event IDs; one change per payment.
 
         ``known`` has the positions of those that Postgres knew before. The table must agree with
         it: of an event ID it had forgotten, the record at hand may be a second one, and the first
         may yet be delivered again.
         """
-        by_payment: dict[str, tuple[EventT[Any], Entry]] = {}
-        for event, received in batch:
-            payment_id = received.payment_id
-            if payment_id not in by_payment:
-                by_payment[payment_id] = (event, self._entry(event, payment_id))
+        partitions = self._load(batch)
+        for received in batch:
             position = known.get(received.event_id, received.record.position)
+            entry = partitions[_partition(received)][received.payment_id]
             where = (_TOPIC_INDEX[position.topic], position.offset)
-            by_payment[payment_id][1].seen.setdefault(received.event_id, where)
-        for payment_id, (event, entry) in by_payment.items():
-            self._write(event, payment_id, entry)
+            entry.seen.setdefault(received.event_id, where)
+        touched = int(self._clock().timestamp())
+        for partition, entries in partitions.items():
+            await self._entries.put(
+                partition,
+                {key.encode(): self._encode(touched, entry) for key, entry in entries.items()},
+            )
 
-    def forget_old(self, events: Iterable[EventT[Any]]) -> int:
+    async def forget_old(self, partitions: Iterable[int]) -> int:
         """Looks at a few entries more of each partition; answers how many left the table."""
-        by_partition = {event.message.partition: event for event in events}
-        return sum(self._forget_old(event) for event in by_partition.values())
-
-    def _forget_old(self, event: EventT[Any]) -> int:
-        partition = event.message.partition
-        found = walk(self._table, partition, self._walked.get(partition, b""), LOOKED_AT)
-        self._walked[partition] = found[-1][0] if len(found) == LOOKED_AT else b""
+        forgotten = 0
         oldest = self._clock().timestamp() - self._retention_s
-        old = [key for key, value in found if _DECODE(value).touched < oldest]
-        with as_current(event):
-            for key in old:
-                del self._table[key]
-        return len(old)
+        for partition in set(partitions):
+            after = self._walked.get(partition, b"")
+            found = self._entries.walk(partition, after, LOOKED_AT)
+            self._walked[partition] = found[-1][0] if len(found) == LOOKED_AT else b""
+            old = [key for key, value in found if _DECODE(value).touched < oldest]
+            if old:
+                await self._entries.put(partition, dict.fromkeys(old))
+            forgotten += len(old)
+        return forgotten
 
-    def _entry(self, event: EventT[Any], payment_id: str) -> Entry:
-        with as_current(event):
-            value = self._table.get(payment_id.encode())
-        return _DECODE(value) if value is not None else Entry(0, {})
+    def _load(self, batch: Sequence[Received]) -> dict[int, dict[str, Entry]]:
+        """The entries of a batch's payments, by partition and payment; empty ones where none is."""
+        wanted: defaultdict[int, dict[str, Entry]] = defaultdict(dict)
+        for received in batch:
+            wanted[_partition(received)][received.payment_id] = Entry(0, {})
+        for partition, entries in wanted.items():
+            found = self._entries.get(partition, [key.encode() for key in entries])
+            entries.update((key.decode(), _DECODE(value)) for key, value in found.items())
+        return wanted
 
-    def _write(self, event: EventT[Any], payment_id: str, entry: Entry) -> None:
-        recent = dict(list(entry.seen.items())[-self._per_payment :])
-        with as_current(event):
-            touched = int(self._clock().timestamp())
-            self._table[payment_id.encode()] = _ENCODE(Entry(touched, recent))
+    def _encode(self, touched: int, entry: Entry) -> bytes:
+        seen = entry.seen
+        if len(seen) > self._per_payment:
+            seen = dict(list(seen.items())[-self._per_payment :])
+        return _ENCODE(Entry(touched, seen))
+
+
+def _partition(received: Received) -> int:
+    return received.record.position.partition
+
+
+def _position(received: Received, entry: Entry) -> Position | None:
+    found = entry.seen.get(received.event_id)
+    if found is None:
+        return None
+    topic, offset = found
+    return Position(PROCESSOR_SOURCES[topic], _partition(received), offset)

@@ -2,20 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import faust
 from faust.types import StreamT
 from psycopg_pool import AsyncConnectionPool
 
-from processor.batch import BatchProcessor
+from processor import pipeline
+from processor.batch import BatchProcessor, Event
 from processor.decode import Decoder
-from processor.faust_internals import StrictConsumer
+from processor.faust_internals.batches import batches
+from processor.faust_internals.consumer import StrictConsumer
+from processor.faust_internals.table import PartitionedTable
 from processor.metrics import StreamMetrics
-from processor.ports import BatchStore, StatePublishing
+from processor.ports import BatchStore, Entries, StatePublishing
 from processor.publisher import ProducerFactory, StatePublisher, fenced_producer
 from processor.restart import start_anew
 from processor.seen import SeenTable
@@ -48,7 +51,7 @@ class StreamParts:
     producers: Callable[[str, str], ProducerFactory] = fenced_producer
     publisher: Callable[[ProducerFactory, float], StatePublishing] = StatePublisher
     sender: Callable[[str, str, float], Sender] = Sender
-    seen: Callable[[Any, int, timedelta, Callable[[], datetime]], SeenTable] = SeenTable
+    seen: Callable[[Entries, int, timedelta, Callable[[], datetime]], SeenTable] = SeenTable
     processor: Callable[..., BatchProcessor] = BatchProcessor
 
 
@@ -124,7 +127,7 @@ def wire(
     processor = parts.processor(
         decoder,
         parts.store(pool, decoder.decode),
-        parts.seen(table, stream.seen_per_payment, retention, clock),
+        parts.seen(PartitionedTable(app, table), stream.seen_per_payment, retention, clock),
         parts.publisher(parts.producers(bootstrap, APP_ID), deadline_s),
         parts.sender(bootstrap, f"{APP_ID}-dead-letters", deadline_s),
         metrics,
@@ -136,10 +139,8 @@ def wire(
 
     @app.agent(sources, concurrency=1)
     async def payments(events: StreamT[Any]) -> None:
-        batches = cast("faust.Stream[Any]", events).noack_take(
-            stream.batch_size, stream.batch_wait_s
-        )
-        await _run(batches, processor, ours, activity)
+        taken = batches(events, stream.batch_size, stream.batch_wait_s)
+        await _run(taken, processor, ours, activity)
 
     return activity
 
@@ -173,7 +174,7 @@ def _follow_rebalances(
 
 
 async def _run(
-    batches: AsyncIterator[Any],
+    taken: AsyncIterator[Sequence[Event]],
     processor: BatchProcessor,
     ours: asyncio.Event,
     activity: Activity,
@@ -184,10 +185,7 @@ async def _run(
     acknowledged, and everything is read again.
     """
     try:
-        async for batch in batches:
-            await ours.wait()
-            with activity.batch():
-                await processor.process(batch)
+        await pipeline.run(activity.noting(taken), processor, ours.wait, activity.done)
     except Exception:
         log.exception("stream.stopped: the worker starts anew")
         start_anew()

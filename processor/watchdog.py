@@ -7,11 +7,10 @@ loop of its own, so it also sees that the worker's loop stands still.
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final
+from typing import Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -23,6 +22,7 @@ log = logging.getLogger(__name__)
 
 #: Looks in the time that a worker may do nothing.
 LOOKS: Final = 4
+T = TypeVar("T")
 Partition = tuple[str, int]
 Lag = Callable[[Collection[Partition]], Awaitable[int]]
 
@@ -32,19 +32,25 @@ class Activity:
     """What a worker does; written by its loop, read by the watchdog."""
 
     batches: int = 0
-    is_busy: bool = False
+    under_way: int = 0
     #: What it has to read: given with the last rebalance, none while there is one.
     partitions: frozenset[Partition] = frozenset()
 
-    @contextmanager
-    def batch(self) -> Iterator[None]:
+    @property
+    def is_busy(self) -> bool:
         """A batch is under way: it may wait for Postgres or the brokers, within its own limits."""
-        self.is_busy = True
-        try:
-            yield
-        finally:
-            self.is_busy = False
-            self.batches += 1
+        return self.under_way > 0
+
+    async def noting(self, batches: AsyncIterator[T]) -> AsyncIterator[T]:
+        """The batches, each noted as under way."""
+        async for batch in batches:
+            self.under_way += 1
+            yield batch
+
+    def done(self) -> None:
+        """One of them is done."""
+        self.under_way -= 1
+        self.batches += 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,15 +58,20 @@ def changed(before: Payment, after: Payment, at: datetime, reason: str) -> Decis
         return unchanged(
             before, Outcome.CONFLICT, f"says {status}, but {before.status} {kind}: {reason}"
         )
-    money = amounts(replace(after, status=status))
+    if status is not after.status:
+        after = replace(after, status=status)
+    money = amounts(after)
     if not 0 <= money.captured <= money.authorized:
         return unchanged(before, Outcome.CONFLICT, f"the amounts don't add up ({money}): {reason}")
     calls = new_calls(after)
-    after = replace(after, status=status, calls=after.calls | {call.key for call in calls})
+    keys = after.calls | {call.key for call in calls}
     transitions: tuple[Transition, ...] = ()
-    if snapshot(after) != snapshot(before):
-        after = replace(after, version=before.version + 1, updated_at=max(before.updated_at, at))
-        if status is not before.status:
-            transitions = (Transition(before.status, status),)
-            reason = f"{before.status} → {status}: {reason}"
+    if status is not before.status:
+        transitions = (Transition(before.status, status),)
+        reason = f"{before.status} → {status}: {reason}"
+    if transitions or snapshot(after) != snapshot(before):
+        version, updated_at = before.version + 1, max(before.updated_at, at)
+        after = replace(after, calls=keys, version=version, updated_at=updated_at)
+    elif calls:
+        after = replace(after, calls=keys)
     return Decision(Outcome.APPLIED, reason, after, transitions, calls)

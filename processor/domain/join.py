@@ -100,7 +100,8 @@ def failures(facts: Iterable[PaymentFact]) -> tuple[PaymentFact, ...]:
 
 def terminal(facts: Iterable[PaymentFact]) -> PaymentFact | None:
     """The fact after which the provider cannot change its mind, if one is known."""
-    return max((f for f in facts if f.status in TERMINAL), key=order, default=None)
+    known = [f for f in facts if f.status in TERMINAL]
+    return max(known, key=order) if known else None
 
 
 def latest_live(facts: Iterable[PaymentFact], failed_attempt: int) -> PaymentFact | None:
@@ -124,7 +125,7 @@ def latest_live(facts: Iterable[PaymentFact], failed_attempt: int) -> PaymentFac
             if (f.occurred_at, RANK[f.status]) > (second, rank)
             or (f.occurred_at == second and attempt_of(f) > failed_attempt)
         ]
-    return max(live, key=order, default=None)
+    return max(live, key=order) if live else None
 
 
 def refund_order(fact: RefundFact) -> tuple[int, datetime, int, str]:

@@ -117,6 +117,8 @@ def has_failed(payment: Payment, attempt: Attempt) -> bool:
 
 def live_fact(payment: Payment) -> PaymentFact | None:
     """The provider's latest word on the current attempt, if it has said one."""
+    if not any(f.status is ProviderStatus.ATTEMPT_FAILED for f in payment.facts):
+        return join.latest_live(payment.facts, 0)
     over = [a.number for a in started_attempts(payment) if has_failed(payment, a)]
     return join.latest_live(payment.facts, max(over, default=0))
 

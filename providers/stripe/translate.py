@@ -54,6 +54,10 @@ CANCELLATION_REASON: Final[Mapping[CancelCause, str]] = {
 }
 _CANCEL_CAUSE: Final = {reason: cause for cause, reason in CANCELLATION_REASON.items()}
 
+_INTENT: Final = msgspec.json.Decoder(PaymentIntent)
+_REFUND: Final = msgspec.json.Decoder(Refund)
+_DISPUTE: Final = msgspec.json.Decoder(Dispute)
+
 #: Metadata keys we set, and find again in events and objects.
 PAYMENT_ID_KEY: Final = "payment_id"
 REFUND_ID_KEY: Final = "refund_id"
@@ -78,7 +82,7 @@ def _action_url(action: Mapping[str, Any] | None) -> str | None:
 
 
 def _payment(event: Event, at: datetime) -> Fact:
-    intent = msgspec.json.decode(event.data.object, type=PaymentIntent)
+    intent = _INTENT.decode(event.data.object)
     status = PAYMENT_STATUS.get(intent.status)
     if status is None:
         return _unknown_status(event, intent.status)
@@ -103,7 +107,7 @@ def _payment(event: Event, at: datetime) -> Fact:
 
 
 def _refund(event: Event, at: datetime) -> Fact:
-    refund = msgspec.json.decode(event.data.object, type=Refund)
+    refund = _REFUND.decode(event.data.object)
     status = REFUND_STATUS.get(refund.status or "pending")
     if status is None:
         return _unknown_status(event, refund.status or "")
@@ -127,7 +131,7 @@ def _refund(event: Event, at: datetime) -> Fact:
 
 
 def _dispute(event: Event, at: datetime) -> Fact:
-    dispute = msgspec.json.decode(event.data.object, type=Dispute)
+    dispute = _DISPUTE.decode(event.data.object)
     status = DISPUTE_STATUS.get(dispute.status)
     if status is None:
         return _unknown_status(event, dispute.status)

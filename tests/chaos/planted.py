@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from faust.types import EventT
 
 from processor import stream as worker
 from processor.__main__ import WorkParts, main, run_stream, run_work
@@ -33,10 +32,9 @@ REAL_WORK: Final = WorkParts()
 class KnowsNothing(SeenTable):
     """The table has seen no event."""
 
-    def position(self, event: EventT[Any], received: Received) -> Position | None:
+    def positions(self, batch: Sequence[Received]) -> list[Position | None]:
         """Nowhere."""
-        del event, received
-        return None
+        return [None] * len(batch)
 
 
 class NewKeyForEachTry(PostgresCalls):

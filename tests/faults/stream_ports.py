@@ -3,12 +3,10 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
-from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from faust.types import EventT
 
-from processor.batch import BatchProcessor
+from processor.batch import BatchProcessor, Done
 from processor.plan import Loaded, Plan, Published
 from processor.ports import BatchStore, StatePublishing, Transaction
 from processor.publisher import ProducerFactory
@@ -114,21 +112,19 @@ class TrappedSeen(SeenTable):
 
     trap: Trap
 
-    def position(self, event: EventT[Any], received: Received) -> Position | None:
-        """See ``SeenTable.position``."""
+    def positions(self, batch: Sequence[Received]) -> list[Position | None]:
+        """See ``SeenTable.positions``."""
         self.trap.strike(Failpoint.AFTER_DECODE)
-        return super().position(event, received)
+        return super().positions(batch)
 
-    def remember(
-        self, batch: Iterable[tuple[EventT[Any], Received]], known: Mapping[str, Position]
-    ) -> None:
+    async def remember(self, batch: Sequence[Received], known: Mapping[str, Position]) -> None:
         """See ``SeenTable.remember``."""
         self.trap.strike(Failpoint.BEFORE_REMEMBER)
-        super().remember(batch, known)
+        await super().remember(batch, known)
 
-    def forget_old(self, events: Iterable[EventT[Any]]) -> int:
+    async def forget_old(self, partitions: Iterable[int]) -> int:
         """See ``SeenTable.forget_old``."""
-        forgotten = super().forget_old(events)
+        forgotten = await super().forget_old(partitions)
         self.trap.strike(Failpoint.BEFORE_ACK)
         return forgotten
 
@@ -138,7 +134,7 @@ class TrappedProcessor(BatchProcessor):
 
     trap: Trap
 
-    async def process(self, events: Sequence[EventT[Any]]) -> None:
-        """See ``BatchProcessor.process``."""
-        await super().process(events)
+    async def settle(self, batch: Done) -> None:
+        """See ``BatchProcessor.settle``."""
+        await super().settle(batch)
         self.trap.strike(Failpoint.AFTER_ACK)

@@ -2,11 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from faust.types import EventT
-
-from processor.batch import BatchProcessor, Event
+from processor.batch import BatchProcessor, Decoded, Done, Event
 from processor.plan import Committed, Loaded, Published
 from processor.records import DeadLetter, Position, Received
 from processor.seen import SeenTable
@@ -18,20 +15,22 @@ from tests.simulation.transaction import MemoryTransaction
 class AcknowledgesFirst(BatchProcessor):
     """Before anything is committed."""
 
-    async def process(self, events: Sequence[Event]) -> None:
+    async def commit(self, batch: Decoded) -> Done:
         """The batch."""
-        for event in events:
+        for event in batch.events:
             event.ack()
-        await super().process(events)
+        return await super().commit(batch)
 
 
 class AcknowledgesBeforePublishing(BatchProcessor):
     """What is committed is taken for published: acknowledged, and marked as such."""
 
-    async def process(self, events: Sequence[Event]) -> None:
+    _at_hand: Sequence[Event] = ()
+
+    async def settle(self, batch: Done) -> None:
         """The batch."""
-        self._at_hand = events
-        await super().process(events)
+        self._at_hand = batch.events
+        await super().settle(batch)
 
     async def _send(self, published: Sequence[Published], ids: Iterable[int]) -> None:
         marked = set(ids)
@@ -79,31 +78,23 @@ class PublishesFromMemory(BatchProcessor):
 class RemembersFirst(BatchProcessor):
     """The table of seen events is written before the commit."""
 
-    def _set_aside(
-        self, received: Sequence[tuple[Event, Received]]
-    ) -> tuple[list[tuple[Event, Received]], list[Received]]:
-        self._fresh, duplicates = super()._set_aside(received)
-        return self._fresh, duplicates
-
     async def _commit_all(
         self,
         fresh: Sequence[Received],
         duplicates: Sequence[Received],
         dead: Sequence[DeadLetter],
     ) -> Committed:
-        self._seen.remember(self._fresh, {})
+        await self._seen.remember(fresh, {})
         return await super()._commit_all(fresh, duplicates, dead)
 
 
 class RemembersTheRecordAtHand(SeenTable):
     """Of an event that Postgres knew, the table learns another place than Postgres'."""
 
-    def remember(
-        self, batch: Iterable[tuple[EventT[Any], Received]], known: Mapping[str, Position]
-    ) -> None:
+    async def remember(self, batch: Sequence[Received], known: Mapping[str, Position]) -> None:
         """Notes a batch."""
         del known
-        super().remember(batch, {})
+        await super().remember(batch, {})
 
 
 class DropsTheParked(MemoryBatches):

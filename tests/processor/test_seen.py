@@ -7,8 +7,10 @@ import pytest
 from processor.records import Position, Record
 from processor.seen import LOOKED_AT, SeenTable
 from tests.processor.builders import Clock, Log, payment, received
-from tests.processor.faust_stand_ins import Table, event
+from tests.processor.faust_stand_ins import Table
 from tests.processor.folding import ONE, TWO
+
+pytestmark = pytest.mark.anyio
 
 RETENTION = timedelta(hours=1)
 PER_PAYMENT = 3
@@ -21,17 +23,18 @@ class Seen:
         self.table = Table()
         self.seen = SeenTable(self.table, PER_PAYMENT, RETENTION, clock)
 
-    def remember(self, *records: Record, known: dict[str, Position] | None = None) -> None:
+    async def remember(self, *records: Record, known: dict[str, Position] | None = None) -> None:
         """A batch of these was processed."""
-        self.seen.remember([(event(r), received(r)) for r in records], known or {})
+        await self.seen.remember([received(r) for r in records], known or {})
 
     def knows(self, record: Record) -> Position | None:
         """Where its event stood."""
-        return self.seen.position(event(record), received(record))
+        (position,) = self.seen.positions([received(record)])
+        return position
 
-    def forget(self, partition: int = 0) -> int:
+    async def forget(self, partition: int = 0) -> int:
         """A batch of this partition comes by."""
-        return self.seen.forget_old([event(Log(partition).create(ONE))])
+        return await self.seen.forget_old([partition])
 
 
 @pytest.fixture
@@ -40,94 +43,96 @@ def seen(clock: Clock) -> Seen:
     return Seen(clock)
 
 
-def test_it_knows_where_an_event_stood(seen: Seen) -> None:
+async def test_it_knows_where_an_event_stood(seen: Seen) -> None:
     """Topic, partition and offset of the record that brought it; nothing of others."""
     log = Log(partition=2)
     create, paid, other = log.create(ONE), log.webhook(ONE, "succeeded"), log.create(TWO)
     assert seen.knows(create) is None
-    seen.remember(create, paid)
+    await seen.remember(create, paid)
     assert seen.knows(create) == create.position
     assert seen.knows(log.again(paid)) == paid.position
     assert seen.knows(other) is None
 
 
-def test_the_first_place_is_kept(seen: Seen) -> None:
+async def test_the_first_place_is_kept(seen: Seen) -> None:
     """A second record of an event does not move it."""
     log = Log()
     create = log.create(ONE)
-    seen.remember(create)
-    seen.remember(log.again(create))
+    await seen.remember(create)
+    await seen.remember(log.again(create))
     assert seen.knows(create) == create.position
 
 
-def test_what_postgres_knows_better_is_believed(seen: Seen) -> None:
+async def test_what_postgres_knows_better_is_believed(seen: Seen) -> None:
     """Of an event the table had forgotten, the record at hand may be the second."""
     log = Log()
     create = log.create(ONE)
     again = log.again(create)
-    seen.remember(again, known={received(create).event_id: create.position})
+    await seen.remember(again, known={received(create).event_id: create.position})
     assert seen.knows(again) == create.position
 
 
-def test_one_write_per_payment(seen: Seen) -> None:
+async def test_one_write_per_payment(seen: Seen) -> None:
     """However many of its events a batch has."""
     log = Log()
-    seen.remember(log.create(ONE), log.create(TWO), log.result(ONE), log.webhook(ONE, "succeeded"))
+    await seen.remember(
+        log.create(ONE), log.create(TWO), log.result(ONE), log.webhook(ONE, "succeeded")
+    )
     assert seen.table.writes == 2
 
 
-def test_only_a_payments_latest_events_are_kept(seen: Seen) -> None:
+async def test_only_a_payments_latest_events_are_kept(seen: Seen) -> None:
     """The oldest go first; Postgres still knows them."""
     log = Log()
     records = [log.webhook(ONE, "processing", f"evt_{n}") for n in range(5)]
     for record in records:
-        seen.remember(record)
+        await seen.remember(record)
     assert [seen.knows(record) is not None for record in records] == [
         False, False, True, True, True,
     ]  # fmt: skip
 
 
-def test_a_silent_payment_leaves_after_the_retention(seen: Seen, clock: Clock) -> None:
+async def test_a_silent_payment_leaves_after_the_retention(seen: Seen, clock: Clock) -> None:
     """Not before it is over; one that spoke meanwhile stays with all its events."""
     log = Log()
     silent, early = log.create(TWO), log.create(ONE)
-    seen.remember(silent, early)
+    await seen.remember(silent, early)
     clock.forward(RETENTION.total_seconds())
-    assert seen.forget() == 0
-    seen.remember(log.result(ONE))
+    assert await seen.forget() == 0
+    await seen.remember(log.result(ONE))
     clock.forward(1)
-    assert seen.forget() == 1
+    assert await seen.forget() == 1
     assert seen.knows(silent) is None
     assert seen.knows(early) == early.position
 
 
-def test_the_whole_table_is_gone_through_bit_by_bit(seen: Seen, clock: Clock) -> None:
+async def test_the_whole_table_is_gone_through_bit_by_bit(seen: Seen, clock: Clock) -> None:
     """A few entries per batch, from where the last look ended, and then from the start again."""
     log = Log()
     ids = [payment(f"seen {number}") for number in range(2 * LOOKED_AT + 5)]
-    seen.remember(*(log.create(payment_id) for payment_id in ids))
+    await seen.remember(*(log.create(payment_id) for payment_id in ids))
     clock.forward(RETENTION.total_seconds() + 1)
-    assert [seen.forget() for _ in range(3)] == [LOOKED_AT, LOOKED_AT, 5]
+    assert [await seen.forget() for _ in range(3)] == [LOOKED_AT, LOOKED_AT, 5]
     assert seen.table.partitions[0] == {}
-    seen.remember(log.create(ONE))
+    await seen.remember(log.create(ONE))
     clock.forward(RETENTION.total_seconds() + 1)
-    assert seen.forget() == 1
+    assert await seen.forget() == 1
 
 
-def test_entries_that_stay_are_passed_by(seen: Seen, clock: Clock) -> None:
+async def test_entries_that_stay_are_passed_by(seen: Seen, clock: Clock) -> None:
     """What is not old yet does not keep the look from going on, nor is it looked at twice."""
     log = Log()
     ids = sorted(payment(f"seen {number}") for number in range(2 * LOOKED_AT))
-    seen.remember(log.create(ids[-1]))
+    await seen.remember(log.create(ids[-1]))
     clock.forward(RETENTION.total_seconds() + 1)
-    seen.remember(*(log.create(payment_id) for payment_id in ids[:-1]))
-    assert [seen.forget(), seen.forget()] == [0, 1]
+    await seen.remember(*(log.create(payment_id) for payment_id in ids[:-1]))
+    assert [await seen.forget(), await seen.forget()] == [0, 1]
 
 
-def test_each_partition_is_gone_through_on_its_own(seen: Seen, clock: Clock) -> None:
+async def test_each_partition_is_gone_through_on_its_own(seen: Seen, clock: Clock) -> None:
     """A batch looks only at the partitions it has records of: the others may be another's."""
     one, two = Log(0).create(ONE), Log(1).create(TWO)
-    seen.remember(one, two)
+    await seen.remember(one, two)
     clock.forward(RETENTION.total_seconds() + 1)
-    assert seen.forget(partition=1) == 1
+    assert await seen.forget(partition=1) == 1
     assert seen.knows(one) == one.position

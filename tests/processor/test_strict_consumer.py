@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from processor import faust_internals
-from processor.faust_internals import MISSED_FOR_S, StrictConsumer
+from processor.faust_internals import consumer
+from processor.faust_internals.consumer import MISSED_FOR_S, StrictConsumer
 
 HERE = TP("payment-commands", 0)
 
@@ -93,7 +93,7 @@ def test_a_record_that_does_not_come_again_ends_the_worker(
     def end(code: int) -> None:
         raise EndedError(code)
 
-    monkeypatch.setattr(faust_internals, "monotonic", lambda: now)
+    monkeypatch.setattr(consumer, "monotonic", lambda: now)
     monkeypatch.setattr(os, "_exit", end)
     offsets = Offsets(5)
     offsets.acknowledge(6, 7)
@@ -108,7 +108,7 @@ def test_a_record_that_does_not_come_again_ends_the_worker(
 def test_what_another_worker_has_now_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch that was under way acknowledges records of a partition that has gone."""
     now = 100.0
-    monkeypatch.setattr(faust_internals, "monotonic", lambda: now)
+    monkeypatch.setattr(consumer, "monotonic", lambda: now)
     offsets = Offsets(None)
     offsets.ours = set()
     offsets.acknowledge(6, 7)
@@ -125,7 +125,7 @@ def test_what_another_worker_has_now_is_not_missed(monkeypatch: pytest.MonkeyPat
 def test_a_record_that_comes_late_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its time begins anew with the next one that is missing."""
     now = 100.0
-    monkeypatch.setattr(faust_internals, "monotonic", lambda: now)
+    monkeypatch.setattr(consumer, "monotonic", lambda: now)
     offsets = Offsets(5)
     offsets.acknowledge(6)
     assert offsets.next_offset() is None

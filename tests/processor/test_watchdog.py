@@ -1,5 +1,7 @@
 """A worker that has records and does nothing is noticed; one that works or rests is not."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -53,18 +55,21 @@ async def test_it_waits_while_it_is_blind() -> None:
     assert 2 <= len(seen) <= 6, "it ends some looks after it was blind, and not at once"
 
 
-def test_a_batch_is_noted_also_when_it_fails() -> None:
-    """It was under way, and is no more."""
+async def test_batches_are_noted_while_they_are_under_way() -> None:
+    """Two may be at once; idle is who has none."""
     activity = Activity()
 
-    def fail() -> None:
-        with activity.batch():
-            assert activity.is_busy
-            raise ValueError("a bug of ours")
+    async def two() -> AsyncIterator[str]:
+        yield "one"
+        yield "two"
 
-    with pytest.raises(ValueError, match="of ours"):
-        fail()
-    assert (activity.batches, activity.is_busy) == (1, False)
+    batches = activity.noting(two())
+    assert not activity.is_busy
+    assert [await anext(batches), await anext(batches)] == ["one", "two"]
+    activity.done()
+    assert (activity.batches, activity.is_busy) == (1, True)
+    activity.done()
+    assert (activity.batches, activity.is_busy) == (2, False)
 
 
 async def test_the_lag_is_what_a_group_has_not_acknowledged(kafka_bootstrap: str) -> None:

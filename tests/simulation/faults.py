@@ -109,7 +109,8 @@ class Chance:
         drawn = [fault.name for fault in FAULTS if fault.most]
         leading = LEADING_TO.get(self.favoured.partition(".")[0], {})
         always = drawn[seed % len(drawn)]
-        self.rates = {f.name: self._rate(f, has_it=f.name == always) for f in FAULTS} | leading
+        self.rates = {f.name: self._rate(f, has_it=f.name == always) for f in FAULTS}
+        self.rates.update(leading)
         #: Whether a night is longer than a provider's key lives.
         self.is_night_long: Final = leading.get("night") == 1.0
         self.met: Final[Counter[str]] = Counter()

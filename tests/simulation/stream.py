@@ -1,12 +1,14 @@
 """A stream worker: the real batch processor as ``processor.stream`` wires it, on a fake Faust."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final, cast
 
+from faust.types import EventT
 from pydantic import SecretStr
 
+from processor import pipeline
 from processor.errors import (
     BatchConflictError,
     FencedError,
@@ -96,13 +98,14 @@ class StreamWorker:
     async def _run(self) -> None:
         """As ``processor.stream._run``."""
         try:
-            while True:
-                batch = await self._consumer.take()
-                await self._ours.wait()
-                if batch:
-                    await self._processor.process(batch)
+            await pipeline.run(self._batches(), self._processor, self._ours.wait, lambda: None)
         except Exception as error:  # noqa: BLE001  # whatever it is, the worker starts anew
             self._stop(error)
+
+    async def _batches(self) -> AsyncIterator[Sequence[EventT[Any]]]:
+        while True:
+            if batch := await self._consumer.take():
+                yield cast("Sequence[EventT[Any]]", batch)
 
     def _stop(self, error: Exception) -> None:
         if not isinstance(error, FORESEEN):

@@ -1,19 +1,16 @@
-"""A Faust table as ``processor.seen`` uses it: on a worker's disk, with a changelog behind it.
+"""The table of seen events, as Faust keeps it: on a worker's disk, with a changelog behind it.
 
 A write stands on the disk at once, and in the changelog once it is flushed. Whoever takes a
 partition over reads the changelog from where his own disk ends. Nothing fences the changelog: a
 worker that lost a partition may still flush an old entry over a newer one, as with Faust.
 """
 
-from collections.abc import Sequence
-from types import SimpleNamespace
+from collections.abc import Mapping, Sequence
 from typing import Final
-
-from faust.streams import _current_event
 
 from tests.simulation.process import Process
 
-Entries = dict[bytes, bytes]
+_Entries = dict[bytes, bytes]
 #: Partition, key, and value; None deletes.
 Write = tuple[int, bytes, bytes | None]
 
@@ -29,7 +26,7 @@ class Changelog:
         for partition, key, value in writes:
             self._writes.setdefault(partition, []).append((key, value))
 
-    def replay(self, partition: int, entries: Entries, after: int) -> int:
+    def replay(self, partition: int, entries: _Entries, after: int) -> int:
         """Brings entries up to date from an offset on; answers the new one."""
         writes = self._writes.get(partition, [])
         for key, value in writes[after:]:
@@ -41,25 +38,24 @@ class Disk:
     """What a worker's machine keeps of its tables."""
 
     def __init__(self) -> None:
-        self.entries: Final[dict[int, Entries]] = {}
+        self.entries: Final[dict[int, _Entries]] = {}
         self.replayed: Final[dict[int, int]] = {}
 
 
 class Table:
-    """The part of a Faust table that the program under test touches."""
+    """``Entries`` on one worker's disk."""
 
     def __init__(self, disk: Disk, changelog: Changelog, process: Process) -> None:
         self._disk = disk
         self._changelog = changelog
         self._process = process
         self._unflushed: list[Write] = []
-        self.data = SimpleNamespace(_db_for_partition=self._database)
 
     def recover(self, partitions: Sequence[int]) -> None:
         """Reads the changelog of partitions that were just assigned."""
         for partition in partitions:
-            entries = self._disk.entries.setdefault(partition, {})
             after = self._disk.replayed.get(partition, 0)
+            entries = self._of(partition)
             self._disk.replayed[partition] = self._changelog.replay(partition, entries, after)
 
     def flush(self) -> None:
@@ -67,67 +63,29 @@ class Table:
         self._changelog.append(self._unflushed)
         self._unflushed = []
 
-    def get(self, key: bytes) -> bytes | None:
-        """The value of a key in the current event's partition."""
-        return self._entries().get(key)
+    def get(self, partition: int, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """See ``Entries.get``."""
+        entries = self._of(partition)
+        return {key: entries[key] for key in keys if key in entries}
 
-    def __setitem__(self, key: bytes, value: bytes) -> None:
-        self._write(key, value)
+    def walk(self, partition: int, after: bytes, limit: int) -> Sequence[tuple[bytes, bytes]]:
+        """See ``Entries.walk``."""
+        entries = self._of(partition)
+        return [(key, entries[key]) for key in sorted(k for k in entries if k > after)][:limit]
 
-    def __delitem__(self, key: bytes) -> None:
-        self._write(key, None)
+    async def put(self, partition: int, changes: Mapping[bytes, bytes | None]) -> None:
+        """See ``Entries.put``."""
+        await self._process.step("table.write")
+        for key, value in changes.items():
+            _put(self._of(partition), key, value)
+            self._unflushed.append((partition, key, value))
 
-    def _write(self, key: bytes, value: bytes | None) -> None:
-        self._process.step_at_once("table.write")
-        _put(self._entries(), key, value)
-        self._unflushed.append((_current_partition(), key, value))
-
-    def _entries(self) -> Entries:
-        return self._disk.entries.setdefault(_current_partition(), {})
-
-    def _database(self, partition: int) -> SimpleNamespace:
-        entries = self._disk.entries.setdefault(partition, {})
-        return SimpleNamespace(iter=lambda: _Iterator(entries))
+    def _of(self, partition: int) -> _Entries:
+        return self._disk.entries.setdefault(partition, {})
 
 
-class _Iterator:
-    """RocksDB's iterator over one partition, in the order of the keys."""
-
-    def __init__(self, entries: Entries) -> None:
-        self._entries = entries
-        self._keys: list[bytes] = []
-
-    def seek(self, key: bytes) -> None:
-        """To the first key that is not before this one."""
-        self._keys = sorted((k for k in self._entries if k >= key), reverse=True)
-
-    def valid(self) -> bool:
-        """Whether it stands at an entry."""
-        return bool(self._keys)
-
-    def key(self) -> bytes:
-        """The key here."""
-        return self._keys[-1]
-
-    def value(self) -> bytes:
-        """The value here."""
-        return self._entries[self._keys[-1]]
-
-    def next(self) -> None:
-        """To the next key."""
-        self._keys.pop()
-
-
-def _put(entries: Entries, key: bytes, value: bytes | None) -> None:
+def _put(entries: _Entries, key: bytes, value: bytes | None) -> None:
     if value is None:
         entries.pop(key, None)
     else:
         entries[key] = value
-
-
-def _current_partition() -> int:
-    current = _current_event.get()
-    event = current() if current is not None else None
-    if event is None:
-        raise RuntimeError("a table is used outside of an event")
-    return int(event.message.partition)

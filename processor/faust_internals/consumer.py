@@ -1,26 +1,22 @@
-"""Everything that reaches inside Faust, with its reason. faust-streaming is pinned because of it.
+"""What is committed, and how records come in.
 
-* ``noack_take`` is the only iteration that lets us acknowledge after our own commit, but it runs
-  our code with no current event, and a table refuses to be used without one. ``as_current``
-  sets it.
-* A table can only be walked as a whole, which for millions of keys stops the stream. ``walk``
-  reads a few entries of one partition's RocksDB from where the last walk ended.
 * Faust takes an offset that it was not handed in order for one that does not exist, and commits
   past it. In a rebalance it is handed records out of order and drops some, so one of them could be
   lost. ``StrictConsumer`` commits only up to the first record that was not acknowledged.
+* Faust makes two tasks for each record that comes in, to notice a rebalance while the record waits
+  for room. ``StrictConsumer`` makes them once for all records of a fetch.
 """
 
+import asyncio
 import logging
-import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from functools import cached_property
 from time import monotonic
 from typing import Any, Final
 
-from faust.streams import _current_event
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faust.transport.drivers.aiokafka import Consumer
-from faust.types import TP, EventT
+from faust.types import TP
 
 from processor.restart import start_anew
 
@@ -28,35 +24,8 @@ log = logging.getLogger(__name__)
 
 #: A record that was not handed over by then, though later ones were, will not be.
 MISSED_FOR_S: Final = 15.0
-#: Where Faust keeps the changelog offset inside the same RocksDB; no entry of the table.
-_OFFSET_KEY: Final = b"__faust\0offset__"
-
-
-def walk(table: Any, partition: int, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-    """Up to ``limit`` entries of a partition whose keys come after ``after``; fewer at its end."""
-    entries = table.data._db_for_partition(partition).iter()  # noqa: SLF001  # see above
-    entries.seek(after + b"\0" if after else b"")
-    found: list[tuple[bytes, bytes]] = []
-    while entries.valid() and len(found) < limit:
-        if entries.key() != _OFFSET_KEY:
-            found.append((entries.key(), entries.value()))
-        entries.next()
-    return found
-
-
-def records_to_recover(app: Any) -> int:
-    """Changelog records that the tables of the assigned partitions are still behind."""
-    return int(app.tables.recovery.active_remaining_total())
-
-
-@contextmanager
-def as_current(event: EventT[Any]) -> Iterator[None]:
-    """Table reads and writes inside go to the partition this event came from."""
-    token = _current_event.set(weakref.ref(event))
-    try:
-        yield
-    finally:
-        _current_event.reset(token)
+#: Records handed on before others have their turn.
+YIELD_EVERY: Final = 200
 
 
 class StrictConsumer(Consumer):
@@ -65,6 +34,45 @@ class StrictConsumer(Consumer):
     Our sources keep every record and hold no markers of transactions: their offsets have no gaps.
     What Faust has dropped comes again after a restart only, so the process ends for one.
     """
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Fetches and hands on until the consumer or the fetcher is stopped."""
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                records, active = await self._wait_next_records(1.0)
+                if self.should_stop or records is None:
+                    continue
+                if self.flow_active:
+                    handing_on = self._hand_on(records, active or frozenset())
+                    await self.wait_first(handing_on, self.suspend_flow.wait())
+                else:
+                    await self._read_again()
+                await asyncio.sleep(0)
+        except (ConsumerStoppedError, asyncio.CancelledError):
+            if not self.app.should_stop:
+                raise
+
+    async def _read_again(self) -> None:
+        """A rebalance is under way: what was fetched will have to come again."""
+        try:
+            await self.perform_seek()
+        except KafkaError as error:
+            log.warning("fetched.not_read_again error=%r", error)  # the rebalance seeks anyway
+
+    async def _hand_on(self, records: Any, active: Collection[TP]) -> None:
+        generation, fetched = self.app.consumer_generation_id, 0
+        for tp, record in self.scheduler.iterate(records):
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            if tp not in active and tp not in self._buffered_partitions:
+                continue
+            read = self._read_offset[tp]
+            if read is None or record.offset >= read:
+                await self.callback(self._to_message(tp, record))
+                self._read_offset[tp] = record.offset
+            fetched += 1
+            if not fetched % YIELD_EVERY:
+                await asyncio.sleep(0)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """See above: a gap is a record that has yet to come again."""
