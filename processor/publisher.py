@@ -5,7 +5,7 @@ with that id, and from then on the brokers refuse the former owner's, whatever i
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import Any, Final
@@ -15,6 +15,7 @@ from aiokafka.errors import IllegalOperation, InvalidProducerEpoch, KafkaError, 
 
 from processor.errors import FencedError, PublishError
 from processor.plan import Published
+from processor.produce import Keyed, produce
 from schemas.headers import cloud_event
 from schemas.topics import PAYMENT_STATE
 
@@ -33,7 +34,6 @@ def fenced_producer(bootstrap: str, group: str) -> ProducerFactory:
             client_id=f"{group}-state-{partition}",
             transactional_id=f"{group}-state-{partition}",
             acks="all",
-            linger_ms=2,
             max_batch_size=262_144,
             request_timeout_ms=10_000,
         )
@@ -105,24 +105,19 @@ class StatePublisher:
     async def _transact(self, producer: AIOKafkaProducer, part: Sequence[Published]) -> None:
         for start in range(0, len(part), TRANSACTION_RECORDS_MAX):
             async with producer.transaction():
-                sent = [
-                    await producer.send(PAYMENT_STATE, **_as_record(record))
-                    for record in part[start : start + TRANSACTION_RECORDS_MAX]
-                ]
-                await asyncio.gather(*sent)
+                some = part[start : start + TRANSACTION_RECORDS_MAX]
+                records = [_as_record(record) for record in some]
+                sending = await produce(producer, PAYMENT_STATE, some[0].partition, records)
+                await asyncio.gather(*(sent for _, sent in sending))
 
     async def close(self) -> None:
         """Stops every producer."""
         await self.assign(())
 
 
-def _as_record(record: Published) -> Mapping[str, Any]:
-    return {
-        "key": record.payment_id.encode(),
-        "value": record.snapshot,
-        "partition": record.partition,
-        "headers": cloud_event(record.payment_id, record.version, record.at),
-    }
+def _as_record(record: Published) -> Keyed:
+    headers = cloud_event(record.payment_id, record.version, record.at)
+    return Keyed(record.payment_id.encode(), record.snapshot, headers)
 
 
 def _noticed(sending: asyncio.Future[Any]) -> None:

@@ -14,11 +14,14 @@ A table can also be walked only as a whole by Faust, which for millions of keys 
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import faust
 from faust.types import TP
 from rocksdict import WriteBatch
+
+from processor.produce import Keyed, produce
 
 log = logging.getLogger(__name__)
 
@@ -58,24 +61,14 @@ class PartitionedTable:
             else:
                 batch.put(key, value)
         self._database(partition).write(batch)
-        await self._send(partition, list(changes.items()))
-
-    async def _send(self, partition: int, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
-        """Hands the change records to Faust's producer; how they fare is told to ``_sent``."""
         producer = (await self._app.maybe_start_producer())._producer  # noqa: SLF001  # see above
-        topic, sent = self._table.changelog_topic.get_topic_name(), 0
-        while sent < len(changes):
-            batch = producer.create_batch()
-            while sent < len(changes):
-                key, value = changes[sent]
-                if batch.append(key=key, value=value, timestamp=None) is None:
-                    break
-                sent += 1
-            count = batch.record_count()
-            sending = await producer.send_batch(batch, topic, partition=partition)
-            sending.add_done_callback(lambda done, count=count: self._sent(done, count))
+        topic = self._table.changelog_topic.get_topic_name()
+        records = (Keyed(key, value) for key, value in changes.items())
+        for count, sending in await produce(producer, topic, partition, records):
+            sending.add_done_callback(partial(self._sent, count))
 
-    def _sent(self, sending: asyncio.Future[Any], count: int) -> None:
+    def _sent(self, count: int, sending: asyncio.Future[Any]) -> None:
+        """Every change up to these is in the changelog; recovery begins behind them."""
         if sending.cancelled():
             return
         if sending.exception() is not None:

@@ -22,6 +22,8 @@ from tests.simulation.process import Process
 
 #: Seconds after which the brokers abort a transaction by themselves, and fence its producer.
 TRANSACTION_TIMEOUT_S: Final = 60.0
+#: Records of one batch: so few that a transaction may have several.
+BATCH_MAX: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,26 @@ class StateTopic:
         self._watch(records)
 
 
+class Batch:
+    """As much of aiokafka's ``BatchBuilder`` as ``processor.produce`` uses."""
+
+    def __init__(self) -> None:
+        self.records: list[StateRecord] = []
+
+    def append(self, *, key: bytes, value: bytes, timestamp: None, headers: Any) -> object | None:
+        """Adds a record; None where the batch is full."""
+        del timestamp
+        if len(self.records) == BATCH_MAX:
+            return None
+        version = int(dict(headers)["ce_id"].rpartition(b":")[2])
+        self.records.append(StateRecord(key.decode(), version, value))
+        return version
+
+    def record_count(self) -> int:
+        """How many."""
+        return len(self.records)
+
+
 class TransactionalProducer:
     """As much of aiokafka's producer as ``processor.publisher`` uses."""
 
@@ -99,18 +121,20 @@ class TransactionalProducer:
         finally:
             self._in_transaction = False
 
-    async def send(
-        self, topic: str, *, key: bytes, value: bytes, partition: int, headers: Any
+    def create_batch(self) -> "Batch":
+        """Records to be sent together."""
+        return Batch()
+
+    async def send_batch(
+        self, batch: "Batch", topic: str, *, partition: int
     ) -> asyncio.Future[None]:
-        """Adds a record to the transaction."""
+        """Adds records to the transaction."""
         del topic
         assert partition == self._partition
-        if not self._sent:
-            await self._process.step("state.send")
+        await self._process.step("state.send")
         if self._topic.is_fenced(self._partition, self._epoch):
             raise IllegalOperation("a newer producer has this transactional id")
-        version = int(dict(headers)["ce_id"].rpartition(b":")[2])
-        self._sent.append(StateRecord(key.decode(), version, value))
+        self._sent += batch.records
         taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         taken.set_result(None)
         return taken

@@ -1,0 +1,57 @@
+"""Many records to one partition at once.
+
+Sent one by one, a record is a call, a look at the topic's metadata and a future of its own: that
+took a tenth of the worker's time. Here they are put into as few batches as they fit in.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from processor.errors import PublishError
+from schemas.headers import Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A record of whatever topic and partition; no value deletes the key."""
+
+    key: bytes
+    value: bytes | None
+    headers: Headers = ()
+
+
+async def produce(
+    producer: AIOKafkaProducer, topic: str, partition: int, records: Iterable[Keyed]
+) -> list[tuple[int, asyncio.Future[Any]]]:
+    """Hands records to a producer, in order; for each batch, how many and what becomes of them.
+
+    Raises PublishError where one record alone is larger than a batch may be, and what
+    ``AIOKafkaProducer.send_batch`` raises.
+    """
+    sending: list[tuple[int, asyncio.Future[Any]]] = []
+    batch = producer.create_batch()
+
+    async def send() -> None:
+        if count := batch.record_count():
+            sending.append((count, await producer.send_batch(batch, topic, partition=partition)))
+
+    for record in records:
+        if not _append(batch, record):
+            await send()
+            batch = producer.create_batch()
+            if not _append(batch, record):
+                raise PublishError(f"{len(record.value or b'')} bytes are too many for one record")
+    await send()
+    return sending
+
+
+def _append(batch: Any, record: Keyed) -> bool:
+    """Whether the record still fits in."""
+    added = batch.append(
+        key=record.key, value=record.value, timestamp=None, headers=list(record.headers)
+    )
+    return added is not None
