@@ -27,7 +27,10 @@ async def batches(stream: StreamT[Any], size: int, wait_s: float) -> AsyncIterat
     channel: Any = stream.channel
     queue = channel.queue
     while not stream.should_stop:
-        events = [await anext(channel)]
+        try:
+            events = [await anext(channel)]
+        except StopAsyncIteration:  # how Faust ends an iteration; a generator may not pass it on
+            return
         if queue.empty() and wait_s:
             await asyncio.sleep(wait_s)
         while len(events) < size and not queue.empty():
