@@ -11,7 +11,6 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from processor.errors import PublishError
 from schemas.headers import Headers
 
 
@@ -29,8 +28,7 @@ async def produce(
 ) -> list[tuple[int, asyncio.Future[Any]]]:
     """Hands records to a producer, in order; for each batch, how many and what becomes of them.
 
-    Raises PublishError where one record alone is larger than a batch may be, and what
-    ``AIOKafkaProducer.send_batch`` raises.
+    Raises what ``AIOKafkaProducer.send_batch`` raises.
     """
     sending: list[tuple[int, asyncio.Future[Any]]] = []
     batch = producer.create_batch()
@@ -43,8 +41,7 @@ async def produce(
         if not _append(batch, record):
             await send()
             batch = producer.create_batch()
-            if not _append(batch, record):
-                raise PublishError(f"{len(record.value or b'')} bytes are too many for one record")
+            _append(batch, record)  # a first record always fits in
     await send()
     return sending
 

@@ -1,0 +1,50 @@
+"""Records handed to a producer in batches: all of them, in order, whatever fits into one."""
+
+import asyncio
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from processor.produce import Keyed, produce
+
+pytestmark = pytest.mark.anyio
+
+TOPIC = "produce"
+BATCH_BYTES = 4_096
+
+
+@pytest.fixture(scope="module")
+async def topic(kafka_bootstrap: str) -> str:
+    """A topic of one partition."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(TOPIC, 1, 1)])
+    await admin.close()
+    return TOPIC
+
+
+async def test_all_arrive_in_order_in_a_few_batches(kafka_bootstrap: str, topic: str) -> None:
+    """With their headers; no value is a deletion; and each batch's count is told."""
+    records = [
+        Keyed(f"{n}".encode(), None if n == 13 else b"x" * (n % 90), [("n", f"{n}".encode())])
+        for n in range(200)
+    ]
+    async with AIOKafkaProducer(
+        bootstrap_servers=kafka_bootstrap, max_batch_size=BATCH_BYTES
+    ) as producer:
+        sending = await produce(producer, topic, 0, records)
+        await asyncio.gather(*(sent for _, sent in sending))
+    assert 1 < len(sending) < 20
+    assert sum(count for count, _ in sending) == len(records)
+    async with AIOKafkaConsumer(bootstrap_servers=kafka_bootstrap) as consumer:
+        consumer.assign([TopicPartition(topic, 0)])
+        await consumer.seek_to_beginning()
+        found = [await consumer.getone() for _ in records]
+    assert [Keyed(r.key, r.value, list(r.headers)) for r in found] == records
+
+
+async def test_nothing_is_sent_for_nothing(kafka_bootstrap: str, topic: str) -> None:
+    """No batch without a record."""
+    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap) as producer:
+        assert await produce(producer, topic, 0, []) == []
