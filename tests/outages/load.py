@@ -99,9 +99,13 @@ class Load:
             await asyncio.sleep(PAUSE_S)  # between two tries of one request
 
 
-def webhook(event_id: str, payment_id: str) -> bytes:
-    """An event about a payment, of a kind without effect: it must have an outcome all the same."""
+def webhook(event_id: str, payment_id: str, padding: int = 0) -> bytes:
+    """An event about a payment, of a kind without effect: it must have an outcome all the same.
+
+    It is larger by ``padding`` bytes.
+    """
     about = {"id": "cus_1", "object": "customer", "metadata": {"payment_id": payment_id}}
+    about["description"] = "x" * padding
     event = {
         "id": event_id,
         "object": "event",

@@ -1,6 +1,7 @@
 """The broker goes away and comes back: the ingress says so at once, and nothing taken is lost."""
 
 import asyncio
+import json
 import os
 import signal
 import time
@@ -11,9 +12,10 @@ import httpx
 import psutil  # type: ignore[import-untyped] # it ships no types
 import pytest
 
+from sandbox.stripe_simulator.signing import signature_header
 from tests.faults.keeper import kept
 from tests.outages.conftest import Note, Site
-from tests.outages.load import BODY, all_is_well, loaded
+from tests.outages.load import BODY, all_is_well, loaded, webhook
 from tests.service.stack import Program, Stack
 
 pytestmark = pytest.mark.anyio
@@ -23,10 +25,15 @@ AT_A_TIME: Final = 16
 #: A refusal is told at once, without waiting for the brokers (3 s): half of them come within this
 #: time, and how many more depends on what else the machine has to do.
 AT_ONCE_S: Final = 1.0
-#: What the ingress may hold of records that wait is 64 MiB; there is nothing that waits here.
+#: Every second request is this large: kept until Kafka is back, they would be 98 MiB.
+LARGE: Final = 100 << 10
+#: There is nothing that waits here; the rest is what a busy process takes and keeps.
 GROWTH_MAX: Final = 48 << 20
 STOPS_WITHIN_S: Final = 15.0
 MIB: Final = 1 << 20
+
+#: Path, body, headers.
+Request = tuple[str, bytes, dict[str, str]]
 
 
 def memory(program: Program) -> int:
@@ -35,16 +42,29 @@ def memory(program: Program) -> int:
     return int(psutil.Process(program.process.pid).memory_info().rss)
 
 
+def payment(stack: Stack, number: int) -> Request:
+    """A payment's creation."""
+    headers = {"authorization": f"Bearer {stack.api_key}", "idempotency-key": f"hammer-{number}"}
+    headers["content-type"] = "application/json"
+    return "/v1/payments", json.dumps(BODY).encode(), headers
+
+
+def large_webhook(stack: Stack, number: int) -> Request:
+    """A webhook of such a size that all of them would be noticed if they were kept."""
+    body = webhook(f"evt_hammer_{number}", "pay_" + "a" * 30, padding=LARGE)
+    header = signature_header(body, stack.webhook_secret, int(time.time()))
+    return "/webhooks/stripe", body, {"stripe-signature": header}
+
+
 async def hammer(stack: Stack) -> tuple[Counter[int], list[float]]:
-    """Thousands of payments that can't be taken: the answers by code, and how long each took."""
+    """Thousands of requests that can't be taken: the answers by code, and how long each took."""
     room, codes, took = asyncio.Semaphore(AT_A_TIME), Counter[int](), list[float]()
-    authorization = f"Bearer {stack.api_key}"
 
     async def one(http: httpx.AsyncClient, number: int) -> None:
         async with room:
-            headers = {"authorization": authorization, "idempotency-key": f"hammer-{number}"}
+            path, body, headers = (large_webhook if number % 2 else payment)(stack, number)
             began = time.monotonic()
-            answer = await http.post("/v1/payments", json=BODY, headers=headers)
+            answer = await http.post(path, content=body, headers=headers)
             took.append(time.monotonic() - began)
             codes[answer.status_code] += 1
             assert int(answer.headers["retry-after"]) >= 1

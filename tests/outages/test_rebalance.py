@@ -23,13 +23,17 @@ pytestmark = pytest.mark.anyio
 SESSION_S: Final = float(QUICKER["PAYMENTS_SESSION_TIMEOUT_S"])
 #: What may come on top of the session of a silent worker; a busy machine takes a few seconds.
 SLACK_S: Final = 30.0
+#: The session of the worker that is told to stop: were it to go without a word, the others would
+#: wait for longer than the test allows.
+LONG_SESSION_S: Final = 60.0
 LONG_S: Final = 120.0
 
 
 @pytest.fixture
 def others(site: Site) -> Iterator[list[Program]]:
     """Two workers more, not started; none is left at the end."""
-    made = [another(site.stack, name) for name in ("stream-2", "stream-3")]
+    told = {"PAYMENTS_SESSION_TIMEOUT_S": str(LONG_SESSION_S)}
+    made = [another(site.stack, "stream-2", **told), another(site.stack, "stream-3")]
     yield made
     for worker in made:
         worker.stop()

@@ -12,8 +12,8 @@ from tests.service.stack import Program, Stack
 _ASSIGNED = re.compile(r"partitions\.assigned partitions=(\[[0-9, ]*\])")
 
 
-def another(stack: Stack, name: str) -> Program:
-    """A stream worker like the first; not started."""
+def another(stack: Stack, name: str, **told: str) -> Program:
+    """A stream worker like the first, but for what it is told; not started."""
     first = stack.programs["stream"]
     (port,) = free_ports(1)
     log = first.log.with_name(f"{name}.log")
@@ -24,7 +24,7 @@ def another(stack: Stack, name: str) -> Program:
     return replace(
         first,
         name=name,
-        environment={**first.environment, **own},
+        environment={**first.environment, **own, **told},
         ready=f"http://{HOST}:{port}/readyz",
         log=log,
         process=None,
