@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from processor.migrate import migrate
@@ -48,6 +49,27 @@ async def described(bootstrap: str) -> list[dict[str, Any]]:
     return [partition for topic in found for partition in topic["partitions"]]
 
 
+async def copies_demanded(bootstrap: str) -> dict[str, str]:
+    """How many brokers must have a record of each source before it counts as written.
+
+    To be asked: with two of three brokers gone their quorum is gone too, and the last one then
+    refuses everything whatever this says.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        answers = await admin.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in PROCESSOR_SOURCES]
+        )
+    finally:
+        await admin.close()
+    described = [resource for answer in answers for resource in answer.resources]
+    return {
+        topic: next(entry[1] for entry in entries if entry[0] == "min.insync.replicas")
+        for *_, topic, entries in described
+    }
+
+
 async def in_sync(bootstrap: str, count: int) -> None:
     """Waits until so many brokers are in sync for every partition, and each has a leader."""
     async with asyncio.timeout(WITHIN_S):
@@ -65,6 +87,7 @@ async def test_one_broker_may_die_and_two_are_waited_for(
     """A leader is killed: all goes on. A second: 503 until it is back. Nothing taken is lost."""
     stack, bootstrap = three.stack, three.servers.infrastructure.kafka_bootstrap
     ingress = stack.programs["ingress"].process
+    assert await copies_demanded(bootstrap) == dict.fromkeys(PROCESSOR_SOURCES, "2")
     leader = (await described(bootstrap))[0]["leader"]
     first, second, _ = sorted(
         three.servers.brokers, key=lambda b: not b.program.name.endswith(str(leader))
