@@ -86,7 +86,7 @@ def create_app(kafka: KafkaSettings, stream: StreamSettings) -> faust.App:
         producer_linger=0.02,
         producer_max_batch_size=262_144,
         producer_request_timeout=30.0,
-        table_standby_replicas=0,
+        table_standby_replicas=stream.standby_replicas,
     )
     app.transport.Consumer = StrictConsumer  # type: ignore[misc]  # looked up on the instance
     return app

@@ -184,6 +184,9 @@ class StreamSettings(Group):
     seen_per_payment: int = Field(
         64, ge=8, description="Recent event IDs kept per payment in the changelog table."
     )
+    standby_replicas: int = Field(
+        0, ge=0, le=8, description="Other workers that keep a copy of each partition's table."
+    )
 
 
 class MetricsSettings(Group):
