@@ -91,7 +91,8 @@ class StrictConsumer(Consumer):
         # forgotten once it is committed, not before: a commit may be refused in a rebalance
         acked.difference_update([offset for offset in acked if offset < committed])
         self._acked[tp].clear()  # Faust's own list of the same offsets
-        if end > committed or not acked or known is None:
+        # nothing is read, and so nothing is missed, in a rebalance and while a table is recovered
+        if end > committed or not acked or known is None or not self.flow_active:
             self._missed_since.pop(tp, None)
         elif monotonic() - self._missed_since.setdefault(tp, monotonic()) > MISSED_FOR_S:
             log.error("record.missed %s offset=%d: the worker starts anew", tp, end)

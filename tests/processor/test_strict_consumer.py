@@ -122,6 +122,21 @@ def test_what_another_worker_has_now_is_not_missed(monkeypatch: pytest.MonkeyPat
     assert offsets.next_offset() == 7, "what was acknowledged before is to be read again"
 
 
+def test_nothing_is_missed_while_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table may be recovered for minutes; the time begins when records are read again."""
+    now = 100.0
+    monkeypatch.setattr(consumer, "monotonic", lambda: now)
+    offsets = Offsets(5)
+    offsets.acknowledge(6)
+    assert offsets.next_offset() is None
+    offsets.flow_active = False
+    now += MISSED_FOR_S + 1
+    assert offsets.next_offset() is None
+    offsets.flow_active = True
+    now += MISSED_FOR_S - 1
+    assert offsets.next_offset() is None
+
+
 def test_a_record_that_comes_late_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its time begins anew with the next one that is missing."""
     now = 100.0
