@@ -6,6 +6,12 @@ LOCK := requirements-dev.lock
 STAMP := $(VENV)/.made-from-lock
 IS_USABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
+# What the project is measured beside and can't be in one environment with.
+QUIX := bench/peers/quix
+QUIX_LOCK := $(QUIX)/requirements.lock
+QUIX_VENV := .venv-quix
+QUIX_STAMP := $(QUIX_VENV)/.made-from-lock
+
 # The first usable one; `make PYTHON=/path/to/python` chooses another.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	"$$each" -c '$(IS_USABLE)' 2>/dev/null && echo "$$each" && exit; done; echo python3)
@@ -15,9 +21,29 @@ UV ?= uv
 COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-build --no-header --no-annotate --no-emit-index-url
 
+# The versions of $(LOCK), where they can be had together with quix-streams.
+KEEP := sed -n 's/^\([A-Za-z0-9._-]*\)\(\[.*\]\)*==\([^ ;]*\).*/\1==\3/p' $(LOCK) | grep -v '^pydantic'
+
 # A lock that did not change keeps its time, so that $(VENV) is not made anew.
 write-lock = cp $(1) $(1).new && $(COMPILE) $(2) --output-file $(1).new $(ARGS) \
 	&& if cmp -s $(1) $(1).new; then rm $(1).new; else mv $(1).new $(1); fi
+
+# $(1) is the environment, $(2) its lock.
+define make-venv
+	$(PYTHON) -c '$(IS_USABLE)' 2>/dev/null || { \
+		echo "Python 3.11, 3.12 or 3.13 is needed: install one, or name it with make PYTHON=..." >&2; \
+		exit 1; }; \
+	$(PYTHON) -m venv --clear $(1) >$(1).log 2>&1 || { \
+		echo "$(PYTHON) can't make $(1) (see $(1).log): on Debian and Ubuntu, apt install python3-venv" >&2; \
+		exit 1; }; \
+	rm -f $(1).log; \
+	echo "installing what $(2) names into $(1), once"; \
+	$(1)/bin/python -m pip install --disable-pip-version-check --no-input --require-hashes \
+		--only-binary :all: --requirement $(2) || { \
+		echo "could not install $(2): the reason is above; check the network, then make again" >&2; \
+		exit 1; }; \
+	touch $@
+endef
 
 # Further arguments: make test ARGS="-k refund"
 ARGS ?=
@@ -37,10 +63,10 @@ demo: $(STAMP) ## Start everything, play the payments, stop; fails when one ende
 up: $(STAMP) ## Start Kafka, PostgreSQL and the Stripe simulator only
 	@$(VENV)/bin/python -m sandbox up
 
-test: $(STAMP) ## Run the tests
+test: $(STAMP) $(QUIX_STAMP) ## Run the tests
 	@$(VENV)/bin/pytest $(ARGS)
 
-bench: $(STAMP) ## Run the benchmarks, about ten minutes; ARGS=--quick is one, and for a look only
+bench: $(STAMP) $(QUIX_STAMP) ## Run the benchmarks, about ten minutes; ARGS=--quick is one, and for a look only
 	@$(VENV)/bin/python -m bench $(ARGS)
 
 model: $(STAMP) ## Search every order of the providers' histories, print what that covers
@@ -94,21 +120,15 @@ lock: ## Make the locks from pyproject.toml, with uv; ARGS=--upgrade takes newer
 	@command -v $(UV) >/dev/null || { echo "uv is needed: install it, or name it with make UV=..." >&2; exit 1; }
 	@$(call write-lock,$(LOCK),--all-extras)
 	@$(call write-lock,requirements.lock,--constraint $(LOCK))
+	@$(KEEP) >$(QUIX_LOCK).keep
+	@$(call write-lock,$(QUIX_LOCK),$(QUIX)/requirements.in --constraint $(QUIX_LOCK).keep)
+	@rm $(QUIX_LOCK).keep
 
 clean: ## Remove .venv and the tools' caches
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf $(VENV) $(QUIX_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 $(STAMP): $(LOCK)
-	@$(PYTHON) -c '$(IS_USABLE)' 2>/dev/null || { \
-		echo "Python 3.11, 3.12 or 3.13 is needed: install one, or name it with make PYTHON=..." >&2; \
-		exit 1; }
-	@$(PYTHON) -m venv --clear $(VENV) >$(VENV).log 2>&1 || { \
-		echo "$(PYTHON) can't make $(VENV) (see $(VENV).log): on Debian and Ubuntu, apt install python3-venv" >&2; \
-		exit 1; }
-	@rm -f $(VENV).log
-	@echo "installing what $(LOCK) names into $(VENV), once"
-	@$(VENV)/bin/python -m pip install --disable-pip-version-check --no-input --require-hashes \
-		--only-binary :all: --requirement $(LOCK) || { \
-		echo "could not install $(LOCK): the reason is above; check the network, then make again" >&2; \
-		exit 1; }
-	@touch $@
+	@$(call make-venv,$(VENV),$(LOCK))
+
+$(QUIX_STAMP): $(QUIX_LOCK)
+	@$(call make-venv,$(QUIX_VENV),$(QUIX_LOCK))

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=__doc__,
-        epilog="\n".join(f"{b.name:<14} {b.what}" for b in BENCHMARKS),
+        epilog="\n".join(f"{b.name:<16} {b.what}" for b in BENCHMARKS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="name", help="benchmarks; all without a name")
@@ -73,7 +73,7 @@ def _run_all(benchmarks: Sequence[Benchmark], sizes: Sizes, *, keep: bool) -> No
                 sample = _take(site, benchmark, sizes, number)
                 samples[benchmark.name].append(sample)
                 print(
-                    f"  round {number + 1} of {sizes.rounds}  {benchmark.name:<14}"
+                    f"  round {number + 1} of {sizes.rounds}  {benchmark.name:<16}"
                     f"{sample.per_second:>10,.0f} per second",
                     flush=True,
                 )

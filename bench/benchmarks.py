@@ -2,7 +2,18 @@
 
 from typing import Final
 
-from bench import ingress, processor, service, sync_fastapi, trivial_asgi
+from bench import (
+    aiokafka_read,
+    faust_read,
+    idiomatic_faust,
+    ingress,
+    postgres_rows,
+    processor,
+    quix,
+    service,
+    sync_fastapi,
+    trivial_asgi,
+)
 from bench.samples import Benchmark
 
 BENCHMARKS: Final = (
@@ -10,7 +21,14 @@ BENCHMARKS: Final = (
         "processor",
         "webhooks from the log to Postgres and payment-state, one worker",
         processor.run,
-        beside=("sync_fastapi",),
+        beside=(
+            "sync_fastapi",
+            "idiomatic_faust",
+            "quix",
+            "faust_read",
+            "aiokafka_read",
+            "postgres_rows",
+        ),
     ),
     Benchmark(
         "ingress",
@@ -28,6 +46,31 @@ BENCHMARKS: Final = (
         "sync_fastapi",
         "the same webhooks over HTTP, each processed in one transaction before its answer",
         sync_fastapi.run,
+    ),
+    Benchmark(
+        "idiomatic_faust",
+        "the processor as Faust's documentation teaches: an event at a time, a transaction each",
+        idiomatic_faust.run,
+    ),
+    Benchmark(
+        "quix",
+        "the processor's job with quix-streams, its state, and a transaction per checkpoint",
+        quix.run,
+    ),
+    Benchmark(
+        "faust_read",
+        "the processor's Faust app, which only reads and acknowledges",
+        faust_read.run,
+    ),
+    Benchmark(
+        "aiokafka_read",
+        "a plain aiokafka consumer, which only reads and commits",
+        aiokafka_read.run,
+    ),
+    Benchmark(
+        "postgres_rows",
+        "the processor's rows into Postgres, decided before: no Kafka, nothing but the writing",
+        postgres_rows.run,
     ),
     Benchmark(
         "trivial_asgi",

@@ -1,4 +1,4 @@
-"""The log under measurement: what is put there, read back, and how far the processor has come."""
+"""The log under measurement: what is put there, read back, and how far its reader has come."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,18 +16,21 @@ from processor.stream import APP_ID
 from processor.webhook_records import fetched
 from providers.port import FetchedEvent, Webhook
 from schemas.commands import CommandBase
-from schemas.topics import PAYMENT_COMMANDS, PROCESSOR_SOURCES
+from schemas.headers import as_text
+from schemas.topics import PAYMENT_COMMANDS, PAYMENT_STATE, PROCESSOR_SOURCES
 
 Ends = Mapping[TopicPartition, int]
 
 FEED_WITHIN_S: Final = 120.0
 PROCESSED_WITHIN_S: Final = 300.0
 POLL_S: Final = 0.1
-SOURCES: Final = tuple(
-    TopicPartition(topic, partition)
-    for topic in PROCESSOR_SOURCES
-    for partition in range(PARTITIONS)
-)
+
+
+def _partitions(topics: Iterable[str]) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
+
+
+SOURCES: Final = _partitions(PROCESSOR_SOURCES)
 
 
 def commands_as_records(commands: Iterable[CommandBase]) -> list[Outgoing]:
@@ -58,36 +61,42 @@ async def feed(site: Site, records: Sequence[Outgoing]) -> None:
         await sender.close()
 
 
-async def ends(site: Site) -> Ends:
-    """Where the processor's sources end now."""
+async def ends(site: Site, topics: Iterable[str] = PROCESSOR_SOURCES) -> Ends:
+    """Where these topics, with as many partitions as the processor's sources, end now."""
     async with _reader(site) as consumer:
-        found: Ends = await consumer.end_offsets(SOURCES)
+        found: Ends = await consumer.end_offsets(_partitions(topics))
         return found
 
 
 async def read(site: Site, begin: Ends) -> list[Any]:
-    """Every record of the processor's sources from ``begin`` to their present ends."""
+    """Every record from ``begin`` to the present ends of its partitions."""
     async with _reader(site) as consumer:
-        finish = await consumer.end_offsets(SOURCES)
-        consumer.assign(SOURCES)
+        finish = await consumer.end_offsets(list(begin))
+        consumer.assign(list(begin))
         for partition, offset in begin.items():
             consumer.seek(partition, offset)
         records: list[Any] = []
-        while any([await consumer.position(p) < finish[p] for p in SOURCES]):
+        while any([await consumer.position(p) < finish[p] for p in begin]):
             for part in (await consumer.getmany(timeout_ms=500)).values():
                 records += part
         return records
 
 
-async def skip_to_end(site: Site) -> None:
-    """Has the processor's group go on at the present ends; no worker may run."""
-    async with _reader(site, group_id=APP_ID) as consumer:
+async def published(site: Site, begin: Ends) -> set[str]:
+    """``<payment ID>:<version>`` of every record of ``payment-state`` from ``begin`` on."""
+    records = await read(site, {p: at for p, at in begin.items() if p.topic == PAYMENT_STATE})
+    return {as_text(record.headers)["ce_id"] for record in records}
+
+
+async def skip_to_end(site: Site, group: str = APP_ID) -> None:
+    """Has the group go on at the present ends of the sources; no worker of it may run."""
+    async with _reader(site, group_id=group) as consumer:
         consumer.assign(SOURCES)
         await consumer.commit(await consumer.end_offsets(SOURCES))
 
 
-async def until_processed(site: Site) -> None:
-    """Waits until the processor has acknowledged everything there is. Raises StuckError."""
+async def until_processed(site: Site, group: str = APP_ID) -> None:
+    """Waits until the group has acknowledged everything there is. Raises StuckError."""
     finish = await ends(site)
     admin = AIOKafkaAdminClient(bootstrap_servers=site.kafka_bootstrap)
     await admin.start()
@@ -95,7 +104,7 @@ async def until_processed(site: Site) -> None:
     try:
         async with asyncio.timeout(PROCESSED_WITHIN_S):
             while True:
-                committed = await admin.list_consumer_group_offsets(APP_ID)
+                committed = await admin.list_consumer_group_offsets(group)
                 lag = sum(
                     max(0, end - (committed[p].offset if p in committed else 0))
                     for p, end in finish.items()

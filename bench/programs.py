@@ -30,12 +30,14 @@ class Program:
         arguments: of ``python -m``.
         ready: a path on ``port``.
         port_variable: the environment variable that sets ``port``.
+        python: the interpreter that has what the program needs.
     """
 
     name: str
     arguments: tuple[str, ...]
     ready: str
     port_variable: str
+    python: str = sys.executable
 
 
 def cpu_of_all_s() -> dict[int, float]:
@@ -86,7 +88,7 @@ async def running(program: Program, site: Site, **variables: str) -> AsyncIterat
     """
     (port,) = free_ports(1)
     told = {**site.told, **variables, program.port_variable: str(port), "TMPDIR": str(site.root)}
-    argv = (sys.executable, "-m", *program.arguments)
+    argv = (program.python, "-m", *program.arguments)
     child = await processes.spawn(
         Command(program.name, argv, environment=told, folder=PROJECT), site.logs
     )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any, Final, LiteralString
 
@@ -44,6 +45,9 @@ VERSIONS: Final = """
         select payment_id from payment_versions join payments p using (payment_id)
         where payment_id = any(%s)
         group by payment_id having count(*) <> max(p.version)) as not_dense"""
+VERSIONS_BY_WEBHOOK: Final = """
+    select payment_id || ':' || version from payment_versions
+    where payment_id = any(%s) and version > 1"""
 
 
 async def _rows(site: Site, statement: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
@@ -65,8 +69,8 @@ async def analyze(site: Site) -> None:
         await connection.execute("analyze")
 
 
-async def create_payments(site: Site, commands: Iterable[CommandBase]) -> None:
-    """What the processor does with create commands, for programs that have no log."""
+def creates(commands: Iterable[CommandBase]) -> list[Received]:
+    """The commands, as the processor understands them. Raises WrongResultError."""
     decoder = Decoder({})
     received = []
     for number, command in enumerate(commands):
@@ -76,11 +80,19 @@ async def create_payments(site: Site, commands: Iterable[CommandBase]) -> None:
         if not isinstance(item, Received):
             raise WrongResultError(f"a command can't be decoded: {item.error}")
         received.append(item)
+    return received
+
+
+async def create_payments(site: Site, commands: Iterable[CommandBase]) -> None:
+    """What the processor does with create commands, for programs that have no log."""
+    received = creates(commands)
     nothing = Loaded({}, {}, frozenset(), {}, {})
     async with await psycopg.AsyncConnection.connect(site.database_url) as connection:
         for start in range(0, len(received), CHUNK):
             plan = fold(nothing, received[start : start + CHUNK])
-            await store.write(connection, plan, datetime.now(UTC))
+            published = await store.write(connection, plan, datetime.now(UTC))
+            ids = {each.publication_id for each in published}
+            await store.mark_published(connection, ids, datetime.now(UTC))
             await connection.commit()
 
 
@@ -106,10 +118,24 @@ async def check(site: Site, workload: Workload) -> Counter[str]:
     return outcomes
 
 
-async def count_duplicates(site: Site, workload: Workload) -> int:
-    """Repeated deliveries that were recorded as such."""
+async def check_duplicates(site: Site, workload: Workload) -> int:
+    """How many repeated deliveries are recorded. Raises WrongResultError unless it is each one."""
     ((count,),) = await _rows(site, DUPLICATES, list(workload.endings))
-    return int(count)
+    repeated = len(workload.deliveries) - len(workload.events)
+    if count != repeated:
+        raise WrongResultError(f"{count} of {repeated} repeated deliveries are recorded")
+    return repeated
+
+
+async def check_published(site: Site, workload: Workload, published: AbstractSet[str]) -> None:
+    """Raises WrongResultError unless each version that webhooks brought is in ``payment-state``.
+
+    ``published`` holds ``<payment ID>:<version>``.
+    """
+    found = await _rows(site, VERSIONS_BY_WEBHOOK, list(workload.endings))
+    missing = {version for (version,) in found} - published
+    if missing or not found:
+        raise WrongResultError(f"{len(missing)} of {len(found)} versions are not published")
 
 
 async def published_at(site: Site) -> float:

@@ -1,4 +1,7 @@
-"""The statements of one webhook, into the service's own tables: four, whatever it does."""
+"""The statements of one webhook, into the service's own tables: four, whatever it does.
+
+``bench/peers/idiomatic_faust`` has the same.
+"""
 
 from typing import Final
 
@@ -10,12 +13,12 @@ LOCK_PAYMENT: Final = """
     select document::text, exists (select from inbox where event_id = %s) from payments
     where payment_id = %s for update"""
 
-#: The authority on what is new; there is no log, so an event has no position in one.
+#: The authority on what is new.
 _NEW_EVENT: Final = """
     insert into inbox (event_id, payment_id, kind, topic, partition, "offset", received_at,
         recorded_at, outcome, reason, version)
-    values (%(event_id)s, %(payment_id)s, %(kind)s, 'http', 0, 0, %(now)s, %(now)s, %(outcome)s,
-        %(reason)s, %(version)s)
+    values (%(event_id)s, %(payment_id)s, %(kind)s, %(topic)s, %(partition)s, %(offset)s,
+        %(received_at)s, %(now)s, %(outcome)s, %(reason)s, %(version)s)
     on conflict (event_id) do nothing"""
 
 WRITE_EVENT: Final = _NEW_EVENT

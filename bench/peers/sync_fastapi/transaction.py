@@ -3,7 +3,9 @@
 A statement at a time on one cursor: psycopg's pipelines, with half the round trips, took longer.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from psycopg import AsyncConnection
 
@@ -12,18 +14,40 @@ from processor.domain.decide import decide
 from processor.domain.decision import Decision
 from processor.domain.inputs import Input
 from processor.domain.payment import Payment
-from processor.domain.view import amounts, snapshot
+from processor.domain.view import Snapshot, amounts, snapshot
+from processor.records import Position
 from processor.store.documents import decode_payment, encode_call, encode_payment, encode_snapshot
 
 Connection = AsyncConnection[tuple[Any, ...]]
+#: Where an event stands that came over HTTP: there is no log.
+NOWHERE: Final = Position("http", 0, 0)
 
 
 class UnknownPaymentError(Exception):
     """The payment is not here yet: the webhook must come again."""
 
 
-async def process(connection: Connection, payment_id: str, kind: str, input_: Input) -> None:
-    """Has the event's effect, once. Raises UnknownPaymentError, psycopg.Error."""
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """What an event made of its payment, and how the world is told."""
+
+    payment_id: str
+    version: int
+    at: datetime
+    snapshot: bytes
+
+
+async def process(
+    connection: Connection,
+    payment_id: str,
+    kind: str,
+    input_: Input,
+    position: Position = NOWHERE,
+) -> NewVersion | None:
+    """Has the event's effect, once; answers the new version, if there is one.
+
+    Raises UnknownPaymentError, psycopg.Error.
+    """
     cursor = connection.cursor()
     await cursor.execute(sql.BEGIN)
     await cursor.execute(sql.LOCK_PAYMENT, [input_.event_id, payment_id])
@@ -33,33 +57,47 @@ async def process(connection: Connection, payment_id: str, kind: str, input_: In
     document, known = row
     if known:
         await cursor.execute(sql.COMMIT)
-        return
+        return None
     before = decode_payment(document)
     decision = decide(before, input_, payment_id)
-    event = _event(before, decision, kind, input_)
-    if decision.payment is None or decision.payment is before:
+    event = _event(before, decision, kind, input_, position)
+    after, version = decision.payment, None
+    if after is None or after is before:
         await cursor.execute(sql.WRITE_EVENT, event)
     else:
-        change = _change(before, decision.payment, decision)
+        view = snapshot(after)
+        told = encode_snapshot(view)
+        change = _change(before, after, view, decision, told)
         await cursor.execute(sql.WRITE_PAYMENT, {**event, **change})
+        if after.version > before.version:
+            version = NewVersion(after.id, after.version, after.updated_at, told)
     await cursor.execute(sql.COMMIT)
+    return version
 
 
-def _event(before: Payment, decision: Decision, kind: str, input_: Input) -> dict[str, Any]:
+def _event(
+    before: Payment, decision: Decision, kind: str, input_: Input, position: Position
+) -> dict[str, Any]:
     changed = decision.payment is not None and decision.payment is not before
     return {
         "event_id": input_.event_id,
         "payment_id": before.id,
         "kind": kind,
-        "now": input_.received_at,
+        "topic": position.topic,
+        "partition": position.partition,
+        "offset": position.offset,
+        "received_at": input_.received_at,
+        "now": datetime.now(UTC),
         "outcome": decision.outcome,
         "reason": decision.reason,
         "version": decision.payment.version if changed and decision.payment else None,
     }
 
 
-def _change(before: Payment, after: Payment, decision: Decision) -> dict[str, Any]:
-    view, money = snapshot(after), amounts(after)
+def _change(
+    before: Payment, after: Payment, view: Snapshot, decision: Decision, told: bytes
+) -> dict[str, Any]:
+    money = amounts(after)
     return {
         "object_id": after.object_id,
         "status": after.status,
@@ -70,7 +108,7 @@ def _change(before: Payment, after: Payment, decision: Decision) -> dict[str, An
         "document": encode_payment(after),
         "is_new_version": after.version > before.version,
         "previous_status": before.status,
-        "snapshot": encode_snapshot(view).decode(),
+        "snapshot": told.decode(),
         "refund_ids": [r.id for r in view.refunds],
         "refund_statuses": [r.status for r in view.refunds],
         "refund_amounts": [r.amount for r in view.refunds],

@@ -1,0 +1,137 @@
+"""``python -m bench.peers.postgres_rows``: writes what was decided before, and measures that.
+
+Its own process: it reads a workload (msgpack), decodes and folds it in memory, then writes each
+batch as the processor does, with the processor's statements, in its two transactions (the batch;
+the mark that it is published). There is no Kafka, nothing is loaded or locked, and nothing but the
+writing is in the figure. The payments exist already.
+"""
+
+import argparse
+import asyncio
+import json
+import resource
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import msgspec
+import psycopg
+from aiokafka.partitioner import DefaultPartitioner
+
+from bench.errors import WrongResultError
+from bench.site import PARTITIONS
+from processor.decode import Decoder
+from processor.domain.payment import Payment
+from processor.fold import fold
+from processor.plan import Known, Loaded, Plan
+from processor.records import Position, Received, Record
+from processor.store import batch as store
+from processor.store.documents import decode_payment
+from providers.registry import translators
+from schemas.headers import as_text
+from schemas.settings import DatabaseSettings, StreamSettings, load
+from schemas.topics import PROVIDER_WEBHOOKS
+
+EXISTING: Final = "select payment_id, document::text from payments"
+
+
+class Webhook(msgspec.Struct, array_like=True):
+    """One record of the log as it is handed over."""
+
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Log:
+    """Where records would stand: in the partitions that the broker's clients choose."""
+
+    def __init__(self) -> None:
+        self._decode = Decoder(translators()).decode
+        self._partition_of = DefaultPartitioner()
+        self._partitions = list(range(PARTITIONS))
+        self._offsets = [count() for _ in self._partitions]
+
+    def append(self, webhook: Webhook) -> Received:
+        """The next record, decoded. Raises WrongResultError where it can't be."""
+        partition = self._partition_of(webhook.key, self._partitions, self._partitions)
+        position = Position(PROVIDER_WEBHOOKS, partition, next(self._offsets[partition]))
+        headers = as_text(webhook.headers)
+        found = self._decode(Record(position, webhook.key, webhook.value, headers, 0))
+        if not isinstance(found, Received):
+            raise WrongResultError(f"a webhook can't be decoded: {found.error}")
+        return found
+
+
+def plans(
+    payments: dict[str, Payment], records: Sequence[Received], batch_records: int
+) -> Iterator[Plan]:
+    """Every batch's plan, each knowing what those before it will have written."""
+    known: dict[str, Known] = {}
+    for start in range(0, len(records), batch_records):
+        batch = records[start : start + batch_records]
+        plan = fold(Loaded(payments, known, frozenset(), {}, {}), batch)
+        payments |= plan.payments
+        known |= {
+            r.received.event_id: Known(r.received.record.position, r.outcome, None)
+            for r in plan.inbox
+        }
+        yield plan
+
+
+async def write(connection: store.Connection, batches: Iterable[Plan]) -> None:
+    """Writes the batches, one after the other."""
+    for plan in batches:
+        published = await store.write(connection, plan, datetime.now(UTC))
+        await connection.commit()
+        if published:
+            ids = {each.publication_id for each in published}
+            await store.mark_published(connection, ids, datetime.now(UTC))
+            await connection.commit()
+
+
+async def measure(phases: Sequence[Sequence[Webhook]]) -> list[dict[str, float]]:
+    """Writes one phase after the other; what each took."""
+    url = load(DatabaseSettings).database_url.get_secret_value()
+    batch_records = load(StreamSettings).batch_size
+    figures = []
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        rows: list[tuple[Any, ...]] = await (await connection.execute(EXISTING)).fetchall()
+        await connection.commit()
+        payments = {payment_id: decode_payment(document) for payment_id, document in rows}
+        log = Log()
+        received = [[log.append(webhook) for webhook in each] for each in phases]
+        prepared = [list(plans(payments, each, batch_records)) for each in received]
+        for webhooks, batches in zip(phases, prepared, strict=True):
+            cpu_s, begun = _cpu_s(), perf_counter()
+            await write(connection, batches)
+            figures.append({
+                "count": len(webhooks),
+                "seconds": perf_counter() - begun,
+                "cpu_s": _cpu_s() - cpu_s,
+            })  # fmt: skip
+    return figures
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> int:
+    """Reads phases of webhooks (msgpack), writes each phase's figures (JSON)."""
+    parser = argparse.ArgumentParser(prog="bench.peers.postgres_rows", description=__doc__)
+    parser.add_argument("webhooks", type=Path)
+    parser.add_argument("figures", type=Path)
+    told = parser.parse_args()
+    phases = msgspec.msgpack.decode(told.webhooks.read_bytes(), type=list[list[Webhook]])
+    told.figures.write_text(json.dumps(asyncio.run(measure(phases))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

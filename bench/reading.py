@@ -1,0 +1,136 @@
+"""How a program that reads the log is measured.
+
+1. It starts, catches up, and processes the warm-up until idle.
+2. It is paused (SIGSTOP, for a few seconds of its session timeout of 45) while the work is laid
+   before it.
+3. The time begins when it is let go and ends when the last record was handled: by the rows' own
+   timestamps, or by what the program notes of itself. So neither the start of the process, nor a
+   rebalance, nor the publishing of the work, nor the polling of who measures is in it; the first
+   fetch is.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from bench import log, rows
+from bench.errors import WrongResultError
+from bench.peers import progress
+from bench.programs import Program, Running, cpu_of_all_s, running, used_since_s
+from bench.samples import Sample, Turn
+from bench.site import Site
+from processor.sender import Outgoing
+from sandbox.ports import HOST
+from schemas.topics import PAYMENT_STATE
+
+#: A program that only reads is given the work this many times over: once is done in half a second.
+READ_TIMES: Final = 3
+READY: Final = "/readyz"
+PORT_VARIABLE: Final = "PAYMENTS_METRICS_PORT"
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """What the measured work took."""
+
+    seconds: float
+    cpu_s: float
+    all_cpu_s: float
+
+    def cpu_us(self, count: int) -> dict[str, float]:
+        """Processor time of each record of ``count``, by the names that a sample has for it."""
+        return {"cpu_us": self.cpu_s / count * 1e6, "all_cpu_us": self.all_cpu_s / count * 1e6}
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A program of ``bench/peers`` that reads the log; ``group`` is its consumer group."""
+
+    program: Program
+    group: str
+
+
+async def process(
+    site: Site,
+    worker: Running,
+    group: str,
+    records: Sequence[Outgoing],
+    done_at: Callable[[], Awaitable[float]],
+) -> Processed:
+    """From the moment the worker finds these records until ``done_at``, in epoch seconds."""
+    with worker.paused():
+        await log.feed(site, records)
+        cpu_s, all_s = worker.cpu_s(), cpu_of_all_s()
+    begun_at = time.time()
+    await log.until_processed(site, group)
+    cpu_s, all_cpu_s = worker.cpu_s() - cpu_s, used_since_s(all_s)
+    return Processed(await done_at() - begun_at, cpu_s, all_cpu_s)
+
+
+async def do_the_work(
+    site: Site,
+    turn: Turn,
+    peer: Peer,
+    done_at: Callable[[Running], Awaitable[float]],
+) -> tuple[Processed, dict[str, float]]:
+    """One turn of a program that does what the processor does with webhooks.
+
+    Answers what it took, and the share of each outcome. Raises WrongResultError, StuckError.
+    """
+    work = turn.work
+    await log.skip_to_end(site, peer.group)
+    begin = await log.ends(site, [PAYMENT_STATE])
+    await rows.empty(site)
+    await rows.create_payments(site, (*turn.warm_up.commands, *work.commands))
+    await rows.analyze(site)
+    async with running(peer.program, site, PAYMENTS_DATA_DIR=_folder(site, peer)) as worker:
+        await log.feed(site, log.deliveries_as_records(turn.warm_up.deliveries))
+        await log.until_processed(site, peer.group)
+        records = log.deliveries_as_records(work.deliveries)
+        done = await process(site, worker, peer.group, records, lambda: done_at(worker))
+    outcomes = await rows.check(site, work)
+    await rows.check_published(site, work, await log.published(site, begin))
+    return done, {f"{name}_share": n / len(records) for name, n in outcomes.items()}
+
+
+async def only_read(site: Site, turn: Turn, peer: Peer) -> Sample:
+    """One turn of a program that reads and does nothing. Raises WrongResultError, StuckError."""
+    await log.skip_to_end(site, peer.group)
+    async with running(peer.program, site, PAYMENTS_DATA_DIR=_folder(site, peer)) as worker:
+        warm_up = log.deliveries_as_records(turn.warm_up.deliveries)
+        await log.feed(site, warm_up)
+        await log.until_processed(site, peer.group)
+        records = log.deliveries_as_records(turn.work.deliveries) * READ_TIMES
+        done = await process(site, worker, peer.group, records, lambda: noted_at(worker))
+        found = await _noted(worker)
+    expected = {
+        progress.RECORDS: len(warm_up) + len(records),
+        progress.BYTES: sum(len(r.value) for part in (warm_up, records) for r in part),
+    }
+    if {name: found[name] for name in expected} != expected:
+        raise WrongResultError(f"{peer.program.name} has read {found}, not {expected}")
+    return Sample(len(records), done.seconds, done.cpu_us(len(records)))
+
+
+async def noted_at(worker: Running) -> float:
+    """When the program handled its last record, as it notes itself; seconds since the epoch."""
+    return (await _noted(worker))[progress.LAST_AT]
+
+
+async def _noted(worker: Running) -> dict[str, float]:
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"http://{HOST}:{worker.port}/metrics")
+    answer.raise_for_status()
+    return {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def _folder(site: Site, peer: Peer) -> str:
+    return str(site.root / peer.program.name)
