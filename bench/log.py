@@ -22,7 +22,7 @@ from schemas.topics import PAYMENT_COMMANDS, PAYMENT_STATE, PROCESSOR_SOURCES
 Ends = Mapping[TopicPartition, int]
 
 FEED_WITHIN_S: Final = 120.0
-PROCESSED_WITHIN_S: Final = 300.0
+PROCESSED_WITHIN_S: Final = 900.0
 POLL_S: Final = 0.1
 
 

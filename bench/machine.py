@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,8 @@ import psutil  # type: ignore[import-untyped] # it ships no types
 from sandbox import jars, postgres
 from sandbox.topology import PROJECT
 
+#: What is measured beside ours in an environment of its own, as its lock names it.
+QUIX_LOCK: Final = PROJECT / "bench" / "peers" / "quix" / "requirements.lock"
 PACKAGES: Final = ("faust-streaming", "aiokafka", "fastapi", "uvicorn", "psycopg")
 
 
@@ -28,6 +31,7 @@ def describe() -> dict[str, Any]:
             "kafka": jars.VERSION,
             "postgres": _postgres_version(),
             **{name: version(name) for name in PACKAGES},
+            "quixstreams": _quix_version(),
         },
         "commit": _commit(),
     }
@@ -43,6 +47,11 @@ def _cpu_model() -> str:
 def _postgres_version() -> str:
     program = postgres.installation() / "bin" / "postgres"
     return _output(str(program), "--version").split()[-1]
+
+
+def _quix_version() -> str:
+    found = re.search(r"^quixstreams==(\S+)", QUIX_LOCK.read_text(), re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _commit() -> str:

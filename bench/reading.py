@@ -18,7 +18,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench import log, rows
-from bench.errors import WrongResultError
+from bench.errors import StuckError, WrongResultError
 from bench.peers import progress
 from bench.programs import Program, Running, cpu_of_all_s, running, used_since_s
 from bench.samples import Sample, Turn
@@ -29,6 +29,8 @@ from schemas.topics import PAYMENT_STATE
 
 #: A program that only reads is given the work this many times over: once is done in half a second.
 READ_TIMES: Final = 3
+#: A program that is paused for longer may lose its partitions, and a rebalance would be measured.
+PAUSED_FOR_S: Final = 40.0
 READY: Final = "/readyz"
 PORT_VARIABLE: Final = "PAYMENTS_METRICS_PORT"
 
@@ -61,11 +63,17 @@ async def process(
     records: Sequence[Outgoing],
     done_at: Callable[[], Awaitable[float]],
 ) -> Processed:
-    """From the moment the worker finds these records until ``done_at``, in epoch seconds."""
+    """From the moment the worker finds these records until ``done_at``, in epoch seconds.
+
+    Raises StuckError.
+    """
+    paused_at = time.monotonic()
     with worker.paused():
         await log.feed(site, records)
         cpu_s, all_s = worker.cpu_s(), cpu_of_all_s()
     begun_at = time.time()
+    if (paused_for_s := time.monotonic() - paused_at) > PAUSED_FOR_S:
+        raise StuckError(f"to publish {len(records)} records took {paused_for_s:.0f} s")
     await log.until_processed(site, group)
     cpu_s, all_cpu_s = worker.cpu_s() - cpu_s, used_since_s(all_s)
     return Processed(await done_at() - begun_at, cpu_s, all_cpu_s)

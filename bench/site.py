@@ -13,7 +13,7 @@ from processor.topics import create_topics
 from sandbox import environment
 from sandbox.ports import free_ports
 from sandbox.settings import SandboxSettings
-from sandbox.testing import running_infrastructure
+from sandbox.testing import Infrastructure, running_infrastructure
 from schemas.settings import KafkaSettings
 
 PARTITIONS: Final = 4
@@ -52,19 +52,22 @@ def opened() -> Iterator[Site]:
     with tempfile.TemporaryDirectory(prefix="payments-bench-") as folder:
         root = Path(folder)
         with running_infrastructure(root) as found:
-            own = environment.make_secrets()
-            told = environment.compose(
-                SandboxSettings(directory=root, ingress_port=free_ports(1)[0]),
-                own,
-                kafka_bootstrap=found.kafka_bootstrap,
-                database_url=found.database_url,
-                given={"PAYMENTS_PARTITIONS": str(PARTITIONS)},
-            )
             migrate(found.database_url)
             kafka = KafkaSettings(
                 kafka_bootstrap=found.kafka_bootstrap, partitions=PARTITIONS, replication_factor=1
             )
             asyncio.run(create_topics(kafka))
-            yield Site(
-                found.kafka_bootstrap, found.database_url, own.stripe_webhook_secret, root, told
-            )
+            yield at(found, root)
+
+
+def at(found: Infrastructure, root: Path) -> Site:
+    """The site on these servers, whose topics and tables exist; ``root`` is its folder."""
+    own = environment.make_secrets()
+    told = environment.compose(
+        SandboxSettings(directory=root, ingress_port=free_ports(1)[0]),
+        own,
+        kafka_bootstrap=found.kafka_bootstrap,
+        database_url=found.database_url,
+        given={"PAYMENTS_PARTITIONS": str(PARTITIONS)},
+    )
+    return Site(found.kafka_bootstrap, found.database_url, own.stripe_webhook_secret, root, told)

@@ -11,6 +11,9 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 RUN_TIME = PROJECT / "requirements.lock"
 DEVELOPMENT = PROJECT / "requirements-dev.lock"
+#: Of a program the service is measured beside, which wants older ones of these.
+QUIX = PROJECT / "bench" / "peers" / "quix" / "requirements.lock"
+OLDER = {"pydantic", "pydantic-core", "pydantic-settings"}
 PACKAGE = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[^ ;]+)( ; (?P<marker>[^\\]+))? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
 
@@ -68,7 +71,16 @@ def test_both_locks_agree() -> None:
     assert run_time == {name: development.get(name) for name in run_time}
 
 
-@pytest.mark.parametrize("lock", [RUN_TIME, DEVELOPMENT], ids=lambda lock: lock.name)
+def test_the_peer_with_a_lock_of_its_own_runs_on_our_versions() -> None:
+    """Beside it, as much as can be is the same; what can't be is known by name."""
+    run_time, quix = read(RUN_TIME), read(QUIX)
+    assert "quixstreams" in quix
+    ours = {name: locked.version for name, locked in run_time.items()}
+    other = {name for name, version in ours.items() if quix[name].version != version}
+    assert other == OLDER
+
+
+@pytest.mark.parametrize("lock", [RUN_TIME, DEVELOPMENT, QUIX], ids=lambda lock: lock.parent.name)
 def test_every_package_has_hashes(lock: Path) -> None:
     """A file that is not the one that was locked is refused."""
     packages = read(lock)

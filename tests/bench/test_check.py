@@ -81,6 +81,25 @@ async def test_a_wrong_ending_is_wrong(site: Site, work: Workload) -> None:
         await rows.check(site, other)
 
 
+async def test_a_version_that_nobody_was_told_is_wrong(site: Site, work: Workload) -> None:
+    """Every version that a webhook brought must be in payment-state, or there are no figures."""
+    await _deliver(site, work.deliveries)
+    told = {f"{payment_id}:{n}" for payment_id in work.endings for n in range(1, 9)}
+    await rows.check_published(site, work, told)
+    untold = next(iter(work.endings))
+    with pytest.raises(WrongResultError, match=r"^1 of \d+ versions"):
+        await rows.check_published(site, work, told - {f"{untold}:2"})
+
+
+async def test_a_repeated_delivery_that_is_not_recorded_is_wrong(
+    site: Site, work: Workload
+) -> None:
+    """Who has a log records each repetition; the synchronous program, which has none, does not."""
+    await _deliver(site, work.deliveries)
+    with pytest.raises(WrongResultError, match=r"^0 of \d+ repeated"):
+        await rows.check_duplicates(site, work)
+
+
 async def test_the_synchronous_program_asks_for_an_unknown_payment_again(site: Site) -> None:
     """It can't keep a webhook whose payment isn't there: it answers 503, and the sender repeats."""
     strange = generate(7, "strange", 1)

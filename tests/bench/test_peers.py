@@ -1,0 +1,70 @@
+"""What the processor is measured beside does the same work, and does it right."""
+
+import asyncio
+import os
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from bench import quix, reading
+from bench.benchmarks import BY_NAME
+from bench.samples import Turn
+from bench.site import Site, at
+from bench.workload import generate
+from processor.migrate import migrate
+from sandbox.testing import Infrastructure
+
+#: Enough for every course to be met, and for a repetition and a late event of each.
+PAYMENTS = 30
+WARM_UP = 5
+#: `make test` makes it; a run of the tests by hand may be without.
+NEEDS_QUIX = pytest.mark.skipif(
+    not quix.PYTHON.exists() and "CI" not in os.environ, reason="needs `make .venv-quix`"
+)
+
+
+@pytest.fixture(scope="module")
+def site(
+    infrastructure: Infrastructure, kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactory
+) -> Site:
+    """A database of these tests, on the broker of all."""
+    with psycopg.connect(infrastructure.database_url, autocommit=True) as connection:
+        connection.execute("create database bench_peers")
+    url = make_conninfo(infrastructure.database_url, dbname="bench_peers")
+    migrate(url)
+    return at(Infrastructure(kafka_bootstrap, url), tmp_path_factory.mktemp("peers"))
+
+
+def _turn(name: str) -> Turn:
+    return Turn(generate(6, f"{name}-warm", WARM_UP), generate(7, name, PAYMENTS))
+
+
+@pytest.mark.parametrize(
+    "name", ["processor", "idiomatic_faust", pytest.param("quix", marks=NEEDS_QUIX)]
+)
+def test_it_brings_every_payment_to_its_ending(site: Site, name: str) -> None:
+    """A turn checks every event, ending and version itself, and has figures only then."""
+    turn = _turn(name)
+    sample = asyncio.run(BY_NAME[name].run(site, turn))
+    assert sample.count == len(turn.work.deliveries)
+    assert sample.seconds > 0
+    assert sample.others["all_cpu_us"] > sample.others["cpu_us"] > 0
+    assert sample.others["applied_share"] > sample.others["stale_share"] > 0
+
+
+def test_the_rows_are_the_processors(site: Site) -> None:
+    """What is written without any log is checked as the processor's rows are."""
+    turn = _turn("rows")
+    sample = asyncio.run(BY_NAME["postgres_rows"].run(site, turn))
+    assert sample.count == len(turn.work.deliveries)
+    assert sample.others["all_cpu_us"] > sample.others["cpu_us"] > 0
+
+
+@pytest.mark.parametrize("name", ["faust_read", "aiokafka_read"])
+def test_a_reader_has_every_record(site: Site, name: str) -> None:
+    """A turn fails unless the program has read each record once, to the byte."""
+    turn = _turn(name)
+    sample = asyncio.run(BY_NAME[name].run(site, turn))
+    assert sample.count == reading.READ_TIMES * len(turn.work.deliveries)
+    assert sample.others["all_cpu_us"] > sample.others["cpu_us"] > 0
