@@ -40,6 +40,7 @@ async def run(site: Site, turn: Turn) -> Sample:
     found = msgspec.json.decode(figures.read_bytes())
     await rows.check(site, turn.work)
     await rows.check_duplicates(site, turn.work)
+    await rows.published_at(site)  # raises unless all are marked
     written = sum(phase["count"] for phase in found)
     own_s = sum(phase["cpu_s"] for phase in found)
     others = {"cpu_us": own_s / written * 1e6, "all_cpu_us": (own_s + servers_s) / written * 1e6}

@@ -53,10 +53,6 @@ class PaymentsSink(BaseSink):  # type: ignore[misc]  # quix-streams is not where
         if items:
             self._runner.run(self._write(items))
 
-    def on_paused(self) -> None:
-        """See BaseSink: the records come again."""
-        self._items = []
-
     async def _write(self, items: Sequence[Item]) -> None:
         dead = [i.decoded for i in items if isinstance(i.decoded, DeadLetter)]
         for letter in as_outgoing(dead):
