@@ -66,7 +66,7 @@ up: $(STAMP) ## Start Kafka, PostgreSQL and the Stripe simulator only
 test: $(STAMP) $(QUIX_STAMP) ## Run the tests
 	@$(VENV)/bin/pytest $(ARGS)
 
-bench: $(STAMP) $(QUIX_STAMP) ## Run the benchmarks, about ten minutes; ARGS=--quick is one, and for a look only
+bench: $(STAMP) $(QUIX_STAMP) ## Run the benchmarks, about 25 minutes; ARGS=--quick takes four, for a look only
 	@$(VENV)/bin/python -m bench $(ARGS)
 
 model: $(STAMP) ## Search every order of the providers' histories, print what that covers

@@ -24,7 +24,7 @@ PEER: Final = reading.Peer(
 async def run(site: Site, turn: Turn) -> Sample:
     """One turn. Raises WrongResultError, StuckError, BenchError where quix is not installed."""
     if not PYTHON.exists():
-        raise BenchError(f"{PYTHON} is missing: `make .venv-quix` makes it")
+        raise BenchError(f"{PYTHON} is missing: `make bench` makes it")
 
     async def published_at(_worker: Running) -> float:
         return await rows.published_at(site)

@@ -20,7 +20,7 @@ PAYMENTS = 30
 WARM_UP = 5
 #: `make test` makes it; a run of the tests by hand may be without.
 NEEDS_QUIX = pytest.mark.skipif(
-    not quix.PYTHON.exists() and "CI" not in os.environ, reason="needs `make .venv-quix`"
+    not quix.PYTHON.exists() and "CI" not in os.environ, reason="needs .venv-quix"
 )
 
 
