@@ -16,6 +16,7 @@ audit         checks every invariant on the running system; 1 when one is violat
 
 import argparse
 import asyncio
+import gc
 import logging
 import random
 import signal
@@ -102,6 +103,16 @@ def _log_to_stderr() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def _collect_less_often() -> None:
+    """Looks for cycles of garbage less often, and never among what was imported.
+
+    A batch makes many thousands of objects, hardly any of them in a cycle: looking after every 700
+    of them took a sixth of the stream worker's time.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 def run_migrate() -> None:
     """Applies what is missing."""
     url = load(DatabaseSettings).database_url.get_secret_value()
@@ -122,6 +133,7 @@ def run_stream(parts: StreamParts = REAL_PARTS) -> int:
     registry, health = CollectorRegistry(), Health()
     serve(status.metrics_host, status.metrics_port, registry, health)
     stream.data_dir.mkdir(parents=True, exist_ok=True)
+    _collect_less_often()
     app = create_app(kafka, stream)
     metrics = StreamMetrics(registry)
     activity = wire(app, kafka, database, stream, translators(), metrics, health, utc_now, parts)
