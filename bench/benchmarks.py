@@ -59,7 +59,7 @@ BENCHMARKS: Final = (
     ),
     Benchmark(
         "faust_read",
-        "the processor's Faust app, which only reads and acknowledges",
+        "Faust with the processor's settings, which only reads and acknowledges",
         faust_read.run,
     ),
     Benchmark(

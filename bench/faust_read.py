@@ -1,4 +1,4 @@
-"""What the processor's Faust app reads when it does nothing: ``bench/peers/faust_read.py``.
+"""What Faust reads when it does nothing: ``bench/peers/faust_read.py``.
 
 A floor: nobody's work, only records and commits. Measured as ``reading.py`` says, until the last
 record was had.
