@@ -1,0 +1,135 @@
+"""Three batches at once: in each stage one after the other; what one raises ends them all."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, cast
+
+import pytest
+
+from processor import pipeline
+from processor.batch import BatchProcessor, Decoded, Done, Event
+
+pytestmark = pytest.mark.anyio
+
+
+class Stages:
+    """A processor that notes what is done to which batch, and waits where it is told to."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.gates: dict[str, asyncio.Event] = {}
+        self.failing: str | None = None
+
+    def hold(self, step: str) -> asyncio.Event:
+        """The step waits until the event is set."""
+        return self.gates.setdefault(step, asyncio.Event())
+
+    async def _do(self, step: str) -> None:
+        if step in self.gates:
+            await self.gates[step].wait()
+        if step == self.failing:
+            raise ValueError(step)
+        self.log.append(step)
+
+    def decode(self, events: Sequence[Event]) -> Decoded:
+        """See ``BatchProcessor.decode``."""
+        self.log.append(f"decode {events}")
+        return cast("Decoded", events)
+
+    async def commit(self, batch: Decoded) -> Done:
+        """See ``BatchProcessor.commit``."""
+        await self._do(f"commit {batch}")
+        return cast("Done", batch)
+
+    async def settle(self, batch: Done) -> None:
+        """See ``BatchProcessor.settle``."""
+        await self._do(f"settle {batch}")
+
+
+class Run:
+    """A pipeline over batches named by letters."""
+
+    def __init__(self, names: str, stages: Stages) -> None:
+        self.names = names
+        self.ours = asyncio.Event()
+        self.ours.set()
+        self.taken: list[str] = []
+        self.done = 0
+        processor = cast("BatchProcessor", stages)
+        running = pipeline.run(self._batches(), processor, self.ours.wait, self._note)
+        self.task: asyncio.Task[Any] = asyncio.create_task(running)
+
+    async def _batches(self) -> AsyncIterator[Any]:
+        for name in self.names:
+            self.taken.append(name)
+            yield name
+
+    def _note(self) -> None:
+        self.done += 1
+
+
+async def settled() -> None:
+    """Everything that can go on has gone on."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def test_every_batch_goes_through_every_stage_in_order() -> None:
+    """And the pipeline ends with the batches."""
+    stages = Stages()
+    run = Run("abcdef", stages)
+    await run.task
+    for stage in ("decode", "commit", "settle"):
+        assert [s for s in stages.log if s.startswith(stage)] == [f"{stage} {n}" for n in "abcdef"]
+    assert run.done == 6
+    for name in "abcdef":
+        order = [s.split()[0] for s in stages.log if s.endswith(name)]
+        assert order == ["decode", "commit", "settle"]
+
+
+async def test_the_next_batch_is_committed_while_one_is_published() -> None:
+    """And the one after it is decoded; neither is settled before."""
+    stages = Stages()
+    published = stages.hold("settle a")
+    run = Run("abc", stages)
+    await settled()
+    assert "commit b" in stages.log
+    assert "decode c" in stages.log
+    assert not [s for s in stages.log if s.startswith("settle")]
+    published.set()
+    await run.task
+    assert stages.log[-3:] == ["settle a", "settle b", "settle c"]
+
+
+async def test_no_more_is_taken_than_can_be_worked_on() -> None:
+    """What waits stays where it is: a slow Postgres fills no memory."""
+    stages = Stages()
+    stages.hold("commit a")
+    run = Run("abcdefghij", stages)
+    await settled()
+    assert len(run.taken) <= 4
+    run.task.cancel()
+
+
+async def test_nothing_is_committed_while_partitions_are_taken_over() -> None:
+    """It is decoded, and waits."""
+    stages = Stages()
+    run = Run("ab", stages)
+    run.ours.clear()
+    await settled()
+    assert [s for s in stages.log if not s.startswith("decode")] == []
+    run.ours.set()
+    await run.task
+    assert run.done == 2
+
+
+@pytest.mark.parametrize("step", ["commit b", "settle b"])
+async def test_what_a_stage_raises_ends_all_of_them(step: str) -> None:
+    """The error itself comes out; what came before is settled, nothing after it."""
+    stages = Stages()
+    stages.failing = step
+    run = Run("abcd", stages)
+    with pytest.raises(ValueError, match=step):
+        await run.task
+    assert "settle c" not in stages.log
+    assert "settle b" not in stages.log
