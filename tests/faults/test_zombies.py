@@ -22,8 +22,8 @@ from tests.service.stack import Program, Stack
 pytestmark = pytest.mark.anyio
 
 
-#: Where it falls asleep, and whether it has versions in its hands then that it wants to publish when
-#: it wakes: it is fenced.
+#: Where it falls asleep, and whether it has versions in its hands then that it wants to publish
+#: when it wakes: it is fenced.
 PLACES: Final = {
     Failpoint.AFTER_LOAD: False,
     Failpoint.BEFORE_COMMIT: False,
