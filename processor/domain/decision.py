@@ -7,7 +7,7 @@ from processor.domain.calls import ProviderCall, new_calls
 from processor.domain.payment import Payment
 from processor.domain.status import Outcome, Status
 from processor.domain.transitions import is_allowed, is_final
-from processor.domain.view import amounts, snapshot, status_of
+from processor.domain.view import amounts_in, snapshot, status_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,7 @@ def changed(before: Payment, after: Payment, at: datetime, reason: str) -> Decis
         return unchanged(
             before, Outcome.CONFLICT, f"says {status}, but {before.status} {kind}: {reason}"
         )
-    if status is not after.status:
-        after = replace(after, status=status)
-    money = amounts(after)
+    money = amounts_in(after, status)
     if not 0 <= money.captured <= money.authorized:
         return unchanged(before, Outcome.CONFLICT, f"the amounts don't add up ({money}): {reason}")
     calls = new_calls(after)
@@ -71,7 +69,7 @@ def changed(before: Payment, after: Payment, at: datetime, reason: str) -> Decis
         reason = f"{before.status} → {status}: {reason}"
     if transitions or snapshot(after) != snapshot(before):
         version, updated_at = before.version + 1, max(before.updated_at, at)
-        after = replace(after, calls=keys, version=version, updated_at=updated_at)
+        after = replace(after, status=status, calls=keys, version=version, updated_at=updated_at)
     elif calls:
         after = replace(after, calls=keys)
     return Decision(Outcome.APPLIED, reason, after, transitions, calls)

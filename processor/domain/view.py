@@ -178,7 +178,12 @@ def refundable(payment: Payment) -> int:
 
 def amounts(payment: Payment) -> Amounts:
     """The amounts, recomputed from the facts."""
-    has_authorization = payment.status in {Status.AUTHORIZED, Status.SUCCEEDED}
+    return amounts_in(payment, payment.status)
+
+
+def amounts_in(payment: Payment, status: Status) -> Amounts:
+    """The amounts, were the payment in this status."""
+    has_authorization = status in {Status.AUTHORIZED, Status.SUCCEEDED}
     taken = captured(payment)
     back = sum(r.amount for r in payment.refunds if refund_status(r) is RefundStatus.SUCCEEDED)
     return Amounts(
