@@ -195,8 +195,11 @@ def amounts_in(payment: Payment, status: Status) -> Amounts:
 
 def failure_of(payment: Payment) -> Failure | None:
     """Why the payment is not going well, where it is not."""
-    if payment.status in {Status.AUTHORIZED, Status.SUCCEEDED}:
+    if payment.status is Status.SUCCEEDED:
         return None
+    if payment.status is Status.AUTHORIZED:
+        # who asked for a capture has to hear that it is to be asked for again
+        return payment.capture.refusal if payment.capture is not None else None
     if payment.create_refusal is not None:
         return payment.create_refusal
     last = payment.attempts[-1]

@@ -7,6 +7,7 @@ import pytest
 from processor.domain.decide import decide
 from processor.domain.inputs import Command, Input
 from processor.domain.status import Outcome, RefundStatus, Status
+from processor.domain.view import snapshot
 from tests.domain.builders import (
     EXPIRY,
     PAYMENT,
@@ -17,6 +18,7 @@ from tests.domain.builders import (
     received,
     refund,
     refund_said,
+    refused,
 )
 from tests.domain.situations import SITUATIONS, payment_that_is, replay_until
 
@@ -195,3 +197,17 @@ def test_a_refund_told_before_its_command_is_one_refund() -> None:
     assert told_first.existing.refunds == in_order.existing.refunds
     left = told_first.deliver(received(refund("re_1", 301))).reason
     assert "300 is left" in left
+
+
+def test_a_refused_capture_is_told_until_another_is_asked_for() -> None:
+    """Nothing else tells a client that its capture has come to nothing: each is a version."""
+    asked = replay_until("authorized").deliver(received(capture(500))).payment
+    assert asked is not None
+    told = decide(asked, received(refused("capture:1")), asked.id).payment
+    assert told is not None
+    assert told.version == asked.version + 1
+    assert snapshot(told).failure == refused("capture:1").refusal
+    again = decide(told, received(capture(500, "op_again")), told.id).payment
+    assert again is not None
+    assert again.version == told.version + 1
+    assert snapshot(again).failure is None

@@ -12,6 +12,7 @@ SEEDS = range(1, 121)
 REGRESSIONS = {
     93: "a batch published from memory what a take-over had published, and a newer version, before",
     1702: "a take-over read what was unpublished, and published it after the batch under way",
+    9361: "a capture refused while the client asked for it again, and nobody was told",
     9947: "a fact parked for ever while a former owner created its payment",
 }
 
