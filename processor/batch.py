@@ -83,8 +83,8 @@ class Done:
     #: What the table did not know.
     fresh: Sequence[Received]
     committed: Committed
-    #: How often partitions had been taken over when it was begun.
-    take_overs: int
+    #: How often others had published what batches under way may hold, when it was begun.
+    catch_ups: int
 
 
 class BatchProcessor:
@@ -110,7 +110,8 @@ class BatchProcessor:
         #: What is to be published is read and published by one at a time: a batch may still be
         #: under way while its worker takes partitions over.
         self._publishing = asyncio.Lock()
-        self._take_overs = 0
+        #: How often versions were published that batches under way may hold too.
+        self._catch_ups = 0
 
     async def process(self, events: Sequence[Event]) -> None:
         """The whole batch, acknowledged at the end. What it raises, nothing was acknowledged of."""
@@ -129,19 +130,19 @@ class BatchProcessor:
 
     async def commit(self, batch: Decoded) -> Done:
         """Steps 1 to 3; one batch after the other."""
-        take_overs = self._take_overs
+        catch_ups = self._catch_ups
         if batch.dead:
             await self._sender.send(as_outgoing(batch.dead))
         with self._step("seen"):
             fresh, duplicates = self._set_aside(batch.received)
         with self._step("commit"):
             committed = await self._commit_all(fresh, duplicates, batch.dead)
-        return Done(batch.events, fresh, committed, take_overs)
+        return Done(batch.events, fresh, committed, catch_ups)
 
     async def settle(self, batch: Done) -> None:
         """Steps 4 to 6; one batch after the other, perhaps while the next is committed."""
         with self._step("publish"):
-            await self._publish(batch.committed, batch.take_overs)
+            await self._publish(batch.committed, batch.catch_ups)
         with self._step("remember"):
             await self._seen.remember(batch.fresh, batch.committed.known)
             partitions = {event.message.partition for event in batch.events}
@@ -156,10 +157,10 @@ class BatchProcessor:
         says what is left.
         """
         async with self._publishing:
-            self._take_overs += 1
             await self._publisher.assign(partitions)
             left = await self._retrying(lambda: self._store.unpublished(partitions=partitions))
             await self._send(left, {p.publication_id for p in left})
+            self._catch_ups += 1
         self._metrics.republished.inc(len(left))
 
     def _set_aside(self, batch: Sequence[Received]) -> tuple[list[Received], list[Received]]:
@@ -222,22 +223,25 @@ class BatchProcessor:
         known = {event_id: known.position for event_id, known in loaded.known.items()}
         return Committed(published, plan.redelivered, known)
 
-    async def _publish(self, committed: Committed, take_overs: int) -> None:
+    async def _publish(self, committed: Committed, catch_ups: int) -> None:
         """Publishes a batch's versions, and what came again. Then Postgres says what is left.
 
-        It is asked too where partitions were taken over since the batch began: what the batch has
-        to publish may be out by now, and a newer version of a former owner's after it.
+        What it says goes up to the newest version, also of batches that were committed since. So it
+        is asked too where it was asked since the batch began, for a take-over or another batch:
+        what the batch has to publish may be out by now, and a newer version after it.
         """
         async with self._publishing:
             published = committed.published
             ids = committed.redelivered | {p.publication_id for p in published}
-            if committed.redelivered or take_overs != self._take_overs:
+            asked = bool(committed.redelivered) or catch_ups != self._catch_ups
+            if asked:
                 published = await self._retrying(
                     lambda: self._store.unpublished(publication_ids=ids)
                 )
                 again = len(published) - len(committed.published)
                 self._metrics.republished.inc(max(0, again))
             await self._send(published, ids)
+            self._catch_ups += asked
 
     async def _send(self, published: Sequence[Published], ids: Iterable[int]) -> None:
         """Publishes, then notes these publications, every part of which is out now."""

@@ -59,7 +59,6 @@ def refunds_are_deltas(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(join, "add_refund_fact", add)
     patch.setattr(view, "amounts", amounts)
-    patch.setattr(decision, "amounts", amounts)
 
 
 def a_failed_attempt_is_the_end(patch: pytest.MonkeyPatch) -> None:

@@ -48,9 +48,9 @@ class NeverPublishesAgain(BatchProcessor):
         """Fences the former owner, and that is all."""
         await self._publisher.assign(partitions)
 
-    async def _publish(self, committed: Committed, take_overs: int) -> None:
+    async def _publish(self, committed: Committed, catch_ups: int) -> None:
         committed.redelivered.clear()
-        await super()._publish(committed, take_overs)
+        await super()._publish(committed, catch_ups)
 
 
 class PublishesFromMemory(BatchProcessor):
@@ -62,8 +62,8 @@ class PublishesFromMemory(BatchProcessor):
         left = await self._retrying(lambda: self._store.unpublished(partitions=partitions))
         await self._send(left, {p.publication_id for p in left})
 
-    async def _publish(self, committed: Committed, take_overs: int) -> None:
-        del take_overs
+    async def _publish(self, committed: Committed, catch_ups: int) -> None:
+        del catch_ups
         published, redelivered = committed.published, committed.redelivered
         ids = redelivered | {p.publication_id for p in published}
         if redelivered:

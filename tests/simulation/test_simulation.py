@@ -13,6 +13,7 @@ REGRESSIONS = {
     93: "a batch published from memory what a take-over had published, and a newer version, before",
     1702: "a take-over read what was unpublished, and published it after the batch under way",
     9361: "a capture refused while the client asked for it again, and nobody was told",
+    10346: "a batch begun during a take-over published from memory what that had published before",
     9947: "a fact parked for ever while a former owner created its payment",
 }
 
