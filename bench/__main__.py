@@ -20,6 +20,7 @@ from bench.errors import BenchError
 from bench.report import Report
 from bench.samples import Benchmark, Sample, Turn
 from bench.site import Site, opened
+from bench.targets import Judged, summary
 from bench.workload import generate
 from sandbox.errors import SandboxError
 
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="name", help="benchmarks; all without a name")
     parser.add_argument("--quick", action="store_true", help="small work; nothing is kept")
+    parser.add_argument("--strict", action="store_true", help="fail when a target is not met")
     told = parser.parse_args(arguments)
     unknown = sorted(set(told.names) - BY_NAME.keys())
     if unknown:
@@ -56,14 +58,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A group's coordinator is not there at once on a new broker: asked again, and no news.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        _run_all(chosen(told.names), QUICK if told.quick else FULL, keep=not told.quick)
+        judged = _run_all(chosen(told.names), QUICK if told.quick else FULL, keep=not told.quick)
     except (BenchError, SandboxError) as error:
         print(f"no figures: {error}", file=sys.stderr)
         return 1
-    return 0
+    print(f"\n{summary(judged)}")
+    return int(told.strict and not all(each.is_met for each in judged))
 
 
-def _run_all(benchmarks: Sequence[Benchmark], sizes: Sizes, *, keep: bool) -> None:
+def _run_all(benchmarks: Sequence[Benchmark], sizes: Sizes, *, keep: bool) -> list[Judged]:
     about = _about(sizes)
     samples: dict[str, list[Sample]] = {b.name: [] for b in benchmarks}
     with opened() as site:
@@ -77,6 +80,7 @@ def _run_all(benchmarks: Sequence[Benchmark], sizes: Sizes, *, keep: bool) -> No
                     f"{sample.per_second:>10,.0f} per second",
                     flush=True,
                 )
+    judged: list[Judged] = []
     for kind in dict.fromkeys(b.kind for b in benchmarks):
         rows = [b for b in benchmarks if b.kind == kind]
         report = Report(kind, rows, samples, about)
@@ -85,6 +89,8 @@ def _run_all(benchmarks: Sequence[Benchmark], sizes: Sizes, *, keep: bool) -> No
             print(f"kept: {', '.join(map(str, report.keep()))}")
         else:
             print("not kept: bench/results holds full runs of all benchmarks of a kind")
+        judged += report.judged()
+    return judged
 
 
 def _take(site: Site, benchmark: Benchmark, sizes: Sizes, number: int) -> Sample:

@@ -1,4 +1,4 @@
-"""Figures as tables: the ratios first, then the figures themselves, then what they were got on."""
+"""Figures as tables and bars: the ratios first, the targets, the figures, what they were got on."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,9 +8,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from bench.samples import Benchmark, Sample, Spread, spread
+from bench import images
+from bench.samples import Benchmark, Sample, Samples, Spread, spread
+from bench.targets import TARGETS, Judged, judge
 
-Samples = Mapping[str, Sequence[Sample]]
 Figure = Callable[[Sample], float]
 
 PER_SECOND: Final = attrgetter("per_second")
@@ -52,6 +53,21 @@ class Report:
             for beside in b.beside
         }
 
+    def judged(self) -> list[Judged]:
+        """The targets of these benchmarks; what they are compared with may be of another kind."""
+        names = {benchmark.name for benchmark in self.benchmarks}
+        return judge(self.samples, [target for target in TARGETS if target.row in names])
+
+    def images(self) -> dict[str, str]:
+        """SVG by the name of its file."""
+        ratios = {
+            "per second": self.ratios(),
+            "per CPU second": self.ratios(PER_CPU_SECOND),
+        }
+        return images.drawn(
+            self.kind, ratios, {b.name: self.samples[b.name] for b in self.benchmarks}
+        )
+
     def as_markdown(self) -> str:
         """For people."""
         by_cpu = self.ratios(PER_CPU_SECOND)
@@ -62,11 +78,22 @@ class Report:
         parts = [
             f"# Benchmarks: {self.kind}",
             table(["ratio", "per second", "rounds", "per CPU second", "rounds"], ratios),
+            self._targets(),
+            "## Figures",
             self._figures(),
             NOTES,
+            "\n".join(f"![{name.removesuffix('.svg')}]({name})" for name in self.images()),
             "\n".join(f"- {name}: {_text(value)}" for name, value in self.about.items()),
         ]
         return "\n\n".join(part for part in parts if part) + "\n"
+
+    def _targets(self) -> str:
+        rows = [
+            [each.target.text, f"**{each.measured:,.4g}**", "met" if each.is_met else "not met"]
+            for each in self.judged()
+        ]
+        found = table(["target", "measured", ""], rows)
+        return found and f"## Targets\n\n{found}"
 
     def _figures(self) -> str:
         columns = [
@@ -94,6 +121,10 @@ class Report:
                 name: {f"{a} / {b}": _rounded(r.median) for (a, b), r in self.ratios(f).items()}
                 for name, f in (("per_second", PER_SECOND), ("per_cpu_second", PER_CPU_SECOND))
             },
+            "targets": {
+                each.target.text: {"measured": _rounded(each.measured), "met": each.is_met}
+                for each in self.judged()
+            },
             "benchmarks": {
                 b.name: {
                     "what": b.what,
@@ -110,13 +141,16 @@ class Report:
         return json.dumps(found, indent=1) + "\n"
 
     def keep(self, folder: Path = RESULTS) -> list[Path]:
-        """Writes both, over what was there."""
+        """Writes all of it, over what was there."""
         folder.mkdir(parents=True, exist_ok=True)
-        written = {".md": self.as_markdown(), ".json": self.as_json()}
-        paths = [folder / f"{self.kind}{suffix}" for suffix in written]
-        for path, text in zip(paths, written.values(), strict=True):
-            path.write_text(text)
-        return paths
+        written = {
+            f"{self.kind}.md": self.as_markdown(),
+            f"{self.kind}.json": self.as_json(),
+            **self.images(),
+        }
+        for name, text in written.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        return [folder / name for name in written]
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,6 +1,6 @@
 """What a benchmark is, and what one turn of it answers."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import nan
 from statistics import median
@@ -41,6 +41,10 @@ class Sample:
         It counts the program, Kafka and Postgres; not a number where that was not measured.
         """
         return 1e6 / self.others["all_cpu_us"] if "all_cpu_us" in self.others else nan
+
+
+#: Each benchmark's turns by its name, those of a round at the same index.
+Samples = Mapping[str, Sequence[Sample]]
 
 
 @dataclass(frozen=True, slots=True)

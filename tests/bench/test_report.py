@@ -1,6 +1,8 @@
 """The tables of figures: ratios of one round's turns, first of all."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +63,50 @@ def test_a_column_stands_where_anyone_has_its_figure() -> None:
 
 
 def test_results_are_written_over_the_last_ones(tmp_path: Path) -> None:
-    """One Markdown and one JSON file per kind, whatever the number of runs."""
+    """The same files per kind, whatever the number of runs."""
     REPORT.keep(tmp_path)
     REPORT.keep(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["speed.json", "speed.md"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "speed-per-second.svg",
+        "speed-ratios.svg",
+        "speed.json",
+        "speed.md",
+    ]
     kept = json.loads((tmp_path / "speed.json").read_text())
     assert kept["ratios"]["per_second"] == {"ours / theirs": 6.0}
     assert kept["ratios"]["per_cpu_second"] == {"ours / theirs": 2.0}
     assert [r["count"] for r in kept["benchmarks"]["ours"]["rounds"]] == [100, 300, 900]
+
+
+def test_every_image_is_shown(tmp_path: Path) -> None:
+    """An image that is kept is linked from the Markdown beside it, and the other way round."""
+    kept = {path.name for path in REPORT.keep(tmp_path)}
+    shown = set(re.findall(r"\]\((.*?)\)", (tmp_path / "speed.md").read_text()))
+    assert shown == {name for name in kept if name.endswith(".svg")}
+
+
+def test_a_target_stands_after_the_ratios_of_its_kind() -> None:
+    """With what was measured, and whether that is enough; another kind's is not there."""
+    processor = replace(OURS, name="processor", beside=("quix",))
+    quix = replace(THEIRS, name="quix")
+    samples = {
+        "processor": SAMPLES["ours"],
+        "quix": SAMPLES["theirs"],
+        "service": SAMPLES["ours"],
+        "sync_fastapi": SAMPLES["theirs"],
+    }
+    report = Report("speed", (processor, quix), samples, {})
+    text = report.as_markdown()
+    assert re.search(r"processor / quix: at least 0.8 *\| \*\*6\*\* *\| met", text)
+    assert "service / sync_fastapi" not in text
+    assert text.index("per CPU second") < text.index("## Targets") < text.index("what we do")
+    (kept,) = json.loads(report.as_json())["targets"].values()
+    assert kept == {"measured": 6.0, "met": True}
+
+
+def test_no_targets_no_section() -> None:
+    """A report without anything to judge says nothing of targets."""
+    assert "Targets" not in REPORT.as_markdown()
 
 
 def test_a_table_reads_as_one_in_a_terminal() -> None:

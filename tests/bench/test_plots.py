@@ -1,0 +1,77 @@
+"""The images of figures: equal for equal figures, and complete in themselves."""
+
+import re
+from math import nan
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from bench.plots import bars
+from bench.samples import Spread
+
+ROWS = ("a / b", "c / d")
+SERIES = {"clock": (Spread(2.0, 1.0, 3.0), Spread(6.0, 5.0, 7.0))}
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def _drawn(name: str = "some") -> ET.Element:
+    return ET.fromstring(bars(name, "A title", ROWS, SERIES, 1))  # noqa: S314  # our own
+
+
+def test_equal_figures_make_equal_images() -> None:
+    """A run that measures the same changes no file."""
+    assert bars("some", "t", ROWS, SERIES, 1) == bars("some", "t", ROWS, SERIES, 1)
+
+
+def test_nothing_comes_from_elsewhere() -> None:
+    """No address but the names of XML's own languages, no script, no date."""
+    text = bars("some", "A title", ROWS, SERIES, 1)
+    assert set(re.findall(r"https?://[^\"' <>]*", text)) <= {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
+    assert not re.search(r"<script|<!--|<\?|@import|url\(", text)
+
+
+def test_a_bar_is_as_long_as_its_median() -> None:
+    """Six is three times as long as two."""
+    shown = _drawn()
+    lengths = [
+        float(bar.attrib["width"])
+        for bar in shown.iter(f"{SVG}rect")
+        if bar.attrib.get("class", "").startswith("rect ")
+    ]
+    assert max(lengths) / min(lengths) == pytest.approx(3.0)
+    assert len(lengths) == len(ROWS)
+
+
+def test_a_line_shows_the_spread() -> None:
+    """One for each bar, from the least to the greatest: both spread over two."""
+    paths = [
+        path.attrib["d"]
+        for group in _drawn().iter(f"{SVG}g")
+        if group.attrib.get("class") == "ci"
+        for path in group.iter(f"{SVG}path")
+    ]
+    numbers = [[float(n) for n in re.findall(r"[ML](\S+) \S+", path)] for path in paths]
+    first, second = (max(n) - min(n) for n in numbers)
+    assert first == pytest.approx(second)
+    assert first > 0
+
+
+def test_the_first_row_is_on_top() -> None:
+    """As in the table above the image."""
+    places = {
+        text.text: float(text.attrib["y"])
+        for text in _drawn().iter(f"{SVG}text")
+        if text.text in ROWS
+    }
+    assert places[ROWS[0]] < places[ROWS[1]]
+
+
+def test_what_was_not_measured_has_no_bar() -> None:
+    """Its row is there, and the other's bar is drawn."""
+    series = {"clock": (Spread(nan, nan, nan), Spread(6.0, 5.0, 7.0))}
+    shown = bars("some", "t", ROWS, series, 1)
+    assert shown.count('class="rect reactive') == 1
+    assert "nan" not in shown

@@ -1,0 +1,74 @@
+"""Targets: what is judged, and from where on one is met."""
+
+import pytest
+
+from bench.benchmarks import BY_NAME
+from bench.samples import Sample
+from bench.targets import TARGETS, Judged, Target, judge, summary
+
+RATIO = Target("ours", "at least", 2.0, beside="theirs")
+P99 = Target("ours", "at most", 150.0, figure="p99_ms")
+P99_RATIO = Target("ours", "at most", 1.0, beside="theirs", figure="p99_ms")
+SAMPLES = {
+    "ours": [Sample(200, 1.0, {"p99_ms": p99}) for p99 in (100.0, 140.0, 900.0)],
+    "theirs": [Sample(n, 1.0, {"p99_ms": 200.0}) for n in (100, 50, 400)],
+}
+
+
+def test_the_median_round_is_judged() -> None:
+    """A ratio is taken within a round, a figure as it is."""
+    measured = [each.measured for each in judge(SAMPLES, (RATIO, P99, P99_RATIO))]
+    assert measured == [2.0, 140.0, 0.7]
+
+
+@pytest.mark.parametrize(
+    ("target", "measured", "met"),
+    [
+        (RATIO, 2.0, True),
+        (RATIO, 1.99, False),
+        (P99, 150.0, True),
+        (P99, 150.1, False),
+    ],
+)
+def test_the_limit_itself_is_enough(target: Target, measured: float, met: bool) -> None:  # noqa: FBT001
+    """At least and at most are both met by what is equal."""
+    assert Judged(target, measured).is_met is met
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Target("nobody", "at least", 1.0),
+        Target("ours", "at least", 1.0, beside="nobody"),
+        Target("ours", "at most", 1.0, figure="p98_ms"),
+    ],
+)
+def test_what_was_not_measured_is_not_judged(target: Target) -> None:
+    """Neither met nor missed: it has no line."""
+    assert judge(SAMPLES, (target,)) == []
+
+
+def test_a_figure_that_a_round_lacks_is_not_judged() -> None:
+    """A median of the other rounds would be another figure."""
+    samples = {"ours": [*SAMPLES["ours"], Sample(1, 1.0)]}
+    assert judge(samples, (P99,)) == []
+
+
+def test_the_summary_counts() -> None:
+    """One line for all of them."""
+    judged = [Judged(RATIO, 3.0), Judged(RATIO, 1.0), Judged(P99, 1.0)]
+    assert summary(judged) == "targets: 2 of 3 met"
+
+
+def test_a_target_says_what_it_wants() -> None:
+    """A ratio has no unit; a figure has."""
+    assert RATIO.text == "ours / theirs: at least 2"
+    assert P99.text == "ours, p99 ms: at most 150"
+    assert P99_RATIO.text == "ours / theirs, p99: at most 1"
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda each: each.text)
+def test_a_ratio_with_a_target_is_measured(target: Target) -> None:
+    """Both are run in the same round, or the target would never be judged."""
+    if target.row in BY_NAME and target.beside is not None:
+        assert target.beside in BY_NAME[target.row].beside
