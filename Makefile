@@ -49,7 +49,7 @@ endef
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up test model sim mutants cover bench outages chaos chaos-minute soak containers contracts check lint env reset doctor lock clean
+.PHONY: help run demo up test model sim mutants cover bench profile outages chaos chaos-minute soak containers contracts check lint env reset doctor lock clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ test: $(STAMP) $(QUIX_STAMP) ## Run the tests
 
 bench: $(STAMP) $(QUIX_STAMP) ## Run the benchmarks, about 25 minutes; ARGS=--quick takes four, for a look only
 	@$(VENV)/bin/python -m bench $(ARGS)
+
+profile: $(STAMP) ## Draw where the processor's and the ingress' time goes, two minutes; needs ptrace
+	@$(VENV)/bin/python -m bench.profile $(ARGS)
 
 model: $(STAMP) ## Search every order of the providers' histories, print what that covers
 	@$(VENV)/bin/python -m tests.checker

@@ -2,7 +2,8 @@
 
 BenchError
 ├── WrongResultError   the work was not done, or not done right: its speed means nothing
-└── StuckError         the work was not done in time
+├── StuckError         the work was not done in time
+└── ProfilerError      the profiler could not look into the program
 """
 
 
@@ -16,3 +17,7 @@ class WrongResultError(BenchError):
 
 class StuckError(BenchError):
     """Nothing more happened before the deadline."""
+
+
+class ProfilerError(BenchError):
+    """The profiler did not start, or did not write what it saw."""

@@ -21,7 +21,7 @@ async def run(site: Site, turn: Turn) -> Sample:
     """One turn. Raises WrongResultError."""
     await rows.empty(site)
     begin = await log.ends(site)
-    async with running(INGRESS, site) as server:
+    async with running(INGRESS, site) as server, turn.watch(server):
         sample = (await http.drive(site, server, turn)).sample
     expected = Counter(d.body for part in (turn.warm_up, turn.work) for d in part.deliveries)
     found = Counter(

@@ -37,7 +37,8 @@ async def run(site: Site, turn: Turn) -> Sample:
         await rows.analyze(site)
         begun_at = time.time()
         webhooks = log.deliveries_as_records(work.deliveries)
-        done = await reading.process(site, worker, APP_ID, webhooks, until)
+        async with turn.watch(worker):
+            done = await reading.process(site, worker, APP_ID, webhooks, until)
     outcomes = await rows.check(site, work)
     duplicates = await rows.check_duplicates(site, work)
     others = {

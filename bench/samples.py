@@ -1,21 +1,36 @@
 """What a benchmark is, and what one turn of it answers."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from math import nan
 from statistics import median
 from typing import Any
 
+from bench.programs import Running
 from bench.site import Site
 from bench.workload import Workload
+
+#: What looks at the program under measurement while the measured work is done.
+Watch = Callable[[Running], AbstractAsyncContextManager[None]]
+
+
+def unwatched(_: Running) -> AbstractAsyncContextManager[None]:
+    """Nobody looks, as wherever figures are taken."""
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn's work: ``warm_up`` first, which is not measured, then ``work``."""
+    """One turn's work: ``warm_up`` first, which is not measured, then ``work``.
+
+    ``watch`` is asked for where a profile is taken (``profile.py``), and kept by those benchmarks
+    that have one.
+    """
 
     warm_up: Workload
     work: Workload
+    watch: Watch = unwatched
 
 
 @dataclass(frozen=True, slots=True)

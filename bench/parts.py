@@ -1,0 +1,81 @@
+"""Whose work a program was at, told from the stacks that a sampling profiler saw.
+
+A sample belongs to the part of the innermost frame that has one. asyncio is the exception: what it
+does for a caller is the caller's, so it has only what is nobody's: the loop itself.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+#: What a frame's file begins with, and its part; of several, the longest decides.
+PARTS: Final[Mapping[str, str]] = {
+    "faust/": "reading through Faust",
+    "mode/": "reading through Faust",
+    "aiokafka/consumer/": "reading through Faust",
+    "aiokafka/coordinator/": "reading through Faust",
+    "processor/faust_internals/": "reading through Faust",
+    "processor/stream.py": "reading through Faust",
+    "processor/decode.py": "decoding",
+    "processor/records.py": "decoding",
+    "providers/": "decoding",
+    "schemas/": "decoding",
+    "processor/seen.py": "seen table",
+    "processor/faust_internals/table.py": "seen table",
+    "faust/stores/": "seen table",
+    "faust/tables/": "seen table",
+    "mode/utils/collections.py": "seen table",
+    "processor/domain/": "domain",
+    "processor/fold.py": "domain",
+    "processor/plan.py": "domain",
+    "processor/store/": "Postgres client",
+    "psycopg/": "Postgres client",
+    "psycopg_pool/": "Postgres client",
+    "processor/publisher.py": "publishing",
+    "processor/sender.py": "publishing",
+    "processor/produce.py": "publishing",
+    "aiokafka/producer/": "publishing",
+    "faust/transport/producer.py": "publishing",
+    "processor/batch.py": "batches and retries",
+    "processor/pipeline.py": "batches and retries",
+    "tenacity/": "batches and retries",
+    "aiokafka/conn.py": "Kafka connections",
+    "aiokafka/client.py": "Kafka connections",
+}
+LOOP: Final = "asyncio"
+#: Files of the event loop.
+LOOP_FILES: Final = ("asyncio/", "uvloop/", "selectors.py")
+#: The loop itself; what is outside of it started the program.
+TURN: Final = "BaseEventLoop._run_once (asyncio/base_events.py"
+OTHER: Final = "other"
+#: A thread whose innermost frame is one of these waits, whatever the profiler takes it for.
+WAITING: Final = re.compile(
+    r"select \(selectors\.py|(^|\.)(wait|sleep|accept) \((threading|socket)"
+)
+_FRAME: Final = re.compile(r"^(?P<function>.*) \((?P<file>[^()]*?)(:\d+)?\)$")
+
+
+def by_part(lines: Iterable[str], parts: Mapping[str, str] = PARTS) -> Counter[str]:
+    """Samples by part, of py-spy's raw format: ``frame;frame;frame count``, the innermost last.
+
+    Waiting threads are not counted. Raises ValueError for another format.
+    """
+    found: Counter[str] = Counter()
+    for line in lines:
+        stack, _, count = line.rpartition(" ")
+        frames = stack.split(";")
+        if not WAITING.search(frames[-1]):
+            found[part_of(frames, parts)] += int(count)
+    return found
+
+
+def part_of(frames: list[str], parts: Mapping[str, str] = PARTS) -> str:
+    """The part that a stack belongs to; its innermost frame is the last."""
+    begin = max((n for n, frame in enumerate(frames) if frame.startswith(TURN)), default=0)
+    files = [match["file"] for frame in frames[begin:] if (match := _FRAME.match(frame))]
+    for file in reversed(files):
+        fitting = [prefix for prefix in parts if file.startswith(prefix)]
+        if fitting:
+            return parts[max(fitting, key=len)]
+    return LOOP if any(file.startswith(LOOP_FILES) for file in files) else OTHER

@@ -1,0 +1,153 @@
+"""Profiles: whose a sample is, what is written of it, and what is said where none can be taken."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bench.errors import ProfilerError
+from bench.parts import LOOP, OTHER, PARTS, by_part, part_of
+from bench.profile import as_markdown, headed
+from bench.pyspy import RIGHTS, Recording, recorded
+from sandbox.topology import PROJECT
+
+ROOT = "BaseEventLoop.run_forever (asyncio/base_events.py:607)"
+WORKER = f"Worker.execute_from_commandline (mode/worker.py:264);{ROOT}"
+LOOP_FRAME = "BaseEventLoop._run_once (asyncio/base_events.py:1922)"
+CALLBACK = "Handle._run (asyncio/events.py:80)"
+BUSY = "import sys, time\nprint(flush=True)\ndef busy():\n  while True: pass\nbusy()"
+
+
+def _stack(*frames: str) -> list[str]:
+    return [*WORKER.split(";"), LOOP_FRAME, CALLBACK, *frames]
+
+
+@pytest.mark.parametrize(
+    ("frames", "part"),
+    [
+        (["Agent._execute_actor (faust/agents/agent.py:1)"], "reading through Faust"),
+        (["f (processor/batch.py:1)", "decide (processor/domain/decide.py:2)"], "domain"),
+        (["f (processor/batch.py:1)", "replace (dataclasses.py:1)"], "batches and retries"),
+        (["send (aiokafka/producer/sender.py:9)", "write (asyncio/streams.py:3)"], "publishing"),
+        (["f (faust/tables/base.py:1)", "g (faust/topics.py:2)"], "reading through Faust"),
+        (["remember (faust/tables/base.py:1)"], "seen table"),
+        (["data_received (asyncio/streams.py:284)"], LOOP),
+        ([], LOOP),
+    ],
+)
+def test_a_sample_belongs_to_its_innermost_part(frames: list[str], part: str) -> None:
+    """What started the loop, and what a library does for a part, decides nothing."""
+    assert part_of(_stack(*frames)) == part
+
+
+def test_who_is_nobodys() -> None:
+    """A thread outside of the loop, in no part's files."""
+    assert part_of(["f (threading.py:1)", "g (json/decoder.py:2)"]) == OTHER
+
+
+def test_waiting_is_not_counted() -> None:
+    """A thread that waits for the selector may be taken for one at work; it is not."""
+    lines = [
+        f"{';'.join(_stack('f (processor/seen.py:1)'))} 3",
+        f"{WORKER};{LOOP_FRAME};EpollSelector.select (selectors.py:468) 90",
+        "run (threading.py:982);Condition.wait (threading.py:327) 80",
+        f"{WORKER};{LOOP_FRAME} 2",
+    ]
+    assert by_part(lines) == {"seen table": 3, LOOP: 2}
+
+
+@pytest.mark.parametrize("prefix", [each for each in PARTS if each.startswith("processor/")])
+def test_a_part_of_ours_is_there(prefix: str) -> None:
+    """A file that was renamed would fall to another part unseen."""
+    assert (PROJECT / prefix).exists()
+
+
+def test_shares_come_greatest_first() -> None:
+    """Of what was at work, with the commit."""
+    lines = [
+        f"{';'.join(_stack('f (processor/seen.py:1)'))} 1",
+        f"{';'.join(_stack('f (psycopg/cursor.py:1)'))} 3",
+    ]
+    text = as_markdown(lines, {"commit": "abc"})
+    places = [text.index(each) for each in ("Postgres client", "75.0 %", "seen table", "25.0 %")]
+    assert places == sorted(places)
+    assert "commit: abc" in text
+
+
+def test_a_profile_without_a_sample_is_none() -> None:
+    """Shares of nothing are no shares."""
+    with pytest.raises(ProfilerError, match="never saw"):
+        as_markdown([], {})
+
+
+def test_a_graph_says_what_it_is_of() -> None:
+    """In the place of py-spy's own title, which is the command with the paths of a machine."""
+    graph = '<svg><!-- by --><text id="title" x="1">py-spy record -o /tmp/x</text></svg>'
+    expected = '<svg><text id="title" x="1">commit &lt;abc&gt;</text></svg>'
+    assert headed(graph, "commit <abc>") == expected
+    with pytest.raises(ProfilerError, match="no title"):
+        headed("<svg/>", "commit abc")
+
+
+@pytest.fixture
+async def busy() -> AsyncIterator[int]:
+    """The process ID of a program that is at work in ``busy``."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", BUSY, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    yield process.pid
+    process.kill()
+    await process.communicate()
+
+
+def _may_trace() -> bool:
+    return os.geteuid() == 0 and sys.platform == "linux"
+
+
+@pytest.mark.anyio
+@pytest.mark.skipif(not _may_trace(), reason="needs the right to trace a process")
+async def test_what_is_at_work_is_seen(busy: int, tmp_path: Path) -> None:
+    """The real profiler, on a program that does one thing, in both of its formats."""
+    raw, graph = tmp_path / "x.raw", tmp_path / "x.svg"
+    for recording in (Recording(raw, "raw"), Recording(graph, "flamegraph", ("--gil",))):
+        async with recorded(busy, recording):
+            await asyncio.sleep(0.5)  # so many samples; there is nothing to wait for
+    assert {line.split(";")[-1].split(" ")[0] for line in raw.read_text().splitlines()} == {"busy"}
+    text = headed(graph.read_text(), "commit abc")
+    assert "commit abc" in text
+    assert str(tmp_path) not in text
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Error: Permission Denied: Try running again with elevated permissions", RIGHTS),
+        ("Error: Operation not permitted (os error 1)", RIGHTS),
+        ("Error: No python processes found", "py-spy did not start: Error: No python processes"),
+    ],
+)
+async def test_it_says_why_there_is_no_profile(tmp_path: Path, said: str, told: str) -> None:
+    """Who has not the right to trace is told how to have it; other reasons are passed on."""
+    program = tmp_path / "py-spy"
+    program.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    program.chmod(0o755)
+    recording = Recording(tmp_path / "x.raw", "raw", program=program)
+    with pytest.raises(ProfilerError) as raised:
+        async with recorded(1, recording):
+            raise AssertionError("nothing is profiled")
+    assert str(raised.value).startswith(told)
+
+
+@pytest.mark.anyio
+async def test_it_says_when_there_is_no_profiler(tmp_path: Path) -> None:
+    """As on a system that py-spy has no wheel for."""
+    recording = Recording(tmp_path / "x.raw", "raw", program=tmp_path / "py-spy")
+    with pytest.raises(ProfilerError, match="can't be started"):
+        async with recorded(1, recording):
+            raise AssertionError("nothing is profiled")
