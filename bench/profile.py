@@ -68,7 +68,7 @@ def take(site: Site, payments: int, about: Mapping[str, str], folder: Path) -> l
     written = []
     for name, (_, options) in PROFILED.items():
         graph = Recording(site.root / f"{name}.svg", "flamegraph", options)
-        text = headed(_turn(site, name, payments, graph), f"{name}: {_one_line(about)}")
+        text = headed(_turn(site, name, payments, graph), _header(name, about))
         written.append(folder / graph.file.name)
         written[-1].write_text(text, encoding="utf-8")
     stacks = Recording(site.root / "processor.raw", "raw")
@@ -108,8 +108,9 @@ def as_markdown(lines: Sequence[str], about: Mapping[str, str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _one_line(about: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in about.items())
+def _header(name: str, about: Mapping[str, str]) -> str:
+    """As much as there is room for."""
+    return f"{name} at commit {about['commit']}, {about['machine']}, python {about['python']}"
 
 
 def _files(part: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench import __main__ as program
 from bench.benchmarks import BY_NAME
 from bench.samples import Sample
 from bench.targets import TARGETS, Judged, Target, judge, summary
@@ -58,6 +59,24 @@ def test_the_summary_counts() -> None:
     """One line for all of them."""
     judged = [Judged(RATIO, 3.0), Judged(RATIO, 1.0), Judged(P99, 1.0)]
     assert summary(judged) == "targets: 2 of 3 met"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "measured", "code"),
+    [([], 1.0, 0), (["--strict"], 1.0, 1), (["--strict"], 2.0, 0)],
+)
+def test_a_missed_target_fails_a_strict_run_only(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    measured: float,
+    code: int,
+) -> None:
+    """And the last line says how many are met, in either case."""
+    judged = [Judged(RATIO, measured)]
+    monkeypatch.setattr(program, "_run_all", lambda *_, **__: judged)
+    assert program.main(arguments) == code
+    assert capsys.readouterr().out.splitlines()[-1] == summary(judged)
 
 
 def test_a_target_says_what_it_wants() -> None:
