@@ -2,13 +2,19 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
+import psutil  # type: ignore[import-untyped] # it ships no types
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from bench import quix, reading
 from bench.benchmarks import BY_NAME
+from bench.profile import PROFILED
+from bench.programs import Running
 from bench.samples import Turn
 from bench.site import Site, at
 from bench.workload import generate
@@ -59,6 +65,26 @@ def test_the_rows_are_the_processors(site: Site) -> None:
     sample = asyncio.run(BY_NAME["postgres_rows"].run(site, turn))
     assert sample.count == len(turn.work.deliveries)
     assert sample.others["all_cpu_us"] > sample.others["cpu_us"] > 0
+
+
+@pytest.mark.parametrize("name", PROFILED)
+def test_what_is_profiled_can_be_watched(site: Site, name: str) -> None:
+    """From before the work until it is done, and the program runs when the watch begins."""
+    states: list[str] = []
+
+    @asynccontextmanager
+    async def watch(running: Running) -> AsyncIterator[None]:
+        process = psutil.Process(running.child.process.pid)
+        states.append(process.status())
+        used_s = running.cpu_s()
+        yield
+        states.append("worked" if running.cpu_s() > used_s else "idle")
+
+    sample = asyncio.run(BY_NAME[name].run(site, replace(_turn(f"{name}-watched"), watch=watch)))
+    assert sample.count > 0
+    begun, ended = states
+    assert begun in {psutil.STATUS_RUNNING, psutil.STATUS_SLEEPING}
+    assert ended == "worked"
 
 
 @pytest.mark.parametrize("name", ["faust_read", "aiokafka_read"])
