@@ -1,5 +1,6 @@
 """The benchmarks, as one table. A further one is a module with a ``run``, and a row here."""
 
+from functools import partial
 from typing import Final
 
 from bench import (
@@ -7,6 +8,7 @@ from bench import (
     faust_read,
     idiomatic_faust,
     ingress,
+    latency,
     postgres_rows,
     processor,
     quix,
@@ -76,6 +78,17 @@ BENCHMARKS: Final = (
         "trivial_asgi",
         "the load generator's ceiling: an app that reads the body and answers",
         trivial_asgi.run,
+    ),
+    *(
+        Benchmark(
+            f"latency_{percent}",
+            f"from a webhook's arrival to its record in payment-state, at {percent} % of capacity",
+            partial(latency.run, percent / 100),
+            kind="latency",
+            rounds=3,
+            share=share,
+        )
+        for percent, share in ((10, 0.4), (50, 0.7), (80, 1.0))
     ),
 )
 BY_NAME: Final = {benchmark.name: benchmark for benchmark in BENCHMARKS}

@@ -1,14 +1,15 @@
-"""Signed webhooks over HTTP at full load, against any program that takes them."""
+"""Signed webhooks over HTTP, at full load or at set times, against any program that takes them."""
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from bench.errors import WrongResultError
+from bench.open_load import Arrivals, Schedule
 from bench.programs import Running, cpu_of_all_s, used_since_s
 from bench.samples import Sample, Turn
 from bench.site import Site
@@ -22,6 +23,9 @@ from sandbox.topology import PROJECT
 
 PATH: Final = "/webhooks/stripe"
 CONNECTIONS: Final = 64
+#: Of an open loop: as many as requests come in a second. So none is idle for seconds, after which a
+#: server closes it, and none is waited for unless the server stands still.
+FEWEST, MOST = 16, 1024
 SENT_WITHIN_S: Final = 300.0
 
 
@@ -57,6 +61,26 @@ async def drive(site: Site, server: Running, turn: Turn) -> Driven:
     others = {name: work[name] for name in ("p50_ms", "p99_ms", "generator_cpu_us")}
     others |= {"cpu_us": cpu_us, "all_cpu_us": all_cpu_us}
     return Driven(Sample(work["count"], work["seconds"], others), work["begun_at"])
+
+
+async def send_when_due(
+    site: Site, server: Running, deliveries: Sequence[Delivery], due_s: Sequence[float]
+) -> Arrivals:
+    """Sends each webhook when it is due, in seconds from the beginning, whatever is answered.
+
+    Raises WrongResultError unless every single answer is 200, ProgramError when the generator
+    fails or takes too long.
+    """
+    schedule, arrivals = site.root / "schedule.msgpack", site.root / "arrivals.msgpack"
+    schedule.write_bytes(msgspec.msgpack.encode(Schedule(_requests(site, deliveries), [*due_s])))
+    argv = [sys.executable, "-m", "bench.open_load", str(schedule), str(arrivals), HOST]
+    connections = min(MOST, max(FEWEST, round(len(due_s) / due_s[-1])))
+    argv += [str(server.port), str(connections)]
+    await processes.run(Command("open_load", argv, folder=PROJECT), site.logs, within=SENT_WITHIN_S)
+    found = msgspec.msgpack.decode(arrivals.read_bytes(), type=Arrivals)
+    if found.statuses != {"200": len(deliveries)}:
+        raise WrongResultError(f"answers other than 200: {found.statuses}")
+    return found
 
 
 def _requests(site: Site, deliveries: Iterable[Delivery]) -> list[bytes]:

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import json
 import math
-import re
 import resource
 import sys
 from array import array
@@ -17,13 +16,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter, time
-from typing import Final, cast
 
 import msgspec
 import uvloop
 
-HEAD_END: Final = b"\r\n\r\n"
-LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
+from bench.connections import Connection, close_all
 
 
 class Phase:
@@ -36,92 +33,47 @@ class Phase:
         self.statuses: Counter[str] = Counter()
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def answered(self, status: bytes, latency_s: float) -> None:
+    def begin(self, connection: Connection) -> None:
+        """Has the connection send requests until none is left."""
+        connection.load = self
+        self._send_next(connection)
+
+    def answered(self, connection: Connection, status: bytes, latency_s: float) -> None:
         """One more answer; the last one ends the phase."""
         self.latencies_s.append(latency_s)
         self.statuses[status.decode("latin-1")] += 1
         if len(self.latencies_s) == self.expected:
             self.done.set_result(None)
+        else:
+            self._send_next(connection)
 
     def failed(self, error: BaseException) -> None:
-        """No further answer will come."""
+        """See Load."""
         if not self.done.done():
             self.done.set_exception(error)
 
-
-class Connection(asyncio.Protocol):
-    """One kept-alive connection, one request at a time."""
-
-    def __init__(self) -> None:
-        self._phase: Phase | None = None
-        self._received = b""
-        self._sent_at = 0.0
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio.Protocol."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
-
-    def begin(self, phase: Phase) -> None:
-        """Sends the phase's requests until none is left."""
-        self._phase = phase
-        self._send_next(phase)
-
-    def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol."""
-        self._received += data
-        head = self._received.find(HEAD_END)
-        if head < 0:
-            return
-        found = LENGTH.search(self._received, 0, head + 2)
-        phase = self._phase
-        if found is None or phase is None:
-            self.connection_lost(
-                ValueError(f"no such answer was awaited: {self._received[:200]!r}")
-            )
-            return
-        if len(self._received) < head + len(HEAD_END) + int(found[1]):
-            return
-        phase.answered(self._received[9:12], perf_counter() - self._sent_at)
-        self._received = b""
-        self._send_next(phase)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """See asyncio.Protocol."""
-        if self._phase is not None:
-            self._phase.failed(exc or ConnectionError("the server closed a connection"))
-
-    def close(self) -> None:
-        """Nothing more will be sent."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def _send_next(self, phase: Phase) -> None:
-        request = next(phase.left, None)
-        if request is None or self._transport is None:
-            return
-        self._sent_at = perf_counter()
-        self._transport.write(request)
+    def _send_next(self, connection: Connection) -> None:
+        request = next(self.left, None)
+        if request is not None:
+            connection.send(request)
 
 
 async def send_all(
     host: str, port: int, connections: int, phases: Sequence[Sequence[bytes]]
 ) -> list[dict[str, object]]:
     """Sends one phase after the other over the same connections; answers each one's figures."""
-    loop = asyncio.get_running_loop()
-    opened = [(await loop.create_connection(Connection, host, port))[1] for _ in range(connections)]
+    opened = await Connection.opened(host, port, connections)
     try:
         return [await _send(opened, requests) for requests in phases]
     finally:
-        for connection in opened:
-            connection.close()
+        close_all(opened)
 
 
 async def _send(opened: Sequence[Connection], requests: Sequence[bytes]) -> dict[str, object]:
     phase = Phase(requests)
     at, cpu_s, begun = time(), _cpu_s(), perf_counter()
     for connection in opened:
-        connection.begin(phase)
+        phase.begin(connection)
     await phase.done
     seconds = perf_counter() - begun
     ordered = sorted(phase.latencies_s)
@@ -130,13 +82,14 @@ async def _send(opened: Sequence[Connection], requests: Sequence[bytes]) -> dict
         "count": phase.expected,
         "seconds": seconds,
         "statuses": phase.statuses,
-        "p50_ms": _quantile(ordered, 0.50) * 1e3,
-        "p99_ms": _quantile(ordered, 0.99) * 1e3,
+        "p50_ms": quantile(ordered, 0.50) * 1e3,
+        "p99_ms": quantile(ordered, 0.99) * 1e3,
         "generator_cpu_us": (_cpu_s() - cpu_s) / phase.expected * 1e6,
     }
 
 
-def _quantile(ordered: Sequence[float], share: float) -> float:
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The least of these, in order, that so large a share of them does not exceed."""
     return ordered[math.ceil(share * len(ordered)) - 1]
 
 

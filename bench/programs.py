@@ -68,7 +68,16 @@ class Running:
 
     def cpu_s(self) -> float:
         """Processor time it has used so far, its threads' and the kernel's for it included."""
-        return _used_s(psutil.Process(self.child.process.pid))
+        return sum(_used_s(process) for process in self._processes())
+
+    def rss_mib(self) -> float:
+        """Memory that it holds now; what its workers share is counted in each."""
+        return sum(float(process.memory_info().rss) for process in self._processes()) / 2**20
+
+    def _processes(self) -> list[psutil.Process]:
+        """It, and the workers it has started."""
+        first = psutil.Process(self.child.process.pid)
+        return [first, *first.children(recursive=True)]
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -49,6 +49,10 @@ VERSIONS_BY_WEBHOOK: Final = """
     select payment_id || ':' || version from payment_versions
     where payment_id = any(%s) and version > 1"""
 
+MADE_BY: Final = """
+    select event_id, payment_id || ':' || version from payment_versions
+    where payment_id = any(%s)"""
+
 
 async def _rows(site: Site, statement: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
     async with await psycopg.AsyncConnection.connect(site.database_url) as connection:
@@ -136,6 +140,11 @@ async def check_published(site: Site, workload: Workload, published: AbstractSet
     missing = {version for (version,) in found} - published
     if missing or not found:
         raise WrongResultError(f"{len(missing)} of {len(found)} versions are not published")
+
+
+async def versions(site: Site, workload: Workload) -> dict[str, str]:
+    """``<payment ID>:<version>`` of each version, by the event that made it."""
+    return dict(await _rows(site, MADE_BY, list(workload.endings)))
 
 
 async def published_at(site: Site) -> float:

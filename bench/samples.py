@@ -26,11 +26,13 @@ class Turn:
 
     ``watch`` is asked for where a profile is taken (``profile.py``), and kept by those benchmarks
     that have one.
+    ``stored`` is how many events are in store before, for a benchmark with a full store.
     """
 
     warm_up: Workload
     work: Workload
     watch: Watch = unwatched
+    stored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Benchmark:
         run: one turn of it; raises BenchError when the work was not done right.
         beside: names of those it is compared with, which are run in every round too.
         kind: names the files in ``bench/results`` its figures are kept in.
+        rounds: no more rounds of a run than these are its own.
+        share: of a turn's payments, how many it is given.
     """
 
     name: str
@@ -79,6 +83,8 @@ class Benchmark:
     run: Callable[[Site, Turn], Coroutine[Any, Any, Sample]]
     beside: tuple[str, ...] = ()
     kind: str = "speed"
+    rounds: int = 100
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
