@@ -18,6 +18,10 @@ from bench import (
 )
 from bench.samples import Benchmark
 
+#: Of a turn's payments: more than 20,000 webhooks in a full run, 2,000 in a quick one.
+BURST_SHARE: Final = 1.3
+BURST_ROUNDS: Final = 3
+
 BENCHMARKS: Final = (
     Benchmark(
         "processor",
@@ -89,6 +93,23 @@ BENCHMARKS: Final = (
             share=share,
         )
         for percent, share in ((10, 0.4), (50, 0.7), (80, 1.0))
+    ),
+    Benchmark(
+        "burst",
+        "20,000 webhooks as fast as the ingress accepts them, while the processor is at work too",
+        service.burst,
+        beside=("burst_sync",),
+        kind="latency",
+        rounds=BURST_ROUNDS,
+        share=BURST_SHARE,
+    ),
+    Benchmark(
+        "burst_sync",
+        "sync_fastapi, given the same burst",
+        sync_fastapi.run,
+        kind="latency",
+        rounds=BURST_ROUNDS,
+        share=BURST_SHARE,
     ),
 )
 BY_NAME: Final = {benchmark.name: benchmark for benchmark in BENCHMARKS}

@@ -1,0 +1,95 @@
+"""Latencies that a standstill can't hide, and the two ends they are measured between."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from bench.errors import WrongResultError
+from bench.latency import arrival_times, arrived_at, until_seen
+from bench.open_load import Schedule, send_when_due
+from bench.workload import Delivery
+from sandbox.ports import HOST
+
+REQUEST = b"POST / HTTP/1.1\r\n\r\n"
+STANDSTILL_S = 0.4
+
+
+@asynccontextmanager
+async def _serving(standstill_s: float) -> AsyncIterator[int]:
+    """A server on this port that stands still before its first answer, and for nobody after it."""
+    stood, still = asyncio.Event(), asyncio.Lock()
+    ended: list[asyncio.Event] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ended.append(asyncio.Event())
+        mine = ended[-1]
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                async with still:
+                    if not stood.is_set():
+                        stood.set()
+                        await asyncio.sleep(standstill_s)
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        writer.close()
+        mine.set()
+
+    async with await asyncio.start_server(answer, HOST, 0) as server:
+        yield server.sockets[0].getsockname()[1]
+        for each in ended:
+            await each.wait()
+
+
+@pytest.mark.anyio
+async def test_a_standstill_is_in_the_latency_of_all_that_were_due_in_it() -> None:
+    """With one connection the rest can't even be sent: they wait, and their waiting is counted."""
+    due_s = [0.0, 0.05, 0.1, 0.15]
+    async with _serving(STANDSTILL_S) as port:
+        found = await send_when_due(HOST, port, 1, Schedule([REQUEST] * 4, due_s))
+    assert found.statuses == {"200": 4}
+    waited = [at - due for at, due in zip(found.answered_s, due_s, strict=True)]
+    assert all(w >= STANDSTILL_S - due for w, due in zip(waited, due_s, strict=True))
+    assert found.sent_s[1] >= STANDSTILL_S
+
+
+@pytest.mark.anyio
+async def test_nothing_is_sent_before_it_is_due() -> None:
+    """Requests come at their times, however fast the server is."""
+    due_s = [0.0, 0.1, 0.2]
+    async with _serving(0.0) as port:
+        found = await send_when_due(HOST, port, 3, Schedule([REQUEST] * 3, due_s))
+    assert all(sent >= due for sent, due in zip(found.sent_s, due_s, strict=True))
+    assert found.sent_s == sorted(found.sent_s)
+
+
+def test_arrivals_are_a_poisson_process_of_the_rate() -> None:
+    """Mean and deviation of the gaps are the rate's inverse; the times are always the same."""
+    times = arrival_times(200.0, 20_000)
+    gaps = [b - a for a, b in zip([0.0, *times], times, strict=False)]
+    mean = sum(gaps) / len(gaps)
+    deviation = (sum((gap - mean) ** 2 for gap in gaps) / len(gaps)) ** 0.5
+    assert min(gaps) >= 0.0
+    assert mean == pytest.approx(1 / 200, rel=0.03)
+    assert deviation == pytest.approx(1 / 200, rel=0.05)
+    assert arrival_times(200.0, 20_000) == times
+
+
+def test_a_repeated_event_began_with_its_first_delivery() -> None:
+    """The version came of the first one, and what came before the measuring is not measured."""
+    events = [Delivery(event, "pay", "pi", b"") for event in ("a", "b", "a", "c")]
+    arrived = arrived_at(events, [0.0, 1.0, 2.0, 3.0], 100.0, {"c"})
+    assert arrived == {"a": 100.0, "b": 101.0}
+
+
+def test_only_events_that_made_a_version_are_counted() -> None:
+    """An event without effect has no record to wait for."""
+    found = until_seen({"a": 1.0, "b": 2.0}, {"a": "p:2"}, {"p:2": 1.5, "p:1": 0.5})
+    assert found == [0.5]
+
+
+@pytest.mark.parametrize("versions", [{"a": "p:2", "b": "p:3"}, {}])
+def test_a_version_that_was_never_seen_is_wrong(versions: dict[str, str]) -> None:
+    """A record that did not come has no latency, and neither has anything else then."""
+    with pytest.raises(WrongResultError, match=r"never seen"):
+        until_seen({"a": 1.0, "b": 2.0}, versions, {"p:2": 1.5})
