@@ -10,7 +10,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="name", help="benchmarks; all without a name")
     parser.add_argument("--quick", action="store_true", help="small work; nothing is kept")
     parser.add_argument("--strict", action="store_true", help="fail when a target is not met")
+    parser.add_argument("--stored", type=int, metavar="N", help="events in a full store")
     told = parser.parse_args(arguments)
     unknown = sorted(set(told.names) - BY_NAME.keys())
     if unknown:
@@ -62,7 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A group's coordinator is not there at once on a new broker: asked again, and no news.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        judged = _run_all(chosen(told.names), QUICK if told.quick else FULL, keep=not told.quick)
+        sizes = QUICK if told.quick else FULL
+        sizes = replace(sizes, stored=told.stored or sizes.stored)
+        judged = _run_all(chosen(told.names), sizes, keep=not told.quick)
     except (BenchError, SandboxError) as error:
         print(f"no figures: {error}", file=sys.stderr)
         return 1
@@ -117,6 +120,7 @@ def _about(sizes: Sizes) -> dict[str, Any]:
         "commit": found.pop("commit"),
         "rounds": sizes.rounds,
         "work of a turn": work,
+        "events in a full store": sizes.stored,
         "versions": found.pop("versions"),
         "machine": found,
     }

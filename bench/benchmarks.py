@@ -6,12 +6,14 @@ from typing import Final
 from bench import (
     aiokafka_read,
     faust_read,
+    full_store,
     idiomatic_faust,
     ingress,
     latency,
     postgres_rows,
     processor,
     quix,
+    recovery,
     service,
     sync_fastapi,
     trivial_asgi,
@@ -21,6 +23,8 @@ from bench.samples import Benchmark
 #: Of a turn's payments: more than 20,000 webhooks in a full run, 2,000 in a quick one.
 BURST_SHARE: Final = 1.3
 BURST_ROUNDS: Final = 3
+#: What scales is told by ratios within a round, each of which takes minutes.
+SCALE_ROUNDS: Final = 2
 
 BENCHMARKS: Final = (
     Benchmark(
@@ -110,6 +114,59 @@ BENCHMARKS: Final = (
         kind="latency",
         rounds=BURST_ROUNDS,
         share=BURST_SHARE,
+    ),
+    Benchmark(
+        "full_store",
+        "one worker where millions of events are in store: Postgres and the table of seen events",
+        full_store.run,
+        beside=("one_worker",),
+        kind="scale",
+        rounds=SCALE_ROUNDS,
+    ),
+    Benchmark(
+        "two_workers",
+        "two workers on the same four partitions",
+        partial(processor.shared, 2),
+        beside=("one_worker",),
+        kind="scale",
+        rounds=SCALE_ROUNDS,
+    ),
+    Benchmark(
+        "four_workers",
+        "four workers on the same four partitions",
+        partial(processor.shared, 4),
+        beside=("one_worker",),
+        kind="scale",
+        rounds=SCALE_ROUNDS,
+    ),
+    Benchmark(
+        "one_worker",
+        "one worker that begins with empty tables",
+        processor.run,
+        kind="scale",
+        rounds=SCALE_ROUNDS,
+    ),
+    Benchmark(
+        "two_ingress",
+        "the ingress with two uvicorn workers",
+        partial(ingress.shared, 2),
+        beside=("one_ingress",),
+        kind="scale",
+        rounds=SCALE_ROUNDS,
+    ),
+    Benchmark(
+        "one_ingress",
+        "the ingress with one uvicorn worker",
+        ingress.run,
+        kind="scale",
+        rounds=SCALE_ROUNDS,
+    ),
+    Benchmark(
+        "recovery",
+        "records of the changelog that a worker without a disk reads before it is at work",
+        recovery.run,
+        kind="scale",
+        rounds=SCALE_ROUNDS,
     ),
 )
 BY_NAME: Final = {benchmark.name: benchmark for benchmark in BENCHMARKS}

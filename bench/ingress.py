@@ -5,6 +5,7 @@ processed here; that is the processor's figure.
 """
 
 from collections import Counter
+from dataclasses import replace
 from typing import Final
 
 from bench import http, log, rows
@@ -18,11 +19,20 @@ INGRESS: Final = Program("ingress", ("ingress",), "/readyz", "PAYMENTS_INGRESS_P
 
 
 async def run(site: Site, turn: Turn) -> Sample:
-    """One turn. Raises WrongResultError."""
+    """One turn of one worker. Raises WrongResultError."""
+    return await shared(1, site, turn)
+
+
+async def shared(workers: int, site: Site, turn: Turn) -> Sample:
+    """One turn of so many workers on one port. Raises WrongResultError."""
     await rows.empty(site)
     begin = await log.ends(site)
-    async with running(INGRESS, site) as server, turn.watch(server):
+    async with (
+        running(INGRESS, site, PAYMENTS_INGRESS_WORKERS=str(workers)) as server,
+        turn.watch(server),
+    ):
         sample = (await http.drive(site, server, turn)).sample
+        rss_mib = server.rss_mib()
     expected = Counter(d.body for part in (turn.warm_up, turn.work) for d in part.deliveries)
     found = Counter(
         record.value for record in await log.read(site, begin) if record.topic == PROVIDER_WEBHOOKS
@@ -32,4 +42,4 @@ async def run(site: Site, turn: Turn) -> Sample:
             f"{found.total()} records for {expected.total()} webhooks, "
             f"{(expected - found).total()} of them missing"
         )
-    return sample
+    return replace(sample, others={**sample.others, "rss_mib": rss_mib})

@@ -4,7 +4,8 @@ What ingress and processor can do together is measured first, in the same turn: 
 in a closed loop, until its last version is published. Then webhooks arrive at a share of that rate,
 at times of a Poisson process, answered or not. A webhook's time begins when it is due, so waiting
 for a connection is in it, and ends when a reader in another process, which reads what is committed,
-has the record of the version that the webhook made. A webhook that made none has none.
+has the record of the version that the webhook made. A webhook that made none has none. One that was
+refused (503) comes again when all have arrived, and its time goes on until then.
 """
 
 import math
@@ -60,6 +61,9 @@ async def run(share: float, site: Site, turn: Turn) -> Sample:
         async with running(watch, site):
             arrivals = await http.send_when_due(site, server, measured, due_s)
             rss_mib = worker.rss_mib() + server.rss_mib()
+            pairs = zip(measured, arrivals.statuses, strict=True)
+            refused = [delivery for delivery, status in pairs if status == http.REFUSED]
+            await log.feed(site, log.deliveries_as_records(refused))
             await log.until_processed(site)
         await log.feed(site, log.deliveries_as_records(rest))
         await log.until_processed(site)
@@ -69,6 +73,7 @@ async def run(share: float, site: Site, turn: Turn) -> Sample:
     seen_at = msgspec.msgpack.decode(notes.read_bytes(), type=dict[str, float])
     delays_s = until_seen(arrived, await rows.versions(site, work), seen_at)
     others = {"p50_ms": quantile(delays_s, 0.50) * 1e3, "p99_ms": quantile(delays_s, 0.99) * 1e3}
+    others["refused_share"] = len(refused) / len(measured)
     others |= {"max_ms": delays_s[-1] * 1e3, "capacity_per_s": capacity, "rss_mib": rss_mib}
     return Sample(len(measured), due_s[-1], others | _answers(arrivals, due_s))
 

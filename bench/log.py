@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 
 from bench.errors import StuckError
 from bench.site import PARTITIONS, Site
 from bench.workload import Delivery
+from processor.produce import Keyed, produce
 from processor.sender import Outgoing, Sender
 from processor.stream import APP_ID
 from processor.webhook_records import fetched
@@ -21,6 +24,9 @@ from schemas.topics import PAYMENT_COMMANDS, PAYMENT_STATE, PROCESSOR_SOURCES
 
 Ends = Mapping[TopicPartition, int]
 
+SHARED_WITHIN_S: Final = 60.0
+#: A producer holds no more than it can send within its deadline.
+FILLED_AT_ONCE: Final = 20_000
 FEED_WITHIN_S: Final = 120.0
 PROCESSED_WITHIN_S: Final = 900.0
 POLL_S: Final = 0.1
@@ -68,6 +74,22 @@ async def ends(site: Site, topics: Iterable[str] = PROCESSOR_SOURCES) -> Ends:
         return found
 
 
+async def count(site: Site, topic: str) -> int:
+    """How many records were ever written to a topic, of as many partitions as the sources."""
+    return sum((await ends(site, [topic])).values())
+
+
+async def fill(site: Site, topic: str, records: Iterable[Keyed]) -> None:
+    """Publishes records to a topic's partitions by turns, many at a time."""
+    async with AIOKafkaProducer(bootstrap_servers=site.kafka_bootstrap, acks="all") as producer:
+        left = iter(records)
+        while some := list(islice(left, FILLED_AT_ONCE)):
+            for number in range(PARTITIONS):
+                sent = await produce(producer, topic, number, some[number::PARTITIONS])
+                for _, sending in sent:
+                    await sending
+
+
 async def read(site: Site, begin: Ends) -> list[Any]:
     """Every record from ``begin`` to the present ends of its partitions."""
     async with _reader(site) as consumer:
@@ -93,6 +115,34 @@ async def skip_to_end(site: Site, group: str = APP_ID) -> None:
     async with _reader(site, group_id=group) as consumer:
         consumer.assign(SOURCES)
         await consumer.commit(await consumer.end_offsets(SOURCES))
+
+
+async def until_shared(site: Site, workers: int, group: str = APP_ID) -> None:
+    """Waits until so many workers have an equal part of the partitions each. Raises StuckError."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=site.kafka_bootstrap)
+    await admin.start()
+    parts: list[int] = []
+    try:
+        async with asyncio.timeout(SHARED_WITHIN_S):
+            while True:
+                parts = await _parts(admin, group)
+                if parts == [PARTITIONS // workers] * workers:
+                    return
+                await asyncio.sleep(POLL_S)
+    except TimeoutError as error:
+        raise StuckError(f"{workers} workers have {parts} partitions") from error
+    finally:
+        await admin.close()
+
+
+async def _parts(admin: AIOKafkaAdminClient, group: str) -> list[int]:
+    """How many partitions of a source each member of the group has; none in a rebalance."""
+    (answer,) = await admin.describe_consumer_groups([group])
+    ((_, _, state, _, _, members, *_),) = answer.groups
+    if state != "Stable":
+        return []
+    assigned = [ConsumerProtocolMemberAssignment.decode(member[-1]) for member in members]
+    return [sum(p.topic == PAYMENT_COMMANDS for p in each.partitions()) for each in assigned]
 
 
 async def until_processed(site: Site, group: str = APP_ID) -> None:

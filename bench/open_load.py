@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import sys
 from array import array
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter, time
@@ -34,7 +34,7 @@ class Arrivals(msgspec.Struct):
     """
 
     begun_at: float
-    statuses: dict[str, int]
+    statuses: list[str]
     sent_s: list[float]
     answered_s: list[float]
 
@@ -44,8 +44,9 @@ class OpenLoop:
 
     def __init__(self, schedule: Schedule, connections: Sequence[Connection]) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.statuses: Counter[str] = Counter()
         count = len(schedule.requests)
+        self.statuses = [""] * count
+        self._unanswered = count
         self.sent_s = array("d", bytes(8 * count))
         self.answered_s = array("d", bytes(8 * count))
         self._schedule = schedule
@@ -60,9 +61,11 @@ class OpenLoop:
 
     def answered(self, connection: Connection, status: bytes, _latency_s: float) -> None:
         """One more answer; the last one ends it."""
-        self.answered_s[self._under_way.pop(connection)] = perf_counter() - self._begun
-        self.statuses[status.decode("latin-1")] += 1
-        if self.statuses.total() == len(self._schedule.requests):
+        number = self._under_way.pop(connection)
+        self.answered_s[number] = perf_counter() - self._begun
+        self.statuses[number] = status.decode("latin-1")
+        self._unanswered -= 1
+        if not self._unanswered:
             self.done.set_result(None)
         elif self._waiting:
             self._send(connection, self._waiting.popleft())
@@ -101,7 +104,7 @@ async def send_when_due(host: str, port: int, connections: int, schedule: Schedu
         await loop.done
     finally:
         close_all(opened)
-    return Arrivals(begun_at, dict(loop.statuses), list(loop.sent_s), list(loop.answered_s))
+    return Arrivals(begun_at, loop.statuses, list(loop.sent_s), list(loop.answered_s))
 
 
 def main() -> int:

@@ -1,10 +1,10 @@
-"""One program under measurement: started, paused, looked at, stopped."""
+"""Programs under measurement: started, paused, looked at, stopped."""
 
 import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -87,6 +87,29 @@ class Running:
             yield
         finally:
             self.child.process.send_signal(signal.SIGCONT)
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several programs as if they were one."""
+
+    all: tuple[Running, ...]
+
+    def cpu_s(self) -> float:
+        """See Running."""
+        return sum(each.cpu_s() for each in self.all)
+
+    def rss_mib(self) -> float:
+        """See Running."""
+        return sum(each.rss_mib() for each in self.all)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """See Running."""
+        with ExitStack() as stack:
+            for each in self.all:
+                stack.enter_context(each.paused())
+            yield
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench import log, rows
 from bench.errors import StuckError, WrongResultError
 from bench.peers import progress
-from bench.programs import Program, Running, cpu_of_all_s, running, used_since_s
+from bench.programs import Program, Running, Together, cpu_of_all_s, running, used_since_s
 from bench.samples import Sample, Turn
 from bench.site import Site
 from processor.sender import Outgoing
@@ -58,7 +58,7 @@ class Peer:
 
 async def process(
     site: Site,
-    worker: Running,
+    worker: Running | Together,
     group: str,
     records: Sequence[Outgoing],
     done_at: Callable[[], Awaitable[float]],
