@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from bench.errors import StuckError
 from bench.site import PARTITIONS, Site
@@ -24,7 +25,8 @@ from schemas.topics import PAYMENT_COMMANDS, PAYMENT_STATE, PROCESSOR_SOURCES
 
 Ends = Mapping[TopicPartition, int]
 
-SHARED_WITHIN_S: Final = 60.0
+#: A session that was not ended takes 45 s to end by itself.
+SHARED_WITHIN_S: Final = 90.0
 #: A producer holds no more than it can send within its deadline.
 FILLED_AT_ONCE: Final = 20_000
 FEED_WITHIN_S: Final = 120.0
@@ -111,22 +113,31 @@ async def published(site: Site, begin: Ends) -> set[str]:
 
 
 async def skip_to_end(site: Site, group: str = APP_ID) -> None:
-    """Has the group go on at the present ends of the sources; no worker of it may run."""
+    """Has the group go on at the present ends of the sources; no worker of it may run.
+
+    One that was stopped in a rebalance has not left the group, and is waited for until its session
+    ends. Raises StuckError.
+    """
+    await until_shared(site, 0, group)
     async with _reader(site, group_id=group) as consumer:
         consumer.assign(SOURCES)
         await consumer.commit(await consumer.end_offsets(SOURCES))
 
 
 async def until_shared(site: Site, workers: int, group: str = APP_ID) -> None:
-    """Waits until so many workers have an equal part of the partitions each. Raises StuckError."""
+    """Waits until so many workers have an equal part of the partitions each, or none is left.
+
+    Raises StuckError.
+    """
+    wanted = [PARTITIONS // workers] * workers if workers else []
     admin = AIOKafkaAdminClient(bootstrap_servers=site.kafka_bootstrap)
     await admin.start()
-    parts: list[int] = []
+    parts: list[int] | None = None
     try:
         async with asyncio.timeout(SHARED_WITHIN_S):
             while True:
                 parts = await _parts(admin, group)
-                if parts == [PARTITIONS // workers] * workers:
+                if parts == wanted:
                     return
                 await asyncio.sleep(POLL_S)
     except TimeoutError as error:
@@ -135,12 +146,15 @@ async def until_shared(site: Site, workers: int, group: str = APP_ID) -> None:
         await admin.close()
 
 
-async def _parts(admin: AIOKafkaAdminClient, group: str) -> list[int]:
-    """How many partitions of a source each member of the group has; none in a rebalance."""
-    (answer,) = await admin.describe_consumer_groups([group])
+async def _parts(admin: AIOKafkaAdminClient, group: str) -> list[int] | None:
+    """How many partitions of a source each member of the group has; None while none can tell."""
+    try:
+        (answer,) = await admin.describe_consumer_groups([group])
+    except GroupCoordinatorNotAvailableError:  # not there at once on a new broker
+        return None
     ((_, _, state, _, _, members, *_),) = answer.groups
-    if state != "Stable":
-        return []
+    if state not in {"Stable", "Empty", "Dead"}:
+        return None
     assigned = [ConsumerProtocolMemberAssignment.decode(member[-1]) for member in members]
     return [sum(p.topic == PAYMENT_COMMANDS for p in each.partitions()) for each in assigned]
 

@@ -64,6 +64,7 @@ async def measured(site: Site, turn: Turn, folders: Sequence[Path]) -> Sample:
         async with turn.watch(started[0]):
             done = await reading.process(site, workers, APP_ID, webhooks, until)
         rss_mib = workers.rss_mib()
+        workers.stop()
     outcomes = await rows.check(site, work)
     duplicates = await rows.check_duplicates(site, work)
     others = {

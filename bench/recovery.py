@@ -1,4 +1,4 @@
-"""How soon a worker without a disk is at work: it reads the table of seen events from its changelog.
+"""How soon a worker without a disk is at work: it reads its table of events from the changelog.
 
 The changelog is given as many keys as the run is told to have, once; what other turns have written
 there is read too, and counted. A worker starts with an empty folder and has records to process; the
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bench import log, rows, stored
+from bench import log, rows, seen_table
 from bench.processor import STREAM
 from bench.programs import running
 from bench.samples import Sample, Turn
@@ -33,7 +33,7 @@ async def run(site: Site, turn: Turn) -> Sample:
     keys = turn.stored // EVENTS_PER_KEY
     there = await log.count(site, CHANGELOG.name)
     if there < keys:
-        entries = (Keyed(key, value) for key, value in stored.entries(keys - there))
+        entries = (Keyed(key, value) for key, value in seen_table.entries(keys - there))
         await log.fill(site, CHANGELOG.name, entries)
     records = await log.count(site, CHANGELOG.name)
     half = len(turn.warm_up.commands) // 2

@@ -7,39 +7,35 @@ that loading does not.
 """
 
 import asyncio
-import hashlib
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
-import msgspec
 import psycopg
 from aiokafka import TopicPartition
 from psycopg.conninfo import make_conninfo
-from rocksdict import WriteBatch
 
 from bench import log, rows
+from bench.seen_table import EVENTS_PER_PAYMENT
 from bench.site import PARTITIONS, Site
 from bench.workload import generate
 from processor.domain.view import snapshot
 from processor.fold import fold
 from processor.migrate import migrate
 from processor.plan import Loaded
-from processor.seen import Entry
 from processor.store.documents import encode_payment, encode_snapshot
-from processor.stream import ROCKSDB_OPTIONS, create_app
 from processor.topics import CHANGELOG
-from schemas.settings import KafkaSettings, StreamSettings
+from sandbox import processes
+from sandbox.processes import Command
+from sandbox.topology import PROJECT
 
 DATABASE: Final = "bench_stored"
-#: The first is the command that created the payment, the others had no effect.
-EVENTS_PER_PAYMENT: Final = 5
 #: Versions that were published together.
 PER_PUBLICATION: Final = 1_000
-WRITTEN_AT_ONCE: Final = 5_000
-_LETTERS: Final = str.maketrans("0189", "ghij")  # an ID has none of these four
+WRITTEN_WITHIN_S: Final = 900.0
 
 #: Millions of rows at once: references are right, and not looked up one by one.
 PREPARE: Final = "set session_replication_role = replica"
@@ -77,21 +73,6 @@ INBOX: Final = """
     order by number, event"""
 
 
-def payment_id(number: int) -> str:
-    """The same as ``PAYMENT_IDS`` makes."""
-    digest = hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()
-    return f"pay_{digest[:30].translate(_LETTERS)}"
-
-
-def entries(payments: int) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of the table of seen events, in no order."""
-    now = int(time.time())
-    for number in range(payments):
-        id_ = payment_id(number)
-        seen = {f"{id_}:{event}": (0, number) for event in range(EVENTS_PER_PAYMENT)}
-        yield id_.encode(), msgspec.msgpack.encode(Entry(now, seen))
-
-
 def place(site: Site) -> Site:
     """The site with a database of its own in the place of the other; ``load`` makes it."""
     url = make_conninfo(site.database_url, dbname=DATABASE)
@@ -109,11 +90,10 @@ async def load(full: Site, payments: int, data_dir: Path) -> float:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(PUBLICATIONS, values)
         ((values["first"],),) = connection.execute(FIRST)
-    ends = await log.ends(full, [CHANGELOG.name])
     await asyncio.gather(
         asyncio.to_thread(_insert, url, values, (PAYMENTS, VERSIONS)),
         asyncio.to_thread(_insert, url, values, (INBOX,)),
-        asyncio.to_thread(_write_table, full, payments, data_dir, ends),
+        _write_table(full, payments, data_dir),
     )
     with psycopg.connect(url, autocommit=True) as connection:
         # what autovacuum and the checkpointer would else do while something is measured
@@ -144,26 +124,11 @@ def _insert(url: str, values: Mapping[str, Any], statements: Sequence[LiteralStr
             connection.execute(statement, values)
 
 
-def _write_table(site: Site, payments: int, data_dir: Path, ends: log.Ends) -> None:
-    """The partitions on disk, as far as the changelog is now: nothing of it is to be read again."""
-    app = create_app(
-        KafkaSettings(
-            kafka_bootstrap=site.kafka_bootstrap, partitions=PARTITIONS, replication_factor=1
-        ),
-        StreamSettings(data_dir=data_dir),
-    )
-    table: Any = app.Table("seen", key_type=bytes, value_type=bytes, options=ROCKSDB_OPTIONS).data
-    batches = [WriteBatch(raw_mode=True) for _ in range(PARTITIONS)]
-    databases = [table._db_for_partition(number) for number in range(PARTITIONS)]  # noqa: SLF001  # Faust's own options
-    for number, (key, value) in enumerate(entries(payments)):
-        batch = batches[number % PARTITIONS]
-        batch.put(key, value)
-        if batch.len() >= WRITTEN_AT_ONCE:
-            databases[number % PARTITIONS].write(batch)
-            batches[number % PARTITIONS] = WriteBatch(raw_mode=True)
-    for number, (database, batch) in enumerate(zip(databases, batches, strict=True)):
-        database.write(batch)
-        end = ends[TopicPartition(CHANGELOG.name, number)]
-        if end:
-            table.set_persisted_offset(TopicPartition(CHANGELOG.name, number), end - 1)
-        database.close()
+async def _write_table(full: Site, payments: int, data_dir: Path) -> None:
+    """In a process of its own, beside Postgres' two."""
+    ends = await log.ends(full, [CHANGELOG.name])
+    argv = [sys.executable, "-m", "bench.seen_table", str(payments)]
+    argv += [str(ends[TopicPartition(CHANGELOG.name, number)]) for number in range(PARTITIONS)]
+    told = {**full.told, "PAYMENTS_DATA_DIR": str(data_dir)}
+    command = Command("seen_table", argv, environment=told, folder=PROJECT)
+    await processes.run(command, full.logs, within=WRITTEN_WITHIN_S)

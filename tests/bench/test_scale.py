@@ -1,0 +1,112 @@
+"""What latency and scale are measured with does the work, and does it right."""
+
+import asyncio
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from rocksdict import AccessType, Options, Rdict
+
+from bench import seen_table, stored
+from bench.benchmarks import BY_NAME
+from bench.samples import Turn
+from bench.site import PARTITIONS, Site, at
+from bench.workload import generate
+from processor.migrate import migrate
+from sandbox.testing import Infrastructure
+
+PAYMENTS = 40
+WARM_UP = 10
+#: Payments in a full store; not a round number of publications.
+STORED = 2_400
+#: Rows that a foreign key would have refused; loading does not look at them.
+ORPHANS = """
+    select count(*) from payment_versions v
+    full join payments p using (payment_id) full join publications o using (publication_id)
+    full join (select payment_id, publication_id from inbox where version = 1) i
+        using (payment_id, publication_id)
+    where v.payment_id is null or p.payment_id is null or o.publication_id is null"""
+
+
+@pytest.fixture(scope="module")
+def site(
+    infrastructure: Infrastructure, kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactory
+) -> Site:
+    """A database of these tests, on the broker of all."""
+    with psycopg.connect(infrastructure.database_url, autocommit=True) as connection:
+        connection.execute("create database bench_scale")
+    url = make_conninfo(infrastructure.database_url, dbname="bench_scale")
+    migrate(url)
+    return at(Infrastructure(kafka_bootstrap, url), tmp_path_factory.mktemp("scale"))
+
+
+def _turn(name: str) -> Turn:
+    events = STORED * seen_table.EVENTS_PER_PAYMENT
+    return Turn(generate(8, f"{name}-warm", WARM_UP), generate(9, name, PAYMENTS), events)
+
+
+def test_a_webhook_is_followed_to_its_record(site: Site) -> None:
+    """A turn fails unless each version that was made is seen; what the sender waits for is less."""
+    sample = asyncio.run(BY_NAME["latency_50"].run(site, _turn("latency")))
+    assert 0.0 < sample.others["p50_ms"] <= sample.others["p99_ms"] <= sample.others["max_ms"]
+    assert 0.0 < sample.others["answer_p50_ms"] < sample.others["p50_ms"]
+    assert sample.others["refused_share"] == 0.0
+    assert sample.others["rss_mib"] > 50.0
+
+
+def test_a_burst_is_accepted_before_it_is_published(site: Site) -> None:
+    """The figure is of the ingress, and the processor's work behind it is checked."""
+    turn = _turn("burst")
+    sample = asyncio.run(BY_NAME["burst"].run(site, turn))
+    assert sample.count == len(turn.work.deliveries)
+    assert sample.others["published_s"] > sample.seconds > 0
+
+
+@pytest.mark.parametrize("name", ["two_workers", "two_ingress"])
+def test_several_do_the_work_of_one(site: Site, name: str) -> None:
+    """Each event once, whoever of them has it."""
+    turn = _turn(name)
+    sample = asyncio.run(BY_NAME[name].run(site, turn))
+    assert sample.count == len(turn.work.deliveries)
+    assert sample.others["rss_mib"] > 100.0
+
+
+def test_a_table_is_recovered(site: Site) -> None:
+    """Who begins without a table is later at work than who has one."""
+    sample = asyncio.run(BY_NAME["recovery"].run(site, _turn("recovery")))
+    assert sample.count >= STORED // 2
+    assert sample.others["cold_s"] > 0
+    assert sample.others["warm_s"] > 0
+
+
+def test_a_full_store_is_as_the_service_would_have_left_it(site: Site) -> None:
+    """Payments, versions, publications and events fit together, and the table has every event."""
+    turn = _turn("full")
+    sample = asyncio.run(BY_NAME["full_store"].run(site, turn))
+    assert sample.count == len(turn.work.deliveries)
+    ids = {seen_table.payment_id(number) for number in range(STORED)}
+    with psycopg.connect(stored.place(site).database_url) as connection:
+        found = {row[0] for row in connection.execute("select payment_id from payments")}
+        assert len(found) == STORED + WARM_UP + PAYMENTS
+        assert ids < found
+        assert connection.execute(ORPHANS).fetchone() == (0,)
+        old = {
+            row[0]
+            for row in connection.execute(
+                "select event_id from inbox where payment_id = any(%s)", [list(ids)]
+            )
+        }
+    assert old == {f"{id_}:{n}" for id_ in ids for n in range(seen_table.EVENTS_PER_PAYMENT)}
+    assert ids < _keys(site.root / "full-store")
+
+
+def _keys(folder: Path) -> set[str]:
+    """Of the table of seen events, all its partitions."""
+    found: set[str] = set()
+    for number in range(PARTITIONS):
+        (path,) = folder.rglob(f"seen-{number}.db")
+        table = Rdict(str(path), Options(raw_mode=True), access_type=AccessType.read_only())
+        found |= {str(key, "utf-8") for key in table.keys()}  # type: ignore[arg-type]  # noqa: SIM118  # raw: bytes
+        table.close()
+    return found
