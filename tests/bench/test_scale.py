@@ -43,7 +43,7 @@ def site(
 
 def _turn(name: str) -> Turn:
     events = STORED * seen_table.EVENTS_PER_PAYMENT
-    return Turn(generate(8, f"{name}-warm", WARM_UP), generate(9, name, PAYMENTS), events)
+    return Turn(generate(8, f"{name}-warm", WARM_UP), generate(9, name, PAYMENTS), stored=events)
 
 
 def test_a_webhook_is_followed_to_its_record(site: Site) -> None:
