@@ -21,8 +21,8 @@ from processor.produce import Keyed
 from processor.topics import CHANGELOG
 from schemas.commands import CommandBase
 
-#: Half as many keys as a full store has, whose keys have five each.
-EVENTS_PER_KEY: Final = 10
+#: Far fewer keys than a full store has: other turns' workers have to read them too, once.
+EVENTS_PER_KEY: Final = 50
 
 
 async def run(site: Site, turn: Turn) -> Sample:
