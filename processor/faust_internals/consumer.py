@@ -5,6 +5,8 @@
   lost. ``StrictConsumer`` commits only up to the first record that was not acknowledged.
 * Faust makes two tasks for each record that comes in, to notice a rebalance while the record waits
   for room. ``StrictConsumer`` makes them once for all records of a fetch.
+* Faust hands records on before a rebalance has ended, and then forgets them. ``StrictConsumer``
+  waits for its end.
 """
 
 import asyncio
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 MISSED_FOR_S: Final = 15.0
 #: Records handed on before others have their turn.
 YIELD_EVERY: Final = 200
+#: Between two looks at whether a rebalance is over.
+LOOK_S: Final = 0.01
 
 
 class StrictConsumer(Consumer):
@@ -62,6 +66,8 @@ class StrictConsumer(Consumer):
     async def _hand_on(self, records: Any, active: Collection[TP]) -> None:
         generation, fetched = self.app.consumer_generation_id, 0
         for tp, record in self.scheduler.iterate(records):
+            if self.app.rebalancing and self.app.topics.acks_enabled_for(tp.topic):
+                await self._rebalanced()
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
             if tp not in active and tp not in self._buffered_partitions:
@@ -73,6 +79,15 @@ class StrictConsumer(Consumer):
             fetched += 1
             if not fetched % YIELD_EVERY:
                 await asyncio.sleep(0)
+
+    async def _rebalanced(self) -> None:
+        """Returns when records may be handed on; a rebalance that begins anew cancels it.
+
+        At the end of a rebalance Faust goes back to what is committed, and then empties the queues.
+        What was handed on between the two would be gone, and be taken for read.
+        """
+        while self.app.rebalancing:  # noqa: ASYNC110  # Faust has a flag, and no event, for it
+            await asyncio.sleep(LOOK_S)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """See above: a gap is a record that has yet to come again."""

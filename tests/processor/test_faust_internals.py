@@ -37,7 +37,7 @@ class Program:
 
     @property
     def count(self) -> int:
-        """Records taken so far."""
+        """Records done so far."""
         return sum(map(len, self.taken))
 
     def is_noted(self, partition: int) -> bool:
@@ -70,7 +70,6 @@ def program(bootstrap: str, name: str, folder: Path) -> Program:
     @app.agent(app.topic(f"{name}-source", key_type=bytes, value_type=bytes), concurrency=1)
     async def last(events: StreamT[Any]) -> None:
         async for batch in batches(events, BATCH, 0.01):
-            made.taken.append(batch)
             changes: dict[int, dict[bytes, bytes | None]] = {}
             for event in batch:
                 message, key = event.message, event.message.key or b""
@@ -80,6 +79,7 @@ def program(bootstrap: str, name: str, folder: Path) -> Program:
                 made.told[partition] += len(changed)
             for event in batch:
                 event.ack()
+            made.taken.append(batch)
 
     return made
 
@@ -144,7 +144,7 @@ async def test_batches_in_order_a_table_in_its_changelog_and_nothing_skipped(
     await source.create()
     await source.fill()
     async with running(program(kafka_bootstrap, source.name, tmp_path / "first")) as first:
-        await until(lambda: first.count == RECORDS + 1, "every record is taken")
+        await until(lambda: first.count == RECORDS + 1, "every record is done")
         for partition in range(PARTITIONS):
             offsets = [
                 e.message.offset for b in first.taken for e in b if e.message.partition == partition

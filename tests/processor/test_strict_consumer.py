@@ -1,16 +1,19 @@
 """What is committed to Kafka was acknowledged, without a gap; Faust's own rule would skip one."""
 
+import asyncio
 import os
 from collections import defaultdict
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from faust.types import TP
 
 from processor.faust_internals import consumer
-from processor.faust_internals.consumer import MISSED_FOR_S, StrictConsumer
+from processor.faust_internals.consumer import LOOK_S, MISSED_FOR_S, StrictConsumer
 
 HERE = TP("payment-commands", 0)
+CHANGES = TP("payments-processor-seen-changelog", 0)
 
 
 class Offsets(StrictConsumer):
@@ -158,3 +161,59 @@ def test_faust_still_asks_where_we_answer() -> None:
     base: Any = StrictConsumer.__mro__[1]
     for name in ("_new_offset", "_add_gap"):
         assert callable(getattr(base, name))
+
+
+class Handing(StrictConsumer):
+    """A consumer without brokers or Faust, which notes what it hands on."""
+
+    def __init__(self) -> None:
+        self.handed: list[tuple[str, int]] = []
+        self.app = cast("Any", SimpleNamespace(
+            rebalancing=False,
+            consumer_generation_id=1,
+            topics=SimpleNamespace(acks_enabled_for=lambda topic: topic == HERE.topic),
+        ))  # fmt: skip
+        self.scheduler = cast("Any", SimpleNamespace(iterate=iter))
+        self._buffered_partitions = set()
+        self._read_offset = defaultdict(lambda: None)
+        self.callback = cast("Any", self._note)
+
+    async def _note(self, message: Any) -> None:
+        self.handed.append(message)
+
+    def _to_message(self, tp: TP, record: Any) -> Any:
+        return tp.topic, record.offset
+
+    def hand_on(self, *places: tuple[TP, int]) -> asyncio.Task[None]:
+        """Records of one fetch."""
+        records = [(tp, SimpleNamespace(offset=offset)) for tp, offset in places]
+        return asyncio.create_task(self._hand_on(records, {tp for tp, _ in places}))
+
+
+@pytest.mark.anyio
+async def test_records_wait_for_the_end_of_a_rebalance() -> None:
+    """Faust empties the queues at its end. A table's change records don't wait: it needs them."""
+    handing_on = Handing()
+    handing_on.app.rebalancing = True
+    handing = handing_on.hand_on((CHANGES, 7), (HERE, 570), (HERE, 571))
+    await asyncio.sleep(5 * LOOK_S)  # many looks
+    assert handing_on.handed == [(CHANGES.topic, 7)]
+    handing_on.app.rebalancing = False
+    await handing
+    assert handing_on.handed[1:] == [(HERE.topic, 570), (HERE.topic, 571)]
+
+
+@pytest.mark.anyio
+async def test_what_was_read_before_is_not_handed_on_again() -> None:
+    """But for the last one; nothing of an earlier generation is handed on."""
+    handing_on = Handing()
+    await handing_on.hand_on((HERE, 4), (HERE, 5))
+    await handing_on.hand_on((HERE, 3), (HERE, 4), (HERE, 5), (HERE, 6))
+    assert [offset for _, offset in handing_on.handed] == [4, 5, 5, 6]
+    handing_on.app.rebalancing = True
+    handing = handing_on.hand_on((HERE, 7), (HERE, 8))
+    await asyncio.sleep(0)
+    handing_on.app.consumer_generation_id = 2
+    handing_on.app.rebalancing = False
+    await handing
+    assert [offset for _, offset in handing_on.handed] == [4, 5, 5, 6]
