@@ -168,6 +168,10 @@ def _follow_rebalances(
         await processor.take_over(partitions)
         log.info("partitions.assigned partitions=%s", partitions)
         ours.set()
+
+    @app.on_rebalance_complete.connect  # type: ignore[arg-type]  # as above
+    async def recovered(_app: Any, **_: Any) -> None:
+        log.info("table.recovered")
         health.ready = True
 
     return ours
