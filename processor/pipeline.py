@@ -12,8 +12,8 @@ from typing import Final
 
 from processor.batch import BatchProcessor, Decoded, Done, Event
 
-#: Batches between two stages. More would only be decoded earlier, or published later.
-WAITING_MAX: Final = 1
+#: One in each stage. More would wait between the stages, grown no larger, instead of in the log.
+UNDER_WAY_MAX: Final = 3
 
 
 async def run(
@@ -30,23 +30,27 @@ async def run(
         ours: returns once the assigned partitions are taken over; awaited before each commit.
         done: called after each batch.
     """
-    decoded: asyncio.Queue[Decoded | None] = asyncio.Queue(WAITING_MAX)
-    committed: asyncio.Queue[Done | None] = asyncio.Queue(WAITING_MAX)
+    room = asyncio.Semaphore(UNDER_WAY_MAX)
+    decoded: asyncio.Queue[Decoded | None] = asyncio.Queue()
+    committed: asyncio.Queue[Done | None] = asyncio.Queue()
 
     async def decode() -> None:
+        await room.acquire()
         async for batch in batches:
-            await decoded.put(processor.decode(batch))
-        await decoded.put(None)
+            decoded.put_nowait(processor.decode(batch))
+            await room.acquire()
+        decoded.put_nowait(None)
 
     async def commit() -> None:
         while (batch := await decoded.get()) is not None:
             await ours()
-            await committed.put(await processor.commit(batch))
-        await committed.put(None)
+            committed.put_nowait(await processor.commit(batch))
+        committed.put_nowait(None)
 
     async def settle() -> None:
         while (batch := await committed.get()) is not None:
             await processor.settle(batch)
+            room.release()
             done()
 
     try:

@@ -83,7 +83,8 @@ def create_app(kafka: KafkaSettings, stream: StreamSettings) -> faust.App:
         consumer_metadata_max_age_ms=5_000,
         stream_buffer_maxsize=8192,
         producer_acks=-1,
-        producer_linger=0.02,
+        # what it sends is a whole batch already (faust_internals.table)
+        producer_linger=0.0,
         producer_max_batch_size=262_144,
         producer_request_timeout=30.0,
         table_standby_replicas=stream.standby_replicas,
