@@ -4,6 +4,9 @@ While one batch waits for Postgres, the one before is published and the one afte
 of the three waits for the others' round trips. The order of effects of each batch is what it is
 without (``processor.batch``), and so is the order of batches in every stage: nothing is published
 before it is committed, or acknowledged before it is published and remembered.
+
+That is for when more waits than a batch may hold. With less, one batch at a time is quicker: what
+comes meanwhile is the next one, and none waits between two stages.
 """
 
 import asyncio
@@ -16,9 +19,30 @@ from processor.batch import BatchProcessor, Decoded, Done, Event
 UNDER_WAY_MAX: Final = 3
 
 
+class _Room:
+    """How many batches are under way, and whether another one may be taken."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._freed = asyncio.Event()
+
+    async def take(self, most: int) -> None:
+        """Returns once fewer than ``most`` are under way; then it is one more."""
+        while self._under_way >= most:
+            self._freed.clear()
+            await self._freed.wait()
+        self._under_way += 1
+
+    def free(self) -> None:
+        """One is done."""
+        self._under_way -= 1
+        self._freed.set()
+
+
 async def run(
     batches: AsyncIterator[Sequence[Event]],
     processor: BatchProcessor,
+    full: int,
     ours: Callable[[], Awaitable[object]],
     done: Callable[[], None],
 ) -> None:
@@ -27,18 +51,19 @@ async def run(
     Args:
         batches: where they come from.
         processor: does the work.
+        full: events in a batch that is as large as it may be: more wait.
         ours: returns once the assigned partitions are taken over; awaited before each commit.
         done: called after each batch.
     """
-    room = asyncio.Semaphore(UNDER_WAY_MAX)
+    room = _Room()
     decoded: asyncio.Queue[Decoded | None] = asyncio.Queue()
     committed: asyncio.Queue[Done | None] = asyncio.Queue()
 
     async def decode() -> None:
-        await room.acquire()
+        await room.take(1)
         async for batch in batches:
             decoded.put_nowait(processor.decode(batch))
-            await room.acquire()
+            await room.take(UNDER_WAY_MAX if len(batch) >= full else 1)
         decoded.put_nowait(None)
 
     async def commit() -> None:
@@ -50,7 +75,7 @@ async def run(
     async def settle() -> None:
         while (batch := await committed.get()) is not None:
             await processor.settle(batch)
-            room.release()
+            room.free()
             done()
 
     try:

@@ -141,7 +141,7 @@ def wire(
     @app.agent(sources, concurrency=1)
     async def payments(events: StreamT[Any]) -> None:
         taken = batches(events, stream.batch_size, stream.batch_wait_s)
-        await _run(taken, processor, ours, activity)
+        await _run(taken, processor, stream.batch_size, ours, activity)
 
     return activity
 
@@ -181,6 +181,7 @@ def _follow_rebalances(
 async def _run(
     taken: AsyncIterator[Sequence[Event]],
     processor: BatchProcessor,
+    full: int,
     ours: asyncio.Event,
     activity: Activity,
 ) -> None:
@@ -190,7 +191,7 @@ async def _run(
     acknowledged, and everything is read again.
     """
     try:
-        await pipeline.run(activity.noting(taken), processor, ours.wait, activity.done)
+        await pipeline.run(activity.noting(taken), processor, full, ours.wait, activity.done)
     except Exception:
         log.exception("stream.stopped: the worker starts anew")
         start_anew()

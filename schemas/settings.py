@@ -170,7 +170,7 @@ class StreamSettings(Group):
 
     data_dir: Path = Field(Path(".sandbox/stream"), description="RocksDB; one worker per folder.")
     batch_size: int = Field(1000, ge=1, le=20_000, description="Most records in one batch.")
-    batch_wait_s: Seconds = Field(0.02, description="How long a lone record waits for company.")
+    batch_wait_s: Seconds = Field(0.002, description="How long a lone record waits for company.")
     session_timeout_s: Seconds = Field(45.0, description="A silent worker is dead after this.")
     publish_deadline_s: Seconds = Field(
         30.0, description="After this without the brokers' word the worker restarts itself."

@@ -49,14 +49,14 @@ class Stages:
 class Run:
     """A pipeline over batches named by letters."""
 
-    def __init__(self, names: str, stages: Stages) -> None:
+    def __init__(self, names: str, stages: Stages, full: int = 1) -> None:
         self.names = names
         self.ours = asyncio.Event()
         self.ours.set()
         self.taken: list[str] = []
         self.done = 0
         processor = cast("BatchProcessor", stages)
-        running = pipeline.run(self._batches(), processor, self.ours.wait, self._note)
+        running = pipeline.run(self._batches(), processor, full, self.ours.wait, self._note)
         self.task: asyncio.Task[Any] = asyncio.create_task(running)
 
     async def _batches(self) -> AsyncIterator[Any]:
@@ -109,6 +109,18 @@ async def test_no_more_is_taken_than_can_be_worked_on() -> None:
     await settled()
     assert len(run.taken) == pipeline.UNDER_WAY_MAX
     run.task.cancel()
+
+
+async def test_a_batch_that_is_not_full_has_the_pipeline_for_itself() -> None:
+    """What comes meanwhile is the next batch: none waits between two stages."""
+    stages = Stages()
+    published = stages.hold("settle a")
+    run = Run("abc", stages, full=2)
+    await settled()
+    assert run.taken == ["a"]
+    published.set()
+    await run.task
+    assert run.done == 3
 
 
 async def test_nothing_is_committed_while_partitions_are_taken_over() -> None:

@@ -98,7 +98,8 @@ class StreamWorker:
     async def _run(self) -> None:
         """As ``processor.stream._run``."""
         try:
-            await pipeline.run(self._batches(), self._processor, self._ours.wait, lambda: None)
+            # every batch counts as full: so there are always several under way
+            await pipeline.run(self._batches(), self._processor, 1, self._ours.wait, lambda: None)
         except Exception as error:  # noqa: BLE001  # whatever it is, the worker starts anew
             self._stop(error)
 
