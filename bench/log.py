@@ -1,7 +1,7 @@
 """The log under measurement: what is put there, read back, and how far its reader has come."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
@@ -130,18 +130,27 @@ async def until_shared(site: Site, workers: int, group: str = APP_ID) -> None:
     Raises StuckError.
     """
     wanted = [PARTITIONS // workers] * workers if workers else []
+
+    async def missing(admin: AIOKafkaAdminClient) -> str:
+        parts = await _parts(admin, group)
+        return "" if parts == wanted else f"{workers} workers have {parts} partitions"
+
+    await _until(site, missing, SHARED_WITHIN_S)
+
+
+async def _until(
+    site: Site, missing: Callable[[AIOKafkaAdminClient], Awaitable[str]], within_s: float
+) -> None:
+    """Waits until nothing is missing. Raises StuckError, which says what was."""
     admin = AIOKafkaAdminClient(bootstrap_servers=site.kafka_bootstrap)
     await admin.start()
-    parts: list[int] | None = None
+    what = "no answer"
     try:
-        async with asyncio.timeout(SHARED_WITHIN_S):
-            while True:
-                parts = await _parts(admin, group)
-                if parts == wanted:
-                    return
+        async with asyncio.timeout(within_s):
+            while what := await missing(admin):  # noqa: ASYNC110  # it is at the brokers
                 await asyncio.sleep(POLL_S)
     except TimeoutError as error:
-        raise StuckError(f"{workers} workers have {parts} partitions") from error
+        raise StuckError(f"after {within_s:g} s: {what}") from error
     finally:
         await admin.close()
 
@@ -162,24 +171,16 @@ async def _parts(admin: AIOKafkaAdminClient, group: str) -> list[int] | None:
 async def until_processed(site: Site, group: str = APP_ID) -> None:
     """Waits until the group has acknowledged everything there is. Raises StuckError."""
     finish = await ends(site)
-    admin = AIOKafkaAdminClient(bootstrap_servers=site.kafka_bootstrap)
-    await admin.start()
-    lag = 0
-    try:
-        async with asyncio.timeout(PROCESSED_WITHIN_S):
-            while True:
-                committed = await admin.list_consumer_group_offsets(group)
-                lag = sum(
-                    max(0, end - (committed[p].offset if p in committed else 0))
-                    for p, end in finish.items()
-                )
-                if lag == 0:
-                    return
-                await asyncio.sleep(POLL_S)
-    except TimeoutError as error:
-        raise StuckError(f"{lag} records wait after {PROCESSED_WITHIN_S:g} s") from error
-    finally:
-        await admin.close()
+
+    async def missing(admin: AIOKafkaAdminClient) -> str:
+        committed = await admin.list_consumer_group_offsets(group)
+        lag = sum(
+            max(0, end - (committed[p].offset if p in committed else 0))
+            for p, end in finish.items()
+        )
+        return f"{lag} records wait" if lag else ""
+
+    await _until(site, missing, PROCESSED_WITHIN_S)
 
 
 def _reader(site: Site, group_id: str | None = None) -> AIOKafkaConsumer:

@@ -24,11 +24,15 @@ COLUMNS: Final = {
     "p99_ms": "p99 ms",
     "cpu_us": "own CPU, µs each",
     "all_cpu_us": "all CPU, µs each",
+    "rss_mib": "memory, MiB",
 }
 NOTES: Final = """\
-Medians of the rounds; a ratio is taken within each round. Latencies are those of a closed loop at
-full load. Own CPU is the benchmarked program's; all CPU, which ratios per CPU second are taken of,
-adds Kafka's and Postgres'. What else the machine does moves it far less than the clock."""
+Medians of the rounds; a ratio is taken within each round. Latencies are what the sender of a
+request waits for, in a closed loop at full load, but for those at a share of the capacity: these
+are from a webhook's arrival, whoever was answered before, to its record. Memory is that of all
+measured processes together. Own CPU is the benchmarked program's; all CPU, which ratios per CPU
+second are taken of, adds Kafka's and Postgres'. What else the machine does moves it far less than
+the clock."""
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ class Done:
 
 
 class BatchProcessor:
-    """Processes batches of one worker, one at a time."""
+    """Processes batches of one worker; in each stage one at a time."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Many records to one partition at once.
 
-Sent one by one, a record is a call, a look at the topic's metadata and a future of its own: that
-took a tenth of the worker's time. Here they are put into as few batches as they fit in.
+Sent one by one, each record is a call, a look at the topic's metadata and a future of its own.
+Here they are put into as few batches as they fit in.
 """
 
 import asyncio

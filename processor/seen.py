@@ -38,7 +38,11 @@ LOOKED_AT: Final = 32
 
 
 class SeenTable:
-    """Of each payment, its recent event IDs; read once and written once per batch."""
+    """Of each payment, its recent event IDs.
+
+    Read twice per batch, all payments at once: when it comes, and when it is remembered, because
+    the batch before may have been remembered since. Written once.
+    """
 
     def __init__(
         self,

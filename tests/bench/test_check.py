@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from bench import rows
 from bench.errors import WrongResultError
@@ -17,24 +16,12 @@ from bench.peers.sync_fastapi.transaction import UnknownPaymentError, process
 from bench.site import Site
 from bench.workload import Delivery, Ending, Workload, generate
 from processor.domain.inputs import Input
-from processor.migrate import migrate
 from providers.stripe.webhooks import StripeWebhooks
 from sandbox.ports import HOST
-from sandbox.testing import Infrastructure
 
 pytestmark = pytest.mark.anyio
 
 READER = StripeWebhooks((), 300)
-
-
-@pytest.fixture(scope="module")
-def site(infrastructure: Infrastructure, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """A database of these tests."""
-    with psycopg.connect(infrastructure.database_url, autocommit=True) as connection:
-        connection.execute("create database bench_tests")
-    url = make_conninfo(infrastructure.database_url, dbname="bench_tests")
-    migrate(url)
-    return Site("", url, "", tmp_path_factory.mktemp("bench"), {})
 
 
 @pytest.fixture

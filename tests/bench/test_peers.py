@@ -7,19 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import psutil  # type: ignore[import-untyped] # it ships no types
-import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from bench import quix, reading
 from bench.benchmarks import BY_NAME
 from bench.profile import PROFILED
 from bench.programs import Running
 from bench.samples import Turn
-from bench.site import Site, at
+from bench.site import Site
 from bench.workload import generate
-from processor.migrate import migrate
-from sandbox.testing import Infrastructure
 
 #: Enough for every course to be met, and for a repetition and a late event of each.
 PAYMENTS = 30
@@ -28,18 +24,6 @@ WARM_UP = 5
 NEEDS_QUIX = pytest.mark.skipif(
     not quix.PYTHON.exists() and "CI" not in os.environ, reason="needs .venv-quix"
 )
-
-
-@pytest.fixture(scope="module")
-def site(
-    infrastructure: Infrastructure, kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactory
-) -> Site:
-    """A database of these tests, on the broker of all."""
-    with psycopg.connect(infrastructure.database_url, autocommit=True) as connection:
-        connection.execute("create database bench_peers")
-    url = make_conninfo(infrastructure.database_url, dbname="bench_peers")
-    migrate(url)
-    return at(Infrastructure(kafka_bootstrap, url), tmp_path_factory.mktemp("peers"))
 
 
 def _turn(name: str) -> Turn:

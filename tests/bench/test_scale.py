@@ -5,16 +5,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 from rocksdict import AccessType, Options, Rdict
 
 from bench import seen_table, stored
 from bench.benchmarks import BY_NAME
 from bench.samples import Turn
-from bench.site import PARTITIONS, Site, at
+from bench.site import PARTITIONS, Site
 from bench.workload import generate
-from processor.migrate import migrate
-from sandbox.testing import Infrastructure
 
 PAYMENTS = 40
 WARM_UP = 10
@@ -27,18 +24,6 @@ ORPHANS = """
     full join (select payment_id, publication_id from inbox where version = 1) i
         using (payment_id, publication_id)
     where v.payment_id is null or p.payment_id is null or o.publication_id is null"""
-
-
-@pytest.fixture(scope="module")
-def site(
-    infrastructure: Infrastructure, kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactory
-) -> Site:
-    """A database of these tests, on the broker of all."""
-    with psycopg.connect(infrastructure.database_url, autocommit=True) as connection:
-        connection.execute("create database bench_scale")
-    url = make_conninfo(infrastructure.database_url, dbname="bench_scale")
-    migrate(url)
-    return at(Infrastructure(kafka_bootstrap, url), tmp_path_factory.mktemp("scale"))
 
 
 def _turn(name: str) -> Turn:
