@@ -150,14 +150,19 @@ def _follow_rebalances(
     app: faust.App, pool: Pool, processor: BatchProcessor, activity: Activity, health: Health
 ) -> asyncio.Event:
     """An event that is set while the assigned partitions are fenced and caught up."""
-    ours = asyncio.Event()
+    ours, recovered = asyncio.Event(), asyncio.Event()
+
+    def look() -> None:
+        """Both may come first: the partitions taken over, and their tables recovered."""
+        health.ready = ours.is_set() and recovered.is_set()
 
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]  # the signal argument is in **_
     async def revoked(_app: Any, *lost: Any, **_: Any) -> None:
         log.info("partitions.revoked count=%d", len(lost[0]))
         ours.clear()
+        recovered.clear()
         activity.partitions = frozenset()
-        health.ready = False
+        look()
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]  # as above
     async def assigned(_app: Any, *given: Any, **_: Any) -> None:
@@ -169,11 +174,13 @@ def _follow_rebalances(
         await processor.take_over(partitions)
         log.info("partitions.assigned partitions=%s", partitions)
         ours.set()
+        look()
 
     @app.on_rebalance_complete.connect  # type: ignore[arg-type]  # as above
-    async def recovered(_app: Any, **_: Any) -> None:
+    async def complete(_app: Any, **_: Any) -> None:
         log.info("table.recovered")
-        health.ready = True
+        recovered.set()
+        look()
 
     return ours
 

@@ -1,0 +1,55 @@
+"""A worker is ready once its partitions are taken over and their tables recovered, in any order."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from faust.types import TP
+
+from processor.batch import BatchProcessor
+from processor.status_server import Health
+from processor.store.postgres import Pool
+from processor.stream import _follow_rebalances, create_app
+from processor.watchdog import Activity
+from schemas.settings import KafkaSettings, StreamSettings
+from schemas.topics import PAYMENT_COMMANDS
+
+pytestmark = pytest.mark.anyio
+
+OURS = {TP(PAYMENT_COMMANDS, 0), TP(PAYMENT_COMMANDS, 1)}
+
+
+class Parts:
+    """A pool and a processor that only take partitions over."""
+
+    def __init__(self) -> None:
+        self.taken: list[Sequence[int]] = []
+
+    async def open(self) -> None:
+        """See the pool's."""
+
+    async def take_over(self, partitions: Sequence[int]) -> None:
+        """See ``BatchProcessor.take_over``."""
+        self.taken.append(partitions)
+
+
+@pytest.mark.parametrize("order", [("assigned", "recovered"), ("recovered", "assigned")])
+async def test_both_are_waited_for(tmp_path: Path, order: tuple[str, str]) -> None:
+    """And with the next rebalance it is ready no more, until both have happened again."""
+    kafka = KafkaSettings(kafka_bootstrap="nowhere:9092", partitions=2, replication_factor=1)
+    app, health, parts = create_app(kafka, StreamSettings(data_dir=tmp_path)), Health(), Parts()
+    pool, processor = cast("Pool", parts), cast("BatchProcessor", parts)
+    ours = _follow_rebalances(app, pool, processor, Activity(), health)
+    signals: dict[str, Any] = {
+        "assigned": lambda: app.on_partitions_assigned.send(OURS),
+        "recovered": app.on_rebalance_complete.send,
+    }
+    for round_ in (1, 2):
+        await app.on_partitions_revoked.send(OURS)
+        assert (health.ready, ours.is_set()) == (False, False)
+        await signals[order[0]]()
+        assert not health.ready, f"round {round_}: only {order[0]}"
+        await signals[order[1]]()
+        assert (health.ready, ours.is_set()) == (True, True)
+    assert parts.taken == [[0, 1], [0, 1]]
