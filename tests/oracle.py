@@ -190,10 +190,10 @@ def _unfinished_status(
         live = [
             fact
             for fact in live
-            if _order(fact)[:2] > _order(last)[:2]
+            if fact.occurred_at > last.occurred_at
             or (
                 fact.occurred_at == last.occurred_at
-                and _attempt_named_by(payment_id, fact) > max(over)
+                and _outlives(fact, last, _attempt_named_by(payment_id, fact), max(over))
             )
         ]
     if live:
@@ -202,6 +202,11 @@ def _unfinished_status(
     if failures and len(failures) < max_attempts and all_over:
         return Status.REQUIRES_ACTION
     return Status.PROCESSING if object_known else Status.CREATED
+
+
+def _outlives(fact: PaymentFact, failure: PaymentFact, named: int, last_over: int) -> bool:
+    """Return which of the two, of one second, is the later word: by attempt where it is named."""
+    return named > last_over if named else _order(fact)[1] > _order(failure)[1]
 
 
 def _order(fact: PaymentFact) -> tuple[datetime, int, str]:

@@ -107,8 +107,9 @@ def terminal(facts: Iterable[PaymentFact]) -> PaymentFact | None:
 def latest_live(facts: Iterable[PaymentFact], failed_attempt: int) -> PaymentFact | None:
     """The latest fact that is neither terminal nor older than the last failed attempt.
 
-    Within the second of that failure, a fact known to belong to an attempt after
-    ``failed_attempt`` is the later one.
+    Within the second of that failure, a fact known to belong to an attempt is the later one where
+    that attempt is after ``failed_attempt``: an attempt that failed does not go on. A fact that
+    names no attempt is the later one by its rank.
     """
     facts = tuple(facts)
     failed = failures(facts)
@@ -118,14 +119,17 @@ def latest_live(facts: Iterable[PaymentFact], failed_attempt: int) -> PaymentFac
         if f.status not in TERMINAL and f.status is not ProviderStatus.ATTEMPT_FAILED
     ]
     if failed:
-        second, rank, _ = max(order(f) for f in failed)
-        live = [
-            f
-            for f in live
-            if (f.occurred_at, RANK[f.status]) > (second, rank)
-            or (f.occurred_at == second and attempt_of(f) > failed_attempt)
-        ]
+        last = max(failed, key=order)
+        live = [f for f in live if _is_after(f, last, failed_attempt)]
     return max(live, key=order) if live else None
+
+
+def _is_after(fact: PaymentFact, failure: PaymentFact, failed_attempt: int) -> bool:
+    if fact.occurred_at != failure.occurred_at:
+        return fact.occurred_at > failure.occurred_at
+    if attempt := attempt_of(fact):
+        return attempt > failed_attempt
+    return RANK[fact.status] > RANK[failure.status]
 
 
 def refund_order(fact: RefundFact) -> tuple[int, datetime, int, str]:

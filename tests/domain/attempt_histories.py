@@ -95,6 +95,40 @@ ATTEMPT_HISTORIES: Final = (
         _HELD,
     ),
     History(
+        "the bank takes the authorization back in the second it was given",
+        create(capture_method="manual", max_attempts=2),
+        (
+            _of("create", _AUTHORIZED, 2, "evt_held"),
+            Told(failed("at_1", 2)),
+        ),
+        Meaning(Status.REQUIRES_ACTION),
+    ),
+    History(
+        "the bank takes the last authorization back in the second it was given",
+        create(capture_method="manual", max_attempts=2),
+        (
+            _of("create", _AUTHORIZED, 2, "evt_held"),
+            Told(failed("at_1", 5)),
+            confirm(),
+            _of("confirm:2", _AUTHORIZED, 8, "evt_held_again"),
+            Told(failed("at_2", 8, event_id="evt_taken_back"), needs="confirm:2"),
+            Told(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
+            Told(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
+        ),
+        Meaning(Status.FAILED),
+    ),
+    History(
+        "an attempt fails and the next one's money is held, all in one second",
+        create(capture_method="manual", max_attempts=2),
+        (
+            _of("create", _AUTHORIZED, 2, "evt_held"),
+            Told(failed("at_1", 2)),
+            confirm(),
+            _of("confirm:2", _AUTHORIZED, 2, "evt_held_again"),
+        ),
+        _HELD,
+    ),
+    History(
         "after the first failure the provider cancels of its own",
         create(max_attempts=3),
         (

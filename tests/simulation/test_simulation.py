@@ -14,6 +14,7 @@ REGRESSIONS = {
     1702: "a take-over read what was unpublished, and published it after the batch under way",
     9361: "a capture refused while the client asked for it again, and nobody was told",
     10346: "a batch begun during a take-over published from memory what that had published before",
+    6800: "the last authorization was taken back in its own second, and the payment never ended",
     9947: "a fact parked for ever while a former owner created its payment",
 }
 
