@@ -186,16 +186,8 @@ def _unfinished_status(
     over = [attempt.number for attempt in attempts if attempt.answers < len(failures)]
     live = [fact for fact in facts if fact.status in _LIVE]
     if failures:
-        last = failures[-1]
-        live = [
-            fact
-            for fact in live
-            if fact.occurred_at > last.occurred_at
-            or (
-                fact.occurred_at == last.occurred_at
-                and _outlives(fact, last, _attempt_named_by(payment_id, fact), max(over))
-            )
-        ]
+        last, last_over = failures[-1], max(over)
+        live = [fact for fact in live if _outlives(payment_id, fact, last, last_over)]
     if live:
         return _LIVE[max(live, key=_order).status]
     all_over = len(over) == len(attempts)
@@ -204,9 +196,12 @@ def _unfinished_status(
     return Status.PROCESSING if object_known else Status.CREATED
 
 
-def _outlives(fact: PaymentFact, failure: PaymentFact, named: int, last_over: int) -> bool:
-    """Return which of the two, of one second, is the later word: by attempt where it is named."""
-    return named > last_over if named else _order(fact)[1] > _order(failure)[1]
+def _outlives(payment_id: str, fact: PaymentFact, failure: PaymentFact, last_over: int) -> bool:
+    """Return whether the fact is a later word: in one second by its attempt, where it names one."""
+    if fact.occurred_at == failure.occurred_at:
+        named = _attempt_named_by(payment_id, fact)
+        return named > last_over if named else _order(fact)[1] > _order(failure)[1]
+    return fact.occurred_at > failure.occurred_at
 
 
 def _order(fact: PaymentFact) -> tuple[datetime, int, str]:
