@@ -5,7 +5,6 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from tenacity import (
-    AsyncRetrying,
     retry,
     retry_if_exception_type,
     stop_after_delay,
@@ -30,10 +29,6 @@ ALL: Final = (*TOPICS, CHANGELOG)
 _ALREADY_EXISTS: Final = TopicAlreadyExistsError.errno
 #: A process that starts while the brokers are away waits for them; then it starts anew.
 BROKERS_WITHIN_S: Final = 300.0
-#: A topic that was created is not known to every broker at once.
-CREATED_WITHIN_S: Final = 15.0
-#: Nor to a broker that has just been started anew.
-KNOWN_WITHIN_S: Final = 5.0
 
 
 async def create_topics(settings: KafkaSettings) -> list[str]:
@@ -57,23 +52,21 @@ async def create_topics(settings: KafkaSettings) -> list[str]:
                 created.append(name)
             elif code != _ALREADY_EXISTS:
                 raise for_code(code)(f"topic {name} can't be created")
-        await _until_known(admin, settings, CREATED_WITHIN_S)
+        await _until_known(admin, settings)
     finally:
         await admin.close()
     return created
 
 
-async def _until_known(
-    admin: AIOKafkaAdminClient, settings: KafkaSettings, within_s: float
-) -> None:
-    async for trial in AsyncRetrying(
-        retry=retry_if_exception_type(MissingTopicsError),
-        wait=wait_random_exponential(multiplier=0.05, max=1.0),
-        stop=stop_after_delay(within_s),
-        reraise=True,
-    ):
-        with trial:
-            await _check(admin, settings)
+@retry(
+    retry=retry_if_exception_type(MissingTopicsError),
+    wait=wait_random_exponential(multiplier=0.05, max=1.0),
+    stop=stop_after_delay(15.0),
+    reraise=True,
+)
+async def _until_known(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> None:
+    """A topic that was created is not known to every broker at once."""
+    await _check(admin, settings)
 
 
 @retry(
@@ -92,7 +85,7 @@ async def check_topics(settings: KafkaSettings) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
     await admin.start()
     try:
-        await _until_known(admin, settings, KNOWN_WITHIN_S)
+        await _check(admin, settings)
     finally:
         await admin.close()
 

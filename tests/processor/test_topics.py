@@ -1,6 +1,5 @@
 """Topics that are missing or wrongly partitioned are refused by name, before any work begins."""
 
-import asyncio
 import uuid
 
 import pytest
@@ -43,17 +42,6 @@ async def test_a_missing_topic_is_named(kafka_bootstrap: str, another: str) -> N
     """A worker would wait for it for ever: it is named, with the command that creates it."""
     with pytest.raises(MissingTopicsError, match=rf"missing: {another}\. `payments topics`"):
         await check_topics(settings(kafka_bootstrap))
-
-
-async def test_a_topic_that_is_not_known_yet_is_waited_for(
-    kafka_bootstrap: str, another: str
-) -> None:
-    """A broker that has just been started anew learns of its topics one after the other."""
-    async with asyncio.TaskGroup() as group:
-        checking = group.create_task(check_topics(settings(kafka_bootstrap)))
-        with pytest.raises(TimeoutError):  # it is at it
-            await asyncio.wait_for(asyncio.shield(checking), 0.3)
-        assert await create_topics(settings(kafka_bootstrap)) == [another]
 
 
 async def test_what_is_missing_is_created(kafka_bootstrap: str, another: str) -> None:
