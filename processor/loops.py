@@ -41,7 +41,8 @@ async def run_loops(loops: Mapping[str, Loop], stop: asyncio.Event, metrics: Wor
         task.cancel()
     await asyncio.gather(stopping, *tasks, return_exceptions=True)
     for task in failed:
-        raise LoopFailedError(f"{tasks[task]} has stopped") from task.exception()
+        cause = None if task.cancelled() else task.exception()
+        raise LoopFailedError(f"{tasks[task]} has stopped") from cause
 
 
 async def _again_and_again(name: str, loop: Loop, metrics: WorkMetrics) -> None:

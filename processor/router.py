@@ -49,12 +49,21 @@ def consumer(bootstrap: str) -> AIOKafkaConsumer:
 
 
 async def _stop(source: AIOKafkaConsumer) -> None:
-    """Leaves the group; with the brokers away that could take for ever, and nobody needs it."""
+    """Leaves the group; with the brokers away that could take for ever, and nobody needs it.
+
+    A consumer that stops while it waits to fetch again lets the cancellation of its own task out.
+    That is not ours, and would hide what ended the loop.
+    """
     try:
         async with asyncio.timeout(STOP_WITHIN_S):
             await source.stop()
     except (KafkaError, TimeoutError):
         log.warning("router.not_stopped within_s=%.1f", STOP_WITHIN_S)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        log.warning("router.not_stopped: it was about to fetch again")
 
 
 class Router:

@@ -1,9 +1,11 @@
 """A router, what it is given, and what it sent."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from aiokafka import AIOKafkaConsumer
 from prometheus_client import CollectorRegistry
 
 from processor.metrics import WorkMetrics
@@ -51,7 +53,13 @@ def payout(event_id: str = "evt_payout", **named: str) -> Record:
 class Routing:
     """A router and what it sent."""
 
-    def __init__(self, pool: Pool, clock: Clock, bootstrap: str = "nowhere:1") -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Clock,
+        bootstrap: str = "nowhere:1",
+        source: Callable[[str], AIOKafkaConsumer] = consumer,
+    ) -> None:
         self.outbox = Outbox()
         settings = WorkSettings(unrouted_max_age_s=MAX_AGE_S)
         store = PostgresRouting(pool)
@@ -59,7 +67,7 @@ class Routing:
         self.router = Router(
             store,
             self.outbox,
-            partial(consumer, bootstrap),
+            partial(source, bootstrap),
             translators(),
             settings,
             self.metrics,

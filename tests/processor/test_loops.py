@@ -56,6 +56,17 @@ async def test_a_loop_that_fails_in_an_unforeseen_way_ends_them_all() -> None:
     assert isinstance(failure.value.__cause__, KeyError)
 
 
+async def test_a_loop_that_a_library_cancels_ends_them_all() -> None:
+    """Nobody asked it to end, so it has failed like any other."""
+
+    async def loop() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(LoopFailedError, match="one has stopped"):
+        async with asyncio.timeout(5):
+            await run_loops({"one": loop, "other": steady}, asyncio.Event(), metrics())
+
+
 async def test_stopping_ends_every_loop() -> None:
     """Asked to stop, each loop is cancelled and has ended before this returns."""
     stop, ended = asyncio.Event(), []
