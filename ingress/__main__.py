@@ -12,7 +12,7 @@ from ingress.metrics import SHARED_FOLDER_VARIABLE
 from ingress.wire import application
 from schemas.settings import IngressSettings, SettingsError, load
 
-FACTORY: Final = "ingress.wire:application"
+FACTORY: Final = "ingress.wire:worker"
 GRACE_S: Final = 10
 WRONG_SETTINGS: Final = 2
 

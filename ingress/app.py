@@ -49,6 +49,8 @@ def create_app(
         lifespan=lifespan,
         redoc_url=None,
         redirect_slashes=False,
+        # it asks the environment at every request whether it is wanted; /metrics has the figures
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     seen = StoredOperations(database, metrics)
     app.state.parts = Parts(

@@ -17,7 +17,8 @@ from schemas.topics import (
 
 WRITTEN: Final = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED)
 COPARTITIONED: Final[Mapping[str, bool]] = {t.name: t.copartitioned for t in TOPICS}
-LINGER_MS: Final = 3
+#: A webhook waits no longer for company; with less, the brokers have many more requests to answer.
+LINGER_MS: Final = 5
 MAX_BATCH_BYTES: Final = 256 * 1024
 #: Room for a record's key and headers beside its value.
 RECORD_OVERHEAD_BYTES: Final = 4 * 1024

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from aiokafka.errors import ConsumerStoppedError
 from faust.types import TP
 
 from processor.faust_internals import consumer
-from processor.faust_internals.consumer import LOOK_S, MISSED_FOR_S, StrictConsumer
+from processor.faust_internals.consumer import FEW, LOOK_S, MISSED_FOR_S, StrictConsumer
 
 HERE = TP("payment-commands", 0)
 CHANGES = TP("payments-processor-seen-changelog", 0)
@@ -161,6 +162,47 @@ def test_faust_still_asks_where_we_answer() -> None:
     base: Any = StrictConsumer.__mro__[1]
     for name in ("_new_offset", "_add_gap"):
         assert callable(getattr(base, name))
+
+
+class Fetching(StrictConsumer):
+    """A consumer whose brokers always have so many records more, until it is stopped."""
+
+    should_stop = False
+
+    def __init__(self, records: int, fetches: int) -> None:
+        self._fetched = [SimpleNamespace(offset=offset) for offset in range(records)]
+        self._left = fetches
+        self.app = cast("Any", SimpleNamespace(should_stop=True))
+        self.flow_active = True
+        self.suspend_flow = cast("Any", SimpleNamespace(wait=self._forever))
+        vars(self)["wait_first"] = self._hand_nothing_on
+
+    async def _wait_next_records(self, _timeout: float) -> Any:
+        if not self._left:
+            raise ConsumerStoppedError
+        self._left -= 1
+        return {HERE: self._fetched}, {HERE}
+
+    async def _forever(self) -> None:
+        await asyncio.Event().wait()
+
+    async def _hand_nothing_on(self, *waited_for: Any) -> None:
+        for each in waited_for:
+            each.close()
+
+    async def seconds(self) -> float:
+        """How long all fetches took."""
+        begun = asyncio.get_running_loop().time()
+        await self._drain_messages(SimpleNamespace(should_stop=False))
+        return asyncio.get_running_loop().time() - begun
+
+
+@pytest.mark.anyio
+async def test_the_next_few_records_gather(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not where many are fetched at once: more wait."""
+    monkeypatch.setattr(consumer, "GATHER_S", 0.1)
+    assert await Fetching(FEW - 1, fetches=3).seconds() >= 3 * 0.1
+    assert await Fetching(FEW, fetches=30).seconds() < 30 * 0.1
 
 
 class Handing(StrictConsumer):
