@@ -5,10 +5,9 @@ another worker wrote in between is a BatchConflictError, nothing is written, and
 again.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection, AsyncCursor
@@ -27,7 +26,6 @@ Connection = AsyncConnection[tuple[Any, ...]]
 Cursor = AsyncCursor[tuple[Any, ...]]
 Decode = Callable[[Record], Received | DeadLetter]
 WAITING = frozenset({Outcome.PARKED, Outcome.QUARANTINED})
-_NONE_DRAWN: Final[Mapping[int, int]] = MappingProxyType({})
 
 
 async def load(
@@ -111,23 +109,13 @@ def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
 
 
-async def draw_publication_ids(connection: Connection, count: int) -> Cursor:
-    """So many that nobody else has; one that is not used is no loss."""
-    return await connection.execute(sql.NEXT_PUBLICATION_IDS, [count])
-
-
-async def write(
-    connection: Connection, plan: Plan, now: datetime, drawn: Mapping[int, int] = _NONE_DRAWN
-) -> list[Published]:
-    """Writes the plan; answers what has to be published once it is committed.
-
-    ``drawn`` has the publication IDs of partitions for which one was drawn already.
-    """
+async def write(connection: Connection, plan: Plan, now: datetime) -> list[Published]:
+    """Writes the plan; answers what has to be published once it is committed."""
     partitions = sorted({v.partition for v in plan.versions})
-    ids = {partition: drawn[partition] for partition in partitions if partition in drawn}
-    if undrawn := [partition for partition in partitions if partition not in ids]:
-        cursor = await draw_publication_ids(connection, len(undrawn))
-        ids |= zip(undrawn, [row[0] for row in await cursor.fetchall()], strict=True)
+    ids: dict[int, int] = {}
+    if partitions:
+        cursor = await connection.execute(sql.NEXT_PUBLICATION_IDS, [len(partitions)])
+        ids = dict(zip(partitions, (row[0] for row in await cursor.fetchall()), strict=True))
     seen_as = [(v, ids[v.partition], snapshot(v.payment)) for v in plan.versions]
     published = [
         Published(s.id, s.version, v.partition, v.payment.updated_at, encode_snapshot(s), id_)

@@ -64,21 +64,14 @@ class PostgresTransaction:
     def __init__(self, connection: Connection, decode: Decode) -> None:
         self._connection = connection
         self._decode = decode
-        self._publication_ids: dict[int, int] = {}
 
     async def load(self, received: Sequence[Received]) -> Loaded:
-        """See ``Transaction.load``. Draws what ``write`` will need in the same round trip."""
-        partitions = {r.record.position.partition for r in received}
-        async with self._connection.pipeline():
-            drawing = await batch.draw_publication_ids(self._connection, len(partitions))
-            loaded = await batch.load(self._connection, received, self._decode)
-        drawn = [row[0] for row in await drawing.fetchall()]
-        self._publication_ids = dict(zip(sorted(partitions), drawn, strict=True))
-        return loaded
+        """See ``Transaction.load``."""
+        return await batch.load(self._connection, received, self._decode)
 
     async def write(self, plan: Plan, now: datetime) -> list[Published]:
         """See ``Transaction.write``."""
-        return await batch.write(self._connection, plan, now, self._publication_ids)
+        return await batch.write(self._connection, plan, now)
 
 
 class PostgresBatches:
@@ -105,9 +98,8 @@ class PostgresBatches:
 
     async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:
         """See ``BatchStore.mark_published``."""
-        async with connected(self._pool) as connection, connection.pipeline():
+        async with connected(self._pool) as connection:
             await batch.mark_published(connection, publication_ids, now)
-            await connection.commit()  # inside, so that all of it is one round trip
 
 
 class PostgresCalls:

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 
 from processor.domain.status import Outcome
-from processor.fold import fold
 from processor.store.postgres import Pool
 from tests.processor import database
 from tests.processor.builders import NOW, Log, object_of, received
@@ -161,23 +160,6 @@ async def test_every_version_from_the_first_unpublished_one(pool: Pool, by: str)
     await store.mark_published(ids, NOW)
     assert await store.unpublished(publication_ids=ids) == []
     assert await store.unpublished(partitions=[0, 2, 3]) == []
-
-
-async def test_publications_have_the_ids_that_were_drawn_with_the_load(pool: Pool) -> None:
-    """One for each partition, used where something of it is to be published."""
-    records = [Log(partition=1).create(ONE), Log(partition=3).webhook(TWO, "succeeded")]
-    async with database.batches(pool).transaction() as transaction:
-        loaded = await transaction.load([received(record) for record in records])
-        ((last,),) = await database.rows(pool, "select last_value from publication_ids")
-        (made,) = await transaction.write(fold(loaded, [received(r) for r in records]), NOW)
-    assert await database.rows(pool, "select last_value from publication_ids") == [(last,)]
-    assert made.publication_id in {last - 1, last}
-    assert await database.rows(pool, "select publication_id, partition from publications") == [
-        (made.publication_id, 1)
-    ]
-    assert await database.rows(
-        pool, "select publication_id from inbox order by publication_id"
-    ) == [(made.publication_id,), (None,)]
 
 
 async def test_a_publication_is_marked_once(pool: Pool) -> None:
