@@ -1,4 +1,9 @@
-"""Postgres, for reading only, and never waited for longer than asked."""
+"""Postgres, for reading only, and never waited for longer than asked.
+
+Whoever waits no longer leaves the read to end by itself, and every step of it ends in time. It is
+not cancelled: psycopg's pool loses the connection of a task that is cancelled while it gives it
+back, and a pool that has lost all of them answers nobody any more.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -33,7 +38,7 @@ class Database:
             max_waiting=MAX_WAITING,
             open=False,
             reconnect_timeout=RECONNECT_TIMEOUT_S,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             name="ingress",
             kwargs={
                 "autocommit": True,
@@ -58,27 +63,34 @@ class Database:
         """What ``query`` reads on a connection. Raises DatabaseUnavailableError after the deadline.
 
         The query runs in a task of its own: psycopg waits seconds for a silent server to confirm
-        a cancellation, and that must not count against the caller's deadline.
+        that it gave up, and that must not count against the caller's deadline.
         """
-        task = asyncio.create_task(self._read(query))
+        task = asyncio.create_task(self._read(query, deadline_s))
         self._running.add(task)
         task.add_done_callback(self._forget)
-        try:
-            done, _ = await asyncio.wait({task}, timeout=deadline_s)
-        finally:
-            task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=deadline_s)
         if not done:
             raise DatabaseUnavailableError(f"no answer within {deadline_s:g} s")
         try:
             return task.result()
+        except TimeoutError:
+            raise DatabaseUnavailableError(f"no answer within {deadline_s:g} s") from None
         except psycopg.Error as error:
             raise DatabaseUnavailableError(type(error).__name__) from error
 
-    async def _read(self, query: Query[T]) -> T:
-        async with self._pool.connection(CONNECT_TIMEOUT_S) as connection:
-            return await query(connection)
+    async def _read(self, query: Query[T], deadline_s: float) -> T:
+        ends_at = asyncio.get_running_loop().time() + deadline_s
+        async with self._pool.connection(min(CONNECT_TIMEOUT_S, deadline_s)) as connection:
+            async with asyncio.timeout_at(ends_at):
+                return await query(connection)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # a late failure has been answered already
+
+
+async def _check(connection: AsyncConnection[Any]) -> None:
+    """Whether the server still answers on this connection; it has a limit, as the pool has none."""
+    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        await AsyncConnectionPool.check_connection(connection)
