@@ -1,16 +1,18 @@
 """Postgres, for reading only, and never waited for longer than asked.
 
-Whoever waits no longer leaves the read to end by itself, and every step of it ends in time. It is
-not cancelled: psycopg's pool loses the connection of a task that is cancelled while it gives it
-back, and a pool that has lost all of them answers nobody any more.
+psycopg's pool loses the connection of a task that is cancelled while it gives it back, and one
+that has lost all of them answers nobody any more. So only the query itself is cancelled, at its
+deadline; the task goes on and gives the connection back. Every step of it has its own limit.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any, Final, Self, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 from pydantic import SecretStr
 
@@ -19,7 +21,14 @@ from ingress.errors import DatabaseUnavailableError
 POOL_SIZE: Final = 8
 MAX_WAITING: Final = 256
 CONNECT_TIMEOUT_S: Final = 2
+CHECK_TIMEOUT_S: Final = 0.5
+#: A query, psycopg's asking the server to give it up, the rollback, the asking to give that up:
+#: each is cancelled so much later than the one before.
+STEPS: Final = 4
+GIVE_UP_S: Final = 0.5
 STATEMENT_TIMEOUT_MS: Final = 5000
+#: A server whose machine confirms nothing any more.
+VANISHED_AFTER_MS: Final = 5000
 RECONNECT_TIMEOUT_S: Final = 30.0
 CLOSE_TIMEOUT_S: Final = 2.0
 
@@ -39,11 +48,14 @@ class Database:
             open=False,
             reconnect_timeout=RECONNECT_TIMEOUT_S,
             check=_check,
+            # It would never connect again by itself, with as many waiting as may.
+            reconnect_failed=AsyncConnectionPool.check,
             name="ingress",
             kwargs={
                 "autocommit": True,
                 "application_name": "payments-ingress",
                 "connect_timeout": CONNECT_TIMEOUT_S,
+                "tcp_user_timeout": VANISHED_AFTER_MS,
                 "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
                 " -c default_transaction_read_only=on",
             },
@@ -55,8 +67,11 @@ class Database:
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
+        """Nothing is read after this, so connections that are lost here are no loss."""
         for task in self._running:
             task.cancel()
+        if self._running:
+            await asyncio.wait(self._running, timeout=CLOSE_TIMEOUT_S)
         await self._pool.close(CLOSE_TIMEOUT_S)
 
     async def run(self, query: Query[T], deadline_s: float) -> T:
@@ -80,9 +95,13 @@ class Database:
 
     async def _read(self, query: Query[T], deadline_s: float) -> T:
         ends_at = asyncio.get_running_loop().time() + deadline_s
-        async with self._pool.connection(min(CONNECT_TIMEOUT_S, deadline_s)) as connection:
-            async with asyncio.timeout_at(ends_at):
-                return await query(connection)
+        connection = await self._pool.getconn(min(CONNECT_TIMEOUT_S, deadline_s))
+        try:
+            return await _until(ends_at, lambda: query(connection))
+        finally:
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                await connection.close()  # the pool would wait for a rollback, however long
+            await self._pool.putconn(connection)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
@@ -90,7 +109,20 @@ class Database:
             task.exception()  # a late failure has been answered already
 
 
+async def _until(ends_at: float, work: Callable[[], Awaitable[T]]) -> T:
+    """What ``work`` answers until then, in the loop's time; too late, it is not even begun.
+
+    Raises TimeoutError.
+    """
+    if asyncio.get_running_loop().time() >= ends_at:
+        raise TimeoutError
+    async with AsyncExitStack() as limits:
+        for step in reversed(range(STEPS)):
+            await limits.enter_async_context(asyncio.timeout_at(ends_at + step * GIVE_UP_S))
+        return await work()
+
+
 async def _check(connection: AsyncConnection[Any]) -> None:
-    """Whether the server still answers on this connection; it has a limit, as the pool has none."""
-    async with asyncio.timeout(CONNECT_TIMEOUT_S):
-        await AsyncConnectionPool.check_connection(connection)
+    """Whether the server still answers on this connection. Raises psycopg.Error, TimeoutError."""
+    ends_at = asyncio.get_running_loop().time() + CHECK_TIMEOUT_S
+    await _until(ends_at, lambda: AsyncConnectionPool.check_connection(connection))
