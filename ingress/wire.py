@@ -54,8 +54,8 @@ def worker() -> FastAPI:
     """Uvicorn's factory, called in each worker's process: the application, at home there.
 
     What was imported and made for good is left out when garbage is looked for: to go through it
-    stopped every request for a tenth of a second, and did so every other second at a thousand
-    webhooks a second.
+    stopped every request for about a tenth of a second, every other second at 1,300 webhooks a
+    second.
     """
     app = application()
     gc.collect()

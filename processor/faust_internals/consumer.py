@@ -7,8 +7,8 @@
   for room. ``StrictConsumer`` makes them once for all records of a fetch.
 * Faust hands records on before a rebalance has ended, and then forgets them. ``StrictConsumer``
   waits for its end.
-* Faust fetches whatever there is, a record or two at a time where they come evenly, and each fetch
-  costs two threads and the broker more than its records do. ``StrictConsumer`` lets some gather.
+* Faust fetches whatever there is, a few records at a time where they come evenly, and each fetch
+  takes two threads and the broker. ``StrictConsumer`` lets some gather.
 """
 
 import asyncio

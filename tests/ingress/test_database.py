@@ -159,7 +159,10 @@ async def test_a_transaction_whose_end_nobody_confirms_is_left(
 
 
 async def test_a_long_outage_is_survived(
-    monkeypatch: pytest.MonkeyPatch, door: Door, database_url: str
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    door: Door,
+    database_url: str,
 ) -> None:
     """However many have asked in vain, and though connecting was given up: it answers again."""
     monkeypatch.setattr(module, "MAX_WAITING", 3)
@@ -168,7 +171,11 @@ async def test_a_long_outage_is_survived(
         for _ in range(2 * module.MAX_WAITING):
             with pytest.raises(DatabaseUnavailableError):
                 await database.run(pid, 0.2)
-        await asyncio.sleep(2.0)  # connecting has been given up, more than once
+
+        async def is_given_up() -> bool:
+            return "reconnection attempt" in caplog.text
+
+        await until(is_given_up, ENOUGH_S)
         await door.open()
 
         async def is_answering() -> bool:

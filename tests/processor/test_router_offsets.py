@@ -41,6 +41,19 @@ def stopped_as_it_fetches_again(bootstrap: str) -> AIOKafkaConsumer:
     return source
 
 
+async def run_until_caught_up(routing: Routing, kafka_bootstrap: str) -> None:
+    """Cancels the router once everything is dealt with; it must pass that on."""
+    running = asyncio.create_task(routing.router.run())
+
+    async def caught_up() -> bool:
+        return await lag(kafka_bootstrap) == 0
+
+    await until(caught_up, 20)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
 async def test_what_ended_the_router_is_told_though_its_consumer_ends_badly(
     pool: Pool, clock: Clock, kafka_bootstrap: str
 ) -> None:
@@ -58,15 +71,7 @@ async def test_a_router_that_is_cancelled_ends(
 ) -> None:
     """That cancellation is asked for, and passed on."""
     routing = Routing(pool, clock, kafka_bootstrap, stopped_as_it_fetches_again)
-    running = asyncio.create_task(routing.router.run())
-
-    async def caught_up() -> bool:
-        return await lag(kafka_bootstrap) == 0
-
-    await until(caught_up, 20)
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
+    await run_until_caught_up(routing, kafka_bootstrap)
 
 
 async def test_a_record_that_was_not_dealt_with_is_read_again(
@@ -81,13 +86,5 @@ async def test_a_record_that_was_not_dealt_with_is_read_again(
     with pytest.raises(PublishError):
         await failing.router.run()
     assert await lag(kafka_bootstrap) > 0
-    running = asyncio.create_task(router.router.run())
-
-    async def caught_up() -> bool:
-        return await lag(kafka_bootstrap) == 0
-
-    await until(caught_up, 20)
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
+    await run_until_caught_up(router, kafka_bootstrap)
     assert [sent for sent in router.sent() if sent[1] == key]
