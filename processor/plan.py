@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec import Struct
+
 from processor.domain.calls import ProviderCall
 from processor.domain.payment import Payment
 from processor.domain.status import Outcome, Status
 from processor.records import DeadLetter, Position, Received
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """An event ID the inbox has: the record that brought it, and what became of it."""
 
     position: Position
@@ -19,8 +20,7 @@ class Known:
     publication_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """What Postgres knew of a batch, read under the locks of its payments."""
 
     payments: Mapping[str, Payment]
@@ -31,7 +31,7 @@ class Loaded:
     #: Payment ID by (provider, provider's object ID).
     owners: Mapping[tuple[str, str], str]
     #: By payment ID: why what is stored of it can't be read. It is held.
-    unreadable: Mapping[str, str] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -47,8 +47,7 @@ class InboxRow:
     ordinal: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class VersionRow:
+class VersionRow(Struct, frozen=True):
     """One new version of a payment, with the payment as of then."""
 
     payment: Payment
@@ -78,8 +77,7 @@ class Plan:
     redelivered: set[int] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     """One record for ``payment-state``."""
 
     payment_id: str

@@ -6,16 +6,15 @@ Here they are put into as few batches as they fit in.
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from msgspec import Struct
 
 from schemas.headers import Headers
 
 
-@dataclass(frozen=True, slots=True)
-class Keyed:
+class Keyed(Struct, frozen=True):
     """A record of whatever topic and partition; no value deletes the key."""
 
     key: bytes

@@ -1,13 +1,13 @@
 """A record of the log as it came, and as it was understood."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from processor.domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """Where a record stands in the log."""
 
     topic: str
@@ -15,8 +15,7 @@ class Position:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A record as it came: bytes, headers as text, the broker's timestamp in ms."""
 
     position: Position
@@ -26,8 +25,7 @@ class Record:
     timestamp_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """A record as it was understood: which payment it is about, and what it says."""
 
     record: Record
@@ -42,8 +40,7 @@ class Received:
     operation_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetter(Struct, frozen=True):
     """A record nobody can decode, and why."""
 
     record: Record

@@ -5,8 +5,10 @@ payment always asks for the same calls, and asking twice is asking once.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from processor.domain import join
 from processor.domain.payment import Payment
@@ -14,8 +16,7 @@ from processor.domain.status import CancelCause
 from processor.domain.view import exhausted
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderCall:
+class ProviderCall(Struct, frozen=True):
     """One call to make. Which fields are set depends on ``operation``; amounts are minor units."""
 
     key: str
@@ -31,7 +32,7 @@ class ProviderCall:
     capture_method: str | None = None
     return_url: str | None = None
     description: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = {}
     refund_id: str | None = None
     reason: str | None = None
     cancel_cause: CancelCause | None = None

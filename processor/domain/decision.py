@@ -1,7 +1,9 @@
 """What ``decide`` answers."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from processor.domain.calls import ProviderCall, new_calls
 from processor.domain.payment import Payment
@@ -10,16 +12,14 @@ from processor.domain.transitions import is_allowed, is_final
 from processor.domain.view import amounts_in, snapshot, status_of
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True):
     """One change of a payment's status; ``source`` is None when the payment came to be."""
 
     source: Status | None
     target: Status
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What became of one input: its outcome and why, the payment afterwards, what to do next."""
 
     outcome: Outcome

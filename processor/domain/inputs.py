@@ -4,22 +4,21 @@ Amounts are integer minor units of the payment's currency; times are aware UTC.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Why something failed: the provider's code, and a sentence a person can read."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Struct, frozen=True):
     """Take this amount with this payment method."""
 
     tenant: str
@@ -37,8 +36,7 @@ class Create:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Confirm:
+class Confirm(Struct, frozen=True):
     """Start the next attempt with another payment method."""
 
     tenant: str
@@ -47,8 +45,7 @@ class Confirm:
     payment_method: str
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
+class Capture(Struct, frozen=True):
     """Capture an authorized payment: this much, or all of it."""
 
     tenant: str
@@ -57,8 +54,7 @@ class Capture:
     amount: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     """Ask the provider to cancel, for the client or because nobody acted in time."""
 
     tenant: str
@@ -67,8 +63,7 @@ class Cancel:
     expired: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Refund:
+class Refund(Struct, frozen=True):
     """Give back this much, or all that is left."""
 
     tenant: str
@@ -82,8 +77,7 @@ class Refund:
 Command = Create | Confirm | Capture | Cancel | Refund
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentFact:
+class PaymentFact(Struct, frozen=True):
     """The provider's payment object as it was at ``occurred_at``."""
 
     event_id: str
@@ -102,8 +96,7 @@ class PaymentFact:
     cancel_cause: CancelCause | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RefundFact:
+class RefundFact(Struct, frozen=True):
     """A refund at the provider as it was at ``occurred_at``."""
 
     event_id: str
@@ -119,16 +112,14 @@ class RefundFact:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(Struct, frozen=True):
     """Disputed money that moved: out (withdrawn, positive) or back (reinstated, negative)."""
 
     ref: str
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class DisputeFact:
+class DisputeFact(Struct, frozen=True):
     """A dispute at the provider as it was at ``occurred_at``."""
 
     event_id: str
@@ -142,8 +133,7 @@ class DisputeFact:
     movements: tuple[Movement, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unmodelled:
+class Unmodelled(Struct, frozen=True):
     """An event of a kind that has no effect on a payment, or says a status nobody knows."""
 
     event_id: str
@@ -156,8 +146,7 @@ class Unmodelled:
 Fact = PaymentFact | RefundFact | DisputeFact | Unmodelled
 
 
-@dataclass(frozen=True, slots=True)
-class CallResult:
+class CallResult(Struct, frozen=True):
     """What a call to the provider came to: its object's ID, or a definite refusal."""
 
     call_key: str
@@ -166,13 +155,11 @@ class CallResult:
     refusal: Failure | None
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """An operator takes the hold off the payment. Of one that is not held it has no effect."""
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Struct, frozen=True):
     """One record of the log, decoded: its event ID, when we received it, and what it says."""
 
     event_id: str

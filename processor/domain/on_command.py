@@ -1,9 +1,10 @@
 """What a client's command does: it is checked against the state, and what it asks is noted."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from processor.domain.decision import Decision, changed, created, unchanged
 from processor.domain.inputs import Cancel, Capture, Command, Confirm, Create

@@ -1,7 +1,8 @@
 """What a provider's fact does: it joins the known ones; the payment is what all say together."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from processor.domain import join
 from processor.domain.decision import Decision, changed, unchanged

@@ -1,7 +1,8 @@
 """What a call's result does: it names the provider's object, or notes a definite refusal."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from processor.domain.decision import Decision, changed, unchanged
 from processor.domain.inputs import CallResult, Failure

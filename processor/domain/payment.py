@@ -4,15 +4,15 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct
 
 from processor.domain.inputs import DisputeFact, Failure, Movement, PaymentFact, RefundFact
 from processor.domain.status import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One try to take the money. The first belongs to the create, each next to a confirm."""
 
     number: int
@@ -23,8 +23,7 @@ class Attempt:
     refusal: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureRequest:
+class CaptureRequest(Struct, frozen=True):
     """A capture somebody asked for. A refused one may be asked for again under the next number."""
 
     number: int
@@ -32,15 +31,13 @@ class CaptureRequest:
     refusal: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CancelRequest:
+class CancelRequest(Struct, frozen=True):
     """A cancel somebody asked for."""
 
     expired: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Refund:
+class Refund(Struct, frozen=True):
     """One refund: what we asked for (if it was us), and the latest fact of each kind about it."""
 
     id: str
@@ -51,8 +48,7 @@ class Refund:
     facts: tuple[RefundFact, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Dispute:
+class Dispute(Struct, frozen=True):
     """One dispute: the latest fact, and every movement of money told by any fact."""
 
     id: str
@@ -60,8 +56,7 @@ class Dispute:
     movements: tuple[Movement, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(Struct, frozen=True):
     """One payment. Frozen: ``decide`` answers with another one."""
 
     id: str
@@ -94,6 +89,6 @@ class Payment:
     refunds: tuple[Refund, ...] = ()
     disputes: tuple[Dispute, ...] = ()
     #: Idempotency keys of the provider calls asked for so far.
-    calls: frozenset[str] = field(default_factory=frozenset)
+    calls: frozenset[str] = frozenset()
     #: Keys of those calls that have come to something.
-    settled: frozenset[str] = field(default_factory=frozenset)
+    settled: frozenset[str] = frozenset()

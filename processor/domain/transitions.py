@@ -5,8 +5,9 @@ docs all come from here. Edges skip states on purpose: a provider's webhooks com
 payment may be told it succeeded before it is told it is processing.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from processor.domain.status import Status
 
@@ -17,8 +18,7 @@ FAILED, CANCELED = Status.FAILED, Status.CANCELED
 FINAL: Final = frozenset({SUCCEEDED, FAILED, CANCELED})
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Struct, frozen=True):
     """One allowed change of a payment's status, and the event that brings it."""
 
     source: Status

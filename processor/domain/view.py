@@ -4,9 +4,10 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from processor.domain import join
 from processor.domain.inputs import Failure, PaymentFact
@@ -36,16 +37,14 @@ _RESERVING: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class NextAction:
+class NextAction(Struct, frozen=True):
     """What has to be done before the payment goes on: ``redirect`` or ``new_payment_method``."""
 
     type: str
     url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Amounts:
+class Amounts(Struct, frozen=True):
     """Minor units; 0 <= refunded <= captured <= authorized."""
 
     authorized: int
@@ -53,8 +52,7 @@ class Amounts:
     refunded: int
 
 
-@dataclass(frozen=True, slots=True)
-class RefundView:
+class RefundView(Struct, frozen=True):
     """One refund, as published."""
 
     id: str
@@ -65,8 +63,7 @@ class RefundView:
     reversed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DisputeView:
+class DisputeView(Struct, frozen=True):
     """One dispute, as published."""
 
     id: str
@@ -77,8 +74,7 @@ class DisputeView:
     funds_reinstated: int
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """The whole payment as of ``version``, as published."""
 
     id: str

@@ -7,7 +7,9 @@ other that leads to the same node.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from processor.fold import fold
 from processor.plan import Known, Plan

@@ -1,6 +1,8 @@
 """What the future of a payment depends on: the states the search goes through."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from processor.domain.payment import Payment
 from processor.store.documents import decode_payment, encode_payment

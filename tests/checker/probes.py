@@ -1,7 +1,8 @@
 """One input of each kind for a payment, later or earlier than all that is known of it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from processor.domain.inputs import Failure, Input, Unmodelled
 from processor.domain.join import failures

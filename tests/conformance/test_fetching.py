@@ -1,11 +1,11 @@
 """What is fetched agrees with what webhooks tell: the same events, and an object as it is now."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from processor.domain.inputs import Fact, PaymentFact, Unmodelled
 from processor.domain.status import ProviderStatus

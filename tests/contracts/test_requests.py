@@ -6,12 +6,12 @@ for. So each parameter has to be one that the package publishes, too.
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import fields, replace
 
 from processor.domain.calls import ProviderCall
 from processor.domain.status import CancelCause

@@ -1,8 +1,9 @@
 """Inputs of one payment, short enough to read in a table: the same payment, object and amount."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from processor.domain.inputs import (
     CallResult,

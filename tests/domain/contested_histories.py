@@ -7,6 +7,8 @@ rest is a conflict for an operator and changes nothing. Or what we ask of it is 
 from dataclasses import replace
 from typing import Final
 
+from msgspec import structs
+
 from processor.domain.inputs import Unmodelled
 from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus, Status
 from tests.domain.builders import (
@@ -111,7 +113,7 @@ _TWO_OBJECTS: Final = (
             Told(said(_PENDING, 3)),
             Told(said(_SUCCEEDED, 4)),
             Told(said(_PENDING, 3, object_id=_SECOND, event_id="evt_second_works")),
-            Told(replace(canceled(4, _BY_PROVIDER), object_id=_SECOND)),
+            Told(structs.replace(canceled(4, _BY_PROVIDER), object_id=_SECOND)),
         ),
         _PAID,
         (_ENDED,),
@@ -120,7 +122,7 @@ _TWO_OBJECTS: Final = (
         "the create is made twice: the answer names one object, a webhook has named the other",
         create(),
         (
-            Told(replace(acknowledged(), object_id=_SECOND), needs="create"),
+            Told(structs.replace(acknowledged(), object_id=_SECOND), needs="create"),
             Told(said(_PENDING, 3)),
             Told(said(_SUCCEEDED, 4)),
         ),

@@ -1,7 +1,8 @@
 """Folds inputs through ``decide`` as the processor does, and holds every step to the invariants."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from processor.domain.decide import decide
 from processor.domain.decision import Decision, Transition

@@ -1,9 +1,8 @@
 """Random worlds: any order, any repeats, and always the state the oracle computes from the set."""
 
-from dataclasses import replace
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from processor.domain.inputs import Create, Input
 from processor.domain.status import Outcome

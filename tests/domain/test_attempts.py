@@ -1,8 +1,7 @@
 """An attempt's failure is not the payment's: what may follow, what is asked of the provider."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from processor.domain.inputs import Failure
 from processor.domain.status import CancelCause, Outcome, ProviderStatus, Status

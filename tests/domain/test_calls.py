@@ -1,8 +1,7 @@
 """What is asked of the provider: each operation once, under a key that never depends on chance."""
 
-from dataclasses import asdict, replace
-
 import pytest
+from msgspec.structs import asdict, replace
 
 from processor.domain.calls import ProviderCall
 from processor.domain.inputs import Unmodelled

@@ -1,8 +1,7 @@
 """Every command in every state: accepted, or rejected with a reason that says what would do."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from processor.domain.decide import decide
 from processor.domain.inputs import Command, Input

@@ -1,8 +1,7 @@
 """What contradicts a payment is a conflict: never applied, never dropped, the payment unchanged."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from processor.domain.inputs import CallResult, Fact
 from processor.domain.status import (

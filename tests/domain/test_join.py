@@ -1,11 +1,11 @@
 """The join under the domain, and the guard above it: what no order of inputs can get around."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from processor.domain import join
 from processor.domain.decision import changed

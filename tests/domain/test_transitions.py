@@ -1,9 +1,9 @@
 """The state machine's table: what it says, and that it says no more than what really happens."""
 
-from dataclasses import replace
 from itertools import product
 
 import pytest
+from msgspec.structs import replace
 
 from processor.domain.inputs import CallResult, PaymentFact
 from processor.domain.status import CancelCause, Outcome, ProviderStatus, Status

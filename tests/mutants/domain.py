@@ -4,11 +4,11 @@ Each one is a mistake that somebody has made somewhere, or that this project has
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from processor.domain import calls, decide, decision, join, on_fact, view
 from processor.domain.decision import Decision

@@ -1,7 +1,8 @@
 """Bugs of the stream: the batch, its table, its store and where it publishes."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from processor.batch import BatchProcessor, Decoded, Done, Event
 from processor.plan import Committed, Loaded, Published

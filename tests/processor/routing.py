@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from aiokafka import AIOKafkaConsumer
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from processor.metrics import WorkMetrics

@@ -1,9 +1,9 @@
 """Nothing in the log or in the store stops a worker: it is a dead letter, or it holds a payment."""
 
-from dataclasses import replace
 from typing import Any, Final, LiteralString
 
 import pytest
+from msgspec.structs import replace
 
 from processor.records import Record
 from schemas import headers

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
 
 from processor.dead_letters import as_outgoing
 from processor.domain.inputs import (
@@ -30,7 +30,7 @@ from tests.processor.builders import DECODER, NOW, Log, object_of, payment, rece
 
 PAYMENT: Final = payment("decoded")
 OTHER: Final = payment("another")
-COMMANDS: Final = {
+COMMANDS: Final[Mapping[str, type[Command]]] = {
     "create": Create,
     "confirm": Confirm,
     "capture": Capture,
@@ -65,8 +65,8 @@ def test_a_command_is_what_its_client_asked(kind: str) -> None:
     said = json.loads(record.value)
     got = received(record)
     body = got.input.body
+    assert type(got.input.body) is COMMANDS[kind]
     assert isinstance(body, Command)
-    assert type(body) is COMMANDS[kind]
     assert (got.payment_id, got.event_id, got.kind) == (
         PAYMENT,
         said["event_id"],

@@ -1,12 +1,12 @@
 """Whatever a record holds, it becomes an input or a dead letter: decoding never raises."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from processor.records import Position, Received, Record
 from schemas import headers

@@ -1,10 +1,10 @@
 """Where times, nesting and characters end: a dead letter, never an exception."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from processor.domain.inputs import Create
 from processor.records import DeadLetter, Record

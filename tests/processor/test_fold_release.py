@@ -1,8 +1,7 @@
 """What the fold makes of a release: the hold goes, what waited is taken up in the order it came."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from processor.domain.status import Outcome
 from processor.fold import fold

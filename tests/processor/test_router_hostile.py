@@ -2,10 +2,10 @@
 
 import random
 import string
-from dataclasses import replace
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from processor.records import Record
 from processor.store.postgres import Pool

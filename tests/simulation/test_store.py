@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import pytest
+from msgspec import structs
 from psycopg_pool import AsyncConnectionPool
 
 from processor.decode import Decoder
@@ -116,14 +117,16 @@ class _Numbered:
     def known(self, known: Mapping[str, Known]) -> dict[str, Known]:
         """Known events, with numbers."""
         return {
-            event_id: replace(k, publication_id=k.publication_id and self.of(k.publication_id))
+            event_id: structs.replace(
+                k, publication_id=k.publication_id and self.of(k.publication_id)
+            )
             for event_id, k in sorted(known.items())
         }
 
     def published(self, published: Sequence[Published]) -> list[Published]:
         """Records to publish, with numbers, in one order."""
         ordered = sorted(published, key=lambda p: (p.payment_id, p.version))
-        return [replace(p, publication_id=self.of(p.publication_id)) for p in ordered]
+        return [structs.replace(p, publication_id=self.of(p.publication_id)) for p in ordered]
 
 
 async def _replayed(store: BatchStore, batches: Sequence[Batch]) -> AsyncIterator[tuple[Any, ...]]:
@@ -139,7 +142,7 @@ async def _replayed(store: BatchStore, batches: Sequence[Batch]) -> AsyncIterato
         ids = {p.publication_id for p in published}
         if number % 3:  # every third publication stays unpublished
             await store.mark_published(ids, batch.now)
-        told = replace(loaded, known=numbers.known(loaded.known), parked=_parked(loaded))
+        told = structs.replace(loaded, known=numbers.known(loaded.known), parked=_parked(loaded))
         left = await store.unpublished(publication_ids=ids)
         yield told, numbers.published(published), numbers.published(left)
 
@@ -147,7 +150,9 @@ async def _replayed(store: BatchStore, batches: Sequence[Batch]) -> AsyncIterato
 def _parked(loaded: Loaded) -> dict[str, tuple[Received, ...]]:
     """What waited; the broker's time of a record is not kept with it."""
     return {
-        payment_id: tuple(replace(r, record=replace(r.record, timestamp_ms=0)) for r in waiting)
+        payment_id: tuple(
+            structs.replace(r, record=structs.replace(r.record, timestamp_ms=0)) for r in waiting
+        )
         for payment_id, waiting in loaded.parked.items()
     }
 
@@ -227,6 +232,6 @@ async def test_races_end_alike(life: tuple[Batch, Batch], store: BatchStore) -> 
         await _write(store, creating, Loaded({}, {}, frozenset(), {}, {}))
     async with store.transaction() as transaction:
         before = await transaction.load(changing.received)
-    stale = replace(before, known={})
+    stale = structs.replace(before, known={})
     with pytest.raises(BatchConflictError):
         await _write(store, changing, stale)

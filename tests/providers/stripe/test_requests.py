@@ -1,9 +1,9 @@
 """A call of ours as Stripe's request: where, and with which parameters; nothing unset is sent."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from processor.domain.status import CancelCause
 from providers.stripe.requests import Request, request_for
