@@ -16,6 +16,7 @@ from processor.batch import BatchProcessor, Event
 from processor.decode import Decoder
 from processor.faust_internals.batches import batches
 from processor.faust_internals.consumer import StrictConsumer
+from processor.faust_internals.schema import RawSchema
 from processor.faust_internals.table import PartitionedTable
 from processor.metrics import StreamMetrics
 from processor.ports import BatchStore, Entries, StatePublishing
@@ -136,7 +137,7 @@ def wire(
     )
     activity = Activity()
     ours = _follow_rebalances(app, pool, processor, activity, health)
-    sources = app.topic(*PROCESSOR_SOURCES, key_type=bytes, value_type=bytes)
+    sources = app.topic(*PROCESSOR_SOURCES, schema=RawSchema())
 
     @app.agent(sources, concurrency=1)
     async def payments(events: StreamT[Any]) -> None:

@@ -14,6 +14,7 @@ from faust.types import TP, StreamT
 
 from processor.faust_internals.batches import Event, batches
 from processor.faust_internals.consumer import StrictConsumer
+from processor.faust_internals.schema import RawSchema
 from processor.faust_internals.table import PartitionedTable
 from processor.stream import ROCKSDB_OPTIONS
 from tests.faults.keeper import until
@@ -67,7 +68,7 @@ def program(bootstrap: str, name: str, folder: Path) -> Program:
     )
     made = Program(app, entries, PartitionedTable(app, entries))
 
-    @app.agent(app.topic(f"{name}-source", key_type=bytes, value_type=bytes), concurrency=1)
+    @app.agent(app.topic(f"{name}-source", schema=RawSchema()), concurrency=1)
     async def last(events: StreamT[Any]) -> None:
         async for batch in batches(events, BATCH, 0.01):
             changes: dict[int, dict[bytes, bytes | None]] = {}
