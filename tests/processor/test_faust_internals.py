@@ -112,7 +112,7 @@ class Source:
         async with AIOKafkaProducer(bootstrap_servers=self.bootstrap) as producer:
             for number in range(RECORDS):
                 await producer.send(f"{self.name}-source", str(number).encode(), key=key(number))
-            await producer.send(f"{self.name}-source", b"", key=key(7))
+            await producer.send(f"{self.name}-source", None, key=key(7))
 
     async def changes(self) -> dict[int, dict[bytes, bytes | None]]:
         """The last change of each key in the changelog, by partition."""
@@ -146,6 +146,8 @@ async def test_batches_in_order_a_table_in_its_changelog_and_nothing_skipped(
     await source.fill()
     async with running(program(kafka_bootstrap, source.name, tmp_path / "first")) as first:
         await until(lambda: first.count == RECORDS + 1, "every record is done")
+        for event in (event for batch in first.taken for event in batch):
+            assert (event.key, event.value) == (event.message.key, event.message.value)
         for partition in range(PARTITIONS):
             offsets = [
                 e.message.offset for b in first.taken for e in b if e.message.partition == partition
