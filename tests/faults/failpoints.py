@@ -25,7 +25,7 @@ class Failpoint(StrEnum):
     BEFORE_COMMIT = "before_commit"
     """In the transaction, everything is written."""
     AFTER_COMMIT = "after_commit"
-    """The transaction is committed; the worker has not been told what to publish."""
+    """A transaction with new versions is committed; the worker was not told what to publish."""
     BEFORE_PUBLISH = "before_publish"
     """The worker has the new versions in its hands; none is sent."""
     IN_PUBLISH = "in_publish"

@@ -21,6 +21,7 @@ class TrappedTransaction:
     def __init__(self, inner: Transaction, trap: Trap) -> None:
         self._inner = inner
         self._trap = trap
+        self.has_versions = False
 
     async def load(self, batch: Sequence[Received]) -> Loaded:
         """See ``Transaction.load``."""
@@ -30,7 +31,9 @@ class TrappedTransaction:
 
     async def write(self, plan: Plan, now: datetime) -> list[Published]:
         """See ``Transaction.write``."""
-        return await self._inner.write(plan, now)
+        published = await self._inner.write(plan, now)
+        self.has_versions = bool(published)
+        return published
 
 
 class TrappedBatches:
@@ -47,9 +50,11 @@ class TrappedBatches:
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Transaction]:
         async with self._inner.transaction() as transaction:
-            yield TrappedTransaction(transaction, self._trap)
+            trapped = TrappedTransaction(transaction, self._trap)
+            yield trapped
             self._trap.strike(Failpoint.BEFORE_COMMIT)
-        self._trap.strike(Failpoint.AFTER_COMMIT)
+        if trapped.has_versions:
+            self._trap.strike(Failpoint.AFTER_COMMIT)
 
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
