@@ -66,7 +66,7 @@ up: $(STAMP) ## Start Kafka, PostgreSQL and the Stripe simulator only
 test: $(STAMP) $(QUIX_STAMP) ## Run the tests
 	@$(VENV)/bin/pytest $(ARGS)
 
-bench: $(STAMP) $(QUIX_STAMP) ## Run the benchmarks, about half an hour; ARGS=--quick takes four, for a look only
+bench: $(STAMP) $(QUIX_STAMP) ## Run the benchmarks, about twenty minutes; ARGS=--quick takes four, for a look only
 	@$(VENV)/bin/python -m bench $(ARGS)
 
 profile: $(STAMP) ## Draw where the processor's and the ingress' time goes, two minutes; needs ptrace

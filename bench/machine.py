@@ -55,8 +55,10 @@ def _quix_version() -> str:
 
 
 def _commit() -> str:
-    """The commit; `+` behind it says that the work tree had changes."""
-    changed = _output("git", "status", "--porcelain", "--untracked-files=no")
+    """The commit; `+` behind it says that what was measured had changes; earlier results aren't."""
+    changed = _output(
+        "git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)bench/results"
+    )
     return _output("git", "rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
 
 
