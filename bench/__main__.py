@@ -41,7 +41,7 @@ class Sizes:
     stored: int
 
 
-FULL: Final = Sizes(rounds=3, payments=3_000, warm_up=400, stored=2_000_000)
+FULL: Final = Sizes(rounds=3, payments=3_000, warm_up=400, stored=10_000_000)
 QUICK: Final = Sizes(rounds=2, payments=300, warm_up=100, stored=100_000)
 
 
