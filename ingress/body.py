@@ -1,27 +1,17 @@
 """Reads a request's body: no more of it than the limit, and no longer than the deadline."""
 
 import asyncio
-import re
-from typing import Final, TypeVar
+from typing import Final
 
-from pydantic import ValidationError
 from starlette.requests import Request
 
 from ingress.errors import (
     BodyTooLargeError,
     ClientGoneError,
-    InvalidFieldsError,
-    MalformedBodyError,
     SlowBodyError,
-    UnsupportedMediaTypeError,
 )
-from ingress.problems import field_problems
-from schemas.model import Model
 
 BODY_DEADLINE_S: Final = 10.0
-_JSON: Final = re.compile(r"application/json\s*(;.*)?", re.IGNORECASE)
-
-M = TypeVar("M", bound=Model)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -65,33 +55,3 @@ async def _chunk(request: Request) -> tuple[bytes, bool]:
 
 def _too_large(limit: int) -> BodyTooLargeError:
     return BodyTooLargeError(f"A body has at most {limit} bytes.")
-
-
-async def read_model(request: Request, model: type[M], limit: int) -> M:
-    """The JSON body as ``model``. An empty body is ``{}``: some operations need no fields.
-
-    Raises what ``read_body`` raises, UnsupportedMediaTypeError, MalformedBodyError or
-    InvalidFieldsError naming every wrong field.
-    """
-    body = await read_body(request, limit)
-    if body and not _JSON.fullmatch(request.headers.get("content-type", "")):
-        raise UnsupportedMediaTypeError(
-            "Send JSON with the header 'Content-Type: application/json'."
-        )
-    try:
-        return model.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        raise _refusal(error) from None
-
-
-def _refusal(error: ValidationError) -> Exception:
-    found = error.errors(include_url=False, include_input=False)
-    if any(each["type"] == "json_invalid" for each in found):
-        return MalformedBodyError(f"The body is not JSON: {found[0]['msg'].lower()}.")
-    return invalid_fields(error)
-
-
-def invalid_fields(error: ValidationError) -> InvalidFieldsError:
-    """What pydantic says of a body, as a problem that names each field and its fix."""
-    found = error.errors(include_url=False, include_input=False)
-    return InvalidFieldsError("See errors for each field.", field_problems(found))

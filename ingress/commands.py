@@ -147,14 +147,23 @@ def accepted_payment(command: CreatePayment) -> AcceptedPayment:
     )
 
 
-def accepted_operation(
-    operation: Operation, name: OnPayment, refund_id: str | None
-) -> AcceptedOperation:
-    """The answer to everything else."""
+def accepted_operation(name: OnPayment, command: CommandBase) -> AcceptedOperation:
+    """The answer to everything else, read off the command as the brokers have it."""
+    amount, amount_is = _understood(command)
     return AcceptedOperation(
-        payment_id=operation.payment_id,
+        payment_id=command.payment_id,
         operation=name,
-        operation_id=operation.operation_id,
-        event_id=operation.event_id,
-        refund_id=refund_id,
+        operation_id=command.operation_id,
+        event_id=command.event_id,
+        refund_id=command.refund_id if isinstance(command, RefundPayment) else None,
+        amount=amount,
+        amount_is=amount_is,
     )
+
+
+def _understood(
+    command: CommandBase,
+) -> tuple[int | None, Literal["given", "all_that_is_left"] | None]:
+    if not isinstance(command, CapturePayment | RefundPayment):
+        return None, None
+    return command.amount, "given" if command.amount is not None else "all_that_is_left"

@@ -9,11 +9,11 @@ from fastapi import Depends, Header, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ingress.auth import tenant_of
-from ingress.body import read_model
 from ingress.database import Database
 from ingress.errors import UnknownPaymentError
 from ingress.idempotency import idempotency_key
 from ingress.intake import Intake
+from ingress.json_body import read_model
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
 from providers.port import WebhookReader

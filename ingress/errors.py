@@ -5,7 +5,7 @@
     ├── RefusedRequestError
     │   ├── MissingIdempotencyKeyError 400
     │   ├── InvalidIdempotencyKeyError 400
-    │   ├── MalformedBodyError         400  not JSON, or cut off
+    │   ├── MalformedBodyError         400  absent, cut off, not JSON, a field twice
     │   ├── InvalidCursorError         400
     │   ├── SlowBodyError              408
     │   ├── BodyTooLargeError          413
@@ -93,7 +93,7 @@ class InvalidIdempotencyKeyError(RefusedRequestError):
 
 
 class MalformedBodyError(RefusedRequestError):
-    """The body is not JSON."""
+    """The body is absent, cut off or not JSON, or names a field twice."""
 
     status, slug, title = 400, "malformed-body", "The body can't be read"
 
@@ -117,9 +117,9 @@ class BodyTooLargeError(RefusedRequestError):
 
 
 class UnsupportedMediaTypeError(RefusedRequestError):
-    """The body is not declared as JSON."""
+    """The body is not declared as JSON in UTF-8, or is compressed."""
 
-    status, slug, title = 415, "unsupported-media-type", "The body must be application/json"
+    status, slug, title = 415, "unsupported-media-type", "The body has a form that is not read"
 
 
 class InvalidFieldsError(RefusedRequestError):

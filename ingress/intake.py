@@ -10,11 +10,11 @@ from typing import Final, Protocol
 
 from pydantic import ValidationError
 
-from ingress.body import invalid_fields
 from ingress.commands import Arrival, Build, Operation
 from ingress.database import Database
 from ingress.errors import BrokerUnavailableError, DatabaseUnavailableError
 from ingress.idempotency import OperationMemory, key_reused
+from ingress.json_body import invalid_fields
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher, Record
 from processor.store import reads

@@ -65,10 +65,10 @@ def _example(kind: type[IngressError]) -> dict[str, Any]:
 
 
 def json_request(model: type[Model], example: Mapping[str, Any]) -> dict[str, Any]:
-    """A JSON request body; optional where every field is."""
+    """A JSON request body; always required, also where no field is."""
     schema = model.model_json_schema()
     content = {"application/json": {"schema": schema, "example": dict(example)}}
-    return {"requestBody": {"required": bool(schema.get("required")), "content": content}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def _webhook_path(providers: Iterable[str]) -> dict[str, Any]:

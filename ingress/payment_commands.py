@@ -110,7 +110,7 @@ async def capture_payment(
     key: IdempotencyKey,
     body: Annotated[CaptureRequest, Depends(json_body(CaptureRequest))],
 ) -> Response:
-    """Captures an authorized payment: all of it, or the amount given."""
+    """Captures an authorized payment: the amount given, or all of it for the body ``{}``."""
     operation = commands.identify(tenant, payment_id, "capture", key, body)
     return await _operate(request, operation, "capture", partial(commands.capture, operation, body))
 
@@ -123,7 +123,7 @@ async def cancel_payment(
     key: IdempotencyKey,
     body: Annotated[CancelRequest, Depends(json_body(CancelRequest))],
 ) -> Response:
-    """Asks for a payment to be cancelled. It is CANCELED once the provider says so."""
+    """Asks for a cancel; the body is ``{}``. The payment is CANCELED once the provider says so."""
     operation = commands.identify(tenant, payment_id, "cancel", key, body)
     return await _operate(request, operation, "cancel", partial(commands.cancel, operation, body))
 
@@ -139,11 +139,11 @@ async def refund_payment(
     key: IdempotencyKey,
     body: Annotated[RefundRequest, Depends(json_body(RefundRequest))],
 ) -> Response:
-    """Gives back the amount given, or all that is left."""
+    """Gives back the amount given, or all that is left for the body ``{}``."""
     operation = commands.identify(tenant, payment_id, "refund", key, body)
     refund_id = identity.refund_id(payment_id, key)
     build = partial(commands.refund, operation, body, refund_id=refund_id)
-    return await _operate(request, operation, "refund", build, refund_id)
+    return await _operate(request, operation, "refund", build)
 
 
 def _provider(parts: Parts, body: CreateRequest) -> str:
@@ -162,10 +162,9 @@ async def _operate(
     operation: Operation,
     name: OnPayment,
     build: Build,
-    refund_id: str | None = None,
 ) -> Response:
-    _, replayed = await _take_in(request, parts_of(request), operation, build)
-    answer = commands.accepted_operation(operation, name, refund_id)
+    command, replayed = await _take_in(request, parts_of(request), operation, build)
+    answer = commands.accepted_operation(name, command)
     return _accepted(answer, operation, replayed=replayed)
 
 

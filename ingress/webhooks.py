@@ -17,7 +17,9 @@ from ingress.errors import (
     InvalidSignatureError,
     MalformedEventError,
     UnknownProviderError,
+    UnsupportedMediaTypeError,
 )
+from ingress.json_body import refuse_encoded
 from ingress.publisher import Record
 from ingress.tracing import traceparent
 from providers.port import MalformedWebhookError, SignatureError, Webhook, WebhookReader
@@ -26,6 +28,12 @@ from schemas.identity import is_payment_id
 from schemas.topics import PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
 
 PATH: Final = "/webhooks/{provider}"
+_REFUSALS: Final = (
+    InvalidSignatureError,
+    MalformedEventError,
+    BodyTooLargeError,
+    UnsupportedMediaTypeError,
+)
 _RECEIVED: Final = b'{"received":true}'
 
 
@@ -46,10 +54,11 @@ async def receive_webhook(request: Request) -> Response:
     if reader is None:
         raise UnknownProviderError("No provider of this name sends webhooks here.")
     try:
+        refuse_encoded(request.headers)
         body = await read_body(request, parts.body_limit)
         webhook = _verified(reader, body, request)
         await parts.publisher.publish(_record(webhook, body, provider, request, parts))
-    except (InvalidSignatureError, MalformedEventError, BodyTooLargeError) as error:
+    except _REFUSALS as error:
         parts.metrics.rejected_webhooks.labels(provider, error.slug).inc()
         raise
     return Response(_RECEIVED, media_type="application/json")

@@ -49,10 +49,11 @@ class ConfirmPayment(CommandBase):
 
 
 class CapturePayment(CommandBase):
-    """Capture an authorized payment; all of it unless an amount is given."""
+    """Capture an authorized payment: an amount, or all of it where null says so."""
 
     type: Literal["capture"] = "capture"
-    amount: Amount | None = None
+    #: Required: a record that lost its amount must not be taken for one that asks for all.
+    amount: Amount | None
 
 
 class CancelPayment(CommandBase):
@@ -63,11 +64,12 @@ class CancelPayment(CommandBase):
 
 
 class RefundPayment(CommandBase):
-    """Give money back; all that is left unless an amount is given."""
+    """Give money back: an amount, or all that is left where null says so."""
 
     type: Literal["refund"] = "refund"
     refund_id: ShortText
-    amount: Amount | None = None
+    #: Required, as a capture's.
+    amount: Amount | None
     reason: ShortText | None = None
 
 

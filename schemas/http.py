@@ -1,8 +1,16 @@
 """Bodies of the HTTP API."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, HttpUrl, PlainSerializer
+from pydantic import (
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    PlainSerializer,
+    TypeAdapter,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
 
 from processor.domain.status import Outcome, Status
 from schemas.model import Amount, Currency, Metadata, Model, ShortText, UtcTime
@@ -37,20 +45,41 @@ class ConfirmRequest(Model):
     payment_method: ShortText
 
 
-class CaptureRequest(Model):
-    """``POST /v1/payments/{id}/capture``; without an amount, all of it."""
+def _given(amount: Any) -> Any:
+    """A client whose amount got lost on its way sends null: that must not move all there is."""
+    if amount is None:
+        raise PydanticCustomError(
+            "amount_null", "Send a number of minor units; for all that is left, leave the field out"
+        )
+    return amount
 
-    amount: Amount | None = None
+
+#: Minor units; left out, all that is left. Null is refused.
+_PartAmount = Annotated[
+    Amount | None,
+    BeforeValidator(_given),
+    WithJsonSchema(TypeAdapter(Amount).json_schema()),
+    Field(
+        description="Minor units: 500 is 5.00 EUR. Left out: all that is left. Null is refused.",
+        json_schema_extra=lambda schema: schema.pop("default", None),
+    ),
+]
+
+
+class CaptureRequest(Model):
+    """``POST /v1/payments/{id}/capture``; ``{}`` captures all of it."""
+
+    amount: _PartAmount = None
 
 
 class CancelRequest(Model):
-    """``POST /v1/payments/{id}/cancel``."""
+    """``POST /v1/payments/{id}/cancel``: ``{}``."""
 
 
 class RefundRequest(Model):
-    """``POST /v1/payments/{id}/refunds``; without an amount, all that is left."""
+    """``POST /v1/payments/{id}/refunds``; ``{}`` gives back all that is left."""
 
-    amount: Amount | None = None
+    amount: _PartAmount = None
     reason: Literal["duplicate", "fraudulent", "requested_by_customer"] | None = None
 
 
@@ -72,13 +101,22 @@ class AcceptedPayment(Model):
 
 
 class AcceptedOperation(Model):
-    """The answer to confirm, capture, cancel and refunds: what was accepted for which payment."""
+    """The answer to confirm, capture, cancel and refunds: what was accepted for which payment.
+
+    A capture and a refund say which amount was understood: ``amount_is`` is ``given`` with the
+    ``amount`` of the request, or ``all_that_is_left``, which is computed when it is processed.
+    """
 
     payment_id: str
     operation: Literal["confirm", "capture", "cancel", "refund"]
     operation_id: str
     event_id: str
-    refund_id: str | None = None
+    refund_id: str | None
+    amount: Annotated[int | None, Field(description="Minor units, as the request gave it.")]
+    amount_is: Annotated[
+        Literal["given", "all_that_is_left"] | None,
+        Field(description="Which amount was accepted; null where the operation has none."),
+    ]
 
 
 class PaymentPage(Model):

@@ -38,6 +38,16 @@ class ProviderCall(Struct, frozen=True):
     cancel_cause: CancelCause | None = None
 
 
+def amount_of(call: ProviderCall) -> int:
+    """What a call on money is of, in minor units; providers take an absent amount for "all".
+
+    Raises ValueError where a create, capture or refund names none.
+    """
+    if call.amount is None:
+        raise ValueError(f"call {call.key} has no amount; a {call.operation} always names one")
+    return call.amount
+
+
 def _create(payment: Payment) -> ProviderCall:
     return ProviderCall(
         key=f"{payment.id}:create",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from processor.domain.calls import ProviderCall
+from processor.domain.calls import ProviderCall, amount_of
 from processor.domain.status import CancelCause
 from providers.examplepay.money import decimal
 from providers.examplepay.translate import REFUND_REASON, VOID_REASON
@@ -73,10 +73,10 @@ def _refund(call: ProviderCall) -> dict[str, Any]:
     }
 
 
-def _money(call: ProviderCall) -> dict[str, str] | None:
-    if call.amount is None or call.currency is None:
-        return None
-    return {"value": decimal(call.amount, call.currency), "currency": call.currency}
+def _money(call: ProviderCall) -> dict[str, str]:
+    if call.currency is None:
+        raise ValueError(f"call {call.key} has no currency; a {call.operation} always names one")
+    return {"value": decimal(amount_of(call), call.currency), "currency": call.currency}
 
 
 def _request(path: str, body: Mapping[str, Any]) -> Request:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from processor.domain.calls import ProviderCall
+from processor.domain.calls import ProviderCall, amount_of
 from processor.domain.status import CancelCause
 from providers.stripe.translate import CANCELLATION_REASON, PAYMENT_ID_KEY, REFUND_ID_KEY
 
@@ -29,7 +29,7 @@ def request_for(call: ProviderCall) -> Request:
                 {"payment_method": call.payment_method, "return_url": call.return_url},
             )
         case "capture":
-            return _on(call, "capture", {"amount_to_capture": call.amount})
+            return _on(call, "capture", {"amount_to_capture": amount_of(call)})
         case "cancel":
             cause = call.cancel_cause or CancelCause.REQUESTED
             return _on(call, "cancel", {"cancellation_reason": CANCELLATION_REASON[cause]})
@@ -43,7 +43,7 @@ def request_for(call: ProviderCall) -> Request:
 
 def _create(call: ProviderCall) -> dict[str, Any]:
     return {
-        "amount": call.amount,
+        "amount": amount_of(call),
         "currency": (call.currency or "").lower(),
         "payment_method": call.payment_method,
         "allowed_payment_method_types": ["card"],
@@ -59,7 +59,7 @@ def _create(call: ProviderCall) -> dict[str, Any]:
 def _refund(call: ProviderCall) -> dict[str, Any]:
     return {
         "payment_intent": call.object_id,
-        "amount": call.amount,
+        "amount": amount_of(call),
         "reason": call.reason,
         "metadata": {PAYMENT_ID_KEY: call.payment_id, REFUND_ID_KEY: call.refund_id},
     }

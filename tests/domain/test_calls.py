@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import asdict, replace
 
-from processor.domain.calls import ProviderCall
+from processor.domain.calls import ProviderCall, amount_of
 from processor.domain.inputs import Unmodelled
 from processor.domain.status import CancelCause, Outcome, RefundStatus
 from processor.domain.view import snapshot
@@ -172,3 +172,11 @@ def _set_fields(call: ProviderCall) -> dict[str, object]:
         for name, value in asdict(call).items()
         if value not in (None, {}) and name not in {"payment_id", "provider"}
     }
+
+
+def test_the_amount_of_a_call_is_never_left_open() -> None:
+    """A call on money without an amount is an error of ours: providers take it for "all"."""
+    call = ProviderCall(key("capture:1"), "capture", PAYMENT, "any", amount=5)
+    assert amount_of(call) == 5
+    with pytest.raises(ValueError, match="has no amount"):
+        amount_of(replace(call, amount=None))

@@ -85,6 +85,13 @@ async def test_an_operation_is_published_and_accepted(
     sent = command.model_dump()
     assert sent["type"] == kind
     assert {name: sent[name] for name in expected} == expected
+    echo: dict[str, Any] = {"amount": None, "amount_is": None}
+    if "amount" in expected:
+        given = expected["amount"] is not None
+        echo = {
+            "amount": expected["amount"],
+            "amount_is": "given" if given else "all_that_is_left",
+        }
     refund_id = identity.refund_id(OURS, "k") if isinstance(command, RefundPayment) else None
     assert answer.json() == {
         "payment_id": OURS,
@@ -92,6 +99,7 @@ async def test_an_operation_is_published_and_accepted(
         "operation_id": command.operation_id,
         "event_id": command.event_id,
         "refund_id": refund_id,
+        **echo,
     }
 
 
@@ -166,7 +174,7 @@ async def test_one_key_names_another_operation_elsewhere(acme: httpx.AsyncClient
     """A key is looked at within its payment and operation."""
     await create(acme, "k")
     for path in ("cancel", "capture", "refunds"):
-        answer = await acme.post(f"/v1/payments/{OURS}/{path}", headers=keyed("k"))
+        answer = await acme.post(f"/v1/payments/{OURS}/{path}", json={}, headers=keyed("k"))
         assert answer.status_code == 202
     ids = {COMMAND.validate_json(record.value).operation_id for record in log.records}
     assert len(ids) == 4

@@ -217,7 +217,7 @@ async def test_a_retry_through_another_replica_is_seen(
     operation_id = identity.operation_id(payment.id, "cancel", "c")
     event_id = identity.command_event_id(operation_id, identity.fingerprint({}))
     payment.inbox(event_id, 1, tenant=payment.tenant, operation_id=operation_id)
-    replay = await acme.post(f"/v1/payments/{payment.id}/cancel", headers=keyed("c"))
+    replay = await acme.post(f"/v1/payments/{payment.id}/cancel", json={}, headers=keyed("c"))
     assert (replay.status_code, replay.headers["idempotent-replayed"]) == (202, "true")
     assert replay.json()["event_id"] == event_id
     assert log.records == []

@@ -132,16 +132,6 @@ async def test_a_backslash_is_no_nul(acme: httpx.AsyncClient) -> None:
     assert answer.json()["description"] == r"C:\x00\u0000"
 
 
-@pytest.mark.parametrize("operation", ["capture", "cancel", "refunds"])
-async def test_a_body_may_be_left_out_where_nothing_is_required(
-    acme: httpx.AsyncClient, operation: str
-) -> None:
-    """No body is an empty one."""
-    ours = identity.payment_id("acme", "order-1")
-    answer = await acme.post(f"/v1/payments/{ours}/{operation}", headers=keyed("k"))
-    assert answer.status_code == 202
-
-
 async def test_a_body_over_the_limit_is_413(acme: httpx.AsyncClient, log: Log) -> None:
     """A declared length over the limit is refused."""
     body = {**PAYMENT, "description": "a" * BODY_LIMIT}

@@ -127,7 +127,8 @@ def command_body(payment_id: str, kind: str, **changes: Any) -> dict[str, Any]:
             "expires_at": (NOW + timedelta(days=1)).isoformat(),
         },
         "confirm": {"payment_method": "card_2"},
-        "refund": {"refund_id": identity.refund_id(payment_id, "key")},
+        "capture": {"amount": None},
+        "refund": {"refund_id": identity.refund_id(payment_id, "key"), "amount": None},
     }
     return {
         "type": kind,

@@ -76,8 +76,7 @@ def test_what_is_given_is_sent(
     [
         ("create", "return_url", "return_url"),
         ("confirm", "return_url", "return_url"),
-        ("capture", "amount", "amount_to_capture"),
-        ("refund", "amount", "amount"),
+        ("refund", "reason", "reason"),
     ],
 )
 def test_what_is_not_given_is_not_sent(operation: str, unset: str, name: str) -> None:

@@ -1,0 +1,24 @@
+"""Every request on money names its amount: providers take an absent one for "all there is"."""
+
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+
+from processor.domain.calls import ProviderCall
+from providers.examplepay import requests as examplepay
+from providers.stripe import requests as stripe
+
+CALL = ProviderCall("key", "capture", "pay_x", "any", object_id="obj_1", currency="EUR")
+
+
+@pytest.mark.parametrize("request_for", [stripe.request_for, examplepay.request_for])
+@pytest.mark.parametrize("operation", ["create", "capture", "refund"])
+def test_a_call_without_an_amount_is_never_sent(
+    request_for: Callable[[ProviderCall], object], operation: str
+) -> None:
+    """It is an error of ours, not a request for all."""
+    call = replace(CALL, operation=operation)
+    with pytest.raises(ValueError, match="has no amount"):
+        request_for(call)
+    request_for(replace(call, amount=500))
