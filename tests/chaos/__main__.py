@@ -17,6 +17,7 @@ from tests.chaos import plants
 from tests.chaos.check import check
 from tests.chaos.run import Course, play
 from tests.chaos.summary import lines
+from tests.isolation.apart import apart
 
 RATE: Final = 5.0
 
@@ -58,4 +59,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with apart():
+        sys.exit(main())

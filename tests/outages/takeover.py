@@ -30,6 +30,7 @@ from processor.seen import Entry
 from processor.stream import APP_ID
 from tests.conftest import PARTITIONS
 from tests.faults.keeper import kept, until
+from tests.isolation.apart import apart
 from tests.outages.conftest import QUICKER
 from tests.outages.load import all_is_well, loaded
 from tests.outages.servers import running_servers, topics
@@ -276,4 +277,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with apart():
+        sys.exit(main())

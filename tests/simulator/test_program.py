@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from sandbox.ports import free_ports
 from sandbox.stripe_simulator.settings import PREFIX
 from tests.simulator.harness import API_KEY, Receiver, running
 
@@ -27,8 +27,7 @@ PAYMENT = {
 @contextlib.contextmanager
 def _program(state: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The program, serving, and where."""
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     environment = {name: value for name, value in os.environ.items() if PREFIX not in name}
     environment |= {
         f"{PREFIX}API_KEY": API_KEY,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.client import SimulatorControl
+from tests.isolation.apart import apart
 from tests.service import evidence
 from tests.service.crowd import Crowd
 from tests.service.stack import QUICK, Stack, running_service
@@ -70,4 +71,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with apart():
+        sys.exit(main())

@@ -1,0 +1,67 @@
+"""What the tests of isolation run in sessions of their own; not collected by name."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from sandbox.readiness import kafka_answers
+from sandbox.testing import Infrastructure
+from schemas.settings import variables
+
+SLEEPS = "import time; time.sleep(600) # {mark}"
+HAS_CHILD = (
+    "import subprocess, sys, time; "
+    "subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True); "
+    "time.sleep(600) # {mark}"
+)
+
+
+def start(mark: Path) -> None:
+    """A program that nothing ends, and a child of it in a session of its own."""
+    code = HAS_CHILD.format(child=SLEEPS.format(mark=mark), mark=mark)
+    process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)  # noqa: S603
+    process.returncode = 0  # Python would warn that it is forgotten, which is what is wanted
+
+
+def hang(said: str) -> None:
+    """Stay until somebody ends the session."""
+    sys.stderr.write(f"{said}\n")
+    sys.stderr.flush()
+    subprocess.run([sys.executable, "-c", SLEEPS.format(mark="hangs")], check=False)  # noqa: S603
+
+
+def test_hangs_with_programs(tmp_path: Path) -> None:
+    """Programs are running when the session is ended."""
+    start(tmp_path)
+    hang("up")
+
+
+@pytest.mark.anyio
+async def test_hangs_with_servers(infrastructure: Infrastructure, tmp_path: Path) -> None:
+    """A broker, a database and programs are running when the session is ended."""
+    assert await kafka_answers(infrastructure.kafka_bootstrap, 1)()
+    start(tmp_path)
+    hang("up")
+
+
+def test_forgets_a_program(tmp_path: Path) -> None:
+    """A test that passes and leaves a program behind."""
+    start(tmp_path)
+
+
+@pytest.mark.anyio
+async def test_uses_servers(infrastructure: Infrastructure) -> None:
+    """A broker and a database of the session's own, both at work."""
+    assert await kafka_answers(infrastructure.kafka_bootstrap, 1)()
+    with psycopg.connect(infrastructure.database_url) as connection:
+        connection.execute("create table mine ()")  # in another session's it would exist
+
+
+def test_no_variable_of_ours_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the service comes from where the tests were started."""
+    for name, _, _ in variables():
+        with pytest.raises(KeyError):
+            monkeypatch.delenv(name)

@@ -1,0 +1,64 @@
+"""Test sessions inside a test."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+PROBES: Final = "tests/isolation/probes.py"
+ENDS_WITHIN_S: Final = 120.0
+
+
+def _hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def session(folder: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """A pytest session that is running; killed at the end.
+
+    Args:
+        folder: its temporary files, which its programs are known by.
+        arguments: what to run.
+        environment: exported to it.
+    """
+    process = subprocess.Popen(  # noqa: S603 -- pytest, a test's own arguments
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"),
+            *(f"--basetemp={folder}", *arguments),
+        ],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # where these tests run in the background of a shell, Ctrl-C would be ignored from birth
+        preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 -- it does one system call
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """The exit code and output of a session that ends by itself."""
+    output, _ = process.communicate(timeout=ENDS_WITHIN_S)
+    return process.returncode, output
+
+
+def until_up(process: subprocess.Popen[str]) -> None:
+    """Return once a probe says that it hangs."""
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if line.endswith("up\n"):
+            return
+    raise AssertionError(f"it did not come up:\n{''.join(said)}")

@@ -1,0 +1,70 @@
+"""Exported variables change no result."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.settings import SandboxSettings
+from sandbox.stripe_simulator.settings import PREFIX, SimulatorSettings
+from schemas.settings import variables
+from tests.isolation.environment import clean
+from tests.isolation.sessions import PROBES, outcome, session
+
+#: Those that settings, addresses and programs' environments are about, without a broker.
+SELECTION = (
+    "tests/schemas/test_settings.py",
+    "tests/sandbox/test_settings.py",
+    "tests/sandbox/test_environment.py",
+    "tests/sandbox/test_containers.py",
+    "tests/simulator/test_settings.py",
+    "tests/simulator/test_program.py",
+    "tests/providers/test_registry.py",
+    "tests/ingress/test_wire.py",
+    f"{PROBES}::test_no_variable_of_ours_is_set",
+)
+DOCUMENTED = (
+    *(name for name, _, _ in variables()),
+    *SandboxSettings().ports(),
+    "PAYMENTS_SANDBOX_DIRECTORY",
+    "PAYMENTS_SANDBOX_API_KEY",
+    *(f"{PREFIX}{field}".upper() for field in SimulatorSettings.model_fields),
+)
+OTHERS = {
+    "PGHOST": "nowhere.invalid",
+    "PGOPTIONS": "-c default_transaction_read_only=on",
+    "PGSSLMODE": "verify-full",
+    "KAFKA_HEAP_OPTS": "-Xmx1m",
+    "JAVA_TOOL_OPTIONS": "-Xmx1m",
+    "WEB_CONCURRENCY": "7",
+    "PROMETHEUS_MULTIPROC_DIR": "/nonexistent",
+    "HTTP_PROXY": "http://127.0.0.1:1",
+    "http_proxy": "http://127.0.0.1:1",
+    "payments_partitions": "odd",
+}
+
+
+def test_every_documented_variable_is_exported_and_nothing_changes(tmp_path: Path) -> None:
+    """Odd values, a misspelt name, and what libraries read by themselves: all tests pass."""
+    exported = dict.fromkeys(DOCUMENTED, "7") | OTHERS | {"PAYMENTS_MISSPELT": "7"}
+    with session(tmp_path / "inner", *SELECTION, **exported) as process:
+        code, output = outcome(process)
+    assert code == 0, output
+
+
+@pytest.mark.parametrize("name", [*DOCUMENTED, "PGHOST", "Payments_Partitions", "_JAVA_OPTIONS"])
+def test_a_variable_that_decides_something_is_removed(name: str) -> None:
+    """In whatever case it is written."""
+    environment = {name: "7", "PATH": "/bin", "PAYMENTS_TEST_CROWD": "9"}
+    clean(environment)
+    assert name not in environment
+    assert environment["PATH"] == "/bin"
+    assert environment["PAYMENTS_TEST_CROWD"] == "9"
+
+
+def test_a_proxy_is_not_for_this_machine() -> None:
+    """What is excepted from a proxy already stays so."""
+    environment = {"HTTPS_PROXY": "http://proxy.example:1", "NO_PROXY": "inner.example"}
+    clean(environment)
+    assert environment["HTTPS_PROXY"] == "http://proxy.example:1"
+    assert environment["NO_PROXY"].split(",") == ["inner.example", "127.0.0.1", "localhost", "::1"]
+    assert environment["no_proxy"].split(",") == ["127.0.0.1", "localhost", "::1"]

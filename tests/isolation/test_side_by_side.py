@@ -1,0 +1,53 @@
+"""Sessions beside each other don't meet."""
+
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.isolation.sessions import PROBES, ROOT, outcome, session
+
+SESSIONS = 2
+TAKES_PORTS = """
+import sys
+from sandbox.ports import free_ports
+print(*free_ports(100), flush=True)
+sys.stdin.read()
+"""
+PROCESSES = 8
+
+
+def test_processes_at_once_are_given_different_ports() -> None:
+    """As long as they live; and none that an outgoing connection could be given meanwhile."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(  # noqa: S603 -- this interpreter
+                    [sys.executable, "-c", TAKES_PORTS],
+                    cwd=ROOT,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for _ in range(PROCESSES)
+        ]
+        given: list[int] = []
+        for process in processes:
+            assert process.stdout is not None
+            given += map(int, process.stdout.readline().split())
+    assert len(given) == len(set(given)) == 100 * PROCESSES
+    assert max(given) < lowest
+
+
+def test_sessions_at_once_have_servers_of_their_own(tmp_path: Path) -> None:
+    """Each starts a broker and a database, uses them and ends them."""
+    with ExitStack() as stack:
+        sessions = [
+            stack.enter_context(session(tmp_path / str(n), f"{PROBES}::test_uses_servers"))
+            for n in range(SESSIONS)
+        ]
+        for process in sessions:
+            code, output = outcome(process)
+            assert code == 0, output
