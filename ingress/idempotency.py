@@ -46,41 +46,43 @@ def key_reused() -> IdempotencyKeyReusedError:
 
 @dataclass(slots=True)
 class Remembered:
-    """One operation this process has seen."""
+    """The input that this process holds for an operation's first, and how surely."""
 
-    fingerprint: str
+    event_id: str
     #: When it came first; a retry is answered with the same times.
     received_at: datetime
+    #: The brokers have it.
     accepted: bool = False
+    #: The store was asked before it was taken in, and had no input of this operation.
+    looked_up: bool = False
+    #: The store said that this input is the first: the only word that never changes.
+    settled: bool = False
 
 
 class OperationMemory:
-    """The last operations seen by this process, so that a second body is refused at once.
+    """The last operations seen by this process.
 
-    Only a help: other replicas have their own, and the processor's word is final.
+    Only a help: other replicas have their own, a restart empties it, and the processor's word is
+    final. So an operation that is not settled refuses nothing without the store being asked again.
     """
 
     def __init__(self, capacity: int = REMEMBERED_OPERATIONS) -> None:
         self._capacity = capacity
         self._operations: OrderedDict[str, Remembered] = OrderedDict()
 
-    def find(self, operation_id: str, fingerprint: str) -> Remembered | None:
-        """The operation, if it is remembered. Raises IdempotencyKeyReusedError for another body."""
+    def find(self, operation_id: str) -> Remembered | None:
+        """The operation, if it is remembered."""
         known = self._operations.get(operation_id)
-        if known is None:
-            return None
-        if known.fingerprint != fingerprint:
-            raise key_reused()
-        self._operations.move_to_end(operation_id)
+        if known is not None:
+            self._operations.move_to_end(operation_id)
         return known
 
-    def claim(self, operation_id: str, fingerprint: str, at: datetime) -> Remembered:
-        """The operation, remembered from now on if it wasn't. Raises as ``find`` does."""
-        known = self.find(operation_id, fingerprint)
-        if known is None:
-            known = self._operations[operation_id] = Remembered(fingerprint, at)
-            if len(self._operations) > self._capacity:
-                self._operations.popitem(last=False)
+    def keep(self, operation_id: str, known: Remembered) -> Remembered:
+        """Remembers this of the operation, in place of what was known before."""
+        self._operations[operation_id] = known
+        self._operations.move_to_end(operation_id)
+        if len(self._operations) > self._capacity:
+            self._operations.popitem(last=False)
         return known
 
     def forget(self, operation_id: str, known: Remembered) -> None:

@@ -1,4 +1,4 @@
-"""Takes a command in exactly as often as it was meant: a retry meets itself, another body is told.
+"""Takes a command in exactly as often as it was meant: a retry meets itself, another body doesn't.
 
 Nothing here is needed for correctness, which the processor's dedup keeps; it is what lets a client
 know at once.
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from ingress.commands import Arrival, Build, Operation
 from ingress.database import Database
 from ingress.errors import BrokerUnavailableError, DatabaseUnavailableError
-from ingress.idempotency import OperationMemory, key_reused
+from ingress.idempotency import OperationMemory, Remembered, key_reused
 from ingress.json_body import invalid_fields
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher, Record
@@ -32,7 +32,10 @@ class Seen(Protocol):
     """Finds what is stored of an operation."""
 
     async def first_input(self, operation: Operation) -> reads.FirstInput | None:
-        """The operation's first recorded input; None when there is none or nobody can tell."""
+        """The operation's first recorded input; None when there is none.
+
+        Raises DatabaseUnavailableError when nobody can tell.
+        """
         ...
 
 
@@ -48,7 +51,7 @@ class StoredOperations:
         """See ``Seen``."""
         if time.monotonic() < self._paused_until:
             self._metrics.lookups_skipped.inc()
-            return None
+            raise DatabaseUnavailableError("it did not answer a moment ago")
         try:
             return await self._database.run(
                 lambda connection: reads.first_input(
@@ -59,7 +62,7 @@ class StoredOperations:
         except DatabaseUnavailableError:
             self._metrics.lookups_skipped.inc()
             self._paused_until = time.monotonic() + LOOKUP_PAUSE_S
-            return None
+            raise
 
 
 class Intake:
@@ -80,17 +83,13 @@ class Intake:
 
         Raises IdempotencyKeyReusedError, BrokerUnavailableError, InvalidFieldsError.
         """
-        known = self._memory.find(operation.operation_id, operation.fingerprint)
+        known = self._memory.find(operation.operation_id)
         found_in = "memory"
-        if known is None:
-            stored = await self._seen.first_input(operation)
-            if stored is not None and stored.event_id != operation.event_id:
-                raise key_reused()
-            first_at = now if stored is None else stored.received_at
-            # From here to the publishing nothing waits, so a request beside this one sees it.
-            known = self._memory.claim(operation.operation_id, operation.fingerprint, first_at)
-            if stored is not None:
-                known.accepted, found_in = True, "store"
+        if known is None or not known.settled:
+            known, found_in = await self._claim(operation, now)
+        # From the claim to the publishing nothing waits, so a request beside this one sees it.
+        if known.event_id != operation.event_id:
+            raise key_reused()
         if known.accepted:
             self._metrics.replays.labels(found_in).inc()
             return _built(build, Arrival(known.received_at, traceparent)), True
@@ -105,6 +104,31 @@ class Intake:
             raise
         known.accepted = True
         return command, False
+
+    async def _claim(self, operation: Operation, now: datetime) -> tuple[Remembered, str]:
+        """What holds the operation, after the store was asked, and who said so.
+
+        Another body than a remembered one is refused where the store names the first input, or
+        where it had none when the remembered one came. A body that was taken in while the store
+        did not answer holds nothing: the first may be in the log, or in the store. Then both are
+        published, and the processor rejects the later one.
+        """
+        stored, answered = None, True
+        try:
+            stored = await self._seen.first_input(operation)
+        except DatabaseUnavailableError:
+            answered = False
+        keep = self._memory.keep
+        if stored is not None:
+            first = Remembered(stored.event_id, stored.received_at, accepted=True, settled=True)
+            return keep(operation.operation_id, first), "store"
+        known = self._memory.find(operation.operation_id)
+        if known is None:
+            new = Remembered(operation.event_id, now, looked_up=answered)
+            return keep(operation.operation_id, new), "memory"
+        if known.event_id == operation.event_id or known.looked_up or known.settled:
+            return known, "memory"
+        return keep(operation.operation_id, Remembered(operation.event_id, now)), "memory"
 
 
 def _built(build: Build, arrival: Arrival) -> CommandBase:

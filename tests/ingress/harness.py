@@ -7,21 +7,25 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
 
 from ingress.app import create_app
-from ingress.database import Database
+from ingress.database import Database, Query
+from ingress.errors import DatabaseUnavailableError
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher, Record
+from processor.store.reads import FirstInput
 from providers.examplepay.webhooks import ExamplePayWebhooks
 from providers.port import WebhookReader
 from providers.stripe.webhooks import StripeWebhooks
 from sandbox.stripe_simulator.signing import signature_header
 from schemas.settings import IngressSettings
+
+T = TypeVar("T")
 
 NOW: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECRETS: Final = ("whsec_current_one", "whsec_previous_one")
@@ -58,6 +62,21 @@ class Log:
     async def missing(self) -> str | None:
         """See ``Publisher.missing``."""
         return None if self.failure is None else "it was told to fail"
+
+
+class FakeStore(Database):
+    """A store that answers look-ups at once: with nothing, with a first input, or not at all."""
+
+    def __init__(self) -> None:
+        super().__init__(SecretStr(NOWHERE))
+        self.first: FirstInput | None = None
+        self.answers = True
+
+    async def run(self, query: Query[T], deadline_s: float) -> T:  # noqa: ARG002  # the same call
+        """See ``Database.run``."""
+        if not self.answers:
+            raise DatabaseUnavailableError("stopped")
+        return cast("T", self.first)
 
 
 def settings(tenants: Mapping[str, str] = TENANT_KEYS) -> IngressSettings:

@@ -14,7 +14,15 @@ from ingress.metrics import Metrics
 from schemas import identity
 from schemas.commands import COMMAND, CreatePayment, RefundPayment
 from schemas.topics import PAYMENT_COMMANDS
-from tests.ingress.harness import NOW, PAYMENT, Log, assert_problem, client_of, keyed
+from tests.ingress.harness import (
+    NOW,
+    PAYMENT,
+    FakeStore,
+    Log,
+    assert_problem,
+    client_of,
+    keyed,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -27,6 +35,12 @@ FULL: dict[str, Any] = {
     "description": "Two books",
     "metadata": {"order": "1001"},
 }
+
+
+@pytest.fixture
+def no_database() -> FakeStore:
+    """In place of none: a store that answers, and has nothing yet."""
+    return FakeStore()
 
 
 async def create(
@@ -213,8 +227,11 @@ async def test_a_record_that_never_left_frees_its_key(acme: httpx.AsyncClient, l
     assert (await create(acme, body={**PAYMENT, "amount": 1})).status_code == 202
 
 
-async def test_nothing_needs_postgres(app: FastAPI, metrics: Metrics) -> None:
+async def test_nothing_needs_postgres(
+    app: FastAPI, metrics: Metrics, no_database: FakeStore
+) -> None:
     """A look-up that gets no answer is skipped and counted; soon after, none is tried."""
+    no_database.answers = False
     async with client_of(app) as client:
         for key in ("a", "b", "c"):
             assert (await create(client, key)).status_code == 202
