@@ -24,7 +24,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -232,9 +232,10 @@ def main(arguments: Sequence[str] | None = None, programs: Programs = PROGRAMS) 
     if asked.arguments and command is None:
         parser.error(f"{chosen} takes no arguments")
     _log_to_stderr()
+    decoder = cache(lambda: Decoder(translators()))  # not before a record is to be decoded
     try:
         if command is not None:
-            return command(asked.arguments, Decoder(translators()).decode)
+            return command(asked.arguments, lambda record: decoder().decode(record))
         return programs[chosen]() or 0
     except LoopFailedError:
         log.exception("work.stopped: the process starts anew")

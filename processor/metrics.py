@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from processor.domain.inputs import Unmodelled
+from processor.domain.inputs import Foreign, Unmodelled
 from processor.domain.status import Outcome
 from processor.plan import Plan
 
@@ -23,6 +23,7 @@ class StreamMetrics:
             ["provider", "kind"],
             registry=registry,
         )
+        self.foreign = _foreign("payments_foreign_events_total", registry)
         self.dead_letters = Counter(
             "payments_dead_letters_total", "Records nobody could decode.", registry=registry
         )
@@ -57,9 +58,20 @@ class StreamMetrics:
             ignored = row.outcome is Outcome.IGNORED
             if ignored and isinstance(body, Unmodelled) and body.unknown_status:
                 self.unknown_statuses.labels(row.received.provider, body.kind).inc()
+            if isinstance(body, Foreign):
+                self.foreign.labels(row.received.provider).inc()
         for item in plan.duplicates:
             self.outcomes.labels(Outcome.DUPLICATE, item.kind).inc()
         self.dead_letters.inc(len(plan.dead_letters))
+
+
+def _foreign(name: str, registry: CollectorRegistry) -> Counter:
+    return Counter(
+        name,
+        "Events of another account or mode than ours, which had no effect.",
+        ["provider"],
+        registry=registry,
+    )
 
 
 class WorkMetrics:
@@ -94,6 +106,7 @@ class WorkMetrics:
             ["provider", "kind"],
             registry=registry,
         )
+        self.foreign = _foreign("payments_foreign_webhooks_total", registry)
         self.oldest = Gauge(
             "payments_oldest_seconds",
             "Age of the oldest of its kind: unfinished payment, parked event, unpublished version.",

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from processor.dead_letters import as_outgoing
-from processor.domain.inputs import Unmodelled
+from processor.domain.inputs import Foreign, Unmodelled
 from processor.errors import UndecodableRecordError
 from processor.metrics import WorkMetrics
 from processor.ports import RoutingStore, Sending
@@ -152,7 +152,9 @@ class Router:
         except MalformedWebhookError:
             return None
         fact = translated.fact
-        if not isinstance(fact, Unmodelled) or fact.unknown_status:
+        if isinstance(fact, Foreign):
+            self._metrics.foreign.labels(webhook.provider).inc()
+        elif not isinstance(fact, Unmodelled) or fact.unknown_status:
             return None
         return Ignored(webhook, translated.kind, fact.why)
 

@@ -93,18 +93,45 @@ class NotNow:
 CallOutcome = Acknowledged | Refused | Unknown | NotNow
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The one account of ours at a provider, in one mode. An event of any other is ``Foreign``."""
+
+    #: The provider's name for it.
+    name: str
+    #: Whether its money is real.
+    is_live: bool
+
+    def refuses(self, name: str | None, *, is_live: bool) -> str | None:
+        """Why an event of this account and mode is not ours, if it is not.
+
+        ``name`` is None where the provider names no account: then it is the one that was asked.
+        """
+        if name is not None and name != self.name:
+            return f"it is of account {name}, ours is {self.name}"
+        if is_live is not self.is_live:
+            modes = {True: "live", False: "test"}
+            return f"it is of {modes[is_live]} mode, we are in {modes[self.is_live]} mode"
+        return None
+
+
 class Translator(Protocol):
     """What the stream and the router need of a provider. Pure, and without any secret."""
 
     name: str
 
     def translate(self, body: bytes) -> Translated:
-        """The fact a verified body tells. Raises MalformedWebhookError when it is no event."""
+        """The fact a verified body tells. Raises MalformedWebhookError when it is no event.
+
+        An event of another account or mode than ours is ``Foreign``, whatever else it says.
+        """
         ...
 
 
-class WebhookReader(Translator, Protocol):
+class WebhookReader(Protocol):
     """What the ingress needs of a provider. Pure: no I/O."""
+
+    name: str
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> Webhook:
         """The webhook, if one of our secrets signed exactly these bytes not too long ago.

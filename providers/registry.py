@@ -4,11 +4,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from providers.examplepay.client import ExamplePayApi
-from providers.examplepay.webhooks import ExamplePayWebhooks
-from providers.port import ProviderClient, Translator, WebhookReader
-from providers.stripe.client import StripeApi
-from providers.stripe.webhooks import StripeWebhooks
-from schemas.settings import ExamplePaySettings, StripeSettings, StripeWebhookSettings, load
+from providers.examplepay.webhooks import ExamplePayTranslator, ExamplePayWebhooks
+from providers.port import Account, ProviderClient, Translator, WebhookReader
+from providers.stripe.client import StripeApi, is_live_key
+from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
+from schemas.settings import (
+    ExamplePaySettings,
+    SettingsError,
+    StripeAccountSettings,
+    StripeSettings,
+    StripeWebhookSettings,
+    load,
+)
 
 
 def readers() -> Mapping[str, WebhookReader]:
@@ -18,7 +25,7 @@ def readers() -> Mapping[str, WebhookReader]:
     """
     stripe = load(StripeWebhookSettings)
     found: list[WebhookReader] = [
-        StripeWebhooks(stripe.stripe_webhook_secrets, stripe.stripe_webhook_tolerance_s)
+        StripeWebhooks(stripe.stripe_webhook_secrets, stripe.stripe_webhook_tolerance_s, _now)
     ]
     example = load(ExamplePaySettings)
     secrets = example.examplepay_webhook_secrets
@@ -28,17 +35,30 @@ def readers() -> Mapping[str, WebhookReader]:
 
 
 def translators() -> Mapping[str, Translator]:
-    """Each provider's translator by its name.
+    """Each provider's translator by its name. They need to know our accounts, and no secret.
 
-    They depend on no setting: a provider that is not set up any more still has records in the log.
+    A provider that is not set up any more still has records in the log: they were checked when they
+    came, and no more can come. Raises SettingsError.
     """
-    found: list[Translator] = [StripeWebhooks((), 1), ExamplePayWebhooks((), 1, _now)]
+    stripe, example = load(StripeAccountSettings), load(ExamplePaySettings)
+    name, is_live = example.examplepay_account, example.examplepay_livemode
+    found: list[Translator] = [
+        StripeTranslator(Account(stripe.stripe_account, stripe.stripe_livemode)),
+        ExamplePayTranslator(Account(name, is_live) if name and is_live is not None else None),
+    ]
     return {translator.name: translator for translator in found}
 
 
 def clients() -> Mapping[str, ProviderClient]:
     """Each provider's client by its name. Raises SettingsError likewise."""
-    found: list[ProviderClient] = [StripeApi(load(StripeSettings))]
+    stripe, account = load(StripeSettings), load(StripeAccountSettings)
+    is_live = is_live_key(stripe.stripe_api_key.get_secret_value())
+    if is_live is not None and is_live is not account.stripe_livemode:
+        raise SettingsError(
+            f"PAYMENTS_STRIPE_API_KEY is a {'live' if is_live else 'test'} key, but "
+            f"PAYMENTS_STRIPE_LIVEMODE is {str(account.stripe_livemode).lower()}: change one"
+        )
+    found: list[ProviderClient] = [StripeApi(stripe)]
     example = load(ExamplePaySettings)
     address, key = example.examplepay_api_base, example.examplepay_api_key
     if address is not None and key is not None:

@@ -19,6 +19,8 @@ from sandbox.settings import SandboxSettings
 from sandbox.state import StateFolder
 
 TENANT: Final = "demo"
+#: The simulator's one account, which its events need not name; all is test data there.
+STRIPE_ACCOUNT: Final = "acct_sandbox"
 DEFAULT_PARTITIONS: Final = "4"
 
 
@@ -76,6 +78,8 @@ def compose(
         "PAYMENTS_DATABASE_URL": database_url,
         "PAYMENTS_STRIPE_API_BASE": f"http://{HOST}:{settings.simulator_port}",
         "PAYMENTS_STRIPE_API_KEY": own.stripe_api_key,
+        "PAYMENTS_STRIPE_ACCOUNT": STRIPE_ACCOUNT,
+        "PAYMENTS_STRIPE_LIVEMODE": "false",
         "PAYMENTS_STRIPE_WEBHOOK_SECRETS": own.stripe_webhook_secret,
         "PAYMENTS_API_KEYS": f"{TENANT}:{digest}",
         "PAYMENTS_SANDBOX_API_KEY": own.api_key,

@@ -17,6 +17,7 @@ _KINDS: Final[Mapping[tuple[str, str], str]] = {
     ("string", ""): "text",
     ("string", "password"): "secret",
     ("string", "path"): "path",
+    ("boolean", ""): "true or false",
     ("string", "uri"): "URL",
     ("array", ""): "list",
     ("object", ""): "list",

@@ -76,6 +76,15 @@ class DatabaseSettings(Group):
     )
 
 
+class StripeAccountSettings(Group):
+    """The one Stripe account, in one mode. Events of any other have no effect."""
+
+    stripe_account: str = Field(
+        pattern=r"^acct_[A-Za-z0-9]{1,64}$", description="Our account's ID, acct_...."
+    )
+    stripe_livemode: bool = Field(description="true: real money; false: test data.")
+
+
 class StripeSettings(Group):
     """Stripe, or the simulator in its place."""
 
@@ -94,7 +103,7 @@ class StripeWebhookSettings(Group):
         )
     )
     stripe_webhook_tolerance_s: int = Field(
-        300, ge=1, le=3600, description="How old a signature may be."
+        300, ge=1, le=3600, description="How far from now a signature's time may be."
     )
 
     @model_validator(mode="after")
@@ -119,7 +128,7 @@ def _standard_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 
 
 class ExamplePaySettings(Group):
-    """ExamplePay, a second provider: set all three of address, key and secrets, or none of all."""
+    """ExamplePay, a second provider: all of address, key, secrets, account and mode, or nothing."""
 
     examplepay_api_base: HttpUrl | None = Field(None, description="ExamplePay's API.")
     examplepay_api_key: Annotated[SecretStr, Field(min_length=8)] | None = Field(
@@ -131,6 +140,12 @@ class ExamplePaySettings(Group):
         NoDecode,
         BeforeValidator(_split),
     ] = Field(None, description="Signing secrets, whsec_<base64>, comma-separated; any will do.")
+    examplepay_account: Annotated[str, Field(pattern=r"^[!-~]{1,64}$")] | None = Field(
+        None, description="Our merchant's name there. Events of any other have no effect."
+    )
+    examplepay_livemode: bool | None = Field(
+        None, description="true: real money; false: trial data."
+    )
     examplepay_webhook_tolerance_s: int = Field(
         300, ge=1, le=3600, description="How far from now a signature's time may be."
     )
@@ -138,7 +153,10 @@ class ExamplePaySettings(Group):
 
     @model_validator(mode="after")
     def _all_or_nothing(self) -> Self:
-        needed = ("examplepay_api_base", "examplepay_api_key", "examplepay_webhook_secrets")
+        needed = (
+            "examplepay_api_base", "examplepay_api_key", "examplepay_webhook_secrets",
+            "examplepay_account", "examplepay_livemode",
+        )  # fmt: skip
         missing = [f"{PREFIX}{name}".upper() for name in needed if getattr(self, name) is None]
         if missing and self.model_fields_set:
             raise ValueError(f"set {', '.join(missing)} too, or nothing of ExamplePay")
@@ -232,6 +250,7 @@ class WorkSettings(Group):
 GROUPS: Final[tuple[type[Group], ...]] = (
     KafkaSettings,
     DatabaseSettings,
+    StripeAccountSettings,
     StripeSettings,
     StripeWebhookSettings,
     ExamplePaySettings,

@@ -10,6 +10,7 @@ from processor.domain.inputs import (
     Confirm,
     Create,
     DisputeFact,
+    Foreign,
     Input,
     PaymentFact,
     Refund,
@@ -33,7 +34,7 @@ def decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
     """
     body, at = input_.body, input_.received_at
     match body:
-        case Unmodelled():
+        case Unmodelled() | Foreign():
             return unchanged(payment, Outcome.IGNORED, f"{body.kind}: {body.why}")
         case Create():
             return on_create(payment, body, payment_id, at)

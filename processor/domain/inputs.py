@@ -143,7 +143,15 @@ class Unmodelled(Struct, frozen=True):
     unknown_status: bool = False
 
 
-Fact = PaymentFact | RefundFact | DisputeFact | Unmodelled
+class Foreign(Struct, frozen=True):
+    """An event of another account than ours, or of the other mode: test instead of live money."""
+
+    event_id: str
+    kind: str
+    why: str
+
+
+Fact = PaymentFact | RefundFact | DisputeFact | Unmodelled | Foreign
 
 
 class CallResult(Struct, frozen=True):

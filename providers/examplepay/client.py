@@ -96,6 +96,8 @@ class ExamplePayApi:
             "id": f"{payment.id}.{hashlib.sha256(content).hexdigest()[:24]}",
             "name": "payment/retrieved",
             "occurred_at": payment.changed_at,
+            "merchant": payment.merchant,
+            "trial": payment.trial,
             "subject": content,
         }
         return _fetched(msgspec.json.encode(event))

@@ -51,6 +51,8 @@ class Payment(msgspec.Struct):
     state: str
     amount: Money
     changed_at: Time
+    merchant: str | None = None
+    trial: bool | None = None
     captured: str = "0"
     reference: str | None = None
     attempts: list[Attempt] = []
@@ -96,6 +98,9 @@ class Event(msgspec.Struct):
     #: The kind of subject, a slash, and what happened: ``payment/paid``.
     name: Name
     occurred_at: Time
+    #: Whose event it is, and whether it is about trial data instead of money.
+    merchant: Name
+    trial: bool
     subject: msgspec.Raw
 
 

@@ -11,6 +11,7 @@ from processor.domain.inputs import (
     DisputeFact,
     Fact,
     Failure,
+    Foreign,
     Movement,
     PaymentFact,
     RefundFact,
@@ -19,6 +20,7 @@ from processor.domain.inputs import (
 from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
 from providers.examplepay.money import minor_units
 from providers.examplepay.shapes import Attempt, Chargeback, Event, Payment, Reason, Refund
+from providers.port import Account
 from schemas.identity import provider_made_id
 
 NAME: Final = "examplepay"
@@ -170,8 +172,11 @@ def subject_kind(event: Event) -> str:
     return event.name.partition("/")[0]
 
 
-def translate(event: Event) -> Fact:
+def translate(event: Event, account: Account | None) -> Fact:
     """The fact this event tells. Raises msgspec.ValidationError or MalformedWebhookError."""
+    why = account.refuses(event.merchant, is_live=not event.trial) if account is not None else None
+    if why is not None:
+        return Foreign(event_id(event.id), event.name, why)
     translator = TRANSLATORS.get(subject_kind(event))
     if translator is None:
         why = "this kind of event has no effect on a payment"

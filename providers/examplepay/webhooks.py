@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from providers.examplepay.shapes import NAME_PATTERN, Event, RoutingSubject
 from providers.examplepay.signing import key_of, verified_id
 from providers.examplepay.translate import NAME, event_id, subject_kind, translate
-from providers.port import MalformedWebhookError, Translated, Webhook
+from providers.port import Account, MalformedWebhookError, Translated, Webhook
 from schemas.identity import is_payment_id
 
 _EVENT: Final = msgspec.json.Decoder(Event)
@@ -41,11 +41,20 @@ class ExamplePayWebhooks:
             raise MalformedWebhookError("the webhook-id that was signed is not the event's")
         return webhook
 
+
+class ExamplePayTranslator:
+    """A ``Translator`` of the events of this account of ours; None where it is not known."""
+
+    name = NAME
+
+    def __init__(self, account: Account | None) -> None:
+        self._account = account
+
     def translate(self, body: bytes) -> Translated:
         """See ``WebhookReader.translate``."""
         try:
             event = _EVENT.decode(body)
-            return Translated(event.name, translate(event))
+            return Translated(event.name, translate(event, self._account))
         except _NO_EVENT as error:
             raise MalformedWebhookError(f"not an ExamplePay event: {error}") from error
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -30,6 +31,16 @@ CLOCK_SKEW: Final = timedelta(minutes=10)
 PAGE: Final = 100
 #: Events of a confirm that may leave the payment intent in need of another payment method.
 ATTEMPT_EVENTS: Final = ("payment_intent.payment_failed", "payment_intent.requires_action")
+
+
+#: Secret and restricted keys name their mode: ``sk_live_...``, ``rk_test_...``.
+_KEY_MODE: Final = re.compile(r"\A[a-z]+_(live|test)_")
+
+
+def is_live_key(api_key: str) -> bool | None:
+    """Whether the key is one of live mode; None where it does not say."""
+    found = _KEY_MODE.match(api_key)
+    return found[1] == "live" if found is not None else None
 
 
 class _MissingError(ProviderUnavailableError):
@@ -114,6 +125,7 @@ class StripeApi:
             "object": "event",
             "type": "payment_intent.retrieved",
             "created": int(at.timestamp()),
+            "livemode": intent.get("livemode"),
             "data": {"object": intent},
             "request": None,
         }

@@ -92,7 +92,10 @@ class Event(msgspec.Struct):
     id: Name
     type: Name
     created: Timestamp
+    livemode: bool
     data: EventData
+    #: The connected account it is about; none where it is about the account that is told.
+    account: str | None = None
     request: EventRequest | None = None
 
 

@@ -10,12 +10,14 @@ from processor.domain.inputs import (
     DisputeFact,
     Fact,
     Failure,
+    Foreign,
     Movement,
     PaymentFact,
     RefundFact,
     Unmodelled,
 )
 from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from providers.port import Account
 from providers.stripe.shapes import Dispute, Event, LastPaymentError, PaymentIntent, Refund
 from schemas.identity import provider_made_id
 
@@ -180,8 +182,11 @@ TRANSLATORS: Final[Mapping[str, Translator]] = {
 }
 
 
-def translate(event: Event) -> Fact:
+def translate(event: Event, account: Account) -> Fact:
     """The fact this event tells. Raises msgspec.ValidationError where the object is malformed."""
+    why = account.refuses(event.account, is_live=event.livemode)
+    if why is not None:
+        return Foreign(event.id, event.type, why)
     translator = TRANSLATORS.get(event.type)
     if translator is None:
         return Unmodelled(event.id, event.type, "this type of event has no effect on a payment")

@@ -1,19 +1,21 @@
 """Stripe's webhooks: verified over the raw bytes before anything is parsed, then read sparingly."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 import stripe
 from pydantic import SecretStr
 
-from providers.port import MalformedWebhookError, SignatureError, Translated, Webhook
+from providers.port import Account, MalformedWebhookError, SignatureError, Translated, Webhook
 from providers.stripe.shapes import NAME_PATTERN, Event, RoutingObject
 from providers.stripe.translate import PAYMENT_ID_KEY, translate
 
 _EVENT: Final = msgspec.json.Decoder(Event)
 _ROUTING: Final = msgspec.json.Decoder(RoutingObject)
+_SECONDS: Final = re.compile(r"\A[0-9]{1,12}\Z")
 _NAME: Final = re.compile(NAME_PATTERN)
 #: Wrong JSON, wrong fields, wrong UTF-8, and nesting without end.
 _NO_EVENT: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -25,35 +27,65 @@ class StripeWebhooks:
 
     name = "stripe"
 
-    def __init__(self, secrets: Sequence[SecretStr], tolerance_s: int) -> None:
+    def __init__(
+        self, secrets: Sequence[SecretStr], tolerance_s: int, clock: Callable[[], datetime]
+    ) -> None:
         self._secrets = tuple(secret.get_secret_value() for secret in secrets)
         self._tolerance_s = tolerance_s
+        self._clock = clock
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> Webhook:
         """See ``WebhookReader.verify``."""
-        header = headers.get(SIGNATURE_HEADER)
-        for secret in self._secrets:
-            if _is_signed(body, header, secret, self._tolerance_s):
-                return read(body)
+        header = headers.get(SIGNATURE_HEADER, "")
+        signed_at = _time_of(header)
+        if abs(self._clock().timestamp() - signed_at) > self._tolerance_s:
+            raise SignatureError(
+                f"the time in {SIGNATURE_HEADER} is more than {self._tolerance_s} s from now"
+            )
+        if any(_is_signed(body, header, secret) for secret in self._secrets):
+            return read(body)
         raise SignatureError(
-            f"the {SIGNATURE_HEADER} header signs these bytes with none of the known secrets, "
-            f"or is older than {self._tolerance_s} s"
+            f"the {SIGNATURE_HEADER} header signs these bytes with none of the known secrets"
         )
+
+
+class StripeTranslator:
+    """A ``Translator`` of the events of this account of ours."""
+
+    name = "stripe"
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
 
     def translate(self, body: bytes) -> Translated:
         """See ``WebhookReader.translate``."""
         try:
             event = _EVENT.decode(body)
-            return Translated(event.type, translate(event))
+            return Translated(event.type, translate(event, self._account))
         except _NO_EVENT as error:
             raise MalformedWebhookError(f"not a Stripe event: {error}") from error
 
 
-def _is_signed(body: bytes, header: str | None, secret: str, tolerance_s: int) -> bool:
-    if header is None or not header.isascii():
+def _time_of(header: str) -> int:
+    """When the header says it was signed, in seconds since the epoch. Raises SignatureError.
+
+    The package takes the first time there is, and checks its age alone: by its own clock, and not
+    whether it is to come.
+    """
+    for item in header.split(","):
+        name, _, value = item.partition("=")
+        if name == "t":
+            if _SECONDS.match(value):
+                return int(value)
+            break
+    raise SignatureError(f"the {SIGNATURE_HEADER} header is missing, or names no time in seconds")
+
+
+def _is_signed(body: bytes, header: str, secret: str) -> bool:
+    if not header.isascii():
         return False  # the package compares ASCII only, and raises a TypeError for anything else
     try:
-        return bool(stripe.WebhookSignature.verify_header(body, header, secret, tolerance_s))
+        return bool(stripe.WebhookSignature.verify_header(body, header, secret, tolerance=None))
     except (stripe.SignatureVerificationError, UnicodeDecodeError):
         return False
 

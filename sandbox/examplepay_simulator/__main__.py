@@ -22,13 +22,16 @@ def main() -> int:
         return 2
     address, key = settings.examplepay_api_base, settings.examplepay_api_key
     secrets = settings.examplepay_webhook_secrets
-    if address is None or key is None or secrets is None:
+    merchant = settings.examplepay_account
+    if address is None or key is None or secrets is None or merchant is None:
         print("PAYMENTS_EXAMPLEPAY_API_BASE and the others are not set", file=sys.stderr)
         return 2
     app = create_app(
         key.get_secret_value(),
         f"{ingress.ingress_url}/webhooks/examplepay",
         secrets[0].get_secret_value(),
+        merchant,
+        trial=not settings.examplepay_livemode,
     )
     where = urlsplit(address)
     uvicorn.run(

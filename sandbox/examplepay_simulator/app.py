@@ -25,11 +25,13 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(api_key: str, webhook_url: str, webhook_secret: str) -> Starlette:
-    """The simulator. Webhooks are sent while it runs."""
+def create_app(
+    api_key: str, webhook_url: str, webhook_secret: str, merchant: str, *, trial: bool = True
+) -> Starlette:
+    """The simulator of one merchant. Webhooks are sent while it runs."""
     faults = Faults()
     courier = Courier(webhook_url, webhook_secret, now, faults)
-    ledger = Ledger(now, courier.send)
+    ledger = Ledger(now, courier.send, merchant, trial=trial)
     api = _Api(ledger, faults, api_key)
 
     @contextlib.asynccontextmanager

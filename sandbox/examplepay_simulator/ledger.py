@@ -34,9 +34,17 @@ class RefusalError(Exception):
 class Ledger:
     """All objects by kind and ID. ``tell`` is called with each event, once it is listed."""
 
-    def __init__(self, clock: Callable[[], datetime], tell: Callable[[Json], None]) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        tell: Callable[[Json], None],
+        merchant: str,
+        *,
+        trial: bool,
+    ) -> None:
         self._clock = clock
         self._tell = tell
+        self._owner: Json = {"merchant": merchant, "trial": trial}
         self._made = 0
         self._last = datetime.min.replace(tzinfo=UTC)
         self.forget()
@@ -64,6 +72,7 @@ class Ledger:
         _known_instrument(body)
         amount = _money(body)
         payment = self._new("payment", {
+            **self._owner,
             "state": "new", "amount": amount, "captured": "0", "attempts": [],
             "reference": body.get("reference"), "capture": body.get("capture", "at_once"),
             "customer_step": None, "void_reason": None, "tags": body.get("tags", {}),
@@ -175,6 +184,7 @@ class Ledger:
             "id": self._id("ntf"),
             "name": f"{kind}/{subject['state']}",
             "occurred_at": subject["changed_at"],
+            **self._owner,
             "subject": copy.deepcopy(subject),
         }
         self.events.append(event)

@@ -16,12 +16,13 @@ from bench.peers.sync_fastapi.transaction import UnknownPaymentError, process
 from bench.site import Site
 from bench.workload import Delivery, Ending, Workload, generate
 from processor.domain.inputs import Input
-from providers.stripe.webhooks import StripeWebhooks
+from providers.stripe.webhooks import StripeTranslator
 from sandbox.ports import HOST
+from tests import accounts
 
 pytestmark = pytest.mark.anyio
 
-READER = StripeWebhooks((), 300)
+TRANSLATOR = StripeTranslator(accounts.STRIPE)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ async def _deliver(site: Site, deliveries: Iterable[Delivery]) -> None:
     connect = psycopg.AsyncConnection.connect
     async with await connect(site.database_url, autocommit=True) as connection:
         for delivery in deliveries:
-            fact = READER.translate(delivery.body).fact
+            fact = TRANSLATOR.translate(delivery.body).fact
             input_ = Input(fact.event_id, datetime.now(UTC), fact)
             await process(connection, delivery.payment_id, "stripe.test", input_)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from processor.domain.inputs import Failure, Input, Unmodelled
+from processor.domain.inputs import Failure, Foreign, Input, Unmodelled
 from processor.domain.join import failures
 from processor.domain.payment import Payment
 from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
@@ -108,6 +108,7 @@ def first_words(payment: Payment | None) -> Iterator[Probe]:
     yield from (("refund", fact) for _, fact in refund_facts(payment, "re_probe", 100, LATER))
     yield from (("dispute", fact) for _, fact in dispute_facts(payment, "dp_probe", LATER))
     yield "no effect", received(Unmodelled(_EVENT, "customer.updated", "it moves no money"))
+    yield "of another account", received(Foreign(_EVENT, "customer.updated", "it is of acct_2"))
 
 
 def _object_of(payment: Payment | None) -> str:

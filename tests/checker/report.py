@@ -10,6 +10,7 @@ from processor.domain.inputs import (
     Confirm,
     Create,
     DisputeFact,
+    Foreign,
     Input,
     PaymentFact,
     Refund,
@@ -39,7 +40,7 @@ def in_words(input_: Input) -> str:
             return f"refund {body.refund_id} of {body.amount or 'all that is left'}"
         case CallResult() as body:
             return f"result of {body.call_key}: {body.object_id or 'refused'}"
-        case Unmodelled() as body:
+        case Unmodelled() | Foreign() as body:
             return f"an event of no effect: {body.kind}"
         case Release():
             return "an operator's release"

@@ -2,13 +2,13 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from processor.domain.inputs import Fact
-from providers.port import ProviderClient, WebhookReader
+from providers.port import ProviderClient, Translator, WebhookReader
 from tests.conformance.receiver import Receiver
 from tests.simulator.harness import DEADLINE_S
 
@@ -39,8 +39,6 @@ class Adapter(ABC):
     tokens: ClassVar[Tokens]
     #: Two signing secrets; the simulator signs with the first.
     secrets: ClassVar[tuple[str, str]]
-    #: Whether a signature may be dated further ahead than the tolerance.
-    takes_the_future: ClassVar[bool]
     #: The facts whose webhooks carry our payment ID, where we asked for what they tell.
     carries_our_id: ClassVar[frozenset[type[Fact]]]
     #: Every status of the provider's that has a meaning here.
@@ -55,6 +53,11 @@ class Adapter(ABC):
 
     @classmethod
     @abstractmethod
+    def translator(cls) -> Translator:
+        """A translator of the events of the simulator's account."""
+
+    @classmethod
+    @abstractmethod
     def signed(cls, body: bytes, secret: str, age_s: int = 0) -> dict[str, str]:
         """The headers that come with a body; a negative age is in the future."""
 
@@ -62,6 +65,11 @@ class Adapter(ABC):
     @abstractmethod
     def payment_event(cls, event_id: str = "event-1", payment_id: str | None = None) -> bytes:
         """The event of a payment that succeeded, with our payment ID where one is given."""
+
+    @classmethod
+    @abstractmethod
+    def foreign(cls, body: bytes) -> Mapping[str, bytes]:
+        """The same event, of another account and of the other mode."""
 
     @classmethod
     @abstractmethod
@@ -147,7 +155,7 @@ class Adapter(ABC):
         told = []
         for delivery in list(self.receiver.deliveries):
             webhook = reader.verify(delivery.body, delivery.headers)
-            fact = reader.translate(delivery.body).fact
+            fact = self.translator().translate(delivery.body).fact
             assert fact.event_id == webhook.event_id
             told.append(fact)
         return told

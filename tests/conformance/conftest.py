@@ -53,9 +53,9 @@ def samples(running: Adapter) -> dict[type[Fact], list[bytes]]:
     running.begin_anew()
     asyncio.run(_live(running))
     running.settle()
-    reader, found = running.reader(), dict[type[Fact], list[bytes]]()
+    translator, found = running.translator(), dict[type[Fact], list[bytes]]()
     for delivery in running.receiver.deliveries:
-        fact = reader.translate(delivery.body).fact
+        fact = translator.translate(delivery.body).fact
         found.setdefault(type(fact), []).append(delivery.body)
     return found
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -14,9 +14,10 @@ from pydantic import SecretStr
 from processor.domain.inputs import DisputeFact, PaymentFact, RefundFact
 from providers.examplepay.client import ExamplePayApi
 from providers.examplepay.translate import CHARGEBACK_STATUS, PAYMENT_STATUS, REFUND_STATUS
-from providers.examplepay.webhooks import ExamplePayWebhooks
+from providers.examplepay.webhooks import ExamplePayTranslator, ExamplePayWebhooks
 from sandbox.examplepay_simulator.app import create_app
 from sandbox.examplepay_simulator.courier import signature_headers
+from tests import accounts
 from tests.conformance.adapter import Adapter, Objects, Tokens
 from tests.conformance.receiver import Receiver, receiving
 from tests.simulator.harness import listen, served
@@ -33,7 +34,6 @@ class ExamplePayAdapter(Adapter):
         "whsec_dGhlIGZpcnN0IHNlY3JldCBvZiB0aGUgdGVzdCBraXQ=",
         "whsec_dGhlIHNlY29uZCBvbmUsIHdoaWNoIHJlcGxhY2VzIGl0",
     )
-    takes_the_future = False
     carries_our_id = frozenset({PaymentFact, RefundFact, DisputeFact})
     statuses = frozenset({*PAYMENT_STATUS, *REFUND_STATUS, *CHARGEBACK_STATUS})
 
@@ -47,6 +47,11 @@ class ExamplePayAdapter(Adapter):
         """See ``Adapter.reader``."""
         hidden = [SecretStr(secret) for secret in secrets]
         return ExamplePayWebhooks(hidden, 300, lambda: datetime.now(UTC))
+
+    @classmethod
+    def translator(cls) -> ExamplePayTranslator:
+        """See ``Adapter.translator``."""
+        return ExamplePayTranslator(accounts.EXAMPLEPAY)
 
     @classmethod
     def signed(cls, body: bytes, secret: str, age_s: int = 0) -> dict[str, str]:
@@ -69,8 +74,24 @@ class ExamplePayAdapter(Adapter):
             "changed_at": at,
             "reference": payment_id,
         }
-        event = {"id": event_id, "name": "payment/paid", "occurred_at": at, "subject": payment}
+        event = {
+            "id": event_id,
+            "name": "payment/paid",
+            "occurred_at": at,
+            "merchant": accounts.EXAMPLEPAY.name,
+            "trial": True,
+            "subject": payment,
+        }
         return json.dumps(event).encode()
+
+    @classmethod
+    def foreign(cls, body: bytes) -> Mapping[str, bytes]:
+        """See ``Adapter.foreign``."""
+        event = json.loads(body)
+        return {
+            "another account": json.dumps({**event, "merchant": "merchant-2"}).encode(),
+            "the other mode": json.dumps({**event, "trial": False}).encode(),
+        }
 
     @classmethod
     def with_status(cls, body: bytes, status: str) -> bytes:
@@ -89,7 +110,7 @@ class ExamplePayAdapter(Adapter):
     def running(cls) -> Iterator[Self]:
         """See ``Adapter.running``."""
         with receiving() as receiver, closing(listen()) as sock:
-            app = create_app(API_KEY, receiver.url, cls.secrets[0])
+            app = create_app(API_KEY, receiver.url, cls.secrets[0], accounts.EXAMPLEPAY.name)
             config = uvicorn.Config(app, log_level="error", access_log=False)
             address = f"http://127.0.0.1:{sock.getsockname()[1]}"
             with (

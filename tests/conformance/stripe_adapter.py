@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from pydantic import SecretStr
@@ -11,12 +12,18 @@ from pydantic import SecretStr
 from processor.domain.inputs import PaymentFact, RefundFact
 from providers.stripe.client import StripeApi
 from providers.stripe.translate import DISPUTE_STATUS, PAYMENT_STATUS, REFUND_STATUS
-from providers.stripe.webhooks import StripeWebhooks
+from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
 from sandbox.stripe_simulator.signing import signature_header
 from schemas.settings import StripeSettings
+from tests import accounts
 from tests.conformance.adapter import Adapter, Objects, Tokens
 from tests.conformance.receiver import Receiver, receiving
 from tests.simulator import harness
+
+
+def now() -> datetime:
+    """The real clock."""
+    return datetime.now(UTC)
 
 
 class StripeAdapter(Adapter):
@@ -25,7 +32,6 @@ class StripeAdapter(Adapter):
     name = "stripe"
     tokens = Tokens("pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired")
     secrets = ("whsec_of_the_conformance_kit", "whsec_that_replaces_it")
-    takes_the_future = True  # as the provider's own package does
     carries_our_id = frozenset({PaymentFact, RefundFact})
     statuses = frozenset({*PAYMENT_STATUS, *REFUND_STATUS, *DISPUTE_STATUS})
 
@@ -37,7 +43,12 @@ class StripeAdapter(Adapter):
     @classmethod
     def reader(cls, *secrets: str) -> StripeWebhooks:
         """See ``Adapter.reader``."""
-        return StripeWebhooks([SecretStr(secret) for secret in secrets], 300)
+        return StripeWebhooks([SecretStr(secret) for secret in secrets], 300, now)
+
+    @classmethod
+    def translator(cls) -> StripeTranslator:
+        """See ``Adapter.translator``."""
+        return StripeTranslator(accounts.STRIPE)
 
     @classmethod
     def signed(cls, body: bytes, secret: str, age_s: int = 0) -> dict[str, str]:
@@ -57,8 +68,23 @@ class StripeAdapter(Adapter):
             "metadata": {} if payment_id is None else {"payment_id": payment_id},
         }
         kind, at = "payment_intent.succeeded", 1_767_225_600
-        event = {"id": event_id, "type": kind, "created": at, "data": {"object": intent}}
+        event = {
+            "id": event_id,
+            "type": kind,
+            "created": at,
+            "livemode": False,
+            "data": {"object": intent},
+        }
         return json.dumps(event).encode()
+
+    @classmethod
+    def foreign(cls, body: bytes) -> Mapping[str, bytes]:
+        """See ``Adapter.foreign``."""
+        event = json.loads(body)
+        return {
+            "another account": json.dumps({**event, "account": "acct_other"}).encode(),
+            "the other mode": json.dumps({**event, "livemode": True}).encode(),
+        }
 
     @classmethod
     def with_status(cls, body: bytes, status: str) -> bytes:

@@ -198,7 +198,7 @@ async def test_our_payment_id_is_found_where_it_is_carried(
     reader, told = adapter.reader(*adapter.secrets), set[type[Fact]]()
     for delivery in adapter.receiver.deliveries:
         webhook = reader.verify(delivery.body, delivery.headers)
-        fact = reader.translate(delivery.body).fact
+        fact = adapter.translator().translate(delivery.body).fact
         elsewhere = isinstance(fact, RefundFact) and fact.refund_id != REFUND
         if isinstance(fact, PaymentFact | RefundFact | DisputeFact):
             carried = type(fact) in adapter.carries_our_id and not elsewhere

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from processor.domain.inputs import Fact, PaymentFact, Unmodelled
+from processor.domain.inputs import Fact, Foreign, PaymentFact, Unmodelled
 from processor.domain.status import ProviderStatus
 from providers.port import FetchedEvent, ProviderClient, ProviderUnavailableError
 from tests.conformance.adapter import Adapter
@@ -41,10 +41,10 @@ async def test_the_list_tells_what_webhooks_told(adapter: Adapter, client: Provi
     """The same facts under the same event IDs, routed alike; so each is known as the other."""
     await lived(adapter, client)
     reader = adapter.reader(*adapter.secrets)
-    listed = {event.webhook: reader.translate(event.body) for event in await read(client)}
+    translate = adapter.translator().translate
+    listed = {event.webhook: translate(event.body) for event in await read(client)}
     delivered = {
-        reader.verify(d.body, d.headers): reader.translate(d.body)
-        for d in adapter.receiver.deliveries
+        reader.verify(d.body, d.headers): translate(d.body) for d in adapter.receiver.deliveries
     }
     assert len(delivered) > 5
     assert listed == delivered
@@ -54,8 +54,8 @@ async def test_the_list_is_told_oldest_first(adapter: Adapter, client: ProviderC
     """And each event once."""
     await lived(adapter, client)
     events = await read(client)
-    told = [adapter.reader().translate(event.body).fact for event in events]
-    times = [fact.occurred_at for fact in told if not isinstance(fact, Unmodelled)]
+    told = [adapter.translator().translate(event.body).fact for event in events]
+    times = [fact.occurred_at for fact in told if not isinstance(fact, Unmodelled | Foreign)]
     assert times == sorted(times)
     assert len({event.webhook.event_id for event in events}) == len(events)
 
@@ -74,7 +74,7 @@ async def test_a_cursor_that_is_listed_no_more_is_as_good_as_none(
 ) -> None:
     """The events are told again from the first that there still is."""
     await lived(adapter, client)
-    gone = adapter.reader().translate(adapter.payment_event("an-old-event")).fact.event_id
+    gone = adapter.translator().translate(adapter.payment_event("an-old-event")).fact.event_id
     assert await read(client, gone) == await read(client)
 
 
@@ -83,7 +83,7 @@ async def test_an_object_is_told_as_it_is_now(adapter: Adapter, client: Provider
     object_id = await lived(adapter, client)
     event = await client.retrieve(object_id)
     assert (event.webhook.object_id, event.webhook.payment_id) == (object_id, PAYMENT)
-    fact = adapter.reader().translate(event.body).fact
+    fact = adapter.translator().translate(event.body).fact
     assert fact.event_id == event.webhook.event_id
     last = next(
         fact
@@ -103,7 +103,7 @@ async def test_an_unfinished_object_is_told_as_it_is_now(
     method = getattr(adapter.tokens, token)
     object_id = await made(client, call(adapter, "create", payment_method=method))
     adapter.settle()
-    fact = adapter.reader().translate((await client.retrieve(object_id)).body).fact
+    fact = adapter.translator().translate((await client.retrieve(object_id)).body).fact
     assert isinstance(fact, PaymentFact)
     assert _said(fact) in [_said(told) for told in adapter.facts()]
 

@@ -49,7 +49,7 @@ def created(adapter: type[Adapter] | Adapter, position: int = 0) -> Record:
 
 def webhook(adapter: type[Adapter] | Adapter, body: bytes, position: int) -> Record:
     """A webhook in the log, routed to the payment."""
-    fact = adapter.reader().translate(body).fact
+    fact = adapter.translator().translate(body).fact
     named = {
         headers.EVENT_ID: fact.event_id,
         headers.PROVIDER: adapter.name,
@@ -60,7 +60,7 @@ def webhook(adapter: type[Adapter] | Adapter, body: bytes, position: int) -> Rec
 
 def played(adapter: type[Adapter] | Adapter, records: list[Record]) -> Plan:
     """What the processor makes of these records, which are all there is."""
-    decoder = Decoder({adapter.name: adapter.reader()})
+    decoder = Decoder({adapter.name: adapter.translator()})
     received = [decoder.decode(record) for record in records]
     understood = [item for item in received if isinstance(item, Received)]
     assert len(understood) == len(records)
@@ -109,7 +109,7 @@ def test_an_unknown_status_keeps_the_state_and_is_counted(kind: type[Adapter]) -
     assert "'in_limbo'" in plan.inbox[-1].reason
     (line,) = counted(plan)
     assert f'provider="{kind.name}"' in line
-    assert f'kind="{kind.reader().translate(limbo).kind}"' in line
+    assert f'kind="{kind.translator().translate(limbo).kind}"' in line
     assert line.endswith(" 1.0")
 
 

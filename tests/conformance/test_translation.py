@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.domain.inputs import DisputeFact, Fact, PaymentFact, RefundFact, Unmodelled
-from providers.port import MalformedWebhookError, Translated, WebhookReader
+from processor.domain.inputs import DisputeFact, Fact, Foreign, PaymentFact, RefundFact, Unmodelled
+from providers.port import MalformedWebhookError, Translated, Translator
 from tests.conformance.adapter import Adapter
 from tests.conformance.rows import over_http
 
@@ -40,15 +40,15 @@ ANY_JSON = st.recursive(
 )
 
 
-def translated(reader: WebhookReader, body: bytes) -> Translated | None:
+def translated(translator: Translator, body: bytes) -> Translated | None:
     """What the body tells, held against what any fact must be; None where it is malformed."""
     try:
-        found = reader.translate(body)
+        found = translator.translate(body)
     except MalformedWebhookError:
         return None
     fact = found.fact
     assert fact.event_id
-    if not isinstance(fact, Unmodelled):
+    if not isinstance(fact, Unmodelled | Foreign):
         assert type(fact.amount) is int
         assert fact.amount >= 0
         assert fact.occurred_at.tzinfo is not None
@@ -64,24 +64,24 @@ def test_every_kind_of_fact_is_there(
     kind: type[Adapter], samples: Samples, fact: type[Fact]
 ) -> None:
     """A payment, a refund and a dispute, each as its webhook brought it."""
-    reader = kind.reader()
+    translator = kind.translator()
     for body in samples[fact]:
-        assert translated(reader, body) is not None
+        assert translated(translator, body) is not None
 
 
 @every_kind
 def test_the_same_bytes_tell_the_same(
     kind: type[Adapter], samples: Samples, fact: type[Fact]
 ) -> None:
-    """A webhook that comes again has the same event ID, and so has any reader's view of it."""
+    """A webhook that comes again has the same event ID, and so has any translator's view of it."""
     for body in samples[fact]:
-        assert kind.reader().translate(body) == kind.reader(*kind.secrets).translate(body)
+        assert kind.translator().translate(body) == kind.translator().translate(body)
 
 
 def test_events_have_an_id_each(kind: type[Adapter], samples: Samples) -> None:
     """No two of them share one."""
     bodies = [body for some in samples.values() for body in some]
-    ids = {kind.reader().translate(body).fact.event_id for body in bodies}
+    ids = {kind.translator().translate(body).fact.event_id for body in bodies}
     assert len(ids) == len(bodies)
 
 
@@ -100,7 +100,7 @@ def test_any_value_anywhere_is_a_fact_or_malformed(
     for step in path:
         at = at[step]
     at[last] = value
-    translated(kind.reader(), json.dumps(changed).encode())
+    translated(kind.translator(), json.dumps(changed).encode())
 
 
 def _places(value: Any) -> Iterator[tuple[Any, ...]]:
@@ -121,7 +121,7 @@ def test_whatever_is_in_the_log_is_translated_or_malformed(
     kind: type[Adapter], body: bytes
 ) -> None:
     """The stream meets bytes nobody verified."""
-    translated(kind.reader(), body)
+    translated(kind.translator(), body)
 
 
 @every_kind
@@ -130,7 +130,7 @@ def test_a_status_of_next_year_changes_nothing(
     kind: type[Adapter], samples: Samples, fact: type[Fact], status: str
 ) -> None:
     """It is no fact: it says that nobody here knows the status, and names what is short enough."""
-    told = kind.reader().translate(kind.with_status(samples[fact][0], status)).fact
+    told = kind.translator().translate(kind.with_status(samples[fact][0], status)).fact
     assert isinstance(told, Unmodelled)
     assert told.unknown_status
     assert repr(status[:40]) in told.why
@@ -141,7 +141,7 @@ def test_a_kind_of_event_of_next_year_changes_nothing(
     kind: type[Adapter], samples: Samples, fact: type[Fact]
 ) -> None:
     """It is no fact either, and no unknown status: what it is about is not even looked at."""
-    told = kind.reader().translate(kind.of_another_kind(samples[fact][0])).fact
+    told = kind.translator().translate(kind.of_another_kind(samples[fact][0])).fact
     assert isinstance(told, Unmodelled)
     assert not told.unknown_status
 
@@ -150,6 +150,21 @@ def test_a_providers_word_is_no_status_of_ours(kind: type[Adapter], samples: Sam
     """Every fact's status is one of the domain's, for each word that the provider has."""
     for fact in KINDS:
         for status in kind.statuses:
-            told = kind.reader().translate(kind.with_status(samples[fact][0], status)).fact
+            told = kind.translator().translate(kind.with_status(samples[fact][0], status)).fact
+            assert not isinstance(told, Foreign)
             known = isinstance(told, Unmodelled) or told.status in type(told.status)
             assert known
+
+
+@every_kind
+def test_an_event_of_another_account_or_mode_is_foreign(
+    kind: type[Adapter], samples: Samples, fact: type[Fact]
+) -> None:
+    """Whatever it says: it keeps its event ID, and says why it is not ours."""
+    for body in samples[fact]:
+        ours = kind.translator().translate(body).fact
+        for what, foreign in kind.foreign(body).items():
+            told = kind.translator().translate(foreign).fact
+            assert isinstance(told, Foreign), what
+            assert told.event_id == ours.event_id
+            assert "ours is" in told.why or "we are in" in told.why

@@ -94,7 +94,7 @@ def application(
     """The real application at a fixed time, with both providers' real readers."""
     secrets = tuple(SecretStr(secret) for secret in SECRETS)
     readers: tuple[WebhookReader, ...] = (
-        StripeWebhooks(secrets, 300),
+        StripeWebhooks(secrets, 300, lambda: datetime.now(UTC)),
         ExamplePayWebhooks((SecretStr(SECOND_SECRET),), 300, lambda: NOW),
     )
     return create_app(
@@ -129,7 +129,9 @@ def keyed(key: str) -> dict[str, str]:
 def event(about: Mapping[str, Any], **fields: Any) -> bytes:
     """A Stripe event about an object, as bytes."""
     whole = {"id": "evt_1", "object": "event", "type": "payment_intent.succeeded"}
-    return json.dumps({**whole, "created": 1, "data": {"object": about}, **fields}).encode()
+    return json.dumps(
+        {**whole, "created": 1, "livemode": False, "data": {"object": about}, **fields}
+    ).encode()
 
 
 def signed(body: bytes, secret: str = SECRETS[0], age_s: int = 0) -> dict[str, str]:

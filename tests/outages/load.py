@@ -111,6 +111,7 @@ def webhook(event_id: str, payment_id: str, padding: int = 0) -> bytes:
         "object": "event",
         "type": "customer.updated",
         "created": int(time.time()),
+        "livemode": False,
         "data": {"object": about},
     }
     return json.dumps(event).encode()

@@ -12,15 +12,16 @@ from processor.domain.calls import ProviderCall
 from processor.operate.release import release
 from processor.records import Position, Received, Record
 from processor.store.operate import Hold
-from providers.stripe.webhooks import StripeWebhooks
+from providers.stripe.webhooks import StripeTranslator
 from schemas import headers, identity
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
+from tests import accounts
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TENANT: Final = "shop"
 PROVIDER: Final = "stripe"
 AMOUNT: Final = 1000
-DECODER: Final = Decoder({PROVIDER: StripeWebhooks((), 300)})
+DECODER: Final = Decoder({PROVIDER: StripeTranslator(accounts.STRIPE)})
 
 
 def payment(name: str = "") -> str:
@@ -158,6 +159,7 @@ def event_body(payment_id: str, status: str, event_id: str, **changes: Any) -> d
         "id": event_id,
         "type": kind or "payment_intent.created",
         "created": int(NOW.timestamp()),
+        "livemode": False,
         "data": {"object": intent},
     }
 

@@ -12,10 +12,12 @@ from processor.metrics import WorkMetrics
 from processor.records import Record
 from processor.router import Router, consumer
 from processor.store.postgres import Pool, PostgresRouting
-from providers.registry import translators
+from providers.examplepay.webhooks import ExamplePayTranslator
+from providers.stripe.webhooks import StripeTranslator
 from schemas import headers
 from schemas.settings import WorkSettings
 from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
+from tests import accounts
 from tests.processor.builders import NOW, Clock, Log, event_body, object_of
 from tests.processor.folding import ONE
 from tests.processor.outside import Outbox
@@ -44,6 +46,7 @@ def payout(event_id: str = "evt_payout", **named: str) -> Record:
         "id": event_id,
         "type": "payout.paid",
         "created": int(NOW.timestamp()),
+        "livemode": False,
         "data": {"object": {"id": "po_1", "object": "payout"}},
     }
     record = unrouted(ONE, event_id, **{headers.OBJECT_ID: "po_1", **named})
@@ -68,7 +71,10 @@ class Routing:
             store,
             self.outbox,
             partial(source, bootstrap),
-            translators(),
+            {
+                "stripe": StripeTranslator(accounts.STRIPE),
+                "examplepay": ExamplePayTranslator(accounts.EXAMPLEPAY),
+            },
             settings,
             self.metrics,
             clock,

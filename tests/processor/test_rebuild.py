@@ -47,6 +47,7 @@ def dispute(log: Log, payment_id: str) -> Record:
     }  # fmt: skip
     body = {
         "id": "evt_dispute", "type": "charge.dispute.created", "created": int(NOW.timestamp()),
+        "livemode": False,
         "data": {"object": said},
     }  # fmt: skip
     return log.event(payment_id, body)

@@ -9,12 +9,19 @@ from schemas.settings import PREFIX, ExamplePaySettings, SettingsError, load
 
 pytestmark = pytest.mark.anyio
 
-FIRST = {"STRIPE_API_KEY": "sk_test_of_the_tests", "STRIPE_WEBHOOK_SECRETS": "whsec_of_the_tests"}
+FIRST = {
+    "STRIPE_API_KEY": "sk_test_of_the_tests",
+    "STRIPE_WEBHOOK_SECRETS": "whsec_of_the_tests",
+    "STRIPE_ACCOUNT": "acct_1",
+    "STRIPE_LIVEMODE": "false",
+}
 SECRET = "whsec_dGhlIGZpcnN0IHNlY3JldCBvZiB0aGUgdGVzdCBraXQ="  # noqa: S105  # it guards nothing
 SECOND = {
     "EXAMPLEPAY_API_BASE": "https://api.examplepay.example",
     "EXAMPLEPAY_API_KEY": "key-of-the-tests",
     "EXAMPLEPAY_WEBHOOK_SECRETS": SECRET,
+    "EXAMPLEPAY_ACCOUNT": "merchant-1",
+    "EXAMPLEPAY_LIVEMODE": "false",
 }
 
 
@@ -38,6 +45,28 @@ async def test_a_second_provider_is_there_once_it_is_set(monkeypatch: pytest.Mon
             await client.close()
         for name, value in SECOND.items():
             monkeypatch.setenv(f"{PREFIX}{name}", value)
+
+
+@pytest.mark.parametrize("key", ["sk_live_of_the_tests", "rk_live_of_the_tests"])
+@pytest.mark.parametrize("livemode", [True, False])
+async def test_a_key_of_the_other_mode_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, key: str, *, livemode: bool
+) -> None:
+    """Both variables are named, and the key is not shown."""
+    other = key if not livemode else key.replace("live", "test")
+    monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", str(livemode))
+    monkeypatch.setenv(f"{PREFIX}STRIPE_API_KEY", other)
+    with pytest.raises(SettingsError, match=r"STRIPE_API_KEY is a .* PAYMENTS_STRIPE_LIVEMODE is"):
+        registry.clients()
+    monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", str(not livemode))
+    await registry.clients()["stripe"].close()
+
+
+def test_translators_need_to_know_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it every account's events would be ours."""
+    monkeypatch.delenv(f"{PREFIX}STRIPE_ACCOUNT")
+    with pytest.raises(SettingsError, match="PAYMENTS_STRIPE_ACCOUNT: Field required"):
+        registry.translators()
 
 
 @pytest.mark.parametrize("missing", SECOND)

@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Any
 
 from processor import invariants
@@ -14,11 +13,12 @@ from processor.domain.inputs import Input
 from processor.domain.status import Status
 from processor.invariants import Evidence
 from processor.records import DeadLetter, Position, Record
-from providers.examplepay.webhooks import ExamplePayWebhooks
-from providers.stripe.webhooks import StripeWebhooks
+from providers.examplepay.webhooks import ExamplePayTranslator
+from providers.stripe.webhooks import StripeTranslator
 from sandbox.client import SimulatorControl
 from schemas.headers import as_text
 from schemas.topics import PROCESSOR_SOURCES
+from tests import accounts
 from tests.oracle import meaning_of
 from tests.service.stack import Stack
 
@@ -81,8 +81,8 @@ async def _taken_in(stack: Stack, evidence: Evidence) -> dict[str, list[Input]]:
         await read_topic(stack.infrastructure.kafka_bootstrap, topic, note)
     decoder = Decoder(
         {
-            "stripe": StripeWebhooks((), 1),
-            "examplepay": ExamplePayWebhooks((), 1, lambda: datetime.now(UTC)),
+            "stripe": StripeTranslator(accounts.STRIPE),
+            "examplepay": ExamplePayTranslator(accounts.EXAMPLEPAY),
         }
     )
     found: dict[str, list[Input]] = {}

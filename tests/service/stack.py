@@ -24,6 +24,7 @@ from sandbox.state import StateFolder
 from sandbox.testing import Infrastructure, running_infrastructure
 from sandbox.topology import PROJECT
 from schemas.settings import KafkaSettings
+from tests import accounts
 from tests.conftest import PARTITIONS
 
 READY_WITHIN_S = 60.0
@@ -158,6 +159,8 @@ def _second_provider(port: int) -> dict[str, str]:
         "PAYMENTS_EXAMPLEPAY_API_BASE": f"http://{HOST}:{port}",
         "PAYMENTS_EXAMPLEPAY_API_KEY": secrets.token_urlsafe(32),
         "PAYMENTS_EXAMPLEPAY_WEBHOOK_SECRETS": f"whsec_{key}",
+        "PAYMENTS_EXAMPLEPAY_ACCOUNT": accounts.EXAMPLEPAY.name,
+        "PAYMENTS_EXAMPLEPAY_LIVEMODE": str(accounts.EXAMPLEPAY.is_live),
     }
 
 

@@ -1,9 +1,11 @@
 """What is unsigned, altered, stale or garbage has no effect, and stops nobody."""
 
+import asyncio
 import hashlib
 import hmac
 import json
 import time
+from typing import Any
 
 import httpx
 import psycopg
@@ -21,6 +23,7 @@ from schemas.topics import (
 )
 from tests.service import evidence
 from tests.service.stack import Stack
+from tests.service.timeline import entry_of
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +49,7 @@ def canceled(payment_id: str) -> bytes:
         "object": "event",
         "type": "payment_intent.canceled",
         "created": int(time.time()),
+        "livemode": False,
         "data": {"object": intent},
     }
     return json.dumps(event).encode()
@@ -134,3 +138,36 @@ async def test_the_database_itself_guards_a_final_state(stack: Stack) -> None:
                     f"update payments set {change} where payment_id = %s",  # noqa: S608  # three constants
                     [payment_id],
                 )
+
+
+@pytest.mark.parametrize(
+    ("foreign", "why"),
+    [({"account": "acct_other"}, "account acct_other"), ({"livemode": True}, "live mode")],
+)
+async def test_an_event_of_another_account_or_mode_changes_nothing(
+    stack: Stack, foreign: dict[str, Any], why: str
+) -> None:
+    """Rightly signed, about our own object: taken, recorded as ignored, counted, without effect."""
+    event_id = f"evt_foreign_{'account' if 'account' in foreign else 'mode'}"
+    before = stack.metric("stream", "payments_foreign_events_total")
+    async with PaymentsClient(stack.url, stack.api_key) as client:
+        manual = {"amount": 1000, "currency": "EUR", "payment_method": "pm_card_visa"}
+        payment_id = await client.create({**manual, "capture_method": "manual"})
+        held = await client.wait_for(payment_id, lambda p: bool(p["status"] == "AUTHORIZED"))
+        event = json.loads(canceled(payment_id))
+        event |= {"id": event_id, **foreign}
+        event["data"]["object"]["id"] = held["provider_object_id"]
+        body = json.dumps(event).encode()
+        header = signature(body, stack.webhook_secret, int(time.time()))
+        async with httpx.AsyncClient(base_url=stack.url) as provider:
+            answer = await provider.post(
+                "/webhooks/stripe", content=body, headers={"stripe-signature": header}
+            )
+        assert answer.status_code == 200
+        entry = await entry_of(client, payment_id, "stripe.payment_intent.canceled")
+        assert entry["outcome"] == "ignored"
+        assert why in entry["reason"]
+        assert await client.get(f"/v1/payments/{payment_id}") == held
+    async with asyncio.timeout(30):
+        while stack.metric("stream", "payments_foreign_events_total") != before + 1:  # noqa: ASYNC110  # it is in another process
+            await asyncio.sleep(0.05)  # it is counted after it is committed

@@ -6,9 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.client import Json, PaymentsClient, SimulatorControl
+from sandbox.client import PaymentsClient, SimulatorControl
 from tests.service import evidence
 from tests.service.stack import Stack
+from tests.service.timeline import entry_of
 
 pytestmark = pytest.mark.anyio
 
@@ -20,17 +21,6 @@ async def control(stack: Stack, action: str, **body: Any) -> None:
     """Makes something happen at the second provider."""
     async with SimulatorControl(stack.second_simulator_url) as simulator:
         await simulator.post(f"/{action}", body)
-
-
-async def entry_of(client: PaymentsClient, payment_id: str, kind: str) -> Json:
-    """The timeline's entry of this kind, once there is one."""
-    async with asyncio.timeout(WITHIN_S):
-        while True:
-            timeline = await client.get(f"/v1/payments/{payment_id}/timeline")
-            for entry in timeline["entries"]:
-                if entry["kind"] == kind:
-                    return dict(entry)
-            await asyncio.sleep(0.05)  # between two looks at one condition
 
 
 async def test_a_payment_through_it_succeeds_and_is_refunded(stack: Stack) -> None:

@@ -12,7 +12,7 @@ from processor.reconciler import Reconciler
 from processor.router import Router
 from processor.seen import SeenTable
 from providers.stripe.client import StripeApi
-from providers.stripe.webhooks import StripeWebhooks
+from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
 from tests.simulation.publishing import StateTopic
 from tests.simulation.store import MemoryBatches
 from tests.simulation.work_store import MemoryCalls, MemoryRouting, MemorySweeps
@@ -31,6 +31,7 @@ class Parts:
     reconciler: Callable[..., Any] = Reconciler
     provider_client: Callable[..., Any] = StripeApi
     webhook_reader: Callable[..., Any] = StripeWebhooks
+    translator: Callable[..., Any] = StripeTranslator
     batch_store: Callable[..., Any] = MemoryBatches
     call_store: Callable[..., Any] = MemoryCalls
     routing_store: Callable[..., Any] = MemoryRouting

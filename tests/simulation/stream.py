@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any, Final, cast
 
 from faust.types import EventT
-from pydantic import SecretStr
 
 from processor import pipeline
 from processor.errors import (
@@ -15,9 +14,9 @@ from processor.errors import (
     PublishError,
     StoreUnavailableError,
 )
+from tests import accounts
 from tests.simulation.connection import Connection
 from tests.simulation.consumer import Consumer
-from tests.simulation.courier import SECRET
 from tests.simulation.log import LogSender
 from tests.simulation.machine import Surroundings
 from tests.simulation.process import Process
@@ -40,8 +39,8 @@ class StreamWorker:
         self._around = around
         self._group = around.stream_group
         parts, settings = around.parts, around.settings.stream
-        reader = parts.webhook_reader([SecretStr(SECRET)], 300)
-        decoder = parts.decoder({reader.name: reader})
+        translator = parts.translator(accounts.STRIPE)
+        decoder = parts.decoder({translator.name: translator})
         self._table = Table(disk, around.changelog, process)
         retention = timedelta(seconds=settings.seen_retention_s)
         seen = parts.seen_table(self._table, settings.seen_per_payment, retention, process.clock)

@@ -17,7 +17,8 @@ from processor.plan import Known, Loaded, Plan, Published
 from processor.ports import BatchStore
 from processor.records import Received
 from processor.store.postgres import PostgresBatches
-from providers.stripe.webhooks import StripeWebhooks
+from providers.stripe.webhooks import StripeTranslator
+from tests import accounts
 from tests.simulation.changes import Changes
 from tests.simulation.clock import SkewedClock
 from tests.simulation.connection import Connection
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.anyio
 
 #: Seeds whose payments are refunded, disputed, parked, and told of in every order.
 SEEDS: Final = (3, 11, 19)
-DECODER: Final = Decoder({"stripe": StripeWebhooks((), 1)})
+DECODER: Final = Decoder({"stripe": StripeTranslator(accounts.STRIPE)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from aiokafka.errors import CommitFailedError
 
 from processor.errors import LoopFailedError
 from processor.loops import run_loops
+from tests import accounts
 from tests.simulation.connection import Connection
 from tests.simulation.group import Group
 from tests.simulation.log import Log, Logged, LogSender, Place
@@ -97,7 +98,7 @@ class WorkProcess:
             parts.call_store(connection), sender, clients, self._settings, metrics, clock,
             around.chance.random,
         )  # fmt: skip
-        translator = parts.webhook_reader((), 1)
+        translator = parts.translator(accounts.STRIPE)
         self._router = parts.router(
             parts.routing_store(connection), sender, self._consumer,
             {translator.name: translator}, self._settings, metrics, clock,

@@ -78,7 +78,7 @@ class _IngressLife:
 
     def __init__(self, around: Surroundings, process: Process) -> None:
         self.process = process
-        reader = around.parts.webhook_reader([SecretStr(SECRET)], 300)
+        reader = around.parts.webhook_reader([SecretStr(SECRET)], 300, process.clock)
         self.ingress = Ingress(
             around.log, around.database, process, {reader.name: reader}, around.counters.ingress,
             around.accepted,
@@ -333,6 +333,7 @@ def _strangers_event(payment_id: str) -> tuple[str, bytes]:
         "object": "event",
         "type": "payment_intent.succeeded",
         "created": 1_767_225_600,
+        "livemode": False,
         "data": {"object": intent},
     }
     return event_id, msgspec.json.encode(event)

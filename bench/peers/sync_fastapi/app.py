@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from bench.peers.sync_fastapi.transaction import UnknownPaymentError, process
 from processor.domain.inputs import Input
-from providers.port import MalformedWebhookError, SignatureError, WebhookReader
+from providers.port import MalformedWebhookError, SignatureError, Translator, WebhookReader
 from schemas.settings import DatabaseSettings
 
 #: Fewer were slower and more were not faster on two cores.
@@ -20,7 +20,9 @@ CONNECTIONS: Final = 24
 RECEIVED: Final = b'{"received":true}'
 
 
-def create_app(database: DatabaseSettings, reader: WebhookReader) -> FastAPI:
+def create_app(
+    database: DatabaseSettings, reader: WebhookReader, translator: Translator
+) -> FastAPI:
     """The whole program."""
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
         database.database_url.get_secret_value(),
@@ -40,7 +42,7 @@ def create_app(database: DatabaseSettings, reader: WebhookReader) -> FastAPI:
         body = await request.body()
         try:
             webhook = reader.verify(body, request.headers)
-            fact = reader.translate(body).fact
+            fact = translator.translate(body).fact
         except (SignatureError, MalformedWebhookError) as error:
             return Response(str(error), 400)
         if webhook.payment_id is None:

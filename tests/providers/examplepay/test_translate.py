@@ -18,9 +18,10 @@ from providers.examplepay.translate import (
 from providers.examplepay.webhooks import read
 from providers.port import MalformedWebhookError
 from schemas import identity
+from tests import accounts
 from tests.conformance.examplepay_adapter import ExamplePayAdapter
 
-READER = ExamplePayAdapter.reader()
+TRANSLATOR = ExamplePayAdapter.translator()
 AT = "2026-01-01T12:00:00.25Z"
 EUR = {"value": "12.34", "currency": "EUR"}
 OURS = identity.payment_id("shop", "order-1")
@@ -29,7 +30,8 @@ OUR_REFUND = identity.refund_id(OURS, "refund-1")
 
 def event(kind: str, subject: dict[str, Any], **changes: Any) -> bytes:
     """A notification about a subject."""
-    whole = {"id": "ntf-1", "name": f"{kind}/x", "occurred_at": AT, "subject": subject}
+    owner = {"merchant": accounts.EXAMPLEPAY.name, "trial": True}
+    whole = {"id": "ntf-1", "name": f"{kind}/x", "occurred_at": AT, **owner, "subject": subject}
     return json.dumps({**whole, **changes}).encode()
 
 
@@ -49,7 +51,7 @@ def refund(**changes: Any) -> bytes:
 
 def told(body: bytes) -> Any:
     """The fact."""
-    return READER.translate(body).fact
+    return TRANSLATOR.translate(body).fact
 
 
 def test_every_word_of_the_domain_has_one_here() -> None:

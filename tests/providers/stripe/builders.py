@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
@@ -13,10 +14,11 @@ from pydantic import SecretStr
 from processor.domain.calls import ProviderCall
 from processor.domain.status import CancelCause
 from providers.stripe.client import StripeApi
-from providers.stripe.webhooks import StripeWebhooks
+from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
 from sandbox.stripe_simulator.signing import signature_header
 from schemas import identity
 from schemas.settings import StripeSettings
+from tests import accounts
 from tests.simulator.harness import API_KEY
 
 SECRET: Final = "whsec_of_the_tests"  # noqa: S105  # it guards nothing
@@ -34,7 +36,13 @@ over_http = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"
 
 def reader(*secrets: str) -> StripeWebhooks:
     """A reader with these signing secrets, or the one of the tests."""
-    return StripeWebhooks([SecretStr(s) for s in secrets or (SECRET,)], TOLERANCE_S)
+    hidden = [SecretStr(s) for s in secrets or (SECRET,)]
+    return StripeWebhooks(hidden, TOLERANCE_S, lambda: datetime.now(UTC))
+
+
+def translator() -> StripeTranslator:
+    """A translator of the events of the tests' account."""
+    return StripeTranslator(accounts.STRIPE)
 
 
 @asynccontextmanager
@@ -64,6 +72,7 @@ def event(kind: str, about: Mapping[str, Any] | None = None, **changes: Any) -> 
         "object": "event",
         "type": kind,
         "created": CREATED,
+        "livemode": False,
         "data": {"object": intent() if about is None else about},
         "request": {"id": "req_1", "idempotency_key": None},
     }

@@ -9,7 +9,7 @@ from processor.domain.status import ProviderStatus
 from providers.port import FetchedEvent, ProviderUnavailableError
 from providers.stripe import client
 from providers.stripe.client import StripeApi
-from tests.providers.stripe.builders import PAYMENT, api_of, call, over_http, reader
+from tests.providers.stripe.builders import PAYMENT, api_of, call, over_http, translator
 from tests.simulator.harness import Simulator
 
 pytestmark = [pytest.mark.anyio, over_http]
@@ -104,7 +104,7 @@ async def test_a_fetched_event_is_what_its_webhook_would_have_been(
     assert last.webhook.kind == "payment_intent.succeeded"
     assert last.webhook.payment_id == PAYMENT
     assert getattr(outcome, "object_id", None) == last.webhook.object_id
-    fact = reader().translate(last.body).fact
+    fact = translator().translate(last.body).fact
     assert isinstance(fact, PaymentFact)
     assert (fact.event_id, fact.caused_by) == (last.webhook.event_id, "key-1")
 
@@ -116,7 +116,7 @@ async def test_an_object_is_told_as_it_is_now(api: StripeApi, provider: Simulato
     fetched = await api.retrieve(intent.id)
     assert fetched.webhook.kind == "payment_intent.retrieved"
     assert (fetched.webhook.object_id, fetched.webhook.payment_id) == (intent.id, PAYMENT)
-    fact = reader().translate(fetched.body).fact
+    fact = translator().translate(fetched.body).fact
     assert isinstance(fact, PaymentFact)
     assert (fact.status, fact.captured) == (ProviderStatus.SUCCEEDED, 1000)
     assert DAY_S <= fact.occurred_at.timestamp() - intent.created < DAY_S + 15

@@ -9,7 +9,15 @@ from processor.domain.inputs import DisputeFact, Movement, RefundFact
 from processor.domain.status import DisputeStatus, RefundStatus
 from providers.stripe.translate import DISPUTE_STATUS, REFUND_STATUS, TRANSLATORS
 from schemas import identity
-from tests.providers.stripe.builders import CREATED, INTENT, REFUND, dispute, event, reader, refund
+from tests.providers.stripe.builders import (
+    CREATED,
+    INTENT,
+    REFUND,
+    dispute,
+    event,
+    refund,
+    translator,
+)
 
 AT = datetime.fromtimestamp(CREATED, UTC)
 REFUND_EVENTS = [kind for kind in TRANSLATORS if "refund" in kind]
@@ -17,13 +25,13 @@ DISPUTE_EVENTS = [kind for kind in TRANSLATORS if "dispute" in kind]
 
 
 def _refund(kind: str = "refund.updated", **changes: Any) -> RefundFact:
-    fact = reader().translate(event(kind, refund(**changes))).fact
+    fact = translator().translate(event(kind, refund(**changes))).fact
     assert isinstance(fact, RefundFact)
     return fact
 
 
 def _dispute(kind: str = "charge.dispute.updated", **changes: Any) -> DisputeFact:
-    fact = reader().translate(event(kind, dispute(**changes))).fact
+    fact = translator().translate(event(kind, dispute(**changes))).fact
     assert isinstance(fact, DisputeFact)
     return fact
 

@@ -9,14 +9,14 @@ from processor.domain.inputs import Failure, PaymentFact
 from processor.domain.join import TERMINAL
 from processor.domain.status import CancelCause, ProviderStatus
 from providers.stripe.translate import CANCELLATION_REASON, PAYMENT_STATUS, TRANSLATORS
-from tests.providers.stripe.builders import CREATED, INTENT, event, intent, reader
+from tests.providers.stripe.builders import CREATED, INTENT, event, intent, translator
 
 AT = datetime.fromtimestamp(CREATED, UTC)
 PAYMENT_EVENTS = [kind for kind in TRANSLATORS if kind.startswith("payment_intent.")]
 
 
 def _payment(kind: str, **changes: Any) -> PaymentFact:
-    fact = reader().translate(event(kind, intent(**changes))).fact
+    fact = translator().translate(event(kind, intent(**changes))).fact
     assert isinstance(fact, PaymentFact)
     return fact
 
@@ -27,7 +27,7 @@ def test_a_payment_event_says_where_its_object_stood(
     kind: str, status: str, word: ProviderStatus
 ) -> None:
     """The object's status counts, whichever event carries it: types and statuses can disagree."""
-    translated = reader().translate(event(kind, intent(status)))
+    translated = translator().translate(event(kind, intent(status)))
     assert translated.kind == kind
     fact = translated.fact
     assert isinstance(fact, PaymentFact)
@@ -144,7 +144,7 @@ def test_the_call_behind_an_event_is_named() -> None:
 
 
 def _caused_by(body: bytes) -> str | None:
-    fact = reader().translate(body).fact
+    fact = translator().translate(body).fact
     assert isinstance(fact, PaymentFact)
     return fact.caused_by
 

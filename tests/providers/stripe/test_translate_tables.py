@@ -10,7 +10,7 @@ from stripe.params import WebhookEndpointCreateParams
 from processor.domain.inputs import Unmodelled
 from processor.domain.status import DisputeStatus, ProviderStatus, RefundStatus
 from providers.stripe.translate import DISPUTE_STATUS, PAYMENT_STATUS, REFUND_STATUS, TRANSLATORS
-from tests.providers.stripe.builders import dispute, event, intent, reader, refund
+from tests.providers.stripe.builders import dispute, event, intent, refund, translator
 
 
 def test_every_event_with_an_effect_is_about_one_of_three_objects() -> None:
@@ -58,7 +58,7 @@ def _words(annotation: Any) -> Iterator[str]:
 )
 def test_a_status_of_next_year_changes_nothing(kind: str, about: dict[str, Any]) -> None:
     """It is kept as an event without effect that names the status."""
-    fact = reader().translate(event(kind, about)).fact
+    fact = translator().translate(event(kind, about)).fact
     assert isinstance(fact, Unmodelled)
     assert (fact.event_id, fact.kind) == ("evt_1", kind)
     assert "requires_thought" in fact.why
@@ -69,7 +69,7 @@ def test_a_status_of_next_year_changes_nothing(kind: str, about: dict[str, Any])
 )
 def test_a_type_that_is_not_in_the_table_changes_nothing(kind: str) -> None:
     """It is no error: what the object is like is not even looked at."""
-    fact = reader().translate(event(kind, {"status": 7})).fact
+    fact = translator().translate(event(kind, {"status": 7})).fact
     assert fact == Unmodelled("evt_1", kind, "this type of event has no effect on a payment")
 
 
@@ -84,4 +84,4 @@ def test_what_belongs_to_no_payment_intent_changes_nothing(
     kind: str, about: dict[str, Any]
 ) -> None:
     """A charge of an older interface is no payment of ours."""
-    assert isinstance(reader().translate(event(kind, about)).fact, Unmodelled)
+    assert isinstance(translator().translate(event(kind, about)).fact, Unmodelled)

@@ -1,0 +1,9 @@
+"""The accounts at each provider that the tests' events are of."""
+
+from typing import Final
+
+from providers.port import Account
+from sandbox.environment import STRIPE_ACCOUNT
+
+STRIPE: Final = Account(STRIPE_ACCOUNT, is_live=False)
+EXAMPLEPAY: Final = Account("merchant-1", is_live=False)
