@@ -59,7 +59,7 @@ def as_record(event: Event) -> Record:
     return Record(
         Position(message.topic, message.partition, message.offset),
         message.key,
-        message.value or b"",
+        b"" if message.value is None else message.value,  # an Unreadable stays one, if empty too
         as_text(message.headers.items() if isinstance(message.headers, Mapping)
                 else message.headers or ()),
         int((message.timestamp or 0) * 1000),

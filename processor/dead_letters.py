@@ -1,12 +1,26 @@
-"""Dead letters: a record nobody could decode, as it came, with where it stood and why."""
+"""Dead letters: a record nobody could decode, as it came, with where it stood and why.
+
+A record may be larger than a dead letter can be: compressed on its way in, or with bytes in its
+headers that take more room as text. Then the letter has as much of it as fits, and says so.
+"""
 
 from collections.abc import Iterable
+from typing import Final
 
-from processor.records import DeadLetter
+from processor.records import DeadLetter, Record, Unreadable
 from processor.sender import Outgoing
 from processor.texts import storable
 from schemas import headers
-from schemas.topics import DEAD_LETTERS
+from schemas.headers import Headers
+from schemas.topics import DEAD_LETTER_BYTES_MAX, DEAD_LETTERS
+
+#: Most of a letter's parts: together well below what the brokers and the producer take.
+HEADER_BYTES_MAX: Final = DEAD_LETTER_BYTES_MAX // 8
+KEY_BYTES_MAX: Final = DEAD_LETTER_BYTES_MAX // 8
+VALUE_BYTES_MAX: Final = DEAD_LETTER_BYTES_MAX * 5 // 8
+#: Of each header, beside its name and its value: their lengths.
+_HEADER_BYTES: Final = 10
+_UNREADABLE: Final = "a whole batch that can't be taken apart, or one of its offsets"
 
 
 def as_outgoing(letters: Iterable[DeadLetter]) -> list[Outgoing]:
@@ -16,17 +30,42 @@ def as_outgoing(letters: Iterable[DeadLetter]) -> list[Outgoing]:
 
 def _outgoing(letter: DeadLetter) -> Outgoing:
     record, position = letter.record, letter.record.position
-    came_with = [(name, value.encode()) for name, value in record.headers.items()]
+    came_with, altered = _came_with(record), []
+    if isinstance(record.value, Unreadable):
+        altered.append(_UNREADABLE)
+    key, value = record.key, bytes(record.value)
+    if len(came_with) < len(record.headers):
+        altered.append(f"{len(record.headers) - len(came_with)} headers are left out")
+    if key is not None and len(key) > KEY_BYTES_MAX:
+        altered.append(f"the key of {len(key)} bytes is cut")
+        key = key[:KEY_BYTES_MAX]
+    if len(value) > VALUE_BYTES_MAX:
+        altered.append(f"the value of {len(value)} bytes is cut")
+        value = value[:VALUE_BYTES_MAX]
     return Outgoing(
         DEAD_LETTERS,
-        record.key,
-        record.value,
+        key,
+        value,
         [
             *came_with,
             (headers.ORIGINAL_TOPIC, position.topic.encode()),
             (headers.ORIGINAL_PARTITION, str(position.partition).encode()),
             (headers.ORIGINAL_OFFSET, str(position.offset).encode()),
             (headers.ORIGINAL_TIMESTAMP, str(record.timestamp_ms).encode()),
-            (headers.ERROR, storable(letter.error).encode()),
+            (headers.ERROR, storable(letter.error).encode("utf-8", "replace")),
+            *((headers.ALTERED, why.encode()) for why in ("; ".join(altered),) if why),
         ],
     )
+
+
+def _came_with(record: Record) -> Headers:
+    """The record's headers, up to the first that has no room."""
+    fitting: list[tuple[str, bytes]] = []
+    room = HEADER_BYTES_MAX
+    for name, text in record.headers.items():
+        value = text.encode("utf-8", "replace")
+        room -= len(name.encode("utf-8", "replace")) + len(value) + _HEADER_BYTES
+        if room < 0:
+            break
+        fitting.append((name, value))
+    return fitting

@@ -19,7 +19,7 @@ from processor.domain.inputs import (
     Release,
 )
 from processor.errors import UndecodableRecordError
-from processor.records import DeadLetter, Received, Record
+from processor.records import DeadLetter, Received, Record, Unreadable
 from processor.texts import storable, utc_time
 from providers.port import MalformedWebhookError, Translator
 from schemas import commands, headers
@@ -44,6 +44,8 @@ class Decoder:
 
     def decode(self, record: Record) -> Received | DeadLetter:
         """The input a record carries, or why it carries none."""
+        if isinstance(record.value, Unreadable):
+            return DeadLetter(record, storable(record.value.why))
         try:
             received = self._by_topic[record.position.topic](record)
             _check_key(record, received)

@@ -1,6 +1,7 @@
 """A record of the log as it came, and as it was understood."""
 
 from collections.abc import Mapping
+from typing import Self
 
 from msgspec import Struct
 
@@ -38,6 +39,22 @@ class Received(Struct, frozen=True):
     provider: str | None = None
     tenant: str | None = None
     operation_id: str | None = None
+
+
+class Unreadable(bytes):
+    """In the place of a value: what stands at an offset of a batch that can't be taken apart.
+
+    The first offset has the bytes of the whole batch, the others have none. ``why`` says what is
+    wrong, and which offsets the batch has. Nobody outside can send one: it is a type, not a text.
+    """
+
+    why: str
+
+    def __new__(cls, value: bytes, why: str) -> Self:
+        """One at one offset."""
+        made = super().__new__(cls, value)
+        made.why = why
+        return made
 
 
 class DeadLetter(Struct, frozen=True):

@@ -17,9 +17,11 @@ from aiokafka.errors import KafkaError
 from processor.dead_letters import as_outgoing
 from processor.domain.inputs import Foreign, Unmodelled
 from processor.errors import UndecodableRecordError
+from processor.kafka_internals.consumer import TellingConsumer
+from processor.kafka_internals.records import Absent
 from processor.metrics import WorkMetrics
 from processor.ports import RoutingStore, Sending
-from processor.records import DeadLetter, Position, Record
+from processor.records import DeadLetter, Position, Record, Unreadable
 from processor.sender import Outgoing
 from processor.store.work import Ignored, Unrouted
 from processor.texts import utc_time
@@ -37,9 +39,9 @@ STOP_WITHIN_S: Final = 5.0
 _NOBODYS: Final = "no payment is known for the provider's object this is about"
 
 
-def consumer(bootstrap: str) -> AIOKafkaConsumer:
+def consumer(bootstrap: str) -> TellingConsumer:
     """A consumer of the unrouted webhooks that commits only when told. Not started."""
-    return AIOKafkaConsumer(
+    return TellingConsumer(
         PROVIDER_WEBHOOKS_UNROUTED,
         bootstrap_servers=bootstrap,
         group_id=GROUP,
@@ -94,9 +96,10 @@ class Router:
         try:
             while True:
                 found = await source.getmany(timeout_ms=200, max_records=BATCH)
-                records = [record for part in found.values() for record in part]
-                if records:
-                    await self.route([_as_record(record) for record in records])
+                read = [record for part in found.values() for record in part]
+                if records := [_as_record(each) for each in read if type(each) is not Absent]:
+                    await self.route(records)
+                if read:  # also where it is only past offsets without a record
                     await source.commit()
                 await self.route_kept()
         finally:
@@ -173,7 +176,7 @@ def _as_record(record: ConsumerRecord[bytes, bytes]) -> Record:
     return Record(
         Position(record.topic, record.partition, record.offset),
         record.key,
-        record.value or b"",
+        b"" if record.value is None else record.value,  # an Unreadable stays one, if empty too
         headers.as_text(record.headers),
         record.timestamp,
     )
@@ -181,6 +184,8 @@ def _as_record(record: ConsumerRecord[bytes, bytes]) -> Record:
 
 def _as_unrouted(record: Record) -> Unrouted:
     """The record as a webhook to route. Raises UndecodableRecordError, which says why."""
+    if isinstance(record.value, Unreadable):
+        raise UndecodableRecordError(record.value.why)
     named = record.headers
     for name in (headers.EVENT_ID, headers.PROVIDER, headers.RECEIVED_AT):
         if not named.get(name):

@@ -11,6 +11,7 @@ more, so the table is gone through again and again without ever being stopped fo
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -91,7 +92,7 @@ class SeenTable:
             after = self._walked.get(partition, b"")
             found = self._entries.walk(partition, after, LOOKED_AT)
             self._walked[partition] = found[-1][0] if len(found) == LOOKED_AT else b""
-            old = [key for key, value in found if _DECODE(value).touched < oldest]
+            old = [key for key, value in found if _touched(value) < oldest]
             if old:
                 await self._entries.put(partition, dict.fromkeys(old))
             forgotten += len(old)
@@ -104,7 +105,11 @@ class SeenTable:
             wanted[_partition(received)][received.payment_id] = Entry(0, {})
         for partition, entries in wanted.items():
             found = self._entries.get(partition, [key.encode() for key in entries])
-            entries.update((key.decode(), _DECODE(value)) for key, value in found.items())
+            for key, value in found.items():
+                with suppress(
+                    msgspec.MsgspecError
+                ):  # no entry of ours: Postgres knows what is seen
+                    entries[key.decode()] = _DECODE(value)
         return wanted
 
     def _encode(self, touched: int, entry: Entry) -> bytes:
@@ -112,6 +117,14 @@ class SeenTable:
         if len(seen) > self._per_payment:
             seen = dict(list(seen.items())[-self._per_payment :])
         return _ENCODE(Entry(touched, seen))
+
+
+def _touched(value: bytes) -> int:
+    """When an entry was last written; long ago where it is none of ours, so that it leaves."""
+    try:
+        return _DECODE(value).touched
+    except msgspec.MsgspecError:
+        return -1
 
 
 def _partition(received: Received) -> int:
@@ -123,4 +136,6 @@ def _position(received: Received, entry: Entry) -> Position | None:
     if found is None:
         return None
     topic, offset = found
+    if not 0 <= topic < len(PROCESSOR_SOURCES):
+        return None  # no entry of ours
     return Position(PROCESSOR_SOURCES[topic], _partition(received), offset)

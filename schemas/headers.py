@@ -19,6 +19,8 @@ ORIGINAL_PARTITION: Final = "original-partition"
 ORIGINAL_OFFSET: Final = "original-offset"
 ORIGINAL_TIMESTAMP: Final = "original-timestamp"
 ERROR: Final = "error"
+#: Why the dead letter is not the record as it came, where it isn't. Such a one is not sent again.
+ALTERED: Final = "altered"
 
 #: A longer ID is nobody's.
 ID_CHARS_MAX: Final = 500

@@ -9,19 +9,26 @@
   waits for its end.
 * Faust fetches whatever there is, a few records at a time where they come evenly, and each fetch
   takes two threads and the broker. ``StrictConsumer`` lets some gather.
+* Faust reads with aiokafka's consumer, which a record can stop. ``StrictConsumer`` reads with one
+  that none can (``processor.kafka_internals``), and recovers tables past what is no entry of one.
 """
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Collection
 from functools import cached_property
 from time import monotonic
 from typing import Any, Final
 
 from aiokafka.errors import ConsumerStoppedError, KafkaError
-from faust.transport.drivers.aiokafka import Consumer
+from aiokafka.structs import ConsumerRecord
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from faust.types import TP
 
+from processor.kafka_internals.consumer import TellingConsumer
+from processor.kafka_internals.records import Absent
+from processor.records import Unreadable
 from processor.restart import start_anew
 
 log = logging.getLogger(__name__)
@@ -35,14 +42,29 @@ FEW: Final = 200
 GATHER_S: Final = 0.01
 #: Between two looks at whether a rebalance is over.
 LOOK_S: Final = 0.01
+#: A key that no table has.
+NO_KEY: Final = b"\0unreadable"
+
+
+class _Thread(AIOKafkaConsumerThread):
+    """The thread that fetches."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer.__class__ = TellingConsumer  # made with Faust's settings, and not started yet
+        return consumer
 
 
 class StrictConsumer(Consumer):
     """Commits what was acknowledged without a gap, and nothing after one.
 
-    Our sources keep every record and hold no markers of transactions: their offsets have no gaps.
-    What Faust has dropped comes again after a restart only, so the process ends for one.
+    An offset that holds no record (a marker of a transaction, say) is no gap: the reader of the
+    brokers' bytes reports those. What Faust has dropped comes again after a restart only, so the
+    process ends for one.
     """
+
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """Fetches and hands on until the consumer or the fetcher is stopped."""
@@ -78,6 +100,14 @@ class StrictConsumer(Consumer):
                 return
             if tp not in active and tp not in self._buffered_partitions:
                 continue
+            if not self.app.topics.acks_enabled_for(tp.topic):
+                record = _entry(tp, record)  # noqa: PLW2901  # what is handed on in its place
+            elif type(record) is Absent:
+                self._absent[tp][record.offset] = record.stop
+                self._acked[tp]  # Faust commits those partitions that it finds in there
+                continue
+            if record is None:
+                continue
             read = self._read_offset[tp]
             if read is None or record.offset >= read:
                 await self.callback(self._to_message(tp, record))
@@ -101,16 +131,18 @@ class StrictConsumer(Consumer):
     def _new_offset(self, tp: TP) -> int | None:
         if tp not in self.assignment():
             # a batch that was under way when the partition went to another: nobody's to commit
-            for left in (self._acked, self._acked_index, self._missed_since):
+            for left in (self._acked, self._acked_index, self._missed_since, self._absent):
                 left.pop(tp, None)
             return None
         known = self._committed_offset[tp]
         committed = known or 0
-        acked, end = self._acked_index[tp], committed
-        while end in acked:
-            end += 1
+        acked, absent, end = self._acked_index[tp], self._absent[tp], committed
+        while end in acked or end in absent:
+            end = absent.get(end, end + 1)
         # forgotten once it is committed, not before: a commit may be refused in a rebalance
         acked.difference_update([offset for offset in acked if offset < committed])
+        for offset in [offset for offset in absent if offset < committed]:
+            del absent[offset]
         self._acked[tp].clear()  # Faust's own list of the same offsets
         # nothing is read, and so nothing is missed, in a rebalance and while a table is recovered
         if end > committed or not acked or known is None or not self.flow_active:
@@ -124,3 +156,28 @@ class StrictConsumer(Consumer):
     def _missed_since(self) -> dict[TP, float]:
         """Since when a partition's next record is missing, though later ones were acknowledged."""
         return {}
+
+    @cached_property
+    def _absent(self) -> defaultdict[TP, dict[int, int]]:
+        """Offsets that hold no record, from the first to before the second."""
+        return defaultdict(dict)
+
+
+def _entry(tp: TP, record: Any) -> Any | None:
+    """A record of a changelog as a table can take it in; None where there is nothing to take in.
+
+    A recovery ends with the changelog's last offset, so that is handed on whatever stands there:
+    what is no entry, as the deletion of a key that no table has.
+    """
+    if type(record) is Absent:
+        return _nothing(tp, record.stop - 1) if record.is_last else None
+    if record.key is None or isinstance(record.value, Unreadable):
+        log.error("table.not_an_entry %s offset=%d: left out", tp, record.offset)
+        return _nothing(tp, record.offset)
+    return record
+
+
+def _nothing(tp: TP, offset: int) -> Any:
+    return ConsumerRecord(
+        tp.topic, tp.partition, offset, -1, 0, NO_KEY, None, None, len(NO_KEY), -1, ()
+    )

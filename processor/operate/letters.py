@@ -29,6 +29,7 @@ _OURS: Final = frozenset(
         headers.ORIGINAL_OFFSET,
         headers.ORIGINAL_TIMESTAMP,
         headers.ERROR,
+        headers.ALTERED,
     }
 )
 
@@ -64,13 +65,15 @@ class Sent:
     before: int = 0
     #: Nobody noted where they came from.
     homeless: int = 0
+    #: They are not the records as they came; the log has those.
+    altered: int = 0
     #: Asked for by position, and not there.
     missing: tuple[Place, ...] = ()
 
     @property
     def is_done(self) -> bool:
         """Whether everything that was asked for was sent."""
-        return not (self.homeless or self.missing)
+        return not (self.homeless or self.altered or self.missing)
 
 
 async def letters(kafka_bootstrap: str) -> AsyncIterator[Letter]:
@@ -117,6 +120,8 @@ async def replay(
                 result.before += 1
             elif letter.topic not in ORIGINS:
                 result.homeless += 1
+            elif headers.ALTERED in letter.ours:
+                result.altered += 1
             else:
                 chunk.append(letter)
             if len(chunk) == CHUNK:
@@ -147,8 +152,11 @@ def line(letter: Letter, sent_at: datetime | None) -> str:
     sent = f"  (sent again {moment(sent_at)})" if sent_at is not None else ""
     partition, offset = letter.place
     error = letter.ours.get(headers.ERROR, "nobody noted why")
+    altered = letter.ours.get(headers.ALTERED)
+    note = f"\n    not the record as it came: {altered}" if altered else ""
     return (
-        f"{partition}:{offset}  from {letter.origin}, {len(letter.value)} bytes{sent}\n    {error}"
+        f"{partition}:{offset}  from {letter.origin}, {len(letter.value)} bytes{sent}"
+        f"\n    {error}{note}"
     )
 
 
@@ -169,6 +177,8 @@ def told(result: Sent) -> Iterator[str]:
         yield f"{result.before} left out: they were sent before (--again sends them all the same)"
     if result.homeless:
         yield f"{result.homeless} left out: nobody noted which topic they came from"
+    if result.altered:
+        yield f"{result.altered} left out: they are not the records as they came, which the log has"
     for partition, offset in result.missing:
         yield f"{partition}:{offset} is not on the topic"
 

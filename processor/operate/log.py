@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from processor.kafka_internals.consumer import TolerantConsumer
 from processor.records import Position, Record
 from schemas.headers import as_text
 
@@ -13,7 +14,7 @@ async def records(bootstrap: str, topic: str) -> AsyncIterator[ConsumerRecord[by
 
     Partitions come in no order, each in its own. Raises KafkaError.
     """
-    consumer = AIOKafkaConsumer(
+    consumer = TolerantConsumer(
         bootstrap_servers=bootstrap,
         isolation_level="read_committed",
         enable_auto_commit=False,
@@ -49,6 +50,6 @@ def position(record: ConsumerRecord[bytes, bytes]) -> Position:
 def as_record(record: ConsumerRecord[bytes, bytes]) -> Record:
     """A record as the processor knows it."""
     return Record(
-        position(record), record.key, record.value or b"", as_text(record.headers),
-        record.timestamp,
+        position(record), record.key, b"" if record.value is None else record.value,
+        as_text(record.headers), record.timestamp,
     )  # fmt: skip

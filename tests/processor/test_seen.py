@@ -136,3 +136,15 @@ async def test_each_partition_is_gone_through_on_its_own(seen: Seen, clock: Cloc
     clock.forward(RETENTION.total_seconds() + 1)
     assert await seen.forget(partition=1) == 1
     assert seen.knows(one) == one.position
+
+
+@pytest.mark.parametrize("value", [b"", b"\xc1", b"garbage", b"\x92\x01\x81\xa5evt_1\x92\x09\x00"])
+async def test_what_is_no_entry_is_not_known_and_leaves(seen: Seen, value: bytes) -> None:
+    """Whatever stands in the changelog, the table is only the fast path: Postgres knows."""
+    create = Log().create(ONE)
+    seen.table.partitions[0] = {ONE.encode(): value, b"\xff": b"\xff"}
+    assert seen.knows(create) is None
+    await seen.remember(create)
+    assert seen.knows(create) == create.position
+    assert await seen.forget() >= 1
+    assert b"\xff" not in seen.table.partitions[0]

@@ -11,7 +11,15 @@ from aiokafka.errors import ConsumerStoppedError
 from faust.types import TP
 
 from processor.faust_internals import consumer
-from processor.faust_internals.consumer import FEW, LOOK_S, MISSED_FOR_S, StrictConsumer
+from processor.faust_internals.consumer import (
+    FEW,
+    LOOK_S,
+    MISSED_FOR_S,
+    NO_KEY,
+    StrictConsumer,
+)
+from processor.kafka_internals.records import Absent
+from processor.records import Unreadable
 
 HERE = TP("payment-commands", 0)
 CHANGES = TP("payments-processor-seen-changelog", 0)
@@ -228,7 +236,9 @@ class Handing(StrictConsumer):
 
     def hand_on(self, *places: tuple[TP, int]) -> asyncio.Task[None]:
         """Records of one fetch."""
-        records = [(tp, SimpleNamespace(offset=offset)) for tp, offset in places]
+        records = [
+            (tp, SimpleNamespace(offset=offset, key=b"", value=b"")) for tp, offset in places
+        ]
         return asyncio.create_task(self._hand_on(records, {tp for tp, _ in places}))
 
 
@@ -259,3 +269,44 @@ async def test_what_was_read_before_is_not_handed_on_again() -> None:
     handing_on.app.rebalancing = False
     await handing
     assert [offset for _, offset in handing_on.handed] == [4, 5, 5, 6]
+
+
+@pytest.mark.anyio
+async def test_offsets_without_a_record_are_committed_past() -> None:
+    """Also where nothing follows them; not before what lies in front of them is acknowledged."""
+    handing_on = Handing()
+    handing_on._committed_offset = defaultdict(lambda: None, {HERE: 5})
+    handing_on._acked = defaultdict(list)
+    handing_on._acked_index = defaultdict(set)
+    handing_on.assignment = lambda: {HERE}  # type: ignore[method-assign]
+    records = [(HERE, Absent(6, 9, is_last=False)), (HERE, Absent(10, 11, is_last=True))]
+    await handing_on._hand_on(records, {HERE})
+    assert handing_on.handed == []
+    assert HERE in handing_on._acked, "or Faust would not commit the partition"
+    assert handing_on._new_offset(HERE) is None
+    handing_on._acked_index[HERE].add(5)
+    assert handing_on._new_offset(HERE) == 9
+    handing_on._acked_index[HERE].add(9)
+    assert handing_on._new_offset(HERE) == 11
+
+
+@pytest.mark.anyio
+async def test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry() -> None:
+    """Handed on as a deletion of no key: a recovery waits for the last offset."""
+    handing_on = Handing()
+    entries: list[tuple[int, bytes | None, bytes | None]] = []
+    vars(handing_on)["_to_message"] = lambda _tp, record: record
+
+    async def note(record: Any) -> None:
+        entries.append((record.offset, record.key, record.value))
+
+    handing_on.callback = cast("Any", note)
+    found = [
+        SimpleNamespace(offset=1, key=b"k", value=b"v"),
+        SimpleNamespace(offset=2, key=None, value=b"v"),
+        Absent(3, 5, is_last=False),
+        SimpleNamespace(offset=5, key=b"k", value=Unreadable(b"", "why")),
+        Absent(6, 9, is_last=True),
+    ]
+    await handing_on._hand_on([(CHANGES, each) for each in found], {CHANGES})
+    assert entries == [(1, b"k", b"v"), *((n, NO_KEY, None) for n in (2, 5, 8))]

@@ -1,0 +1,5 @@
+"""Everything that reaches inside aiokafka, with its reasons.
+
+* ``records``: what a fetched batch holds, whatever stands in it.
+* ``consumer``: aiokafka's consumer, reading with that.
+"""

@@ -1,0 +1,1 @@
+"""Attacks: raw bytes, poison, unforeseen exceptions and hangs, each beside someone well-behaved."""

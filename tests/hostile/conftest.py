@@ -1,0 +1,14 @@
+"""The service, running, for those who attack it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.service.stack import Stack, running_service
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole service on a Kafka and a Postgres of its own, once for the session."""
+    with running_service(tmp_path_factory.mktemp("hostile")) as running:
+        yield running

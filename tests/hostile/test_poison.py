@@ -1,0 +1,194 @@
+"""Whatever stands in a topic, the record behind it is processed, and no offset is left over."""
+
+import asyncio
+import json
+import shutil
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, LiteralString
+
+import psycopg
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.client import AIOKafkaClient
+
+from processor.operate.letters import letters
+from processor.router import GROUP
+from processor.stream import APP_ID
+from processor.topics import CHANGELOG
+from schemas import headers
+from schemas.topics import PAYMENT_COMMANDS, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
+from tests.hostile.poison import KEYLESS, poison
+from tests.hostile.raw import Made, batch, publish
+from tests.processor.builders import command_body, payment
+from tests.processor.routing import payout
+from tests.service import operator
+from tests.service.stack import Stack
+
+pytestmark = pytest.mark.anyio
+
+WITHIN_S: Final = 60.0
+_INBOX: Final[LiteralString] = "select outcome from inbox where event_id = %s"
+_IGNORED: Final[LiteralString] = "select 'ignored' from ignored_webhooks where event_id = %s"
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Waits for it; fails when it takes too long."""
+    deadline = time.monotonic() + WITHIN_S
+    while not await condition():
+        assert time.monotonic() < deadline, f"not in {WITHIN_S} s: {what}"
+        await asyncio.sleep(0.05)  # between two looks at one condition
+
+
+class Attack:
+    """Poison for one partition of a running service's topics, and good records behind it."""
+
+    def __init__(self, service: Stack, client: AIOKafkaClient) -> None:
+        self.service, self.client = service, client
+
+    async def good(self, topic: str) -> str:
+        """A record with an input, of whichever topic it can be; its event ID."""
+        if topic == PROVIDER_WEBHOOKS_UNROUTED:
+            event_id = f"evt_{uuid.uuid4().hex}"
+            record = payout(event_id, **{headers.EVENT_ID: event_id})
+            named = [(name, text.encode()) for name, text in record.headers.items()]
+            await publish(self.client, topic, 0, batch([(b"po_1", record.value, named)]))
+            return event_id
+        mine = payment()
+        # a source's own kind of record does not matter here: all are read by one consumer
+        body = command_body(mine, "create")
+        value = json.dumps(body).encode()
+        await publish(self.client, PAYMENT_COMMANDS, 0, batch([(mine.encode(), value, [])]))
+        return str(body["event_id"])
+
+    async def is_processed(self, topic: str, event_id: str) -> bool:
+        """Whether an input has its outcome."""
+        statement = _IGNORED if topic == PROVIDER_WEBHOOKS_UNROUTED else _INBOX
+        async with await psycopg.AsyncConnection.connect(self.url) as connection:
+            return await (await connection.execute(statement, [event_id])).fetchone() is not None
+
+    @property
+    def url(self) -> str:
+        """The database."""
+        return self.service.infrastructure.database_url
+
+    async def lag(self, topic: str) -> int:
+        """Offsets of the partition that the program which reads it has not committed."""
+        group = GROUP if topic == PROVIDER_WEBHOOKS_UNROUTED else APP_ID
+        at = TopicPartition(topic, 0)
+        async with AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap, group_id=group, enable_auto_commit=False
+        ) as consumer:
+            consumer.assign([at])
+            return int((await consumer.end_offsets([at]))[at]) - (await consumer.committed(at) or 0)
+
+    @property
+    def bootstrap(self) -> str:
+        """The brokers."""
+        return self.service.infrastructure.kafka_bootstrap
+
+    async def goes_on(self, topic: str, after: str) -> None:
+        """A good record is processed, and everything is acknowledged."""
+        event_id = await self.good(topic)
+        await until(lambda: self.is_processed(topic, event_id), f"a record after {after}")
+
+        async def is_done() -> bool:
+            return await self.lag(topic) == 0
+
+        await until(is_done, f"every offset of {topic} is committed after {after}")
+
+
+@asynccontextmanager
+async def attack(service: Stack) -> AsyncIterator[Attack]:
+    """An attack, and its connection."""
+    client = AIOKafkaClient(bootstrap_servers=service.infrastructure.kafka_bootstrap)
+    await client.bootstrap()
+    try:
+        yield Attack(service, client)
+    finally:
+        await client.close()
+
+
+@pytest.mark.parametrize("topic", [*PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED])
+async def test_poison_of_every_kind_becomes_dead_letters(service: Stack, topic: str) -> None:
+    """Each of its records is one; the good record behind all of them is processed."""
+    async with attack(service) as attacking:
+        for _, made in poison():
+            await publish(attacking.client, topic, 0, made)
+        await attacking.goes_on(topic, "poison of every kind")
+    for name in ("stream", "work"):
+        process = service.programs[name].process
+        assert process is not None
+        assert process.poll() is None, f"{name} has not ended"
+
+
+@pytest.mark.parametrize("topic", [*PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED])
+async def test_transactions_leave_offsets_without_records(service: Stack, topic: str) -> None:
+    """Their markers are no records; they are committed past, also at the end of a partition."""
+    async with attack(service) as attacking:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=attacking.bootstrap, transactional_id=f"attack-{topic}"
+        )
+        async with producer:
+            async with producer.transaction():
+                await producer.send_and_wait(topic, b"committed", partition=0)
+            await attacking.goes_on(topic, "a transaction")
+            await producer.begin_transaction()
+            await producer.send_and_wait(topic, b"aborted", partition=0)
+            await producer.abort_transaction()
+        await attacking.goes_on(topic, "an aborted transaction")
+
+
+async def test_a_program_that_starts_on_poison_goes_on(service: Stack) -> None:
+    """A changelog without entries, and bytes that rotted on the broker's disk.
+
+    What the table does not know, Postgres does. Of a batch with a wrong checksum each offset is a
+    dead letter, the first with all the bytes.
+    """
+    rotten = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS_UNROUTED)
+    stream, work = service.programs["stream"], service.programs["work"]
+    data = Path(stream.environment["PAYMENTS_DATA_DIR"])
+    async with attack(service) as attacking:
+        stream.kill()
+        work.kill()
+        shutil.rmtree(data)  # so that the table is read from its changelog
+        for name, made in poison():
+            if name not in KEYLESS:  # the brokers refuse those where they compact
+                await publish(attacking.client, CHANGELOG.name, 0, made)
+        mark = uuid.uuid4().hex.encode()
+        for topic in rotten:
+            records: list[Made] = [(b"key", mark + str(number).encode(), []) for number in range(3)]
+            await publish(attacking.client, topic, 0, batch(records))
+            _rot(data.parent, topic, mark + b"1")
+        stream.start()
+        work.start()
+        stream.wait_until_ready()
+        work.wait_until_ready()
+        for topic in rotten:
+            await attacking.goes_on(topic, "a start on poison")
+    found = [letter async for letter in letters(attacking.bootstrap) if mark in letter.value]
+    assert sorted(letter.topic for letter in found) == sorted(rotten)
+    assert all("checksum" in letter.ours[headers.ERROR] for letter in found)
+    assert all(headers.ALTERED in letter.ours for letter in found), "none is sent again as it is"
+
+
+def _rot(root: Path, topic: str, there: bytes) -> None:
+    """Changes a byte of a record in the broker's file."""
+    (segment,) = (p for p in root.rglob(f"{topic}-0/*.log") if there in p.read_bytes())
+    at = segment.read_bytes().rindex(there)
+    with segment.open("r+b") as file:
+        file.seek(at)
+        file.write(b"!")
+
+
+async def test_the_audit_finds_nothing_wrong(service: Stack) -> None:
+    """Every record of the log has one outcome, poison too."""
+
+    async def is_well() -> bool:
+        answer = await operator.run(service, "audit", "--settle", "0")
+        return answer.code == 0
+
+    await until(is_well, "the audit is content")

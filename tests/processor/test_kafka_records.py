@@ -1,0 +1,146 @@
+"""A fetched batch becomes records whatever stands in it, and each offset is one of them."""
+
+from types import SimpleNamespace
+from typing import Any, Final
+
+import pytest
+from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, Fetcher, FetchResult
+from aiokafka.structs import TopicPartition
+
+from processor.kafka_internals.consumer import TellingConsumer
+from processor.kafka_internals.records import TRIES, Absent, TolerantRecords
+from processor.records import Unreadable
+from tests.hostile.raw import CODECS, batch, replaced
+
+HERE: Final = TopicPartition("payment-commands", 0)
+#: Where in a batch its first offset stands, and its attributes.
+_OFFSET: Final = slice(0, 8)
+_ATTRIBUTES: Final = slice(21, 23)
+
+
+def at(offset: int, made: bytes, attributes: int | None = None) -> bytes:
+    """The batch as it stands in the log; its attributes are changed against the checksum."""
+    moved = bytearray(made)
+    moved[_OFFSET] = offset.to_bytes(8, "big")
+    if attributes is not None:
+        moved[_ATTRIBUTES] = attributes.to_bytes(2, "big")
+    return bytes(moved)
+
+
+def fetched(
+    raw: bytes,
+    begin: int = 0,
+    end: int = 100,
+    tries: dict[TopicPartition, tuple[int, int]] | None = None,
+    *,
+    checked: bool = True,
+    committed: bool = False,
+) -> TolerantRecords:
+    """What was fetched at this offset, of a partition with this end."""
+    theirs = SimpleNamespace(
+        _tp=HERE,
+        _aborted_transactions=[],
+        next_fetch_offset=begin,
+        _check_crcs=checked,
+        _isolation_level=READ_COMMITTED if committed else READ_UNCOMMITTED,
+    )
+    return TolerantRecords(theirs, raw, end, {} if tries is None else tries, tells_absent=True)
+
+
+def in_the_end(raw: bytes, begin: int = 0, end: int = 100, *, checked: bool = True) -> list[Any]:
+    """What a reader gets that fetches again as long as nothing comes."""
+    tries: dict[TopicPartition, tuple[int, int]] = {}
+    for _ in range(TRIES):
+        if found := list(fetched(raw, begin, end, tries, checked=checked)):
+            return found
+    raise AssertionError("a reader would fetch this for ever")
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_header_name_that_is_not_utf8_is_replaced(codec: str) -> None:
+    """The record's other parts, and the other records, are as they came."""
+    records = [(b"k", b"first", [("good", b"1")]), (b"k", b"second", [("abcd", b"2")])]
+    made = batch(records, codec, change=replaced(b"abcd", b"a\xff\xfed"))
+    first, second = fetched(made)
+    assert (first.value, dict(first.headers)) == (b"first", {"good": b"1"})
+    assert (second.value, dict(second.headers)) == (b"second", {"a\ufffd\ufffdd": b"2"})
+    assert (first.offset, second.offset) == (0, 1)
+
+
+def test_a_wrong_checksum_is_fetched_again_and_then_unreadable() -> None:
+    """A network may have damaged it; a disk has for good. The batch behind it is read."""
+    bad = bytearray(at(3, batch([(b"k", b"value", [])] * 2)))
+    bad[-3] ^= 1
+    raw = bytes(bad) + at(5, batch([(b"k", b"good", [])]))
+    tries: dict[TopicPartition, tuple[int, int]] = {}
+    for _ in range(TRIES - 1):
+        again = fetched(raw, 3, tries=tries)
+        assert list(again) == []
+        assert again.next_fetch_offset == 3
+    first, second, good = fetched(raw, 3, tries=tries)
+    assert first.value == bytes(bad)
+    assert (first.offset, second.offset, second.value) == (3, 4, b"")
+    for each in (first, second):
+        assert isinstance(each.value, Unreadable)
+        assert "offsets 3 to 4" in each.value.why
+    assert (good.offset, good.value) == (5, b"good")
+
+
+@pytest.mark.parametrize("attributes", [5, 6, 7])
+def test_an_unknown_codec_is_unreadable(attributes: int) -> None:
+    """As one that another client may bring into use."""
+    (record,) = in_the_end(at(0, batch([(b"k", b"v", [])]), attributes), checked=False)
+    assert isinstance(record.value, Unreadable)
+    assert "codec" in record.value.why
+
+
+@pytest.mark.parametrize("codec", set(CODECS) - {"none"})
+def test_what_does_not_decompress_is_unreadable(codec: str) -> None:
+    """Its bytes are not what its header says."""
+    number, _ = CODECS[codec]
+    raw = at(0, batch([(b"k", b"v" * 100, [])]), number)
+    (record,) = in_the_end(raw, checked=False)
+    assert isinstance(record.value, Unreadable)
+
+
+def test_records_before_the_broken_one_are_read_once() -> None:
+    """The rest of the batch is unreadable; no offset is there twice, and none is left out."""
+    made = batch([(b"k", b"v", [])] * 3)
+    broken = bytearray(made)
+    broken[-9] = 0x7F  # the last record's length
+    tries: dict[TopicPartition, tuple[int, int]] = {}
+    found, begin = [], 0
+    while begin < 3:
+        part = fetched(bytes(broken), begin, tries=tries, checked=False)
+        found += list(part)
+        begin = part.next_fetch_offset
+    assert [record.offset for record in found] == [0, 1, 2]
+    assert [isinstance(record.value, Unreadable) for record in found] == [False, False, True]
+
+
+def test_a_header_that_lies_about_its_offsets_ends_where_the_partition_does() -> None:
+    """Else a reader would ask for an offset that is not there, and begin at the beginning."""
+    made = bytearray(batch([(b"k", b"v", [])]))
+    made[23:27] = (1_000_000).to_bytes(4, "big")
+    found = in_the_end(bytes(made), end=2)
+    assert [record.offset for record in found] == [0, 1]
+
+
+def test_offsets_without_a_record_are_reported() -> None:
+    """Between records, and where a batch ends; the last of the partition are named so."""
+    made = at(4, batch([(b"k", b"v", [])]))
+    marker = at(5, batch([(b"", b"", [])]), 0x20)
+    absent, record, last = fetched(made + marker, 2, end=6, checked=False)
+    assert absent == Absent(2, 4, is_last=False)
+    assert record.offset == 4
+    assert last == Absent(5, 6, is_last=True)
+
+
+def test_aiokafka_still_has_what_this_stands_in_for() -> None:
+    """The names inside aiokafka exist; its consumer keeps its fetcher where ours is looked for."""
+    for name in ("_consumer_record", "_consume_aborted_up_to", "_contains_abort_marker"):
+        assert callable(getattr(TolerantRecords.__mro__[1], name))
+    assert "_partition_records" in FetchResult.__init__.__code__.co_names
+    names = Fetcher._proc_fetch_request.__code__.co_names
+    assert {"_client", "send", "_records"} <= set(names)
+    assert "_fetcher" in TellingConsumer.__mro__[2].start.__code__.co_names
