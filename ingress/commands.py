@@ -62,7 +62,7 @@ def identify(tenant: str, payment_id: str, name: OnPayment, key: str, body: Mode
 
 
 def _identify(tenant: str, payment_id: str, name: str, key: str, body: Model) -> Operation:
-    operation_id = identity.operation_id(payment_id, name, key)
+    operation_id = identity.operation_id(tenant, payment_id, name, key)
     # a field that is not given is left out, so that a new one changes no known operation
     fingerprint = identity.fingerprint(body.model_dump(mode="json", exclude_none=True))
     return Operation(

@@ -2,21 +2,26 @@
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from ingress.errors import InvalidCursorError
 from processor.store.reads import Position
 from schemas.http import FieldProblem
+from schemas.identity import is_payment_id
 
 
 def encode(position: Position) -> str:
     """A cursor for the page after ``position``."""
-    text = f"{position.created_at.isoformat()} {position.payment_id}"
+    text = f"{position.created_at.astimezone(UTC).isoformat()} {position.payment_id}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode(cursor: str) -> Position:
-    """The position a cursor stands for. Raises InvalidCursorError for any other text."""
+    """The position a cursor stands for. Raises InvalidCursorError for any other text.
+
+    Any other: what it decodes to goes into a question to Postgres, which takes neither NUL nor
+    every time zone that Python knows.
+    """
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         text = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
@@ -25,7 +30,8 @@ def decode(cursor: str) -> Position:
     except (ValueError, binascii.Error):
         raise _invalid() from None
     # One position has one cursor: whatever else decodes to it was made up.
-    if position.created_at.tzinfo is None or encode(position) != cursor:
+    in_utc = position.created_at.utcoffset() == timedelta(0)
+    if not (in_utc and is_payment_id(payment_id) and encode(position) == cursor):
         raise _invalid()
     return position
 

@@ -107,7 +107,8 @@ class _Fold:
         owner = self._owners.setdefault((payment.provider, object_id), payment.id)
         if owner == payment.id:
             return None
-        reason = f"{object_id} belongs to another payment, {owner}"
+        # neither by name: the other may be another tenant's, and the reason is in the timeline
+        reason = "the provider's object that it names belongs to another payment"
         return Decision(Outcome.CONFLICT, reason, payment)
 
     def _hold(self, row: InboxRow, error: str) -> None:
@@ -126,7 +127,7 @@ class _Fold:
         if why is not None:
             # what waits may be unreadable or can't be written: it stays as it is, under a new hold
             self._plan.holds[payment_id] = (row.received.event_id, why)
-            row.reason = f"nothing was taken up, the payment is held again: {why}"
+            row.reason = "nothing was taken up, the payment is held again"
             return
         self._held.discard(payment_id)
         self._plan.holds.pop(payment_id, None)

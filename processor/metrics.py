@@ -122,6 +122,11 @@ class WorkMetrics:
             ["table"],
             registry=registry,
         )
+        self.parked_given_up = Counter(
+            "payments_parked_given_up_total",
+            "Parked inputs that were ended because their payment never came.",
+            registry=registry,
+        )
         self.loop_errors = Counter(
             "payments_work_errors_total", "Rounds that failed.", ["loop"], registry=registry
         )

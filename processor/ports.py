@@ -165,6 +165,10 @@ class HistoryStore(Protocol):
     #: The names of what there is to forget.
     histories: Sequence[str]
 
+    async def give_up_parked(self, before: datetime, limit: int) -> int:
+        """Ends inputs parked before then whose payment never came; how many."""
+        ...
+
     async def forget_history(self, table: str, before: datetime, limit: int) -> int:
         """Deletes rows recorded before then, the oldest first; how many."""
         ...

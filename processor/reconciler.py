@@ -167,7 +167,7 @@ class Reconciler:
 
 def _expiry(payment_id: str, tenant: str, version: int, now: datetime) -> Outgoing:
     """The command that lets a payment expire: one per version, however often it is asked."""
-    operation_id = identity.operation_id(payment_id, "expire", str(version))
+    operation_id = identity.operation_id(tenant, payment_id, "expire", str(version))
     fingerprint = identity.fingerprint({"cause": "expired"})
     command = CancelPayment(
         event_id=identity.command_event_id(operation_id, fingerprint),

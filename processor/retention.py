@@ -1,13 +1,16 @@
 """Forgets what became of old inputs, a few rows at a time: payments and their versions stay.
 
+An input that waits for a payment is given up long before, where the payment never came.
+
 An event that comes again after that is decided anew, and changes nothing: what it says is in the
 payment already. What still waits for an operator is never forgotten.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from processor.metrics import WorkMetrics
@@ -45,11 +48,22 @@ class Retention:
 
     async def sweep(self) -> None:
         """Everything that is too old by now."""
-        before = self._clock() - timedelta(seconds=self._settings.history_retention_s)
+        settings, now = self._settings, self._clock()
+        waits_since = now - timedelta(seconds=settings.parked_max_age_s)
+        async for count in _little_by_little(partial(self._store.give_up_parked, waits_since)):
+            self._metrics.parked_given_up.inc(count)
+        before = now - timedelta(seconds=settings.history_retention_s)
         for table in self._store.histories:
-            while True:
-                count = await self._store.forget_history(table, before, ROWS)
+            forget = partial(self._store.forget_history, table, before)
+            async for count in _little_by_little(forget):
                 self._metrics.history_forgotten.labels(table).inc(count)
-                if count < ROWS:
-                    break
-                await asyncio.sleep(PAUSE_S)
+
+
+async def _little_by_little(step: Callable[[int], Awaitable[int]]) -> AsyncIterator[int]:
+    """How many rows each step was about, until one finds fewer than it may take."""
+    while True:
+        count = await step(ROWS)
+        yield count
+        if count < ROWS:
+            return
+        await asyncio.sleep(PAUSE_S)

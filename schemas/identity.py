@@ -43,9 +43,13 @@ def belongs_to(tenant: str, identifier: str) -> bool:
     return identifier.startswith("pay_") and check == _digest("check", tenant, core)[:_CHECK_CHARS]
 
 
-def operation_id(payment: str, operation: str, idempotency_key: str) -> str:
-    """One operation a client asked for: the same for every retry of it."""
-    return f"op_{_digest('operation', payment, operation, idempotency_key)}"
+def operation_id(tenant: str, payment: str, operation: str, idempotency_key: str) -> str:
+    """One operation a tenant asked for: the same for every retry of it.
+
+    The tenant is part of it, and so of the command's event ID: whatever another tenant asks of
+    this payment, in vain, never makes the owner's own command a duplicate.
+    """
+    return f"op_{_digest('operation', tenant, payment, operation, idempotency_key)}"
 
 
 def fingerprint(body: Mapping[str, Any]) -> str:
@@ -55,7 +59,7 @@ def fingerprint(body: Mapping[str, Any]) -> str:
 
 
 def command_event_id(operation: str, body_fingerprint: str) -> str:
-    """The event ID of a command: one per operation and body.
+    """The event ID of a command: one per operation, and so per tenant, and body.
 
     The body is part of it so that a second body under the same key is an input of its own, which
     the processor records as rejected, instead of vanishing as a duplicate.
@@ -64,7 +68,10 @@ def command_event_id(operation: str, body_fingerprint: str) -> str:
 
 
 def refund_id(payment: str, idempotency_key: str) -> str:
-    """The refund that this Idempotency-Key names under this payment."""
+    """The refund that this Idempotency-Key names under this payment.
+
+    Only a refund of the payment's own tenant comes to be, so the payment stands for the tenant.
+    """
     return f"ref_{_digest('refund', payment, idempotency_key)}"
 
 

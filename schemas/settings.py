@@ -238,6 +238,10 @@ class WorkSettings(Group):
     unrouted_max_age_s: Seconds = Field(
         259_200.0, description="A webhook without a known payment is a dead letter after this."
     )
+    parked_max_age_s: Seconds = Field(
+        2_592_000.0,
+        description="An input whose payment never came is given up after this (30 days).",
+    )
     history_retention_s: Seconds = Field(
         34_560_000.0,
         description="What became of an input is forgotten after this (400 days); payments stay.",

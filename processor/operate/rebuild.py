@@ -19,17 +19,20 @@ from processor.operate.shadow import Connection
 from processor.records import DeadLetter, Position, Record
 from processor.store import batch
 from processor.store.batch import Decode
+from processor.store.history import NEVER_CAME
 
 #: Inputs of one batch of the rebuild; what is in memory at a time.
 CHUNK: Final = 500
 
-#: A record that is gone from the log, or was decided before the order was kept; a payment whose
-#: beginning is so old that what became of it is forgotten.
+#: A record that is gone from the log, or was decided before the order was kept; an input that was
+#: given up by its age; a payment whose beginning is so old that what became of it is forgotten.
 _NOT_CHECKABLE: Final = """
     create table not_checkable as
     select distinct i.payment_id
     from {stored}.inbox i left join log l using (topic, partition, "offset")
     where l.topic is null or i.decided is null
+    union
+    select i.payment_id from {stored}.inbox i where i.reason = {given_up}
     union
     select v.payment_id from {stored}.payment_versions v
     where v.version = 1
@@ -95,7 +98,9 @@ async def _rebuild(
         connection, sql.SQL("select count(*) from {}.holds").format(schema)
     )  # from here on the stored rows are those of this moment
     records = await shadow.copy_log(connection, kafka_bootstrap)
-    await connection.execute(sql.SQL(_NOT_CHECKABLE).format(stored=schema))
+    await connection.execute(
+        sql.SQL(_NOT_CHECKABLE).format(stored=schema, given_up=sql.Literal(NEVER_CAME))
+    )
     inputs = 0
     async with connection.cursor(name="inputs") as cursor:
         await cursor.execute(sql.SQL(_INPUTS).format(stored=schema))

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from psycopg import AsyncConnection
 
+from schemas.topics import PAYMENT_COMMANDS
+
 Connection = AsyncConnection[tuple[Any, ...]]
 
 #: By table: which old rows may go. A quarantined input, and whatever waits behind it, is an
@@ -29,6 +31,31 @@ STATEMENTS: Final = {
     table: _FORGET.format(table=table, forgettable=forgettable)
     for table, forgettable in FORGETTABLE.items()
 }
+
+#: Why an input that was parked for too long has no effect; a rebuild knows it by this.
+NEVER_CAME: Final = "its payment never came"
+
+#: What waits for a payment that isn't here. A create that takes such a row up at the same moment
+#: either has it locked, or finds it changed and decides anew.
+_GIVE_UP: Final = """
+    with old as (
+        select ctid from inbox where recorded_at < %s and outcome = 'parked'
+            and not exists (select from payments p where p.payment_id = inbox.payment_id)
+            and not exists (select from holds h where h.payment_id = inbox.payment_id)
+        order by recorded_at limit %s for update skip locked
+    )
+    update inbox set reason = %s, headers = null, value = null,
+        outcome = case when topic = %s then 'rejected' else 'ignored' end
+    from old where inbox.ctid = old.ctid"""
+
+
+async def give_up_parked(connection: Connection, before: datetime, limit: int) -> int:
+    """Ends inputs parked before then whose payment never came, and drops their bytes; how many.
+
+    A command is rejected and anything else ignored, and so it stays should the payment come.
+    """
+    cursor = await connection.execute(_GIVE_UP, [before, limit, NEVER_CAME, PAYMENT_COMMANDS])
+    return cursor.rowcount
 
 
 async def forget_history(connection: Connection, table: str, before: datetime, limit: int) -> int:

@@ -210,6 +210,11 @@ class PostgresHistory:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
+    async def give_up_parked(self, before: datetime, limit: int) -> int:
+        """See ``HistoryStore.give_up_parked``."""
+        async with connected(self._pool) as connection:
+            return await history.give_up_parked(connection, before, limit)
+
     async def forget_history(self, table: str, before: datetime, limit: int) -> int:
         """See ``HistoryStore.forget_history``."""
         async with connected(self._pool) as connection:

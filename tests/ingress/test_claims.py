@@ -61,7 +61,7 @@ def no_database(store: FakeStore) -> FakeStore:
 def event_id(body: dict[str, Any], tenant: str = "acme") -> str:
     """The event ID of a create with this body."""
     sent = CreateRequest.model_validate(body).model_dump(mode="json", exclude_none=True)
-    operation_id = identity.operation_id(identity.payment_id(tenant, KEY), "create", KEY)
+    operation_id = identity.operation_id(tenant, identity.payment_id(tenant, KEY), "create", KEY)
     return identity.command_event_id(operation_id, identity.fingerprint(sent))
 
 
@@ -181,7 +181,7 @@ async def test_postgres_away_and_back(
     """Stored: 500. A new ingress without Postgres takes 502 and 500; with it, 500 and only 500."""
     tenant = f"acme-{uuid.uuid4().hex}"
     stored = StoredPayment(connection, tenant, KEY)
-    operation_id = identity.operation_id(stored.id, "create", KEY)
+    operation_id = identity.operation_id(tenant, stored.id, "create", KEY)
     stored.inbox(event_id(RIGHT, tenant), 0, tenant=tenant, operation_id=operation_id)
     behind = psycopg.conninfo.make_conninfo(database_url, host=HOST, port=door.port)
     async with Database(SecretStr(behind)) as database:

@@ -1,7 +1,10 @@
 """The cursor of a page stands for one place, and only for it."""
 
+import base64
 from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import quote
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +12,10 @@ from hypothesis import strategies as st
 from ingress import cursors
 from ingress.errors import InvalidCursorError
 from processor.store.reads import Position
+from tests.ingress.harness import assert_problem
+
+PAYMENT = f"pay_{'a' * 30}"
+pytestmark = pytest.mark.anyio
 
 MOMENTS = st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis wants it naive
 
@@ -32,4 +39,61 @@ def test_any_other_text_is_refused(text: str) -> None:
 def test_time_zones_come_back_as_they_were() -> None:
     """A moment in another zone is the same moment."""
     zoned = datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=2)))
-    assert cursors.decode(cursors.encode(Position(zoned, "pay_x"))).created_at == zoned
+    assert cursors.decode(cursors.encode(Position(zoned, PAYMENT))).created_at == zoned
+
+
+def forged(text: str) -> str:
+    """A cursor that decodes to this."""
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"2026-03-01T12:00:00+00:00 {PAYMENT[:-1]}\0",
+        "2026-03-01T12:00:00+00:00 \0",
+        "2026-03-01T12:00:00+00:00 ",
+        f"2026-03-01T12:00:00+00:00 {'a' * 9000}",
+        f"2026-03-01T12:00:00+00:00:01 {PAYMENT}",
+        f"2026-03-01T12:00:00+02:00 {PAYMENT}",
+        f"9999-12-31T23:59:59-23:59 {PAYMENT}",
+        f"0001-01-01T00:00:00+23:59 {PAYMENT}",
+        f"2026-03-01T12:00:00 {PAYMENT}",
+        f"2026-03-01T12:00:00Z {PAYMENT}",
+        f"infinity {PAYMENT}",
+        f"294277-01-01T00:00:00+00:00 {PAYMENT}",
+        f"2026-03-01T12:00:00+00:00 {PAYMENT} {PAYMENT}",
+    ],
+)
+async def test_a_forged_cursor_never_reaches_the_store(acme: httpx.AsyncClient, text: str) -> None:
+    """What decodes to text Postgres can't take, or to no place of ours, is 400 and not 503."""
+    answer = await acme.get("/v1/payments", params={"cursor": forged(text)})
+    assert_problem(answer, 400, "invalid-cursor")
+
+
+@pytest.mark.parametrize("text", ["\0", "%00", "\ud800", "pay_\0", "\x7f", "e\u0301", "a" * 9000])
+async def test_no_text_of_a_client_reaches_the_store_unchecked(
+    acme: httpx.AsyncClient, text: str
+) -> None:
+    """NUL, half of a pair, endless: refused in a path or query before the store is asked."""
+    quoted = quote(text, errors="surrogatepass", safe="")
+    for path in (
+        f"/v1/payments?cursor={quoted}",
+        f"/v1/payments?status={quoted}",
+        f"/v1/payments?limit={quoted}",
+        f"/v1/payments/{quoted}",
+        f"/v1/payments/{PAYMENT}{quoted}",
+        f"/v1/payments/{quoted}/timeline",
+        f"/webhooks/{quoted}",
+        f"/problems/{quoted}",
+    ):
+        answer = await acme.get(path)
+        assert answer.status_code in {400, 404, 405, 422}, (path, answer.text)
+
+
+async def test_an_edge_of_the_calendar_is_a_place(acme: httpx.AsyncClient) -> None:
+    """The first and the last moment are taken: this store is away, so 503 says it was asked."""
+    for moment in (datetime.min, datetime.max):  # noqa: DTZ901  # the zone comes with replace
+        position = Position(moment.replace(tzinfo=UTC), PAYMENT)
+        answer = await acme.get("/v1/payments", params={"cursor": cursors.encode(position)})
+        assert_problem(answer, 503, "database-unavailable")

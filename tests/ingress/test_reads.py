@@ -214,7 +214,7 @@ async def test_a_retry_through_another_replica_is_seen(
 ) -> None:
     """What this process doesn't remember, Postgres does: the same body is a replay, not sent."""
     payment = store("k")
-    operation_id = identity.operation_id(payment.id, "cancel", "c")
+    operation_id = identity.operation_id(payment.tenant, payment.id, "cancel", "c")
     event_id = identity.command_event_id(operation_id, identity.fingerprint({}))
     payment.inbox(event_id, 1, tenant=payment.tenant, operation_id=operation_id)
     replay = await acme.post(f"/v1/payments/{payment.id}/cancel", json={}, headers=keyed("c"))
@@ -228,7 +228,7 @@ async def test_another_body_through_another_replica_is_refused(
 ) -> None:
     """The first body recorded owns the key, though the second was recorded as well."""
     payment = store("k")
-    operation_id = identity.operation_id(payment.id, "refund", "r")
+    operation_id = identity.operation_id(payment.tenant, payment.id, "refund", "r")
     for offset, amount in enumerate((1, 2)):
         fingerprint = identity.fingerprint({"amount": amount})
         event_id = identity.command_event_id(operation_id, fingerprint)
@@ -245,7 +245,7 @@ async def test_a_replay_from_the_store_has_the_first_times(
 ) -> None:
     """The same 202 as the first, whichever replica gave it: it expires when it said it would."""
     payment = store("k")
-    operation_id = identity.operation_id(payment.id, "create", "k")
+    operation_id = identity.operation_id(payment.tenant, payment.id, "create", "k")
     body = CreateRequest.model_validate(PAYMENT).model_dump(mode="json", exclude_none=True)
     event_id = identity.command_event_id(operation_id, identity.fingerprint(body))
     whose = {"tenant": payment.tenant, "operation_id": operation_id}

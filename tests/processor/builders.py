@@ -118,7 +118,7 @@ class Log:
 
 def command_body(payment_id: str, kind: str, **changes: Any) -> dict[str, Any]:
     """A command as it travels; each kind's own fields are filled in."""
-    operation_id = identity.operation_id(payment_id, kind, "key")
+    operation_id = identity.operation_id(changes.get("tenant", TENANT), payment_id, kind, "key")
     own: dict[str, dict[str, Any]] = {
         "create": {
             "provider": PROVIDER,

@@ -151,7 +151,7 @@ def test_what_cannot_be_taken_up_stays_as_it_is_under_a_new_hold(
         ("applied", False),
         ("parked", False),
     ]
-    assert plan.inbox[0].reason == "nothing was taken up, the payment is held again: no"
+    assert plan.inbox[0].reason == "nothing was taken up, the payment is held again"
     assert plan.released == {ONE}
     assert plan.holds == {ONE: (release.event_id, "no")}
 

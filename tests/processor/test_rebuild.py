@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Final
 
 import pytest
@@ -12,7 +13,7 @@ from processor.operate import rebuild as rebuilding
 from processor.operate import shadow
 from processor.operate.compare import TABLES, Compared, Table, compare
 from processor.records import Record
-from processor.store.postgres import Pool
+from processor.store.postgres import Pool, PostgresHistory
 from tests.processor import database
 from tests.processor.builders import NOW, Log, object_of, payment
 from tests.processor.folding import failing
@@ -84,6 +85,17 @@ async def test_a_rebuild_equals_what_is_stored(
     assert found.records >= 12
     assert await database.everything(operating.group.pool) == before
     assert not await _has_shadow(operating.group.pool)
+
+
+async def test_what_was_given_up_by_its_age_is_no_difference(operating: Operating) -> None:
+    """The log alone can't tell of it, so the payment that never came is left out."""
+    async with operating.group.worker(*ALL) as worker:
+        await _live(operating, worker)
+    store = PostgresHistory(operating.group.pool)
+    assert await store.give_up_parked(NOW + timedelta(days=1000), 100) == 1
+    found = await operating.rebuilt()
+    assert found.is_equal, found.tables
+    assert (found.inputs, found.not_checkable) == (11, 1)
 
 
 #: What was changed behind the log's back, by table, and the words in which it is told.

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from typing import LiteralString
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -14,7 +15,7 @@ from processor.store.history import FORGETTABLE
 from processor.store.postgres import Pool, PostgresHistory
 from schemas.settings import WorkSettings
 from tests.processor import database
-from tests.processor.builders import NOW, Clock, Log
+from tests.processor.builders import NOW, Clock, Log, payment
 from tests.processor.folding import ONE, TWO
 
 pytestmark = pytest.mark.anyio
@@ -93,6 +94,50 @@ async def test_what_waits_for_an_operator_is_never_forgotten(
     clock.forward(DAY + 1)
     await sweep()
     assert await database.rows(pool, "select payment_id from inbox") == [(ONE,)]
+
+
+async def test_what_waits_for_a_payment_that_never_came_is_given_up(
+    pool: Pool, clock: Clock, registry: CollectorRegistry
+) -> None:
+    """Not before its time; then its bytes go, and it stays so when the payment comes at last.
+
+    A command is rejected, a webhook ignored; what waits behind a hold, or is young, waits on.
+    """
+    settings = WorkSettings(parked_max_age_s=DAY)
+    loop = Retention(PostgresHistory(pool), settings, WorkMetrics(registry), clock)
+    held, log = payment("held"), Log()
+    await database.process(
+        pool,
+        log.webhook(ONE, "succeeded"),
+        log.webhook(TWO, "canceled"),
+        log.webhook(held, "processing"),
+    )
+    async with pool.connection() as connection:
+        await connection.execute(
+            "update inbox set topic = 'payment-commands' where payment_id = %s", [TWO]
+        )
+        await connection.execute(
+            "insert into holds values (%s, 'evt_0', 'ValueError: our own', %s)", [held, NOW]
+        )
+    clock.forward(DAY)
+    await loop.sweep()
+    assert await outcomes(pool) == {ONE: "parked", TWO: "parked", held: "parked"}
+    clock.forward(0.001)
+    await loop.sweep()
+    assert await outcomes(pool) == {ONE: "ignored", TWO: "rejected", held: "parked"}
+    kept = "select value, reason from inbox where payment_id = any(%s)"
+    assert set(await database.rows(pool, kept, [ONE, TWO])) == {(None, "its payment never came")}
+    assert registry.get_sample_value("payments_parked_given_up_total") == 2
+
+    await database.process(pool, log.create(ONE))
+    assert await database.rows(pool, "select status, version from payments") == [("CREATED", 1)]
+    assert await outcomes(pool, kind="<> 'command.create'") == {ONE: "ignored", held: "parked"}
+
+
+async def outcomes(pool: Pool, kind: LiteralString = "is not null") -> dict[str, str]:
+    """What became of the inputs, by payment."""
+    found = "select payment_id, outcome from inbox where topic <> 'provider-results' and kind "
+    return dict(await database.rows(pool, f"{found}{kind}"))
 
 
 async def test_an_event_that_was_forgotten_changes_nothing_when_it_comes_again(

