@@ -34,6 +34,7 @@ PARTS: Final[Mapping[str, str]] = {
     "psycopg_pool/": "Postgres client",
     "processor/publisher.py": "publishing",
     "processor/sender.py": "publishing",
+    "messaging/": "publishing",
     "processor/produce.py": "publishing",
     "aiokafka/producer/": "publishing",
     "faust/transport/producer.py": "publishing",

@@ -39,6 +39,7 @@ LOG_CONFIG: Final[dict[str, Any]] = {
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "ingress": {"level": "INFO"},
+        "messaging": {"level": "INFO"},
         "uvicorn.error": {"level": "INFO"},
         "aiokafka": {"level": "WARNING"},
         "psycopg": {"level": "WARNING"},

@@ -6,13 +6,13 @@ with that id, and from then on the brokers refuse the former owner's, whatever i
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from itertools import groupby
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IllegalOperation, InvalidProducerEpoch, KafkaError, ProducerFenced
 
+from messaging.lifetime import close_producer, start_producer
 from processor.errors import FencedError, PublishError
 from processor.plan import Published
 from processor.produce import Keyed, produce
@@ -57,19 +57,25 @@ class StatePublisher:
         """Has exactly these partitions: fences their former owners. Raises PublishError."""
         wanted = set(partitions)
         gone = [self._producers.pop(p) for p in set(self._producers) - wanted]
-        await asyncio.gather(
-            *(_stop(producer) for producer in gone),
+        ends = await asyncio.gather(
+            *(close_producer(producer) for producer in gone),
             *(self._start(partition) for partition in wanted - set(self._producers)),
+            return_exceptions=True,  # one that fails leaves no other one at work behind its back
         )
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
 
     async def _start(self, partition: int) -> None:
         producer = self._make(partition)
         try:
-            async with asyncio.timeout(self._deadline_s):
-                await producer.start()
-        except (KafkaError, TimeoutError) as error:
-            await _stop(producer)
+            await start_producer(producer, self._deadline_s)
+        except (KafkaError, OSError, TimeoutError) as error:
+            await close_producer(producer)
             raise PublishError(f"partition {partition} can't be taken over: {error!r}") from error
+        except BaseException:
+            await close_producer(producer)
+            raise
         self._producers[partition] = producer
 
     async def publish(self, records: Sequence[Published]) -> None:
@@ -124,13 +130,3 @@ def _noticed(sending: asyncio.Future[Any]) -> None:
     """What it ends with after its deadline, nobody is left to hear; it is told as PublishError."""
     if not sending.cancelled():
         sending.exception()
-
-
-async def _stop(producer: AIOKafkaProducer) -> None:
-    """Stops a producer that may be broken or fenced; it can hang, so it is given two seconds."""
-    sending = producer._sender.sender_task  # noqa: SLF001  # nobody else ever asks what it died of
-    with suppress(KafkaError, TimeoutError):
-        async with asyncio.timeout(2.0):
-            await producer.stop()
-    if sending is not None and sending.done() and not sending.cancelled():
-        sending.exception()  # told already by what was to be sent; else it is logged as unnoticed

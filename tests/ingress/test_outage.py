@@ -12,7 +12,8 @@ import pytest
 from ingress.database import Database
 from ingress.metrics import Metrics
 from ingress.producer import KafkaTarget
-from ingress.publisher import STOP_DEADLINE_S, KafkaPublisher
+from ingress.publisher import KafkaPublisher
+from messaging.instances import STOP_DEADLINE_S
 from tests.ingress.harness import application, assert_problem, client_of, event, signed, until
 from tests.own_broker import BACK_WITHIN_S, OwnBroker, own_broker
 

@@ -9,12 +9,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from pydantic import SecretStr
 
-from ingress import publisher as publishing
 from ingress.database import Database
 from ingress.errors import BodyTooLargeError, BrokerUnavailableError
 from ingress.metrics import Metrics
 from ingress.producer import KafkaTarget
 from ingress.publisher import KafkaPublisher, Record
+from messaging.room import Limits
 from schemas import headers, identity
 from schemas.commands import COMMAND
 from schemas.settings import KafkaSettings
@@ -142,34 +142,44 @@ async def test_the_largest_body_fits(publisher: KafkaPublisher, kafka_bootstrap:
         await publisher.publish(Record(PROVIDER_WEBHOOKS, key, b"a" * 2 * MAX_VALUE))
 
 
-async def test_too_much_at_once_is_refused_at_once(
-    publisher: KafkaPublisher, monkeypatch: pytest.MonkeyPatch, metrics: Metrics
-) -> None:
+async def test_too_much_at_once_is_refused_at_once(kafka_bootstrap: str, metrics: Metrics) -> None:
     """Past the limit of records in flight the answer is no, without waiting; then yes again."""
-    monkeypatch.setattr(publishing, "MAX_IN_FLIGHT", 3)
     record = Record(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x")
-    outcomes = await asyncio.gather(
-        *(publisher.publish(record) for _ in range(10)), return_exceptions=True
-    )
-    refused = [each for each in outcomes if isinstance(each, BrokerUnavailableError)]
-    assert len(refused) == 7
-    assert not any(each.sent for each in refused)
-    await publisher.publish(record)
+    async with KafkaPublisher(target(kafka_bootstrap), 5, metrics, Limits(records=3)) as publisher:
+        await connected(publisher)
+        outcomes = await asyncio.gather(
+            *(publisher.publish(record) for _ in range(10)), return_exceptions=True
+        )
+        refused = [each for each in outcomes if isinstance(each, BrokerUnavailableError)]
+        assert len(refused) == 7
+        assert not any(each.sent for each in refused)
+        await publisher.publish(record)
     assert b"in_flight_publishes 0.0" in metrics.exposition()
 
 
-async def test_too_many_bytes_at_once_are_refused(
-    publisher: KafkaPublisher, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_too_many_bytes_at_once_are_refused(kafka_bootstrap: str, metrics: Metrics) -> None:
     """Few large records fill the memory set aside as well as many small ones."""
-    monkeypatch.setattr(publishing, "MAX_IN_FLIGHT_BYTES", 3 * MAX_VALUE)
     record = Record(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x" * MAX_VALUE)
-    outcomes = await asyncio.gather(
-        *(publisher.publish(record) for _ in range(4)), return_exceptions=True
-    )
-    assert [isinstance(each, BrokerUnavailableError) for each in outcomes] == [False] * 2 + [
-        True
-    ] * 2
+    limits = Limits(bytes=3 * MAX_VALUE)
+    async with KafkaPublisher(target(kafka_bootstrap), 5, metrics, limits) as publisher:
+        await connected(publisher)
+        outcomes = await asyncio.gather(
+            *(publisher.publish(record) for _ in range(4)), return_exceptions=True
+        )
+    refused = [isinstance(each, BrokerUnavailableError) for each in outcomes]
+    assert refused == [False] * 2 + [True] * 2
+
+
+async def test_bytes_are_counted_only_while_they_are_in_flight(
+    kafka_bootstrap: str, metrics: Metrics
+) -> None:
+    """One after the other there may be any number of bytes: what was acknowledged makes room."""
+    record = Record(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x" * MAX_VALUE)
+    limits = Limits(bytes=2 * MAX_VALUE)
+    async with KafkaPublisher(target(kafka_bootstrap), 5, metrics, limits) as publisher:
+        await connected(publisher)
+        for _ in range(5):
+            await publisher.publish(record)
 
 
 async def test_topics_that_are_not_as_they_must_be_are_named(

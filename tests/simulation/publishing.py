@@ -95,7 +95,10 @@ class TransactionalProducer:
         self._epoch = 0
         self._in_transaction = False
         self._sent: list[StateRecord] = []
-        self._sender = SimpleNamespace(sender_task=None)  # asked when the producer is given up
+        # looked at when the producer is given up
+        self._sender = SimpleNamespace(sender_task=None)
+        self._message_accumulator = SimpleNamespace(_batches={}, _pending_batches=set())
+        self.client = SimpleNamespace(_conns={})
 
     async def start(self) -> None:
         """Fences every producer of this partition that started before."""

@@ -1,0 +1,1 @@
+"""Putting records into Kafka: one producer component for every program."""

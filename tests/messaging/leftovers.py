@@ -1,0 +1,45 @@
+"""What a component leaves behind: tasks, file handles, and errors that nobody noticed."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tests.ingress.harness import until
+
+SETTLED_WITHIN_S = 2.0
+
+
+def _sockets() -> set[str]:
+    """Every socket this process has open."""
+    found = set()
+    for handle in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the one that lists them is gone by now
+            found.add(str(handle.readlink()))
+    return {to for to in found if to.startswith("socket:")}
+
+
+@asynccontextmanager
+async def nothing_left() -> AsyncIterator[None]:
+    """The block leaves no task, no socket, no ResourceWarning and no unnoticed error behind."""
+    loop, unnoticed = asyncio.get_running_loop(), list[dict[str, Any]]()
+    tasks, sockets = asyncio.all_tasks(), _sockets()
+    handler = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _loop, context: unnoticed.append(context))
+    try:
+        yield
+
+        async def gone() -> bool:
+            gc.collect()
+            return asyncio.all_tasks() <= tasks and _sockets() <= sockets
+
+        try:
+            await until(gone, SETTLED_WITHIN_S)
+        except TimeoutError:
+            assert asyncio.all_tasks() - tasks == set()
+            assert _sockets() - sockets == set()
+        assert unnoticed == []
+    finally:
+        loop.set_exception_handler(handler)

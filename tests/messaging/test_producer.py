@@ -1,0 +1,322 @@
+"""One producer for many tasks, on a real broker: paused, restarted, refusing, slow."""
+
+import asyncio
+import signal
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from messaging import instances as parts
+from messaging.errors import NotDeliveredError, RecordTooLargeError, TopicsNotReadyError
+from messaging.instances import STOP_DEADLINE_S, Instance, Target
+from messaging.lifetime import start_producer
+from messaging.outgoing import Outgoing
+from messaging.producer import Producer, any_topics
+from messaging.room import Limits
+from schemas.topics import DEAD_LETTERS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
+from tests.ingress.harness import until
+from tests.messaging.leftovers import nothing_left
+from tests.messaging.servers import proxy_of_one_answer, silent_server
+from tests.own_broker import BACK_WITHIN_S, OwnBroker
+
+pytestmark = pytest.mark.anyio
+
+LONG_S, SHORT_S = 30.0, 0.5
+
+
+def record(topic: str = PROVIDER_RESULTS, size: int = 10) -> Outgoing:
+    """A record under a key of its own."""
+    return Outgoing(topic, uuid.uuid4().hex.encode(), b"x" * size, [("a", b"b")])
+
+
+@asynccontextmanager
+async def open_producer(target: Target, **options: Any) -> AsyncIterator[Producer]:
+    """A producer, closed at the end; nothing of it may be left."""
+    async with nothing_left():
+        producer = Producer(target, **options)
+        try:
+            yield producer
+        finally:
+            began = time.monotonic()
+            await producer.close()
+            assert time.monotonic() - began < STOP_DEADLINE_S + 1
+
+
+@contextmanager
+def paused(broker: OwnBroker) -> Iterator[None]:
+    """The broker gives no answer to anybody; it goes on at the end."""
+    broker.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        broker.signal(signal.SIGCONT)
+
+
+def current(producer: Producer) -> Instance:
+    """The instance in use."""
+    found = producer._instances.current
+    assert found is not None
+    return found
+
+
+async def works_again(producer: Producer, within_s: float = BACK_WITHIN_S) -> None:
+    """Returns once a record is delivered."""
+
+    async def delivered() -> bool:
+        try:
+            await producer.send([record()], 5.0)
+        except NotDeliveredError:
+            return False
+        return True
+
+    await until(delivered, within_s)
+
+
+async def test_many_tasks_that_are_first_share_one_instance(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All wait until it has started, and nobody uses it before."""
+    opened: list[AIOKafkaProducer] = []
+    start = start_producer
+
+    async def slowly(producer: AIOKafkaProducer, within_s: float) -> None:
+        opened.append(producer)
+        await asyncio.sleep(0.2)
+        await start(producer, within_s)
+
+    monkeypatch.setattr(parts, "start_producer", slowly)
+    async with open_producer(target) as producer:
+        await asyncio.gather(*(producer.send([record()], LONG_S) for _ in range(50)))
+    assert len(opened) == 1
+
+
+async def test_a_slow_start_is_waited_for(broker: OwnBroker, target: Target) -> None:
+    """Tasks that began while the broker was silent are served by the time it speaks."""
+    async with open_producer(target) as producer:
+        with paused(broker):
+            sending = [asyncio.create_task(producer.send([record()], LONG_S)) for _ in range(20)]
+            await asyncio.sleep(SHORT_S)
+            assert not any(task.done() for task in sending)
+        await asyncio.gather(*sending)
+
+
+async def test_a_paused_broker_is_an_error_at_the_deadline_for_each_task(
+    broker: OwnBroker, target: Target
+) -> None:
+    """None waits longer, each has the error, and after the pause all is well without help."""
+    async with open_producer(target) as producer:
+        await producer.send([record()], LONG_S)
+        with paused(broker):
+            began = time.monotonic()
+            ends = await asyncio.gather(
+                *(producer.send([record()], SHORT_S) for _ in range(30)), return_exceptions=True
+            )
+            assert time.monotonic() - began < SHORT_S + 1
+            assert {type(end) for end in ends} == {NotDeliveredError}
+        await works_again(producer)
+        await asyncio.gather(*(producer.send([record()], LONG_S) for _ in range(30)))
+
+
+def never_delivered(monkeypatch: pytest.MonkeyPatch, topic: str) -> None:
+    """Records of this topic are taken and never acknowledged."""
+    send = AIOKafkaProducer.send
+
+    async def slow(self: AIOKafkaProducer, to: str, *args: Any, **named: Any) -> Any:
+        if to == topic:
+            return asyncio.get_running_loop().create_future()
+        return await send(self, to, *args, **named)
+
+    monkeypatch.setattr(AIOKafkaProducer, "send", slow)
+
+
+async def test_a_failing_send_gives_up_its_own_instance_only(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A late failure of a former instance leaves its successor at work."""
+    never_delivered(monkeypatch, DEAD_LETTERS)
+    async with open_producer(target) as producer:
+        await producer.send([record()], LONG_S)
+        first = current(producer)
+        late = asyncio.create_task(producer.send([record(DEAD_LETTERS)], 1.0))
+        await asyncio.sleep(0)
+        producer._instances.replace(first, "another task's failure")
+        await works_again(producer)
+        second = current(producer)
+        with pytest.raises(NotDeliveredError):
+            await late
+        assert current(producer) is second
+        await producer.send([record()], LONG_S)
+
+
+async def test_an_instance_beyond_repair_is_replaced(target: Target) -> None:
+    """The brokers refuse all that an idempotent producer sends once its numbers are wrong."""
+    async with open_producer(target) as producer:
+        broken = record()
+        await producer.send([broken], LONG_S)
+        first = current(producer)
+        numbers = first.producer._txn_manager._sequence_numbers
+        for partition in numbers:
+            numbers[partition] += 7
+        with pytest.raises(NotDeliveredError):
+            await producer.send([broken], LONG_S)
+        await producer.send([broken], LONG_S)
+        assert current(producer) is not first
+
+
+async def test_a_slow_partition_leaves_the_others_their_producer(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record that is late while others are acknowledged is an error of its own."""
+    never_delivered(monkeypatch, DEAD_LETTERS)
+    async with open_producer(target) as producer:
+        await producer.send([record()], LONG_S)
+        instance = current(producer)
+        late = asyncio.create_task(producer.send([record(DEAD_LETTERS)], SHORT_S))
+        await asyncio.sleep(SHORT_S / 2)
+        await producer.send([record()], LONG_S)
+        with pytest.raises(NotDeliveredError):
+            await late
+        assert current(producer) is instance
+
+
+async def test_a_killed_broker_is_found_again(broker: OwnBroker, target: Target) -> None:
+    """Its connections break, and what was published before does not matter."""
+    async with open_producer(target) as producer:
+        await producer.send([record()], LONG_S)
+        broker.signal(signal.SIGKILL)
+        with pytest.raises(NotDeliveredError):
+            await producer.send([record()], SHORT_S)
+        await broker.start()
+        await works_again(producer)
+
+
+@pytest.mark.parametrize("size", [10, 200_000])
+async def test_closing_leaves_nothing_behind_however_silent_the_broker(
+    broker: OwnBroker, target: Target, size: int
+) -> None:
+    """Neither tasks nor sockets, also where bytes wait in a socket that nobody reads."""
+    with ExitStack() as until_the_end:
+        async with nothing_left():
+            made = [Producer(target) for _ in range(15)]
+            await asyncio.gather(*(producer.send([record()], LONG_S) for producer in made))
+            until_the_end.enter_context(paused(broker))
+            ends = await asyncio.gather(
+                *(
+                    producer.send([record(PROVIDER_WEBHOOKS, size) for _ in range(20)], SHORT_S)
+                    for producer in made
+                ),
+                return_exceptions=True,
+            )
+            assert {type(end) for end in ends} == {NotDeliveredError}
+            began = time.monotonic()
+            await asyncio.gather(*(producer.close() for producer in made))
+            assert time.monotonic() - began < STOP_DEADLINE_S + 2
+
+
+async def test_brokers_that_refuse_are_an_error_at_the_deadline(target: Target) -> None:
+    """And a reason; nothing is left of all the attempts."""
+    nowhere = Target("127.0.0.1:1", target.client_id, target.max_value_bytes)
+    async with open_producer(nowhere) as producer:
+        began = time.monotonic()
+        with pytest.raises(NotDeliveredError, match="bootstrap") as caught:
+            await producer.send([record()], SHORT_S)
+        assert not caught.value.sent
+        assert time.monotonic() - began < SHORT_S + 0.5
+        with pytest.raises(NotDeliveredError):
+            await producer.publish(record(), LONG_S)
+
+
+async def test_a_server_that_accepts_and_is_silent_is_given_up(target: Target) -> None:
+    """Whoever waits has an error at the deadline, and the attempt leaves no socket."""
+    async with (
+        silent_server() as address,
+        open_producer(Target(address, target.client_id, target.max_value_bytes)) as producer,
+    ):
+        with pytest.raises(NotDeliveredError, match="not connected yet"):
+            await producer.send([record()], SHORT_S)
+
+
+async def test_a_broker_that_falls_silent_while_connecting_leaves_no_socket(
+    broker: OwnBroker, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection that asks for the cluster's layout is aiokafka's alone until it answers."""
+    monkeypatch.setattr(parts, "CONNECT_DEADLINE_S", 0.2)
+    async with (
+        proxy_of_one_answer(broker.bootstrap) as address,
+        open_producer(Target(address, target.client_id, target.max_value_bytes)) as producer,
+    ):
+        with pytest.raises(NotDeliveredError, match=r"within 0\.2 s"):
+            await producer.send([record()], 1.0)
+
+
+async def test_what_is_closed_stays_closed(broker: OwnBroker, target: Target) -> None:
+    """Tasks that wait for a connection have an error, and no later one opens it again."""
+    async with open_producer(target) as producer:
+        with paused(broker):
+            waiting = asyncio.create_task(producer.send([record()], LONG_S))
+            await asyncio.sleep(0.1)
+            await producer.close()
+            with pytest.raises(NotDeliveredError, match="closed"):
+                await waiting
+        with pytest.raises(NotDeliveredError, match="closed"):
+            await producer.send([record()], LONG_S)
+        await producer.close()
+
+
+async def test_more_than_may_be_in_flight_is_sent_all_the_same(target: Target) -> None:
+    """Records wait for room within the deadline; every one of them arrives."""
+    async with open_producer(target, limits=Limits(3, 50_000)) as producer:
+        await producer.send([record(size=20_000) for _ in range(20)], LONG_S)
+        assert producer._room._records == producer._room._bytes == 0
+
+
+async def test_room_is_given_back_whatever_became_of_the_records(
+    broker: OwnBroker, target: Target
+) -> None:
+    """After errors and timeouts as much may be in flight as before."""
+    async with open_producer(target, limits=Limits(100, 1 << 30)) as producer:
+        with pytest.raises(RecordTooLargeError):
+            await producer.send([record(), record(size=2 << 20), record()], LONG_S)
+        with pytest.raises(RecordTooLargeError):
+            await producer.publish(record(size=2 << 20), LONG_S)
+        with paused(broker), pytest.raises(NotDeliveredError):
+            await producer.send([record() for _ in range(100)], SHORT_S)
+        await works_again(producer)
+        assert producer._room._records == producer._room._bytes == 0
+
+
+async def test_an_unforeseen_error_while_connecting_is_tried_again(
+    target: Target, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is in the log once, and a later attempt succeeds."""
+    errors: list[Exception] = [KeyError("unforeseen")] * 2 + [TopicsNotReadyError("no topic")]
+
+    async def check(opened: AIOKafkaProducer) -> None:
+        if errors:
+            raise errors.pop(0)
+        await any_topics(opened)
+
+    async with open_producer(target, check=check) as producer:
+        await producer.send([record()], LONG_S)
+    assert errors == []
+    assert [
+        line.exc_info is not None for line in caplog.records if "unforeseen" in line.message
+    ] == [True]
+
+
+async def test_a_topic_that_is_not_there_is_an_error(target: Target) -> None:
+    """Within the deadline; the others' records are delivered meanwhile."""
+    async with open_producer(target) as producer:
+        await producer.send([record()], LONG_S)
+        missing = asyncio.create_task(producer.send([record("no-such-topic")], 1.0))
+        for _ in range(5):
+            await producer.send([record()], LONG_S)
+            await asyncio.sleep(0.1)
+        with pytest.raises(NotDeliveredError):
+            await missing
+        await producer.send([record()], LONG_S)

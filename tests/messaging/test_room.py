@@ -1,0 +1,67 @@
+"""What is in flight is bounded, in records and in bytes; what has landed is not counted."""
+
+import asyncio
+
+import pytest
+
+from messaging.room import Limits, Room
+
+pytestmark = pytest.mark.anyio
+
+
+def room(records: int = 10, size: int = 100) -> Room:
+    """A room that nobody measures."""
+    return Room(Limits(records, size), lambda _records: None)
+
+
+def test_bytes_are_given_back() -> None:
+    """Any number of records may pass one after the other, however many bytes they are in all."""
+    small = room()
+    for _ in range(50):
+        assert small.try_take(60)
+        small.give_back(60)
+
+
+def test_either_limit_is_one() -> None:
+    """Few large records fill it as many small ones do."""
+    assert [room(records=2).try_take(1) for _ in range(2)] == [True, True]
+    full = room(records=2)
+    assert [full.try_take(1) for _ in range(3)] == [True, True, False]
+    heavy = room(size=100)
+    assert [heavy.try_take(50), heavy.try_take(50), heavy.try_take(1)] == [True, True, False]
+
+
+def test_what_is_larger_than_all_of_it_goes_alone() -> None:
+    """Else it would wait for ever."""
+    small = room(size=100)
+    assert small.try_take(1000)
+    assert not small.try_take(1)
+    small.give_back(1000)
+    assert small.try_take(1)
+    assert not small.try_take(1000)
+
+
+async def test_who_waits_goes_on_when_there_is_room() -> None:
+    """Every one of many that wait, as records land."""
+    narrow, passed = room(records=1), list[int]()
+
+    async def take(number: int) -> None:
+        await narrow.take(1)
+        passed.append(number)
+        await asyncio.sleep(0)
+        narrow.give_back(1)
+
+    async with asyncio.timeout(5):
+        await asyncio.gather(*(take(number) for number in range(20)))
+    assert sorted(passed) == list(range(20))
+
+
+def test_the_number_in_flight_is_measured() -> None:
+    """After each change."""
+    seen: list[int] = []
+    measured = Room(Limits(), seen.append)
+    measured.try_take(1)
+    measured.try_take(1)
+    measured.give_back(1)
+    measured.give_back(1)
+    assert seen == [1, 2, 1, 0]
