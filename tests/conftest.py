@@ -3,8 +3,14 @@
 import asyncio
 import os
 import signal
+import tempfile
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from processor.migrate import migrate
@@ -16,13 +22,25 @@ from tests.isolation.apart import end_in_good_order
 from tests.isolation.leftovers import ENDS_WITHIN_S, Watch
 
 PARTITIONS = 4
+#: `host:port` of a broker and the URL of a database, where a session shall not start its own.
+SERVERS = "PAYMENTS_TEST_SERVERS"
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Before any test's module is imported: a clean environment, and an end that leaves nothing."""
+    """Before any test's module is imported: a clean environment, and an end that leaves nothing.
+
+    Temporary files are in a folder of the session's own. The usual one is shared, and each session
+    that begins closes it to others: Postgres, which runs as another user where this is root, would
+    lose its data.
+    """
     environment.clean(os.environ)
-    config.stash[WATCH] = Watch(os.environ)
+    folder = None
+    if config.option.basetemp is None:
+        folder = Path(tempfile.mkdtemp(prefix="payments-tests-"))
+        config.option.basetemp = str(folder / "session")
+    config.stash[WATCH] = Watch(os.environ, folder)
     signal.signal(signal.SIGTERM, end_in_good_order)
 
 
@@ -30,7 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A session that leaves a process behind has failed; the process is killed."""
     has_passed = session.exitstatus == pytest.ExitCode.OK
-    left = session.config.stash[WATCH].close(ENDS_WITHIN_S if has_passed else 0)
+    left = session.config.stash[WATCH].close(
+        ENDS_WITHIN_S if has_passed else 0, keep=not has_passed
+    )
     if left and has_passed:
         raise pytest.exit.Exception("left running:\n" + "\n".join(left), returncode=1)
 
@@ -43,9 +63,24 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def infrastructure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infrastructure]:
-    """Kafka and Postgres on free ports, empty."""
+    """Kafka and Postgres on free ports, empty; or servers that are there, a database of its own."""
+    if SERVERS in os.environ:
+        bootstrap, url = os.environ[SERVERS].split()
+        with new_database(url) as own:
+            yield Infrastructure(bootstrap, own)
+        return
     with running_infrastructure(tmp_path_factory.mktemp("infrastructure")) as running:
         yield running
+
+
+@contextmanager
+def new_database(url: str) -> Iterator[str]:
+    """The URL of a new database on this server, dropped at the end."""
+    name = f"session_{uuid.uuid4().hex}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"create database {name}".encode())
+        yield urlsplit(url)._replace(path=f"/{name}").geturl()
+        connection.execute(f"drop database {name} with (force)".encode())
 
 
 @pytest.fixture(scope="session")

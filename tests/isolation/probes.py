@@ -1,5 +1,6 @@
 """What the tests of isolation run in sessions of their own; not collected by name."""
 
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -7,9 +8,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from sandbox.privileges import make_reachable
 from sandbox.readiness import kafka_answers
 from sandbox.testing import Infrastructure
 from schemas.settings import variables
+from tests.isolation.sessions import PROBES, outcome, session
 
 SLEEPS = "import time; time.sleep(600) # {mark}"
 HAS_CHILD = (
@@ -58,6 +61,21 @@ async def test_uses_servers(infrastructure: Infrastructure) -> None:
     assert await kafka_answers(infrastructure.kafka_bootstrap, 1)()
     with psycopg.connect(infrastructure.database_url) as connection:
         connection.execute("create table mine ()")  # in another session's it would exist
+
+
+def test_writes_a_file(tmp_path: Path) -> None:
+    """A session with temporary files."""
+    (tmp_path / "file").touch()
+
+
+def test_others_may_enter(tmp_path: Path) -> None:
+    """A folder opened to another user stays so while other sessions begin and end."""
+    make_reachable(tmp_path)
+    with session(None, f"{PROBES}::test_writes_a_file") as other:
+        assert outcome(other)[0] == 0
+    closed = [folder for folder in tmp_path.parents if not folder.stat().st_mode & stat.S_IXOTH]
+    assert closed == []
+    sys.stderr.write(f"its folder was {tmp_path}\n")
 
 
 def test_no_variable_of_ours_is_set(monkeypatch: pytest.MonkeyPatch) -> None:

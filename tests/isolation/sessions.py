@@ -19,18 +19,21 @@ def _hear_ctrl_c() -> None:
 
 
 @contextmanager
-def session(folder: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def session(
+    folder: Path | None, *arguments: str, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
     """A pytest session that is running; killed at the end.
 
     Args:
-        folder: its temporary files, which its programs are known by.
+        folder: its temporary files, which its programs are known by; None leaves it to itself.
         arguments: what to run.
         environment: exported to it.
     """
     process = subprocess.Popen(  # noqa: S603 -- pytest, a test's own arguments
         [
             *(sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"),
-            *(f"--basetemp={folder}", *arguments),
+            *([f"--basetemp={folder}"] if folder else ()),
+            *arguments,
         ],
         cwd=ROOT,
         env={**os.environ, **environment},

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.isolation.sessions import PROBES, ROOT, outcome, session
+from tests.sandbox.helpers import wait_until
 
 SESSIONS = 2
 TAKES_PORTS = """
@@ -51,3 +52,12 @@ def test_sessions_at_once_have_servers_of_their_own(tmp_path: Path) -> None:
         for process in sessions:
             code, output = outcome(process)
             assert code == 0, output
+
+
+def test_a_session_that_begins_closes_no_folder_of_another() -> None:
+    """Postgres reads its data as another user, all the time; and a passed session keeps no file."""
+    with session(None, f"{PROBES}::test_others_may_enter") as process:
+        code, output = outcome(process)
+    assert code == 0, output
+    (folder,) = (line.split()[-1] for line in output.splitlines() if "its folder was" in line)
+    assert wait_until(lambda: not Path(folder).exists())

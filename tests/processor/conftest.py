@@ -1,17 +1,17 @@
 """A database of the processor's tests, empty for each: what is due or waiting is the test's own."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
 from processor.migrate import migrate
 from processor.store.postgres import Pool
 from sandbox.testing import Infrastructure
+from tests.conftest import new_database
 from tests.processor import database
 from tests.processor.builders import Clock, Log
 from tests.processor.calling import Caller
@@ -22,17 +22,15 @@ from tests.processor.worker import Group
 
 
 @pytest.fixture(scope="session")
-def processor_database(infrastructure: Infrastructure) -> str:
+def processor_database(infrastructure: Infrastructure) -> Iterator[str]:
     """A migrated database."""
-    with psycopg.connect(infrastructure.database_url, autocommit=True) as connection:
-        connection.execute("create database processor_tests")
-    url = make_conninfo(infrastructure.database_url, dbname="processor_tests")
-    migrate(url)
-    with psycopg.connect(url) as connection:
-        rows = connection.execute("select tablename from pg_tables where schemaname = 'public'")
-        known = {*database.TABLES, *database.CONSTANT}
-        assert {name for (name,) in rows} == known, "a table that no test would empty"
-    return url
+    with new_database(infrastructure.database_url) as url:
+        migrate(url)
+        with psycopg.connect(url) as connection:
+            rows = connection.execute("select tablename from pg_tables where schemaname = 'public'")
+            known = {*database.TABLES, *database.CONSTANT}
+            assert {name for (name,) in rows} == known, "a table that no test would empty"
+        yield url
 
 
 @pytest.fixture

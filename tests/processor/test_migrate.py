@@ -8,19 +8,17 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 from psycopg import Connection
-from psycopg.conninfo import make_conninfo
 
 from processor.migrate import DIRECTORY, LOCK, MigrationError, migrate
 from sandbox.testing import Infrastructure
+from tests.conftest import new_database
 
 
 @pytest.fixture
 def empty(infrastructure: Infrastructure) -> Iterator[str]:
     """A database with nothing in it."""
-    with psycopg.connect(infrastructure.database_url, autocommit=True) as connection:
-        connection.execute("create database migrations_test")
-        yield make_conninfo(infrastructure.database_url, dbname="migrations_test")
-        connection.execute("drop database migrations_test with (force)")
+    with new_database(infrastructure.database_url) as url:
+        yield url
 
 
 @pytest.fixture
