@@ -68,6 +68,15 @@ create trigger version_never_goes_back before update on payments for each row
     when (new.version < old.version)
     execute function keep_version_order();
 
+create function keep_object() returns trigger language plpgsql as $$
+begin
+    raise exception 'payment % is % at the provider; it can''t become %',
+        old.payment_id, old.object_id, new.object_id using errcode = 'check_violation';
+end $$;
+create trigger object_never_changes before update on payments for each row
+    when (old.object_id is not null and new.object_id is distinct from old.object_id)
+    execute function keep_object();
+
 -- One row per part of a batch that came from one partition: what has to be published together.
 -- A publication without published_at is the mark of a crash between commit and publishing.
 create table publications (
@@ -111,29 +120,30 @@ create view transitions as
     select payment_id, version, previous_status, status, event_id, at from payment_versions
     where previous_status is distinct from status;
 
+-- A refund or dispute belongs to its payment: no other payment can write its row.
 create table refunds (
-    refund_id  text primary key,
     payment_id text not null references payments,
+    refund_id  text not null,
     status     text not null check (status in
                ('REQUESTED', 'PENDING', 'REQUIRES_ACTION', 'SUCCEEDED', 'CANCELED', 'FAILED')),
     amount     bigint not null check (amount > 0),
     reversed   boolean not null,
-    updated_at timestamptz not null
+    updated_at timestamptz not null,
+    primary key (payment_id, refund_id)
 );
-create index refunds_by_payment on refunds (payment_id);
 
 create table disputes (
-    dispute_id      text primary key,
     payment_id      text not null references payments,
+    dispute_id      text not null,
     status          text not null check (status in
                     ('WARNING_NEEDS_RESPONSE', 'WARNING_UNDER_REVIEW', 'NEEDS_RESPONSE',
                      'UNDER_REVIEW', 'WARNING_CLOSED', 'PREVENTED', 'LOST', 'WON')),
     amount          bigint not null check (amount >= 0),
     funds_withdrawn bigint not null check (funds_withdrawn >= 0),
     funds_reinstated bigint not null check (funds_reinstated >= 0),
-    updated_at      timestamptz not null
+    updated_at      timestamptz not null,
+    primary key (payment_id, dispute_id)
 );
-create index disputes_by_payment on disputes (payment_id);
 
 -- Every input by its event ID: the authority on what was processed, and what became of it.
 create table inbox (
@@ -212,7 +222,8 @@ create table provider_calls (
     outcome         text,
     created_at      timestamptz not null,
     done_at         timestamptz,
-    constraint done_has_outcome check ((state = 'done') = (outcome is not null))
+    constraint done_has_outcome check ((state = 'done') = (outcome is not null)),
+    constraint call_is_of_its_payment check (starts_with(call_key, payment_id || ':'))
 );
 create index provider_calls_due on provider_calls (next_attempt_at) where state = 'due';
 create index provider_calls_by_payment on provider_calls (payment_id);

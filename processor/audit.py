@@ -5,7 +5,7 @@ what was noted as published before the topic, what was acknowledged before the l
 last, as of one moment. So whatever is in flight meanwhile is never taken for missing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -18,21 +18,38 @@ from processor.invariants import Evidence, InboxEvidence, PaymentEvidence, Versi
 from processor.operate.log import partitions_of, position, records
 from processor.records import Position
 from processor.stream import APP_ID
+from processor.table_invariants import CallRow, Tables, VersionPlace
 from schemas.topics import PAYMENT_STATE, PROCESSOR_SOURCES
 
 #: Statements with a ``%s`` are asked of what is older than that.
 _INBOX: Final = """
-    select event_id, payment_id, topic, partition, "offset", outcome, version, recorded_at >= %s
+    select event_id, payment_id, topic, partition, "offset", outcome, version, recorded_at >= %s,
+        publication_id
     from inbox"""
 _DUPLICATES: Final = 'select topic, partition, "offset" from duplicates'
 _DEAD: Final = 'select topic, partition, "offset" from dead_letters'
 _PAYMENTS: Final = """
-    select payment_id, status, version, amount, authorized, captured, refunded, document::text
+    select payment_id, status, version, amount, authorized, captured, refunded, document::text,
+        tenant, provider, object_id, currency, expires_at, created_at, updated_at
     from payments"""
+#: Columns of payments that repeat the document, beside those that have a meaning of their own.
+_REPEATED: Final = (
+    "tenant", "provider", "object_id", "currency", "expires_at", "created_at", "updated_at",
+)  # fmt: skip
 _VERSIONS: Final = """
-    select payment_id, version, previous_status, status, event_id, snapshot::text, at < %s
-    from payment_versions order by payment_id, version"""
-_HELD: Final = "select payment_id from holds"
+    select payment_id, version, previous_status, status, event_id, snapshot::text, at < %s,
+        v.publication_id, p.partition
+    from payment_versions v left join publications p using (publication_id)
+    order by payment_id, version"""
+_HELD: Final = "select payment_id, event_id from holds"
+_REFUNDS: Final = "select payment_id, refund_id, status, amount, reversed from refunds"
+_DISPUTES: Final = """
+    select payment_id, dispute_id, status, amount, funds_withdrawn, funds_reinstated
+    from disputes"""
+_CALLS: Final = """
+    select call_key, payment_id, provider, operation, request::text,
+        state = 'done' and done_at < %s and done_at > %s
+    from provider_calls"""
 _DUE: Final = "select call_key from provider_calls where state = 'due' and created_at < %s"
 _UNPUBLISHED: Final = """
     select count(*) from publications where published_at is null and committed_at < %s"""
@@ -47,6 +64,8 @@ _MARKED: Final = """
 _ALWAYS: Final = datetime.max.replace(tzinfo=UTC)
 #: Earlier than everything: nothing was forgotten.
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
+#: A call is noted as done after its result was sent, and may take as long as that.
+_RESULT_BEFORE_DONE: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,37 +140,64 @@ async def _with_tables(
         return await (await connection.execute(statement.encode(), values)).fetchall()
 
     versions: dict[str, list[VersionEvidence]] = {}
-    for p, version, previous, status, event_id, snapshot, is_old in await rows(_VERSIONS, since):
+    places = []
+    for p, version, previous, status, event_id, snapshot, is_old, *publication in await rows(
+        _VERSIONS, since
+    ):
         row = VersionEvidence(
             p, version, Status(previous) if previous else None, Status(status), event_id,
             snapshot.encode(), is_old,
         )  # fmt: skip
         versions.setdefault(p, []).append(row)
+        places.append(VersionPlace(p, version, event_id, *publication))
     payments = await rows(_PAYMENTS)
+    inbox = await rows(_INBOX, before)
+    holds = {r[0]: r[1] for r in await rows(_HELD)}
     return Evidence(
         log=log.positions,
         unacknowledged=log.unacknowledged if marked is not None else frozenset(),
         inbox=[
-            InboxEvidence(r[0], r[1], Position(r[2], r[3], r[4]), r[5], r[6], r[7])
-            for r in await rows(_INBOX, before)
+            InboxEvidence(r[0], r[1], Position(r[2], r[3], r[4]), r[5], r[6], r[7]) for r in inbox
         ],
         duplicates=[Position(*r) for r in await rows(_DUPLICATES)],
         dead_letters=[
             p for r in await rows(_DEAD) if (p := Position(*r)).topic in PROCESSOR_SOURCES
         ],
-        payments={r[0]: PaymentEvidence(r[0], Status(r[1]), *r[2:7]) for r in payments},
+        payments={
+            r[0]: PaymentEvidence(
+                r[0], Status(r[1]), *r[2:7], repeats=dict(zip(_REPEATED, r[8:], strict=True))
+            )
+            for r in payments
+        },
         documents={r[0]: r[7] for r in payments},
         versions=versions,
         published=log.published,
         published_versions=log.published_versions,
         due_versions=marked,
         is_whole=marked is None,
-        held=frozenset(r[0] for r in await rows(_HELD)),
+        held=frozenset(holds),
         due_calls=frozenset(r[0] for r in await rows(_DUE, before)),
         unpublished=(await rows(_UNPUBLISHED, before))[0][0],
         unrouted=(await rows(_UNROUTED, before))[0][0],
         lag=log.lag,
+        tables=Tables(
+            refunds=_by_payment(await rows(_REFUNDS)),
+            disputes=_by_payment(await rows(_DISPUTES)),
+            calls=[CallRow(*r) for r in await rows(_CALLS, before, since + _RESULT_BEFORE_DONE)],
+            holds=holds,
+            inbox={r[0]: (r[1], r[5], r[8]) for r in inbox},
+            places=places,
+            positions={r[0]: Position(r[2], r[3], r[4]) for r in inbox},
+        ),
     )
+
+
+def _by_payment(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    """Rows that begin with the payment ID, without it, by payment."""
+    found: dict[str, list[Any]] = {}
+    for payment_id, *row in rows:
+        found.setdefault(payment_id, []).append(tuple(row))
+    return found
 
 
 async def read_topic(bootstrap: str, topic: str, note: Callable[[Any], object]) -> None:

@@ -15,6 +15,7 @@ from processor.domain.transitions import is_allowed, is_final
 from processor.domain.view import amounts, snapshot, status_of
 from processor.records import Position
 from processor.store.documents import decode_payment, encode_snapshot
+from processor.table_invariants import Tables, disagreements
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class PaymentEvidence:
     authorized: int
     captured: int
     refunded: int
+    #: What else the row repeats of the document, by column.
+    repeats: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class Evidence:
     held: frozenset[str] = frozenset()
     #: Provider calls that are not done, by key.
     due_calls: frozenset[str] = frozenset()
+    #: The tables beside ``payments``; None: nobody looked.
+    tables: Tables | None = None
     unpublished: int = 0
     unrouted: int = 0
     #: Records that have been in the source topics for too long, not committed as processed.
@@ -143,6 +148,9 @@ def stored_is_derived(e: Evidence) -> Violations:
         stored = (row.status, row.authorized, row.captured, row.refunded)
         if said != stored:
             yield f"{payment_id} is stored as {stored}, its facts say {said}"
+        for column, value in row.repeats.items():
+            if value != getattr(payment, column):
+                yield f"{payment_id}: {column} is stored as {value}, its document says another"
         if versions and encode_snapshot(snapshot(payment)) != versions[-1].snapshot:
             yield f"{payment_id}: its last version is not what its facts say"
 
@@ -183,6 +191,12 @@ def published_is_stored(e: Evidence) -> Violations:
             yield f"{payment_id}: versions {sorted(missing)} were never published"
 
 
+def tables_agree(e: Evidence) -> Violations:
+    """S11: refunds, disputes, calls, holds and publications are what their payments say."""
+    if e.tables is not None:
+        yield from disagreements(e.documents, e.tables)
+
+
 def nothing_waits(e: Evidence) -> Violations:
     """L1: no lag, nothing unpublished, nothing stuck."""
     for what, count in (("records unprocessed", e.lag), ("publications unpublished", e.unpublished),
@@ -210,6 +224,7 @@ INVARIANTS: Final[Mapping[str, Invariant]] = {
     "S5": amounts_add_up,
     "S6": all_or_none,
     "S8": published_is_stored,
+    "S11": tables_agree,
     "L1": nothing_waits,
 }
 
@@ -222,6 +237,7 @@ CHECKED: Final[Mapping[str, tuple[str, Callable[[Evidence], int]]]] = {
     "S5": ("payments", lambda e: len(e.payments)),
     "S6": ("versions", lambda e: _count(e.versions)),
     "S8": ("payments", lambda e: len(e.versions.keys() | e.published.keys())),
+    "S11": ("rows", lambda e: e.tables.count() if e.tables is not None else 0),
     "L1": ("inputs", lambda e: len(e.inbox)),
 }
 

@@ -17,6 +17,7 @@ _CORE_CHARS: Final = 26  # 128 bits in base32
 _CHECK_CHARS: Final = 4
 PAYMENT_ID_PATTERN: Final = rf"^pay_[a-z2-7]{{{_CORE_CHARS + _CHECK_CHARS}}}$"
 _PAYMENT_ID: Final = re.compile(PAYMENT_ID_PATTERN)
+_REFUND_ID: Final = re.compile(rf"ref_[a-z2-7]{{{_CORE_CHARS}}}")
 
 
 def _digest(*parts: str) -> str:
@@ -73,6 +74,11 @@ def refund_id(payment: str, idempotency_key: str) -> str:
     Only a refund of the payment's own tenant comes to be, so the payment stands for the tenant.
     """
     return f"ref_{_digest('refund', payment, idempotency_key)}"
+
+
+def is_refund_id(text: str) -> bool:
+    """Whether this has the form of a refund ID."""
+    return _REFUND_ID.fullmatch(text) is not None
 
 
 def provider_made_id(prefix: str, provider: str, object_id: str) -> str:

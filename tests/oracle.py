@@ -109,7 +109,8 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
             or bool(payment_facts or refund_facts or dispute_facts),
         )
     asked = {body.refund_id for body in bodies if isinstance(body, Refund)}
-    refunds = _refunds(payment_id, asked, refund_facts, refused)
+    proven = _proven(payment_id, asked, refund_facts, results)
+    refunds = _refunds(payment_id, asked, proven, refund_facts, refused)
     succeeded = status is Status.SUCCEEDED
     captured = _captured(payment_facts) if succeeded else 0
     return Meaning(
@@ -118,7 +119,7 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
         captured=captured,
         # A returned refund and the one made in its place may be told crosswise: never more is
         # given back than was taken.
-        refunded=min(_refunded(refunds, refund_facts), captured),
+        refunded=min(_refunded(refund_facts), captured),
         refunds=refunds,
         disputes=_disputes(dispute_facts),
     )
@@ -230,37 +231,78 @@ def _refund_order(fact: RefundFact) -> tuple[int, datetime, int, str]:
     return strength, fact.occurred_at, _REFUND_ORDER.index(fact.status), fact.event_id
 
 
-def _refunds(
+def _proven(
     payment_id: str,
     asked: Collection[str],
     facts: Collection[RefundFact],
+    results: Iterable[CallResult],
+) -> dict[str, str]:
+    """Return which refund of ours each of the provider's is, where that is beyond doubt.
+
+    The answer to our own call says so before anything else; then the key of our call in an event.
+    What is written on a refund proves nothing: anybody can write there.
+    """
+    proven: dict[str, str] = {}
+    for result in results:
+        match result.call_key.split(":"):
+            case [owner, "refund", refund_id] if owner == payment_id and result.object_id:
+                proven[result.object_id] = refund_id
+    for ref in sorted({fact.ref for fact in facts}):
+        echoed = [_echoed_by(payment_id, fact) for fact in facts if fact.ref == ref]
+        refund_id = min(filter(None, echoed), default="")
+        if ref not in proven and refund_id in asked and refund_id not in proven.values():
+            proven[ref] = refund_id
+    return proven
+
+
+def _echoed_by(payment_id: str, fact: RefundFact) -> str:
+    match (fact.caused_by or "").split(".")[0].split(":"):
+        case [owner, "refund", refund_id] if owner == payment_id:
+            return refund_id
+    return ""
+
+
+def _refunds(
+    payment_id: str,
+    asked: Collection[str],
+    proven: Mapping[str, str],
+    facts: Collection[RefundFact],
     refused: Collection[str],
 ) -> dict[str, RefundMeaning]:
-    """Return each refund, asked for by us or only told by the provider."""
+    """Return each refund, asked for by us or only told by the provider.
+
+    While we don't know which refund is ours, one that says it is stands nowhere yet.
+    """
     meanings = {}
-    for refund_id in {*asked, *(fact.refund_id for fact in facts)}:
-        own = [fact for fact in facts if fact.refund_id == refund_id]
-        if own:
-            told = {fact.status for fact in own}
-            meanings[refund_id] = RefundMeaning(
-                max(own, key=_refund_order).status,
-                RefundStatus.SUCCEEDED in told and not told.isdisjoint(_REFUND_RETURNED),
-            )
-        else:
-            hopeless = f"{payment_id}:refund:{refund_id}" in refused
-            meanings[refund_id] = RefundMeaning(
-                RefundStatus.FAILED if hopeless else RefundStatus.REQUESTED
-            )
+    for refund_id in asked:
+        hopeless = f"{payment_id}:refund:{refund_id}" in refused
+        meanings[refund_id] = RefundMeaning(
+            RefundStatus.FAILED if hopeless else RefundStatus.REQUESTED
+        )
+    unclear = {
+        refund_id
+        for refund_id, meaning in meanings.items()
+        if meaning.status is RefundStatus.REQUESTED and refund_id not in proven.values()
+    }
+    for ref in {fact.ref for fact in facts}:
+        own = [fact for fact in facts if fact.ref == ref]
+        if ref not in proven and any(fact.claims in unclear for fact in own):
+            continue
+        told = {fact.status for fact in own}
+        meanings[proven.get(ref, own[0].refund_id)] = RefundMeaning(
+            max(own, key=_refund_order).status,
+            RefundStatus.SUCCEEDED in told and not told.isdisjoint(_REFUND_RETURNED),
+        )
     return meanings
 
 
-def _refunded(refunds: Mapping[str, RefundMeaning], facts: Collection[RefundFact]) -> int:
+def _refunded(facts: Collection[RefundFact]) -> int:
     """Return what came back to the customer: refunds that succeeded and stayed so."""
-    return sum(
-        max((fact for fact in facts if fact.refund_id == refund_id), key=_refund_order).amount
-        for refund_id, refund in refunds.items()
-        if refund.status is RefundStatus.SUCCEEDED
-    )
+    strongest = [
+        max((fact for fact in facts if fact.ref == ref), key=_refund_order)
+        for ref in {fact.ref for fact in facts}
+    ]
+    return sum(fact.amount for fact in strongest if fact.status is RefundStatus.SUCCEEDED)
 
 
 def _disputes(facts: Collection[DisputeFact]) -> dict[str, DisputeMeaning]:

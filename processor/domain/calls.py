@@ -107,9 +107,8 @@ def wanted(payment: Payment) -> Iterator[ProviderCall]:
         call = _on_object(payment, "cancel", name)
         yield replace(call, cancel_cause=cause)
     for refund in payment.refunds:
-        if refund.requested:
-            call = _on_object(payment, "refund", refund.id)
-            yield replace(call, amount=refund.amount, refund_id=refund.id, reason=refund.reason)
+        call = _on_object(payment, "refund", refund.id)
+        yield replace(call, amount=refund.amount, refund_id=refund.id, reason=refund.reason)
 
 
 def new_calls(payment: Payment) -> tuple[ProviderCall, ...]:

@@ -103,13 +103,19 @@ class RefundFact(Struct, frozen=True):
     occurred_at: datetime
     #: The provider's payment object this refund belongs to.
     object_id: str
-    #: Ours where we asked for it, otherwise derived from the provider's object.
+    #: The provider's own refund object.
+    ref: str
+    #: Derived from the provider's refund object, whoever asked for it.
     refund_id: str
     status: RefundStatus
     amount: int
     currency: str
     reason: str | None = None
     failure: Failure | None = None
+    #: The refund of ours that it says it is, in a field that anybody with access may write there.
+    claims: str | None = None
+    #: Idempotency key of our call that brought this about, where the provider echoes it.
+    caused_by: str | None = None
 
 
 class Movement(Struct, frozen=True):
@@ -155,7 +161,10 @@ Fact = PaymentFact | RefundFact | DisputeFact | Unmodelled | Foreign
 
 
 class CallResult(Struct, frozen=True):
-    """What a call to the provider came to: its object's ID, or a definite refusal."""
+    """What a call to the provider came to: its object's ID, or a definite refusal.
+
+    The object of a refund is the provider's refund, of any other operation its payment object.
+    """
 
     call_key: str
     operation: str

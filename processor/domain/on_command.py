@@ -11,6 +11,7 @@ from processor.domain.inputs import Cancel, Capture, Command, Confirm, Create
 from processor.domain.inputs import Refund as RefundCommand
 from processor.domain.join import failures
 from processor.domain.payment import Attempt, CancelRequest, CaptureRequest, Payment, Refund
+from processor.domain.refunds import awaited
 from processor.domain.status import Outcome, Status
 from processor.domain.transitions import is_final
 from processor.domain.view import awaits_payment_method, refundable
@@ -123,24 +124,28 @@ def _cancel(payment: Payment, command: Cancel, at: datetime) -> Decision:
 def _refund(payment: Payment, command: RefundCommand, at: datetime) -> Decision:
     if payment.status is not Status.SUCCEEDED:
         return rejected(payment, f"refund needs a payment in SUCCEEDED; it is {payment.status}")
-    told = next((r for r in payment.refunds if r.id == command.refund_id), None)
+    if any(r.id == command.refund_id for r in payment.refunds):
+        return rejected(payment, "this refund exists")
+    told = next((m for m in payment.provider_refunds if m.echoes == command.refund_id), None)
     if told is not None:  # the provider's word on our own refund was read before the command
         if command.amount not in {None, told.amount}:
             return rejected(payment, f"the provider's word on this refund is of {told.amount}")
-        others = (r for r in payment.refunds if r.id != told.id)
-        refunds = _in_order(*others, replace(told, requested=True, reason=command.reason))
-        return changed(payment, replace(payment, refunds=refunds), at, "the refund is known")
+        return _asked_for(payment, command, told.amount, at)
     left = refundable(payment)
+    if command.amount is None and (pending := awaited(payment)) is not None:
+        why = f"the provider's answer to refund {pending} is awaited"
+        return rejected(payment, f"{why}: until then nobody knows what is left; name an amount")
     amount = left if command.amount is None else command.amount
     if not 0 < amount <= left:
         return rejected(payment, f"amount {amount} can't be refunded; {left} is left")
-    refund = Refund(command.refund_id, amount, command.reason, requested=True)
-    after = replace(payment, refunds=_in_order(*payment.refunds, refund))
+    return _asked_for(payment, command, amount, at)
+
+
+def _asked_for(payment: Payment, command: RefundCommand, amount: int, at: datetime) -> Decision:
+    refund = Refund(command.refund_id, amount, command.reason)
+    refunds = tuple(sorted((*payment.refunds, refund), key=lambda r: r.id))
+    after = replace(payment, refunds=refunds)
     return changed(payment, after, at, f"refund of {amount} asked for")
-
-
-def _in_order(*refunds: Refund) -> tuple[Refund, ...]:
-    return tuple(sorted(refunds, key=lambda r: r.id))
 
 
 #: Each command's own rule; what all of them share is checked before.

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from processor.domain import join
 from processor.domain.decision import Decision, changed, unchanged
 from processor.domain.inputs import DisputeFact, PaymentFact, RefundFact
-from processor.domain.payment import Dispute, Payment, Refund
+from processor.domain.payment import Dispute, Payment, ProviderRefund
+from processor.domain.refunds import bound, echoed
 from processor.domain.status import Outcome, ProviderStatus
 from processor.domain.view import live_fact
 
@@ -80,30 +81,49 @@ def _stale_where_overtaken(before: Payment, decision: Decision, fact: PaymentFac
 
 
 def on_refund_fact(payment: Payment, fact: RefundFact, at: datetime) -> Decision:
-    """The provider told of a refund, ours or one made without us."""
-    wrong = _contradiction(payment, fact)
+    """The provider told of a refund: ours, where that is proven, or one made without us."""
+    wrong = _contradiction(payment, fact) or _refund_contradiction(payment, fact)
     if wrong is not None:
         return _conflict(payment, wrong)
-    known = next((r for r in payment.refunds if r.id == fact.refund_id), None)
-    refund = known or Refund(fact.refund_id, fact.amount, fact.reason, requested=False)
-    if fact.amount != refund.amount:
-        return _conflict(payment, f"is of {fact.amount}, but the refund of {refund.amount}")
-    facts = join.add_refund_fact(refund.facts, fact)
-    if facts == refund.facts:
+    known = next((r for r in payment.provider_refunds if r.ref == fact.ref), None)
+    facts = join.add_refund_fact(known.facts if known is not None else (), fact)
+    told = (known.echoes if known is not None else None, echoed(payment.id, fact.caused_by))
+    echoes = min((each for each in told if each is not None), default=None)
+    made = ProviderRefund(fact.ref, fact.refund_id, fact.amount, facts, echoes)
+    if made == known:
         (kept,) = (f for f in facts if f.status is fact.status)
-        reason = f"refund {refund.id}: {_told(fact)} is not later than {_told(kept)}"
+        reason = f"refund {_named(payment, made)}: {_told(fact)} is not later than {_told(kept)}"
         return unchanged(payment, Outcome.STALE, reason)
-    refund = replace(refund, facts=facts)
-    others = (r for r in payment.refunds if r.id != refund.id)
-    refunds = tuple(sorted((*others, refund), key=lambda r: r.id))
-    after = replace(payment, refunds=refunds, object_id=fact.object_id)
-    decision = changed(payment, after, at, f"refund {refund.id} is {fact.status}")
+    others = (r for r in payment.provider_refunds if r.ref != fact.ref)
+    refunds = tuple(sorted((*others, made), key=lambda r: r.ref))
+    after = replace(payment, provider_refunds=refunds, object_id=fact.object_id)
+    name = _named(after, made)
+    decision = changed(payment, after, at, f"refund {name} is {fact.status}")
     strongest = facts[-1]
     if decision.payment is not None and decision.payment.version == payment.version:
-        reason = f"refund {refund.id}: {_told(fact)} is overtaken by {_told(strongest)}"
+        reason = f"refund {name}: {_told(fact)} is overtaken by {_told(strongest)}"
         if strongest.event_id != fact.event_id:
             return replace(decision, outcome=Outcome.STALE, reason=reason)
     return decision
+
+
+def _named(payment: Payment, made: ProviderRefund) -> str:
+    """A refund of the provider's as a person knows it: by our ID, once it is proven to be ours."""
+    ours = {ref: refund_id for refund_id, ref in bound(payment).items()}
+    return ours.get(made.ref, made.id)
+
+
+def _refund_contradiction(payment: Payment, fact: RefundFact) -> str | None:
+    """A refund has one amount: the one told first, and where it is ours, the one we asked for."""
+    known = next((r for r in payment.provider_refunds if r.ref == fact.ref), None)
+    if known is not None and fact.amount != known.amount:
+        return f"is of {fact.amount}, but the refund of {known.amount}"
+    echo = echoed(payment.id, fact.caused_by)
+    for refund in payment.refunds:
+        ours = refund.acknowledged == fact.ref or refund.id == echo
+        if ours and fact.amount != refund.amount:
+            return f"is of {fact.amount}, but we asked for {refund.amount}"
+    return None
 
 
 def on_dispute_fact(payment: Payment, fact: DisputeFact, at: datetime) -> Decision:

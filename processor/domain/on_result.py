@@ -27,6 +27,8 @@ def on_result(payment: Payment | None, result: CallResult, at: datetime) -> Deci
         return _refused(payment, result, result.refusal, at)
     if result.operation == "create":
         return _acknowledged_create(payment, result, at)
+    if result.operation == "refund":
+        return _acknowledged_refund(payment, result, at)
     after = _settle(payment, result)
     return changed(payment, after, at, f"the provider has taken {result.operation} in hand")
 
@@ -44,6 +46,27 @@ def _acknowledged_create(payment: Payment, result: CallResult, at: datetime) -> 
         )
     after = replace(_settle(payment, result), object_id=result.object_id)
     return changed(payment, after, at, f"the provider's object is {result.object_id}")
+
+
+def _acknowledged_refund(payment: Payment, result: CallResult, at: datetime) -> Decision:
+    """The refund of ours is this one at the provider: its answer says so, nothing else has to."""
+    *_, refund_id = result.call_key.split(":")
+    asked = next((r for r in payment.refunds if r.id == refund_id), None)
+    if asked is None:
+        return unchanged(payment, Outcome.CONFLICT, f"the call {result.call_key} was of no refund")
+    made = next((m for m in payment.provider_refunds if m.ref == result.object_id), None)
+    names = f"{result.call_key} names {result.object_id}"
+    if any(r.acknowledged == result.object_id for r in payment.refunds):
+        return unchanged(payment, Outcome.CONFLICT, f"{names}, which another refund is")
+    if made is not None and made.amount != asked.amount:
+        reason = f"{names}, which is of {made.amount}, but we asked for {asked.amount}"
+        return unchanged(payment, Outcome.CONFLICT, reason)
+    refunds = tuple(
+        replace(r, acknowledged=result.object_id) if r.id == refund_id else r
+        for r in payment.refunds
+    )
+    after = replace(_settle(payment, result), refunds=refunds)
+    return changed(payment, after, at, f"refund {refund_id} is the provider's {result.object_id}")
 
 
 def _refused(payment: Payment, result: CallResult, refusal: Failure, at: datetime) -> Decision:

@@ -38,14 +38,26 @@ class CancelRequest(Struct, frozen=True):
 
 
 class Refund(Struct, frozen=True):
-    """One refund: what we asked for (if it was us), and the latest fact of each kind about it."""
+    """One refund that a client asked for. Which of the provider's it is: see ``refunds``."""
 
     id: str
     amount: int
     reason: str | None
-    requested: bool
     refusal: Failure | None = None
-    facts: tuple[RefundFact, ...] = ()
+    #: The provider's refund object, as our call was answered with it.
+    acknowledged: str | None = None
+
+
+class ProviderRefund(Struct, frozen=True):
+    """One refund at the provider, whoever asked for it: the latest fact of each status."""
+
+    ref: str
+    id: str
+    amount: int
+    #: By ``join.refund_order``: the last one tells its status. Never empty.
+    facts: tuple[RefundFact, ...]
+    #: The refund of ours whose call's key one of its events echoed; the first by name of several.
+    echoes: str | None = None
 
 
 class Dispute(Struct, frozen=True):
@@ -87,6 +99,7 @@ class Payment(Struct, frozen=True):
     #: A sufficient part of all facts heard (see ``join``): the view of it is the view of the whole.
     facts: tuple[PaymentFact, ...] = ()
     refunds: tuple[Refund, ...] = ()
+    provider_refunds: tuple[ProviderRefund, ...] = ()
     disputes: tuple[Dispute, ...] = ()
     #: Idempotency keys of the provider calls asked for so far.
     calls: frozenset[str] = frozenset()

@@ -9,9 +9,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from processor.domain import join
+from processor.domain import join, refunds
 from processor.domain.inputs import Failure, PaymentFact
-from processor.domain.payment import Attempt, Dispute, Payment, Refund
+from processor.domain.payment import Attempt, Dispute, Payment
 from processor.domain.status import (
     CancelCause,
     DisputeStatus,
@@ -26,15 +26,6 @@ _LIVE_STATUS: Final = {
     ProviderStatus.ACTION_NEEDED: Status.REQUIRES_ACTION,
     ProviderStatus.AUTHORIZED: Status.AUTHORIZED,
 }
-#: Refunds in these states hold or have taken money that cannot be refunded again.
-_RESERVING: Final = frozenset(
-    {
-        RefundStatus.REQUESTED,
-        RefundStatus.PENDING,
-        RefundStatus.REQUIRES_ACTION,
-        RefundStatus.SUCCEEDED,
-    }
-)
 
 
 class NextAction(Struct, frozen=True):
@@ -152,13 +143,6 @@ def status_of(payment: Payment) -> Status:
     return Status.CREATED if payment.object_id is None else Status.PROCESSING
 
 
-def refund_status(refund: Refund) -> RefundStatus:
-    """Where a refund stands: its strongest fact, or our own request until there is one."""
-    if refund.facts:
-        return refund.facts[-1].status
-    return RefundStatus.REQUESTED if refund.refusal is None else RefundStatus.FAILED
-
-
 def captured(payment: Payment) -> int:
     """What the provider has captured, in minor units."""
     terminal = join.terminal(payment.facts)
@@ -168,8 +152,7 @@ def captured(payment: Payment) -> int:
 
 def refundable(payment: Payment) -> int:
     """What can still be refunded: captured, less every refund that holds or has taken money."""
-    held = sum(r.amount for r in payment.refunds if refund_status(r) in _RESERVING)
-    return captured(payment) - held
+    return captured(payment) - refunds.reserved(payment)
 
 
 def amounts(payment: Payment) -> Amounts:
@@ -181,11 +164,11 @@ def amounts_in(payment: Payment, status: Status) -> Amounts:
     """The amounts, were the payment in this status."""
     has_authorization = status in {Status.AUTHORIZED, Status.SUCCEEDED}
     taken = captured(payment)
-    back = sum(r.amount for r in payment.refunds if refund_status(r) is RefundStatus.SUCCEEDED)
     return Amounts(
         authorized=payment.amount if has_authorization else 0,
         captured=taken,
-        refunded=min(back, taken),  # a returned refund and its replacement may cross each other
+        # a returned refund and its replacement may cross each other
+        refunded=min(refunds.given_back(payment), taken),
     )
 
 
@@ -221,17 +204,20 @@ def next_action(payment: Payment) -> NextAction | None:
     return NextAction("redirect", live.action_url)
 
 
-def _refund_view(refund: Refund) -> RefundView:
-    status = refund_status(refund)
-    settled = refund.facts[-1] if refund.facts else None
-    succeeded = any(f.status is RefundStatus.SUCCEEDED for f in refund.facts)
+def _refund_view(refund: refunds.Standing) -> RefundView:
+    facts = refund.made.facts if refund.made is not None else ()
+    succeeded = any(f.status is RefundStatus.SUCCEEDED for f in facts)
+    if refund.asked is not None:
+        reason, failure = refund.asked.reason, refund.asked.refusal
+    else:
+        reason, failure = facts[-1].reason, None
     return RefundView(
         id=refund.id,
-        status=status,
+        status=refund.status,
         amount=refund.amount,
-        reason=refund.reason,
-        failure=settled.failure if settled is not None else refund.refusal,
-        reversed=succeeded and status is not RefundStatus.SUCCEEDED,
+        reason=reason,
+        failure=facts[-1].failure if facts else failure,
+        reversed=succeeded and refund.status is not RefundStatus.SUCCEEDED,
     )
 
 
@@ -266,7 +252,7 @@ def snapshot(payment: Payment) -> Snapshot:
         provider_object_id=payment.object_id,
         description=payment.description,
         metadata=payment.metadata,
-        refunds=tuple(_refund_view(r) for r in payment.refunds),
+        refunds=tuple(_refund_view(r) for r in refunds.standings(payment)),
         disputes=tuple(_dispute_view(d) for d in payment.disputes),
         expires_at=payment.expires_at,
         created_at=payment.created_at,

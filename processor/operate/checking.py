@@ -77,7 +77,7 @@ async def _audit(settle_s: float, rebuild_with: Decode | None) -> dict[str, dict
             "violations": sum(table.different for table in done.tables),
             "first": [f"{t.table} {text}" for t in done.tables for text in t.shown][:SHOWN_MAX],
         }  # fmt: skip
-    return dict(sorted(found.items(), key=lambda item: (item[0].startswith("L"), item[0])))
+    return dict(sorted(found.items(), key=lambda item: (item[0][0] == "L", int(item[0][1:]))))
 
 
 def _audited(found: Mapping[str, Mapping[str, Any]]) -> Sequence[str]:

@@ -189,7 +189,10 @@ async def _write_parts(connection: Connection, views: Sequence[Snapshot], plan: 
     last = {view.id: view for view in views if view.version == plan.payments[view.id].version}
     refunds = [_refund_row(view, r) for view in last.values() for r in view.refunds]
     if refunds:
-        await connection.execute(sql.UPSERT_REFUNDS, _columns(refunds, 6))
+        rows = _columns(refunds, 6)
+        await connection.execute(sql.UPSERT_REFUNDS, rows)
+        of = sorted({row[1] for row in refunds})
+        await connection.execute(sql.DELETE_OTHER_REFUNDS, [of, rows[1], rows[0]])
     disputes = [
         (d.id, view.id, d.status, d.amount, d.funds_withdrawn, d.funds_reinstated, view.updated_at)
         for view in last.values()

@@ -72,16 +72,21 @@ UPSERT_REFUNDS: Final = """
     insert into refunds (refund_id, payment_id, status, amount, reversed, updated_at)
     select * from unnest(%b::text[], %b::text[], %b::text[], %b::bigint[], %b::boolean[],
         %b::timestamptz[])
-    on conflict (refund_id) do update set status = excluded.status, amount = excluded.amount,
-        reversed = excluded.reversed, updated_at = excluded.updated_at"""
+    on conflict (payment_id, refund_id) do update set status = excluded.status,
+        amount = excluded.amount, reversed = excluded.reversed, updated_at = excluded.updated_at"""
+
+#: A refund made without us may turn out to be one that we asked for: then it has that one's row.
+DELETE_OTHER_REFUNDS: Final = """
+    delete from refunds where payment_id = any(%b::text[]) and (payment_id, refund_id) not in
+        (select * from unnest(%b::text[], %b::text[]))"""
 
 UPSERT_DISPUTES: Final = """
     insert into disputes (dispute_id, payment_id, status, amount, funds_withdrawn,
         funds_reinstated, updated_at)
     select * from unnest(%b::text[], %b::text[], %b::text[], %b::bigint[], %b::bigint[],
         %b::bigint[], %b::timestamptz[])
-    on conflict (dispute_id) do update set status = excluded.status, amount = excluded.amount,
-        funds_withdrawn = excluded.funds_withdrawn,
+    on conflict (payment_id, dispute_id) do update set status = excluded.status,
+        amount = excluded.amount, funds_withdrawn = excluded.funds_withdrawn,
         funds_reinstated = excluded.funds_reinstated, updated_at = excluded.updated_at"""
 
 INSERT_CALLS: Final = """

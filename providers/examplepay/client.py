@@ -12,8 +12,9 @@ from pydantic import SecretStr
 
 from processor.domain.calls import ProviderCall
 from providers.examplepay.answers import decoded, outcome_of_answer, outcome_of_state
+from providers.examplepay.money import minor_units
 from providers.examplepay.requests import path_of, payment_path, request_for
-from providers.examplepay.shapes import EventPage, FoundList, Payment
+from providers.examplepay.shapes import EventPage, Found, FoundList, Payment
 from providers.examplepay.translate import NAME, event_id
 from providers.examplepay.webhooks import read
 from providers.port import (
@@ -66,9 +67,9 @@ class ExamplePayApi:
         del first_tried_at
         match call.operation:
             case "create":
-                return await self._find("/payments", call.payment_id, None)
+                return await self._find("/payments", call.payment_id, call, None)
             case "refund":
-                return await self._find("/refunds", call.refund_id or "", call.object_id)
+                return await self._find("/refunds", call.refund_id or "", call, call.object_id)
         payment = await self._get(payment_path(call), Payment)
         if call.operation != "confirm":
             return outcome_of_state(call, payment.state, payment.id)
@@ -77,10 +78,16 @@ class ExamplePayApi:
             return Acknowledged(payment.id)
         return None
 
-    async def _find(self, path: str, reference: str, payment: str | None) -> CallOutcome | None:
+    async def _find(
+        self, path: str, reference: str, call: ProviderCall, payment: str | None
+    ) -> CallOutcome | None:
+        """The oldest object with our reference, on our payment, of our amount.
+
+        A reference is free text, and anybody with access may write ours on another object.
+        """
         found = await self._get(path, FoundList, reference=reference)
         for item in found.items:
-            if item.reference == reference and item.payment == payment:
+            if item.reference == reference and item.payment == payment and _is_of(item, call):
                 return Acknowledged(item.id)
         return None
 
@@ -150,6 +157,18 @@ class ExamplePayApi:
         """The answer, within the deadline, whole. Raises httpx.HTTPError or TimeoutError."""
         async with asyncio.timeout(self._deadline_s):
             return await self._http.request(method, path, json=json, params=params, headers=headers)
+
+
+def _is_of(item: Found, call: ProviderCall) -> bool:
+    """Whether an object is of the amount and the currency that a call asked for."""
+    money = item.amount
+    try:
+        return money is not None and (minor_units(money.value, money.currency), money.currency) == (
+            call.amount,
+            call.currency,
+        )
+    except MalformedWebhookError:
+        return False
 
 
 def _decoded(body: bytes, kind: type[S]) -> S:

@@ -133,6 +133,7 @@ class Found(msgspec.Struct):
     id: Name
     reference: str | None = None
     payment: str | None = None
+    amount: Money | None = None
 
 
 class FoundList(msgspec.Struct):

@@ -1,6 +1,5 @@
 """ExamplePay's words to the domain's, as tables. The only place where they meet."""
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from typing import Final
@@ -21,7 +20,7 @@ from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, 
 from providers.examplepay.money import minor_units
 from providers.examplepay.shapes import Attempt, Chargeback, Event, Payment, Reason, Refund
 from providers.port import Account
-from schemas.identity import provider_made_id
+from schemas.identity import is_refund_id, provider_made_id
 
 NAME: Final = "examplepay"
 
@@ -64,9 +63,6 @@ REFUND_REASON: Final[Mapping[str, str]] = {
 }
 _CANCEL_CAUSE: Final = {reason: cause for cause, reason in VOID_REASON.items()}
 _ASKED_REASON: Final = {theirs: ours for ours, theirs in REFUND_REASON.items()}
-
-#: A refund's reference is free text. Only this form is one we gave.
-_OUR_REFUND: Final = re.compile(r"\Aref_[a-z2-7]{26}\Z")
 
 
 def event_id(their_id: str) -> str:
@@ -115,17 +111,19 @@ def _refund(event: Event) -> Fact:
     if status is None:
         return _unknown_status(event, refund.state)
     reference = refund.reference or ""
-    ours = reference if _OUR_REFUND.match(reference) else None
     return RefundFact(
         event_id=event_id(event.id),
         occurred_at=event.occurred_at.astimezone(UTC),
         object_id=refund.payment,
-        refund_id=ours or provider_made_id("ref", NAME, refund.id),
+        ref=refund.id,
+        refund_id=provider_made_id("ref", NAME, refund.id),
         status=status,
         amount=minor_units(refund.amount.value, refund.amount.currency),
         currency=refund.amount.currency,
         reason=_ASKED_REASON.get(refund.reason or "", refund.reason),
         failure=_failure(refund.bounce),
+        # free text: only this form is one that we give, and anybody may write it
+        claims=reference if is_refund_id(reference) else None,
     )
 
 

@@ -84,14 +84,36 @@ class StripeApi:
                 objects = self._list("/v1/payment_intents", created={"gte": since})
                 return await _find(objects, PAYMENT_ID_KEY, call.payment_id)
             case "refund":
-                objects = self._list("/v1/refunds", payment_intent=call.object_id)
-                return await _find(objects, REFUND_ID_KEY, call.refund_id)
+                return await self._made_refund(call, first_tried_at)
             case _:
                 intent, _ = await self._get(f"/v1/payment_intents/{call.object_id}")
                 found = outcome_of_state(call, str(intent["status"]), str(intent["id"]))
         if found is None and call.operation == "confirm":
             return await self._ended_attempt(call, first_tried_at)
         return found
+
+    async def _made_refund(
+        self, call: ProviderCall, first_tried_at: datetime
+    ) -> CallOutcome | None:
+        """The refund that this call made: of its payment, its amount, with our ID, not older.
+
+        Anybody with access can write our ID on another refund. Where several carry it, the event
+        that names our call's key tells which is ours; without one, the oldest is.
+        """
+        since = int((first_tried_at - CLOCK_SKEW).timestamp())
+        found = [
+            str(item["id"])
+            async for item in self._list("/v1/refunds", payment_intent=call.object_id)
+            if (item.get("metadata") or {}).get(REFUND_ID_KEY) == call.refund_id
+            and item.get("amount") == call.amount
+            and item.get("created", since) >= since
+        ]
+        if len(found) > 1:
+            made = self._list("/v1/events", types=("refund.created",), created={"gte": since})
+            async for event in made:
+                if _names(event, call) and event["data"]["object"]["id"] in found:
+                    return Acknowledged(str(event["data"]["object"]["id"]))
+        return Acknowledged(found[-1]) if found else None
 
     async def _ended_attempt(
         self, call: ProviderCall, first_tried_at: datetime
@@ -104,9 +126,7 @@ class StripeApi:
         since = int((first_tried_at - CLOCK_SKEW).timestamp())
         begun = self._list("/v1/events", types=ATTEMPT_EVENTS, created={"gte": since})
         async for event in begun:
-            request = event.get("request") or {}
-            key = str(request.get("idempotency_key") or "")
-            if key == call.key or key.startswith(f"{call.key}."):
+            if _names(event, call):
                 return Acknowledged(str(call.object_id))
         return None
 
@@ -204,6 +224,12 @@ def _fetched(event: Mapping[str, Any]) -> FetchedEvent:
         return FetchedEvent(read(body), body)
     except MalformedWebhookError as error:
         raise ProviderUnavailableError(f"what was fetched is no event: {error}") from error
+
+
+def _names(event: Mapping[str, Any], call: ProviderCall) -> bool:
+    """Whether an event names this call's key, of whichever generation, as what brought it about."""
+    key = str((event.get("request") or {}).get("idempotency_key") or "")
+    return key == call.key or key.startswith(f"{call.key}.")
 
 
 async def _find(

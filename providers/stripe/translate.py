@@ -19,7 +19,7 @@ from processor.domain.inputs import (
 from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
 from providers.port import Account
 from providers.stripe.shapes import Dispute, Event, LastPaymentError, PaymentIntent, Refund
-from schemas.identity import provider_made_id
+from schemas.identity import is_refund_id, provider_made_id
 
 PAYMENT_STATUS: Final[Mapping[str, ProviderStatus]] = {
     "requires_payment_method": ProviderStatus.OPEN,  # ATTEMPT_FAILED where an error stands
@@ -115,7 +115,7 @@ def _refund(event: Event, at: datetime) -> Fact:
         return _unknown_status(event, refund.status or "")
     if refund.payment_intent is None:
         return Unmodelled(event.id, event.type, "it belongs to no payment intent")
-    ours = (refund.metadata or {}).get(REFUND_ID_KEY)
+    claims = (refund.metadata or {}).get(REFUND_ID_KEY, "")
     failure = None
     if refund.failure_reason is not None:
         failure = Failure(refund.failure_reason, "The refund did not reach the customer.")
@@ -123,12 +123,15 @@ def _refund(event: Event, at: datetime) -> Fact:
         event_id=event.id,
         occurred_at=at,
         object_id=refund.payment_intent,
-        refund_id=ours or provider_made_id("ref", "stripe", refund.id),
+        ref=refund.id,
+        refund_id=provider_made_id("ref", "stripe", refund.id),
         status=status,
         amount=refund.amount,
         currency=refund.currency.upper(),
         reason=refund.reason,
         failure=failure,
+        claims=claims if is_refund_id(claims) else None,
+        caused_by=event.request.idempotency_key if event.request is not None else None,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from processor.domain.decide import decide
 from processor.domain.decision import Decision
 from processor.domain.payment import Payment
+from processor.domain.refunds import standings
 from tests.checker import probes, standing
 from tests.checker.probes import EARLIER, LATER, Probe
 from tests.domain.builders import PAYMENT
@@ -80,15 +81,15 @@ def _try_payment(cells: Cells, payment: Payment | None) -> None:
 
 
 def _try_refunds(table: dict[str, Row], payment: Payment, second: int) -> None:
-    for refund in payment.refunds:
+    for refund in standings(payment):
         before = standing.of_refund(refund)
 
         def said(decision: Decision, before: str = before, refund_id: str = refund.id) -> str:
-            known = decision.payment.refunds if decision.payment is not None else ()
+            known = standings(decision.payment) if decision.payment is not None else ()
             (after,) = (standing.of_refund(r) for r in known if r.id == refund_id)
             return str(decision.outcome) if after == before else f"→ {after}"
 
-        tried = probes.refund_facts(payment, refund.id, refund.amount, second)
+        tried = probes.refund_facts(payment, refund, second)
         _try(table[before], payment, tried, said)
 
 

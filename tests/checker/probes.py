@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from processor.domain.inputs import Failure, Foreign, Input, Unmodelled
 from processor.domain.join import failures
 from processor.domain.payment import Payment
+from processor.domain.refunds import Standing
 from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
 from processor.domain.view import captured
 from tests.domain.builders import (
@@ -19,6 +20,7 @@ from tests.domain.builders import (
     create,
     dispute_said,
     failed,
+    our_refund_said,
     received,
     refund,
     refund_said,
@@ -79,11 +81,30 @@ def _failures(payment: Payment | None, object_id: str) -> Iterator[Probe]:
         yield "attempt_failed, the last", received(fact)
 
 
-def refund_facts(payment: Payment | None, refund_id: str, amount: int, second: int) -> list[Probe]:
-    """Give the provider's word on a refund in each of its states."""
+def refund_facts(payment: Payment | None, refund: Standing, second: int) -> list[Probe]:
+    """Give the provider's word on a refund in each of its states; of ours, naming our call."""
+    told = refund_said if refund.asked is None else our_refund_said
     changes = {"object_id": _object_of(payment), "event_id": _EVENT}
+    probes = []
+    for status in RefundStatus:
+        fact = told(refund.id, status, second, refund.amount, **changes)
+        if refund.made is not None:
+            fact = replace(fact, ref=refund.made.ref, refund_id=refund.made.id)
+        probes.append((str(status), received(fact)))
+    return probes
+
+
+def new_refund_facts(payment: Payment | None) -> list[Probe]:
+    """Give the provider's first word on a refund that nobody asked for, in each state."""
     return [
-        (str(status), received(refund_said(refund_id, status, second, amount, **changes)))
+        (
+            "refund",
+            received(
+                refund_said(
+                    "re_probe", status, LATER, 100, object_id=_object_of(payment), event_id=_EVENT
+                )
+            ),
+        )
         for status in RefundStatus
     ]
 
@@ -99,13 +120,16 @@ def dispute_facts(payment: Payment | None, dispute_id: str, second: int) -> list
 
 def results(payment: Payment | None, call: str) -> Iterator[Probe]:
     """Give what a call may come to."""
-    yield "acknowledged", received(replace(acknowledged(call), object_id=_object_of(payment)))
+    answer = acknowledged(call)
+    if answer.operation != "refund":
+        answer = replace(answer, object_id=_object_of(payment))
+    yield "acknowledged", received(answer)
     yield "refused", received(refused(call))
 
 
 def first_words(payment: Payment | None) -> Iterator[Probe]:
     """Give the first word on a refund or a dispute, in each of its states, and one of no effect."""
-    yield from (("refund", fact) for _, fact in refund_facts(payment, "re_probe", 100, LATER))
+    yield from new_refund_facts(payment)
     yield from (("dispute", fact) for _, fact in dispute_facts(payment, "dp_probe", LATER))
     yield "no effect", received(Unmodelled(_EVENT, "customer.updated", "it moves no money"))
     yield "of another account", received(Foreign(_EVENT, "customer.updated", "it is of acct_2"))

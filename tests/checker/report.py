@@ -53,7 +53,8 @@ def _told(fact: PaymentFact | RefundFact | DisputeFact) -> str:
         case PaymentFact():
             return f"{fact.status}{_details(fact)}"
         case RefundFact():
-            return f"refund {fact.refund_id} {fact.status}"
+            claim = f", says it is {fact.claims}" if fact.claims is not None else ""
+            return f"refund {fact.refund_id} {fact.status}{claim}"
         case DisputeFact():
             return f"dispute {fact.dispute_id} {fact.status}"
 

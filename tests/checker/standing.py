@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from processor.domain.join import failures, terminal
-from processor.domain.payment import Payment, Refund
+from processor.domain.payment import Payment
+from processor.domain.refunds import Standing, awaited
 from processor.domain.status import CancelCause, RefundStatus, Status
-from processor.domain.view import exhausted, failure_of, live_fact, refund_status, refundable
+from processor.domain.view import exhausted, failure_of, live_fact, refundable
 
 #: What an input meets whose payment, refund or dispute nobody has heard of.
 NOT_HERE = "not here yet"
@@ -25,12 +26,14 @@ def of_payment(payment: Payment) -> str:
         case Status.PROCESSING:
             return f"{status}{_processing(payment)}{cancelling}"
         case Status.REQUIRES_ACTION:
-            awaited = "payment method" if live_fact(payment) is None else "customer"
-            return f"{status}, {awaited} awaited{cancelling}"
+            wanted = "payment method" if live_fact(payment) is None else "customer"
+            return f"{status}, {wanted} awaited{cancelling}"
         case Status.AUTHORIZED:
             asked = payment.capture is not None and payment.capture.refusal is None
             return f"{status}{', capturing' if asked else ''}{cancelling}"
         case Status.SUCCEEDED:
+            if awaited(payment) is not None:
+                return f"{status}, a refund's answer awaited"
             return f"{status}{'' if refundable(payment) > 0 else ', nothing left to refund'}"
         case Status.FAILED:
             return f"{status}, {'refused' if payment.create_refusal else 'attempts used up'}"
@@ -74,11 +77,12 @@ def _of_create(payment: Payment, key: str) -> str:
     return "nothing known" if payment.object_id is None else "its object known"
 
 
-def of_refund(refund: Refund) -> str:
+def of_refund(refund: Standing) -> str:
     """Say where a refund stands, and whether money that was given back has come back."""
-    status = refund_status(refund)
-    if not refund.facts and refund.refusal is not None:
-        return f"{status}, refused"
-    was_given = any(fact.status is RefundStatus.SUCCEEDED for fact in refund.facts)
+    status = refund.status
+    if refund.made is None:
+        refused = refund.asked is not None and refund.asked.refusal is not None
+        return f"{status}, refused" if refused else status
+    was_given = any(fact.status is RefundStatus.SUCCEEDED for fact in refund.made.facts)
     came_back = was_given and status is not RefundStatus.SUCCEEDED
     return f"{status}{', reversed' if came_back else ''}"

@@ -11,6 +11,7 @@ from processor.domain.decide import decide
 from processor.domain.decision import Decision
 from processor.domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact
 from processor.domain.payment import Payment
+from processor.domain.refunds import standings
 from processor.domain.status import Outcome
 from tests.checker import probes, standing
 from tests.checker.conftest import Searching
@@ -26,7 +27,7 @@ _LONGEST: Final = 200
 
 def _known(payment: Payment) -> Iterator[AnyFact]:
     yield from payment.facts
-    for refund in payment.refunds:
+    for refund in payment.provider_refunds:
         yield from refund.facts
     for dispute in payment.disputes:
         yield dispute.fact
@@ -49,7 +50,7 @@ def _lost_to_a_later_word(payment: Payment, input_: Input, reason: str) -> bool:
 
 def _contradicts(payment: Payment, input_: Input, reason: str) -> bool:
     """A conflict names what is known: the object, the final fact, the amount, the call, the end."""
-    known = [payment.object_id, payment.currency, *(str(r.amount) for r in payment.refunds)]
+    known = [payment.object_id, payment.currency, *(str(r.amount) for r in standings(payment))]
     if isinstance(input_.body, CallResult):
         known.append(input_.body.call_key)
     if payment.create_refusal is not None:
@@ -86,7 +87,7 @@ def reached(searched: Searching) -> list[Payment]:
     payments: dict[str, Payment] = {}
     for history in ALL_HISTORIES:
         for payment in searched(history).reached.values():
-            stands = [standing.of_payment(payment), *map(standing.of_refund, payment.refunds)]
+            stands = [standing.of_payment(payment), *map(standing.of_refund, standings(payment))]
             stands += [dispute.fact.status for dispute in payment.disputes]
             stands += [row for _, row in standing.of_calls(payment)]
             payments.setdefault(" | ".join(stands), payment)
@@ -95,9 +96,9 @@ def reached(searched: Searching) -> list[Payment]:
 
 def _tried(payment: Payment) -> Iterable[Input]:
     facts = [*probes.payment_facts(payment, LATER), *probes.payment_facts(payment, EARLIER)]
-    for refund in payment.refunds:
-        facts += probes.refund_facts(payment, refund.id, refund.amount, LATER)
-        facts += probes.refund_facts(payment, refund.id, refund.amount, EARLIER)
+    for refund in standings(payment):
+        facts += probes.refund_facts(payment, refund, LATER)
+        facts += probes.refund_facts(payment, refund, EARLIER)
     for dispute in payment.disputes:
         facts += probes.dispute_facts(payment, dispute.id, LATER)
         facts += probes.dispute_facts(payment, dispute.id, EARLIER)

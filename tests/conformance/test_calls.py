@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -113,6 +113,18 @@ async def test_a_refund_of_another_payment_is_not_it(
     other = await made(client, call(adapter, "create", key="another"))
     await made(client, call(adapter, "refund", other))
     assert await client.look_up(call(adapter, "refund", one), datetime.now(UTC)) is None
+
+
+async def test_a_refund_of_another_amount_is_not_it(
+    adapter: Adapter, client: ProviderClient
+) -> None:
+    """Our refund ID can be written on any refund: one of another amount is not the one we made."""
+    object_id = await made(client, call(adapter, "create"))
+    await made(client, call(adapter, "refund", object_id, key="somebody", amount=100))
+    since = datetime.now(UTC) - timedelta(hours=1)
+    assert await client.look_up(call(adapter, "refund", object_id), since) is None
+    ours = await made(client, call(adapter, "refund", object_id))
+    assert await client.look_up(call(adapter, "refund", object_id), since) == Acknowledged(ours)
 
 
 async def test_an_unknown_payment_method_is_refused(

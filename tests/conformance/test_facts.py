@@ -7,6 +7,7 @@ import pytest
 from processor.domain.inputs import DisputeFact, Fact, PaymentFact, RefundFact
 from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
 from providers.port import ProviderClient
+from schemas import identity
 from tests.conformance.adapter import Adapter
 from tests.conformance.rows import over_http
 from tests.conformance.story import AMOUNT, PAYMENT, REFUND, call, made
@@ -119,14 +120,17 @@ async def test_our_cancel_comes_back_with_our_reason(
 
 
 @pytest.mark.parametrize("reason", [None, "duplicate", "fraudulent", "requested_by_customer"])
-async def test_our_refund_comes_back_under_our_id(
+async def test_our_refund_is_the_one_that_our_call_was_answered_with(
     adapter: Adapter, client: ProviderClient, reason: str | None
 ) -> None:
-    """On the payment's object, with the reason that the client gave."""
+    """On the payment's object, with the reason that the client gave, and saying that it is ours."""
     object_id = await made(client, call(adapter, "create"))
-    await made(client, call(adapter, "refund", object_id, reason=reason))
+    asked = call(adapter, "refund", object_id, reason=reason)
+    ref = await made(client, asked)
     fact = refund(adapter, RefundStatus.SUCCEEDED)
-    assert (fact.refund_id, fact.object_id) == (REFUND, object_id)
+    assert (fact.ref, fact.claims, fact.object_id) == (ref, REFUND, object_id)
+    assert fact.refund_id == identity.provider_made_id("ref", adapter.name, ref)
+    assert fact.caused_by in {None, asked.key}
     assert (fact.amount, fact.currency, fact.reason) == (400, "EUR", reason)
 
 
@@ -140,8 +144,8 @@ async def test_a_refund_made_without_us_has_an_id_of_its_own(
     told = [fact for fact in adapter.facts() if isinstance(fact, RefundFact)]
     assert len({fact.refund_id for fact in told}) == 1
     assert {(fact.object_id, fact.amount) for fact in told} == {(object_id, 300)}
-    assert told[0].refund_id.startswith("ref_")
-    assert told[0].refund_id != REFUND
+    assert told[0].refund_id == identity.provider_made_id("ref", adapter.name, told[0].ref)
+    assert {(fact.claims, fact.caused_by) for fact in told} == {(None, None)}
 
 
 async def test_a_refund_that_comes_back(adapter: Adapter, client: ProviderClient) -> None:
@@ -149,7 +153,7 @@ async def test_a_refund_that_comes_back(adapter: Adapter, client: ProviderClient
     object_id = await made(client, call(adapter, "create"))
     adapter.bounce(await made(client, call(adapter, "refund", object_id)))
     fact = refund(adapter, RefundStatus.FAILED)
-    assert fact.refund_id == REFUND
+    assert fact.claims == REFUND
     assert fact.failure is not None
     assert fact.failure.code
 
@@ -199,7 +203,7 @@ async def test_our_payment_id_is_found_where_it_is_carried(
     for delivery in adapter.receiver.deliveries:
         webhook = reader.verify(delivery.body, delivery.headers)
         fact = adapter.translator().translate(delivery.body).fact
-        elsewhere = isinstance(fact, RefundFact) and fact.refund_id != REFUND
+        elsewhere = isinstance(fact, RefundFact) and fact.claims != REFUND
         if isinstance(fact, PaymentFact | RefundFact | DisputeFact):
             carried = type(fact) in adapter.carries_our_id and not elsewhere
             assert webhook.object_id == object_id

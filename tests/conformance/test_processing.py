@@ -85,7 +85,7 @@ async def test_webhooks_in_any_order_end_in_the_same_state(
         payment = played(adapter, order).payments[PAYMENT]
         assert payment.status is Status.SUCCEEDED
         assert payment.object_id == object_id
-        ends.add((payment.facts, payment.refunds, payment.disputes))
+        ends.add((payment.facts, payment.provider_refunds, payment.disputes))
     assert len(ends) == 1
 
 

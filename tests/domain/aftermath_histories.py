@@ -11,6 +11,7 @@ from tests.domain.builders import (
     acknowledged,
     create,
     dispute_said,
+    our_refund_said,
     refund,
     refund_said,
     refused,
@@ -27,7 +28,7 @@ _OUT, _BACK = Movement("mv_out", 1000), Movement("mv_back", -1000)
 
 def _ours(refund_id: str, status: RefundStatus, second: int, amount: int) -> Told:
     """The provider's word on a refund we asked for: not before we did."""
-    return Told(refund_said(refund_id, status, second, amount), needs=f"refund:{refund_id}")
+    return Told(our_refund_said(refund_id, status, second, amount), needs=f"refund:{refund_id}")
 
 
 def _theirs(refund_id: str, status: RefundStatus, second: int, amount: int) -> Told:

@@ -120,12 +120,21 @@ def refund_said(
         event_id=f"evt_{refund_id}_{status}_{second}",
         occurred_at=at(second),
         object_id=OBJECT,
+        ref=f"psp_{refund_id}",
         refund_id=refund_id,
         status=status,
         amount=amount,
         currency=CURRENCY,
     )
     return replace(fact, **changes)
+
+
+def our_refund_said(
+    refund_id: str, status: RefundStatus, second: int, amount: int, **changes: Any
+) -> RefundFact:
+    """Return what the provider said of the refund it made at our call, naming that call."""
+    proof = {"claims": refund_id, "caused_by": key(f"refund:{refund_id}")}
+    return refund_said(f"made_{refund_id}", status, second, amount, **{**proof, **changes})
 
 
 def dispute_said(
@@ -146,7 +155,9 @@ def dispute_said(
 
 def acknowledged(operation: str = "create") -> CallResult:
     """Return the provider's acknowledgement of a call, as ``create`` or ``confirm:2``."""
-    return CallResult(key(operation), operation.split(":", maxsplit=1)[0], OBJECT, None)
+    name, _, number = operation.partition(":")
+    made = f"psp_made_{number}" if name == "refund" else OBJECT
+    return CallResult(key(operation), name, made, None)
 
 
 def refused(operation: str) -> CallResult:

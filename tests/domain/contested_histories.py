@@ -17,6 +17,7 @@ from tests.domain.builders import (
     create,
     dispute_said,
     failed,
+    our_refund_said,
     refund,
     refund_said,
     refused,
@@ -56,7 +57,7 @@ _TWO_ENDS: Final = (
             Told(said(_SUCCEEDED, 4)),
             Told(said(_SUCCEEDED, 5, captured=600)),
             refund("re_1", 600),
-            Told(refund_said("re_1", RefundStatus.SUCCEEDED, 9, 600), needs="refund:re_1"),
+            Told(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 600), needs="refund:re_1"),
         ),
         replace(_PAID, refunded=600, refunds={"re_1": RefundMeaning(RefundStatus.SUCCEEDED)}),
         (
@@ -162,14 +163,14 @@ _OTHER_AMOUNTS: Final = (
         (
             Told(said(_SUCCEEDED, 4)),
             refund("re_1", 400),
-            Told(refund_said("re_1", RefundStatus.PENDING, 8, 300)),
-            Told(refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300)),
+            Told(our_refund_said("re_1", RefundStatus.PENDING, 8, 300)),
+            Told(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300)),
             Told(dispute_said("dp_1", DisputeStatus.NEEDS_RESPONSE, 9)),
         ),
         replace(
             _PAID,
             refunded=300,
-            refunds={"re_1": RefundMeaning(RefundStatus.SUCCEEDED)},
+            refunds={"made_re_1": RefundMeaning(RefundStatus.SUCCEEDED)},
             disputes={"dp_1": DisputeMeaning(DisputeStatus.NEEDS_RESPONSE)},
         ),
         (

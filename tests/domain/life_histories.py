@@ -17,8 +17,8 @@ from tests.domain.builders import (
     dispute_said,
     failed,
     key,
+    our_refund_said,
     refund,
-    refund_said,
     said,
 )
 from tests.domain.history import History, Told
@@ -40,7 +40,7 @@ def _of(call: str, status: ProviderStatus, second: int, event_id: str) -> Told:
 
 
 def _refunded(refund_id: str, status: RefundStatus, second: int, amount: int) -> Told:
-    return Told(refund_said(refund_id, status, second, amount), needs=f"refund:{refund_id}")
+    return Told(our_refund_said(refund_id, status, second, amount), needs=f"refund:{refund_id}")
 
 
 def _disputed(status: DisputeStatus, second: int, needs: str, *movements: Movement) -> Told:

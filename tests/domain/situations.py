@@ -13,9 +13,9 @@ from tests.domain.builders import (
     confirm,
     create,
     failed,
+    our_refund_said,
     received,
     refund,
-    refund_said,
     refused,
     said,
 )
@@ -66,13 +66,13 @@ SITUATIONS: Final = MappingProxyType[str, tuple[_Body, ...]](
             create(),
             _PAID,
             refund("re_0", 700),
-            refund_said("re_0", RefundStatus.PENDING, 9, 700),
+            our_refund_said("re_0", RefundStatus.PENDING, 9, 700),
         ),
         "refund of 700 failed": (
             create(),
             _PAID,
             refund("re_0", 700),
-            refund_said("re_0", RefundStatus.FAILED, 9, 700),
+            our_refund_said("re_0", RefundStatus.FAILED, 9, 700),
         ),
         "refunded": (create(), _PAID, refund("re_0"), acknowledged("refund:re_0")),
         "failed": (

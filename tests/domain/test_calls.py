@@ -19,9 +19,9 @@ from tests.domain.builders import (
     create,
     failed,
     key,
+    our_refund_said,
     received,
     refund,
-    refund_said,
     refused,
 )
 from tests.domain.replay import Replay
@@ -126,7 +126,7 @@ def test_a_refund_that_failed_at_the_provider_says_why() -> None:
     """The failure of the fact that decides is published."""
     replay = replay_until("refund of 700 pending")
     failure = replace(DECLINED, code="account_closed")
-    replay.deliver(received(refund_said("re_0", RefundStatus.FAILED, 20, 700, failure=failure)))
+    replay.deliver(received(our_refund_said("re_0", RefundStatus.FAILED, 20, 700, failure=failure)))
     assert [r.failure for r in snapshot(replay.existing).refunds] == [failure]
 
 

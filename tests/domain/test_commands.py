@@ -1,19 +1,23 @@
 """Every command in every state: accepted, or rejected with a reason that says what would do."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
 from processor.domain.decide import decide
-from processor.domain.inputs import Command, Input
+from processor.domain.inputs import Command, Input, RefundFact
 from processor.domain.status import Outcome, RefundStatus, Status
 from processor.domain.view import snapshot
 from tests.domain.builders import (
     EXPIRY,
     PAYMENT,
+    acknowledged,
     cancel,
     capture,
     confirm,
     create,
+    our_refund_said,
     received,
     refund,
     refund_said,
@@ -190,12 +194,82 @@ def test_a_refund_told_before_its_command_is_one_refund() -> None:
     """No order is promised between topics: our own refund's webhook may be read first."""
     in_order = replay_until("refund of 700 pending")
     told_first = replay_until("succeeded")
-    told_first.deliver(received(refund_said("re_0", RefundStatus.PENDING, 9, 700)))
+    told_first.deliver(received(our_refund_said("re_0", RefundStatus.PENDING, 9, 700)))
     decision = told_first.deliver(received(refund("re_0", 700)))
     assert decision.outcome is Outcome.APPLIED
     assert told_first.existing.refunds == in_order.existing.refunds
     left = told_first.deliver(received(refund("re_1", 301))).reason
     assert "300 is left" in left
+
+
+def _unproven(refund_id: str, amount: int, **changes: Any) -> RefundFact:
+    """A refund at the provider that says it is ours, and proves nothing."""
+    fact = refund_said("made_there", RefundStatus.SUCCEEDED, 9, amount, claims=refund_id)
+    return replace(fact, **changes)
+
+
+def test_what_claims_to_be_a_refund_counts_beside_it_until_the_answer_tells() -> None:
+    """Too little may be refunded meanwhile, never too much; all that is left, nobody knows."""
+    replay = replay_until("succeeded")
+    replay.deliver(received(refund("re_1", 300)))
+    replay.deliver(received(_unproven("re_1", 300)))
+    assert [r.id for r in snapshot(replay.existing).refunds] == ["re_1"]
+    assert snapshot(replay.existing).amounts.refunded == 300
+    decision = replay.deliver(received(refund("re_2", 401)))
+    assert (decision.outcome, "400 is left" in decision.reason) == (Outcome.REJECTED, True)
+    decision = replay.deliver(received(refund("re_2")))
+    assert decision.outcome is Outcome.REJECTED
+    assert "answer to refund re_1 is awaited" in decision.reason
+    answered = replace(acknowledged("refund:re_1"), object_id="psp_made_there")
+    assert replay.deliver(received(answered)).outcome is Outcome.APPLIED
+    (seen,) = snapshot(replay.existing).refunds
+    assert (seen.id, seen.status) == ("re_1", RefundStatus.SUCCEEDED)
+    (call,) = replay.deliver(received(refund("re_3"))).provider_calls
+    assert call.amount == 700
+
+
+def test_a_claim_on_a_refund_nobody_asked_for_is_another_refund() -> None:
+    """It stands there under an ID of its own, and a later refund of ours is another one."""
+    replay = replay_until("succeeded")
+    replay.deliver(received(_unproven("re_1", 300)))
+    assert [r.id for r in snapshot(replay.existing).refunds] == ["made_there"]
+    (call,) = replay.deliver(received(refund("re_1", 700))).provider_calls
+    assert call.amount == 700
+    replay.deliver(received(acknowledged("refund:re_1")))
+    seen = {r.id: (r.status, r.amount) for r in snapshot(replay.existing).refunds}
+    assert seen == {
+        "re_1": (RefundStatus.REQUESTED, 700),
+        "made_there": (RefundStatus.SUCCEEDED, 300),
+    }
+
+
+@pytest.mark.parametrize("amount", [299, 301])
+def test_an_answer_that_names_a_refund_of_another_amount_is_a_conflict(amount: int) -> None:
+    """Whichever of the two is read first."""
+    answered = replace(acknowledged("refund:re_1"), object_id="psp_made_there")
+    told = received(_unproven("re_1", amount))
+    for one, other in ((told, received(answered)), (received(answered), told)):
+        replay = replay_until("succeeded")
+        replay.deliver(received(refund("re_1", 300)))
+        assert replay.deliver(one).outcome is Outcome.APPLIED
+        decision = replay.deliver(other)
+        assert decision.outcome is Outcome.CONFLICT
+        assert str(amount) in decision.reason
+
+
+def test_two_answers_that_name_one_refund_are_a_conflict() -> None:
+    """The provider did one thing and says that it did two: the first answer stands."""
+    replay = replay_until("succeeded")
+    for refund_id in ("re_1", "re_2"):
+        replay.deliver(received(refund(refund_id, 300)))
+    answers = [
+        replace(acknowledged(f"refund:{refund_id}"), object_id="psp_one")
+        for refund_id in ("re_1", "re_2")
+    ]
+    assert replay.deliver(received(answers[0])).outcome is Outcome.APPLIED
+    decision = replay.deliver(received(answers[1]))
+    assert decision.outcome is Outcome.CONFLICT
+    assert "psp_one" in decision.reason
 
 
 def test_a_refused_capture_is_told_until_another_is_asked_for() -> None:

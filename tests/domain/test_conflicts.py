@@ -16,6 +16,7 @@ from tests.domain.builders import (
     dispute_said,
     failed,
     key,
+    our_refund_said,
     received,
     refund,
     refund_said,
@@ -43,7 +44,7 @@ _CASES: list[tuple[str, Fact | CallResult, str]] = [
     ("processing", replace(_PAID, captured=1001), "1001"),
     ("processing", replace(_PAID, captured=-1), "-1"),
     ("succeeded", replace(_REFUNDED, amount=1001), "1001"),
-    ("refund of 700 pending", refund_said("re_0", RefundStatus.SUCCEEDED, 20, 600), "600"),
+    ("refund of 700 pending", our_refund_said("re_0", RefundStatus.SUCCEEDED, 20, 600), "600"),
     ("succeeded", _CANCELED, "canceled"),
     ("succeeded", replace(_PAID, captured=900), "900"),
     ("canceled", _PAID, "succeeded"),
@@ -102,7 +103,7 @@ def test_refunds_told_early_never_stand_in_the_way_of_success(captured: int) -> 
 
 def test_a_refund_of_another_amount_than_asked_is_a_conflict_in_either_order() -> None:
     """We asked for 400, the provider says 300: somebody has to look, whichever is read first."""
-    said_otherwise = received(refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300))
+    said_otherwise = received(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300))
     asked_first = replay_until("succeeded")
     asked_first.deliver(received(refund("re_1", 400)))
     assert asked_first.deliver(said_otherwise).outcome is Outcome.CONFLICT

@@ -9,6 +9,7 @@ from processor.domain.transitions import is_final
 from tests.domain.aftermath_histories import AFTERMATH_HISTORIES
 from tests.domain.attempt_histories import ATTEMPT_HISTORIES
 from tests.domain.builders import PAYMENT, received
+from tests.domain.claim_histories import CLAIM_HISTORIES
 from tests.domain.history import History, live_through, seeded_random
 from tests.domain.life_histories import LIFE_HISTORIES
 from tests.domain.payment_histories import PAYMENT_HISTORIES
@@ -24,6 +25,7 @@ HISTORIES = (
     *UNKNOWN_HISTORIES,
     *AFTERMATH_HISTORIES,
     *LIFE_HISTORIES,
+    *CLAIM_HISTORIES,
 )
 
 every_history = pytest.mark.parametrize("history", HISTORIES, ids=[h.name for h in HISTORIES])

@@ -54,7 +54,7 @@ _CAUSES: Final = (
     "pay_other:confirm:9",
 )
 #: Together more than is captured: a refund that came back and the one in its place may cross.
-_REFUND_AMOUNTS: Final = {"re_1": 100, "re_2": 500, "re_3": 600}
+_REFUND_AMOUNTS: Final = {"made_re_1": 100, "re_2": 500, "re_3": 600}
 _MOVEMENTS: Final = (Movement("mv_1", 400), Movement("mv_2", 500), Movement("mv_3", -400))
 _REFUND_STATUSES: Final = tuple(s for s in RefundStatus if s is not RefundStatus.REQUESTED)
 _CALLS: Final = (
@@ -129,15 +129,19 @@ def _end(draw: st.DrawFn) -> list[PaymentFact]:
 
 
 def _refund_facts() -> st.SearchStrategy[RefundFact]:
+    """Each of them may claim to be a refund of ours; one is, and some of its events prove it."""
     return st.builds(
-        lambda refund_id, status, second, event_id: refund_said(
-            refund_id, status, second, _REFUND_AMOUNTS[refund_id], event_id=event_id
+        lambda refund_id, status, second, event_id, claims, echoes: refund_said(
+            refund_id, status, second, _REFUND_AMOUNTS[refund_id], event_id=event_id,
+            claims=claims, caused_by=echoes if refund_id == "made_re_1" else None,
         ),
         st.sampled_from(sorted(_REFUND_AMOUNTS)),
         st.sampled_from(_REFUND_STATUSES),
         _seconds,
         _ids,
-    )
+        st.sampled_from([None, "re_1", "re_4"]),
+        st.sampled_from([None, key("refund:re_1"), key("refund:re_1.2"), "pay_other:refund:re_4"]),
+    )  # fmt: skip
 
 
 def _dispute_facts() -> st.SearchStrategy[DisputeFact]:

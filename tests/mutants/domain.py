@@ -53,7 +53,9 @@ def refunds_are_deltas(patch: pytest.MonkeyPatch) -> None:
 
     def amounts(payment: Payment) -> Amounts:
         succeeded = RefundStatus.SUCCEEDED
-        told = sum(sum(f.status is succeeded for f in r.facts) * r.amount for r in payment.refunds)
+        told = sum(
+            sum(f.status is succeeded for f in r.facts) * r.amount for r in payment.provider_refunds
+        )
         recomputed = plain(payment)
         return replace(recomputed, refunded=min(told, recomputed.captured))
 

@@ -106,6 +106,27 @@ class Log:
             PROVIDER_WEBHOOKS, payment_id.encode(), json.dumps(body).encode(), **named
         )
 
+    def refund_event(
+        self, payment_id: str, ref: str, status: str, amount: int, **changes: Any
+    ) -> Record:
+        """The provider's word that a refund of the payment is in this status."""
+        refund = {
+            "id": ref,
+            "status": status,
+            "amount": amount,
+            "currency": "eur",
+            "payment_intent": object_of(payment_id),
+            **changes,
+        }
+        body = {
+            "id": f"evt_{payment_id[4:16]}_{ref}_{status}",
+            "type": "refund.updated",
+            "created": int(NOW.timestamp()),
+            "livemode": False,
+            "data": {"object": refund},
+        }
+        return self.event(payment_id, body)
+
     def result(self, payment_id: str, operation: str = "create", **changes: Any) -> Record:
         """What a call to the provider came to: an acknowledgement, unless changed."""
         return self._json(

@@ -20,6 +20,7 @@ from processor.invariants import (
 )
 from processor.records import Position
 from processor.store.documents import encode_payment, encode_snapshot
+from processor.table_invariants import Tables
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
 from tests.processor.builders import Log
 from tests.processor.folding import ONE, folded
@@ -163,6 +164,16 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
         "versions [1] were never published",
         {"published_versions": {"pay_1": (2,)}},
     ),
+    "a part that no payment has": (
+        "S11",
+        "refund ref_1 is stored as ('ref_1', 'FAILED', 50, False), its facts say None",
+        {"tables": Tables(refunds={"pay_1": [("ref_1", "FAILED", 50, False)]})},
+    ),
+    "a column that is not what the document says": (
+        "S4",
+        "currency is stored as USD",
+        _derived(repeats={"currency": "USD"}),
+    ),
     "records wait": ("L1", "3 records unprocessed", {"lag": 3}),
     "publications wait": ("L1", "1 publications unpublished", {"unpublished": 1}),
     "webhooks wait": ("L1", "2 webhooks unrouted", {"unrouted": 2}),
@@ -256,5 +267,5 @@ def test_every_invariant_says_what_it_means() -> None:
     assert CHECKED.keys() == INVARIANTS.keys()
     counts = {code: count(GOOD) for code, (_, count) in CHECKED.items()}
     assert counts == {
-        "S1": 5, "S2": 2, "S3": 2, "S4": 0, "S5": 1, "S6": 2, "S8": 1, "L1": 3,
+        "S1": 5, "S2": 2, "S3": 2, "S4": 0, "S5": 1, "S6": 2, "S8": 1, "S11": 0, "L1": 3,
     }  # fmt: skip

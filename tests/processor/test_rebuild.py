@@ -111,8 +111,8 @@ DIFFERENCES: Final[Mapping[str, tuple[str, str]]] = {
     "refunds": ("update refunds set status = 'FAILED'", "status (stored 'FAILED'"),
     "disputes": ("delete from disputes", "is not stored"),
     "provider_calls": (
-        "update provider_calls set call_key = 'x' where call_key = %(call)s",
-        "x is stored, and was not rebuilt",
+        "update provider_calls set call_key = payment_id || ':x' where call_key = %(call)s",
+        ":x is stored, and was not rebuilt",
     ),
     "inbox": (
         "update inbox set outcome = 'stale' where event_id = 'evt_foreign'",

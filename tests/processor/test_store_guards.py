@@ -27,6 +27,15 @@ _CALL: Final = """
     insert into provider_calls (call_key, payment_id, provider, operation, request, state,
         outcome, next_attempt_at, created_at)
     values ({}, %(one)s, 'stripe', {}, '{{}}', {}, {}, now(), now())"""
+_REFUND: Final = """
+    insert into refunds (payment_id, refund_id, status, amount, reversed, updated_at)
+    values (%(one)s, 'ref_1', 'PENDING', 1, false, now())"""
+_REFUND_ROW: Final = "(%(one)s, 'ref_1', 'FAILED', 2, false, now())"
+_DISPUTE: Final = """
+    insert into disputes (payment_id, dispute_id, status, amount, funds_withdrawn,
+        funds_reinstated, updated_at)
+    values (%(one)s, 'dis_1', 'LOST', 1, 0, 0, now())"""
+_DISPUTE_ROW: Final = "(%(one)s, 'dis_1', 'WON', 1, 1, 1, now())"
 _ONE: Final = "update payments set {} where payment_id = %(one)s"
 _TWO: Final = "update payments set {} where payment_id = %(two)s"
 _NAMED: Final = {"one": ONE, "two": TWO, "object": object_of(ONE)}
@@ -59,16 +68,28 @@ REFUSED: Final[dict[str, tuple[LiteralString, type[errors.IntegrityError]]]] = {
     "a parked record without its bytes": (_INBOX.format("'evt'", "'parked'"), Check),
     "an event twice": (_INBOX.format("'evt_taken'", "'stale'"), Unique),
     "a call that is done and came to nothing": (
-        _CALL.format("'key'", "'refund'", "'done'", "null"),
+        _CALL.format("%(one)s || ':key'", "'refund'", "'done'", "null"),
         Check,
     ),
     "a due call that came to something": (
-        _CALL.format("'key'", "'refund'", "'due'", "'acknowledged'"),
+        _CALL.format("%(one)s || ':key'", "'refund'", "'due'", "'acknowledged'"),
         Check,
     ),
-    "a call of no known operation": (_CALL.format("'key'", "'steal'", "'due'", "null"), Check),
+    "a call of no known operation": (
+        _CALL.format("%(one)s || ':key'", "'steal'", "'due'", "null"),
+        Check,
+    ),
+    "a call under another payment's key": (
+        _CALL.format("%(two)s || ':refund:1'", "'refund'", "'due'", "null"),
+        Check,
+    ),
+    "another object than the payment's": (_ONE.format("object_id = 'pi_another'"), Check),
+    "a payment that loses its object": (_ONE.format("object_id = null"), Check),
+    "a refund twice": (f"{_REFUND}, {_REFUND_ROW}", Unique),
+    "a refund of no payment": (_REFUND.replace("%(one)s", "'pay_1'"), Foreign),
+    "a dispute twice": (f"{_DISPUTE}, {_DISPUTE_ROW}", Unique),
     "a key longer than a provider takes": (
-        _CALL.format("repeat('k', 256)", "'refund'", "'due'", "null"),
+        _CALL.format("rpad(%(one)s || ':', 256, 'k')", "'refund'", "'due'", "null"),
         Check,
     ),
     "a call twice": (
@@ -107,7 +128,11 @@ async def test_what_is_right_is_not_refused(two_payments: Pool) -> None:
             _VERSION.format("2", "'CREATED'", "'PROCESSING'"),
             _VERSION.format("3", "'PROCESSING'", "'PROCESSING'"),
             _INBOX.format("'evt'", "'stale'"),
-            _CALL.format("repeat('k', 255)", "'refund'", "'done'", "'acknowledged'"),
+            _CALL.format("rpad(%(one)s || ':', 255, 'k')", "'refund'", "'done'", "'acknowledged'"),
+            _REFUND,
+            _REFUND.replace("%(one)s", "%(two)s"),
+            _DISPUTE,
+            _DISPUTE.replace("%(one)s", "%(two)s"),
         ):
             await connection.execute(statement, _NAMED)
 

@@ -48,8 +48,9 @@ WRITE_PAYMENT: Final = f"""
         from new_event, unnest(%(refund_ids)s::text[], %(refund_statuses)s::text[],
             %(refund_amounts)s::bigint[], %(refund_reversals)s::boolean[])
             as r(refund_id, status, amount, reversed)
-        on conflict (refund_id) do update set status = excluded.status, amount = excluded.amount,
-            reversed = excluded.reversed, updated_at = excluded.updated_at)
+        on conflict (payment_id, refund_id) do update set status = excluded.status,
+            amount = excluded.amount, reversed = excluded.reversed,
+            updated_at = excluded.updated_at)
     insert into provider_calls (call_key, payment_id, provider, operation, request,
         next_attempt_at, created_at)
     select c.call_key, %(payment_id)s, %(provider)s, c.operation, c.request, %(now)s, %(now)s

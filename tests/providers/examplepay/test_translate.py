@@ -147,8 +147,16 @@ def test_a_reference_that_is_none_of_ours_is_not_believed(reference: str | None)
     """It is free text: the refund is known by an ID that is made of the provider's."""
     fact = told(refund(reference=reference))
     assert isinstance(fact, RefundFact)
+    assert fact.claims is None
+
+
+def test_a_reference_in_the_form_of_ours_is_a_claim_and_no_more() -> None:
+    """Anybody may write it there: the refund keeps the ID that is made of the provider's."""
+    fact = told(refund(reference=OUR_REFUND))
+    assert isinstance(fact, RefundFact)
+    assert fact.claims == OUR_REFUND
+    assert (fact.ref, fact.caused_by) == ("r-1", None)
     assert fact.refund_id == identity.provider_made_id("ref", "examplepay", "r-1")
-    assert told(refund(reference=OUR_REFUND)).refund_id == OUR_REFUND
 
 
 @pytest.mark.parametrize(("ours", "theirs"), REFUND_REASON.items())

@@ -116,6 +116,32 @@ async def test_a_refund_whose_key_is_forgotten_is_found(
     assert await api.look_up(asked, tried_at) == Acknowledged(ours["id"])
 
 
+async def test_of_refunds_that_carry_our_id_the_one_our_call_made_is_found(
+    api: StripeApi, provider: Simulator
+) -> None:
+    """Anybody with access may write it on another, of another amount or of ours."""
+    paid = await made(api, call("create"))
+    asked = call("refund", paid)
+    await made(api, call("refund", paid, key="somebody", amount=100))
+    assert await api.look_up(asked, now() - timedelta(hours=1)) is None
+    forged = await made(api, call("refund", paid, key="somebody-else"))
+    tried_at = await lost(api, provider, asked)
+    (ours,) = (
+        refund["id"]
+        for refund in provider.read("objects")["refunds"]
+        if refund["amount"] == 400 and refund["id"] != forged
+    )
+    assert await api.look_up(asked, tried_at) == Acknowledged(ours)
+
+
+async def test_a_refund_older_than_our_call_is_not_it(api: StripeApi) -> None:
+    """Whoever guesses our ID beforehand has made a refund of their own."""
+    paid = await made(api, call("create"))
+    await made(api, call("refund", paid, key="somebody"))
+    later = now() + CLOCK_SKEW + timedelta(minutes=1)
+    assert await api.look_up(call("refund", paid), later) is None
+
+
 async def test_a_refund_of_another_payment_is_not_it(api: StripeApi) -> None:
     """The same refund ID elsewhere proves nothing here."""
     first, second = [await made(api, call("create", key=f"k{number}")) for number in (1, 2)]

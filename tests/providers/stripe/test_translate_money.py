@@ -41,19 +41,32 @@ def _dispute(kind: str = "charge.dispute.updated", **changes: Any) -> DisputeFac
 def test_a_refund_event_says_where_the_refund_stood(
     kind: str, status: str | None, word: RefundStatus
 ) -> None:
-    """Under the ID we gave it, on the payment's object."""
+    """Of the provider's refund, with the ID we gave it as a claim, on the payment's object."""
     fact = _refund(kind, status=status)
     assert (fact.event_id, fact.occurred_at, fact.object_id) == ("evt_1", AT, INTENT)
-    assert (fact.refund_id, fact.status) == (REFUND, word)
+    assert (fact.ref, fact.claims, fact.status) == ("re_1", REFUND, word)
+    assert fact.refund_id == identity.provider_made_id("ref", "stripe", "re_1")
     assert (fact.amount, fact.currency, fact.reason) == (400, "EUR", "requested_by_customer")
 
 
-@pytest.mark.parametrize("metadata", [{}, None, {"refund_id": ""}])
-def test_a_refund_made_without_us_has_an_id_of_its_own(metadata: dict[str, str] | None) -> None:
-    """Derived from Stripe's, so that every event about it names the same refund."""
+@pytest.mark.parametrize(
+    "metadata", [{}, None, {"refund_id": ""}, {"refund_id": "42"}, {"refund_id": REFUND}]
+)
+def test_a_refund_has_an_id_of_its_own(metadata: dict[str, str] | None) -> None:
+    """Derived from Stripe's, whatever is written on it: every event about it names the same."""
     fact = _refund(metadata=metadata)
     assert fact.refund_id == identity.provider_made_id("ref", "stripe", "re_1")
+    assert fact.claims == (REFUND if metadata == {"refund_id": REFUND} else None)
     assert _refund(metadata=metadata, id="re_2").refund_id != fact.refund_id
+
+
+def test_the_call_that_made_a_refund_is_named_where_stripe_names_it() -> None:
+    """It is the proof that the refund is ours: nobody but us has the key."""
+    named = {"id": "req_1", "idempotency_key": f"{INTENT}:refund:{REFUND}"}
+    fact = translator().translate(event("refund.created", refund(), request=named)).fact
+    assert isinstance(fact, RefundFact)
+    assert fact.caused_by == named["idempotency_key"]
+    assert _refund().caused_by is None
 
 
 def test_a_returned_refund_says_why() -> None:

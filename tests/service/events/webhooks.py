@@ -78,6 +78,11 @@ class Subject:
         """The payment's one object of this kind."""
         return f"{PREFIXES[kind]}_{self.name}"
 
+    def call_key(self, told: Told) -> str | None:
+        """The call of ours that brought a refund about; of all else the rows need none."""
+        ours = told.ours and told.about == "refund" and self.refund_id is not None
+        return f"{self.payment_id}:refund:{self.refund_id}" if ours else None
+
     def metadata(self, kind: str) -> Json:
         """What we gave the provider with the call that made such an object."""
         refund = {"refund_id": self.refund_id} if kind == "refund" else {}
@@ -99,6 +104,7 @@ def event(subject: Subject, told: Told) -> Json:
         "type": told.type,
         "created": at,
         "data": {"object": about(subject, told, at)},
+        "request": {"id": "req_1", "idempotency_key": subject.call_key(told)},
     }
 
 
