@@ -163,12 +163,7 @@ async def _with_tables(
         dead_letters=[
             p for r in await rows(_DEAD) if (p := Position(*r)).topic in PROCESSOR_SOURCES
         ],
-        payments={
-            r[0]: PaymentEvidence(
-                r[0], Status(r[1]), *r[2:7], repeats=dict(zip(_REPEATED, r[8:], strict=True))
-            )
-            for r in payments
-        },
+        payments={r[0]: _payment(r) for r in payments},
         documents={r[0]: r[7] for r in payments},
         versions=versions,
         published=log.published,
@@ -189,6 +184,14 @@ async def _with_tables(
             places=places,
             positions={r[0]: Position(r[2], r[3], r[4]) for r in inbox},
         ),
+    )
+
+
+def _payment(row: tuple[Any, ...]) -> PaymentEvidence:
+    payment_id, status, version, amount, authorized, captured, refunded, _, *repeated = row
+    repeats = dict(zip(_REPEATED, repeated, strict=True))
+    return PaymentEvidence(
+        payment_id, Status(status), version, amount, authorized, captured, refunded, repeats
     )
 
 
