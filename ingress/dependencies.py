@@ -9,11 +9,12 @@ from fastapi import Depends, Header, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ingress.auth import tenant_of
+from ingress.cards import holds_card_number
 from ingress.database import Database
 from ingress.errors import UnknownPaymentError
 from ingress.idempotency import idempotency_key
 from ingress.intake import Intake
-from ingress.json_body import read_model
+from ingress.json_body import card_number_sent, read_model
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
 from providers.port import WebhookReader
@@ -93,7 +94,10 @@ async def _idempotency_key(
         ),
     ] = None,
 ) -> str:
-    return idempotency_key(request.headers.getlist("idempotency-key"))
+    key = idempotency_key(request.headers.getlist("idempotency-key"))
+    if holds_card_number(key):
+        raise card_number_sent(["Idempotency-Key"])
+    return key
 
 
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]

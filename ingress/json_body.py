@@ -9,13 +9,14 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from ingress.body import read_body
+from ingress.cards import fields_with_card_numbers
 from ingress.errors import InvalidFieldsError, MalformedBodyError, UnsupportedMediaTypeError
-from ingress.problems import field_problems
+from ingress.problems import field_problems, shown_name
+from schemas.http import FieldProblem
 from schemas.model import Model
 
 _MEDIA_TYPE: Final = "application/json"
 _CHARSETS: Final = frozenset({"utf-8", "utf8"})
-_NAME_CHARS_SHOWN: Final = 40
 
 M = TypeVar("M", bound=Model)
 
@@ -70,9 +71,14 @@ def parse(body: bytes, model: type[M]) -> M:
     """JSON text as ``model``. Raises MalformedBodyError, InvalidFieldsError."""
     _check_text(body)
     try:
-        return model.model_validate_json(body)
+        found = model.model_validate_json(body)
     except ValidationError as error:
         raise _refusal(error) from None
+    # what the model took is of limited size
+    named = fields_with_card_numbers(found.model_dump(mode="json"))
+    if named:
+        raise card_number_sent(named)
+    return found
 
 
 def _check_text(body: bytes) -> None:
@@ -100,14 +106,22 @@ def _check_text(body: bytes) -> None:
         raise MalformedBodyError("The body is nested too deeply.") from None
 
 
+def card_number_sent(fields: Sequence[str]) -> InvalidFieldsError:
+    """The refusal of card numbers in these fields. It does not repeat them."""
+    problem = "Holds a card number; remove it, and send the provider's payment method token"
+    return InvalidFieldsError(
+        "Card numbers are not accepted in any field.",
+        [FieldProblem(field=field, problem=problem) for field in fields],
+    )
+
+
 def _without_repeated_names(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         repeated = next(name for name in names if names.count(name) > 1)
         raise MalformedBodyError(
-            f"The field {repeated[:_NAME_CHARS_SHOWN]!r} comes more than once in one object. "
-            "Send it once."
+            f"The field {shown_name(repeated)!r} comes more than once in one object. Send it once."
         )
     return found
 

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from ingress.cards import holds_card_number
 from ingress.errors import (
     PROBLEM_MEDIA_TYPE,
     PROBLEMS,
@@ -23,6 +24,7 @@ from ingress.metrics import Metrics
 from schemas.http import FieldProblem, Problem
 
 CLIENT_GONE: Final = 499  # never sent: only a label, nobody is left to read it
+_NAME_CHARS_SHOWN: Final = 40  # as long as a key of metadata
 _EXPLANATIONS: Final = {problem.slug: problem for problem in PROBLEMS}
 
 
@@ -46,11 +48,18 @@ def field_problems(errors: Iterable[Mapping[str, Any]]) -> Sequence[FieldProblem
     """Errors as pydantic lists them, as fields and fixes; the input itself is never repeated."""
     return tuple(
         FieldProblem(
-            field=".".join(str(part) for part in error["loc"]) or "body",
+            field=".".join(shown_name(str(part)) for part in error["loc"]) or "body",
             problem=_FIXES.get(error["type"], error["msg"]),
         )
         for error in errors
     )
+
+
+def shown_name(name: str) -> str:
+    """A field's name as an answer may repeat it: not endlessly long, and no card number."""
+    if holds_card_number(name[: 5 * _NAME_CHARS_SHOWN]):
+        return "(a card number)"
+    return name[:_NAME_CHARS_SHOWN]
 
 
 _FIXES: Final = {
@@ -98,13 +107,13 @@ async def _on_invalid_parameters(_request: Request, error: Exception) -> Respons
     return problem_response(invalid.problem(), invalid.headers)
 
 
-async def _on_http_error(request: Request, error: Exception) -> Response:
+async def _on_http_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     phrase = HTTPStatus(error.status_code).phrase
     details = {
         HTTPStatus.NOT_FOUND: "There is nothing at this address. /docs lists what there is.",
-        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.scope['path']} does not take this method.",
+        HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take this method.",
     }
     found_nothing = error.status_code == NotFoundError.status
     problem = Problem(
