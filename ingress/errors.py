@@ -5,13 +5,16 @@
     ├── RefusedRequestError
     │   ├── MissingIdempotencyKeyError 400
     │   ├── InvalidIdempotencyKeyError 400
+    │   ├── MalformedRequestError      400  not plain HTTP/1.1, or readable in two ways
     │   ├── MalformedBodyError         400  absent, cut off, not JSON, a field twice
     │   ├── InvalidCursorError         400
+    │   ├── SlowHeadError              408
     │   ├── SlowBodyError              408
     │   ├── BodyTooLargeError          413
     │   ├── UnsupportedMediaTypeError  415
     │   ├── InvalidFieldsError         422  names each field and the fix
-    │   └── IdempotencyKeyReusedError  422  the same key came with another body
+    │   ├── IdempotencyKeyReusedError  422  the same key came with another body
+    │   └── HeadTooLargeError          431
     ├── RefusedWebhookError
     │   ├── InvalidSignatureError      400
     │   └── MalformedEventError        400
@@ -21,7 +24,8 @@
     │   └── UnknownProviderError       404
     └── UnavailableError               503
         ├── BrokerUnavailableError          the record's fate may be unknown
-        └── DatabaseUnavailableError
+        ├── DatabaseUnavailableError
+        └── TooManyConnectionsError
 
 ``ClientGoneError`` stands apart: the sender hung up, so nobody is left to be answered.
 """
@@ -92,6 +96,12 @@ class InvalidIdempotencyKeyError(RefusedRequestError):
     status, slug, title = 400, "idempotency-key-invalid", "Idempotency-Key is not valid"
 
 
+class MalformedRequestError(RefusedRequestError):
+    """The bytes are not one HTTP/1.1 request that can be read in one way only."""
+
+    status, slug, title = 400, "malformed-request", "This is not a valid HTTP request"
+
+
 class MalformedBodyError(RefusedRequestError):
     """The body is absent, cut off or not JSON, or names a field twice."""
 
@@ -102,6 +112,12 @@ class InvalidCursorError(RefusedRequestError):
     """The cursor is not one that a page gave out."""
 
     status, slug, title = 400, "invalid-cursor", "The cursor is not valid"
+
+
+class SlowHeadError(RefusedRequestError):
+    """The request line and headers did not arrive in time."""
+
+    status, slug, title = 408, "head-too-slow", "The request did not arrive in time"
 
 
 class SlowBodyError(RefusedRequestError):
@@ -132,6 +148,12 @@ class IdempotencyKeyReusedError(RefusedRequestError):
     """This Idempotency-Key came before with another body."""
 
     status, slug, title = 422, "idempotency-key-reused", "Idempotency-Key was used before"
+
+
+class HeadTooLargeError(RefusedRequestError):
+    """The request has more besides its body than ``PAYMENTS_HEAD_LIMIT_BYTES``."""
+
+    status, slug, title = 431, "head-too-large", "The request's head is too large"
 
 
 class RefusedWebhookError(IngressError):
@@ -206,17 +228,26 @@ class DatabaseUnavailableError(UnavailableError):
         self.reason = reason
 
 
+class TooManyConnectionsError(UnavailableError):
+    """As many connections are open as may be, so this one was closed. Connect again."""
+
+    slug, title = "too-many-connections", "Too many connections"
+
+
 PROBLEMS: Final[tuple[type[IngressError], ...]] = (
     UnauthorizedError,
     MissingIdempotencyKeyError,
     InvalidIdempotencyKeyError,
+    MalformedRequestError,
     MalformedBodyError,
     InvalidCursorError,
+    SlowHeadError,
     SlowBodyError,
     BodyTooLargeError,
     UnsupportedMediaTypeError,
     InvalidFieldsError,
     IdempotencyKeyReusedError,
+    HeadTooLargeError,
     InvalidSignatureError,
     MalformedEventError,
     NotFoundError,
@@ -225,5 +256,6 @@ PROBLEMS: Final[tuple[type[IngressError], ...]] = (
     UnknownProviderError,
     BrokerUnavailableError,
     DatabaseUnavailableError,
+    TooManyConnectionsError,
     IngressError,
 )

@@ -1,0 +1,165 @@
+"""What a stream of bytes says, read by the RFC; it shares no code with the ingress.
+
+Slow and plain on purpose: it is what the ingress's reader is compared with.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+_TCHAR: Final = frozenset(
+    b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
+_HEX: Final = frozenset(b"0123456789abcdefABCDEF")
+_SINGLE: Final = {
+    "content-length", "transfer-encoding", "host", "expect", "content-type", "content-encoding",
+    "authorization", "idempotency-key",
+}  # fmt: skip
+
+
+class NotHttpError(Exception):
+    """These bytes can't be a request, whatever follows."""
+
+
+class MoreError(Exception):
+    """These bytes may be the beginning of a request."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    last: bool
+    """The connection ends after its answer."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Everything in a stream."""
+
+    requests: tuple[Request, ...]
+    rest: Literal["nothing", "incomplete", "refused", "ignored"]
+
+
+class _Stream:
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def line(self) -> bytes:
+        """The next line without its CRLF."""
+        line = bytearray()
+        for at, byte in enumerate(self.data):
+            if (line[-1:] == b"\r" and byte != 10) or (byte == 10 and line[-1:] != b"\r"):
+                raise NotHttpError
+            if byte == 10:
+                self.data = self.data[at + 1 :]
+                return bytes(line[:-1])
+            if byte == 127 or (byte < 32 and byte not in {9, 13}):
+                raise NotHttpError
+            line.append(byte)
+        raise MoreError
+
+    def take(self, size: int) -> bytes:
+        if len(self.data) < size:
+            raise MoreError
+        taken, self.data = self.data[:size], self.data[size:]
+        return taken
+
+
+def read(data: bytes) -> Reading:
+    """The whole stream, as far as it can be read."""
+    stream, requests = _Stream(data), list[Request]()
+    while True:
+        try:
+            requests.append(_request(stream))
+        except NotHttpError:
+            return Reading(tuple(requests), "refused")
+        except MoreError:
+            nothing = not stream.data.replace(b"\r\n", b"")
+            return Reading(tuple(requests), "nothing" if nothing else "incomplete")
+        if requests[-1].last:
+            return Reading(tuple(requests), "ignored")
+
+
+def _request(stream: _Stream) -> Request:
+    while stream.data.startswith(b"\r\n"):
+        stream.take(2)
+    lines = []
+    head = _Stream(stream.data)
+    while line := head.line():
+        lines.append(line)
+    words = lines[0].split(b" ")
+    if len(words) != 3 or words[2] not in {b"HTTP/1.0", b"HTTP/1.1"}:
+        raise NotHttpError
+    if not words[0] or set(words[0]) - _TCHAR:
+        raise NotHttpError
+    if not words[1].startswith(b"/") or any(not 33 <= b <= 126 or b == 35 for b in words[1]):
+        raise NotHttpError
+    headers = tuple(_field(line) for line in lines[1:])
+    old = words[2] == b"HTTP/1.0"
+    body = _body(headers, head, old=old)
+    stream.data = head.data
+    options = [
+        option.strip(" \t").lower()
+        for name, value in headers
+        if name == "connection"
+        for option in value.split(",")
+    ]
+    return Request(
+        words[0].decode(), words[1].decode(), headers, body, last=old or "close" in options
+    )
+
+
+def _field(line: bytes) -> tuple[str, str]:
+    name, colon, value = line.partition(b":")
+    if not colon or not name or set(name) - _TCHAR:
+        raise NotHttpError
+    return name.decode().lower(), value.decode("latin-1").strip(" \t")
+
+
+def _body(headers: tuple[tuple[str, str], ...], stream: _Stream, *, old: bool) -> bytes:
+    said: dict[str, str] = {}
+    for name, value in headers:
+        if name in _SINGLE and name in said:
+            raise NotHttpError
+        said[name] = value
+    if said.get("expect", "100-continue").lower() != "100-continue":
+        raise NotHttpError
+    if "transfer-encoding" in said:
+        if "content-length" in said or said["transfer-encoding"].lower() != "chunked" or old:
+            raise NotHttpError
+        return _chunks(stream)
+    if "content-length" not in said:
+        return b""
+    length = said["content-length"]
+    if not 1 <= len(length) <= 18 or set(length) - set("0123456789"):
+        raise NotHttpError
+    return stream.take(int(length))
+
+
+def _chunks(stream: _Stream) -> bytes:
+    body = b""
+    while True:
+        line = stream.line()
+        size = line.partition(b";")[0]
+        if b";" in line:
+            size = size.rstrip(b" \t")
+        if not 1 <= len(size) <= 16 or set(size) - _HEX:
+            raise NotHttpError
+        if int(size, 16) == 0:
+            break
+        chunk = stream.data[: int(size, 16)]
+        body += chunk
+        stream.take(len(chunk))
+        if len(chunk) < int(size, 16):
+            raise MoreError
+        end = stream.data[:2]
+        if not b"\r\n".startswith(end):
+            raise NotHttpError
+        stream.take(2)
+    while line := stream.line():
+        _field(line)
+    return body
