@@ -7,13 +7,12 @@ from typing import Final
 
 import uvicorn
 
-from ingress.logs import LOG_CONFIG
 from ingress.metrics import SHARED_FOLDER_VARIABLE
+from ingress.serving import SERVING
 from ingress.wire import application
 from schemas.settings import IngressSettings, SettingsError, load
 
 FACTORY: Final = "ingress.wire:worker"
-GRACE_S: Final = 10
 WRONG_SETTINGS: Final = 2
 
 
@@ -41,15 +40,7 @@ def _serve(settings: IngressSettings) -> None:
         host=settings.ingress_host,
         port=settings.ingress_port,
         workers=settings.ingress_workers,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        log_config=LOG_CONFIG,
-        timeout_graceful_shutdown=GRACE_S,
+        **SERVING,
     )
 
 

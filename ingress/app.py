@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from ingress import operations, payment_commands, payment_reads, problems
+from ingress.connections import STATE_KEY, Connections
 from ingress.database import Database
 from ingress.dependencies import Clock, Parts
 from ingress.idempotency import OperationMemory
@@ -32,15 +33,22 @@ def create_app(
     metrics: Metrics,
     clock: Clock,
     resources: Sequence[AbstractAsyncContextManager[Any]] = (),
+    connections: Connections | None = None,
 ) -> FastAPI:
-    """The ingress. ``resources`` are entered at start-up and left, last first, at shutdown."""
+    """The ingress. ``resources`` are entered at start-up and left, last first, at shutdown.
+
+    ``connections`` are handed to the server's protocol, through the state of the lifespan.
+    """
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
             for resource in resources:
                 await stack.enter_async_context(resource)
-            yield
+            if connections is None:
+                yield {}
+            else:
+                yield {STATE_KEY: await stack.enter_async_context(connections)}
 
     app = FastAPI(
         title="Payments",

@@ -1,23 +1,14 @@
-"""Reads a request's body: no more of it than the limit, and no longer than the deadline."""
-
-import asyncio
-from typing import Final
+"""Reads a request's body: no more of it than the limit. The server's protocol has the deadline."""
 
 from starlette.requests import Request
 
-from ingress.errors import (
-    BodyTooLargeError,
-    ClientGoneError,
-    SlowBodyError,
-)
-
-BODY_DEADLINE_S: Final = 10.0
+from ingress.errors import BodyTooLargeError, ClientGoneError
 
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The raw body, at most ``limit`` bytes of it whatever Content-Length says.
 
-    Raises BodyTooLargeError, SlowBodyError, or ClientGoneError when the sender hung up.
+    Raises BodyTooLargeError, or ClientGoneError when the sender hung up or was too slow.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
@@ -27,15 +18,7 @@ async def read_body(request: Request, limit: int) -> bytes:
         if len(first) > limit:
             raise _too_large(limit)
         return first
-    try:
-        async with asyncio.timeout(BODY_DEADLINE_S):
-            return await _read_on(request, first, limit)
-    except TimeoutError:
-        raise SlowBodyError(f"Send the whole body within {BODY_DEADLINE_S:g} s.") from None
-
-
-async def _read_on(request: Request, first: bytes, limit: int) -> bytes:
-    body, more = bytearray(first), True
+    body = bytearray(first)
     while more:
         if len(body) > limit:
             raise _too_large(limit)

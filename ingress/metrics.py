@@ -72,6 +72,18 @@ class Metrics:
             "Kafka producers given up because they had failed or stalled.",
             registry=self.registry,
         )
+        self.open_connections: Final = Gauge(
+            "payments_ingress_open_connections",
+            "Connections of clients that are open.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self.closed_connections: Final = Counter(
+            "payments_ingress_closed_connections",
+            "Connections of clients that ended, by why.",
+            ("reason",),
+            registry=self.registry,
+        )
         if SHARED_FOLDER_VARIABLE not in os.environ:
             ProcessCollector(registry=self.registry)
 

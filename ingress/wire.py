@@ -2,10 +2,13 @@
 
 import gc
 from datetime import UTC, datetime
+from typing import Final
 
 from fastapi import FastAPI
 
+from ingress import open_files
 from ingress.app import create_app
+from ingress.connections import Connections, Limits
 from ingress.database import Database
 from ingress.metrics import Metrics
 from ingress.producer import KafkaTarget
@@ -18,6 +21,8 @@ from schemas.settings import (
     SettingsError,
     load,
 )
+
+FEWEST_CONNECTIONS: Final = 16
 
 
 def utc_now() -> datetime:
@@ -39,6 +44,7 @@ def application() -> FastAPI:
     target = KafkaTarget(kafka.kafka_bootstrap, kafka.partitions, settings.body_limit_bytes)
     publisher = KafkaPublisher(target, settings.publish_timeout_s, metrics)
     database = Database(load(DatabaseSettings).database_url)
+    connections = Connections(connection_limits(settings), metrics, open_files.in_use)
     return create_app(
         settings,
         readers=known,
@@ -47,6 +53,31 @@ def application() -> FastAPI:
         metrics=metrics,
         clock=utc_now,
         resources=(database, publisher),
+        connections=connections,
+    )
+
+
+def connection_limits(settings: IngressSettings) -> Limits:
+    """What the settings and the system allow.
+
+    Raises this process's limit of open files as far as it may; SettingsError where that isn't
+    enough.
+    """
+    files = open_files.raise_limit(settings.max_connections + open_files.OWN)
+    room = files - open_files.OWN
+    if room < FEWEST_CONNECTIONS:
+        raise SettingsError(
+            f"this process may open {files} files; {open_files.OWN + FEWEST_CONNECTIONS} are the "
+            "least it can work with. Raise the limit of open files (ulimit -n)"
+        )
+    return Limits(
+        head_bytes=settings.head_limit_bytes,
+        head_s=settings.head_timeout_s,
+        body_s=settings.body_timeout_s,
+        keep_alive_s=settings.keep_alive_timeout_s,
+        response_s=settings.response_timeout_s,
+        connections=min(settings.max_connections, room),
+        open_files=files,
     )
 
 

@@ -177,6 +177,31 @@ class IngressSettings(Group):
         3.0, description="How long the broker may take before the answer is 503."
     )
     body_limit_bytes: int = Field(262_144, ge=1024, description="Largest body; above it 413.")
+    head_limit_bytes: int = Field(
+        16_384,
+        ge=1024,
+        le=1_048_576,
+        description="Most bytes of a request besides its body; above it 431.",
+    )
+    head_timeout_s: Seconds = Field(
+        10.0, description="How long a client may take to send the head of a request."
+    )
+    body_timeout_s: Seconds = Field(
+        10.0, description="How long a client may take to send the body after the head."
+    )
+    keep_alive_timeout_s: Seconds = Field(
+        75.0, description="A connection without a request is closed after this."
+    )
+    response_timeout_s: Seconds = Field(
+        30.0, description="How long a client may take to read an answer that is too long to wait."
+    )
+    max_connections: int = Field(
+        4096,
+        ge=16,
+        le=1_000_000,
+        description="Most connections of a worker process, as far as the limit of open files "
+        "allows; above it the one that waits longest for its client is closed.",
+    )
     payment_expiry_s: Seconds = Field(
         86_400.0, description="A payment still waiting for its customer after this is cancelled."
     )

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from ingress.app import create_app
+from ingress.connections import Connections
 from ingress.database import Database, Query
 from ingress.errors import DatabaseUnavailableError
 from ingress.metrics import Metrics
@@ -90,6 +91,7 @@ def application(
     database: Database,
     metrics: Metrics,
     tenants: Mapping[str, str] = TENANT_KEYS,
+    connections: Connections | None = None,
 ) -> FastAPI:
     """The real application at a fixed time, with both providers' real readers."""
     secrets = tuple(SecretStr(secret) for secret in SECRETS)
@@ -104,6 +106,7 @@ def application(
         database=database,
         metrics=metrics,
         clock=lambda: NOW,
+        connections=connections,
     )
 
 

@@ -1,14 +1,19 @@
 """A worker's process is made for serving."""
 
 import gc
+import subprocess
+import sys
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 
 from ingress import wire
 from ingress.__main__ import FACTORY
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -41,3 +46,37 @@ def test_every_worker_is_made_so() -> None:
     """The factory that uvicorn is told, by name."""
     module, name = FACTORY.split(":")
     assert (module, getattr(wire, name)) == (wire.__name__, wire.worker)
+
+
+LIMITS = """
+import resource, sys
+from ingress import open_files
+from schemas.settings import IngressSettings, SettingsError
+from ingress.wire import connection_limits
+soft, hard, wanted = map(int, sys.argv[1:])
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+settings = IngressSettings(api_keys={"0" * 64: "acme"}, max_connections=wanted)
+try:
+    limits = connection_limits(settings)
+except SettingsError as error:
+    print(error)
+else:
+    print(limits.connections, limits.open_files, resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "wanted", "printed"),
+    [
+        (256, 1024, 4096, "896 1024 (1024, 1024)"),
+        (256, 1024, 500, "500 628 (628, 1024)"),
+        (100, 100, 4096, "this process may open 100 files; 144 are"),
+    ],
+)
+def test_connections_stay_below_the_limit_of_open_files(
+    soft: int, hard: int, wanted: int, printed: str
+) -> None:
+    """The soft limit is raised as far as need be; what is then left bounds the connections."""
+    command = (sys.executable, "-c", LIMITS, *map(str, (soft, hard, wanted)))
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603  # our own
+    assert done.stdout.startswith(printed)

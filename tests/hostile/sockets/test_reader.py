@@ -8,7 +8,7 @@ import pytest
 from ingress.errors import HeadTooLargeError, MalformedRequestError
 from ingress.http_head import Head
 from ingress.http_reader import RequestReader
-from tests.hostile import framings, reference
+from tests.hostile.sockets import framings, reference
 
 SEEDS = 1500
 LIMIT = 16_384

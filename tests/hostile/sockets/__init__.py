@@ -1,0 +1,1 @@
+"""Raw sockets against the ingress's protocol: framings, slow clients, crowds, floods."""

@@ -1,0 +1,70 @@
+"""Servers to attack: one for each set of limits, for the whole session."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+from pydantic import SecretStr
+
+from ingress import open_files
+from ingress.connections import Limits
+from ingress.database import Database
+from tests.hostile.sockets.server import Server, serving
+from tests.ingress.harness import NOWHERE, Log
+
+PATIENT: Final = Limits(
+    head_bytes=16_384,
+    head_s=10.0,
+    body_s=10.0,
+    keep_alive_s=30.0,
+    response_s=10.0,
+    connections=500,
+    open_files=1024,
+)
+HASTY: Final = replace(PATIENT, head_s=0.5, body_s=0.8, keep_alive_s=1.2, response_s=0.7)
+#: What a process makes of 1,024 handles, see ``ingress.wire``.
+FULL: Final = replace(PATIENT, connections=1024 - open_files.OWN)
+TIGHT: Final = replace(PATIENT, connections=20, open_files=256)
+
+
+@pytest.fixture(scope="session")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that waits long enough for everything."""
+    with serving(PATIENT, tmp_path_factory.mktemp("patient") / "log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose deadlines are short."""
+    with serving(HASTY, tmp_path_factory.mktemp("hasty") / "log") as server:
+        yield server
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Server]:
+    """A server with 1,024 handles."""
+    with serving(FULL, tmp_path / "log") as server:
+        yield server
+
+
+@pytest.fixture
+def tight(tmp_path: Path) -> Iterator[Server]:
+    """A server with room for 20 connections."""
+    with serving(TIGHT, tmp_path / "log") as server:
+        yield server
+
+
+@pytest.fixture
+def log() -> Log:
+    """An empty log."""
+    return Log()
+
+
+@pytest.fixture
+async def no_database() -> AsyncIterator[Database]:
+    """A database nobody listens for: accepting must work without one."""
+    async with Database(SecretStr(NOWHERE)) as database:
+        yield database
