@@ -78,8 +78,8 @@ model: $(STAMP) ## Search every order of the providers' histories, print what th
 sim: $(STAMP) ## Play the whole pipeline in virtual time; SEEDS=2000 of them, or one: SEED=93
 	@$(VENV)/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
 
-mutants: $(STAMP) ## Plant bugs one at a time; fails when one is not found
-	@$(VENV)/bin/python -m tests.mutants
+mutants: $(STAMP) ## Plant bugs one at a time; AREA=ingress one area's; fails when one is not found
+	@$(VENV)/bin/python -m tests.mutants $(AREA) $(ARGS)
 
 cover: $(STAMP) ## Hold the domain's tests to every branch of the domain
 	@$(VENV)/bin/coverage run -m pytest -q tests/domain tests/checker

@@ -182,6 +182,41 @@ def test_refunds_may_take_what_is_left_and_no_more(situation: str, left: int) ->
     assert (call.refund_id, call.amount) == ("re_1", left)
 
 
+@pytest.mark.parametrize(
+    "status", [RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED]
+)
+def test_a_refund_on_its_way_holds_its_money(status: RefundStatus) -> None:
+    """Also while the customer has to act: it may succeed yet."""
+    story = replay_until("succeeded")
+    story.deliver(received(refund("re_0", 700)))
+    story.deliver(received(our_refund_said("re_0", status, 9, 700)))
+    assert "300 is left" in story.deliver(received(refund("re_1", 301))).reason
+    assert story.deliver(received(refund("re_2", 300))).outcome is Outcome.APPLIED
+
+
+def test_one_refused_refund_leaves_the_others() -> None:
+    """The money of the others is still on its way; that of the refused one is free again."""
+    story = replay_until("succeeded")
+    story.deliver(received(refund("re_0", 700)))
+    story.deliver(received(refund("re_1", 300)))
+    story.deliver(received(refused("refund:re_1")))
+    shown = {r.id: r.status for r in snapshot(story.existing).refunds}
+    assert shown == {"re_0": RefundStatus.REQUESTED, "re_1": RefundStatus.FAILED}
+    assert "300 is left" in story.deliver(received(refund("re_2", 301))).reason
+
+
+@pytest.mark.parametrize("end", [RefundStatus.CANCELED, RefundStatus.FAILED])
+def test_a_refund_that_did_not_happen_is_not_brought_back_by_a_success(end: RefundStatus) -> None:
+    """Whichever of the two is later: the money is not with the customer."""
+    for second in (8, 10):
+        story = replay_until("succeeded")
+        story.deliver(received(refund("re_0", 700)))
+        story.deliver(received(our_refund_said("re_0", end, 9, 700)))
+        story.deliver(received(our_refund_said("re_0", RefundStatus.SUCCEEDED, second, 700)))
+        (shown,) = snapshot(story.existing).refunds
+        assert shown.status is end
+
+
 def test_nothing_expires_before_its_time() -> None:
     """An expiry that comes too early is rejected, and the reason names the right time."""
     early = received(cancel(expired=True), EXPIRY - 1)

@@ -91,6 +91,36 @@ async def test_a_new_owner_publishes_what_its_partitions_still_owe(group: Group)
     assert await database.rows(group.pool, owed) == [(1,)]
 
 
+async def test_a_take_over_between_commit_and_publishing_leaves_the_newest_last(
+    group: Group,
+) -> None:
+    """What the take-over has published is not published again from what the batch remembers."""
+    log, mine = Log(), payment()
+    async with group.worker(0) as worker:
+        first = await worker.committed(log.create(mine))
+        second = await worker.committed(log.result(mine))
+        await worker.processor.take_over([0])
+        assert [version for version, _ in await group.published(mine)] == [1, 2]
+        await worker.processor.settle(first)
+        assert (await group.published(mine))[-1][0] == 2
+        await worker.processor.settle(second)
+        assert (await group.published(mine))[-1][0] == 2
+
+
+async def test_a_batch_behind_one_that_came_again_leaves_the_newest_last(group: Group) -> None:
+    """A redelivered batch publishes up to the newest version, also those of batches behind it."""
+    log, mine = Log(), payment()
+    create, result, paid = log.create(mine), log.result(mine), log.webhook(mine, "succeeded")
+    async with group.worker(0, republish=False) as crashed:
+        await crashed.committed(create)
+    async with group.worker(0, republish=False) as worker:
+        again = await worker.committed(create)
+        second, third = await worker.committed(result), await worker.committed(paid)
+        for batch in (again, second, third):
+            await worker.processor.settle(batch)
+            assert (await group.published(mine))[-1][0] == 3
+
+
 @pytest.mark.parametrize("known_to", ["the table", "Postgres"])
 async def test_a_second_record_of_an_event_is_a_duplicate(group: Group, known_to: str) -> None:
     """Whoever knows it: one row of its own, no effect; the same record again is no duplicate."""

@@ -77,6 +77,14 @@ def test_a_command_is_what_its_client_asked(kind: str) -> None:
     assert got.input.received_at == NOW
 
 
+@pytest.mark.parametrize("cause", ["requested", "expired"])
+def test_an_expiry_is_no_clients_cancel(cause: str) -> None:
+    """It holds only while nobody has acted and the time is over; a client's always."""
+    body = received(Log().command(PAYMENT, "cancel", cause=cause)).input.body
+    assert isinstance(body, Cancel)
+    assert body.expired is (cause == "expired")
+
+
 def test_a_release_is_an_operators() -> None:
     """Its ID is the hold's; it has no tenant, so every reader of the payment sees it."""
     got = received(Log().release(PAYMENT))

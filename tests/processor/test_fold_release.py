@@ -3,6 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
+from processor import fold as folding
+from processor.domain import decide as deciding
+from processor.domain.decision import Decision
+from processor.domain.inputs import Input
+from processor.domain.payment import Payment
 from processor.domain.status import Outcome
 from processor.fold import fold
 from processor.plan import Loaded, Plan
@@ -85,6 +90,23 @@ def test_a_release_takes_up_what_came_in_its_own_batch_before_it(
         (received(before).event_id, "applied"),
         (received(after).event_id, "rejected"),
     ]
+
+
+def test_a_hold_and_its_release_in_one_batch_leave_no_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect that has passed by then: nothing is held, and all is taken up."""
+    log, fails_on = Log(), ["evt_bad"]
+
+    def fails_once(before: Payment | None, input_: Input, its_id: str) -> Decision:
+        if input_.event_id in fails_on:
+            fails_on.clear()
+            raise ZeroDivisionError("a defect")
+        return deciding.decide(before, input_, its_id)
+
+    monkeypatch.setattr(folding, "decide", fails_once)
+    bad = log.webhook(ONE, "processing", "evt_bad")
+    plan = folded(log.create(ONE), bad, log.release(ONE), log.webhook(ONE, "succeeded", "evt_good"))
+    assert (plan.holds, plan.released) == ({}, set())
+    assert [outcome for _, outcome, _ in _told(plan)] == ["applied"] * 4
 
 
 @pytest.mark.parametrize("where", ["before", "after"])

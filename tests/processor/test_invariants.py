@@ -128,6 +128,11 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
         "1000, 1000, 0)",
         _derived(captured=999),
     ),
+    "a row with more given back than its facts say": (
+        "S4",
+        "1000, 1000, 1)",
+        _derived(refunded=1),
+    ),
     "a last version that is not what the facts say": (
         "S4",
         "its last version is not",

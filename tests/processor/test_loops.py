@@ -1,11 +1,13 @@
 """Background loops: started again after what time mends, and never silently gone."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
 
+from processor import loops
 from processor.errors import LoopFailedError, PublishError, StoreUnavailableError
 from processor.loops import run_loops
 from processor.metrics import WorkMetrics
@@ -42,6 +44,33 @@ async def test_a_loop_goes_on_after_what_time_mends(error: Exception) -> None:
     async with asyncio.timeout(5):
         await run_loops({"one": loop, "other": steady}, stop, metrics())
     assert len(runs) == 2
+
+
+async def test_waits_grow_up_to_a_limit_and_begin_again_after_a_recovery(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Faults one upon the other wait longer each time; one after a good hour waits shortly."""
+    stop, now = asyncio.Event(), [0.0]
+    longest: list[float] = []
+    ran_for = [0.0] * 9 + [loops.RECOVERED_AFTER_S + 1, 0.0]
+
+    def draw(_least: float, most: float) -> float:
+        longest.append(most)
+        return 0.0
+
+    async def loop() -> None:
+        if not ran_for:
+            stop.set()
+            await steady()
+        now[0] += ran_for.pop(0)
+        raise OSError("away")
+
+    monkeypatch.setattr(loops, "random", SimpleNamespace(uniform=draw))
+    monkeypatch.setattr(loops, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    async with asyncio.timeout(5):
+        await run_loops({"one": loop}, stop, metrics())
+    assert longest[:3] == [0.2, 0.4, 0.8]
+    assert longest[7:] == [loops.LONGEST_WAIT_S, loops.LONGEST_WAIT_S, loops.FIRST_WAIT_S, 0.2]
 
 
 async def test_a_loop_that_fails_in_an_unforeseen_way_ends_them_all() -> None:

@@ -13,7 +13,7 @@ from schemas.identity import result_event_id
 from schemas.topics import PROVIDER_RESULTS
 from tests.processor import database
 from tests.processor.builders import NOW, Clock, Log
-from tests.processor.calling import BASE_S, KEY, KEY_S, Caller, as_input
+from tests.processor.calling import BASE_S, KEY, KEY_S, MAX_S, Caller, as_input
 from tests.processor.folding import ONE
 
 pytestmark = pytest.mark.anyio
@@ -129,6 +129,35 @@ async def test_what_never_happened_is_tried_at_once_with_a_new_key(
     clock.forward(KEY_S - 1)
     await caller.round()
     assert caller.provider.keys == [KEY, f"{KEY}.1", f"{KEY}.1"]
+
+
+async def test_a_look_up_begins_where_the_first_key_was_used(caller: Caller, clock: Clock) -> None:
+    """What was made under any earlier key has to be found, or the customer pays twice."""
+    for _ in range(2):
+        await caller.round()
+        clock.forward(KEY_S)
+        caller.provider.found = [None]
+        await caller.round()
+    assert caller.provider.looked_up == [(KEY, NOW), (KEY, NOW)]
+
+
+async def test_what_could_happen_later_is_not_asked_again_at_once(
+    caller: Caller, clock: Clock
+) -> None:
+    """The provider is given time: the state that it is in has to change first."""
+    caller.provider.answers = [NotNow("too early"), NotNow("too early")]
+    for wait_s in (1.0, 2.0):
+        await caller.round()
+        assert await caller.due_at() == clock.now + timedelta(seconds=wait_s)
+        clock.forward(wait_s)
+
+
+async def test_a_call_tried_for_weeks_is_tried_again(caller: Caller, clock: Clock) -> None:
+    """However many attempts there were, the next wait is the longest, and no error."""
+    await database.rows(caller.pool, "update provider_calls set attempts = 5000 returning 1")
+    await caller.round()
+    assert caller.errors() == 0
+    assert await caller.due_at() == clock.now + timedelta(seconds=MAX_S)
 
 
 async def test_an_answer_that_would_be_repeated_is_looked_up_at_once(caller: Caller) -> None:

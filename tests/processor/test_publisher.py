@@ -86,6 +86,14 @@ async def test_versions_stand_in_order_in_their_payments_partition(
     assert headers["ce_time"] == NOW.isoformat().encode()
 
 
+async def test_version_ten_comes_after_version_nine(workers: Workers, kafka_bootstrap: str) -> None:
+    """Versions are numbers: in the order of texts an older one would stand last."""
+    publisher, mine = await workers.one(0), payment()
+    await publisher.publish([version(mine, number) for number in reversed(range(8, 12))])
+    found = await committed(kafka_bootstrap, mine)
+    assert [record.value for record in found] == [b'{"version": %d}' % n for n in range(8, 12)]
+
+
 async def test_a_large_publication_is_split_and_stays_in_order(
     workers: Workers, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from processor.errors import PublishError
+from processor.reconciler import FAILURES_MAX
 from processor.store.postgres import Pool
 from providers.port import ProviderUnavailableError
 from schemas import headers
@@ -95,6 +96,31 @@ async def test_an_object_that_cannot_be_looked_at_keeps_no_other_from_it(
     sweeping.provider.objects = {object_of(first): AWAY, object_of(second): event(second, "look")}
     assert ids(await sweeping.round()) == ["look"]
     assert sweeping.errors("object") == 1
+
+
+async def test_single_objects_that_cannot_be_looked_at_end_no_round(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """Only so many in a row do: a broken one here and there says nothing of the provider."""
+    payments = sorted(payment(f"scattered {n}") for n in range(2 * FAILURES_MAX))
+    await stands(pool, "processing", *payments)
+    clock.forward(2 * SILENT_S)
+    good = payments[1::2]
+    sweeping.provider.objects = {object_of(one): AWAY for one in payments}
+    sweeping.provider.objects |= {object_of(one): event(one, f"look_{one}") for one in good}
+    assert ids(await sweeping.round()) == [f"look_{one}" for one in good]
+    assert sweeping.errors("objects") is None
+
+
+async def test_a_provider_is_asked_for_its_own_objects_alone(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """It knows no other provider's; what it would answer could be anybody's."""
+    await stands(pool, "processing", ONE)
+    await database.rows(pool, "update payments set provider = 'examplepay' returning 1")
+    clock.forward(2 * SILENT_S)
+    assert await sweeping.round() == []
+    assert sweeping.provider.retrieved == []
 
 
 async def test_a_new_leader_goes_on_where_the_last_one_stood(

@@ -1,8 +1,10 @@
 """Webhooks without a payment ID find their payment by its object: now, later, or never."""
 
+import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from processor.errors import PublishError
 from processor.store.postgres import Pool
@@ -90,6 +92,16 @@ async def test_what_has_an_effect_and_names_no_object_is_a_dead_letter(routing: 
     ((topic, _, named),) = routing.sent()
     assert topic == DEAD_LETTERS
     assert headers.OBJECT_ID in named[headers.ERROR]
+
+
+async def test_what_has_a_status_not_known_here_is_kept(routing: Routing, pool: Pool) -> None:
+    """It has an effect, only not for this release: it goes to its payment as any other."""
+    record = unrouted(ONE)
+    body = json.loads(record.value)
+    body["data"]["object"]["status"] = "reimagined"
+    await routing.router.route([replace(record, value=json.dumps(body).encode())])
+    assert await kept(pool) == ["evt_1"]
+    assert await database.rows(pool, "select event_id from ignored_webhooks") == []
 
 
 async def test_a_webhook_that_comes_again_is_kept_once(routing: Routing, pool: Pool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from processor.audit import read_topic
-from processor.batch import BatchProcessor
+from processor.batch import BatchProcessor, Done
 from processor.metrics import StreamMetrics
 from processor.publisher import StatePublisher, fenced_producer
 from processor.records import Position, Record
@@ -49,6 +49,11 @@ class Worker:
     async def process(self, *records: Record) -> None:
         """One batch."""
         await self.processor.process([event(record, self.acked) for record in records])
+
+    async def committed(self, *records: Record) -> Done:
+        """One batch, up to its commit: what is left to do of it."""
+        batch = self.processor.decode([event(record, self.acked) for record in records])
+        return await self.processor.commit(batch)
 
     async def close(self) -> None:
         """Stops its producers."""

@@ -36,6 +36,20 @@ def _dispute(kind: str = "charge.dispute.updated", **changes: Any) -> DisputeFac
     return fact
 
 
+def test_every_type_of_event_that_moves_a_payment_is_translated() -> None:
+    """By its name at Stripe, the older ones too: an account's API version says which are sent."""
+    intent = {
+        *("created", "requires_action", "processing", "amount_capturable_updated"),
+        *("payment_failed", "succeeded", "canceled", "retrieved"),
+    }
+    closing = {"created", "updated", "closed", "funds_withdrawn", "funds_reinstated"}
+    assert set(TRANSLATORS) == {
+        *(f"payment_intent.{what}" for what in intent),
+        *("refund.created", "refund.updated", "refund.failed", "charge.refund.updated"),
+        *(f"charge.dispute.{what}" for what in closing),
+    }
+
+
 @pytest.mark.parametrize("kind", REFUND_EVENTS)
 @pytest.mark.parametrize(("status", "word"), [*REFUND_STATUS.items(), (None, RefundStatus.PENDING)])
 def test_a_refund_event_says_where_the_refund_stood(

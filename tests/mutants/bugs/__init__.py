@@ -1,0 +1,15 @@
+"""Every bug that is planted in the text of the program, an area a file."""
+
+from typing import Final
+
+from tests.mutants.bugs import domain, ingress, ops, providers, stream, worker
+from tests.mutants.planted import Bug
+
+BUGS: Final[tuple[Bug, ...]] = (
+    *domain.BUGS,
+    *ingress.BUGS,
+    *ops.BUGS,
+    *providers.BUGS,
+    *stream.BUGS,
+    *worker.BUGS,
+)

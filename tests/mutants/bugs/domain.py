@@ -1,0 +1,208 @@
+"""Bugs of the domain."""
+
+from typing import Final
+
+from tests.mutants.planted import Bug
+
+_ATTEMPTS: Final = "tests/domain/test_attempts.py::test_{}"
+_COMMANDS: Final = "tests/domain/test_commands.py::test_{}"
+_CONFLICTS: Final = "tests/domain/test_conflicts.py::test_{}"
+_HISTORIES: Final = "tests/domain/test_histories.py::test_{}"
+
+BUGS: Final = (
+    Bug(
+        "domain",
+        "processor.domain.refunds:RESERVING",
+        "RefundStatus.REQUIRES_ACTION,",
+        "",
+        (
+            "a refund that waits for the customer's bank details holds no money: more is "
+            "refunded than is left"
+        ),
+        (_COMMANDS.format("a_refund_on_its_way_holds_its_money"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.view:captured",
+        "terminal.captured if terminal",
+        "payment.amount if terminal",
+        "after a partial capture the whole amount counts as captured and can be refunded",
+        (_COMMANDS.format("refunds_may_take_what_is_left_and_no_more"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.view:_dispute_view",
+        "-sum(m.amount for m in dispute.movements if m.amount < 0)",
+        "sum(m.amount for m in dispute.movements if m.amount < 0)",
+        "money that a won dispute gave back is published as a negative amount",
+        (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.view:exhausted",
+        ">= payment.max_attempts",
+        "> payment.max_attempts",
+        "a payment whose attempts are used up is never cancelled and stays REQUIRES_ACTION",
+        (_ATTEMPTS.format("the_last_failure_asks_the_provider_to_cancel_and_is_not_yet_the_end"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.view:awaits_payment_method",
+        "failed < payment.max_attempts",
+        "failed <= payment.max_attempts",
+        "a client may start one attempt more than max_attempts",
+        (_COMMANDS.format("a_command_is_accepted_or_told_what_it_needs"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_command:_capture",
+        "0 < amount <= payment.amount",
+        "0 < amount < payment.amount",
+        "a capture of exactly the whole amount is rejected",
+        (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_command:_capture",
+        "previous.refusal is None",
+        "previous.refusal is not None",
+        "two captures run at once, and a refused one can't be asked for again",
+        (_COMMANDS.format("a_command_is_accepted_or_told_what_it_needs"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_command:_refund",
+        "0 < amount <= left",
+        "0 <= amount <= left",
+        "with nothing left, a refund of all that is left is accepted as one of 0",
+        (_COMMANDS.format("refunds_may_take_what_is_left_and_no_more"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_command:_cancel",
+        "at < payment.expires_at",
+        "at > payment.expires_at",
+        "a payment is expired before its time and not after it",
+        (_COMMANDS.format("nothing_expires_before_its_time"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_command:on_command",
+        "or payment.tenant != command.tenant",
+        "",
+        "a tenant captures, cancels or refunds another tenant's payment",
+        (_COMMANDS.format("another_tenant_is_told_there_is_no_such_payment"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_command:repeated",
+        "known == command.fingerprint",
+        "known",
+        "another body under a used Idempotency-Key is recorded as a duplicate, not rejected",
+        (_COMMANDS.format("another_body_under_a_used_key_is_rejected"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_command:_confirm",
+        "Attempt(number, command.payment_method, failed)",
+        "Attempt(number, command.payment_method)",
+        "a new attempt counts as failed from the start by the failures before it",
+        (_COMMANDS.format("a_command_is_accepted_or_told_what_it_needs"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_fact:_contradiction",
+        "fact.amount > payment.amount",
+        "fact.amount >= payment.amount",
+        "a refund of the whole amount is a conflict",
+        (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_fact:_contradiction",
+        "fact.currency != payment.currency",
+        "not fact.currency",
+        "money in another currency is counted as the payment's own",
+        (_CONFLICTS.format("a_contradiction_changes_nothing_and_names_what_is_wrong"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_fact:on_dispute_fact",
+        "join.dispute_order(fact) > join.dispute_order(known.fact)",
+        "fact.occurred_at > known.fact.occurred_at",
+        "a late word reopens a dispute that is closed",
+        (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_fact:on_payment_fact",
+        'not fact.caused_by.startswith(f"{payment.id}:")',
+        "False",
+        "a call of somebody else's key is taken for an attempt of ours",
+        (_ATTEMPTS.format("within_the_second_of_a_failure_only_the_next_attempts_word_is_later"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_result:_refused",
+        "cancel=None, ",
+        "",
+        "after the provider refused a cancel, no other can be asked for",
+        (_ATTEMPTS.format("a_late_refusal_does_not_undo_the_next_cancel"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_result:_refused",
+        "str(a.number) == number",
+        "True",
+        "one refused confirm marks every attempt as refused",
+        (_HISTORIES.format("even_impossible_orders_end_where_the_oracle_says"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_result:_refused",
+        "if r.id == number",
+        "if True",
+        "one refused refund turns all refunds of the payment FAILED",
+        (_COMMANDS.format("one_refused_refund_leaves_the_others"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_result:on_result",
+        "result.call_key not in payment.calls",
+        "False",
+        "a result of a call that was never asked for moves the payment",
+        (_CONFLICTS.format("a_contradiction_changes_nothing_and_names_what_is_wrong"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.join:_REFUND_CLASS",
+        "RefundStatus.CANCELED: 3",
+        "RefundStatus.CANCELED: 2",
+        "a success told late takes back the cancellation of a refund",
+        (_COMMANDS.format("a_refund_that_did_not_happen_is_not_brought_back_by_a_success"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.join:_is_after",
+        "attempt > failed_attempt",
+        "attempt >= failed_attempt",
+        "an attempt that failed is taken for one that goes on, in the second of its failure",
+        (_ATTEMPTS.format("within_the_second_of_a_failure_only_the_next_attempts_word_is_later"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.join:attempt_of",
+        'call_key, *_ = fact.caused_by.split(".")',
+        "call_key = fact.caused_by",
+        "a confirm made under a second key belongs to no attempt",
+        (_ATTEMPTS.format("within_the_second_of_a_failure_only_the_next_attempts_word_is_later"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.calls:_cancel_cause",
+        "asked if answered and asked else",
+        "asked if asked else",
+        "attempts used up while a cancel is asked for end CANCELED instead of FAILED",
+        (_ATTEMPTS.format("a_cancel_asked_meanwhile_is_made_once_our_own_was_refused"),),
+    ),
+)

@@ -1,0 +1,84 @@
+"""Bugs of the adapters of the providers."""
+
+from typing import Final
+
+from tests.mutants.planted import Bug
+
+_TRANSLATE_MONEY: Final = "tests/providers/stripe/test_translate_money.py::test_{}"
+_TRANSLATE_PAYMENTS: Final = "tests/providers/stripe/test_translate_payments.py::test_{}"
+_TRANSLATE_TABLES: Final = "tests/providers/stripe/test_translate_tables.py::test_{}"
+
+BUGS: Final = (
+    Bug(
+        "providers",
+        "providers.stripe.translate:_payment",
+        "intent.amount_received if",
+        "intent.amount if",
+        "after a partial capture the whole amount counts as captured",
+        (_TRANSLATE_PAYMENTS.format("a_part_that_was_captured_is_what_was_captured"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_payment",
+        "intent.currency.upper()",
+        "intent.currency",
+        "every webhook contradicts its payment's currency",
+        (_TRANSLATE_PAYMENTS.format("a_payment_event_says_where_its_object_stood"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_dispute",
+        "Movement(m.id, -m.amount)",
+        "Movement(m.id, m.amount)",
+        "money that a dispute took is published as given back",
+        (_TRANSLATE_MONEY.format("disputed_money_that_went_out_is_positive_and_back_is_negative"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:DISPUTE_STATUS",
+        '"prevented": DisputeStatus.PREVENTED',
+        '"prevented": DisputeStatus.WON',
+        "a prevented dispute is published as won",
+        (_TRANSLATE_TABLES.format("every_status_that_stripe_publishes_has_a_word"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:REFUND_STATUS",
+        '"requires_action": RefundStatus.REQUIRES_ACTION',
+        '"requires_action": RefundStatus.PENDING',
+        "nobody learns that a refund waits for the customer",
+        (_TRANSLATE_TABLES.format("every_status_that_stripe_publishes_has_a_word"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_refund",
+        'refund.status or "pending"',
+        'refund.status or "succeeded"',
+        "a refund without a status is published as a success",
+        (_TRANSLATE_MONEY.format("a_refund_event_says_where_the_refund_stood"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_attempt_ref",
+        'error.charge or method.get("id")',
+        'method.get("id")',
+        "two declines of one card count as one attempt",
+        (_TRANSLATE_PAYMENTS.format("an_attempt_is_named_by_its_charge_or_its_payment_method"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_failure",
+        "error.decline_code or error.code",
+        "error.code",
+        "the client is told card_declined and not why",
+        (_TRANSLATE_PAYMENTS.format("a_failed_attempt_is_never_an_end"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:TRANSLATORS",
+        '"charge.refund.updated": _refund,',
+        "",
+        "a refund that fails late is never heard of from older API versions",
+        (_TRANSLATE_MONEY.format("every_type_of_event_that_moves_a_payment_is_translated"),),
+    ),
+)

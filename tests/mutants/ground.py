@@ -1,0 +1,106 @@
+"""A throw-away copy of the project, where bugs are planted one at a time."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sandbox.testing import Infrastructure
+from tests.conftest import SERVERS
+from tests.mutants.planted import ROOT, Bug
+
+WITHIN_S: Final = 120.0
+_NOT_COPIED: Final = shutil.ignore_patterns("__pycache__", ".*")
+_FOUND: Final = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
+#: pytest's exit codes: all passed, some failed, the collection was interrupted by an error.
+_PASSED, _FAILED, _INTERRUPTED = 0, 1, 2
+
+
+class NoTrialError(Exception):
+    """pytest ran no test, or failed in a way that says nothing about the bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a bug: the test that found it, None where it lives; and how long it took."""
+
+    found_by: str | None
+    seconds: float
+
+
+@dataclass
+class Ground:
+    """One copy, for one trial at a time.
+
+    Args:
+        folder: where the copy is made; it must not exist yet.
+        servers: a broker and a database for tests that need them.
+    """
+
+    folder: Path
+    servers: Infrastructure | None = None
+    _edits: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        shutil.copytree(ROOT, self.folder, ignore=_NOT_COPIED)
+
+    def trial(self, bug: Bug) -> Verdict:
+        """Plant it, let its tests look for it, and take it out again.
+
+        Raises:
+            MisplacedError: it can't be planted.
+            NoTrialError: its tests could not be run.
+        """
+        source = (self.folder / bug.path).read_text()
+        self._write(bug.path, bug.planted(source))
+        try:
+            return self.run(bug.tests)
+        finally:
+            self._write(bug.path, source)
+
+    def run(self, tests: tuple[str, ...]) -> Verdict:
+        """Run tests until the first one fails. A hang is a failure too. Raises NoTrialError."""
+        began = time.monotonic()
+        process = subprocess.Popen(  # noqa: S603 -- pytest, and what the table names
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
+            cwd=self.folder,
+            env={**os.environ, **self._told()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        with process:
+            try:
+                said, _ = process.communicate(timeout=WITHIN_S)
+                found = _found(process.returncode, said)
+            except subprocess.TimeoutExpired:
+                process.kill()  # its watch ends what it leaves behind
+                found = f"a hang of {WITHIN_S:g} s"
+        return Verdict(found, time.monotonic() - began)
+
+    def _told(self) -> dict[str, str]:
+        if self.servers is None:
+            return {}
+        return {SERVERS: f"{self.servers.kafka_bootstrap} {self.servers.database_url}"}
+
+    def _write(self, path: Path, text: str) -> None:
+        """Write a module so that no compiled file of it, of the same second and size, is used."""
+        file = self.folder / path
+        file.write_text(text)
+        self._edits += 1
+        os.utime(file, (0, self._edits))
+
+
+def _found(code: int, said: str) -> str | None:
+    if code == _PASSED:
+        return None
+    name = _FOUND.search(said)
+    if code not in {_FAILED, _INTERRUPTED} or name is None:
+        raise NoTrialError(said[-4000:])
+    return name[1]
