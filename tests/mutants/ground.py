@@ -16,7 +16,7 @@ from tests.mutants.planted import ROOT, Bug
 
 WITHIN_S: Final = 120.0
 _NOT_COPIED: Final = shutil.ignore_patterns("__pycache__", ".*")
-_FOUND: Final = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
+_FOUND: Final = re.compile(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", re.MULTILINE)
 #: pytest's exit codes: all passed, some failed, the collection was interrupted by an error.
 _PASSED, _FAILED, _INTERRUPTED = 0, 1, 2
 
