@@ -1,8 +1,8 @@
 """Every open connection of one worker process: how many, for how long, and which has to go.
 
-A connection *waits* while its client has to act: to send the rest of a request, or the next one.
-It is *busy* while we do, with a request that arrived whole; then nothing takes it away. It is
-*closing* from the decision to close it until its socket is closed.
+A connection *waits* while its client has to act: to send the rest of a request, or the next one, or
+to take an answer. It is *busy* while we do, with a request that arrived whole; then nothing takes
+it away. It is *leaving* once it is refused, or its place is another's, until its socket is closed.
 
 Where there is no room, the connection that has waited longest goes. Waiting begins when it is made,
 when a head is complete, and when an answer is out; single bytes don't begin it again, so no trickle
@@ -26,7 +26,7 @@ STATE_KEY: Final = "connections"
 #: Handles kept free for what is opened between two looks at how many are.
 SPARE_HANDLES: Final = 32
 #: Most connections that linger until their client has read why they end.
-MOST_CLOSING: Final = 32
+MOST_LEAVING: Final = 64
 LINGER_S: Final = 2.0
 #: How often, at most, the log says how many connections were closed.
 LOG_EVERY_S: Final = 10.0
@@ -89,7 +89,7 @@ class Connections:
         # Each is a set that remembers the order in which its members came.
         self._waiting: dict[Connection, None] = {}
         self._busy: dict[Connection, None] = {}
-        self._closing: dict[Connection, None] = {}
+        self._leaving: dict[Connection, None] = {}
         self._ends: Counter[str] = Counter()
         self._log_at = 0.0
         self._sweeper: asyncio.Task[None] | None = None
@@ -106,7 +106,7 @@ class Connections:
         self._say()
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._busy) + len(self._closing)
+        return len(self._waiting) + len(self._busy) + len(self._leaving)
 
     def made(self, connection: Connection) -> None:
         """It is new. Where there is no room, the longest waiting one goes, or else this one."""
@@ -130,21 +130,23 @@ class Connections:
         self._waiting.pop(connection, None)
         self._busy[connection] = None
 
-    def closes(self, connection: Connection) -> None:
-        """It is to be closed, as soon as what was written to it is sent, or by its deadline."""
+    def leaves(self, connection: Connection) -> None:
+        """Its place is another's. It is closed as soon as its client knows, or by its deadline."""
         self._waiting.pop(connection, None)
         self._busy.pop(connection, None)
-        self._closing[connection] = None
-        if len(self._closing) > MOST_CLOSING:
-            oldest = next(iter(self._closing))
-            del self._closing[oldest]
-            oldest.abort()
+        self._leaving[connection] = None
+        if len(self._leaving) > MOST_LEAVING:
+            next(iter(self._leaving)).abort()
+
+    def aborted(self, connection: Connection) -> None:
+        """It is as good as closed."""
+        self._waiting.pop(connection, None)
+        self._busy.pop(connection, None)
+        self._leaving.pop(connection, None)
 
     def lost(self, connection: Connection, reason: str) -> None:
         """It is closed."""
-        self._waiting.pop(connection, None)
-        self._busy.pop(connection, None)
-        self._closing.pop(connection, None)
+        self.aborted(connection)
         self._metrics.open_connections.dec()
         self._metrics.closed_connections.labels(reason).inc()
         self._ends[reason] += 1
@@ -160,7 +162,7 @@ class Connections:
 
     def sweep(self, now: float) -> None:
         """Ends whatever is past its deadline, and what there is no room for any more."""
-        for group in (self._waiting, self._busy, self._closing):
+        for group in (self._waiting, self._busy, self._leaving):
             for connection in [each for each in group if each.deadline <= now]:
                 self._end(connection)
         self._make_room()
@@ -182,7 +184,7 @@ class Connections:
         used = self._handles()
         if used is None:
             return
-        room = self.limits.open_files - SPARE_HANDLES - MOST_CLOSING - (used - len(self))
+        room = self.limits.open_files - SPARE_HANDLES - MOST_LEAVING - (used - len(self))
         most = max(1, min(self.limits.connections, room))
         if most < self._most:
             _log.warning(

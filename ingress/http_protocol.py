@@ -104,16 +104,18 @@ class IngressProtocol(HttpToolsProtocol):
             self._read_on()
 
     def pause_writing(self) -> None:
-        """The client takes an answer more slowly than it is written."""
+        """The client takes an answer more slowly than it is written: it is its turn."""
         super().pause_writing()
-        if self._phase != _CLOSING:
+        if self._phase == _BUSY:
             self._due_in(self._limits.response_s)
+            self._all.waits(self)
 
     def resume_writing(self) -> None:
         """It goes on."""
         super().resume_writing()
         if self._phase == _BUSY:
             self.deadline = NEVER
+            self._all.works(self)
         elif self._phase == _IDLE:
             self._due_in(self._limits.keep_alive_s)
 
@@ -144,7 +146,8 @@ class IngressProtocol(HttpToolsProtocol):
     def expire(self) -> None:
         """The client had its time."""
         if self._phase == _CLOSING or self.flow.write_paused:
-            self.abort("response_timeout")
+            unsent = self.transport.get_write_buffer_size()
+            self.abort("response_timeout" if unsent else None)
         elif self._phase == _IN_BODY:
             slow = f"Send the whole body within {self._limits.body_s:g} s."
             self._hang_up("body_timeout", SlowBodyError(slow))
@@ -158,10 +161,14 @@ class IngressProtocol(HttpToolsProtocol):
 
     def evict(self) -> None:
         """Another one is to have this place."""
-        if self._phase == _IN_BODY or self._reader.pending:
+        if self._phase in {_BUSY, _CLOSING} or self.transport.get_write_buffer_size():
+            # it does not take its answer
+            self.abort("evicted")
+        elif self._phase == _IN_BODY or self._reader.pending:
             self._hang_up("evicted", _no_room(), linger=False)
         else:
             self._close("evicted")
+            self._all.leaves(self)
 
     def refuse(self) -> None:
         """There is no place for this one."""
@@ -171,6 +178,7 @@ class IngressProtocol(HttpToolsProtocol):
         """At once, without another word."""
         self._end = end or self._end
         self._leave()
+        self._all.aborted(self)
         self.transport.abort()
 
     # Reading
@@ -264,7 +272,7 @@ class IngressProtocol(HttpToolsProtocol):
         self._phase = _BUSY
         if not self.flow.write_paused:  # else the last answer is still to be taken, in its time
             self.deadline = NEVER
-        self._all.works(self)
+            self._all.works(self)
         if self._reader.pending:
             self.flow.pause_reading()
 
@@ -293,7 +301,7 @@ class IngressProtocol(HttpToolsProtocol):
         self._phase = _CLOSING
         self._due_in(self._limits.response_s)
         self.transport.close()
-        self._all.closes(self)
+        self._all.waits(self)
 
     def _hang_up(self, end: str, error: IngressError, *, linger: bool = True) -> None:
         """Refuses what is there of a request, and ends.
@@ -306,13 +314,13 @@ class IngressProtocol(HttpToolsProtocol):
         self._discarded = 0
         if not answered:
             self.transport.write(_answer(error, self.server_state.default_headers))
-        if linger and not answered:
+        if linger and not answered and self.transport.can_write_eof():
             self.transport.write_eof()
             self.flow.resume_reading()
         else:
             self.transport.close()
         self._due_in(LINGER_S)
-        self._all.closes(self)
+        self._all.leaves(self)
 
     def _leave(self) -> bool:
         """Tells the application that there is no client any more; whether it had answered."""

@@ -98,6 +98,8 @@ class RequestReader:
             part = b"".join(parts)
         if complete:
             self._at, self._budget = _HEAD, self._limit
+        if self._next == len(self._data):  # an idle connection keeps nothing of what it sent
+            self._data, self._next, self._scanned = b"", 0, 0
         return part, complete
 
     def _take(self) -> bytes:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -43,17 +42,17 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def full(tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with 1,024 handles."""
-    with serving(FULL, tmp_path / "log") as server:
+    with serving(FULL, tmp_path_factory.mktemp("full") / "log") as server:
         yield server
 
 
-@pytest.fixture
-def tight(tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture(scope="session")
+def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with room for 20 connections."""
-    with serving(TIGHT, tmp_path / "log") as server:
+    with serving(TIGHT, tmp_path_factory.mktemp("tight") / "log") as server:
         yield server
 
 

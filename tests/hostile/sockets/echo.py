@@ -63,7 +63,8 @@ class Echo:
             case "/hold":
                 await self._released.wait()
             case "/release":
-                self._released.set()
+                self._released.set()  # those that wait now
+                self._released = asyncio.Event()
             case "/big":
                 return b"x" * BIG
             case "/hog":

@@ -136,6 +136,45 @@ def test_a_request_under_way_is_never_closed_for_another(tight: Server) -> None:
             assert Answers(connection).next().status == 200
 
 
+def test_answers_that_nobody_takes_make_room(tight: Server) -> None:
+    """Also after ``Connection: close``, and where several wait for their turn."""
+    requests = (
+        b"GET /big HTTP/1.1\r\nConnection: close\r\n\r\n",
+        b"GET /big HTTP/1.1\r\n\r\n",
+        b"GET /big HTTP/1.1\r\n\r\n" * 3,
+    )
+    with contextlib.ExitStack() as stack:
+        for number in range(3 * TIGHT.connections):
+            connection = stack.enter_context(tight.connect())
+            connection.sendall(requests[number % 3])
+            until(lambda: not answered_by_503(tight))
+        assert tight.figures()["open"] <= TIGHT.connections + 2
+
+
+def test_many_that_close_at_once_get_their_answers(full: Server) -> None:
+    """A connection that is to end is not ended before its answer is out."""
+    with contextlib.ExitStack() as stack:
+        every = [stack.enter_context(full.connect()) for _ in range(300)]
+        for _ in range(2):
+            for connection in every:
+                connection.sendall(b"GET /hold HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert answered(stack.enter_context(full.connect()), b"GET /release HTTP/1.1\r\n\r\n")
+        for connection in every:
+            assert Answers(connection).next().status == 200
+
+
+def test_an_idle_connection_keeps_nothing_of_what_it_sent(full: Server) -> None:
+    """200 of them, each after a body of 200 kB."""
+    body = b"x" * 200_000
+    request = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    with contextlib.ExitStack() as stack:
+        assert answered(stack.enter_context(full.connect()), request)
+        before = full.figures()
+        for _ in range(200):
+            assert answered(stack.enter_context(full.connect()), request)
+        assert full.figures()["rss"] - before["rss"] < 16 * 2**20
+
+
 def answered_by_503(server: Server, *, release: bool = False) -> bool:
     """Whether a new connection is refused; otherwise its request is answered."""
     with server.connect() as connection:

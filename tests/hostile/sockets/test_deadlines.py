@@ -17,7 +17,7 @@ from tests.hostile.sockets.server import Answers, Server
 #: How late the look at all connections may come on a busy machine.
 LATE_S = 1.0
 #: The attacker leaves the machine's two processors some time for the client beside it.
-FLOOD_PAUSE_S = 0.005
+FLOOD_PAUSE_S = 0.01
 BEGIN = b"POST / HTTP/1.1\r\nHost: i\r\n"
 CHUNKED = BEGIN + b"Transfer-Encoding: chunked\r\n\r\n"
 EXPECTING = BEGIN + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n"
