@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from processor.domain.money import shown
 from processor.domain.status import Status
 from processor.domain.transitions import is_allowed, is_final
 from processor.domain.view import amounts, snapshot, status_of
@@ -147,7 +148,8 @@ def stored_is_derived(e: Evidence) -> Violations:
         said = (status, money.authorized, money.captured, money.refunded)
         stored = (row.status, row.authorized, row.captured, row.refunded)
         if said != stored:
-            yield f"{payment_id} is stored as {stored}, its facts say {said}"
+            standing, meant = (_in_words(row, *each) for each in (stored, said))
+            yield f"{payment_id} is stored as {standing}, its facts say {meant}"
         for column, value in row.repeats.items():
             if value != getattr(payment, column):
                 yield f"{payment_id}: {column} is stored as {value}, its document says another"
@@ -159,7 +161,20 @@ def amounts_add_up(e: Evidence) -> Violations:
     """S5: 0 <= refunded <= captured <= authorized."""
     for p in e.payments.values():
         if not 0 <= p.refunded <= p.captured <= p.authorized <= p.amount:
-            yield f"{p.payment_id}: {p.refunded}, {p.captured}, {p.authorized} of {p.amount}"
+            standing = _in_words(p, p.status, p.authorized, p.captured, p.refunded)
+            yield f"{p.payment_id} of {_shown(p, p.amount)} is {standing}"
+
+
+def _in_words(
+    p: PaymentEvidence, status: Status, authorized: int, captured: int, refunded: int
+) -> str:
+    money = {"authorized": authorized, "captured": captured, "refunded": refunded}
+    return ", ".join([status, *(f"{_shown(p, amount)} {name}" for name, amount in money.items())])
+
+
+def _shown(p: PaymentEvidence, amount: int) -> str:
+    """An amount of the payment with the decimals of its currency, where the row names that."""
+    return shown(amount, str(p.repeats.get("currency", "a currency not named")))
 
 
 def all_or_none(e: Evidence) -> Violations:

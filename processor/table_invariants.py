@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from processor.domain.calls import ProviderCall
+from processor.domain.money import shown
 from processor.domain.payment import Payment
 from processor.domain.view import Snapshot, snapshot
 from processor.records import Position
@@ -146,9 +147,14 @@ def _wrong_refund(payment: Payment, call: ProviderCall) -> str | None:
     if call.operation != "refund":
         return None
     amounts = {refund.id: refund.amount for refund in payment.refunds}
-    if amounts.get(call.refund_id or "") == call.amount:
+    asked = amounts.get(call.refund_id or "")
+    if asked == call.amount:
         return None
-    return f"refunds {call.amount}, its payment asked for {amounts.get(call.refund_id or '')}"
+    said, meant = (
+        "nothing" if amount is None else shown(amount, payment.currency)
+        for amount in (call.amount, asked)
+    )
+    return f"refunds {said}, its payment asked for {meant}"
 
 
 def _holds(tables: Tables) -> Iterator[str]:

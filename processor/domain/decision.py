@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from processor.domain.calls import ProviderCall, new_calls
+from processor.domain.money import shown
 from processor.domain.payment import Payment
 from processor.domain.status import Outcome, Status
 from processor.domain.transitions import is_allowed, is_final
@@ -39,7 +40,7 @@ def created(payment: Payment) -> Decision:
     calls = new_calls(payment)
     return Decision(
         Outcome.APPLIED,
-        f"payment of {payment.amount} {payment.currency} accepted",
+        f"payment of {shown(payment.amount, payment.currency)} accepted",
         replace(payment, calls=frozenset(call.key for call in calls)),
         (Transition(None, payment.status),),
         calls,
@@ -60,7 +61,11 @@ def changed(before: Payment, after: Payment, at: datetime, reason: str) -> Decis
         )
     money = amounts_in(after, status)
     if not 0 <= money.captured <= money.authorized:
-        return unchanged(before, Outcome.CONFLICT, f"the amounts don't add up ({money}): {reason}")
+        captured, authorized = (
+            shown(amount, before.currency) for amount in (money.captured, money.authorized)
+        )
+        wrong = f"the amounts don't add up ({captured} captured of {authorized} authorized)"
+        return unchanged(before, Outcome.CONFLICT, f"{wrong}: {reason}")
     calls = new_calls(after)
     keys = after.calls | {call.key for call in calls}
     transitions: tuple[Transition, ...] = ()

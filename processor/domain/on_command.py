@@ -10,11 +10,16 @@ from processor.domain.decision import Decision, changed, created, unchanged
 from processor.domain.inputs import Cancel, Capture, Command, Confirm, Create
 from processor.domain.inputs import Refund as RefundCommand
 from processor.domain.join import failures
+from processor.domain.money import shown
 from processor.domain.payment import Attempt, CancelRequest, CaptureRequest, Payment, Refund
 from processor.domain.refunds import awaited
 from processor.domain.status import Outcome, Status
 from processor.domain.transitions import is_final
 from processor.domain.view import awaits_payment_method, refundable
+
+
+def _shown(payment: Payment, amount: int) -> str:
+    return shown(amount, payment.currency)
 
 
 def rejected(payment: Payment | None, reason: str) -> Decision:
@@ -98,13 +103,16 @@ def _capture(payment: Payment, command: Capture, at: datetime) -> Decision:
         return rejected(payment, "the payment is being cancelled")
     previous = payment.capture
     if previous is not None and previous.refusal is None:
-        return rejected(payment, f"a capture of {previous.amount} is already on its way")
+        return rejected(
+            payment, f"a capture of {_shown(payment, previous.amount)} is already on its way"
+        )
     amount = payment.amount if command.amount is None else command.amount
     if not 0 < amount <= payment.amount:
-        return rejected(payment, f"amount {amount} can't be captured of {payment.amount}")
+        asked, whole = _shown(payment, amount), _shown(payment, payment.amount)
+        return rejected(payment, f"{asked} can't be captured of {whole}")
     number = 1 if previous is None else previous.number + 1
     after = replace(payment, capture=CaptureRequest(number, amount))
-    return changed(payment, after, at, f"capture of {amount} asked for")
+    return changed(payment, after, at, f"capture of {_shown(payment, amount)} asked for")
 
 
 def _cancel(payment: Payment, command: Cancel, at: datetime) -> Decision:
@@ -129,7 +137,8 @@ def _refund(payment: Payment, command: RefundCommand, at: datetime) -> Decision:
     told = next((m for m in payment.provider_refunds if m.echoes == command.refund_id), None)
     if told is not None:  # the provider's word on our own refund was read before the command
         if command.amount not in {None, told.amount}:
-            return rejected(payment, f"the provider's word on this refund is of {told.amount}")
+            said = _shown(payment, told.amount)
+            return rejected(payment, f"the provider's word on this refund is of {said}")
         return _asked_for(payment, command, told.amount, at)
     left = refundable(payment)
     if command.amount is None and (pending := awaited(payment)) is not None:
@@ -137,7 +146,8 @@ def _refund(payment: Payment, command: RefundCommand, at: datetime) -> Decision:
         return rejected(payment, f"{why}: until then nobody knows what is left; name an amount")
     amount = left if command.amount is None else command.amount
     if not 0 < amount <= left:
-        return rejected(payment, f"amount {amount} can't be refunded; {left} is left")
+        asked, rest = _shown(payment, amount), _shown(payment, left)
+        return rejected(payment, f"{asked} can't be refunded; {rest} is left")
     return _asked_for(payment, command, amount, at)
 
 
@@ -145,7 +155,7 @@ def _asked_for(payment: Payment, command: RefundCommand, amount: int, at: dateti
     refund = Refund(command.refund_id, amount, command.reason)
     refunds = tuple(sorted((*payment.refunds, refund), key=lambda r: r.id))
     after = replace(payment, refunds=refunds)
-    return changed(payment, after, at, f"refund of {amount} asked for")
+    return changed(payment, after, at, f"refund of {_shown(payment, amount)} asked for")
 
 
 #: Each command's own rule; what all of them share is checked before.

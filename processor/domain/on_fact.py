@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from processor.domain import join
 from processor.domain.decision import Decision, changed, unchanged
 from processor.domain.inputs import DisputeFact, PaymentFact, RefundFact
+from processor.domain.money import shown
 from processor.domain.payment import Dispute, Payment, ProviderRefund
 from processor.domain.refunds import bound, echoed
 from processor.domain.status import Outcome, ProviderStatus
@@ -20,6 +21,10 @@ def _told(fact: AnyFact) -> str:
     return f"{fact.status} at {fact.occurred_at.isoformat()} ({fact.event_id})"
 
 
+def _shown(payment: Payment, amount: int) -> str:
+    return shown(amount, payment.currency)
+
+
 def _contradiction(payment: Payment, fact: AnyFact) -> str | None:
     """Why this fact cannot be about this payment, if it cannot."""
     if payment.create_refusal is not None:
@@ -28,10 +33,11 @@ def _contradiction(payment: Payment, fact: AnyFact) -> str | None:
         return f"names {fact.object_id}, but this payment's object is {payment.object_id}"
     if fact.currency != payment.currency:
         return f"is in {fact.currency}, but the payment in {payment.currency}"
+    whole = _shown(payment, payment.amount)
     if isinstance(fact, PaymentFact) and fact.amount != payment.amount:
-        return f"is of {fact.amount}, but the payment of {payment.amount}"
+        return f"is of {_shown(payment, fact.amount)}, but the payment of {whole}"
     if isinstance(fact, RefundFact) and fact.amount > payment.amount:
-        return f"is of {fact.amount}, more than the payment of {payment.amount}"
+        return f"is of {_shown(payment, fact.amount)}, more than the payment of {whole}"
     return None
 
 
@@ -43,7 +49,9 @@ def _terminal_contradiction(payment: Payment, fact: PaymentFact) -> str | None:
     same = (known.status, known.captured, known.cancel_cause)
     if (fact.status, fact.captured, fact.cancel_cause) == same:
         return None
-    amount = f" of {fact.captured}" if fact.status is ProviderStatus.SUCCEEDED else ""
+    amount = (
+        f" of {_shown(payment, fact.captured)}" if fact.status is ProviderStatus.SUCCEEDED else ""
+    )
     return f"says {fact.status}{amount}, but {_told(known)} is known and final"
 
 
@@ -115,14 +123,15 @@ def _named(payment: Payment, made: ProviderRefund) -> str:
 
 def _refund_contradiction(payment: Payment, fact: RefundFact) -> str | None:
     """A refund has one amount: the one told first, and where it is ours, the one we asked for."""
+    said = _shown(payment, fact.amount)
     known = next((r for r in payment.provider_refunds if r.ref == fact.ref), None)
     if known is not None and fact.amount != known.amount:
-        return f"is of {fact.amount}, but the refund of {known.amount}"
+        return f"is of {said}, but the refund of {_shown(payment, known.amount)}"
     echo = echoed(payment.id, fact.caused_by)
     for refund in payment.refunds:
         ours = refund.acknowledged == fact.ref or refund.id == echo
         if ours and fact.amount != refund.amount:
-            return f"is of {fact.amount}, but we asked for {refund.amount}"
+            return f"is of {said}, but we asked for {_shown(payment, refund.amount)}"
     return None
 
 

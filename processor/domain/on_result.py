@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from processor.domain.decision import Decision, changed, unchanged
 from processor.domain.inputs import CallResult, Failure
+from processor.domain.money import shown
 from processor.domain.payment import Payment
 from processor.domain.status import Outcome
 from processor.domain.transitions import is_final
@@ -59,7 +60,8 @@ def _acknowledged_refund(payment: Payment, result: CallResult, at: datetime) -> 
     if any(r.acknowledged == result.object_id for r in payment.refunds):
         return unchanged(payment, Outcome.CONFLICT, f"{names}, which another refund is")
     if made is not None and made.amount != asked.amount:
-        reason = f"{names}, which is of {made.amount}, but we asked for {asked.amount}"
+        said, meant = (shown(r.amount, payment.currency) for r in (made, asked))
+        reason = f"{names}, which is of {said}, but we asked for {meant}"
         return unchanged(payment, Outcome.CONFLICT, reason)
     refunds = tuple(
         replace(r, acknowledged=result.object_id) if r.id == refund_id else r

@@ -13,6 +13,12 @@ SHOWN_MAX: Final = 5
 _UNSHOWN: Final = frozenset({"document", "snapshot", "request"})
 
 
+#: Columns that hold money.
+_AMOUNTS: Final = frozenset(
+    {"amount", "authorized", "captured", "refunded", "funds_withdrawn", "funds_reinstated"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table to compare: its key, and the columns that a rebuild must bring forth again."""
@@ -111,8 +117,15 @@ def _in_words(key: str, stored: dict[str, Any] | None, rebuilt: dict[str, Any] |
     if rebuilt is None:
         return f"{key} is stored, and was not rebuilt"
     differ = [
-        name if name in _UNSHOWN else f"{name} (stored {stored[name]!r}, rebuilt {rebuilt[name]!r})"
+        name
+        if name in _UNSHOWN
+        else f"{_label(name)} (stored {stored[name]!r}, rebuilt {rebuilt[name]!r})"
         for name in stored
         if stored[name] != rebuilt[name]
     ]
     return f"{key}: {', '.join(differ)}"
+
+
+def _label(column: str) -> str:
+    """A column by its name; the rows of one table don't name the currency of their amounts."""
+    return f"{column} in minor units" if column in _AMOUNTS else column

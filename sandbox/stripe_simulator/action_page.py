@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from processor.domain.money import shown
 from sandbox.stripe_simulator.control import CompleteAction, complete_action
 from sandbox.stripe_simulator.control_http import answering, read_body
 from sandbox.stripe_simulator.delivery import Courier
@@ -63,7 +64,7 @@ def _return_url(intent: JsonObject) -> str | None:
 
 
 def _page(intent: JsonObject) -> str:
-    amount = f"{intent['amount']} {escape(intent['currency'].upper())} (minor units)"
+    amount = escape(shown(intent["amount"], intent["currency"].upper()))
     waits = intent["status"] == "requires_action"
     buttons = (
         '<form method="post">'

@@ -10,6 +10,7 @@ import pytest
 from processor.domain.decide import decide
 from processor.domain.decision import Decision
 from processor.domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact
+from processor.domain.money import shown
 from processor.domain.payment import Payment
 from processor.domain.refunds import standings
 from processor.domain.status import Outcome
@@ -50,7 +51,8 @@ def _lost_to_a_later_word(payment: Payment, input_: Input, reason: str) -> bool:
 
 def _contradicts(payment: Payment, input_: Input, reason: str) -> bool:
     """A conflict names what is known: the object, the final fact, the amount, the call, the end."""
-    known = [payment.object_id, payment.currency, *(str(r.amount) for r in standings(payment))]
+    amounts = (shown(r.amount, payment.currency) for r in standings(payment))
+    known = [payment.object_id, payment.currency, *amounts]
     if isinstance(input_.body, CallResult):
         known.append(input_.body.call_key)
     if payment.create_refusal is not None:
@@ -136,3 +138,18 @@ def test_what_comes_before_its_payment_says_what_it_waits_for() -> None:
         decision = decide(None, input_, PAYMENT)
         assert decision.outcome is Outcome.PARKED
         assert decision.reason == "its payment isn't here yet"
+
+
+#: What has a number in a reason and is no money.
+_NO_MONEY: Final = re.compile(r"attempt \d+|\d+\.\d\d EUR")
+_BARE_NUMBER: Final = re.compile(r"(?<![\w.:+-])-?\d+(?![\w.:+-])")
+
+
+def test_every_amount_has_its_currencys_decimals(reached: list[Payment]) -> None:
+    """No reason shows minor units: a number that stands alone is an attempt's."""
+    shown_amounts = 0
+    for _, _, decision in _decisions(reached):
+        shown_amounts += " EUR" in decision.reason
+        told = _NO_MONEY.sub("", decision.reason)
+        assert not _BARE_NUMBER.search(told), decision.reason
+    assert shown_amounts > 20

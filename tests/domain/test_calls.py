@@ -113,7 +113,7 @@ def test_a_refused_refund_failed_for_the_providers_reason_and_holds_no_money() -
     """It is published as FAILED with why, and its amount may be refunded again."""
     replay = replay_until("refunded")
     replay.deliver(replace(received(refused("refund:re_0")), event_id="res_other_word"))
-    assert "0 is left" in replay.deliver(received(refund("re_1"))).reason
+    assert "0.00 EUR is left" in replay.deliver(received(refund("re_1"))).reason
     replay = replay_until("succeeded")
     replay.deliver(received(refund("re_0")))
     replay.deliver(received(refused("refund:re_0")))

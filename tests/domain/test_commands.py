@@ -7,9 +7,11 @@ from msgspec.structs import replace
 
 from processor.domain.decide import decide
 from processor.domain.inputs import Command, Input, RefundFact
+from processor.domain.money import shown
 from processor.domain.status import Outcome, RefundStatus, Status
 from processor.domain.view import snapshot
 from tests.domain.builders import (
+    CURRENCY,
     EXPIRY,
     PAYMENT,
     acknowledged,
@@ -73,7 +75,7 @@ _ANSWERS: dict[str, tuple[str, str, str, str, str]] = {
     "succeeded in part": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, ACCEPTED),
     "refund of 700 pending": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, ACCEPTED),
     "refund of 700 failed": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, ACCEPTED),
-    "refunded": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, "0 is left"),
+    "refunded": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, "0.00 EUR is left"),
     "failed": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, NEEDS_SUCCESS),
     "create refused": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, NEEDS_SUCCESS),
     "canceled": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, NEEDS_SUCCESS),
@@ -157,8 +159,8 @@ def test_no_more_can_be_captured_than_was_authorized(amount: int) -> None:
     """A capture is of something, at most of everything; the reason names the limit."""
     decision = replay_until("authorized").deliver(received(capture(amount)))
     assert decision.outcome is Outcome.REJECTED
-    assert str(amount) in decision.reason
-    assert "1000" in decision.reason
+    assert shown(amount, CURRENCY) in decision.reason
+    assert "10.00 EUR" in decision.reason
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,7 @@ def test_refunds_may_take_what_is_left_and_no_more(situation: str, left: int) ->
     for amount in (left + 1, 0, -1):
         decision = replay_until(situation).deliver(received(refund("re_1", amount)))
         assert decision.outcome is Outcome.REJECTED
-        assert f"{left} is left" in decision.reason
+        assert f"{shown(left, CURRENCY)} is left" in decision.reason
     (call,) = replay_until(situation).deliver(received(refund("re_1"))).provider_calls
     assert (call.refund_id, call.amount) == ("re_1", left)
     (call,) = replay_until(situation).deliver(received(refund("re_1", left))).provider_calls
@@ -234,7 +236,7 @@ def test_a_refund_told_before_its_command_is_one_refund() -> None:
     assert decision.outcome is Outcome.APPLIED
     assert told_first.existing.refunds == in_order.existing.refunds
     left = told_first.deliver(received(refund("re_1", 301))).reason
-    assert "300 is left" in left
+    assert "3.00 EUR is left" in left
 
 
 def _unproven(refund_id: str, amount: int, **changes: Any) -> RefundFact:
@@ -251,7 +253,7 @@ def test_what_claims_to_be_a_refund_counts_beside_it_until_the_answer_tells() ->
     assert [r.id for r in snapshot(replay.existing).refunds] == ["re_1"]
     assert snapshot(replay.existing).amounts.refunded == 300
     decision = replay.deliver(received(refund("re_2", 401)))
-    assert (decision.outcome, "400 is left" in decision.reason) == (Outcome.REJECTED, True)
+    assert (decision.outcome, "4.00 EUR is left" in decision.reason) == (Outcome.REJECTED, True)
     decision = replay.deliver(received(refund("re_2")))
     assert decision.outcome is Outcome.REJECTED
     assert "answer to refund re_1 is awaited" in decision.reason
@@ -289,7 +291,7 @@ def test_an_answer_that_names_a_refund_of_another_amount_is_a_conflict(amount: i
         assert replay.deliver(one).outcome is Outcome.APPLIED
         decision = replay.deliver(other)
         assert decision.outcome is Outcome.CONFLICT
-        assert str(amount) in decision.reason
+        assert shown(amount, CURRENCY) in decision.reason
 
 
 def test_two_answers_that_name_one_refund_are_a_conflict() -> None:

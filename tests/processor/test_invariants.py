@@ -34,7 +34,9 @@ NEWEST: Final = Position(PROVIDER_WEBHOOKS, 0, 4)
 
 FIRST: Final = VersionEvidence("pay_1", 1, None, Status.CREATED, "cmd_1", b"{1}")
 SECOND: Final = VersionEvidence("pay_1", 2, Status.CREATED, Status.SUCCEEDED, "evt_1", b"{2}")
-PAYMENT: Final = PaymentEvidence("pay_1", Status.SUCCEEDED, 2, 1000, 1000, 1000, 0)
+PAYMENT: Final = PaymentEvidence(
+    "pay_1", Status.SUCCEEDED, 2, 1000, 1000, 1000, 0, {"currency": "EUR"}
+)
 CREATED: Final = InboxEvidence("cmd_1", "pay_1", CREATE, "applied", 1)
 TOLD: Final = InboxEvidence("evt_1", "pay_1", PAID, "applied", 2)
 PARKED: Final = InboxEvidence("evt_2", "pay_2", EARLY, "parked", None)
@@ -125,7 +127,7 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
     ),
     "a row with another amount than its facts say": (
         "S4",
-        "1000, 1000, 0)",
+        "its facts say SUCCEEDED, 10.00 EUR authorized, 10.00 EUR captured, 0.00 EUR refunded",
         _derived(captured=999),
     ),
     "a row with more given back than its facts say": (
@@ -138,10 +140,22 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
         "its last version is not",
         {**_derived(), "versions": {ONE: (FIRST, SECOND)}},
     ),
-    "refunded above captured": ("S5", "1001, 1000, 1000 of 1000", _payment(refunded=1001)),
-    "captured above authorized": ("S5", "0, 1000, 999 of 1000", _payment(authorized=999)),
-    "authorized above the amount": ("S5", "0, 1000, 1000 of 999", _payment(amount=999)),
-    "a negative refund": ("S5", "-1, 1000, 1000 of 1000", _payment(refunded=-1)),
+    "refunded above captured": (
+        "S5",
+        "10.00 EUR is SUCCEEDED, 10.00 EUR authorized, 10.00 EUR captured, 10.01 EUR",
+        _payment(refunded=1001),
+    ),
+    "captured above authorized": (
+        "S5",
+        "10.00 EUR is SUCCEEDED, 9.99 EUR authorized, 10.00 EUR captured, 0.00 EUR",
+        _payment(authorized=999),
+    ),
+    "authorized above the amount": (
+        "S5",
+        "of 9.99 EUR is SUCCEEDED, 10.00 EUR authorized",
+        _payment(amount=999),
+    ),
+    "a negative refund": ("S5", "10.00 EUR captured, -0.01 EUR refunded", _payment(refunded=-1)),
     "a version without its event": ("S6", "evt_1 says None", _inbox(CREATED, PARKED)),
     "a version whose event is stale": (
         "S6",

@@ -102,7 +102,7 @@ async def test_what_was_given_up_by_its_age_is_no_difference(operating: Operatin
 DIFFERENCES: Final[Mapping[str, tuple[str, str]]] = {
     "payments": (
         "update payments set captured = 999 where payment_id = %(one)s",
-        "captured (stored 999, rebuilt 1000)",
+        "captured in minor units (stored 999, rebuilt 1000)",
     ),
     "payment_versions": (
         "update payment_versions set snapshot = '{}' where payment_id = %(one)s and version = 1",

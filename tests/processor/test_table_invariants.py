@@ -78,7 +78,10 @@ WRONG: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "a call of another operation": ("its payment (", _call(0, operation="refund")),
     "a call to another provider": ("its payment (", _request(0, provider="another")),
     "a call on another object": ("is on pi_other", _request(1, object_id="pi_other")),
-    "a refund call of more": ("refunds 999, its payment asked for 400", _request(1, amount=999)),
+    "a refund call of more": (
+        "refunds 9.99 EUR, its payment asked for 4.00 EUR",
+        _request(1, amount=999),
+    ),
     "a call nobody can read": ("can't be read", _call(0, request="{}")),
     "a call that is done and was not answered": (
         "its result was never processed",
