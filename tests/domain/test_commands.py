@@ -192,7 +192,7 @@ def test_a_refund_on_its_way_holds_its_money(status: RefundStatus) -> None:
     story = replay_until("succeeded")
     story.deliver(received(refund("re_0", 700)))
     story.deliver(received(our_refund_said("re_0", status, 9, 700)))
-    assert "300 is left" in story.deliver(received(refund("re_1", 301))).reason
+    assert "3.00 EUR is left" in story.deliver(received(refund("re_1", 301))).reason
     assert story.deliver(received(refund("re_2", 300))).outcome is Outcome.APPLIED
 
 
@@ -204,7 +204,7 @@ def test_one_refused_refund_leaves_the_others() -> None:
     story.deliver(received(refused("refund:re_1")))
     shown = {r.id: r.status for r in snapshot(story.existing).refunds}
     assert shown == {"re_0": RefundStatus.REQUESTED, "re_1": RefundStatus.FAILED}
-    assert "300 is left" in story.deliver(received(refund("re_2", 301))).reason
+    assert "3.00 EUR is left" in story.deliver(received(refund("re_2", 301))).reason
 
 
 @pytest.mark.parametrize("end", [RefundStatus.CANCELED, RefundStatus.FAILED])

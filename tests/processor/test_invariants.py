@@ -132,7 +132,7 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
     ),
     "a row with more given back than its facts say": (
         "S4",
-        "1000, 1000, 1)",
+        "10.00 EUR captured, 0.01 EUR refunded",
         _derived(refunded=1),
     ),
     "a last version that is not what the facts say": (
