@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from messaging.errors import NotDeliveredError, TopicsNotReadyError
-from messaging.lifetime import CLOSE_DEADLINE_S, close_producer, start_producer
+from messaging.lifetime import CLOSE_DEADLINE_S, close_producer, start_client
 from messaging.outgoing import OVERHEAD_BYTES
 
 CONNECT_DEADLINE_S: Final = 10.0
@@ -148,7 +148,7 @@ class Instances:
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
         try:
-            await start_producer(producer, CONNECT_DEADLINE_S)
+            await start_client(producer, CONNECT_DEADLINE_S)
             async with asyncio.timeout(CONNECT_DEADLINE_S):
                 await self._check(producer)
         except BaseException:

@@ -1,4 +1,4 @@
-"""Starts and closes one aiokafka producer, within limits that hold when Kafka is away.
+"""Starts and closes one aiokafka producer or consumer, within limits that hold without Kafka.
 
 aiokafka has no way to do either. ``start()`` has no deadline, and when it is cancelled it forgets
 the connection it has just made. ``stop()`` waits for a silent broker for ever, and when it is
@@ -11,7 +11,8 @@ import inspect
 from collections.abc import Iterator
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 
 #: What has been sent is given this long to be acknowledged before a producer is closed.
 FLUSH_DEADLINE_S: Final = 2.0
@@ -24,13 +25,13 @@ STOP_DEADLINE_S: Final = 1.0
 CLOSE_DEADLINE_S: Final = FLUSH_DEADLINE_S + CANCEL_ROUNDS * CANCEL_WAIT_S + STOP_DEADLINE_S
 
 
-async def start_producer(producer: AIOKafkaProducer, within_s: float) -> None:
+async def start_client(client: AIOKafkaProducer | AIOKafkaConsumer, within_s: float) -> None:
     """Starts it. Raises TimeoutError after ``within_s``, KafkaError or OSError before.
 
-    A producer that did not start is still to be closed.
+    One that did not start is still to be closed.
     """
-    starting = producer.start()
-    task = asyncio.create_task(starting, name="kafka-producer-starting")
+    starting = client.start()
+    task = asyncio.create_task(starting, name="kafka-starting")
     try:
         done, _ = await asyncio.wait({task}, timeout=within_s)
     finally:
@@ -63,15 +64,33 @@ async def close_producer(
         await _end(_tasks_of(sender, producer.client))
         accumulator._batches.clear()  # noqa: SLF001  # see above
         accumulator._pending_batches.clear()  # noqa: SLF001  # see above
-        _abort_connections(producer)
+        _abort_connections(producer.client)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_DEADLINE_S):
                 await producer.stop()
 
 
-def _abort_connections(producer: AIOKafkaProducer) -> None:
+async def close_consumer(consumer: AIOKafkaConsumer, within_s: float) -> bool:
+    """Leaves the group and closes; whether that was done within ``within_s``.
+
+    Else its tasks are ended and its connections aborted. A consumer that stops while it waits to
+    fetch again is cancelled by itself; that ends nothing but its own stop.
+    """
+    stopping = asyncio.create_task(consumer.stop(), name="kafka-consumer-stopping")
+    try:
+        await asyncio.wait({stopping}, timeout=within_s)
+        is_stopped = stopping.done() and not stopping.cancelled() and stopping.exception() is None
+    finally:
+        parts = [getattr(consumer, name, None) for name in ("_coordinator", "_fetcher", "_client")]
+        await _end({stopping} | _tasks_of(*(part for part in parts if part is not None)))
+        if parts[-1] is not None:
+            _abort_connections(parts[-1])
+    return is_stopped
+
+
+def _abort_connections(client: AIOKafkaClient) -> None:
     """Closes sockets at once; one that still has bytes for a silent broker would never close."""
-    for connection in list(producer.client._conns.values()):  # noqa: SLF001  # nobody else has them
+    for connection in list(client._conns.values()):  # noqa: SLF001  # nobody else has them
         writer = connection._writer  # noqa: SLF001  # ``close()`` only begins to close
         connection.close()
         if writer is not None:

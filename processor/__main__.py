@@ -22,6 +22,7 @@ import random
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -36,6 +37,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from processor import migrate as migrations
 from processor import table_repair
+from processor.closing import close_at_the_end
 from processor.decode import Decoder
 from processor.errors import (
     LoopFailedError,
@@ -74,6 +76,7 @@ from schemas.settings import (
     SettingsError,
     StreamSettings,
     WorkSettings,
+    check_deadlines,
     load,
 )
 
@@ -158,20 +161,27 @@ def run_work(parts: WorkParts = WorkParts()) -> None:
 
 async def _work(parts: WorkParts) -> None:
     kafka, database, settings = load(KafkaSettings), load(DatabaseSettings), load(WorkSettings)
-    status, known_clients = load(MetricsSettings), parts.clients()
-    await check_topics(kafka)
-    registry, health = CollectorRegistry(), Health()
-    serve(status.metrics_host, status.metrics_port, registry, health)
-    metrics = WorkMetrics(registry)
-    url = database.database_url.get_secret_value()
-    sender = parts.sender(kafka.kafka_bootstrap, "payments-work", 30.0)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-        url, min_size=1, max_size=8, open=False, name="work"
-    )
-    async with pool:
+    status, known_translators = load(MetricsSettings), translators()
+    check_deadlines(settings)
+    async with AsyncExitStack() as opened:
+        known_clients = parts.clients()
+        for name, client in known_clients.items():
+            close_at_the_end(opened, name, client.close)
+        await check_topics(kafka)
+        registry, health = CollectorRegistry(), Health()
+        serve(status.metrics_host, status.metrics_port, registry, health)
+        metrics = WorkMetrics(registry)
+        url = database.database_url.get_secret_value()
+        sender = parts.sender(kafka.kafka_bootstrap, "payments-work", 30.0)
+        close_at_the_end(opened, "sender", sender.close)
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+            url, min_size=1, max_size=8, open=False, name="work"
+        )
+        close_at_the_end(opened, "pool", pool.close)
+        await pool.open()
         source = partial(consumer, kafka.kafka_bootstrap)
         jitter = random.Random()  # noqa: S311  # jitter is no secret
         loops: dict[str, Loop] = {
@@ -179,7 +189,7 @@ async def _work(parts: WorkParts) -> None:
                 parts.calls(pool), sender, known_clients, settings, metrics, utc_now, jitter
             ).run,
             "router": Router(
-                PostgresRouting(pool), sender, source, translators(), settings, metrics, utc_now
+                PostgresRouting(pool), sender, source, known_translators, settings, metrics, utc_now
             ).run,
             "reconciler": Reconciler(
                 url, PostgresSweeps(pool), sender, known_clients, settings, metrics, utc_now
@@ -188,9 +198,6 @@ async def _work(parts: WorkParts) -> None:
         }
         health.ready = True
         await run_loops(loops, stop, metrics)
-    await sender.close()
-    for client in known_clients.values():
-        await client.close()
 
 
 def run_schemas() -> None:

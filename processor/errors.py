@@ -7,6 +7,7 @@ ProcessorError
 ├── BatchConflictError       another worker wrote these rows first: load again, decide again
 ├── FencedError              another worker owns the partition: this one must stop and start over
 ├── PublishError             the brokers gave no word in time; the record's fate is unknown
+├── LeaseLostError           a provider call may be another worker's by now: this one lets go of it
 ├── LoopFailedError          a background loop failed in an unforeseen way: start the process anew
 ├── RebuildRunningError      one rebuild at a time: the other one has the shadow schema
 └── MissingTopicsError       topics are absent or wrongly partitioned: ``payments topics`` mends it
@@ -39,6 +40,10 @@ class FencedError(ProcessorError):
 
 class PublishError(ProcessorError):
     """The brokers did not confirm in time."""
+
+
+class LeaseLostError(ProcessorError):
+    """The lease of a provider call ended before the call did."""
 
 
 class LoopFailedError(ProcessorError):

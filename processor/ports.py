@@ -92,16 +92,23 @@ class CallStore(Protocol):
         """Due calls, claimed until ``lease_until``; nobody else gets the same."""
         ...
 
-    async def finish(self, key: str, outcome: str, now: datetime) -> None:
-        """The call has come to something, and its result is published."""
+    async def renew(self, claimed: Claimed, lease_until: datetime) -> bool:
+        """The claim lasts until then. Whether it is ours still."""
         ...
 
-    async def retry(self, key: str, at: datetime, error: str) -> None:
-        """The call is due again then, under the same key."""
+    async def finish(self, claimed: Claimed, outcome: str, now: datetime) -> bool:
+        """The call has come to something, and its result is published. Whether it was ours."""
         ...
 
-    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> None:
-        """The call certainly did not happen: it is due again then, under the next key."""
+    async def retry(self, claimed: Claimed, at: datetime, error: str) -> bool:
+        """The call is due again then, under the same key. Whether it was ours still."""
+        ...
+
+    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> bool:
+        """The call certainly did not happen: it is due again then, under the next key.
+
+        Whether it was ours still.
+        """
         ...
 
 

@@ -10,9 +10,12 @@ import logging
 import random
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
+from processor.asking import ask
 from processor.breaker import Breaker
+from processor.errors import LeaseLostError
+from processor.leases import Lease
 from processor.metrics import WorkMetrics
 from processor.ports import CallStore, Sending
 from processor.sender import Outgoing
@@ -40,7 +43,7 @@ _NEVER_HAPPENED: Final = NotNow("looked up: it has not happened")
 
 
 class ProviderCalls:
-    """The loop over due calls, with at most ``call_concurrency`` of them under way."""
+    """The loop over due calls, with at most ``call_concurrency`` of each provider under way."""
 
     def __init__(
         self,
@@ -60,10 +63,16 @@ class ProviderCalls:
         self._clock = clock
         self._chance = chance
         open_for = timedelta(seconds=settings.breaker_open_s)
+        self._lease = timedelta(seconds=settings.call_lease_s)
         self._breakers = {
             name: Breaker(settings.breaker_failures, open_for, clock) for name in clients
         }
-        self._under_way: set[asyncio.Task[None]] = set()
+        #: By provider, so that a slow one takes no other one's slots.
+        self._slots: dict[str, set[asyncio.Task[Any]]] = {name: set() for name in clients}
+
+    def under_way(self) -> list[asyncio.Task[Any]]:
+        """The calls under way, of all providers."""
+        return [task for slots in self._slots.values() for task in slots]
 
     async def run(self) -> None:
         """Until cancelled. What goes wrong with one call is in its row; the loop goes on."""
@@ -76,47 +85,54 @@ class ProviderCalls:
 
     async def _finish(self) -> None:
         """Calls under way are brought to an end; one that can't be is due again after its lease."""
-        under_way = set(self._under_way)
+        under_way = self.under_way()
         if under_way:
             await asyncio.wait(under_way, timeout=FINISH_WITHIN_S)
         for task in under_way:
             task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        if under_way:
+            await asyncio.wait(under_way, timeout=FINISH_WITHIN_S)
 
     async def claim_and_start(self) -> int:
         """Claims as many due calls as there is room for and starts them; answers how many."""
         started = 0
         for name, breaker in self._breakers.items():
             self._metrics.breaker_open.labels(name).set(breaker.is_open)
-            room = breaker.room(self._settings.call_concurrency - len(self._under_way))
+            slots = self._slots[name]
+            room = breaker.room(self._settings.call_concurrency - len(slots))
             if room <= 0:
                 continue
-            now = self._clock()
-            lease_until = now + timedelta(seconds=self._settings.call_lease_s)
-            claimed = await self._store.claim([name], room, now, lease_until)
+            since, now = asyncio.get_running_loop().time(), self._clock()
+            claimed = await self._store.claim([name], room, now, now + self._lease)
             for item in claimed:
                 breaker.started()
-                task = asyncio.create_task(self._make_noting_errors(item))
-                self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
+                task = asyncio.create_task(self._make_noting_errors(item, since))
+                slots.add(task)
+                task.add_done_callback(slots.discard)
             started += len(claimed)
         return started
 
-    async def _make_noting_errors(self, claimed: Claimed) -> None:
+    async def _make_noting_errors(self, claimed: Claimed, since: float) -> None:
         """One call; if our side fails (Postgres, Kafka), its lease brings it back."""
         try:
-            await self.make(claimed)
+            await self.make(claimed, since)
+        except LeaseLostError:
+            log.warning("call.lease_lost key=%s: it is another worker's", claimed.call.key)
         except Exception:
             self._metrics.loop_errors.labels("provider_calls").inc()
             log.exception("call.interrupted key=%s: due again after its lease", claimed.call.key)
 
-    async def make(self, claimed: Claimed) -> None:
-        """Makes one call and notes what it came to."""
+    async def make(self, claimed: Claimed, since: float) -> None:
+        """Makes one call, claimed at this time of the loop, and notes what it came to.
+
+        Raises LeaseLostError, PublishError, StoreUnavailableError.
+        """
         call = claimed.call
         breaker = self._breakers[call.provider]
+        lease = Lease(lambda: self._renew(claimed), self._settings.call_lease_s, since)
         try:
             with self._metrics.call_seconds.labels(call.provider, call.operation).time():
-                outcome = await self._outcome(claimed)
+                outcome = await lease.during(self._ask(claimed))
         except BaseException:
             breaker.failed()  # whoever is the one to try must not leave the breaker waiting for it
             raise
@@ -127,10 +143,27 @@ class ProviderCalls:
         else:
             breaker.succeeded()
         if isinstance(outcome, Acknowledged | Refused):
-            await self._sender.send([self._result(claimed, outcome)])
-            await self._store.finish(call.key, _describe(outcome), self._clock())
-            return
-        await self._again(claimed, outcome)
+            await lease.during(self._sender.send([self._result(claimed, outcome)]))
+            is_ours = await self._store.finish(claimed, _describe(outcome), self._clock())
+        else:
+            is_ours = await self._again(claimed, outcome)
+        if not is_ours:
+            raise LeaseLostError("the call was claimed again meanwhile")
+
+    async def _renew(self, claimed: Claimed) -> bool:
+        return await self._store.renew(claimed, self._clock() + self._lease)
+
+    async def _ask(self, claimed: Claimed) -> CallOutcome:
+        """The provider's word within the deadline; whatever the adapter does is an outcome."""
+        outcome, has_failed = await ask(
+            claimed.call.key,
+            self._outcome(claimed),
+            self._settings.call_deadline_s,
+            self._slots[claimed.call.provider],
+        )
+        if has_failed:
+            self._metrics.loop_errors.labels("provider_calls").inc()
+        return outcome
 
     async def _outcome(self, claimed: Claimed) -> CallOutcome:
         client = self._clients[claimed.call.provider]
@@ -145,20 +178,21 @@ class ProviderCalls:
             return Unknown(f"can't be looked up: {error}")
         return found or _NEVER_HAPPENED
 
-    async def _again(self, claimed: Claimed, outcome: Unknown | NotNow) -> None:
+    async def _again(self, claimed: Claimed, outcome: Unknown | NotNow) -> bool:
+        """Notes when it is due again. Whether it was ours still."""
         now = self._clock()
         error = storable(outcome.reason)
         if isinstance(outcome, NotNow):
             wait = timedelta(0) if outcome is _NEVER_HAPPENED else self._wait(claimed)
-            await self._store.retry_with_new_key(claimed, now + wait, error)
-            return
+            return await self._store.retry_with_new_key(claimed, now + wait, error)
         asked = timedelta(seconds=outcome.retry_after_s or 0)
         wait = max(self._wait(claimed), asked)
-        await self._store.retry(claimed.call.key, now + wait, error)
+        is_ours = await self._store.retry(claimed, now + wait, error)
         log.warning(
             "call.unknown key=%s attempt=%d wait_s=%.1f reason=%s",
             claimed.call.key, claimed.attempts, wait.total_seconds(), error,
         )  # fmt: skip
+        return is_ours
 
     def _wait(self, claimed: Claimed) -> timedelta:
         """Exponential back-off with full jitter, from the row's own count of attempts."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IllegalOperation, InvalidProducerEpoch, KafkaError, ProducerFenced
 
-from messaging.lifetime import close_producer, start_producer
+from messaging.lifetime import close_producer, start_client
 from processor.errors import FencedError, PublishError
 from processor.plan import Published
 from processor.produce import Keyed, produce
@@ -69,7 +69,7 @@ class StatePublisher:
     async def _start(self, partition: int) -> None:
         producer = self._make(partition)
         try:
-            await start_producer(producer, self._deadline_s)
+            await start_client(producer, self._deadline_s)
         except (KafkaError, OSError, TimeoutError) as error:
             await close_producer(producer)
             raise PublishError(f"partition {partition} can't be taken over: {error!r}") from error

@@ -5,15 +5,14 @@ object's payment isn't known yet, the webhook is kept in Postgres and routed onc
 after ``unrouted_max_age_s`` it is a dead letter. Offsets are committed after all that.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
-from aiokafka.errors import KafkaError
 
+from messaging.lifetime import close_consumer, start_client
 from processor.dead_letters import as_outgoing
 from processor.domain.inputs import Foreign, Unmodelled
 from processor.errors import UndecodableRecordError
@@ -35,6 +34,7 @@ log = logging.getLogger(__name__)
 
 GROUP: Final = "payments-router"
 BATCH: Final = 500
+START_WITHIN_S: Final = 30.0
 STOP_WITHIN_S: Final = 5.0
 _NOBODYS: Final = "no payment is known for the provider's object this is about"
 
@@ -48,24 +48,6 @@ def consumer(bootstrap: str) -> TellingConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
-
-
-async def _stop(source: AIOKafkaConsumer) -> None:
-    """Leaves the group; with the brokers away that could take for ever, and nobody needs it.
-
-    A consumer that stops while it waits to fetch again lets the cancellation of its own task out.
-    That is not ours, and would hide what ended the loop.
-    """
-    try:
-        async with asyncio.timeout(STOP_WITHIN_S):
-            await source.stop()
-    except (KafkaError, TimeoutError):
-        log.warning("router.not_stopped within_s=%.1f", STOP_WITHIN_S)
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        log.warning("router.not_stopped: it was about to fetch again")
 
 
 class Router:
@@ -92,8 +74,8 @@ class Router:
     async def run(self) -> None:
         """Until cancelled, or until a fault that reading again will mend."""
         source = self._source()
-        await source.start()
         try:
+            await start_client(source, START_WITHIN_S)
             while True:
                 found = await source.getmany(timeout_ms=200, max_records=BATCH)
                 read = [record for part in found.values() for record in part]
@@ -103,7 +85,8 @@ class Router:
                     await source.commit()
                 await self.route_kept()
         finally:
-            await _stop(source)
+            if not await close_consumer(source, STOP_WITHIN_S):
+                log.warning("router.not_stopped within_s=%.1f", STOP_WITHIN_S)
 
     async def route(self, records: Sequence[Record]) -> None:
         """Sends each to its payment, keeps it, ignores it, or sends it to the dead letters."""

@@ -242,9 +242,14 @@ class MetricsSettings(Group):
 class WorkSettings(Group):
     """Provider calls, router and reconciler."""
 
-    call_concurrency: int = Field(16, ge=1, le=256, description="Provider calls at a time.")
+    call_concurrency: int = Field(16, ge=1, le=256, description="Calls to each provider at a time.")
     call_poll_s: Seconds = Field(0.05, description="How often due calls are looked for when idle.")
-    call_lease_s: Seconds = Field(60.0, description="A claimed call is due again after this.")
+    call_lease_s: Seconds = Field(
+        60.0, description="A call whose worker has died is due again after this."
+    )
+    call_deadline_s: Seconds = Field(
+        120.0, description="One attempt may take this long, look-up included; then it is unknown."
+    )
     call_backoff_base_s: Seconds = Field(0.5, description="First retry's longest wait.")
     call_backoff_max_s: Seconds = Field(300.0, description="Any retry's longest wait.")
     call_key_lifetime_s: Seconds = Field(
@@ -274,6 +279,14 @@ class WorkSettings(Group):
     history_sweep_s: Seconds = Field(
         3_600.0, description="How often what is too old is looked for."
     )
+
+    @model_validator(mode="after")
+    def _waits_are_in_order(self) -> Self:
+        if self.call_backoff_base_s > self.call_backoff_max_s:
+            raise ValueError(
+                "PAYMENTS_CALL_BACKOFF_BASE_S is above PAYMENTS_CALL_BACKOFF_MAX_S; lower it"
+            )
+        return self
 
 
 GROUPS: Final[tuple[type[Group], ...]] = (
@@ -333,3 +346,21 @@ def load(group: type[G]) -> G:
             meaning = " ".join(group.model_fields[n].description or "" for n in names)
             lines.append(f"{shown}: {problem['msg']}. {meaning}")
         raise SettingsError("\n".join(lines)) from None
+
+
+def check_deadlines(work: WorkSettings) -> None:
+    """Refuses a provider's time-out that no attempt at a call has time for.
+
+    Raises SettingsError naming both variables.
+    """
+    waits = {
+        "PAYMENTS_STRIPE_TIMEOUT_S": load(StripeSettings).stripe_timeout_s,
+        "PAYMENTS_EXAMPLEPAY_TIMEOUT_S": load(ExamplePaySettings).examplepay_timeout_s,
+    }
+    for name, seconds in waits.items():
+        if seconds > work.call_deadline_s:
+            raise SettingsError(
+                f"{name} is {seconds:g}, but PAYMENTS_CALL_DEADLINE_S is "
+                f"{work.call_deadline_s:g}: an attempt would end before its answer may come. "
+                f"Lower {name}, or raise PAYMENTS_CALL_DEADLINE_S"
+            )

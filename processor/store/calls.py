@@ -25,18 +25,25 @@ CLAIM: Final = """
     from due where c.call_key = due.call_key
     returning c.request::text, c.attempts, c.key_generation, c.key_first_used_at, c.created_at"""
 
+#: Each of these is for the newest claim alone, which is known by its number of attempts: whoever
+#: lost its lease changes nothing of what another worker is at.
+RENEW: Final = """
+    update provider_calls set next_attempt_at = %(lease_until)s
+    where call_key = %(key)s and state = 'due' and attempts = %(attempts)s"""
+
 FINISH: Final = """
     update provider_calls set state = 'done', outcome = %(outcome)s, done_at = %(now)s
-    where call_key = %(key)s and state = 'due'"""
+    where call_key = %(key)s and state = 'due' and attempts = %(attempts)s"""
 
 RETRY: Final = """
     update provider_calls set next_attempt_at = %(at)s, last_error = %(error)s
-    where call_key = %(key)s and state = 'due'"""
+    where call_key = %(key)s and state = 'due' and attempts = %(attempts)s"""
 
 RETRY_WITH_NEW_KEY: Final = """
     update provider_calls set next_attempt_at = %(at)s, last_error = %(error)s,
         key_generation = key_generation + 1, key_first_used_at = null
-    where call_key = %(key)s and state = 'due' and key_generation = %(generation)s"""
+    where call_key = %(key)s and state = 'due' and attempts = %(attempts)s
+        and key_generation = %(generation)s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,7 @@ class Claimed:
     """A call that is ours to make until its lease is over."""
 
     call: ProviderCall
+    #: With the call's key, the name of this claim: each claim is one attempt more.
     attempts: int
     generation: int
     key_first_used_at: datetime
@@ -75,21 +83,37 @@ async def claim(
     return [Claimed(decode_call(row[0]), *row[1:]) for row in await cursor.fetchall()]
 
 
-async def finish(connection: Connection, key: str, outcome: str, now: datetime) -> None:
-    """The call has come to something, and its result is published."""
-    await connection.execute(FINISH, {"key": key, "outcome": outcome, "now": now})
+async def renew(connection: Connection, claimed: Claimed, lease_until: datetime) -> bool:
+    """The claim lasts until then. Whether it is ours still."""
+    cursor = await connection.execute(RENEW, {**_claim(claimed), "lease_until": lease_until})
+    return cursor.rowcount > 0
 
 
-async def retry(connection: Connection, key: str, at: datetime, error: str) -> None:
-    """The call is due again then, under the same key."""
-    await connection.execute(RETRY, {"key": key, "at": at, "error": error})
+async def finish(connection: Connection, claimed: Claimed, outcome: str, now: datetime) -> bool:
+    """The call has come to something, and its result is published. Whether it was ours still."""
+    cursor = await connection.execute(FINISH, {**_claim(claimed), "outcome": outcome, "now": now})
+    return cursor.rowcount > 0
+
+
+async def retry(connection: Connection, claimed: Claimed, at: datetime, error: str) -> bool:
+    """The call is due again then, under the same key. Whether it was ours still."""
+    cursor = await connection.execute(RETRY, {**_claim(claimed), "at": at, "error": error})
+    return cursor.rowcount > 0
 
 
 async def retry_with_new_key(
     connection: Connection, claimed: Claimed, at: datetime, error: str
-) -> None:
-    """The call certainly did not happen: it is due again then, under the next key."""
-    await connection.execute(
+) -> bool:
+    """The call certainly did not happen: it is due again then, under the next key.
+
+    Whether it was ours still.
+    """
+    cursor = await connection.execute(
         RETRY_WITH_NEW_KEY,
-        {"key": claimed.call.key, "at": at, "error": error, "generation": claimed.generation},
+        {**_claim(claimed), "at": at, "error": error, "generation": claimed.generation},
     )
+    return cursor.rowcount > 0
+
+
+def _claim(claimed: Claimed) -> dict[str, Any]:
+    return {"key": claimed.call.key, "attempts": claimed.attempts}

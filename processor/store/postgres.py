@@ -115,20 +115,25 @@ class PostgresCalls:
         async with connected(self._pool) as connection:
             return await calls.claim(connection, providers, limit, now, lease_until)
 
-    async def finish(self, key: str, outcome: str, now: datetime) -> None:
+    async def renew(self, claimed: Claimed, lease_until: datetime) -> bool:
+        """See ``CallStore.renew``."""
+        async with connected(self._pool) as connection:
+            return await calls.renew(connection, claimed, lease_until)
+
+    async def finish(self, claimed: Claimed, outcome: str, now: datetime) -> bool:
         """See ``CallStore.finish``."""
         async with connected(self._pool) as connection:
-            await calls.finish(connection, key, outcome, now)
+            return await calls.finish(connection, claimed, outcome, now)
 
-    async def retry(self, key: str, at: datetime, error: str) -> None:
+    async def retry(self, claimed: Claimed, at: datetime, error: str) -> bool:
         """See ``CallStore.retry``."""
         async with connected(self._pool) as connection:
-            await calls.retry(connection, key, at, error)
+            return await calls.retry(connection, claimed, at, error)
 
-    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> None:
+    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> bool:
         """See ``CallStore.retry_with_new_key``."""
         async with connected(self._pool) as connection:
-            await calls.retry_with_new_key(connection, claimed, at, error)
+            return await calls.retry_with_new_key(connection, claimed, at, error)
 
 
 class PostgresRouting:

@@ -65,18 +65,22 @@ class TrappedCalls:
             self._trap.strike(Failpoint.AFTER_CLAIM)
         return claimed
 
-    async def finish(self, key: str, outcome: str, now: datetime) -> None:
+    async def renew(self, claimed: Claimed, lease_until: datetime) -> bool:
+        """See ``CallStore.renew``."""
+        return await self._inner.renew(claimed, lease_until)
+
+    async def finish(self, claimed: Claimed, outcome: str, now: datetime) -> bool:
         """See ``CallStore.finish``."""
         self._trap.strike(Failpoint.BEFORE_DONE)
-        await self._inner.finish(key, outcome, now)
+        return await self._inner.finish(claimed, outcome, now)
 
-    async def retry(self, key: str, at: datetime, error: str) -> None:
+    async def retry(self, claimed: Claimed, at: datetime, error: str) -> bool:
         """See ``CallStore.retry``."""
-        await self._inner.retry(key, at, error)
+        return await self._inner.retry(claimed, at, error)
 
-    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> None:
+    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> bool:
         """See ``CallStore.retry_with_new_key``."""
-        await self._inner.retry_with_new_key(claimed, at, error)
+        return await self._inner.retry_with_new_key(claimed, at, error)
 
 
 class TrappedSender(Sender):

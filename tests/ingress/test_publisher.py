@@ -173,13 +173,13 @@ async def test_too_many_bytes_at_once_are_refused(kafka_bootstrap: str, metrics:
 async def test_bytes_are_counted_only_while_they_are_in_flight(
     kafka_bootstrap: str, metrics: Metrics
 ) -> None:
-    """One after the other there may be any number of bytes: what was acknowledged makes room."""
+    """There may be any number of bytes in time, two records at once: acknowledged ones go."""
     record = Record(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x" * MAX_VALUE)
-    limits = Limits(bytes=2 * MAX_VALUE)
+    limits = Limits(bytes=3 * MAX_VALUE)
     async with KafkaPublisher(target(kafka_bootstrap), 5, metrics, limits) as publisher:
         await connected(publisher)
         for _ in range(5):
-            await publisher.publish(record)
+            await asyncio.gather(publisher.publish(record), publisher.publish(record))
 
 
 async def test_topics_that_are_not_as_they_must_be_are_named(

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from messaging import instances as parts
 from messaging.errors import NotDeliveredError, RecordTooLargeError, TopicsNotReadyError
 from messaging.instances import STOP_DEADLINE_S, Instance, Target
-from messaging.lifetime import start_producer
+from messaging.lifetime import start_client
 from messaging.outgoing import Outgoing
 from messaging.producer import Producer, any_topics
 from messaging.room import Limits
@@ -82,14 +82,14 @@ async def test_many_tasks_that_are_first_share_one_instance(
 ) -> None:
     """All wait until it has started, and nobody uses it before."""
     opened: list[AIOKafkaProducer] = []
-    start = start_producer
+    start = start_client
 
     async def slowly(producer: AIOKafkaProducer, within_s: float) -> None:
         opened.append(producer)
         await asyncio.sleep(0.2)
         await start(producer, within_s)
 
-    monkeypatch.setattr(parts, "start_producer", slowly)
+    monkeypatch.setattr(parts, "start_client", slowly)
     async with open_producer(target) as producer:
         await asyncio.gather(*(producer.send([record()], LONG_S) for _ in range(50)))
     assert len(opened) == 1

@@ -50,18 +50,18 @@ class BelievesReplayedErrors(ProviderCalls):
 class FinishesFirst(ProviderCalls):
     """The call is done before its result is published."""
 
-    async def make(self, claimed: Claimed) -> None:
+    async def make(self, claimed: Claimed, since: float) -> None:
         """One call."""
         sender, finish = self._sender, self._store.finish
 
         class After:
             async def send(self, records: Sequence[Outgoing]) -> None:
-                await finish(claimed.call.key, "acknowledged", claimed.created_at)
+                await finish(claimed, "acknowledged", claimed.created_at)
                 await sender.send(records)
 
         one = FinishesFirst.__new__(FinishesFirst)
         one.__dict__ = {**self.__dict__, "_sender": After()}
-        await ProviderCalls.make(one, claimed)
+        await ProviderCalls.make(one, claimed, since)
 
 
 class LooksAtNoObject(Reconciler):

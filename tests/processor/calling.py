@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -37,7 +38,12 @@ class Caller:
     """The loop over calls, run round by round."""
 
     def __init__(
-        self, pool: Pool, clock: Clock, store: CallStore | None = None, **settings: Any
+        self,
+        pool: Pool,
+        clock: Clock,
+        store: CallStore | None = None,
+        others: Sequence[Provider] = (),
+        **settings: Any,
     ) -> None:
         self.pool = pool
         self.provider = Provider()
@@ -53,7 +59,7 @@ class Caller:
         self.calls = ProviderCalls(
             store or PostgresCalls(pool),
             self.outbox,
-            {"stripe": self.provider},
+            {provider.name: provider for provider in (self.provider, *others)},
             WorkSettings(**(own | settings)),
             WorkMetrics(self._registry),
             clock,
@@ -68,7 +74,7 @@ class Caller:
 
     async def finished(self) -> None:
         """Returns once no call is under way."""
-        await asyncio.gather(*self.calls._under_way, return_exceptions=True)
+        await asyncio.gather(*self.calls.under_way(), return_exceptions=True)
 
     def errors(self) -> float:
         """How many calls our own side failed on."""

@@ -103,7 +103,7 @@ async def test_a_crash_before_the_row_is_marked_repeats_the_same_event(
     """The result goes out twice under one event ID; the provider saw one idempotency key."""
 
     class Crashing(PostgresCalls):
-        async def finish(self, *_: Any, **__: Any) -> None:
+        async def finish(self, *_: Any, **__: Any) -> bool:
             raise StoreUnavailableError("gone")
 
     crashing = Caller(pool, clock, Crashing(pool))
@@ -143,9 +143,10 @@ async def test_a_call_that_is_done_stays_done(caller: Caller, clock: Clock) -> N
     await caller.round()
     before = await database.everything(caller.pool)
     calls = PostgresCalls(caller.pool)
-    await calls.finish(late.call.key, "refused: late", NOW)
-    await calls.retry(late.call.key, NOW, "late")
-    await calls.retry_with_new_key(late, NOW, "late")
+    assert not await calls.renew(late, NOW + LEASE)
+    assert not await calls.finish(late, "refused: late", NOW)
+    assert not await calls.retry(late, NOW, "late")
+    assert not await calls.retry_with_new_key(late, NOW, "late")
     assert await database.everything(caller.pool) == before
 
 

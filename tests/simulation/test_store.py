@@ -71,13 +71,14 @@ class _Recording(MemoryTransaction):
 
 
 def batches_of(seed: int) -> list[Batch]:
-    """Every batch that a seed's workers committed; payments that are poisoned are left out."""
+    """Every batch that a seed's workers committed, or the next one's without a poisoned payment."""
     noted: list[Batch] = []
     recording = type("Recording", (_Recording,), {"batches": noted})
     store = type("Store", (MemoryBatches,), {"make_transaction": recording})
     report = Runner(replace(REAL, batch_store=store)).run(seed)
     assert not report.violations, str(report)
-    assert not report.met["poison"], "a seed without poison is wanted"
+    if report.met["poison"]:
+        return batches_of(seed + 1)
     return noted
 
 

@@ -48,29 +48,45 @@ class MemoryCalls:
             row.created_at,
         )  # fmt: skip
 
-    async def finish(self, key: str, outcome: str, now: datetime) -> None:
+    async def renew(self, claimed: Claimed, lease_until: datetime) -> bool:
+        """See ``CallStore.renew``."""
+        async with self._connection.statement("renew") as database:
+            row = database.calls[claimed.call.key]
+            if is_ours := _is_ours(row, claimed):
+                row.next_attempt_at = lease_until
+            return is_ours
+
+    async def finish(self, claimed: Claimed, outcome: str, now: datetime) -> bool:
         """See ``CallStore.finish``."""
         del now  # only for an operator
         async with self._connection.statement("finish") as database:
-            row = database.calls[key]
-            if row.outcome is None:
+            row = database.calls[claimed.call.key]
+            if is_ours := _is_ours(row, claimed):
                 row.outcome = outcome
+            return is_ours
 
-    async def retry(self, key: str, at: datetime, error: str) -> None:
+    async def retry(self, claimed: Claimed, at: datetime, error: str) -> bool:
         """See ``CallStore.retry``."""
         async with self._connection.statement("retry") as database:
-            row = database.calls[key]
-            if row.outcome is None:
+            row = database.calls[claimed.call.key]
+            if is_ours := _is_ours(row, claimed):
                 row.next_attempt_at, row.error = at, error
+            return is_ours
 
-    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> None:
+    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> bool:
         """See ``CallStore.retry_with_new_key``."""
         async with self._connection.statement("retry_anew") as database:
             row = database.calls[claimed.call.key]
-            if row.outcome is None and row.generation == claimed.generation:
+            if is_ours := _is_ours(row, claimed) and row.generation == claimed.generation:
                 row.next_attempt_at, row.error = at, error
                 row.generation += 1
                 row.key_first_used_at = None
+            return is_ours
+
+
+def _is_ours(row: CallRow, claimed: Claimed) -> bool:
+    """Whether this claim is the newest one."""
+    return row.outcome is None and row.attempts == claimed.attempts
 
 
 class MemoryRouting:

@@ -1,0 +1,26 @@
+"""Parts that are closed at the end, however it comes about, and each on its own."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+CLOSE_WITHIN_S: Final = 8.0
+
+
+def close_at_the_end(
+    stack: AsyncExitStack, name: str, close: Callable[[], Awaitable[object]]
+) -> None:
+    """Has the stack close a part. One that fails or hangs hides no error and stops no other."""
+
+    async def closing() -> None:
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await close()
+        except Exception:
+            log.exception("work.not_closed part=%s", name)
+
+    stack.push_async_callback(closing)
