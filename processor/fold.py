@@ -5,6 +5,7 @@ Given what Postgres knew and the records of a batch, it answers with every row t
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from processor.domain.binding import awaits_object
 from processor.domain.decide import decide
 from processor.domain.decision import Decision
 from processor.domain.inputs import Release
@@ -104,8 +105,8 @@ class _Fold:
         object_id = named_object(received)
         if payment is None or object_id is None:
             return None
-        owner = self._owners.setdefault((payment.provider, object_id), payment.id)
-        if owner == payment.id:
+        owner = self._owners.get((payment.provider, object_id))
+        if owner in {None, payment.id}:
             return None
         # neither by name: the other may be another tenant's, and the reason is in the timeline
         reason = "the provider's object that it names belongs to another payment"
@@ -147,6 +148,8 @@ class _Fold:
         payment_id = row.received.payment_id
         if decision.outcome is Outcome.PARKED:
             self._parked.setdefault(payment_id, []).append(row)
+        if decision.urgent_call is not None:
+            self._plan.urgent.add(decision.urgent_call)
         if after is None or after is before:
             return
         row.version = after.version
@@ -161,11 +164,13 @@ class _Fold:
             self._plan.versions.append(
                 VersionRow(after, previous, row.received.event_id, partition)
             )
-        if before is None:
+        if after.object_id is not None:
+            self._owners[after.provider, after.object_id] = payment_id
+        if before is None or (awaits_object(before) and not awaits_object(after)):
             self._take_parked(payment_id)
 
     def _take_parked(self, payment_id: str) -> None:
-        """The payment is here: what waited for it is applied, in the order it came."""
+        """The payment is here, or its object known: what waited for that is taken up in order."""
         for row in [*self._waited(payment_id), *self._parked.pop(payment_id, ())]:
             self._take(row)
 

@@ -69,6 +69,8 @@ class Plan:
     #: The version each of those had in Postgres; absent for a new one.
     expected: dict[str, int] = field(default_factory=dict)
     calls: list[ProviderCall] = field(default_factory=list)
+    #: Keys of calls asked for before that are to be made at once.
+    urgent: set[str] = field(default_factory=set)
     #: Newly held payments: the event our code failed on, and its error.
     holds: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: Payments whose hold, as it was stored, is taken away; ``holds`` may have a new one.

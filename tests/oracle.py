@@ -3,10 +3,12 @@
 ``meaning_of`` is given all inputs at once and works the answer out from nothing. It shares only the
 input types and the enums with ``processor.domain``: where the two disagree, one of them is wrong.
 It is meant for the inputs that were *taken in*: what was rejected, or set aside as a conflict, has
-no say. Repeats do no harm. Order matters in one thing only: a confirm answers the failures that
-were told before it.
+no say. Nor has a fact about an object that nothing proves to be this payment's: the answer to our
+own create names it, or an event that echoes that call's key. Repeats do no harm. Order matters in
+one thing only: a confirm answers the failures that were told before it.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -93,9 +95,10 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
     if len(creates) != 1:
         raise ValueError(f"a payment has exactly one create, here are {len(creates)}")
     results = [body for body in bodies if isinstance(body, CallResult)]
-    payment_facts = [body for body in bodies if isinstance(body, PaymentFact)]
-    refund_facts = [body for body in bodies if isinstance(body, RefundFact)]
-    dispute_facts = [body for body in bodies if isinstance(body, DisputeFact)]
+    ours = _own_object(payment_id, results, bodies)
+    payment_facts = [b for b in bodies if isinstance(b, PaymentFact) and b.object_id == ours]
+    refund_facts = [b for b in bodies if isinstance(b, RefundFact) and b.object_id == ours]
+    dispute_facts = [b for b in bodies if isinstance(b, DisputeFact) and b.object_id == ours]
     refused = {result.call_key for result in results if result.refusal is not None}
 
     status = _final_status(payment_id, payment_facts, refused)
@@ -105,8 +108,7 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
             _attempts(payment_id, bodies, refused),
             payment_facts,
             max_attempts=creates[0].max_attempts,
-            object_known=any(result.object_id for result in results)
-            or bool(payment_facts or refund_facts or dispute_facts),
+            object_known=ours is not None,
         )
     asked = {body.refund_id for body in bodies if isinstance(body, Refund)}
     proven = _proven(payment_id, asked, refund_facts, results)
@@ -123,6 +125,22 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
         refunds=refunds,
         disputes=_disputes(dispute_facts),
     )
+
+
+def _own_object(
+    payment_id: str, results: Iterable[CallResult], bodies: Iterable[object]
+) -> str | None:
+    """Return the provider's object that is provably this payment's, if one is."""
+    for result in results:
+        if result.operation == "create" and result.object_id is not None:
+            return result.object_id
+    for body in bodies:
+        # the key of a create that was made anew has a number behind it
+        if isinstance(body, PaymentFact) and re.fullmatch(
+            rf"{re.escape(payment_id)}:create(\.\d+)?", body.caused_by or ""
+        ):
+            return body.object_id
+    return None
 
 
 def _final_status(

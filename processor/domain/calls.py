@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from processor.domain import join
+from processor.domain.binding import create_key
 from processor.domain.payment import Payment
 from processor.domain.status import CancelCause
 from processor.domain.view import exhausted
@@ -50,7 +51,7 @@ def amount_of(call: ProviderCall) -> int:
 
 def _create(payment: Payment) -> ProviderCall:
     return ProviderCall(
-        key=f"{payment.id}:create",
+        key=create_key(payment.id),
         operation="create",
         payment_id=payment.id,
         provider=payment.provider,

@@ -5,6 +5,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from processor.domain import join
+from processor.domain.binding import UNCONFIRMED, awaits_object, create_key, is_proof
 from processor.domain.decision import Decision, changed, unchanged
 from processor.domain.inputs import DisputeFact, PaymentFact, RefundFact
 from processor.domain.money import shown
@@ -55,13 +56,27 @@ def _terminal_contradiction(payment: Payment, fact: PaymentFact) -> str | None:
     return f"says {fact.status}{amount}, but {_told(known)} is known and final"
 
 
+def _refused_or_waiting(payment: Payment, fact: AnyFact) -> Decision | None:
+    """Why a fact is not taken in now, if it is not: not about this payment, or not provably so."""
+    wrong = _contradiction(payment, fact)
+    if wrong is not None:
+        return _conflict(payment, wrong)
+    if awaits_object(payment) and not is_proof(payment.id, fact):
+        urgent = create_key(payment.id)
+        return Decision(Outcome.PARKED, UNCONFIRMED, payment, urgent_call=urgent)
+    return None
+
+
 def _conflict(payment: Payment, reason: str) -> Decision:
     return unchanged(payment, Outcome.CONFLICT, reason)
 
 
 def on_payment_fact(payment: Payment, fact: PaymentFact, at: datetime) -> Decision:
     """The provider told of its payment object."""
-    wrong = _contradiction(payment, fact) or _terminal_contradiction(payment, fact)
+    decision = _refused_or_waiting(payment, fact)
+    if decision is not None:
+        return decision
+    wrong = _terminal_contradiction(payment, fact)
     if wrong is not None:
         return _conflict(payment, wrong)
     if fact.caused_by is not None and not fact.caused_by.startswith(f"{payment.id}:"):
@@ -90,7 +105,10 @@ def _stale_where_overtaken(before: Payment, decision: Decision, fact: PaymentFac
 
 def on_refund_fact(payment: Payment, fact: RefundFact, at: datetime) -> Decision:
     """The provider told of a refund: ours, where that is proven, or one made without us."""
-    wrong = _contradiction(payment, fact) or _refund_contradiction(payment, fact)
+    decision = _refused_or_waiting(payment, fact)
+    if decision is not None:
+        return decision
+    wrong = _refund_contradiction(payment, fact)
     if wrong is not None:
         return _conflict(payment, wrong)
     known = next((r for r in payment.provider_refunds if r.ref == fact.ref), None)
@@ -137,9 +155,9 @@ def _refund_contradiction(payment: Payment, fact: RefundFact) -> str | None:
 
 def on_dispute_fact(payment: Payment, fact: DisputeFact, at: datetime) -> Decision:
     """The provider told of a dispute: where it stands, and which money has moved."""
-    wrong = _contradiction(payment, fact)
-    if wrong is not None:
-        return _conflict(payment, wrong)
+    decision = _refused_or_waiting(payment, fact)
+    if decision is not None:
+        return decision
     known = next((d for d in payment.disputes if d.id == fact.dispute_id), None)
     moved = join.add_movements(known.movements if known else (), fact.movements)
     later = known is None or join.dispute_order(fact) > join.dispute_order(known.fact)

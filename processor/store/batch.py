@@ -6,12 +6,13 @@ again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import msgspec
 from psycopg import AsyncConnection, AsyncCursor
 
+from processor.domain.binding import may_settle
 from processor.domain.inputs import Create, Release
 from processor.domain.payment import Payment
 from processor.domain.status import Outcome
@@ -25,6 +26,8 @@ from processor.store.documents import decode_payment, encode_call, encode_paymen
 Connection = AsyncConnection[tuple[Any, ...]]
 Cursor = AsyncCursor[tuple[Any, ...]]
 Decode = Callable[[Record], Received | DeadLetter]
+#: A call that is under way has so long to be answered before it is made once more beside itself.
+URGENT_WITHIN: Final = timedelta(seconds=0.2)
 WAITING = frozenset({Outcome.PARKED, Outcome.QUARANTINED})
 
 
@@ -39,7 +42,7 @@ async def load(
     """
     partitions = sorted({r.record.position.partition for r in batch})
     payment_ids = sorted({r.payment_id for r in batch})
-    wanting = sorted({r.payment_id for r in batch if isinstance(r.input.body, Create | Release)})
+    wanting = sorted({r.payment_id for r in batch if may_take_up(r)})
     objects = sorted({pair for r in batch for pair in _object_of(r)})
     async with connection.pipeline():
         if not alone:
@@ -67,6 +70,12 @@ async def load(
         owners=owned,
         unreadable=unreadable,
     )
+
+
+def may_take_up(received: Received) -> bool:
+    """Whether the input may bring what others wait for: the payment, its object, its release."""
+    body = received.input.body
+    return isinstance(body, Create | Release) or may_settle(received.payment_id, received.input)
 
 
 def _decode_payments(
@@ -135,6 +144,8 @@ async def write(connection: Connection, plan: Plan, now: datetime) -> list[Publi
                 (c.key, c.payment_id, c.provider, c.operation, encode_call(c)) for c in plan.calls
             ]
             await connection.execute(sql.INSERT_CALLS, [now, now, *_columns(rows, 5)])
+        if plan.urgent:
+            await connection.execute(sql.HURRY_CALLS, [now + URGENT_WITHIN, sorted(plan.urgent)])
         guards += await _write_inbox(connection, plan, ids, now)
         guards += await _write_rest(connection, plan, now)
     for cursor, expected in guards:

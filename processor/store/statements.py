@@ -94,6 +94,12 @@ INSERT_CALLS: Final = """
         next_attempt_at, created_at)
     select *, %s, %s from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::jsonb[])"""
 
+#: Also of a call that is under way: its answer may be lost, and the lease is long. Under the same
+#: key the provider does it once.
+HURRY_CALLS: Final = """
+    update provider_calls set next_attempt_at = least(next_attempt_at, %s)
+    where call_key = any(%b) and state = 'due' and attempts > 0"""
+
 INSERT_INBOX: Final = """
     insert into inbox (recorded_at, decided, event_id, payment_id, tenant, operation_id, kind,
         topic, partition, "offset", received_at, outcome, reason, version, publication_id, headers,

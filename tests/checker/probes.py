@@ -20,6 +20,7 @@ from tests.domain.builders import (
     create,
     dispute_said,
     failed,
+    key,
     our_refund_said,
     received,
     refund,
@@ -66,6 +67,11 @@ def payment_facts(payment: Payment | None, second: int) -> Iterator[Probe]:
             case ProviderStatus.CANCELED:
                 for cause in CancelCause:
                     yield f"{status}, {cause}", received(replace(fact, cancel_cause=cause))
+            case ProviderStatus.OPEN:
+                yield str(status), received(fact)
+                if second == LATER:
+                    ours = replace(fact, caused_by=key("create"))
+                    yield f"{status}, echoing our create", received(ours)
             case _:
                 yield str(status), received(fact)
 

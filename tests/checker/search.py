@@ -12,6 +12,7 @@ from traceback import extract_tb
 from processor.domain.decision import Decision, Transition
 from processor.domain.payment import Payment
 from processor.domain.status import Outcome
+from processor.domain.transitions import is_final
 from tests.checker import grouping
 from tests.checker.asked import hold_calls
 from tests.checker.grouping import Step
@@ -108,7 +109,7 @@ class _Search:
         before = self._came_by[source]
         if before is not None:
             grouping.together(self._store, self._script, before, step)
-        if number != CREATE and source.document:
+        if number != CREATE and source.document and number not in target.waiting:
             grouping.missed(self._store, self._script, step)
         path = (*self._path(source), number)
         if target.document and set(path) <= self._script.unprompted:
@@ -136,12 +137,22 @@ class _Search:
         grouping.repeated(self._store, self._script, node)
         if not node.document:
             return
-        assert not node.waiting, "an input waits, though its payment is here"
         payment = self._payments[node.document]
+        if node.waiting:
+            self._hold_waiting(node, payment)
         hold_calls(payment, [self._script.first[n].input.body for n in sorted(node.taken)])
         told = meaning_told_by(payment)
         meant = self._meaning(node)
         assert told == meant, f"the payment says {told}, the oracle {meant}"
+
+    def _hold_waiting(self, node: Node, payment: Payment) -> None:
+        """Hold that what waits for the payment's object has no say until that is known."""
+        assert payment.object_id is None, "an input waits, though its payment's object is known"
+        assert payment.create_refusal is None, "an input waits, though there will be no object"
+        assert not is_final(payment.status), "it is final, and no object is proved to be its own"
+        heard = [self._script.first[n].input for n in sorted(node.taken | node.waiting)]
+        meant = meaning_of(PAYMENT, heard)
+        assert meant == self._meaning(node), f"what waits would make it {meant}"
 
     def _hold_end(self, node: Node) -> None:
         ends = self._script.history.ends

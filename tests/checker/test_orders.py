@@ -8,12 +8,12 @@ import pytest
 from processor.domain.status import ProviderStatus, Status
 from tests.checker.orders import DELIVERIES_MAX, orders, with_repeats_and_crashes
 from tests.checker.search import search
-from tests.domain.builders import acknowledged, cancel, create, said
+from tests.domain.builders import acknowledged, cancel, create, key, said
 from tests.domain.history import History, Told
 from tests.oracle import Meaning
 
-_PENDING = Told(said(ProviderStatus.PENDING, 2))
-_OPEN = Told(said(ProviderStatus.OPEN, 1))
+_PENDING = Told(said(ProviderStatus.PENDING, 2, caused_by=key("create")))
+_OPEN = Told(said(ProviderStatus.OPEN, 1, caused_by=key("create")))
 _ANSWER = Told(acknowledged(), needs="create")
 
 

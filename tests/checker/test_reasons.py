@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from processor.domain.binding import UNCONFIRMED
 from processor.domain.decide import decide
 from processor.domain.decision import Decision
 from processor.domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact
@@ -79,6 +80,7 @@ NAMES: Final[dict[Outcome, Callable[[Payment, Input, str], bool]]] = {
     Outcome.STALE: _lost_to_a_later_word,
     Outcome.REJECTED: _forbidden,
     Outcome.CONFLICT: _contradicts,
+    Outcome.PARKED: lambda _payment, _input, reason: reason == UNCONFIRMED,
     Outcome.IGNORED: lambda _payment, _input, reason: "customer.updated" in reason,
 }
 

@@ -38,5 +38,5 @@ def test_far_more_orders_are_covered_than_states_are_visited(searched: Searching
     rows = [row_of(searched(history)) for history in ALL_HISTORIES]
     assert len({row.name for row in rows}) == len(ALL_HISTORIES)
     assert sum(row.states for row in rows) < 10_000
-    assert sum(row.orders for row in rows) > 10**7
+    assert sum(row.orders for row in rows) > 10**6
     assert sum(row.repeated for row in rows) > 10**50

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from processor.decode import Decoder
+from processor.domain.inputs import PaymentFact
 from processor.domain.status import Outcome, Status
 from processor.fold import fold
 from processor.metrics import StreamMetrics
@@ -16,7 +17,8 @@ from processor.records import Position, Received, Record
 from providers.port import ProviderClient
 from schemas import headers
 from schemas.commands import CreatePayment
-from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
+from schemas.results import ProviderResult
+from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
 from tests.conformance.adapter import Adapter
 from tests.conformance.rows import over_http
 from tests.conformance.story import AMOUNT, PAYMENT, call, made
@@ -45,6 +47,22 @@ def created(adapter: type[Adapter] | Adapter, position: int = 0) -> Record:
     )
     value = command.model_dump_json().encode()
     return Record(Position(PAYMENT_COMMANDS, 0, position), PAYMENT.encode(), value, {}, 0)
+
+
+def acknowledged(adapter: type[Adapter] | Adapter, object_id: str) -> Record:
+    """What our call to create it came to, which proves whose object it is."""
+    result = ProviderResult(
+        event_id="res_1",
+        payment_id=PAYMENT,
+        provider=adapter.name,
+        call_key=f"{PAYMENT}:create",
+        operation="create",
+        outcome="acknowledged",
+        object_id=object_id,
+        received_at=NOW,
+    )
+    value = result.model_dump_json().encode()
+    return Record(Position(PROVIDER_RESULTS, 0, 0), PAYMENT.encode(), value, {}, 0)
 
 
 def webhook(adapter: type[Adapter] | Adapter, body: bytes, position: int) -> Record:
@@ -80,7 +98,12 @@ async def test_webhooks_in_any_order_end_in_the_same_state(
     records = [webhook(adapter, d.body, n) for n, d in enumerate(adapter.receiver.deliveries)]
     ends = set()
     for seed in range(ORDERS):
-        order = [created(adapter), *records, *records]  # each comes twice
+        order = [
+            created(adapter),
+            acknowledged(adapter, object_id),
+            *records,
+            *records,
+        ]  # each comes twice
         random.Random(seed).shuffle(order)  # noqa: S311  # a seeded order, no secret
         payment = played(adapter, order).payments[PAYMENT]
         assert payment.status is Status.SUCCEEDED
@@ -100,7 +123,9 @@ def counted(plan: Plan) -> list[str]:
 def test_an_unknown_status_keeps_the_state_and_is_counted(kind: type[Adapter]) -> None:
     """Recorded as ignored, with the status in its reason; one on a metric of its own."""
     paid, limbo = kind.payment_event("event-1"), kind.payment_event("event-2")
-    records = [created(kind), webhook(kind, paid, 1)]
+    fact = kind.translator().translate(paid).fact
+    assert isinstance(fact, PaymentFact)
+    records = [created(kind), acknowledged(kind, fact.object_id), webhook(kind, paid, 1)]
     before = played(kind, records).payments[PAYMENT]
     records.append(webhook(kind, kind.with_status(limbo, "in_limbo"), 2))
     plan = played(kind, records)

@@ -17,6 +17,7 @@ from tests.domain.builders import (
     create,
     dispute_said,
     failed,
+    key,
     our_refund_said,
     refund,
     refund_said,
@@ -82,8 +83,8 @@ _TWO_ENDS: Final = (
         create(),
         (
             Told(refused("create"), needs="create"),
-            Told(said(_PENDING, 3)),
-            Told(said(_SUCCEEDED, 4)),
+            Told(said(_PENDING, 3, caused_by=key("create"))),
+            Told(said(_SUCCEEDED, 4, caused_by=key("create"))),
         ),
         _PAID,
         (_FAILED,),
@@ -113,7 +114,15 @@ _TWO_OBJECTS: Final = (
             Told(acknowledged(), needs="create"),
             Told(said(_PENDING, 3)),
             Told(said(_SUCCEEDED, 4)),
-            Told(said(_PENDING, 3, object_id=_SECOND, event_id="evt_second_works")),
+            Told(
+                said(
+                    _PENDING,
+                    3,
+                    object_id=_SECOND,
+                    caused_by=key("create.1"),
+                    event_id="evt_second_works",
+                )
+            ),
             Told(structs.replace(canceled(4, _BY_PROVIDER), object_id=_SECOND)),
         ),
         _PAID,
@@ -124,7 +133,7 @@ _TWO_OBJECTS: Final = (
         create(),
         (
             Told(structs.replace(acknowledged(), object_id=_SECOND), needs="create"),
-            Told(said(_PENDING, 3)),
+            Told(said(_PENDING, 3, caused_by=key("create"))),
             Told(said(_SUCCEEDED, 4)),
         ),
         _PAID,

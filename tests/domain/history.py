@@ -1,7 +1,7 @@
 """A provider's history of one payment, and the orders in which it may reach us."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from random import Random
 
@@ -16,7 +16,7 @@ from processor.domain.inputs import (
     Unmodelled,
 )
 from processor.domain.status import Outcome
-from tests.domain.builders import key, received
+from tests.domain.builders import acknowledged, key, received
 from tests.domain.replay import Replay
 from tests.oracle import Meaning
 
@@ -79,6 +79,16 @@ class History:
             return
         for _ in range(_SAMPLE):
             yield tuple(random.sample(self.told, len(self.told)))
+
+
+def answered(history: History) -> History:
+    """The same history with its create acknowledged, where the story does not say how it ended."""
+    told = [told.body for told in history.told]
+    if any(isinstance(body, CallResult) and body.operation == "create" for body in told):
+        return history
+    if not history.story:
+        return history  # nothing at all is heard
+    return replace(history, story=(Told(acknowledged(), needs="create"), *history.story))
 
 
 def seeded_random() -> Random:

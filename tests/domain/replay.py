@@ -59,7 +59,7 @@ class Replay:
         return self.payment
 
     def deliver(self, input_: Input) -> Decision:
-        """Decide one input; once the payment is here, what was parked is decided too."""
+        """Decide one input; once what others waited for is known, they are decided too."""
         before = self.payment
         decision = decide(before, input_, PAYMENT)
         hold_to_invariants(before, decision)
@@ -68,11 +68,18 @@ class Replay:
             self._parked.append(input_)
         elif decision.outcome in _TAKES_IN:
             self.taken_in.append(input_)
-        if before is None and self.payment is not None:
+        if self.payment is not None and (
+            before is None or (_awaits_object(before) and not _awaits_object(self.payment))
+        ):
             parked, self._parked = self._parked, []
             for waiting in parked:
                 self.deliver(waiting)
         return decision
+
+    @property
+    def parked(self) -> tuple[Input, ...]:
+        """What waits."""
+        return tuple(self._parked)
 
     def deliver_again(self, input_: Input) -> None:
         """Decide an input that was taken in before: whatever the word for it, nothing changes."""
@@ -91,6 +98,10 @@ class Replay:
         self.payment = decision.payment
         if self.payment is not None:
             assert self.payment.calls == frozenset(self.calls)
+
+
+def _awaits_object(payment: Payment) -> bool:
+    return payment.object_id is None and payment.create_refusal is None
 
 
 def hold_to_invariants(before: Payment | None, decision: Decision) -> None:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from processor.domain.inputs import Create, Input
 from processor.domain.status import Outcome
 from processor.domain.view import Snapshot, snapshot
-from tests.domain.builders import PAYMENT, at, received
+from tests.domain.builders import PAYMENT, acknowledged, at, received
 from tests.domain.replay import Replay, meaning_told_by
 from tests.domain.worlds import asked_and_answered, creates, facts
 from tests.oracle import meaning_of
@@ -39,7 +39,7 @@ def test_any_two_orders_of_the_same_facts_publish_the_same(
     data: st.DataObject, create: Create, told: list[Input]
 ) -> None:
     """Not only the state: everything that is published depends on the set of facts alone."""
-    inputs = [received(create), *told]
+    inputs = [received(create), received(acknowledged()), *told]
     one = data.draw(st.permutations(inputs))
     other = data.draw(st.permutations(inputs))
     again = data.draw(st.lists(st.sampled_from(inputs), max_size=6))
@@ -52,7 +52,7 @@ def test_no_fact_of_a_consistent_provider_is_a_conflict(
     data: st.DataObject, create: Create, told: list[Input]
 ) -> None:
     """A provider that keeps its word is believed, whatever the order: applied, or stale."""
-    replay = Replay([received(create)])
+    replay = Replay([received(create), received(acknowledged())])
     for fact in data.draw(st.permutations(told)):
         assert replay.deliver(fact).outcome in {Outcome.APPLIED, Outcome.STALE}
 

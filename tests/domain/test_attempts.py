@@ -26,7 +26,7 @@ PENDING, ACTION_NEEDED = ProviderStatus.PENDING, ProviderStatus.ACTION_NEEDED
 
 def test_a_failure_with_attempts_left_asks_for_another_payment_method() -> None:
     """The payment waits for the client, says why, and asks nothing of the provider."""
-    replay = Replay([received(create(max_attempts=2))])
+    replay = Replay([received(create(max_attempts=2)), received(acknowledged())])
     decision = replay.deliver(received(failed("at_1", 2)))
     seen = snapshot(replay.existing)
     assert (seen.status, seen.failure) == (Status.REQUIRES_ACTION, DECLINED)
@@ -106,7 +106,7 @@ def test_a_cancel_asked_meanwhile_is_made_once_our_own_was_refused() -> None:
 
 def test_what_the_provider_still_works_on_is_not_cancelled() -> None:
     """The last failure is told late, and the provider is known to have gone on since."""
-    replay = Replay([received(create()), received(said(PENDING, 9))])
+    replay = Replay([received(create()), received(acknowledged()), received(said(PENDING, 9))])
     assert replay.deliver(received(failed("at_1", 2))).provider_calls == ()
 
 
@@ -131,7 +131,7 @@ def test_a_late_refusal_does_not_undo_the_next_cancel() -> None:
 
 def test_two_failures_of_one_attempt_still_let_only_one_next_attempt_begin() -> None:
     """While an attempt is in flight there is no other, however often the one before it failed."""
-    replay = Replay([received(create(max_attempts=5))])
+    replay = Replay([received(create(max_attempts=5)), received(acknowledged())])
     for attempt, second in (("at_1", 1), ("at_1b", 2)):
         replay.deliver(received(failed(attempt, second)))
     assert replay.deliver(received(confirm())).outcome is Outcome.APPLIED
@@ -141,7 +141,9 @@ def test_two_failures_of_one_attempt_still_let_only_one_next_attempt_begin() -> 
 
 def test_an_attempt_both_refused_and_told_as_failed_counts_once() -> None:
     """A provider may answer "declined" and send the webhook too: the next attempt is the third."""
-    replay = Replay([received(create(max_attempts=5)), received(failed("at_1", 1))])
+    replay = Replay(
+        received(b) for b in (create(max_attempts=5), acknowledged(), failed("at_1", 1))
+    )
     replay.deliver(received(confirm()))
     replay.deliver(received(failed("at_2", 5)))
     replay.deliver(received(refused("confirm:2")))
@@ -198,6 +200,7 @@ def test_a_later_word_that_the_provider_goes_on_clears_the_failure() -> None:
 def test_the_earliest_telling_of_a_failure_holds() -> None:
     """Told again later, a failure does not outlive what came after its first telling."""
     told = [failed("at_1", 9, failure=Failure("later", "again")), failed("at_1", 2)]
-    replay = Replay([received(create(max_attempts=2)), *(received(fact) for fact in told)])
+    before = [received(create(max_attempts=2)), received(acknowledged())]
+    replay = Replay([*before, *(received(fact) for fact in told)])
     replay.deliver(received(said(PENDING, 5)))
     assert snapshot(replay.existing).status is Status.PROCESSING

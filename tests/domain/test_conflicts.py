@@ -13,6 +13,7 @@ from processor.domain.status import (
 )
 from tests.domain.builders import (
     acknowledged,
+    create,
     dispute_said,
     failed,
     key,
@@ -23,6 +24,7 @@ from tests.domain.builders import (
     refused,
     said,
 )
+from tests.domain.replay import Replay
 from tests.domain.situations import SITUATIONS, replay_until
 
 SUCCEEDED, CANCELED = ProviderStatus.SUCCEEDED, ProviderStatus.CANCELED
@@ -37,7 +39,6 @@ _CASES: list[tuple[str, Fact | CallResult, str]] = [
     ("processing", replace(_PAID, object_id="obj_other"), "obj_other"),
     ("succeeded", replace(_REFUNDED, object_id="obj_other"), "obj_other"),
     ("succeeded", replace(_DISPUTED, object_id="obj_other"), "obj_other"),
-    ("authorized", _OTHER_ACKNOWLEDGED, "obj_other"),
     ("processing", replace(_PAID, currency="USD"), "USD"),
     ("succeeded", replace(_REFUNDED, currency="USD"), "USD"),
     ("processing", replace(_PAID, amount=999), "9.99 EUR"),
@@ -56,8 +57,6 @@ _CASES: list[tuple[str, Fact | CallResult, str]] = [
     ("create refused", _REFUNDED, "refused to create"),
     ("create refused", _DISPUTED, "refused to create"),
     ("create refused", acknowledged(), "refused to create"),
-    ("authorized", refused("create"), "obj_1 exists"),
-    ("succeeded", refused("create"), "obj_1 exists"),
     ("created", acknowledged("confirm:2"), key("confirm:2")),
     ("succeeded", refused("refund:re_unheard"), key("refund:re_unheard")),
 ]
@@ -77,11 +76,27 @@ def test_a_contradiction_changes_nothing_and_names_what_is_wrong(
         assert replay.existing == before
 
 
+@pytest.mark.parametrize("status", [ProviderStatus.PENDING, SUCCEEDED])
+@pytest.mark.parametrize(
+    ("answer", "named"), [(_OTHER_ACKNOWLEDGED, "obj_other"), (refused("create"), "obj_1 exists")]
+)
+def test_an_answer_that_contradicts_the_proven_object_is_a_conflict(
+    status: ProviderStatus, answer: CallResult, named: str
+) -> None:
+    """An event has echoed our key before: the answer names another object, or refuses."""
+    proof = said(status, 3, caused_by=key("create"))
+    replay = Replay([received(create()), received(proof)])
+    before = replay.existing
+    decision = replay.deliver(received(answer))
+    assert (decision.outcome, replay.existing) == (Outcome.CONFLICT, before)
+    assert named in decision.reason
+
+
 @pytest.mark.parametrize("situation", [s for s in SITUATIONS if s != "create refused"])
-def test_the_first_word_on_a_payment_names_its_object_for_good(situation: str) -> None:
-    """Once any fact or acknowledgement names the object, another object's facts are conflicts."""
+def test_the_proven_object_is_the_payments_for_good(situation: str) -> None:
+    """Once an answer or an event of our call names it, another object's facts are conflicts."""
     replay = replay_until(situation)
-    replay.deliver(received(failed("at_9", 1)))
+    replay.deliver(received(failed("at_9", 1, caused_by=key("create"))))
     other = said(ProviderStatus.PENDING, 90, object_id="obj_other")
     assert replay.deliver(received(other)).outcome is Outcome.CONFLICT
 

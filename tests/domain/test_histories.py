@@ -8,9 +8,10 @@ from processor.domain.status import Outcome
 from processor.domain.transitions import is_final
 from tests.domain.aftermath_histories import AFTERMATH_HISTORIES
 from tests.domain.attempt_histories import ATTEMPT_HISTORIES
-from tests.domain.builders import PAYMENT, received
+from tests.domain.binding_histories import BINDING_HISTORIES
+from tests.domain.builders import OBJECT, PAYMENT, acknowledged, received
 from tests.domain.claim_histories import CLAIM_HISTORIES
-from tests.domain.history import History, live_through, seeded_random
+from tests.domain.history import History, answered, live_through, seeded_random
 from tests.domain.life_histories import LIFE_HISTORIES
 from tests.domain.payment_histories import PAYMENT_HISTORIES
 from tests.domain.race_histories import RACE_HISTORIES
@@ -19,13 +20,19 @@ from tests.domain.unknown_histories import UNKNOWN_HISTORIES
 from tests.oracle import meaning_of
 
 HISTORIES = (
-    *PAYMENT_HISTORIES,
-    *ATTEMPT_HISTORIES,
-    *RACE_HISTORIES,
-    *UNKNOWN_HISTORIES,
-    *AFTERMATH_HISTORIES,
-    *LIFE_HISTORIES,
-    *CLAIM_HISTORIES,
+    tuple(
+        answered(history)
+        for history in (
+            *PAYMENT_HISTORIES,
+            *ATTEMPT_HISTORIES,
+            *RACE_HISTORIES,
+            *UNKNOWN_HISTORIES,
+            *AFTERMATH_HISTORIES,
+            *LIFE_HISTORIES,
+            *CLAIM_HISTORIES,
+        )
+    )
+    + BINDING_HISTORIES
 )
 
 every_history = pytest.mark.parametrize("history", HISTORIES, ids=[h.name for h in HISTORIES])
@@ -55,9 +62,14 @@ def test_webhooks_before_the_create_are_parked_and_lose_nothing(history: History
     for told in facts:
         assert replay.deliver(received(told.body)).outcome is Outcome.PARKED
     replay.deliver(received(history.create))
-    later = Replay([received(history.create), *(received(told.body) for told in facts)])
+    replay.deliver(received(acknowledged()))
+    later = Replay(
+        received(body) for body in (history.create, acknowledged(), *(t.body for t in facts))
+    )
     assert meaning_told_by(replay.existing) == meaning_told_by(later.existing)
-    assert len(replay.taken_in) == len(facts) + 1
+    assert not replay.parked
+    foreign = [f for f in facts if getattr(f.body, "object_id", OBJECT) != OBJECT]
+    assert len(replay.taken_in) == len(facts) - len(foreign) + 2
 
 
 @every_history

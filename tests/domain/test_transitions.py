@@ -9,19 +9,24 @@ from processor.domain.inputs import CallResult, PaymentFact
 from processor.domain.status import CancelCause, Outcome, ProviderStatus, Status
 from processor.domain.transitions import FINAL, TRANSITIONS, is_allowed, is_final
 from schemas.state_machine_page import PAGE, page
-from tests.domain.builders import acknowledged, failed, received, refused, said
+from tests.domain.builders import acknowledged, failed, key, received, refused, said
 from tests.domain.replay import Replay
 from tests.domain.situations import SITUATIONS, replay_until
 
 _EDGES = [(edge.source, edge.target) for edge in TRANSITIONS]
+#: What names the object of a payment that has none yet.
+_OURS = key("create")
 _WORDS: tuple[PaymentFact | CallResult, ...] = (
     *(
-        said(status, 90)
+        said(status, 90, caused_by=_OURS)
         for status in ProviderStatus
         if status not in {ProviderStatus.ATTEMPT_FAILED, ProviderStatus.CANCELED}
     ),
-    *(said(ProviderStatus.CANCELED, 90, cancel_cause=cause) for cause in CancelCause),
-    failed("at_9", 90),
+    *(
+        said(ProviderStatus.CANCELED, 90, cancel_cause=cause, caused_by=_OURS)
+        for cause in CancelCause
+    ),
+    failed("at_9", 90, caused_by=_OURS),
     acknowledged(),
     refused("create"),
 )

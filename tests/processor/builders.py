@@ -166,7 +166,7 @@ def command_body(payment_id: str, kind: str, **changes: Any) -> dict[str, Any]:
 
 
 def event_body(payment_id: str, status: str, event_id: str, **changes: Any) -> dict[str, Any]:
-    """A Stripe event about the payment's object, in this status."""
+    """A Stripe event about the payment's object in this status, brought about by our own create."""
     intent = {
         "id": object_of(payment_id),
         "status": status,
@@ -182,6 +182,7 @@ def event_body(payment_id: str, status: str, event_id: str, **changes: Any) -> d
         "created": int(NOW.timestamp()),
         "livemode": False,
         "data": {"object": intent},
+        "request": {"id": "req_1", "idempotency_key": f"{payment_id}:create"},
     }
 
 

@@ -14,7 +14,7 @@ from processor.domain.status import DisputeStatus, RefundStatus, Status
 from schemas.state import PaymentState
 from tests.domain.aftermath_histories import AFTERMATH_HISTORIES
 from tests.domain.builders import create, received
-from tests.domain.history import History
+from tests.domain.history import History, answered
 from tests.domain.payment_histories import PAYMENT_HISTORIES
 from tests.domain.replay import Replay
 from tests.domain.situations import SITUATIONS, payment_that_is
@@ -25,7 +25,7 @@ from tests.schemas.json_schema import problems
 #: The machine may be busy: an example may take its time.
 unhurried = settings(deadline=None)
 
-HISTORIES = (*PAYMENT_HISTORIES, *AFTERMATH_HISTORIES)
+HISTORIES = tuple(map(answered, (*PAYMENT_HISTORIES, *AFTERMATH_HISTORIES)))
 SCHEMA = published_schema("payment-state")
 
 

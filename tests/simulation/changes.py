@@ -27,6 +27,8 @@ class Changes:
     holds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     released: frozenset[str] = frozenset()
     calls: Sequence[ProviderCall] = ()
+    #: When calls made before are due at the latest, by key.
+    urgent: Mapping[str, datetime] = field(default_factory=dict)
     #: Partition by publication ID.
     publications: Mapping[int, int] = field(default_factory=dict)
 
@@ -49,4 +51,11 @@ class Changes:
             database.holds.setdefault(payment_id, HoldRow(event_id, error, self.now))
         for call in self.calls:
             database.calls[call.key] = CallRow(encode_call(call), call.provider, self.now, self.now)
+        self._hurry(database)
         database.unpublished.update(self.publications)
+
+    def _hurry(self, database: Database) -> None:
+        for key, at in self.urgent.items():
+            row = database.calls[key]
+            if row.outcome is None and row.attempts:
+                row.next_attempt_at = min(row.next_attempt_at, at)

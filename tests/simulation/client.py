@@ -68,7 +68,7 @@ class Client:
         self.acted_at = 0.0
         self._market = market
         self._chance = market.chance
-        self._amount = market.chance.random.randint(100, 9_999)
+        self.amount = market.chance.random.randint(100, 9_999)
         self._version = 0
         self._done: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,13 +76,13 @@ class Client:
     def create(self) -> None:
         """Sends the create, and perhaps some more of the same."""
         kind = KINDS[self.kind]
-        body = {"amount": self._amount, "currency": "EUR", **kind.create}
+        body = {"amount": self.amount, "currency": "EUR", **kind.create}
         expiry = timedelta(seconds=self._chance.between(*kind.expires_s))
         times = self._chance.random.randint(5, 20) if self._chance.happens("twins") else 1
         for _ in range(times):
             self._begin(self._create(body, expiry))
         if self._chance.happens("other_body"):
-            self._begin(self._create({**body, "amount": self._amount + 1}, expiry, later=1.0))
+            self._begin(self._create({**body, "amount": self.amount + 1}, expiry, later=1.0))
 
     async def _create(self, body: Json, expiry: timedelta, later: float = 0.0) -> None:
         await asyncio.sleep(later)
@@ -115,7 +115,7 @@ class Client:
             return
         body = dict(rule.body)
         if rule.share is not None:
-            body["amount"] = max(1, int(self._amount * rule.share))
+            body["amount"] = max(1, int(self.amount * rule.share))
         await self._operate(rule.operation, body, key)
 
     async def _act(self, name: str) -> None:

@@ -2,11 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
-from processor.domain.status import Outcome
+from processor.domain.status import Outcome, Status
 from processor.domain.transitions import TRANSITIONS
 from tests.simulation.faults import FAULTS
 from tests.simulation.points import POINTS
+
+#: An event that echoes the key of our create tells of no cancelled object at this provider; from
+#: another it may, and the model checker has it.
+_NEVER_HERE: Final = (Status.CREATED, Status.CANCELED)
 
 
 class Coverage:
@@ -28,6 +33,8 @@ class Coverage:
     def counts(self) -> Iterator[tuple[str, int]]:
         """Everything that has to be met, and how often it was."""
         for edge in TRANSITIONS:
+            if (edge.source, edge.target) == _NEVER_HERE:
+                continue
             name = f"{edge.source} to {edge.target}"
             yield name, self.met[name]
         for outcome in Outcome:

@@ -8,12 +8,11 @@ from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from functools import partial
 
-from processor.domain.inputs import Create, Release
 from processor.domain.view import amounts, snapshot
 from processor.errors import BatchConflictError, KeyTakenError
 from processor.plan import Known, Loaded, Plan, Published
 from processor.records import DeadLetter, Received, Record, named_object
-from processor.store.batch import WAITING
+from processor.store.batch import URGENT_WITHIN, WAITING, may_take_up
 from processor.store.documents import decode_payment, encode_payment, encode_snapshot
 from tests.simulation.changes import Changes
 from tests.simulation.connection import Connection
@@ -46,7 +45,7 @@ class MemoryTransaction:
             await self._lock("payment", payment_id)
             payments[payment_id] = decode_payment(database.payments[payment_id].document)
         await self._connection.process.step("batch.locked")
-        wanting = {r.payment_id for r in batch if isinstance(r.input.body, Create | Release)}
+        wanting = {r.payment_id for r in batch if may_take_up(r)}
         unreadable: dict[str, str] = {}
         parked = {p: w for p in sorted(wanting) if (w := self._waiting(p, unreadable))}
         waiting = [received for rows in parked.values() for received in rows]
@@ -100,6 +99,7 @@ class MemoryTransaction:
                 "call", call.key, partial(self._database.calls.__contains__, call.key)
             )
         self.changes.calls = list(plan.calls)
+        self.changes.urgent = dict.fromkeys(plan.urgent, now + URGENT_WITHIN)
         await self._write_inbox(plan, ids, now)
         self.changes.duplicates = plan.duplicates
         self.changes.dead_letters = plan.dead_letters

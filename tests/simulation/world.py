@@ -195,7 +195,7 @@ class World:
             if KINDS[client.kind].unheard:
                 self._provider.keep_silent(client.payment_id)
             if self.chance.happens("stranger"):
-                self._courier.send(*_strangers_event(client.payment_id))
+                self._courier.send(*_strangers_event(client.payment_id, client.amount))
                 await asyncio.sleep(self.chance.between(0.0, 2.0))
             client.create()
             await asyncio.sleep(self.chance.between(0.0, ARRIVALS_S / len(self._clients)))
@@ -316,16 +316,20 @@ def _stream(around: Surroundings, disk: Disk, process: Process) -> StreamWorker:
     return StreamWorker(around, process, disk)
 
 
-def _strangers_event(payment_id: str) -> tuple[str, bytes]:
-    """An event of another account, or of a test, that names a payment which isn't here yet."""
+#: Of another account, of the other mode, or of an object in our own account that isn't ours.
+_STRANGERS: Final[tuple[dict[str, Any], ...]] = ({"account": "acct_other"}, {"livemode": True}, {})
+
+
+def _strangers_event(payment_id: str, amount: int) -> tuple[str, bytes]:
+    """An event that names a payment which isn't here yet, and fits it in all but whose it is."""
     event_id = f"evt_stranger_{payment_id}"
     intent = {
         "id": f"pi_stranger_{payment_id}",
         "object": "payment_intent",
         "status": "succeeded",
-        "amount": 31_337_000,
+        "amount": amount,
         "currency": "eur",
-        "amount_received": 31_337_000,
+        "amount_received": amount,
         "metadata": {"payment_id": payment_id},
     }
     event = {
@@ -335,5 +339,6 @@ def _strangers_event(payment_id: str) -> tuple[str, bytes]:
         "created": 1_767_225_600,
         "livemode": False,
         "data": {"object": intent},
+        **_STRANGERS[ord(payment_id[-1]) % len(_STRANGERS)],
     }
     return event_id, msgspec.json.encode(event)

@@ -67,9 +67,9 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._foreign",
-        "self._owners.setdefault((payment.provider, object_id), payment.id)",
-        "self._owners.get((payment.provider, object_id), payment.id)",
+        "processor.fold:_Fold._apply",
+        "self._owners[after.provider, after.object_id] = payment_id",
+        "pass",
         "two payments of one batch both take one object of the provider for theirs",
         (_FOLD_GUARDS.format("another_payments_object_is_a_conflict"),),
     ),
