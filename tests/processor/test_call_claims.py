@@ -46,6 +46,23 @@ async def test_two_claimers_never_get_the_same(pool: Pool) -> None:
     assert {claimed.key for claimed in first + second} == keys
 
 
+async def test_a_call_nobody_has_tried_is_due_whatever_the_time(pool: Pool) -> None:
+    """The clock of the host that wrote it may be ahead of the claimer's."""
+    keys = await due(pool, 1)
+    assert [each.key for each in await claim(pool, NOW - timedelta(hours=1))] == [*keys]
+
+
+async def test_a_new_key_is_given_once(pool: Pool) -> None:
+    """Two workers may have had the call: the second one's word is about an older key."""
+    await due(pool, 1)
+    (claimed,) = await claim(pool)
+    calls = PostgresCalls(pool)
+    for _ in range(2):
+        await calls.retry_with_new_key(claimed, NOW, "it certainly did not happen")
+    (again,) = await claim(pool)
+    assert again.generation == 1
+
+
 async def test_many_claimers_at_once_share_the_work(pool: Pool) -> None:
     """Each call is claimed by one of them."""
     keys = await due(pool, 20)

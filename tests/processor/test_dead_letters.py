@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from processor.errors import PublishError
 from processor.operate import letters
 from processor.operate.letters import Letter
 from processor.records import DeadLetter, Record
@@ -13,6 +14,7 @@ from processor.sender import Outgoing
 from schemas.topics import DEAD_LETTERS, PAYMENT_COMMANDS
 from tests.processor.builders import Log, payment
 from tests.processor.operating import ALL, Operating
+from tests.processor.outside import Outbox
 from tests.processor.worker import Worker
 
 pytestmark = pytest.mark.anyio
@@ -124,6 +126,34 @@ async def test_nothing_is_sent_twice_by_accident(operating: Operating) -> None:
     assert "1 left out: they were sent before" in "\n".join(letters.told(second))
     assert len(await operating.come()) == 1
     assert (await operating.send_letters(letter.place, again=True)).sent == 1
+
+
+async def test_many_are_sent_in_chunks_and_each_once(
+    operating: Operating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last chunk may be a small one."""
+    monkeypatch.setattr(letters, "CHUNK", 2)
+    mine = [payment() for _ in range(5)]
+    async with operating.group.worker(*ALL) as worker:
+        places = [(await _dead(operating, worker, one)).place for one in mine]
+    assert (await operating.send_letters(*places)).sent == 5
+    assert sorted(record.key or b"" for record in await operating.come()) == sorted(
+        one.encode() for one in mine
+    )
+
+
+async def test_what_the_brokers_did_not_take_is_not_noted_as_sent(operating: Operating) -> None:
+    """The next replay sends it."""
+    async with operating.group.worker(*ALL) as worker:
+        letter = await _dead(operating, worker, payment())
+    outbox = Outbox(failures=[PublishError("no word")])
+    with pytest.raises(PublishError):
+        await letters.replay(
+            operating.group.bootstrap, operating.database_url, outbox, {letter.place},
+            operating.clock,
+        )  # fmt: skip
+    assert await letters.replayed(operating.database_url) == {}
+    assert (await operating.send_letters(letter.place)).sent == 1
 
 
 async def test_what_has_no_home_or_is_not_there_is_told(operating: Operating) -> None:

@@ -106,6 +106,20 @@ async def test_a_large_publication_is_split_and_stays_in_order(
     assert [record.value for record in found] == [b'{"version": %d}' % n for n in range(1, 6)]
 
 
+async def test_what_was_aborted_is_never_read(kafka_bootstrap: str) -> None:
+    """Neither by a downstream service nor by the audit: it was not published."""
+    mine = payment()
+    producer = fenced_producer(kafka_bootstrap, f"test-{uuid.uuid4().hex}")(0)
+    await producer.start()
+    try:
+        await producer.begin_transaction()
+        await producer.send_and_wait(PAYMENT_STATE, b"{}", mine.encode(), partition=0)
+        await producer.abort_transaction()
+    finally:
+        await producer.stop()
+    assert await committed(kafka_bootstrap, mine) == []
+
+
 async def test_a_new_owner_fences_the_former_one(workers: Workers, kafka_bootstrap: str) -> None:
     """From its start on, nothing of the former one's is read; the new one's is."""
     mine = payment()

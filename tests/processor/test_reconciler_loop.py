@@ -9,7 +9,7 @@ from providers.port import ProviderUnavailableError
 from schemas.topics import PAYMENT_COMMANDS
 from tests.ingress.harness import until
 from tests.processor import database
-from tests.processor.builders import Clock, Log, object_of, received
+from tests.processor.builders import NOW, Clock, Log, object_of, payment, received
 from tests.processor.folding import ONE, TWO
 from tests.processor.sweeping import Sweeping, as_record, event, ids, stands
 
@@ -20,6 +20,7 @@ DISCONNECT_LEADER = """
     select pg_terminate_backend(pid) from pg_locks
     where locktype = 'advisory' and granted
         and database = (select oid from pg_database where datname = current_database())"""
+FAILED_ON = payment("failed on")
 AWAY = ProviderUnavailableError("away")
 
 
@@ -53,6 +54,18 @@ async def test_only_what_waits_for_its_customer_expires(
     assert await sweeping.round() == []
 
 
+async def test_what_is_held_is_not_asked_to_end(
+    own_database: str, pool: Pool, clock: Clock
+) -> None:
+    """Every sweep would put one more command behind the hold; once it is gone, one is enough."""
+    sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S)
+    await stands(pool, "requires_action", ONE, TWO)
+    held = "insert into holds (held_at, payment_id, event_id, error) values (%s, %s, 'evt', 'x')"
+    await database.rows(pool, f"{held} returning 1", NOW, ONE)
+    clock.forward(2 * DAY_S)
+    assert [received(as_record(sent)).payment_id for sent in await sweeping.round()] == [TWO]
+
+
 async def test_a_sweep_that_fails_keeps_no_other_from_running(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
@@ -78,11 +91,14 @@ async def test_what_waits_is_measured(sweeping: Sweeping, pool: Pool, clock: Clo
     """How many of each kind, and how long the oldest has waited; nothing is zero."""
     log = Log()
     await database.process(pool, log.create(ONE), log.webhook(TWO, "succeeded"))
+    await database.process(pool, log.webhook(FAILED_ON, "succeeded"))
+    failed_on = "update inbox set outcome = 'quarantined' where payment_id = %s returning 1"
+    assert await database.rows(pool, failed_on, FAILED_ON) == [(1,)]
     clock.forward(50)
     await sweeping.round()
     for what, count, age in (
         ("unfinished_payment", 1, 50),
-        ("parked_event", 1, 50),
+        ("parked_event", 2, 50),
         ("unpublished_version", 1, 50),
         ("due_call", 1, 50),
         ("unrouted_webhook", 0, 0),

@@ -9,8 +9,12 @@ _DECODE: Final = "tests/processor/test_decode.py::test_{}"
 _FOLD: Final = "tests/processor/test_fold.py::test_{}"
 _FOLD_GUARDS: Final = "tests/processor/test_fold_guards.py::test_{}"
 _FOLD_RELEASE: Final = "tests/processor/test_fold_release.py::test_{}"
+_PIPELINE: Final = "tests/processor/test_pipeline.py::test_{}"
 _PUBLISHER: Final = "tests/processor/test_publisher.py::test_{}"
 _SEEN: Final = "tests/processor/test_seen.py::test_{}"
+_STRICT_CONSUMER: Final = "tests/processor/test_strict_consumer.py::test_{}"
+_TABLE_REPAIR: Final = "tests/processor/test_table_repair.py::test_{}"
+_WATCHDOG: Final = "tests/processor/test_watchdog.py::test_{}"
 
 BUGS: Final = (
     Bug(
@@ -163,5 +167,88 @@ BUGS: Final = (
         "> oldest",
         "entries in use are forgotten and silent ones kept for ever",
         (_SEEN.format("a_silent_payment_leaves_after_the_retention"),),
+    ),
+    Bug(
+        "stream",
+        "processor.seen:SeenTable.remember",
+        "self._clock().timestamp()",
+        "self._clock().timestamp() * 1000",
+        "entries never become old: the table grows for ever",
+        (_SEEN.format("a_silent_payment_leaves_after_the_retention"),),
+    ),
+    Bug(
+        "stream",
+        "processor.pipeline:run",
+        "UNDER_WAY_MAX if len(batch) >= full else 1",
+        "1",
+        "no two batches are ever under way at once, however much waits",
+        (_PIPELINE.format("the_next_batch_is_committed_while_one_is_published"),),
+    ),
+    Bug(
+        "stream",
+        "processor.pipeline:run",
+        "await ours()",
+        "await asyncio.sleep(0)",
+        "a batch is committed before its partitions are taken over",
+        (_PIPELINE.format("nothing_is_committed_while_partitions_are_taken_over"),),
+    ),
+    Bug(
+        "stream",
+        "processor.watchdog:Patience.is_over",
+        "or look.progress != last.progress",
+        "",
+        ("a worker that recovers a large table is restarted in the middle of it, again and again"),
+        (_WATCHDOG.format("whatever_moves_is_waited_for"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.watchdog:Patience.is_over",
+        "look.lag > 0 and",
+        "",
+        "an idle worker is restarted again and again",
+        (_WATCHDOG.format("whatever_moves_is_waited_for"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.watchdog:watch",
+        "patience = Patience(patience_s) continue",
+        "continue",
+        "a worker is restarted as soon as the brokers are back, for the time they were away",
+        (_WATCHDOG.format("it_waits_while_it_is_blind"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.faust_internals.consumer:StrictConsumer._new_offset",
+        "acked.difference_update([offset for offset in acked if offset < committed])",
+        "acked.difference_update([offset for offset in acked if offset <= committed])",
+        "the offset next to be committed is forgotten: nothing is committed any more",
+        (_STRICT_CONSUMER.format("a_commit_that_was_refused_is_made_again"),),
+    ),
+    Bug(
+        "stream",
+        "processor.faust_internals.consumer:StrictConsumer._hand_on",
+        "record.offset >= read",
+        "record.offset > read",
+        "a record is skipped after a seek back to it",
+        (_STRICT_CONSUMER.format("what_was_read_before_is_not_handed_on_again"),),
+    ),
+    Bug(
+        "stream",
+        "processor.table_repair:mend",
+        "mark.touch()",
+        "pass",
+        "after kill -9 a damaged table is not looked through, and the worker dies on it later",
+        (_TABLE_REPAIR.format("damage_in_the_middle_is_found_after_an_unclean_end"),),
+    ),
+    Bug(
+        "stream",
+        "processor.table_repair:closed",
+        "(tables / _MARK).unlink(missing_ok=True)",
+        "pass",
+        "every start reads the whole table, also after an end in good order",
+        (_TABLE_REPAIR.format("damage_in_the_middle_is_found_after_an_unclean_end"),),
     ),
 )
