@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutants.bugs import domain, ingress, ops, providers, stream, worker
+from tests.mutants.bugs import domain, ingress, ops, providers, sql, stream, worker
 from tests.mutants.planted import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
@@ -10,6 +10,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *ingress.BUGS,
     *ops.BUGS,
     *providers.BUGS,
+    *sql.BUGS,
     *stream.BUGS,
     *worker.BUGS,
 )

@@ -4,8 +4,10 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
+_CLAIMS: Final = "tests/ingress/test_claims.py::test_{}"
 _CURSORS: Final = "tests/ingress/test_cursors.py::test_{}"
 _MEMORY: Final = "tests/ingress/test_memory.py::test_{}"
+_READS: Final = "tests/ingress/test_reads.py::test_{}"
 _REQUESTS: Final = "tests/ingress/test_requests.py::test_{}"
 
 BUGS: Final = (
@@ -72,5 +74,22 @@ BUGS: Final = (
         "",
         "a cursor that was made up is believed",
         (_CURSORS.format("a_forged_cursor_never_reaches_the_store"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.intake:Intake.accept",
+        "known.event_id != operation.event_id",
+        "False",
+        "another body under a used key is accepted",
+        (_CLAIMS.format("the_store_corrects_what_was_believed"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.intake:Intake._claim",
+        "stored.received_at",
+        "now",
+        "a retry after a restart is answered with another expires_at",
+        (_READS.format("a_replay_from_the_store_has_the_first_times"),),
+        servers=True,
     ),
 )

@@ -227,6 +227,15 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
+        "processor.operate.letters:replay",
+        "letter.topic not in ORIGINS",
+        "False",
+        "a letter whose origin was not noted makes the whole replay fail",
+        (_DEAD_LETTERS.format("what_has_no_home_or_is_not_there_is_told"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
         "processor.operate.log:records",
         'isolation_level="read_committed"',
         'isolation_level="read_uncommitted"',

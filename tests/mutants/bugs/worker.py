@@ -17,7 +17,7 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.provider_calls:ProviderCalls.claim_and_start",
-        "self._settings.call_concurrency - len(self._under_way)",
+        "self._settings.call_concurrency - len(slots)",
         "self._settings.call_concurrency",
         "more than PAYMENTS_CALL_CONCURRENCY calls run at a time",
         (_CALL_CLAIMS.format("no_more_at_a_time_than_may_be"),),
@@ -26,7 +26,7 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.provider_calls:ProviderCalls.claim_and_start",
-        "task.add_done_callback(self._under_way.discard)",
+        "task.add_done_callback(slots.discard)",
         "task.done()",
         "after as many calls as may run at a time, none is made any more",
         (_CALL_CLAIMS.format("no_more_at_a_time_than_may_be"),),
@@ -87,15 +87,6 @@ BUGS: Final = (
         "isinstance(outcome, Refused)",
         "refusals open the breaker and silence does not",
         (_CALL_BREAKER.format("a_provider_that_fails_is_left_in_peace"),),
-        servers=True,
-    ),
-    Bug(
-        "worker",
-        "processor.provider_calls:ProviderCalls._finish",
-        "timeout=FINISH_WITHIN_S",
-        "timeout=None",
-        "with the brokers away the worker never ends",
-        (_CALL_CLAIMS.format("the_end_waits_for_calls_under_way_but_not_for_ever"),),
         servers=True,
     ),
     Bug(
