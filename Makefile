@@ -49,7 +49,7 @@ endef
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up test model sim mutants cover bench profile outages chaos chaos-minute soak containers contracts check lint env reset doctor lock clean
+.PHONY: help run demo up test model sim mutants cover bench profile outages chaos chaos-minute soak containers contracts browser check lint env reset doctor lock clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ containers: $(STAMP) ## Run the tests of docker-compose.yml; needs a Docker engi
 
 contracts: $(STAMP) ## Hold requests and simulator to Stripe's own description; needs Go
 	@$(VENV)/bin/pytest tests/contracts $(ARGS)
+
+browser: $(STAMP) ## Open the documentation in a browser without internet; needs chromium
+	@$(VENV)/bin/pytest tests/browser $(ARGS)
 
 check: lint ## Lint, formatting and types
 	@$(VENV)/bin/mypy .

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from ingress import operations, payment_commands, payment_reads, problems
+from ingress import documentation, operations, payment_commands, payment_reads, problems
 from ingress.connections import STATE_KEY, Connections
 from ingress.database import Database
 from ingress.dependencies import Clock, Parts
@@ -42,6 +42,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        make_document()
         async with AsyncExitStack() as stack:
             for resource in resources:
                 await stack.enter_async_context(resource)
@@ -55,7 +56,7 @@ def create_app(
         version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
-        redoc_url=None,
+        openapi_url=None,
         redirect_slashes=False,
         # it asks the environment at every request whether it is wanted; /metrics has the figures
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -77,7 +78,8 @@ def create_app(
     app.router.routes.insert(0, WEBHOOKS)
     for router in (payment_commands.router, payment_reads.router, operations.router):
         app.include_router(router)
+    documented, make_document = documentation.routes(lambda: document(app))
+    app.router.routes.extend(documented)
     problems.install(app, metrics)
     app.add_middleware(Observe, metrics=metrics)
-    app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app

@@ -25,7 +25,7 @@ Clock = Callable[[], datetime]
 M = TypeVar("M", bound=Model)
 
 _BEARER: Final = HTTPBearer(
-    auto_error=False, scheme_name="API key", description="An API key; it belongs to one tenant."
+    auto_error=False, scheme_name="ApiKey", description="An API key; it belongs to one tenant."
 )
 
 

@@ -1,4 +1,7 @@
-"""Pure ASGI, around the whole application: counts every answer, and answers what nobody caught."""
+"""Pure ASGI, around the whole application: counts every answer, and answers what nobody caught.
+
+Every answer says that its type is not to be guessed; one about payments, that nobody may keep it.
+"""
 
 import logging
 import traceback
@@ -11,6 +14,11 @@ from ingress.problems import internal_error
 
 UNMATCHED: Final = "unmatched"
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+
+#: Under this, answers are about a tenant's payments, errors included.
+_PRIVATE: Final = "/v1/"
+_EVERYWHERE: Final = ((b"x-content-type-options", b"nosniff"),)
+_NOT_TO_BE_KEPT: Final = (*_EVERYWHERE, (b"cache-control", b"no-store"))
 
 _log = logging.getLogger(__name__)
 
@@ -28,11 +36,13 @@ class Observe:
             await self._app(scope, receive, send)
             return
         status: int | None = None
+        added = _NOT_TO_BE_KEPT if scope["path"].startswith(_PRIVATE) else _EVERYWHERE
 
         async def note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message = {**message, "headers": [*message["headers"], *added]}
             await send(message)
 
         try:

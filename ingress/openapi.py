@@ -78,6 +78,7 @@ def _webhook_path(providers: Iterable[str]) -> dict[str, Any]:
         errors.UnknownProviderError,
         errors.SlowBodyError,
         errors.BodyTooLargeError,
+        errors.UnsupportedMediaTypeError,
         errors.BrokerUnavailableError,
     )
     return {

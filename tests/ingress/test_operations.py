@@ -87,13 +87,6 @@ async def test_every_reference_of_the_document_resolves(nobody: httpx.AsyncClien
     assert named <= set(schemas)
 
 
-async def test_the_documentation_page_is_there(nobody: httpx.AsyncClient) -> None:
-    """/docs shows the document."""
-    page = await nobody.get("/docs")
-    assert page.status_code == 200
-    assert "/openapi.json" in page.text
-
-
 def test_a_log_line_is_one_line() -> None:
     """Whatever the text, a record is one line of JSON with its extras."""
     record = logging.makeLogRecord(

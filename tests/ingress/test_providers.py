@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from ingress.commands import identify_create
+from ingress.metrics import Metrics
 from sandbox.examplepay_simulator.courier import signature_headers
 from schemas import headers, identity
 from schemas.commands import COMMAND, CreatePayment
@@ -14,8 +15,11 @@ from tests.ingress.harness import (
     NOW,
     PAYMENT,
     SECOND_SECRET,
+    FakeStore,
     Log,
+    application,
     assert_problem,
+    client_of,
     event,
     keyed,
     signed,
@@ -51,13 +55,19 @@ async def test_a_provider_that_is_not_there_is_422(
     assert log.records == []
 
 
-async def test_the_provider_is_part_of_what_is_asked(acme: httpx.AsyncClient, log: Log) -> None:
+async def test_the_provider_is_part_of_what_is_asked(log: Log, metrics: Metrics) -> None:
     """The same key for another provider is another body, and refused: one key is one payment."""
+    async with client_of(application(log, FakeStore(), metrics)) as acme:
+        await ask_both_providers(acme)
+    assert len(log.records) == 1
+
+
+async def ask_both_providers(acme: httpx.AsyncClient) -> None:
+    """The usual one, then the other under the same key, which is refused."""
     await acme.post("/v1/payments", json=PAYMENT, headers=keyed("order-1"))
     body = {**PAYMENT, "provider": "examplepay"}
     answer = await acme.post("/v1/payments", json=body, headers=keyed("order-1"))
     assert_problem(answer, 422, "idempotency-key-reused")
-    assert len(log.records) == 1
 
 
 async def test_a_field_that_is_null_is_not_given(acme: httpx.AsyncClient, log: Log) -> None:
