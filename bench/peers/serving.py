@@ -1,4 +1,4 @@
-"""Serves an application as the ingress is served: one uvicorn worker with uvloop and httptools."""
+"""Serves an application with one uvicorn worker, uvloop, and uvicorn's own fastest parser."""
 
 from typing import Any
 

@@ -1,0 +1,153 @@
+"""Who is closed, and what is said about it."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from ingress.connections import (
+    LOG_EVERY_S,
+    MOST_LEAVING,
+    NEVER,
+    SPARE_HANDLES,
+    Connections,
+    Limits,
+)
+from ingress.metrics import Metrics
+
+LIMITS = Limits(
+    head_bytes=16_384,
+    head_s=1.0,
+    body_s=1.0,
+    keep_alive_s=1.0,
+    response_s=1.0,
+    connections=100,
+    open_files=1000,
+)
+
+
+class Client:
+    """A connection that notes what is asked of it."""
+
+    def __init__(self, connections: Connections, deadline: float = NEVER) -> None:
+        self._all = connections
+        self.deadline = deadline
+        self.asked: list[str] = []
+
+    def expire(self) -> None:
+        """See ``Connection``."""
+        self.asked.append("expire")
+        self._all.lost(self, "head_timeout")
+
+    def evict(self) -> None:
+        """See ``Connection``."""
+        self.asked.append("evict")
+        self._all.leaves(self)
+
+    def refuse(self) -> None:
+        """See ``Connection``."""
+        self.asked.append("refuse")
+        self._all.leaves(self)
+
+    def abort(self) -> None:
+        """See ``Connection``."""
+        self.asked.append("abort")
+        self._all.aborted(self)
+
+
+class Broken(Client):
+    """One whose code fails."""
+
+    def expire(self) -> None:
+        """Nobody foresaw this."""
+        raise KeyError("unforeseen")
+
+
+def made(connections: Connections, number: int) -> list[Client]:
+    """So many new connections."""
+    clients = [Client(connections) for _ in range(number)]
+    for client in clients:
+        connections.made(client)
+    return clients
+
+
+def test_one_that_fails_keeps_no_other_from_its_deadline() -> None:
+    """It is ended by force, once; the others are ended in order."""
+    connections = Connections(LIMITS, Metrics())
+    broken = Broken(connections, deadline=1.0)
+    others = [Client(connections, deadline=1.0), Client(connections, deadline=3.0)]
+    for each in (broken, *others):
+        connections.made(each)
+    connections.sweep(2.0)
+    connections.sweep(2.1)
+    assert broken.asked == ["abort"]
+    assert [each.asked for each in others] == [["expire"], []]
+
+
+def test_the_one_that_waits_longest_goes_and_a_busy_one_never() -> None:
+    """What counts is since when, not who came first."""
+    connections = Connections(LIMITS, Metrics())
+    clients = made(connections, LIMITS.connections)
+    connections.works(clients[0])
+    connections.waits(clients[1])
+    (newest,) = made(connections, 1)
+    assert [each for each in clients if each.asked] == [clients[2]]
+    assert clients[2].asked == ["evict"]
+    for each in (*clients[1:2], *clients[3:], newest):
+        connections.works(each)
+    (refused,) = made(connections, 1)
+    assert refused.asked == ["refuse"]
+    connections.waits(clients[0])
+    made(connections, 1)
+    assert clients[0].asked == ["evict"]
+
+
+def test_those_that_leave_are_bounded() -> None:
+    """However many have to go, only so many linger."""
+    connections = Connections(LIMITS, Metrics())
+    clients = made(connections, 3 * LIMITS.connections)
+    assert len(connections) == LIMITS.connections + MOST_LEAVING
+    assert sum("abort" in each.asked for each in clients) == 2 * LIMITS.connections - MOST_LEAVING
+
+
+def test_connections_make_room_for_other_open_files() -> None:
+    """Fewer are possible while others need handles, and as many as before afterwards."""
+    used = 100
+    connections = Connections(replace(LIMITS, open_files=400), Metrics(), lambda: used)
+    clients = made(connections, 100)
+    connections.sweep(0.0)
+    assert not any(each.asked for each in clients)
+    used = 400
+    connections.sweep(1.0)
+    room = 400 - 300 - SPARE_HANDLES - MOST_LEAVING
+    assert ["evict" in each.asked for each in clients] == [True] * (100 - room) + [False] * room
+    for each in clients[: 100 - room]:
+        connections.lost(each, "evicted")
+    used = room
+    connections.sweep(2.0)
+    assert not any(each.asked for each in made(connections, 100 - room))
+
+
+def test_the_log_has_one_line_for_many(caplog: pytest.LogCaptureFixture) -> None:
+    """At once for the first, then after a while for all since; ordinary ends are not mentioned."""
+    connections = Connections(LIMITS, Metrics())
+
+    def lose(number: int, reason: str) -> None:
+        for client in made(connections, number):
+            connections.lost(client, reason)
+
+    with caplog.at_level(logging.WARNING):
+        lose(5, "client")
+        connections.sweep(0.0)
+        assert not caplog.records
+        lose(5, "malformed")
+        connections.sweep(1.0)
+        lose(7, "malformed")
+        lose(2, "head_timeout")
+        connections.sweep(2.0)
+        connections.sweep(LOG_EVERY_S)
+        assert [vars(line)["closed"] for line in caplog.records] == [{"malformed": 5}]
+        connections.sweep(LOG_EVERY_S + 1.0)
+    last = vars(caplog.records[-1])
+    assert (last["closed"], last["open"]) == ({"malformed": 7, "head_timeout": 2}, 0)
+    assert len(caplog.records) == 2
