@@ -158,7 +158,10 @@ class Connections:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(min(_LONGEST_SWEEP_S, shortest / 4))
-            self.sweep(loop.time())
+            try:
+                self.sweep(loop.time())
+            except Exception as error:  # noqa: BLE001  # deadlines are kept on, whatever failed once
+                _log.error("a look failed", extra={"error": type(error).__name__})
 
     def sweep(self, now: float) -> None:
         """Ends whatever is past its deadline, and what there is no room for any more."""

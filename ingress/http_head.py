@@ -15,14 +15,14 @@ MOST_HEADERS: Final = 128
 CHUNKED: Final = -1
 
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_FIELD: Final = _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*"
+_FIELD: Final = _TOKEN + rb"+:[\t\x20-\x7e\x80-\xff]*+"
 _REQUEST_LINE: Final = (
     rb"(" + _TOKEN + rb") "
     rb"(?:(?:http|HTTP)s?://[A-Za-z0-9\-._~%!$&'()*+,;=:@\[\]]+(?=[/? ]))?"
     rb'((?:/[!"$->@-~]*)?)(?:\?([!"$-~]*))? '
     rb"HTTP/1\.([01])\r\n"
 )
-_HEAD: Final = re.compile(_REQUEST_LINE + rb"(?:" + _FIELD + rb"\r\n)*")
+_HEAD: Final = re.compile(_REQUEST_LINE + rb"(?:" + _FIELD + rb"\r\n)*+")
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 #: One line of a header or trailer, without its end.
 FIELD: Final = re.compile(_FIELD)
@@ -68,8 +68,10 @@ def read_head(raw: bytes) -> Head:
     lines = raw.split(b"\r\n")[1:-1]
     if len(lines) > MOST_HEADERS:
         raise HeadTooLargeError(f"A request has at most {MOST_HEADERS} header lines.")
-    # what else strip() takes away can't be there any more
-    headers = [(name.lower(), value.strip()) for name, value in [x.split(b":", 1) for x in lines]]
+    headers = []
+    for each in lines:
+        name, _, value = each.partition(b":")
+        headers.append((name.lower(), value.strip()))  # only blanks: the pattern has the rest out
     fields = dict(headers)
     if len(fields) < len(headers):
         _refuse_repeated(headers)

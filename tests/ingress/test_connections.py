@@ -1,5 +1,6 @@
 """Who is closed, and what is said about it."""
 
+import asyncio
 import logging
 from dataclasses import replace
 
@@ -82,6 +83,23 @@ def test_one_that_fails_keeps_no_other_from_its_deadline() -> None:
     connections.sweep(2.1)
     assert broken.asked == ["abort"]
     assert [each.asked for each in others] == [["expire"], []]
+
+
+@pytest.mark.anyio
+async def test_a_look_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:
+    """It is said, and the next one comes."""
+    looks = 0
+
+    def handles() -> int:
+        nonlocal looks
+        looks += 1
+        raise KeyError("unforeseen")
+
+    async with Connections(replace(LIMITS, head_s=0.04), Metrics(), handles):
+        async with asyncio.timeout(5):
+            while looks < 3:  # noqa: ASYNC110  # nothing else tells
+                await asyncio.sleep(0.01)
+    assert [vars(line)["error"] for line in caplog.records][:2] == ["KeyError", "KeyError"]
 
 
 def test_the_one_that_waits_longest_goes_and_a_busy_one_never() -> None:

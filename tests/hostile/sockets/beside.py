@@ -19,7 +19,7 @@ ATTACK_S: Final = 0.8
 #: Below this a difference says nothing, on a machine that does nothing else.
 FLOOR_S: Final = 0.05
 #: And one slow run says nothing.
-ATTEMPTS: Final = 3
+ATTEMPTS: Final = 5
 
 
 @dataclass(frozen=True)
