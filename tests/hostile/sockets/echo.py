@@ -39,7 +39,7 @@ class Echo:
             await self._live(scope, receive, send)
             return
         body = bytearray()
-        more = scope["path"] != "/early"
+        more = scope["path"] not in {"/early", "/hold-unread"}
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -60,7 +60,7 @@ class Echo:
 
     async def _do(self, scope: Any, body: bytes) -> bytes:
         match scope["path"]:
-            case "/hold":
+            case "/hold" | "/hold-unread":
                 await self._released.wait()
             case "/release":
                 self._released.set()  # those that wait now

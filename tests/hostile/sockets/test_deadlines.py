@@ -84,6 +84,31 @@ def test_what_is_not_there_in_time_is_given_up(hasty: Server) -> None:
         each.result()
 
 
+def test_the_next_head_has_its_time_from_its_first_byte(hasty: Server) -> None:
+    """Not what is left of the idle connection's."""
+    with hasty.connect() as connection:
+        answers = Answers(connection)
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert answers.next().status == 200
+        connection.sendall(BEGIN)
+        answer = answers.next()
+        assert answer.status == 408
+        assert json.loads(answer.body)["type"] == "/problems/head-too-slow"
+
+
+def test_the_application_learns_at_once_that_a_request_is_given_up(hasty: Server) -> None:
+    """It may answer later, without having read the body: nobody gets that, and nothing fails."""
+    with hasty.connect() as connection:
+        connection.sendall(b"POST /hold-unread HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
+        answers = Answers(connection)
+        assert answers.next().status == 408
+        with hasty.connect() as other:
+            other.sendall(b"GET /release HTTP/1.1\r\n\r\n")
+            assert Answers(other).next().status == 200
+        assert answers.end()
+    assert not [line for line in hasty.log.read_text().splitlines() if "Exception" in line]
+
+
 def test_an_idle_connection_is_closed(hasty: Server) -> None:
     """After its last answer, not before its time, and without another word."""
     with hasty.connect() as connection:

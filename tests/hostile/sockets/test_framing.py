@@ -129,6 +129,72 @@ def test_an_answer_before_the_body_leaves_the_connection_usable(patient: Server)
         assert understood(answers.next()).target == "/next"
 
 
+def release(server: Server) -> None:
+    """Lets all requests go on that are held."""
+    with server.connect() as connection:
+        connection.sendall(b"GET /release HTTP/1.1\r\n\r\n")
+        assert Answers(connection).next().status == 200
+
+
+def test_a_request_waits_until_the_one_before_is_answered(patient: Server) -> None:
+    """Also where it comes by itself, while the other is under way."""
+    with patient.connect() as connection:
+        connection.sendall(b"POST /hold HTTP/1.1\r\nContent-Length: 5\r\n\r\nfirst")
+        time.sleep(0.1)
+        connection.sendall(b"POST /second HTTP/1.1\r\nContent-Length: 6\r\n\r\nsecond")
+        time.sleep(0.1)
+        release(patient)
+        answers = Answers(connection)
+        found = [understood(answers.next()) for _ in range(2)]
+    assert [(each.target, each.body) for each in found] == [
+        ("/hold", b"first"),
+        ("/second", b"second"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "more"),
+    [
+        (b"GET /hold HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n" * 40_000),
+        (b"POST /hold-unread HTTP/1.1\r\nContent-Length: 100000000\r\n\r\n", b"x" * 1_000_000),
+    ],
+    ids=["requests", "a body"],
+)
+def test_what_waits_for_its_turn_is_not_taken_in(
+    patient: Server, first: bytes, more: bytes
+) -> None:
+    """The sender is held up, whatever it sends, instead of the server's memory being filled."""
+    before = patient.figures()
+    with patient.connect() as connection:
+        connection.sendall(first)
+        connection.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            connection.sendall(more * 64)
+        assert patient.figures()["rss"] - before["rss"] < 8 * 2**20
+    release(patient)
+
+
+@pytest.mark.parametrize(
+    ("begin", "status"),
+    [
+        (b"POST /early HTTP/1.1\r\nContent-Length: 100000000\r\n\r\n", 200),
+        (b"POST / HTTP/1.1\r\nContent-Length: a\r\n\r\n", 400),
+    ],
+)
+def test_what_nobody_reads_any_more_is_taken_up_to_a_limit(
+    patient: Server, begin: bytes, status: int
+) -> None:
+    """The answer is out, but its client sends on: enough for it to get there, then it is closed."""
+    with patient.connect() as connection:
+        connection.sendall(begin)
+        assert Answers(connection).next().status == status
+        for _ in range(5):
+            connection.sendall(b"x" * 10_000)
+            time.sleep(0.02)
+        with pytest.raises(OSError, match=r"reset|Broken pipe"):
+            connection.sendall(b"x" * 64_000_000)
+
+
 def test_a_body_that_is_cut_off_never_reaches_the_handler(patient: Server) -> None:
     """The client goes before all is there that it declared: the handler learns just that."""
     before = patient.figures()
