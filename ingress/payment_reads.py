@@ -1,4 +1,4 @@
-"""``GET`` on payments: the snapshots as published, pages of them, and the timeline of one."""
+"""``GET`` on payments: as published and whether quarantined, pages, and the timeline of one."""
 
 from typing import Annotated, Final
 
@@ -11,8 +11,7 @@ from ingress.openapi import problems
 from ingress.timeline import timeline
 from processor.domain.status import Status
 from processor.store import reads
-from schemas.http import PaymentPage, Timeline
-from schemas.state import PaymentState
+from schemas.http import Payment, PaymentPage, Timeline
 
 READ_DEADLINE_S: Final = 3.0
 JSON: Final = "application/json"
@@ -58,7 +57,7 @@ async def list_payments(
 
 @router.get(
     "/v1/payments/{id}",
-    response_model=PaymentState,
+    response_model=Payment,
     responses=problems(
         errors.UnauthorizedError,
         errors.UnknownPaymentError,

@@ -17,6 +17,7 @@ def timeline(payment_id: str, history: History) -> Timeline:
         payment_id=payment_id,
         status=Status(history.standing.status),
         version=history.standing.version,
+        quarantined=history.standing.held_at is not None,
         held=_held(history.standing),
         entries=tuple(_entry(payment_id, entry) for entry in history.entries),
         calls=tuple(_call(payment_id, call) for call in history.calls),

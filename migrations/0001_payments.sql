@@ -201,7 +201,9 @@ create table holds (
     payment_id text primary key,
     event_id   text not null,
     error      text not null,
-    held_at    timestamptz not null
+    held_at    timestamptz not null,
+    -- the last release that could take up nothing; the error is then its own
+    failed_release text
 );
 
 -- Calls to make, written in the transaction that wanted them. One row per operation, for ever.

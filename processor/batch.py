@@ -39,6 +39,7 @@ from processor.ports import BatchStore, Sending, StatePublishing
 from processor.records import DeadLetter, Position, Received, Record
 from processor.seen import SeenTable
 from schemas.headers import as_text
+from schemas.topics import SNAPSHOT_BYTES_MAX
 
 log = logging.getLogger(__name__)
 
@@ -244,7 +245,20 @@ class BatchProcessor:
             self._catch_ups += asked
 
     async def _send(self, published: Sequence[Published], ids: Iterable[int]) -> None:
-        """Publishes, then notes these publications, every part of which is out now."""
+        """Publishes, then notes these publications, every part of which is out now.
+
+        A version that an earlier release let pass, and that no record can hold, stops nobody: its
+        payment is held, its publication stays open, and it is tried again at the next take-over.
+        """
+        too_large = [p for p in published if len(p.snapshot) > SNAPSHOT_BYTES_MAX]
+        if too_large:
+            for each in too_large:
+                log.error(
+                    "version.too_large payment_id=%s version=%d", each.payment_id, each.version
+                )
+            published = [p for p in published if len(p.snapshot) <= SNAPSHOT_BYTES_MAX]
+            ids = set(ids) - {each.publication_id for each in too_large}
+            await self._retrying(lambda: self._store.hold_unpublishable(too_large, self._clock()))
         if published:
             await self._publisher.publish(published)
             await self._retrying(lambda: self._store.mark_published(ids, self._clock()))

@@ -8,6 +8,7 @@ ProcessorError
 ├── FencedError              another worker owns the partition: this one must stop and start over
 ├── PublishError             the brokers gave no word in time; the record's fate is unknown
 ├── LeaseLostError           a provider call may be another worker's by now: this one lets go of it
+├── SnapshotTooLargeError    a payment is larger than ``payment-state`` takes: it is held instead
 ├── LoopFailedError          a background loop failed in an unforeseen way: start the process anew
 ├── RebuildRunningError      one rebuild at a time: the other one has the shadow schema
 └── MissingTopicsError       topics are absent or wrongly partitioned: ``payments topics`` mends it
@@ -44,6 +45,10 @@ class PublishError(ProcessorError):
 
 class LeaseLostError(ProcessorError):
     """The lease of a provider call ended before the call did."""
+
+
+class SnapshotTooLargeError(ProcessorError):
+    """A payment's snapshot is larger than a record of ``payment-state`` may be."""
 
 
 class LoopFailedError(ProcessorError):

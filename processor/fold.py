@@ -97,6 +97,9 @@ class _Fold:
         except Exception as error:  # noqa: BLE001  # our own bug: hold this payment, go on with others
             self._hold(row, f"{type(error).__name__}: {error}")
             return
+        if decision.outcome is Outcome.QUARANTINED:
+            self._quarantine(row, decision.reason, decision.reason)
+            return
         self._apply(row, payment, decision)
 
     def _foreign(self, received: Received) -> Decision | None:
@@ -113,8 +116,11 @@ class _Fold:
         return Decision(Outcome.CONFLICT, reason, payment)
 
     def _hold(self, row: InboxRow, error: str) -> None:
+        self._quarantine(row, f"our own code failed: {error}", error)
+
+    def _quarantine(self, row: InboxRow, reason: str, error: str) -> None:
         payment_id = row.received.payment_id
-        row.outcome, row.reason = Outcome.QUARANTINED, f"our own code failed: {error}"
+        row.outcome, row.reason = Outcome.QUARANTINED, reason
         self._held.add(payment_id)
         self._plan.holds[payment_id] = (row.received.event_id, error)
         self._waiting.setdefault(payment_id, []).append(row)
@@ -122,14 +128,16 @@ class _Fold:
     def _release(self, row: InboxRow) -> None:
         """Takes the hold away, and takes up what waited; what fails again holds it again."""
         payment_id, row.outcome = row.received.payment_id, Outcome.APPLIED
-        if payment_id in self._loaded.held:
-            self._plan.released.add(payment_id)
         why = self._poisoned.get(payment_id)
         if why is not None:
-            # what waits may be unreadable or can't be written: it stays as it is, under a new hold
-            self._plan.holds[payment_id] = (row.received.event_id, why)
+            # what waits may be unreadable or can't be written: it stays as it is, and so does the
+            # event that it waits for
+            if payment_id in self._loaded.held:
+                self._plan.renewed[payment_id] = (row.received.event_id, why)
             row.reason = "nothing was taken up, the payment is held again"
             return
+        if payment_id in self._loaded.held:
+            self._plan.released.add(payment_id)
         self._held.discard(payment_id)
         self._plan.holds.pop(payment_id, None)
         before = self._payments.get(payment_id)

@@ -75,6 +75,8 @@ class Plan:
     holds: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: Payments whose hold, as it was stored, is taken away; ``holds`` may have a new one.
     released: set[str] = field(default_factory=set)
+    #: Payments whose release failed: the release, and its error. The hold stays, with its event.
+    renewed: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: Publications whose events came again: the mark of a crash before they were published.
     redelivered: set[int] = field(default_factory=set)
 

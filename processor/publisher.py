@@ -17,7 +17,7 @@ from processor.errors import FencedError, PublishError
 from processor.plan import Published
 from processor.produce import Keyed, produce
 from schemas.headers import cloud_event
-from schemas.topics import PAYMENT_STATE
+from schemas.topics import PAYMENT_STATE, STATE_RECORD_BYTES_MAX
 
 #: Records of one transaction; a larger publication is split, each part in version order.
 TRANSACTION_RECORDS_MAX: Final = 5_000
@@ -35,6 +35,7 @@ def fenced_producer(bootstrap: str, group: str) -> ProducerFactory:
             transactional_id=f"{group}-state-{partition}",
             acks="all",
             max_batch_size=262_144,
+            max_request_size=STATE_RECORD_BYTES_MAX,
             request_timeout_ms=10_000,
         )
 

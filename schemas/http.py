@@ -119,10 +119,22 @@ class AcceptedOperation(Model):
     ]
 
 
+class Payment(PaymentState):
+    """A payment as its tenant reads it."""
+
+    quarantined: Annotated[
+        bool,
+        Field(
+            description="An event could not be processed. This is the payment as of before; what "
+            "came since waits for an operator."
+        ),
+    ]
+
+
 class PaymentPage(Model):
     """One page of a tenant's payments, newest first."""
 
-    data: tuple[PaymentState, ...]
+    data: tuple[Payment, ...]
     next_cursor: str | None
 
 
@@ -169,6 +181,7 @@ class Timeline(Model):
     payment_id: str
     status: Status
     version: int
+    quarantined: bool
     held: str | None
     entries: tuple[TimelineEntry, ...]
     calls: tuple[CallEntry, ...]

@@ -16,6 +16,10 @@ PROCESSOR_SOURCES: Final = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS, PROVIDER_RESULT
 DAY_MS: Final = 24 * 60 * 60 * 1000
 #: A record of any size that other topics take, and the headers that say why it is here.
 DEAD_LETTER_BYTES_MAX: Final = 2 * 1024 * 1024
+#: A payment's snapshot; a payment that would be larger is held instead of committed.
+SNAPSHOT_BYTES_MAX: Final = 1_000_000
+#: The same as a record: with its key, its headers and what Kafka puts around it.
+STATE_RECORD_BYTES_MAX: Final = 1_024 * 1_024
 KEEP_FOR_EVER: Final = {"retention.ms": "-1"}
 
 
@@ -64,7 +68,11 @@ TOPICS: Final[tuple[Topic, ...]] = (
         value="the whole payment as of one version",
         written_by="processor",
         read_by="downstream services",
-        config={"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1"},
+        config={
+            "cleanup.policy": "compact",
+            "min.cleanable.dirty.ratio": "0.1",
+            "max.message.bytes": str(STATE_RECORD_BYTES_MAX),
+        },
     ),
     Topic(
         PROVIDER_WEBHOOKS_UNROUTED,

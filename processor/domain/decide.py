@@ -7,6 +7,7 @@ from processor.domain.inputs import (
     CallResult,
     Cancel,
     Capture,
+    Command,
     Confirm,
     Create,
     DisputeFact,
@@ -18,6 +19,7 @@ from processor.domain.inputs import (
     Release,
     Unmodelled,
 )
+from processor.domain.limits import exceeded
 from processor.domain.on_command import on_command, on_create
 from processor.domain.on_fact import on_dispute_fact, on_payment_fact, on_refund_fact
 from processor.domain.on_result import on_result
@@ -32,6 +34,19 @@ def decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
     before; an input that comes here twice all the same is found stale or duplicate, never applied
     twice. Raises AssertionError for what is no input.
     """
+    decision = _decide(payment, input_, payment_id)
+    after = decision.payment
+    if after is None or after is payment:
+        return decision
+    why = exceeded(payment, after)
+    if why is None:
+        return decision
+    # a client is answered; what a provider says waits for an operator, and is never dropped
+    is_command = isinstance(input_.body, Command)
+    return unchanged(payment, Outcome.REJECTED if is_command else Outcome.QUARANTINED, why)
+
+
+def _decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
     body, at = input_.body, input_.received_at
     match body:
         case Unmodelled() | Foreign():

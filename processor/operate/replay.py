@@ -88,7 +88,11 @@ def listed(holds: Sequence[Hold]) -> Iterator[str]:
     for hold in holds:
         yield f"{hold.payment_id}  held since {moment(hold.held_at)}, {hold.waiting} inputs wait"
         error = hold.error.partition("\n")[0]  # Postgres adds what is in the row
-        yield f"    our code failed on {hold.event_id}: {error}"
+        if hold.failed_release is None:
+            yield f"    quarantined at {hold.event_id}: {error}"
+        else:
+            yield f"    quarantined at {hold.event_id}"
+            yield f"    its release {hold.failed_release} failed: {error}"
     yield f"{len(holds)} payments held"
 
 

@@ -21,7 +21,12 @@ from processor.errors import BatchConflictError
 from processor.plan import InboxRow, Known, Loaded, Plan, Published
 from processor.records import DeadLetter, Position, Received, Record, named_object
 from processor.store import statements as sql
-from processor.store.documents import decode_payment, encode_call, encode_payment, encode_snapshot
+from processor.store.documents import (
+    decode_payment,
+    encode_call,
+    encode_payment,
+    encode_publishable,
+)
 
 Connection = AsyncConnection[tuple[Any, ...]]
 Cursor = AsyncCursor[tuple[Any, ...]]
@@ -119,7 +124,10 @@ def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
 
 
 async def write(connection: Connection, plan: Plan, now: datetime) -> list[Published]:
-    """Writes the plan; answers what has to be published once it is committed."""
+    """Writes the plan; answers what has to be published once it is committed.
+
+    Raises SnapshotTooLargeError, before anything is written, for what could never be published.
+    """
     partitions = sorted({v.partition for v in plan.versions})
     ids: dict[int, int] = {}
     if partitions:
@@ -127,7 +135,7 @@ async def write(connection: Connection, plan: Plan, now: datetime) -> list[Publi
         ids = dict(zip(partitions, (row[0] for row in await cursor.fetchall()), strict=True))
     seen_as = [(v, ids[v.partition], snapshot(v.payment)) for v in plan.versions]
     published = [
-        Published(s.id, s.version, v.partition, v.payment.updated_at, encode_snapshot(s), id_)
+        Published(s.id, s.version, v.partition, v.payment.updated_at, encode_publishable(s), id_)
         for v, id_, s in seen_as
     ]
     guards: list[tuple[Cursor, int]] = []
@@ -273,6 +281,10 @@ async def _write_rest(
     if plan.released:
         cursor = await connection.execute(sql.DELETE_HOLDS, [sorted(plan.released)])
         guards.append((cursor, len(plan.released)))
+    if plan.renewed:
+        renewed = [(payment_id, *why) for payment_id, why in plan.renewed.items()]
+        cursor = await connection.execute(sql.RENEW_HOLDS, [now, *_columns(renewed, 3)])
+        guards.append((cursor, len(renewed)))
     if plan.holds:
         holds = [(payment_id, *why) for payment_id, why in plan.holds.items()]
         await connection.execute(sql.INSERT_HOLDS, [now, *_columns(holds, 3)])
@@ -309,6 +321,17 @@ async def unpublished(
                     payment_id, version, partition, at, text.encode(), publication_id
                 )
     return list(found.values())
+
+
+async def hold_unpublishable(
+    connection: Connection, versions: Sequence[Published], now: datetime
+) -> None:
+    """Holds the payments of versions that are there and can't be published, each for its event."""
+    rows = [
+        (v.payment_id, v.version, f"version {v.version} has {len(v.snapshot)} bytes: too many")
+        for v in versions
+    ]
+    await connection.execute(sql.HOLD_UNPUBLISHABLE, [now, *_columns(rows, 3)])
 
 
 async def mark_published(

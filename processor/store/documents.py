@@ -7,6 +7,8 @@ import msgspec
 from processor.domain.calls import ProviderCall
 from processor.domain.payment import Payment
 from processor.domain.view import Snapshot
+from processor.errors import SnapshotTooLargeError
+from schemas.topics import SNAPSHOT_BYTES_MAX
 
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 _PAYMENT: Final = msgspec.json.Decoder(Payment)
@@ -31,6 +33,17 @@ def encode_call(call: ProviderCall) -> str:
 def decode_call(request: bytes | str) -> ProviderCall:
     """The call of a ``provider_calls.request``. Raises msgspec.ValidationError."""
     return _CALL.decode(request)
+
+
+def encode_publishable(snapshot: Snapshot) -> bytes:
+    """Like ``encode_snapshot``. Raises SnapshotTooLargeError: it could never be published."""
+    value = encode_snapshot(snapshot)
+    if len(value) > SNAPSHOT_BYTES_MAX:
+        raise SnapshotTooLargeError(
+            f"version {snapshot.version} of {snapshot.id} has {len(value)} bytes, "
+            f"a record of payment-state at most {SNAPSHOT_BYTES_MAX}"
+        )
+    return value
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:

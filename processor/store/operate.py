@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 Connection = AsyncConnection[tuple[Any, ...]]
 
 HOLDS: Final = """
-    select h.payment_id, h.event_id, h.error, h.held_at, count(i.event_id)
+    select h.payment_id, h.event_id, h.error, h.held_at, count(i.event_id), h.failed_release
     from holds h left join inbox i
         on i.payment_id = h.payment_id and i.outcome in ('parked', 'quarantined')
     group by h.payment_id order by h.held_at, h.payment_id"""
@@ -27,13 +27,15 @@ NOTE_REPLAYED: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A payment our own code failed on: the event, the error, since when, and how much waits."""
+    """A quarantined payment: the event, the error, since when, and how much waits."""
 
     payment_id: str
     event_id: str
     error: str
     held_at: datetime
     waiting: int = 0
+    #: The last release that could take up nothing, if one has failed: the error is its own.
+    failed_release: str | None = None
 
 
 #: Where a dead letter stands on its topic: partition and offset.

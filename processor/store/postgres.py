@@ -96,6 +96,11 @@ class PostgresBatches:
                 connection, publication_ids=publication_ids, partitions=partitions
             )
 
+    async def hold_unpublishable(self, versions: Sequence[Published], now: datetime) -> None:
+        """See ``BatchStore.hold_unpublishable``."""
+        async with connected(self._pool) as connection:
+            await batch.hold_unpublishable(connection, versions, now)
+
     async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:
         """See ``BatchStore.mark_published``."""
         async with connected(self._pool) as connection:

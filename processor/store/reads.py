@@ -1,7 +1,7 @@
 """What is read from the store for a client: the SQL, and one small function per question.
 
 Every question names the tenant, and no row of another tenant answers it. Snapshots come as the
-JSON text that was published, and are passed on unread.
+JSON text that was published, with whether the payment is quarantined, and are passed on unread.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,22 @@ FIRST_INPUT: Final = """
     order by "offset" limit 1
 """
 
+# The snapshot as published, with the one thing that only this store knows: it is a JSON object, so
+# its last character is a brace.
 SNAPSHOT: Final = """
-    select v.snapshot::text from payments p join payment_versions v using (payment_id, version)
+    select left(v.snapshot::text, -1)
+        || ',"quarantined":' || (h.payment_id is not null)::text || '}'
+    from payments p join payment_versions v using (payment_id, version)
+        left join holds h using (payment_id)
     where p.payment_id = %(payment_id)s and p.tenant = %(tenant)s
 """
 
 PAGE: Final = """
-    select p.created_at, p.payment_id, v.snapshot::text as snapshot
+    select p.created_at, p.payment_id,
+        left(v.snapshot::text, -1) || ',"quarantined":' || (h.payment_id is not null)::text || '}'
+            as snapshot
     from payments p join payment_versions v using (payment_id, version)
+        left join holds h using (payment_id)
     where p.tenant = %(tenant)s
       and (%(status)s::text is null or p.status = %(status)s)
       and (%(created_at)s::timestamptz is null
@@ -165,7 +173,7 @@ async def first_input(connection: Connection, operation_id: str, tenant: str) ->
 
 
 async def snapshot(connection: Connection, payment_id: str, tenant: str) -> str | None:
-    """The payment's present version as published, in JSON; None where it isn't this tenant's."""
+    """The payment as it is shown, in JSON; None where it isn't this tenant's."""
     cursor = await connection.execute(SNAPSHOT, {"payment_id": payment_id, "tenant": tenant})
     row = await cursor.fetchone()
     return None if row is None else str(row[0])

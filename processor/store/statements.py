@@ -137,6 +137,12 @@ INSERT_DEAD_LETTERS: Final = """
 
 DELETE_HOLDS: Final = "delete from holds where payment_id = any(%b)"
 
+#: A hold of its own from now on, so that it can be released again; what it is for stays.
+RENEW_HOLDS: Final = """
+    update holds h set held_at = %s, failed_release = n.event_id, error = n.error
+    from unnest(%b::text[], %b::text[], %b::text[]) as n(payment_id, event_id, error)
+    where h.payment_id = n.payment_id"""
+
 INSERT_HOLDS: Final = """
     insert into holds (held_at, payment_id, event_id, error)
     select %s, * from unnest(%b::text[], %b::text[], %b::text[])
@@ -158,6 +164,15 @@ _UNPUBLISHED: Final = """
 #: Every version from the first unpublished one on, so that the last one published is the latest.
 UNPUBLISHED_BY_ID: Final = _UNPUBLISHED.format(which="publication_id = any(%b)")
 UNPUBLISHED_BY_PARTITION: Final = _UNPUBLISHED.format(which="partition = any(%b)")
+
+#: By the first of its versions that can't be published; a payment that is held stays so.
+HOLD_UNPUBLISHABLE: Final = """
+    insert into holds (held_at, payment_id, event_id, error)
+    select distinct on (v.payment_id) %s, v.payment_id, v.event_id, n.error
+    from unnest(%b::text[], %b::int[], %b::text[]) as n(payment_id, version, error)
+    join payment_versions v on v.payment_id = n.payment_id and v.version = n.version
+    order by v.payment_id, v.version
+    on conflict (payment_id) do nothing"""
 
 MARK_PUBLISHED: Final = """
     update publications set published_at = %s

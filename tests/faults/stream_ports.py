@@ -62,6 +62,10 @@ class TrappedBatches:
         """See ``BatchStore.unpublished``."""
         return await self._inner.unpublished(publication_ids=publication_ids, partitions=partitions)
 
+    async def hold_unpublishable(self, versions: Sequence[Published], now: datetime) -> None:
+        """See ``BatchStore.hold_unpublishable``."""
+        await self._inner.hold_unpublishable(versions, now)
+
     async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:
         """See ``BatchStore.mark_published``."""
         await self._inner.mark_published(publication_ids, now)

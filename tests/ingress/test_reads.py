@@ -81,13 +81,33 @@ def acme(clients: dict[str, httpx.AsyncClient]) -> httpx.AsyncClient:
 
 
 async def test_a_payment_is_its_last_version(store: Store, acme: httpx.AsyncClient) -> None:
-    """The snapshot as published, of the present version."""
+    """The snapshot as published, of the present version, and that nothing is wrong with it."""
     payment = store("a")
     payment.version("CREATED", "cmd_1")
     last = payment.version("SUCCEEDED", "evt_1")
     answer = await acme.get(f"/v1/payments/{payment.id}")
-    assert (answer.status_code, answer.json()) == (200, last)
+    assert (answer.status_code, answer.json()) == (200, {**last, "quarantined": False})
     assert answer.headers["content-type"] == "application/json"
+
+
+async def test_a_quarantined_payment_says_so_wherever_it_is_read(
+    store: Store, acme: httpx.AsyncClient
+) -> None:
+    """Alone, on a page beside one that is well, in its timeline; not what our own error says."""
+    well, ill = store("well"), store("ill", created_at=NOW - timedelta(seconds=1))
+    well.version("CREATED", "cmd_1")
+    shown = ill.version("CREATED", "cmd_2")
+    ill.hold("evt_bad", "ZeroDivisionError: private")
+    alone = await acme.get(f"/v1/payments/{ill.id}")
+    assert alone.json() == {**shown, "quarantined": True}
+    page = (await acme.get("/v1/payments")).json()
+    assert [(p["id"], p["quarantined"]) for p in page["data"]] == [(well.id, False), (ill.id, True)]
+    timeline = await acme.get(f"/v1/payments/{ill.id}/timeline")
+    assert timeline.json()["quarantined"] is True
+    assert "evt_bad" in timeline.json()["held"]
+    assert "private" not in alone.text + timeline.text
+    other = await acme.get(f"/v1/payments/{well.id}/timeline")
+    assert (other.json()["quarantined"], other.json()["held"]) == (False, None)
 
 
 async def test_a_payment_not_processed_yet_is_404_for_now(
@@ -149,7 +169,7 @@ async def test_a_page_can_be_of_one_status(store: Store, acme: httpx.AsyncClient
     done.version("CREATED", "cmd_b")
     snapshot = done.version("SUCCEEDED", "evt_b")
     page = (await acme.get("/v1/payments", params={"status": "SUCCEEDED"})).json()
-    assert page == {"data": [snapshot], "next_cursor": None}
+    assert page == {"data": [{**snapshot, "quarantined": False}], "next_cursor": None}
 
 
 async def test_no_payments_are_an_empty_page(acme: httpx.AsyncClient) -> None:

@@ -156,7 +156,7 @@ def test_a_second_release_is_a_duplicate_and_a_late_one_is_rejected(
 
 
 @pytest.mark.parametrize("why", ["unreadable", "refused"])
-def test_what_cannot_be_taken_up_stays_as_it_is_under_a_new_hold(
+def test_what_cannot_be_taken_up_stays_as_it_is_and_so_does_its_event(
     monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     """A row nobody can read, or that Postgres refuses: no waiting row is lost or written."""
@@ -174,8 +174,8 @@ def test_what_cannot_be_taken_up_stays_as_it_is_under_a_new_hold(
         ("parked", False),
     ]
     assert plan.inbox[0].reason == "nothing was taken up, the payment is held again"
-    assert plan.released == {ONE}
-    assert plan.holds == {ONE: (release.event_id, "no")}
+    assert (plan.released, plan.holds) == (set(), {})
+    assert plan.renewed == {ONE: (release.event_id, "no")}
 
 
 def test_an_object_of_another_payment_is_a_conflict_also_when_it_waited(

@@ -212,8 +212,14 @@ async def test_a_waiting_record_nobody_can_read_is_not_lost(
         worker.clock.forward(60)
         await operating.released(worker)
         (hold,) = await operating.held()
+        (release,) = await database.rows(
+            pool, "select event_id from inbox where kind = 'operator.release'"
+        )
         assert "can't be decoded any more" in hold.error
-        assert hold.waiting == 4
+        assert (hold.event_id, hold.failed_release, hold.waiting) == ("evt_bad", *release, 4)
+        words = "\n".join(listed([hold]))
+        assert "quarantined at evt_bad" in words
+        assert f"its release {hold.failed_release} failed: " in words
         async with pool.connection() as connection:
             await connection.execute(
                 "update inbox set value = %s where event_id = 'evt_bad'", [story[1].value]

@@ -26,6 +26,7 @@ class Changes:
     dead_letters: Sequence[DeadLetter] = ()
     holds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     released: frozenset[str] = frozenset()
+    renewed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     calls: Sequence[ProviderCall] = ()
     #: When calls made before are due at the latest, by key.
     urgent: Mapping[str, datetime] = field(default_factory=dict)
@@ -47,6 +48,9 @@ class Changes:
             database.dead_letters.setdefault(letter.record.position, letter.error)
         for payment_id in self.released:
             del database.holds[payment_id]
+        for payment_id, (release_id, error) in self.renewed.items():
+            held_for = database.holds[payment_id].event_id
+            database.holds[payment_id] = HoldRow(held_for, error, self.now, release_id)
         for payment_id, (event_id, error) in self.holds.items():
             database.holds.setdefault(payment_id, HoldRow(event_id, error, self.now))
         for call in self.calls:

@@ -86,6 +86,7 @@ class HoldRow:
     event_id: str
     error: str
     held_at: datetime
+    failed_release: str | None = None
 
 
 @dataclass(slots=True)

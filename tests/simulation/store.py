@@ -1,7 +1,7 @@
 """The ``BatchStore`` in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -75,6 +75,10 @@ class MemoryBatches:
                 if first is not None:
                     found += rows[first:]
             return found
+
+    async def hold_unpublishable(self, versions: Sequence[Published], now: datetime) -> None:
+        """See ``BatchStore.hold_unpublishable``; here no version is too large."""
+        raise AssertionError(f"too large: {versions} at {now}")
 
     async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:
         """See ``BatchStore.mark_published``."""

@@ -13,7 +13,7 @@ from processor.errors import BatchConflictError, KeyTakenError
 from processor.plan import Known, Loaded, Plan, Published
 from processor.records import DeadLetter, Received, Record, named_object
 from processor.store.batch import URGENT_WITHIN, WAITING, may_take_up
-from processor.store.documents import decode_payment, encode_payment, encode_snapshot
+from processor.store.documents import decode_payment, encode_payment, encode_publishable
 from tests.simulation.changes import Changes
 from tests.simulation.connection import Connection
 from tests.simulation.database import InboxRow, PaymentRow, RowRefusedError, VersionRow
@@ -104,8 +104,9 @@ class MemoryTransaction:
         self.changes.duplicates = plan.duplicates
         self.changes.dead_letters = plan.dead_letters
         released = frozenset(plan.released)
-        if released - self._database.holds.keys():
+        if (released | plan.renewed.keys()) - self._database.holds.keys():
             raise BatchConflictError("a hold was taken away by another")
+        self.changes.renewed = plan.renewed
         self.changes.holds, self.changes.released = plan.holds, released
         self.changes.now = now
         return published
@@ -148,7 +149,7 @@ class MemoryTransaction:
         for v in plan.versions:
             view = snapshot(v.payment)
             record = Published(
-                view.id, view.version, v.partition, v.payment.updated_at, encode_snapshot(view),
+                view.id, view.version, v.partition, v.payment.updated_at, encode_publishable(view),
                 ids[v.partition],
             )  # fmt: skip
             row = VersionRow(v.previous_status, v.payment.status, v.event_id, record)

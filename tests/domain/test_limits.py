@@ -1,0 +1,198 @@
+"""Whatever grows inside a payment has an end: clients are refused, no provider's word is lost."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+import pytest
+from msgspec.structs import replace
+
+from processor.domain import limits
+from processor.domain.inputs import Failure, Input, Movement
+from processor.domain.limits import LIMITS
+from processor.domain.payment import Dispute, Payment, ProviderRefund, Refund
+from processor.domain.status import DisputeStatus, Outcome, ProviderStatus, RefundStatus
+from processor.domain.view import snapshot
+from processor.store.documents import encode_snapshot
+from schemas.topics import SNAPSHOT_BYTES_MAX
+from tests.domain.builders import (
+    cancel,
+    capture,
+    confirm,
+    create,
+    dispute_said,
+    failed,
+    received,
+    refund,
+    refund_said,
+    refused,
+    said,
+)
+from tests.domain.replay import Replay
+from tests.domain.situations import replay_until
+
+_REASON: Final = "requested_by_customer"
+_PAID: Final = received(said(ProviderStatus.SUCCEEDED, 4))
+_BY_WHAT: Final = {limit.what: limit for limit in LIMITS}
+#: What is limited, how it is made to grow by one, and what becomes of one too many.
+_GROWTH: Final[dict[str, tuple[str, Callable[[int], Iterable[Input]], Outcome]]] = {
+    "attempts": (
+        "card awaited",
+        lambda n: (
+            received(confirm(f"op_{n}")),
+            received(refused(f"confirm:{n + 2}")),
+        ),
+        Outcome.REJECTED,
+    ),
+    "operations": (
+        "authorized",
+        lambda n: (
+            received(capture(500, f"op_{n}")),
+            received(refused(f"capture:{n + 1}")),
+        ),
+        Outcome.REJECTED,
+    ),
+    "provider calls": (
+        "authorized",
+        lambda n: (
+            received(cancel(f"op_{n}")),
+            received(refused(f"cancel:{n + 1}")),
+        ),
+        Outcome.REJECTED,
+    ),
+    "facts about the payment": (
+        "processing",
+        lambda n: (received(failed(f"at_{n}", n)),),
+        Outcome.QUARANTINED,
+    ),
+    "refunds asked for": (
+        "succeeded",
+        lambda n: (received(refund(f"re_{n}", 1)),),
+        Outcome.REJECTED,
+    ),
+    "refunds at the provider": (
+        "succeeded",
+        lambda n: (received(refund_said(f"re_{n}", RefundStatus.PENDING, 9, 1)),),
+        Outcome.QUARANTINED,
+    ),
+    "disputes": (
+        "succeeded",
+        lambda n: (received(dispute_said(f"dp_{n}", DisputeStatus.LOST, 9)),),
+        Outcome.QUARANTINED,
+    ),
+    "movements of money": (
+        "succeeded",
+        lambda n: (
+            received(
+                dispute_said("dp_1", DisputeStatus.LOST, n, movements=(Movement(f"mv_{n}", 1),))
+            ),
+        ),
+        Outcome.QUARANTINED,
+    ),
+}
+
+
+@pytest.fixture
+def low(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Every limit is so low that a test reaches it."""
+    most = 9
+    lowered = tuple(replace(limit, most=most) for limit in LIMITS)
+    monkeypatch.setattr(limits, "LIMITS", lowered)
+    return most
+
+
+def test_every_limit_has_a_way_to_reach_it() -> None:
+    """A new one is tried too."""
+    assert _GROWTH.keys() == _BY_WHAT.keys()
+
+
+@pytest.mark.parametrize("what", _GROWTH)
+def test_one_too_many_changes_nothing_and_names_the_limit(
+    monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A command is rejected; what the provider says is quarantined, and nothing is dropped."""
+    monkeypatch.setattr(limits, "LIMITS", (replace(_BY_WHAT[what], most=9),))
+    situation, grow, outcome = _GROWTH[what]
+    replay = replay_until(situation)
+    for number in range(20):
+        for input_ in grow(number):
+            before = replay.existing
+            decision = replay.deliver(input_)
+            if f"at most 9 {what}" in decision.reason:
+                assert decision.outcome is outcome
+                assert replay.existing == before
+                assert _BY_WHAT[what].count(before) == 9
+                return
+            assert decision.outcome in {Outcome.APPLIED, Outcome.STALE}, decision
+    pytest.fail("the limit was never met")
+
+
+def test_the_limits_are_the_documented_ones() -> None:
+    """With what becomes of one too many."""
+    page = (Path(__file__).parents[2] / "docs" / "semantics.md").read_text()
+    rejected, quarantined = "the client's command is rejected", "the payment is quarantined"
+    for limit in LIMITS:
+        becomes = rejected if _GROWTH[limit.what][2] is Outcome.REJECTED else quarantined
+        assert f"| {limit.most} | {limit.what} | {becomes} |" in page
+
+
+def test_a_payment_at_its_limit_goes_on(low: int) -> None:
+    """What makes nothing more is taken in: of refunds as many as there may be, one succeeds."""
+    replay = replay_until("succeeded")
+    for number in range(low):
+        fact = refund_said(f"re_{number}", RefundStatus.PENDING, 9, 1)
+        assert replay.deliver(received(fact)).outcome is Outcome.APPLIED
+    done = received(refund_said("re_0", RefundStatus.SUCCEEDED, 10, 1))
+    assert replay.deliver(done).outcome is Outcome.APPLIED
+
+
+def test_a_limit_that_was_lowered_holds_nobody_up(
+    low: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A payment that is beyond it already goes on, but for what makes it larger still."""
+    replay = replay_until("succeeded")
+    for number in range(low):
+        replay.deliver(received(refund_said(f"re_{number}", RefundStatus.PENDING, 9, 1)))
+    monkeypatch.setattr(limits, "LIMITS", tuple(replace(each, most=2) for each in LIMITS))
+    done = received(refund_said("re_0", RefundStatus.SUCCEEDED, 10, 1))
+    assert replay.deliver(done).outcome is Outcome.APPLIED
+    more = received(refund_said("re_more", RefundStatus.PENDING, 9, 1))
+    assert replay.deliver(more).outcome is Outcome.QUARANTINED
+
+
+def test_what_is_full_can_be_published() -> None:
+    """As many of everything as there may be, with texts of usual length, fit into one record."""
+    payment = _full()
+    assert [limit.what for limit in LIMITS if limit.count(payment) < limit.most] == [
+        "attempts", "operations", "provider calls", "facts about the payment",
+    ]  # fmt: skip
+    assert len(encode_snapshot(snapshot(payment))) < SNAPSHOT_BYTES_MAX
+
+
+def _full() -> Payment:
+    metadata = {f"key_{n:035}": "v" * 500 for n in range(40)}
+    replay = Replay([received(create(metadata=metadata, description="d" * 500)), _PAID])
+    failure = Failure("expired_or_canceled_card", "The refund did not reach the customer.")
+    told = refund_said("", RefundStatus.FAILED, 9, 1, failure=failure, reason=_REASON)
+    disputed = dispute_said("", DisputeStatus.WARNING_NEEDS_RESPONSE, 9, reason=_REASON)
+    disputes = _BY_WHAT["disputes"].most
+    moved = _BY_WHAT["movements of money"].most // disputes
+    return replace(
+        replay.existing,
+        refunds=tuple(
+            Refund(f"ref_a{n:025}", 1, _REASON, refusal=failure)
+            for n in range(_BY_WHAT["refunds asked for"].most)
+        ),
+        provider_refunds=tuple(
+            ProviderRefund(f"re_{n}", f"ref_b{n:025}", 1, (told,))
+            for n in range(_BY_WHAT["refunds at the provider"].most)
+        ),
+        disputes=tuple(
+            Dispute(
+                f"dis_{n:026}",
+                disputed,
+                tuple(Movement(f"txn_{n}_{each}", 1) for each in range(moved)),
+            )
+            for n in range(disputes)
+        ),
+    )
