@@ -97,8 +97,8 @@ class StripeApi:
     ) -> CallOutcome | None:
         """The refund that this call made: of its payment, its amount, with our ID, not older.
 
-        Anybody with access can write our ID on another refund. Where several carry it, the event
-        that names our call's key tells which is ours; without one, the oldest is.
+        Anybody with access can write our ID on another refund. The event of a refund's creation
+        names the call that made it; where Stripe lists that event no longer, the oldest is ours.
         """
         since = int((first_tried_at - CLOCK_SKEW).timestamp())
         found = [
@@ -108,12 +108,13 @@ class StripeApi:
             and item.get("amount") == call.amount
             and item.get("created", since) >= since
         ]
-        if len(found) > 1:
-            made = self._list("/v1/events", types=("refund.created",), created={"gte": since})
-            async for event in made:
-                if _names(event, call) and event["data"]["object"]["id"] in found:
-                    return Acknowledged(str(event["data"]["object"]["id"]))
-        return Acknowledged(found[-1]) if found else None
+        if not found:
+            return None
+        created = self._list("/v1/events", types=("refund.created",), created={"gte": since})
+        ours = {str(e["data"]["object"]["id"]): _names(e, call) async for e in created}
+        oldest_first = reversed([ref for ref in found if ours.get(ref, True)])
+        made = sorted(oldest_first, key=lambda ref: ref not in ours)
+        return Acknowledged(made[0]) if made else None
 
     async def _ended_attempt(
         self, call: ProviderCall, first_tried_at: datetime

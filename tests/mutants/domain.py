@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from processor.domain import calls, decide, decision, join, on_fact, view
+from processor.domain import calls, decide, decision, join, on_fact, refunds, view
 from processor.domain.decision import Decision
 from processor.domain.inputs import DisputeFact, Movement, PaymentFact, RefundFact
 from processor.domain.payment import Payment
@@ -61,6 +61,19 @@ def refunds_are_deltas(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(join, "add_refund_fact", add)
     patch.setattr(view, "amounts", amounts)
+
+
+def claims_are_believed(patch: pytest.MonkeyPatch) -> None:
+    """A refund is ours because that is written on it."""
+    plain = refunds.bound
+
+    def bound(payment: Payment) -> dict[str, str]:
+        asked = {refund.id for refund in payment.refunds}
+        told = ((fact.claims, fact.ref) for m in payment.provider_refunds for fact in m.facts)
+        claimed = {claims: ref for claims, ref in told if claims is not None and claims in asked}
+        return {**plain(payment), **claimed}
+
+    patch.setattr(refunds, "bound", bound)
 
 
 def a_failed_attempt_is_the_end(patch: pytest.MonkeyPatch) -> None:

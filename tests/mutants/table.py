@@ -33,6 +33,7 @@ AUTOMATIC: Final = "automatic success"
 LOST_AND_WON: Final = "a dispute is lost, then won, its money out and back"
 TOLD_THRICE: Final = "one failure told by three events leaves the second attempt"
 ONE_SECOND: Final = "success within one second, told twice by different events"
+CLAIMED: Final = "another refund fails under the ID of ours"
 RETURNED: Final = "the bank returns a refund that had succeeded"
 ACTED: Final = "the customer acts, then it succeeds"
 
@@ -40,6 +41,7 @@ IN_THE_DOMAIN: Final = (
     InTheDomain("last write wins", domain.last_told_wins, ACTED, 3, "the oracle"),
     InTheDomain("ties by arrival", domain.ties_by_arrival, ONE_SECOND, 3, "the oracle"),
     InTheDomain("refunds are deltas", domain.refunds_are_deltas, RETURNED, 5, "the oracle"),
+    InTheDomain("claims are believed", domain.claims_are_believed, CLAIMED, 4, "the oracle"),
     InTheDomain("movements add up", domain.movements_add_up, LOST_AND_WON, 3, "the oracle"),
     InTheDomain(
         "payment_failed is final", domain.a_failed_attempt_is_the_end, TOLD_THRICE, 2, "oracle"

@@ -85,7 +85,7 @@ async def test_after_the_fix_a_replay_makes_it_as_if_it_was_never_held(
         assert (hold.payment_id, hold.event_id, hold.waiting) == (poison, "evt_bad", 4)
         words = "\n".join(listed([hold]))
         assert f"{poison}  held since 2026-03-01 12:00:00Z, 4 inputs wait" in words
-        assert "our code failed on evt_bad: ZeroDivisionError: a defect" in words
+        assert "quarantined at evt_bad: ZeroDivisionError: a defect" in words
         assert [version for version, _ in await operating.group.published(other)] == [1]
         assert [version for version, _ in await operating.group.published(poison)] == [1]
 

@@ -23,7 +23,7 @@ HELD: Final = "select payment_id, event_id, error from holds"
 
 def too_much(log: Log, payment_id: str) -> Record:
     """The provider's word on a failed attempt, with a text that no record has room for."""
-    error = {"code": "card_declined", "message": "m" * SNAPSHOT_BYTES_MAX, "charge": "ch_1"}
+    error = {"code": "card_declined", "message": "m" * (2 * SNAPSHOT_BYTES_MAX), "charge": "ch_1"}
     return log.webhook(
         payment_id, "requires_payment_method", f"evt_long_{payment_id}", last_payment_error=error
     )

@@ -125,6 +125,7 @@ async def test_of_refunds_that_carry_our_id_the_one_our_call_made_is_found(
     await made(api, call("refund", paid, key="somebody", amount=100))
     assert await api.look_up(asked, now() - timedelta(hours=1)) is None
     forged = await made(api, call("refund", paid, key="somebody-else"))
+    assert await api.look_up(asked, now() - timedelta(hours=1)) is None
     tried_at = await lost(api, provider, asked)
     (ours,) = (
         refund["id"]
