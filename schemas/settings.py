@@ -193,7 +193,7 @@ class IngressSettings(Group):
         75.0, description="A connection without a request is closed after this."
     )
     response_timeout_s: Seconds = Field(
-        30.0, description="How long a client may take to read an answer that is too long to wait."
+        30.0, description="How long a client may take to read an answer."
     )
     max_connections: int = Field(
         4096,

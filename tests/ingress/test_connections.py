@@ -97,7 +97,7 @@ async def test_a_look_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixtur
 
     async with Connections(replace(LIMITS, head_s=0.04), Metrics(), handles):
         async with asyncio.timeout(5):
-            while looks < 3:  # noqa: ASYNC110  # nothing else tells
+            while looks < 3:  # noqa: ASYNC110  # it has no event for it
                 await asyncio.sleep(0.01)
     assert [vars(line)["error"] for line in caplog.records][:2] == ["KeyError", "KeyError"]
 

@@ -1,1 +1,1 @@
-"""Raw sockets against the ingress's protocol: framings, slow clients, crowds, floods."""
+"""Raw sockets against the protocol: framings, slow clients, floods, too many connections."""

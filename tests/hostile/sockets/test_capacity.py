@@ -97,10 +97,10 @@ def test_more_idle_connections_than_handles_stop_nobody(full: Server) -> None:
 def test_the_longest_idle_connection_goes_first(tight: Server) -> None:
     """The one that was answered last is the youngest; a trickle of bytes makes none younger."""
     with contextlib.ExitStack() as stack:
-        crowd = [stack.enter_context(tight.connect()) for _ in range(TIGHT.connections)]
-        trickling, oldest, *_, youngest = crowd
+        others = [stack.enter_context(tight.connect()) for _ in range(TIGHT.connections)]
+        trickling, oldest, *_, youngest = others
         trickling.sendall(b"GET / HTTP/1.1\r\nX: ")
-        assert all(answered(connection) for connection in crowd[1:])
+        assert all(answered(connection) for connection in others[1:])
         assert answered(oldest)
         trickling.sendall(b"x")
         one = stack.enter_context(tight.connect())
@@ -109,8 +109,8 @@ def test_the_longest_idle_connection_goes_first(tight: Server) -> None:
         assert open_still(oldest)
         another = stack.enter_context(tight.connect())
         assert answered(another)
-        until(lambda: not open_still(crowd[2]))
-        assert all(answered(each) for each in (oldest, youngest, one, another, *crowd[3:]))
+        until(lambda: not open_still(others[2]))
+        assert all(answered(each) for each in (oldest, youngest, one, another, *others[3:]))
 
 
 def test_a_request_under_way_is_never_closed_for_another(tight: Server) -> None:
@@ -188,12 +188,12 @@ def answered_by_503(server: Server, *, release: bool = False) -> bool:
 def test_no_handle_left_is_said_and_gets_over(tight: Server) -> None:
     """Something else takes every handle: idle connections make room; then all is as before."""
     with contextlib.ExitStack() as stack:
-        crowd = [stack.enter_context(tight.connect()) for _ in range(TIGHT.connections - 1)]
-        assert all(answered(connection) for connection in crowd)
+        others = [stack.enter_context(tight.connect()) for _ in range(TIGHT.connections - 1)]
+        assert all(answered(connection) for connection in others)
         hog = stack.enter_context(tight.connect())
         assert answered(hog, b"GET /hog HTTP/1.1\r\n\r\n")
         until(lambda: bool(tight.lines(FEWER)))
-        until(lambda: not any(open_still(connection) for connection in crowd))
+        until(lambda: not any(open_still(connection) for connection in others))
         assert answered(hog, b"GET /unhog HTTP/1.1\r\n\r\n")
         until(lambda: tight.figures()["handles"] < 100)
         until(lambda: _room_for(tight, TIGHT.connections))
@@ -205,8 +205,8 @@ FEWER = "fewer connections are possible: other files are open, up to the limit o
 
 def _room_for(server: Server, number: int) -> bool:
     with contextlib.ExitStack() as stack:
-        crowd = [stack.enter_context(server.connect()) for _ in range(number)]
+        others = [stack.enter_context(server.connect()) for _ in range(number)]
         try:
-            return all(answered(connection) for connection in crowd)
+            return all(answered(connection) for connection in others)
         except (EOFError, OSError):
             return False
