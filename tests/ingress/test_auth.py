@@ -23,7 +23,10 @@ PROTECTED = [
 @pytest.mark.parametrize(("method", "path"), PROTECTED)
 @pytest.mark.parametrize(
     "authorization",
-    [None, "", "Bearer", "Bearer ", "Bearer wrong", "Basic a2V5LW9mLWFjbWU=", "key-of-acme"],
+    [
+        *(None, "", "Bearer", "Bearer ", "Bearer wrong", "Basic a2V5LW9mLWFjbWU=", "key-of-acme"),
+        *("Basic key-of-acme", "Token key-of-acme"),
+    ],
 )
 async def test_a_known_key_is_needed(
     nobody: httpx.AsyncClient, log: Log, method: str, path: str, authorization: str | None

@@ -72,6 +72,22 @@ async def pid(connection: AsyncConnection[Any]) -> int:
     return int(row[0])
 
 
+async def test_nothing_can_be_written(database: Watched) -> None:
+    """The ingress only reads: whatever is wrong with a question, it changes nothing."""
+
+    async def write(connection: AsyncConnection[Any]) -> None:
+        await connection.execute("create table written ()")
+
+    with pytest.raises(DatabaseUnavailableError) as refusal:
+        await database.run(write, ENOUGH_S)
+    assert refusal.value.reason == "ReadOnlySqlTransaction"
+
+
+async def test_no_more_wait_than_may(database: Watched) -> None:
+    """With every connection taken, one too many is refused at once."""
+    assert database._pool.max_waiting == module.MAX_WAITING > 0
+
+
 async def test_a_connection_is_given_back_after_the_deadline(database: Watched) -> None:
     """Even where that is just when it is given back, as often as there are connections."""
     asked, may_end = asyncio.Event(), asyncio.Event()

@@ -7,7 +7,8 @@ import pytest
 
 from processor import batch as batching
 from processor.batch import as_record
-from processor.errors import FencedError, StoreUnavailableError
+from processor.errors import BatchConflictError, FencedError, StoreUnavailableError
+from processor.plan import Committed
 from processor.records import Record
 from processor.store import batch as store
 from tests.processor import database
@@ -64,6 +65,31 @@ async def test_what_does_not_pass_ends_the_worker(
         with pytest.raises(StoreUnavailableError):
             await worker.process(create)
         assert worker.acked == []
+
+
+@pytest.mark.parametrize(
+    "failures",
+    [[BatchConflictError("faster")], [ZeroDivisionError(), None, StoreUnavailableError()]],
+)
+async def test_what_time_mends_holds_no_payment(
+    group: Group, monkeypatch: pytest.MonkeyPatch, failures: list[Exception | None]
+) -> None:
+    """Neither of a whole batch, nor of a payment on its own after a defect in another."""
+    monkeypatch.setattr(batching, "RETRY_FOR_S", 0.0)
+    async with group.worker(0) as worker:
+        commit = worker.processor._commit
+
+        async def failing(*arguments: Any) -> Committed:
+            failure = failures.pop(0) if failures else None
+            if failure is not None:
+                raise failure
+            return await commit(*arguments)
+
+        monkeypatch.setattr(worker.processor, "_commit", failing)
+        with pytest.raises(batching.TRANSIENT):
+            await worker.process(Log().create(payment()))
+        assert worker.acked == []
+        assert await database.rows(group.pool, "select payment_id from holds") == []
 
 
 async def test_a_worker_that_lost_its_partition_is_stopped(group: Group) -> None:

@@ -81,14 +81,14 @@ async def test_what_waited_longest_comes_first(pool: Pool) -> None:
     keys = sorted(await due(pool, 4))
     moved = """update provider_calls set next_attempt_at = %s, attempts = 1
         where call_key = %s returning 1"""
-    for key, minutes in zip(keys, (-1, -2, -3, +1), strict=True):
+    for key, minutes in zip(keys, (-2, -3, -1, +1), strict=True):
         await database.rows(pool, moved, NOW + timedelta(minutes=minutes), key)
     calls = PostgresCalls(pool)
     claimed = [await calls.claim(["stripe"], 1, NOW, NOW + LEASE) for _ in keys]
     assert [[each.key for each in part] for part in claimed] == [
-        [keys[2]],
         [keys[1]],
         [keys[0]],
+        [keys[2]],
         [],
     ]
 

@@ -23,7 +23,7 @@ from processor.domain.inputs import (
     Unmodelled,
 )
 from processor.domain.status import ProviderStatus
-from processor.records import DeadLetter, Record
+from processor.records import DeadLetter, Position, Record
 from schemas import headers, identity
 from schemas.topics import DEAD_LETTERS
 from tests.processor.builders import DECODER, NOW, Log, object_of, payment, received
@@ -190,13 +190,14 @@ def test_what_cannot_be_decoded_says_why(what: str) -> None:
 def test_a_dead_letter_goes_out_as_it_came() -> None:
     """Key, value and headers untouched; where the record stood, and why, in further headers."""
     error = "the reason " * 200
-    (sent,) = as_outgoing([DeadLetter(_WEBHOOK, error)])
+    stood = replace(_WEBHOOK, position=Position("provider-webhooks", 3, 41))
+    (sent,) = as_outgoing([DeadLetter(stood, error)])
     assert (sent.topic, sent.key, sent.value) == (DEAD_LETTERS, _WEBHOOK.key, _WEBHOOK.value)
     assert headers.as_text(sent.headers) == {
         **_WEBHOOK.headers,
         headers.ORIGINAL_TOPIC: "provider-webhooks",
-        headers.ORIGINAL_PARTITION: "0",
-        headers.ORIGINAL_OFFSET: "0",
+        headers.ORIGINAL_PARTITION: "3",
+        headers.ORIGINAL_OFFSET: "41",
         headers.ORIGINAL_TIMESTAMP: str(_WEBHOOK.timestamp_ms),
         headers.ERROR: error[:1000],
     }

@@ -47,11 +47,12 @@ async def test_the_cursor_moves_page_by_page(sweeping: Sweeping) -> None:
     assert sweeping.provider.cursors == [None, "evt_0", "evt_2"]
 
 
+@pytest.mark.parametrize("status", ["processing", "requires_action", "requires_capture"])
 async def test_an_unfinished_silent_payments_object_is_looked_at(
-    sweeping: Sweeping, pool: Pool, clock: Clock
+    sweeping: Sweeping, pool: Pool, clock: Clock, status: str
 ) -> None:
     """Once it was silent for long enough; its state goes to the payment as an event."""
-    await stands(pool, "processing", ONE)
+    await stands(pool, status, ONE)
     sweeping.provider.objects = {object_of(ONE): event(ONE, "look_1", ours=False)}
     clock.forward(SILENT_S)
     assert await sweeping.round() == []

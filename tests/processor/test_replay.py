@@ -1,5 +1,6 @@
 """Replay: a payment our own code failed on is released after the fix, on a real log and store."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -7,12 +8,12 @@ from typing import Final
 import psycopg
 import pytest
 
-from processor.operate.replay import listed, told
+from processor.operate.replay import listed, replay, told
 from processor.records import Record
 from processor.store.documents import decode_payment
 from processor.store.postgres import Pool
 from tests.processor import database
-from tests.processor.builders import Log, payment
+from tests.processor.builders import NOW, Log, payment
 from tests.processor.folding import failing, folded
 from tests.processor.operating import ALL, Operating
 from tests.processor.worker import Worker
@@ -67,6 +68,20 @@ async def _is_as_never_held(pool: Pool, payment_id: str, story: Sequence[Record]
     assert decided == [
         (row.received.event_id, str(row.outcome), row.reason, None, None) for row in never.inbox
     ]
+
+
+async def test_a_replay_is_about_what_it_was_asked_for(operating: Operating, pool: Pool) -> None:
+    """Another payment that is held is no failure of it; one that is not held is, and is named."""
+    mine, other = payment(), payment()
+    hold = "insert into holds (held_at, payment_id, event_id, error) values (%s, %s, 'evt', 'x')"
+    await database.rows(pool, f"{hold} returning 1", NOW, other)
+    async with asyncio.timeout(20):  # nothing is published, so there is nothing to wait for
+        done = await replay(
+            operating.database_url, operating.sender, [mine], operating.clock, wait_s=600.0
+        )
+    assert (done.holds, done.still_held, done.not_held) == ([], set(), [mine])
+    assert not done.is_done
+    assert f"{mine}  is not held" in "\n".join(told(done))
 
 
 async def test_after_the_fix_a_replay_makes_it_as_if_it_was_never_held(

@@ -1,6 +1,7 @@
 """Webhooks without a payment ID find their payment by its object: now, later, or never."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -92,6 +93,16 @@ async def test_what_has_an_effect_and_names_no_object_is_a_dead_letter(routing: 
     ((topic, _, named),) = routing.sent()
     assert topic == DEAD_LETTERS
     assert headers.OBJECT_ID in named[headers.ERROR]
+
+
+async def test_what_lay_in_the_log_for_long_is_kept_as_long_as_any(
+    routing: Routing, pool: Pool, clock: Clock
+) -> None:
+    """Its time begins when it is first looked at: an outage of ours takes nothing from it."""
+    long_ago = (clock.now - timedelta(seconds=2 * MAX_AGE_S)).isoformat()
+    await routing.router.route([unrouted(ONE, **{headers.RECEIVED_AT: long_ago})])
+    await routing.router.route_kept()
+    assert (await kept(pool), routing.sent()) == (["evt_1"], [])
 
 
 async def test_what_has_a_status_not_known_here_is_kept(routing: Routing, pool: Pool) -> None:

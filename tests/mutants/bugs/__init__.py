@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutants.bugs import domain, ingress, ops, providers, sql, stream, worker
+from tests.mutants.bugs import domain, ingress, ops, providers, sql, stream, stream_parts, worker
 from tests.mutants.planted import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
@@ -12,5 +12,6 @@ BUGS: Final[tuple[Bug, ...]] = (
     *providers.BUGS,
     *sql.BUGS,
     *stream.BUGS,
+    *stream_parts.BUGS,
     *worker.BUGS,
 )

@@ -4,11 +4,18 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
+_AUTH: Final = "tests/ingress/test_auth.py::test_{}"
 _CLAIMS: Final = "tests/ingress/test_claims.py::test_{}"
+_COMMANDS: Final = "tests/ingress/test_commands.py::test_{}"
 _CURSORS: Final = "tests/ingress/test_cursors.py::test_{}"
+_DATABASE: Final = "tests/ingress/test_database.py::test_{}"
+_INTAKE: Final = "tests/ingress/test_intake.py::test_{}"
 _MEMORY: Final = "tests/ingress/test_memory.py::test_{}"
+_OPERATIONS: Final = "tests/ingress/test_operations.py::test_{}"
 _READS: Final = "tests/ingress/test_reads.py::test_{}"
 _REQUESTS: Final = "tests/ingress/test_requests.py::test_{}"
+_TIMELINE: Final = "tests/ingress/test_timeline.py::test_{}"
+_WEBHOOKS: Final = "tests/ingress/test_webhooks.py::test_{}"
 
 BUGS: Final = (
     Bug(
@@ -61,6 +68,14 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
+        "ingress.auth:tenant_of",
+        'scheme.lower() != "bearer" or',
+        "",
+        "a key in a Basic or any other scheme is accepted",
+        (_AUTH.format("a_known_key_is_needed"),),
+    ),
+    Bug(
+        "ingress",
         "ingress.cursors:decode",
         "in_utc and",
         "",
@@ -91,5 +106,154 @@ BUGS: Final = (
         "a retry after a restart is answered with another expires_at",
         (_READS.format("a_replay_from_the_store_has_the_first_times"),),
         servers=True,
+    ),
+    Bug(
+        "ingress",
+        "ingress.intake:Intake.accept",
+        "now - known.received_at > FRESH_FOR",
+        "now - known.received_at < FRESH_FOR",
+        "a quick retry of a create differs from its first try",
+        (_INTAKE.format("a_retry_within_a_minute_is_the_same_command"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.intake:Intake.accept",
+        "if not error.sent:",
+        "if error.sent:",
+        "a record whose fate is unknown is forgotten: another body may be accepted beside it",
+        (_COMMANDS.format("a_record_that_may_be_there_holds_its_key"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.intake:StoredOperations.first_input",
+        "time.monotonic() + LOOKUP_PAUSE_S",
+        "time.monotonic()",
+        "with Postgres away every request waits for the look-up's deadline",
+        (_INTAKE.format("a_store_that_did_not_answer_is_left_alone_for_a_moment"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.database:Database.__init__",
+        '" -c default_transaction_read_only=on"',
+        '""',
+        "the ingress may write to Postgres",
+        (_DATABASE.format("nothing_can_be_written"),),
+        servers=True,
+    ),
+    Bug(
+        "ingress",
+        "ingress.database:Database.__init__",
+        "max_waiting=MAX_WAITING,",
+        "",
+        "requests pile up without bound while Postgres is slow",
+        (_DATABASE.format("no_more_wait_than_may"),),
+        servers=True,
+    ),
+    Bug(
+        "ingress",
+        "ingress.database:Database._forget",
+        "self._running.discard(task)",
+        "pass",
+        "every read leaves its task behind: memory grows",
+        (_DATABASE.format("a_connection_is_given_back_after_the_deadline"),),
+        servers=True,
+    ),
+    Bug(
+        "ingress",
+        "ingress.payment_reads:list_payments",
+        "after, limit + 1)",
+        "after, limit)",
+        "no page ever has a next one",
+        (_READS.format("pages_hold_everything_once"),),
+        servers=True,
+    ),
+    Bug(
+        "ingress",
+        "ingress.payment_reads:list_payments",
+        "last = shown[-1] if more else None",
+        "last = found[-1] if more else None",
+        "each page boundary loses a payment",
+        (_READS.format("pages_hold_everything_once"),),
+        servers=True,
+    ),
+    Bug(
+        "ingress",
+        "ingress.webhooks:_record",
+        "webhook.object_id or webhook.event_id",
+        "webhook.event_id",
+        "webhooks of one dispute are read in any order",
+        (_WEBHOOKS.format("without_our_id_it_goes_to_the_router"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.webhooks:_record",
+        "and is_payment_id(webhook.payment_id)",
+        "",
+        "an event that names somebody else's payment ID becomes a dead letter",
+        (_WEBHOOKS.format("without_our_id_it_goes_to_the_router"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.webhooks:receive_webhook",
+        "parts.metrics.rejected_webhooks.labels(provider, error.slug).inc()",
+        "pass",
+        "refused webhooks are counted nowhere",
+        (_WEBHOOKS.format("a_bad_signature_leaves_no_trace"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.webhooks:_record",
+        "(headers.RECEIVED_AT, parts.clock().isoformat().encode()),",
+        "(headers.RECEIVED_AT, parts.clock().replace(tzinfo=None).isoformat().encode()),",
+        "the stream takes a webhook's time for one without a zone: a dead letter",
+        (_WEBHOOKS.format("a_webhook_is_published_as_it_came"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.tracing:_TRACEPARENT",
+        "(?!0{32})",
+        "",
+        "an all-zero trace ID is passed on",
+        (_COMMANDS.format("the_trace_is_passed_on"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.observe:_route",
+        'getattr(scope.get("route"), "path", UNMATCHED)',
+        'scope["path"]',
+        "each payment ID becomes a label of its own: metrics grow without end",
+        (_OPERATIONS.format("metrics_go_by_the_route"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.operations:readyz",
+        "200 if ready else 503",
+        "200",
+        "an ingress without brokers is given traffic",
+        (_OPERATIONS.format("ready_needs_kafka_only"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.timeline:_held",
+        "standing.held_at is None",
+        "standing.held_event_id is not None",
+        "a held payment's timeline says nothing of the hold",
+        (_TIMELINE.format("no_reason_names_another_payment"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.intake:Intake._claim",
+        "or known.looked_up",
+        "",
+        "of two bodies under one key, both looked up, both are published",
+        (_CLAIMS.format("a_looked_up_body_holds_its_key_while_the_store_is_away"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.intake:Intake.accept",
+        "or not known.settled",
+        "",
+        "a body taken in without a look-up refuses the one that the store has",
+        (_CLAIMS.format("a_body_taken_in_unseen_refuses_no_other"),),
     ),
 )

@@ -9,6 +9,7 @@ _DEAD_LETTERS: Final = "tests/processor/test_dead_letters.py::test_{}"
 _INVARIANTS: Final = "tests/processor/test_invariants.py::test_{}"
 _PUBLISHER: Final = "tests/processor/test_publisher.py::test_{}"
 _REBUILD: Final = "tests/processor/test_rebuild.py::test_{}"
+_REPLAY: Final = "tests/processor/test_replay.py::test_{}"
 
 BUGS: Final = (
     Bug(
@@ -268,6 +269,33 @@ BUGS: Final = (
         "",
         "a rebuild stumbles over releases, which are no part of what the log says",
         (_REBUILD.format("what_a_payment_was_held_for_makes_no_difference"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.operate.replay:replay",
+        "held & now_held",
+        "now_held",
+        "a replay of one payment fails because another one is held",
+        (_REPLAY.format("a_replay_is_about_what_it_was_asked_for"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.operate.replay:Replayed.is_done",
+        "and not self.not_held",
+        "",
+        "replay of a mistyped payment ID ends with 0",
+        (_REPLAY.format("a_replay_is_about_what_it_was_asked_for"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.operate.replay:_became",
+        "len(became) == len(event_ids) or",
+        "",
+        "a replay waits its whole time even when all is processed",
+        (_REPLAY.format("a_replay_is_about_what_it_was_asked_for"),),
         servers=True,
     ),
 )

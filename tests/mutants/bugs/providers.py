@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
+_REQUESTS: Final = "tests/providers/stripe/test_requests.py::test_{}"
 _TRANSLATE_MONEY: Final = "tests/providers/stripe/test_translate_money.py::test_{}"
 _TRANSLATE_PAYMENTS: Final = "tests/providers/stripe/test_translate_payments.py::test_{}"
 _TRANSLATE_TABLES: Final = "tests/providers/stripe/test_translate_tables.py::test_{}"
@@ -80,5 +81,37 @@ BUGS: Final = (
         "",
         "a refund that fails late is never heard of from older API versions",
         (_TRANSLATE_MONEY.format("every_type_of_event_that_moves_a_payment_is_translated"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_CANCEL_CAUSE",
+        "{reason: cause for cause, reason in CANCELLATION_REASON.items()}",
+        "{cause: reason for cause, reason in CANCELLATION_REASON.items()}",
+        "a payment whose attempts are used up ends CANCELED instead of FAILED",
+        (_TRANSLATE_PAYMENTS.format("a_cancellation_says_why"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.requests:_create",
+        "{**call.metadata, PAYMENT_ID_KEY: call.payment_id}",
+        "{PAYMENT_ID_KEY: call.payment_id, **call.metadata}",
+        "a client's metadata takes the name we route by",
+        (_REQUESTS.format("a_clients_metadata_cannot_take_our_name"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.requests:_create",
+        '(call.currency or "").lower()',
+        '(call.currency or "")',
+        "a request is not in the form that Stripe documents",
+        (_REQUESTS.format("each_operation_is_one_request"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.requests:request_for",
+        '{"amount_to_capture": amount_of(call)}',
+        "{}",
+        "a partial capture captures everything",
+        (_REQUESTS.format("each_operation_is_one_request"),),
     ),
 )

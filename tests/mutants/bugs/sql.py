@@ -5,7 +5,11 @@ from typing import Final
 from tests.mutants.planted import Bug
 
 _CALL_CLAIMS: Final = "tests/processor/test_call_claims.py::test_{}"
+_PROVIDER_CALLS: Final = "tests/processor/test_provider_calls.py::test_{}"
+_RECONCILER: Final = "tests/processor/test_reconciler.py::test_{}"
 _RECONCILER_LOOP: Final = "tests/processor/test_reconciler_loop.py::test_{}"
+_ROUTER: Final = "tests/processor/test_router.py::test_{}"
+_STORE_BATCH: Final = "tests/processor/test_store_batch.py::test_{}"
 
 BUGS: Final = (
     Bug(
@@ -19,6 +23,63 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
+        "processor.store.work:EXPIRED",
+        "and document ->> 'cancel' is null",
+        "",
+        "a payment that is being cancelled is expired again at every sweep",
+        (_RECONCILER_LOOP.format("a_payment_nobody_acted_on_is_asked_to_end"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.work:EXPIRED",
+        "expires_at < %s",
+        "expires_at > %s",
+        "payments expire before their time and never after it",
+        (_RECONCILER_LOOP.format("a_payment_nobody_acted_on_is_asked_to_end"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.work:UNFINISHED",
+        "updated_at < %s",
+        "updated_at > %s",
+        "payments heard of just now are looked up, and silent ones never",
+        (_RECONCILER.format("an_unfinished_silent_payments_object_is_looked_at"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.work:UNFINISHED",
+        "'REQUIRES_ACTION', 'AUTHORIZED')",
+        "'REQUIRES_ACTION')",
+        "an authorization that the bank lost is never looked up",
+        (_RECONCILER.format("an_unfinished_silent_payments_object_is_looked_at"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.work:ROUTABLE",
+        "using (provider, object_id)",
+        "using (object_id)",
+        (
+            "a webhook of one provider is routed to another provider's payment with an object "
+            "of the same name"
+        ),
+        (_ROUTER.format("another_providers_object_is_another_object"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.work:EXPIRED_UNROUTED",
+        "recorded_at < %s",
+        "received_at < %s",
+        "a webhook that lay in the log through an outage is given up at once",
+        (_ROUTER.format("what_lay_in_the_log_for_long_is_kept_as_long_as_any"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
         "processor.store.work:GAUGES",
         "where outcome in ('parked', 'quarantined')",
         "where outcome in ('parked')",
@@ -28,11 +89,101 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
+        "processor.store.work:WRITE_CURSOR",
+        "set event_id = excluded.event_id,",
+        "set event_id = cursors.event_id,",
+        "the sweep of events begins each time where it began the first time",
+        (_RECONCILER.format("the_cursor_moves_page_by_page"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
         "processor.store.calls:CLAIM",
         "or attempts = 0",
         "",
         "a call written by a host whose clock is ahead waits until that time",
         (_CALL_CLAIMS.format("a_call_nobody_has_tried_is_due_whatever_the_time"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.calls:CLAIM",
+        "for update skip locked",
+        "for update",
+        "one call that another worker is at makes all other claims wait",
+        (_CALL_CLAIMS.format("two_claimers_never_get_the_same"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.calls:CLAIM",
+        "coalesce(key_first_used_at, %(now)s)",
+        "%(now)s",
+        "the key never grows old: once the provider forgot it, the customer pays twice",
+        (_CALL_CLAIMS.format("a_claim_is_a_lease"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.calls:CLAIM",
+        "order by next_attempt_at",
+        "order by call_key desc",
+        "under load the calls that waited longest are never made",
+        (_CALL_CLAIMS.format("what_waited_longest_comes_first"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.calls:CLAIM",
+        "and provider = any(%(providers)s)",
+        "",
+        "a call of a provider that is not set up is claimed, and fails",
+        (_CALL_CLAIMS.format("another_providers_calls_are_not_ours"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.calls:RETRY_WITH_NEW_KEY",
+        "and key_generation = %(generation)s",
+        "",
+        "two workers give one call two new keys: it may be made twice",
+        (_CALL_CLAIMS.format("a_new_key_is_given_once"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.calls:RETRY_WITH_NEW_KEY",
+        "key_first_used_at = null",
+        "key_first_used_at = key_first_used_at",
+        "a call whose key had expired is looked up for ever and never made",
+        (_PROVIDER_CALLS.format("what_never_happened_is_tried_at_once_with_a_new_key"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.calls:RETRY",
+        "and state = 'due'",
+        "",
+        "a late failure rewrites a call that is done",
+        (_CALL_CLAIMS.format("a_call_that_is_done_stays_done"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.calls:FINISH",
+        "and state = 'due'",
+        "",
+        "a late answer rewrites the outcome of a call that is done",
+        (_CALL_CLAIMS.format("a_call_that_is_done_stays_done"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.statements:_UNPUBLISHED",
+        "v.version >= first.version",
+        "v.version = first.version",
+        "after a crash only the first unpublished version is published",
+        (_STORE_BATCH.format("every_version_from_the_first_unpublished_one"),),
         servers=True,
     ),
 )

@@ -1,0 +1,186 @@
+"""Bugs of what the stream is made of: its table, its pipeline, what it takes from Faust."""
+
+from typing import Final
+
+from tests.mutants.planted import Bug
+
+_DECODE: Final = "tests/processor/test_decode.py::test_{}"
+_FAUST_INTERNALS: Final = "tests/processor/test_faust_internals.py::test_{}"
+_PIPELINE: Final = "tests/processor/test_pipeline.py::test_{}"
+_PRODUCE: Final = "tests/processor/test_produce.py::test_{}"
+_SEEN: Final = "tests/processor/test_seen.py::test_{}"
+_STRICT_CONSUMER: Final = "tests/processor/test_strict_consumer.py::test_{}"
+_TABLE_REPAIR: Final = "tests/processor/test_table_repair.py::test_{}"
+_WATCHDOG: Final = "tests/processor/test_watchdog.py::test_{}"
+
+BUGS: Final = (
+    Bug(
+        "stream",
+        "processor.seen:SeenTable._encode",
+        "[-self._per_payment :]",
+        "[: self._per_payment]",
+        "the table of seen events keeps the oldest event IDs and forgets each new one",
+        (_SEEN.format("only_a_payments_latest_events_are_kept"),),
+    ),
+    Bug(
+        "stream",
+        "processor.seen:SeenTable.forget_old",
+        'found[-1][0] if len(found) == LOOKED_AT else b""',
+        'b""',
+        "only the first entries of a partition are ever looked at: the table grows for ever",
+        (_SEEN.format("entries_that_stay_are_passed_by"),),
+    ),
+    Bug(
+        "stream",
+        "processor.seen:SeenTable.forget_old",
+        "< oldest",
+        "> oldest",
+        "entries in use are forgotten and silent ones kept for ever",
+        (_SEEN.format("a_silent_payment_leaves_after_the_retention"),),
+    ),
+    Bug(
+        "stream",
+        "processor.seen:SeenTable.remember",
+        "self._clock().timestamp()",
+        "self._clock().timestamp() * 1000",
+        "entries never become old: the table grows for ever",
+        (_SEEN.format("a_silent_payment_leaves_after_the_retention"),),
+    ),
+    Bug(
+        "stream",
+        "processor.pipeline:run",
+        "UNDER_WAY_MAX if len(batch) >= full else 1",
+        "1",
+        "no two batches are ever under way at once, however much waits",
+        (_PIPELINE.format("the_next_batch_is_committed_while_one_is_published"),),
+    ),
+    Bug(
+        "stream",
+        "processor.pipeline:run",
+        "await ours()",
+        "await asyncio.sleep(0)",
+        "a batch is committed before its partitions are taken over",
+        (_PIPELINE.format("nothing_is_committed_while_partitions_are_taken_over"),),
+    ),
+    Bug(
+        "stream",
+        "processor.watchdog:Patience.is_over",
+        "or look.progress != last.progress",
+        "",
+        ("a worker that recovers a large table is restarted in the middle of it, again and again"),
+        (_WATCHDOG.format("whatever_moves_is_waited_for"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.watchdog:Patience.is_over",
+        "look.lag > 0 and",
+        "",
+        "an idle worker is restarted again and again",
+        (_WATCHDOG.format("whatever_moves_is_waited_for"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.watchdog:GroupLag.__call__",
+        "max(0, done[at].offset)",
+        "done[at].offset",
+        "an empty partition that was never committed counts as one record of lag",
+        (_WATCHDOG.format("the_lag_is_what_a_group_has_not_acknowledged"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.watchdog:watch",
+        "patience = Patience(patience_s) continue",
+        "continue",
+        "a worker is restarted as soon as the brokers are back, for the time they were away",
+        (_WATCHDOG.format("it_waits_while_it_is_blind"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.faust_internals.consumer:StrictConsumer._new_offset",
+        "acked.difference_update([offset for offset in acked if offset < committed])",
+        "acked.difference_update([offset for offset in acked if offset <= committed])",
+        "the offset next to be committed is forgotten: nothing is committed any more",
+        (_STRICT_CONSUMER.format("a_commit_that_was_refused_is_made_again"),),
+    ),
+    Bug(
+        "stream",
+        "processor.faust_internals.consumer:StrictConsumer._hand_on",
+        "record.offset >= read",
+        "record.offset > read",
+        "a record is skipped after a seek back to it",
+        (_STRICT_CONSUMER.format("what_was_read_before_is_not_handed_on_again"),),
+    ),
+    Bug(
+        "stream",
+        "processor.faust_internals.batches:batches",
+        "len(events) < size",
+        "len(events) <= size",
+        "a batch is larger than PAYMENTS_BATCH_SIZE allows",
+        (_FAUST_INTERNALS.format("batches_in_order_a_table_in_its_changelog_and_nothing_skipped"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.faust_internals.batches:_is_taken",
+        "is_stale or not app",
+        "not app",
+        "records of before a rebalance are processed beside their new owner",
+        (_FAUST_INTERNALS.format("batches_in_order_a_table_in_its_changelog_and_nothing_skipped"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.faust_internals.table:PartitionedTable.walk",
+        'entries.seek(after + b"\\0" if after else b"")',
+        "entries.seek(after)",
+        "the walk through the table begins each time with an entry it has looked at",
+        (_FAUST_INTERNALS.format("batches_in_order_a_table_in_its_changelog_and_nothing_skipped"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.faust_internals.table:PartitionedTable._sent",
+        "first.offset + count - 1",
+        "first.offset + count",
+        "recovery skips a change of the table that it does not have",
+        (_FAUST_INTERNALS.format("batches_in_order_a_table_in_its_changelog_and_nothing_skipped"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.table_repair:mend",
+        "mark.touch()",
+        "pass",
+        "after kill -9 a damaged table is not looked through, and the worker dies on it later",
+        (_TABLE_REPAIR.format("damage_in_the_middle_is_found_after_an_unclean_end"),),
+    ),
+    Bug(
+        "stream",
+        "processor.table_repair:closed",
+        "(tables / _MARK).unlink(missing_ok=True)",
+        "pass",
+        "every start reads the whole table, also after an end in good order",
+        (_TABLE_REPAIR.format("damage_in_the_middle_is_found_after_an_unclean_end"),),
+    ),
+    Bug(
+        "stream",
+        "processor.dead_letters:_outgoing",
+        "str(position.offset)",
+        "str(position.partition)",
+        "a dead letter names another record than the one it was",
+        (_DECODE.format("a_dead_letter_goes_out_as_it_came"),),
+    ),
+    Bug(
+        "stream",
+        "processor.produce:produce",
+        "batch = producer.create_batch() _append(batch, record)",
+        "batch = producer.create_batch()",
+        "a record that no longer fits in a batch is lost",
+        (_PRODUCE.format("all_arrive_in_order_in_a_few_batches"),),
+        servers=True,
+    ),
+)
