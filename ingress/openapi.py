@@ -142,4 +142,4 @@ def _require_idempotency_key(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == "Idempotency-Key":
             parameter["required"] = True
-            parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 255}
+            parameter["schema"] = {"type": "string", "pattern": "^[ -~]{1,255}$"}

@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, cast
@@ -92,8 +93,12 @@ def application(
     metrics: Metrics,
     tenants: Mapping[str, str] = TENANT_KEYS,
     connections: Connections | None = None,
+    resources: Sequence[AbstractAsyncContextManager[Any]] = (),
 ) -> FastAPI:
-    """The real application at a fixed time, with both providers' real readers."""
+    """The real application at a fixed time, with both providers' real readers.
+
+    Where it serves, ``resources`` are opened and closed with it.
+    """
     secrets = tuple(SecretStr(secret) for secret in SECRETS)
     readers: tuple[WebhookReader, ...] = (
         StripeWebhooks(secrets, 300, lambda: datetime.now(UTC)),
@@ -107,6 +112,7 @@ def application(
         metrics=metrics,
         clock=lambda: NOW,
         connections=connections,
+        resources=resources,
     )
 
 
