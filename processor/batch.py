@@ -145,7 +145,8 @@ class BatchProcessor:
         with self._step("publish"):
             await self._publish(batch.committed, batch.catch_ups)
         with self._step("remember"):
-            await self._seen.remember(batch.fresh, batch.committed.known)
+            used = [r for r in batch.fresh if r.event_id not in batch.committed.open]
+            await self._seen.remember(used, batch.committed.known)
             partitions = {event.message.partition for event in batch.events}
             self._metrics.forgotten.inc(await self._seen.forget_old(partitions))
         for event in batch.events:
@@ -222,7 +223,7 @@ class BatchProcessor:
             published = await transaction.write(plan, self._clock())
         self._metrics.count(plan)
         known = {event_id: known.position for event_id, known in loaded.known.items()}
-        return Committed(published, plan.redelivered, known)
+        return Committed(published, plan.redelivered, known | plan.told, plan.open)
 
     async def _publish(self, committed: Committed, catch_ups: int) -> None:
         """Publishes a batch's versions, and what came again. Then Postgres says what is left.

@@ -11,8 +11,8 @@ from processor.domain.decision import Decision
 from processor.domain.inputs import Release
 from processor.domain.payment import Payment
 from processor.domain.status import Outcome
-from processor.plan import InboxRow, Loaded, Plan, VersionRow
-from processor.records import Position, Received, named_object
+from processor.plan import InboxRow, Known, Loaded, Plan, VersionRow
+from processor.records import Position, Received, named_object, refusal_id
 
 
 def fold(
@@ -36,6 +36,9 @@ class _Fold:
         self._owners = dict(loaded.owners)
         #: Where each event ID taken in by this batch stands.
         self._seen: dict[str, Position] = {}
+        #: Refused records of this batch, and the event IDs that they leave free.
+        self._refused: set[str] = set()
+        self._freed: set[str] = set()
         self._parked: dict[str, list[InboxRow]] = {}
         #: Of this batch, what waits because its payment is held.
         self._waiting: dict[str, list[InboxRow]] = {}
@@ -45,15 +48,35 @@ class _Fold:
     def run(self, batch: Iterable[Received]) -> Plan:
         for received in batch:
             if self._is_new(received):
-                known = received.event_id in self._loaded.known
+                known = self._known(received.event_id) is not None
                 row = InboxRow(received, Outcome.PARKED, "", waiting=known)
                 self._plan.inbox.append(row)
                 self._take(row)
+        self._note_open(batch)
         return self._plan
+
+    def _note_open(self, batch: Iterable[Received]) -> None:
+        """Which event IDs are not used up, and which refused ones have been told rightly since."""
+        ended = {}
+        for row in self._plan.inbox:
+            if not row.refused and row.outcome is not Outcome.PARKED:
+                ended[row.received.event_id] = row.received.record.position
+        for received in batch:
+            event_id = received.event_id
+            known = self._loaded.known.get(event_id)
+            if event_id in self._freed and event_id in ended:
+                self._plan.told[event_id] = ended[event_id]
+            elif event_id not in ended and (
+                known is None or known.outcome is Outcome.PARKED or event_id in self._freed
+            ):
+                self._plan.open.add(event_id)
 
     def _is_new(self, received: Received) -> bool:
         position = received.record.position
-        known = self._loaded.known.get(received.event_id)
+        refusal = refusal_id(received)
+        if refusal in self._loaded.known or refusal in self._refused:
+            return False  # the very same record, again
+        known = self._known(received.event_id)
         if known is None:
             first = self._seen.get(received.event_id)
             if first is None:
@@ -74,6 +97,9 @@ class _Fold:
             return False
         self._seen[received.event_id] = position
         return True
+
+    def _known(self, event_id: str) -> Known | None:
+        return None if event_id in self._freed else self._loaded.known.get(event_id)
 
     def _take(self, row: InboxRow) -> None:
         self._decisions += 1
@@ -113,7 +139,7 @@ class _Fold:
             return None
         # neither by name: the other may be another tenant's, and the reason is in the timeline
         reason = "the provider's object that it names belongs to another payment"
-        return Decision(Outcome.CONFLICT, reason, payment)
+        return Decision(Outcome.CONFLICT, reason, payment, refused=True)
 
     def _hold(self, row: InboxRow, error: str) -> None:
         self._quarantine(row, f"our own code failed: {error}", error)
@@ -152,6 +178,11 @@ class _Fold:
 
     def _apply(self, row: InboxRow, before: Payment | None, decision: Decision) -> None:
         row.outcome, row.reason = decision.outcome, decision.reason
+        if decision.refused:
+            row.refused = True
+            self._refused.add(row.event_id)
+            self._freed.add(row.received.event_id)
+            self._seen.pop(row.received.event_id, None)
         after = decision.payment
         payment_id = row.received.payment_id
         if decision.outcome is Outcome.PARKED:
@@ -187,7 +218,7 @@ class _Fold:
         waited = [
             InboxRow(received, Outcome.PARKED, "", waiting=True)
             for received in self._loaded.parked.get(payment_id, ())
-            if received.event_id not in self._seen
+            if received.event_id not in self._seen and refusal_id(received) not in self._refused
         ]
         self._seen |= {row.received.event_id: row.received.record.position for row in waited}
         self._plan.inbox.extend(waited)

@@ -9,7 +9,7 @@ from msgspec import Struct
 from processor.domain.calls import ProviderCall
 from processor.domain.payment import Payment
 from processor.domain.status import Outcome, Status
-from processor.records import DeadLetter, Position, Received
+from processor.records import DeadLetter, Position, Received, refusal_id
 
 
 class Known(Struct, frozen=True):
@@ -43,8 +43,15 @@ class InboxRow:
     reason: str
     version: int | None = None
     waiting: bool = False
+    #: Refused for its binding or its form: it does not use its event ID up.
+    refused: bool = False
     #: The how manieth decision of its batch this is; the last one where there were several.
     ordinal: int = 0
+
+    @property
+    def event_id(self) -> str:
+        """What the row is known by."""
+        return refusal_id(self.received) if self.refused else self.received.event_id
 
 
 class VersionRow(Struct, frozen=True):
@@ -71,6 +78,10 @@ class Plan:
     calls: list[ProviderCall] = field(default_factory=list)
     #: Keys of calls asked for before that are to be made at once.
     urgent: set[str] = field(default_factory=set)
+    #: Event IDs of the batch that no record has used up: what brought them was refused, or waits.
+    open: set[str] = field(default_factory=set)
+    #: Of those that were refused and then told rightly: the record that did.
+    told: dict[str, Position] = field(default_factory=dict)
     #: Newly held payments: the event our code failed on, and its error.
     holds: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: Payments whose hold, as it was stored, is taken away; ``holds`` may have a new one.
@@ -101,9 +112,12 @@ class Committed:
     redelivered: set[int] = field(default_factory=set)
     #: Where the events that Postgres knew already stood when they were processed, by event ID.
     known: dict[str, Position] = field(default_factory=dict)
+    #: Event IDs that no record has used up.
+    open: set[str] = field(default_factory=set)
 
     def add(self, other: "Committed") -> None:
         """Takes in what another transaction of the same batch left to do."""
         self.published += other.published
         self.redelivered |= other.redelivered
         self.known |= other.known
+        self.open |= other.open

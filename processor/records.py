@@ -64,6 +64,12 @@ class DeadLetter(Struct, frozen=True):
     error: str
 
 
+def refusal_id(received: Received) -> str:
+    """What a refused record is known by: its event ID is left to the event, told rightly."""
+    at = received.record.position
+    return f"{received.event_id}@{at.topic}/{at.partition}/{at.offset}"
+
+
 def named_object(received: Received) -> str | None:
     """The provider's payment object that an input names, if it names one."""
     match received.input.body:

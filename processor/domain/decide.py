@@ -50,7 +50,9 @@ def _decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision
     body, at = input_.body, input_.received_at
     match body:
         case Unmodelled() | Foreign():
-            return unchanged(payment, Outcome.IGNORED, f"{body.kind}: {body.why}")
+            refused = isinstance(body, Foreign) or body.unknown_status
+            reason = f"{body.kind}: {body.why}"
+            return Decision(Outcome.IGNORED, reason, payment, refused=refused)
         case Create():
             return on_create(payment, body, payment_id, at)
         case Confirm() | Capture() | Cancel() | Refund():

@@ -28,6 +28,8 @@ class Decision(Struct, frozen=True):
     payment: Payment | None
     transitions: tuple[Transition, ...] = ()
     provider_calls: tuple[ProviderCall, ...] = ()
+    #: The record is refused for its binding or its form: the event, told rightly, may yet come.
+    refused: bool = False
     #: The key of a call asked for before, to be made at once instead of when it is due.
     urgent_call: str | None = None
 

@@ -60,7 +60,7 @@ def _refused_or_waiting(payment: Payment, fact: AnyFact) -> Decision | None:
     """Why a fact is not taken in now, if it is not: not about this payment, or not provably so."""
     wrong = _contradiction(payment, fact)
     if wrong is not None:
-        return _conflict(payment, wrong)
+        return Decision(Outcome.CONFLICT, wrong, payment, refused=True)
     if awaits_object(payment) and not is_proof(payment.id, fact):
         urgent = create_key(payment.id)
         return Decision(Outcome.PARKED, UNCONFIRMED, payment, urgent_call=urgent)

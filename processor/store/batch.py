@@ -19,7 +19,7 @@ from processor.domain.status import Outcome
 from processor.domain.view import RefundView, Snapshot, amounts, snapshot
 from processor.errors import BatchConflictError
 from processor.plan import InboxRow, Known, Loaded, Plan, Published
-from processor.records import DeadLetter, Position, Received, Record, named_object
+from processor.records import DeadLetter, Position, Received, Record, named_object, refusal_id
 from processor.store import statements as sql
 from processor.store.documents import (
     decode_payment,
@@ -53,7 +53,7 @@ async def load(
         if not alone:
             await connection.execute(sql.LOCK_PARTITIONS, [partitions])
         payments = await connection.execute(sql.LOAD_PAYMENTS, [payment_ids])
-        known = await connection.execute(sql.LOAD_KNOWN, [sorted({r.event_id for r in batch})])
+        known = await connection.execute(sql.LOAD_KNOWN, [sorted(_known_by(batch))])
         held = await connection.execute(sql.LOAD_HELD, [payment_ids])
         waiting = await connection.execute(sql.LOAD_WAITING, [wanting])
         owners = await connection.execute(sql.LOAD_OWNERS, _columns(objects, 2))
@@ -75,6 +75,11 @@ async def load(
         owners=owned,
         unreadable=unreadable,
     )
+
+
+def _known_by(batch: Sequence[Received]) -> set[str]:
+    """What the records may be known by: their events' IDs, and what they are if refused."""
+    return {r.event_id for r in batch} | {refusal_id(r) for r in batch}
 
 
 def may_take_up(received: Received) -> bool:
@@ -243,21 +248,21 @@ async def _write_inbox(
         publication_id = ids.get(position.partition) if row.version is not None else None
         became = (row.outcome, row.reason, row.version, publication_id, *_kept(row))
         if row.waiting:
-            waiting.append((r.event_id, row.ordinal, *became))
+            waiting.append((r.event_id, row.event_id, row.ordinal, *became))
         else:
             new.append((
-                r.event_id, row.ordinal, r.payment_id, r.tenant, r.operation_id, r.kind,
+                row.event_id, row.ordinal, r.payment_id, r.tenant, r.operation_id, r.kind,
                 position.topic, position.partition, position.offset, r.input.received_at, *became,
             ))  # fmt: skip
     new.sort(key=lambda row: row[0])  # one order for all workers, so that none waits in a circle
     if plan.inbox:
         await connection.execute(sql.NEXT_DECISIONS)
+    if waiting:  # first: what is refused now leaves its event ID to a new row
+        cursor = await connection.execute(sql.UPDATE_WAITING, _columns(waiting, 9))
+        guards.append((cursor, len(waiting)))
     if new:
         cursor = await connection.execute(sql.INSERT_INBOX, [now, *_columns(new, 16)])
         guards.append((cursor, len(new)))
-    if waiting:
-        cursor = await connection.execute(sql.UPDATE_WAITING, _columns(waiting, 8))
-        guards.append((cursor, len(waiting)))
     return guards
 
 
@@ -298,11 +303,11 @@ async def record_duplicates(
     rows = [
         (
             r.record.position.topic, r.record.position.partition, r.record.position.offset,
-            r.event_id, r.payment_id, r.input.received_at,
+            r.event_id, r.payment_id, r.input.received_at, refusal_id(r),
         )
         for r in duplicates
     ]  # fmt: skip
-    await connection.execute(sql.INSERT_DUPLICATES, [now, *_columns(rows, 6)])
+    await connection.execute(sql.INSERT_DUPLICATES, [now, *_columns(rows, 7)])
 
 
 async def unpublished(

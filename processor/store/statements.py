@@ -115,19 +115,24 @@ INSERT_INBOX: Final = """
     on conflict (event_id) do nothing"""
 
 UPDATE_WAITING: Final = """
-    update inbox i set outcome = n.outcome, reason = n.reason, version = n.version,
-        publication_id = n.publication_id, headers = n.headers, value = n.value,
+    update inbox i set event_id = n.known_by, outcome = n.outcome, reason = n.reason,
+        version = n.version, publication_id = n.publication_id, headers = n.headers,
+        value = n.value,
         decided = currval('decision_batches') * 1000000 + n.ordinal
-    from unnest(%b::text[], %b::int[], %b::text[], %b::text[], %b::int[], %b::bigint[],
-        %b::jsonb[], %b::bytea[])
-        as n(event_id, ordinal, outcome, reason, version, publication_id, headers, value)
+    from unnest(%b::text[], %b::text[], %b::int[], %b::text[], %b::text[], %b::int[],
+        %b::bigint[], %b::jsonb[], %b::bytea[])
+        as n(event_id, known_by, ordinal, outcome, reason, version, publication_id, headers, value)
     where i.event_id = n.event_id and i.outcome in ('parked', 'quarantined')"""
 
+#: A record that was refused has its outcome, though another has used its event ID since.
 INSERT_DUPLICATES: Final = """
     insert into duplicates (recorded_at, topic, partition, "offset", event_id, payment_id,
         received_at)
-    select %s, * from unnest(%b::text[], %b::int[], %b::bigint[], %b::text[], %b::text[],
-        %b::timestamptz[])
+    select %s, topic, partition, "offset", event_id, payment_id, received_at
+    from unnest(%b::text[], %b::int[], %b::bigint[], %b::text[], %b::text[],
+        %b::timestamptz[], %b::text[])
+        as n(topic, partition, "offset", event_id, payment_id, received_at, refusal_id)
+    where not exists (select from inbox i where i.event_id = n.refusal_id)
     on conflict do nothing"""
 
 INSERT_DEAD_LETTERS: Final = """

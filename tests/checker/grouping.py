@@ -34,9 +34,11 @@ class Step:
 def repeated(store: Store, script: Script, node: Node) -> None:
     """Hold that all that has come may come again, in the same records and in others."""
     again = [script.first[n] for n in sorted(node.heard)]
-    others = [script.second[n] for n in sorted(node.heard)]
+    others = [script.second[n] for n in sorted(node.heard - node.refused)]
     plan, target = store.batch(node, [*again, *others])
     assert target == node, "what came again changed the payment"
+    _, target = store.batch(node, [script.second[n] for n in sorted(node.refused)])
+    assert target == node, "what was refused is believed from another record that says the same"
     _only_noted(plan, others, {PUBLICATION} if node.taken else set())
 
 
@@ -46,7 +48,7 @@ def _only_noted(plan: Plan, others: Sequence[Received], looked_at: set[int]) -> 
         still_waits = row.waiting and row.outcome is Outcome.PARKED
         assert still_waits, f"what came again was decided again: {row.received.event_id}"
     assert plan.redelivered == looked_at, "what may not be published was not looked at"
-    noted = replace_plan(plan, inbox=[], urgent=set())
+    noted = replace_plan(plan, inbox=[], urgent=set(), open=set(), told={})
     assert noted == Plan(duplicates=list(others), redelivered=looked_at)
 
 
@@ -61,19 +63,21 @@ def crashed(store: Store, script: Script, step: Step) -> None:
     publication = PUBLICATION if step.plan.versions and row.version is not None else None
     loaded = store.loaded(step.target)
     written = Known(first.record.position, row.outcome, publication)
-    loaded = replace(loaded, known={**loaded.known, first.event_id: written})
+    loaded = replace(loaded, known={**loaded.known, row.event_id: written})
     looked_at = {publication} if publication is not None else set()
-    _only_noted(fold(loaded, [first, second]), [second], looked_at)
+    others = [] if row.refused else [second]
+    _only_noted(fold(loaded, [first, *others]), others, looked_at)
 
 
 def among_repeats(store: Store, script: Script, step: Step) -> None:
     """Hold that a batch may hold everything again and the new input in two records, one twice."""
     again = [script.first[n] for n in sorted(step.source.heard)]
-    others = [script.second[n] for n in sorted(step.source.heard)]
+    others = [script.second[n] for n in sorted(step.source.heard - step.target.refused)]
     new, another = script.first[step.number], script.second[step.number]
     plan, target = store.batch(step.source, [*others, *again, new, another, new, *again])
     assert target == step.target, "among repeats it led elsewhere"
-    assert plan.duplicates == [*others, another]
+    refused = step.number in step.target.refused
+    assert plan.duplicates == [*others, *([] if refused else [another])]
 
 
 def together(store: Store, script: Script, before: Step, step: Step) -> None:

@@ -39,6 +39,8 @@ class Node:
     taken: frozenset[int] = _NONE
     #: What was recorded as a conflict, or ignored.
     aside: frozenset[int] = _NONE
+    #: Of those, what was refused for its binding or its form: its event ID is not used up.
+    refused: frozenset[int] = _NONE
     #: By accepted confirm: the failures that were taken in before it.
     answers: tuple[frozenset[int], ...] = ()
 

@@ -12,7 +12,7 @@ from processor.domain.inputs import Confirm, PaymentFact
 from processor.domain.status import Outcome, ProviderStatus
 from processor.fold import fold
 from processor.plan import Known, Loaded, Plan
-from processor.records import Received
+from processor.records import Received, refusal_id
 from tests.checker.node import Node, Payments, document_of
 from tests.checker.script import Script
 from tests.domain.builders import PAYMENT, PROVIDER
@@ -40,7 +40,8 @@ class Store:
         """What Postgres knows; ``waiting`` gives the order of what waits, where it matters."""
         first = self._script.first
         known = {first[n].event_id: self._taken[n] for n in node.taken}
-        known |= {first[n].event_id: self._aside[n] for n in node.aside}
+        known |= {first[n].event_id: self._aside[n] for n in node.aside - node.refused}
+        known |= {refusal_id(first[n]): self._aside[n] for n in node.refused}
         known |= {first[n].event_id: self._parked[n] for n in node.waiting}
         payments, owners = {}, dict(_OWNED_ELSEWHERE)
         if node.document:
@@ -62,6 +63,7 @@ class Store:
 
     def _written(self, node: Node, plan: Plan) -> Node:
         waiting, taken, aside = set(node.waiting), set(node.taken), set(node.aside)
+        refused = set(node.refused)
         answers = list(node.answers)
         for row in plan.inbox:
             number = self._numbers[row.received.event_id]
@@ -74,12 +76,15 @@ class Store:
                 taken.add(number)
             elif row.outcome is not Outcome.REJECTED:
                 aside.add(number)
+                if row.refused:
+                    refused.add(number)
         after = plan.payments.get(PAYMENT)
         return Node(
             node.document if after is None else document_of(after),
             frozenset(waiting),
             frozenset(taken),
             frozenset(aside),
+            frozenset(refused),
             tuple(answers),
         )
 
@@ -95,12 +100,12 @@ def _one_outcome_per_record(loaded: Loaded, batch: Sequence[Received], plan: Pla
     for received in batch:
         count = outcomes[received.record.position]
         assert count == 1, f"the record of {received.event_id} has {count} outcomes"
-    rows = Counter(row.received.event_id for row in plan.inbox)
+    rows = Counter(row.event_id for row in plan.inbox)
     for row in plan.inbox:
-        event_id = row.received.event_id
+        assert rows[row.event_id] == 1, f"{row.event_id} is written twice in one batch"
+        event_id = row.received.event_id if row.waiting else row.event_id
         known = loaded.known.get(event_id)
         was_parked = known is not None and known.outcome is Outcome.PARKED
-        assert rows[event_id] == 1, f"{event_id} is written twice in one batch"
         assert row.waiting == was_parked, f"{event_id} is written again"
         assert known is None or was_parked, f"{event_id} was processed before"
     assert not plan.holds, f"our own code failed: {plan.holds}"

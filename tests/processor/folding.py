@@ -39,7 +39,9 @@ def stored(*plans: Plan) -> Loaded:
         for row in sorted(plan.inbox, key=lambda row: row.ordinal):
             publication = number if row.version is not None else None
             position = row.received.record.position
-            known[row.received.event_id] = Known(position, row.outcome, publication)
+            if row.waiting:
+                known.pop(row.received.event_id)
+            known[row.event_id] = Known(position, row.outcome, publication)
             rows.pop(row.received.event_id, None)  # in the order of the last decisions
             rows[row.received.event_id] = row
     parked = {

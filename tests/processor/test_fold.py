@@ -1,7 +1,7 @@
 """A batch's inputs become the rows to write: each with one outcome, in the order they came."""
 
 from processor.plan import Plan
-from tests.processor.builders import Log
+from tests.processor.builders import Log, received
 from tests.processor.folding import ONE, TWO, folded, outcomes, stored, versions
 
 
@@ -130,4 +130,4 @@ def test_the_same_record_again_marks_its_publication() -> None:
     first = folded(create)
     second = folded(paid, early, known=stored(first))
     plan = folded(create, paid, early, known=stored(first, second))
-    assert plan == Plan(redelivered={1, 2})
+    assert plan == Plan(redelivered={1, 2}, open={received(early).event_id})

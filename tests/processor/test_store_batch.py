@@ -120,7 +120,7 @@ async def test_what_waited_for_its_payment_may_name_anothers_object(pool: Pool) 
     foreign = log.webhook(TWO, "succeeded", "evt_foreign", id=object_of(ONE))
     await database.process(pool, log.create(ONE), log.result(ONE), foreign)
     await database.process(pool, log.create(TWO))
-    outcome = "select outcome from inbox where event_id = 'evt_foreign'"
+    outcome = "select outcome from inbox where event_id ~ '^evt_foreign@'"
     assert await database.rows(pool, outcome) == [("conflict",)]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from processor import plan
 from processor.domain.calls import ProviderCall
-from processor.records import DeadLetter, Received
+from processor.records import DeadLetter, Received, refusal_id
 from processor.store.documents import encode_call
 from tests.simulation.clock import EPOCH
 from tests.simulation.database import CallRow, Database, HoldRow, InboxRow, PaymentRow, VersionRow
@@ -22,6 +22,8 @@ class Changes:
     inbox: dict[str, InboxRow] = field(default_factory=dict)
     #: The same in the order in which the fold decided them.
     order: Sequence[plan.InboxRow] = ()
+    #: What rows were known by that are known by something else from now on.
+    renamed: list[str] = field(default_factory=list)
     duplicates: Sequence[Received] = ()
     dead_letters: Sequence[DeadLetter] = ()
     holds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -41,9 +43,7 @@ class Changes:
                 database.owners[row.provider, row.object_id] = row.payment_id
         for version in self.versions:
             database.versions.setdefault(version.published.payment_id, []).append(version)
-        database.inbox.update(self.inbox)
-        for received in self.duplicates:
-            database.duplicates.setdefault(received.record.position, received)
+        self._record(database)
         for letter in self.dead_letters:
             database.dead_letters.setdefault(letter.record.position, letter.error)
         for payment_id in self.released:
@@ -63,3 +63,11 @@ class Changes:
             row = database.calls[key]
             if row.outcome is None and row.attempts:
                 row.next_attempt_at = min(row.next_attempt_at, at)
+
+    def _record(self, database: Database) -> None:
+        for event_id in self.renamed:
+            del database.inbox[event_id]
+        database.inbox.update(self.inbox)
+        for received in self.duplicates:
+            if refusal_id(received) not in database.inbox:
+                database.duplicates.setdefault(received.record.position, received)

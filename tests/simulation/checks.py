@@ -47,7 +47,8 @@ def invariants(
 
 def accepted_is_logged(accepted: Sequence[str], database: Database) -> Iterator[Violation]:
     """S1: what was answered 2xx is in the log, so it has an outcome."""
-    recorded = database.inbox.keys() | database.unrouted.keys() | database.ignored.keys()
+    in_inbox = {row.received.event_id for row in database.inbox.values()}
+    recorded = in_inbox | database.unrouted.keys() | database.ignored.keys()
     for event_id in dict.fromkeys(accepted):
         if event_id not in recorded:
             yield Violation("S1", "", f"{event_id} was accepted, and has no outcome")

@@ -6,6 +6,7 @@ from processor.domain.decide import decide
 from processor.domain.inputs import Input, Release
 from processor.domain.payment import Payment
 from processor.domain.status import Outcome
+from processor.records import Position
 from processor.store.documents import decode_payment
 from tests.domain.replay import meaning_told_by
 from tests.oracle import meaning_of
@@ -23,19 +24,19 @@ class _Refold:
     def __init__(self) -> None:
         self.payments: dict[str, Payment] = {}
         self.taken_in: dict[str, list[Input]] = {}
-        self.outcomes: dict[str, Outcome] = {}
+        self.outcomes: dict[Position, Outcome] = {}
 
     def decide(self, row: InboxRow) -> None:
         """One row after the other, in the order of decisions."""
         received = row.received
-        payment_id, event_id = received.payment_id, received.event_id
+        payment_id, position = received.payment_id, received.record.position
         if row.outcome is Outcome.CONFLICT and _ANOTHERS in row.reason:
-            self.outcomes[event_id] = Outcome.CONFLICT
+            self.outcomes[position] = Outcome.CONFLICT
             return
         decision = decide(self.payments.get(payment_id), received.input, payment_id)
         if decision.payment is not None:
             self.payments[payment_id] = decision.payment
-        self.outcomes[event_id] = decision.outcome
+        self.outcomes[position] = decision.outcome
         if decision.outcome in _TAKEN_IN:
             self.taken_in.setdefault(payment_id, []).append(received.input)
 
@@ -48,7 +49,7 @@ def refolded(database: Database) -> Iterator[Violation]:
         again.decide(row)
     for row in rows:
         event_id = row.received.event_id
-        found = again.outcomes[event_id]
+        found = again.outcomes[row.received.record.position]
         if found is not row.outcome:
             what = f"{event_id} was {row.outcome}, and is {found} when decided again"
             yield Violation("S7", row.received.payment_id, what)

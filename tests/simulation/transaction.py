@@ -11,7 +11,7 @@ from functools import partial
 from processor.domain.view import amounts, snapshot
 from processor.errors import BatchConflictError, KeyTakenError
 from processor.plan import Known, Loaded, Plan, Published
-from processor.records import DeadLetter, Received, Record, named_object
+from processor.records import DeadLetter, Received, Record, named_object, refusal_id
 from processor.store.batch import URGENT_WITHIN, WAITING, may_take_up
 from processor.store.documents import decode_payment, encode_payment, encode_publishable
 from tests.simulation.changes import Changes
@@ -53,9 +53,10 @@ class MemoryTransaction:
         return Loaded(
             payments=payments,
             known={
-                r.event_id: Known(row.received.record.position, row.outcome, row.publication_id)
+                known_by: Known(row.received.record.position, row.outcome, row.publication_id)
                 for r in batch
-                if (row := database.inbox.get(r.event_id)) is not None
+                for known_by in (r.event_id, refusal_id(r))
+                if (row := database.inbox.get(known_by)) is not None
             },
             held=frozenset(r.payment_id for r in batch if r.payment_id in database.holds),
             parked=parked,
@@ -162,10 +163,12 @@ class MemoryTransaction:
 
     async def _write_inbox(self, plan: Plan, ids: dict[int, int], now: datetime) -> None:
         batch = next(self._database.decision_batches) * 1_000_000 if plan.inbox else 0
-        for row in sorted(plan.inbox, key=lambda row: row.received.event_id):
-            event_id = row.received.event_id
+        for row in sorted(plan.inbox, key=lambda row: (not row.waiting, row.received.event_id)):
+            event_id = row.received.event_id if row.waiting else row.event_id
             await self._lock("inbox", event_id)
-            stored = self._database.inbox.get(event_id)
+            stored = None
+            if row.waiting or event_id not in self.changes.renamed:
+                stored = self._database.inbox.get(event_id)
             waits = stored is not None and stored.outcome in WAITING
             if row.waiting != waits or (stored is not None and not waits):
                 raise BatchConflictError(f"{event_id} was recorded by another")
@@ -173,7 +176,9 @@ class MemoryTransaction:
             publication_id = ids.get(partition) if row.version is not None else None
             recorded_at = now if stored is None else stored.recorded_at
             received = row.received if stored is None else stored.received
-            self.changes.inbox[event_id] = InboxRow(
+            if row.event_id != event_id:
+                self.changes.renamed.append(event_id)
+            self.changes.inbox[row.event_id] = InboxRow(
                 received, row.outcome, row.reason, row.version, publication_id, recorded_at,
                 batch + row.ordinal,
             )  # fmt: skip
