@@ -294,6 +294,28 @@ def test_an_answer_that_names_a_refund_of_another_amount_is_a_conflict(amount: i
         assert shown(amount, CURRENCY) in decision.reason
 
 
+def test_a_refund_that_was_only_answered_holds_its_money() -> None:
+    """The provider has it, and no event has told of it yet."""
+    replay = replay_until("succeeded")
+    replay.deliver(received(refund("re_1", 300)))
+    replay.deliver(received(acknowledged("refund:re_1")))
+    assert replay.deliver(received(refund("re_2", 701))).outcome is Outcome.REJECTED
+    assert replay.deliver(received(refund("re_3", 700))).outcome is Outcome.APPLIED
+
+
+def test_a_refund_that_answered_one_call_is_not_another_ones() -> None:
+    """An event echoes one call's key, and another call was answered with it: the answer holds."""
+    replay = replay_until("succeeded")
+    for refund_id in ("re_1", "re_2"):
+        replay.deliver(received(refund(refund_id, 300)))
+    answered = replace(acknowledged("refund:re_1"), object_id="psp_made_re_2")
+    replay.deliver(received(answered))
+    replay.deliver(received(our_refund_said("re_2", RefundStatus.SUCCEEDED, 9, 300)))
+    seen = {r.id: r.status for r in snapshot(replay.existing).refunds}
+    assert seen == {"re_1": RefundStatus.SUCCEEDED, "re_2": RefundStatus.REQUESTED}
+    assert replay.deliver(received(refund("re_3", 401))).outcome is Outcome.REJECTED
+
+
 def test_two_answers_that_name_one_refund_are_a_conflict() -> None:
     """The provider did one thing and says that it did two: the first answer stands."""
     replay = replay_until("succeeded")

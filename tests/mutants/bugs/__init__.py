@@ -2,7 +2,17 @@
 
 from typing import Final
 
-from tests.mutants.bugs import domain, ingress, ops, providers, sql, stream, stream_parts, worker
+from tests.mutants.bugs import (
+    domain,
+    ingress,
+    ops,
+    providers,
+    refunds,
+    sql,
+    stream,
+    stream_parts,
+    worker,
+)
 from tests.mutants.planted import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
@@ -10,6 +20,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *ingress.BUGS,
     *ops.BUGS,
     *providers.BUGS,
+    *refunds.BUGS,
     *sql.BUGS,
     *stream.BUGS,
     *stream_parts.BUGS,

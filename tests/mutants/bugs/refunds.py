@@ -1,0 +1,98 @@
+"""Bugs around refunds: which of the provider's is ours, how much there may be, what is checked."""
+
+from typing import Final
+
+from tests.mutants.planted import Bug
+
+_CALLS: Final = "tests/domain/test_calls.py::test_{}"
+_COMMANDS: Final = "tests/domain/test_commands.py::test_{}"
+_HISTORIES: Final = "tests/domain/test_histories.py::test_{}"
+_LIMITS: Final = "tests/domain/test_limits.py::test_{}"
+_LOOK_UP: Final = "tests/providers/stripe/test_look_up.py::test_{}"
+_TABLES: Final = "tests/processor/test_table_invariants.py::test_{}"
+_AWAITED: Final = _COMMANDS.format(
+    "what_claims_to_be_a_refund_counts_beside_it_until_the_answer_tells"
+)
+
+BUGS: Final = (
+    Bug(
+        "domain",
+        "processor.domain.refunds:echoed",
+        "if owner == payment_id",
+        "if owner",
+        "a refund that another payment's call made is taken for ours of the same ID",
+        (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.refunds:bound",
+        "and made.ref not in taken",
+        "",
+        "one refund of the provider's counts for two of ours: more is refunded than is left",
+        (_COMMANDS.format("a_refund_that_answered_one_call_is_not_another_ones"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.refunds:reserved",
+        "if r.refusal is None and",
+        "if",
+        "a refund that the provider refused holds its money for ever",
+        (_CALLS.format("a_refused_refund_failed_for_the_providers_reason_and_holds_no_money"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.refunds:reserved",
+        "ours.get(r.id) not in known",
+        "r.id not in ours",
+        "a refund that was answered and has no event yet holds no money: too much is refunded",
+        (_COMMANDS.format("a_refund_that_was_only_answered_holds_its_money"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_command:_refund",
+        "if command.amount is None and",
+        "if False and",
+        "a refund of all that is left gives back too little while an answer is awaited",
+        (_AWAITED,),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.on_result:_acknowledged_refund",
+        "made.amount != asked.amount",
+        "made.amount > asked.amount",
+        "an answer that names a smaller refund is believed, and the rest never given back",
+        (_COMMANDS.format("an_answer_that_names_a_refund_of_another_amount_is_a_conflict"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.limits:exceeded",
+        "count > limit.most and",
+        "count >= limit.most and",
+        "the last of as many as there may be is refused",
+        (_LIMITS.format("one_too_many_changes_nothing_and_names_the_limit"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.decide:decide",
+        "Outcome.REJECTED if is_command else Outcome.QUARANTINED",
+        "Outcome.REJECTED",
+        "what a provider says beyond a limit is dropped instead of kept for an operator",
+        (_LIMITS.format("one_too_many_changes_nothing_and_names_the_limit"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.client:StripeApi._made_refund",
+        'and item.get("created", since) >= since',
+        "",
+        "a refund that somebody made under our ID beforehand is taken for the one we made",
+        (_LOOK_UP.format("a_refund_older_than_our_call_is_not_it"),),
+    ),
+    Bug(
+        "ops",
+        "processor.table_invariants:_holds",
+        "row is None or row[0] != payment_id",
+        "row is None",
+        "the audit does not see a payment that is held for another payment's event",
+        (_TABLES.format("what_is_wrong_is_told"),),
+    ),
+)  # fmt: skip
