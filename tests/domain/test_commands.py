@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from processor.domain import join
 from processor.domain.decide import decide
 from processor.domain.inputs import Command, Input, RefundFact
 from processor.domain.money import shown
-from processor.domain.status import Outcome, RefundStatus, Status
+from processor.domain.status import DisputeStatus, Outcome, RefundStatus, Status
 from processor.domain.view import snapshot
 from tests.domain.builders import (
     CURRENCY,
@@ -19,6 +20,7 @@ from tests.domain.builders import (
     capture,
     confirm,
     create,
+    dispute_said,
     our_refund_said,
     received,
     refund,
@@ -217,6 +219,29 @@ def test_a_refund_that_did_not_happen_is_not_brought_back_by_a_success(end: Refu
         story.deliver(received(our_refund_said("re_0", RefundStatus.SUCCEEDED, second, 700)))
         (shown,) = snapshot(story.existing).refunds
         assert shown.status is end
+
+
+@pytest.mark.parametrize("end", sorted(join.DISPUTE_CLOSED))
+def test_a_closed_dispute_is_not_reopened(end: DisputeStatus) -> None:
+    """Whichever word is told last, and whichever is later: closed is closed."""
+    for second in (8, 10):
+        for told in (end, DisputeStatus.NEEDS_RESPONSE), (DisputeStatus.NEEDS_RESPONSE, end):
+            story = replay_until("succeeded")
+            for status in told:
+                at = 9 if status is end else second
+                story.deliver(received(dispute_said("dis_1", status, at)))
+            (shown,) = snapshot(story.existing).disputes
+            assert shown.status is end
+
+
+def test_the_closed_disputes_are_these() -> None:
+    """All others may yet go either way."""
+    assert set(DisputeStatus) - join.DISPUTE_CLOSED == {
+        DisputeStatus.WARNING_NEEDS_RESPONSE,
+        DisputeStatus.WARNING_UNDER_REVIEW,
+        DisputeStatus.NEEDS_RESPONSE,
+        DisputeStatus.UNDER_REVIEW,
+    }
 
 
 def test_nothing_expires_before_its_time() -> None:

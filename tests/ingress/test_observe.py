@@ -1,0 +1,34 @@
+"""A fault of ours in the middle of an answer."""
+
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from ingress.metrics import Metrics
+from ingress.observe import Observe
+
+pytestmark = pytest.mark.anyio
+
+SCOPE: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+async def test_an_answer_is_begun_once(metrics: Metrics, *, has_begun: bool) -> None:
+    """A fault before it becomes a 500; one after its beginning can't be told any more."""
+    sent: list[Message] = []
+
+    async def failing(_scope: Scope, _receive: Receive, send: Send) -> None:
+        if has_begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise KeyError("a defect")
+
+    async def receive() -> Any:
+        raise AssertionError("nobody reads the body")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await Observe(failing, metrics)(SCOPE, receive, send)
+    begun = [each["status"] for each in sent if each["type"] == "http.response.start"]
+    assert begun == [200 if has_begun else 500]
