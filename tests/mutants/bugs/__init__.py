@@ -5,6 +5,7 @@ from typing import Final
 from tests.mutants.bugs import (
     domain,
     ingress,
+    messaging,
     ops,
     providers,
     refunds,
@@ -18,6 +19,7 @@ from tests.mutants.planted import Bug
 BUGS: Final[tuple[Bug, ...]] = (
     *domain.BUGS,
     *ingress.BUGS,
+    *messaging.BUGS,
     *ops.BUGS,
     *providers.BUGS,
     *refunds.BUGS,

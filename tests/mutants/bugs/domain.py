@@ -191,6 +191,14 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
+        "processor.domain.join:DISPUTE_CLOSED",
+        "DisputeStatus.PREVENTED,",
+        "",
+        "a dispute that was prevented is reopened by an older word",
+        (_COMMANDS.format("the_closed_disputes_are_these"),),
+    ),
+    Bug(
+        "domain",
         "processor.domain.join:attempt_of",
         'call_key, *_ = fact.caused_by.split(".")',
         "call_key = fact.caused_by",

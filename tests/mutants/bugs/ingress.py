@@ -11,6 +11,7 @@ _CURSORS: Final = "tests/ingress/test_cursors.py::test_{}"
 _DATABASE: Final = "tests/ingress/test_database.py::test_{}"
 _INTAKE: Final = "tests/ingress/test_intake.py::test_{}"
 _MEMORY: Final = "tests/ingress/test_memory.py::test_{}"
+_OBSERVE: Final = "tests/ingress/test_observe.py::test_{}"
 _OPERATIONS: Final = "tests/ingress/test_operations.py::test_{}"
 _READS: Final = "tests/ingress/test_reads.py::test_{}"
 _REQUESTS: Final = "tests/ingress/test_requests.py::test_{}"
@@ -215,6 +216,14 @@ BUGS: Final = (
         "",
         "an all-zero trace ID is passed on",
         (_COMMANDS.format("the_trace_is_passed_on"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.observe:Observe.__call__",
+        "if status is None:",
+        "if True:",
+        "an error after the answer began sends a second one into it",
+        (_OBSERVE.format("an_answer_is_begun_once"),),
     ),
     Bug(
         "ingress",

@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
+_ANSWERS: Final = "tests/providers/stripe/test_answers.py::test_{}"
 _REQUESTS: Final = "tests/providers/stripe/test_requests.py::test_{}"
 _TRANSLATE_MONEY: Final = "tests/providers/stripe/test_translate_money.py::test_{}"
 _TRANSLATE_PAYMENTS: Final = "tests/providers/stripe/test_translate_payments.py::test_{}"
@@ -113,5 +114,29 @@ BUGS: Final = (
         "{}",
         "a partial capture captures everything",
         (_REQUESTS.format("each_operation_is_one_request"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.requests:_refund",
+        ", REFUND_ID_KEY: call.refund_id",
+        "",
+        "a refund of ours comes back as somebody else's",
+        (_REQUESTS.format("each_operation_is_one_request"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.answers:outcome_of_error",
+        ">= _SERVER_ERROR",
+        "> _SERVER_ERROR",
+        "a stored 500 is asked for again and again under its key",
+        (_ANSWERS.format("a_replayed_failure_would_be_given_again"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.answers:_asked_elsewhere",
+        'and error.param != "payment_method"',
+        "",
+        "a mistyped payment method is tried for ever instead of refused",
+        (_ANSWERS.format("an_invalid_request_is_a_refusal"),),
     ),
 )

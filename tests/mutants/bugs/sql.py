@@ -10,6 +10,7 @@ _RECONCILER: Final = "tests/processor/test_reconciler.py::test_{}"
 _RECONCILER_LOOP: Final = "tests/processor/test_reconciler_loop.py::test_{}"
 _ROUTER: Final = "tests/processor/test_router.py::test_{}"
 _STORE_BATCH: Final = "tests/processor/test_store_batch.py::test_{}"
+_STORE_RACES: Final = "tests/processor/test_store_races.py::test_{}"
 
 BUGS: Final = (
     Bug(
@@ -184,6 +185,15 @@ BUGS: Final = (
         "v.version = first.version",
         "after a crash only the first unpublished version is published",
         (_STORE_BATCH.format("every_version_from_the_first_unpublished_one"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "processor.store.statements:UPDATE_PAYMENTS",
+        "and p.version = n.expected",
+        "",
+        "a worker that lost its partition overwrites the new owner's version",
+        (_STORE_RACES.format("a_payment_that_grew_meanwhile_is_a_conflict"),),
         servers=True,
     ),
 )
