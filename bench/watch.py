@@ -16,7 +16,8 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import CollectorRegistry
 
-from processor.status_server import Health, serve
+from processor.health import Health
+from processor.status_server import serve
 from schemas.settings import KafkaSettings, MetricsSettings, load
 from schemas.topics import PAYMENT_STATE
 
@@ -61,7 +62,7 @@ async def watched() -> dict[str, float]:
         consumer.assign(partitions)
         await consumer.seek_to_end(*partitions)
         watch = Watch(consumer)
-        health.ready = True
+        health.put(in_place=True)
         while not stop.is_set():
             await watch.read()
         await watch.read_to_the_end()

@@ -38,6 +38,8 @@ from psycopg_pool import AsyncConnectionPool
 from processor import migrate as migrations
 from processor import table_repair
 from processor.closing import close_at_the_end
+from processor.consumer_lag import NAME as LAG
+from processor.consumer_lag import ConsumerLag
 from processor.decode import Decoder
 from processor.errors import (
     LoopFailedError,
@@ -45,18 +47,20 @@ from processor.errors import (
     PublishError,
     StoreUnavailableError,
 )
-from processor.faust_internals.table import records_to_recover
-from processor.loops import Loop, run_loops
+from processor.health import Health
+from processor.lag import GroupLag
+from processor.loops import BeatingCalls, Loop, run_loops
 from processor.metrics import StreamMetrics, WorkMetrics
 from processor.operate.commands import COMMANDS
 from processor.ports import CallStore
 from processor.provider_calls import ProviderCalls
+from processor.pulse import Pulse
 from processor.reconciler import Reconciler
 from processor.restart import RESTART
 from processor.retention import Retention
-from processor.router import Router, consumer
+from processor.router import GROUP, Router, consumer
 from processor.sender import Sender
-from processor.status_server import Health, serve
+from processor.status_server import serve
 from processor.store.postgres import (
     Pool,
     PostgresCalls,
@@ -64,10 +68,10 @@ from processor.store.postgres import (
     PostgresRouting,
     PostgresSweeps,
 )
-from processor.stream import APP_ID, REAL_PARTS, StreamParts, create_app, wire
+from processor.stream import APP_ID, BROKERS, REAL_PARTS, StreamParts, create_app, wire
 from processor.topics import check_topics, create_topics
-from processor.watchdog import GroupLag, guard
-from providers.port import ProviderClient
+from processor.watchdog import guard
+from providers.port import ProviderClient, Translator
 from providers.registry import clients, translators
 from schemas.settings import (
     DatabaseSettings,
@@ -79,6 +83,7 @@ from schemas.settings import (
     check_deadlines,
     load,
 )
+from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 
 log = logging.getLogger("payments")
 
@@ -134,15 +139,15 @@ def run_stream(parts: StreamParts = REAL_PARTS) -> int:
     status = load(MetricsSettings)
     asyncio.run(check_topics(kafka))
     registry, health = CollectorRegistry(), Health()
-    serve(status.metrics_host, status.metrics_port, registry, health)
     stream.data_dir.mkdir(parents=True, exist_ok=True)
     _collect_less_often()
     app = create_app(kafka, stream)
     metrics = StreamMetrics(registry)
     activity = wire(app, kafka, database, stream, translators(), metrics, health, utc_now, parts)
     lag = GroupLag(kafka.kafka_bootstrap, APP_ID)
-    guard(stream.stall_timeout_s, activity, partial(records_to_recover, app), lag)
+    guard(stream.stall_timeout_s, activity, lag, health.pulses[BROKERS].beat)
     worker = faust.Worker(app, loglevel="WARNING", override_logging=False, redirect_stdouts=False)
+    serve(status.metrics_host, status.metrics_port, registry, health, worker.loop)
     tables = Path(app.conf.tabledir)
     table_repair.mend(tables)
     try:
@@ -169,35 +174,66 @@ async def _work(parts: WorkParts) -> None:
             close_at_the_end(opened, name, client.close)
         await check_topics(kafka)
         registry, health = CollectorRegistry(), Health()
-        serve(status.metrics_host, status.metrics_port, registry, health)
+        running = asyncio.get_running_loop()
+        serve(status.metrics_host, status.metrics_port, registry, health, running)
         metrics = WorkMetrics(registry)
         url = database.database_url.get_secret_value()
         sender = parts.sender(kafka.kafka_bootstrap, "payments-work", 30.0)
         close_at_the_end(opened, "sender", sender.close)
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            running.add_signal_handler(number, stop.set)
         pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
             url, min_size=1, max_size=8, open=False, name="work"
         )
         close_at_the_end(opened, "pool", pool.close)
         await pool.open()
-        source = partial(consumer, kafka.kafka_bootstrap)
-        jitter = random.Random()  # noqa: S311  # jitter is no secret
-        loops: dict[str, Loop] = {
-            "provider_calls": ProviderCalls(
-                parts.calls(pool), sender, known_clients, settings, metrics, utc_now, jitter
-            ).run,
-            "router": Router(
-                PostgresRouting(pool), sender, source, known_translators, settings, metrics, utc_now
-            ).run,
-            "reconciler": Reconciler(
-                url, PostgresSweeps(pool), sender, known_clients, settings, metrics, utc_now
-            ).run,
-            "retention": Retention(PostgresHistory(pool), settings, metrics, utc_now).run,
-        }
-        health.ready = True
+        loops = _loops(
+            kafka, url, pool, sender, known_clients, known_translators, settings, metrics, parts
+        )
+        health.pulses = {name: each.pulse for name, each in loops.items()}
+        health.put(in_place=True)
         await run_loops(loops, stop, metrics)
+
+
+def _loops(
+    kafka: KafkaSettings,
+    url: str,
+    pool: Pool,
+    sender: Sender,
+    known_clients: Mapping[str, ProviderClient],
+    known_translators: Mapping[str, Translator],
+    settings: WorkSettings,
+    metrics: WorkMetrics,
+    parts: WorkParts,
+) -> dict[str, Loop]:
+    """Every loop, with the pulse it beats."""
+    source = partial(consumer, kafka.kafka_bootstrap)
+    jitter = random.Random()  # noqa: S311  # jitter is no secret
+    names = ("provider_calls", "router", "reconciler", "retention", LAG)
+    pulses = {name: Pulse() for name in names}
+    calls = BeatingCalls(parts.calls(pool), pulses["provider_calls"])
+    groups = {APP_ID: PROCESSOR_SOURCES, GROUP: (PROVIDER_WEBHOOKS_UNROUTED,)}
+    runs = {
+        "provider_calls": ProviderCalls(
+            calls, sender, known_clients, settings, metrics, utc_now, jitter
+        ).run,
+        "router": Router(
+            PostgresRouting(pool), sender, source, known_translators, settings, metrics, utc_now,
+            pulses["router"],
+        ).run,
+        "reconciler": Reconciler(
+            url, PostgresSweeps(pool), sender, known_clients, settings, metrics, utc_now,
+            pulses["reconciler"],
+        ).run,
+        "retention": Retention(
+            PostgresHistory(pool), settings, metrics, utc_now, pulses["retention"]
+        ).run,
+        LAG: ConsumerLag(
+            kafka.kafka_bootstrap, groups, settings.lag_every_s, metrics, pulses[LAG]
+        ).run,
+    }  # fmt: skip
+    return {name: Loop(run, pulses[name]) for name, run in runs.items()}
 
 
 def run_schemas() -> None:

@@ -36,8 +36,17 @@ from processor.fold import fold
 from processor.metrics import StreamMetrics
 from processor.plan import Committed, Published
 from processor.ports import BatchStore, Sending, StatePublishing
-from processor.records import DeadLetter, Position, Received, Record
+from processor.records import DeadLetter, Position, Received, Record, failed
 from processor.seen import SeenTable
+from processor.unforeseen import (
+    ADAPTER_S,
+    RAISED,
+    described,
+    is_to_be_passed_on,
+    never_failing,
+    within,
+)
+from processor.unread import unforeseen
 from schemas.headers import as_text
 from schemas.topics import SNAPSHOT_BYTES_MAX
 
@@ -52,6 +61,13 @@ COLLISIONS_MAX: Final = 3
 
 Event = EventT[Any]
 T = TypeVar("T")
+
+
+def bare_record(event: Event) -> Record:
+    """A Faust event as a record without what our own code could not read of it."""
+    message = event.message
+    position = Position(message.topic, message.partition, message.offset)
+    return Record(position, message.key, message.value or b"", {}, -1)
 
 
 def as_record(event: Event) -> Record:
@@ -120,9 +136,10 @@ class BatchProcessor:
 
     def decode(self, events: Sequence[Event]) -> Decoded:
         """Step 1, but for the sending. Knows nothing of other batches."""
-        self._metrics.batch_records.observe(len(events))
+        with never_failing("metrics"):
+            self._metrics.batch_records.observe(len(events))
         with self._step("decode"):
-            items = [self._decoder.decode(as_record(event)) for event in events]
+            items = [self._understood(event) for event in events]
         return Decoded(
             events,
             [item for item in items if isinstance(item, Received)],
@@ -133,7 +150,7 @@ class BatchProcessor:
         """Steps 1 to 3; one batch after the other."""
         catch_ups = self._catch_ups
         if batch.dead:
-            await self._sender.send(as_outgoing(batch.dead))
+            await within(ADAPTER_S, self._sender.send(as_outgoing(batch.dead)))
         with self._step("seen"):
             fresh, duplicates = self._set_aside(batch.received)
         with self._step("commit"):
@@ -145,12 +162,32 @@ class BatchProcessor:
         with self._step("publish"):
             await self._publish(batch.committed, batch.catch_ups)
         with self._step("remember"):
-            used = [r for r in batch.fresh if r.event_id not in batch.committed.open]
-            await self._seen.remember(used, batch.committed.known)
-            partitions = {event.message.partition for event in batch.events}
-            self._metrics.forgotten.inc(await self._seen.forget_old(partitions))
+            await self._remember(batch)
         for event in batch.events:
             event.ack()
+
+    def _understood(self, event: Event) -> Received | DeadLetter:
+        """What a record says; one that is not even a record is kept as far as it is one."""
+        try:
+            return self._decoder.decode(as_record(event))
+        except RAISED as error:
+            log.exception("record.not_decoded")
+            return unforeseen(bare_record(event), described(error))
+
+    async def _remember(self, batch: Done) -> None:
+        """Writes the table. It is only the fast path: without it, Postgres says what is known."""
+        used = [r for r in batch.fresh if r.event_id not in batch.committed.open]
+        try:
+            await within(ADAPTER_S, self._seen.remember(used, batch.committed.known))
+            partitions = {event.message.partition for event in batch.events}
+            forgotten = await within(ADAPTER_S, self._seen.forget_old(partitions))
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
+            log.exception("table.not_written: Postgres says what was seen")
+            return
+        with never_failing("metrics"):
+            self._metrics.forgotten.inc(forgotten)
 
     async def take_over(self, partitions: Sequence[int]) -> None:
         """Has exactly these partitions, and publishes what their former owners did not.
@@ -159,16 +196,22 @@ class BatchProcessor:
         says what is left.
         """
         async with self._publishing:
-            await self._publisher.assign(partitions)
+            await within(ADAPTER_S, self._publisher.assign(partitions))
             left = await self._retrying(lambda: self._store.unpublished(partitions=partitions))
             await self._send(left, {p.publication_id for p in left})
             self._catch_ups += 1
-        self._metrics.republished.inc(len(left))
+        with never_failing("metrics"):
+            self._metrics.republished.inc(len(left))
 
     def _set_aside(self, batch: Sequence[Received]) -> tuple[list[Received], list[Received]]:
         """What the table does not know, and what it knows from another place in the log."""
         fresh, duplicates = [], []
-        for received, known in zip(batch, self._seen.positions(batch), strict=True):
+        try:
+            positions = self._seen.positions(batch)
+        except RAISED:
+            log.exception("table.not_read: Postgres says what was seen")
+            positions = [None] * len(batch)
+        for received, known in zip(batch, positions, strict=True):
             if known is None:
                 fresh.append(received)
             elif known != received.record.position:
@@ -186,9 +229,9 @@ class BatchProcessor:
             return Committed()
         try:
             return await self._retrying(lambda: self._commit(fresh, duplicates, dead, {}))
-        except TRANSIENT:
-            raise
-        except Exception:
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
             log.exception("batch.not_committed: each payment is tried on its own")
         committed = await self._retrying(lambda: self._commit([], duplicates, dead, {}))
         by_payment: dict[str, list[Received]] = {}
@@ -199,14 +242,23 @@ class BatchProcessor:
         return committed
 
     async def _commit_or_hold(self, payment_id: str, items: Sequence[Received]) -> Committed:
+        """A payment's records; where our own code fails on them, they are held as they came."""
         try:
             return await self._retrying(lambda: self._commit(items, [], [], {}))
-        except TRANSIENT:
-            raise
-        except Exception as error:
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
             log.exception("payment.held payment_id=%s", payment_id)
-            why = {payment_id: f"{type(error).__name__}: {error}"}
-        return await self._retrying(lambda: self._commit(items, [], [], why))
+            why = {payment_id: described(error)}
+        try:
+            return await self._retrying(lambda: self._commit(items, [], [], why))
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
+            log.exception("payment.held payment_id=%s: unread", payment_id)
+        # nothing of ours looks at what the records say any more
+        unread = [failed(received, why[payment_id]) for received in items]
+        return await self._retrying(lambda: self._commit(unread, [], [], why))
 
     async def _commit(
         self,
@@ -221,7 +273,8 @@ class BatchProcessor:
             plan.duplicates.extend(duplicates)
             plan.dead_letters.extend(dead)
             published = await transaction.write(plan, self._clock())
-        self._metrics.count(plan)
+        with never_failing("metrics"):
+            self._metrics.count(plan)
         known = {event_id: known.position for event_id, known in loaded.known.items()}
         return Committed(published, plan.redelivered, known | plan.told, plan.open)
 
@@ -241,16 +294,19 @@ class BatchProcessor:
                     lambda: self._store.unpublished(publication_ids=ids)
                 )
                 again = len(published) - len(committed.published)
-                self._metrics.republished.inc(max(0, again))
+                with never_failing("metrics"):
+                    self._metrics.republished.inc(max(0, again))
             await self._send(published, ids)
             self._catch_ups += asked
 
     async def _send(self, published: Sequence[Published], ids: Iterable[int]) -> None:
         """Publishes, then notes these publications, every part of which is out now.
 
-        A version that an earlier release let pass, and that no record can hold, stops nobody: its
-        payment is held, its publication stays open, and it is tried again at the next take-over.
+        A payment that our own code can't publish keeps no other from it: its publications stay
+        unpublished, and whoever takes the partition over tries again. Nor does a version that an
+        earlier release let pass, and that no record can hold: its payment is held, too.
         """
+        out = set(ids)
         too_large = [p for p in published if len(p.snapshot) > SNAPSHOT_BYTES_MAX]
         if too_large:
             for each in too_large:
@@ -258,11 +314,34 @@ class BatchProcessor:
                     "version.too_large payment_id=%s version=%d", each.payment_id, each.version
                 )
             published = [p for p in published if len(p.snapshot) <= SNAPSHOT_BYTES_MAX]
-            ids = set(ids) - {each.publication_id for each in too_large}
+            out -= {each.publication_id for each in too_large}
             await self._retrying(lambda: self._store.hold_unpublishable(too_large, self._clock()))
-        if published:
-            await self._publisher.publish(published)
-            await self._retrying(lambda: self._store.mark_published(ids, self._clock()))
+        if not published:
+            return
+        try:
+            await within(ADAPTER_S, self._publisher.publish(published))
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
+            log.exception("batch.not_published: each payment is tried on its own")
+            out -= await self._publish_apart(published)
+        await self._retrying(lambda: self._store.mark_published(out, self._clock()))
+
+    async def _publish_apart(self, published: Sequence[Published]) -> set[int]:
+        """Publishes payment by payment; answers the publications of which something is left."""
+        left: set[int] = set()
+        by_payment: dict[str, list[Published]] = {}
+        for each in published:
+            by_payment.setdefault(each.payment_id, []).append(each)
+        for payment_id, versions in by_payment.items():
+            try:
+                await within(ADAPTER_S, self._publisher.publish(versions))
+            except RAISED as error:
+                if is_to_be_passed_on(error):
+                    raise
+                log.exception("payment.not_published payment_id=%s", payment_id)
+                left |= {version.publication_id for version in versions}
+        return left
 
     async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Tries until it succeeds, with jitter, while the fault is transient; bounded in time."""
@@ -274,19 +353,24 @@ class BatchProcessor:
             reraise=True,
         ):
             with trial:
-                return await attempt()
+                try:
+                    return await within(ADAPTER_S, attempt())
+                except OSError as error:  # no answer in time, or the network, past the store
+                    raise StoreUnavailableError(f"the store: {error!r}") from error
         raise AssertionError("unreachable: the last trial returns or raises")
 
     def _note_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
-        self._metrics.retries.labels(type(error).__name__).inc()
+        with never_failing("metrics"):
+            self._metrics.retries.labels(type(error).__name__).inc()
         log.warning("batch.retried attempt=%d error=%s", state.attempt_number, error)
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:
         start = perf_counter()
         yield
-        self._metrics.batch_seconds.labels(name).observe(perf_counter() - start)
+        with never_failing("metrics"):
+            self._metrics.batch_seconds.labels(name).observe(perf_counter() - start)
 
 
 class _few_collisions(retry_if_exception_type):  # noqa: N801  # named as tenacity names its own

@@ -1,5 +1,6 @@
 """Bytes to inputs. Whatever can't be decoded says why; it never stops the stream."""
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -21,11 +22,15 @@ from processor.domain.inputs import (
 from processor.errors import UndecodableRecordError
 from processor.records import DeadLetter, Received, Record, Unreadable
 from processor.texts import storable, utc_time
+from processor.unforeseen import RAISED, described
+from processor.unread import unforeseen
 from providers.port import MalformedWebhookError, Translator
 from schemas import commands, headers
 from schemas.identity import is_payment_id
 from schemas.results import ProviderResult
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
+
+log = logging.getLogger(__name__)
 
 #: The kind of an operator's release, as the inbox and the timeline name it.
 RELEASE: Final = "operator.release"
@@ -51,6 +56,9 @@ class Decoder:
             _check_key(record, received)
         except UndecodableRecordError as error:
             return DeadLetter(record, storable(str(error)))
+        except RAISED as error:  # nothing here is I/O, so it is our own defect, and nobody else's
+            log.exception("record.not_decoded at=%s", record.position)
+            return unforeseen(record, described(error))
         return received
 
     def _webhook(self, record: Record) -> Received:

@@ -13,6 +13,7 @@ from processor.domain.payment import Payment
 from processor.domain.status import Outcome
 from processor.plan import InboxRow, Known, Loaded, Plan, VersionRow
 from processor.records import Position, Received, named_object, refusal_id
+from processor.unforeseen import RAISED, described
 
 
 def fold(
@@ -115,13 +116,16 @@ class _Fold:
             row.outcome, row.reason = Outcome.PARKED, "the payment is held for an operator"
             self._waiting.setdefault(payment_id, []).append(row)
             return
+        if row.received.failure is not None:
+            self._hold(row, row.received.failure)
+            return
         payment = self._payments.get(payment_id)
         try:
             decision = self._foreign(row.received) or decide(
                 payment, row.received.input, payment_id
             )
-        except Exception as error:  # noqa: BLE001  # our own bug: hold this payment, go on with others
-            self._hold(row, f"{type(error).__name__}: {error}")
+        except RAISED as error:  # our own bug: hold this payment, go on with others
+            self._hold(row, described(error))
             return
         if decision.outcome is Outcome.QUARANTINED:
             self._quarantine(row, decision.reason, decision.reason)

@@ -116,6 +116,12 @@ class WorkMetrics:
         self.waiting = Gauge(
             "payments_waiting", "Rows waiting, by kind.", ["what"], registry=registry
         )
+        self.consumer_lag = Gauge(
+            "payments_consumer_lag",
+            "Records that a consumer group has not acknowledged; absent while not measured.",
+            ["group", "topic", "partition"],
+            registry=registry,
+        )
         self.history_forgotten = Counter(
             "payments_history_forgotten_total",
             "Rows about old inputs that were deleted after the retention.",

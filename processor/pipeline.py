@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 from processor.batch import BatchProcessor, Decoded, Done, Event
+from processor.unforeseen import is_cancelled
 
 #: One in each stage. More would wait between the stages, grown no larger, instead of in the log.
 UNDER_WAY_MAX: Final = 3
@@ -81,6 +82,16 @@ async def run(
     try:
         async with asyncio.TaskGroup() as group:
             for stage in (decode, commit, settle):
-                group.create_task(stage())
+                group.create_task(_loudly(stage()))
     except BaseExceptionGroup as several:
         raise several.exceptions[0] from None  # the first; it ended the others
+
+
+async def _loudly(stage: Awaitable[None]) -> None:
+    """A stage that does not end in silence: a group takes a task that was cancelled for done."""
+    try:
+        await stage
+    except asyncio.CancelledError as error:
+        if is_cancelled():
+            raise
+        raise RuntimeError("a stage was cancelled, and nobody cancelled it") from error

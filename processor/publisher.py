@@ -91,8 +91,10 @@ class StatePublisher:
         lost = by_partition.keys() - self._producers.keys()
         if lost:
             raise FencedError(f"partitions {sorted(lost)} are not ours any more")
+        # each to its end, so that none is still under way when another is tried again
         sending = asyncio.gather(
-            *(self._transact(self._producers[p], part) for p, part in by_partition.items())
+            *(self._transact(self._producers[p], part) for p, part in by_partition.items()),
+            return_exceptions=True,
         )
         sending.add_done_callback(_noticed)
         try:
@@ -102,12 +104,7 @@ class StatePublisher:
             sending.cancel()  # whoever gave up on it, nothing of it goes on; no effect once done
         if not done:
             raise PublishError(f"no word from the brokers in {self._deadline_s} s")
-        try:
-            sending.result()
-        except (ProducerFenced, InvalidProducerEpoch, IllegalOperation) as error:
-            raise FencedError(f"a partition has a newer owner: {error!r}") from error
-        except KafkaError as error:
-            raise PublishError(f"the brokers refused: {error!r}") from error
+        _raise_worst([end for end in sending.result() if end is not None])
 
     async def _transact(self, producer: AIOKafkaProducer, part: Sequence[Published]) -> None:
         for start in range(0, len(part), TRANSACTION_RECORDS_MAX):
@@ -127,7 +124,19 @@ def _as_record(record: Published) -> Keyed:
     return Keyed(record.payment_id.encode(), record.snapshot, headers)
 
 
+def _raise_worst(errors: Sequence[BaseException]) -> None:
+    """Raises the most telling of what some partitions ended with; nothing where all ended well."""
+    for error in errors:
+        if isinstance(error, ProducerFenced | InvalidProducerEpoch | IllegalOperation):
+            raise FencedError(f"a partition has a newer owner: {error!r}") from error
+    for error in errors:
+        if isinstance(error, KafkaError):
+            raise PublishError(f"the brokers refused: {error!r}") from error
+    for error in errors:
+        raise error
+
+
 def _noticed(sending: asyncio.Future[Any]) -> None:
-    """What it ends with after its deadline, nobody is left to hear; it is told as PublishError."""
+    """What it ends with after its deadline, nobody waits for: it was a PublishError."""
     if not sending.cancelled():
         sending.exception()

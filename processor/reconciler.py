@@ -7,23 +7,34 @@ dedup as everything else.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import psycopg
 
+from processor.dead_letters import as_outgoing
 from processor.errors import PublishError, StoreUnavailableError
 from processor.metrics import WorkMetrics
 from processor.ports import Sending, SweepStore
+from processor.pulse import Pulse, never_late
+from processor.records import DeadLetter, Position, Record
 from processor.sender import Outgoing
 from processor.store.work import LEAD
+from processor.unforeseen import (
+    ADAPTER_S,
+    RAISED,
+    described,
+    is_cancelled,
+    is_to_be_passed_on,
+    within,
+)
 from processor.webhook_records import fetched, routed
-from providers.port import ProviderClient, ProviderUnavailableError
+from providers.port import FetchedEvent, ProviderClient, ProviderUnavailableError
 from schemas import headers, identity
 from schemas.commands import CancelPayment
 from schemas.settings import WorkSettings
-from schemas.topics import PAYMENT_COMMANDS
+from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS_UNROUTED
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +57,7 @@ class Reconciler:
         settings: WorkSettings,
         metrics: WorkMetrics,
         clock: Callable[[], datetime],
+        pulse: Pulse | None = None,
     ) -> None:
         self._database_url = database_url
         self._store = store
@@ -54,26 +66,31 @@ class Reconciler:
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
+        self._pulse = pulse or never_late()
 
     async def run(self) -> None:
         """Until cancelled: whenever this process leads, all sweeps, round after round."""
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(
-                    self._database_url, autocommit=True
-                ) as leader:
+                connecting = psycopg.AsyncConnection.connect(self._database_url, autocommit=True)
+                async with await within(ADAPTER_S, connecting) as leader:
                     await self._lead(leader)
-            except psycopg.OperationalError:
+            except (psycopg.OperationalError, TimeoutError):
                 log.exception("reconciler.leadership_lost")
-            await asyncio.sleep(self._settings.reconcile_every_s)
+            await self._rest()
 
     async def _lead(self, leader: psycopg.AsyncConnection[Any]) -> None:
         while True:
-            row = await (await leader.execute(LEAD, [LEADER_LOCK])).fetchone()
+            asked = await within(ADAPTER_S, leader.execute(LEAD, [LEADER_LOCK]))
+            row = await asked.fetchone()
             if row is None or not row[0]:
                 return
             await self.round()
-            await asyncio.sleep(self._settings.reconcile_every_s)
+            await self._rest()
+
+    async def _rest(self) -> None:
+        self._pulse.beat(self._settings.reconcile_every_s)
+        await asyncio.sleep(self._settings.reconcile_every_s)
 
     async def round(self) -> None:
         """One round of all sweeps; one that fails does not keep the others from running."""
@@ -85,18 +102,24 @@ class Reconciler:
             await self._noting_errors("objects", self._objects(provider, client))
 
     async def _noting_errors(self, name: str, sweep: Any) -> None:
+        self._pulse.beat()
         try:
             await sweep
         except _MENDED_BY_TIME as error:
             self._metrics.loop_errors.labels(name).inc()
             log.warning("sweep.failed sweep=%s error=%r", name, error)
+        except RAISED:  # nobody foresaw it: the others run all the same
+            if is_cancelled():
+                raise
+            self._metrics.loop_errors.labels(name).inc()
+            log.exception("sweep.failed sweep=%s", name)
 
     async def _events(self, provider: str, client: ProviderClient) -> None:
         """Everything the provider lists after the cursor, which moves page by page."""
         cursor = await self._store.read_cursor(provider)
-        async for page in client.events_after(cursor):
+        async for page in _each_within(ADAPTER_S, client.events_after(cursor)):
             now = self._clock()
-            await self._sender.send([fetched(event, provider, now) for event in page])
+            await self._sender.send([_as_record(event, provider, now) for event in page])
             await self._store.write_cursor(provider, page[-1].webhook.event_id, now)
             self._metrics.fetched.labels(provider, "events").inc(len(page))
             await self._pause()
@@ -130,16 +153,26 @@ class Reconciler:
 
     async def _pause(self) -> None:
         """Between two questions: the provider's limits are for our calls first."""
+        self._pulse.beat(1 / self._settings.reconcile_per_s)
         await asyncio.sleep(1 / self._settings.reconcile_per_s)
 
     async def _object(self, client: ProviderClient, payment_id: str, object_id: str) -> bool:
         """Whether the object could be looked at; one that can't keeps no other from it."""
         try:
-            event = await client.retrieve(object_id)
-        except ProviderUnavailableError as error:
-            self._metrics.loop_errors.labels("object").inc()
-            log.warning("object.not_retrieved object_id=%s error=%s", object_id, error)
-            return False
+            event = await within(ADAPTER_S, client.retrieve(object_id))
+            return await self._send_on(client, payment_id, object_id, event)
+        except (ProviderUnavailableError, TimeoutError) as error:
+            log.warning("object.not_retrieved object_id=%s error=%r", object_id, error)
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
+            log.exception("object.not_retrieved object_id=%s", object_id)
+        self._metrics.loop_errors.labels("object").inc()
+        return False
+
+    async def _send_on(
+        self, client: ProviderClient, payment_id: str, object_id: str, event: FetchedEvent
+    ) -> bool:
         named = {
             headers.EVENT_ID: event.webhook.event_id,
             headers.PROVIDER: client.name,
@@ -154,8 +187,14 @@ class Reconciler:
         """Asks to cancel what its customer did not act on in time; the stream checks again."""
         now = self._clock()
         rows = await self._store.expired(now, self._settings.reconcile_page)
-        if rows:
-            await self._sender.send([_expiry(*row, now) for row in rows])
+        asked = []
+        for row in rows:
+            try:
+                asked.append(_expiry(*row, now))
+            except RAISED:
+                log.exception("payment.not_expired payment_id=%s", row[0])
+        if asked:
+            await self._sender.send(asked)
 
     async def _gauges(self) -> None:
         now = self._clock()
@@ -163,6 +202,32 @@ class Reconciler:
             self._metrics.waiting.labels(what).set(count)
             age = (now - since).total_seconds() if since is not None else 0.0
             self._metrics.oldest.labels(what).set(age)
+
+
+async def _each_within(
+    seconds: float, pages: AsyncIterator[Sequence[FetchedEvent]]
+) -> AsyncIterator[Sequence[FetchedEvent]]:
+    """The pages, each of which comes within that time. Raises TimeoutError."""
+    reading = aiter(pages)
+    while True:
+        try:
+            page = await within(seconds, anext(reading))
+        except StopAsyncIteration:
+            return
+        yield page
+
+
+def _as_record(event: FetchedEvent, provider: str, now: datetime) -> Outgoing:
+    """A fetched event as a record; a dead letter where our own code can't make one of it."""
+    try:
+        return fetched(event, provider, now)
+    except RAISED as error:
+        log.exception("event.not_sent provider=%s event_id=%s", provider, event.webhook.event_id)
+        position = Position(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # it never stood in a topic
+        named = {headers.EVENT_ID: event.webhook.event_id, headers.PROVIDER: provider}
+        record = Record(position, None, event.body, named, -1)
+        (letter,) = as_outgoing([DeadLetter(record, f"our own code failed: {described(error)}")])
+        return letter
 
 
 def _expiry(payment_id: str, tenant: str, version: int, now: datetime) -> Outgoing:

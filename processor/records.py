@@ -4,8 +4,16 @@ from collections.abc import Mapping
 from typing import Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from processor.domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact
+from processor.domain.inputs import (
+    CallResult,
+    DisputeFact,
+    Input,
+    PaymentFact,
+    RefundFact,
+    Unmodelled,
+)
 
 
 class Position(Struct, frozen=True):
@@ -39,6 +47,9 @@ class Received(Struct, frozen=True):
     provider: str | None = None
     tenant: str | None = None
     operation_id: str | None = None
+    #: Our own code failed on the record, with this error: what it says is not known yet. The input
+    #: is none then, and the payment is held.
+    failure: str | None = None
 
 
 class Unreadable(bytes):
@@ -68,6 +79,12 @@ def refusal_id(received: Received) -> str:
     """What a refused record is known by: its event ID is left to the event, told rightly."""
     at = received.record.position
     return f"{received.event_id}@{at.topic}/{at.partition}/{at.offset}"
+
+
+def failed(received: Received, error: str) -> Received:
+    """The record as one on which our own code failed; nothing looks at what it says any more."""
+    nothing = Unmodelled(received.event_id, received.kind, error)
+    return replace(received, input=replace(received.input, body=nothing), failure=error)
 
 
 def named_object(received: Received) -> str | None:

@@ -15,6 +15,7 @@ from typing import Final
 
 from processor.metrics import WorkMetrics
 from processor.ports import HistoryStore
+from processor.pulse import Pulse, never_late
 from schemas.settings import WorkSettings
 
 log = logging.getLogger(__name__)
@@ -34,16 +35,19 @@ class Retention:
         settings: WorkSettings,
         metrics: WorkMetrics,
         clock: Callable[[], datetime],
+        pulse: Pulse | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
+        self._pulse = pulse or never_late()
 
     async def run(self) -> None:
         """Until cancelled. Raises StoreUnavailableError."""
         while True:
             await self.sweep()
+            self._pulse.beat(self._settings.history_sweep_s)
             await asyncio.sleep(self._settings.history_sweep_s)
 
     async def sweep(self) -> None:
@@ -51,11 +55,13 @@ class Retention:
         settings, now = self._settings, self._clock()
         waits_since = now - timedelta(seconds=settings.parked_max_age_s)
         async for count in _little_by_little(partial(self._store.give_up_parked, waits_since)):
+            self._pulse.beat()
             self._metrics.parked_given_up.inc(count)
         before = now - timedelta(seconds=settings.history_retention_s)
         for table in self._store.histories:
             forget = partial(self._store.forget_history, table, before)
             async for count in _little_by_little(forget):
+                self._pulse.beat()
                 self._metrics.history_forgotten.labels(table).inc(count)
 
 

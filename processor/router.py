@@ -20,10 +20,19 @@ from processor.kafka_internals.consumer import TellingConsumer
 from processor.kafka_internals.records import Absent
 from processor.metrics import WorkMetrics
 from processor.ports import RoutingStore, Sending
+from processor.pulse import Pulse, never_late
 from processor.records import DeadLetter, Position, Record, Unreadable
 from processor.sender import Outgoing
 from processor.store.work import Ignored, Unrouted
 from processor.texts import utc_time
+from processor.unforeseen import (
+    ADAPTER_S,
+    RAISED,
+    described,
+    is_to_be_passed_on,
+    never_failing,
+    within,
+)
 from processor.webhook_records import routed
 from providers.port import MalformedWebhookError, Translator
 from schemas import headers
@@ -62,6 +71,7 @@ class Router:
         settings: WorkSettings,
         metrics: WorkMetrics,
         clock: Callable[[], datetime],
+        pulse: Pulse | None = None,
     ) -> None:
         self._store = store
         self._sender = sender
@@ -70,6 +80,7 @@ class Router:
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
+        self._pulse = pulse or never_late()
 
     async def run(self) -> None:
         """Until cancelled, or until a fault that reading again will mend."""
@@ -84,11 +95,28 @@ class Router:
                 if read:  # also where it is only past offsets without a record
                     await source.commit()
                 await self.route_kept()
+                self._pulse.beat()
         finally:
             if not await close_consumer(source, STOP_WITHIN_S):
                 log.warning("router.not_stopped within_s=%.1f", STOP_WITHIN_S)
 
     async def route(self, records: Sequence[Record]) -> None:
+        """Routes all; one on which our own code fails is a dead letter, and stops no other."""
+        try:
+            await self._route(records)
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
+            log.exception("router.failed records=%d", len(records))
+            if len(records) > 1:
+                for record in records:
+                    self._pulse.beat()
+                    await self.route([record])
+                return
+            why = f"our own code failed: {described(error)}"
+            await self._send(as_outgoing([DeadLetter(record, why) for record in records]))
+
+    async def _route(self, records: Sequence[Record]) -> None:
         """Sends each to its payment, keeps it, ignores it, or sends it to the dead letters."""
         dead: list[DeadLetter] = []
         waiting: list[tuple[Record, Unrouted]] = []
@@ -97,7 +125,8 @@ class Router:
                 waiting.append((record, _as_unrouted(record)))
             except UndecodableRecordError as error:
                 dead.append(DeadLetter(record, str(error)))
-        owners = await self._store.owners([(w.provider, w.object_id) for _, w in waiting])
+        asked = [(webhook.provider, webhook.object_id) for _, webhook in waiting]
+        owners = await within(ADAPTER_S, self._store.owners(asked))
         known, ignored, kept = [], [], []
         for record, webhook in waiting:
             owner = owners.get((webhook.provider, webhook.object_id))
@@ -109,24 +138,48 @@ class Router:
                 kept.append(webhook)
             else:
                 dead.append(DeadLetter(record, f"header {headers.OBJECT_ID} is missing or empty"))
-        await self._store.ignore(ignored, self._clock())
-        for nothing in ignored:
-            self._metrics.ignored.labels(nothing.webhook.provider, nothing.kind).inc()
-        await self._store.park(kept, self._clock())
+        await within(ADAPTER_S, self._store.ignore(ignored, self._clock()))
+        with never_failing("metrics"):
+            for nothing in ignored:
+                self._metrics.ignored.labels(nothing.webhook.provider, nothing.kind).inc()
+        await within(ADAPTER_S, self._store.park(kept, self._clock()))
         await self._send([*known, *as_outgoing(dead)])
 
     async def route_kept(self) -> None:
         """Routes what was kept and is known now; gives up on what is too old."""
-        found = await self._store.routable(BATCH)
+        found = await within(ADAPTER_S, self._store.routable(BATCH))
         too_old = self._clock() - timedelta(seconds=self._settings.unrouted_max_age_s)
-        nobodys = await self._store.expired(too_old, BATCH)
-        if not (found or nobodys):
-            return
-        known = [routed(u.payment_id, u.value, u.headers) for u in found if u.payment_id]
+        nobodys = await within(ADAPTER_S, self._store.expired(too_old, BATCH))
         ids = {u.event_id for u in found}
-        given_up = [u for u in nobodys if u.event_id not in ids]
-        await self._send([*known, *as_outgoing(_dead(u) for u in given_up)])
-        await self._store.forget([*ids, *(u.event_id for u in given_up)])
+        leaving = [*found, *(u for u in nobodys if u.event_id not in ids)]
+        if not leaving:
+            return
+        try:
+            await self._let_go(leaving)
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
+            log.exception("router.failed kept=%d", len(leaving))
+            for each in leaving:
+                self._pulse.beat()
+                await self._let_go_alone(each)
+
+    async def _let_go(self, kept: Sequence[Unrouted], error: str | None = None) -> None:
+        """Sends to its payment what has one, the rest to the dead letters: all, for an error."""
+        known = [
+            routed(u.payment_id, u.value, u.headers) for u in kept if u.payment_id and not error
+        ]
+        dead = [_dead(u, error or _NOBODYS) for u in kept if error or not u.payment_id]
+        await self._send([*known, *as_outgoing(dead)])
+        await within(ADAPTER_S, self._store.forget([u.event_id for u in kept]))
+
+    async def _let_go_alone(self, kept: Unrouted) -> None:
+        try:
+            await self._let_go([kept])
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
+            await self._let_go([kept], f"our own code failed: {described(error)}")
 
     def _ignored(self, webhook: Unrouted) -> Ignored | None:
         """The webhook as one without effect, if it is; what can't be read is no such thing."""
@@ -137,6 +190,9 @@ class Router:
             translated = translator.translate(webhook.value)
         except MalformedWebhookError:
             return None
+        except RAISED:  # our own defect: the webhook is kept, or a dead letter where it can't be
+            log.exception("webhook.not_translated provider=%s", webhook.provider)
+            return None
         fact = translated.fact
         if isinstance(fact, Foreign):
             self._metrics.foreign.labels(webhook.provider).inc()
@@ -146,13 +202,13 @@ class Router:
 
     async def _send(self, records: Sequence[Outgoing]) -> None:
         if records:
-            await self._sender.send(records)
+            await within(ADAPTER_S, self._sender.send(records))
 
 
-def _dead(unrouted: Unrouted) -> DeadLetter:
+def _dead(unrouted: Unrouted, error: str) -> DeadLetter:
     position = Position(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # its place in the log is long past
     record = Record(position, unrouted.object_id.encode(), unrouted.value, unrouted.headers, 0)
-    return DeadLetter(record, _NOBODYS)
+    return DeadLetter(record, error)
 
 
 def _as_record(record: ConsumerRecord[bytes, bytes]) -> Record:

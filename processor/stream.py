@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import faust
@@ -17,14 +18,15 @@ from processor.decode import Decoder
 from processor.faust_internals.batches import batches
 from processor.faust_internals.consumer import StrictConsumer
 from processor.faust_internals.schema import RawSchema
-from processor.faust_internals.table import PartitionedTable
+from processor.faust_internals.table import PartitionedTable, records_to_recover
+from processor.health import Health
 from processor.metrics import StreamMetrics
 from processor.ports import BatchStore, Entries, StatePublishing
 from processor.publisher import ProducerFactory, StatePublisher, fenced_producer
+from processor.pulse import Pulse
 from processor.restart import start_anew
 from processor.seen import SeenTable
 from processor.sender import Sender
-from processor.status_server import Health
 from processor.store.batch import Decode
 from processor.store.postgres import Pool, PostgresBatches, limit_transactions
 from processor.watchdog import Activity
@@ -35,6 +37,11 @@ from schemas.topics import PAYMENT_COMMANDS, PROCESSOR_SOURCES
 log = logging.getLogger(__name__)
 
 APP_ID: Final = "payments-processor"
+#: What a worker must hear from in order to be ready.
+POSTGRES: Final = "postgres"
+BROKERS: Final = "brokers"
+ASK_EVERY_S: Final = 2.0
+ASK_WITHIN_S: Final = 5.0
 ROCKSDB_OPTIONS: Final = {
     "driver": "rocksdict",
     # the defaults take 2 GiB of cache and 90 % of all file handles per partition
@@ -136,13 +143,19 @@ def wire(
         clock,
     )
     activity = Activity()
+    health.pulses = pulses = {name: Pulse() for name in (POSTGRES, BROKERS)}
+    health.on_beat = partial(_write_down, app, activity)
     ours = _follow_rebalances(app, pool, processor, activity, health)
     sources = app.topic(*PROCESSOR_SOURCES, schema=RawSchema())
 
     @app.agent(sources, concurrency=1)
     async def payments(events: StreamT[Any]) -> None:
         taken = batches(events, stream.batch_size, stream.batch_wait_s)
-        await _run(taken, processor, stream.batch_size, ours, activity)
+        asking = asyncio.create_task(_ask_again_and_again(pool, activity, pulses[POSTGRES]))
+        try:
+            await _run(taken, processor, stream.batch_size, ours, activity)
+        finally:
+            asking.cancel()
 
     return activity
 
@@ -155,14 +168,14 @@ def _follow_rebalances(
 
     def look() -> None:
         """Both may come first: the partitions taken over, and their tables recovered."""
-        health.ready = ours.is_set() and recovered.is_set()
+        health.put(in_place=ours.is_set() and recovered.is_set())
 
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]  # the signal argument is in **_
     async def revoked(_app: Any, *lost: Any, **_: Any) -> None:
         log.info("partitions.revoked count=%d", len(lost[0]))
         ours.clear()
         recovered.clear()
-        activity.partitions = frozenset()
+        activity.partitions, activity.is_assigned = frozenset(), False
         look()
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]  # as above
@@ -171,6 +184,7 @@ def _follow_rebalances(
         activity.partitions = frozenset(
             (tp.topic, tp.partition) for tp in given[0] if tp.topic in PROCESSOR_SOURCES
         )
+        activity.is_assigned = True
         await pool.open()
         await processor.take_over(partitions)
         log.info("partitions.assigned partitions=%s", partitions)
@@ -184,6 +198,36 @@ def _follow_rebalances(
         look()
 
     return ours
+
+
+def _write_down(app: faust.App, activity: Activity) -> None:
+    """Notes what the watchdog wants to know and only the worker's own loop may look at."""
+    activity.recovering = records_to_recover(app)
+
+
+async def _ask_again_and_again(pool: Pool, activity: Activity, pulse: Pulse) -> None:
+    """Whether Postgres answers. A batch that was done has shown it.
+
+    While a batch is under way, it is what waits for Postgres, and nothing else asks.
+    """
+    done = activity.batches
+    while True:
+        if activity.batches != done:
+            done = activity.batches
+            pulse.beat()
+        elif activity.is_assigned and not activity.is_busy:
+            await _ask(pool, pulse)
+        await asyncio.sleep(ASK_EVERY_S)
+
+
+async def _ask(pool: Pool, pulse: Pulse) -> None:
+    try:
+        async with asyncio.timeout(ASK_WITHIN_S), pool.connection(ASK_WITHIN_S) as connection:
+            await connection.execute("select 1")
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is no answer
+        log.warning("postgres.silent error=%r", error)
+    else:
+        pulse.beat()
 
 
 async def _run(

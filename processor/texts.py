@@ -9,8 +9,9 @@ ERROR_CHARS_MAX: Final = 1_000
 
 
 def storable(text: str) -> str:
-    """The text without NUL characters, which PostgreSQL can't store, and not endlessly long."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:ERROR_CHARS_MAX]
+    """The text without what PostgreSQL can't store (NUL, lone surrogates), and not too long."""
+    text = text[:ERROR_CHARS_MAX].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text.encode("utf-8", "replace").decode()
 
 
 def utc_time(text: str) -> datetime:

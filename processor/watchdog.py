@@ -1,7 +1,8 @@
 """Ends a worker that has records to process and does nothing: started anew, it goes on.
 
-After some rebalances Faust waits for ever for what it has dropped. The watchdog has a thread and a
-loop of its own, so it also sees that the worker's loop stands still.
+After some rebalances Faust waits for ever for what it has dropped, and some never end. The watchdog
+has a thread and a loop of its own, so it also sees that the worker's loop stands still. It reads
+only what that loop has written down for it, never Faust's own data.
 """
 
 import asyncio
@@ -12,18 +13,18 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final, TypeVar
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from processor.lag import Partition
 from processor.restart import start_anew
 
 log = logging.getLogger(__name__)
 
 #: Looks in the time that a worker may do nothing.
 LOOKS: Final = 4
+#: Looks in a row that may fail in a way nobody foresaw: a worker that nobody watches is ended.
+FAILURES_MAX: Final = 2 * LOOKS
 T = TypeVar("T")
-Partition = tuple[str, int]
 Lag = Callable[[Collection[Partition]], Awaitable[int]]
 
 
@@ -33,8 +34,12 @@ class Activity:
 
     batches: int = 0
     under_way: int = 0
+    #: Whether it has an assignment; not before the first one, and not during a rebalance.
+    is_assigned: bool = False
     #: What it has to read: given with the last rebalance, none while there is one.
     partitions: frozenset[Partition] = frozenset()
+    #: Records of the table that are still to be recovered, as its loop saw it last.
+    recovering: int = 0
 
     @property
     def is_busy(self) -> bool:
@@ -61,6 +66,8 @@ class Look:
     is_busy: bool
     #: Batches done, and records of the table that are still to be recovered.
     progress: tuple[int, int]
+    #: It has no assignment: a rebalance is under way, which may never end.
+    is_rebalancing: bool = False
 
 
 class Patience:
@@ -72,9 +79,9 @@ class Patience:
         self._since = 0.0
 
     def is_over(self, look: Look, now: float) -> bool:
-        """Whether records have waited for so long while nothing moved."""
+        """Whether records waited, or a rebalance went on, for so long while nothing moved."""
         last, self._last = self._last, look
-        stands = look.lag > 0 and not look.is_busy
+        stands = (look.lag > 0 or look.is_rebalancing) and not look.is_busy
         if last is None or not stands or look.progress != last.progress:
             self._since = now
             return False
@@ -83,59 +90,51 @@ class Patience:
 
 async def watch(patience_s: float, look: Callable[[], Awaitable[Look]]) -> None:
     """Returns when the worker has to be started anew."""
-    patience = Patience(patience_s)
+    patience, failures = Patience(patience_s), 0
     while True:
         await asyncio.sleep(patience_s / LOOKS)
         try:
             seen = await look()
         except (KafkaError, OSError) as error:
             log.warning("watchdog.blind error=%r", error)  # nobody can process anything now
-            patience = Patience(patience_s)
+            patience, failures = Patience(patience_s), 0
             continue
+        except Exception:
+            failures += 1
+            log.exception("watchdog.failed in_a_row=%d: nobody foresaw this", failures)
+            if failures == FAILURES_MAX:
+                return
+            continue
+        failures = 0
         if patience.is_over(seen, monotonic()):
-            log.error("stream.stands_still lag=%d: the worker starts anew", seen.lag)
+            log.error(
+                "stream.stands_still lag=%d rebalancing=%s: the worker starts anew",
+                seen.lag, seen.is_rebalancing,
+            )  # fmt: skip
             return
 
 
-class GroupLag:
-    """Records of some partitions that a consumer group has not acknowledged."""
+def guard(patience_s: float, activity: Activity, lag: Lag, seen: Callable[[], None]) -> None:
+    """Watches from a thread of its own until the process ends, or ends it.
 
-    def __init__(self, bootstrap: str, group: str) -> None:
-        self._bootstrap = bootstrap
-        self._group = group
-
-    async def __call__(self, partitions: Collection[Partition]) -> int:
-        """How many. Raises KafkaError."""
-        wanted = [TopicPartition(*partition) for partition in partitions]
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap)
-        try:
-            await admin.start()
-            await consumer.start()
-            done = await admin.list_consumer_group_offsets(self._group, partitions=wanted)
-            ends = await consumer.end_offsets(wanted)
-        finally:
-            await consumer.stop()
-            await admin.close()
-        return sum(end - max(0, done[at].offset) for at, end in ends.items() if at in done)
-
-
-def guard(
-    patience_s: float,
-    activity: Activity,
-    recovering: Callable[[], int],
-    lag: Lag,
-) -> None:
-    """Watches from a thread of its own until the process ends, or ends it."""
+    Args:
+        patience_s: how long records may wait while nothing moves, in seconds.
+        activity: what the worker does.
+        lag: the records that wait in some partitions; it asks the brokers, also for none.
+        seen: called whenever the brokers have answered.
+    """
 
     async def look() -> Look:
-        if not activity.partitions:
-            return Look(0, activity.is_busy, (activity.batches, 0))
         waiting = await lag(activity.partitions)
-        return Look(waiting, activity.is_busy, (activity.batches, recovering()))
+        seen()
+        progress = (activity.batches, activity.recovering)
+        return Look(waiting, activity.is_busy, progress, is_rebalancing=not activity.is_assigned)
 
     def run() -> None:
-        asyncio.run(watch(patience_s, look))
+        try:
+            asyncio.run(watch(patience_s, look))
+        except BaseException:
+            log.exception("watchdog.ended: the worker starts anew, it would be watched by nobody")
         start_anew()
 
     threading.Thread(target=run, name="watchdog", daemon=True).start()

@@ -276,6 +276,9 @@ class WorkSettings(Group):
         34_560_000.0,
         description="What became of an input is forgotten after this (400 days); payments stay.",
     )
+    lag_every_s: Seconds = Field(
+        15.0, description="How often it is measured how many records wait in the topics."
+    )
     history_sweep_s: Seconds = Field(
         3_600.0, description="How often what is too old is looked for."
     )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import faust
 
-from processor.status_server import Health
+from processor.health import Health
 
 #: Below WARNING these make a log record per message, which costs a tenth of the speed.
 QUIET: Final = ("aiokafka", "faust", "mode", "kafka")
@@ -19,7 +19,7 @@ def run(app: faust.App, health: Health) -> None:
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]  # the signal argument is in **_
     async def assigned(_app: Any, *_given: Any, **_: Any) -> None:
-        health.ready = True
+        health.put(in_place=True)
 
     faust.Worker(
         app, loglevel="WARNING", override_logging=False, redirect_stdouts=False

@@ -8,7 +8,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from processor.status_server import Health, serve
+from processor.health import Health
+from processor.status_server import serve
 from schemas.settings import MetricsSettings, load
 
 RECORDS: Final = "bench_records"
@@ -32,7 +33,7 @@ class Progress:
 
 
 def serve_progress() -> tuple[Progress, Health]:
-    """Serves on ``PAYMENTS_METRICS_PORT``; the program sets ``Health.ready`` once it reads."""
+    """Serves on ``PAYMENTS_METRICS_PORT``; the program calls ``Health.put`` once it reads."""
     status, health, progress = load(MetricsSettings), Health(), Progress()
     registry = CollectorRegistry()
     for name, meaning, value in (

@@ -5,7 +5,7 @@ another worker wrote in between is a BatchConflictError, nothing is written, and
 again.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from processor.store.documents import (
     encode_payment,
     encode_publishable,
 )
+from processor.unforeseen import RAISED, described
 
 Connection = AsyncConnection[tuple[Any, ...]]
 Cursor = AsyncCursor[tuple[Any, ...]]
@@ -60,8 +61,7 @@ async def load(
     unreadable: dict[str, str] = {}
     taken_up = _decode_waiting(await waiting.fetchall(), decode, unreadable)
     owned = {(row[0], row[1]): row[2] for row in await owners.fetchall()}
-    more = sorted({pair for rows in taken_up.values() for r in rows for pair in _object_of(r)})
-    if more := [pair for pair in more if pair not in objects]:
+    if more := sorted(_objects_of(taken_up, unreadable) - set(objects)):
         cursor = await connection.execute(sql.LOAD_OWNERS, _columns(more, 2))
         owned |= {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
     return Loaded(
@@ -96,8 +96,8 @@ def _decode_payments(
     for payment_id, document in rows:
         try:
             payments[payment_id] = decode_payment(document)
-        except msgspec.MsgspecError as error:
-            unreadable[payment_id] = f"what is stored of it can't be read: {error}"
+        except RAISED as error:
+            unreadable[payment_id] = f"what is stored of it can't be read: {described(error)}"
     return payments
 
 
@@ -106,6 +106,19 @@ def _object_of(received: Received) -> Iterable[tuple[str, str]]:
     object_id = named_object(received)
     if received.provider is not None and object_id is not None:
         yield received.provider, object_id
+
+
+def _objects_of(
+    waiting: Mapping[str, Sequence[Received]], unreadable: dict[str, str]
+) -> set[tuple[str, str]]:
+    """The objects that what waits names; a payment whose inputs can't be asked is unreadable."""
+    found: set[tuple[str, str]] = set()
+    for payment_id, rows in waiting.items():
+        try:
+            found |= {pair for received in rows for pair in _object_of(received)}
+        except RAISED as error:
+            unreadable[payment_id] = f"what waits for it can't be read: {described(error)}"
+    return found
 
 
 def _decode_waiting(

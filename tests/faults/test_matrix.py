@@ -21,20 +21,20 @@ KILLED: Final = -signal.SIGKILL
 RESTART: Final = os.EX_TEMPFAIL
 #: What an error ends the process with there; None: the process goes on, and mends it by itself.
 STREAM: Final[dict[Failpoint, int | None]] = {
-    Failpoint.AFTER_DECODE: RESTART,
+    Failpoint.AFTER_DECODE: None,
     Failpoint.AFTER_LOAD: None,
     Failpoint.BEFORE_COMMIT: None,
     Failpoint.AFTER_COMMIT: None,
-    Failpoint.BEFORE_PUBLISH: RESTART,
+    Failpoint.BEFORE_PUBLISH: None,
     Failpoint.IN_PUBLISH: RESTART,
-    Failpoint.BETWEEN_PUBLISHES: RESTART,
-    Failpoint.AFTER_PUBLISH: RESTART,
-    Failpoint.BEFORE_REMEMBER: RESTART,
-    Failpoint.BEFORE_ACK: RESTART,
+    Failpoint.BETWEEN_PUBLISHES: None,
+    Failpoint.AFTER_PUBLISH: None,
+    Failpoint.BEFORE_REMEMBER: None,
+    Failpoint.BEFORE_ACK: None,
     Failpoint.AFTER_ACK: RESTART,
 }
 WORK: Final[dict[Failpoint, int | None]] = {
-    Failpoint.AFTER_CLAIM: RESTART,
+    Failpoint.AFTER_CLAIM: None,
     Failpoint.BEFORE_CALL: None,
     Failpoint.AFTER_CALL: None,
     Failpoint.BEFORE_RESULT: None,

@@ -4,7 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.processor.conftest import (
+    clock,
+    group,
+    own_database,
+    pool,
+    processor_database,
+    sweeping,
+)
 from tests.service.stack import Stack, running_service
+
+__all__ = ["clock", "group", "own_database", "pool", "processor_database", "sweeping"]
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,9 @@ from prometheus_client import CollectorRegistry
 
 from processor import loops
 from processor.errors import LoopFailedError, PublishError, StoreUnavailableError
-from processor.loops import run_loops
+from processor.loops import Loop, run_loops
 from processor.metrics import WorkMetrics
+from processor.pulse import Pulse
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +43,7 @@ async def test_a_loop_goes_on_after_what_time_mends(error: Exception) -> None:
         await steady()
 
     async with asyncio.timeout(5):
-        await run_loops({"one": loop, "other": steady}, stop, metrics())
+        await run_loops({"one": Loop(loop), "other": Loop(steady)}, stop, metrics())
     assert len(runs) == 2
 
 
@@ -68,32 +69,78 @@ async def test_waits_grow_up_to_a_limit_and_begin_again_after_a_recovery(
     monkeypatch.setattr(loops, "random", SimpleNamespace(uniform=draw))
     monkeypatch.setattr(loops, "time", SimpleNamespace(monotonic=lambda: now[0]))
     async with asyncio.timeout(5):
-        await run_loops({"one": loop}, stop, metrics())
+        await run_loops({"one": Loop(loop)}, stop, metrics())
     assert longest[:3] == [0.2, 0.4, 0.8]
     assert longest[7:] == [loops.LONGEST_WAIT_S, loops.LONGEST_WAIT_S, loops.FIRST_WAIT_S, 0.2]
 
 
-async def test_a_loop_that_fails_in_an_unforeseen_way_ends_them_all() -> None:
-    """It would look like a quiet day: the process says which loop failed, and starts anew."""
+@pytest.mark.parametrize(
+    "error",
+    [KeyError("data"), AssertionError(), RecursionError(), MemoryError(), asyncio.CancelledError()],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_loop_that_fails_in_an_unforeseen_way_is_begun_again(error: BaseException) -> None:
+    """Alone: the others go on as if nothing were, and it is counted."""
+    stop, runs, others, counted = asyncio.Event(), [], [], metrics()
 
     async def loop() -> None:
-        raise KeyError("data")
+        runs.append(1)
+        if len(runs) == 1:
+            raise error
+        stop.set()
+        await steady()
 
-    with pytest.raises(LoopFailedError, match="one has stopped") as failure:
-        async with asyncio.timeout(5):
-            await run_loops({"one": loop, "other": steady}, asyncio.Event(), metrics())
-    assert isinstance(failure.value.__cause__, KeyError)
+    async def other() -> None:
+        others.append(1)
+        await steady()
+
+    async with asyncio.timeout(5):
+        await run_loops({"one": Loop(loop), "other": Loop(other)}, stop, counted)
+    assert (len(runs), len(others)) == (2, 1)
+    assert counted.loop_errors.labels("one")._value.get() == 1
 
 
-async def test_a_loop_that_a_library_cancels_ends_them_all() -> None:
-    """Nobody asked it to end, so it has failed like any other."""
+async def test_a_loop_that_comes_to_no_next_step_is_begun_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it waits for never answers: it is cancelled. One that makes progress is left alone."""
+    monkeypatch.setattr(loops, "STEP_S", 0.1)
+    monkeypatch.setattr(loops, "LOOK_S", 0.02)
+    stop, hung, lively = asyncio.Event(), [], []
+    pulse = Pulse()
+
+    async def hanging() -> None:
+        hung.append(1)
+        if len(hung) == 2:
+            stop.set()
+        await steady()
+
+    async def progressing() -> None:
+        lively.append(1)
+        while True:
+            pulse.beat()
+            await asyncio.sleep(0.02)
+
+    async with asyncio.timeout(5):
+        await run_loops(
+            {"one": Loop(hanging, Pulse()), "other": Loop(progressing, pulse)}, stop, metrics()
+        )
+    assert (len(hung), len(lively)) == (2, 1)
+
+
+async def test_a_program_that_is_to_end_ends() -> None:
+    """What is no error of a loop, but the end of its process, is passed on."""
 
     async def loop() -> None:
-        raise asyncio.CancelledError
+        raise EndError
 
     with pytest.raises(LoopFailedError, match="one has stopped"):
         async with asyncio.timeout(5):
-            await run_loops({"one": loop, "other": steady}, asyncio.Event(), metrics())
+            await run_loops({"one": Loop(loop), "other": Loop(steady)}, asyncio.Event(), metrics())
+
+
+class EndError(BaseException):
+    """As SystemExit, which asyncio itself would pass on."""
 
 
 async def test_stopping_ends_every_loop() -> None:
@@ -108,5 +155,5 @@ async def test_stopping_ends_every_loop() -> None:
             ended.append(1)
 
     async with asyncio.timeout(5):
-        await run_loops({"one": loop, "other": loop}, stop, metrics())
+        await run_loops({"one": Loop(loop), "other": Loop(loop)}, stop, metrics())
     assert len(ended) == 2

@@ -8,7 +8,7 @@ import pytest
 from faust.types import TP
 
 from processor.batch import BatchProcessor
-from processor.status_server import Health
+from processor.health import GRACE_S, Health, not_ready
 from processor.store.postgres import Pool
 from processor.stream import _follow_rebalances, create_app
 from processor.watchdog import Activity
@@ -38,7 +38,9 @@ class Parts:
 async def test_both_are_waited_for(tmp_path: Path, order: tuple[str, str]) -> None:
     """And with the next rebalance it is ready no more, until both have happened again."""
     kafka = KafkaSettings(kafka_bootstrap="nowhere:9092", partitions=2, replication_factor=1)
-    app, health, parts = create_app(kafka, StreamSettings(data_dir=tmp_path)), Health(), Parts()
+    now = 0.0
+    health = Health(lambda: now)
+    app, parts = create_app(kafka, StreamSettings(data_dir=tmp_path)), Parts()
     pool, processor = cast("Pool", parts), cast("BatchProcessor", parts)
     ours = _follow_rebalances(app, pool, processor, Activity(), health)
     signals: dict[str, Any] = {
@@ -47,9 +49,13 @@ async def test_both_are_waited_for(tmp_path: Path, order: tuple[str, str]) -> No
     }
     for round_ in (1, 2):
         await app.on_partitions_revoked.send(OURS)
-        assert (health.ready, ours.is_set()) == (False, False)
+        now += GRACE_S + 1.0
+        health.beat()
+        assert not_ready(health.seen())
+        assert not ours.is_set()
         await signals[order[0]]()
-        assert not health.ready, f"round {round_}: only {order[0]}"
+        assert not_ready(health.seen()), f"round {round_}: only {order[0]}"
         await signals[order[1]]()
-        assert (health.ready, ours.is_set()) == (True, True)
+        assert not not_ready(health.seen())
+        assert ours.is_set()
     assert parts.taken == [[0, 1], [0, 1]]

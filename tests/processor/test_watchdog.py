@@ -1,13 +1,20 @@
 """A worker that has records and does nothing is noticed; one that works or rests is not."""
 
+import asyncio
+import socket
+import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from processor.watchdog import Activity, GroupLag, Look, Patience, watch
+from processor import watchdog
+from processor.lag import GroupLag
+from processor.watchdog import FAILURES_MAX, LOOKS, Activity, Look, Patience, guard, watch
+from tests.ingress.harness import until
 
 pytestmark = pytest.mark.anyio
 
@@ -88,5 +95,75 @@ async def test_the_lag_is_what_a_group_has_not_acknowledged(kafka_bootstrap: str
         consumer.assign([TopicPartition(topic, 1)])
         await consumer.commit({TopicPartition(topic, 1): 2})
     lag = GroupLag(kafka_bootstrap, group)
+
+    async def measured() -> bool:
+        with suppress(KafkaError):  # brokers that just started have no coordinator yet
+            return await lag([(topic, 0)]) == 1
+        return False
+
+    await until(measured, 30)
     assert [await lag([(topic, n)]) for n in range(2)] == [1, 1]
     assert await lag([(topic, 0), (topic, 1)]) == 2
+    assert await lag([]) == 0
+    assert await lag.by_partition([topic]) == {(topic, 0): 1, (topic, 1): 1}
+
+
+def test_a_rebalance_that_never_ends_ends_its_patience() -> None:
+    """Nothing may wait, as far as a worker without partitions knows: it is noticed all the same."""
+    between = Look(0, is_busy=False, progress=(7, 0), is_rebalancing=True)
+    assert over((0, between), (9.9, between), (10.0, between)) == [False, False, True]
+    busy = Look(0, is_busy=True, progress=(7, 0), is_rebalancing=True)
+    assert over((0, between), (9.0, busy), (11.0, between)) == [False, False, False]
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("planted"), MemoryError(), RuntimeError("changed size")]
+)
+async def test_what_nobody_foresaw_does_not_end_it_in_silence(error: Exception) -> None:
+    """It looks on; where it fails again and again, the worker is ended: nobody would watch it."""
+    looks: list[int] = []
+
+    async def once() -> Look:
+        looks.append(1)
+        if len(looks) == 1:
+            raise error
+        return STILL
+
+    await watch(0.02, once)
+    assert len(looks) >= LOOKS
+
+    async def always() -> Look:
+        looks.append(1)
+        raise error
+
+    looks.clear()
+    await watch(0.02, always)
+    assert len(looks) == FAILURES_MAX
+
+
+def test_a_watchdog_that_ends_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loudly, whatever it was that ended it."""
+    ended = threading.Event()
+    monkeypatch.setattr(watchdog, "start_anew", ended.set)
+    monkeypatch.setattr(watchdog, "watch", lambda *_: 1 / 0)
+
+    async def lag(_partitions: object) -> int:
+        return 0
+
+    guard(1.0, Activity(), lag, lambda: None)
+    assert ended.wait(5.0)
+
+
+async def test_a_lag_that_cannot_be_measured_leaves_no_connection_open() -> None:
+    """Brokers that are away: an error within its time, and no client is left behind."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(1)
+        before = len(asyncio.all_tasks())
+        measure = GroupLag(f"127.0.0.1:{silent.getsockname()[1]}", "group")
+        for _ in range(3):
+            with pytest.raises((KafkaError, TimeoutError)):
+                async with asyncio.timeout(0.3):
+                    await measure([("topic", 0)])
+        await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) == before

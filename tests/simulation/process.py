@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from contextvars import ContextVar, copy_context
+from typing import Any, Final, NoReturn
 
 from tests.simulation.clock import SkewedClock
 from tests.simulation.faults import Chance
 from tests.simulation.trace import Trace
+
+#: The process whose program a task runs, and every task that such a task begins.
+_RUNNING: Final[ContextVar["Process | None"]] = ContextVar("running", default=None)
 
 
 class ProcessDiedError(asyncio.CancelledError):
@@ -65,7 +69,9 @@ class Process:
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Runs a coroutine as long as the process lives."""
         self._tasks = [task for task in self._tasks if not task.done()]
-        task = asyncio.create_task(work)
+        here = copy_context()
+        here.run(_RUNNING.set, self)
+        task = asyncio.create_task(work, context=here)
         task.add_done_callback(surface)
         self._tasks.append(task)
         return task
@@ -73,27 +79,37 @@ class Process:
     async def step(self, point: str) -> None:
         """A step of I/O. Raises ProcessDiedError when the process died here or before."""
         if self.dead:
-            raise ProcessDiedError
+            self._die()
         met = self.chance.at(point, self._trouble)
         if met is not None:
             await self._meet(met, point)
         while self.stands_still:  # noqa: ASYNC110  # how long it does may change meanwhile
             await asyncio.sleep(min(1.0, self._still_until - self._loop.time()))
         if self.dead:
-            raise ProcessDiedError
+            self._die()
 
     def step_at_once(self, point: str) -> None:
         """A step between two statements of the program, where nothing can be awaited."""
         if self.dead:
-            raise ProcessDiedError
+            self._die()
         if self.chance.at(point) == "crash":
             self.kill(point)
-            raise ProcessDiedError
+            self._die()
+
+    def _die(self) -> NoReturn:
+        """Ends the running task: the program under test must take it for its own cancellation.
+
+        Others, such as whoever delivers a webhook to the program, only see that it has gone.
+        """
+        task = asyncio.current_task()
+        if task is not None and _RUNNING.get() is self:
+            task.cancel()
+        raise ProcessDiedError
 
     async def _meet(self, met: str, point: str) -> None:
         if met == "crash":
             self.kill(point)
-            raise ProcessDiedError
+            self._die()
         if met == "delay":
             await asyncio.sleep(self.chance.between(0.0, self.chance.longest_delay_s))
         elif met == "pause":

@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka.errors import CommitFailedError
 
 from processor.errors import LoopFailedError
-from processor.loops import run_loops
+from processor.loops import Loop, run_loops
 from tests import accounts
 from tests.simulation.connection import Connection
 from tests.simulation.group import Group
@@ -125,9 +125,9 @@ class WorkProcess:
     async def _run(self) -> None:
         """As ``processor.__main__``: what no loop can mend ends the process."""
         loops = {
-            "provider_calls": self._calls.run,
-            "router": self._router.run,
-            "reconciler": self._lead,
+            "provider_calls": Loop(self._calls.run),
+            "router": Loop(self._router.run),
+            "reconciler": Loop(self._lead),
         }
         try:
             await run_loops(loops, asyncio.Event(), self._around.counters.work)

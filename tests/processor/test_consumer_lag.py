@@ -1,0 +1,79 @@
+"""How many records wait is a metric; what can't be measured is none, and no old figure either."""
+
+import asyncio
+import uuid
+from collections.abc import Iterable, Mapping
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
+from prometheus_client import CollectorRegistry
+
+from processor.consumer_lag import NAME, ConsumerLag
+from processor.lag import Partition
+from processor.metrics import WorkMetrics
+from schemas.topics import PROVIDER_RESULTS
+from tests.ingress.harness import until
+
+pytestmark = pytest.mark.anyio
+
+
+def waiting(registry: CollectorRegistry, group: str) -> float | None:
+    """Records of a group that wait, as the metric says."""
+    found = [
+        sample.value
+        for metric in registry.collect()
+        for sample in metric.samples
+        if sample.name == "payments_consumer_lag" and sample.labels["group"] == group
+    ]
+    return sum(found) if found else None
+
+
+async def test_records_wait_while_nobody_reads(kafka_bootstrap: str) -> None:
+    """A group whose every worker is stopped: what is published meanwhile is seen."""
+    registry, group = CollectorRegistry(), f"stopped-{uuid.uuid4().hex}"
+    lag = ConsumerLag(kafka_bootstrap, {group: (PROVIDER_RESULTS,)}, 1.0, WorkMetrics(registry))
+    await until(lag.measure, 30)  # brokers that just started have no coordinator yet
+    before = waiting(registry, group)
+    assert before is not None
+    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap) as producer:
+        for number in range(5):
+            await producer.send_and_wait(PROVIDER_RESULTS, b"x", partition=number % 2)
+    assert await lag.measure()
+    assert waiting(registry, group) == before + 5
+
+
+class _Failing:
+    """Measures once, and then no more."""
+
+    failures: list[BaseException]
+
+    def __init__(self, _bootstrap: str, _group: str) -> None:
+        self.failures = []
+
+    async def by_partition(self, topics: Iterable[str]) -> Mapping[Partition, int]:
+        """See ``Measure.by_partition``."""
+        if self.failures:
+            raise self.failures.pop()
+        return {(topic, 0): 3 for topic in topics}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KafkaConnectionError(), TimeoutError(), KeyError("planted"), asyncio.CancelledError()],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_cannot_be_measured_is_absent(error: BaseException) -> None:
+    """And counted; the next measurement brings it back."""
+    registry, made = CollectorRegistry(), _Failing("", "")
+    lag = ConsumerLag(
+        "", {"group": ("topic",)}, 1.0, WorkMetrics(registry), measure=lambda *_: made
+    )
+    assert await lag.measure()
+    assert waiting(registry, "group") == 3
+    made.failures = [error]
+    assert not await lag.measure()
+    assert waiting(registry, "group") is None
+    assert registry.get_sample_value("payments_work_errors_total", {"loop": NAME}) == 1
+    assert await lag.measure()
+    assert waiting(registry, "group") == 3
