@@ -9,7 +9,7 @@ ProcessorError
 ├── PublishError             the brokers gave no word in time; the record's fate is unknown
 ├── LeaseLostError           a provider call may be another worker's by now: this one lets go of it
 ├── SnapshotTooLargeError    a payment is larger than ``payment-state`` takes: it is held instead
-├── LoopFailedError          a background loop failed in an unforeseen way: start the process anew
+├── LoopFailedError          a background loop ended with no error it can go on after: restart
 ├── RebuildRunningError      one rebuild at a time: the other one has the shadow schema
 └── MissingTopicsError       topics are absent or wrongly partitioned: ``payments topics`` mends it
 """

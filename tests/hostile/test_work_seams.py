@@ -1,0 +1,78 @@
+"""An error that nobody foresaw, in an adapter of the background loops: one record, one object."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pytest
+from msgspec.structs import replace
+
+from processor.router import Router
+from processor.store.postgres import Pool
+from schemas import headers
+from schemas.topics import DEAD_LETTERS, PROVIDER_WEBHOOKS
+from tests.processor import database
+from tests.processor.builders import Clock, Log
+from tests.processor.folding import ONE, TWO
+from tests.processor.routing import Routing, payout, unrouted
+
+pytestmark = pytest.mark.anyio
+
+ERRORS: Final[Sequence[BaseException]] = (
+    KeyError("data"),
+    TypeError("planted"),
+    AssertionError(),
+    RecursionError("planted"),
+    MemoryError(),
+    asyncio.CancelledError(),
+)
+by_name = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+
+
+@pytest.fixture
+async def routing(pool: Pool, clock: Clock) -> Routing:
+    """A router that knows payment two's object."""
+    log = Log()
+    await database.process(pool, log.create(TWO), log.result(TWO))
+    return Routing(pool, clock)
+
+
+@by_name
+async def test_a_translator_that_fails_keeps_the_webhook(
+    routing: Routing, pool: Pool, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept until its payment is known; one about no object is a dead letter. Others go on."""
+
+    def fail(_body: bytes) -> Any:
+        raise error
+
+    monkeypatch.setattr(routing.router._translators["stripe"], "translate", fail)
+    kept, known = unrouted(ONE, "evt_kept"), unrouted(TWO, "evt_known")
+    nothing = payout("evt_nothing", **{headers.OBJECT_ID: ""})
+    await routing.router.route([kept, nothing, known])
+    assert [topic for topic, *_ in routing.sent()] == [PROVIDER_WEBHOOKS, DEAD_LETTERS]
+    assert await database.rows(pool, "select event_id from unrouted") == [("evt_kept",)]
+
+
+@by_name
+async def test_a_store_that_fails_on_a_webhook_makes_it_a_dead_letter(
+    routing: Routing, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one alone; the others of its batch find their payments."""
+    store: Any = routing.router._store
+    real = store.owners
+
+    async def owners(objects: Sequence[tuple[str, str]]) -> Any:
+        if ("stripe", "pi_poison") in objects:
+            raise error
+        return await real(objects)
+
+    monkeypatch.setattr(store, "owners", owners)
+    poison = unrouted(ONE, "evt_poison")
+    poison = replace(poison, headers={**poison.headers, headers.OBJECT_ID: "pi_poison"})
+    await routing.router.route([poison, unrouted(TWO, "evt_known")])
+    sent = routing.sent()
+    assert sorted(topic for topic, *_ in sent) == sorted([DEAD_LETTERS, PROVIDER_WEBHOOKS])
+    (why,) = [named[headers.ERROR] for topic, _, named in sent if topic == DEAD_LETTERS]
+    assert why.startswith("our own code failed: ")
+    assert isinstance(routing.router, Router)
