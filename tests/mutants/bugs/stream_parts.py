@@ -74,7 +74,7 @@ BUGS: Final = (
     Bug(
         "stream",
         "processor.watchdog:Patience.is_over",
-        "look.lag > 0 and",
+        "(look.lag > 0 or look.is_rebalancing) and",
         "",
         "an idle worker is restarted again and again",
         (_WATCHDOG.format("whatever_moves_is_waited_for"),),
@@ -82,9 +82,9 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.watchdog:GroupLag.__call__",
-        "max(0, done[at].offset)",
-        "done[at].offset",
+        "processor.lag:_acknowledged",
+        "max(0, int(done.offset))",
+        "int(done.offset)",
         "an empty partition that was never committed counts as one record of lag",
         (_WATCHDOG.format("the_lag_is_what_a_group_has_not_acknowledged"),),
         servers=True,
@@ -92,7 +92,7 @@ BUGS: Final = (
     Bug(
         "stream",
         "processor.watchdog:watch",
-        "patience = Patience(patience_s) continue",
+        "patience, failures = Patience(patience_s), 0 continue",
         "continue",
         "a worker is restarted as soon as the brokers are back, for the time they were away",
         (_WATCHDOG.format("it_waits_while_it_is_blind"),),

@@ -167,7 +167,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.router:Router.route",
+        "processor.router:Router._route",
         "elif webhook.object_id:",
         "elif webhook.provider:",
         "a webhook without an object waits for ever instead of being a dead letter",
@@ -176,9 +176,9 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.router:Router.route_kept",
-        "await self._store.forget([*ids, *(u.event_id for u in given_up)])",
-        "await self._store.forget([*ids])",
+        "processor.router:Router._let_go",
+        "self._store.forget([u.event_id for u in kept])",
+        "self._store.forget([u.event_id for u in kept if u.payment_id])",
         "a webhook that was given up is a dead letter again at every look",
         (_ROUTER.format("what_stays_unknown_for_too_long_is_a_dead_letter"),),
         servers=True,
@@ -258,8 +258,8 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.reconciler:Reconciler._pause",
-        "1 / self._settings.reconcile_per_s",
-        "0",
+        "asyncio.sleep(1 / self._settings.reconcile_per_s)",
+        "asyncio.sleep(0)",
         "a sweep takes all of the provider's rate limit",
         (_RECONCILER.format("a_sweep_asks_no_faster_than_it_is_told"),),
         servers=True,
@@ -295,6 +295,6 @@ BUGS: Final = (
         "for task in failed:",
         "for task in failed[:0]:",
         "a loop that failed for good looks like an end in good order",
-        (_LOOPS.format("a_loop_that_fails_in_an_unforeseen_way_ends_them_all"),),
+        (_LOOPS.format("a_program_that_is_to_end_ends"),),
     ),
 )
