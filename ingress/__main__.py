@@ -1,8 +1,10 @@
 """``python -m ingress``: serves the ingress until SIGTERM or SIGINT."""
 
+import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from typing import Final
 
 import uvicorn
@@ -16,8 +18,13 @@ FACTORY: Final = "ingress.wire:worker"
 WRONG_SETTINGS: Final = 2
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Serves; answers the exit code. Wrong settings are refused before anything is started."""
+    argparse.ArgumentParser(
+        prog="python -m ingress",
+        description="Serves the HTTP API and takes webhooks in, until SIGTERM or Ctrl-C. Its "
+        "settings are variables of the environment: docs/configuration.md lists them.",
+    ).parse_args(arguments)
     try:
         settings = load(IngressSettings)
         application()
@@ -45,4 +52,4 @@ def _serve(settings: IngressSettings) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

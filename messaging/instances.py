@@ -101,7 +101,7 @@ class Instances:
         if self.current is not None:
             self._let_go(self.current, "closed")
         self.why_not = "closed"
-        self._changed.set()  # whoever waits for a connection need not wait
+        self._changed.set()  # those that wait for a connection need not wait
         ending = self._closing | ({self._connecting} if self._connecting is not None else set())
         if ending:
             await asyncio.wait(ending, timeout=STOP_DEADLINE_S)

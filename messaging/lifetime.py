@@ -8,11 +8,12 @@ cancelled it leaves a task and its connections behind (aiokafka issue 1101). So 
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Coroutine, Iterator
+from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaTimeoutError
 
 #: What has been sent is given this long to be acknowledged before a producer is closed.
 FLUSH_DEADLINE_S: Final = 2.0
@@ -25,8 +26,16 @@ STOP_DEADLINE_S: Final = 1.0
 CLOSE_DEADLINE_S: Final = FLUSH_DEADLINE_S + CANCEL_ROUNDS * CANCEL_WAIT_S + STOP_DEADLINE_S
 
 
-async def start_client(client: AIOKafkaProducer | AIOKafkaConsumer, within_s: float) -> None:
-    """Starts it. Raises TimeoutError after ``within_s``, KafkaError or OSError before.
+class Startable(Protocol):
+    """A producer, a consumer or an admin client of aiokafka's."""
+
+    def start(self) -> Coroutine[Any, Any, None]:
+        """Connects."""
+        ...
+
+
+async def start_client(client: Startable, within_s: float) -> None:
+    """Starts it. Raises KafkaTimeoutError after ``within_s``, KafkaError or OSError before.
 
     One that did not start is still to be closed.
     """
@@ -41,7 +50,7 @@ async def start_client(client: AIOKafkaProducer | AIOKafkaConsumer, within_s: fl
             for connection in found:
                 connection.close()
     if not done:
-        raise TimeoutError(f"not started within {within_s:g} s")
+        raise KafkaTimeoutError(f"no answer from the brokers within {within_s:g} s")
     task.result()
 
 

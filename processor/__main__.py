@@ -11,7 +11,8 @@ An operator's commands (docs/operating.md; each has a --help of its own):
 replay        lists payments our own code failed on, and takes their holds away after a fix
 dead-letters  lists records nobody could decode, and sends them to their topics again
 rebuild       decides the whole log anew and compares it with what is stored
-audit         checks every invariant on the running system; 1 when one is violated
+audit         checks every invariant on the running system; 1 when one is violated, 2 when it
+              could not look
 """
 
 import argparse
@@ -25,7 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,6 +53,7 @@ from processor.lag import GroupLag
 from processor.loops import BeatingCalls, Loop, run_loops
 from processor.metrics import StreamMetrics, WorkMetrics
 from processor.operate.commands import COMMANDS
+from processor.operate.terminal import command_parser, database_url
 from processor.ports import CallStore
 from processor.provider_calls import ProviderCalls
 from processor.pulse import Pulse
@@ -123,7 +125,7 @@ def _collect_less_often() -> None:
 
 def run_migrate() -> None:
     """Applies what is missing."""
-    url = load(DatabaseSettings).database_url.get_secret_value()
+    url = database_url()
     print(f"migrations applied: {', '.join(migrations.migrate(url)) or 'none, all were'}")  # noqa: T201  # for the operator
 
 
@@ -252,6 +254,8 @@ PROGRAMS: Final[Programs] = {
     "work": run_work,
     "schemas": run_schemas,
 }
+#: Wrong settings, a server that does not answer, a defect of ours: nothing was found out.
+COULD_NOT_RUN: Final = 2
 #: Those that are started anew where what they need is away.
 SERVERS: Final = frozenset({"stream", "work"})
 AWAY: Final = (
@@ -265,28 +269,38 @@ AWAY: Final = (
 
 
 def main(arguments: Sequence[str] | None = None, programs: Programs = PROGRAMS) -> int:
-    """Runs one program; a wrong setting or an unreachable server is one clear line."""
+    """Runs one program; a wrong setting or an unreachable server is one clear line.
+
+    Answers the exit code: 0 all is well, 1 something is not as it should be, 2 it could not be run,
+    75 it is to be started again.
+    """
     parser = argparse.ArgumentParser(prog="payments", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("program", choices=(*programs, *COMMANDS))
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of an operator's command")
     asked = parser.parse_args(arguments)
     chosen, command = asked.program, COMMANDS.get(asked.program)
-    if asked.arguments and command is None:
-        parser.error(f"{chosen} takes no arguments")
+    if command is None:  # it takes none, but can be asked what it is
+        command_parser(chosen, programs[chosen].__doc__ or "").parse_args(asked.arguments)
     _log_to_stderr()
-    decoder = cache(lambda: Decoder(translators()))  # not before a record is to be decoded
     try:
         if command is not None:
-            return command(asked.arguments, lambda record: decoder().decode(record))
+            return command(asked.arguments, lambda: Decoder(translators()).decode)
         return programs[chosen]() or 0
     except LoopFailedError:
         log.exception("work.stopped: the process starts anew")
         return RESTART
     except (*AWAY, SettingsError, ProcessorError, migrations.MigrationError) as error:
         what = "Postgres: " if isinstance(error, psycopg.OperationalError) else ""
-        print(f"payments {chosen}: {what}{error}", file=sys.stderr)  # noqa: T201  # for the operator
-        return RESTART if isinstance(error, AWAY) and chosen in SERVERS else 1
+        what = "Kafka: " if isinstance(error, KafkaError) else what
+        why = str(error) or type(error).__name__
+        print(f"payments {chosen}: {what}{why}", file=sys.stderr)  # noqa: T201  # for the operator
+        return RESTART if isinstance(error, AWAY) and chosen in SERVERS else COULD_NOT_RUN
+    except Exception:
+        if chosen in SERVERS:
+            raise
+        log.exception("payments %s: failed in an unforeseen way", chosen)
+        return COULD_NOT_RUN
 
 
 if __name__ == "__main__":

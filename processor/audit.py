@@ -5,6 +5,7 @@ what was noted as published before the topic, what was acknowledged before the l
 last, as of one moment. So whatever is in flight meanwhile is never taken for missing.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,18 @@ from typing import Any, Final
 import psycopg
 from aiokafka import AIOKafkaConsumer
 
+from messaging.lifetime import close_consumer, start_client
 from processor.domain.status import Status
 from processor.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
-from processor.operate.log import partitions_of, position, records
+from processor.operate.log import (
+    CLOSE_WITHIN_S,
+    REQUEST_TIMEOUT_MS,
+    SILENCE_MAX_S,
+    START_WITHIN_S,
+    partitions_of,
+    position,
+    records,
+)
 from processor.records import Position
 from processor.stream import APP_ID
 from processor.table_invariants import CallRow, Tables, VersionPlace
@@ -211,18 +221,23 @@ async def read_topic(bootstrap: str, topic: str, note: Callable[[Any], object]) 
 
 async def _acknowledged(bootstrap: str) -> dict[tuple[str, int], int]:
     """By topic and partition of the sources: the offset up to which the processor is done."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=APP_ID,
-                                enable_auto_commit=False)  # fmt: skip
-    await consumer.start()
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id=APP_ID,
+        enable_auto_commit=False,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+    )
     try:
+        await start_client(consumer, START_WITHIN_S)
         found: dict[tuple[str, int], int] = {}
-        for topic in PROCESSOR_SOURCES:
-            for partition in await partitions_of(consumer, topic):
-                offset = await consumer.committed(partition)
-                found[topic, partition.partition] = offset or 0
+        async with asyncio.timeout(SILENCE_MAX_S):
+            for topic in PROCESSOR_SOURCES:
+                for partition in await partitions_of(consumer, topic):
+                    offset = await consumer.committed(partition)
+                    found[topic, partition.partition] = offset or 0
         return found
     finally:
-        await consumer.stop()
+        await close_consumer(consumer, CLOSE_WITHIN_S)
 
 
 async def _marked(connection: psycopg.AsyncConnection[Any]) -> dict[str, int]:

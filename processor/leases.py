@@ -1,7 +1,7 @@
 """A claimed call stays ours for as long as it is under way: its lease is renewed.
 
-A claim is known by its number of attempts. Whoever lost its lease finds another number in the row
-and changes nothing there any more.
+A claim is known by its number of attempts. A worker that lost its lease finds another number in
+the row and changes nothing there any more.
 """
 
 import asyncio

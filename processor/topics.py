@@ -11,6 +11,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from messaging.lifetime import start_client
 from processor.errors import MissingTopicsError
 from processor.stream import APP_ID
 from schemas.settings import KafkaSettings
@@ -29,13 +30,18 @@ ALL: Final = (*TOPICS, CHANGELOG)
 _ALREADY_EXISTS: Final = TopicAlreadyExistsError.errno
 #: A process that starts while the brokers are away waits for them; then it starts anew.
 BROKERS_WITHIN_S: Final = 300.0
+#: Brokers that accept a connection and do not answer are given up, or tried again, after this.
+START_WITHIN_S: Final = 8.0
+REQUEST_TIMEOUT_MS: Final = 30_000
 
 
 async def create_topics(settings: KafkaSettings) -> list[str]:
     """Creates what is missing; answers the names created. Raises MissingTopicsError, KafkaError."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
-    await admin.start()
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS
+    )
     try:
+        await start_client(admin, START_WITHIN_S)
         new = [
             NewTopic(
                 topic.name,
@@ -82,9 +88,11 @@ async def check_topics(settings: KafkaSettings) -> None:
     because of an outage should find its end, and not end again. A stream worker whose topic is
     missing would wait for ever and not even stop when asked.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
-    await admin.start()
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS
+    )
     try:
+        await start_client(admin, START_WITHIN_S)
         await _check(admin, settings)
     finally:
         await admin.close()

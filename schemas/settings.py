@@ -6,6 +6,7 @@ sandbox (``PAYMENTS_SANDBOX_*``) and the simulator (``PAYMENTS_SIMULATOR_*``) ke
 
 import base64
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self, TypeVar
@@ -19,7 +20,16 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from schemas.environment import is_of_a_service
+from schemas.postgres_url import checked
 
 PREFIX: Final = "PAYMENTS_"
 OWN_PREFIXES: Final = ("PAYMENTS_SANDBOX_", "PAYMENTS_SIMULATOR_", "PAYMENTS_TEST_")
@@ -52,10 +62,41 @@ def _hashed_keys(value: Any) -> Any:
     return keys
 
 
+def _one_word(secret: SecretStr) -> SecretStr:
+    """A key goes into an HTTP header, and an error about one would repeat it."""
+    if not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
+        raise ValueError("holds a blank, a line break or another character no key has")
+    return secret
+
+
+ApiKey = Annotated[SecretStr, Field(min_length=8), AfterValidator(_one_word)]
+
+
+class _Environment(EnvSettingsSource):
+    """The environment without what Kubernetes puts there for its Services."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        found = super()._load_env_vars()
+        return {n: v for n, v in found.items() if not is_of_a_service(n, v or "")}
+
+
 class Group(BaseSettings):
     """A group of settings, read from the environment."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment; no file."""
+        del env_settings, dotenv_settings, file_secret_settings
+        return init_settings, _Environment(settings_cls)
 
 
 class KafkaSettings(Group):
@@ -71,7 +112,7 @@ class KafkaSettings(Group):
 class DatabaseSettings(Group):
     """Postgres."""
 
-    database_url: SecretStr = Field(
+    database_url: Annotated[SecretStr, AfterValidator(checked)] = Field(
         min_length=1, description="postgresql://user:password@host:port/name"
     )
 
@@ -89,7 +130,7 @@ class StripeSettings(Group):
     """Stripe, or the simulator in its place."""
 
     stripe_api_base: HttpUrl = Field("https://api.stripe.com", description="Stripe's API.")
-    stripe_api_key: SecretStr = Field(min_length=8, description="The secret API key.")
+    stripe_api_key: ApiKey = Field(description="The secret API key.")
     stripe_timeout_s: Seconds = Field(20.0, description="Deadline of one call.")
 
 
@@ -131,9 +172,7 @@ class ExamplePaySettings(Group):
     """ExamplePay, a second provider: all of address, key, secrets, account and mode, or nothing."""
 
     examplepay_api_base: HttpUrl | None = Field(None, description="ExamplePay's API.")
-    examplepay_api_key: Annotated[SecretStr, Field(min_length=8)] | None = Field(
-        None, description="The secret API key."
-    )
+    examplepay_api_key: ApiKey | None = Field(None, description="The secret API key.")
     examplepay_webhook_secrets: Annotated[
         Annotated[tuple[SecretStr, ...], Field(min_length=1), AfterValidator(_standard_secrets)]
         | None,
@@ -318,13 +357,16 @@ def variables() -> Iterator[tuple[str, type[Group], str]]:
 def refuse_unknown(environment: Mapping[str, str]) -> None:
     """Refuses a ``PAYMENTS_`` variable that no table knows: most likely it is misspelt.
 
+    Those that Kubernetes sets for a Service are none of ours.
+
     Variables are read in any case, so they are looked at in any case.
     """
     known = {name for name, _, _ in variables()}
     unknown = sorted(
         name
-        for name in environment
+        for name, value in environment.items()
         if (upper := name.upper()).startswith(PREFIX)
+        and not is_of_a_service(name, value)
         and not upper.startswith(OWN_PREFIXES)
         and upper not in known
     )

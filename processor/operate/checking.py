@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from processor.audit import gather
@@ -16,7 +16,7 @@ from schemas.settings import WorkSettings, load
 SHOWN_MAX: Final = 5
 
 
-def run_rebuild(arguments: Sequence[str], decode: Decode) -> int:
+def run_rebuild(arguments: Sequence[str], decoder: Callable[[], Decode]) -> int:
     """Recomputes everything from the log, and compares."""
     command_parser(
         "rebuild",
@@ -25,7 +25,7 @@ def run_rebuild(arguments: Sequence[str], decode: Decode) -> int:
         "much disk as the log and the tables, a batch of memory, and one long transaction. The\n"
         "schema is dropped when all is equal, and kept to look into when not: then 1.",
     ).parse_args(arguments)
-    done = asyncio.run(rebuild(bootstrap(), database_url(), decode, utc_now))
+    done = asyncio.run(rebuild(bootstrap(), database_url(), decoder(), utc_now))
     for text in _rebuilt(done):
         say(text)
     return 0 if done.is_equal else 1
@@ -40,7 +40,7 @@ def _rebuilt(done: Rebuilt) -> Sequence[str]:
     return lines
 
 
-def run_audit(arguments: Sequence[str], decode: Decode) -> int:
+def run_audit(arguments: Sequence[str], decoder: Callable[[], Decode]) -> int:
     """Prints one line per invariant, and the first violations."""
     parser = command_parser(
         "audit",
@@ -54,7 +54,7 @@ def run_audit(arguments: Sequence[str], decode: Decode) -> int:
     parser.add_argument("--rebuild", action="store_true", help="S7 too: takes as long as `rebuild`")
     parser.add_argument("--json", action="store_true", help="for a program to read")
     options = parser.parse_args(arguments)
-    found = asyncio.run(_audit(options.settle, decode if options.rebuild else None))
+    found = asyncio.run(_audit(options.settle, decoder() if options.rebuild else None))
     say(json.dumps(found, indent=2) if options.json else "\n".join(_audited(found)))
     return 1 if any(line["violations"] for line in found.values()) else 0
 

@@ -16,11 +16,13 @@ from processor.store import operate as store
 from processor.store.batch import Decode
 from processor.store.operate import Place
 
+Decoder = Callable[[], Decode]
+
 #: How long the brokers may take to take what is published.
-PUBLISH_DEADLINE_S: Final = 30.0
+PUBLISH_DEADLINE_S: Final = 9.0
 
 
-def run_replay(arguments: Sequence[str], _decode: Decode) -> int:
+def run_replay(arguments: Sequence[str], _decoder: Decoder) -> int:
     """Lists holds, or releases them."""
     parser = command_parser(
         "replay",
@@ -58,7 +60,7 @@ async def _replay(payment_ids: Sequence[str] | None, wait_s: float) -> Replayed:
         await sender.close()
 
 
-def run_dead_letters(arguments: Sequence[str], _decode: Decode) -> int:
+def run_dead_letters(arguments: Sequence[str], _decoder: Decoder) -> int:
     """Lists dead letters, shows one, or sends some again."""
     parser = command_parser(
         "dead-letters",
@@ -117,8 +119,8 @@ async def _show(wanted: Place | None) -> int:
     return 1
 
 
-#: Each is given its arguments, and what turns the log's records into inputs.
-Command = Callable[[Sequence[str], Decode], int]
+#: Each is given its arguments, and what makes what turns the log's records into inputs.
+Command = Callable[[Sequence[str], Decoder], int]
 COMMANDS: Final[Mapping[str, Command]] = {
     "replay": run_replay,
     "dead-letters": run_dead_letters,

@@ -1,12 +1,23 @@
 """Reading topics from their beginning to their present end, in no consumer group."""
 
 from collections.abc import AsyncIterator
+from time import monotonic
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaTimeoutError
 
+from messaging.lifetime import close_consumer, start_client
 from processor.kafka_internals.consumer import TolerantConsumer
 from processor.records import Position, Record
 from schemas.headers import as_text
+
+#: Brokers that accept a connection and do not answer are given up after this.
+START_WITHIN_S: Final = 8.0
+REQUEST_TIMEOUT_MS: Final = 8_000
+CLOSE_WITHIN_S: Final = 1.0
+#: Records that are there and do not come.
+SILENCE_MAX_S: Final = 30.0
 
 
 async def records(bootstrap: str, topic: str) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
@@ -19,20 +30,27 @@ async def records(bootstrap: str, topic: str) -> AsyncIterator[ConsumerRecord[by
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
-    await consumer.start()
     try:
+        await start_client(consumer, START_WITHIN_S)
         partitions = await partitions_of(consumer, topic)
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
+        came_at = monotonic()
         while any([await consumer.position(p) < ends[p] for p in partitions]):
-            for partition, found in (await consumer.getmany(timeout_ms=500)).items():
+            batches = await consumer.getmany(timeout_ms=500)
+            if batches:
+                came_at = monotonic()
+            elif monotonic() - came_at > SILENCE_MAX_S:
+                raise KafkaTimeoutError(f"{topic}: no record came for {SILENCE_MAX_S:g} s")
+            for partition, found in batches.items():
                 for record in found:
                     if record.offset < ends[partition]:
                         yield record
     finally:
-        await consumer.stop()
+        await close_consumer(consumer, CLOSE_WITHIN_S)
 
 
 async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:

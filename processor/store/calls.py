@@ -25,8 +25,8 @@ CLAIM: Final = """
     from due where c.call_key = due.call_key
     returning c.request::text, c.attempts, c.key_generation, c.key_first_used_at, c.created_at"""
 
-#: Each of these is for the newest claim alone, which is known by its number of attempts: whoever
-#: lost its lease changes nothing of what another worker is at.
+#: Each of these is for the newest claim alone, which is known by its number of attempts: a worker
+#: that lost its lease changes nothing of what another one is at.
 RENEW: Final = """
     update provider_calls set next_attempt_at = %(lease_until)s
     where call_key = %(key)s and state = 'due' and attempts = %(attempts)s"""

@@ -1,7 +1,7 @@
 """Servers that accept a connection and then do not do their part."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 
@@ -9,11 +9,10 @@ from contextlib import asynccontextmanager, suppress
 async def silent_server() -> AsyncIterator[str]:
     """Accepts every connection and never answers; gives its host:port."""
 
-    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def swallow(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while await reader.read(1 << 16):
                 pass
-        writer.close()
 
     async with _serving(swallow) as address:
         yield address
@@ -26,13 +25,12 @@ async def proxy_of_one_answer(bootstrap: str) -> AsyncIterator[str]:
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         theirs, ours = await asyncio.open_connection(host, int(port))
-        with suppress(OSError, asyncio.IncompleteReadError):
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             ours.write(await _frame(reader))
             writer.write(await _frame(theirs))
             while await reader.read(1 << 16):
                 pass
-        ours.close()
-        writer.close()
+        ours.transport.abort()
 
     async with _serving(relay) as address:
         yield address
@@ -46,10 +44,30 @@ async def _frame(reader: asyncio.StreamReader) -> bytes:
 
 @asynccontextmanager
 async def _serving(
-    serve: "asyncio.streams._ClientConnectedCallback",
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> AsyncIterator[str]:
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    """Serves each connection so; at the end all of them are gone."""
+    under_way: set[asyncio.Task[None]] = set()
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        under_way.add(task)
+        try:
+            with suppress(asyncio.CancelledError):
+                await serve(reader, writer)
+        finally:
+            writer.transport.abort()
+            under_way.discard(task)
+
+    server = await asyncio.start_server(one, "127.0.0.1", 0)
     try:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        ending = set(under_way)
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending)
+        await asyncio.sleep(0)  # the sockets are closed in the loop's next turn

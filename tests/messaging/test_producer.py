@@ -232,7 +232,7 @@ async def test_brokers_that_refuse_are_an_error_at_the_deadline(target: Target) 
 
 
 async def test_a_server_that_accepts_and_is_silent_is_given_up(target: Target) -> None:
-    """Whoever waits has an error at the deadline, and the attempt leaves no socket."""
+    """A waiting task has an error at the deadline, and the attempt leaves no socket."""
     async with (
         silent_server() as address,
         open_producer(Target(address, target.client_id, target.max_value_bytes)) as producer,

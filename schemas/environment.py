@@ -1,0 +1,31 @@
+"""What the environment holds beside our settings: the variables Kubernetes sets for a Service.
+
+For each Service of a namespace Kubernetes sets variables with the Service's name before them. One
+called ``payments-ingress`` brings ``PAYMENTS_INGRESS_PORT=tcp://10.0.0.1:80``, which has the name
+of a setting and is none.
+"""
+
+import re
+from typing import Final
+
+_ADDRESS: Final = r"(?:tcp|udp|sctp)://\S+:\d+"
+_PROTOCOL: Final = r"PORT_\d+_(?:TCP|UDP|SCTP)"
+_HOST: Final = r"[0-9A-Fa-f.:]+"
+#: What the names end with, and what their values are.
+_PATTERNS: Final = tuple(
+    (re.compile(rf"PAYMENTS(?:_[A-Z0-9_]+)?_{name}"), re.compile(value))
+    for name, value in (
+        ("SERVICE_HOST", _HOST),
+        (r"SERVICE_PORT(?:_[A-Z0-9_]+)?", r"\d+"),
+        ("PORT", _ADDRESS),
+        (_PROTOCOL, _ADDRESS),
+        (f"{_PROTOCOL}_PROTO", "tcp|udp|sctp"),
+        (f"{_PROTOCOL}_PORT", r"\d+"),
+        (f"{_PROTOCOL}_ADDR", _HOST),
+    )
+)
+
+
+def is_of_a_service(name: str, value: str) -> bool:
+    """Whether Kubernetes sets such a variable, name and value, for a Service."""
+    return any(n.fullmatch(name.upper()) and v.fullmatch(value) for n, v in _PATTERNS)

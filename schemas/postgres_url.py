@@ -1,0 +1,34 @@
+"""Whether a text is the address of a Postgres, said without repeating any of it.
+
+libpq names what it stumbles over in its errors, and where a password holds a special character
+that may be the password. So what it would take apart wrongly is refused before it is used.
+"""
+
+import re
+from typing import Final
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import SecretStr
+
+_FIX: Final = (
+    "write postgresql://user:password@host:port/name, with special characters of user and password "
+    "percent-encoded (% is %25, @ is %40, / is %2F, : is %3A), or key=value pairs"
+)
+_PLAIN: Final = re.compile(r"[^\s@]*")
+_PORTS: Final = re.compile(r"(?:\d{1,5})?(?:,\d{0,5})*")
+
+
+def checked(url: SecretStr) -> SecretStr:
+    """The address itself. Raises ValueError, whose text holds none of it."""
+    try:
+        parts = conninfo_to_dict(url.get_secret_value())
+    except (psycopg.Error, ValueError):  # a NUL is a ValueError
+        raise ValueError(f"is no address of a Postgres; {_FIX}") from None
+    plain = ("host", "hostaddr", "user", "dbname")
+    wrong = [name for name in plain if not _PLAIN.fullmatch(str(parts.get(name) or ""))]
+    if not _PORTS.fullmatch(str(parts.get("port") or "")):
+        wrong.append("port")
+    if wrong:
+        raise ValueError(f"its {' and '.join(wrong)} can't be right; {_FIX}")
+    return url

@@ -1,0 +1,115 @@
+"""No error, log line or text of a program holds a secret, however wrong the settings are."""
+
+import os
+
+import pytest
+
+from ingress.__main__ import main as ingress
+from processor.__main__ import COULD_NOT_RUN, main
+from schemas.settings import (
+    PREFIX,
+    DatabaseSettings,
+    ExamplePaySettings,
+    SettingsError,
+    StripeSettings,
+    load,
+)
+
+#: What must be read nowhere.
+MARK = "hunter2"
+MALFORMED = {
+    "a percent sign": f"postgresql://pay:{MARK}%zz@127.0.0.1/payments",
+    "a percent sign at the end": f"postgresql://pay:{MARK}%@127.0.0.1/payments",
+    "an at sign": f"postgresql://pay:x@{MARK}@127.0.0.1/payments",
+    "a slash": f"postgresql://pay:1/{MARK}@127.0.0.1/payments",
+    "a slash and letters": f"postgresql://pay:{MARK}/x@127.0.0.1/payments",
+    "a blank": f"postgresql://pay:x@{MARK} y@127.0.0.1/payments",
+    "a wrong port": f"postgresql://pay:x@127.0.0.1:{MARK}/payments",
+    "an unknown option": f"postgresql://pay:x@127.0.0.1/payments?{MARK}=1",
+    "another scheme": f"mysql://pay:{MARK}@127.0.0.1/payments",
+    "no scheme": f"pay:{MARK}@127.0.0.1/payments",
+    "pairs with a blank": f"host=127.0.0.1 user=pay password=x {MARK}",
+    "pairs with an open quote": f"host=127.0.0.1 user=pay password='{MARK}",
+    "an unknown pair": f"host=127.0.0.1 passwd={MARK}",
+    "an open bracket": f"postgresql://pay:{MARK}@[::1/payments",
+}
+GOOD = {
+    "encoded": "postgresql://pay:a%25b%40c%2Fd@db.example:5432/payments",
+    "pairs": "host=db.example port=5432 user=pay password='a b@%/' dbname=payments",
+    "several hosts": "postgresql://pay:x@a.example:1,b.example:2/payments",
+    "IPv6": "postgresql://pay:x@[::1]:5432/payments",
+    "a socket": "postgresql:///payments?host=/run/postgresql",
+    "options": "postgresql://pay:x@db/payments?sslmode=require&connect_timeout=3",
+}
+PROGRAMS = {
+    "migrate": ["migrate"], "stream": ["stream"], "work": ["work"], "audit": ["audit"],
+    "rebuild": ["rebuild"], "replay": ["replay", "--list"], "dead-letters": ["dead-letters"],
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that every program needs, and nobody listens anywhere."""
+    for name in list(os.environ):
+        if name.upper().startswith(PREFIX):
+            monkeypatch.delenv(name)
+    for name, value in {
+        "KAFKA_BOOTSTRAP": "127.0.0.1:1", "API_KEYS": f"shop:{'a' * 64}",
+        "STRIPE_API_KEY": "sk_test_nothing", "STRIPE_ACCOUNT": "acct_1",
+        "STRIPE_LIVEMODE": "false", "STRIPE_WEBHOOK_SECRETS": "whsec_nothing",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+
+
+@pytest.mark.parametrize("program", [*PROGRAMS, "ingress"])
+@pytest.mark.parametrize("how", MALFORMED)
+def test_a_malformed_address_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    program: str,
+    how: str,
+) -> None:
+    """The variable, what is wrong, and how it is written; nothing is started."""
+    monkeypatch.setenv(f"{PREFIX}DATABASE_URL", MALFORMED[how])
+    assert (ingress() if program == "ingress" else main(PROGRAMS[program])) == COULD_NOT_RUN
+    out = "".join(capfd.readouterr()) + caplog.text
+    assert MARK not in out
+    assert "PAYMENTS_DATABASE_URL" in out
+    assert "percent-encoded" in out
+
+
+@pytest.mark.parametrize("how", GOOD)
+def test_what_libpq_takes_is_taken(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """Unchanged; and not shown either."""
+    monkeypatch.setenv(f"{PREFIX}DATABASE_URL", GOOD[how])
+    settings = load(DatabaseSettings)
+    assert settings.database_url.get_secret_value() == GOOD[how]
+    assert GOOD[how] not in repr(settings) + str(settings)
+
+
+@pytest.mark.parametrize("program", ["migrate", "audit", "replay"])
+def test_a_database_that_is_away_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    program: str,
+) -> None:
+    """Where nobody listens: what the driver says, and nothing of the secret."""
+    monkeypatch.setenv(f"{PREFIX}DATABASE_URL", f"postgresql://pay:{MARK}@127.0.0.1:1/payments")
+    assert main(PROGRAMS[program]) == COULD_NOT_RUN
+    out = "".join(capfd.readouterr()) + caplog.text
+    assert MARK not in out
+    assert f"payments {program}: Postgres: " in out
+
+
+@pytest.mark.parametrize("value", [f"{MARK}\n", f"sk {MARK}", f"{MARK}\N{EURO SIGN}", f"{MARK}\t"])
+def test_a_key_that_no_header_takes_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """The client library's error about the header would repeat it in a log and in a row."""
+    for name, group in (
+        ("STRIPE_API_KEY", StripeSettings), ("EXAMPLEPAY_API_KEY", ExamplePaySettings),
+    ):  # fmt: skip
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+        with pytest.raises(SettingsError, match=name) as refused:
+            load(group)
+        assert MARK not in str(refused.value)
