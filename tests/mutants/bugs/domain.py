@@ -23,6 +23,22 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
+        "processor.domain.refunds:reserved",
+        "status in RESERVING",
+        "status is RefundStatus.SUCCEEDED",
+        "two refunds on their way together give back more than was captured",
+        (_COMMANDS.format("refunds_may_take_what_is_left_and_no_more"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.view:amounts_in",
+        "min(refunds.given_back(payment), taken)",
+        "refunds.given_back(payment)",
+        "a returned refund and its replacement that cross publish more refunded than captured",
+        (_CONFLICTS.format("refunds_told_early_never_stand_in_the_way_of_success"),),
+    ),
+    Bug(
+        "domain",
         "processor.domain.view:captured",
         "terminal.captured if terminal",
         "payment.amount if terminal",
@@ -35,6 +51,14 @@ BUGS: Final = (
         "-sum(m.amount for m in dispute.movements if m.amount < 0)",
         "sum(m.amount for m in dispute.movements if m.amount < 0)",
         "money that a won dispute gave back is published as a negative amount",
+        (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.view:_refund_view",
+        "refund.status is not RefundStatus.SUCCEEDED",
+        "refund.status is RefundStatus.SUCCEEDED",
+        "every successful refund is published as reversed, and a returned one as not",
         (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
     ),
     Bug(
@@ -108,6 +132,33 @@ BUGS: Final = (
         "Attempt(number, command.payment_method)",
         "a new attempt counts as failed from the start by the failures before it",
         (_COMMANDS.format("a_command_is_accepted_or_told_what_it_needs"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.refunds:reserved",
+        "r.refusal is None and",
+        "",
+        "a refund that was refused holds its money: less can be refunded than is left",
+        (_COMMANDS.format("one_refused_refund_leaves_the_others"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.refunds:reserved",
+        "ours.get(r.id) not in known",
+        "True",
+        (
+            "a refund of ours that the provider has made counts twice: less can be refunded "
+            "than is left"
+        ),
+        (_COMMANDS.format("a_command_is_accepted_or_told_what_it_needs"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.refunds:bound",
+        "and made.ref not in taken",
+        "",
+        "one refund at the provider counts for two of ours: more is refunded than is left",
+        (_COMMANDS.format("a_refund_that_answered_one_call_is_not_another_ones"),),
     ),
     Bug(
         "domain",

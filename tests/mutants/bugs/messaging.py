@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
+_PRODUCER: Final = "tests/messaging/test_producer.py::test_{}"
 _ROOM: Final = "tests/messaging/test_room.py::test_{}"
 
 BUGS: Final = (
@@ -30,5 +31,57 @@ BUGS: Final = (
         "self._freed.clear()",
         "a sender that waits for room waits for ever",
         (_ROOM.format("who_waits_goes_on_when_there_is_room"),),
+    ),
+    Bug(
+        "messaging",
+        "messaging.room:Room.try_take",
+        "if full and self._records:",
+        "if full:",
+        "a record larger than the limit is never sent, not even alone",
+        (_ROOM.format("what_is_larger_than_all_of_it_goes_alone"),),
+    ),
+    Bug(
+        "messaging",
+        "messaging.room:Room.try_take",
+        "self._bytes + size > self._limits.bytes",
+        "self._bytes > self._limits.bytes",
+        "one record too many is taken in: memory above the limit",
+        (_ROOM.format("either_limit_is_one"),),
+    ),
+    Bug(
+        "messaging",
+        "messaging.instances:Instances.replace",
+        "if self.current is not instance:",
+        "if self.current is None:",
+        "a send that failed late closes the healthy successor of its producer",
+        (_PRODUCER.format("a_failing_send_gives_up_its_own_instance_only"),),
+        servers=True,
+    ),
+    Bug(
+        "messaging",
+        "messaging.producer:Producer._failure",
+        "if not error.retriable:",
+        "if error.retriable:",
+        "a producer that is beyond repair is used for ever",
+        (_PRODUCER.format("an_instance_beyond_repair_is_replaced"),),
+        servers=True,
+    ),
+    Bug(
+        "messaging",
+        "messaging.producer:Producer._failure",
+        "and instance.acknowledged_at < started",
+        "",
+        "one slow partition closes the producer of all others",
+        (_PRODUCER.format("a_slow_partition_leaves_the_others_their_producer"),),
+        servers=True,
+    ),
+    Bug(
+        "messaging",
+        "messaging.producer:Producer.publish",
+        "finally: self._room.give_back(size)",
+        "finally:\n            str(size)",
+        "after 64 MiB in all the ingress answers 503 until a restart",
+        (_PRODUCER.format("room_is_given_back_whatever_became_of_the_records"),),
+        servers=True,
     ),
 )

@@ -86,28 +86,6 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:BatchProcessor._commit_all",
-        "if is_to_be_passed_on(error):",
-        "if isinstance(error, ZeroDivisionError):",
-        (
-            "a conflict between two workers, or Postgres away, is treated as a defect of each "
-            "payment"
-        ),
-        (_BATCH.format("what_time_mends_holds_no_payment"),),
-        servers=True,
-    ),
-    Bug(
-        "stream",
-        "processor.batch:BatchProcessor._commit_or_hold",
-        "if is_to_be_passed_on(error): raise "
-        'log.exception("payment.held payment_id=%s", payment_id)',
-        'log.exception("payment.held payment_id=%s", payment_id)',
-        "Postgres going away during a one-by-one commit quarantines a healthy payment",
-        (_BATCH.format("what_time_mends_holds_no_payment"),),
-        servers=True,
-    ),
-    Bug(
-        "stream",
         "processor.batch:BatchProcessor.settle",
         "for event in batch.events: event.ack()",
         "for event in batch.events[:-1]:\n            event.ack()",

@@ -11,7 +11,9 @@ _LOOPS: Final = "tests/processor/test_loops.py::test_{}"
 _PROVIDER_CALLS: Final = "tests/processor/test_provider_calls.py::test_{}"
 _RECONCILER: Final = "tests/processor/test_reconciler.py::test_{}"
 _RECONCILER_LOOP: Final = "tests/processor/test_reconciler_loop.py::test_{}"
+_RETENTION: Final = "tests/processor/test_retention.py::test_{}"
 _ROUTER: Final = "tests/processor/test_router.py::test_{}"
+_ROUTER_OFFSETS: Final = "tests/processor/test_router_offsets.py::test_{}"
 
 BUGS: Final = (
     Bug(
@@ -149,6 +151,15 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
+        "processor.router:Router.run",
+        "await source.commit()",
+        "source.assignment()",
+        "every restart routes the whole topic again",
+        (_ROUTER_OFFSETS.format("a_router_that_is_cancelled_ends"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
         "processor.router:Router._ignored",
         "or fact.unknown_status",
         "",
@@ -163,24 +174,6 @@ BUGS: Final = (
         "pass",
         "one record with a wrong time stops the router for all",
         (_ROUTER.format("a_record_without_a_time_is_a_dead_letter"),),
-        servers=True,
-    ),
-    Bug(
-        "worker",
-        "processor.router:Router._route",
-        "elif webhook.object_id:",
-        "elif webhook.provider:",
-        "a webhook without an object waits for ever instead of being a dead letter",
-        (_ROUTER.format("what_has_an_effect_and_names_no_object_is_a_dead_letter"),),
-        servers=True,
-    ),
-    Bug(
-        "worker",
-        "processor.router:Router._let_go",
-        "self._store.forget([u.event_id for u in kept])",
-        "self._store.forget([u.event_id for u in kept if u.payment_id])",
-        "a webhook that was given up is a dead letter again at every look",
-        (_ROUTER.format("what_stays_unknown_for_too_long_is_a_dead_letter"),),
         servers=True,
     ),
     Bug(
@@ -257,20 +250,29 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.reconciler:Reconciler._pause",
-        "asyncio.sleep(1 / self._settings.reconcile_per_s)",
-        "asyncio.sleep(0)",
-        "a sweep takes all of the provider's rate limit",
-        (_RECONCILER.format("a_sweep_asks_no_faster_than_it_is_told"),),
-        servers=True,
-    ),
-    Bug(
-        "worker",
         "processor.reconciler:Reconciler.round",
         "self._noting_errors(name, sweep())",
         "sweep()",
         "one sweep that fails keeps the others from running",
         (_RECONCILER_LOOP.format("a_payment_nobody_acted_on_is_asked_to_end"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.retention:_little_by_little",
+        "if count < ROWS:",
+        "if count <= ROWS:",
+        "one statement's rows are forgotten per sweep: the tables grow",
+        (_RETENTION.format("rows_go_a_few_at_a_time_and_the_oldest_first"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.retention:Retention.sweep",
+        "timedelta(seconds=settings.history_retention_s)",
+        "timedelta(milliseconds=settings.history_retention_s)",
+        "history is forgotten after ten hours instead of 400 days",
+        (_RETENTION.format("what_is_too_old_goes_and_the_payment_stays"),),
         servers=True,
     ),
     Bug(
@@ -295,6 +297,6 @@ BUGS: Final = (
         "for task in failed:",
         "for task in failed[:0]:",
         "a loop that failed for good looks like an end in good order",
-        (_LOOPS.format("a_program_that_is_to_end_ends"),),
+        (_LOOPS.format("a_loop_that_fails_in_an_unforeseen_way_ends_them_all"),),
     ),
 )
