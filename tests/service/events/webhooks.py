@@ -99,14 +99,15 @@ def event(subject: Subject, told: Told) -> Json:
     """The whole event."""
     whole: Json = json.loads(shape("event"))
     at = subject.began + 60 * told.minute
+    key = subject.call_key(told)
     if told.about == "payment_intent" and told.type != "payment_intent.retrieved":
-        whole["request"] = {"id": "req_1", "idempotency_key": f"{subject.payment_id}:create"}
+        key = f"{subject.payment_id}:create"
     return whole | {
         "id": subject.event_id(told),
         "type": told.type,
         "created": at,
         "data": {"object": about(subject, told, at)},
-        "request": {"id": "req_1", "idempotency_key": subject.call_key(told)},
+        "request": {"id": "req_1", "idempotency_key": key},
     }
 
 
