@@ -154,11 +154,11 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.refunds:bound",
-        "and made.ref not in taken",
-        "",
-        "one refund at the provider counts for two of ours: more is refunded than is left",
-        (_COMMANDS.format("a_refund_that_answered_one_call_is_not_another_ones"),),
+        "processor.domain.refunds:echoed",
+        "if owner == payment_id",
+        "if owner",
+        "another payment's call binds its refund to this payment's",
+        (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
     ),
     Bug(
         "domain",

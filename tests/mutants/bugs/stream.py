@@ -86,6 +86,18 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
+        "processor.batch:BatchProcessor._commit_all",
+        "if is_to_be_passed_on(error):",
+        "if not error:",
+        (
+            "a conflict between two workers, or Postgres away, is treated as a defect of each "
+            "payment"
+        ),
+        (_BATCH.format("what_time_mends_holds_no_payment"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
         "processor.batch:BatchProcessor.settle",
         "for event in batch.events: event.ack()",
         "for event in batch.events[:-1]:\n            event.ack()",

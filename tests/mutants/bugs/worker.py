@@ -291,12 +291,4 @@ BUGS: Final = (
         "a fault once an hour makes each wait as long as a long outage",
         (_LOOPS.format("waits_grow_up_to_a_limit_and_begin_again_after_a_recovery"),),
     ),
-    Bug(
-        "worker",
-        "processor.loops:run_loops",
-        "for task in failed:",
-        "for task in failed[:0]:",
-        "a loop that failed for good looks like an end in good order",
-        (_LOOPS.format("a_loop_that_fails_in_an_unforeseen_way_ends_them_all"),),
-    ),
 )
