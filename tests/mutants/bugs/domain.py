@@ -154,10 +154,10 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.refunds:echoed",
-        "if owner == payment_id",
-        "if owner",
-        "another payment's call binds its refund to this payment's",
+        "processor.domain.refunds:_unbound",
+        "and r.refusal is None",
+        "",
+        "a refund made elsewhere that names a refused one of ours is never shown",
         (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
     ),
     Bug(
@@ -263,5 +263,21 @@ BUGS: Final = (
         "asked if asked else",
         "attempts used up while a cancel is asked for end CANCELED instead of FAILED",
         (_ATTEMPTS.format("a_cancel_asked_meanwhile_is_made_once_our_own_was_refused"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.decision:changed",
+        "max(before.updated_at, at)",
+        "at",
+        "updated_at goes back when an input is processed late",
+        (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
+    ),
+    Bug(
+        "domain",
+        "processor.domain.decision:changed",
+        "0 <= money.captured <= money.authorized",
+        "0 <= money.captured",
+        "a capture of more than was authorized is believed",
+        (_CONFLICTS.format("a_contradiction_changes_nothing_and_names_what_is_wrong"),),
     ),
 )
