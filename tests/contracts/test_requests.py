@@ -54,9 +54,9 @@ FULL: Final = ProviderCall(
 UNSET: Final[Mapping[str, dict[str, Any]]] = {
     "create": {"return_url": None},
     "confirm": {"return_url": None},
-    "capture": {"amount": None},
+    "capture": {},
     "cancel": {"cancel_cause": None},
-    "refund": {"amount": None},
+    "refund": {"reason": None},
 }
 ROWS: Final[Mapping[str, ProviderCall]] = {
     **{f"{name}, full": replace(FULL, operation=name) for name in OPERATIONS},
