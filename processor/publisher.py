@@ -108,11 +108,17 @@ class StatePublisher:
 
     async def _transact(self, producer: AIOKafkaProducer, part: Sequence[Published]) -> None:
         for start in range(0, len(part), TRANSACTION_RECORDS_MAX):
-            async with producer.transaction():
-                some = part[start : start + TRANSACTION_RECORDS_MAX]
-                records = [_as_record(record) for record in some]
-                sending = await produce(producer, PAYMENT_STATE, some[0].partition, records)
-                await asyncio.gather(*(sent for _, sent in sending))
+            some = part[start : start + TRANSACTION_RECORDS_MAX]
+            records = [_as_record(record) for record in some]
+            try:
+                async with producer.transaction():
+                    sending = await produce(producer, PAYMENT_STATE, some[0].partition, records)
+                    await asyncio.gather(*(sent for _, sent in sending))
+            except KafkaError:
+                raise
+            except Exception as error:
+                # no payment's fault: a transaction that is half open leaves a producer of no use
+                raise PublishError(f"the producer failed: {error!r}") from error
 
     async def close(self) -> None:
         """Stops every producer."""

@@ -27,7 +27,7 @@ STREAM: Final[dict[Failpoint, int | None]] = {
     Failpoint.AFTER_COMMIT: None,
     Failpoint.BEFORE_PUBLISH: None,
     Failpoint.IN_PUBLISH: RESTART,
-    Failpoint.BETWEEN_PUBLISHES: None,
+    Failpoint.BETWEEN_PUBLISHES: RESTART,
     Failpoint.AFTER_PUBLISH: None,
     Failpoint.BEFORE_REMEMBER: None,
     Failpoint.BEFORE_ACK: None,
