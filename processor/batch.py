@@ -29,7 +29,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from processor.dead_letters import as_outgoing
+from processor.dead_letters import as_outgoing, note
 from processor.decode import Decoder
 from processor.errors import BatchConflictError, KeyTakenError, StoreUnavailableError
 from processor.fold import fold
@@ -151,6 +151,8 @@ class BatchProcessor:
         catch_ups = self._catch_ups
         if batch.dead:
             await within(ADAPTER_S, self._sender.send(as_outgoing(batch.dead)))
+            with never_failing("log"):
+                note(batch.dead)
         with self._step("seen"):
             fresh, duplicates = self._set_aside(batch.received)
         with self._step("commit"):

@@ -4,6 +4,7 @@ A record may be larger than a dead letter can be: compressed on its way in, or w
 headers that take more room as text. Then the letter has as much of it as fits, and says so.
 """
 
+import logging
 from collections.abc import Iterable
 from typing import Final
 
@@ -21,6 +22,18 @@ VALUE_BYTES_MAX: Final = DEAD_LETTER_BYTES_MAX * 5 // 8
 #: Of each header, beside its name and its value: their lengths.
 _HEADER_BYTES: Final = 10
 _UNREADABLE: Final = "a whole batch that can't be taken apart, or one of its offsets"
+
+log = logging.getLogger(__name__)
+
+
+def note(dead: Iterable[DeadLetter]) -> None:
+    """A line in the log for each: where it stood, how long it is and why; nothing that is in it."""
+    for letter in dead:
+        at = letter.record.position
+        log.warning(
+            "dead_letter topic=%s partition=%d offset=%d bytes=%d reason=%s",
+            at.topic, at.partition, at.offset, len(letter.record.value), storable(letter.error),
+        )  # fmt: skip
 
 
 def as_outgoing(letters: Iterable[DeadLetter]) -> list[Outgoing]:

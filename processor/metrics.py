@@ -107,6 +107,9 @@ class WorkMetrics:
             registry=registry,
         )
         self.foreign = _foreign("payments_foreign_webhooks_total", registry)
+        self.dead_letters = Counter(
+            "payments_dead_letters_total", "Records nobody could decode.", registry=registry
+        )
         self.oldest = Gauge(
             "payments_oldest_seconds",
             "Age of the oldest of its kind: unfinished payment, parked event, unpublished version.",

@@ -13,7 +13,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from messaging.lifetime import close_consumer, start_client
-from processor.dead_letters import as_outgoing
+from processor.dead_letters import as_outgoing, note
 from processor.domain.inputs import Foreign, Unmodelled
 from processor.errors import UndecodableRecordError
 from processor.kafka_internals.consumer import TellingConsumer
@@ -114,7 +114,7 @@ class Router:
                     await self.route([record])
                 return
             why = f"our own code failed: {described(error)}"
-            await self._send(as_outgoing([DeadLetter(record, why) for record in records]))
+            await self._send([], [DeadLetter(record, why) for record in records])
 
     async def _route(self, records: Sequence[Record]) -> None:
         """Sends each to its payment, keeps it, ignores it, or sends it to the dead letters."""
@@ -143,7 +143,7 @@ class Router:
             for nothing in ignored:
                 self._metrics.ignored.labels(nothing.webhook.provider, nothing.kind).inc()
         await within(ADAPTER_S, self._store.park(kept, self._clock()))
-        await self._send([*known, *as_outgoing(dead)])
+        await self._send(known, dead)
 
     async def route_kept(self) -> None:
         """Routes what was kept and is known now; gives up on what is too old."""
@@ -170,7 +170,7 @@ class Router:
             routed(u.payment_id, u.value, u.headers) for u in kept if u.payment_id and not error
         ]
         dead = [_dead(u, error or _NOBODYS) for u in kept if error or not u.payment_id]
-        await self._send([*known, *as_outgoing(dead)])
+        await self._send(known, dead)
         await within(ADAPTER_S, self._store.forget([u.event_id for u in kept]))
 
     async def _let_go_alone(self, kept: Unrouted) -> None:
@@ -200,9 +200,12 @@ class Router:
             return None
         return Ignored(webhook, translated.kind, fact.why)
 
-    async def _send(self, records: Sequence[Outgoing]) -> None:
-        if records:
-            await within(ADAPTER_S, self._sender.send(records))
+    async def _send(self, known: Sequence[Outgoing], dead: Sequence[DeadLetter]) -> None:
+        if known or dead:
+            await within(ADAPTER_S, self._sender.send([*known, *as_outgoing(dead)]))
+        with never_failing("metrics"):
+            note(dead)
+            self._metrics.dead_letters.inc(len(dead))
 
 
 def _dead(unrouted: Unrouted, error: str) -> DeadLetter:

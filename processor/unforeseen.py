@@ -59,9 +59,13 @@ def is_to_be_passed_on(error: BaseException) -> bool:
 
 
 def described(error: BaseException) -> str:
-    """The error in words that can be stored, whatever it says of itself."""
+    """The error in words that can be stored, whatever it says of itself.
+
+    Of Postgres' errors the message alone: their details repeat what is in the row.
+    """
     try:
-        text = f"{type(error).__name__}: {error}"
+        message = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
+        text = f"{type(error).__name__}: {message}"
     except Exception:  # noqa: BLE001  # an error may fail to say what it is, too
         text = type(error).__name__
     return storable(text)

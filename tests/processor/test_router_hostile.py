@@ -101,3 +101,20 @@ async def test_an_odd_zones_time_is_noted_as_the_moment_it_is(routing: Routing, 
     await routing.router.route([with_header(payout(), headers.RECEIVED_AT, at)])
     moments = "select received_at = '2026-02-28T12:01:00Z' from ignored_webhooks"
     assert await database.rows(pool, moments) == [(True,)]
+
+
+async def test_dead_letters_are_counted_and_in_the_log(
+    routing: Routing, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those that can't be kept, and those that are too old: whence and why, not what they hold."""
+    bad = with_header(unrouted(ONE), headers.EVENT_ID, b"")
+    await routing.router.route([bad, unrouted(TWO, "evt_2")])
+    clock.forward(MAX_AGE_S + 1)
+    await routing.router.route_kept()
+    assert [topic for topic, _, _ in routing.sent()] == [DEAD_LETTERS] * 2
+    assert routing.metrics.dead_letters._value.get() == 2
+    lines = [r.getMessage() for r in caplog.records if r.getMessage().startswith("dead_letter ")]
+    assert len(lines) == 2
+    assert "reason=header event-id is missing or empty" in lines[0]
+    assert "reason=no payment is known" in lines[1]
+    assert not any("succeeded" in line for line in lines)

@@ -44,8 +44,9 @@ class Runner:
 
     def __init__(self, parts: Parts = REAL) -> None:
         self._parts = parts
-        registry = CollectorRegistry()
-        self._counters = Counters(StreamMetrics(registry), WorkMetrics(registry), IngressMetrics())
+        self._counters = Counters(
+            StreamMetrics(CollectorRegistry()), WorkMetrics(CollectorRegistry()), IngressMetrics()
+        )
 
     def run(self, seed: int) -> Report:
         """Lives through one seed. Whatever it meets depends on the number alone."""
