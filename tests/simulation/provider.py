@@ -165,7 +165,7 @@ class Provider:
     async def _once(
         self, operation: Operation, path: str, object_id: str, key: str, form: str
     ) -> Answer:
-        slow = self._chance.between(0.5, 15.0) if self._chance.happens("slow") else 0.0
+        slow = self._chance.between(0.5, 40.0) if self._chance.happens("slow") else 0.0
         on_its_way = self._chance.one_in(2)
         await asyncio.sleep(slow if on_its_way else 0.0)
         try:
