@@ -24,6 +24,7 @@ TENANT: Final = "bench"
 DUPLICATES: Final = 0.10  # of the events, delivered once more
 LATE: Final = 0.14  # of the events with a successor, which makes a tenth of all
 GAP_S: Final = 0.01  # between the creations of two payments
+CALL_S: Final = 1.0  # an intent's events before this echo the key of the call that created it
 BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _COURSES: Final = tuple(course for course in COURSES for _ in range(course.weight))
 
@@ -158,15 +159,16 @@ def _events(
         about = objects[kind.split(".", maxsplit=1)[0]]
         about.update(CHANGES[kind](facts))
         event_id = ids.object_id("evt_3", number, index)
-        event = _event(event_id, kind, int(created + after_s), about, command.payment_id)
+        ours = kind.startswith("payment_intent.") and after_s < CALL_S
+        key = f"{command.payment_id}:create" if ours else None
+        event = _event(event_id, kind, int(created + after_s), about, key)
         body = msgspec.json.format(msgspec.json.encode(event), indent=2)
         yield Delivery(event_id, command.payment_id, facts.intent, body)
 
 
 def _event(
-    event_id: str, kind: str, created: int, about: JsonObject, payment_id: str
+    event_id: str, kind: str, created: int, about: JsonObject, key: str | None
 ) -> JsonObject:
-    ours = kind == "payment_intent.created"  # the event our own call brought about at once
     return {
         "id": event_id,
         "object": "event",
@@ -176,8 +178,8 @@ def _event(
         "livemode": False,
         "pending_webhooks": 1,
         "request": {
-            "id": f"req_{event_id[5:19]}" if ours else None,
-            "idempotency_key": f"{payment_id}:create" if ours else None,
+            "id": f"req_{event_id[5:19]}" if key else None,
+            "idempotency_key": key,
         },
         "type": kind,
     }
