@@ -1,6 +1,7 @@
 """What operators and their machines ask: alive, ready, metrics."""
 
 import asyncio
+import logging
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -14,6 +15,10 @@ from processor.store import reads
 
 PROBE_DEADLINE_S: Final = 1.0
 OK: Final = "ok"
+#: Anybody may ask, so the reason, which may name hosts, is in the log alone.
+UNAVAILABLE: Final = "unavailable"
+
+_log: Final = logging.getLogger(__name__)
 
 router: Final = APIRouter(tags=["operations"])
 
@@ -26,22 +31,29 @@ async def healthz() -> Response:
 
 @router.get("/readyz", response_model=dict[str, str], responses={503: {"description": "Not ready"}})
 async def readyz(request: Request) -> Response:
-    """Whether requests can be accepted, which takes Kafka. Postgres is told, but not needed."""
+    """Whether requests can be accepted, which takes Kafka. Postgres is shown, but not needed."""
     parts = parts_of(request)
-    missing, postgres = await asyncio.gather(parts.publisher.missing(), _postgres(parts.database))
+    missing, silent = await asyncio.gather(parts.publisher.missing(), _silent(parts.database))
     ready = missing is None
+    if not ready:
+        _log.warning("not ready", extra={"kafka": missing, "postgres": silent or OK})
     return JSONResponse(
-        {"status": OK if ready else "not ready", "kafka": missing or OK, "postgres": postgres},
+        {
+            "status": OK if ready else "not ready",
+            "kafka": OK if ready else UNAVAILABLE,
+            "postgres": OK if silent is None else UNAVAILABLE,
+        },
         status_code=200 if ready else 503,
     )
 
 
-async def _postgres(database: Database) -> str:
+async def _silent(database: Database) -> str | None:
+    """Why the database can't be read; None where it can."""
     try:
         await database.run(reads.alive, PROBE_DEADLINE_S)
     except DatabaseUnavailableError as error:
         return error.reason
-    return OK
+    return None
 
 
 @router.get("/metrics", response_class=Response, response_model=None)
