@@ -52,9 +52,7 @@ def _acknowledged_create(payment: Payment, result: CallResult, at: datetime) -> 
 def _acknowledged_refund(payment: Payment, result: CallResult, at: datetime) -> Decision:
     """The refund of ours is this one at the provider: its answer says so, nothing else has to."""
     *_, refund_id = result.call_key.split(":")
-    asked = next((r for r in payment.refunds if r.id == refund_id), None)
-    if asked is None:
-        return unchanged(payment, Outcome.CONFLICT, f"the call {result.call_key} was of no refund")
+    (asked,) = (r for r in payment.refunds if r.id == refund_id)  # the call was made for it
     made = next((m for m in payment.provider_refunds if m.ref == result.object_id), None)
     names = f"{result.call_key} names {result.object_id}"
     if any(r.acknowledged == result.object_id for r in payment.refunds):

@@ -29,17 +29,10 @@ RESERVING: Final = frozenset(
 class Standing(Struct, frozen=True):
     """One refund: asked for by us, known at the provider, or both; never neither."""
 
+    #: Ours where we asked for it, otherwise derived from the provider's object.
+    id: str
     asked: Refund | None
     made: ProviderRefund | None
-
-    @property
-    def id(self) -> str:
-        """Ours where we asked for it, otherwise derived from the provider's object."""
-        if self.asked is not None:
-            return self.asked.id
-        if self.made is not None:
-            return self.made.id
-        raise AssertionError("a refund that nobody asked for or made")
 
     @property
     def amount(self) -> int:
@@ -86,9 +79,9 @@ def standings(payment: Payment) -> tuple[Standing, ...]:
         return ()
     ours = bound(payment)
     made = {made.ref: made for made in payment.provider_refunds}
-    asked = [Standing(r, made.pop(ours.get(r.id, ""), None)) for r in payment.refunds]
+    asked = [Standing(r.id, r, made.pop(ours.get(r.id, ""), None)) for r in payment.refunds]
     unbound = _unbound(payment, ours)
-    others = [Standing(None, each) for each in made.values() if not _claimed(each, unbound)]
+    others = [Standing(m.id, None, m) for m in made.values() if not _claimed(m, unbound)]
     return tuple(sorted((*asked, *others), key=lambda each: each.id))
 
 

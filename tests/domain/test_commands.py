@@ -198,6 +198,14 @@ def test_a_refund_on_its_way_holds_its_money(status: RefundStatus) -> None:
     assert story.deliver(received(refund("re_2", 300))).outcome is Outcome.APPLIED
 
 
+def test_a_refund_is_asked_for_once() -> None:
+    """The same refund under another operation is rejected, whatever its amount."""
+    story = replay_until("succeeded")
+    story.deliver(received(refund("re_0", 300)))
+    decision = story.deliver(received(refund("re_0", 100, operation_id="op_other")))
+    assert (decision.outcome, decision.reason) == (Outcome.REJECTED, "this refund exists")
+
+
 def test_one_refused_refund_leaves_the_others() -> None:
     """The money of the others is still on its way; that of the refused one is free again."""
     story = replay_until("succeeded")

@@ -57,6 +57,7 @@ _CASES: list[tuple[str, Fact | CallResult, str]] = [
     ("create refused", _REFUNDED, "refused to create"),
     ("create refused", _DISPUTED, "refused to create"),
     ("create refused", acknowledged(), "refused to create"),
+    ("succeeded", acknowledged("refund:re_9"), key("refund:re_9")),
     ("created", acknowledged("confirm:2"), key("confirm:2")),
     ("succeeded", refused("refund:re_unheard"), key("refund:re_unheard")),
 ]
