@@ -84,7 +84,7 @@ IN_THE_PIPELINE: Final = (
         "acknowledged before publishing", 1, batch_processor=stream.AcknowledgesBeforePublishing
     ),
     _in_the_pipeline("never published again", 1, batch_processor=stream.NeverPublishesAgain),
-    _in_the_pipeline("published from memory", 13, batch_processor=stream.PublishesFromMemory),
+    _in_the_pipeline("published from memory", 632, batch_processor=stream.PublishesFromMemory),
     _in_the_pipeline(
         "only the unpublished published", 821, batch_store=stream.PublishesOnlyTheUnpublished
     ),
