@@ -86,7 +86,7 @@ IN_THE_PIPELINE: Final = (
     _in_the_pipeline("never published again", 1, batch_processor=stream.NeverPublishesAgain),
     _in_the_pipeline("published from memory", 632, batch_processor=stream.PublishesFromMemory),
     _in_the_pipeline(
-        "only the unpublished published", 821, batch_store=stream.PublishesOnlyTheUnpublished
+        "only the unpublished published", 478, batch_store=stream.PublishesOnlyTheUnpublished
     ),
     _in_the_pipeline("marked before the commit", 12, batch_processor=stream.RemembersFirst),
     _in_the_pipeline("parked events dropped", 5, batch_store=stream.DropsTheParked),
