@@ -323,7 +323,7 @@ class IngressProtocol(HttpToolsProtocol):
         self._all.leaves(self)
 
     def _leave(self) -> bool:
-        """Tells the application that there is no client any more; whether it had answered."""
+        """Disconnects the application from its client; returns whether it had begun to answer."""
         answered = self._phase == _IN_BODY and self.cycle.response_started
         self._phase = _CLOSING
         if self.cycle is not None and not self.cycle.response_complete:

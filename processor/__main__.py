@@ -75,6 +75,7 @@ from processor.topics import check_topics, create_topics
 from processor.watchdog import guard
 from providers.port import ProviderClient, Translator
 from providers.registry import clients, translators
+from schemas.deadlines import check_deadlines
 from schemas.settings import (
     DatabaseSettings,
     KafkaSettings,
@@ -82,7 +83,6 @@ from schemas.settings import (
     SettingsError,
     StreamSettings,
     WorkSettings,
-    check_deadlines,
     load,
 )
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED

@@ -278,7 +278,7 @@ class BatchProcessor:
         with never_failing("metrics"):
             self._metrics.count(plan)
         known = {event_id: known.position for event_id, known in loaded.known.items()}
-        return Committed(published, plan.redelivered, known | plan.told, plan.open)
+        return Committed(published, plan.redelivered, known | plan.resolved, plan.open)
 
     async def _publish(self, committed: Committed, catch_ups: int) -> None:
         """Publishes a batch's versions, and what came again. Then Postgres says what is left.
@@ -305,7 +305,7 @@ class BatchProcessor:
         """Publishes, then notes these publications, every part of which is out now.
 
         A payment that our own code can't publish keeps no other from it: its publications stay
-        unpublished, and whoever takes the partition over tries again. Nor does a version that an
+        unpublished, and the next owner of the partition tries again. Nor does a version that an
         earlier release let pass, and that no record can hold: its payment is held, too.
         """
         out = set(ids)

@@ -57,7 +57,7 @@ class _Fold:
         return self._plan
 
     def _note_open(self, batch: Iterable[Received]) -> None:
-        """Which event IDs are not used up, and which refused ones have been told rightly since."""
+        """Which event IDs are not used up, and which refused ones were decided since."""
         ended = {}
         for row in self._plan.inbox:
             if not row.refused and row.outcome is not Outcome.PARKED:
@@ -66,7 +66,7 @@ class _Fold:
             event_id = received.event_id
             known = self._loaded.known.get(event_id)
             if event_id in self._freed and event_id in ended:
-                self._plan.told[event_id] = ended[event_id]
+                self._plan.resolved[event_id] = ended[event_id]
             elif event_id not in ended and (
                 known is None or known.outcome is Outcome.PARKED or event_id in self._freed
             ):

@@ -80,8 +80,8 @@ class Plan:
     urgent: set[str] = field(default_factory=set)
     #: Event IDs of the batch that no record has used up: what brought them was refused, or waits.
     open: set[str] = field(default_factory=set)
-    #: Of those that were refused and then told rightly: the record that did.
-    told: dict[str, Position] = field(default_factory=dict)
+    #: Refused event IDs that another record used up since: where that record stands.
+    resolved: dict[str, Position] = field(default_factory=dict)
     #: Newly held payments: the event our code failed on, and its error.
     holds: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: Payments whose hold, as it was stored, is taken away; ``holds`` may have a new one.

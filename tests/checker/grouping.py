@@ -48,7 +48,7 @@ def _only_noted(plan: Plan, others: Sequence[Received], looked_at: set[int]) -> 
         still_waits = row.waiting and row.outcome is Outcome.PARKED
         assert still_waits, f"what came again was decided again: {row.received.event_id}"
     assert plan.redelivered == looked_at, "what may not be published was not looked at"
-    noted = replace_plan(plan, inbox=[], urgent=set(), open=set(), told={})
+    noted = replace_plan(plan, inbox=[], urgent=set(), open=set(), resolved={})
     assert noted == Plan(duplicates=list(others), redelivered=looked_at)
 
 

@@ -1,0 +1,21 @@
+"""Deadlines of one group of settings that bound those of another."""
+
+from schemas.settings import ExamplePaySettings, SettingsError, StripeSettings, WorkSettings, load
+
+
+def check_deadlines(work: WorkSettings) -> None:
+    """Refuses a provider's time-out that no attempt at a call has time for.
+
+    Raises SettingsError naming both variables.
+    """
+    waits = {
+        "PAYMENTS_STRIPE_TIMEOUT_S": load(StripeSettings).stripe_timeout_s,
+        "PAYMENTS_EXAMPLEPAY_TIMEOUT_S": load(ExamplePaySettings).examplepay_timeout_s,
+    }
+    for name, seconds in waits.items():
+        if seconds > work.call_deadline_s:
+            raise SettingsError(
+                f"{name} is {seconds:g}, but PAYMENTS_CALL_DEADLINE_S is "
+                f"{work.call_deadline_s:g}: an attempt would end before its answer may come. "
+                f"Lower {name}, or raise PAYMENTS_CALL_DEADLINE_S"
+            )
