@@ -1,8 +1,8 @@
 """``make mutants``: plants every bug and says what found it; 1 where one lives.
 
-`AREA=ingress` takes one area's alone, `AREA=today` another one each day. The 31 that stand in the
-place of a function are of the areas `model` and `simulation`; the others are planted in the text of
-a throw-away copy. `--within=60` begins no other bug after so many seconds.
+`AREA=ingress` takes one area's alone. The 31 that stand in the place of a function are of the areas
+`model` and `simulation`; the others are planted in the text of a throw-away copy. `--sample=15`
+takes so many of these, from the first to the last of the table at even distances.
 """
 
 import argparse
@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +28,7 @@ from tests.mutants.table import IN_THE_DOMAIN, IN_THE_PIPELINE, InTheDomain, InT
 
 MODEL: Final = "model"
 SIMULATION: Final = "simulation"
-TODAY: Final = "today"
+SAMPLE: Final = "sample"
 Found = tuple[str, str | None]
 """A bug's name, and what found it; None where it lives."""
 
@@ -47,26 +46,20 @@ def _seeds(planted: InThePipeline) -> str | None:
     return f"seed {report.seed}, {violation.code}: {violation.what}"
 
 
-def _in_the_text(bugs: Sequence[Bug], folder: Path, within_s: float | None) -> Iterator[Found]:
+def _in_the_text(bugs: Sequence[Bug], folder: Path) -> Iterator[Found]:
     """Each bug in turn. First their tests run without any: what fails then finds nothing.
-
-    With a limit of time there is no such first run, for which `make test` is enough.
 
     Raises:
         MisplacedError: a bug can't be planted.
         NoTrialError: its tests could not be run.
     """
-    began = time.monotonic()
     with _servers(folder, needed=any(bug.servers for bug in bugs)) as servers:
         ground = Ground(folder / "copy", servers)
-        if within_s is None:
-            healthy = ground.run(tuple(dict.fromkeys(test for bug in bugs for test in bug.tests)))
-            if healthy.found_by is not None:
-                yield f"no bug at all, but {healthy.found_by} fails", None
-                return
+        healthy = ground.run(tuple(dict.fromkeys(test for bug in bugs for test in bug.tests)))
+        if healthy.found_by is not None:
+            yield f"no bug at all, but {healthy.found_by} fails", None
+            return
         for bug in bugs:
-            if within_s is not None and time.monotonic() - began > within_s:
-                return
             verdict = ground.trial(bug)
             found = verdict.found_by
             yield bug.name, found and f"{verdict.seconds:.1f} s, {found}"
@@ -86,35 +79,37 @@ def _servers(folder: Path, *, needed: bool) -> Iterator[Infrastructure | None]:
         yield servers
 
 
-def _found(area: str, within_s: float | None) -> Iterator[Found]:
+def _found(area: str, bugs: Sequence[Bug]) -> Iterator[Found]:
     if area == MODEL:
         yield from ((planted.name, _search(planted)) for planted in IN_THE_DOMAIN)
     elif area == SIMULATION:
         yield from ((planted.name, _seeds(planted)) for planted in IN_THE_PIPELINE)
     else:
         with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as folder:
-            bugs = [bug for bug in BUGS if bug.area == area]
-            first = _today() % len(bugs) if within_s is not None else 0
-            yield from _in_the_text([*bugs[first:], *bugs[:first]], Path(folder), within_s)
+            yield from _in_the_text(bugs, Path(folder))
 
 
-def _today() -> int:
-    """The day's number: another one each day, the same for all."""
-    return datetime.now(UTC).date().toordinal()
+def _runs(area: str | None, sample: int | None) -> Iterator[tuple[str, Sequence[Bug]]]:
+    """What to plant: areas, each with its bugs in the text; or a sample of all of these."""
+    if sample is not None:
+        yield SAMPLE, [BUGS[at * len(BUGS) // sample] for at in range(sample)]
+        return
+    for each in (MODEL, SIMULATION, *AREAS):
+        if area in {None, each}:
+            yield each, [bug for bug in BUGS if bug.area == each]
 
 
 def main() -> int:
     """Plants the bugs of each area. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     areas = (MODEL, SIMULATION, *AREAS)
-    parser.add_argument("area", nargs="?", choices=[*areas, TODAY], help="all when none is named")
-    parser.add_argument("--within", type=float, metavar="S", help="begin no other after so long")
+    parser.add_argument("area", nargs="?", choices=areas, help="all when none is named")
+    parser.add_argument("--sample", type=int, metavar="N", help="so many of those in the text")
     asked = parser.parse_args()
-    chosen = AREAS[_today() % len(AREAS)] if asked.area == TODAY else asked.area
     planted = alive = 0
-    for area in [chosen] if chosen else areas:
+    for area, bugs in _runs(asked.area, asked.sample):
         began = time.monotonic()
-        for name, by in _found(area, asked.within):
+        for name, by in _found(area, bugs):
             sys.stdout.write(f"{area:<10} {name}\n{'':<11}{by or 'LIVES'}"[:240] + "\n")
             sys.stdout.flush()
             planted += 1

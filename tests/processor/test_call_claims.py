@@ -1,6 +1,7 @@
 """Who makes a call and when: one at a time, and again after a crash."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -153,17 +154,18 @@ async def test_a_result_that_was_not_published_leaves_the_call_due(
 
 
 async def test_a_call_that_is_done_stays_done(caller: Caller, clock: Clock) -> None:
-    """Whoever claimed it too, and is late, changes nothing any more."""
+    """Whoever claimed it too, and is late, changes nothing any more; nor does who finished it."""
     (late,) = await claim(caller.pool)
     clock.forward(LEASE_S)
     caller.provider.answers = [Acknowledged("pi_1")]
     await caller.round()
     before = await database.everything(caller.pool)
     calls = PostgresCalls(caller.pool)
-    assert not await calls.renew(late, NOW + LEASE)
-    assert not await calls.finish(late, "refused: late", NOW)
-    assert not await calls.retry(late, NOW, "late")
-    assert not await calls.retry_with_new_key(late, NOW, "late")
+    for claimed in (late, replace(late, attempts=late.attempts + 1)):
+        assert not await calls.renew(claimed, NOW + LEASE)
+        assert not await calls.finish(claimed, "refused: late", NOW)
+        assert not await calls.retry(claimed, NOW, "late")
+        assert not await calls.retry_with_new_key(claimed, NOW, "late")
     assert await database.everything(caller.pool) == before
 
 
