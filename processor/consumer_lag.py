@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from processor.lag import GroupLag, Partition
 from processor.metrics import WorkMetrics
 from processor.pulse import Pulse, never_late
+from processor.rest import jittered
 from processor.unforeseen import RAISED, is_cancelled, within
 
 log = logging.getLogger(__name__)
@@ -58,9 +59,10 @@ class ConsumerLag:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
+            rest_s = jittered(self._every_s)
             if await self.measure():
-                self._pulse.beat(self._every_s)
-            await asyncio.sleep(self._every_s)
+                self._pulse.beat(rest_s)
+            await asyncio.sleep(rest_s)
 
     async def measure(self) -> bool:
         """Measures once; whether it succeeded. An error is counted, and leaves no figure behind."""

@@ -19,6 +19,7 @@ from processor.metrics import WorkMetrics
 from processor.ports import Sending, SweepStore
 from processor.pulse import Pulse, never_late
 from processor.records import DeadLetter, Position, Record
+from processor.rest import jittered
 from processor.sender import Outgoing
 from processor.store.work import LEAD
 from processor.unforeseen import (
@@ -89,8 +90,9 @@ class Reconciler:
             await self._rest()
 
     async def _rest(self) -> None:
-        self._pulse.beat(self._settings.reconcile_every_s)
-        await asyncio.sleep(self._settings.reconcile_every_s)
+        rest_s = jittered(self._settings.reconcile_every_s)
+        self._pulse.beat(rest_s)
+        await asyncio.sleep(rest_s)
 
     async def round(self) -> None:
         """One round of all sweeps; one that fails does not keep the others from running."""

@@ -16,6 +16,7 @@ from typing import Final
 from processor.metrics import WorkMetrics
 from processor.ports import HistoryStore
 from processor.pulse import Pulse, never_late
+from processor.rest import jittered
 from schemas.settings import WorkSettings
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,9 @@ class Retention:
         """Until cancelled. Raises StoreUnavailableError."""
         while True:
             await self.sweep()
-            self._pulse.beat(self._settings.history_sweep_s)
-            await asyncio.sleep(self._settings.history_sweep_s)
+            rest_s = jittered(self._settings.history_sweep_s)
+            self._pulse.beat(rest_s)
+            await asyncio.sleep(rest_s)
 
     async def sweep(self) -> None:
         """Everything that is too old by now."""
