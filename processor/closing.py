@@ -21,6 +21,6 @@ def close_at_the_end(
             async with asyncio.timeout(CLOSE_WITHIN_S):
                 await close()
         except Exception:
-            log.exception("work.not_closed part=%s", name)
+            log.exception("part.not_closed part=%s", name)
 
     stack.push_async_callback(closing)

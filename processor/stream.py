@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from processor import pipeline
 from processor.batch import BatchProcessor, Event
+from processor.closing import close_at_the_end
 from processor.decode import Decoder
 from processor.faust_internals.batches import batches
 from processor.faust_internals.consumer import StrictConsumer
@@ -133,12 +134,21 @@ def wire(
     )
     retention = timedelta(seconds=stream.seen_retention_s)
     decoder = Decoder(translators)
+    publisher = parts.publisher(parts.producers(bootstrap, APP_ID), deadline_s)
+    sender = parts.sender(bootstrap, f"{APP_ID}-dead-letters", deadline_s)
+    # Faust unwinds this stack once the agent has ended, whether it was stopped or has crashed
+    for name, close in (
+        ("pool", pool.close),
+        ("state", partial(publisher.assign, ())),
+        ("dead_letters", sender.close),
+    ):
+        close_at_the_end(app.async_exit_stack, name, close)
     processor = parts.processor(
         decoder,
         parts.store(pool, decoder.decode),
         parts.seen(PartitionedTable(app, table), stream.seen_per_payment, retention, clock),
-        parts.publisher(parts.producers(bootstrap, APP_ID), deadline_s),
-        parts.sender(bootstrap, f"{APP_ID}-dead-letters", deadline_s),
+        publisher,
+        sender,
         metrics,
         clock,
     )

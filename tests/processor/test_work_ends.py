@@ -96,5 +96,5 @@ async def test_a_part_that_can_not_be_closed_keeps_no_other_open(
         await run()
     assert closed == ["last"]
     assert [line.getMessage() for line in caplog.records] == [
-        "work.not_closed part=hanging", "work.not_closed part=raising",
+        "part.not_closed part=hanging", "part.not_closed part=raising",
     ]  # fmt: skip
