@@ -20,7 +20,7 @@ from processor.stream import APP_ID
 from processor.webhook_records import fetched
 from providers.port import FetchedEvent, Webhook
 from schemas.commands import CommandBase
-from schemas.headers import as_text
+from schemas.headers import as_text, version_name
 from schemas.topics import PAYMENT_COMMANDS, PAYMENT_STATE, PROCESSOR_SOURCES
 
 Ends = Mapping[TopicPartition, int]
@@ -109,7 +109,7 @@ async def read(site: Site, begin: Ends) -> list[Any]:
 async def published(site: Site, begin: Ends) -> set[str]:
     """``<payment ID>:<version>`` of every record of ``payment-state`` from ``begin`` on."""
     records = await read(site, {p: at for p, at in begin.items() if p.topic == PAYMENT_STATE})
-    return {as_text(record.headers)["ce_id"] for record in records}
+    return {version_name(as_text(record.headers)) for record in records}
 
 
 async def skip_to_end(site: Site, group: str = APP_ID) -> None:

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from processor.health import Health
 from processor.status_server import serve
+from schemas.headers import as_text, version_name
 from schemas.settings import KafkaSettings, MetricsSettings, load
 from schemas.topics import PAYMENT_STATE
 
@@ -38,7 +39,7 @@ class Watch:
         for records in (await self._consumer.getmany(timeout_ms=POLL_MS)).values():
             now = time.time()
             for record in records:
-                self.seen.setdefault(dict(record.headers)["ce_id"].decode(), now)
+                self.seen.setdefault(version_name(as_text(record.headers)), now)
 
     async def read_to_the_end(self) -> None:
         """Notes all there is now."""

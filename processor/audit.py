@@ -29,6 +29,7 @@ from processor.operate.log import (
 from processor.records import Position
 from processor.stream import APP_ID
 from processor.table_invariants import CallRow, Tables, VersionPlace
+from schemas.headers import QUARANTINED
 from schemas.topics import PAYMENT_STATE, PROCESSOR_SOURCES
 
 #: Statements with a ``%s`` are asked of what is older than that.
@@ -88,6 +89,8 @@ class _Log:
     lag: int
     published: Mapping[str, bytes]
     published_versions: Mapping[str, list[int]]
+    #: Payments whose last record says that they are quarantined.
+    quarantined: frozenset[str]
 
 
 async def gather(
@@ -131,12 +134,17 @@ async def _read_log(bootstrap: str, before: datetime, since: datetime) -> _Log:
                 lag += record.timestamp < before.timestamp() * 1000
     published: dict[str, bytes] = {}
     versions: dict[str, list[int]] = {}
+    quarantined: set[str] = set()
     async for record in records(bootstrap, PAYMENT_STATE):
         payment_id = (record.key or b"").decode()
         published[payment_id] = record.value or b""
         headers = dict(record.headers)
         versions.setdefault(payment_id, []).append(int(headers["ce_id"].rpartition(b":")[2]))
-    return _Log(frozenset(positions), frozenset(unacknowledged), lag, published, versions)
+        (quarantined.add if QUARANTINED in headers else quarantined.discard)(payment_id)
+    return _Log(
+        frozenset(positions), frozenset(unacknowledged), lag, published, versions,
+        frozenset(quarantined),
+    )  # fmt: skip
 
 
 async def _with_tables(
@@ -181,6 +189,7 @@ async def _with_tables(
         due_versions=marked,
         is_whole=marked is None,
         held=frozenset(holds),
+        quarantined=log.quarantined if marked is None else None,
         due_calls=frozenset(r[0] for r in await rows(_DUE, before)),
         unpublished=(await rows(_UNPUBLISHED, before))[0][0],
         unrouted=(await rows(_UNROUTED, before))[0][0],

@@ -153,6 +153,7 @@ class _Fold:
         row.outcome, row.reason = Outcome.QUARANTINED, reason
         self._held.add(payment_id)
         self._plan.holds[payment_id] = (row.received.event_id, error)
+        self._plan.announced[payment_id] = row.received.record.position.partition
         self._waiting.setdefault(payment_id, []).append(row)
 
     def _release(self, row: InboxRow) -> None:
@@ -170,6 +171,7 @@ class _Fold:
             self._plan.released.add(payment_id)
         self._held.discard(payment_id)
         self._plan.holds.pop(payment_id, None)
+        self._plan.announced[payment_id] = row.received.record.position.partition
         before = self._payments.get(payment_id)
         waited = [*self._waited(payment_id), *self._waiting.pop(payment_id, ())]
         for each in waited:

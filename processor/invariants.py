@@ -86,6 +86,8 @@ class Evidence:
     #: Whether every record ever published must still be there: the topic is compacted in time.
     is_whole: bool = True
     held: frozenset[str] = frozenset()
+    #: Payments whose last record says that they are quarantined; None: something is on its way.
+    quarantined: frozenset[str] | None = None
     #: Provider calls that are not done, by key.
     due_calls: frozenset[str] = frozenset()
     #: The tables beside ``payments``; None: nobody looked.
@@ -190,13 +192,16 @@ def all_or_none(e: Evidence) -> Violations:
 
 
 def published_is_stored(e: Evidence) -> Violations:
-    """S8: the last record per key in payment-state is the payment's last version, to the byte."""
+    """S8: payment-state's last record per key is the last version, to the byte, and says a hold."""
     for payment_id, versions in e.versions.items():
         stored = {v.version: v.snapshot for v in versions}
         due = max(stored) if e.due_versions is None else e.due_versions.get(payment_id, 0)
         last = max(due, *e.published_versions.get(payment_id, ())[-1:], 0)
         if last and e.published.get(payment_id) != stored.get(last):
             yield f"{payment_id}: the last record is not version {last}"
+    if e.quarantined is not None:
+        for payment_id in e.quarantined ^ (e.held & e.published.keys()):
+            yield f"{payment_id}: whether it is held is not what its last record says"
     for payment_id in e.published.keys() - e.versions.keys():
         yield f"{payment_id} is published, but not stored"
     for payment_id, seen in e.published_versions.items():

@@ -88,6 +88,9 @@ class Plan:
     released: set[str] = field(default_factory=set)
     #: Payments whose release failed: the release, and its error. The hold stays, with its event.
     renewed: dict[str, tuple[str, str]] = field(default_factory=dict)
+    #: Payments that a quarantine begins or ends for, and their partitions: what is published of
+    #: them says so, also where they have no new version.
+    announced: dict[str, int] = field(default_factory=dict)
     #: Publications whose events came again: the mark of a crash before they were published.
     redelivered: set[int] = field(default_factory=set)
 
@@ -101,6 +104,8 @@ class Published(Struct, frozen=True):
     at: datetime
     snapshot: bytes
     publication_id: int
+    #: The payment is held: what its provider says next is not in this version.
+    quarantined: bool = False
 
 
 @dataclass(slots=True)

@@ -126,7 +126,13 @@ class StatePublisher:
 
 
 def _as_record(record: Published) -> Keyed:
-    headers = cloud_event(record.payment_id, record.version, record.at)
+    headers = cloud_event(
+        record.payment_id,
+        record.version,
+        record.at,
+        record.publication_id,
+        quarantined=record.quarantined,
+    )
     return Keyed(record.payment_id.encode(), record.snapshot, headers)
 
 

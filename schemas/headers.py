@@ -1,6 +1,6 @@
 """Names of the Kafka record headers, and the CloudEvents headers of ``payment-state``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -43,14 +43,27 @@ def _text(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def cloud_event(payment_id: str, version: int, at: datetime) -> list[tuple[str, bytes]]:
+def version_name(headers: Mapping[str, str]) -> str:
+    """``<payment ID>:<version>`` of a ``payment-state`` record, however often it is published."""
+    return f"{headers['ce_subject']}:{headers['ce_id'].rpartition(':')[2]}"
+
+
+#: There, with the value ``true``, while the payment is quarantined.
+QUARANTINED: Final = "ce_quarantined"
+
+
+def cloud_event(
+    payment_id: str, version: int, at: datetime, publication_id: int, *, quarantined: bool = False
+) -> list[tuple[str, bytes]]:
     """Headers of one ``payment-state`` record: CloudEvents 1.0, Kafka binary content mode.
 
-    ``ce_id`` is ``<payment ID>:<version>``, so that a record published twice is recognised.
+    ``ce_id`` is ``<payment ID>:<publication>:<version>``: a record that is published twice has the
+    same one, a version that is published again because a quarantine began or ended has another.
     """
     return [
+        *([(QUARANTINED, b"true")] if quarantined else []),
         ("ce_specversion", b"1.0"),
-        ("ce_id", f"{payment_id}:{version}".encode()),
+        ("ce_id", f"{payment_id}:{publication_id}:{version}".encode()),
         ("ce_source", CLOUD_EVENT_SOURCE.encode()),
         ("ce_type", CLOUD_EVENT_TYPE.encode()),
         ("ce_subject", payment_id.encode()),

@@ -21,6 +21,7 @@ from processor.errors import BatchConflictError
 from processor.plan import InboxRow, Known, Loaded, Plan, Published
 from processor.records import DeadLetter, Position, Received, Record, named_object, refusal_id
 from processor.store import statements as sql
+from processor.store.announce import announce, last_versions
 from processor.store.documents import (
     decode_payment,
     encode_call,
@@ -146,16 +147,20 @@ async def write(connection: Connection, plan: Plan, now: datetime) -> list[Publi
 
     Raises SnapshotTooLargeError, before anything is written, for what could never be published.
     """
-    partitions = sorted({v.partition for v in plan.versions})
+    again = await last_versions(connection, plan)
+    partitions = sorted({v.partition for v in plan.versions} | {a.partition for a in again})
     ids: dict[int, int] = {}
     if partitions:
         cursor = await connection.execute(sql.NEXT_PUBLICATION_IDS, [len(partitions)])
         ids = dict(zip(partitions, (row[0] for row in await cursor.fetchall()), strict=True))
     seen_as = [(v, ids[v.partition], snapshot(v.payment)) for v in plan.versions]
     published = [
-        Published(s.id, s.version, v.partition, v.payment.updated_at, encode_publishable(s), id_)
+        Published(
+            s.id, s.version, v.partition, v.payment.updated_at, encode_publishable(s), id_,
+            s.id in plan.holds,
+        )
         for v, id_, s in seen_as
-    ]
+    ]  # fmt: skip
     guards: list[tuple[Cursor, int]] = []
     async with connection.pipeline():
         if partitions:
@@ -173,6 +178,8 @@ async def write(connection: Connection, plan: Plan, now: datetime) -> list[Publi
         if plan.urgent:
             await connection.execute(sql.HURRY_CALLS, [now + URGENT_WITHIN, sorted(plan.urgent)])
         guards += await _write_inbox(connection, plan, ids, now)
+        if again:
+            published += await announce(connection, plan, again, ids, now)
         guards += await _write_rest(connection, plan, now)
     for cursor, expected in guards:
         if cursor.rowcount != expected:
@@ -334,9 +341,9 @@ async def unpublished(
     ):
         if keys:
             cursor = await connection.execute(statement, [keys])
-            for payment_id, version, partition, at, text, publication_id in await cursor.fetchall():
+            for payment_id, version, partition, at, text, id_, held in await cursor.fetchall():
                 found[payment_id, version] = Published(
-                    payment_id, version, partition, at, text.encode(), publication_id
+                    payment_id, version, partition, at, text.encode(), id_, held
                 )
     return list(found.values())
 

@@ -153,12 +153,37 @@ INSERT_HOLDS: Final = """
     select %s, * from unnest(%b::text[], %b::text[], %b::text[])
     on conflict do nothing"""
 
+# -- announce: a payment's last version, published again because a quarantine began or ended ------
+
+LAST_VERSIONS: Final = """
+    select v.payment_id, v.version, v.at, v.snapshot::text, v.publication_id
+    from payment_versions v join payments p using (payment_id, version)
+    where payment_id = any(%b)"""
+
+MOVE_VERSIONS: Final = """
+    with moved as (
+        update payment_versions v set publication_id = n.publication_id
+        from unnest(%b::text[], %b::int[], %b::bigint[]) as n(payment_id, version, publication_id)
+        where v.payment_id = n.payment_id and v.version = n.version
+        returning v.event_id, n.publication_id)
+    update inbox i set publication_id = moved.publication_id from moved
+    where i.event_id = moved.event_id"""
+
+#: Nothing is left to publish of them.
+END_EMPTY_PUBLICATIONS: Final = """
+    update publications p set published_at = %s
+    where publication_id = any(%b) and published_at is null
+        and not exists (select from payment_versions v
+                        where v.publication_id = p.publication_id)"""
+
 # -- publish -----------------------------------------------------------------------------------
 
 _UNPUBLISHED: Final = """
-    select v.payment_id, v.version, p.partition, v.at, v.snapshot::text, p.publication_id
+    select v.payment_id, v.version, p.partition, v.at, v.snapshot::text, p.publication_id,
+        h.payment_id is not null
     from payment_versions v
     join publications p using (publication_id)
+    left join holds h on h.payment_id = v.payment_id
     join (select payment_id, min(version) as version
           from payment_versions join publications using (publication_id)
           where {which} and published_at is null

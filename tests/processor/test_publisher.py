@@ -82,7 +82,7 @@ async def test_versions_stand_in_order_in_their_payments_partition(
     assert {record.partition for record in of_one} == {2}
     assert [record.partition for record in found if record.key == two.encode()] == [1, 1]
     headers = dict(of_one[-1].headers)
-    assert headers["ce_id"] == f"{one}:3".encode()
+    assert headers["ce_id"] == f"{one}:1:3".encode()
     assert headers["ce_time"] == NOW.isoformat().encode()
 
 

@@ -48,7 +48,7 @@ async def test_it_is_held_before_it_is_committed(group: Group) -> None:
     assert await group.outcomes(*records) == [
         "applied", "applied", "quarantined", "parked", "applied",
     ]  # fmt: skip
-    assert [version for version, _ in await group.published(large)] == [1]
+    assert await group.announced(large) == [(1, False), (1, True)]
     assert [version for version, _ in await group.published(other)] == [1, 2]
 
 

@@ -87,6 +87,19 @@ class Group:
         finally:
             await worker.close()
 
+    async def announced(self, payment_id: str) -> list[tuple[int, bool]]:
+        """Version of every record of a payment, in order, and whether it says quarantined."""
+        found: list[tuple[int, bool]] = []
+
+        def note(record: Any) -> None:
+            if record.key == payment_id.encode():
+                headers = as_text(record.headers)
+                version = int(headers["ce_id"].rpartition(":")[2])
+                found.append((version, headers.get("ce_quarantined") == "true"))
+
+        await read_topic(self.bootstrap, PAYMENT_STATE, note)
+        return found
+
     async def published(self, payment_id: str) -> list[tuple[int, bytes]]:
         """Version and value of every record a downstream service reads of a payment, in order."""
         found: list[tuple[int, bytes]] = []

@@ -11,7 +11,7 @@ from schemas.headers import as_text, cloud_event
 unhurried = settings(deadline=None)
 
 AT = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
-MADE = dict(cloud_event("pay_1", 7, AT))
+MADE = dict(cloud_event("pay_1", 7, AT, 40))
 
 
 def test_every_attribute_that_cloudevents_requires_is_there() -> None:
@@ -26,15 +26,22 @@ def test_every_attribute_that_cloudevents_requires_is_there() -> None:
 
 def test_a_header_stands_there_once() -> None:
     """Kafka would keep both."""
-    assert len(MADE) == len(cloud_event("pay_1", 7, AT))
+    assert len(MADE) == len(cloud_event("pay_1", 7, AT, 40))
 
 
-def test_the_id_names_payment_and_version() -> None:
-    """Source and ID together are unique per version; published twice, they are the same."""
-    assert MADE["ce_id"] == b"pay_1:7"
-    assert cloud_event("pay_1", 7, AT) == cloud_event("pay_1", 7, AT)
-    assert dict(cloud_event("pay_1", 8, AT))["ce_id"] != MADE["ce_id"]
-    assert dict(cloud_event("pay_2", 7, AT))["ce_id"] != MADE["ce_id"]
+def test_the_id_names_payment_publication_and_version() -> None:
+    """Source and ID together are unique per publication; published twice, they are the same."""
+    assert MADE["ce_id"] == b"pay_1:40:7"
+    assert cloud_event("pay_1", 7, AT, 40) == cloud_event("pay_1", 7, AT, 40)
+    assert dict(cloud_event("pay_1", 8, AT, 40))["ce_id"] != MADE["ce_id"]
+    assert dict(cloud_event("pay_1", 7, AT, 41))["ce_id"] != MADE["ce_id"]
+    assert dict(cloud_event("pay_2", 7, AT, 40))["ce_id"] != MADE["ce_id"]
+
+
+def test_a_quarantine_is_a_header_of_its_own() -> None:
+    """An extension attribute of CloudEvents, there only while the payment is quarantined."""
+    quarantined = dict(cloud_event("pay_1", 7, AT, 40, quarantined=True))
+    assert quarantined == MADE | {"ce_quarantined": b"true"}
 
 
 def test_subject_and_time_are_the_payments() -> None:

@@ -1,7 +1,7 @@
 """What one transaction will have changed, and the commit that makes it so all at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from processor import plan
@@ -19,6 +19,8 @@ class Changes:
     now: datetime = EPOCH
     payments: dict[str, PaymentRow] = field(default_factory=dict)
     versions: list[VersionRow] = field(default_factory=list)
+    #: Last versions that move to a publication of this transaction.
+    announced: Sequence[plan.Published] = ()
     inbox: dict[str, InboxRow] = field(default_factory=dict)
     #: The same in the order in which the fold decided them.
     order: Sequence[plan.InboxRow] = ()
@@ -57,6 +59,17 @@ class Changes:
             database.calls[call.key] = CallRow(encode_call(call), call.provider, self.now, self.now)
         self._hurry(database)
         database.unpublished.update(self.publications)
+        for published in self.announced:
+            self._announce(database, published)
+
+    def _announce(self, database: Database, published: plan.Published) -> None:
+        versions = database.versions[published.payment_id]
+        left, versions[-1] = versions[-1], replace(versions[-1], published=published)
+        row = database.inbox[left.event_id]
+        database.inbox[left.event_id] = replace(row, publication_id=published.publication_id)
+        everything = (v.published for rows in database.versions.values() for v in rows)
+        if all(p.publication_id != left.published.publication_id for p in everything):
+            database.unpublished.pop(left.published.publication_id, None)
 
     def _hurry(self, database: Database) -> None:
         for key, at in self.urgent.items():

@@ -18,6 +18,7 @@ from aiokafka.errors import (
     ProducerFenced,
 )
 
+from schemas.headers import QUARANTINED
 from tests.simulation.process import Process
 
 #: Seconds after which the brokers abort a transaction by themselves, and fence its producer.
@@ -33,6 +34,7 @@ class StateRecord:
     payment_id: str
     version: int
     value: bytes
+    quarantined: bool
 
 
 Watch = Callable[[list[StateRecord]], None]
@@ -75,8 +77,9 @@ class Batch:
         del timestamp
         if len(self.records) == BATCH_MAX:
             return None
-        version = int(dict(headers)["ce_id"].rpartition(b":")[2])
-        self.records.append(StateRecord(key.decode(), version, value))
+        names = dict(headers)
+        version = int(names["ce_id"].rpartition(b":")[2])
+        self.records.append(StateRecord(key.decode(), version, value, QUARANTINED in names))
         return version
 
     def record_count(self) -> int:

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from msgspec import structs
+
 from processor.plan import Published
 from tests.simulation.changes import Changes
 from tests.simulation.connection import Connection
@@ -70,7 +72,12 @@ class MemoryBatches:
                 return []
             found = []
             for versions in database.versions.values():
-                rows = [version.published for version in versions]
+                rows = [
+                    structs.replace(
+                        v.published, quarantined=v.published.payment_id in database.holds
+                    )
+                    for v in versions
+                ]
                 first = next((n for n, r in enumerate(rows) if r.publication_id in due), None)
                 if first is not None:
                     found += rows[first:]

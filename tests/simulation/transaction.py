@@ -8,6 +8,8 @@ from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from functools import partial
 
+from msgspec import structs
+
 from processor.domain.view import amounts, snapshot
 from processor.errors import BatchConflictError, KeyTakenError
 from processor.plan import Known, Loaded, Plan, Published
@@ -89,12 +91,27 @@ class MemoryTransaction:
         """See ``Transaction.write``."""
         await self._connection.process.step("batch.write")
         self._connection.fail()
-        partitions = sorted({v.partition for v in plan.versions})
+        new = {v.payment.id for v in plan.versions}
+        again = {
+            payment_id: partition
+            for payment_id, partition in plan.announced.items()
+            if payment_id in self._database.versions and payment_id not in new
+        }
+        partitions = sorted({v.partition for v in plan.versions} | set(again.values()))
         ids = {p: next(self._database.publication_ids) for p in partitions}
         self.changes.publications = {ids[p]: p for p in partitions}
         self.changes.order = plan.inbox
         await self._write_payments(plan)
         published = await self._write_versions(plan, ids)
+        published += [
+            structs.replace(
+                self._database.versions[payment_id][-1].published,
+                publication_id=ids[partition],
+                quarantined=payment_id in plan.holds,
+            )
+            for payment_id, partition in again.items()
+        ]
+        self.changes.announced = published[len(plan.versions) :]
         for call in plan.calls:
             await self._insert(
                 "call", call.key, partial(self._database.calls.__contains__, call.key)
@@ -151,7 +168,7 @@ class MemoryTransaction:
             view = snapshot(v.payment)
             record = Published(
                 view.id, view.version, v.partition, v.payment.updated_at, encode_publishable(view),
-                ids[v.partition],
+                ids[v.partition], view.id in plan.holds,
             )  # fmt: skip
             row = VersionRow(v.previous_status, v.payment.status, v.event_id, record)
             row.check()

@@ -72,7 +72,7 @@ class Webhooks:
             await self._states.send(
                 key=new.payment_id.encode(),
                 value=new.snapshot,
-                headers=cloud_event(new.payment_id, new.version, new.at),
+                headers=cloud_event(new.payment_id, new.version, new.at, new.version),
             )
 
     async def _give_up(self, letter: DeadLetter) -> None:

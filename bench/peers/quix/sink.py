@@ -81,7 +81,7 @@ class PaymentsSink(BaseSink):  # type: ignore[misc]  # quix-streams is not where
 
     def _publish(self, published: Iterable[Published]) -> None:
         for p in sorted(published, key=lambda p: (p.partition, p.payment_id, p.version)):
-            headers = cloud_event(p.payment_id, p.version, p.at)
+            headers = cloud_event(p.payment_id, p.version, p.at, p.publication_id)
             self._produce(
                 PAYMENT_STATE, p.payment_id.encode(), p.snapshot, headers, partition=p.partition
             )

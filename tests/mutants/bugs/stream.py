@@ -10,8 +10,45 @@ _FOLD: Final = "tests/processor/test_fold.py::test_{}"
 _FOLD_GUARDS: Final = "tests/processor/test_fold_guards.py::test_{}"
 _FOLD_RELEASE: Final = "tests/processor/test_fold_release.py::test_{}"
 _PUBLISHER: Final = "tests/processor/test_publisher.py::test_{}"
+_QUARANTINE: Final = "tests/processor/test_quarantine_published.py::test_{}"
 
 BUGS: Final = (
+    Bug(
+        "stream",
+        "processor.fold:_Fold._quarantine",
+        "self._plan.announced[payment_id] = row.received.record.position.partition",
+        "",
+        "consumers of payment-state take a payment for healthy that our own code fails on",
+        (_QUARANTINE.format("a_quarantine_is_published_and_so_is_its_end"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.fold:_Fold._release",
+        "self._plan.announced[payment_id] = row.received.record.position.partition",
+        "",
+        "consumers of payment-state see a quarantine for ever that has ended",
+        (_QUARANTINE.format("a_release_that_brings_no_version_is_published_too"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.store.announce:announce",
+        "await connection.execute(sql.END_EMPTY_PUBLICATIONS, [now, left])",
+        "",
+        "an alert says for ever that something is unpublished, and nothing is",
+        (_QUARANTINE.format("a_crash_before_it_is_published_is_repaired"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.store.announce:last_versions",
+        "plan.announced.keys() - new",
+        "plan.announced.keys()",
+        "an older version stands in payment-state behind a newer one",
+        (_QUARANTINE.format("a_quarantine_is_published_and_so_is_its_end"),),
+        servers=True,
+    ),
     Bug(
         "stream",
         "processor.publisher:StatePublisher.publish",
