@@ -101,6 +101,8 @@ def _found(code: int, said: str) -> str | None:
     if code == _PASSED:
         return None
     name = _FOUND.search(said)
+    if name is None and "PytestUnraisableExceptionWarning" in said:
+        return "what was left open at the end"
     if code not in {_FAILED, _INTERRUPTED} or name is None:
         raise NoTrialError(said[-4000:])
     return name[1]
