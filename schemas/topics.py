@@ -16,6 +16,8 @@ PROCESSOR_SOURCES: Final = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS, PROVIDER_RESULT
 DAY_MS: Final = 24 * 60 * 60 * 1000
 #: A record of any size that other topics take, and the headers that say why it is here.
 DEAD_LETTER_BYTES_MAX: Final = 2 * 1024 * 1024
+#: A batch of records once it is decompressed; what is larger ends as a dead letter, unread.
+DECOMPRESSED_BYTES_MAX: Final = 16 * 1024 * 1024
 #: A payment's snapshot; a payment that would be larger is held instead of committed.
 SNAPSHOT_BYTES_MAX: Final = 1_000_000
 #: The same as a record: with its key, its headers and what Kafka puts around it.

@@ -7,6 +7,8 @@ and on bytes that are no records, and never gets past any of them. Here
 * a batch that cannot be taken apart is fetched a few times more, because a network may have damaged
   it, and then becomes one ``Unreadable`` record for each of its offsets, so that each of them gets
   an outcome of its own. The first of them carries the whole batch;
+* a compressed batch that would become too large is unreadable at once
+  (``processor.kafka_internals.size``);
 * offsets that hold no record (markers of transactions, records that compaction removed) are
   reported as ``Absent`` to a reader that asks for it.
 """
@@ -14,7 +16,7 @@ and on bytes that are no records, and never gets past any of them. Here
 import logging
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
@@ -23,6 +25,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from processor.kafka_internals.size import MAGIC_AT, BatchTooLargeError, check_size
 from processor.records import Unreadable
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,9 @@ log = logging.getLogger(__name__)
 TRIES: Final = 3
 #: Offset and length of a batch, before everything that its length counts.
 _HEAD: Final = struct.Struct(">qi")
+#: Up to this format a batch's offset is its last one, and the oldest has no time.
+_OLD_MAGIC_MAX: Final = 1
+_NO_TIME: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +87,24 @@ class TolerantRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has n
         self._tells_absent = tells_absent
 
     def _unpack_records(self) -> Iterator[Any]:
-        at = 0
-        while self._records.has_next():
-            start, at = at, _next(self._raw, at)
+        for one in _batches(self._raw):
             try:
-                yield from self._of(self._records.next_batch())
+                # by itself: aiokafka reads all of a fetch in the format of its first batch
+                yield from self._of(MemoryRecords(one).next_batch(), memoryview(one))
             except Exception as error:  # noqa: BLE001  # whatever it is, it must not stop a reader
-                one = self._raw[start:at]
                 found = self._names_replaced(one) if isinstance(error, UnicodeError) else None
                 if found is None:
-                    if self._is_to_be_fetched_again():
+                    for_good = isinstance(error, BatchTooLargeError)  # its checksum was right
+                    if not for_good and self._is_to_be_fetched_again():
                         return
                     found = self._unreadable(one, error)
                 yield from found
 
-    def _of(self, batch: Any) -> Iterator[Any]:
+    def _of(self, batch: Any, raw: memoryview | None = None) -> Iterator[Any]:
         if self._check_crcs and not batch.validate_crc():
             raise CorruptRecordException("its checksum is wrong")
+        if raw is not None:
+            check_size(raw)
         if self._isolation_level == READ_COMMITTED and batch.producer_id is not None:
             self._consume_aborted_up_to(batch.base_offset)
             if batch.is_control_batch and self._contains_abort_marker(batch):
@@ -112,7 +119,8 @@ class TolerantRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has n
                 if record.offset > self.next_fetch_offset:
                     yield from self._up_to(record.offset)
                 self.next_fetch_offset = record.offset + 1
-                yield self._consumer_record(self._tp, record)
+                came = self._consumer_record(self._tp, record)
+                yield came if came.timestamp is not None else replace(came, timestamp=_NO_TIME)
         yield from self._up_to(batch.next_offset)
 
     def _up_to(self, offset: int) -> Iterator[Absent]:
@@ -185,15 +193,22 @@ class _Parsed:
         return iter(self._records)
 
 
-def _next(raw: bytes, at: int) -> int:
-    """Where the batch behind the one at ``at`` begins."""
-    _, length = _HEAD.unpack_from(raw, at)
-    return at + _HEAD.size + int(length)
+def _batches(raw: bytes) -> Iterator[bytes]:
+    """The batches of a fetch, which may end in the middle of one."""
+    at = 0
+    while len(raw) - at >= _HEAD.size:
+        _, length = _HEAD.unpack_from(raw, at)
+        start, at = at, at + _HEAD.size + max(0, int(length))
+        if at > len(raw):
+            return
+        yield raw[start:at]
 
 
 def _stop(batch: bytes) -> int:
     """The offset behind the batch's last one, as far as its header says."""
     try:
+        if batch[MAGIC_AT] <= _OLD_MAGIC_MAX:
+            return int(_HEAD.unpack_from(batch)[0]) + 1
         return int(_DefaultRecordBatchPy(batch).next_offset)
-    except struct.error:
+    except (struct.error, IndexError):
         return 0

@@ -13,6 +13,8 @@ _NAMED: Final[Made] = (b"key", b"value", [(_NAME, b"text")])
 #: The brokers take no record over 1 MiB, as it comes to them.
 _NEARLY_MIB: Final = 1_000_000
 _COMPRESSED_BYTES: Final = 12_000_000
+#: More than a reader decompresses.
+_BOMB_BYTES: Final = 20_000_000
 _MANY: Final = 20_000
 #: Bytes that no codec makes smaller: they stay large where they become text, too.
 _NOISE: Final = b"\xff\xfe" * (_NEARLY_MIB // 2)
@@ -37,4 +39,5 @@ def poison() -> Iterator[tuple[str, bytes]]:
     yield "a large header that is no text", batch([(b"key", b"{}", [("h", _NOISE)])])
     yield "a large key", batch([(_NOISE, b"{}", [])])
     yield "a large value", batch([(b"key", b"x" * _NEARLY_MIB, [])])
+    yield "a bomb", batch([(b"k", bytes(_BOMB_BYTES), [])], "zstd")
     yield "a value that was compressed", batch([(b"k", b"x" * _COMPRESSED_BYTES, [])], "zstd")

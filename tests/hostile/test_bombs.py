@@ -1,0 +1,138 @@
+"""Batches that are small in a topic and huge in a reader, and batches in formats out of use."""
+
+import struct
+import tracemalloc
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+from aiokafka import codec as codecs
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
+
+from processor.records import Unreadable
+from schemas.topics import DECOMPRESSED_BYTES_MAX, PROVIDER_RESULTS
+from tests.hostile.raw import CODECS, Made, batch, publish
+from tests.processor.test_kafka_records import at, fetched, in_the_end
+
+COMPRESSING: Final = sorted(set(CODECS) - {"none"})
+OLD_CODECS: Final[dict[str, int]] = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3}
+LIMIT: Final = DECOMPRESSED_BYTES_MAX
+#: What a reader may use beside what it was given.
+_MEMORY: Final = 2 * LIMIT
+
+
+def bomb(codec: str, value_bytes: int) -> bytes:
+    """A batch of one record with so many zeros."""
+    records: list[Made] = [(b"key", b"\0" * value_bytes, [])]
+    return batch(records, codec)
+
+
+@pytest.mark.parametrize("codec", COMPRESSING)
+def test_a_bomb_is_unreadable_and_never_decompressed(codec: str) -> None:
+    """Its dead letter names the offset and the limit; the batch behind it is read."""
+    raw = at(7, bomb(codec, 4 * LIMIT)) + at(8, batch([(b"k", b"good", [])]))
+    tracemalloc.start()
+    try:
+        spoilt, good = fetched(raw, 7)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert isinstance(spoilt.value, Unreadable)
+    assert "offsets 7 to 7" in spoilt.value.why
+    assert f"larger than {LIMIT} bytes" in spoilt.value.why
+    assert good.value == b"good"
+    assert peak < _MEMORY + len(raw)
+
+
+@pytest.mark.parametrize("codec", COMPRESSING)
+def test_what_is_large_and_within_the_limit_is_read(codec: str) -> None:
+    """To the last byte."""
+    (record,) = fetched(bomb(codec, LIMIT - 1_000))
+    assert record.value == b"\0" * (LIMIT - 1_000)
+
+
+def test_a_second_member_of_a_gzip_counts() -> None:
+    """The client reads all members of one; so does the limit."""
+    made = bytearray(bomb("gzip", LIMIT - 1_000))
+    made += codecs.gzip_encode(b"\0" * LIMIT)
+    struct.pack_into(">i", made, 8, len(made) - 12)
+    (record,) = in_the_end(bytes(made), checked=False)
+    assert isinstance(record.value, Unreadable)
+    assert f"larger than {LIMIT} bytes" in record.value.why
+
+
+def old(magic: int, codec: str, *values: bytes) -> bytes:
+    """A batch in one of the old formats."""
+    builder = LegacyRecordBatchBuilder(magic, OLD_CODECS[codec], 1 << 30)
+    for offset, value in enumerate(values):
+        builder.append(offset, timestamp=1_700_000_000_000, key=b"key", value=value)
+    return bytes(builder.build())
+
+
+OLD: Final = [(m, c) for m in (0, 1) for c in OLD_CODECS if (m, c) != (0, "lz4")]
+
+
+@pytest.mark.parametrize(("magic", "codec"), OLD)
+def test_an_old_format_is_read(magic: int, codec: str) -> None:
+    """As records without headers; the oldest have no time, which is written as -1."""
+    first, second = fetched(old(magic, codec, b"first", b"second"))
+    assert [(r.offset, r.key, r.value) for r in (first, second)] == [
+        (0, b"key", b"first"), (1, b"key", b"second"),
+    ]  # fmt: skip
+    assert {r.timestamp for r in (first, second)} == {-1 if magic == 0 else 1_700_000_000_000}
+    assert list(first.headers) == []
+
+
+def test_formats_may_change_within_a_fetch() -> None:
+    """As where a topic has lived through several releases of Kafka: each batch is what it says."""
+    new = batch([(b"k", b"new", [])])
+    raw = b"".join(
+        at(offset, made)
+        for offset, made in enumerate([old(0, "none", b"0"), new, old(1, "none", b"1"), new])
+    )
+    found = list(fetched(raw, checked=False))
+    assert [(r.offset, r.value) for r in found] == [(0, b"0"), (1, b"new"), (2, b"1"), (3, b"new")]
+
+
+def _zero_length(messages: bytearray) -> None:
+    struct.pack_into(">i", messages, 8, -12)
+
+
+def _zeros(messages: bytearray) -> None:
+    messages[:] = bytes(4 * LIMIT)
+
+
+def recompressed(change: Callable[[bytearray], None]) -> bytes:
+    """A batch of format 1 whose compressed messages are not what they were; without checksum."""
+    messages = bytearray(old(1, "none", b"value"))
+    change(messages)
+    value: bytes = codecs.gzip_encode(bytes(messages))
+    head = struct.pack(">BBqii", 1, 1, 0, -1, len(value))
+    return struct.pack(">qiI", 4, 4 + len(head) + len(value), 0) + head + value
+
+
+@pytest.mark.parametrize("change", [_zero_length, _zeros])
+def test_an_old_batch_that_is_poison_is_one_dead_letter(
+    change: Callable[[bytearray], None],
+) -> None:
+    """A bomb, or a length that would keep its reader in one place; the next batch is read."""
+    raw = recompressed(change) + at(5, batch([(b"k", b"good", [])]))
+    spoilt, *others = in_the_end(raw, 4, checked=False)
+    assert isinstance(spoilt.value, Unreadable)
+    assert "offsets 4 to 4" in spoilt.value.why
+    assert [other.value for other in others] == [b"good"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("magic", [0, 1])
+async def test_the_brokers_store_no_old_format(kafka_bootstrap: str, magic: int) -> None:
+    """Only what was stored by a release long ago can be read in one."""
+    client: Any = AIOKafkaClient(bootstrap_servers=kafka_bootstrap)
+    await client.bootstrap()
+    try:
+        with pytest.raises(KafkaError):
+            await publish(client, PROVIDER_RESULTS, 0, old(magic, "none", b"{}"))
+    finally:
+        await client.close()
