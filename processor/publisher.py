@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import IllegalOperation, InvalidProducerEpoch, KafkaError, ProducerFenced
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from messaging.lifetime import close_producer, start_client
 from processor.errors import FencedError, PublishError
@@ -139,7 +139,7 @@ def _as_record(record: Published) -> Keyed:
 def _raise_worst(errors: Sequence[BaseException]) -> None:
     """Raises the most telling of what some partitions ended with; nothing where all ended well."""
     for error in errors:
-        if isinstance(error, ProducerFenced | InvalidProducerEpoch | IllegalOperation):
+        if isinstance(error, ProducerFenced | InvalidProducerEpoch):
             raise FencedError(f"a partition has a newer owner: {error!r}") from error
     for error in errors:
         if isinstance(error, KafkaError):

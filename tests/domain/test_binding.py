@@ -2,7 +2,7 @@
 
 import pytest
 
-from processor.domain.binding import may_settle
+from processor.domain.binding import is_proof, may_settle
 from processor.domain.inputs import CallResult, Fact
 from processor.domain.status import ProviderStatus, RefundStatus
 from tests.domain.builders import (
@@ -37,3 +37,9 @@ def test_the_answer_to_our_create_and_its_key_settle_it(
 ) -> None:
     """Its answer, also a refusal, and an event that echoes its key under any generation."""
     assert may_settle(PAYMENT, received(body, 1)) is settles
+
+
+def test_what_is_said_of_a_refund_proves_nothing_of_the_payments_object() -> None:
+    """Whatever key it names: our create made no refund."""
+    forged = our_refund_said("re_1", RefundStatus.PENDING, 1, 100, caused_by=key("create"))
+    assert not is_proof(PAYMENT, forged)

@@ -6,8 +6,13 @@ import psycopg
 import pytest
 
 from processor import batch as batching
-from processor.batch import as_record
-from processor.errors import BatchConflictError, FencedError, StoreUnavailableError
+from processor.batch import COLLISIONS_MAX, as_record
+from processor.errors import (
+    BatchConflictError,
+    FencedError,
+    KeyTakenError,
+    StoreUnavailableError,
+)
 from processor.plan import Committed
 from processor.records import Record
 from processor.store import batch as store
@@ -52,6 +57,27 @@ async def test_another_worker_that_was_faster_is_no_end(
         assert await group.outcomes(early) == ["parked"]
         assert await database.rows(group.pool, "select 1 from duplicates") == []
         assert worker.count("payments_batch_retries_total", error="BatchConflictError") == 1
+
+
+async def test_a_key_that_was_taken_meanwhile_is_tried_again(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one's row is seen at the next try; no payment is held for a race that was lost."""
+    create, taken = Log().create(payment()), [KeyTakenError("taken")] * (COLLISIONS_MAX - 1)
+    async with group.worker(0) as worker:
+        commit = worker.processor._commit
+
+        async def late(*arguments: Any) -> Committed:
+            if taken:
+                raise taken.pop()
+            return await commit(*arguments)
+
+        monkeypatch.setattr(worker.processor, "_commit", late)
+        await worker.process(create)
+        assert worker.acked == [create.position]
+        assert await group.outcomes(create) == ["applied"]
+        tries = worker.count("payments_batch_retries_total", error="KeyTakenError")
+        assert tries == COLLISIONS_MAX - 1
 
 
 async def test_what_does_not_pass_ends_the_worker(

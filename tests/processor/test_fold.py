@@ -1,5 +1,6 @@
 """A batch's inputs become the rows to write: each with one outcome, in the order they came."""
 
+from processor.domain.status import Outcome
 from processor.plan import Plan
 from tests.processor.builders import Log, received
 from tests.processor.folding import ONE, TWO, folded, outcomes, stored, versions
@@ -131,3 +132,22 @@ def test_the_same_record_again_marks_its_publication() -> None:
     second = folded(paid, early, known=stored(first))
     plan = folded(create, paid, early, known=stored(first, second))
     assert plan == Plan(redelivered={1, 2}, open={received(early).event_id})
+
+
+def test_an_input_without_effect_led_to_no_version() -> None:
+    """Its row names none, and its payment is not written again."""
+    log = Log()
+    known = stored(folded(log.create(ONE), log.webhook(ONE, "succeeded")))
+    plan = folded(log.command(ONE, "cancel"), known=known)
+    (row,) = plan.inbox
+    assert (row.outcome, row.version) == (Outcome.REJECTED, None)
+    assert (plan.payments, plan.expected) == ({}, {})
+
+
+def test_a_refused_record_twice_in_a_batch_is_one_record() -> None:
+    """It has one row under its own name, and is no duplicate of itself."""
+    log = Log()
+    foreign = log.webhook(ONE, "succeeded", currency="usd")
+    plan = folded(log.create(ONE), log.result(ONE), foreign, foreign)
+    assert [row.outcome for row in plan.inbox][2:] == [Outcome.CONFLICT]
+    assert plan.duplicates == []

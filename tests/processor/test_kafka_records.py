@@ -35,6 +35,7 @@ def fetched(
     *,
     checked: bool = True,
     committed: bool = False,
+    tells_absent: bool = True,
 ) -> TolerantRecords:
     """What was fetched at this offset, of a partition with this end."""
     theirs = SimpleNamespace(
@@ -44,7 +45,9 @@ def fetched(
         _check_crcs=checked,
         _isolation_level=READ_COMMITTED if committed else READ_UNCOMMITTED,
     )
-    return TolerantRecords(theirs, raw, end, {} if tries is None else tries, tells_absent=True)
+    return TolerantRecords(
+        theirs, raw, end, {} if tries is None else tries, tells_absent=tells_absent
+    )
 
 
 def in_the_end(raw: bytes, begin: int = 0, end: int = 100, *, checked: bool = True) -> list[Any]:
@@ -84,6 +87,20 @@ def test_a_wrong_checksum_is_fetched_again_and_then_unreadable() -> None:
         assert isinstance(each.value, Unreadable)
         assert "offsets 3 to 4" in each.value.why
     assert (good.offset, good.value) == (5, b"good")
+
+
+def test_each_damaged_batch_is_fetched_as_often() -> None:
+    """That one before it was damaged for good says nothing of the next."""
+    bad = bytearray(batch([(b"k", b"value", [])]))
+    bad[-3] ^= 1
+    raw, tries = at(3, bytes(bad)) + at(4, bytes(bad)), {HERE: (3, TRIES - 1)}
+    begin = 3
+    for offset in (3, 4):
+        part = fetched(raw[len(bad) * (begin - 3) :], begin, tries=tries)
+        assert [record.offset for record in part] == [offset]
+        begin = part.next_fetch_offset
+        for _ in range(TRIES - 2):
+            assert list(fetched(raw[len(bad) :], begin, tries=tries)) == []
 
 
 @pytest.mark.parametrize("attributes", [5, 6, 7])
@@ -134,6 +151,13 @@ def test_offsets_without_a_record_are_reported() -> None:
     assert absent == Absent(2, 4, is_last=False)
     assert record.offset == 4
     assert last == Absent(5, 6, is_last=True)
+
+
+def test_a_reader_that_did_not_ask_is_handed_records_alone() -> None:
+    """It goes on behind offsets without one, and does not know of them."""
+    found = fetched(at(4, batch([(b"k", b"v", [])])), 2, end=5, tells_absent=False)
+    assert [record.offset for record in found] == [4]
+    assert found.next_fetch_offset == 5
 
 
 def test_aiokafka_still_has_what_this_stands_in_for() -> None:

@@ -2,10 +2,16 @@
 
 import uuid
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaError,
+    ProducerFenced,
+    RequestTimedOutError,
+)
 
 from processor import publisher as publishing
 from processor.audit import read_topic
@@ -53,6 +59,17 @@ async def workers(kafka_bootstrap: str) -> AsyncIterator[Workers]:
     group = Workers(kafka_bootstrap)
     yield group
     await group.close()
+
+
+class Failing:
+    """A producer whose transactions the brokers refuse."""
+
+    def __init__(self, error: KafkaError) -> None:
+        self._error = error
+
+    def transaction(self) -> Any:
+        """Refused at its begin."""
+        raise self._error
 
 
 def version(payment_id: str, number: int, partition: int = 0) -> Published:
@@ -131,6 +148,20 @@ async def test_a_new_owner_fences_the_former_one(workers: Workers, kafka_bootstr
     await owner.publish([version(mine, 2, 1)])
     found = await committed(kafka_bootstrap, mine)
     assert [record.value for record in found] == [b'{"version": 1}', b'{"version": 2}']
+
+
+@pytest.mark.parametrize("error", [ProducerFenced, InvalidProducerEpoch])
+@pytest.mark.parametrize("is_last", [True, False])
+async def test_however_the_brokers_say_it_the_worker_is_fenced(
+    error: type[KafkaError], *, is_last: bool
+) -> None:
+    """They have two words for a newer owner, and another partition may have failed as well."""
+    ends = [error(), RequestTimedOutError()]
+    publisher = StatePublisher(lambda _: cast("Any", None), DEADLINE_S)
+    for partition, end in enumerate(reversed(ends) if is_last else ends):
+        publisher._producers[partition] = cast("Any", Failing(end))
+    with pytest.raises(FencedError, match=error.__name__):
+        await publisher.publish([version(payment(), 1, 0), version(payment(), 1, 1)])
 
 
 async def test_a_partition_that_is_not_ours_stops_all_of_it(

@@ -1,5 +1,7 @@
 """What nobody acted on ends; a sweep that fails fails alone; one process at a time does it all."""
 
+from datetime import timedelta
+
 import pytest
 
 from processor.domain.inputs import Cancel
@@ -42,6 +44,21 @@ async def test_a_payment_nobody_acted_on_is_asked_to_end(
     assert len({command.event_id for command in commands}) == 1
     await database.process(pool, as_record(*asked[0]))
     assert await sweeping.round() == []
+
+
+async def test_who_was_to_act_first_is_asked_to_end_first(
+    own_database: str, pool: Pool, clock: Clock
+) -> None:
+    """With more of them than a sweep takes, each has its turn."""
+    sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S, reconcile_page=1)
+    await stands(pool, "requires_action", TWO, ONE)
+    later = "update payments set expires_at = expires_at + interval '1 hour' where payment_id = %s"
+    await database.rows(pool, f"{later} returning 1", TWO)
+    clock.forward(2 * DAY_S)
+    for payment_id in (ONE, TWO):
+        (sent,) = await sweeping.round()
+        assert sent.key == payment_id.encode()
+        await database.process(pool, as_record(sent))
 
 
 async def test_only_what_waits_for_its_customer_expires(
@@ -106,6 +123,27 @@ async def test_what_waits_is_measured(sweeping: Sweeping, pool: Pool, clock: Clo
     ):
         assert sweeping.gauge("payments_waiting", what) == count, what
         assert sweeping.gauge("payments_oldest_seconds", what) == age, what
+
+
+async def test_what_is_done_waits_no_more(sweeping: Sweeping, pool: Pool, clock: Clock) -> None:
+    """Neither a call that was made nor a version that is out; the oldest of a kind is shown."""
+    log = Log()
+    await database.process(pool, log.create(ONE))
+    for done in (
+        "update publications set published_at = %s returning 1",
+        "update provider_calls set state = 'done', outcome = 'x', done_at = %s returning 1",
+    ):
+        await database.rows(pool, done, NOW)
+    await database.process(pool, log.create(TWO))
+    await database.rows(
+        pool, "update payments set updated_at = %s where payment_id = %s returning 1",
+        NOW + timedelta(seconds=30), TWO,
+    )  # fmt: skip
+    clock.forward(50)
+    await sweeping.round()
+    for what in ("due_call", "unpublished_version"):
+        assert sweeping.gauge("payments_waiting", what) == 1, what
+    assert sweeping.gauge("payments_oldest_seconds", "unfinished_payment") == 50
 
 
 async def led(sweeping: Sweeping, rounds: int) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from processor import router
 from processor.errors import PublishError
 from processor.store.postgres import Pool
 from schemas import headers
 from schemas.topics import DEAD_LETTERS, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
 from tests.processor import database
-from tests.processor.builders import Clock, Log, object_of
+from tests.processor.builders import Clock, Log, object_of, payment
 from tests.processor.folding import ONE, TWO
 from tests.processor.routing import MAX_AGE_S, Routing, payout, unrouted
 
@@ -119,7 +120,7 @@ async def test_a_webhook_that_comes_again_is_kept_once(routing: Routing, pool: P
     """The router reads again after a crash; the later of two is the same event."""
     await routing.router.route([unrouted(ONE), unrouted(ONE)])
     await routing.router.route([unrouted(ONE)])
-    assert await kept(pool) == ["evt_1"]
+    assert (await kept(pool), routing.sent()) == (["evt_1"], [])
 
 
 async def test_another_providers_object_is_another_object(routing: Routing, pool: Pool) -> None:
@@ -161,6 +162,24 @@ async def test_what_is_known_at_last_is_routed_however_old(
         (PROVIDER_WEBHOOKS, ONE.encode()),
         (DEAD_LETTERS, object_of(TWO).encode()),
     ]
+
+
+async def test_what_is_kept_leaves_in_the_order_it_came(
+    routing: Routing, pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more of it than a round takes, to its payments as well as to the dead letters."""
+    monkeypatch.setattr(router, "BATCH", 1)
+    for number, about in enumerate((ONE, TWO, payment("three"), payment("four"))):
+        await routing.router.route([unrouted(about, f"evt_{number}")])
+        clock.forward(1)
+    await known(pool, ONE, TWO)
+    await routing.router.route_kept()
+    assert [key for _, key, _ in routing.sent()] == [ONE.encode()]
+    await routing.router.route_kept()
+    assert [key for _, key, _ in routing.sent()] == [TWO.encode()]
+    clock.forward(2 * MAX_AGE_S)
+    await routing.router.route_kept()
+    assert await kept(pool) == ["evt_3"]
 
 
 @pytest.mark.parametrize(

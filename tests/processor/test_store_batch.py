@@ -2,13 +2,15 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from processor.domain.status import Outcome
+from processor.records import Record
 from processor.store.postgres import Pool
 from tests.processor import database
-from tests.processor.builders import NOW, Log, object_of, received
+from tests.processor.builders import NOW, Log, event_body, object_of, received
 from tests.processor.folding import ONE, TWO, folded
 
 pytestmark = pytest.mark.anyio
@@ -57,6 +59,41 @@ async def test_the_columns_say_what_the_document_says(pool: Pool) -> None:
         (2, None)
     ]
     assert [json.loads(p.snapshot)["version"] for p in published] == [1, 2, 3]
+
+
+async def test_the_columns_follow_a_payment_that_was_there_before(pool: Pool) -> None:
+    """Batch by batch: its object and its money, its refunds and its disputes."""
+    log = Log()
+    columns = "select object_id, status, authorized, captured, refunded from payments"
+    created = {"id": "re_1", "amount": 400, "status": "pending"}
+    disputed = {"id": "dp_1", "amount": 1000, "status": "needs_response"}
+    took, gave = {"id": "txn_1", "amount": -1000}, {"id": "txn_2", "amount": 1000}
+    await database.process(pool, log.create(ONE))
+    await database.process(pool, log.webhook(ONE, "succeeded"))
+    await database.process(pool, about(log, "refund.created", created))
+    opened = {**disputed, "balance_transactions": []}
+    await database.process(pool, about(log, "charge.dispute.created", opened))
+    expected = (object_of(ONE), "SUCCEEDED", 1000, 1000, 0)
+    assert await database.rows(pool, columns) == [expected]
+    ended = {**disputed, "status": "won", "balance_transactions": [took, gave]}
+    await database.process(pool, about(log, "refund.updated", {**created, "status": "succeeded"}))
+    await database.process(pool, about(log, "charge.dispute.closed", ended))
+    assert (await database.rows(pool, columns))[0][4] == 400
+    assert await database.rows(pool, "select status, reversed from refunds") == [
+        ("SUCCEEDED", False)
+    ]
+    assert await database.rows(
+        pool, "select status, funds_withdrawn, funds_reinstated from disputes"
+    ) == [("WON", 1000, 1000)]
+    await database.process(pool, about(log, "refund.failed", {**created, "status": "failed"}))
+    assert await database.rows(pool, "select status, reversed from refunds") == [("FAILED", True)]
+
+
+def about(log: Log, kind: str, told: dict[str, Any]) -> Record:
+    """An event about a refund or a dispute of payment one."""
+    body = event_body(ONE, "succeeded", f"evt_{kind}_{told['status']}")
+    told = {**told, "payment_intent": object_of(ONE), "currency": "eur"}
+    return log.event(ONE, {**body, "type": kind, "data": {"object": told}})
 
 
 async def test_every_partition_has_its_own_publication(pool: Pool) -> None:

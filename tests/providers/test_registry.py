@@ -1,9 +1,11 @@
 """Which providers there are is a matter of settings; half of one is refused."""
 
+import json
 import os
 
 import pytest
 
+from processor.domain.inputs import Foreign
 from providers import registry
 from schemas.settings import PREFIX, ExamplePaySettings, SettingsError, load
 
@@ -60,6 +62,29 @@ async def test_a_key_of_the_other_mode_stops_the_start(
         registry.clients()
     monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", str(not livemode))
     await registry.clients()["stripe"].close()
+
+
+@pytest.mark.parametrize("livemode", [True, False])
+async def test_a_key_that_names_no_mode_is_taken(
+    monkeypatch: pytest.MonkeyPatch, *, livemode: bool
+) -> None:
+    """As one of a stand-in's: the mode is what PAYMENTS_STRIPE_LIVEMODE says."""
+    monkeypatch.setenv(f"{PREFIX}STRIPE_API_KEY", "key-of-a-stand-in")
+    monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", str(livemode))
+    await registry.clients()["stripe"].close()
+
+
+@pytest.mark.parametrize("livemode", [True, False])
+def test_an_event_is_of_the_mode_that_is_set(
+    monkeypatch: pytest.MonkeyPatch, *, livemode: bool
+) -> None:
+    """One of the other mode is foreign; one of ours is not."""
+    monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", str(livemode))
+    translator = registry.translators()["stripe"]
+    for is_live in (True, False):
+        event = {"id": "evt_1", "type": "x", "created": 1, "livemode": is_live}
+        body = json.dumps({**event, "data": {"object": {}}}).encode()
+        assert isinstance(translator.translate(body).fact, Foreign) is (is_live is not livemode)
 
 
 def test_translators_need_to_know_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
