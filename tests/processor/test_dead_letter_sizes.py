@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from processor.dead_letters import KEY_BYTES_MAX, VALUE_BYTES_MAX, as_outgoing
+from processor.dead_letters import HEADER_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX, as_outgoing
 from processor.records import DeadLetter, Position, Record, Unreadable
 from processor.sender import Outgoing
 from schemas import headers
@@ -41,6 +41,14 @@ def test_it_fits_and_says_what_is_left_out(what: str) -> None:
     altered = headers.as_text(letter.headers)[headers.ALTERED]
     named = [word for word in ("value", "key", "header") if word in altered]
     assert named == (["value", "key", "header"] if what == "all" else [what.removesuffix("s")])
+
+
+def test_its_headers_leave_room_for_key_and_value() -> None:
+    """Each takes its lengths besides its name and value, and many small ones are many."""
+    record = _LARGE["headers"]
+    named = [(n, v) for n, v in sent(record).headers if n in record.headers]
+    taken = sum(len(name.encode()) + len(value) + 10 for name, value in named)
+    assert HEADER_BYTES_MAX - 100 < taken <= HEADER_BYTES_MAX
 
 
 def test_what_fits_is_whole() -> None:

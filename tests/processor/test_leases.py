@@ -72,9 +72,11 @@ async def test_a_lost_lease_ends_the_work() -> None:
         finally:
             ended.set()
 
+    renewals = Renewals(lambda number: number < 3)
     with pytest.raises(LeaseLostError):
-        await lease(Renewals(lambda number: number < 3)).during(work())
+        await lease(renewals).during(work())
     assert ended.is_set()
+    assert renewals.asked == 3, "it ends with the first word that it is another's"
 
 
 async def test_a_renewal_may_fail_while_the_lease_lasts() -> None:

@@ -52,6 +52,16 @@ class Offsets(StrictConsumer):
         self._committed_offset[HERE] = offset
 
 
+@pytest.fixture(autouse=True)
+def ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of the worker is an error of the test that does not expect it."""
+
+    def end(code: int) -> None:
+        raise EndedError(code)
+
+    monkeypatch.setattr(os, "_exit", end)
+
+
 def test_what_follows_without_a_gap_is_committed() -> None:
     """In whatever order it was acknowledged; nothing where there is nothing new."""
     offsets = Offsets(220)
@@ -102,11 +112,7 @@ def test_a_record_that_does_not_come_again_ends_the_worker(
     """Faust has dropped it for good; after a restart it is read again. Not before its time."""
     now = 100.0
 
-    def end(code: int) -> None:
-        raise EndedError(code)
-
     monkeypatch.setattr(consumer, "monotonic", lambda: now)
-    monkeypatch.setattr(os, "_exit", end)
     offsets = Offsets(5)
     offsets.acknowledge(6, 7)
     for later in (0.0, MISSED_FOR_S):
@@ -132,6 +138,32 @@ def test_what_another_worker_has_now_is_not_missed(monkeypatch: pytest.MonkeyPat
     offsets.is_committed(6)
     offsets.acknowledge(6)
     assert offsets.next_offset() == 7, "what was acknowledged before is to be read again"
+
+
+@pytest.mark.parametrize(("committed", "acknowledged"), [(None, (6,)), (5, ())])
+def test_nothing_is_missed_where_nothing_shows_it(
+    monkeypatch: pytest.MonkeyPatch, committed: int | None, acknowledged: tuple[int, ...]
+) -> None:
+    """What is committed is not known yet, or the partition is quiet: however long that lasts."""
+    now = 100.0
+    monkeypatch.setattr(consumer, "monotonic", lambda: now)
+    offsets = Offsets(committed)
+    offsets.acknowledge(*acknowledged)
+    for _ in range(3):
+        assert offsets.next_offset() is None
+        now += MISSED_FOR_S + 1
+
+
+def test_offsets_without_a_record_are_committed_again_after_a_refusal() -> None:
+    """They are forgotten once the brokers have them; what Faust notes of them never grows."""
+    offsets = Offsets(2)
+    offsets._absent[HERE][2] = 4
+    offsets.acknowledge(4)
+    assert (offsets.next_offset(), offsets.next_offset()) == (5, 5)
+    assert offsets._acked[HERE] == []
+    offsets.is_committed(5)
+    assert offsets.next_offset() is None
+    assert not offsets._absent[HERE]
 
 
 def test_nothing_is_missed_while_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,9 +57,10 @@ def _words(annotation: Any) -> Iterator[str]:
     ],
 )
 def test_a_status_of_next_year_changes_nothing(kind: str, about: dict[str, Any]) -> None:
-    """It is kept as an event without effect that names the status."""
+    """It is kept as an event without effect that names the status, and can be counted as one."""
     fact = translator().translate(event(kind, about)).fact
     assert isinstance(fact, Unmodelled)
+    assert fact.unknown_status
     assert (fact.event_id, fact.kind) == ("evt_1", kind)
     assert "requires_thought" in fact.why
 
