@@ -156,7 +156,7 @@ BUGS: Final = (
         "self._running.discard(task)",
         "pass",
         "every read leaves its task behind: memory grows",
-        (_DATABASE.format("a_connection_is_given_back_after_the_deadline"),),
+        (_DATABASE.format("what_comes_too_late_is_not_asked"),),
         servers=True,
     ),
     Bug(

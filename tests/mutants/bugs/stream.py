@@ -9,6 +9,7 @@ _DECODE: Final = "tests/processor/test_decode.py::test_{}"
 _FOLD: Final = "tests/processor/test_fold.py::test_{}"
 _FOLD_GUARDS: Final = "tests/processor/test_fold_guards.py::test_{}"
 _FOLD_RELEASE: Final = "tests/processor/test_fold_release.py::test_{}"
+_SILENCE: Final = "tests/processor/test_publisher_silence.py::test_{}"
 _PUBLISHER: Final = "tests/processor/test_publisher.py::test_{}"
 _QUARANTINE: Final = "tests/processor/test_quarantine_published.py::test_{}"
 
@@ -109,7 +110,7 @@ BUGS: Final = (
         "retry_state.attempt_number < COLLISIONS_MAX",
         "retry_state.attempt_number < 1",
         "a race for a unique key holds the payment for an operator at once",
-        (_BATCH.format("another_worker_that_was_faster_is_no_end"),),
+        (_BATCH.format("a_key_that_was_taken_meanwhile_is_tried_again"),),
         servers=True,
     ),
     Bug(
@@ -166,7 +167,7 @@ BUGS: Final = (
         "sending.cancel() #",
         "pass #",
         "a publication that was given up on goes on beside its successor",
-        (_PUBLISHER.format("no_word_in_time_is_no_success"),),
+        (_SILENCE.format("a_publication_that_is_given_up_does_not_go_on"),),
         servers=True,
     ),
     Bug(

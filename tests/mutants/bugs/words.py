@@ -1,0 +1,240 @@
+"""Bugs of the first provider's words: each becomes one of the domain's."""
+
+from typing import Final
+
+from tests.mutants.planted import Bug
+
+BUGS: Final = (
+    Bug(
+        "providers",
+        "providers.stripe.translate:_payment",
+        "if status is ProviderStatus.SUCCEEDED else 0",
+        "if status else 0",
+        "what was received is counted before the payment has succeeded",
+        (
+            "tests/providers/stripe/test_translate_payments.py::test_nothing_is_captured_before_the_payment_has_succeeded",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_unknown_status",
+        ", unknown_status=True",
+        "",
+        "a status of next year is dropped, and no metric says so",
+        (
+            "tests/providers/stripe/test_translate_tables.py::test_a_status_of_next_year_changes_nothing",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_payment",
+        "status is ProviderStatus.OPEN and error is not None",
+        "error is not None",
+        "a payment that succeeded at its second attempt is shown as failed",
+        (
+            "tests/providers/stripe/test_translate_payments.py::test_an_earlier_attempts_error_fails_nothing_later",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_payment",
+        "CancelCause.PROVIDER)",
+        "CancelCause.REQUESTED)",
+        "a payment that the provider cancelled is shown as the client's wish",
+        ("tests/providers/stripe/test_translate_payments.py::test_a_cancellation_says_why",),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_payment",
+        "caused_by=event.request.idempotency_key if event.request is not None else None",
+        "caused_by=None",
+        "no event proves whose an object is: each waits for an answer that may be lost",
+        (
+            "tests/providers/stripe/test_translate_payments.py::test_the_call_behind_an_event_is_named",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_payment",
+        "action_url=_action_url(intent.next_action)",
+        "action_url=None",
+        "the client is not shown where the customer has to go",
+        ("tests/providers/stripe/test_translate_payments.py::test_where_the_customer_has_to_go",),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_refund",
+        "claims if is_refund_id(claims) else None",
+        "claims or None",
+        "any text in a refund's metadata becomes one of our IDs",
+        ("tests/providers/stripe/test_translate_money.py::test_a_refund_has_an_id_of_its_own",),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_refund",
+        'provider_made_id("ref", "stripe", refund.id)',
+        'provider_made_id("ref", "stripe", refund.payment_intent)',
+        "two refunds made without us are one",
+        (
+            "tests/providers/stripe/test_translate_money.py::test_a_refund_event_says_where_the_refund_stood",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_refund",
+        "object_id=refund.payment_intent",
+        "object_id=refund.id",
+        "every refund event contradicts its payment's object",
+        (
+            "tests/providers/stripe/test_translate_money.py::test_a_refund_event_says_where_the_refund_stood",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_refund",
+        "refund.currency.upper()",
+        "refund.currency",
+        "every refund event contradicts its payment's currency",
+        (
+            "tests/providers/stripe/test_translate_money.py::test_a_refund_event_says_where_the_refund_stood",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_refund",
+        "caused_by=event.request.idempotency_key if event.request is not None else None",
+        "caused_by=None",
+        "a refund whose answer was lost is never known as ours by its event",
+        (
+            "tests/providers/stripe/test_translate_money.py::test_the_call_that_made_a_refund_is_named_where_stripe_names_it",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_refund",
+        "reason=refund.reason",
+        "reason=refund.failure_reason",
+        "a refund made without us is shown without its reason",
+        (
+            "tests/providers/stripe/test_translate_money.py::test_a_refund_event_says_where_the_refund_stood",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_refund",
+        "if refund.payment_intent is None:",
+        "if False:",
+        "a refund of no payment intent is a dead letter instead of ignored",
+        (
+            "tests/providers/stripe/test_translate_tables.py::test_what_belongs_to_no_payment_intent_changes_nothing",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_dispute",
+        'provider_made_id("dis", "stripe", dispute.id)',
+        'provider_made_id("dis", "stripe", dispute.payment_intent)',
+        "two disputes of one payment are one",
+        (
+            "tests/providers/stripe/test_translate_money.py::test_a_dispute_event_says_where_the_dispute_stood",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_dispute",
+        "dispute.currency.upper()",
+        "dispute.currency",
+        "every dispute contradicts its payment's currency",
+        (
+            "tests/providers/stripe/test_translate_money.py::test_a_dispute_event_says_where_the_dispute_stood",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_dispute",
+        "if dispute.payment_intent is None:",
+        "if False:",
+        "a dispute of no payment intent is a dead letter instead of ignored",
+        (
+            "tests/providers/stripe/test_translate_tables.py::test_what_belongs_to_no_payment_intent_changes_nothing",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:PAYMENT_STATUS",
+        '"requires_capture": ProviderStatus.AUTHORIZED',
+        '"requires_capture": ProviderStatus.SUCCEEDED',
+        "an authorization is published as a success",
+        (
+            "tests/providers/stripe/test_translate_payments.py::test_a_payment_event_says_where_its_object_stood",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:PAYMENT_STATUS",
+        '"processing": ProviderStatus.PENDING',
+        '"processing": ProviderStatus.OPEN',
+        "a payment that the bank works on asks for another payment method",
+        (
+            "tests/providers/stripe/test_translate_tables.py::test_every_status_that_stripe_publishes_has_a_word",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:REFUND_STATUS",
+        '"canceled": RefundStatus.CANCELED',
+        '"canceled": RefundStatus.FAILED',
+        "a refund that was cancelled is shown as failed",
+        (
+            "tests/providers/stripe/test_translate_tables.py::test_every_status_that_stripe_publishes_has_a_word",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:DISPUTE_STATUS",
+        '"warning_closed": DisputeStatus.WARNING_CLOSED',
+        '"warning_closed": DisputeStatus.LOST',
+        "an inquiry that ended is shown as a lost dispute",
+        (
+            "tests/providers/stripe/test_translate_tables.py::test_every_status_that_stripe_publishes_has_a_word",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_action_url",
+        "isinstance(url, str)",
+        "url",
+        "a URL that is no text makes the payment's snapshot one that no client can read",
+        ("tests/providers/stripe/test_translate_payments.py::test_where_the_customer_has_to_go",),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_attempt_ref",
+        "if isinstance(ref, str)",
+        "if ref",
+        "a payment method that is no text stops the payment",
+        (
+            "tests/providers/stripe/test_translate_payments.py::test_an_attempt_is_named_by_its_charge_or_its_payment_method",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:TRANSLATORS",
+        '"charge.dispute.funds_reinstated": _dispute,',
+        "",
+        "money that a won dispute gave back is not known",
+        (
+            "tests/providers/stripe/test_translate_money.py::test_every_type_of_event_that_moves_a_payment_is_translated",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:TRANSLATORS",
+        '"payment_intent.amount_capturable_updated": _payment,',
+        "",
+        "an authorization is known only from the look-up",
+        (
+            "tests/providers/stripe/test_translate_money.py::test_every_type_of_event_that_moves_a_payment_is_translated",
+        ),
+    ),
+)
