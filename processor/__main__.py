@@ -63,6 +63,7 @@ from processor.retention import Retention
 from processor.router import GROUP, Router, consumer
 from processor.sender import Sender
 from processor.status_server import serve
+from processor.store.patience import CONNECTING, ServingConnection
 from processor.store.postgres import (
     Pool,
     PostgresCalls,
@@ -186,7 +187,13 @@ async def _work(parts: WorkParts) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             running.add_signal_handler(number, stop.set)
         pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-            url, min_size=1, max_size=8, open=False, name="work"
+            url,
+            connection_class=ServingConnection,
+            kwargs=dict(CONNECTING),
+            min_size=1,
+            max_size=8,
+            open=False,
+            name="work",
         )
         close_at_the_end(opened, "pool", pool.close)
         await pool.open()

@@ -27,6 +27,7 @@ from processor.operate.log import (
     records,
 )
 from processor.records import Position
+from processor.store.patience import OperatingConnection
 from processor.stream import APP_ID
 from processor.table_invariants import CallRow, Tables, VersionPlace
 from schemas.headers import QUARANTINED
@@ -110,7 +111,7 @@ async def gather(
     """
     now = datetime.now(UTC)
     since = now - timedelta(seconds=retention_s) if retention_s is not None else _NEVER
-    async with await psycopg.AsyncConnection.connect(database_url) as connection:
+    async with await OperatingConnection.connect(database_url) as connection:
         marked = await _marked(connection) if settle_s else None
         await connection.commit()
         before = now - timedelta(seconds=settle_s) if settle_s else _ALWAYS

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import psycopg
 
+from processor.store.patience import MigratingConnection
+
 DIRECTORY: Final = Path(__file__).parent.parent / "migrations"
 #: Any number, as long as nobody else locks it: two migrations at a time would collide.
 LOCK: Final = 7_236_120_571
@@ -24,7 +26,7 @@ class MigrationError(Exception):
 
 def migrate(database_url: str, directory: Path = DIRECTORY) -> list[str]:
     """Applies what is missing; answers the names applied. Raises MigrationError, psycopg.Error."""
-    with psycopg.connect(database_url) as connection:
+    with MigratingConnection.connect(database_url) as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
         connection.execute(CREATE_TABLE)
         rows = connection.execute("select name, checksum from schema_migrations").fetchall()

@@ -21,6 +21,7 @@ from processor.pulse import Pulse, never_late
 from processor.records import DeadLetter, Position, Record
 from processor.rest import jittered
 from processor.sender import Outgoing
+from processor.store.patience import CONNECTING, ServingConnection
 from processor.store.work import LEAD
 from processor.unforeseen import (
     ADAPTER_S,
@@ -73,7 +74,9 @@ class Reconciler:
         """Until cancelled: whenever this process leads, all sweeps, round after round."""
         while True:
             try:
-                connecting = psycopg.AsyncConnection.connect(self._database_url, autocommit=True)
+                connecting = ServingConnection.connect(
+                    self._database_url, autocommit=True, **CONNECTING
+                )
                 async with await within(ADAPTER_S, connecting) as leader:
                     await self._lead(leader)
             except (psycopg.OperationalError, TimeoutError):

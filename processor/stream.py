@@ -29,6 +29,7 @@ from processor.restart import start_anew
 from processor.seen import SeenTable
 from processor.sender import Sender
 from processor.store.batch import Decode
+from processor.store.patience import CONNECTING, ServingConnection
 from processor.store.postgres import Pool, PostgresBatches, limit_transactions
 from processor.watchdog import Activity
 from providers.port import Translator
@@ -116,6 +117,8 @@ def wire(
     """Puts the agent and its parts together on the app; answers where it notes what it does."""
     pool: Pool = AsyncConnectionPool(
         database.database_url.get_secret_value(),
+        connection_class=ServingConnection,
+        kwargs=dict(CONNECTING),
         min_size=1,
         max_size=2,
         timeout=10.0,

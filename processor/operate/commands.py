@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from psycopg import AsyncConnection
-
 from processor.operate import letters
 from processor.operate.checking import run_audit, run_rebuild
 from processor.operate.letters import place
@@ -15,6 +13,7 @@ from processor.sender import Sender
 from processor.store import operate as store
 from processor.store.batch import Decode
 from processor.store.operate import Place
+from processor.store.patience import OperatingConnection
 
 Decoder = Callable[[], Decode]
 
@@ -48,7 +47,7 @@ def run_replay(arguments: Sequence[str], _decoder: Decoder) -> int:
 
 
 async def _holds() -> list[store.Hold]:
-    async with await AsyncConnection.connect(database_url()) as connection:
+    async with await OperatingConnection.connect(database_url()) as connection:
         return await store.holds(connection)
 
 

@@ -14,6 +14,7 @@ from processor.ports import Sending
 from processor.sender import Outgoing
 from processor.store import operate as store
 from processor.store.operate import Place
+from processor.store.patience import OperatingConnection
 from schemas import headers
 from schemas.headers import Headers, as_text
 from schemas.topics import DEAD_LETTERS, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
@@ -109,7 +110,7 @@ async def replay(
     up to 200 letters twice. Raises PublishError, KafkaError, psycopg.Error.
     """
     result, found = Sent(), set()
-    async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
+    async with await OperatingConnection.connect(database_url, autocommit=True) as connection:
         before = {} if again else await store.replayed(connection)
         chunk: list[Letter] = []
         async for letter in letters(kafka_bootstrap):
@@ -143,7 +144,7 @@ async def _send(
 
 async def replayed(database_url: str) -> dict[Place, datetime]:
     """When each letter was sent again, of those that were."""
-    async with await AsyncConnection.connect(database_url) as connection:
+    async with await OperatingConnection.connect(database_url) as connection:
         return await store.replayed(connection)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from psycopg import AsyncConnection, sql
+from psycopg import sql
 
 from processor.fold import fold
 from processor.operate import shadow
@@ -20,6 +20,7 @@ from processor.records import DeadLetter, Position, Record
 from processor.store import batch
 from processor.store.batch import Decode
 from processor.store.history import NEVER_CAME
+from processor.store.patience import OperatingConnection
 
 #: Inputs of one batch of the rebuild; what is in memory at a time.
 CHUNK: Final = 500
@@ -74,11 +75,11 @@ async def rebuild(
 
     Raises RebuildRunningError, psycopg.Error, KafkaError.
     """
-    async with await AsyncConnection.connect(database_url, autocommit=True) as guard:
+    async with await OperatingConnection.connect(database_url, autocommit=True) as guard:
         await shadow.lock(guard)
         await shadow.make(database_url)
         stored = await shadow.stored_schema(database_url)
-        async with await AsyncConnection.connect(shadow.url_of(database_url)) as connection:
+        async with await OperatingConnection.connect(shadow.url_of(database_url)) as connection:
             await connection.execute("set transaction isolation level repeatable read")
             found = await _rebuild(connection, kafka_bootstrap, stored, decode, clock)
         if found.is_equal:

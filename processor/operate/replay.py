@@ -13,6 +13,7 @@ from processor.operate.terminal import moment
 from processor.ports import Sending
 from processor.store import operate as store
 from processor.store.operate import Hold
+from processor.store.patience import OperatingConnection
 
 #: Seconds between two looks at what became of the releases.
 LOOK_EVERY_S: Final = 0.2
@@ -60,7 +61,7 @@ async def replay(
     Raises:
         PublishError: the brokers gave no word. It may be asked for again.
     """
-    async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
+    async with await OperatingConnection.connect(database_url, autocommit=True) as connection:
         found = await store.holds(connection)
         wanted = [h for h in found if payment_ids is None or h.payment_id in payment_ids]
         held = {hold.payment_id for hold in wanted}

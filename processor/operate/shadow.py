@@ -4,13 +4,13 @@ import asyncio
 from typing import Any, Final, LiteralString
 
 import msgspec
-import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from processor.errors import RebuildRunningError
 from processor.migrate import migrate
 from processor.operate import log
+from processor.store.patience import OperatingConnection
 from schemas.topics import PROCESSOR_SOURCES
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -35,11 +35,11 @@ def url_of(database_url: str) -> str:
 
 async def make(database_url: str) -> None:
     """The schema as the migrations make it, empty, whatever was there before."""
-    async with await AsyncConnection.connect(database_url) as connection:
+    async with await OperatingConnection.connect(database_url) as connection:
         await drop(connection)
         await connection.execute(sql.SQL("create schema {}").format(sql.Identifier(SCHEMA)))
     await asyncio.to_thread(migrate, url_of(database_url))
-    async with await AsyncConnection.connect(url_of(database_url)) as connection:
+    async with await OperatingConnection.connect(url_of(database_url)) as connection:
         await connection.execute(_CREATE_LOG)
 
 
@@ -75,7 +75,7 @@ async def copy_log(connection: Connection, kafka_bootstrap: str) -> int:
 
 async def stored_schema(database_url: str) -> str:
     """The schema that the service writes to."""
-    async with await psycopg.AsyncConnection.connect(database_url) as connection:
+    async with await OperatingConnection.connect(database_url) as connection:
         return str(await value(connection, "select current_schema()"))
 
 

@@ -2,16 +2,11 @@
 
 import argparse
 from datetime import UTC, datetime
-from typing import Final
 
 from psycopg.conninfo import make_conninfo
 
+from processor.store.patience import CONNECTING
 from schemas.settings import DatabaseSettings, KafkaSettings, load
-
-#: A server that accepts a connection and does not answer is given up after this.
-CONNECT_WITHIN_S: Final = 5
-#: What was sent and is not even received after this is lost.
-VANISHED_AFTER_MS: Final = 10_000
 
 
 def command_parser(name: str, about: str) -> argparse.ArgumentParser:
@@ -30,7 +25,7 @@ def bootstrap() -> str:
 def database_url() -> str:
     """Postgres, with a limit on how long it may take to let us in. Raises SettingsError."""
     url = load(DatabaseSettings).database_url.get_secret_value()
-    return make_conninfo(url, connect_timeout=CONNECT_WITHIN_S, tcp_user_timeout=VANISHED_AFTER_MS)
+    return make_conninfo(url, **CONNECTING)
 
 
 def utc_now() -> datetime:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 
 @asynccontextmanager
@@ -71,3 +72,36 @@ async def _serving(
         if ending:
             await asyncio.wait(ending)
         await asyncio.sleep(0)  # the sockets are closed in the loop's next turn
+
+
+@asynccontextmanager
+async def postgres_that_falls_silent() -> AsyncIterator[str]:
+    """Lets every client in, takes what it says and never answers it; gives its host:port."""
+
+    async def let_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while (await _startup(reader)) in _ENCRYPTION:
+                writer.write(b"N")
+            writer.write(_WELCOME)
+            while await reader.read(1 << 16):
+                pass
+
+    async with _serving(let_in) as address:
+        yield address
+
+
+#: Whether the server encrypts, asked before anything else: by TLS, or by GSSAPI.
+_ENCRYPTION: Final = frozenset({80877103, 80877104})
+#: Authentication is done; the server's version and encoding; it is ready.
+_WELCOME: Final = (
+    b"R\x00\x00\x00\x08\x00\x00\x00\x00"
+    b"S\x00\x00\x00\x18server_version\x0018.0\x00"
+    b"S\x00\x00\x00\x19client_encoding\x00UTF8\x00"
+    b"Z\x00\x00\x00\x05I"
+)
+
+
+async def _startup(reader: asyncio.StreamReader) -> int:
+    """What a client asks for at first: a version of the protocol, or encryption."""
+    length = int.from_bytes(await reader.readexactly(4), "big")
+    return int.from_bytes((await reader.readexactly(length - 4))[:4], "big")

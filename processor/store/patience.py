@@ -1,0 +1,83 @@
+"""How long Postgres is waited for. A server may let us in, take a statement and never answer.
+
+The system's own limit (``tcp_user_timeout``) is about machines that confirm nothing any more; one
+that still confirms, and whose server hangs, is noticed by nobody but the client. So every wait of
+these connections for the server has a limit of its own, and ends with the connection closed.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+from psycopg.errors import _WaitTimeout
+
+T = TypeVar("T")
+
+#: A server that accepts a connection and does not let us in is given up after this.
+CONNECT_WITHIN_S: Final = 5
+#: What was sent and is not even received after this is lost.
+VANISHED_AFTER_MS: Final = 10_000
+#: One statement of a program that serves; the largest batch takes a small part of it.
+SERVING_S: Final = 30.0
+#: One statement of an operator's command, which may go through whole tables.
+OPERATING_S: Final = 1_800.0
+#: psycopg looks so often whether something else ends the wait.
+_LOOK_S: Final = 0.1
+#: How every connection is made.
+CONNECTING: Final[Mapping[str, Any]] = {
+    "connect_timeout": CONNECT_WITHIN_S,
+    "tcp_user_timeout": VANISHED_AFTER_MS,
+}
+
+
+class ServingConnection(psycopg.AsyncConnection[Any]):
+    """A connection that waits for no statement longer than ``answer_within_s``.
+
+    Then it raises psycopg.OperationalError and is closed: the statement's fate is unknown.
+    """
+
+    answer_within_s = SERVING_S
+
+    async def wait(
+        self,
+        gen: PQGen[T],
+        interval: float = _LOOK_S,
+        timeout: float | None = None,  # noqa: ASYNC109  # psycopg's own name for it
+    ) -> T:
+        """See psycopg's."""
+        within_s = self.answer_within_s if timeout is None else timeout
+        try:
+            return await super().wait(gen, interval, within_s)
+        except _WaitTimeout as error:
+            if timeout is not None:
+                raise  # psycopg's own, which it handles
+            self.pgconn.finish()
+            raise _silent(within_s) from error
+
+
+class OperatingConnection(ServingConnection):
+    """The same, with an operator's patience."""
+
+    answer_within_s = OPERATING_S
+
+
+class MigratingConnection(psycopg.Connection[Any]):
+    """The same, for migrations."""
+
+    answer_within_s = OPERATING_S
+
+    def wait(self, gen: PQGen[T], interval: float = _LOOK_S, timeout: float | None = None) -> T:
+        """See psycopg's."""
+        within_s = self.answer_within_s if timeout is None else timeout
+        try:
+            return super().wait(gen, interval, within_s)
+        except _WaitTimeout as error:
+            if timeout is not None:
+                raise  # psycopg's own, which it handles
+            self.pgconn.finish()
+            raise _silent(within_s) from error
+
+
+def _silent(within_s: float) -> psycopg.OperationalError:
+    return psycopg.OperationalError(f"no answer to a statement within {within_s:g} s")
