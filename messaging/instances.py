@@ -13,10 +13,10 @@ from aiokafka.errors import KafkaError
 from messaging.errors import NotDeliveredError, TopicsNotReadyError
 from messaging.lifetime import CLOSE_DEADLINE_S, close_producer, start_client
 from messaging.outgoing import OVERHEAD_BYTES
+from schemas.topics import BATCH_BYTES_MAX
 
 CONNECT_DEADLINE_S: Final = 10.0
 REQUEST_TIMEOUT_MS: Final = 10_000
-MAX_BATCH_BYTES: Final = 256 * 1024
 #: Between two attempts to connect, with full jitter.
 FIRST_WAIT_S: Final = 0.1
 LONGEST_WAIT_S: Final = 2.0
@@ -143,7 +143,7 @@ class Instances:
             acks="all",
             enable_idempotence=True,
             linger_ms=self._target.linger_ms,
-            max_batch_size=MAX_BATCH_BYTES,
+            max_batch_size=BATCH_BYTES_MAX,
             max_request_size=self._target.max_value_bytes + OVERHEAD_BYTES,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )

@@ -31,7 +31,7 @@ from processor.store.patience import OperatingConnection
 from processor.stream import APP_ID
 from processor.table_invariants import CallRow, Tables, VersionPlace
 from schemas.headers import QUARANTINED
-from schemas.topics import PAYMENT_STATE, PROCESSOR_SOURCES
+from schemas.topics import PAYMENT_STATE, PROCESSOR_SOURCES, fetching
 
 #: Statements with a ``%s`` are asked of what is older than that.
 _INBOX: Final = """
@@ -236,6 +236,7 @@ async def _acknowledged(bootstrap: str) -> dict[tuple[str, int], int]:
         group_id=APP_ID,
         enable_auto_commit=False,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
+        **fetching(*PROCESSOR_SOURCES),
     )
     try:
         await start_client(consumer, START_WITHIN_S)

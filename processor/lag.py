@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from processor.unforeseen import is_cancelled
+from schemas.topics import PROCESSOR_SOURCES, fetching
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,9 @@ class GroupLag:
         async with AsyncExitStack() as opened, asyncio.timeout(WITHIN_S):
             admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
             opened.push_async_callback(_close, admin.close)
-            consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap)
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._bootstrap, **fetching(*PROCESSOR_SOURCES)
+            )
             opened.push_async_callback(_close, consumer.stop)
             await admin.start()
             await consumer.start()

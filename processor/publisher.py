@@ -17,7 +17,7 @@ from processor.errors import FencedError, PublishError
 from processor.plan import Published
 from processor.produce import Keyed, produce
 from schemas.headers import cloud_event
-from schemas.topics import PAYMENT_STATE, STATE_RECORD_BYTES_MAX
+from schemas.topics import BATCH_BYTES_MAX, PAYMENT_STATE, request_bytes_max
 
 #: Records of one transaction; a larger publication is split, each part in version order.
 TRANSACTION_RECORDS_MAX: Final = 5_000
@@ -34,8 +34,8 @@ def fenced_producer(bootstrap: str, group: str) -> ProducerFactory:
             client_id=f"{group}-state-{partition}",
             transactional_id=f"{group}-state-{partition}",
             acks="all",
-            max_batch_size=262_144,
-            max_request_size=STATE_RECORD_BYTES_MAX,
+            max_batch_size=BATCH_BYTES_MAX,
+            max_request_size=request_bytes_max(PAYMENT_STATE),
             request_timeout_ms=10_000,
         )
 

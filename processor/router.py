@@ -37,7 +37,7 @@ from processor.webhook_records import routed
 from providers.port import MalformedWebhookError, Translator
 from schemas import headers
 from schemas.settings import WorkSettings
-from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
+from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED, fetching
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ def consumer(bootstrap: str) -> TellingConsumer:
         group_id=GROUP,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        **fetching(PROVIDER_WEBHOOKS_UNROUTED),
     )
 
 

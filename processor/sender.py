@@ -7,7 +7,7 @@ from messaging.instances import Target
 from messaging.outgoing import OVERHEAD_BYTES, Outgoing
 from messaging.producer import Producer
 from processor.errors import PublishError
-from schemas.topics import DEAD_LETTER_BYTES_MAX
+from schemas.topics import DEAD_LETTERS, request_bytes_max
 
 __all__ = ["Outgoing", "Sender"]
 
@@ -19,7 +19,7 @@ class Sender:
         self._client_id = client_id
         self._deadline_s = deadline_s
         # what is as large as the largest dead letter fits in, with its headers
-        longest = DEAD_LETTER_BYTES_MAX - OVERHEAD_BYTES
+        longest = request_bytes_max(DEAD_LETTERS) - OVERHEAD_BYTES
         self._producer = Producer(Target(bootstrap, client_id, longest))
 
     async def send(self, records: Sequence[Outgoing]) -> None:

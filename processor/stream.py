@@ -34,7 +34,14 @@ from processor.store.postgres import Pool, PostgresBatches, limit_transactions
 from processor.watchdog import Activity
 from providers.port import Translator
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
-from schemas.topics import PAYMENT_COMMANDS, PROCESSOR_SOURCES
+from schemas.topics import (
+    BATCH_BYTES_MAX,
+    ENVELOPE_BYTES,
+    PAYMENT_COMMANDS,
+    PROCESSOR_SOURCES,
+    RECORD_BYTES_MAX,
+    fetching,
+)
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +102,9 @@ def create_app(kafka: KafkaSettings, stream: StreamSettings) -> faust.App:
         producer_acks=-1,
         # what it sends is a whole batch already (faust_internals.table)
         producer_linger=0.0,
-        producer_max_batch_size=262_144,
+        producer_max_batch_size=BATCH_BYTES_MAX,
+        producer_max_request_size=RECORD_BYTES_MAX - ENVELOPE_BYTES,
+        consumer_max_fetch_size=fetching(*PROCESSOR_SOURCES)["max_partition_fetch_bytes"],
         producer_request_timeout=30.0,
         table_standby_replicas=stream.standby_replicas,
     )

@@ -47,7 +47,7 @@ async def create_topics(settings: KafkaSettings) -> list[str]:
                 topic.name,
                 settings.partitions,
                 settings.replication_factor,
-                topic_configs={**topic.config, **_durability(settings)},
+                topic_configs={**topic.settings, **_durability(settings)},
             )
             for topic in ALL
         ]

@@ -30,6 +30,7 @@ from pydantic_settings import (
 
 from schemas.environment import is_of_a_service
 from schemas.postgres_url import checked
+from schemas.topics import BODY_BYTES_MAX
 
 PREFIX: Final = "PAYMENTS_"
 OWN_PREFIXES: Final = ("PAYMENTS_SANDBOX_", "PAYMENTS_SIMULATOR_", "PAYMENTS_TEST_")
@@ -215,7 +216,9 @@ class IngressSettings(Group):
     publish_timeout_s: Seconds = Field(
         3.0, description="How long the broker may take before the answer is 503."
     )
-    body_limit_bytes: int = Field(262_144, ge=1024, description="Largest body; above it 413.")
+    body_limit_bytes: int = Field(
+        262_144, ge=1024, le=BODY_BYTES_MAX, description="Largest body; above it 413."
+    )
     head_limit_bytes: int = Field(
         16_384,
         ge=1024,
@@ -264,7 +267,7 @@ class StreamSettings(Group):
         604_800.0, description="A silent payment leaves the changelog table after this (7 days)."
     )
     seen_per_payment: int = Field(
-        64, ge=8, description="Recent event IDs kept per payment in the changelog table."
+        64, ge=8, le=256, description="Recent event IDs kept per payment in the changelog table."
     )
     standby_replicas: int = Field(
         0, ge=0, le=8, description="Other workers that keep a copy of each partition's table."

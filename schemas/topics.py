@@ -14,14 +14,22 @@ DEAD_LETTERS: Final = "dead-letters"
 PROCESSOR_SOURCES: Final = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS, PROVIDER_RESULTS)
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
+#: What a topic takes as one batch: the largest record, alone, or many small ones.
+RECORD_BYTES_MAX: Final = 1024 * 1024
 #: A record of any size that other topics take, and the headers that say why it is here.
 DEAD_LETTER_BYTES_MAX: Final = 2 * 1024 * 1024
 #: A batch of records once it is decompressed; what is larger ends as a dead letter, unread.
 DECOMPRESSED_BYTES_MAX: Final = 16 * 1024 * 1024
 #: A payment's snapshot; a payment that would be larger is held instead of committed.
 SNAPSHOT_BYTES_MAX: Final = 1_000_000
-#: The same as a record: with its key, its headers and what Kafka puts around it.
-STATE_RECORD_BYTES_MAX: Final = 1_024 * 1_024
+#: What Kafka puts around a record that is alone in its batch, and some to spare.
+ENVELOPE_BYTES: Final = 1024
+#: Small records that a producer puts into one batch.
+BATCH_BYTES_MAX: Final = 256 * 1024
+#: What the brokers put into one answer to a consumer, from all of its partitions together.
+FETCH_BYTES_MAX: Final = 32 * 1024 * 1024
+#: The largest body of a request: as a record, with key and headers, each topic takes it.
+BODY_BYTES_MAX: Final = 1_000_000
 KEEP_FOR_EVER: Final = {"retention.ms": "-1"}
 
 
@@ -37,6 +45,13 @@ class Topic:
     #: Co-partitioned topics share one partition count (``PAYMENTS_PARTITIONS``).
     copartitioned: bool = True
     config: dict[str, str] = field(default_factory=dict)
+    #: A batch, and so a record, is not larger.
+    bytes_max: int = RECORD_BYTES_MAX
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """How the topic is made: its ``config``, and the limit on size."""
+        return {**self.config, "max.message.bytes": str(self.bytes_max)}
 
 
 TOPICS: Final[tuple[Topic, ...]] = (
@@ -73,7 +88,6 @@ TOPICS: Final[tuple[Topic, ...]] = (
         config={
             "cleanup.policy": "compact",
             "min.cleanable.dirty.ratio": "0.1",
-            "max.message.bytes": str(STATE_RECORD_BYTES_MAX),
         },
     ),
     Topic(
@@ -92,9 +106,25 @@ TOPICS: Final[tuple[Topic, ...]] = (
         written_by="processor, router",
         read_by="operator",
         copartitioned=False,
-        config={
-            "retention.ms": str(90 * DAY_MS),
-            "max.message.bytes": str(DEAD_LETTER_BYTES_MAX),
-        },
+        config={"retention.ms": str(90 * DAY_MS)},
+        bytes_max=DEAD_LETTER_BYTES_MAX,
     ),
 )
+_BYTES_MAX: Final = {topic.name: topic.bytes_max for topic in TOPICS}
+
+
+def _bytes_max(topic: str) -> int:
+    return _BYTES_MAX.get(topic, RECORD_BYTES_MAX)
+
+
+def request_bytes_max(*topics: str) -> int:
+    """A producer's ``max_request_size``: the largest record that one of these topics takes."""
+    return max(map(_bytes_max, topics)) - ENVELOPE_BYTES
+
+
+def fetching(*topics: str) -> dict[str, int]:
+    """A consumer's limits: the largest batch of any of these topics comes in one answer."""
+    return {
+        "max_partition_fetch_bytes": max(map(_bytes_max, topics)),
+        "fetch_max_bytes": FETCH_BYTES_MAX,
+    }

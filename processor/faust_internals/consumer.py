@@ -30,6 +30,7 @@ from processor.kafka_internals.consumer import TellingConsumer
 from processor.kafka_internals.records import Absent
 from processor.records import Unreadable
 from processor.restart import start_anew
+from schemas.topics import FETCH_BYTES_MAX
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class _Thread(AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_bytes = FETCH_BYTES_MAX  # noqa: SLF001  # Faust has no setting for it
         consumer.__class__ = TellingConsumer  # made with Faust's settings, and not started yet
         return consumer
 

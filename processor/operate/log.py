@@ -11,6 +11,7 @@ from messaging.lifetime import close_consumer, start_client
 from processor.kafka_internals.consumer import TolerantConsumer
 from processor.records import Position, Record
 from schemas.headers import as_text
+from schemas.topics import fetching
 
 #: Brokers that accept a connection and do not answer are given up after this.
 START_WITHIN_S: Final = 8.0
@@ -31,6 +32,7 @@ async def records(bootstrap: str, topic: str) -> AsyncIterator[ConsumerRecord[by
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         request_timeout_ms=REQUEST_TIMEOUT_MS,
+        **fetching(topic),
     )
     try:
         await start_client(consumer, START_WITHIN_S)

@@ -3,15 +3,12 @@
 from typing import Final
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from msgspec.structs import replace
 
 from processor.plan import Published
-from processor.publisher import fenced_producer
 from processor.records import Record
 from processor.store import documents
-from schemas.topics import PAYMENT_STATE, SNAPSHOT_BYTES_MAX, STATE_RECORD_BYTES_MAX, TOPICS
+from schemas.topics import SNAPSHOT_BYTES_MAX
 from tests.processor import database
 from tests.processor.builders import NOW, Log, payment
 from tests.processor.worker import Group
@@ -83,21 +80,3 @@ async def test_what_is_just_small_enough_is_published(group: Group) -> None:
     assert [(v, len(value)) for v, value in await group.published(mine)] == [
         (1, SNAPSHOT_BYTES_MAX), (2, SNAPSHOT_BYTES_MAX),
     ]  # fmt: skip
-
-
-async def test_topic_and_producer_have_the_same_limit(kafka_bootstrap: str) -> None:
-    """Said where both are made, and as the broker has it."""
-    (topic,) = (topic for topic in TOPICS if topic.name == PAYMENT_STATE)
-    assert topic.config["max.message.bytes"] == str(STATE_RECORD_BYTES_MAX)
-    producer = fenced_producer(kafka_bootstrap, "limits")(0)
-    await producer.stop()  # it never began; it only must not be left
-    assert producer._max_request_size == STATE_RECORD_BYTES_MAX
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
-    await admin.start()
-    try:
-        asked = ConfigResource(ConfigResourceType.TOPIC, PAYMENT_STATE)
-        (answer,) = await admin.describe_configs([asked])
-    finally:
-        await admin.close()
-    found = {entry[0]: entry[1] for _, _, _, _, entries in answer.resources for entry in entries}
-    assert found["max.message.bytes"] == str(STATE_RECORD_BYTES_MAX)

@@ -58,7 +58,7 @@ ROWS = {
     "PAYMENTS_API_KEYS": ("**required**", "list, at least 1 item"),
     "PAYMENTS_STRIPE_API_KEY": ("**required**", "secret, at least 8 characters"),
     "PAYMENTS_STRIPE_TIMEOUT_S": ("`20`", "number, above 0"),
-    "PAYMENTS_BODY_LIMIT_BYTES": ("`262144`", "whole number, at least 1024"),
+    "PAYMENTS_BODY_LIMIT_BYTES": ("`262144`", "whole number, 1024 to 1000000"),
     "PAYMENTS_SANDBOX_DIRECTORY": ("`.sandbox`", "path"),
     "PAYMENTS_SANDBOX_KAFKA_HEAP": ("`512m`", r"text, `^\d+[mg]$`"),
     "PAYMENTS_SIMULATOR_WEBHOOK_URL": ("not set", "URL"),
