@@ -8,6 +8,7 @@ ProcessorError
 ├── FencedError              another worker owns the partition: this one must stop and start over
 ├── PublishError             the brokers gave no word in time; the record's fate is unknown
 ├── LeaseLostError           a provider call may be another worker's by now: this one lets go of it
+├── EventTooLargeError       an event of a provider is larger than a topic takes: a dead letter
 ├── SnapshotTooLargeError    a payment is larger than ``payment-state`` takes: it is held instead
 ├── LoopFailedError          a background loop ended with no error it can go on after: restart
 ├── RebuildRunningError      one rebuild at a time: the other one has the shadow schema
@@ -45,6 +46,10 @@ class PublishError(ProcessorError):
 
 class LeaseLostError(ProcessorError):
     """The lease of a provider call ended before the call did."""
+
+
+class EventTooLargeError(ProcessorError):
+    """An event of a provider is larger than a topic takes."""
 
 
 class SnapshotTooLargeError(ProcessorError):

@@ -35,7 +35,7 @@ from schemas.topics import FETCH_BYTES_MAX
 log = logging.getLogger(__name__)
 
 #: A record that was not handed over by then, though later ones were, will not be.
-MISSED_FOR_S: Final = 15.0
+MISSED_FOR_S: Final = 10.0
 #: Records handed on before others have their turn.
 YIELD_EVERY: Final = 200
 #: After a fetch of fewer than that, the next one waits for what comes meanwhile.
@@ -64,6 +64,9 @@ class StrictConsumer(Consumer):
     brokers' bytes reports those. What Faust has dropped comes again after a restart only, so the
     process ends for one.
     """
+
+    #: Keeps a task from being collected while it runs.
+    _looking: asyncio.Future[None] | None = None
 
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
@@ -147,12 +150,31 @@ class StrictConsumer(Consumer):
             del absent[offset]
         self._acked[tp].clear()  # Faust's own list of the same offsets
         # nothing is read, and so nothing is missed, in a rebalance and while a table is recovered
-        if end > committed or not acked or known is None or not self.flow_active:
+        if end > committed or not acked or not self.flow_active:
             self._missed_since.pop(tp, None)
         elif monotonic() - self._missed_since.setdefault(tp, monotonic()) > MISSED_FOR_S:
-            log.error("record.missed %s offset=%d: the worker starts anew", tp, end)
-            start_anew()
+            del self._missed_since[tp]
+            self._looking = asyncio.ensure_future(self._look_for(tp, known, end))
         return end if end > committed else None
+
+    async def _look_for(self, tp: TP, committed: int | None, offset: int) -> None:
+        """What was not handed over comes again after a restart, unless the brokers deleted it.
+
+        A restart would then begin at the same offset, and end in the same way, for ever. Where
+        nothing was committed yet, nothing says that there was a record.
+        """
+        try:
+            async with asyncio.timeout(MISSED_FOR_S):
+                first = (await self.earliest_offsets(tp))[tp]
+        except (KafkaError, OSError, TimeoutError):
+            log.exception("record.missed %s offset=%d: not looked for", tp, offset)
+            first = offset
+        if first > offset:
+            log.critical("records.deleted %s offset=%d: the log begins at %d", tp, offset, first)
+            self._absent[tp][offset] = first
+        elif committed is not None:
+            log.error("record.missed %s offset=%d: the worker starts anew", tp, offset)
+            start_anew()
 
     @cached_property
     def _missed_since(self) -> dict[TP, float]:

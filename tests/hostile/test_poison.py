@@ -13,6 +13,7 @@ from typing import Final, LiteralString
 import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.client import AIOKafkaClient
 
 from processor.operate.letters import letters
@@ -84,6 +85,12 @@ class Attack:
         ) as consumer:
             consumer.assign([at])
             return int((await consumer.end_offsets([at]))[at]) - (await consumer.committed(at) or 0)
+
+    async def end(self, topic: str) -> int:
+        """The offset behind the partition's last record."""
+        at = TopicPartition(topic, 0)
+        async with AIOKafkaConsumer(bootstrap_servers=self.bootstrap) as consumer:
+            return int((await consumer.end_offsets([at]))[at])
 
     @property
     def bootstrap(self) -> str:
@@ -173,6 +180,29 @@ async def test_a_program_that_starts_on_poison_goes_on(service: Stack) -> None:
     assert sorted(letter.topic for letter in found) == sorted(rotten)
     assert all("checksum" in letter.ours[headers.ERROR] for letter in found)
     assert all(headers.ALTERED in letter.ours for letter in found), "none is sent again as it is"
+
+
+async def test_records_deleted_before_they_were_read_stop_nobody(service: Stack) -> None:
+    """Somebody deleted them, or the disks were lost: what the log still has is processed."""
+    lost = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS_UNROUTED)
+    programs = [service.programs[name] for name in ("stream", "work")]
+    async with attack(service) as attacking:
+        for program in programs:
+            program.kill()
+        admin = AIOKafkaAdminClient(bootstrap_servers=attacking.bootstrap)
+        await admin.start()
+        try:
+            for topic in lost:
+                await attacking.good(topic)
+                await attacking.good(topic)
+                end = await attacking.end(topic)
+                await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(end - 1)})
+        finally:
+            await admin.close()
+        for program in programs:
+            program.start()
+        for topic in lost:
+            await attacking.goes_on(topic, "deleted records")
 
 
 def _rot(root: Path, topic: str, there: bytes) -> None:

@@ -1,6 +1,7 @@
 """What was never delivered is fetched: the provider's events, and objects nobody hears of."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,12 @@ from processor.reconciler import FAILURES_MAX
 from processor.store.postgres import Pool
 from providers.port import ProviderUnavailableError
 from schemas import headers
-from schemas.topics import PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
+from schemas.topics import (
+    BODY_BYTES_MAX,
+    DEAD_LETTERS,
+    PROVIDER_WEBHOOKS,
+    PROVIDER_WEBHOOKS_UNROUTED,
+)
 from tests.processor import database
 from tests.processor.builders import NOW, Clock, Log, object_of, payment, received
 from tests.processor.folding import ONE, TWO
@@ -45,6 +51,21 @@ async def test_the_cursor_moves_page_by_page(sweeping: Sweeping) -> None:
     sweeping.provider.pages = []
     await sweeping.round()
     assert sweeping.provider.cursors == [None, "evt_0", "evt_2"]
+
+
+async def test_an_event_no_topic_takes_keeps_no_other_from_being_sent(
+    sweeping: Sweeping,
+) -> None:
+    """It is a dead letter, and the cursor goes on behind it."""
+    large = event(ONE, "evt_large")
+    large = replace(large, body=large.body + b" " * BODY_BYTES_MAX)
+    sweeping.provider.pages = [[event(ONE, "evt_1"), large, event(TWO, "evt_2")]]
+    sent = await sweeping.round()
+    assert [each.topic for each in sent] == [PROVIDER_WEBHOOKS, DEAD_LETTERS, PROVIDER_WEBHOOKS]
+    assert "a topic takes 1000000" in headers.as_text(sent[1].headers)[headers.ERROR]
+    sweeping.provider.pages = []
+    await sweeping.round()
+    assert sweeping.provider.cursors == [None, "evt_2"]
 
 
 @pytest.mark.parametrize("status", ["processing", "requires_action", "requires_capture"])

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faust.types import TP
 
 from processor.faust_internals import consumer
@@ -33,6 +33,22 @@ class Offsets(StrictConsumer):
         self._acked = defaultdict(list)
         self._acked_index = defaultdict(set)
         self.ours = {HERE}
+        #: Where the log begins, as the brokers say.
+        self.begins: int | Exception = 0
+
+    async def earliest_offsets(self, *partitions: TP) -> dict[TP, int]:
+        """What the brokers say of them."""
+        if isinstance(self.begins, Exception):
+            raise self.begins
+        return dict.fromkeys(partitions, self.begins)
+
+    async def missed(self) -> None:
+        """The next record is missing for long, and is looked for."""
+        self.next_offset()
+        self._missed_since[HERE] -= MISSED_FOR_S + 1
+        self.next_offset()
+        assert self._looking is not None
+        await self._looking
 
     def assignment(self) -> set[TP]:
         """What the last rebalance gave to this worker."""
@@ -106,21 +122,48 @@ class EndedError(Exception):
     """The process would have ended."""
 
 
-def test_a_record_that_does_not_come_again_ends_the_worker(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Faust has dropped it for good; after a restart it is read again. Not before its time."""
-    now = 100.0
+@pytest.mark.anyio
+@pytest.mark.parametrize("begins", [0, 5, KafkaError("away"), TimeoutError("no answer")])
+async def test_a_record_that_does_not_come_again_ends_the_worker(begins: int | Exception) -> None:
+    """Faust has dropped it for good; after a restart it is read again."""
+    offsets = Offsets(5)
+    offsets.begins = begins
+    offsets.acknowledge(6, 7)
+    with pytest.raises(EndedError, match=str(os.EX_TEMPFAIL)):
+        await offsets.missed()
 
+
+@pytest.mark.anyio
+async def test_records_that_were_deleted_are_not_waited_for() -> None:
+    """The brokers have none before 7: a restart would wait for 5 again, and so for ever."""
+    offsets = Offsets(5)
+    offsets.begins = 7
+    offsets.acknowledge(7, 8)
+    await offsets.missed()
+    assert offsets.next_offset() == 9
+
+
+@pytest.mark.anyio
+async def test_a_record_is_not_missed_before_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be under way."""
+    looked = asyncio.Event()
+    now = 100.0
     monkeypatch.setattr(consumer, "monotonic", lambda: now)
+
+    def look(*_: Any) -> Any:
+        looked.set()
+        return looked.wait()
+
+    monkeypatch.setattr(Offsets, "_look_for", look)
     offsets = Offsets(5)
     offsets.acknowledge(6, 7)
     for later in (0.0, MISSED_FOR_S):
         now = 100.0 + later
         assert offsets.next_offset() is None
+    assert not looked.is_set()
     now += 0.1
-    with pytest.raises(EndedError, match=str(os.EX_TEMPFAIL)):
-        offsets.next_offset()
+    offsets.next_offset()
+    assert looked.is_set()
 
 
 def test_what_another_worker_has_now_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,15 +183,23 @@ def test_what_another_worker_has_now_is_not_missed(monkeypatch: pytest.MonkeyPat
     assert offsets.next_offset() == 7, "what was acknowledged before is to be read again"
 
 
-@pytest.mark.parametrize(("committed", "acknowledged"), [(None, (6,)), (5, ())])
-def test_nothing_is_missed_where_nothing_shows_it(
-    monkeypatch: pytest.MonkeyPatch, committed: int | None, acknowledged: tuple[int, ...]
-) -> None:
-    """What is committed is not known yet, or the partition is quiet: however long that lasts."""
+@pytest.mark.anyio
+async def test_where_nothing_was_committed_nothing_is_missed() -> None:
+    """The log may begin anywhere: where it begins is where the first commit begins."""
+    offsets = Offsets(None)
+    offsets.acknowledge(6)
+    await offsets.missed()
+    assert offsets.next_offset() is None
+    offsets.begins = 6
+    await offsets.missed()
+    assert offsets.next_offset() == 7
+
+
+def test_in_a_quiet_partition_nothing_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long that lasts."""
     now = 100.0
     monkeypatch.setattr(consumer, "monotonic", lambda: now)
-    offsets = Offsets(committed)
-    offsets.acknowledge(*acknowledged)
+    offsets = Offsets(5)
     for _ in range(3):
         assert offsets.next_offset() is None
         now += MISSED_FOR_S + 1
