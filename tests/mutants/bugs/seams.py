@@ -4,6 +4,8 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
+_STRICT: Final = "tests/processor/test_strict_consumer.py::{}"
+
 BUGS: Final = (
     Bug(
         "stream",
@@ -58,10 +60,7 @@ BUGS: Final = (
         "elif committed is not None:",
         "else:",
         "a worker of a group that has committed nothing yet starts again, and again",
-        (
-            "tests/processor/test_strict_consumer.py"
-            "::test_where_nothing_was_committed_nothing_is_missed",
-        ),
+        (_STRICT.format("test_where_nothing_was_committed_nothing_is_missed"),),
     ),
     Bug(
         "stream",
@@ -69,10 +68,7 @@ BUGS: Final = (
         "if first > offset:",
         "if False:",
         "once the brokers deleted records that were not read, the worker starts again for ever",
-        (
-            "tests/processor/test_strict_consumer.py"
-            "::test_records_that_were_deleted_are_not_waited_for",
-        ),
+        (_STRICT.format("test_records_that_were_deleted_are_not_waited_for"),),
     ),
     Bug(
         "stream",
