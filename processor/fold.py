@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from processor.domain.binding import awaits_object
 from processor.domain.decide import decide
 from processor.domain.decision import Decision
-from processor.domain.inputs import Release
+from processor.domain.inputs import CallResult, Release
 from processor.domain.payment import Payment
 from processor.domain.status import Outcome
 from processor.plan import InboxRow, Known, Loaded, Plan, VersionRow
@@ -121,15 +121,16 @@ class _Fold:
             return
         payment = self._payments.get(payment_id)
         try:
-            decision = self._foreign(row.received) or decide(
-                payment, row.received.input, payment_id
-            )
+            foreign = self._foreign(row.received)
+            decision = foreign or decide(payment, row.received.input, payment_id)
         except RAISED as error:  # our own bug: hold this payment, go on with others
             self._hold(row, described(error))
             return
         if decision.outcome is Outcome.QUARANTINED:
             self._quarantine(row, decision.reason, decision.reason)
             return
+        if foreign is not None and not isinstance(row.received.input.body, CallResult):
+            self._plan.misrouted.append(row.received)
         self._apply(row, payment, decision)
 
     def _foreign(self, received: Received) -> Decision | None:

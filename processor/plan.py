@@ -70,6 +70,8 @@ class Plan:
     inbox: list[InboxRow] = field(default_factory=list)
     duplicates: list[Received] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    #: Webhooks whose object is another payment's than they say: the router sends them there too.
+    misrouted: list[Received] = field(default_factory=list)
     versions: list[VersionRow] = field(default_factory=list)
     #: The last state of every payment that changed, by ID.
     payments: dict[str, Payment] = field(default_factory=dict)

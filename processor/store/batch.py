@@ -28,7 +28,9 @@ from processor.store.documents import (
     encode_payment,
     encode_publishable,
 )
+from processor.store.work import Unrouted, park_unrouted
 from processor.unforeseen import RAISED, described
+from schemas.headers import EVENT_ID
 
 Connection = AsyncConnection[tuple[Any, ...]]
 Cursor = AsyncCursor[tuple[Any, ...]]
@@ -303,6 +305,8 @@ async def _write_rest(
             for d in plan.dead_letters
         ]
         await connection.execute(sql.INSERT_DEAD_LETTERS, [now, *_columns(dead, 4)])
+    if plan.misrouted:
+        await park_unrouted(connection, [as_unrouted(r) for r in plan.misrouted], now)
     if plan.released:
         cursor = await connection.execute(sql.DELETE_HOLDS, [sorted(plan.released)])
         guards.append((cursor, len(plan.released)))
@@ -314,6 +318,15 @@ async def _write_rest(
         holds = [(payment_id, *why) for payment_id, why in plan.holds.items()]
         await connection.execute(sql.INSERT_HOLDS, [now, *_columns(holds, 3)])
     return guards
+
+
+def as_unrouted(received: Received) -> Unrouted:
+    """A webhook that went to another payment than its object's, for the router."""
+    record = received.record
+    return Unrouted(
+        record.headers[EVENT_ID], received.provider or "", named_object(received) or "",
+        record.headers, bytes(record.value), None,
+    )  # fmt: skip
 
 
 async def record_duplicates(

@@ -8,6 +8,7 @@ from processor import plan
 from processor.domain.calls import ProviderCall
 from processor.records import DeadLetter, Received, refusal_id
 from processor.store.documents import encode_call
+from processor.store.work import Unrouted
 from tests.simulation.clock import EPOCH
 from tests.simulation.database import CallRow, Database, HoldRow, InboxRow, PaymentRow, VersionRow
 
@@ -28,6 +29,7 @@ class Changes:
     renamed: list[str] = field(default_factory=list)
     duplicates: Sequence[Received] = ()
     dead_letters: Sequence[DeadLetter] = ()
+    misrouted: Sequence[Unrouted] = ()
     holds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     released: frozenset[str] = frozenset()
     renewed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -46,8 +48,6 @@ class Changes:
         for version in self.versions:
             database.versions.setdefault(version.published.payment_id, []).append(version)
         self._record(database)
-        for letter in self.dead_letters:
-            database.dead_letters.setdefault(letter.record.position, letter.error)
         for payment_id in self.released:
             del database.holds[payment_id]
         for payment_id, (release_id, error) in self.renewed.items():
@@ -78,6 +78,10 @@ class Changes:
                 row.next_attempt_at = min(row.next_attempt_at, at)
 
     def _record(self, database: Database) -> None:
+        for letter in self.dead_letters:
+            database.dead_letters.setdefault(letter.record.position, letter.error)
+        for webhook in self.misrouted:
+            database.unrouted.setdefault(webhook.event_id, (self.now, webhook))
         for event_id in self.renamed:
             del database.inbox[event_id]
         database.inbox.update(self.inbox)

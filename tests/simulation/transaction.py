@@ -14,7 +14,7 @@ from processor.domain.view import amounts, snapshot
 from processor.errors import BatchConflictError, KeyTakenError
 from processor.plan import Known, Loaded, Plan, Published
 from processor.records import DeadLetter, Received, Record, named_object, refusal_id
-from processor.store.batch import URGENT_WITHIN, WAITING, may_take_up
+from processor.store.batch import URGENT_WITHIN, WAITING, as_unrouted, may_take_up
 from processor.store.documents import decode_payment, encode_payment, encode_publishable
 from tests.simulation.changes import Changes
 from tests.simulation.connection import Connection
@@ -121,6 +121,7 @@ class MemoryTransaction:
         await self._write_inbox(plan, ids, now)
         self.changes.duplicates = plan.duplicates
         self.changes.dead_letters = plan.dead_letters
+        self.changes.misrouted = [as_unrouted(received) for received in plan.misrouted]
         released = frozenset(plan.released)
         if (released | plan.renewed.keys()) - self._database.holds.keys():
             raise BatchConflictError("a hold was taken away by another")
