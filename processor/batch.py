@@ -210,7 +210,9 @@ class BatchProcessor:
         fresh, duplicates = [], []
         try:
             positions = self._seen.positions(batch)
-        except RAISED:
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
             log.exception("table.not_read: Postgres says what was seen")
             positions = [None] * len(batch)
         for received, known in zip(batch, positions, strict=True):

@@ -7,6 +7,7 @@ ProcessorError
 ├── BatchConflictError       another worker wrote these rows first: load again, decide again
 ├── FencedError              another worker owns the partition: this one must stop and start over
 ├── PublishError             the brokers gave no word in time; the record's fate is unknown
+├── TableFilesError          RocksDB can't read or write its files: restart, which mends what it can
 ├── LeaseLostError           a provider call may be another worker's by now: this one lets go of it
 ├── EventTooLargeError       an event of a provider is larger than a topic takes: a dead letter
 ├── SnapshotTooLargeError    a payment is larger than ``payment-state`` takes: it is held instead
@@ -42,6 +43,10 @@ class FencedError(ProcessorError):
 
 class PublishError(ProcessorError):
     """The brokers did not confirm in time."""
+
+
+class TableFilesError(ProcessorError):
+    """RocksDB can't read or write the files of a table: the disk is full, or they are damaged."""
 
 
 class LeaseLostError(ProcessorError):

@@ -19,18 +19,20 @@ from processor.errors import (
     FencedError,
     PublishError,
     StoreUnavailableError,
+    TableFilesError,
 )
 from processor.texts import storable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-#: Postgres, the brokers or the network are away, or another worker was faster.
+#: Postgres, the brokers, the network or the disk are away, or another worker was faster.
 RETRYABLE: Final = (
     StoreUnavailableError,
     BatchConflictError,
     PublishError,
     FencedError,
+    TableFilesError,
     KafkaError,
     OSError,  # TimeoutError and ConnectionError are some
     psycopg.OperationalError,

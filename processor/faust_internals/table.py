@@ -13,7 +13,8 @@ A table can also be walked only as a whole by Faust, which for millions of keys 
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -21,12 +22,15 @@ import faust
 from faust.types import TP
 from rocksdict import WriteBatch
 
+from processor.errors import TableFilesError
 from processor.produce import Keyed, produce
 
 log = logging.getLogger(__name__)
 
 #: Where Faust keeps the changelog offset inside the same RocksDB; no entry of the table.
 _OFFSET_KEY: Final = b"__faust\0offset__"
+#: How RocksDB's words begin that are about its files.
+_ABOUT_FILES: Final = ("IO error", "Corruption")
 
 
 class PartitionedTable:
@@ -38,18 +42,20 @@ class PartitionedTable:
 
     def get(self, partition: int, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """See ``Entries.get``."""
-        found = self._database(partition).get(list(keys))
+        with _files():
+            found = self._database(partition).get(list(keys))
         return {key: value for key, value in zip(keys, found, strict=True) if value is not None}
 
     def walk(self, partition: int, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         """See ``Entries.walk``."""
-        entries = self._database(partition).iter()
-        entries.seek(after + b"\0" if after else b"")
         found: list[tuple[bytes, bytes]] = []
-        while entries.valid() and len(found) < limit:
-            if entries.key() != _OFFSET_KEY:
-                found.append((entries.key(), entries.value()))
-            entries.next()
+        with _files():
+            entries = self._database(partition).iter()
+            entries.seek(after + b"\0" if after else b"")
+            while entries.valid() and len(found) < limit:
+                if entries.key() != _OFFSET_KEY:
+                    found.append((entries.key(), entries.value()))
+                entries.next()
         return found
 
     async def put(self, partition: int, changes: Mapping[bytes, bytes | None]) -> None:
@@ -60,7 +66,8 @@ class PartitionedTable:
                 batch.delete(key)
             else:
                 batch.put(key, value)
-        self._database(partition).write(batch)
+        with _files():
+            self._database(partition).write(batch)
         producer = (await self._app.maybe_start_producer())._producer  # noqa: SLF001  # see above
         topic = self._table.changelog_topic.get_topic_name()
         records = (Keyed(key, value) for key, value in changes.items())
@@ -81,6 +88,20 @@ class PartitionedTable:
 
     def _database(self, partition: int) -> Any:
         return self._table.data._db_for_partition(partition)  # noqa: SLF001  # see above
+
+
+@contextmanager
+def _files() -> Iterator[None]:
+    """Raises TableFilesError where RocksDB says that its files are the trouble.
+
+    It refuses every later write then, until it is opened again.
+    """
+    try:
+        yield
+    except Exception as error:  # rocksdict has no class of its own for errors
+        if str(error).startswith(_ABOUT_FILES):
+            raise TableFilesError(str(error)) from error
+        raise
 
 
 def records_to_recover(app: Any) -> int:
