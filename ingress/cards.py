@@ -1,8 +1,9 @@
 """Finds card numbers in text. Pure: the brands are a table, the check digit is Luhn's.
 
-A run of digits counts, in any script's digits, with spaces or dashes between them. Inside a longer
-run (``1234 5555 5555 5555 4444``) it is found where spaces or dashes part it from the rest; digits
-without a gap are one number, and a longer one than any brand's is no card's.
+A run of digits counts, in any script's digits, with spaces, dashes, underscores, slashes or plus
+signs between them, also where a URL has them percent-encoded. Inside a longer run
+(``1234 5555 5555 5555 4444``) it is found where such a gap parts it from the rest; digits without a
+gap are one number, and a longer one than any brand's is no card's.
 """
 
 import re
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final
+from urllib.parse import unquote
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,9 @@ BRANDS: Final[Sequence[Brand]] = (
 )  # fmt: skip
 
 _SHORTEST: Final = min(min(brand.lengths) for brand in BRANDS)
-#: Spaces and dashes of every kind, up to three between two groups of digits.
-_GAP: Final = r"[\s\u00ad\u200b-\u200d\u2010-\u2015\u2060\u2212\ufe58\ufe63\ufeff\uff0d-]"
+#: Spaces and dashes of every kind, and what stands for a space in a name or a URL; up to three
+#: between two groups of digits.
+_GAP: Final = r"[_/+\s\u00ad\u200b-\u200d\u2010-\u2015\u2060\u2212\ufe58\ufe63\ufeff\uff0d-]"
 _ENOUGH_DIGITS: Final = re.compile(rf"(?:\d{_GAP}{{0,3}}){{{_SHORTEST - 1}}}\d")
 _RUN: Final = re.compile(rf"\d+(?:{_GAP}{{1,3}}\d+)*")
 _GROUP: Final = re.compile(r"\d+")
@@ -78,6 +81,12 @@ _BEGINNINGS: Final = sorted({len(prefix) for prefix in _LENGTHS})
 
 def holds_card_number(text: str) -> bool:
     """Whether a card number stands anywhere in the text."""
+    if "%" in text and _holds_as_it_stands(unquote(text)):
+        return True
+    return _holds_as_it_stands(text)
+
+
+def _holds_as_it_stands(text: str) -> bool:
     if _ENOUGH_DIGITS.search(text) is None:
         return False
     return any(_holds(run[0]) for run in _RUN.finditer(text))

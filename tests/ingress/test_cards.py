@@ -40,8 +40,10 @@ def numbers(draw: st.DrawFn, brand: Brand | None = None) -> str:
 
 
 def grouped(draw: st.DrawFn, number: str) -> str:
-    """The number in groups, parted by spaces and dashes."""
-    gaps = st.sampled_from(["", " ", "-", "\N{EN DASH}", "\N{NO-BREAK SPACE}", " - "])
+    """The number in groups, parted by spaces, dashes, or what stands for a space in a URL."""
+    gaps = st.sampled_from(
+        ["", " ", "-", "_", "/", "+", "%20", "\N{EN DASH}", "\N{NO-BREAK SPACE}", " - "]
+    )
     return "".join(digit + draw(gaps) for digit in number[:-1]) + number[-1]
 
 
@@ -67,6 +69,12 @@ def test_every_published_number_is_one(number: str) -> None:
 def test_a_card_number_is_found_however_it_is_written(text: str) -> None:
     """Any brand, grouping, script, and text around it."""
     assert holds_card_number(text)
+
+
+@pytest.mark.parametrize("escaped", ["%34242424242424242", "4242%204242%2d4242%5F4242"])
+def test_a_url_hides_no_card(escaped: str) -> None:
+    """Whoever reads the URL later has the number."""
+    assert holds_card_number(f"https://shop.example/?c={escaped}")
 
 
 @settings(deadline=None)

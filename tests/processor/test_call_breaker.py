@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from processor.errors import LeaseLostError
 from processor.store.postgres import Pool
 from providers.port import Refused
 from tests.processor.builders import Clock
@@ -32,6 +33,25 @@ async def test_a_provider_that_fails_is_left_in_peace(pool: Pool, clock: Clock) 
     caller.provider.gate.set()
     await caller.finished()
     assert await caller.round() == 3
+
+
+async def test_a_lease_that_is_lost_while_one_tries_blocks_no_other_for_good(
+    pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker has that call by now; here another call tries after a while."""
+
+    async def lost(_: object) -> None:
+        raise LeaseLostError("another worker's")
+
+    await due(pool, 4)
+    caller = Caller(pool, clock, breaker_failures=1, breaker_open_s=OPEN_S)
+    await caller.round()
+    clock.forward(100.0)
+    with monkeypatch.context() as losing:
+        losing.setattr(caller.calls, "_ask", lost)
+        assert await caller.round() == 1
+    clock.forward(100.0)
+    assert await caller.round() == 1
 
 
 @pytest.mark.parametrize("failure", [ZeroDivisionError("a defect"), asyncio.CancelledError()])

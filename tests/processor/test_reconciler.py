@@ -162,6 +162,20 @@ async def test_a_new_leader_goes_on_where_the_last_one_stood(
     assert ids(await sweeping.round()) == [f"look_{one}" for one in payments]
 
 
+async def test_after_failures_in_a_row_the_next_round_goes_on_behind_them(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """Else the same few objects that can't be looked at keep all others from it, for ever."""
+    payments = sorted(payment(f"failing {n}") for n in range(FAILURES_MAX + 2))
+    await stands(pool, "processing", *payments)
+    clock.forward(SILENT_S + 1)
+    looks = {object_of(one): event(one, f"look_{one}", ours=False) for one in payments}
+    sweeping.provider.objects.update(dict.fromkeys(looks, AWAY))
+    assert await sweeping.round() == []
+    sweeping.provider.objects.update(looks)
+    assert ids(await sweeping.round()) == [f"look_{one}" for one in payments[FAILURES_MAX:]]
+
+
 async def test_a_sweep_asks_no_faster_than_it_is_told(
     pool: Pool, clock: Clock, own_database: str
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from processor.domain.inputs import Cancel
 from processor.errors import PublishError
+from processor.reconciler import _expiry
 from processor.store.postgres import Pool
 from providers.port import ProviderUnavailableError
 from schemas.topics import PAYMENT_COMMANDS
@@ -44,6 +45,13 @@ async def test_a_payment_nobody_acted_on_is_asked_to_end(
     assert len({command.event_id for command in commands}) == 1
     await database.process(pool, as_record(*asked[0]))
     assert await sweeping.round() == []
+
+
+def test_each_version_is_asked_to_end_once() -> None:
+    """The same command for the same version; where one came too early, the next is another."""
+    asked = [_expiry(ONE, "shop", version, NOW) for version in (2, 2, 3)]
+    first, same, later = (received(as_record(sent)).event_id for sent in asked)
+    assert first == same != later
 
 
 async def test_who_was_to_act_first_is_asked_to_end_first(

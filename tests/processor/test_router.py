@@ -203,6 +203,7 @@ async def test_a_record_without_a_time_is_a_dead_letter(routing: Routing) -> Non
     ((topic, _, named),) = routing.sent()
     assert topic == DEAD_LETTERS
     assert "'soon'" in named[headers.ERROR]
+    assert "our own code" not in named[headers.ERROR], "it is the record that is wrong"
 
 
 async def test_what_was_not_sent_is_kept(routing: Routing, pool: Pool) -> None:

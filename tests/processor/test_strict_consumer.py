@@ -203,6 +203,7 @@ def test_in_a_quiet_partition_nothing_is_missed(monkeypatch: pytest.MonkeyPatch)
     for _ in range(3):
         assert offsets.next_offset() is None
         now += MISSED_FOR_S + 1
+    assert offsets._looking is None
 
 
 def test_offsets_without_a_record_are_committed_again_after_a_refusal() -> None:
@@ -230,6 +231,7 @@ def test_nothing_is_missed_while_nothing_is_read(monkeypatch: pytest.MonkeyPatch
     offsets.flow_active = True
     now += MISSED_FOR_S - 1
     assert offsets.next_offset() is None
+    assert offsets._looking is None
 
 
 def test_a_record_that_comes_late_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,8 +78,8 @@ BUGS: Final = (
         "processor.provider_calls:ProviderCalls.make",
         "breaker.failed() #",
         "pass #",
-        "a call that is cut off while it tries an open breaker leaves it open for ever",
-        (_CALL_BREAKER.format("the_one_call_that_tries_never_blocks_the_others_for_good"),),
+        "a call whose lease is lost while it tries an open breaker leaves it open for ever",
+        (_CALL_BREAKER.format("a_lease_that_is_lost_while_one_tries_blocks_no_other_for_good"),),
         servers=True,
     ),
     Bug(
@@ -218,7 +218,7 @@ BUGS: Final = (
         "await self._store.write_cursor(place, payment_id, self._clock())",
         "pass",
         "after five failures the next round begins with the same five again",
-        (_RECONCILER_LOOP.format("a_payment_nobody_acted_on_is_asked_to_end"),),
+        (_RECONCILER.format("after_failures_in_a_row_the_next_round_goes_on_behind_them"),),
         servers=True,
     ),
     Bug(
@@ -227,7 +227,7 @@ BUGS: Final = (
         "str(version)",
         '"once"',
         "a payment whose first expiry came too early never expires",
-        (_RECONCILER_LOOP.format("a_payment_nobody_acted_on_is_asked_to_end"),),
+        (_RECONCILER_LOOP.format("each_version_is_asked_to_end_once"),),
         servers=True,
     ),
     Bug(
@@ -236,7 +236,7 @@ BUGS: Final = (
         "(now - since).total_seconds()",
         "(since - now).total_seconds()",
         "the age of what waits is negative: no alarm ever rings",
-        (_RECONCILER_LOOP.format("a_payment_nobody_acted_on_is_asked_to_end"),),
+        (_RECONCILER_LOOP.format("what_waits_is_measured"),),
         servers=True,
     ),
     Bug(
@@ -245,7 +245,7 @@ BUGS: Final = (
         "or not row[0]",
         "",
         "two processes sweep at once",
-        (_RECONCILER_LOOP.format("a_payment_nobody_acted_on_is_asked_to_end"),),
+        (_RECONCILER_LOOP.format("one_process_leads_and_another_follows"),),
         servers=True,
     ),
     Bug(
@@ -254,7 +254,7 @@ BUGS: Final = (
         "self._noting_errors(name, sweep())",
         "sweep()",
         "one sweep that fails keeps the others from running",
-        (_RECONCILER_LOOP.format("a_payment_nobody_acted_on_is_asked_to_end"),),
+        (_RECONCILER_LOOP.format("a_sweep_that_fails_keeps_no_other_from_running"),),
         servers=True,
     ),
     Bug(
