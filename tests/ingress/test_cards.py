@@ -42,7 +42,7 @@ def numbers(draw: st.DrawFn, brand: Brand | None = None) -> str:
 def grouped(draw: st.DrawFn, number: str) -> str:
     """The number in groups, parted by spaces, dashes, or what stands for a space in a URL."""
     gaps = st.sampled_from(
-        ["", " ", "-", "_", "/", "+", "%20", "\N{EN DASH}", "\N{NO-BREAK SPACE}", " - "]
+        ["", " ", "-", "_", "/", "+", "\N{EN DASH}", "\N{NO-BREAK SPACE}", " - "]
     )
     return "".join(digit + draw(gaps) for digit in number[:-1]) + number[-1]
 
