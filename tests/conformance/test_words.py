@@ -11,12 +11,12 @@ from tests.conformance.words import PROVIDERS, STATUSES, foreign_words
 
 ROOT = Path(__file__).parents[2]
 #: A provider's settings are named after it, and one is the usual provider.
-SETTINGS = ROOT / "schemas" / "settings.py"
+SETTINGS = {ROOT / "schemas" / "settings.py", ROOT / "schemas" / "deadlines.py"}
 MODULES = sorted(
     module
     for folder in ("processor", "ingress", "schemas")
     for module in (ROOT / folder).rglob("*.py")
-    if module != SETTINGS
+    if module not in SETTINGS
 )
 #: The two places that wire the programs.
 WIRING = {ROOT / "processor" / "__main__.py", ROOT / "ingress" / "wire.py"}

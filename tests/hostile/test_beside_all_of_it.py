@@ -57,8 +57,8 @@ async def _poison(service: Stack, nth: int) -> None:
     """Poison of some kind on every topic."""
     kinds = list(poison())
     client = AIOKafkaClient(bootstrap_servers=service.infrastructure.kafka_bootstrap)
-    await client.bootstrap()
     try:
+        await client.bootstrap()
         for topic in (*PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED):
             _, made = kinds[nth % len(kinds)]
             await publish(client, topic, 0, made)

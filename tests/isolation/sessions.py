@@ -14,8 +14,9 @@ PROBES: Final = "tests/isolation/probes.py"
 ENDS_WITHIN_S: Final = 120.0
 
 
-def _hear_ctrl_c() -> None:
+def _ignore_no_signal() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @contextmanager
@@ -40,8 +41,8 @@ def session(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # where these tests run in the background of a shell, Ctrl-C would be ignored from birth
-        preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 -- it does one system call
+        # where these tests run in the background of a shell, or under nohup, it would ignore some
+        preexec_fn=_ignore_no_signal,  # noqa: PLW1509 -- it does two system calls
     )
     with process:
         try:

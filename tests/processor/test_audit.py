@@ -1,9 +1,11 @@
 """An audit beside a worker: one moment of the tables, and what is in flight is no violation."""
 
 import asyncio
+import uuid
 
 import pytest
 
+from processor import audit
 from processor.audit import gather
 from processor.invariants import check
 from processor.store.postgres import PostgresRouting
@@ -42,8 +44,11 @@ async def test_a_batch_between_two_tables_is_no_violation(group: Group, own_data
     assert [v.version for v in seen.versions[ONE]] == [1]
 
 
-async def test_what_nobody_has_acknowledged_is_in_flight(operating: Operating) -> None:
-    """From the very first record of a partition on: no group has committed an offset here."""
+async def test_what_nobody_has_acknowledged_is_in_flight(
+    operating: Operating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the very first record of a partition on, where the group has committed no offset."""
+    monkeypatch.setattr(audit, "APP_ID", f"payments-processor-{uuid.uuid4().hex}")
     await operating.publish(Log().create(payment()))
     seen = await gather(operating.group.bootstrap, operating.database_url, settle_s=60)
     assert seen.log
