@@ -173,7 +173,7 @@ class StrictConsumer(Consumer):
             log.critical("records.deleted %s offset=%d: the log begins at %d", tp, offset, first)
             self._absent[tp][offset] = first
         elif committed is not None:
-            log.error("record.missed %s offset=%d: the worker starts anew", tp, offset)
+            log.error("record.missed %s offset=%d: the worker starts again", tp, offset)
             start_anew()
 
     @cached_property

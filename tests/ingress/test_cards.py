@@ -73,7 +73,7 @@ def test_a_card_number_is_found_however_it_is_written(text: str) -> None:
 
 @pytest.mark.parametrize("escaped", ["%34242424242424242", "4242%204242%2d4242%5F4242"])
 def test_a_url_hides_no_card(escaped: str) -> None:
-    """Whoever reads the URL later has the number."""
+    """Any reader of the URL has the number."""
     assert holds_card_number(f"https://shop.example/?c={escaped}")
 
 

@@ -154,7 +154,7 @@ async def test_a_result_that_was_not_published_leaves_the_call_due(
 
 
 async def test_a_call_that_is_done_stays_done(caller: Caller, clock: Clock) -> None:
-    """Whoever claimed it too, and is late, changes nothing any more; nor does who finished it."""
+    """A late claimer changes nothing any more, nor does the one that finished it."""
     (late,) = await claim(caller.pool)
     clock.forward(LEASE_S)
     caller.provider.answers = [Acknowledged("pi_1")]

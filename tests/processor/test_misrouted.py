@@ -30,7 +30,7 @@ def _under(log: Log, payment_id: str, record: Record) -> Record:
 async def test_the_payment_whose_object_it_is_gets_it(
     group: Group, pool: Pool, clock: Clock, what: str
 ) -> None:
-    """Whoever has access to the account can write metadata; an object is one payment's.
+    """Anybody with access to the account can write metadata; an object is one payment's.
 
     Under the other name it is a conflict, and does not use its event ID up. It does not go round.
     """

@@ -63,7 +63,7 @@ async def test_versions_of_the_batch_that_quarantines_say_so(
 async def test_a_crash_before_it_is_published_is_repaired(
     group: Group, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the version before was not out yet: whoever takes over publishes each once."""
+    """Also where the version before was not out yet: the next owner publishes each once."""
     log, mine = Log(), payment()
     failing(monkeypatch, mine, ["evt_bad"])
     async with group.worker(0) as worker:

@@ -6,27 +6,7 @@ from tests.mutants.planted import Bug
 
 _STRICT: Final = "tests/processor/test_strict_consumer.py::{}"
 
-_MISROUTED: Final = "tests/processor/test_misrouted.py::test_{}"
-
 BUGS: Final = (
-    Bug(
-        "stream",
-        "processor.fold:_Fold._take",
-        "self._plan.misrouted.append(row.received)",
-        "pass",
-        "a refund whose metadata names another payment is never known to its own",
-        (_MISROUTED.format("the_payment_whose_object_it_is_gets_it"),),
-        servers=True,
-    ),
-    Bug(
-        "stream",
-        "processor.fold:_Fold._take",
-        "and not isinstance(row.received.input.body, CallResult)",
-        "",
-        "what our own call came to is sent to another payment",
-        (_MISROUTED.format("the_answer_of_a_call_is_routed_nowhere"),),
-        servers=True,
-    ),
     Bug(
         "stream",
         "processor.kafka_internals.records:TolerantRecords._up_to",
