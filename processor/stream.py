@@ -112,6 +112,22 @@ def create_app(kafka: KafkaSettings, stream: StreamSettings) -> faust.App:
     return app
 
 
+def _pool(database: DatabaseSettings, stream: StreamSettings) -> Pool:
+    """The worker's connections. Not opened."""
+    return AsyncConnectionPool(
+        database.database_url.get_secret_value(),
+        connection_class=ServingConnection,
+        kwargs=dict(CONNECTING),
+        min_size=1,
+        max_size=2,
+        timeout=10.0,
+        open=False,
+        name="stream",
+        # a worker that is silent for longer is dead, to Postgres as to the brokers
+        configure=limit_transactions(stream.session_timeout_s),
+    )
+
+
 def wire(
     app: faust.App,
     kafka: KafkaSettings,
@@ -124,18 +140,7 @@ def wire(
     parts: StreamParts,
 ) -> Activity:
     """Puts the agent and its parts together on the app; answers where it notes what it does."""
-    pool: Pool = AsyncConnectionPool(
-        database.database_url.get_secret_value(),
-        connection_class=ServingConnection,
-        kwargs=dict(CONNECTING),
-        min_size=1,
-        max_size=2,
-        timeout=10.0,
-        open=False,
-        name="stream",
-        # a worker that is silent for longer is dead, to Postgres as to the brokers
-        configure=limit_transactions(stream.session_timeout_s),
-    )
+    pool = _pool(database, stream)
     bootstrap, deadline_s = kafka.kafka_bootstrap, stream.publish_deadline_s
     table = app.Table(
         "seen",

@@ -87,7 +87,7 @@ def test_the_processor_connects_in_no_other_way() -> None:
     for path in sorted((ROOT / "processor").rglob("*.py")):
         text = path.read_text()
         assert not PAST_IT.search(text), f"{path.name} connects without a limit on answers"
-        pools = len(re.findall(r"= AsyncConnectionPool\(", text))
+        pools = len(re.findall(r"\bAsyncConnectionPool\(", text))
         assert len(re.findall(r"connection_class=ServingConnection", text)) == pools, path.name
         served = pools + len(re.findall(r"ServingConnection\.connect\(", text))
         assert len(re.findall(r"(?:\*\*|dict\()CONNECTING", text)) >= served, path.name

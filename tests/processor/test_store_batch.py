@@ -89,11 +89,11 @@ async def test_the_columns_follow_a_payment_that_was_there_before(pool: Pool) ->
     assert await database.rows(pool, "select status, reversed from refunds") == [("FAILED", True)]
 
 
-def about(log: Log, kind: str, told: dict[str, Any]) -> Record:
+def about(log: Log, kind: str, said: dict[str, Any]) -> Record:
     """An event about a refund or a dispute of payment one."""
-    body = event_body(ONE, "succeeded", f"evt_{kind}_{told['status']}")
-    told = {**told, "payment_intent": object_of(ONE), "currency": "eur"}
-    return log.event(ONE, {**body, "type": kind, "data": {"object": told}})
+    body = event_body(ONE, "succeeded", f"evt_{kind}_{said['status']}")
+    said = {**said, "payment_intent": object_of(ONE), "currency": "eur"}
+    return log.event(ONE, {**body, "type": kind, "data": {"object": said}})
 
 
 async def test_every_partition_has_its_own_publication(pool: Pool) -> None:
