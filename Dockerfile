@@ -18,5 +18,5 @@ RUN python -m compileall -q . \
     && useradd --system --uid 10001 --no-create-home payments \
     && install --directory --owner payments --mode 0700 /var/lib/payments
 USER payments
-ENTRYPOINT ["python", "-m"]
+ENTRYPOINT ["python", "-m", "cli"]
 CMD ["ingress"]

@@ -10,7 +10,7 @@ from bench.programs import Program
 from bench.reading import PORT_VARIABLE, READY, Peer, only_read
 from bench.samples import Sample, Turn
 from bench.site import Site
-from processor.stream import APP_ID
+from schemas.topics import APP_ID
 
 PEER: Final = Peer(Program("faust_read", ("bench.peers.faust_read",), READY, PORT_VARIABLE), APP_ID)
 

@@ -1,4 +1,4 @@
-"""Webhooks per second through the ingress: the real ``python -m ingress``, one uvicorn worker.
+"""Webhooks per second through the ingress: the real ``payments ingress``, one uvicorn worker.
 
 Each is verified and published, and answered 200 once the broker has it. What it takes in is not
 processed here; that is the processor's figure.
@@ -15,7 +15,7 @@ from bench.samples import Sample, Turn
 from bench.site import Site
 from schemas.topics import PROVIDER_WEBHOOKS
 
-INGRESS: Final = Program("ingress", ("ingress",), "/readyz", "PAYMENTS_INGRESS_PORT")
+INGRESS: Final = Program("ingress", ("cli", "ingress"), "/readyz", "PAYMENTS_INGRESS_PORT")
 
 
 async def run(site: Site, turn: Turn) -> Sample:

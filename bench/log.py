@@ -14,14 +14,14 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from bench.errors import StuckError
 from bench.site import PARTITIONS, Site
 from bench.workload import Delivery
-from processor.produce import Keyed, produce
-from processor.sender import Outgoing, Sender
-from processor.stream import APP_ID
-from processor.webhook_records import fetched
-from providers.port import FetchedEvent, Webhook
+from messaging.produce import Keyed, produce
+from messaging.sender import Sender
+from ports.outgoing import Outgoing
+from ports.provider import FetchedEvent, Webhook
+from processor.worker.webhook_records import fetched
 from schemas.commands import CommandBase
 from schemas.headers import as_text, version_name
-from schemas.topics import PAYMENT_COMMANDS, PAYMENT_STATE, PROCESSOR_SOURCES
+from schemas.topics import APP_ID, PAYMENT_COMMANDS, PAYMENT_STATE, PROCESSOR_SOURCES
 
 Ends = Mapping[TopicPartition, int]
 

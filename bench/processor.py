@@ -1,4 +1,4 @@
-"""Events per second through the processor: the real ``python -m processor stream``.
+"""Events per second through the processor: the real ``payments stream``.
 
 One worker does all of its work: the table of seen events, the state machine, the transaction in
 Postgres, the publishing to ``payment-state``. It is measured as ``reading.py`` says, until the last
@@ -21,9 +21,9 @@ from bench import log, reading, rows
 from bench.programs import Program, Together, running
 from bench.samples import Sample, Turn
 from bench.site import Site
-from processor.stream import APP_ID
+from schemas.topics import APP_ID
 
-STREAM: Final = Program("stream", ("processor", "stream"), "/readyz", "PAYMENTS_METRICS_PORT")
+STREAM: Final = Program("stream", ("cli", "stream"), "/readyz", "PAYMENTS_METRICS_PORT")
 
 
 async def run(site: Site, turn: Turn) -> Sample:

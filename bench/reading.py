@@ -23,7 +23,7 @@ from bench.peers import progress
 from bench.programs import Program, Running, Together, cpu_of_all_s, running, used_since_s
 from bench.samples import Sample, Turn
 from bench.site import Site
-from processor.sender import Outgoing
+from ports.outgoing import Outgoing
 from sandbox.ports import HOST
 from schemas.topics import PAYMENT_STATE
 

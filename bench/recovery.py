@@ -17,8 +17,8 @@ from bench.processor import STREAM
 from bench.programs import running
 from bench.samples import Sample, Turn
 from bench.site import Site
-from processor.produce import Keyed
-from processor.topics import CHANGELOG
+from messaging.produce import Keyed
+from messaging.topics import CHANGELOG
 from schemas.commands import CommandBase
 
 #: Far fewer keys than a full store has: other turns' workers have to read them too, once.

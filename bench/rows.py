@@ -11,11 +11,11 @@ import psycopg
 from bench.errors import WrongResultError
 from bench.site import Site
 from bench.workload import Ending, Workload
-from processor.decode import Decoder
-from processor.fold import fold
-from processor.plan import Loaded
-from processor.records import Position, Received, Record
-from processor.store import batch as store
+from decisions.decode import Decoder
+from decisions.fold import fold
+from ports.plan import Loaded
+from ports.records import Position, Received, Record
+from postgres import batch as store
 from schemas.commands import CommandBase
 from schemas.topics import PAYMENT_COMMANDS
 

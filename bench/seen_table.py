@@ -15,9 +15,9 @@ import msgspec
 from faust.types import TP
 from rocksdict import WriteBatch
 
-from processor.seen import Entry
-from processor.stream import ROCKSDB_OPTIONS, create_app
-from processor.topics import CHANGELOG
+from messaging.topics import CHANGELOG
+from processor.stream.app import ROCKSDB_OPTIONS, create_app
+from processor.stream.seen import Entry
 from schemas.settings import KafkaSettings, StreamSettings, load
 
 #: The first is the command that created the payment, the others had no effect.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from processor.migrate import migrate
-from processor.topics import create_topics
+from messaging.topics import create_topics
+from postgres.migrate import migrate
 from sandbox import environment
 from sandbox.ports import free_ports
 from sandbox.settings import SandboxSettings

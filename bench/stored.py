@@ -22,12 +22,12 @@ from bench import log, rows
 from bench.seen_table import EVENTS_PER_PAYMENT
 from bench.site import PARTITIONS, Site
 from bench.workload import generate
-from processor.domain.view import snapshot
-from processor.fold import fold
-from processor.migrate import migrate
-from processor.plan import Loaded
-from processor.store.documents import encode_payment, encode_snapshot
-from processor.topics import CHANGELOG
+from decisions.fold import fold
+from domain.view import snapshot
+from messaging.topics import CHANGELOG
+from ports.plan import Loaded
+from postgres.documents import encode_payment, encode_snapshot
+from postgres.migrate import migrate
 from sandbox import processes
 from sandbox.processes import Command
 from sandbox.topology import PROJECT

@@ -16,8 +16,8 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import CollectorRegistry
 
-from processor.health import Health
-from processor.status_server import serve
+from runtime.health import Health
+from runtime.status_server import serve
 from schemas.headers import as_text, version_name
 from schemas.settings import KafkaSettings, MetricsSettings, load
 from schemas.topics import PAYMENT_STATE

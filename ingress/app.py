@@ -7,18 +7,20 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from ingress import documentation, operations, payment_commands, payment_reads, problems
-from ingress.connections import STATE_KEY, Connections
 from ingress.database import Database
-from ingress.dependencies import Clock, Parts
+from ingress.http import problems
+from ingress.http.connections import STATE_KEY, Connections
+from ingress.http.observe import Observe
 from ingress.idempotency import OperationMemory
 from ingress.intake import Intake, StoredOperations
 from ingress.metrics import Metrics
-from ingress.observe import Observe
-from ingress.openapi import DESCRIPTION, document
 from ingress.publisher import Publisher
-from ingress.webhooks import ROUTE as WEBHOOKS
-from providers.port import WebhookReader
+from ingress.routes import documentation, payment_commands, payment_reads
+from ingress.routes import health as operations
+from ingress.routes.dependencies import Clock, Parts
+from ingress.routes.openapi import DESCRIPTION, document
+from ingress.routes.webhooks import ROUTE as WEBHOOKS
+from ports.provider import WebhookReader
 from schemas.settings import IngressSettings
 
 VERSION = "1"

@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from ingress.commands import Arrival, Build, Operation
 from ingress.database import Database
 from ingress.errors import BrokerUnavailableError, DatabaseUnavailableError
+from ingress.http.json_body import invalid_fields
 from ingress.idempotency import OperationMemory, Remembered, key_reused
-from ingress.json_body import invalid_fields
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher, Record
-from processor.store import reads
+from postgres import reads
 from schemas.commands import CommandBase
 from schemas.topics import PAYMENT_COMMANDS
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiokafka import AIOKafkaProducer
 
-from messaging.errors import TopicsNotReadyError
+from ports.errors import TopicsNotReadyError
 from schemas.topics import (
     PAYMENT_COMMANDS,
     PROVIDER_WEBHOOKS,

@@ -9,11 +9,11 @@ from typing import Protocol, Self
 from ingress.errors import BodyTooLargeError, BrokerUnavailableError
 from ingress.metrics import Metrics
 from ingress.producer import LINGER_MS, WRITTEN, KafkaTarget
-from messaging.errors import NotDeliveredError, RecordTooLargeError
 from messaging.instances import Target
-from messaging.outgoing import Outgoing as Record
 from messaging.producer import DEFAULT_LIMITS, Producer
 from messaging.room import Limits
+from ports.errors import NotDeliveredError, RecordTooLargeError
+from ports.outgoing import Outgoing as Record
 
 __all__ = ["KafkaPublisher", "Publisher", "Record"]
 

@@ -1,19 +1,19 @@
 """The one place where the environment's settings become a whole application."""
 
 import gc
-from datetime import UTC, datetime
 from typing import Final
 
 from fastapi import FastAPI
 
-from ingress import open_files
 from ingress.app import create_app
-from ingress.connections import Connections, Limits
 from ingress.database import Database
+from ingress.http import open_files
+from ingress.http.connections import Connections, Limits
 from ingress.metrics import Metrics
 from ingress.producer import KafkaTarget
 from ingress.publisher import KafkaPublisher
 from providers.registry import readers
+from runtime.clock import utc_now
 from schemas.settings import (
     DatabaseSettings,
     IngressSettings,
@@ -23,11 +23,6 @@ from schemas.settings import (
 )
 
 FEWEST_CONNECTIONS: Final = 16
-
-
-def utc_now() -> datetime:
-    """The real clock."""
-    return datetime.now(UTC)
 
 
 def application() -> FastAPI:

@@ -10,9 +10,9 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from messaging.errors import NotDeliveredError, TopicsNotReadyError
 from messaging.lifetime import CLOSE_DEADLINE_S, close_producer, start_client
-from messaging.outgoing import OVERHEAD_BYTES
+from ports.errors import NotDeliveredError, TopicsNotReadyError
+from ports.outgoing import OVERHEAD_BYTES
 from schemas.topics import BATCH_BYTES_MAX
 
 CONNECT_DEADLINE_S: Final = 10.0

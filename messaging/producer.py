@@ -14,10 +14,10 @@ from typing import Any, Final, Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from messaging.errors import NotDeliveredError, RecordTooLargeError
 from messaging.instances import NO_ANSWER, Check, Instance, Instances, Target
-from messaging.outgoing import Outgoing
 from messaging.room import Limits, Room
+from ports.errors import NotDeliveredError, RecordTooLargeError
+from ports.outgoing import Outgoing
 
 DEFAULT_LIMITS: Final = Limits()
 PROBE_DEADLINE_S: Final = 1.0

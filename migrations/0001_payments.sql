@@ -1,7 +1,7 @@
 -- A payment, its versions, and everything that was ever said about it.
 -- Amounts are integer minor units. Times are UTC. IDs are text and derived, never drawn by chance.
 
--- The state machine, as rows: filled from processor/domain/transitions.py, which a test holds equal.
+-- The state machine, as rows: filled from domain/transitions.py, which a test holds equal.
 create table payment_statuses (
     status text primary key,
     final  boolean not null
@@ -40,7 +40,7 @@ create table payments (
     expires_at timestamptz not null,
     created_at timestamptz not null,
     updated_at timestamptz not null,
-    -- the domain's whole payment (processor/domain/payment.py), which the columns above repeat
+    -- the domain's whole payment (domain/payment.py), which the columns above repeat
     document   jsonb not null,
     constraint amounts_add_up check (0 <= refunded and refunded <= captured
                                      and captured <= authorized),

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from ports.provider import Account, ProviderClient, Translator, WebhookReader
 from providers.examplepay.client import ExamplePayApi
 from providers.examplepay.webhooks import ExamplePayTranslator, ExamplePayWebhooks
-from providers.port import Account, ProviderClient, Translator, WebhookReader
 from providers.stripe.client import StripeApi, is_live_key
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
 from schemas.settings import (

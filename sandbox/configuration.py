@@ -8,8 +8,8 @@ from typing import Final
 
 from sandbox.settings import SandboxSettings
 from sandbox.stripe_simulator.settings import SimulatorSettings
-from schemas.configuration import Section, page
 from schemas.settings import GROUPS
+from tools.configuration import Section, page
 
 PATH: Final = Path(__file__).parents[1] / "docs" / "configuration.md"
 COMMAND: Final = "python -m sandbox.configuration"

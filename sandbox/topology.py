@@ -48,11 +48,11 @@ SIMULATOR: Final = (
     ),
 )
 SERVICE: Final = (
-    Row("migrate", ("processor", "migrate"), needs=("postgres",)),
-    Row("topics", ("processor", "topics"), needs=("kafka",)),
+    Row("migrate", ("cli", "migrate"), needs=("postgres",)),
+    Row("topics", ("cli", "topics"), needs=("kafka",)),
     Row(
         "ingress",
-        ("ingress",),
+        ("cli", "ingress"),
         needs=("topics",),
         ready="/readyz",
         port="ingress_port",
@@ -60,7 +60,7 @@ SERVICE: Final = (
     ),
     Row(
         "stream",
-        ("processor", "stream"),
+        ("cli", "stream"),
         needs=("migrate", "topics"),
         ready="/readyz",
         port="stream_metrics_port",
@@ -69,7 +69,7 @@ SERVICE: Final = (
     ),
     Row(
         "work",
-        ("processor", "work"),
+        ("cli", "work"),
         needs=("migrate", "topics", "simulator"),
         ready="/readyz",
         port="work_metrics_port",

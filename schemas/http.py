@@ -12,7 +12,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from processor.domain.status import Outcome, Status
+from domain.status import Outcome, Status
 from schemas.model import Amount, Currency, Metadata, Model, ShortText, UtcTime
 from schemas.state import PaymentState
 

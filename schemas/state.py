@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from processor.domain.status import DisputeStatus, RefundStatus, Status
+from domain.status import DisputeStatus, RefundStatus, Status
 from schemas.model import Amount, Currency, Metadata, Model, PaymentId, ShortText, UtcTime
 
 MinorUnits = Annotated[int, Field(strict=True, ge=0)]

@@ -13,6 +13,9 @@ DEAD_LETTERS: Final = "dead-letters"
 #: The topics one worker must own together, partition by partition: what is said about one payment.
 PROCESSOR_SOURCES: Final = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS, PROVIDER_RESULTS)
 
+#: The stream's consumer group, and what its changelog topic is named after.
+APP_ID: Final = "payments-processor"
+
 DAY_MS: Final = 24 * 60 * 60 * 1000
 #: What a topic takes as one batch: the largest record, alone, or many small ones.
 RECORD_BYTES_MAX: Final = 1024 * 1024

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from providers.port import Account
+from ports.provider import Account
 from sandbox.environment import STRIPE_ACCOUNT
 
 STRIPE: Final = Account(STRIPE_ACCOUNT, is_live=False)

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from processor.migrate import migrate
-from processor.topics import create_topics
+from messaging.topics import create_topics
+from postgres.migrate import migrate
 from sandbox.testing import Infrastructure, running_infrastructure
 from schemas.settings import KafkaSettings
 from tests.isolation import environment

@@ -1,7 +1,7 @@
 """What a set of inputs means: the specification of a payment's end state, stated a second time.
 
 ``meaning_of`` is given all inputs at once and works the answer out from nothing. It shares only the
-input types and the enums with ``processor.domain``: where the two disagree, one of them is wrong.
+input types and the enums with ``domain``: where the two disagree, one of them is wrong.
 It is meant for the inputs that were *taken in*: what was rejected, or set aside as a conflict, has
 no say. Nor has a fact about an object that nothing proves to be this payment's: the answer to our
 own create names it, or an event that echoes that call's key. Repeats do no harm. Order matters in
@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from processor.domain.inputs import (
+from domain.inputs import (
     CallResult,
     Confirm,
     Create,
@@ -23,13 +23,7 @@ from processor.domain.inputs import (
     Refund,
     RefundFact,
 )
-from processor.domain.status import (
-    CancelCause,
-    DisputeStatus,
-    ProviderStatus,
-    RefundStatus,
-    Status,
-)
+from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus, Status
 
 _LIVE = {
     ProviderStatus.OPEN: Status.PROCESSING,

@@ -12,7 +12,7 @@ from faust.types import StreamT
 
 from bench.peers.faust_worker import run
 from bench.peers.progress import serve_progress
-from processor.stream import create_app
+from processor.stream.app import create_app
 from schemas.settings import KafkaSettings, StreamSettings, load
 from schemas.topics import PROCESSOR_SOURCES
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import faust
 
-from processor.health import Health
+from runtime.health import Health
 
 #: Below WARNING these make a log record per message, which costs a tenth of the speed.
 QUIET: Final = ("aiokafka", "faust", "mode", "kafka")

@@ -24,13 +24,13 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from bench.errors import WrongResultError
 from bench.site import PARTITIONS
-from processor.decode import Decoder
-from processor.domain.payment import Payment
-from processor.fold import fold
-from processor.plan import Known, Loaded, Plan
-from processor.records import Position, Received, Record
-from processor.store import batch as store
-from processor.store.documents import decode_payment
+from decisions.decode import Decoder
+from decisions.fold import fold
+from domain.payment import Payment
+from ports.plan import Known, Loaded, Plan
+from ports.records import Position, Received, Record
+from postgres import batch as store
+from postgres.documents import decode_payment
 from providers.registry import translators
 from schemas.headers import as_text
 from schemas.settings import DatabaseSettings, StreamSettings, load

@@ -8,8 +8,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from processor.health import Health
-from processor.status_server import serve
+from runtime.health import Health
+from runtime.status_server import serve
 from schemas.settings import MetricsSettings, load
 
 RECORDS: Final = "bench_records"

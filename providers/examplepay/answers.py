@@ -10,9 +10,9 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from processor.domain.calls import ProviderCall
+from domain.calls import ProviderCall
+from ports.provider import Acknowledged, CallOutcome, NotNow, Refused, Unknown
 from providers.examplepay.shapes import Fault, Made
-from providers.port import Acknowledged, CallOutcome, NotNow, Refused, Unknown
 
 _MADE: Final = (200, 201)
 _REFUSED: Final = 422

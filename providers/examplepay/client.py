@@ -10,14 +10,8 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
-from processor.domain.calls import ProviderCall
-from providers.examplepay.answers import decoded, outcome_of_answer, outcome_of_state
-from providers.examplepay.money import minor_units
-from providers.examplepay.requests import path_of, payment_path, request_for
-from providers.examplepay.shapes import EventPage, Found, FoundList, Payment
-from providers.examplepay.translate import NAME, event_id
-from providers.examplepay.webhooks import read
-from providers.port import (
+from domain.calls import ProviderCall
+from ports.provider import (
     Acknowledged,
     CallOutcome,
     FetchedEvent,
@@ -25,6 +19,12 @@ from providers.port import (
     ProviderUnavailableError,
     Unknown,
 )
+from providers.examplepay.answers import decoded, outcome_of_answer, outcome_of_state
+from providers.examplepay.money import minor_units
+from providers.examplepay.requests import path_of, payment_path, request_for
+from providers.examplepay.shapes import EventPage, Found, FoundList, Payment
+from providers.examplepay.translate import NAME, event_id
+from providers.examplepay.webhooks import read
 
 #: Names a call: the same key is the same call, however often it is sent.
 OPERATION_KEY_HEADER: Final = "Operation-Key"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from providers.port import MalformedWebhookError
+from ports.provider import MalformedWebhookError
 
 #: Decimals of the currencies that have other than two (ISO 4217).
 DECIMALS: Final[Mapping[str, int]] = {

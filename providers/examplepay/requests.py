@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from processor.domain.calls import ProviderCall, amount_of
-from processor.domain.status import CancelCause
+from domain.calls import ProviderCall, amount_of
+from domain.status import CancelCause
 from providers.examplepay.money import decimal
 from providers.examplepay.translate import REFUND_REASON, VOID_REASON
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from processor.domain.inputs import (
+from domain.inputs import (
     DisputeFact,
     Fact,
     Failure,
@@ -16,10 +16,10 @@ from processor.domain.inputs import (
     RefundFact,
     Unmodelled,
 )
-from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from ports.provider import Account
 from providers.examplepay.money import minor_units
 from providers.examplepay.shapes import Attempt, Chargeback, Event, Payment, Reason, Refund
-from providers.port import Account
 from schemas.identity import is_refund_id, provider_made_id
 
 NAME: Final = "examplepay"

@@ -8,10 +8,10 @@ from typing import Any, Final
 import msgspec
 from pydantic import SecretStr
 
+from ports.provider import Account, MalformedWebhookError, Translated, Webhook
 from providers.examplepay.shapes import NAME_PATTERN, Event, RoutingSubject
 from providers.examplepay.signing import key_of, verified_id
 from providers.examplepay.translate import NAME, event_id, subject_kind, translate
-from providers.port import Account, MalformedWebhookError, Translated, Webhook
 from schemas.identity import is_payment_id
 
 _EVENT: Final = msgspec.json.Decoder(Event)

@@ -10,8 +10,8 @@ from typing import Any
 
 import stripe
 
-from processor.domain.calls import ProviderCall
-from providers.port import Acknowledged, CallOutcome, NotNow, Refused, Unknown
+from domain.calls import ProviderCall
+from ports.provider import Acknowledged, CallOutcome, NotNow, Refused, Unknown
 
 _SERVER_ERROR = 500
 _NOT_FOUND = 404

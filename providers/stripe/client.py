@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import stripe
 
-from processor.domain.calls import ProviderCall
-from providers.port import (
+from domain.calls import ProviderCall
+from ports.provider import (
     Acknowledged,
     CallOutcome,
     FetchedEvent,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from processor.domain.calls import ProviderCall, amount_of
-from processor.domain.status import CancelCause
+from domain.calls import ProviderCall, amount_of
+from domain.status import CancelCause
 from providers.stripe.translate import CANCELLATION_REASON, PAYMENT_ID_KEY, REFUND_ID_KEY
 
 

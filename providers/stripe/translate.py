@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from processor.domain.inputs import (
+from domain.inputs import (
     DisputeFact,
     Fact,
     Failure,
@@ -16,8 +16,8 @@ from processor.domain.inputs import (
     RefundFact,
     Unmodelled,
 )
-from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
-from providers.port import Account
+from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from ports.provider import Account
 from providers.stripe.shapes import Dispute, Event, LastPaymentError, PaymentIntent, Refund
 from schemas.identity import is_refund_id, provider_made_id
 

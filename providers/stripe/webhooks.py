@@ -9,7 +9,7 @@ import msgspec
 import stripe
 from pydantic import SecretStr
 
-from providers.port import Account, MalformedWebhookError, SignatureError, Translated, Webhook
+from ports.provider import Account, MalformedWebhookError, SignatureError, Translated, Webhook
 from providers.stripe.shapes import NAME_PATTERN, Event, RoutingObject
 from providers.stripe.translate import PAYMENT_ID_KEY, translate
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from processor.domain.money import shown
+from domain.money import shown
 from sandbox.stripe_simulator.control import CompleteAction, complete_action
 from sandbox.stripe_simulator.control_http import answering, read_body
 from sandbox.stripe_simulator.delivery import Courier

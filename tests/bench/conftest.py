@@ -5,7 +5,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from bench.site import Site, at
-from processor.migrate import migrate
+from postgres.migrate import migrate
 from sandbox.testing import Infrastructure
 
 

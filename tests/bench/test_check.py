@@ -15,7 +15,7 @@ from bench.load import send_all
 from bench.peers.sync_fastapi.transaction import UnknownPaymentError, process
 from bench.site import Site
 from bench.workload import Delivery, Ending, Workload, generate
-from processor.domain.inputs import Input
+from domain.inputs import Input
 from providers.stripe.webhooks import StripeTranslator
 from sandbox.ports import HOST
 from tests import accounts

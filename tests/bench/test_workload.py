@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from bench.courses import COURSES
 from bench.workload import Workload, generate
-from processor.decode import to_domain
-from processor.domain.inputs import Foreign, Input, Unmodelled
+from decisions.decode import to_domain
+from domain.inputs import Foreign, Input, Unmodelled
 from providers.stripe.webhooks import SIGNATURE_HEADER, StripeTranslator, StripeWebhooks
 from sandbox.stripe_simulator.signing import signature_header
 from tests import accounts

@@ -14,14 +14,16 @@ from typing import Any, Final
 
 import pytest
 
-from processor import stream as worker
-from processor.__main__ import WorkParts, main, run_stream, run_work
-from processor.publisher import ProducerFactory, fenced_producer
-from processor.records import Position, Received
-from processor.seen import SeenTable
-from processor.store import statements
-from processor.store.calls import Claimed
-from processor.store.postgres import PostgresCalls
+from cli.main import main
+from messaging.publisher import ProducerFactory, fenced_producer
+from ports.records import Position, Received
+from ports.work import Claimed
+from postgres import statements
+from postgres.postgres import PostgresCalls
+from processor.stream import app as worker
+from processor.stream.bootstrap import run_stream
+from processor.stream.seen import SeenTable
+from processor.worker.bootstrap import WorkParts, run_work
 from tests.faults.failpoints import VARIABLE, Trap
 from tests.faults.stream import parts as trapped
 from tests.mutants.stream import AcknowledgesBeforePublishing

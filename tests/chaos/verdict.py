@@ -6,9 +6,9 @@ from typing import Final
 
 import psycopg
 
-from processor import invariants
-from processor.audit import gather
-from processor.invariants import Evidence
+from processor.ops import invariants
+from processor.ops.audit import gather
+from processor.ops.invariants import Evidence
 from tests.chaos.history import History, Outcome, Stored, Violation
 from tests.chaos.world import World
 from tests.service import evidence

@@ -9,8 +9,8 @@ from typing import Final
 
 import psycopg
 
-from processor.migrate import migrate
-from processor.topics import create_topics
+from messaging.topics import create_topics
+from postgres.migrate import migrate
 from sandbox.client import SimulatorControl
 from sandbox.readiness import listens
 from sandbox.testing import installed_kafka
@@ -41,7 +41,7 @@ class Service:
 
 
 AS_IT_IS: Final = Service(
-    {"ingress": ("ingress",), "stream": ("processor", "stream"), "work": ("processor", "work")}
+    {"ingress": ("cli", "ingress"), "stream": ("cli", "stream"), "work": ("cli", "work")}
 )
 
 

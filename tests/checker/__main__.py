@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from time import process_time
 
-from processor.domain.payment import Payment
+from domain.payment import Payment
 from tests.checker.histories import ALL_HISTORIES
 from tests.checker.outcomes import outcomes
 from tests.checker.page import UnclearOutcomeError, page

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from processor.domain.inputs import Cancel, Capture, Confirm, Create, Refund
-from processor.domain.payment import Payment
+from domain.inputs import Cancel, Capture, Confirm, Create, Refund
+from domain.payment import Payment
 
 #: What each accepted command asks of the provider, once.
 _OPERATIONS = {Create: "create", Confirm: "confirm", Capture: "capture", Refund: "refund"}

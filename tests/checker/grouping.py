@@ -12,10 +12,10 @@ from dataclasses import replace as replace_plan
 
 from msgspec.structs import replace
 
-from processor.domain.status import Outcome
-from processor.fold import fold
-from processor.plan import Known, Plan
-from processor.records import Received
+from decisions.fold import fold
+from domain.status import Outcome
+from ports.plan import Known, Plan
+from ports.records import Received
 from tests.checker.node import Node
 from tests.checker.script import CREATE, Script
 from tests.checker.store import PUBLICATION, Store, with_parked

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from processor.domain.inputs import Refund
-from processor.domain.payment import Payment
-from processor.domain.status import Status
-from processor.domain.transitions import is_final
+from domain.inputs import Refund
+from domain.payment import Payment
+from domain.status import Status
+from domain.transitions import is_final
 from tests.checker.node import Node
 from tests.checker.script import CREATE, Script
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from processor.domain.payment import Payment
-from processor.store.documents import decode_payment, encode_payment
+from domain.payment import Payment
+from postgres.documents import decode_payment, encode_payment
 
 _NONE: frozenset[int] = frozenset()
 

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from processor.domain.decide import decide
-from processor.domain.decision import Decision
-from processor.domain.payment import Payment
-from processor.domain.refunds import standings
+from domain.decide import decide
+from domain.decision import Decision
+from domain.facts.refunds import standings
+from domain.payment import Payment
 from tests.checker import probes, standing
 from tests.checker.probes import EARLIER, LATER, Probe
 from tests.domain.builders import PAYMENT

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from processor.domain.status import DisputeStatus, RefundStatus, Status
+from domain.status import DisputeStatus, RefundStatus, Status
 from tests.checker.outcomes import (
     DISPUTES,
     EARLY_DISPUTES,
@@ -33,7 +33,7 @@ _HEAD: Final = """\
 # What becomes of an input
 
 Whatever comes has exactly one outcome wherever the payment stands; the words are those of
-[status.py](../processor/domain/status.py). An arrow is `applied` too, and says where that leads;
+[status.py](../domain/status.py). An arrow is `applied` too, and says where that leads;
 `applied` alone changes something else, or confirms what is known. `not met`: no history brings it
 about.
 

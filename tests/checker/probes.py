@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from processor.domain.inputs import Failure, Foreign, Input, Unmodelled
-from processor.domain.join import failures
-from processor.domain.payment import Payment
-from processor.domain.refunds import Standing
-from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
-from processor.domain.view import captured
+from domain.facts.join import failures
+from domain.facts.refunds import Standing
+from domain.inputs import Failure, Foreign, Input, Unmodelled
+from domain.payment import Payment
+from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from domain.view import captured
 from tests.domain.builders import (
     EXPIRY,
     OBJECT,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from processor.domain.inputs import (
+from domain.inputs import (
     CallResult,
     Cancel,
     Capture,

@@ -2,17 +2,8 @@
 
 from dataclasses import dataclass
 
-from processor.domain.inputs import (
-    CallResult,
-    Cancel,
-    Capture,
-    Command,
-    Confirm,
-    Create,
-    Input,
-    Refund,
-)
-from processor.records import Position, Received, Record
+from domain.inputs import CallResult, Cancel, Capture, Command, Confirm, Create, Input, Refund
+from ports.records import Position, Received, Record
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
 from tests.domain.builders import PAYMENT, PROVIDER, key
 from tests.domain.history import History, Told

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from traceback import extract_tb
 
-from processor.domain.decision import Decision, Transition
-from processor.domain.payment import Payment
-from processor.domain.status import Outcome
-from processor.domain.transitions import is_final
+from domain.decision import Decision, Transition
+from domain.payment import Payment
+from domain.status import Outcome
+from domain.transitions import is_final
 from tests.checker import grouping
 from tests.checker.asked import hold_calls
 from tests.checker.grouping import Step

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from processor.domain.join import failures, terminal
-from processor.domain.payment import Payment
-from processor.domain.refunds import Standing, awaited
-from processor.domain.status import CancelCause, RefundStatus, Status
-from processor.domain.view import exhausted, failure_of, live_fact, refundable
+from domain.facts.join import failures, terminal
+from domain.facts.refunds import Standing, awaited
+from domain.payment import Payment
+from domain.status import CancelCause, RefundStatus, Status
+from domain.view import exhausted, failure_of, live_fact, refundable
 
 #: What an input meets whose payment, refund or dispute nobody has heard of.
 NOT_HERE = "not here yet"

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from processor.domain.inputs import Confirm, PaymentFact
-from processor.domain.status import Outcome, ProviderStatus
-from processor.fold import fold
-from processor.plan import Known, Loaded, Plan
-from processor.records import Received, refusal_id
+from decisions.fold import fold
+from domain.inputs import Confirm, PaymentFact
+from domain.status import Outcome, ProviderStatus
+from ports.plan import Known, Loaded, Plan
+from ports.records import Received, refusal_id
 from tests.checker.node import Node, Payments, document_of
 from tests.checker.script import Script
 from tests.domain.builders import PAYMENT, PROVIDER

@@ -5,7 +5,7 @@ from itertools import permutations, product
 
 import pytest
 
-from processor.domain.status import ProviderStatus, Status
+from domain.status import ProviderStatus, Status
 from tests.checker.orders import DELIVERIES_MAX, orders, with_repeats_and_crashes
 from tests.checker.search import search
 from tests.domain.builders import acknowledged, cancel, create, key, said

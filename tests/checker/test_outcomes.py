@@ -5,10 +5,10 @@ from typing import cast, get_args
 
 import pytest
 
-from processor.domain.decide import decide
-from processor.domain.inputs import Command, Fact, Input, Unmodelled
-from processor.domain.payment import Payment
-from processor.domain.status import DisputeStatus, ProviderStatus, RefundStatus, Status
+from domain.decide import decide
+from domain.inputs import Command, Fact, Input, Unmodelled
+from domain.payment import Payment
+from domain.status import DisputeStatus, ProviderStatus, RefundStatus, Status
 from tests.checker import probes
 from tests.checker.conftest import Searching
 from tests.checker.histories import ALL_HISTORIES

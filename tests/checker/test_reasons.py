@@ -7,14 +7,14 @@ from typing import Final
 
 import pytest
 
-from processor.domain.binding import UNCONFIRMED
-from processor.domain.decide import decide
-from processor.domain.decision import Decision
-from processor.domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact
-from processor.domain.money import shown
-from processor.domain.payment import Payment
-from processor.domain.refunds import standings
-from processor.domain.status import Outcome
+from domain.decide import decide
+from domain.decision import Decision
+from domain.facts.binding import UNCONFIRMED
+from domain.facts.refunds import standings
+from domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact
+from domain.money import shown
+from domain.payment import Payment
+from domain.status import Outcome
 from tests.checker import probes, standing
 from tests.checker.conftest import Searching
 from tests.checker.histories import ALL_HISTORIES

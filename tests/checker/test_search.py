@@ -2,8 +2,8 @@
 
 import pytest
 
-from processor.domain.status import Outcome
-from processor.domain.transitions import TRANSITIONS
+from domain.status import Outcome
+from domain.transitions import TRANSITIONS
 from tests.checker.conftest import Searching
 from tests.checker.histories import ALL_HISTORIES
 from tests.checker.report import row_of

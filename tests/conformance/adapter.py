@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from processor.domain.inputs import Fact
-from providers.port import ProviderClient, Translator, WebhookReader
+from domain.inputs import Fact
+from ports.provider import ProviderClient, Translator, WebhookReader
 from tests.conformance.receiver import Receiver
 from tests.simulator.harness import DEADLINE_S
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from processor.domain.inputs import Fact
-from providers.port import ProviderClient
+from domain.inputs import Fact
+from ports.provider import ProviderClient
 from tests.conformance.adapter import Adapter
 from tests.conformance.rows import ADAPTERS
 from tests.conformance.story import call, made

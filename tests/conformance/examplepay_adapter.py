@@ -11,7 +11,7 @@ import httpx
 import uvicorn
 from pydantic import SecretStr
 
-from processor.domain.inputs import DisputeFact, PaymentFact, RefundFact
+from domain.inputs import DisputeFact, PaymentFact, RefundFact
 from providers.examplepay.client import ExamplePayApi
 from providers.examplepay.translate import CHARGEBACK_STATUS, PAYMENT_STATUS, REFUND_STATUS
 from providers.examplepay.webhooks import ExamplePayTranslator, ExamplePayWebhooks

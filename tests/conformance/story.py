@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from processor.domain.calls import ProviderCall
-from processor.domain.status import CancelCause
-from providers.port import Acknowledged, ProviderClient
+from domain.calls import ProviderCall
+from domain.status import CancelCause
+from ports.provider import Acknowledged, ProviderClient
 from schemas import identity
 from tests.conformance.adapter import Adapter
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from pydantic import SecretStr
 
-from processor.domain.inputs import PaymentFact, RefundFact
+from domain.inputs import PaymentFact, RefundFact
 from providers.stripe.client import StripeApi
 from providers.stripe.translate import DISPUTE_STATUS, PAYMENT_STATUS, REFUND_STATUS
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks

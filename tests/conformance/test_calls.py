@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from processor.domain.calls import ProviderCall
-from providers.port import (
+from domain.calls import ProviderCall
+from ports.provider import (
     Acknowledged,
     NotNow,
     ProviderClient,

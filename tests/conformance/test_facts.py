@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from processor.domain.inputs import DisputeFact, Fact, PaymentFact, RefundFact
-from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
-from providers.port import ProviderClient
+from domain.inputs import DisputeFact, Fact, PaymentFact, RefundFact
+from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from ports.provider import ProviderClient
 from schemas import identity
 from tests.conformance.adapter import Adapter
 from tests.conformance.rows import over_http

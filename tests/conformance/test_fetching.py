@@ -7,9 +7,9 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from processor.domain.inputs import Fact, Foreign, PaymentFact, Unmodelled
-from processor.domain.status import ProviderStatus
-from providers.port import FetchedEvent, ProviderClient, ProviderUnavailableError
+from domain.inputs import Fact, Foreign, PaymentFact, Unmodelled
+from domain.status import ProviderStatus
+from ports.provider import FetchedEvent, ProviderClient, ProviderUnavailableError
 from tests.conformance.adapter import Adapter
 from tests.conformance.rows import over_http
 from tests.conformance.story import PAYMENT, call, made

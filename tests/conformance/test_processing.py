@@ -7,14 +7,14 @@ from typing import Final
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from processor.decode import Decoder
-from processor.domain.inputs import PaymentFact
-from processor.domain.status import Outcome, Status
-from processor.fold import fold
-from processor.metrics import StreamMetrics
-from processor.plan import Loaded, Plan
-from processor.records import Position, Received, Record
-from providers.port import ProviderClient
+from decisions.decode import Decoder
+from decisions.fold import fold
+from domain.inputs import PaymentFact
+from domain.status import Outcome, Status
+from ports.plan import Loaded, Plan
+from ports.provider import ProviderClient
+from ports.records import Position, Received, Record
+from processor.stream.metrics import StreamMetrics
 from schemas import headers
 from schemas.commands import CreatePayment
 from schemas.results import ProviderResult

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from providers.port import MalformedWebhookError, SignatureError, Webhook
+from ports.provider import MalformedWebhookError, SignatureError, Webhook
 from tests.conformance.adapter import Adapter
 from tests.conformance.rows import ADAPTERS
 from tests.conformance.story import PAYMENT

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.domain.inputs import DisputeFact, Fact, Foreign, PaymentFact, RefundFact, Unmodelled
-from providers.port import MalformedWebhookError, Translated, Translator
+from domain.inputs import DisputeFact, Fact, Foreign, PaymentFact, RefundFact, Unmodelled
+from ports.provider import MalformedWebhookError, Translated, Translator
 from tests.conformance.adapter import Adapter
 from tests.conformance.rows import over_http
 

@@ -57,7 +57,7 @@ def test_a_foreign_word_would_be_found(tmp_path: Path, line: str) -> None:
 @every_module
 def test_it_knows_providers_by_the_port_alone(module: Path) -> None:
     """Adapters are imported by the registry, and the registry where a program is wired."""
-    allowed = {"providers.port"} | ({"providers.registry"} if module in WIRING else set())
+    allowed = {"ports.provider"} | ({"providers.registry"} if module in WIRING else set())
     imported = {name for name in _imports(module) if name.partition(".")[0] == "providers"}
     assert imported <= allowed
 

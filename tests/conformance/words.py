@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import providers
-from processor.domain import status
+from domain import status
 from tests.conformance.rows import ADAPTERS
 
 #: The providers there are: one folder each.

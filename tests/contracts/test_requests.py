@@ -13,9 +13,9 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import fields, replace
 
-from processor.domain.calls import ProviderCall
-from processor.domain.status import CancelCause
-from providers.port import Acknowledged, ProviderUnavailableError, Refused, Unknown
+from domain.calls import ProviderCall
+from domain.status import CancelCause
+from ports.provider import Acknowledged, ProviderUnavailableError, Refused, Unknown
 from providers.stripe import client
 from providers.stripe.client import StripeApi
 from providers.stripe.requests import Request, request_for

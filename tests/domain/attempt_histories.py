@@ -2,11 +2,7 @@
 
 from typing import Final
 
-from processor.domain.status import (
-    CancelCause,
-    ProviderStatus,
-    Status,
-)
+from domain.status import CancelCause, ProviderStatus, Status
 from tests.domain.builders import (
     acknowledged,
     canceled,

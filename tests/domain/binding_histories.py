@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus, Status
+from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus, Status
 from tests.domain.builders import (
     acknowledged,
     canceled,

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from processor.domain.inputs import (
+from domain.inputs import (
     CallResult,
     Cancel,
     Capture,
@@ -20,7 +20,7 @@ from processor.domain.inputs import (
     Refund,
     RefundFact,
 )
-from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
 
 #: In the form of a real one, so that the same histories go through Postgres.
 PAYMENT = "pay_" + "a" * 30

@@ -6,7 +6,7 @@ answered with, and its key in an event, nobody can choose.
 
 from typing import Final
 
-from processor.domain.status import ProviderStatus, RefundStatus, Status
+from domain.status import ProviderStatus, RefundStatus, Status
 from tests.domain.builders import (
     acknowledged,
     create,
@@ -43,6 +43,17 @@ def _unproven(status: RefundStatus, second: int) -> Told:
 
 
 CLAIM_HISTORIES: Final = (
+    History(
+        "a refund claims to be ours in one event, and in a later one no more",
+        create(),
+        (
+            _CAPTURED,
+            refund("re_1", 400),
+            _claiming("theirs", _PENDING, 9, 50),
+            Told(refund_said("theirs", _PENDING, 10, 50)),
+        ),
+        _paid(0, re_1=RefundMeaning(_ASKED)),
+    ),
     History(
         "a refund claims to be one that nobody asked for on this payment",
         create(),

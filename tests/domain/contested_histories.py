@@ -9,8 +9,8 @@ from typing import Final
 
 from msgspec import structs
 
-from processor.domain.inputs import Unmodelled
-from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus, Status
+from domain.inputs import Unmodelled
+from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus, Status
 from tests.domain.builders import (
     acknowledged,
     canceled,

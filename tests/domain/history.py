@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import permutations
 from random import Random
 
-from processor.domain.inputs import (
+from domain.inputs import (
     CallResult,
     Command,
     Create,
@@ -15,7 +15,7 @@ from processor.domain.inputs import (
     RefundFact,
     Unmodelled,
 )
-from processor.domain.status import Outcome
+from domain.status import Outcome
 from tests.domain.builders import acknowledged, key, received
 from tests.domain.replay import Replay
 from tests.oracle import Meaning

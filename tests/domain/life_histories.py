@@ -2,13 +2,8 @@
 
 from typing import Final
 
-from processor.domain.inputs import Movement
-from processor.domain.status import (
-    DisputeStatus,
-    ProviderStatus,
-    RefundStatus,
-    Status,
-)
+from domain.inputs import Movement
+from domain.status import DisputeStatus, ProviderStatus, RefundStatus, Status
 from tests.domain.builders import (
     acknowledged,
     capture,

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from processor.domain.decide import decide
-from processor.domain.decision import Decision, Transition
-from processor.domain.inputs import Input
-from processor.domain.payment import Payment
-from processor.domain.status import Outcome, Status
-from processor.domain.transitions import TRANSITIONS, is_final
-from processor.domain.view import snapshot
+from domain.decide import decide
+from domain.decision import Decision, Transition
+from domain.inputs import Input
+from domain.payment import Payment
+from domain.status import Outcome, Status
+from domain.transitions import TRANSITIONS, is_final
+from domain.view import snapshot
 from tests.domain.builders import PAYMENT
 from tests.oracle import DisputeMeaning, Meaning, RefundMeaning
 

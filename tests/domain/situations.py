@@ -3,9 +3,9 @@
 from types import MappingProxyType
 from typing import Final
 
-from processor.domain.inputs import CallResult, Command, Fact, Input
-from processor.domain.payment import Payment
-from processor.domain.status import CancelCause, ProviderStatus, RefundStatus
+from domain.inputs import CallResult, Command, Fact, Input
+from domain.payment import Payment
+from domain.status import CancelCause, ProviderStatus, RefundStatus
 from tests.domain.builders import (
     acknowledged,
     cancel,

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processor.domain.inputs import Create, Input
-from processor.domain.status import Outcome
-from processor.domain.view import Snapshot, snapshot
+from domain.inputs import Create, Input
+from domain.status import Outcome
+from domain.view import Snapshot, snapshot
 from tests.domain.builders import PAYMENT, acknowledged, at, received
 from tests.domain.replay import Replay, meaning_told_by
 from tests.domain.worlds import asked_and_answered, creates, facts

@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from processor.domain.inputs import Failure
-from processor.domain.status import CancelCause, Outcome, ProviderStatus, Status
-from processor.domain.view import NextAction, snapshot
+from domain.inputs import Failure
+from domain.status import CancelCause, Outcome, ProviderStatus, Status
+from domain.view import NextAction, snapshot
 from tests.domain.builders import (
     DECLINED,
     acknowledged,

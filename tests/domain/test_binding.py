@@ -2,9 +2,9 @@
 
 import pytest
 
-from processor.domain.binding import is_proof, may_settle
-from processor.domain.inputs import CallResult, Fact
-from processor.domain.status import ProviderStatus, RefundStatus
+from domain.facts.binding import is_proof, may_settle
+from domain.inputs import CallResult, Fact
+from domain.status import ProviderStatus, RefundStatus
 from tests.domain.builders import (
     PAYMENT,
     acknowledged,

@@ -3,10 +3,10 @@
 import pytest
 from msgspec.structs import asdict, replace
 
-from processor.domain.calls import ProviderCall, amount_of
-from processor.domain.inputs import Unmodelled
-from processor.domain.status import CancelCause, Outcome, RefundStatus
-from processor.domain.view import snapshot
+from domain.calls import ProviderCall, amount_of
+from domain.inputs import Unmodelled
+from domain.status import CancelCause, Outcome, RefundStatus
+from domain.view import snapshot
 from tests.domain.builders import (
     AMOUNT,
     CURRENCY,

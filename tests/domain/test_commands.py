@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from processor.domain import join
-from processor.domain.decide import decide
-from processor.domain.inputs import Command, Input, RefundFact
-from processor.domain.money import shown
-from processor.domain.status import DisputeStatus, Outcome, RefundStatus, Status
-from processor.domain.view import snapshot
+from domain.decide import decide
+from domain.facts import join
+from domain.inputs import Command, Input, RefundFact
+from domain.money import shown
+from domain.status import DisputeStatus, Outcome, RefundStatus, Status
+from domain.view import snapshot
 from tests.domain.builders import (
     CURRENCY,
     EXPIRY,

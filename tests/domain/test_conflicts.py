@@ -3,14 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from processor.domain.inputs import CallResult, Fact
-from processor.domain.status import (
-    CancelCause,
-    DisputeStatus,
-    Outcome,
-    ProviderStatus,
-    RefundStatus,
-)
+from domain.inputs import CallResult, Fact
+from domain.status import CancelCause, DisputeStatus, Outcome, ProviderStatus, RefundStatus
 from tests.domain.builders import (
     acknowledged,
     create,

@@ -4,8 +4,8 @@ from itertools import islice
 
 import pytest
 
-from processor.domain.status import Outcome
-from processor.domain.transitions import is_final
+from domain.status import Outcome
+from domain.transitions import is_final
 from tests.domain.aftermath_histories import AFTERMATH_HISTORIES
 from tests.domain.attempt_histories import ATTEMPT_HISTORIES
 from tests.domain.binding_histories import BINDING_HISTORIES

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processor.domain import join
-from processor.domain.decision import changed
-from processor.domain.inputs import Input, Movement, PaymentFact
-from processor.domain.status import Outcome, ProviderStatus
+from domain.decision import changed
+from domain.facts import join
+from domain.inputs import Input, Movement, PaymentFact
+from domain.status import Outcome, ProviderStatus
 from tests.domain.builders import at, said
 from tests.domain.situations import payment_that_is
 from tests.domain.worlds import facts

@@ -7,13 +7,13 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from processor.domain import limits
-from processor.domain.inputs import Failure, Input, Movement
-from processor.domain.limits import LIMITS
-from processor.domain.payment import Dispute, Payment, ProviderRefund, Refund
-from processor.domain.status import DisputeStatus, Outcome, ProviderStatus, RefundStatus
-from processor.domain.view import snapshot
-from processor.store.documents import encode_snapshot
+from domain import limits
+from domain.inputs import Failure, Input, Movement
+from domain.limits import LIMITS
+from domain.payment import Dispute, Payment, ProviderRefund, Refund
+from domain.status import DisputeStatus, Outcome, ProviderStatus, RefundStatus
+from domain.view import snapshot
+from postgres.documents import encode_snapshot
 from schemas.topics import SNAPSHOT_BYTES_MAX
 from tests.domain.builders import (
     cancel,

@@ -3,7 +3,7 @@
 import pytest
 from iso4217 import Currency
 
-from processor.domain.money import EXPONENTS, shown
+from domain.money import EXPONENTS, shown
 
 
 def test_the_table_is_iso_4217s() -> None:

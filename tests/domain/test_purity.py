@@ -37,7 +37,7 @@ def test_there_is_a_domain_to_look_at() -> None:
 def test_it_imports_only_itself_and_plain_data(module: Path) -> None:
     """No Faust, Kafka, database, HTTP, asyncio, clock, chance or environment."""
     for name in _imports(ast.parse(module.read_text())):
-        own = f"{name}.".startswith("processor.domain.")
+        own = f"{name}.".startswith("domain.")
         assert own or name in _ALLOWED, f"{module.name} imports {name}"
 
 

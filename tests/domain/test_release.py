@@ -2,9 +2,9 @@
 
 import pytest
 
-from processor.domain.decide import decide
-from processor.domain.inputs import Input, Release
-from processor.domain.status import Outcome
+from domain.decide import decide
+from domain.inputs import Input, Release
+from domain.status import Outcome
 from tests.domain.builders import EXPIRY, PAYMENT, at
 from tests.domain.situations import SITUATIONS, payment_that_is
 

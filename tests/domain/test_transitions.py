@@ -5,13 +5,13 @@ from itertools import product
 import pytest
 from msgspec.structs import replace
 
-from processor.domain.inputs import CallResult, PaymentFact
-from processor.domain.status import CancelCause, Outcome, ProviderStatus, Status
-from processor.domain.transitions import FINAL, TRANSITIONS, is_allowed, is_final
-from schemas.state_machine_page import PAGE, page
+from domain.inputs import CallResult, PaymentFact
+from domain.status import CancelCause, Outcome, ProviderStatus, Status
+from domain.transitions import FINAL, TRANSITIONS, is_allowed, is_final
 from tests.domain.builders import acknowledged, failed, key, received, refused, said
 from tests.domain.replay import Replay
 from tests.domain.situations import SITUATIONS, replay_until
+from tools.state_machine_page import PAGE, page
 
 _EDGES = [(edge.source, edge.target) for edge in TRANSITIONS]
 #: What names the object of a payment that has none yet.
@@ -102,5 +102,5 @@ def test_a_life_is_a_path_through_the_table() -> None:
 
 
 def test_the_drawn_state_machine_is_the_table() -> None:
-    """docs/state-machine.md is made from the table; `python -m processor schemas` writes it."""
+    """docs/state-machine.md is made from the table; `python -m tools.generate` writes it."""
     assert page() == PAGE.read_text()

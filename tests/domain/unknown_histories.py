@@ -2,12 +2,7 @@
 
 from typing import Final
 
-from processor.domain.status import (
-    CancelCause,
-    ProviderStatus,
-    RefundStatus,
-    Status,
-)
+from domain.status import CancelCause, ProviderStatus, RefundStatus, Status
 from tests.domain.builders import (
     acknowledged,
     cancel,

@@ -9,7 +9,7 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from processor.domain.inputs import (
+from domain.inputs import (
     CallResult,
     Command,
     Create,
@@ -20,7 +20,7 @@ from processor.domain.inputs import (
     PaymentFact,
     RefundFact,
 )
-from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
 from tests.domain.builders import (
     EXPIRY,
     acknowledged,

@@ -4,12 +4,13 @@ import sys
 from functools import partial
 from typing import Any
 
-from processor.__main__ import main, run_stream
-from processor.ports import StatePublishing
-from processor.publisher import ProducerFactory, StatePublisher, fenced_producer
-from processor.store.batch import Decode
-from processor.store.postgres import Pool, PostgresBatches
-from processor.stream import StreamParts
+from cli.main import main
+from messaging.publisher import ProducerFactory, StatePublisher, fenced_producer
+from ports.stores import StatePublishing
+from postgres.batch import Decode
+from postgres.postgres import Pool, PostgresBatches
+from processor.stream.app import StreamParts
+from processor.stream.bootstrap import run_stream
 from tests.faults.failpoints import Trap
 from tests.faults.stream_ports import (
     TrappedBatches,

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from aiokafka import AIOKafkaProducer
 
-from processor.batch import BatchProcessor, Done
-from processor.plan import Loaded, Plan, Published
-from processor.ports import BatchStore, StatePublishing, Transaction
-from processor.publisher import ProducerFactory
-from processor.records import Position, Received
-from processor.seen import SeenTable
+from messaging.publisher import ProducerFactory
+from ports.plan import Loaded, Plan, Published
+from ports.records import Position, Received
+from ports.stores import BatchStore, StatePublishing, Transaction
+from processor.stream.batch import BatchProcessor, Done
+from processor.stream.seen import SeenTable
 from tests.faults.failpoints import Failpoint, Trap
 
 

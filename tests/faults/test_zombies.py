@@ -11,7 +11,7 @@ from typing import Final
 import psutil  # type: ignore[import-untyped] # it ships no types
 import pytest
 
-from processor.invariants import Evidence
+from processor.ops.invariants import Evidence
 from sandbox.ports import HOST, free_ports
 from tests.faults.failpoints import VARIABLE, Action, Failpoint, Trap
 from tests.faults.keeper import kept, until

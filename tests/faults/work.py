@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from functools import partial
 
-from processor.__main__ import WorkParts, main, run_work
-from processor.domain.calls import ProviderCall
-from processor.ports import CallStore
-from processor.sender import Outgoing, Sender
-from processor.store.calls import Claimed
-from processor.store.postgres import Pool, PostgresCalls
-from providers.port import CallOutcome, FetchedEvent, ProviderClient
+from cli.main import main
+from domain.calls import ProviderCall
+from messaging.sender import Sender
+from ports.outgoing import Outgoing
+from ports.provider import CallOutcome, FetchedEvent, ProviderClient
+from ports.stores import CallStore
+from ports.work import Claimed
+from postgres.postgres import Pool, PostgresCalls
+from processor.worker.bootstrap import WorkParts, run_work
 from providers.registry import clients
 from schemas.topics import PROVIDER_RESULTS
 from tests.faults.failpoints import Failpoint, Trap

@@ -11,7 +11,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 
-from processor.records import Unreadable
+from ports.records import Unreadable
 from schemas.topics import DECOMPRESSED_BYTES_MAX, PROVIDER_RESULTS
 from tests.hostile.raw import CODECS, Made, batch, publish
 from tests.processor.test_kafka_records import at, fetched, in_the_end

@@ -16,12 +16,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.client import AIOKafkaClient
 
-from processor.operate.letters import letters
-from processor.router import GROUP
-from processor.stream import APP_ID
-from processor.topics import CHANGELOG
+from messaging.topics import CHANGELOG
+from processor.ops.letters import letters
+from processor.worker.router import GROUP
 from schemas import headers
-from schemas.topics import PAYMENT_COMMANDS, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
+from schemas.topics import APP_ID, PAYMENT_COMMANDS, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 from tests.hostile.poison import KEYLESS, poison
 from tests.hostile.raw import Made, batch, publish
 from tests.processor.builders import command_body, payment

@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from ingress.__main__ import main as ingress
-from processor.__main__ import COULD_NOT_RUN, main
+from cli.main import COULD_NOT_RUN, main
 from schemas.settings import (
     PREFIX,
     DatabaseSettings,
@@ -42,7 +41,7 @@ GOOD = {
     "options": "postgresql://pay:x@db/payments?sslmode=require&connect_timeout=3",
 }
 PROGRAMS = {
-    "migrate": ["migrate"], "stream": ["stream"], "work": ["work"], "audit": ["audit"],
+    "migrate": ["migrate"], "ingress": ["ingress"], "stream": ["stream"], "work": ["work"], "audit": ["audit"],
     "rebuild": ["rebuild"], "replay": ["replay", "--list"], "dead-letters": ["dead-letters"],
 }  # fmt: skip
 
@@ -61,7 +60,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"{PREFIX}{name}", value)
 
 
-@pytest.mark.parametrize("program", [*PROGRAMS, "ingress"])
+@pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("how", MALFORMED)
 def test_a_malformed_address_is_named_and_not_shown(
     monkeypatch: pytest.MonkeyPatch,
@@ -72,7 +71,7 @@ def test_a_malformed_address_is_named_and_not_shown(
 ) -> None:
     """The variable, what is wrong, and how it is written; nothing is started."""
     monkeypatch.setenv(f"{PREFIX}DATABASE_URL", MALFORMED[how])
-    assert (ingress() if program == "ingress" else main(PROGRAMS[program])) == COULD_NOT_RUN
+    assert main(PROGRAMS[program]) == COULD_NOT_RUN
     out = "".join(capfd.readouterr()) + caplog.text
     assert MARK not in out
     assert "PAYMENTS_DATABASE_URL" in out

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from processor.migrate import migrate
-from processor.store import patience
-from processor.store.patience import (
+from postgres import patience
+from postgres.migrate import migrate
+from postgres.patience import (
     CONNECTING,
     MigratingConnection,
     OperatingConnection,
@@ -26,7 +26,7 @@ ROOT: Final = Path(__file__).parents[2]
 WITHIN_S: Final = 0.3
 #: The longest a client may take to notice, beside its own limit.
 NOTICED_S: Final = 3.0
-#: How a connection is made past ``processor.store.patience``.
+#: How a connection is made past ``postgres.patience``.
 PAST_IT: Final = re.compile(r"psycopg\.connect\(|(?<!\w)AsyncConnection\.connect\(")
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from processor.__main__ import COULD_NOT_RUN, main
+from cli.main import COULD_NOT_RUN, main
 from schemas.settings import PREFIX
 from tests.messaging.servers import silent_server
 

@@ -11,11 +11,11 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from processor import health as deciding
-from processor import status_server
-from processor.health import GRACE_S, SILENT_S, STALLED_S, Health, Observed, is_alive, not_ready
-from processor.pulse import Pulse
-from processor.status_server import CONNECTIONS_MAX, HEAD_BYTES_MAX, serve
+from runtime import health as deciding
+from runtime import status_server
+from runtime.health import GRACE_S, SILENT_S, STALLED_S, Health, Observed, is_alive, not_ready
+from runtime.pulse import Pulse
+from runtime.status_server import CONNECTIONS_MAX, HEAD_BYTES_MAX, serve
 from sandbox.ports import HOST, free_ports
 
 #: A connection that nobody answers.

@@ -11,15 +11,15 @@ from typing import Any, Final
 
 import pytest
 
-from processor import batch as batching
-from processor import decode as decoding
-from processor import fold as folding
-from processor.domain.decide import decide
-from processor.domain.view import snapshot
-from processor.errors import PublishError, StoreUnavailableError
-from processor.records import Record
-from processor.store import batch as storing
-from processor.store.documents import encode_payment
+from decisions import decode as decoding
+from decisions import fold as folding
+from domain.decide import decide
+from domain.view import snapshot
+from ports.errors import PublishError, StoreUnavailableError
+from ports.records import Record
+from postgres import batch as storing
+from postgres.documents import encode_payment
+from processor.stream import batch as batching
 from tests.processor import database
 from tests.processor.builders import DECODER, Log, payment
 from tests.processor.worker import Group, Worker

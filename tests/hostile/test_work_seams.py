@@ -7,8 +7,8 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from processor.router import Router
-from processor.store.postgres import Pool
+from postgres.postgres import Pool
+from processor.worker.router import Router
 from schemas import headers
 from schemas.topics import DEAD_LETTERS, PROVIDER_WEBHOOKS
 from tests.processor import database

@@ -15,14 +15,14 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from ingress.app import create_app
-from ingress.connections import Connections
 from ingress.database import Database, Query
 from ingress.errors import DatabaseUnavailableError
+from ingress.http.connections import Connections
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher, Record
-from processor.store.reads import FirstInput
+from ports.provider import WebhookReader
+from postgres.reads import FirstInput
 from providers.examplepay.webhooks import ExamplePayWebhooks
-from providers.port import WebhookReader
 from providers.stripe.webhooks import StripeWebhooks
 from sandbox.stripe_simulator.signing import signature_header
 from schemas.settings import IngressSettings

@@ -15,7 +15,7 @@ from ingress import intake
 from ingress.database import Database
 from ingress.errors import BrokerUnavailableError
 from ingress.metrics import Metrics
-from processor.store.reads import FirstInput
+from postgres.reads import FirstInput
 from sandbox.ports import HOST, free_ports
 from schemas import identity
 from schemas.commands import COMMAND

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ingress.connections import (
+from ingress.http.connections import (
     LOG_EVERY_S,
     MOST_LEAVING,
     NEVER,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress import cursors
 from ingress.errors import InvalidCursorError
-from processor.store.reads import Position
+from ingress.routes import cursors
+from postgres.reads import Position
 from tests.ingress.harness import assert_problem
 
 PAYMENT = f"pay_{'a' * 30}"

@@ -10,9 +10,9 @@ import pytest
 from fastapi import FastAPI
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from ingress import openapi
 from ingress.database import Database
 from ingress.metrics import Metrics
+from ingress.routes import openapi
 from tests.ingress.harness import Log, application, client_of
 
 pytestmark = pytest.mark.anyio

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from ingress.http.observe import Observe
 from ingress.metrics import Metrics
-from ingress.observe import Observe
 
 pytestmark = pytest.mark.anyio
 

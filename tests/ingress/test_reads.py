@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from ingress.database import Database
 from ingress.metrics import Metrics
-from processor.store import reads
+from postgres import reads
 from schemas import identity
 from schemas.http import CreateRequest, Timeline
 from tests.ingress.harness import (

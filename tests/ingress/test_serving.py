@@ -1,4 +1,4 @@
-"""``python -m ingress`` as an operator runs it: a process with an environment."""
+"""``payments ingress`` as an operator runs it: a process with an environment."""
 
 import asyncio
 import hashlib
@@ -39,7 +39,7 @@ def environment(**changes: str | None) -> dict[str, str]:
 async def started(variables: Mapping[str, str]) -> asyncio.subprocess.Process:
     """The ingress in a process of its own."""
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "ingress"),
+        *(sys.executable, "-m", "cli", "ingress"),
         cwd=ROOT,
         env=dict(variables),
         stderr=asyncio.subprocess.PIPE,

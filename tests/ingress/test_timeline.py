@@ -2,8 +2,8 @@
 
 import pytest
 
-from ingress.timeline import timeline
-from processor.store.reads import Call, Entry, History, Standing
+from ingress.routes.timeline import timeline
+from postgres.reads import Call, Entry, History, Standing
 from schemas import identity
 from tests.ingress.harness import NOW
 

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from ingress import wire
-from ingress.__main__ import FACTORY
+from ingress.bootstrap import FACTORY
 
 ROOT = Path(__file__).parents[2]
 

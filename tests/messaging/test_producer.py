@@ -12,12 +12,12 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from messaging import instances as parts
-from messaging.errors import NotDeliveredError, RecordTooLargeError, TopicsNotReadyError
 from messaging.instances import STOP_DEADLINE_S, Instance, Target
 from messaging.lifetime import start_client
-from messaging.outgoing import Outgoing
 from messaging.producer import Producer, any_topics
 from messaging.room import Limits
+from ports.errors import NotDeliveredError, RecordTooLargeError, TopicsNotReadyError
+from ports.outgoing import Outgoing
 from schemas.topics import DEAD_LETTERS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
 from tests.ingress.harness import until
 from tests.messaging.leftovers import nothing_left

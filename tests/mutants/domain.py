@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from processor.domain import calls, decide, decision, join, on_fact, refunds, view
-from processor.domain.decision import Decision
-from processor.domain.inputs import DisputeFact, Movement, PaymentFact, RefundFact
-from processor.domain.payment import Payment
-from processor.domain.status import DisputeStatus, RefundStatus, Status
-from processor.domain.view import Amounts
-from processor.fold import _Fold
+from decisions.fold import _Fold
+from domain import calls, decide, decision, on_fact, view
+from domain.decision import Decision
+from domain.facts import join, refunds
+from domain.inputs import DisputeFact, Movement, PaymentFact, RefundFact
+from domain.payment import Payment
+from domain.status import DisputeStatus, RefundStatus, Status
+from domain.view import Amounts
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 

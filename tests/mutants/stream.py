@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from processor.batch import BatchProcessor, Decoded, Done, Event
-from processor.plan import Committed, Loaded, Published
-from processor.records import DeadLetter, Position, Received
-from processor.seen import SeenTable
+from ports.plan import Committed, Loaded, Published
+from ports.records import DeadLetter, Position, Received
+from processor.stream.batch import BatchProcessor, Decoded, Done, Event
+from processor.stream.seen import SeenTable
 from tests.simulation.publishing import StateTopic
 from tests.simulation.store import MemoryBatches
 from tests.simulation.transaction import MemoryTransaction

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from processor.provider_calls import ProviderCalls
-from processor.reconciler import Reconciler
-from processor.sender import Outgoing
-from processor.store.calls import Claimed
-from providers.port import CallOutcome, NotNow, ProviderClient, Refused, Unknown, Webhook
+from ports.outgoing import Outgoing
+from ports.provider import CallOutcome, NotNow, ProviderClient, Refused, Unknown, Webhook
+from ports.work import Claimed
+from processor.worker.provider_calls import ProviderCalls
+from processor.worker.reconciler import Reconciler
 from providers.stripe.client import StripeApi
 from providers.stripe.webhooks import StripeWebhooks, read
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from processor.migrate import migrate
+from postgres.migrate import migrate
 from tests.outages.servers import Servers, running_servers, topics
 from tests.service.stack import QUICK, Stack, running_stack
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from processor.invariants import Evidence
+from processor.ops.invariants import Evidence
 from sandbox.stripe_simulator.signing import signature_header
 from tests.faults.keeper import until
 from tests.service import evidence

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from processor.topics import create_topics
+from messaging.topics import create_topics
 from sandbox import kafka, postgres
 from sandbox.java import Java
 from sandbox.ports import free_ports

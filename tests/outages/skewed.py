@@ -7,9 +7,12 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
-import ingress.__main__
+import pytest
+
+import cli.main
 import ingress.wire
-import processor.__main__
+import processor.stream.bootstrap
+import processor.worker.bootstrap
 import providers.registry
 
 
@@ -21,15 +24,16 @@ def set_clocks(offset_s: float) -> None:
         return datetime.now(UTC) + timedelta(seconds=offset_s)
 
     time.time = lambda: really() + offset_s
-    ingress.wire.utc_now = now
-    processor.__main__.utc_now = now
+    patch = pytest.MonkeyPatch()
+    for module in (ingress.wire, processor.stream.bootstrap, processor.worker.bootstrap):
+        patch.setattr(module, "utc_now", now)
     providers.registry._now = now
 
 
 def main(offset_s: str, program: str) -> int:
     """Runs it; answers its exit code."""
     set_clocks(float(offset_s))
-    return ingress.__main__.main() if program == "ingress" else processor.__main__.main([program])
+    return cli.main.main([program])
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ import psycopg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rocksdict import AccessType, Options, Rdict
 
-from processor.migrate import migrate
-from processor.seen import Entry
-from processor.stream import APP_ID
+from postgres.migrate import migrate
+from processor.stream.seen import Entry
+from schemas.topics import APP_ID
 from tests.conftest import PARTITIONS
 from tests.faults.keeper import kept, until
 from tests.isolation.apart import apart

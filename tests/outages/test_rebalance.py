@@ -10,7 +10,7 @@ from typing import Final
 import psycopg
 import pytest
 
-from processor.invariants import Evidence
+from processor.ops.invariants import Evidence
 from tests.conftest import PARTITIONS
 from tests.faults.keeper import kept, until
 from tests.outages.conftest import QUICKER, Note, Site

@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from processor.migrate import migrate
+from postgres.migrate import migrate
 from schemas.topics import PROCESSOR_SOURCES
 from tests.faults.keeper import WITHIN_S, kept
 from tests.outages.conftest import QUICKER, Note, Site

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from processor.decode import Decoder
-from processor.domain.calls import ProviderCall
-from processor.operate.release import release
-from processor.records import Position, Received, Record
-from processor.store.operate import Hold
+from decisions.decode import Decoder
+from domain.calls import ProviderCall
+from ports.records import Position, Received, Record
+from postgres.operate import Hold
+from processor.ops.release import release
 from providers.stripe.webhooks import StripeTranslator
 from schemas import headers, identity
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
-from processor.metrics import WorkMetrics
-from processor.ports import CallStore
-from processor.provider_calls import ProviderCalls
-from processor.records import Position, Received, Record
-from processor.sender import Outgoing
-from processor.store.postgres import Pool, PostgresCalls
+from ports.outgoing import Outgoing
+from ports.records import Position, Received, Record
+from ports.stores import CallStore
+from postgres.postgres import Pool, PostgresCalls
+from processor.worker.metrics import WorkMetrics
+from processor.worker.provider_calls import ProviderCalls
 from schemas.settings import WorkSettings
 from tests.processor import database
 from tests.processor.builders import Clock, Log, payment, received

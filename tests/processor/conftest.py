@@ -8,8 +8,8 @@ import pytest
 from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
-from processor.migrate import migrate
-from processor.store.postgres import Pool
+from postgres.migrate import migrate
+from postgres.postgres import Pool
 from sandbox.testing import Infrastructure
 from tests.conftest import new_database
 from tests.processor import database

@@ -4,10 +4,10 @@ from typing import Any, Final, LiteralString
 
 from psycopg import sql
 
-from processor.fold import fold
-from processor.plan import Loaded, Plan, Published
-from processor.records import Record
-from processor.store.postgres import Pool, PostgresBatches
+from decisions.fold import fold
+from ports.plan import Loaded, Plan, Published
+from ports.records import Record
+from postgres.postgres import Pool, PostgresBatches
 from tests.processor.builders import DECODER, NOW, received
 
 #: Every table the processor writes, those that refer to others first.

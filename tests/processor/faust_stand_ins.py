@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from faust.types import EventT
 
-from processor.records import Position, Record
+from ports.records import Position, Record
 
 
 class Message:

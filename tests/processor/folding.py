@@ -5,16 +5,16 @@ from typing import Final
 
 import pytest
 
-from processor import fold as folding
-from processor.domain import decide as deciding
-from processor.domain.decision import Decision
-from processor.domain.inputs import Input
-from processor.domain.payment import Payment
-from processor.domain.status import Status
-from processor.fold import fold
-from processor.plan import InboxRow, Known, Loaded, Plan
-from processor.records import Record
-from processor.store.batch import WAITING
+from decisions import fold as folding
+from decisions.fold import fold
+from domain import decide as deciding
+from domain.decision import Decision
+from domain.inputs import Input
+from domain.payment import Payment
+from domain.status import Status
+from ports.plan import InboxRow, Known, Loaded, Plan
+from ports.records import Record
+from postgres.batch import WAITING
 from tests.processor.builders import payment, received
 
 ONE: Final = payment("one")

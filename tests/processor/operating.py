@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaProducer
 
-from processor.audit import gather
-from processor.invariants import check
-from processor.operate import letters, log, replay
-from processor.operate.rebuild import Rebuilt, rebuild
-from processor.records import Position, Record
-from processor.sender import Sender
-from processor.store.operate import Hold, Place, holds
+from messaging import log
+from messaging.sender import Sender
+from ports.records import Position, Record
+from postgres.operate import Hold, Place, holds
+from processor.ops import letters, replay
+from processor.ops.audit import gather
+from processor.ops.invariants import check
+from processor.ops.rebuild import Rebuilt, rebuild
 from schemas.topics import PROCESSOR_SOURCES
 from tests.conftest import PARTITIONS
 from tests.processor.builders import DECODER, Clock

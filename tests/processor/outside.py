@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from processor.domain.calls import ProviderCall
-from processor.sender import Outgoing
-from providers.port import CallOutcome, FetchedEvent, Unknown
+from domain.calls import ProviderCall
+from ports.outgoing import Outgoing
+from ports.provider import CallOutcome, FetchedEvent, Unknown
 
 T = TypeVar("T")
 

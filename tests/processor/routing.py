@@ -8,10 +8,10 @@ from aiokafka import AIOKafkaConsumer
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from processor.metrics import WorkMetrics
-from processor.records import Record
-from processor.router import Router, consumer
-from processor.store.postgres import Pool, PostgresRouting
+from ports.records import Record
+from postgres.postgres import Pool, PostgresRouting
+from processor.worker.metrics import WorkMetrics
+from processor.worker.router import Router, consumer
 from providers.examplepay.webhooks import ExamplePayTranslator
 from providers.stripe.webhooks import StripeTranslator
 from schemas import headers

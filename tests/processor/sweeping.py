@@ -9,12 +9,12 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from psycopg import AsyncConnection
 
-from processor.metrics import WorkMetrics
-from processor.reconciler import Reconciler
-from processor.records import Position, Record
-from processor.sender import Outgoing
-from processor.store.postgres import Pool, PostgresSweeps
-from providers.port import FetchedEvent
+from ports.outgoing import Outgoing
+from ports.provider import FetchedEvent
+from ports.records import Position, Record
+from postgres.postgres import Pool, PostgresSweeps
+from processor.worker.metrics import WorkMetrics
+from processor.worker.reconciler import Reconciler
 from providers.stripe.webhooks import read
 from schemas import headers
 from schemas.settings import WorkSettings

@@ -5,11 +5,11 @@ import uuid
 
 import pytest
 
-from processor import audit
-from processor.audit import gather
-from processor.invariants import check
-from processor.store.postgres import PostgresRouting
-from processor.store.work import Unrouted
+from ports.work import Unrouted
+from postgres.postgres import PostgresRouting
+from processor.ops import audit
+from processor.ops.audit import gather
+from processor.ops.invariants import check
 from schemas.headers import RECEIVED_AT
 from tests.ingress.harness import until
 from tests.processor import database

@@ -5,17 +5,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from processor import batch as batching
-from processor.batch import COLLISIONS_MAX, as_record
-from processor.errors import (
-    BatchConflictError,
-    FencedError,
-    KeyTakenError,
-    StoreUnavailableError,
-)
-from processor.plan import Committed
-from processor.records import Record
-from processor.store import batch as store
+from ports.errors import BatchConflictError, FencedError, KeyTakenError, StoreUnavailableError
+from ports.plan import Committed
+from ports.records import Record
+from postgres import batch as store
+from processor.stream import batch as batching
+from processor.stream.batch import COLLISIONS_MAX, as_record
 from tests.processor import database
 from tests.processor.builders import Log, payment
 from tests.processor.faust_stand_ins import Table, event

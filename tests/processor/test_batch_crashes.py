@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import pytest
 
-from processor.records import Record
-from processor.store import batch
+from ports.records import Record
+from postgres import batch
 from schemas import headers
 from tests.processor import database
 from tests.processor.builders import Log, payment, received

@@ -5,7 +5,7 @@ from typing import Any, Final, LiteralString
 import pytest
 from msgspec.structs import replace
 
-from processor.records import Record
+from ports.records import Record
 from schemas import headers
 from schemas.topics import PAYMENT_COMMANDS
 from tests.processor import database

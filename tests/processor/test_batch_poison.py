@@ -6,7 +6,7 @@ from typing import Final
 import psycopg
 import pytest
 
-from processor import batch as batching
+from processor.stream import batch as batching
 from tests.processor import database
 from tests.processor.builders import Log, payment
 from tests.processor.folding import failing

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from processor.breaker import Breaker
+from processor.worker.breaker import Breaker
 from tests.processor.builders import Clock
 
 OPEN_FOR_S = 5.0

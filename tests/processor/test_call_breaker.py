@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from processor.errors import LeaseLostError
-from processor.store.postgres import Pool
-from providers.port import Refused
+from ports.errors import LeaseLostError
+from ports.provider import Refused
+from postgres.postgres import Pool
 from tests.processor.builders import Clock
 from tests.processor.calling import Caller, due
 

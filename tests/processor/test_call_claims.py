@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from processor import provider_calls
-from processor.errors import PublishError, StoreUnavailableError
-from processor.store import calls as store
-from processor.store.postgres import Pool, PostgresCalls
-from providers.port import Acknowledged, Refused
+from ports.errors import PublishError, StoreUnavailableError
+from ports.provider import Acknowledged, Refused
+from ports.work import Claimed
+from postgres import calls as store
+from postgres.postgres import Pool, PostgresCalls
+from processor.worker import provider_calls
 from tests.processor import database
 from tests.processor.builders import NOW, Clock
 from tests.processor.calling import KEY, LEASE_S, Caller, as_input, due
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.anyio
 LEASE = timedelta(seconds=LEASE_S)
 
 
-async def claim(pool: Pool, now: datetime = NOW, provider: str = "stripe") -> list[store.Claimed]:
+async def claim(pool: Pool, now: datetime = NOW, provider: str = "stripe") -> list[Claimed]:
     """Everything that is due then, for this provider."""
     return await PostgresCalls(pool).claim([provider], 100, now, now + LEASE)
 

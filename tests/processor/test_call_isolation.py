@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
-from processor import asking
-from processor.store.postgres import Pool, PostgresCalls
-from providers.port import Acknowledged, Refused
+from ports.provider import Acknowledged, Refused
+from postgres.postgres import Pool, PostgresCalls
+from processor.worker import asking
 from tests.ingress.harness import until
 from tests.processor import database
 from tests.processor.builders import Clock

@@ -9,9 +9,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
 
-from processor.consumer_lag import NAME, ConsumerLag
-from processor.lag import Partition
-from processor.metrics import WorkMetrics
+from messaging.lag import Partition
+from processor.worker.consumer_lag import NAME, ConsumerLag
+from processor.worker.metrics import WorkMetrics
 from schemas.topics import PROVIDER_RESULTS
 from tests.ingress.harness import until
 

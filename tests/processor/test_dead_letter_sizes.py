@@ -4,9 +4,9 @@ from typing import Final
 
 import pytest
 
-from processor.dead_letters import HEADER_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX, as_outgoing
-from processor.records import DeadLetter, Position, Record, Unreadable
-from processor.sender import Outgoing
+from decisions.dead_letters import HEADER_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX, as_outgoing
+from ports.outgoing import Outgoing
+from ports.records import DeadLetter, Position, Record, Unreadable
 from schemas import headers
 from schemas.topics import DEAD_LETTER_BYTES_MAX, PAYMENT_COMMANDS
 

@@ -6,11 +6,11 @@ from typing import Final
 
 import pytest
 
-from processor.errors import PublishError
-from processor.operate import letters
-from processor.operate.letters import Letter
-from processor.records import DeadLetter, Record
-from processor.sender import Outgoing
+from ports.errors import PublishError
+from ports.outgoing import Outgoing
+from ports.records import DeadLetter, Record
+from processor.ops import letters
+from processor.ops.letters import Letter
 from schemas.topics import DEAD_LETTERS, PAYMENT_COMMANDS
 from tests.processor.builders import Log, payment
 from tests.processor.operating import ALL, Operating

@@ -8,8 +8,8 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from processor.dead_letters import as_outgoing
-from processor.domain.inputs import (
+from decisions.dead_letters import as_outgoing
+from domain.inputs import (
     CallResult,
     Cancel,
     Capture,
@@ -22,8 +22,8 @@ from processor.domain.inputs import (
     Release,
     Unmodelled,
 )
-from processor.domain.status import ProviderStatus
-from processor.records import DeadLetter, Position, Record
+from domain.status import ProviderStatus
+from ports.records import DeadLetter, Position, Record
 from schemas import headers, identity
 from schemas.topics import DEAD_LETTERS
 from tests.processor.builders import DECODER, NOW, Log, object_of, payment, received

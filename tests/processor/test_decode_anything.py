@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processor.records import Position, Received, Record
+from ports.records import Position, Received, Record
 from schemas import headers
 from schemas.topics import PROCESSOR_SOURCES
 from tests.processor.builders import DECODER, NOW, Log, payment, received

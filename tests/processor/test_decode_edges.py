@@ -6,8 +6,8 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from processor.domain.inputs import Create
-from processor.records import DeadLetter, Record
+from domain.inputs import Create
+from ports.records import DeadLetter, Record
 from schemas import headers
 from tests.processor.builders import DECODER, Log, payment, received
 

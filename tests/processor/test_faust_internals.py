@@ -12,11 +12,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from faust.types import TP, StreamT
 
-from processor.faust_internals.batches import Event, batches
-from processor.faust_internals.consumer import StrictConsumer
-from processor.faust_internals.schema import RawSchema
-from processor.faust_internals.table import PartitionedTable
-from processor.stream import ROCKSDB_OPTIONS
+from processor.stream.app import ROCKSDB_OPTIONS
+from processor.stream.faust_internals.batches import Event, batches
+from processor.stream.faust_internals.consumer import StrictConsumer
+from processor.stream.faust_internals.schema import RawSchema
+from processor.stream.faust_internals.table import PartitionedTable
 from tests.faults.keeper import until
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +48,7 @@ class Program:
 
 
 def program(bootstrap: str, name: str, folder: Path) -> Program:
-    """As ``processor.stream`` makes its own."""
+    """As ``processor.stream.app`` makes its own."""
     app = faust.App(
         name,
         broker=f"kafka://{bootstrap}",

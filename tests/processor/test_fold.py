@@ -1,7 +1,7 @@
 """A batch's inputs become the rows to write: each with one outcome, in the order they came."""
 
-from processor.domain.status import Outcome
-from processor.plan import Plan
+from domain.status import Outcome
+from ports.plan import Plan
 from tests.processor.builders import Log, received
 from tests.processor.folding import ONE, TWO, folded, outcomes, stored, versions
 

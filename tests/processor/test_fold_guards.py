@@ -2,8 +2,8 @@
 
 import pytest
 
-from processor.domain.status import Outcome, Status
-from processor.fold import fold
+from decisions.fold import fold
+from domain.status import Outcome, Status
 from tests.processor.builders import Log, object_of, received
 from tests.processor.folding import ONE, TWO, failing, folded, stored
 

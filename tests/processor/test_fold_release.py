@@ -3,15 +3,15 @@
 import pytest
 from msgspec.structs import replace
 
-from processor import fold as folding
-from processor.domain import decide as deciding
-from processor.domain.decision import Decision
-from processor.domain.inputs import Input
-from processor.domain.payment import Payment
-from processor.domain.status import Outcome
-from processor.fold import fold
-from processor.plan import Loaded, Plan
-from processor.records import Record
+from decisions import fold as folding
+from decisions.fold import fold
+from domain import decide as deciding
+from domain.decision import Decision
+from domain.inputs import Input
+from domain.payment import Payment
+from domain.status import Outcome
+from ports.plan import Loaded, Plan
+from ports.records import Record
 from tests.processor.builders import Log, object_of, received
 from tests.processor.folding import ONE, TWO, failing, folded, stored
 

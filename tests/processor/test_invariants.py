@@ -6,9 +6,11 @@ from typing import Any, Final
 
 import pytest
 
-from processor.domain.status import Status
-from processor.domain.view import snapshot
-from processor.invariants import (
+from domain.status import Status
+from domain.view import snapshot
+from ports.records import Position
+from postgres.documents import encode_payment, encode_snapshot
+from processor.ops.invariants import (
     CHECKED,
     INVARIANTS,
     Evidence,
@@ -18,9 +20,7 @@ from processor.invariants import (
     check,
     meaning,
 )
-from processor.records import Position
-from processor.store.documents import encode_payment, encode_snapshot
-from processor.table_invariants import Tables
+from processor.ops.table_invariants import Tables
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
 from tests.processor.builders import Log
 from tests.processor.folding import ONE, folded

@@ -7,9 +7,9 @@ import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, Fetcher, FetchResult
 from aiokafka.structs import TopicPartition
 
-from processor.kafka_internals.consumer import TellingConsumer
-from processor.kafka_internals.records import TRIES, Absent, TolerantRecords
-from processor.records import Unreadable
+from messaging.kafka_internals.consumer import TellingConsumer
+from messaging.kafka_internals.records import TRIES, Absent, TolerantRecords
+from ports.records import Unreadable
 from tests.hostile.raw import CODECS, batch, replaced
 
 HERE: Final = TopicPartition("payment-commands", 0)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from processor import leases
-from processor.errors import LeaseLostError, StoreUnavailableError
-from processor.leases import Lease
+from ports.errors import LeaseLostError, StoreUnavailableError
+from processor.worker import leases
+from processor.worker.leases import Lease
 from tests.ingress.harness import until
 
 pytestmark = pytest.mark.anyio

@@ -22,11 +22,11 @@ from hypothesis.stateful import (
 )
 from psycopg_pool import AsyncConnectionPool
 
-from processor.fold import fold
-from processor.plan import Loaded, Plan
-from processor.records import Position, Received, Record
-from processor.store.documents import decode_payment
-from processor.store.postgres import Pool, PostgresBatches
+from decisions.fold import fold
+from ports.plan import Loaded, Plan
+from ports.records import Position, Received, Record
+from postgres.documents import decode_payment
+from postgres.postgres import Pool, PostgresBatches
 from tests.checker.histories import ALL_HISTORIES
 from tests.checker.script import script_of
 from tests.domain.builders import PAYMENT

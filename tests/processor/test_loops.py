@@ -7,11 +7,11 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
 
-from processor import loops
-from processor.errors import LoopFailedError, PublishError, StoreUnavailableError
-from processor.loops import Loop, run_loops
-from processor.metrics import WorkMetrics
-from processor.pulse import Pulse
+from ports.errors import LoopFailedError, PublishError, StoreUnavailableError
+from processor.worker import loops
+from processor.worker.loops import Loop, run_loops
+from processor.worker.metrics import WorkMetrics
+from runtime.pulse import Pulse
 
 pytestmark = pytest.mark.anyio
 

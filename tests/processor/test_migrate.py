@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from processor.migrate import DIRECTORY, LOCK, MigrationError, migrate
+from postgres.migrate import DIRECTORY, LOCK, MigrationError, migrate
 from sandbox.testing import Infrastructure
 from tests.conftest import new_database
 

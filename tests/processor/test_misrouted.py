@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from processor.records import Record
-from processor.store.postgres import Pool
+from ports.records import Record
+from postgres.postgres import Pool
 from schemas.headers import as_text
 from tests.processor import database
 from tests.processor.builders import Clock, Log, object_of, payment

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from processor import pipeline
-from processor.batch import BatchProcessor, Decoded, Done, Event
+from processor.stream import pipeline
+from processor.stream.batch import BatchProcessor, Decoded, Done, Event
 
 pytestmark = pytest.mark.anyio
 

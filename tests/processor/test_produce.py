@@ -6,7 +6,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from processor.produce import Keyed, produce
+from messaging.produce import Keyed, produce
 
 pytestmark = pytest.mark.anyio
 

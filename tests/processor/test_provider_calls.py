@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import pytest
 
-from processor.domain.inputs import CallResult, Failure
-from processor.store.postgres import Pool
-from providers.port import Acknowledged, NotNow, ProviderUnavailableError, Refused, Unknown
+from domain.inputs import CallResult, Failure
+from ports.provider import Acknowledged, NotNow, ProviderUnavailableError, Refused, Unknown
+from postgres.postgres import Pool
 from schemas.identity import result_event_id
 from schemas.topics import PROVIDER_RESULTS
 from tests.processor import database

@@ -13,11 +13,11 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
-from processor import publisher as publishing
-from processor.audit import read_topic
-from processor.errors import FencedError, PublishError
-from processor.plan import Published
-from processor.publisher import StatePublisher, fenced_producer
+from messaging import publisher as publishing
+from messaging.publisher import StatePublisher, fenced_producer
+from ports.errors import FencedError, PublishError
+from ports.plan import Published
+from processor.ops.audit import read_topic
 from schemas.topics import PAYMENT_STATE
 from tests.processor.builders import NOW, payment
 from tests.processor.fencing import expect_fencing

@@ -10,10 +10,10 @@ from typing import Final
 
 import pytest
 
-from processor.audit import read_topic
-from processor.errors import PublishError
-from processor.plan import Published
-from processor.publisher import StatePublisher, fenced_producer
+from messaging.publisher import StatePublisher, fenced_producer
+from ports.errors import PublishError
+from ports.plan import Published
+from processor.ops.audit import read_topic
 from schemas.topics import PAYMENT_STATE
 from tests.ingress.harness import until
 from tests.own_broker import OwnBroker, own_broker

@@ -2,9 +2,9 @@
 
 import pytest
 
-from processor.audit import gather
-from processor.invariants import published_is_stored
-from processor.store.postgres import Pool
+from postgres.postgres import Pool
+from processor.ops.audit import gather
+from processor.ops.invariants import published_is_stored
 from tests.processor import database
 from tests.processor.builders import Log, payment, received
 from tests.processor.folding import failing

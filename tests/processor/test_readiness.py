@@ -7,11 +7,11 @@ from typing import Any, cast
 import pytest
 from faust.types import TP
 
-from processor.batch import BatchProcessor
-from processor.health import GRACE_S, Health, not_ready
-from processor.store.postgres import Pool
-from processor.stream import _follow_rebalances, create_app
-from processor.watchdog import Activity
+from postgres.postgres import Pool
+from processor.stream.app import _follow_rebalances, create_app
+from processor.stream.batch import BatchProcessor
+from processor.stream.watchdog import Activity
+from runtime.health import GRACE_S, Health, not_ready
 from schemas.settings import KafkaSettings, StreamSettings
 from schemas.topics import PAYMENT_COMMANDS
 

@@ -8,12 +8,12 @@ from typing import Final
 import pytest
 from psycopg import AsyncConnection
 
-from processor.errors import RebuildRunningError
-from processor.operate import rebuild as rebuilding
-from processor.operate import shadow
-from processor.operate.compare import TABLES, Compared, Table, compare
-from processor.records import Record
-from processor.store.postgres import Pool, PostgresHistory
+from ports.errors import RebuildRunningError
+from ports.records import Record
+from postgres.postgres import Pool, PostgresHistory
+from processor.ops import rebuild as rebuilding
+from processor.ops import shadow
+from processor.ops.compare import TABLES, Compared, Table, compare
 from tests.processor import database
 from tests.processor.builders import NOW, Log, object_of, payment
 from tests.processor.folding import failing

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from processor.errors import PublishError
-from processor.reconciler import FAILURES_MAX
-from processor.store.postgres import Pool
-from providers.port import ProviderUnavailableError
+from ports.errors import PublishError
+from ports.provider import ProviderUnavailableError
+from postgres.postgres import Pool
+from processor.worker.reconciler import FAILURES_MAX
 from schemas import headers
 from schemas.topics import (
     BODY_BYTES_MAX,

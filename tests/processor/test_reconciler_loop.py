@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from processor.domain.inputs import Cancel
-from processor.errors import PublishError
-from processor.reconciler import _expiry
-from processor.store.postgres import Pool
-from providers.port import ProviderUnavailableError
+from domain.inputs import Cancel
+from ports.errors import PublishError
+from ports.provider import ProviderUnavailableError
+from postgres.postgres import Pool
+from processor.worker.reconciler import _expiry
 from schemas.topics import PAYMENT_COMMANDS
 from tests.ingress.harness import until
 from tests.processor import database

@@ -12,12 +12,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from pydantic import ValidationError
 
-from messaging.outgoing import OVERHEAD_BYTES
-from processor.dead_letters import HEADER_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX
-from processor.publisher import fenced_producer
-from processor.sender import Sender
-from processor.stream import create_app
-from processor.topics import ALL, CHANGELOG
+from decisions.dead_letters import HEADER_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX
+from messaging.publisher import fenced_producer
+from messaging.sender import Sender
+from messaging.topics import ALL, CHANGELOG
+from ports.outgoing import OVERHEAD_BYTES
+from processor.stream.app import create_app
 from schemas.headers import ID_CHARS_MAX
 from schemas.settings import IngressSettings, KafkaSettings, StreamSettings
 from schemas.topics import (

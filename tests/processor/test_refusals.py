@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from processor.fold import fold
-from processor.plan import Loaded
-from processor.records import Record
-from processor.store.batch import URGENT_WITHIN
-from processor.store.postgres import PostgresCalls
+from decisions.fold import fold
+from ports.plan import Loaded
+from ports.records import Record
+from postgres.batch import URGENT_WITHIN
+from postgres.postgres import PostgresCalls
 from schemas.topics import PROVIDER_WEBHOOKS
 from tests.processor import database
 from tests.processor.builders import PROVIDER, Clock, Log, event_body, payment, received

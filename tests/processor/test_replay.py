@@ -8,10 +8,10 @@ from typing import Final
 import psycopg
 import pytest
 
-from processor.operate.replay import listed, replay, told
-from processor.records import Record
-from processor.store.documents import decode_payment
-from processor.store.postgres import Pool
+from ports.records import Record
+from postgres.documents import decode_payment
+from postgres.postgres import Pool
+from processor.ops.replay import listed, replay, told
 from tests.processor import database
 from tests.processor.builders import NOW, Log, payment
 from tests.processor.folding import failing, folded

@@ -8,12 +8,12 @@ from typing import Any, Final, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from processor.consumer_lag import ConsumerLag
-from processor.metrics import WorkMetrics
-from processor.pulse import Pulse
-from processor.reconciler import Reconciler
-from processor.rest import JITTER
-from processor.retention import Retention
+from processor.worker.consumer_lag import ConsumerLag
+from processor.worker.metrics import WorkMetrics
+from processor.worker.reconciler import Reconciler
+from processor.worker.retention import Retention
+from runtime.pulse import Pulse
+from runtime.rest import JITTER
 from schemas.settings import WorkSettings
 from tests.processor.builders import Clock
 

@@ -7,11 +7,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 from psycopg import sql
 
-from processor import retention
-from processor.metrics import WorkMetrics
-from processor.retention import Retention
-from processor.store.history import FORGETTABLE
-from processor.store.postgres import Pool, PostgresHistory
+from postgres.history import FORGETTABLE
+from postgres.postgres import Pool, PostgresHistory
+from processor.worker import retention
+from processor.worker.metrics import WorkMetrics
+from processor.worker.retention import Retention
 from schemas.settings import WorkSettings
 from tests.processor import database
 from tests.processor.builders import NOW, Clock, Log, payment

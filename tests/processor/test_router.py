@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from processor import router
-from processor.errors import PublishError
-from processor.store.postgres import Pool
+from ports.errors import PublishError
+from postgres.postgres import Pool
+from processor.worker import router
 from schemas import headers
 from schemas.topics import DEAD_LETTERS, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
 from tests.processor import database

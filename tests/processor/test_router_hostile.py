@@ -7,8 +7,8 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from processor.records import Record
-from processor.store.postgres import Pool
+from ports.records import Record
+from postgres.postgres import Pool
 from schemas import headers
 from schemas.topics import DEAD_LETTERS
 from tests.processor import database

@@ -6,9 +6,9 @@ import uuid
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from processor.errors import PublishError
-from processor.router import GROUP, consumer
-from processor.store.postgres import Pool
+from ports.errors import PublishError
+from postgres.postgres import Pool
+from processor.worker.router import GROUP, consumer
 from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
 from tests.conftest import PARTITIONS
 from tests.ingress.harness import until

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from processor.records import Position, Record
-from processor.seen import LOOKED_AT, SeenTable
+from ports.records import Position, Record
+from processor.stream.seen import LOOKED_AT, SeenTable
 from tests.processor.builders import Clock, Log, payment, received
 from tests.processor.faust_stand_ins import Table
 from tests.processor.folding import ONE, TWO

@@ -5,9 +5,9 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from processor.plan import Published
-from processor.records import Record
-from processor.store import documents
+from ports.plan import Published
+from ports.records import Record
+from postgres import documents
 from schemas.topics import SNAPSHOT_BYTES_MAX
 from tests.processor import database
 from tests.processor.builders import NOW, Log, payment

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from processor.domain.status import Outcome
-from processor.records import Record
-from processor.store.postgres import Pool
+from domain.status import Outcome
+from ports.records import Record
+from postgres.postgres import Pool
 from tests.processor import database
 from tests.processor.builders import NOW, Log, event_body, object_of, received
 from tests.processor.folding import ONE, TWO, folded

@@ -5,9 +5,9 @@ from typing import Final, LiteralString
 import pytest
 from psycopg import errors
 
-from processor.domain.status import Status
-from processor.domain.transitions import TRANSITIONS, is_final
-from processor.store.postgres import Pool
+from domain.status import Status
+from domain.transitions import TRANSITIONS, is_final
+from postgres.postgres import Pool
 from tests.processor import database
 from tests.processor.builders import Log, object_of
 from tests.processor.folding import ONE, TWO
@@ -138,7 +138,7 @@ async def test_what_is_right_is_not_refused(two_payments: Pool) -> None:
 
 
 async def test_the_tables_of_the_state_machine_are_its_own(pool: Pool) -> None:
-    """Statuses and transitions in Postgres are those of ``processor/domain/transitions.py``."""
+    """Statuses and transitions in Postgres are those of ``domain/transitions.py``."""
     statuses = await database.rows(pool, "select status, final from payment_statuses")
     assert dict(statuses) == {status: is_final(status) for status in Status}
     allowed = await database.rows(pool, "select source, target from allowed_transitions")

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from processor.errors import BatchConflictError, KeyTakenError
-from processor.plan import Loaded, Plan
-from processor.records import Record
-from processor.store.postgres import Pool
+from ports.errors import BatchConflictError, KeyTakenError
+from ports.plan import Loaded, Plan
+from ports.records import Record
+from postgres.postgres import Pool
 from tests.ingress.harness import until
 from tests.processor import database
 from tests.processor.builders import NOW, Log, received

@@ -9,11 +9,11 @@ from typing import Any, Final, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from processor import closing
-from processor.health import Health
-from processor.metrics import StreamMetrics
-from processor.sender import Sender
-from processor.stream import StreamParts, create_app, wire
+from messaging.sender import Sender
+from processor.stream.app import StreamParts, create_app, wire
+from processor.stream.metrics import StreamMetrics
+from runtime import closing
+from runtime.health import Health
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
 from tests.processor.builders import Clock
 

@@ -10,16 +10,16 @@ import pytest
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faust.types import TP
 
-from processor.faust_internals import consumer
-from processor.faust_internals.consumer import (
+from messaging.kafka_internals.records import Absent
+from ports.records import Unreadable
+from processor.stream.faust_internals import consumer
+from processor.stream.faust_internals.consumer import (
     FEW,
     LOOK_S,
     MISSED_FOR_S,
     NO_KEY,
     StrictConsumer,
 )
-from processor.kafka_internals.records import Absent
-from processor.records import Unreadable
 
 HERE = TP("payment-commands", 0)
 CHANGES = TP("payments-processor-seen-changelog", 0)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from processor.errors import TableFilesError
-from processor.faust_internals.table import PartitionedTable
-from processor.unforeseen import is_to_be_passed_on
+from ports.errors import TableFilesError
+from ports.unforeseen import is_to_be_passed_on
+from processor.stream.faust_internals.table import PartitionedTable
 
 pytestmark = pytest.mark.anyio
 

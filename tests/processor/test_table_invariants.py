@@ -6,9 +6,9 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from processor.plan import Plan
-from processor.store.documents import decode_call, encode_call, encode_payment
-from processor.table_invariants import CallRow, Tables, VersionPlace, disagreements
+from ports.plan import Plan
+from postgres.documents import decode_call, encode_call, encode_payment
+from processor.ops.table_invariants import CallRow, Tables, VersionPlace, disagreements
 from schemas import identity
 from tests.processor.builders import Log
 from tests.processor.folding import ONE, TWO, folded

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from rocksdict import Options, Rdict
 
-from processor.table_repair import closed, mend
+from processor.stream.table_repair import closed, mend
 
 ENTRIES: Final = 2_000
 

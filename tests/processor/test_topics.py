@@ -6,9 +6,9 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import InvalidReplicationFactorError
 
-from processor import topics
-from processor.errors import MissingTopicsError
-from processor.topics import check_topics, create_topics
+from messaging import topics
+from messaging.topics import check_topics, create_topics
+from ports.errors import MissingTopicsError
 from schemas.settings import KafkaSettings
 from schemas.topics import Topic
 from tests.conftest import PARTITIONS

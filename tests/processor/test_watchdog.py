@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from processor import watchdog
-from processor.lag import GroupLag
-from processor.watchdog import FAILURES_MAX, LOOKS, Activity, Look, Patience, guard, watch
+from messaging.lag import GroupLag
+from processor.stream import watchdog
+from processor.stream.watchdog import FAILURES_MAX, LOOKS, Activity, Look, Patience, guard, watch
 from tests.ingress.harness import until
 
 pytestmark = pytest.mark.anyio

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from processor import __main__ as program
-from processor import closing
-from processor.__main__ import WorkParts
-from processor.closing import close_at_the_end
-from processor.errors import LoopFailedError
-from processor.sender import Sender
-from processor.store.postgres import PostgresCalls
-from providers.port import ProviderClient
+from messaging.sender import Sender
+from ports.errors import LoopFailedError
+from ports.provider import ProviderClient
+from postgres.postgres import PostgresCalls
+from processor.worker import bootstrap as program
+from processor.worker.bootstrap import WorkParts
+from runtime import closing
+from runtime.closing import close_at_the_end
 from sandbox.ports import free_ports
 from tests.messaging.leftovers import nothing_left
 from tests.processor.outside import Provider

@@ -7,14 +7,14 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from processor.audit import read_topic
-from processor.batch import BatchProcessor, Done
-from processor.metrics import StreamMetrics
-from processor.publisher import StatePublisher, fenced_producer
-from processor.records import Position, Record
-from processor.seen import SeenTable
-from processor.sender import Sender
-from processor.store.postgres import Pool, PostgresBatches
+from messaging.publisher import StatePublisher, fenced_producer
+from messaging.sender import Sender
+from ports.records import Position, Record
+from postgres.postgres import Pool, PostgresBatches
+from processor.ops.audit import read_topic
+from processor.stream.batch import BatchProcessor, Done
+from processor.stream.metrics import StreamMetrics
+from processor.stream.seen import SeenTable
 from schemas.headers import as_text
 from schemas.topics import DEAD_LETTERS, PAYMENT_STATE
 from tests.processor import database

@@ -2,7 +2,7 @@
 
 import pytest
 
-from providers.port import Account
+from ports.provider import Account
 
 
 @pytest.mark.parametrize("ours", [True, False])

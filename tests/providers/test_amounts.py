@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from processor.domain.calls import ProviderCall
+from domain.calls import ProviderCall
 from providers.examplepay import requests as examplepay
 from providers.stripe import requests as stripe
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from processor.domain.inputs import Foreign
+from domain.inputs import Foreign
 from providers import registry
 from schemas.settings import PREFIX, ExamplePaySettings, SettingsError, load
 

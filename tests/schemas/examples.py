@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from processor.domain.payment import Payment
-from processor.domain.view import snapshot
-from processor.store.documents import encode_snapshot
+from domain.payment import Payment
+from domain.view import snapshot
+from postgres.documents import encode_snapshot
 from schemas import identity
 from schemas.commands import (
     CancelPayment,
@@ -20,10 +20,10 @@ from schemas.commands import (
     RefundPayment,
     ReleasePayment,
 )
-from schemas.generate import DIRECTORY
 from schemas.results import ProviderResult, Refusal
 from tests.domain.history import History
 from tests.domain.replay import Replay
+from tools.generate import DIRECTORY
 
 PAYMENT: Final = identity.payment_id("shop", "order-1")
 AT: Final = datetime(2026, 1, 1, 12, 30, 0, 123_456, UTC)

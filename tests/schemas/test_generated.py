@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox import configuration
-from schemas.generate import DIRECTORY, MODELS, schema_of
 from schemas.settings import GROUPS
 from schemas.topics import TOPICS
+from tools.generate import DIRECTORY, MODELS, schema_of
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_json_schema_file_is_as_its_model(name: str) -> None:
     """Consumers read the files; a change of a model is a change of its file, seen in review."""
     file = DIRECTORY / f"{name}.schema.json"
-    assert file.read_text() == schema_of(name), "out of date: run `python -m processor schemas`"
+    assert file.read_text() == schema_of(name), "out of date: run `python -m tools.generate`"
 
 
 def test_there_is_a_file_for_each_topic_whose_values_are_ours() -> None:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from processor.domain.inputs import Input
-from processor.domain.status import DisputeStatus, RefundStatus, Status
+from domain.inputs import Input
+from domain.status import DisputeStatus, RefundStatus, Status
 from schemas.state import PaymentState
 from tests.domain.aftermath_histories import AFTERMATH_HISTORIES
 from tests.domain.builders import create, received

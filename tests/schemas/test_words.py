@@ -7,11 +7,11 @@ from typing import Any, get_args
 import pytest
 from pydantic import SecretStr
 
+from domain.status import DisputeStatus, Outcome, RefundStatus, Status
+from domain.transitions import FINAL, TRANSITIONS
 from ingress.database import Database
 from ingress.metrics import Metrics
-from processor.domain.status import DisputeStatus, Outcome, RefundStatus, Status
-from processor.domain.transitions import FINAL, TRANSITIONS
-from processor.migrate import DIRECTORY
+from postgres.migrate import DIRECTORY
 from schemas.results import ProviderResult
 from tests.ingress.harness import NOWHERE, Log, application
 from tests.schemas.examples import published_schema

@@ -6,13 +6,13 @@ import time
 from collections import Counter
 from typing import Any
 
-from processor import invariants
-from processor.audit import gather, read_topic
-from processor.decode import Decoder
-from processor.domain.inputs import Input
-from processor.domain.status import Status
-from processor.invariants import Evidence
-from processor.records import DeadLetter, Position, Record
+from decisions.decode import Decoder
+from domain.inputs import Input
+from domain.status import Status
+from ports.records import DeadLetter, Position, Record
+from processor.ops import invariants
+from processor.ops.audit import gather, read_topic
+from processor.ops.invariants import Evidence
 from providers.examplepay.webhooks import ExamplePayTranslator
 from providers.stripe.webhooks import StripeTranslator
 from sandbox.client import SimulatorControl

@@ -23,9 +23,9 @@ class Answer:
 
 
 async def run(stack: Stack, *arguments: str) -> Answer:
-    """``python -m processor`` with these arguments."""
+    """``payments`` with these arguments."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "processor", *arguments,
+        sys.executable, "-m", "cli", *arguments,
         env={**os.environ, **stack.told}, cwd=PROJECT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip

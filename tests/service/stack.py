@@ -15,8 +15,8 @@ from pathlib import Path
 
 import httpx
 
-from processor.migrate import migrate
-from processor.topics import create_topics
+from messaging.topics import create_topics
+from postgres.migrate import migrate
 from sandbox import environment
 from sandbox.ports import HOST, free_ports
 from sandbox.settings import SandboxSettings
@@ -130,9 +130,9 @@ Row = tuple[str, tuple[str, ...], str, str | None]
 PROGRAMS: tuple[Row, ...] = (
     ("simulator", ("sandbox.stripe_simulator",), "/_control/stats", "PAYMENTS_SIMULATOR_PORT"),
     ("second", ("sandbox.examplepay_simulator",), "/_control/objects", None),
-    ("ingress", ("ingress",), "/readyz", "PAYMENTS_INGRESS_PORT"),
-    ("stream", ("processor", "stream"), "/readyz", "PAYMENTS_METRICS_PORT"),
-    ("work", ("processor", "work"), "/readyz", "PAYMENTS_METRICS_PORT"),
+    ("ingress", ("cli", "ingress"), "/readyz", "PAYMENTS_INGRESS_PORT"),
+    ("stream", ("cli", "stream"), "/readyz", "PAYMENTS_METRICS_PORT"),
+    ("work", ("cli", "work"), "/readyz", "PAYMENTS_METRICS_PORT"),
 )
 
 #: Quicker than in production, so that a test need not wait for what time alone mends.

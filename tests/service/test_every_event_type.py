@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from processor import invariants
+from processor.ops import invariants
 from providers.stripe.translate import TRANSLATORS
 from tests.service.events.batch import Batch, play
 from tests.service.events.rows import Effect, Row

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from processor.audit import read_topic
+from processor.ops.audit import read_topic
 from sandbox.client import PaymentsClient
 from schemas import headers
 from schemas.topics import (

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from processor.audit import gather
-from processor.invariants import check
+from processor.ops.audit import gather
+from processor.ops.invariants import check
 from sandbox.client import PaymentsClient
 from schemas.topics import PAYMENT_COMMANDS
 from tests.service import evidence, operator

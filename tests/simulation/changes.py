@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from processor import plan
-from processor.domain.calls import ProviderCall
-from processor.records import DeadLetter, Received, refusal_id
-from processor.store.documents import encode_call
-from processor.store.work import Unrouted
+from domain.calls import ProviderCall
+from ports import plan
+from ports.records import DeadLetter, Received, refusal_id
+from ports.work import Unrouted
+from postgres.documents import encode_call
 from tests.simulation.clock import EPOCH
 from tests.simulation.database import CallRow, Database, HoldRow, InboxRow, PaymentRow, VersionRow
 

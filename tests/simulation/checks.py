@@ -4,11 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from processor.domain.status import DisputeStatus, RefundStatus, Status
-from processor.domain.view import snapshot
-from processor.invariants import check
-from processor.records import Position
-from processor.store.documents import decode_payment
+from domain.status import DisputeStatus, RefundStatus, Status
+from domain.view import snapshot
+from ports.records import Position
+from postgres.documents import decode_payment
+from processor.ops.invariants import check
 from providers.stripe.translate import DISPUTE_STATUS, REFUND_ID_KEY, REFUND_STATUS
 from sandbox.stripe_simulator.store import decode
 from sandbox.stripe_simulator.types import JsonObject

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from processor.errors import StoreUnavailableError
+from ports.errors import StoreUnavailableError
 from tests.simulation.database import Database
 from tests.simulation.process import Process
 

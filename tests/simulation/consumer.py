@@ -20,7 +20,7 @@ BATCH_MAX: Final = (2, 6, 40)
 
 
 class Event:
-    """A Faust event as ``processor.batch`` uses it."""
+    """A Faust event as ``processor.stream.batch`` uses it."""
 
     def __init__(self, message: Logged, acknowledge: Callable[[Logged], None]) -> None:
         self.message = message

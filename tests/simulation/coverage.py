@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from processor.domain.status import Outcome, Status
-from processor.domain.transitions import TRANSITIONS
+from domain.status import Outcome, Status
+from domain.transitions import TRANSITIONS
 from tests.simulation.faults import FAULTS
 from tests.simulation.points import POINTS
 

@@ -4,11 +4,11 @@ import itertools
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from processor.domain.status import Outcome, Status
-from processor.domain.transitions import is_allowed, is_final
-from processor.plan import Published
-from processor.records import Position, Received
-from processor.store.work import Unrouted
+from domain.status import Outcome, Status
+from domain.transitions import is_allowed, is_final
+from ports.plan import Published
+from ports.records import Position, Received
+from ports.work import Unrouted
 from tests.simulation.locks import Locks
 
 

@@ -1,6 +1,6 @@
-"""The evidence for ``processor.invariants``, out of the world's memory."""
+"""The evidence for ``processor.ops.invariants``, out of the world's memory."""
 
-from processor.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
+from processor.ops.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
 from schemas.topics import PROCESSOR_SOURCES
 from tests.simulation.database import Database
 from tests.simulation.group import Group
@@ -9,7 +9,7 @@ from tests.simulation.publishing import StateTopic
 
 
 def gather(log: Log, database: Database, state: StateTopic, group: Group) -> Evidence:
-    """Everything there is, as ``processor.audit`` gathers it from a live system."""
+    """Everything there is, as ``processor.ops.audit`` gathers it from a live system."""
     published_versions: dict[str, list[int]] = {}
     for record in state.records:
         published_versions.setdefault(record.payment_id, []).append(record.version)

@@ -8,15 +8,15 @@ from typing import Any, Final, TypeVar, cast
 from starlette.requests import Request
 
 from ingress.commands import Build, Operation
-from ingress.dependencies import Parts
 from ingress.errors import BrokerUnavailableError, IngressError
 from ingress.idempotency import OperationMemory
 from ingress.intake import Intake
 from ingress.metrics import Metrics
 from ingress.publisher import Record
-from ingress.webhooks import receive_webhook
-from processor.store.reads import FirstInput
-from providers.port import WebhookReader
+from ingress.routes.dependencies import Parts
+from ingress.routes.webhooks import receive_webhook
+from ports.provider import WebhookReader
+from postgres.reads import FirstInput
 from schemas.commands import CommandBase
 from tests.simulation.database import Database
 from tests.simulation.log import Log

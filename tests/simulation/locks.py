@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Final
 
-from processor.errors import StoreUnavailableError
+from ports.errors import StoreUnavailableError
 
 
 class Session:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from processor.errors import PublishError
-from processor.records import Position, Record
-from processor.sender import Outgoing
+from ports.errors import PublishError
+from ports.outgoing import Outgoing
+from ports.records import Position, Record
 from schemas.headers import Headers, as_text
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 from tests.simulation.process import Process

@@ -17,7 +17,7 @@ from unittest.mock import patch
 import stripe._webhook
 import tenacity
 
-from processor import loops
+from processor.worker import loops
 from tests.simulation.clock import EPOCH_S
 
 T = TypeVar("T")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ingress.metrics import Metrics as IngressMetrics
-from processor.metrics import StreamMetrics, WorkMetrics
+from processor.stream.metrics import StreamMetrics
+from processor.worker.metrics import WorkMetrics
 from schemas.settings import StreamSettings, StripeSettings, WorkSettings
 from tests.simulation.clock import SkewedClock
 from tests.simulation.database import Database

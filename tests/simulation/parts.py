@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from processor.batch import BatchProcessor
-from processor.decode import Decoder
-from processor.provider_calls import ProviderCalls
-from processor.publisher import StatePublisher
-from processor.reconciler import Reconciler
-from processor.router import Router
-from processor.seen import SeenTable
+from decisions.decode import Decoder
+from messaging.publisher import StatePublisher
+from processor.stream.batch import BatchProcessor
+from processor.stream.seen import SeenTable
+from processor.worker.provider_calls import ProviderCalls
+from processor.worker.reconciler import Reconciler
+from processor.worker.router import Router
 from providers.stripe.client import StripeApi
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
 from tests.simulation.publishing import StateTopic

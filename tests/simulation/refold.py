@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from processor.domain.decide import decide
-from processor.domain.inputs import Input, Release
-from processor.domain.payment import Payment
-from processor.domain.status import Outcome
-from processor.records import Position
-from processor.store.documents import decode_payment
+from domain.decide import decide
+from domain.inputs import Input, Release
+from domain.payment import Payment
+from domain.status import Outcome
+from ports.records import Position
+from postgres.documents import decode_payment
 from tests.domain.replay import meaning_told_by
 from tests.oracle import meaning_of
 from tests.simulation.database import Database, InboxRow

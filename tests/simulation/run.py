@@ -7,7 +7,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from ingress.metrics import Metrics as IngressMetrics
-from processor.metrics import StreamMetrics, WorkMetrics
+from processor.stream.metrics import StreamMetrics
+from processor.worker.metrics import WorkMetrics
 from tests.simulation import loop
 from tests.simulation.machine import Counters
 from tests.simulation.parts import REAL, Parts

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from processor.plan import Published
+from ports.plan import Published
 from tests.simulation.changes import Changes
 from tests.simulation.connection import Connection
 from tests.simulation.locks import Session

@@ -1,4 +1,4 @@
-"""A stream worker: the real batch processor as ``processor.stream`` wires it, on a fake Faust."""
+"""A stream worker: the real batch processor as ``stream.app`` wires it, on a fake Faust."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -7,13 +7,8 @@ from typing import Any, Final, cast
 
 from faust.types import EventT
 
-from processor import pipeline
-from processor.errors import (
-    BatchConflictError,
-    FencedError,
-    PublishError,
-    StoreUnavailableError,
-)
+from ports.errors import BatchConflictError, FencedError, PublishError, StoreUnavailableError
+from processor.stream import pipeline
 from tests import accounts
 from tests.simulation.connection import Connection
 from tests.simulation.consumer import Consumer
@@ -83,7 +78,7 @@ class StreamWorker:
             self._ours.clear()
 
     async def take_over(self, generation: int, partitions: Sequence[int]) -> None:
-        """See ``Member.take_over``. As in ``processor.stream``, what goes wrong ends the worker."""
+        """See ``Member.take_over``. As in ``stream.app``, what goes wrong ends the worker."""
         async with self._callbacks:
             try:
                 await self.process.step("partitions.assigned")
@@ -95,7 +90,7 @@ class StreamWorker:
                 self._stop(error)
 
     async def _run(self) -> None:
-        """As ``processor.stream._run``."""
+        """As ``processor.stream.app._run``."""
         try:
             # every batch counts as full: so there are always several under way
             await pipeline.run(self._batches(), self._processor, 1, self._ours.wait, lambda: None)

@@ -10,13 +10,13 @@ import pytest
 from msgspec import structs
 from psycopg_pool import AsyncConnectionPool
 
-from processor.decode import Decoder
-from processor.errors import BatchConflictError, KeyTakenError
-from processor.fold import fold
-from processor.plan import Known, Loaded, Plan, Published
-from processor.ports import BatchStore
-from processor.records import Received
-from processor.store.postgres import PostgresBatches
+from decisions.decode import Decoder
+from decisions.fold import fold
+from ports.errors import BatchConflictError, KeyTakenError
+from ports.plan import Known, Loaded, Plan, Published
+from ports.records import Received
+from ports.stores import BatchStore
+from postgres.postgres import PostgresBatches
 from providers.stripe.webhooks import StripeTranslator
 from tests import accounts
 from tests.simulation.changes import Changes

@@ -1,6 +1,6 @@
 """One transaction of a batch in memory, with the locks, unique keys and guards of the SQL.
 
-It follows ``processor/store/batch.py`` statement by statement. What a statement sees is what was
+It follows ``postgres/batch.py`` statement by statement. What a statement sees is what was
 committed when it began; what two transactions want at once, one waits for.
 """
 
@@ -10,12 +10,12 @@ from functools import partial
 
 from msgspec import structs
 
-from processor.domain.view import amounts, snapshot
-from processor.errors import BatchConflictError, KeyTakenError
-from processor.plan import Known, Loaded, Plan, Published
-from processor.records import DeadLetter, Received, Record, named_object, refusal_id
-from processor.store.batch import URGENT_WITHIN, WAITING, as_unrouted, may_take_up
-from processor.store.documents import decode_payment, encode_payment, encode_publishable
+from domain.view import amounts, snapshot
+from ports.errors import BatchConflictError, KeyTakenError
+from ports.plan import Known, Loaded, Plan, Published
+from ports.records import DeadLetter, Received, Record, named_object, refusal_id
+from postgres.batch import URGENT_WITHIN, WAITING, as_unrouted, may_take_up
+from postgres.documents import decode_payment, encode_payment, encode_publishable
 from tests.simulation.changes import Changes
 from tests.simulation.connection import Connection
 from tests.simulation.database import InboxRow, PaymentRow, RowRefusedError, VersionRow

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from processor.domain.status import Outcome
-from processor.domain.transitions import is_allowed, is_final
-from processor.records import Position
+from domain.status import Outcome
+from domain.transitions import is_allowed, is_final
+from ports.records import Position
 from tests.simulation.changes import Changes
 from tests.simulation.database import Database, VersionRow
 from tests.simulation.faults import Chance

@@ -6,8 +6,8 @@ from typing import Any
 
 from aiokafka.errors import CommitFailedError
 
-from processor.errors import LoopFailedError
-from processor.loops import Loop, run_loops
+from ports.errors import LoopFailedError
+from processor.worker.loops import Loop, run_loops
 from tests import accounts
 from tests.simulation.connection import Connection
 from tests.simulation.group import Group
@@ -21,7 +21,7 @@ POLL_S = 2.0
 
 
 class RouterConsumer:
-    """As much of aiokafka's consumer as ``processor.router`` uses; a ``Member`` of its group."""
+    """As much of aiokafka's consumer as ``worker.router`` uses; a ``Member`` of its group."""
 
     def __init__(self, log: Log, group: Group, process: Process) -> None:
         self.process = process
@@ -123,7 +123,7 @@ class WorkProcess:
         return consumer
 
     async def _run(self) -> None:
-        """As ``processor.__main__``: what no loop can mend ends the process."""
+        """As ``cli.main``: what no loop can mend ends the process."""
         loops = {
             "provider_calls": Loop(self._calls.run),
             "router": Loop(self._router.run),

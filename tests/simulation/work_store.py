@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from processor.domain.status import Status
-from processor.domain.transitions import is_final
-from processor.store.calls import Claimed
-from processor.store.documents import decode_call
-from processor.store.work import Ignored, Unrouted
+from domain.status import Status
+from domain.transitions import is_final
+from ports.work import Claimed, Ignored, Unrouted
+from postgres.documents import decode_call
 from tests.simulation.connection import Connection
 from tests.simulation.database import CallRow
 

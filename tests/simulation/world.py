@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 from pydantic import SecretStr
 
-from processor.domain.transitions import is_final
-from processor.operate.release import release
-from processor.store.operate import Hold
+from domain.transitions import is_final
+from postgres.operate import Hold
+from processor.ops.release import release
 from schemas.settings import StreamSettings, StripeSettings, WorkSettings
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 from tests.simulation import checks

@@ -3,7 +3,7 @@
 from bench.peers.faust_worker import run
 from bench.peers.idiomatic_faust.app import create_app
 from bench.peers.progress import serve_progress
-from processor.decode import Decoder
+from decisions.decode import Decoder
 from providers.registry import translators
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings, load
 

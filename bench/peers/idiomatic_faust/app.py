@@ -8,11 +8,11 @@ from psycopg_pool import AsyncConnectionPool
 
 from bench.peers.progress import Progress
 from bench.peers.sync_fastapi.transaction import UnknownPaymentError, process
-from processor.batch import as_record
-from processor.dead_letters import as_outgoing
-from processor.decode import Decoder
-from processor.records import DeadLetter, Record
-from processor.stream import ROCKSDB_OPTIONS
+from decisions.dead_letters import as_outgoing
+from decisions.decode import Decoder
+from ports.records import DeadLetter, Record
+from processor.stream.app import ROCKSDB_OPTIONS
+from processor.stream.batch import as_record
 from schemas.headers import EVENT_ID, cloud_event
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
 from schemas.topics import DEAD_LETTERS, PAYMENT_STATE, PROVIDER_WEBHOOKS

@@ -3,7 +3,7 @@
 Records are decoded and looked up in quix's state one by one; a checkpoint's records reach the sink
 together, which commits them in one Postgres transaction and publishes the new versions before the
 offsets, and the state's changelog, are committed. So the order of effects is that of
-``processor/batch.py`` without its fences:
+``processor/stream/batch.py`` without its fences:
 
 - at least once: a crash before the offsets are committed brings the records again, the inbox knows
   their event IDs, and what was committed and not published is published then;

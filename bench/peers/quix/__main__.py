@@ -2,7 +2,7 @@
 
 from bench.peers.progress import serve_progress
 from bench.peers.quix.app import create_app
-from processor.decode import Decoder
+from decisions.decode import Decoder
 from providers.registry import translators
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings, load
 

@@ -8,8 +8,8 @@ from quixstreams.state.rocksdb import RocksDBOptions
 
 from bench.peers.quix.group import GROUP
 from bench.peers.quix.sink import Item, PaymentsSink
-from processor.decode import Decoder
-from processor.records import DeadLetter, Position, Record
+from decisions.decode import Decoder
+from ports.records import DeadLetter, Position, Record
 from schemas.headers import as_text
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
 from schemas.topics import PROVIDER_WEBHOOKS

@@ -10,12 +10,12 @@ import psycopg
 from quixstreams.kafka import Producer
 from quixstreams.sinks.base import BaseSink
 
-from processor.dead_letters import as_outgoing
-from processor.errors import PublishError
-from processor.fold import fold
-from processor.plan import Published
-from processor.records import DeadLetter, Received, Record
-from processor.store import batch as store
+from decisions.dead_letters import as_outgoing
+from decisions.fold import fold
+from ports.errors import PublishError
+from ports.plan import Published
+from ports.records import DeadLetter, Received, Record
+from postgres import batch as store
 from schemas.headers import Headers, cloud_event
 from schemas.topics import PAYMENT_STATE
 

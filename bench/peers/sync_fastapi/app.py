@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bench.peers.sync_fastapi.transaction import UnknownPaymentError, process
-from processor.domain.inputs import Input
-from providers.port import MalformedWebhookError, SignatureError, Translator, WebhookReader
+from domain.inputs import Input
+from ports.provider import MalformedWebhookError, SignatureError, Translator, WebhookReader
 from schemas.settings import DatabaseSettings
 
 #: Fewer were slower and more were not faster on two cores.

@@ -10,13 +10,13 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 
 from bench.peers.sync_fastapi import statements as sql
-from processor.domain.decide import decide
-from processor.domain.decision import Decision
-from processor.domain.inputs import Input
-from processor.domain.payment import Payment
-from processor.domain.view import Snapshot, amounts, snapshot
-from processor.records import Position
-from processor.store.documents import decode_payment, encode_call, encode_payment, encode_snapshot
+from domain.decide import decide
+from domain.decision import Decision
+from domain.inputs import Input
+from domain.payment import Payment
+from domain.view import Snapshot, amounts, snapshot
+from ports.records import Position
+from postgres.documents import decode_payment, encode_call, encode_payment, encode_snapshot
 
 Connection = AsyncConnection[tuple[Any, ...]]
 #: Where an event stands that came over HTTP: there is no log.

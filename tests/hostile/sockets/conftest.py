@@ -7,9 +7,9 @@ from typing import Final
 import pytest
 from pydantic import SecretStr
 
-from ingress import open_files
-from ingress.connections import Limits
 from ingress.database import Database
+from ingress.http import open_files
+from ingress.http.connections import Limits
 from tests.hostile.sockets.server import Server, serving
 from tests.ingress.harness import NOWHERE, Log
 

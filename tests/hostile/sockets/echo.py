@@ -13,10 +13,10 @@ from typing import Any, Final
 import psutil  # type: ignore[import-untyped] # it ships no types
 import uvicorn
 
-from ingress import open_files
-from ingress.connections import STATE_KEY, Connections, Limits
+from ingress.http import open_files
+from ingress.http.connections import STATE_KEY, Connections, Limits
+from ingress.http.serving import SERVING
 from ingress.metrics import Metrics
-from ingress.serving import SERVING
 
 BIG: Final = 4 * 2**20
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ingress.connections import Limits
+from ingress.http.connections import Limits
 from sandbox.ports import HOST, free_ports
 
 ROOT: Final = Path(__file__).parents[3]

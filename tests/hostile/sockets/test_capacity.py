@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from ingress import open_files
+from ingress.http import open_files
 from tests.hostile.sockets.beside import assert_unnoticed
 from tests.hostile.sockets.conftest import FULL, TIGHT
 from tests.hostile.sockets.server import Answers, Server

@@ -6,8 +6,8 @@ import httptools
 import pytest
 
 from ingress.errors import HeadTooLargeError, MalformedRequestError
-from ingress.http_head import Head
-from ingress.http_reader import RequestReader
+from ingress.http.head import Head
+from ingress.http.reader import RequestReader
 from tests.hostile.sockets import framings, reference
 
 SEEDS = 1500

@@ -11,10 +11,10 @@ from typing import Any, Final
 import pytest
 import uvicorn
 
-from ingress.connections import Connections
 from ingress.database import Database
+from ingress.http.connections import Connections
+from ingress.http.serving import SERVING
 from ingress.metrics import Metrics
-from ingress.serving import SERVING
 from sandbox.ports import HOST, free_ports
 from schemas.identity import payment_id
 from tests.hostile.sockets.conftest import PATIENT

@@ -9,7 +9,7 @@ import pytest
 from uvicorn.protocols.http import flow_control, httptools_impl
 from uvicorn.server import Server
 
-from ingress.http_protocol import IngressProtocol
+from ingress.http.protocol import IngressProtocol
 
 _Protocol: Final = httptools_impl.HttpToolsProtocol
 
@@ -38,7 +38,7 @@ RELIED_ON: Final[dict[str, tuple[Any, str]]] = {
 
 @pytest.mark.parametrize("name", RELIED_ON)
 def test_what_is_relied_on_has_not_changed(name: str) -> None:
-    """After an update: compare with what ``ingress/http_protocol.py`` overrides and copies.
+    """After an update: compare with what ``ingress/http/protocol.py`` overrides and copies.
 
     Then write the new digits above.
     """

@@ -15,7 +15,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.port:Account.refuses",
+        "ports.provider:Account.refuses",
         "if is_live is not self.is_live:",
         "if is_live and not self.is_live:",
         "test money is counted as real: a test event settles a live payment",
@@ -31,7 +31,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.port:Account.refuses",
+        "ports.provider:Account.refuses",
         "name is not None and name",
         "name",
         "every event of the account itself, which names none, is refused as foreign",
@@ -47,7 +47,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.port:Account.refuses",
+        "ports.provider:Account.refuses",
         "name is not None and name != self.name",
         "name is not None and not self.name",
         "an event of another account at the provider moves a payment of ours",

@@ -7,7 +7,7 @@ from tests.mutants.planted import Bug
 BUGS: Final = (
     Bug(
         "stream",
-        "processor.fold:_Fold._apply",
+        "decisions.fold:_Fold._apply",
         "self._refused.add(row.event_id)",
         "str(row)",
         "a refused record that a batch holds twice is written twice, and the batch fails",
@@ -16,7 +16,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.binding:is_proof",
+        "domain.facts.binding:is_proof",
         "not isinstance(fact, PaymentFact) or fact.caused_by",
         "isinstance(fact, DisputeFact) or fact.caused_by",
         "a refund's event counts as proof of whose the payment's object is",
@@ -26,7 +26,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._apply",
+        "decisions.fold:_Fold._apply",
         "if after is None or after is before:",
         "if after is None:",
         "an input without effect is noted with a version that another one led to",
@@ -35,7 +35,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.binding:is_proof",
+        "domain.facts.binding:is_proof",
         "call_key == create_key(payment_id)",
         'call_key.endswith(":create")',
         "the object that another payment's call made is taken for this one's",
@@ -43,7 +43,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.binding:is_proof",
+        "domain.facts.binding:is_proof",
         "call_key == create_key(payment_id)",
         'call_key.startswith(f"{payment_id}:")',
         "the key of any other call of the payment proves whose an object is",
@@ -51,7 +51,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.binding:is_proof",
+        "domain.facts.binding:is_proof",
         'fact.caused_by.split(".")',
         "[fact.caused_by]",
         "an object made under a second key is never known as the payment's own",
@@ -59,7 +59,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_fact:_refused_or_waiting",
+        "domain.on_fact:_refused_or_waiting",
         "awaits_object(payment) and",
         "",
         "every dispute, and every event that echoes no key, waits for ever",
@@ -69,7 +69,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_fact:_refused_or_waiting",
+        "domain.on_fact:_refused_or_waiting",
         "and not is_proof(payment.id, fact)",
         "",
         "an event that echoes our create waits for an answer that may be lost",
@@ -79,7 +79,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_fact:_refused_or_waiting",
+        "domain.on_fact:_refused_or_waiting",
         ", refused=True",
         "",
         "a forged event uses up its event ID, and the real one is a duplicate of it",
@@ -89,7 +89,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_fact:_refused_or_waiting",
+        "domain.on_fact:_refused_or_waiting",
         ", urgent_call=urgent",
         "",
         "a payment whose create's answer was lost waits out the lease instead of a moment",
@@ -97,7 +97,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._apply",
+        "decisions.fold:_Fold._apply",
         "self._freed.add(row.received.event_id)",
         "str(row)",
         "in one batch, a refused record makes the real event a duplicate",
@@ -108,7 +108,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._apply",
+        "decisions.fold:_Fold._apply",
         "self._seen.pop(row.received.event_id, None)",
         "str(row)",
         "a refused record and the real event in one batch: the real one is lost",
@@ -119,7 +119,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._apply",
+        "decisions.fold:_Fold._apply",
         "self._plan.expected[payment_id] = stored.version",
         "self._plan.expected[payment_id] = after.version - 1",
         "two changes of a payment in one batch are a conflict with itself, again and again",
@@ -130,7 +130,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._apply",
+        "decisions.fold:_Fold._apply",
         "before is None or (awaits_object(before) and not awaits_object(after))",
         "before is None",
         "what waited for the payment's object is never taken up",
@@ -139,7 +139,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._apply",
+        "decisions.fold:_Fold._apply",
         "before is None or (awaits_object(before) and not awaits_object(after))",
         "awaits_object(before) if before else False",
         "what came before its payment is never taken up",
@@ -148,7 +148,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._apply",
+        "decisions.fold:_Fold._apply",
         "if decision.urgent_call is not None:",
         "if False:",
         "a lost create answer is asked for again only after the lease",
@@ -157,7 +157,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._apply",
+        "decisions.fold:_Fold._apply",
         "if decision.outcome is Outcome.PARKED:",
         "if False:",
         "what came in the batch of its payment's create, before it, waits for ever",
@@ -166,7 +166,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._apply",
+        "decisions.fold:_Fold._apply",
         "self._plan.calls.extend(decision.provider_calls)",
         "self._plan.calls = list(decision.provider_calls)",
         "of two calls that one batch asks for, only the last is ever made",
@@ -175,7 +175,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._foreign",
+        "decisions.fold:_Fold._foreign",
         "owner in {None, payment.id}",
         "owner is None",
         "a payment's own later events are conflicts with itself",
@@ -186,7 +186,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._release",
+        "decisions.fold:_Fold._release",
         "self._held.discard(payment_id)",
         "str(payment_id)",
         "a release takes up nothing, and the hold is gone from the table",
@@ -197,7 +197,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._release",
+        "decisions.fold:_Fold._release",
         "if payment_id in self._loaded.held:\n            self._plan.released.add(payment_id)",
         "if False:\n            self._plan.released.add(payment_id)",
         "a hold that was released is there again after the batch",
@@ -208,7 +208,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._note_open",
+        "decisions.fold:_Fold._note_open",
         "not row.refused and",
         "",
         "a refused event's ID is remembered as used: the real one is set aside unread",
@@ -219,7 +219,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._is_new",
+        "decisions.fold:_Fold._is_new",
         "self._plan.redelivered.add(known.publication_id)",
         "str(known)",
         "after a crash what was committed and not published stays so",
@@ -228,7 +228,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._is_new",
+        "decisions.fold:_Fold._is_new",
         "if known.position != position:",
         "if False:",
         "a second record of an event is nowhere noted: audit reports it as lost",

@@ -12,7 +12,7 @@ _HISTORIES: Final = "tests/domain/test_histories.py::test_{}"
 BUGS: Final = (
     Bug(
         "domain",
-        "processor.domain.refunds:RESERVING",
+        "domain.facts.refunds:RESERVING",
         "RefundStatus.REQUIRES_ACTION,",
         "",
         (
@@ -23,7 +23,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.refunds:reserved",
+        "domain.facts.refunds:reserved",
         "status in RESERVING",
         "status is RefundStatus.SUCCEEDED",
         "two refunds on their way together give back more than was captured",
@@ -31,7 +31,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.view:amounts_in",
+        "domain.view:amounts_in",
         "min(refunds.given_back(payment), taken)",
         "refunds.given_back(payment)",
         "a returned refund and its replacement that cross publish more refunded than captured",
@@ -39,7 +39,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.view:captured",
+        "domain.view:captured",
         "terminal.captured if terminal",
         "payment.amount if terminal",
         "after a partial capture the whole amount counts as captured and can be refunded",
@@ -47,7 +47,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.view:_dispute_view",
+        "domain.view:_dispute_view",
         "-sum(m.amount for m in dispute.movements if m.amount < 0)",
         "sum(m.amount for m in dispute.movements if m.amount < 0)",
         "money that a won dispute gave back is published as a negative amount",
@@ -55,7 +55,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.view:_refund_view",
+        "domain.view:_refund_view",
         "refund.status is not RefundStatus.SUCCEEDED",
         "refund.status is RefundStatus.SUCCEEDED",
         "every successful refund is published as reversed, and a returned one as not",
@@ -63,7 +63,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.view:exhausted",
+        "domain.view:exhausted",
         ">= payment.max_attempts",
         "> payment.max_attempts",
         "a payment whose attempts are used up is never cancelled and stays REQUIRES_ACTION",
@@ -71,7 +71,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.view:awaits_payment_method",
+        "domain.view:awaits_payment_method",
         "failed < payment.max_attempts",
         "failed <= payment.max_attempts",
         "a client may start one attempt more than max_attempts",
@@ -79,7 +79,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_command:_capture",
+        "domain.on_command:_capture",
         "0 < amount <= payment.amount",
         "0 < amount < payment.amount",
         "a capture of exactly the whole amount is rejected",
@@ -87,7 +87,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_command:_capture",
+        "domain.on_command:_capture",
         "previous.refusal is None",
         "previous.refusal is not None",
         "two captures run at once, and a refused one can't be asked for again",
@@ -95,7 +95,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_command:_refund",
+        "domain.on_command:_refund",
         "0 < amount <= left",
         "0 <= amount <= left",
         "with nothing left, a refund of all that is left is accepted as one of 0",
@@ -103,7 +103,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_command:_cancel",
+        "domain.on_command:_cancel",
         "at < payment.expires_at",
         "at > payment.expires_at",
         "a payment is expired before its time and not after it",
@@ -111,7 +111,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_command:on_command",
+        "domain.on_command:on_command",
         "or payment.tenant != command.tenant",
         "",
         "a tenant captures, cancels or refunds another tenant's payment",
@@ -119,7 +119,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_command:repeated",
+        "domain.on_command:repeated",
         "known == command.fingerprint",
         "known",
         "another body under a used Idempotency-Key is recorded as a duplicate, not rejected",
@@ -127,7 +127,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_command:_confirm",
+        "domain.on_command:_confirm",
         "Attempt(number, command.payment_method, failed)",
         "Attempt(number, command.payment_method)",
         "a new attempt counts as failed from the start by the failures before it",
@@ -135,7 +135,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.refunds:reserved",
+        "domain.facts.refunds:reserved",
         "r.refusal is None and",
         "",
         "a refund that was refused holds its money: less can be refunded than is left",
@@ -143,7 +143,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.refunds:reserved",
+        "domain.facts.refunds:reserved",
         "ours.get(r.id) not in known",
         "True",
         (
@@ -154,7 +154,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.refunds:_unbound",
+        "domain.facts.refunds:_unbound",
         "and r.refusal is None",
         "",
         "a refund made elsewhere that names a refused one of ours is never shown",
@@ -162,7 +162,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_fact:_contradiction",
+        "domain.on_fact:_contradiction",
         "fact.amount > payment.amount",
         "fact.amount >= payment.amount",
         "a refund of the whole amount is a conflict",
@@ -170,7 +170,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_fact:_contradiction",
+        "domain.on_fact:_contradiction",
         "fact.currency != payment.currency",
         "not fact.currency",
         "money in another currency is counted as the payment's own",
@@ -178,7 +178,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_fact:on_dispute_fact",
+        "domain.on_fact:on_dispute_fact",
         "join.dispute_order(fact) > join.dispute_order(known.fact)",
         "fact.occurred_at > known.fact.occurred_at",
         "a late word reopens a dispute that is closed",
@@ -186,7 +186,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_fact:on_payment_fact",
+        "domain.on_fact:on_payment_fact",
         'not fact.caused_by.startswith(f"{payment.id}:")',
         "False",
         "a call of somebody else's key is taken for an attempt of ours",
@@ -194,7 +194,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_result:_refused",
+        "domain.on_result:_refused",
         "cancel=None, ",
         "",
         "after the provider refused a cancel, no other can be asked for",
@@ -202,7 +202,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_result:_refused",
+        "domain.on_result:_refused",
         "str(a.number) == number",
         "True",
         "one refused confirm marks every attempt as refused",
@@ -210,7 +210,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_result:_refused",
+        "domain.on_result:_refused",
         "if r.id == number",
         "if True",
         "one refused refund turns all refunds of the payment FAILED",
@@ -218,7 +218,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_result:on_result",
+        "domain.on_result:on_result",
         "result.call_key not in payment.calls",
         "False",
         "a result of a call that was never asked for moves the payment",
@@ -226,7 +226,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.join:_REFUND_CLASS",
+        "domain.facts.join:_REFUND_CLASS",
         "RefundStatus.CANCELED: 3",
         "RefundStatus.CANCELED: 2",
         "a success told late takes back the cancellation of a refund",
@@ -234,7 +234,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.join:_is_after",
+        "domain.facts.join:_is_after",
         "attempt > failed_attempt",
         "attempt >= failed_attempt",
         "an attempt that failed is taken for one that goes on, in the second of its failure",
@@ -242,7 +242,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.join:DISPUTE_CLOSED",
+        "domain.facts.join:DISPUTE_CLOSED",
         "DisputeStatus.PREVENTED,",
         "",
         "a dispute that was prevented is reopened by an older word",
@@ -250,7 +250,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.join:attempt_of",
+        "domain.facts.join:attempt_of",
         'call_key, *_ = fact.caused_by.split(".")',
         "call_key = fact.caused_by",
         "a confirm made under a second key belongs to no attempt",
@@ -258,7 +258,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.calls:_cancel_cause",
+        "domain.calls:_cancel_cause",
         "asked if answered and asked else",
         "asked if asked else",
         "attempts used up while a cancel is asked for end CANCELED instead of FAILED",
@@ -266,7 +266,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.decision:changed",
+        "domain.decision:changed",
         "max(before.updated_at, at)",
         "at",
         "updated_at goes back when an input is processed late",
@@ -274,7 +274,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.decision:changed",
+        "domain.decision:changed",
         "0 <= money.captured <= money.authorized",
         "0 <= money.captured",
         "a capture of more than was authorized is believed",

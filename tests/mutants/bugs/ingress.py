@@ -77,7 +77,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.cursors:decode",
+        "ingress.routes.cursors:decode",
         "in_utc and",
         "",
         "a cursor without a time zone is an error of ours instead of a 400",
@@ -85,7 +85,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.cursors:decode",
+        "ingress.routes.cursors:decode",
         "and encode(position) == cursor",
         "",
         "a cursor that was made up is believed",
@@ -161,7 +161,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.payment_reads:list_payments",
+        "ingress.routes.payment_reads:list_payments",
         "after, limit + 1)",
         "after, limit)",
         "no page ever has a next one",
@@ -170,7 +170,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.payment_reads:list_payments",
+        "ingress.routes.payment_reads:list_payments",
         "last = shown[-1] if more else None",
         "last = found[-1] if more else None",
         "each page boundary loses a payment",
@@ -179,7 +179,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.webhooks:_record",
+        "ingress.routes.webhooks:_record",
         "webhook.object_id or webhook.event_id",
         "webhook.event_id",
         "webhooks of one dispute are read in any order",
@@ -187,7 +187,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.webhooks:_record",
+        "ingress.routes.webhooks:_record",
         "and is_payment_id(webhook.payment_id)",
         "",
         "an event that names somebody else's payment ID becomes a dead letter",
@@ -195,7 +195,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.webhooks:receive_webhook",
+        "ingress.routes.webhooks:receive_webhook",
         "parts.metrics.rejected_webhooks.labels(provider, error.slug).inc()",
         "pass",
         "refused webhooks are counted nowhere",
@@ -203,7 +203,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.webhooks:_record",
+        "ingress.routes.webhooks:_record",
         "(headers.RECEIVED_AT, parts.clock().isoformat().encode()),",
         "(headers.RECEIVED_AT, parts.clock().replace(tzinfo=None).isoformat().encode()),",
         "the stream takes a webhook's time for one without a zone: a dead letter",
@@ -219,7 +219,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.observe:Observe.__call__",
+        "ingress.http.observe:Observe.__call__",
         "if status is None:",
         "if True:",
         "an error after the answer began sends a second one into it",
@@ -227,7 +227,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.observe:_route",
+        "ingress.http.observe:_route",
         'getattr(scope.get("route"), "path", UNMATCHED)',
         'scope["path"]',
         "each payment ID becomes a label of its own: metrics grow without end",
@@ -235,7 +235,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.operations:readyz",
+        "ingress.routes.health:readyz",
         "200 if ready else 503",
         "200",
         "an ingress without brokers is given traffic",
@@ -243,7 +243,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.timeline:_held",
+        "ingress.routes.timeline:_held",
         "standing.held_at is None",
         "standing.held_event_id is not None",
         "a held payment's timeline says nothing of the hold",

@@ -14,7 +14,7 @@ _REPLAY: Final = "tests/processor/test_replay.py::test_{}"
 BUGS: Final = (
     Bug(
         "ops",
-        "processor.invariants:one_outcome_per_record",
+        "processor.ops.invariants:one_outcome_per_record",
         "- e.unacknowledged",
         "",
         "on a live system the audit reports every record in flight",
@@ -22,7 +22,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.invariants:one_outcome_per_record",
+        "processor.ops.invariants:one_outcome_per_record",
         "count > 1",
         "count > 2",
         "the audit does not see a record with two outcomes",
@@ -30,7 +30,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.invariants:one_effect_per_event",
+        "processor.ops.invariants:one_effect_per_event",
         "count > 1",
         "count > 2",
         "the audit does not see an event that changed a payment twice",
@@ -38,7 +38,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.invariants:versions_dense_and_allowed",
+        "processor.ops.invariants:versions_dense_and_allowed",
         "list(range(1, payment.version + 1))",
         "list(range(1, len(versions) + 1))",
         "the audit does not see that the last version is missing",
@@ -46,7 +46,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.invariants:versions_dense_and_allowed",
+        "processor.ops.invariants:versions_dense_and_allowed",
         "before is not None and v.status is not before and not is_allowed(before, v.status)",
         "before is not None and v.status is not before and is_final(before)",
         "the audit does not see a transition that is not in the table",
@@ -54,7 +54,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.invariants:amounts_add_up",
+        "processor.ops.invariants:amounts_add_up",
         "p.captured <= p.authorized <= p.amount",
         "p.captured <= p.amount",
         "the audit does not see more captured than authorized",
@@ -62,7 +62,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.invariants:all_or_none",
+        "processor.ops.invariants:all_or_none",
         "or row.version != v.version",
         "",
         "the audit does not see that an event names another version than its own",
@@ -70,7 +70,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.invariants:all_or_none",
+        "processor.ops.invariants:all_or_none",
         'row.outcome != "applied" or',
         "",
         "the audit does not see a version whose event is recorded as having no effect",
@@ -78,7 +78,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.invariants:published_is_stored",
+        "processor.ops.invariants:published_is_stored",
         "first = 1 if e.is_whole else min(seen)",
         "first = min(seen)",
         "the audit does not see that a payment's first versions were never published",
@@ -86,7 +86,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.invariants:published_is_stored",
+        "processor.ops.invariants:published_is_stored",
         "max(due, *e.published_versions.get(payment_id, ())[-1:], 0)",
         "due",
         (
@@ -97,7 +97,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.invariants:stored_is_derived",
+        "processor.ops.invariants:stored_is_derived",
         "(row.status, row.authorized, row.captured, row.refunded)",
         "(row.status, row.authorized, row.captured, money.refunded)",
         "the audit does not see a stored refunded amount that the facts deny",
@@ -105,7 +105,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.invariants:nothing_waits",
+        "processor.ops.invariants:nothing_waits",
         "and row.payment_id not in e.held",
         "",
         "the audit reports what waits behind a hold as stuck",
@@ -113,7 +113,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.invariants:nothing_waits",
+        "processor.ops.invariants:nothing_waits",
         "and not row.is_young",
         "",
         "the audit reports an input parked a moment ago as stuck",
@@ -121,7 +121,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.audit:_read_log",
+        "processor.ops.audit:_read_log",
         "record.offset >= acknowledged[topic, record.partition]",
         "record.offset > acknowledged[topic, record.partition]",
         "the first record in flight of a partition is reported as lost",
@@ -130,7 +130,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.audit:_read_log",
+        "processor.ops.audit:_read_log",
         "record.timestamp < since.timestamp() * 1000",
         "record.timestamp < since.timestamp()",
         "records older than the retention are reported as without an outcome",
@@ -139,7 +139,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.audit:_read_log",
+        "processor.ops.audit:_read_log",
         "record.timestamp < before.timestamp() * 1000",
         "record.timestamp < before.timestamp()",
         "records that waited for hours are not counted as lag",
@@ -148,7 +148,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.audit:_UNROUTED",
+        "processor.ops.audit:_UNROUTED",
         "greatest(u.recorded_at, p.updated_at)",
         "u.recorded_at",
         "a webhook whose payment came to be a moment ago is reported as stuck",
@@ -157,7 +157,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.audit:_MARKED",
+        "processor.ops.audit:_MARKED",
         "where published_at is not null group by",
         "group by",
         "a version in flight is reported as not published",
@@ -166,7 +166,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.operate.compare:_DIFFERENT",
+        "processor.ops.compare:_DIFFERENT",
         "full join",
         "join",
         "rebuild does not see a row that is missing on one side",
@@ -175,7 +175,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.operate.compare:TABLES",
+        "processor.ops.compare:TABLES",
         '("previous_status", "status", "event_id", "at", "snapshot")',
         '("previous_status", "status", "event_id", "at")',
         "rebuild does not see a snapshot that was altered",
@@ -184,7 +184,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.operate.letters:replay",
+        "processor.ops.letters:replay",
         "chunk.clear()",
         "pass",
         "of more than 200 dead letters some are sent again and again",
@@ -193,7 +193,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.operate.letters:replay",
+        "processor.ops.letters:replay",
         "{} if again else await",
         "await",
         "--again sends nothing that was sent before",
@@ -202,7 +202,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.operate.letters:_send",
+        "processor.ops.letters:_send",
         (
             "await sender.send([Outgoing(x.topic, x.key, x.value, x.came_with) for x in "
             "chunk]) await store.note_replayed(connection, [letter.place for letter in chunk], "
@@ -219,7 +219,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.operate.letters:_letter",
+        "processor.ops.letters:_letter",
         "if name not in _OURS",
         "if name",
         "a dead letter sent again carries the headers of its first failure",
@@ -228,7 +228,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.operate.letters:replay",
+        "processor.ops.letters:replay",
         "letter.topic not in ORIGINS",
         "False",
         "a letter whose origin was not noted makes the whole replay fail",
@@ -237,7 +237,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.operate.log:records",
+        "messaging.log:records",
         'isolation_level="read_committed"',
         'isolation_level="read_uncommitted"',
         "versions of an aborted transaction are taken for published",
@@ -246,7 +246,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.operate.rebuild:_INPUTS",
+        "processor.ops.rebuild:_INPUTS",
         "order by i.decided",
         'order by l."offset", l.topic',
         "a rebuild decides commands before the webhooks that came first, and differs",
@@ -255,7 +255,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.operate.rebuild:_NOT_CHECKABLE",
+        "processor.ops.rebuild:_NOT_CHECKABLE",
         "or i.decided is null",
         "",
         "a payment decided before the order was kept is reported as different",
@@ -264,7 +264,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.operate.rebuild:_INPUTS",
+        "processor.ops.rebuild:_INPUTS",
         "i.kind <> 'operator.release' and",
         "",
         "a rebuild stumbles over releases, which are no part of what the log says",
@@ -273,7 +273,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.operate.replay:replay",
+        "processor.ops.replay:replay",
         "held & now_held",
         "now_held",
         "a replay of one payment fails because another one is held",
@@ -282,7 +282,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.operate.replay:Replayed.is_done",
+        "processor.ops.replay:Replayed.is_done",
         "and not self.not_held",
         "",
         "replay of a mistyped payment ID ends with 0",
@@ -291,7 +291,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.operate.replay:_became",
+        "processor.ops.replay:_became",
         "len(became) == len(event_ids) or",
         "",
         "a replay waits its whole time even when all is processed",

@@ -19,7 +19,7 @@ _MISROUTED: Final = "tests/processor/test_misrouted.py::test_{}"
 BUGS: Final = (
     Bug(
         "stream",
-        "processor.fold:_Fold._take",
+        "decisions.fold:_Fold._take",
         "self._plan.misrouted.append(row.received)",
         "pass",
         "a refund whose metadata names another payment is never known to its own",
@@ -28,7 +28,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._take",
+        "decisions.fold:_Fold._take",
         "and not isinstance(row.received.input.body, CallResult)",
         "",
         "what our own call came to is sent to another payment",
@@ -37,7 +37,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.refunds:echoed",
+        "domain.facts.refunds:echoed",
         "if owner == payment_id",
         "if owner",
         "a refund that another payment's call made is taken for ours of the same ID",
@@ -45,7 +45,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.refunds:bound",
+        "domain.facts.refunds:bound",
         "and made.ref not in taken",
         "",
         "one refund of the provider's counts for two of ours: more is refunded than is left",
@@ -53,7 +53,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.refunds:reserved",
+        "domain.facts.refunds:reserved",
         "if r.refusal is None and",
         "if",
         "a refund that the provider refused holds its money for ever",
@@ -61,7 +61,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.refunds:reserved",
+        "domain.facts.refunds:reserved",
         "ours.get(r.id) not in known",
         "r.id not in ours",
         "a refund that was answered and has no event yet holds no money: too much is refunded",
@@ -69,7 +69,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_command:_refund",
+        "domain.on_command:_refund",
         "if command.amount is None and",
         "if False and",
         "a refund of all that is left gives back too little while an answer is awaited",
@@ -77,7 +77,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.on_result:_acknowledged_refund",
+        "domain.on_result:_acknowledged_refund",
         "made.amount != asked.amount",
         "made.amount > asked.amount",
         "an answer that names a smaller refund is believed, and the rest never given back",
@@ -85,7 +85,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.limits:exceeded",
+        "domain.limits:exceeded",
         "count > limit.most and",
         "count >= limit.most and",
         "the last of as many as there may be is refused",
@@ -93,7 +93,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "processor.domain.decide:decide",
+        "domain.decide:decide",
         "Outcome.REJECTED if is_command else Outcome.QUARANTINED",
         "Outcome.REJECTED",
         "what a provider says beyond a limit is dropped instead of kept for an operator",
@@ -109,7 +109,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.table_invariants:_holds",
+        "processor.ops.table_invariants:_holds",
         "row is None or row[0] != payment_id",
         "row is None",
         "the audit does not see a payment that is held for another payment's event",

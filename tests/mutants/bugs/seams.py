@@ -9,7 +9,7 @@ _STRICT: Final = "tests/processor/test_strict_consumer.py::{}"
 BUGS: Final = (
     Bug(
         "stream",
-        "processor.kafka_internals.records:TolerantRecords._up_to",
+        "messaging.kafka_internals.records:TolerantRecords._up_to",
         "if self._tells_absent:",
         "if True:",
         "a plain reader is handed what is no record, and fails on it",
@@ -19,7 +19,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:StrictConsumer._new_offset",
+        "processor.stream.faust_internals.consumer:StrictConsumer._new_offset",
         "not acked or",
         "",
         "a quiet partition is taken for a missed record: the worker starts again",
@@ -27,7 +27,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.kafka_internals.records:TolerantRecords._is_to_be_fetched_again",
+        "messaging.kafka_internals.records:TolerantRecords._is_to_be_fetched_again",
         "count + 1 if first == self.next_fetch_offset else 1",
         "count + 1",
         "the second damaged batch is given up at its first try, though it may be read",
@@ -35,7 +35,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:StrictConsumer._new_offset",
+        "processor.stream.faust_internals.consumer:StrictConsumer._new_offset",
         "if offset < committed]:",
         "if offset <= committed]:",
         "the marker next to be committed is forgotten: nothing is committed any more",
@@ -45,7 +45,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.dead_letters:_came_with",
+        "decisions.dead_letters:_came_with",
         "+ _HEADER_BYTES",
         "+ 0",
         "a dead letter of many empty headers is larger than the brokers take",
@@ -56,7 +56,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:StrictConsumer._look_for",
+        "processor.stream.faust_internals.consumer:StrictConsumer._look_for",
         "elif committed is not None:",
         "else:",
         "a worker of a group that has committed nothing yet starts again, and again",
@@ -64,7 +64,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:StrictConsumer._look_for",
+        "processor.stream.faust_internals.consumer:StrictConsumer._look_for",
         "if first > offset:",
         "if False:",
         "once the brokers deleted records that were not read, the worker starts again for ever",
@@ -72,7 +72,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:StrictConsumer._new_offset",
+        "processor.stream.faust_internals.consumer:StrictConsumer._new_offset",
         "or not self.flow_active",
         "",
         "a long rebalance is taken for a missed record: the worker starts again",
@@ -80,7 +80,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:StrictConsumer._new_offset",
+        "processor.stream.faust_internals.consumer:StrictConsumer._new_offset",
         "self._acked[tp].clear()",
         "str(tp)",
         "Faust's own list of offsets grows without end",
@@ -90,7 +90,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.leases:Lease._renewed",
+        "processor.worker.leases:Lease._renewed",
         "is_ours is False or",
         "",
         "a call whose lease is another worker's goes on beside it",
@@ -98,7 +98,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.publisher:_raise_worst",
+        "messaging.publisher:_raise_worst",
         "ProducerFenced | InvalidProducerEpoch",
         "ProducerFenced",
         "a worker that was fenced tries its publication for minutes instead of ending",
@@ -108,7 +108,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.kafka_internals.records:TolerantRecords._of",
+        "messaging.kafka_internals.records:TolerantRecords._of",
         "self._check_crcs and not batch.validate_crc()",
         "False",
         "a batch that the network damaged is taken for what it says",
@@ -118,7 +118,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.kafka_internals.records:TolerantRecords._of",
+        "messaging.kafka_internals.records:TolerantRecords._of",
         "if record.offset > self.next_fetch_offset:",
         "if False:",
         "an offset that compaction emptied is waited for: the worker starts again for ever",
@@ -126,7 +126,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.kafka_internals.records:TolerantRecords._is_to_be_fetched_again",
+        "messaging.kafka_internals.records:TolerantRecords._is_to_be_fetched_again",
         "count < TRIES",
         "count <= 1000000",
         "a damaged batch is fetched for ever: its partition stands still",
@@ -136,7 +136,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.kafka_internals.records:TolerantRecords._unreadable",
+        "messaging.kafka_internals.records:TolerantRecords._unreadable",
         "min(_stop(batch), self._end)",
         "_stop(batch)",
         "a damaged header makes a million dead letters of offsets that are not there",
@@ -146,7 +146,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:StrictConsumer._new_offset",
+        "processor.stream.faust_internals.consumer:StrictConsumer._new_offset",
         "if tp not in self.assignment():",
         "if False:",
         "offsets of a partition that went are committed for its new owner",
@@ -156,7 +156,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:StrictConsumer._new_offset",
+        "processor.stream.faust_internals.consumer:StrictConsumer._new_offset",
         "return end if end > committed else None",
         "return end",
         "the same offset is committed again and again",
@@ -164,7 +164,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:_entry",
+        "processor.stream.faust_internals.consumer:_entry",
         "if record.is_last else None",
         "",
         "a marker within the changelog is written into the table",
@@ -174,7 +174,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:_entry",
+        "processor.stream.faust_internals.consumer:_entry",
         "or isinstance(record.value, Unreadable)",
         "",
         "a damaged changelog record is taken for the newest entry of a payment",
@@ -184,7 +184,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.dead_letters:_came_with",
+        "decisions.dead_letters:_came_with",
         "if room < 0: break",
         "if False:\n            break",
         "a dead letter with too many headers is refused by the brokers: the batch is stuck",
@@ -193,7 +193,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.health:not_ready",
+        "runtime.health:not_ready",
         "and seen.for_s <= GRACE_S",
         "",
         "a worker that lost its partitions for good stays ready for ever",
@@ -201,7 +201,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.health:not_ready",
+        "runtime.health:not_ready",
         '["its loop stands still"]',
         "[]",
         "a program whose loop stands still is ready",
@@ -209,7 +209,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.leases:Lease._renewed",
+        "processor.worker.leases:Lease._renewed",
         "or loop.time() >= self._until",
         "",
         "with Postgres away a call goes on after its lease, beside another worker's",
@@ -225,7 +225,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.unforeseen:is_to_be_passed_on",
+        "ports.unforeseen:is_to_be_passed_on",
         "return is_cancelled()",
         "return True",
         "a CancelledError of an adapter's own ends the worker instead of holding one payment",
@@ -234,7 +234,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:BatchProcessor._send",
+        "processor.stream.batch:BatchProcessor._send",
         "out -= await self._publish_apart(published)",
         "await self._publish_apart(published)",
         "a payment that our own code could not publish is noted as published",
@@ -245,7 +245,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:BatchProcessor._send",
+        "processor.stream.batch:BatchProcessor._send",
         "await self._retrying(lambda: self._store.hold_unpublishable(too_large, self._clock()))",
         "str(too_large)",
         "a payment whose version can't be published goes on as if it were out",
@@ -256,7 +256,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.unread:unforeseen",
+        "decisions.unread:unforeseen",
         "failure=error,",
         "",
         "a record that our code failed to read is ignored instead of held",
@@ -265,7 +265,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.kafka_internals.records:TolerantRecords._of",
+        "messaging.kafka_internals.records:TolerantRecords._of",
         "record.offset < self.next_fetch_offset",
         "False",
         "records from before where a reader begins are read again",
@@ -273,7 +273,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.kafka_internals.records:TolerantRecords._up_to",
+        "messaging.kafka_internals.records:TolerantRecords._up_to",
         "is_last=offset >= self._end",
         "is_last=True",
         "a table's recovery ends before the changelog does",
@@ -281,7 +281,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.kafka_internals.records:TolerantRecords._unreadable",
+        "messaging.kafka_internals.records:TolerantRecords._unreadable",
         'batch if offset == first else b""',
         "batch",
         "each offset of a damaged batch carries all of it",
@@ -291,7 +291,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:StrictConsumer._new_offset",
+        "processor.stream.faust_internals.consumer:StrictConsumer._new_offset",
         "while end in acked or end in absent:",
         "while end in acked:",
         "a marker of a transaction stops the commits for good",
@@ -301,7 +301,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:_entry",
+        "processor.stream.faust_internals.consumer:_entry",
         "record.key is None or",
         "",
         "a changelog record without a key ends the recovery, again and again",
@@ -311,7 +311,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:_entry",
+        "processor.stream.faust_internals.consumer:_entry",
         "record.stop - 1",
         "record.stop",
         "recovery waits for an offset that is not there",
@@ -321,7 +321,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.health:not_ready",
+        "runtime.health:not_ready",
         "seen.was_in_place and",
         "",
         "a worker that never had a partition is ready, and a deployment goes on",
@@ -329,7 +329,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.health:not_ready",
+        "runtime.health:not_ready",
         "silent_s > SILENT_S",
         "silent_s > 0",
         "every pause between two polls makes the program unready",
@@ -337,7 +337,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.leases:Lease._renewed",
+        "processor.worker.leases:Lease._renewed",
         "self._until = began + self._lease_s",
         "str(began)",
         "every call longer than its lease is cut off, though it was renewed",
@@ -361,7 +361,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:BatchProcessor._send",
+        "processor.stream.batch:BatchProcessor._send",
         "out -= {each.publication_id for each in too_large}",
         "str(out)",
         "a version that could not be published is noted as published",
@@ -372,7 +372,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:BatchProcessor._send",
+        "processor.stream.batch:BatchProcessor._send",
         "if len(p.snapshot) <= SNAPSHOT_BYTES_MAX]",
         "]",
         "one version that is too large keeps all others of the batch from being published",

@@ -7,7 +7,7 @@ from tests.mutants.planted import Bug
 BUGS: Final = (
     Bug(
         "sql",
-        "processor.store.work:PARK_UNROUTED",
+        "postgres.work:PARK_UNROUTED",
         "on conflict do nothing",
         "",
         "a webhook that the log has twice stops the router for good",
@@ -16,7 +16,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.work:EXPIRED_UNROUTED",
+        "postgres.work:EXPIRED_UNROUTED",
         "order by recorded_at",
         "order by recorded_at desc",
         "with many kept, the oldest are never given up",
@@ -25,7 +25,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.work:GAUGES",
+        "postgres.work:GAUGES",
         "where published_at is null",
         "",
         "the gauge of versions to publish counts those that are out",
@@ -34,7 +34,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.work:GAUGES",
+        "postgres.work:GAUGES",
         "'unfinished_payment', count(*), min(updated_at)",
         "'unfinished_payment', count(*), max(updated_at)",
         "the oldest unfinished payment looks as young as the newest",
@@ -43,7 +43,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.statements:UPDATE_PAYMENTS",
+        "postgres.statements:UPDATE_PAYMENTS",
         "document = n.document",
         "document = p.document",
         "every change of a payment is forgotten by the next batch",
@@ -54,7 +54,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.statements:UPSERT_DISPUTES",
+        "postgres.statements:UPSERT_DISPUTES",
         "status = excluded.status",
         "status = disputes.status",
         "a dispute's row stays open after its end",
@@ -65,7 +65,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.statements:UPSERT_DISPUTES",
+        "postgres.statements:UPSERT_DISPUTES",
         "funds_reinstated = excluded.funds_reinstated",
         "funds_reinstated = disputes.funds_reinstated",
         "money that a won dispute gave back is missing in its row",
@@ -76,7 +76,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.work:ROUTABLE",
+        "postgres.work:ROUTABLE",
         "order by u.recorded_at",
         "order by u.recorded_at desc",
         "with many kept, the oldest are never routed",
@@ -85,7 +85,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.work:EXPIRED",
+        "postgres.work:EXPIRED",
         "order by expires_at",
         "order by expires_at desc",
         "with many expired, the oldest never end",
@@ -96,7 +96,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.statements:UPDATE_PAYMENTS",
+        "postgres.statements:UPDATE_PAYMENTS",
         "captured = n.captured",
         "captured = p.captured",
         "audit and reports read 0 captured of a paid payment",
@@ -107,7 +107,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.work:GAUGES",
+        "postgres.work:GAUGES",
         "where state = 'due'",
         "",
         "the gauge of calls that wait counts those that are done",
@@ -116,7 +116,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.statements:UPDATE_PAYMENTS",
+        "postgres.statements:UPDATE_PAYMENTS",
         "object_id = n.object_id",
         "object_id = p.object_id",
         "webhooks about the object are never routed to its payment",
@@ -127,7 +127,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.statements:UPSERT_REFUNDS",
+        "postgres.statements:UPSERT_REFUNDS",
         "reversed = excluded.reversed",
         "reversed = refunds.reversed",
         "a refund that came back stands in its row as paid out",
@@ -138,7 +138,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.statements:UPSERT_DISPUTES",
+        "postgres.statements:UPSERT_DISPUTES",
         "funds_withdrawn = excluded.funds_withdrawn",
         "funds_withdrawn = disputes.funds_withdrawn",
         "money that a dispute took is missing in its row",
@@ -149,7 +149,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.work:INSERT_IGNORED",
+        "postgres.work:INSERT_IGNORED",
         "on conflict do nothing",
         "",
         "an ignored webhook that comes twice stops the router for good",
@@ -160,7 +160,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.work:FORGET_UNROUTED",
+        "postgres.work:FORGET_UNROUTED",
         "event_id = any(%s)",
         "event_id <> all(%s)",
         "what still waits is lost, and what went is sent again and again",
@@ -171,7 +171,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.work:UNFINISHED",
+        "postgres.work:UNFINISHED",
         "and object_id is not null",
         "",
         "a payment without an object is looked up under no name: the sweep fails",
@@ -182,7 +182,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.work:UNFINISHED",
+        "postgres.work:UNFINISHED",
         "payment_id > %s",
         "payment_id >= %s",
         "the last payment of each page is looked up twice, and the sweep never ends",
@@ -191,7 +191,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.work:UNFINISHED",
+        "postgres.work:UNFINISHED",
         "order by payment_id",
         "order by updated_at",
         "a page ends anywhere: payments between two pages are never looked at",
@@ -200,7 +200,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.work:EXPIRED",
+        "postgres.work:EXPIRED",
         "status = 'REQUIRES_ACTION' and",
         "",
         "a payment that succeeded is sent an expiry at every sweep",
@@ -209,7 +209,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.statements:LOAD_WAITING",
+        "postgres.statements:LOAD_WAITING",
         "outcome in ('parked', 'quarantined')",
         "outcome in ('parked')",
         "a release does not take up the event that it was for",
@@ -220,7 +220,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.statements:UPDATE_PAYMENTS",
+        "postgres.statements:UPDATE_PAYMENTS",
         "authorized = n.authorized",
         "authorized = p.authorized",
         "the list by columns says nothing was ever authorized",
@@ -229,7 +229,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.statements:UPDATE_PAYMENTS",
+        "postgres.statements:UPDATE_PAYMENTS",
         "refunded = n.refunded",
         "refunded = p.refunded",
         "audit and reports read 0 refunded after a refund",
@@ -238,7 +238,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "processor.store.statements:UPSERT_REFUNDS",
+        "postgres.statements:UPSERT_REFUNDS",
         "status = excluded.status",
         "status = refunds.status",
         "a refund's row stays PENDING for ever",

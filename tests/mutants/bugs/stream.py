@@ -16,7 +16,7 @@ _QUARANTINE: Final = "tests/processor/test_quarantine_published.py::test_{}"
 BUGS: Final = (
     Bug(
         "stream",
-        "processor.fold:_Fold._quarantine",
+        "decisions.fold:_Fold._quarantine",
         "self._plan.announced[payment_id] = row.received.record.position.partition",
         "",
         "consumers of payment-state take a payment for healthy that our own code fails on",
@@ -25,7 +25,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._release",
+        "decisions.fold:_Fold._release",
         "self._plan.announced[payment_id] = row.received.record.position.partition",
         "",
         "consumers of payment-state see a quarantine for ever that has ended",
@@ -34,7 +34,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.store.announce:announce",
+        "postgres.announce:announce",
         "await connection.execute(sql.END_EMPTY_PUBLICATIONS, [now, left])",
         "",
         "an alert says for ever that something is unpublished, and nothing is",
@@ -43,7 +43,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.store.announce:last_versions",
+        "postgres.announce:last_versions",
         "plan.announced.keys() - new",
         "plan.announced.keys()",
         "an older version stands in payment-state behind a newer one",
@@ -52,7 +52,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.publisher:StatePublisher.publish",
+        "messaging.publisher:StatePublisher.publish",
         "r.payment_id, r.version)",
         "r.payment_id, str(r.version))",
         "of versions 9 and 10 the older one stands last in payment-state",
@@ -61,7 +61,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:BatchProcessor._publish",
+        "processor.stream.batch:BatchProcessor._publish",
         "or catch_ups != self._catch_ups",
         "",
         "a batch under way during a take-over publishes an older version after a newer one",
@@ -70,7 +70,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:BatchProcessor._publish",
+        "processor.stream.batch:BatchProcessor._publish",
         "self._catch_ups += asked",
         "self._catch_ups += 0",
         "a batch behind one that caught up publishes an older version after a newer one",
@@ -79,7 +79,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:BatchProcessor.take_over",
+        "processor.stream.batch:BatchProcessor.take_over",
         "self._catch_ups += 1",
         "self._catch_ups += 0",
         "a batch under way during a take-over publishes an older version after a newer one",
@@ -88,7 +88,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:BatchProcessor._set_aside",
+        "processor.stream.batch:BatchProcessor._set_aside",
         "elif known != received.record.position:",
         "else:",
         "a record delivered twice is counted as a duplicate of itself",
@@ -97,7 +97,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:BatchProcessor._publish",
+        "processor.stream.batch:BatchProcessor._publish",
         "committed.redelivered | {",
         "{",
         "after a crash the versions of a redelivered batch are never published",
@@ -106,7 +106,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:_few_collisions.__call__",
+        "processor.stream.batch:_few_collisions.__call__",
         "retry_state.attempt_number < COLLISIONS_MAX",
         "retry_state.attempt_number < 1",
         "a race for a unique key holds the payment for an operator at once",
@@ -115,7 +115,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:as_record",
+        "processor.stream.batch:as_record",
         "* 1000",
         "",
         "a dead letter gives its record's time in seconds where milliseconds are promised",
@@ -124,7 +124,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:BatchProcessor._commit_all",
+        "processor.stream.batch:BatchProcessor._commit_all",
         "if is_to_be_passed_on(error):",
         "if not error:",
         (
@@ -136,7 +136,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:BatchProcessor.settle",
+        "processor.stream.batch:BatchProcessor.settle",
         "for event in batch.events: event.ack()",
         "for event in batch.events[:-1]:\n            event.ack()",
         "the last record of each batch is never acknowledged",
@@ -145,7 +145,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.batch:BatchProcessor._commit",
+        "processor.stream.batch:BatchProcessor._commit",
         "plan.dead_letters.extend(dead)",
         "plan.dead_letters.extend(dead[:0])",
         "a dead letter has no outcome in Postgres: audit reports a record without one",
@@ -154,7 +154,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.publisher:StatePublisher._transact",
+        "messaging.publisher:StatePublisher._transact",
         "part[start : start + TRANSACTION_RECORDS_MAX]",
         "part[start : start + TRANSACTION_RECORDS_MAX - 1]",
         "the last version of every full transaction is never published",
@@ -163,7 +163,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.publisher:StatePublisher.publish",
+        "messaging.publisher:StatePublisher.publish",
         "sending.cancel() #",
         "pass #",
         "a publication that was given up on goes on beside its successor",
@@ -172,7 +172,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.publisher:StatePublisher.assign",
+        "messaging.publisher:StatePublisher.assign",
         "gone = [self._producers.pop(p) for p in set(self._producers) - wanted]",
         "gone: list[AIOKafkaProducer] = []",
         "a worker keeps publishing to partitions that were taken from it",
@@ -181,7 +181,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._is_new",
+        "decisions.fold:_Fold._is_new",
         "first != position",
         "True",
         "a record that a batch holds twice is a duplicate of itself",
@@ -189,7 +189,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._is_new",
+        "decisions.fold:_Fold._is_new",
         "or not free",
         "",
         "what waits behind a hold is decided again each time it is redelivered",
@@ -197,7 +197,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._apply",
+        "decisions.fold:_Fold._apply",
         "self._owners[after.provider, after.object_id] = payment_id",
         "str(payment_id)",
         "two payments of one batch both take one object of the provider for theirs",
@@ -205,7 +205,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._release",
+        "decisions.fold:_Fold._release",
         "self._plan.holds.pop(payment_id, None)",
         "pass",
         "a hold taken away in the batch that made it is stored all the same",
@@ -213,7 +213,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._waited",
+        "decisions.fold:_Fold._waited",
         "if received.event_id not in self._seen",
         "if True",
         "an input that waited is applied twice by one release",
@@ -221,7 +221,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.fold:_Fold._apply",
+        "decisions.fold:_Fold._apply",
         "or after.version > before.version",
         "",
         "after the first version no other is ever published",
@@ -229,7 +229,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.decode:_check_key",
+        "decisions.decode:_check_key",
         "record.key != received.payment_id.encode()",
         "False",
         "a record under another payment's key is processed out of its payment's order",
@@ -237,7 +237,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.decode:Decoder._webhook",
+        "decisions.decode:Decoder._webhook",
         "fact.event_id != event_id",
         "False",
         (
@@ -248,7 +248,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.decode:_header",
+        "decisions.decode:_header",
         "or len(value) > headers.ID_CHARS_MAX",
         "",
         "an ID longer than Postgres can index stops the whole batch",
@@ -256,7 +256,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.decode:to_domain",
+        "decisions.decode:to_domain",
         'expired=command.cause == "expired"',
         "expired=False",
         "an expiry cancels a payment whose customer has acted meanwhile",
@@ -264,7 +264,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.decode:_result",
+        "decisions.decode:_result",
         "object_id=result.object_id",
         "object_id=result.call_key",
         "a payment is bound to our own call's key instead of the provider's object",

@@ -16,7 +16,7 @@ _WATCHDOG: Final = "tests/processor/test_watchdog.py::test_{}"
 BUGS: Final = (
     Bug(
         "stream",
-        "processor.seen:SeenTable._encode",
+        "processor.stream.seen:SeenTable._encode",
         "[-self._per_payment :]",
         "[: self._per_payment]",
         "the table of seen events keeps the oldest event IDs and forgets each new one",
@@ -24,7 +24,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.seen:SeenTable.forget_old",
+        "processor.stream.seen:SeenTable.forget_old",
         'found[-1][0] if len(found) == LOOKED_AT else b""',
         'b""',
         "only the first entries of a partition are ever looked at: the table grows for ever",
@@ -32,7 +32,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.seen:SeenTable.forget_old",
+        "processor.stream.seen:SeenTable.forget_old",
         "< oldest",
         "> oldest",
         "entries in use are forgotten and silent ones kept for ever",
@@ -40,7 +40,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.seen:SeenTable.remember",
+        "processor.stream.seen:SeenTable.remember",
         "self._clock().timestamp()",
         "self._clock().timestamp() * 1000",
         "entries never become old: the table grows for ever",
@@ -48,7 +48,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.pipeline:run",
+        "processor.stream.pipeline:run",
         "UNDER_WAY_MAX if len(batch) >= full else 1",
         "1",
         "no two batches are ever under way at once, however much waits",
@@ -56,7 +56,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.pipeline:run",
+        "processor.stream.pipeline:run",
         "await ours()",
         "await asyncio.sleep(0)",
         "a batch is committed before its partitions are taken over",
@@ -64,7 +64,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.watchdog:Patience.is_over",
+        "processor.stream.watchdog:Patience.is_over",
         "or look.progress != last.progress",
         "",
         ("a worker that recovers a large table is restarted in the middle of it, again and again"),
@@ -73,7 +73,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:StrictConsumer._new_offset",
+        "processor.stream.faust_internals.consumer:StrictConsumer._new_offset",
         "acked.difference_update([offset for offset in acked if offset < committed])",
         "acked.difference_update([offset for offset in acked if offset <= committed])",
         "the offset next to be committed is forgotten: nothing is committed any more",
@@ -81,7 +81,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.consumer:StrictConsumer._hand_on",
+        "processor.stream.faust_internals.consumer:StrictConsumer._hand_on",
         "record.offset >= read",
         "record.offset > read",
         "a record is skipped after a seek back to it",
@@ -89,7 +89,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.batches:batches",
+        "processor.stream.faust_internals.batches:batches",
         "len(events) < size",
         "len(events) <= size",
         "a batch is larger than PAYMENTS_BATCH_SIZE allows",
@@ -98,7 +98,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.batches:_is_taken",
+        "processor.stream.faust_internals.batches:_is_taken",
         "is_stale or not app",
         "not app",
         "records of before a rebalance are processed beside their new owner",
@@ -107,7 +107,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.table:PartitionedTable.walk",
+        "processor.stream.faust_internals.table:PartitionedTable.walk",
         'entries.seek(after + b"\\0" if after else b"")',
         "entries.seek(after)",
         "the walk through the table begins each time with an entry it has looked at",
@@ -116,7 +116,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.faust_internals.table:PartitionedTable._sent",
+        "processor.stream.faust_internals.table:PartitionedTable._sent",
         "first.offset + count - 1",
         "first.offset + count",
         "recovery skips a change of the table that it does not have",
@@ -125,7 +125,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.table_repair:mend",
+        "processor.stream.table_repair:mend",
         "mark.touch()",
         "pass",
         "after kill -9 a damaged table is not looked through, and the worker dies on it later",
@@ -133,7 +133,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.table_repair:closed",
+        "processor.stream.table_repair:closed",
         "(tables / _MARK).unlink(missing_ok=True)",
         "pass",
         "every start reads the whole table, also after an end in good order",
@@ -141,7 +141,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.dead_letters:_outgoing",
+        "decisions.dead_letters:_outgoing",
         "str(position.offset)",
         "str(position.partition)",
         "a dead letter names another record than the one it was",
@@ -149,7 +149,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.produce:produce",
+        "messaging.produce:produce",
         "batch = producer.create_batch() _append(batch, record)",
         "batch = producer.create_batch()",
         "a record that no longer fits in a batch is lost",

@@ -18,7 +18,7 @@ _ROUTER_OFFSETS: Final = "tests/processor/test_router_offsets.py::test_{}"
 BUGS: Final = (
     Bug(
         "worker",
-        "processor.provider_calls:ProviderCalls.claim_and_start",
+        "processor.worker.provider_calls:ProviderCalls.claim_and_start",
         "self._settings.call_concurrency - len(slots)",
         "self._settings.call_concurrency",
         "more than PAYMENTS_CALL_CONCURRENCY calls run at a time",
@@ -27,7 +27,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.provider_calls:ProviderCalls.claim_and_start",
+        "processor.worker.provider_calls:ProviderCalls.claim_and_start",
         "task.add_done_callback(slots.discard)",
         "task.done()",
         "after as many calls as may run at a time, none is made any more",
@@ -36,7 +36,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.provider_calls:ProviderCalls._outcome",
+        "processor.worker.provider_calls:ProviderCalls._outcome",
         "claimed.created_at",
         "claimed.key_first_used_at",
         (
@@ -48,7 +48,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.provider_calls:ProviderCalls._again",
+        "processor.worker.provider_calls:ProviderCalls._again",
         "max(self._wait(claimed), asked)",
         "self._wait(claimed)",
         "the provider's Retry-After is ignored",
@@ -57,7 +57,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.provider_calls:ProviderCalls._wait",
+        "processor.worker.provider_calls:ProviderCalls._wait",
         "min(claimed.attempts - 1, 20)",
         "(claimed.attempts - 1)",
         "a call tried a thousand times raises OverflowError and is never tried again",
@@ -66,7 +66,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.provider_calls:ProviderCalls._wait",
+        "processor.worker.provider_calls:ProviderCalls._wait",
         "self._settings.call_backoff_max_s,",
         "",
         "a call that failed for a while is next tried in weeks",
@@ -75,7 +75,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.provider_calls:ProviderCalls.make",
+        "processor.worker.provider_calls:ProviderCalls.make",
         "breaker.failed() #",
         "pass #",
         "a call whose lease is lost while it tries an open breaker leaves it open for ever",
@@ -84,7 +84,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.provider_calls:ProviderCalls.make",
+        "processor.worker.provider_calls:ProviderCalls.make",
         "isinstance(outcome, Unknown)",
         "isinstance(outcome, Refused)",
         "refusals open the breaker and silence does not",
@@ -93,7 +93,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.provider_calls:ProviderCalls._again",
+        "processor.worker.provider_calls:ProviderCalls._again",
         "timedelta(0) if outcome is _NEVER_HAPPENED else self._wait(claimed)",
         "timedelta(0)",
         "what the provider said is not possible now is asked again at once, without a pause",
@@ -102,7 +102,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.breaker:Breaker.failed",
+        "processor.worker.breaker:Breaker.failed",
         "self._trying = False",
         "pass",
         "after one failed try an open breaker never closes",
@@ -110,7 +110,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.breaker:Breaker.room",
+        "processor.worker.breaker:Breaker.room",
         "or self._clock() - self._opened_at < self._open_for",
         "",
         "an open breaker does not wait before it tries",
@@ -118,7 +118,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.breaker:Breaker.succeeded",
+        "processor.worker.breaker:Breaker.succeeded",
         "self._failed, self._opened_at, self._trying = 0, None, False",
         "self._opened_at, self._trying = None, False",
         "failures that are not in a row open the breaker",
@@ -126,7 +126,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.breaker:Breaker.failed",
+        "processor.worker.breaker:Breaker.failed",
         "self._failed >= self._limit",
         "self._failed > self._limit",
         "the breaker opens one failure later than PAYMENTS_BREAKER_FAILURES says",
@@ -134,7 +134,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.breaker:Breaker.started",
+        "processor.worker.breaker:Breaker.started",
         "self._opened_at is not None",
         "False",
         "an open breaker lets all calls try at once instead of one",
@@ -142,7 +142,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.router:Router.route_kept",
+        "processor.worker.router:Router.route_kept",
         "if u.event_id not in ids",
         "",
         "a webhook that is routed late is a dead letter too",
@@ -151,7 +151,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.router:Router.run",
+        "processor.worker.router:Router.run",
         "await source.commit()",
         "source.assignment()",
         "every restart routes the whole topic again",
@@ -160,7 +160,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.router:Router._ignored",
+        "processor.worker.router:Router._ignored",
         "or fact.unknown_status",
         "",
         "a webhook with a status not known here is ignored instead of kept",
@@ -169,7 +169,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.router:_as_unrouted",
+        "processor.worker.router:_as_unrouted",
         "utc_time(named[headers.RECEIVED_AT])",
         "pass",
         "one record with a wrong time stops the router for all",
@@ -178,7 +178,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.reconciler:Reconciler._events",
+        "processor.worker.reconciler:Reconciler._events",
         "page[-1].webhook.event_id",
         "page[0].webhook.event_id",
         "the cursor stays at the oldest event of a page: it is read again for ever",
@@ -187,7 +187,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.reconciler:Reconciler._objects",
+        "processor.worker.reconciler:Reconciler._objects",
         "failed = 0 if await self._object(client, payment_id, object_id) else failed + 1",
         "failed += not await self._object(client, payment_id, object_id)",
         "five broken objects anywhere keep all that come after them from being looked at",
@@ -196,7 +196,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.reconciler:Reconciler._objects",
+        "processor.worker.reconciler:Reconciler._objects",
         "its_provider != provider",
         "False",
         "a provider is asked for another provider's object",
@@ -205,7 +205,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.reconciler:Reconciler._objects",
+        "processor.worker.reconciler:Reconciler._objects",
         "len(rows) == page else",
         "len(rows) > page else",
         "only the first page of unfinished payments is ever looked at",
@@ -214,7 +214,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.reconciler:Reconciler._objects",
+        "processor.worker.reconciler:Reconciler._objects",
         "await self._store.write_cursor(place, payment_id, self._clock())",
         "pass",
         "after five failures the next round begins with the same five again",
@@ -223,7 +223,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.reconciler:_expiry",
+        "processor.worker.reconciler:_expiry",
         "str(version)",
         '"once"',
         "a payment whose first expiry came too early never expires",
@@ -232,7 +232,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.reconciler:Reconciler._gauges",
+        "processor.worker.reconciler:Reconciler._gauges",
         "(now - since).total_seconds()",
         "(since - now).total_seconds()",
         "the age of what waits is negative: no alarm ever rings",
@@ -241,7 +241,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.reconciler:Reconciler._lead",
+        "processor.worker.reconciler:Reconciler._lead",
         "or not row[0]",
         "",
         "two processes sweep at once",
@@ -250,7 +250,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.reconciler:Reconciler.round",
+        "processor.worker.reconciler:Reconciler.round",
         "self._noting_errors(name, sweep())",
         "sweep()",
         "one sweep that fails keeps the others from running",
@@ -259,7 +259,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.retention:_little_by_little",
+        "processor.worker.retention:_little_by_little",
         "if count < ROWS:",
         "if count <= ROWS:",
         "one statement's rows are forgotten per sweep: the tables grow",
@@ -268,7 +268,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.retention:Retention.sweep",
+        "processor.worker.retention:Retention.sweep",
         "timedelta(seconds=settings.history_retention_s)",
         "timedelta(milliseconds=settings.history_retention_s)",
         "history is forgotten after ten hours instead of 400 days",
@@ -277,7 +277,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.loops:_again_and_again",
+        "processor.worker.loops:_again_and_again",
         "min(longest * 2, LONGEST_WAIT_S)",
         "longest * 2",
         "after an outage a loop waits for hours",
@@ -285,7 +285,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.loops:_again_and_again",
+        "processor.worker.loops:_again_and_again",
         "FIRST_WAIT_S if recovered else",
         "",
         "a fault once an hour makes each wait as long as a long outage",

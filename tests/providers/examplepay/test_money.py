@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ports.provider import MalformedWebhookError
 from providers.examplepay.money import DECIMALS, decimal, minor_units
-from providers.port import MalformedWebhookError
 
 #: The machine may be busy: an example may take its time.
 unhurried = settings(deadline=None)

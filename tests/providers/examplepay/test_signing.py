@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ports.provider import MalformedWebhookError, SignatureError
 from providers.examplepay.signing import key_of, verified_id
-from providers.port import MalformedWebhookError, SignatureError
 from sandbox.examplepay_simulator.courier import signature_headers
 from tests.conformance.examplepay_adapter import ExamplePayAdapter
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from processor.domain.inputs import DisputeFact, PaymentFact, RefundFact, Unmodelled
-from processor.domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from domain.inputs import DisputeFact, PaymentFact, RefundFact, Unmodelled
+from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from ports.provider import MalformedWebhookError
 from providers.examplepay.translate import (
     CHARGEBACK_STATUS,
     PAYMENT_STATUS,
@@ -16,7 +17,6 @@ from providers.examplepay.translate import (
     VOID_REASON,
 )
 from providers.examplepay.webhooks import read
-from providers.port import MalformedWebhookError
 from schemas import identity
 from tests import accounts
 from tests.conformance.examplepay_adapter import ExamplePayAdapter

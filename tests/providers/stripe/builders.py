@@ -11,8 +11,8 @@ import pytest
 import stripe
 from pydantic import SecretStr
 
-from processor.domain.calls import ProviderCall
-from processor.domain.status import CancelCause
+from domain.calls import ProviderCall
+from domain.status import CancelCause
 from providers.stripe.client import StripeApi
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
 from sandbox.stripe_simulator.signing import signature_header

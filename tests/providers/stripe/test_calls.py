@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from processor.domain.calls import ProviderCall
-from processor.domain.status import CancelCause
-from providers.port import Acknowledged, NotNow, ProviderUnavailableError, Refused, Unknown
+from domain.calls import ProviderCall
+from domain.status import CancelCause
+from ports.provider import Acknowledged, NotNow, ProviderUnavailableError, Refused, Unknown
 from providers.stripe.client import StripeApi
 from tests.providers.stripe.builders import PAYMENT, REFUND, api_of, call, over_http
 from tests.simulator.harness import Simulator

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from processor.domain.inputs import PaymentFact
-from processor.domain.status import ProviderStatus
-from providers.port import FetchedEvent, ProviderUnavailableError
+from domain.inputs import PaymentFact
+from domain.status import ProviderStatus
+from ports.provider import FetchedEvent, ProviderUnavailableError
 from providers.stripe import client
 from providers.stripe.client import StripeApi
 from tests.providers.stripe.builders import PAYMENT, api_of, call, over_http, translator

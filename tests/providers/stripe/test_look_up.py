@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from processor.domain.calls import ProviderCall
-from providers.port import Acknowledged, CallOutcome, Refused, Unknown
+from domain.calls import ProviderCall
+from ports.provider import Acknowledged, CallOutcome, Refused, Unknown
 from providers.stripe import client
 from providers.stripe.client import CLOCK_SKEW, StripeApi
 from schemas import identity

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from processor.domain.status import CancelCause
+from domain.status import CancelCause
 from providers.stripe.requests import Request, request_for
 from tests.providers.stripe.builders import INTENT, PAYMENT, REFUND, call
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from processor.domain.inputs import DisputeFact, Movement, RefundFact
-from processor.domain.status import DisputeStatus, RefundStatus
+from domain.inputs import DisputeFact, Movement, RefundFact
+from domain.status import DisputeStatus, RefundStatus
 from providers.stripe.translate import DISPUTE_STATUS, REFUND_STATUS, TRANSLATORS
 from schemas import identity
 from tests.providers.stripe.builders import (

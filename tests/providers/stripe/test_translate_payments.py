@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from processor.domain.inputs import Failure, PaymentFact
-from processor.domain.join import TERMINAL
-from processor.domain.status import CancelCause, ProviderStatus
+from domain.facts.join import TERMINAL
+from domain.inputs import Failure, PaymentFact
+from domain.status import CancelCause, ProviderStatus
 from providers.stripe.translate import CANCELLATION_REASON, PAYMENT_STATUS, TRANSLATORS
 from tests.providers.stripe.builders import CREATED, INTENT, event, intent, translator
 

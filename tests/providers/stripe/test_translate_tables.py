@@ -7,8 +7,8 @@ import pytest
 import stripe
 from stripe.params import WebhookEndpointCreateParams
 
-from processor.domain.inputs import Unmodelled
-from processor.domain.status import DisputeStatus, ProviderStatus, RefundStatus
+from domain.inputs import Unmodelled
+from domain.status import DisputeStatus, ProviderStatus, RefundStatus
 from providers.stripe.translate import DISPUTE_STATUS, PAYMENT_STATUS, REFUND_STATUS, TRANSLATORS
 from tests.providers.stripe.builders import dispute, event, intent, refund, translator
 

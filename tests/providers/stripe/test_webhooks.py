@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from providers.port import MalformedWebhookError, SignatureError, Translated, Webhook
+from ports.provider import MalformedWebhookError, SignatureError, Translated, Webhook
 from tests.providers.stripe.builders import (
     INTENT,
     OLD_SECRET,

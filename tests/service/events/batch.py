@@ -13,8 +13,8 @@ from typing import Any, Final, TypeVar
 import httpx
 import psycopg
 
-from processor.audit import gather
-from processor.invariants import Evidence
+from processor.ops.audit import gather
+from processor.ops.invariants import Evidence
 from sandbox.client import PaymentsClient, SimulatorControl
 from sandbox.stripe_simulator.signing import signature_header
 from tests.service.events.rows import Row

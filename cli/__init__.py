@@ -1,0 +1,1 @@
+"""The one command line, `payments`: every program and every operator's command."""

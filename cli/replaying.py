@@ -1,0 +1,54 @@
+"""``replay``: quarantined payments, and their release after a fix."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from cli.terminal import PUBLISH_DEADLINE_S, bootstrap, database_url, say
+from messaging.sender import Sender
+from postgres import operate as store
+from postgres.patience import OperatingConnection
+from processor.ops import replay as ops
+from runtime.clock import utc_now
+
+
+def replay(
+    payment: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="This one; repeatable.")
+    ] = None,
+    wait: Annotated[float, typer.Option(metavar="S", help="For the stream, in seconds.")] = 30.0,
+    *,
+    listed: Annotated[
+        bool, typer.Option("--list", help="What is held, since when, and why.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that is held.")] = False,
+) -> int:
+    """Lists payments our own code failed on, or releases them after a fix; 1 if one is held still.
+
+    Released, what waited is processed.
+    """
+    if [listed, everything, bool(payment)].count(True) != 1:
+        raise typer.BadParameter("one of --list, --payment and --all is needed")
+    if listed:
+        for text in ops.listed(asyncio.run(_holds())):
+            say(text)
+        return 0
+    done = asyncio.run(_replay(payment or None, wait))
+    for text in ops.told(done):
+        say(text)
+    return 0 if done.is_done else 1
+
+
+async def _holds() -> list[store.Hold]:
+    async with await OperatingConnection.connect(database_url()) as connection:
+        return await store.holds(connection)
+
+
+async def _replay(payment_ids: Sequence[str] | None, wait_s: float) -> ops.Replayed:
+    sender = Sender(bootstrap(), "payments-replay", PUBLISH_DEADLINE_S)
+    try:
+        return await ops.replay(database_url(), sender, payment_ids, utc_now, wait_s)
+    finally:
+        await sender.close()

@@ -1,0 +1,84 @@
+"""Dead letters: a record nobody could decode, as it came, with where it stood and why.
+
+A record may be larger than a dead letter can be: compressed on its way in, or with bytes in its
+headers that take more room as text. Then the letter has as much of it as fits, and says so.
+"""
+
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+from ports.outgoing import Outgoing
+from ports.records import DeadLetter, Record, Unreadable
+from ports.texts import storable
+from schemas import headers
+from schemas.headers import Headers
+from schemas.topics import DEAD_LETTER_BYTES_MAX, DEAD_LETTERS
+
+#: Most of a letter's parts: together well below what the brokers and the producer take.
+HEADER_BYTES_MAX: Final = DEAD_LETTER_BYTES_MAX // 8
+KEY_BYTES_MAX: Final = DEAD_LETTER_BYTES_MAX // 8
+VALUE_BYTES_MAX: Final = DEAD_LETTER_BYTES_MAX * 5 // 8
+#: Of each header, beside its name and its value: their lengths.
+_HEADER_BYTES: Final = 10
+_UNREADABLE: Final = "a whole batch that can't be taken apart, or one of its offsets"
+
+log = logging.getLogger(__name__)
+
+
+def note(dead: Iterable[DeadLetter]) -> None:
+    """A line in the log for each: where it stood, how long it is and why; nothing that is in it."""
+    for letter in dead:
+        at = letter.record.position
+        log.warning(
+            "dead_letter topic=%s partition=%d offset=%d bytes=%d reason=%s",
+            at.topic, at.partition, at.offset, len(letter.record.value), storable(letter.error),
+        )  # fmt: skip
+
+
+def as_outgoing(letters: Iterable[DeadLetter]) -> list[Outgoing]:
+    """Dead letters as they go out: the record as it came, where it stood and why in headers."""
+    return [_outgoing(letter) for letter in letters]
+
+
+def _outgoing(letter: DeadLetter) -> Outgoing:
+    record, position = letter.record, letter.record.position
+    came_with, altered = _came_with(record), []
+    if isinstance(record.value, Unreadable):
+        altered.append(_UNREADABLE)
+    key, value = record.key, bytes(record.value)
+    if len(came_with) < len(record.headers):
+        altered.append(f"{len(record.headers) - len(came_with)} headers are left out")
+    if key is not None and len(key) > KEY_BYTES_MAX:
+        altered.append(f"the key of {len(key)} bytes is cut")
+        key = key[:KEY_BYTES_MAX]
+    if len(value) > VALUE_BYTES_MAX:
+        altered.append(f"the value of {len(value)} bytes is cut")
+        value = value[:VALUE_BYTES_MAX]
+    return Outgoing(
+        DEAD_LETTERS,
+        key,
+        value,
+        [
+            *came_with,
+            (headers.ORIGINAL_TOPIC, position.topic.encode()),
+            (headers.ORIGINAL_PARTITION, str(position.partition).encode()),
+            (headers.ORIGINAL_OFFSET, str(position.offset).encode()),
+            (headers.ORIGINAL_TIMESTAMP, str(record.timestamp_ms).encode()),
+            (headers.ERROR, storable(letter.error).encode("utf-8", "replace")),
+            *((headers.ALTERED, why.encode()) for why in ("; ".join(altered),) if why),
+        ],
+    )
+
+
+def _came_with(record: Record) -> Headers:
+    """The record's headers, up to the first that has no room."""
+    fitting: list[tuple[str, bytes]] = []
+    room = HEADER_BYTES_MAX
+    for name, text in record.headers.items():
+        value = text.encode("utf-8", "replace")
+        room -= len(name.encode("utf-8", "replace")) + len(value) + _HEADER_BYTES
+        if room < 0:
+            break
+        fitting.append((name, value))
+    return fitting

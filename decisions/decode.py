@@ -1,0 +1,191 @@
+"""Bytes to inputs. Whatever can't be decoded says why; it never stops the stream."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+from pydantic import ValidationError
+
+from decisions.unread import unforeseen
+from domain.inputs import (
+    CallResult,
+    Cancel,
+    Capture,
+    Command,
+    Confirm,
+    Create,
+    Failure,
+    Input,
+    Refund,
+    Release,
+)
+from ports.errors import UndecodableRecordError
+from ports.provider import MalformedWebhookError, Translator
+from ports.records import DeadLetter, Received, Record, Unreadable
+from ports.texts import storable, utc_time
+from ports.unforeseen import described
+from runtime.tasks import RAISED
+from schemas import commands, headers
+from schemas.identity import is_payment_id
+from schemas.results import ProviderResult
+from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
+
+log = logging.getLogger(__name__)
+
+#: The kind of an operator's release, as the inbox and the timeline name it.
+RELEASE: Final = "operator.release"
+
+
+class Decoder:
+    """Decodes records with the translators of the providers there are."""
+
+    def __init__(self, translators: Mapping[str, Translator]) -> None:
+        self._translators = translators
+        self._by_topic: Mapping[str, Callable[[Record], Received]] = {
+            PAYMENT_COMMANDS: _command,
+            PROVIDER_WEBHOOKS: self._webhook,
+            PROVIDER_RESULTS: _result,
+        }
+
+    def decode(self, record: Record) -> Received | DeadLetter:
+        """The input a record carries, or why it carries none."""
+        if isinstance(record.value, Unreadable):
+            return DeadLetter(record, storable(record.value.why))
+        try:
+            received = self._by_topic[record.position.topic](record)
+            _check_key(record, received)
+        except UndecodableRecordError as error:
+            return DeadLetter(record, storable(str(error)))
+        except RAISED as error:  # nothing here is I/O, so it is our own defect, and nobody else's
+            log.exception("record.not_decoded at=%s", record.position)
+            return unforeseen(record, described(error))
+        return received
+
+    def _webhook(self, record: Record) -> Received:
+        key = (record.key or b"").decode("utf-8", "replace")
+        if not is_payment_id(key):
+            raise UndecodableRecordError(f"the key {key[:60]!r} is no payment ID")
+        provider = _header(record, headers.PROVIDER)
+        event_id = _header(record, headers.EVENT_ID)
+        translator = self._translators.get(provider)
+        if translator is None:
+            known = ", ".join(sorted(self._translators))
+            raise UndecodableRecordError(f"provider {provider!r} is none of: {known}")
+        try:
+            translated = translator.translate(record.value)
+        except MalformedWebhookError as error:
+            raise UndecodableRecordError(str(error)) from error
+        fact = translated.fact
+        if b"\\u0000" in record.value and _holds_nul(msgspec.to_builtins(fact)):
+            raise UndecodableRecordError("a text holds a NUL character, which can't be stored")
+        if fact.event_id != event_id:
+            raise UndecodableRecordError(f"{headers.EVENT_ID} is {event_id}, the body's another")
+        received_at = utc_time(_header(record, headers.RECEIVED_AT))
+        kind = f"{provider}.{translated.kind}"
+        return Received(
+            record, key, event_id, kind, Input(event_id, received_at, fact), provider=provider
+        )
+
+
+def _check_key(record: Record, received: Received) -> None:
+    """A record about one payment under another's key would break the order per payment."""
+    if record.key != received.payment_id.encode():
+        raise UndecodableRecordError(
+            f"the key is {record.key!r}, but the value is about {received.payment_id}"
+        )
+
+
+def _holds_nul(value: Any) -> bool:
+    """Whether a text anywhere inside holds what PostgreSQL can't."""
+    if isinstance(value, dict):
+        return any(_holds_nul(each) for each in value.values())
+    if isinstance(value, list | tuple):
+        return any(_holds_nul(each) for each in value)
+    return isinstance(value, str) and "\0" in value
+
+
+def _header(record: Record, name: str) -> str:
+    value = record.headers.get(name)
+    if not value or len(value) > headers.ID_CHARS_MAX:
+        raise UndecodableRecordError(f"header {name} is missing, empty or too long")
+    return value
+
+
+def _explain(error: ValidationError) -> str:
+    problems = error.errors(include_input=False, include_url=False)
+    return "; ".join(f"{'.'.join(map(str, p['loc'])) or 'value'}: {p['msg']}" for p in problems[:5])
+
+
+def _command(record: Record) -> Received:
+    try:
+        command = commands.VALUE.validate_json(record.value)
+    except ValidationError as error:
+        raise UndecodableRecordError(f"not a command: {_explain(error)}") from error
+    if isinstance(command, commands.ReleasePayment):
+        asked = Input(command.event_id, command.received_at, Release())
+        return Received(record, command.payment_id, command.event_id, RELEASE, asked)
+    return Received(
+        record,
+        command.payment_id,
+        command.event_id,
+        f"command.{command.type}",
+        Input(command.event_id, command.received_at, to_domain(command)),
+        tenant=command.tenant,
+        operation_id=command.operation_id,
+    )
+
+
+def to_domain(command: commands.Command) -> Command:
+    """A command as it travels, as the domain takes it."""
+    asked = (command.tenant, command.operation_id, command.fingerprint)
+    match command:
+        case commands.CreatePayment():
+            return Create(
+                *asked,
+                provider=command.provider,
+                amount=command.amount,
+                currency=command.currency,
+                payment_method=command.payment_method,
+                capture_method=command.capture_method,
+                max_attempts=command.max_attempts,
+                return_url=command.return_url,
+                description=command.description,
+                metadata=command.metadata,
+                expires_at=command.expires_at,
+            )
+        case commands.ConfirmPayment():
+            return Confirm(*asked, payment_method=command.payment_method)
+        case commands.CapturePayment():
+            return Capture(*asked, amount=command.amount)
+        case commands.CancelPayment():
+            return Cancel(*asked, expired=command.cause == "expired")
+        case commands.RefundPayment():
+            return Refund(
+                *asked,
+                refund_id=command.refund_id,
+                amount=command.amount,
+                reason=command.reason,
+            )
+
+
+def _result(record: Record) -> Received:
+    try:
+        result = ProviderResult.model_validate_json(record.value)
+    except ValidationError as error:
+        raise UndecodableRecordError(f"not a provider result: {_explain(error)}") from error
+    refusal = result.refusal
+    body = CallResult(
+        call_key=result.call_key,
+        operation=result.operation,
+        object_id=result.object_id,
+        refusal=Failure(refusal.code, refusal.message) if refusal is not None else None,
+    )
+    return Received(
+        record,
+        result.payment_id,
+        result.event_id,
+        f"result.{result.operation}",
+        Input(result.event_id, result.received_at, body),
+        provider=result.provider,
+    )

@@ -1,0 +1,233 @@
+"""A batch's inputs through ``decide``, payment by payment, in the order they came. Pure.
+
+Given what Postgres knew and the records of a batch, it answers with every row to write.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from domain.decide import decide
+from domain.decision import Decision
+from domain.facts.binding import awaits_object
+from domain.inputs import CallResult, Release
+from domain.payment import Payment
+from domain.status import Outcome
+from ports.plan import InboxRow, Known, Loaded, Plan, VersionRow
+from ports.records import Position, Received, named_object, refusal_id
+from ports.unforeseen import described
+from runtime.tasks import RAISED
+
+
+def fold(
+    loaded: Loaded, batch: Sequence[Received], poisoned: Mapping[str, str] | None = None
+) -> Plan:
+    """The plan of one batch.
+
+    ``poisoned`` names payments whose rows could not be written, with the error: they are held.
+    """
+    return _Fold(loaded, poisoned or {}).run(batch)
+
+
+class _Fold:
+    """The running state of one fold; thrown away with it."""
+
+    def __init__(self, loaded: Loaded, poisoned: Mapping[str, str]) -> None:
+        self._loaded = loaded
+        self._poisoned = {**loaded.unreadable, **poisoned}
+        self._payments: dict[str, Payment] = dict(loaded.payments)
+        self._held = set(loaded.held)
+        self._owners = dict(loaded.owners)
+        #: Where each event ID taken in by this batch stands.
+        self._seen: dict[str, Position] = {}
+        #: Refused records of this batch, and the event IDs that they leave free.
+        self._refused: set[str] = set()
+        self._freed: set[str] = set()
+        self._parked: dict[str, list[InboxRow]] = {}
+        #: Of this batch, what waits because its payment is held.
+        self._waiting: dict[str, list[InboxRow]] = {}
+        self._decisions = 0
+        self._plan = Plan()
+
+    def run(self, batch: Iterable[Received]) -> Plan:
+        for received in batch:
+            if self._is_new(received):
+                known = self._known(received.event_id) is not None
+                row = InboxRow(received, Outcome.PARKED, "", waiting=known)
+                self._plan.inbox.append(row)
+                self._take(row)
+        self._note_open(batch)
+        return self._plan
+
+    def _note_open(self, batch: Iterable[Received]) -> None:
+        """Which event IDs are not used up, and which refused ones were decided since."""
+        ended = {}
+        for row in self._plan.inbox:
+            if not row.refused and row.outcome is not Outcome.PARKED:
+                ended[row.received.event_id] = row.received.record.position
+        for received in batch:
+            event_id = received.event_id
+            known = self._loaded.known.get(event_id)
+            if event_id in self._freed and event_id in ended:
+                self._plan.resolved[event_id] = ended[event_id]
+            elif event_id not in ended and (
+                known is None or known.outcome is Outcome.PARKED or event_id in self._freed
+            ):
+                self._plan.open.add(event_id)
+
+    def _is_new(self, received: Received) -> bool:
+        position = received.record.position
+        refusal = refusal_id(received)
+        if refusal in self._loaded.known or refusal in self._refused:
+            return False  # the very same record, again
+        known = self._known(received.event_id)
+        if known is None:
+            first = self._seen.get(received.event_id)
+            if first is None:
+                self._seen[received.event_id] = position
+                return True
+            # around a rebalance a batch may hold the very same record twice: it is one record
+            if first != position:
+                self._plan.duplicates.append(received)
+            return False
+        if known.position != position:
+            self._plan.duplicates.append(received)
+            return False
+        if known.publication_id is not None:
+            self._plan.redelivered.add(known.publication_id)
+        # a parked record that comes again after its payment came: it still has to be applied
+        free = received.payment_id in self._payments and received.payment_id not in self._held
+        if known.outcome is not Outcome.PARKED or not free or received.event_id in self._seen:
+            return False
+        self._seen[received.event_id] = position
+        return True
+
+    def _known(self, event_id: str) -> Known | None:
+        return None if event_id in self._freed else self._loaded.known.get(event_id)
+
+    def _take(self, row: InboxRow) -> None:
+        self._decisions += 1
+        row.ordinal = self._decisions
+        payment_id = row.received.payment_id
+        if payment_id in self._held and isinstance(row.received.input.body, Release):
+            self._release(row)
+            return
+        if payment_id in self._poisoned and payment_id not in self._held:
+            self._hold(row, self._poisoned[payment_id])
+            return
+        if payment_id in self._held:
+            row.outcome, row.reason = Outcome.PARKED, "the payment is held for an operator"
+            self._waiting.setdefault(payment_id, []).append(row)
+            return
+        if row.received.failure is not None:
+            self._hold(row, row.received.failure)
+            return
+        payment = self._payments.get(payment_id)
+        try:
+            foreign = self._foreign(row.received)
+            decision = foreign or decide(payment, row.received.input, payment_id)
+        except RAISED as error:  # our own bug: hold this payment, go on with others
+            self._hold(row, described(error))
+            return
+        if decision.outcome is Outcome.QUARANTINED:
+            self._quarantine(row, decision.reason, decision.reason)
+            return
+        if foreign is not None and not isinstance(row.received.input.body, CallResult):
+            self._plan.misrouted.append(row.received)
+        self._apply(row, payment, decision)
+
+    def _foreign(self, received: Received) -> Decision | None:
+        """A conflict, where the input names an object that another payment owns."""
+        payment = self._payments.get(received.payment_id)
+        object_id = named_object(received)
+        if payment is None or object_id is None:
+            return None
+        owner = self._owners.get((payment.provider, object_id))
+        if owner in {None, payment.id}:
+            return None
+        # neither by name: the other may be another tenant's, and the reason is in the timeline
+        reason = "the provider's object that it names belongs to another payment"
+        return Decision(Outcome.CONFLICT, reason, payment, refused=True)
+
+    def _hold(self, row: InboxRow, error: str) -> None:
+        self._quarantine(row, f"our own code failed: {error}", error)
+
+    def _quarantine(self, row: InboxRow, reason: str, error: str) -> None:
+        payment_id = row.received.payment_id
+        row.outcome, row.reason = Outcome.QUARANTINED, reason
+        self._held.add(payment_id)
+        self._plan.holds[payment_id] = (row.received.event_id, error)
+        self._plan.announced[payment_id] = row.received.record.position.partition
+        self._waiting.setdefault(payment_id, []).append(row)
+
+    def _release(self, row: InboxRow) -> None:
+        """Takes the hold away, and takes up what waited; what fails again holds it again."""
+        payment_id, row.outcome = row.received.payment_id, Outcome.APPLIED
+        why = self._poisoned.get(payment_id)
+        if why is not None:
+            # what waits may be unreadable or can't be written: it stays as it is, and so does the
+            # event that it waits for
+            if payment_id in self._loaded.held:
+                self._plan.renewed[payment_id] = (row.received.event_id, why)
+            row.reason = "nothing was taken up, the payment is held again"
+            return
+        if payment_id in self._loaded.held:
+            self._plan.released.add(payment_id)
+        self._held.discard(payment_id)
+        self._plan.holds.pop(payment_id, None)
+        self._plan.announced[payment_id] = row.received.record.position.partition
+        before = self._payments.get(payment_id)
+        waited = [*self._waited(payment_id), *self._waiting.pop(payment_id, ())]
+        for each in waited:
+            self._take(each)
+        after = self._payments.get(payment_id)
+        if after is not None and after is not before:
+            row.version = after.version
+        again = ", and it is held again" if payment_id in self._held else ""
+        row.reason = f"the hold was taken away, inputs taken up: {len(waited)}{again}"
+
+    def _apply(self, row: InboxRow, before: Payment | None, decision: Decision) -> None:
+        row.outcome, row.reason = decision.outcome, decision.reason
+        if decision.refused:
+            row.refused = True
+            self._refused.add(row.event_id)
+            self._freed.add(row.received.event_id)
+            self._seen.pop(row.received.event_id, None)
+        after = decision.payment
+        payment_id = row.received.payment_id
+        if decision.outcome is Outcome.PARKED:
+            self._parked.setdefault(payment_id, []).append(row)
+        if decision.urgent_call is not None:
+            self._plan.urgent.add(decision.urgent_call)
+        if after is None or after is before:
+            return
+        row.version = after.version
+        self._payments[payment_id] = self._plan.payments[payment_id] = after
+        stored = self._loaded.payments.get(payment_id)
+        if stored is not None:
+            self._plan.expected[payment_id] = stored.version
+        self._plan.calls.extend(decision.provider_calls)
+        if before is None or after.version > before.version:
+            previous = before.status if before is not None else None
+            partition = row.received.record.position.partition
+            self._plan.versions.append(
+                VersionRow(after, previous, row.received.event_id, partition)
+            )
+        if after.object_id is not None:
+            self._owners[after.provider, after.object_id] = payment_id
+        if before is None or (awaits_object(before) and not awaits_object(after)):
+            self._take_parked(payment_id)
+
+    def _take_parked(self, payment_id: str) -> None:
+        """The payment is here, or its object known: what waited for that is taken up in order."""
+        for row in [*self._waited(payment_id), *self._parked.pop(payment_id, ())]:
+            self._take(row)
+
+    def _waited(self, payment_id: str) -> list[InboxRow]:
+        """The stored rows that wait for the payment, as rows of this batch; each of them once."""
+        waited = [
+            InboxRow(received, Outcome.PARKED, "", waiting=True)
+            for received in self._loaded.parked.get(payment_id, ())
+            if received.event_id not in self._seen and refusal_id(received) not in self._refused
+        ]
+        self._seen |= {row.received.event_id: row.received.record.position for row in waited}
+        self._plan.inbox.extend(waited)
+        return waited

@@ -1,0 +1,78 @@
+"""A record that our own code failed to decode: held for its payment, where it names one.
+
+What is read here is what every record has, without any adapter: the key, and the ID of the event in
+a header or a field. Once the code is mended, the stored record is decoded again under that ID.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from domain.inputs import Input, Unmodelled
+from ports.records import DeadLetter, Received, Record
+from schemas import headers
+from schemas.identity import is_payment_id
+from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
+
+#: The kind of a record nobody could decode, for the timeline.
+UNREAD: Final = "unread"
+
+
+def unforeseen(record: Record, error: str) -> Received | DeadLetter:
+    """What becomes of a record on which our own code failed.
+
+    Its payment is held, and the record kept, if it has a payment's key and an event's ID. A record
+    without them is a dead letter.
+    """
+    payment_id = (record.key or b"").decode("utf-8", "replace")
+    fields = _fields(record)
+    event_id = _text(fields, "event_id")
+    if not is_payment_id(payment_id) or event_id is None:
+        return DeadLetter(record, f"our own code failed: {error}")
+    return Received(
+        record,
+        payment_id,
+        event_id,
+        UNREAD,
+        Input(event_id, _came_at(record), Unmodelled(event_id, UNREAD, error)),
+        provider=_text(fields, "provider"),
+        tenant=_text(fields, "tenant"),
+        operation_id=_text(fields, "operation_id"),
+        failure=error,
+    )
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    if record.position.topic == PROVIDER_WEBHOOKS:
+        named = record.headers
+        return {
+            "event_id": named.get(headers.EVENT_ID),
+            "provider": named.get(headers.PROVIDER),
+        }
+    try:
+        fields = msgspec.json.decode(record.value)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return {}
+    if not isinstance(fields, dict):
+        return {}
+    if record.position.topic != PAYMENT_COMMANDS:
+        fields.pop("tenant", None)
+        fields.pop("operation_id", None)
+    return fields
+
+
+def _text(fields: dict[str, Any], name: str) -> str | None:
+    """A field that can be an ID."""
+    text = fields.get(name)
+    if not isinstance(text, str) or not text or len(text) > headers.ID_CHARS_MAX or "\0" in text:
+        return None
+    return text
+
+
+def _came_at(record: Record) -> datetime:
+    """When the brokers got it, as far as that is a moment in the calendar."""
+    try:
+        return datetime.fromtimestamp(max(record.timestamp_ms, 0) / 1000, UTC)
+    except (OverflowError, OSError, ValueError):
+        return datetime.fromtimestamp(0, UTC)

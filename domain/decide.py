@@ -1,0 +1,73 @@
+"""The one way in: what one input does to one payment. Pure; the caller stores what it answers."""
+
+from typing import assert_never
+
+from domain.decision import Decision, unchanged
+from domain.inputs import (
+    CallResult,
+    Cancel,
+    Capture,
+    Command,
+    Confirm,
+    Create,
+    DisputeFact,
+    Foreign,
+    Input,
+    PaymentFact,
+    Refund,
+    RefundFact,
+    Release,
+    Unmodelled,
+)
+from domain.limits import exceeded
+from domain.on_command import on_command, on_create
+from domain.on_fact import on_dispute_fact, on_payment_fact, on_refund_fact
+from domain.on_result import on_result
+from domain.payment import Payment
+from domain.status import Outcome
+
+
+def decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
+    """What becomes of ``input_``, given the payment as it stands (None: it is not here yet).
+
+    Total: every input has exactly one outcome in every state. Deduplication by event ID happens
+    before; an input that comes here twice all the same is found stale or duplicate, never applied
+    twice. Raises AssertionError for what is no input.
+    """
+    decision = _decide(payment, input_, payment_id)
+    after = decision.payment
+    if after is None or after is payment:
+        return decision
+    why = exceeded(payment, after)
+    if why is None:
+        return decision
+    # a client is answered; what a provider says waits for an operator, and is never dropped
+    is_command = isinstance(input_.body, Command)
+    return unchanged(payment, Outcome.REJECTED if is_command else Outcome.QUARANTINED, why)
+
+
+def _decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
+    body, at = input_.body, input_.received_at
+    match body:
+        case Unmodelled() | Foreign():
+            refused = isinstance(body, Foreign) or body.unknown_status
+            reason = f"{body.kind}: {body.why}"
+            return Decision(Outcome.IGNORED, reason, payment, refused=refused)
+        case Create():
+            return on_create(payment, body, payment_id, at)
+        case Confirm() | Capture() | Cancel() | Refund():
+            return on_command(payment, body, at)
+        case CallResult():
+            return on_result(payment, body, at)
+        case Release():
+            return unchanged(payment, Outcome.REJECTED, "the payment is not held")
+        case PaymentFact() | RefundFact() | DisputeFact() if payment is None:
+            return unchanged(None, Outcome.PARKED, "its payment isn't here yet")
+        case PaymentFact():
+            return on_payment_fact(payment, body, at)
+        case RefundFact():
+            return on_refund_fact(payment, body, at)
+        case DisputeFact():
+            return on_dispute_fact(payment, body, at)
+        case _:
+            assert_never(body)

@@ -1,0 +1,99 @@
+"""What a call's result does: it names the provider's object, or notes a definite refusal."""
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from domain.decision import Decision, changed, unchanged
+from domain.inputs import CallResult, Failure
+from domain.money import shown
+from domain.payment import Payment
+from domain.status import Outcome
+from domain.transitions import is_final
+
+
+def on_result(payment: Payment | None, result: CallResult, at: datetime) -> Decision:
+    """An acknowledgement moves nothing to success; facts do. A refusal undoes what was asked."""
+    if payment is None:
+        return unchanged(None, Outcome.PARKED, "its payment isn't here yet")
+    if result.call_key not in payment.calls:
+        reason = f"no call {result.call_key} of this payment was asked for"
+        return unchanged(payment, Outcome.CONFLICT, reason)
+    if result.object_id is not None and payment.create_refusal is not None:
+        reason = f"names {result.object_id}, but the provider had refused to create this payment"
+        return unchanged(payment, Outcome.CONFLICT, reason)
+    if result.call_key in payment.settled:
+        return unchanged(payment, Outcome.STALE, f"the result of {result.call_key} is known")
+    if result.refusal is not None:
+        return _refused(payment, result, result.refusal, at)
+    if result.operation == "create":
+        return _acknowledged_create(payment, result, at)
+    if result.operation == "refund":
+        return _acknowledged_refund(payment, result, at)
+    after = _settle(payment, result)
+    return changed(payment, after, at, f"the provider has taken {result.operation} in hand")
+
+
+def _settle(payment: Payment, result: CallResult) -> Payment:
+    return replace(payment, settled=payment.settled | {result.call_key})
+
+
+def _acknowledged_create(payment: Payment, result: CallResult, at: datetime) -> Decision:
+    if payment.object_id is not None and payment.object_id != result.object_id:
+        return unchanged(
+            payment,
+            Outcome.CONFLICT,
+            f"names {result.object_id}, but this payment's object is {payment.object_id}",
+        )
+    after = replace(_settle(payment, result), object_id=result.object_id)
+    return changed(payment, after, at, f"the provider's object is {result.object_id}")
+
+
+def _acknowledged_refund(payment: Payment, result: CallResult, at: datetime) -> Decision:
+    """The refund of ours is this one at the provider: its answer says so, nothing else has to."""
+    *_, refund_id = result.call_key.split(":")
+    (asked,) = (r for r in payment.refunds if r.id == refund_id)  # the call was made for it
+    made = next((m for m in payment.provider_refunds if m.ref == result.object_id), None)
+    names = f"{result.call_key} names {result.object_id}"
+    if any(r.acknowledged == result.object_id for r in payment.refunds):
+        return unchanged(payment, Outcome.CONFLICT, f"{names}, which another refund is")
+    if made is not None and made.amount != asked.amount:
+        said, meant = (shown(r.amount, payment.currency) for r in (made, asked))
+        reason = f"{names}, which is of {said}, but we asked for {meant}"
+        return unchanged(payment, Outcome.CONFLICT, reason)
+    refunds = tuple(
+        replace(r, acknowledged=result.object_id) if r.id == refund_id else r
+        for r in payment.refunds
+    )
+    after = replace(_settle(payment, result), refunds=refunds)
+    return changed(payment, after, at, f"refund {refund_id} is the provider's {result.object_id}")
+
+
+def _refused(payment: Payment, result: CallResult, refusal: Failure, at: datetime) -> Decision:
+    why = f"the provider refused to {result.operation}: {refusal.message} ({refusal.code})"
+    *_, number = result.call_key.split(":")
+    after = _settle(payment, result)
+    match result.operation:
+        case "create":
+            if payment.object_id is not None:
+                reason = f"{why}; but its object {payment.object_id} exists"
+                return unchanged(payment, Outcome.CONFLICT, reason)
+            after = replace(after, create_refusal=refusal)
+        case "confirm":
+            attempts = tuple(
+                replace(a, refusal=refusal) if str(a.number) == number else a
+                for a in payment.attempts
+            )
+            after = replace(after, attempts=attempts)
+        case "capture" if payment.capture is not None and str(payment.capture.number) == number:
+            after = replace(after, capture=replace(payment.capture, refusal=refusal))
+        case "cancel" if not is_final(payment.status) and number == str(
+            payment.cancel_refusals + 1
+        ):
+            after = replace(after, cancel=None, cancel_refusals=payment.cancel_refusals + 1)
+        case "refund":
+            refunds = tuple(
+                replace(r, refusal=refusal) if r.id == number else r for r in payment.refunds
+            )
+            after = replace(after, refunds=refunds)
+    return changed(payment, after, at, why)

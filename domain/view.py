@@ -1,0 +1,254 @@
+"""What a payment looks like from outside: status, amounts, what to do next. Derived, never stored.
+
+``snapshot`` is the value of ``payment-state`` and of ``GET /v1/payments/{id}``.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from domain.facts import join, refunds
+from domain.inputs import Failure, PaymentFact
+from domain.payment import Attempt, Dispute, Payment
+from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus, Status
+
+_LIVE_STATUS: Final = {
+    ProviderStatus.OPEN: Status.PROCESSING,
+    ProviderStatus.PENDING: Status.PROCESSING,
+    ProviderStatus.ACTION_NEEDED: Status.REQUIRES_ACTION,
+    ProviderStatus.AUTHORIZED: Status.AUTHORIZED,
+}
+
+
+class NextAction(Struct, frozen=True):
+    """What has to be done before the payment goes on: ``redirect`` or ``new_payment_method``."""
+
+    type: str
+    url: str | None = None
+
+
+class Amounts(Struct, frozen=True):
+    """Minor units; 0 <= refunded <= captured <= authorized."""
+
+    authorized: int
+    captured: int
+    refunded: int
+
+
+class RefundView(Struct, frozen=True):
+    """One refund, as published."""
+
+    id: str
+    status: RefundStatus
+    amount: int
+    reason: str | None
+    failure: Failure | None
+    reversed: bool
+
+
+class DisputeView(Struct, frozen=True):
+    """One dispute, as published."""
+
+    id: str
+    status: DisputeStatus
+    amount: int
+    reason: str | None
+    funds_withdrawn: int
+    funds_reinstated: int
+
+
+class Snapshot(Struct, frozen=True):
+    """The whole payment as of ``version``, as published."""
+
+    id: str
+    tenant: str
+    version: int
+    status: Status
+    amount: int
+    currency: str
+    capture_method: str
+    amounts: Amounts
+    attempts: int
+    max_attempts: int
+    next_action: NextAction | None
+    failure: Failure | None
+    cancel_requested: bool
+    provider: str
+    provider_object_id: str | None
+    description: str | None
+    metadata: Mapping[str, str]
+    refunds: tuple[RefundView, ...]
+    disputes: tuple[DisputeView, ...]
+    expires_at: datetime
+    created_at: datetime
+    updated_at: datetime
+
+
+def started_attempts(payment: Payment) -> tuple[Attempt, ...]:
+    """The attempts the provider did not refuse to make."""
+    return tuple(a for a in payment.attempts if a.refusal is None)
+
+
+def has_failed(payment: Payment, attempt: Attempt) -> bool:
+    """Whether the provider told of a failure after this attempt was started."""
+    return len(join.failures(payment.facts)) > attempt.failures_before
+
+
+def live_fact(payment: Payment) -> PaymentFact | None:
+    """The provider's latest word on the current attempt, if it has said one."""
+    if not any(f.status is ProviderStatus.ATTEMPT_FAILED for f in payment.facts):
+        return join.latest_live(payment.facts, 0)
+    over = [a.number for a in started_attempts(payment) if has_failed(payment, a)]
+    return join.latest_live(payment.facts, max(over, default=0))
+
+
+def exhausted(payment: Payment) -> bool:
+    """Whether every attempt has failed, so that only cancelling at the provider is left."""
+    return len(join.failures(payment.facts)) >= payment.max_attempts and live_fact(payment) is None
+
+
+def awaits_payment_method(payment: Payment) -> bool:
+    """Whether the last attempt failed, another is allowed, and none has been started."""
+    failed = len(join.failures(payment.facts))
+    return (
+        0 < failed < payment.max_attempts
+        and all(has_failed(payment, a) for a in started_attempts(payment))
+        and live_fact(payment) is None
+    )
+
+
+def status_of(payment: Payment) -> Status:
+    """Where the payment stands, from everything known about it."""
+    terminal = join.terminal(payment.facts)
+    if terminal is not None:
+        if terminal.status is ProviderStatus.SUCCEEDED:
+            return Status.SUCCEEDED
+        hopeless = terminal.cancel_cause is CancelCause.ATTEMPTS_EXHAUSTED
+        return Status.FAILED if hopeless else Status.CANCELED
+    if payment.create_refusal is not None:
+        return Status.FAILED
+    live = live_fact(payment)
+    if live is not None:
+        return _LIVE_STATUS[live.status]
+    if awaits_payment_method(payment):
+        return Status.REQUIRES_ACTION
+    return Status.CREATED if payment.object_id is None else Status.PROCESSING
+
+
+def captured(payment: Payment) -> int:
+    """What the provider has captured, in minor units."""
+    terminal = join.terminal(payment.facts)
+    succeeded = terminal is not None and terminal.status is ProviderStatus.SUCCEEDED
+    return terminal.captured if terminal is not None and succeeded else 0
+
+
+def refundable(payment: Payment) -> int:
+    """What can still be refunded: captured, less every refund that holds or has taken money."""
+    return captured(payment) - refunds.reserved(payment)
+
+
+def amounts(payment: Payment) -> Amounts:
+    """The amounts, recomputed from the facts."""
+    return amounts_in(payment, payment.status)
+
+
+def amounts_in(payment: Payment, status: Status) -> Amounts:
+    """The amounts, were the payment in this status."""
+    has_authorization = status in {Status.AUTHORIZED, Status.SUCCEEDED}
+    taken = captured(payment)
+    return Amounts(
+        authorized=payment.amount if has_authorization else 0,
+        captured=taken,
+        # a returned refund and its replacement may cross each other
+        refunded=min(refunds.given_back(payment), taken),
+    )
+
+
+def failure_of(payment: Payment) -> Failure | None:
+    """Why the payment is not going well, where it is not."""
+    if payment.status is Status.SUCCEEDED:
+        return None
+    if payment.status is Status.AUTHORIZED:
+        # who asked for a capture has to hear that it is to be asked for again
+        return payment.capture.refusal if payment.capture is not None else None
+    if payment.create_refusal is not None:
+        return payment.create_refusal
+    last = payment.attempts[-1]
+    if last.refusal is not None:
+        return last.refusal
+    failed = join.failures(payment.facts)
+    # a failed payment goes on saying why, also when the provider had gone on before the end
+    has_gone_on = live_fact(payment) is not None and payment.status is not Status.FAILED
+    if not failed or has_gone_on:
+        return None
+    in_flight = not all(has_failed(payment, a) for a in started_attempts(payment))
+    between_attempts = payment.status is Status.PROCESSING and in_flight
+    return None if between_attempts else failed[-1].failure
+
+
+def next_action(payment: Payment) -> NextAction | None:
+    """What the customer or client has to do, while the payment requires action."""
+    if payment.status is not Status.REQUIRES_ACTION:
+        return None
+    live = live_fact(payment)
+    if live is None:
+        return NextAction("new_payment_method")
+    return NextAction("redirect", live.action_url)
+
+
+def _refund_view(refund: refunds.Standing) -> RefundView:
+    facts = refund.made.facts if refund.made is not None else ()
+    succeeded = any(f.status is RefundStatus.SUCCEEDED for f in facts)
+    if refund.asked is not None:
+        reason, failure = refund.asked.reason, refund.asked.refusal
+    else:
+        reason, failure = facts[-1].reason, None
+    return RefundView(
+        id=refund.id,
+        status=refund.status,
+        amount=refund.amount,
+        reason=reason,
+        failure=facts[-1].failure if facts else failure,
+        reversed=succeeded and refund.status is not RefundStatus.SUCCEEDED,
+    )
+
+
+def _dispute_view(dispute: Dispute) -> DisputeView:
+    return DisputeView(
+        id=dispute.id,
+        status=dispute.fact.status,
+        amount=dispute.fact.amount,
+        reason=dispute.fact.reason,
+        funds_withdrawn=sum(m.amount for m in dispute.movements if m.amount > 0),
+        funds_reinstated=-sum(m.amount for m in dispute.movements if m.amount < 0),
+    )
+
+
+def snapshot(payment: Payment) -> Snapshot:
+    """The payment as the world sees it at this version."""
+    return Snapshot(
+        id=payment.id,
+        tenant=payment.tenant,
+        version=payment.version,
+        status=payment.status,
+        amount=payment.amount,
+        currency=payment.currency,
+        capture_method=payment.capture_method,
+        amounts=amounts(payment),
+        attempts=len(payment.attempts),
+        max_attempts=payment.max_attempts,
+        next_action=next_action(payment),
+        failure=failure_of(payment),
+        cancel_requested=payment.cancel is not None,
+        provider=payment.provider,
+        provider_object_id=payment.object_id,
+        description=payment.description,
+        metadata=payment.metadata,
+        refunds=tuple(_refund_view(r) for r in refunds.standings(payment)),
+        disputes=tuple(_dispute_view(d) for d in payment.disputes),
+        expires_at=payment.expires_at,
+        created_at=payment.created_at,
+        updated_at=payment.updated_at,
+    )

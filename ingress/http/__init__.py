@@ -1,0 +1,1 @@
+"""HTTP itself: connections, heads, bodies, problems; nothing of payments."""

@@ -1,0 +1,145 @@
+"""What the generated OpenAPI document can't know by itself: problems, raw bodies, the webhooks."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from ingress import errors
+from ingress.errors import PROBLEM_MEDIA_TYPE, IngressError, type_uri
+from ingress.routes.webhooks import PATH as WEBHOOKS
+from schemas.http import FieldProblem, Problem
+from schemas.model import Model
+
+_REF: Final = "#/components/schemas/{model}"
+_ADDED: Final = (FieldProblem, Problem)
+_FOREIGN: Final = ("HTTPValidationError", "ValidationError")
+
+DESCRIPTION: Final = (
+    "Payments that stay correct when nothing around them does. Every POST names its operation with "
+    "an Idempotency-Key: a retry with the same key and body is the same operation."
+)
+ACCEPTED: Final[dict[str, Any]] = {
+    "description": "In the log, on every in-sync replica; to be processed.",
+    "headers": {
+        "Location": {"description": "The payment.", "schema": {"type": "string"}},
+        "Idempotent-Replayed": {
+            "description": "`true` where this operation is known to have been accepted before.",
+            "schema": {"type": "string"},
+        },
+    },
+}
+
+
+def problems(*kinds: type[IngressError]) -> dict[int | str, dict[str, Any]]:
+    """The problems a route can answer with, by status."""
+    answers: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        answer = answers.setdefault(
+            kind.status,
+            {
+                "description": "",
+                "content": {
+                    PROBLEM_MEDIA_TYPE: {
+                        "schema": {"$ref": _REF.format(model=Problem.__name__)},
+                        "examples": {},
+                    }
+                },
+            },
+        )
+        answer["description"] = "; ".join(filter(None, (answer["description"], kind.title)))
+        answer["content"][PROBLEM_MEDIA_TYPE]["examples"][kind.slug] = {"value": _example(kind)}
+        if "Retry-After" in kind.headers:
+            answer["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
+    return answers
+
+
+def _example(kind: type[IngressError]) -> dict[str, Any]:
+    meaning = " ".join((kind.__doc__ or "").split())
+    example = {"type": type_uri(kind.slug), "title": kind.title, "status": kind.status}
+    example["detail"] = meaning
+    if kind is errors.InvalidFieldsError:
+        example["errors"] = [{"field": "amount", "problem": "Input should be greater than 0"}]
+    return example
+
+
+def json_request(model: type[Model], example: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON request body; always required, also where no field is."""
+    schema = model.model_json_schema()
+    content = {"application/json": {"schema": schema, "example": dict(example)}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _webhook_path(providers: Iterable[str]) -> dict[str, Any]:
+    refusals = problems(
+        errors.InvalidSignatureError,
+        errors.MalformedEventError,
+        errors.UnknownProviderError,
+        errors.SlowBodyError,
+        errors.BodyTooLargeError,
+        errors.UnsupportedMediaTypeError,
+        errors.BrokerUnavailableError,
+    )
+    return {
+        "post": {
+            "tags": ["webhooks"],
+            "summary": "Receive a provider's webhook",
+            "description": "Answered 200 once the log has it. Signed by the provider.",
+            "operationId": "receive_webhook",
+            "parameters": [
+                {
+                    "name": "provider",
+                    "in": "path",
+                    "required": True,
+                    "schema": {"type": "string", "enum": sorted(providers)},
+                }
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            },
+            "responses": {
+                "200": {
+                    "description": "In the log",
+                    "content": {"application/json": {"example": {"received": True}}},
+                },
+                **{str(status): answer for status, answer in refusals.items()},
+            },
+        }
+    }
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The application's OpenAPI document."""
+    found = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    found["paths"][WEBHOOKS] = _webhook_path(app.state.parts.readers)
+    schemas = found.setdefault("components", {}).setdefault("schemas", {})
+    for model in _ADDED:
+        schema = model.model_json_schema(ref_template=_REF)
+        schema.pop("$defs", None)
+        schemas[model.__name__] = schema
+    for path in found["paths"].values():
+        for operation in path.values():
+            _require_idempotency_key(operation)
+            _drop_foreign_errors(operation)
+    for name in _FOREIGN:
+        schemas.pop(name, None)
+    return found
+
+
+def _drop_foreign_errors(operation: dict[str, Any]) -> None:
+    """FastAPI announces its own form of error wherever there is a parameter; ours is another."""
+    answer = operation["responses"].get("422", {})
+    if "application/json" in answer.get("content", {}):
+        del operation["responses"]["422"]
+
+
+def _require_idempotency_key(operation: dict[str, Any]) -> None:
+    """It is declared optional, so that its absence is a 400 of ours; for clients it is required."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] == "Idempotency-Key":
+            parameter["required"] = True
+            parameter["schema"] = {"type": "string", "pattern": "^[ -~]{1,255}$"}

@@ -1,0 +1,103 @@
+"""``GET`` on payments: as published and whether quarantined, pages, and the timeline of one."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from domain.status import Status
+from ingress import errors
+from ingress.routes import cursors
+from ingress.routes.dependencies import OwnedPayment, Tenant, parts_of
+from ingress.routes.openapi import problems
+from ingress.routes.timeline import timeline
+from postgres import reads
+from schemas.http import Payment, PaymentPage, Timeline
+
+READ_DEADLINE_S: Final = 3.0
+JSON: Final = "application/json"
+
+router: Final = APIRouter(tags=["payments"])
+
+
+@router.get(
+    "/v1/payments",
+    response_model=PaymentPage,
+    responses=problems(
+        errors.UnauthorizedError,
+        errors.InvalidCursorError,
+        errors.InvalidFieldsError,
+        errors.DatabaseUnavailableError,
+    ),
+)
+async def list_payments(
+    request: Request,
+    tenant: Tenant,
+    status: Annotated[Status | None, Query(description="Only payments in this status.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="Payments on a page.")] = 20,
+    cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
+) -> Response:
+    """A page of payments, newest first."""
+    after = None if cursor is None else cursors.decode(cursor)
+    # One more than asked for tells whether there is a next page.
+    found = await parts_of(request).database.run(
+        lambda connection: reads.page(connection, tenant, status, after, limit + 1),
+        READ_DEADLINE_S,
+    )
+    shown = found[:limit]
+    more = len(found) > limit
+    last = shown[-1] if more else None
+    following = (
+        "null"
+        if last is None
+        else f'"{cursors.encode(reads.Position(last.created_at, last.payment_id))}"'
+    )
+    data = ",".join(listed.snapshot for listed in shown)
+    return Response(f'{{"data":[{data}],"next_cursor":{following}}}', media_type=JSON)
+
+
+@router.get(
+    "/v1/payments/{id}",
+    response_model=Payment,
+    responses=problems(
+        errors.UnauthorizedError,
+        errors.UnknownPaymentError,
+        errors.PaymentNotReadyError,
+        errors.DatabaseUnavailableError,
+    ),
+)
+async def get_payment(request: Request, tenant: Tenant, payment_id: OwnedPayment) -> Response:
+    """The payment as of its last version, with its refunds and disputes."""
+    snapshot = await parts_of(request).database.run(
+        lambda connection: reads.snapshot(connection, payment_id, tenant), READ_DEADLINE_S
+    )
+    if snapshot is None:
+        raise _not_ready()
+    return Response(snapshot, media_type=JSON)
+
+
+@router.get(
+    "/v1/payments/{id}/timeline",
+    response_model=Timeline,
+    responses=problems(
+        errors.UnauthorizedError,
+        errors.UnknownPaymentError,
+        errors.PaymentNotReadyError,
+        errors.DatabaseUnavailableError,
+    ),
+)
+async def get_timeline(request: Request, tenant: Tenant, payment_id: OwnedPayment) -> Response:
+    """Every command, webhook and call result: what it did, why, and where it stands in the log."""
+    history = await parts_of(request).database.run(
+        lambda connection: reads.history(connection, payment_id, tenant), READ_DEADLINE_S
+    )
+    if history is None:
+        raise _not_ready()
+    return Response(timeline(payment_id, history).model_dump_json(), media_type=JSON)
+
+
+def _not_ready() -> errors.PaymentNotReadyError:
+    return errors.PaymentNotReadyError(
+        "If it was just accepted, it may not be processed yet: ask again. "
+        "Otherwise there is no such payment."
+    )

@@ -1,0 +1,72 @@
+"""A payment's stored history, as the API tells it."""
+
+import re
+from typing import Final
+
+from domain.status import Outcome, Status
+from postgres.reads import Call, Entry, History, Standing
+from schemas.http import CallEntry, Timeline, TimelineEntry, TransitionEntry
+from schemas.identity import PAYMENT_ID_PATTERN
+
+_PAYMENT_ID: Final = re.compile(PAYMENT_ID_PATTERN.strip("^$"))
+
+
+def timeline(payment_id: str, history: History) -> Timeline:
+    """Everything that was ever said about one payment, oldest first."""
+    return Timeline(
+        payment_id=payment_id,
+        status=Status(history.standing.status),
+        version=history.standing.version,
+        quarantined=history.standing.held_at is not None,
+        held=_held(history.standing),
+        entries=tuple(_entry(payment_id, entry) for entry in history.entries),
+        calls=tuple(_call(payment_id, call) for call in history.calls),
+    )
+
+
+def _held(standing: Standing) -> str | None:
+    """A sentence for the client; the error itself is the operator's to read."""
+    if standing.held_at is None:
+        return None
+    return (
+        f"held since {standing.held_at.isoformat()}: event {standing.held_event_id} could not be "
+        "processed; what comes after it waits for an operator"
+    )
+
+
+def _reason(payment_id: str, entry: Entry) -> str:
+    """The reason as its tenant may read it: an error of ours may hold anything."""
+    if entry.outcome == Outcome.QUARANTINED:
+        return "our own code failed on it; an operator has to look"
+    return _own(payment_id, entry.reason)
+
+
+def _own(payment_id: str, text: str) -> str:
+    """The text without the ID of any other payment, which may be another tenant's."""
+    return _PAYMENT_ID.sub(lambda found: found[0] if found[0] == payment_id else "(another)", text)
+
+
+def _entry(payment_id: str, entry: Entry) -> TimelineEntry:
+    transition = None
+    if entry.target is not None:
+        source = None if entry.source is None else Status(entry.source)
+        transition = TransitionEntry(source=source, target=Status(entry.target))
+    return TimelineEntry(
+        event_id=entry.event_id,
+        kind=entry.kind,
+        outcome=Outcome(entry.outcome),
+        reason=_reason(payment_id, entry),
+        transition=transition,
+        version=entry.version,
+        topic=entry.topic,
+        partition=entry.partition,
+        offset=entry.offset,
+        received_at=entry.received_at,
+        recorded_at=entry.recorded_at,
+    )
+
+
+def _call(payment_id: str, call: Call) -> CallEntry:
+    entry = CallEntry.model_validate(call, from_attributes=True)
+    error = None if entry.last_error is None else _own(payment_id, entry.last_error)
+    return entry.model_copy(update={"last_error": error})

@@ -1,0 +1,154 @@
+"""Publishing ``payment-state``, fenced: only a partition's newest owner can.
+
+There is one transactional id per partition. A worker that takes a partition over starts a producer
+with that id, and from then on the brokers refuse the former owner's, whatever it still holds.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+
+from messaging.lifetime import close_producer, start_client
+from messaging.produce import Keyed, produce
+from ports.errors import FencedError, PublishError
+from ports.plan import Published
+from schemas.headers import cloud_event
+from schemas.topics import BATCH_BYTES_MAX, PAYMENT_STATE, request_bytes_max
+
+#: Records of one transaction; a larger publication is split, each part in version order.
+TRANSACTION_RECORDS_MAX: Final = 5_000
+
+ProducerFactory = Callable[[int], AIOKafkaProducer]
+
+
+def fenced_producer(bootstrap: str, group: str) -> ProducerFactory:
+    """A factory of producers with the partition's transactional id. None is started."""
+
+    def make(partition: int) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            bootstrap_servers=bootstrap,
+            client_id=f"{group}-state-{partition}",
+            transactional_id=f"{group}-state-{partition}",
+            acks="all",
+            max_batch_size=BATCH_BYTES_MAX,
+            max_request_size=request_bytes_max(PAYMENT_STATE),
+            request_timeout_ms=10_000,
+        )
+
+    return make
+
+
+class StatePublisher:
+    """Publishes versions to ``payment-state``, each to the partition its payment lives in.
+
+    A partition is taken over when it is assigned, before any of its records is read, and at no
+    other time: a worker that lost it in its sleep must not fence the one that has it now.
+    """
+
+    def __init__(self, make: ProducerFactory, deadline_s: float) -> None:
+        self._make = make
+        self._deadline_s = deadline_s
+        self._producers: dict[int, AIOKafkaProducer] = {}
+
+    async def assign(self, partitions: Iterable[int]) -> None:
+        """Has exactly these partitions: fences their former owners. Raises PublishError."""
+        wanted = set(partitions)
+        gone = [self._producers.pop(p) for p in set(self._producers) - wanted]
+        ends = await asyncio.gather(
+            *(close_producer(producer) for producer in gone),
+            *(self._start(partition) for partition in wanted - set(self._producers)),
+            return_exceptions=True,  # one that fails leaves no other one at work behind its back
+        )
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+
+    async def _start(self, partition: int) -> None:
+        producer = self._make(partition)
+        try:
+            await start_client(producer, self._deadline_s)
+        except (KafkaError, OSError, TimeoutError) as error:
+            await close_producer(producer)
+            raise PublishError(f"partition {partition} can't be taken over: {error!r}") from error
+        except BaseException:
+            await close_producer(producer)
+            raise
+        self._producers[partition] = producer
+
+    async def publish(self, records: Sequence[Published]) -> None:
+        """Publishes in order and returns once the brokers have all of them.
+
+        Raises FencedError where a partition has a newer owner, PublishError where the brokers
+        gave no word in time; then nobody knows which records are there, and the producers are of
+        no use any more.
+        """
+        ordered = sorted(records, key=lambda r: (r.partition, r.payment_id, r.version))
+        by_partition = {p: list(group) for p, group in groupby(ordered, key=lambda r: r.partition)}
+        lost = by_partition.keys() - self._producers.keys()
+        if lost:
+            raise FencedError(f"partitions {sorted(lost)} are not ours any more")
+        # each to its end, so that none is still under way when another is tried again
+        sending = asyncio.gather(
+            *(self._transact(self._producers[p], part) for p, part in by_partition.items()),
+            return_exceptions=True,
+        )
+        sending.add_done_callback(_noticed)
+        try:
+            # not asyncio.timeout: it would wait for the transactions to end, and they may never
+            done, _ = await asyncio.wait({sending}, timeout=self._deadline_s)
+        finally:
+            sending.cancel()  # whoever gave up on it, nothing of it goes on; no effect once done
+        if not done:
+            raise PublishError(f"no word from the brokers in {self._deadline_s} s")
+        _raise_worst([end for end in sending.result() if end is not None])
+
+    async def _transact(self, producer: AIOKafkaProducer, part: Sequence[Published]) -> None:
+        for start in range(0, len(part), TRANSACTION_RECORDS_MAX):
+            some = part[start : start + TRANSACTION_RECORDS_MAX]
+            records = [_as_record(record) for record in some]
+            try:
+                async with producer.transaction():
+                    sending = await produce(producer, PAYMENT_STATE, some[0].partition, records)
+                    await asyncio.gather(*(sent for _, sent in sending))
+            except KafkaError:
+                raise
+            except Exception as error:
+                # no payment's fault: a transaction that is half open leaves a producer of no use
+                raise PublishError(f"the producer failed: {error!r}") from error
+
+    async def close(self) -> None:
+        """Stops every producer."""
+        await self.assign(())
+
+
+def _as_record(record: Published) -> Keyed:
+    headers = cloud_event(
+        record.payment_id,
+        record.version,
+        record.at,
+        record.publication_id,
+        quarantined=record.quarantined,
+    )
+    return Keyed(record.payment_id.encode(), record.snapshot, headers)
+
+
+def _raise_worst(errors: Sequence[BaseException]) -> None:
+    """Raises the most telling of what some partitions ended with; nothing where all ended well."""
+    for error in errors:
+        if isinstance(error, ProducerFenced | InvalidProducerEpoch):
+            raise FencedError(f"a partition has a newer owner: {error!r}") from error
+    for error in errors:
+        if isinstance(error, KafkaError):
+            raise PublishError(f"the brokers refused: {error!r}") from error
+    for error in errors:
+        raise error
+
+
+def _noticed(sending: asyncio.Future[Any]) -> None:
+    """What it ends with after its deadline, nobody waits for: it was a PublishError."""
+    if not sending.cancelled():
+        sending.exception()

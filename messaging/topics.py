@@ -1,0 +1,118 @@
+"""Creates the topics of ``schemas.topics`` and checks that they are as they must be."""
+
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from tenacity import (
+    retry,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from messaging.lifetime import start_client
+from ports.errors import MissingTopicsError
+from schemas.settings import KafkaSettings
+from schemas.topics import APP_ID, KEEP_FOR_EVER, TOPICS, Topic
+
+#: Faust's name for the changelog of the table of seen events; it must have the sources' partitions.
+CHANGELOG: Final = Topic(
+    f"{APP_ID}-seen-changelog",
+    key="payment ID",
+    value="its recent event IDs",
+    written_by="processor",
+    read_by="processor",
+    config={"cleanup.policy": "compact", **KEEP_FOR_EVER},
+)
+ALL: Final = (*TOPICS, CHANGELOG)
+_ALREADY_EXISTS: Final = TopicAlreadyExistsError.errno
+#: A process that starts while the brokers are away waits for them; then it starts anew.
+BROKERS_WITHIN_S: Final = 300.0
+#: Brokers that accept a connection and do not answer are given up, or tried again, after this.
+START_WITHIN_S: Final = 8.0
+REQUEST_TIMEOUT_MS: Final = 30_000
+
+
+async def create_topics(settings: KafkaSettings) -> list[str]:
+    """Creates what is missing; answers the names created. Raises MissingTopicsError, KafkaError."""
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS
+    )
+    try:
+        await start_client(admin, START_WITHIN_S)
+        new = [
+            NewTopic(
+                topic.name,
+                settings.partitions,
+                settings.replication_factor,
+                topic_configs={**topic.settings, **_durability(settings)},
+            )
+            for topic in ALL
+        ]
+        answer = await admin.create_topics(new)
+        created = []
+        for name, code, *_ in answer.topic_errors:
+            if code == 0:
+                created.append(name)
+            elif code != _ALREADY_EXISTS:
+                raise for_code(code)(f"topic {name} can't be created")
+        await _until_known(admin, settings)
+    finally:
+        await admin.close()
+    return created
+
+
+@retry(
+    retry=retry_if_exception_type(MissingTopicsError),
+    wait=wait_random_exponential(multiplier=0.05, max=1.0),
+    stop=stop_after_delay(15.0),
+    reraise=True,
+)
+async def _until_known(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> None:
+    """A topic that was created is not known to every broker at once."""
+    await _check(admin, settings)
+
+
+@retry(
+    retry=retry_if_exception_type(KafkaError),
+    wait=wait_random_exponential(multiplier=0.1, max=5.0),
+    stop=stop_after_delay(BROKERS_WITHIN_S),
+    reraise=True,
+)
+async def check_topics(settings: KafkaSettings) -> None:
+    """Raises MissingTopicsError unless every topic is there with the right partitions.
+
+    Waits for brokers that don't answer, and raises KafkaError in the end: whoever starts anew
+    because of an outage should find its end, and not end again. A stream worker whose topic is
+    missing would wait for ever and not even stop when asked.
+    """
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS
+    )
+    try:
+        await start_client(admin, START_WITHIN_S)
+        await _check(admin, settings)
+    finally:
+        await admin.close()
+
+
+async def _check(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> None:
+    names = set(await admin.list_topics())
+    missing = sorted(topic.name for topic in ALL if topic.name not in names)
+    if missing:
+        raise MissingTopicsError(f"missing: {', '.join(missing)}. `payments topics` creates them")
+    described = await admin.describe_topics([topic.name for topic in ALL])
+    counts = {topic["topic"]: len(topic["partitions"]) for topic in described}
+    for topic in ALL:
+        if topic.copartitioned and counts[topic.name] != settings.partitions:
+            raise MissingTopicsError(
+                f"{topic.name} has {counts[topic.name]} partitions, but PAYMENTS_PARTITIONS is "
+                f"{settings.partitions}; the two must be equal, and can't change with data in it"
+            )
+
+
+def _durability(settings: KafkaSettings) -> dict[str, str]:
+    """With three copies, two must have a record before it counts as written."""
+    enough = settings.replication_factor - 1 or 1
+    return {"min.insync.replicas": str(enough)}

@@ -1,0 +1,1 @@
+"""What the programs need of the world, as protocols, and the plain types that cross them."""

@@ -1,0 +1,102 @@
+"""Every error of the programs but the ingress' answers, drawn once.
+
+ProcessorError
+├── UndecodableRecordError   the bytes are no command, webhook or result: to the dead letters
+├── StoreUnavailableError    Postgres is away or busy: the same may well succeed next time
+├── KeyTakenError            a unique key was taken by another transaction: look again
+├── BatchConflictError       another worker wrote these rows first: load again, decide again
+├── FencedError              another worker owns the partition: this one must stop and start over
+├── PublishError             the brokers gave no word in time; the record's fate is unknown
+├── TableFilesError          RocksDB can't read or write its files: restart, which mends what it can
+├── LeaseLostError           a provider call may be another worker's by now: this one lets go of it
+├── EventTooLargeError       an event of a provider is larger than a topic takes: a dead letter
+├── SnapshotTooLargeError    a payment is larger than ``payment-state`` takes: it is held instead
+├── LoopFailedError          a background loop ended with no error it can go on after: restart
+├── RebuildRunningError      one rebuild at a time: the other one has the shadow schema
+└── MissingTopicsError       topics are absent or wrongly partitioned: ``payments topics`` mends it
+
+MessagingError            publishing one record; the producer component raises these
+├── NotDeliveredError     the brokers did not confirm the record in time; it may be sent again
+├── RecordTooLargeError   no broker takes a record of this size: sending it again can't help
+└── TopicsNotReadyError   the brokers answer, but the topics are not as they must be
+"""
+
+
+class ProcessorError(Exception):
+    """Base of what the processor raises."""
+
+
+class UndecodableRecordError(ProcessorError):
+    """A record that nobody can decode; the text says what is wrong with it."""
+
+
+class StoreUnavailableError(ProcessorError):
+    """The store can't do it now: no connection, a deadlock, a time-out. Nothing was written."""
+
+
+class KeyTakenError(ProcessorError):
+    """A unique key is there already, by another transaction. Nothing was written."""
+
+
+class BatchConflictError(ProcessorError):
+    """Rows changed between load and write. Nothing was written; the batch may be tried again."""
+
+
+class FencedError(ProcessorError):
+    """A newer owner of the partition publishes now. Nothing of ours was or will be published."""
+
+
+class PublishError(ProcessorError):
+    """The brokers did not confirm in time."""
+
+
+class TableFilesError(ProcessorError):
+    """RocksDB can't read or write the files of a table: the disk is full, or they are damaged."""
+
+
+class LeaseLostError(ProcessorError):
+    """The lease of a provider call ended before the call did."""
+
+
+class EventTooLargeError(ProcessorError):
+    """An event of a provider is larger than a topic takes."""
+
+
+class SnapshotTooLargeError(ProcessorError):
+    """A payment's snapshot is larger than a record of ``payment-state`` may be."""
+
+
+class LoopFailedError(ProcessorError):
+    """A background loop failed on something that time does not mend; the cause says what."""
+
+
+class RebuildRunningError(ProcessorError):
+    """Another rebuild is under way on the same database."""
+
+
+class MissingTopicsError(ProcessorError):
+    """A topic is missing or has another number of partitions than its peers."""
+
+
+class MessagingError(Exception):
+    """Base of what the producer component raises."""
+
+
+class NotDeliveredError(MessagingError):
+    """The brokers did not confirm the record in time.
+
+    ``sent`` says whether the record may nevertheless be in the log, now or later.
+    """
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+
+
+class RecordTooLargeError(MessagingError):
+    """The record is larger than the producer or the topic allows."""
+
+
+class TopicsNotReadyError(MessagingError):
+    """A topic is missing, or is not as it must be; the text names each one."""

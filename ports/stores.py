@@ -1,0 +1,184 @@
+"""What the processor needs of the world outside, as protocols; ``__main__`` wires the real ones.
+
+The programs decide when and in which order things happen, and know nothing of SQL. Whatever a
+store can't do at the moment is a StoreUnavailableError; a key that somebody else's transaction has
+taken is a KeyTakenError. Both may be tried again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from ports.outgoing import Outgoing
+from ports.plan import Loaded, Plan, Published
+from ports.records import Received
+from ports.work import Claimed, Ignored, Unrouted
+
+
+class Transaction(Protocol):
+    """One transaction of a batch: everything in it is written, or nothing."""
+
+    async def load(self, batch: Sequence[Received]) -> Loaded:
+        """What is known of a batch's payments and events. Locks the payments until the end."""
+        ...
+
+    async def write(self, plan: Plan, now: datetime) -> list[Published]:
+        """Writes the plan; answers what has to be published. Raises BatchConflictError."""
+        ...
+
+
+class BatchStore(Protocol):
+    """The authority on what was processed."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction, committed where the block ends well."""
+        ...
+
+    async def unpublished(
+        self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
+    ) -> list[Published]:
+        """What was committed and may not have been published, of these."""
+        ...
+
+    async def hold_unpublishable(self, versions: Sequence[Published], now: datetime) -> None:
+        """Holds the payments of versions that can't be published, for an operator to see."""
+        ...
+
+    async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:
+        """Notes that the brokers have all of these."""
+        ...
+
+
+class StatePublishing(Protocol):
+    """Where new versions go."""
+
+    async def assign(self, partitions: Iterable[int]) -> None:
+        """Has exactly these partitions: fences their former owners. Raises PublishError."""
+        ...
+
+    async def publish(self, records: Sequence[Published]) -> None:
+        """Returns once the brokers have all. Raises FencedError, PublishError."""
+        ...
+
+
+class Entries(Protocol):
+    """A changelog table's entries on this machine, by partition; keys and values are bytes."""
+
+    def get(self, partition: int, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The values of those keys that are there."""
+        ...
+
+    def walk(self, partition: int, after: bytes, limit: int) -> Sequence[tuple[bytes, bytes]]:
+        """Up to ``limit`` entries whose keys come after ``after``; fewer at the end."""
+        ...
+
+    async def put(self, partition: int, changes: Mapping[bytes, bytes | None]) -> None:
+        """Writes values, None deletes: here at once, and in the changelog soon."""
+        ...
+
+
+class Sending(Protocol):
+    """Where everything else goes."""
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """Returns once the brokers have all. Raises PublishError; then their fate is unknown."""
+        ...
+
+
+class CallStore(Protocol):
+    """The provider calls written down, and what became of them."""
+
+    async def claim(
+        self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
+    ) -> list[Claimed]:
+        """Due calls, claimed until ``lease_until``; nobody else gets the same."""
+        ...
+
+    async def renew(self, claimed: Claimed, lease_until: datetime) -> bool:
+        """The claim lasts until then. Whether it is ours still."""
+        ...
+
+    async def finish(self, claimed: Claimed, outcome: str, now: datetime) -> bool:
+        """The call has come to something, and its result is published. Whether it was ours."""
+        ...
+
+    async def retry(self, claimed: Claimed, at: datetime, error: str) -> bool:
+        """The call is due again then, under the same key. Whether it was ours still."""
+        ...
+
+    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> bool:
+        """The call certainly did not happen: it is due again then, under the next key.
+
+        Whether it was ours still.
+        """
+        ...
+
+
+class RoutingStore(Protocol):
+    """Webhooks without a payment ID, and whose the provider's objects are."""
+
+    async def owners(self, objects: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Payment ID by (provider, object ID), of those that are known."""
+        ...
+
+    async def park(self, waiting: Sequence[Unrouted], now: datetime) -> None:
+        """Keeps webhooks until their payments are known."""
+        ...
+
+    async def ignore(self, ignored: Sequence[Ignored], now: datetime) -> None:
+        """Notes what became of webhooks that are nobody's."""
+        ...
+
+    async def routable(self, limit: int) -> list[Unrouted]:
+        """Kept webhooks whose payment is known now, oldest first."""
+        ...
+
+    async def expired(self, before: datetime, limit: int) -> list[Unrouted]:
+        """Webhooks kept since before then, oldest first."""
+        ...
+
+    async def forget(self, event_ids: Sequence[str]) -> None:
+        """They are on their way."""
+        ...
+
+
+class SweepStore(Protocol):
+    """What the reconciler reads and remembers."""
+
+    async def read_cursor(self, provider: str) -> str | None:
+        """The last event read from this provider's list."""
+        ...
+
+    async def write_cursor(self, provider: str, event_id: str, now: datetime) -> None:
+        """Everything up to this event is published."""
+        ...
+
+    async def unfinished(
+        self, silent_since: datetime, after: str, limit: int
+    ) -> list[tuple[str, str, str]]:
+        """(payment ID, provider, object ID) of payments neither final nor heard of since then."""
+        ...
+
+    async def expired(self, now: datetime, limit: int) -> list[tuple[str, str, int]]:
+        """(payment ID, tenant, version) of payments nobody acted on in time."""
+        ...
+
+    async def gauges(self) -> list[tuple[str, int, datetime | None]]:
+        """(what, how many, since when the oldest) of everything that should not wait for long."""
+        ...
+
+
+class HistoryStore(Protocol):
+    """What became of old inputs."""
+
+    #: The names of what there is to forget.
+    histories: Sequence[str]
+
+    async def give_up_parked(self, before: datetime, limit: int) -> int:
+        """Ends inputs parked before then whose payment never came; how many."""
+        ...
+
+    async def forget_history(self, table: str, before: datetime, limit: int) -> int:
+        """Deletes rows recorded before then, the oldest first; how many."""
+        ...

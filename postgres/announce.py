@@ -1,0 +1,63 @@
+"""Publishing a payment's last version again, because a quarantine began or ended.
+
+The version stays what it is. It moves to the publication of the batch, so that a crash before it
+is published is repaired as for every other version.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+from psycopg import AsyncConnection
+
+from ports.plan import Plan, Published
+from postgres import statements as sql
+
+Connection = AsyncConnection[tuple[Any, ...]]
+
+
+class LastVersion(Struct, frozen=True):
+    """The last version of a payment that is held or released, as it is stored."""
+
+    payment_id: str
+    version: int
+    at: datetime
+    snapshot: str
+    publication_id: int
+    partition: int
+
+
+async def last_versions(connection: Connection, plan: Plan) -> Sequence[LastVersion]:
+    """Those of the announced payments that have versions, but no new one in this plan."""
+    new = {v.payment.id for v in plan.versions}
+    wanted = sorted(plan.announced.keys() - new)
+    if not wanted:
+        return ()
+    cursor = await connection.execute(sql.LAST_VERSIONS, [wanted])
+    return [
+        LastVersion(payment_id, version, at, snapshot, publication_id, plan.announced[payment_id])
+        for payment_id, version, at, snapshot, publication_id in await cursor.fetchall()
+    ]
+
+
+async def announce(
+    connection: Connection,
+    plan: Plan,
+    versions: Sequence[LastVersion],
+    ids: Mapping[int, int],
+    now: datetime,
+) -> list[Published]:
+    """Moves these versions to the batch's publications, by partition; answers what to publish."""
+    moved = [(v.payment_id, v.version, ids[v.partition]) for v in versions]
+    columns = [list(column) for column in zip(*moved, strict=True)]
+    await connection.execute(sql.MOVE_VERSIONS, columns)
+    left = sorted({v.publication_id for v in versions})
+    await connection.execute(sql.END_EMPTY_PUBLICATIONS, [now, left])
+    return [
+        Published(
+            v.payment_id, v.version, v.partition, v.at, v.snapshot.encode(), ids[v.partition],
+            v.payment_id in plan.holds,
+        )
+        for v in versions
+    ]  # fmt: skip

@@ -1,0 +1,376 @@
+"""The transaction of a batch: load under locks, write what the fold planned, commit.
+
+Locks and unique keys are what two workers meet on; no isolation level is relied upon. Whatever
+another worker wrote in between is a BatchConflictError, nothing is written, and the caller tries
+again.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from psycopg import AsyncConnection, AsyncCursor
+
+from domain.facts.binding import may_settle
+from domain.inputs import Create, Release
+from domain.payment import Payment
+from domain.status import Outcome
+from domain.view import RefundView, Snapshot, amounts, snapshot
+from ports.errors import BatchConflictError
+from ports.plan import InboxRow, Known, Loaded, Plan, Published
+from ports.records import DeadLetter, Position, Received, Record, named_object, refusal_id
+from ports.unforeseen import described
+from ports.work import Unrouted
+from postgres import statements as sql
+from postgres.announce import announce, last_versions
+from postgres.documents import decode_payment, encode_call, encode_payment, encode_publishable
+from postgres.work import park_unrouted
+from runtime.tasks import RAISED
+from schemas.headers import EVENT_ID
+
+Connection = AsyncConnection[tuple[Any, ...]]
+Cursor = AsyncCursor[tuple[Any, ...]]
+Decode = Callable[[Record], Received | DeadLetter]
+#: A call that is under way has so long to be answered before it is made once more beside itself.
+URGENT_WITHIN: Final = timedelta(seconds=0.2)
+WAITING = frozenset({Outcome.PARKED, Outcome.QUARANTINED})
+
+
+async def load(
+    connection: Connection, batch: Sequence[Received], decode: Decode, *, alone: bool = False
+) -> Loaded:
+    """What Postgres knows of a batch's payments and events.
+
+    Locks the partitions and the payments, in order: what a former owner of a partition still
+    writes is written, and seen, before anything is read. ``alone``: these tables are nobody
+    else's, so the partitions are left to whoever works on them.
+    """
+    partitions = sorted({r.record.position.partition for r in batch})
+    payment_ids = sorted({r.payment_id for r in batch})
+    wanting = sorted({r.payment_id for r in batch if may_take_up(r)})
+    objects = sorted({pair for r in batch for pair in _object_of(r)})
+    async with connection.pipeline():
+        if not alone:
+            await connection.execute(sql.LOCK_PARTITIONS, [partitions])
+        payments = await connection.execute(sql.LOAD_PAYMENTS, [payment_ids])
+        known = await connection.execute(sql.LOAD_KNOWN, [sorted(_known_by(batch))])
+        held = await connection.execute(sql.LOAD_HELD, [payment_ids])
+        waiting = await connection.execute(sql.LOAD_WAITING, [wanting])
+        owners = await connection.execute(sql.LOAD_OWNERS, _columns(objects, 2))
+    unreadable: dict[str, str] = {}
+    taken_up = _decode_waiting(await waiting.fetchall(), decode, unreadable)
+    owned = {(row[0], row[1]): row[2] for row in await owners.fetchall()}
+    if more := sorted(_objects_of(taken_up, unreadable) - set(objects)):
+        cursor = await connection.execute(sql.LOAD_OWNERS, _columns(more, 2))
+        owned |= {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
+    return Loaded(
+        payments=_decode_payments(await payments.fetchall(), unreadable),
+        known={
+            row[0]: Known(Position(row[1], row[2], row[3]), Outcome(row[4]), row[5])
+            for row in await known.fetchall()
+        },
+        held=frozenset(row[0] for row in await held.fetchall()),
+        parked=taken_up,
+        owners=owned,
+        unreadable=unreadable,
+    )
+
+
+def _known_by(batch: Sequence[Received]) -> set[str]:
+    """What the records may be known by: their events' IDs, and what they are if refused."""
+    return {r.event_id for r in batch} | {refusal_id(r) for r in batch}
+
+
+def may_take_up(received: Received) -> bool:
+    """Whether the input may bring what others wait for: the payment, its object, its release."""
+    body = received.input.body
+    return isinstance(body, Create | Release) or may_settle(received.payment_id, received.input)
+
+
+def _decode_payments(
+    rows: Iterable[tuple[Any, ...]], unreadable: dict[str, str]
+) -> dict[str, Payment]:
+    """Payments by ID; one that this release can't read is told, and keeps no other from its own."""
+    payments = {}
+    for payment_id, document in rows:
+        try:
+            payments[payment_id] = decode_payment(document)
+        except RAISED as error:
+            unreadable[payment_id] = f"what is stored of it can't be read: {described(error)}"
+    return payments
+
+
+def _object_of(received: Received) -> Iterable[tuple[str, str]]:
+    """The provider's payment object an input names, if it names one."""
+    object_id = named_object(received)
+    if received.provider is not None and object_id is not None:
+        yield received.provider, object_id
+
+
+def _objects_of(
+    waiting: Mapping[str, Sequence[Received]], unreadable: dict[str, str]
+) -> set[tuple[str, str]]:
+    """The objects that what waits names; a payment whose inputs can't be asked is unreadable."""
+    found: set[tuple[str, str]] = set()
+    for payment_id, rows in waiting.items():
+        try:
+            found |= {pair for received in rows for pair in _object_of(received)}
+        except RAISED as error:
+            unreadable[payment_id] = f"what waits for it can't be read: {described(error)}"
+    return found
+
+
+def _decode_waiting(
+    rows: Iterable[tuple[Any, ...]], decode: Decode, unreadable: dict[str, str]
+) -> dict[str, tuple[Received, ...]]:
+    parked: dict[str, list[Received]] = {}
+    for payment_id, topic, partition, offset, headers, value in rows:
+        position = Position(topic, partition, offset)
+        record = Record(position, payment_id.encode(), bytes(value), headers or {}, 0)
+        received = decode(record)
+        if isinstance(received, DeadLetter):
+            unreadable[payment_id] = f"{position} can't be decoded any more: {received.error}"
+            continue
+        parked.setdefault(payment_id, []).append(received)
+    return {payment_id: tuple(waiting) for payment_id, waiting in parked.items()}
+
+
+def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Rows as columns, for ``unnest``; ``width`` empty columns where there are no rows."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
+
+
+async def write(connection: Connection, plan: Plan, now: datetime) -> list[Published]:
+    """Writes the plan; answers what has to be published once it is committed.
+
+    Raises SnapshotTooLargeError, before anything is written, for what could never be published.
+    """
+    again = await last_versions(connection, plan)
+    partitions = sorted({v.partition for v in plan.versions} | {a.partition for a in again})
+    ids: dict[int, int] = {}
+    if partitions:
+        cursor = await connection.execute(sql.NEXT_PUBLICATION_IDS, [len(partitions)])
+        ids = dict(zip(partitions, (row[0] for row in await cursor.fetchall()), strict=True))
+    seen_as = [(v, ids[v.partition], snapshot(v.payment)) for v in plan.versions]
+    published = [
+        Published(
+            s.id, s.version, v.partition, v.payment.updated_at, encode_publishable(s), id_,
+            s.id in plan.holds,
+        )
+        for v, id_, s in seen_as
+    ]  # fmt: skip
+    guards: list[tuple[Cursor, int]] = []
+    async with connection.pipeline():
+        if partitions:
+            await connection.execute(
+                sql.INSERT_PUBLICATIONS, [now, [ids[p] for p in partitions], partitions]
+            )
+        guards += await _write_payments(connection, plan)
+        await _write_versions(connection, plan, published)
+        await _write_parts(connection, [s for _, _, s in seen_as], plan)
+        if plan.calls:
+            rows = [
+                (c.key, c.payment_id, c.provider, c.operation, encode_call(c)) for c in plan.calls
+            ]
+            await connection.execute(sql.INSERT_CALLS, [now, now, *_columns(rows, 5)])
+        if plan.urgent:
+            await connection.execute(sql.HURRY_CALLS, [now + URGENT_WITHIN, sorted(plan.urgent)])
+        guards += await _write_inbox(connection, plan, ids, now)
+        if again:
+            published += await announce(connection, plan, again, ids, now)
+        guards += await _write_rest(connection, plan, now)
+    for cursor, expected in guards:
+        if cursor.rowcount != expected:
+            raise BatchConflictError(f"{cursor.rowcount} of {expected} rows were ours to write")
+    return published
+
+
+async def _write_payments(connection: Connection, plan: Plan) -> list[tuple[Cursor, int]]:
+    guards: list[tuple[Cursor, int]] = []
+    new, old = [], []
+    for payment in plan.payments.values():
+        money = amounts(payment)
+        sums = (money.authorized, money.captured, money.refunded)
+        document = encode_payment(payment)
+        expected = plan.expected.get(payment.id)
+        if expected is None:
+            new.append((
+                payment.id, payment.tenant, payment.provider, payment.object_id, payment.status,
+                payment.version, payment.amount, payment.currency, *sums, payment.expires_at,
+                payment.created_at, payment.updated_at, document,
+            ))  # fmt: skip
+        else:
+            old.append((
+                payment.id, expected, payment.object_id, payment.status, payment.version, *sums,
+                payment.updated_at, document,
+            ))  # fmt: skip
+    if new:
+        await connection.execute(sql.INSERT_PAYMENTS, _columns(new, 15))
+    if old:
+        cursor = await connection.execute(sql.UPDATE_PAYMENTS, _columns(old, 10))
+        guards.append((cursor, len(old)))
+    return guards
+
+
+async def _write_versions(
+    connection: Connection, plan: Plan, published: Sequence[Published]
+) -> None:
+    rows = [
+        (
+            v.payment.id, v.payment.version, v.previous_status, v.payment.status, v.event_id,
+            v.payment.updated_at, p.publication_id, p.snapshot.decode(),
+        )
+        for v, p in zip(plan.versions, published, strict=True)
+    ]  # fmt: skip
+    if rows:
+        await connection.execute(sql.INSERT_VERSIONS, _columns(rows, 8))
+
+
+async def _write_parts(connection: Connection, views: Sequence[Snapshot], plan: Plan) -> None:
+    """Refunds and disputes of the payments that changed, as of their last version."""
+    last = {view.id: view for view in views if view.version == plan.payments[view.id].version}
+    refunds = [_refund_row(view, r) for view in last.values() for r in view.refunds]
+    if refunds:
+        rows = _columns(refunds, 6)
+        await connection.execute(sql.UPSERT_REFUNDS, rows)
+        of = sorted({row[1] for row in refunds})
+        await connection.execute(sql.DELETE_OTHER_REFUNDS, [of, rows[1], rows[0]])
+    disputes = [
+        (d.id, view.id, d.status, d.amount, d.funds_withdrawn, d.funds_reinstated, view.updated_at)
+        for view in last.values()
+        for d in view.disputes
+    ]
+    if disputes:
+        await connection.execute(sql.UPSERT_DISPUTES, _columns(disputes, 7))
+
+
+def _refund_row(view: Snapshot, refund: RefundView) -> tuple[Any, ...]:
+    return (refund.id, view.id, refund.status, refund.amount, refund.reversed, view.updated_at)
+
+
+def _kept(row: InboxRow) -> tuple[str | None, bytes | None]:
+    """Headers and value of a record that waits; others stay in the log alone."""
+    if row.outcome not in WAITING:
+        return None, None
+    record = row.received.record
+    return msgspec.json.encode(dict(record.headers)).decode(), record.value
+
+
+async def _write_inbox(
+    connection: Connection, plan: Plan, ids: dict[int, int], now: datetime
+) -> list[tuple[Cursor, int]]:
+    guards: list[tuple[Cursor, int]] = []
+    new, waiting = [], []
+    for row in plan.inbox:
+        r, position = row.received, row.received.record.position
+        publication_id = ids.get(position.partition) if row.version is not None else None
+        became = (row.outcome, row.reason, row.version, publication_id, *_kept(row))
+        if row.waiting:
+            waiting.append((r.event_id, row.event_id, row.ordinal, *became))
+        else:
+            new.append((
+                row.event_id, row.ordinal, r.payment_id, r.tenant, r.operation_id, r.kind,
+                position.topic, position.partition, position.offset, r.input.received_at, *became,
+            ))  # fmt: skip
+    new.sort(key=lambda row: row[0])  # one order for all workers, so that none waits in a circle
+    if plan.inbox:
+        await connection.execute(sql.NEXT_DECISIONS)
+    if waiting:  # first: what is refused now leaves its event ID to a new row
+        cursor = await connection.execute(sql.UPDATE_WAITING, _columns(waiting, 9))
+        guards.append((cursor, len(waiting)))
+    if new:
+        cursor = await connection.execute(sql.INSERT_INBOX, [now, *_columns(new, 16)])
+        guards.append((cursor, len(new)))
+    return guards
+
+
+async def _write_rest(
+    connection: Connection, plan: Plan, now: datetime
+) -> list[tuple[Cursor, int]]:
+    guards: list[tuple[Cursor, int]] = []
+    if plan.duplicates:
+        await record_duplicates(connection, plan.duplicates, now)
+    if plan.dead_letters:
+        dead = [
+            (
+                d.record.position.topic,
+                d.record.position.partition,
+                d.record.position.offset,
+                d.error,
+            )
+            for d in plan.dead_letters
+        ]
+        await connection.execute(sql.INSERT_DEAD_LETTERS, [now, *_columns(dead, 4)])
+    if plan.misrouted:
+        await park_unrouted(connection, [as_unrouted(r) for r in plan.misrouted], now)
+    if plan.released:
+        cursor = await connection.execute(sql.DELETE_HOLDS, [sorted(plan.released)])
+        guards.append((cursor, len(plan.released)))
+    if plan.renewed:
+        renewed = [(payment_id, *why) for payment_id, why in plan.renewed.items()]
+        cursor = await connection.execute(sql.RENEW_HOLDS, [now, *_columns(renewed, 3)])
+        guards.append((cursor, len(renewed)))
+    if plan.holds:
+        holds = [(payment_id, *why) for payment_id, why in plan.holds.items()]
+        await connection.execute(sql.INSERT_HOLDS, [now, *_columns(holds, 3)])
+    return guards
+
+
+def as_unrouted(received: Received) -> Unrouted:
+    """A webhook that went to another payment than its object's, for the router."""
+    record = received.record
+    return Unrouted(
+        record.headers[EVENT_ID], received.provider or "", named_object(received) or "",
+        record.headers, bytes(record.value), None,
+    )  # fmt: skip
+
+
+async def record_duplicates(
+    connection: Connection, duplicates: Sequence[Received], now: datetime
+) -> None:
+    """Notes records whose event ID was processed before."""
+    rows = [
+        (
+            r.record.position.topic, r.record.position.partition, r.record.position.offset,
+            r.event_id, r.payment_id, r.input.received_at, refusal_id(r),
+        )
+        for r in duplicates
+    ]  # fmt: skip
+    await connection.execute(sql.INSERT_DUPLICATES, [now, *_columns(rows, 7)])
+
+
+async def unpublished(
+    connection: Connection, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
+) -> list[Published]:
+    """What was committed and may not have been published, of these publications or partitions."""
+    found: dict[tuple[str, int], Published] = {}
+    for statement, keys in (
+        (sql.UNPUBLISHED_BY_ID, sorted(publication_ids)),
+        (sql.UNPUBLISHED_BY_PARTITION, sorted(partitions)),
+    ):
+        if keys:
+            cursor = await connection.execute(statement, [keys])
+            for payment_id, version, partition, at, text, id_, held in await cursor.fetchall():
+                found[payment_id, version] = Published(
+                    payment_id, version, partition, at, text.encode(), id_, held
+                )
+    return list(found.values())
+
+
+async def hold_unpublishable(
+    connection: Connection, versions: Sequence[Published], now: datetime
+) -> None:
+    """Holds the payments of versions that are there and can't be published, each for its event."""
+    rows = [
+        (v.payment_id, v.version, f"version {v.version} has {len(v.snapshot)} bytes: too many")
+        for v in versions
+    ]
+    await connection.execute(sql.HOLD_UNPUBLISHABLE, [now, *_columns(rows, 3)])
+
+
+async def mark_published(
+    connection: Connection, publication_ids: Iterable[int], now: datetime
+) -> None:
+    """Notes that the brokers have all of these."""
+    await connection.execute(sql.MARK_PUBLISHED, [now, sorted(set(publication_ids))])

@@ -1,0 +1,101 @@
+"""Provider calls: claiming due rows, and what became of them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+
+from ports.work import Claimed
+from postgres.documents import decode_call
+
+Connection = AsyncConnection[tuple[Any, ...]]
+
+#: A claimed row is due again when its lease is over: whoever claimed it may have died. A row that
+#: nobody has claimed is due whatever the time is: the clock of the host that wrote it may be ahead.
+CLAIM: Final = """
+    with due as (
+        select call_key from provider_calls
+        where state = 'due' and (next_attempt_at <= %(now)s or attempts = 0)
+            and provider = any(%(providers)s)
+        order by next_attempt_at limit %(limit)s for update skip locked)
+    update provider_calls c set attempts = attempts + 1, next_attempt_at = %(lease_until)s,
+        key_first_used_at = coalesce(key_first_used_at, %(now)s)
+    from due where c.call_key = due.call_key
+    returning c.request::text, c.attempts, c.key_generation, c.key_first_used_at, c.created_at"""
+
+#: Each of these is for the newest claim alone, which is known by its number of attempts: a worker
+#: that lost its lease changes nothing of what another one is at.
+RENEW: Final = """
+    update provider_calls set next_attempt_at = %(lease_until)s
+    where call_key = %(key)s and state = 'due' and attempts = %(attempts)s"""
+
+FINISH: Final = """
+    update provider_calls set state = 'done', outcome = %(outcome)s, done_at = %(now)s
+    where call_key = %(key)s and state = 'due' and attempts = %(attempts)s"""
+
+RETRY: Final = """
+    update provider_calls set next_attempt_at = %(at)s, last_error = %(error)s
+    where call_key = %(key)s and state = 'due' and attempts = %(attempts)s"""
+
+RETRY_WITH_NEW_KEY: Final = """
+    update provider_calls set next_attempt_at = %(at)s, last_error = %(error)s,
+        key_generation = key_generation + 1, key_first_used_at = null
+    where call_key = %(key)s and state = 'due' and attempts = %(attempts)s
+        and key_generation = %(generation)s"""
+
+
+async def claim(
+    connection: Connection,
+    providers: Sequence[str],
+    limit: int,
+    now: datetime,
+    lease_until: datetime,
+) -> list[Claimed]:
+    """Due calls, claimed until ``lease_until``."""
+    cursor = await connection.execute(
+        CLAIM,
+        {
+            "now": now,
+            "providers": list(providers),
+            "limit": limit,
+            "lease_until": lease_until,
+        },
+    )
+    return [Claimed(decode_call(row[0]), *row[1:]) for row in await cursor.fetchall()]
+
+
+async def renew(connection: Connection, claimed: Claimed, lease_until: datetime) -> bool:
+    """The claim lasts until then. Whether it is ours still."""
+    cursor = await connection.execute(RENEW, {**_claim(claimed), "lease_until": lease_until})
+    return cursor.rowcount > 0
+
+
+async def finish(connection: Connection, claimed: Claimed, outcome: str, now: datetime) -> bool:
+    """The call has come to something, and its result is published. Whether it was ours still."""
+    cursor = await connection.execute(FINISH, {**_claim(claimed), "outcome": outcome, "now": now})
+    return cursor.rowcount > 0
+
+
+async def retry(connection: Connection, claimed: Claimed, at: datetime, error: str) -> bool:
+    """The call is due again then, under the same key. Whether it was ours still."""
+    cursor = await connection.execute(RETRY, {**_claim(claimed), "at": at, "error": error})
+    return cursor.rowcount > 0
+
+
+async def retry_with_new_key(
+    connection: Connection, claimed: Claimed, at: datetime, error: str
+) -> bool:
+    """The call certainly did not happen: it is due again then, under the next key.
+
+    Whether it was ours still.
+    """
+    cursor = await connection.execute(
+        RETRY_WITH_NEW_KEY,
+        {**_claim(claimed), "at": at, "error": error, "generation": claimed.generation},
+    )
+    return cursor.rowcount > 0
+
+
+def _claim(claimed: Claimed) -> dict[str, Any]:
+    return {"key": claimed.call.key, "attempts": claimed.attempts}

@@ -1,0 +1,51 @@
+"""The domain's payment and calls as JSON documents, and back."""
+
+from typing import Final
+
+import msgspec
+
+from domain.calls import ProviderCall
+from domain.payment import Payment
+from domain.view import Snapshot
+from ports.errors import SnapshotTooLargeError
+from schemas.topics import SNAPSHOT_BYTES_MAX
+
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+_PAYMENT: Final = msgspec.json.Decoder(Payment)
+_CALL: Final = msgspec.json.Decoder(ProviderCall)
+
+
+def encode_payment(payment: Payment) -> str:
+    """The whole payment, for ``payments.document``."""
+    return _ENCODER.encode(payment).decode()
+
+
+def decode_payment(document: bytes | str) -> Payment:
+    """The payment of a ``payments.document``. Raises msgspec.ValidationError."""
+    return _PAYMENT.decode(document)
+
+
+def encode_call(call: ProviderCall) -> str:
+    """The call, for ``provider_calls.request``."""
+    return _ENCODER.encode(call).decode()
+
+
+def decode_call(request: bytes | str) -> ProviderCall:
+    """The call of a ``provider_calls.request``. Raises msgspec.ValidationError."""
+    return _CALL.decode(request)
+
+
+def encode_publishable(snapshot: Snapshot) -> bytes:
+    """Like ``encode_snapshot``. Raises SnapshotTooLargeError: it could never be published."""
+    value = encode_snapshot(snapshot)
+    if len(value) > SNAPSHOT_BYTES_MAX:
+        raise SnapshotTooLargeError(
+            f"version {snapshot.version} of {snapshot.id} has {len(value)} bytes, "
+            f"a record of payment-state at most {SNAPSHOT_BYTES_MAX}"
+        )
+    return value
+
+
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """The value of ``payment-state``, and of ``payment_versions.snapshot``."""
+    return _ENCODER.encode(snapshot)

@@ -1,0 +1,230 @@
+"""The stores of ``ports.stores`` in Postgres. Its errors become ours here, and nowhere else."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from ports.errors import KeyTakenError, StoreUnavailableError
+from ports.plan import Loaded, Plan, Published
+from ports.records import Received
+from ports.work import Claimed, Ignored, Unrouted
+from postgres import batch, calls, history, work
+from postgres.batch import Connection, Decode
+
+Pool = AsyncConnectionPool[Any]
+#: Before Postgres 17 only the pauses between two statements of a transaction have a limit.
+_LIMITS_WHOLE_TRANSACTIONS: Final = 170_000
+
+
+def limit_transactions(longest_s: float) -> Callable[[Connection], Awaitable[None]]:
+    """A pool's ``configure``: Postgres ends a transaction that takes longer, and its session.
+
+    A worker that sleeps inside one (a suspended machine, a cut network) would keep its locks, and
+    whoever has its partitions would wait for them as long as it sleeps.
+    """
+
+    async def configure(connection: Connection) -> None:
+        limit = f"{max(1, round(longest_s * 1000))}ms"
+        whole = connection.info.server_version >= _LIMITS_WHOLE_TRANSACTIONS
+        name = "transaction_timeout" if whole else "idle_in_transaction_session_timeout"
+        await connection.execute("select set_config(%s, %s, false)", [name, limit])
+        await connection.commit()
+
+    return configure
+
+
+@asynccontextmanager
+async def connected(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection; its work is committed where the block ends well.
+
+    Raises StoreUnavailableError, KeyTakenError.
+    """
+    try:
+        async with pool.connection() as connection:
+            yield connection
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.TransactionTimeout,
+        psycopg.errors.IdleInTransactionSessionTimeout,
+    ) as error:
+        raise StoreUnavailableError(f"Postgres: {error}") from error
+    except psycopg.errors.UniqueViolation as error:
+        raise KeyTakenError(f"Postgres: {error}") from error
+
+
+class PostgresTransaction:
+    """A ``Transaction``."""
+
+    def __init__(self, connection: Connection, decode: Decode) -> None:
+        self._connection = connection
+        self._decode = decode
+
+    async def load(self, received: Sequence[Received]) -> Loaded:
+        """See ``Transaction.load``."""
+        return await batch.load(self._connection, received, self._decode)
+
+    async def write(self, plan: Plan, now: datetime) -> list[Published]:
+        """See ``Transaction.write``."""
+        return await batch.write(self._connection, plan, now)
+
+
+class PostgresBatches:
+    """A ``BatchStore``. ``decode`` turns parked records into inputs again."""
+
+    def __init__(self, pool: Pool, decode: Decode) -> None:
+        self._pool = pool
+        self._decode = decode
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        """See ``BatchStore.transaction``."""
+        async with connected(self._pool) as connection:
+            yield PostgresTransaction(connection, self._decode)
+
+    async def unpublished(
+        self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
+    ) -> list[Published]:
+        """See ``BatchStore.unpublished``."""
+        async with connected(self._pool) as connection:
+            return await batch.unpublished(
+                connection, publication_ids=publication_ids, partitions=partitions
+            )
+
+    async def hold_unpublishable(self, versions: Sequence[Published], now: datetime) -> None:
+        """See ``BatchStore.hold_unpublishable``."""
+        async with connected(self._pool) as connection:
+            await batch.hold_unpublishable(connection, versions, now)
+
+    async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:
+        """See ``BatchStore.mark_published``."""
+        async with connected(self._pool) as connection:
+            await batch.mark_published(connection, publication_ids, now)
+
+
+class PostgresCalls:
+    """A ``CallStore``."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def claim(
+        self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
+    ) -> list[Claimed]:
+        """See ``CallStore.claim``."""
+        async with connected(self._pool) as connection:
+            return await calls.claim(connection, providers, limit, now, lease_until)
+
+    async def renew(self, claimed: Claimed, lease_until: datetime) -> bool:
+        """See ``CallStore.renew``."""
+        async with connected(self._pool) as connection:
+            return await calls.renew(connection, claimed, lease_until)
+
+    async def finish(self, claimed: Claimed, outcome: str, now: datetime) -> bool:
+        """See ``CallStore.finish``."""
+        async with connected(self._pool) as connection:
+            return await calls.finish(connection, claimed, outcome, now)
+
+    async def retry(self, claimed: Claimed, at: datetime, error: str) -> bool:
+        """See ``CallStore.retry``."""
+        async with connected(self._pool) as connection:
+            return await calls.retry(connection, claimed, at, error)
+
+    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> bool:
+        """See ``CallStore.retry_with_new_key``."""
+        async with connected(self._pool) as connection:
+            return await calls.retry_with_new_key(connection, claimed, at, error)
+
+
+class PostgresRouting:
+    """A ``RoutingStore``."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def owners(self, objects: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """See ``RoutingStore.owners``."""
+        async with connected(self._pool) as connection:
+            return await work.owners(connection, objects)
+
+    async def park(self, waiting: Sequence[Unrouted], now: datetime) -> None:
+        """See ``RoutingStore.park``."""
+        async with connected(self._pool) as connection:
+            await work.park_unrouted(connection, waiting, now)
+
+    async def ignore(self, ignored: Sequence[Ignored], now: datetime) -> None:
+        """See ``RoutingStore.ignore``."""
+        async with connected(self._pool) as connection:
+            await work.record_ignored(connection, ignored, now)
+
+    async def routable(self, limit: int) -> list[Unrouted]:
+        """See ``RoutingStore.routable``."""
+        async with connected(self._pool) as connection:
+            return await work.routable(connection, limit)
+
+    async def expired(self, before: datetime, limit: int) -> list[Unrouted]:
+        """See ``RoutingStore.expired``."""
+        async with connected(self._pool) as connection:
+            return await work.expired_unrouted(connection, before, limit)
+
+    async def forget(self, event_ids: Sequence[str]) -> None:
+        """See ``RoutingStore.forget``."""
+        async with connected(self._pool) as connection:
+            await work.forget_unrouted(connection, event_ids)
+
+
+class PostgresSweeps:
+    """A ``SweepStore``."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def read_cursor(self, provider: str) -> str | None:
+        """See ``SweepStore.read_cursor``."""
+        async with connected(self._pool) as connection:
+            return await work.read_cursor(connection, provider)
+
+    async def write_cursor(self, provider: str, event_id: str, now: datetime) -> None:
+        """See ``SweepStore.write_cursor``."""
+        async with connected(self._pool) as connection:
+            await work.write_cursor(connection, provider, event_id, now)
+
+    async def unfinished(
+        self, silent_since: datetime, after: str, limit: int
+    ) -> list[tuple[str, str, str]]:
+        """See ``SweepStore.unfinished``."""
+        async with connected(self._pool) as connection:
+            return await work.unfinished(connection, silent_since, after, limit)
+
+    async def expired(self, now: datetime, limit: int) -> list[tuple[str, str, int]]:
+        """See ``SweepStore.expired``."""
+        async with connected(self._pool) as connection:
+            return await work.expired(connection, now, limit)
+
+    async def gauges(self) -> list[tuple[str, int, datetime | None]]:
+        """See ``SweepStore.gauges``."""
+        async with connected(self._pool) as connection:
+            return await work.gauges(connection)
+
+
+class PostgresHistory:
+    """A ``HistoryStore``."""
+
+    histories: Sequence[str] = tuple(history.FORGETTABLE)
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def give_up_parked(self, before: datetime, limit: int) -> int:
+        """See ``HistoryStore.give_up_parked``."""
+        async with connected(self._pool) as connection:
+            return await history.give_up_parked(connection, before, limit)
+
+    async def forget_history(self, table: str, before: datetime, limit: int) -> int:
+        """See ``HistoryStore.forget_history``."""
+        async with connected(self._pool) as connection:
+            return await history.forget_history(connection, table, before, limit)

@@ -1,0 +1,166 @@
+"""What the router and the reconciler read and write."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from psycopg import AsyncConnection
+
+from ports.texts import utc_time
+from ports.work import Ignored, Unrouted
+from schemas import headers
+
+Connection = AsyncConnection[tuple[Any, ...]]
+
+OWNERS: Final = """
+    select provider, object_id, payment_id from payments
+    where (provider, object_id) in (select * from unnest(%s::text[], %s::text[]))"""
+
+PARK_UNROUTED: Final = """
+    insert into unrouted (recorded_at, event_id, provider, object_id, headers, value, received_at)
+    select %s, * from unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[], %s::bytea[],
+        %s::timestamptz[])
+    on conflict do nothing"""
+
+ROUTABLE: Final = """
+    select u.event_id, u.provider, u.object_id, u.headers, u.value, p.payment_id
+    from unrouted u join payments p using (provider, object_id)
+    order by u.recorded_at limit %s"""
+
+INSERT_IGNORED: Final = """
+    insert into ignored_webhooks (recorded_at, event_id, provider, kind, reason, received_at)
+    select %s, * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
+    on conflict do nothing"""
+
+EXPIRED_UNROUTED: Final = """
+    select event_id, provider, object_id, headers, value, null from unrouted
+    where recorded_at < %s order by recorded_at limit %s"""
+
+FORGET_UNROUTED: Final = "delete from unrouted where event_id = any(%s)"
+
+LEAD: Final = "select pg_try_advisory_lock(%s)"
+
+READ_CURSOR: Final = "select event_id from cursors where provider = %s"
+
+WRITE_CURSOR: Final = """
+    insert into cursors (provider, event_id, updated_at) values (%s, %s, %s)
+    on conflict (provider) do update set event_id = excluded.event_id,
+        updated_at = excluded.updated_at"""
+
+UNFINISHED: Final = """
+    select payment_id, provider, object_id from payments
+    where status in ('CREATED', 'PROCESSING', 'REQUIRES_ACTION', 'AUTHORIZED')
+        and updated_at < %s and object_id is not null and payment_id > %s
+    order by payment_id limit %s"""
+
+EXPIRED: Final = """
+    select payment_id, tenant, version from payments
+    where status = 'REQUIRES_ACTION' and expires_at < %s
+        and document ->> 'cancel' is null
+        and not exists (select from holds h where h.payment_id = payments.payment_id)
+    order by expires_at limit %s"""
+
+GAUGES: Final = """
+    select 'unfinished_payment', count(*), min(updated_at) from payments
+        where status in ('CREATED', 'PROCESSING', 'REQUIRES_ACTION', 'AUTHORIZED')
+    union all select 'parked_event', count(*), min(recorded_at) from inbox
+        where outcome in ('parked', 'quarantined')
+    union all select 'unpublished_version', count(*), min(committed_at) from publications
+        where published_at is null
+    union all select 'due_call', count(*), min(created_at) from provider_calls
+        where state = 'due'
+    union all select 'unrouted_webhook', count(*), min(recorded_at) from unrouted
+    union all select 'held_payment', count(*), min(held_at) from holds"""
+
+
+async def owners(
+    connection: Connection, objects: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """Payment ID by (provider, object ID), of those that are known."""
+    columns = [[p for p, _ in objects], [o for _, o in objects]]
+    cursor = await connection.execute(OWNERS, columns)
+    return {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
+
+
+async def park_unrouted(connection: Connection, waiting: Sequence[Unrouted], now: datetime) -> None:
+    """Keeps webhooks until their payments are known."""
+    rows = [
+        (
+            u.event_id, u.provider, u.object_id,
+            msgspec.json.encode(dict(u.headers)).decode(), u.value,
+            _received_at(u),
+        )
+        for u in waiting
+    ]  # fmt: skip
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        await connection.execute(PARK_UNROUTED, [now, *columns])
+
+
+async def record_ignored(connection: Connection, ignored: Sequence[Ignored], now: datetime) -> None:
+    """Notes what became of webhooks that are nobody's."""
+    rows = [
+        (i.webhook.event_id, i.webhook.provider, i.kind, i.reason, _received_at(i.webhook))
+        for i in ignored
+    ]
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        await connection.execute(INSERT_IGNORED, [now, *columns])
+
+
+def _received_at(webhook: Unrouted) -> datetime:
+    """In UTC: Postgres takes fewer zones than there are."""
+    return utc_time(webhook.headers[headers.RECEIVED_AT])
+
+
+async def routable(connection: Connection, limit: int) -> list[Unrouted]:
+    """Kept webhooks whose payment is known now, oldest first."""
+    cursor = await connection.execute(ROUTABLE, [limit])
+    return [_unrouted(row) for row in await cursor.fetchall()]
+
+
+async def expired_unrouted(connection: Connection, before: datetime, limit: int) -> list[Unrouted]:
+    """Webhooks kept since before then, oldest first: nobody here knows what they are about."""
+    cursor = await connection.execute(EXPIRED_UNROUTED, [before, limit])
+    return [_unrouted(row) for row in await cursor.fetchall()]
+
+
+def _unrouted(row: Sequence[Any]) -> Unrouted:
+    return Unrouted(row[0], row[1], row[2], row[3], bytes(row[4]), row[5])
+
+
+async def forget_unrouted(connection: Connection, event_ids: Sequence[str]) -> None:
+    """They are on their way."""
+    await connection.execute(FORGET_UNROUTED, [list(event_ids)])
+
+
+async def read_cursor(connection: Connection, provider: str) -> str | None:
+    """The last event read from this provider's list."""
+    row = await (await connection.execute(READ_CURSOR, [provider])).fetchone()
+    return row[0] if row is not None else None
+
+
+async def write_cursor(connection: Connection, provider: str, event_id: str, now: datetime) -> None:
+    """Everything up to this event is published."""
+    await connection.execute(WRITE_CURSOR, [provider, event_id, now])
+
+
+async def unfinished(
+    connection: Connection, silent_since: datetime, after: str, limit: int
+) -> list[tuple[str, str, str]]:
+    """(payment ID, provider, object ID) of payments neither final nor heard of since then."""
+    cursor = await connection.execute(UNFINISHED, [silent_since, after, limit])
+    return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
+
+
+async def expired(connection: Connection, now: datetime, limit: int) -> list[tuple[str, str, int]]:
+    """(payment ID, tenant, version) of payments nobody acted on in time."""
+    cursor = await connection.execute(EXPIRED, [now, limit])
+    return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
+
+
+async def gauges(connection: Connection) -> list[tuple[str, int, datetime | None]]:
+    """(what, how many, since when the oldest) of everything that should not wait for long."""
+    cursor = await connection.execute(GAUGES)
+    return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]

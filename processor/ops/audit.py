@@ -1,0 +1,255 @@
+"""Gathers the evidence for the invariants from a running system, at rest or live.
+
+What must be true of two places at once is read in the order in which it comes to be, backwards:
+what was noted as published before the topic, what was acknowledged before the log, and the tables
+last, as of one moment. So whatever is in flight meanwhile is never taken for missing.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+from aiokafka import AIOKafkaConsumer
+
+from domain.status import Status
+from messaging.lifetime import close_consumer, start_client
+from messaging.log import (
+    CLOSE_WITHIN_S,
+    REQUEST_TIMEOUT_MS,
+    SILENCE_MAX_S,
+    START_WITHIN_S,
+    partitions_of,
+    position,
+    records,
+)
+from ports.records import Position
+from postgres.patience import OperatingConnection
+from processor.ops.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
+from processor.ops.table_invariants import CallRow, Tables, VersionPlace
+from schemas.headers import QUARANTINED
+from schemas.topics import APP_ID, PAYMENT_STATE, PROCESSOR_SOURCES, fetching
+
+#: Statements with a ``%s`` are asked of what is older than that.
+_INBOX: Final = """
+    select event_id, payment_id, topic, partition, "offset", outcome, version, recorded_at >= %s,
+        publication_id
+    from inbox"""
+_DUPLICATES: Final = 'select topic, partition, "offset" from duplicates'
+_DEAD: Final = 'select topic, partition, "offset" from dead_letters'
+_PAYMENTS: Final = """
+    select payment_id, status, version, amount, authorized, captured, refunded, document::text,
+        tenant, provider, object_id, currency, expires_at, created_at, updated_at
+    from payments"""
+#: Columns of payments that repeat the document, beside those that have a meaning of their own.
+_REPEATED: Final = (
+    "tenant", "provider", "object_id", "currency", "expires_at", "created_at", "updated_at",
+)  # fmt: skip
+_VERSIONS: Final = """
+    select payment_id, version, previous_status, status, event_id, snapshot::text, at < %s,
+        v.publication_id, p.partition
+    from payment_versions v left join publications p using (publication_id)
+    order by payment_id, version"""
+_HELD: Final = "select payment_id, event_id from holds"
+_REFUNDS: Final = "select payment_id, refund_id, status, amount, reversed from refunds"
+_DISPUTES: Final = """
+    select payment_id, dispute_id, status, amount, funds_withdrawn, funds_reinstated
+    from disputes"""
+_CALLS: Final = """
+    select call_key, payment_id, provider, operation, request::text,
+        state = 'done' and done_at < %s and done_at > %s
+    from provider_calls"""
+_DUE: Final = "select call_key from provider_calls where state = 'due' and created_at < %s"
+_UNPUBLISHED: Final = """
+    select count(*) from publications where published_at is null and committed_at < %s"""
+#: A webhook may wait for a payment that isn't known here; one that is known has to get it.
+_UNROUTED: Final = """
+    select count(*) from unrouted u join payments p using (provider, object_id)
+    where greatest(u.recorded_at, p.updated_at) < %s"""
+_MARKED: Final = """
+    select payment_id, max(version) from payment_versions join publications using (publication_id)
+    where published_at is not null group by payment_id"""
+#: Later than everything: at rest, nothing is too young.
+_ALWAYS: Final = datetime.max.replace(tzinfo=UTC)
+#: Earlier than everything: nothing was forgotten.
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+#: A call is noted as done after its result was sent, and may take as long as that.
+_RESULT_BEFORE_DONE: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """What the brokers said."""
+
+    positions: frozenset[Position]
+    unacknowledged: frozenset[Position]
+    #: Of those, how many have been there for too long.
+    lag: int
+    published: Mapping[str, bytes]
+    published_versions: Mapping[str, list[int]]
+    #: Payments whose last record says that they are quarantined.
+    quarantined: frozenset[str]
+
+
+async def gather(
+    kafka_bootstrap: str,
+    database_url: str,
+    settle_s: float = 0.0,
+    retention_s: float | None = None,
+) -> Evidence:
+    """Reads every table and topic concerned, into memory. Raises psycopg.Error, KafkaError.
+
+    Args:
+        kafka_bootstrap: the brokers.
+        database_url: Postgres.
+        settle_s: what is younger than that may be on its way. 0: the system is at rest, and
+            nothing is.
+        retention_s: what became of older inputs may be forgotten; None: nothing is.
+    """
+    now = datetime.now(UTC)
+    since = now - timedelta(seconds=retention_s) if retention_s is not None else _NEVER
+    async with await OperatingConnection.connect(database_url) as connection:
+        marked = await _marked(connection) if settle_s else None
+        await connection.commit()
+        before = now - timedelta(seconds=settle_s) if settle_s else _ALWAYS
+        log = await _read_log(kafka_bootstrap, before, since)
+        await connection.execute("set transaction isolation level repeatable read, read only")
+        return await _with_tables(connection, log, marked, before, since)
+
+
+async def _read_log(bootstrap: str, before: datetime, since: datetime) -> _Log:
+    acknowledged = await _acknowledged(bootstrap)
+    positions: set[Position] = set()
+    unacknowledged: set[Position] = set()
+    lag = 0
+    for topic in PROCESSOR_SOURCES:
+        async for record in records(bootstrap, topic):
+            if record.timestamp < since.timestamp() * 1000:
+                continue
+            positions.add(position(record))
+            if record.offset >= acknowledged[topic, record.partition]:
+                unacknowledged.add(position(record))
+                lag += record.timestamp < before.timestamp() * 1000
+    published: dict[str, bytes] = {}
+    versions: dict[str, list[int]] = {}
+    quarantined: set[str] = set()
+    async for record in records(bootstrap, PAYMENT_STATE):
+        payment_id = (record.key or b"").decode()
+        published[payment_id] = record.value or b""
+        headers = dict(record.headers)
+        versions.setdefault(payment_id, []).append(int(headers["ce_id"].rpartition(b":")[2]))
+        (quarantined.add if QUARANTINED in headers else quarantined.discard)(payment_id)
+    return _Log(
+        frozenset(positions), frozenset(unacknowledged), lag, published, versions,
+        frozenset(quarantined),
+    )  # fmt: skip
+
+
+async def _with_tables(
+    connection: psycopg.AsyncConnection[Any],
+    log: _Log,
+    marked: Mapping[str, int] | None,
+    before: datetime,
+    since: datetime,
+) -> Evidence:
+    async def rows(statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        return await (await connection.execute(statement.encode(), values)).fetchall()
+
+    versions: dict[str, list[VersionEvidence]] = {}
+    places = []
+    for p, version, previous, status, event_id, snapshot, is_old, *publication in await rows(
+        _VERSIONS, since
+    ):
+        row = VersionEvidence(
+            p, version, Status(previous) if previous else None, Status(status), event_id,
+            snapshot.encode(), is_old,
+        )  # fmt: skip
+        versions.setdefault(p, []).append(row)
+        places.append(VersionPlace(p, version, event_id, *publication))
+    payments = await rows(_PAYMENTS)
+    inbox = await rows(_INBOX, before)
+    holds = {r[0]: r[1] for r in await rows(_HELD)}
+    return Evidence(
+        log=log.positions,
+        unacknowledged=log.unacknowledged if marked is not None else frozenset(),
+        inbox=[
+            InboxEvidence(r[0], r[1], Position(r[2], r[3], r[4]), r[5], r[6], r[7]) for r in inbox
+        ],
+        duplicates=[Position(*r) for r in await rows(_DUPLICATES)],
+        dead_letters=[
+            p for r in await rows(_DEAD) if (p := Position(*r)).topic in PROCESSOR_SOURCES
+        ],
+        payments={r[0]: _payment(r) for r in payments},
+        documents={r[0]: r[7] for r in payments},
+        versions=versions,
+        published=log.published,
+        published_versions=log.published_versions,
+        due_versions=marked,
+        is_whole=marked is None,
+        held=frozenset(holds),
+        quarantined=log.quarantined if marked is None else None,
+        due_calls=frozenset(r[0] for r in await rows(_DUE, before)),
+        unpublished=(await rows(_UNPUBLISHED, before))[0][0],
+        unrouted=(await rows(_UNROUTED, before))[0][0],
+        lag=log.lag,
+        tables=Tables(
+            refunds=_by_payment(await rows(_REFUNDS)),
+            disputes=_by_payment(await rows(_DISPUTES)),
+            calls=[CallRow(*r) for r in await rows(_CALLS, before, since + _RESULT_BEFORE_DONE)],
+            holds=holds,
+            inbox={r[0]: (r[1], r[5], r[8]) for r in inbox},
+            places=places,
+            positions={r[0]: Position(r[2], r[3], r[4]) for r in inbox},
+        ),
+    )
+
+
+def _payment(row: tuple[Any, ...]) -> PaymentEvidence:
+    payment_id, status, version, amount, authorized, captured, refunded, _, *repeated = row
+    repeats = dict(zip(_REPEATED, repeated, strict=True))
+    return PaymentEvidence(
+        payment_id, Status(status), version, amount, authorized, captured, refunded, repeats
+    )
+
+
+def _by_payment(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    """Rows that begin with the payment ID, without it, by payment."""
+    found: dict[str, list[Any]] = {}
+    for payment_id, *row in rows:
+        found.setdefault(payment_id, []).append(tuple(row))
+    return found
+
+
+async def read_topic(bootstrap: str, topic: str, note: Callable[[Any], object]) -> None:
+    """Every committed record of a topic, from its beginning to its present end."""
+    async for record in records(bootstrap, topic):
+        note(record)
+
+
+async def _acknowledged(bootstrap: str) -> dict[tuple[str, int], int]:
+    """By topic and partition of the sources: the offset up to which the processor is done."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id=APP_ID,
+        enable_auto_commit=False,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+        **fetching(*PROCESSOR_SOURCES),
+    )
+    try:
+        await start_client(consumer, START_WITHIN_S)
+        found: dict[tuple[str, int], int] = {}
+        async with asyncio.timeout(SILENCE_MAX_S):
+            for topic in PROCESSOR_SOURCES:
+                for partition in await partitions_of(consumer, topic):
+                    offset = await consumer.committed(partition)
+                    found[topic, partition.partition] = offset or 0
+        return found
+    finally:
+        await close_consumer(consumer, CLOSE_WITHIN_S)
+
+
+async def _marked(connection: psycopg.AsyncConnection[Any]) -> dict[str, int]:
+    """By payment ID: the last version that is noted as published."""
+    return {row[0]: row[1] for row in await (await connection.execute(_MARKED)).fetchall()}

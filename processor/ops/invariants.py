@@ -1,0 +1,276 @@
+"""What must always be true, stated once. Pure: evidence in, violations out.
+
+Tests and the ``payments audit`` command gather the evidence and ask here.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from domain.money import shown
+from domain.status import Status
+from domain.transitions import is_allowed, is_final
+from domain.view import amounts, snapshot, status_of
+from ports.records import Position
+from postgres.documents import decode_payment, encode_snapshot
+from processor.ops.table_invariants import Tables, disagreements
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEvidence:
+    """One row of the inbox."""
+
+    event_id: str
+    payment_id: str
+    position: Position
+    outcome: str
+    version: int | None
+    #: Recorded so lately that what comes next may be on its way.
+    is_young: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentEvidence:
+    """One row of payments."""
+
+    payment_id: str
+    status: Status
+    version: int
+    amount: int
+    authorized: int
+    captured: int
+    refunded: int
+    #: What else the row repeats of the document, by column.
+    repeats: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionEvidence:
+    """One row of payment_versions."""
+
+    payment_id: str
+    version: int
+    previous_status: Status | None
+    status: Status
+    event_id: str
+    snapshot: bytes
+    #: So old that what became of its event may be forgotten.
+    is_old: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything Postgres and Kafka hold: at rest, or with what was in flight set apart."""
+
+    #: Positions of every record in the processor's source topics.
+    log: frozenset[Position] = frozenset()
+    #: Those not acknowledged when the evidence began to be gathered: an outcome may be on its way.
+    unacknowledged: frozenset[Position] = frozenset()
+    inbox: Sequence[InboxEvidence] = ()
+    duplicates: Sequence[Position] = ()
+    dead_letters: Sequence[Position] = ()
+    payments: Mapping[str, PaymentEvidence] = field(default_factory=dict)
+    #: By payment ID: the domain's payment, as it is stored, in JSON.
+    documents: Mapping[str, str] = field(default_factory=dict)
+    #: By payment ID, in order of version.
+    versions: Mapping[str, Sequence[VersionEvidence]] = field(default_factory=dict)
+    #: Last value per key of ``payment-state``.
+    published: Mapping[str, bytes] = field(default_factory=dict)
+    #: Versions per key of ``payment-state`` in the order they stand there.
+    published_versions: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    #: By payment ID: what was noted as published before the topic was read. None: everything.
+    due_versions: Mapping[str, int] | None = None
+    #: Whether every record ever published must still be there: the topic is compacted in time.
+    is_whole: bool = True
+    held: frozenset[str] = frozenset()
+    #: Payments whose last record says that they are quarantined; None: something is on its way.
+    quarantined: frozenset[str] | None = None
+    #: Provider calls that are not done, by key.
+    due_calls: frozenset[str] = frozenset()
+    #: The tables beside ``payments``; None: nobody looked.
+    tables: Tables | None = None
+    unpublished: int = 0
+    unrouted: int = 0
+    #: Records that have been in the source topics for too long, not committed as processed.
+    lag: int = 0
+
+
+Violations = Iterator[str]
+
+
+def one_outcome_per_record(e: Evidence) -> Violations:
+    """S1: every record in the log ends in exactly one outcome."""
+    outcomes = Counter([*(r.position for r in e.inbox), *e.duplicates, *e.dead_letters])
+    for position in e.log - outcomes.keys() - e.unacknowledged:
+        yield f"{position} has no outcome"
+    for position, count in outcomes.items():
+        if count > 1:
+            yield f"{position} has {count} outcomes"
+
+
+def one_effect_per_event(e: Evidence) -> Violations:
+    """S2: one effect per event ID."""
+    effects = Counter(v.event_id for versions in e.versions.values() for v in versions)
+    for event_id, count in effects.items():
+        if count > 1:
+            yield f"{event_id} brought {count} versions"
+
+
+def versions_dense_and_allowed(e: Evidence) -> Violations:
+    """S3: versions are 1, 2, 3 ...; every transition is in the table; final states never change."""
+    for payment_id, payment in e.payments.items():
+        versions = e.versions.get(payment_id, ())
+        if [v.version for v in versions] != list(range(1, payment.version + 1)):
+            yield f"{payment_id} at version {payment.version} has {[v.version for v in versions]}"
+        before: Status | None = None
+        for v in versions:
+            if v.previous_status is not before:
+                yield f"{payment_id} version {v.version} follows {v.previous_status}, not {before}"
+            if before is not None and v.status is not before and not is_allowed(before, v.status):
+                final = " (final)" if is_final(before) else ""
+                yield f"{payment_id} went from {before}{final} to {v.status}"
+            before = v.status
+        if before is not payment.status:
+            yield f"{payment_id} is {payment.status}, its last version {before}"
+
+
+def stored_is_derived(e: Evidence) -> Violations:
+    """S4: status, amounts and last version are what the payment's own facts say."""
+    for payment_id, document in e.documents.items():
+        row, versions = e.payments[payment_id], e.versions.get(payment_id)
+        try:
+            payment = decode_payment(document)
+        except msgspec.MsgspecError as error:
+            yield f"{payment_id} can't be read: {error}"
+            continue
+        money, status = amounts(payment), status_of(payment)
+        said = (status, money.authorized, money.captured, money.refunded)
+        stored = (row.status, row.authorized, row.captured, row.refunded)
+        if said != stored:
+            standing, meant = (_in_words(row, *each) for each in (stored, said))
+            yield f"{payment_id} is stored as {standing}, its facts say {meant}"
+        for column, value in row.repeats.items():
+            if value != getattr(payment, column):
+                yield f"{payment_id}: {column} is stored as {value}, its document says another"
+        if versions and encode_snapshot(snapshot(payment)) != versions[-1].snapshot:
+            yield f"{payment_id}: its last version is not what its facts say"
+
+
+def amounts_add_up(e: Evidence) -> Violations:
+    """S5: 0 <= refunded <= captured <= authorized."""
+    for p in e.payments.values():
+        if not 0 <= p.refunded <= p.captured <= p.authorized <= p.amount:
+            standing = _in_words(p, p.status, p.authorized, p.captured, p.refunded)
+            yield f"{p.payment_id} of {_shown(p, p.amount)} is {standing}"
+
+
+def _in_words(
+    p: PaymentEvidence, status: Status, authorized: int, captured: int, refunded: int
+) -> str:
+    money = {"authorized": authorized, "captured": captured, "refunded": refunded}
+    return ", ".join([status, *(f"{_shown(p, amount)} {name}" for name, amount in money.items())])
+
+
+def _shown(p: PaymentEvidence, amount: int) -> str:
+    """An amount of the payment with the decimals of its currency, where the row names that."""
+    return shown(amount, str(p.repeats.get("currency", "a currency not named")))
+
+
+def all_or_none(e: Evidence) -> Violations:
+    """S6: an event, the payment's version and its outcome are written together."""
+    recorded = {r.event_id: r for r in e.inbox}
+    for versions in e.versions.values():
+        for v in versions:
+            row = recorded.get(v.event_id)
+            if row is None and v.is_old:
+                continue
+            if row is None or row.outcome != "applied" or row.version != v.version:
+                yield f"{v.payment_id} version {v.version}: its event {v.event_id} says {row}"
+
+
+def published_is_stored(e: Evidence) -> Violations:
+    """S8: payment-state's last record per key is the last version, to the byte, and says a hold."""
+    for payment_id, versions in e.versions.items():
+        stored = {v.version: v.snapshot for v in versions}
+        due = max(stored) if e.due_versions is None else e.due_versions.get(payment_id, 0)
+        last = max(due, *e.published_versions.get(payment_id, ())[-1:], 0)
+        if last and e.published.get(payment_id) != stored.get(last):
+            yield f"{payment_id}: the last record is not version {last}"
+    if e.quarantined is not None:
+        for payment_id in e.quarantined ^ (e.held & e.published.keys()):
+            yield f"{payment_id}: whether it is held is not what its last record says"
+    for payment_id in e.published.keys() - e.versions.keys():
+        yield f"{payment_id} is published, but not stored"
+    for payment_id, seen in e.published_versions.items():
+        first = 1 if e.is_whole else min(seen)
+        missing = set(range(first, max(seen) + 1)) - set(seen)
+        if missing:
+            yield f"{payment_id}: versions {sorted(missing)} were never published"
+
+
+def tables_agree(e: Evidence) -> Violations:
+    """S11: refunds, disputes, calls, holds and publications are what their payments say."""
+    if e.tables is not None:
+        yield from disagreements(e.documents, e.tables)
+
+
+def nothing_waits(e: Evidence) -> Violations:
+    """L1: no lag, nothing unpublished, nothing stuck."""
+    for what, count in (("records unprocessed", e.lag), ("publications unpublished", e.unpublished),
+                        ("webhooks unrouted", e.unrouted)):  # fmt: skip
+        if count:
+            yield f"{count} {what}"
+    for key in e.due_calls:
+        yield f"call {key} is still due"
+    for row in e.inbox:
+        if (
+            row.outcome == "parked"
+            and row.payment_id in e.payments
+            and row.payment_id not in e.held
+            and not row.is_young
+        ):
+            yield f"{row.event_id} is parked, though its payment {row.payment_id} is here"
+
+
+Invariant = Callable[[Evidence], Violations]
+INVARIANTS: Final[Mapping[str, Invariant]] = {
+    "S1": one_outcome_per_record,
+    "S2": one_effect_per_event,
+    "S3": versions_dense_and_allowed,
+    "S4": stored_is_derived,
+    "S5": amounts_add_up,
+    "S6": all_or_none,
+    "S8": published_is_stored,
+    "S11": tables_agree,
+    "L1": nothing_waits,
+}
+
+#: What each one looks at, and how many of those there are.
+CHECKED: Final[Mapping[str, tuple[str, Callable[[Evidence], int]]]] = {
+    "S1": ("records", lambda e: len(e.log)),
+    "S2": ("versions", lambda e: _count(e.versions)),
+    "S3": ("versions", lambda e: _count(e.versions)),
+    "S4": ("payments", lambda e: len(e.documents)),
+    "S5": ("payments", lambda e: len(e.payments)),
+    "S6": ("versions", lambda e: _count(e.versions)),
+    "S8": ("payments", lambda e: len(e.versions.keys() | e.published.keys())),
+    "S11": ("rows", lambda e: e.tables.count() if e.tables is not None else 0),
+    "L1": ("inputs", lambda e: len(e.inbox)),
+}
+
+
+def _count(versions: Mapping[str, Sequence[VersionEvidence]]) -> int:
+    return sum(map(len, versions.values()))
+
+
+def meaning(code: str) -> str:
+    """An invariant in one sentence."""
+    return (INVARIANTS[code].__doc__ or "").partition(": ")[2]
+
+
+def check(evidence: Evidence) -> dict[str, list[str]]:
+    """Every invariant's violations by its code; all empty when all is well."""
+    return {code: list(invariant(evidence)) for code, invariant in INVARIANTS.items()}

@@ -1,0 +1,189 @@
+"""Whether the tables beside ``payments`` say what it says. Pure: rows in, violations out."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from domain.calls import ProviderCall
+from domain.money import shown
+from domain.payment import Payment
+from domain.view import Snapshot, snapshot
+from ports.records import Position
+from postgres.documents import decode_call, decode_payment
+from schemas.identity import result_event_id
+
+
+class CallRow(Struct, frozen=True):
+    """One row of provider_calls."""
+
+    key: str
+    payment_id: str
+    provider: str
+    operation: str
+    request: str
+    #: Done, and neither so lately that its result may be on its way nor so long ago that what
+    #: became of it may be forgotten.
+    must_be_answered: bool = False
+
+
+class VersionPlace(Struct, frozen=True):
+    """Where a version was to be published, and where its event says it was."""
+
+    payment_id: str
+    version: int
+    event_id: str
+    publication_id: int
+    #: None: there is no such publication.
+    partition: int | None
+
+
+class Tables(Struct, frozen=True):
+    """The rows of the tables that repeat, or hang on, what ``payments`` has."""
+
+    #: By payment ID: (refund ID, status, amount, reversed).
+    refunds: Mapping[str, Collection[tuple[str, str, int, bool]]] = {}
+    #: By payment ID: (dispute ID, status, amount, withdrawn, reinstated).
+    disputes: Mapping[str, Collection[tuple[str, str, int, int, int]]] = {}
+    calls: Sequence[CallRow] = ()
+    #: By payment ID: the event our code failed on.
+    holds: Mapping[str, str] = {}
+    #: By event ID: (payment ID, outcome, publication ID).
+    inbox: Mapping[str, tuple[str, str, int | None]] = {}
+    places: Sequence[VersionPlace] = ()
+    #: By event ID: where its record stands.
+    positions: Mapping[str, Position] = {}
+
+    def count(self) -> int:
+        """How many rows there are to look at."""
+        parts = sum(map(len, (*self.refunds.values(), *self.disputes.values())))
+        return parts + len(self.calls) + len(self.holds) + len(self.places)
+
+
+def disagreements(documents: Mapping[str, str], tables: Tables) -> Iterator[str]:
+    """Every row that is missing, too many, or another than the payment's document says.
+
+    Documents that can't be read are left to others; their payments' rows are not looked at.
+    """
+    payments: dict[str, Payment] = {}
+    unreadable = set[str]()
+    for payment_id, document in documents.items():
+        try:
+            payments[payment_id] = decode_payment(document)
+        except msgspec.MsgspecError:
+            unreadable.add(payment_id)
+    yield from _parts(payments, unreadable, tables)
+    yield from _calls(payments, unreadable, tables)
+    yield from _holds(tables)
+    yield from _publications(tables)
+
+
+def _parts(
+    payments: Mapping[str, Payment], unreadable: Collection[str], tables: Tables
+) -> Iterator[str]:
+    views = {payment_id: snapshot(payment) for payment_id, payment in payments.items()}
+    for what, rows, expected in (
+        ("refund", tables.refunds, {p: _refunds(view) for p, view in views.items()}),
+        ("dispute", tables.disputes, {p: _disputes(view) for p, view in views.items()}),
+    ):
+        for payment_id in sorted((rows.keys() | expected.keys()) - set(unreadable)):
+            stored = {row[0]: row for row in rows.get(payment_id, ())}
+            said = {row[0]: row for row in expected.get(payment_id, ())}
+            for part in sorted(stored.keys() | said.keys()):
+                if stored.get(part) != said.get(part):
+                    yield (
+                        f"{payment_id}: {what} {part} is stored as {stored.get(part)}, "
+                        f"its facts say {said.get(part)}"
+                    )
+
+
+def _refunds(view: Snapshot) -> list[tuple[str, str, int, bool]]:
+    return [(r.id, str(r.status), r.amount, r.reversed) for r in view.refunds]
+
+
+def _disputes(view: Snapshot) -> list[tuple[str, str, int, int, int]]:
+    return [
+        (d.id, str(d.status), d.amount, d.funds_withdrawn, d.funds_reinstated)
+        for d in view.disputes
+    ]
+
+
+def _calls(
+    payments: Mapping[str, Payment], unreadable: Collection[str], tables: Tables
+) -> Iterator[str]:
+    written = {row.key: row for row in tables.calls}
+    for payment in payments.values():
+        for key in sorted(payment.calls - written.keys()):
+            yield f"{payment.id} asked for the call {key}, which has no row"
+    for row in tables.calls:
+        if row.payment_id in unreadable:
+            continue
+        asked_by = payments.get(row.payment_id)
+        if asked_by is None or row.key not in asked_by.calls:
+            yield f"the call {row.key} was never asked for by {row.payment_id}"
+        elif (wrong := _wrong_call(asked_by, row)) is not None:
+            yield f"the call {row.key} {wrong}"
+        if row.must_be_answered and result_event_id(row.key) not in tables.inbox:
+            yield f"the call {row.key} is done, and its result was never processed"
+
+
+def _wrong_call(payment: Payment, row: CallRow) -> str | None:
+    """What a call's row says that is not its payment's, if anything is."""
+    try:
+        call = decode_call(row.request)
+    except msgspec.MsgspecError as error:
+        return f"can't be read: {error}"
+    _, operation, *_ = row.key.split(":")
+    says = (call.key, call.payment_id, call.provider, call.operation, row.provider, row.operation)
+    means = (row.key, payment.id, payment.provider, operation, payment.provider, operation)
+    if says != means:
+        return f"says {says}, its payment {means}"
+    if call.object_id not in {None, payment.object_id}:
+        return f"is on {call.object_id}, its payment is {payment.object_id}"
+    return _wrong_refund(payment, call)
+
+
+def _wrong_refund(payment: Payment, call: ProviderCall) -> str | None:
+    if call.operation != "refund":
+        return None
+    amounts = {refund.id: refund.amount for refund in payment.refunds}
+    asked = amounts.get(call.refund_id or "")
+    if asked == call.amount:
+        return None
+    said, meant = (
+        "nothing" if amount is None else shown(amount, payment.currency)
+        for amount in (call.amount, asked)
+    )
+    return f"refunds {said}, its payment asked for {meant}"
+
+
+def _holds(tables: Tables) -> Iterator[str]:
+    """A hold and the event it is for: our code failed on the one, so there is the other."""
+    for payment_id, event_id in tables.holds.items():
+        row = tables.inbox.get(event_id)
+        if row is None or row[0] != payment_id:
+            yield f"{payment_id} is held for {event_id}, which is none of its events"
+    for event_id, (payment_id, outcome, _) in tables.inbox.items():
+        if outcome == "quarantined" and payment_id not in tables.holds:
+            yield f"{event_id} is quarantined, but its payment {payment_id} is not held"
+
+
+def _publications(tables: Tables) -> Iterator[str]:
+    """A version is published with its event's partition, and by one publication."""
+    for place in tables.places:
+        name = f"{place.payment_id} version {place.version}"
+        if place.partition is None:
+            yield f"{name} is of publication {place.publication_id}, which is not there"
+        position = tables.positions.get(place.event_id)
+        if position is None:
+            continue
+        if place.partition is not None and place.partition != position.partition:
+            yield (
+                f"{name} is published to partition {place.partition}, "
+                f"its event came from {position.partition}"
+            )
+        row = tables.inbox.get(place.event_id)
+        if row is not None and row[2] != place.publication_id:
+            yield (
+                f"{name} is of publication {place.publication_id}, its event's row says {row[2]}"
+            )

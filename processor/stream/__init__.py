@@ -1,0 +1,1 @@
+"""The Faust program: commands, webhooks and results in, versions of payments out."""

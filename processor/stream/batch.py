@@ -1,0 +1,381 @@
+"""One batch, in the order of effects. A crash anywhere repeats work and changes nothing.
+
+1. decode; what can't be goes to ``dead-letters``, delivery awaited
+2. set aside what the table of seen event IDs knows
+3. one Postgres transaction: the authority on what is new; fold, write, commit
+4. publish every new version, and what an earlier crash left unpublished; await the brokers
+5. write the seen table
+6. acknowledge, in order
+
+Steps 4 to 6 of one batch may be done while the next one is committed (``pipeline``). Then the table
+may not know yet what the batch before has brought: Postgres does.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter
+from typing import Any, Final, TypeVar
+
+from faust.types import EventT
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from decisions.dead_letters import as_outgoing, note
+from decisions.decode import Decoder
+from decisions.fold import fold
+from decisions.unread import unforeseen
+from ports.errors import BatchConflictError, KeyTakenError, StoreUnavailableError
+from ports.plan import Committed, Published
+from ports.records import DeadLetter, Position, Received, Record, failed
+from ports.stores import BatchStore, Sending, StatePublishing
+from ports.unforeseen import ADAPTER_S, described, is_to_be_passed_on
+from processor.stream.metrics import StreamMetrics
+from processor.stream.seen import SeenTable
+from runtime.tasks import RAISED, never_failing, within
+from schemas.headers import as_text
+from schemas.topics import SNAPSHOT_BYTES_MAX
+
+log = logging.getLogger(__name__)
+
+#: Postgres is away, or another worker was faster: the same batch may well succeed next time.
+TRANSIENT: Final = (StoreUnavailableError, BatchConflictError)
+#: A batch is tried for this long; then the worker starts over, without having acknowledged.
+RETRY_FOR_S: Final = 300.0
+#: A key that keeps colliding after this many tries is no race: the payment is held.
+COLLISIONS_MAX: Final = 3
+
+Event = EventT[Any]
+T = TypeVar("T")
+
+
+def bare_record(event: Event) -> Record:
+    """A Faust event as a record without what our own code could not read of it."""
+    message = event.message
+    position = Position(message.topic, message.partition, message.offset)
+    return Record(position, message.key, message.value or b"", {}, -1)
+
+
+def as_record(event: Event) -> Record:
+    """A Faust event as a record."""
+    message = event.message
+    return Record(
+        Position(message.topic, message.partition, message.offset),
+        message.key,
+        b"" if message.value is None else message.value,  # an Unreadable stays one, if empty too
+        as_text(message.headers.items() if isinstance(message.headers, Mapping)
+                else message.headers or ()),
+        int((message.timestamp or 0) * 1000),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A batch as it was understood."""
+
+    events: Sequence[Event]
+    received: Sequence[Received]
+    dead: Sequence[DeadLetter]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A batch that is committed: what is left to do of it."""
+
+    events: Sequence[Event]
+    #: What the table did not know.
+    fresh: Sequence[Received]
+    committed: Committed
+    #: How often others had published what batches under way may hold, when it was begun.
+    catch_ups: int
+
+
+class BatchProcessor:
+    """Processes batches of one worker; in each stage one at a time."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        store: BatchStore,
+        seen: SeenTable,
+        publisher: StatePublishing,
+        sender: Sending,
+        metrics: StreamMetrics,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._decoder = decoder
+        self._store = store
+        self._seen = seen
+        self._publisher = publisher
+        self._sender = sender
+        self._metrics = metrics
+        self._clock = clock
+        #: What is to be published is read and published by one at a time: a batch may still be
+        #: under way while its worker takes partitions over.
+        self._publishing = asyncio.Lock()
+        #: How often versions were published that batches under way may hold too.
+        self._catch_ups = 0
+
+    async def process(self, events: Sequence[Event]) -> None:
+        """The whole batch, acknowledged at the end. What it raises, nothing was acknowledged of."""
+        await self.settle(await self.commit(self.decode(events)))
+
+    def decode(self, events: Sequence[Event]) -> Decoded:
+        """Step 1, but for the sending. Knows nothing of other batches."""
+        with never_failing("metrics"):
+            self._metrics.batch_records.observe(len(events))
+        with self._step("decode"):
+            items = [self._understood(event) for event in events]
+        return Decoded(
+            events,
+            [item for item in items if isinstance(item, Received)],
+            [item for item in items if isinstance(item, DeadLetter)],
+        )
+
+    async def commit(self, batch: Decoded) -> Done:
+        """Steps 1 to 3; one batch after the other."""
+        catch_ups = self._catch_ups
+        if batch.dead:
+            await within(ADAPTER_S, self._sender.send(as_outgoing(batch.dead)))
+            with never_failing("log"):
+                note(batch.dead)
+        with self._step("seen"):
+            fresh, duplicates = self._set_aside(batch.received)
+        with self._step("commit"):
+            committed = await self._commit_all(fresh, duplicates, batch.dead)
+        return Done(batch.events, fresh, committed, catch_ups)
+
+    async def settle(self, batch: Done) -> None:
+        """Steps 4 to 6; one batch after the other, perhaps while the next is committed."""
+        with self._step("publish"):
+            await self._publish(batch.committed, batch.catch_ups)
+        with self._step("remember"):
+            await self._remember(batch)
+        for event in batch.events:
+            event.ack()
+
+    def _understood(self, event: Event) -> Received | DeadLetter:
+        """What a record says; one that is not even a record is kept as far as it is one."""
+        try:
+            return self._decoder.decode(as_record(event))
+        except RAISED as error:
+            log.exception("record.not_decoded")
+            return unforeseen(bare_record(event), described(error))
+
+    async def _remember(self, batch: Done) -> None:
+        """Writes the table. It is only the fast path: without it, Postgres says what is known."""
+        used = [r for r in batch.fresh if r.event_id not in batch.committed.open]
+        try:
+            await within(ADAPTER_S, self._seen.remember(used, batch.committed.known))
+            partitions = {event.message.partition for event in batch.events}
+            forgotten = await within(ADAPTER_S, self._seen.forget_old(partitions))
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
+            log.exception("table.not_written: Postgres says what was seen")
+            return
+        with never_failing("metrics"):
+            self._metrics.forgotten.inc(forgotten)
+
+    async def take_over(self, partitions: Sequence[int]) -> None:
+        """Has exactly these partitions, and publishes what their former owners did not.
+
+        A batch under way publishes before that, as the owner it was, or after it: then Postgres
+        says what is left.
+        """
+        async with self._publishing:
+            await within(ADAPTER_S, self._publisher.assign(partitions))
+            left = await self._retrying(lambda: self._store.unpublished(partitions=partitions))
+            await self._send(left, {p.publication_id for p in left})
+            self._catch_ups += 1
+        with never_failing("metrics"):
+            self._metrics.republished.inc(len(left))
+
+    def _set_aside(self, batch: Sequence[Received]) -> tuple[list[Received], list[Received]]:
+        """What the table does not know, and what it knows from another place in the log."""
+        fresh, duplicates = [], []
+        try:
+            positions = self._seen.positions(batch)
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
+            log.exception("table.not_read: Postgres says what was seen")
+            positions = [None] * len(batch)
+        for received, known in zip(batch, positions, strict=True):
+            if known is None:
+                fresh.append(received)
+            elif known != received.record.position:
+                duplicates.append(received)
+        return fresh, duplicates
+
+    async def _commit_all(
+        self,
+        fresh: Sequence[Received],
+        duplicates: Sequence[Received],
+        dead: Sequence[DeadLetter],
+    ) -> Committed:
+        """Commits the batch; where that can't succeed, each payment on its own."""
+        if not (fresh or duplicates or dead):
+            return Committed()
+        try:
+            return await self._retrying(lambda: self._commit(fresh, duplicates, dead, {}))
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
+            log.exception("batch.not_committed: each payment is tried on its own")
+        committed = await self._retrying(lambda: self._commit([], duplicates, dead, {}))
+        by_payment: dict[str, list[Received]] = {}
+        for item in fresh:
+            by_payment.setdefault(item.payment_id, []).append(item)
+        for payment_id, items in by_payment.items():
+            committed.add(await self._commit_or_hold(payment_id, items))
+        return committed
+
+    async def _commit_or_hold(self, payment_id: str, items: Sequence[Received]) -> Committed:
+        """A payment's records; where our own code fails on them, they are held as they came."""
+        try:
+            return await self._retrying(lambda: self._commit(items, [], [], {}))
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
+            log.exception("payment.held payment_id=%s", payment_id)
+            why = {payment_id: described(error)}
+        try:
+            return await self._retrying(lambda: self._commit(items, [], [], why))
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
+            log.exception("payment.held payment_id=%s: unread", payment_id)
+        # nothing of ours looks at what the records say any more
+        unread = [failed(received, why[payment_id]) for received in items]
+        return await self._retrying(lambda: self._commit(unread, [], [], why))
+
+    async def _commit(
+        self,
+        fresh: Sequence[Received],
+        duplicates: Sequence[Received],
+        dead: Sequence[DeadLetter],
+        poisoned: Mapping[str, str],
+    ) -> Committed:
+        async with self._store.transaction() as transaction:
+            loaded = await transaction.load(fresh)
+            plan = fold(loaded, fresh, poisoned)
+            plan.duplicates.extend(duplicates)
+            plan.dead_letters.extend(dead)
+            published = await transaction.write(plan, self._clock())
+        with never_failing("metrics"):
+            self._metrics.count(plan)
+        known = {event_id: known.position for event_id, known in loaded.known.items()}
+        return Committed(published, plan.redelivered, known | plan.resolved, plan.open)
+
+    async def _publish(self, committed: Committed, catch_ups: int) -> None:
+        """Publishes a batch's versions, and what came again. Then Postgres says what is left.
+
+        What it says goes up to the newest version, also of batches that were committed since. So it
+        is asked too where it was asked since the batch began, for a take-over or another batch:
+        what the batch has to publish may be out by now, and a newer version after it.
+        """
+        async with self._publishing:
+            published = committed.published
+            ids = committed.redelivered | {p.publication_id for p in published}
+            asked = bool(committed.redelivered) or catch_ups != self._catch_ups
+            if asked:
+                published = await self._retrying(
+                    lambda: self._store.unpublished(publication_ids=ids)
+                )
+                again = len(published) - len(committed.published)
+                with never_failing("metrics"):
+                    self._metrics.republished.inc(max(0, again))
+            await self._send(published, ids)
+            self._catch_ups += asked
+
+    async def _send(self, published: Sequence[Published], ids: Iterable[int]) -> None:
+        """Publishes, then notes these publications, every part of which is out now.
+
+        A payment that our own code can't publish keeps no other from it: its publications stay
+        unpublished, and the next owner of the partition tries again. Nor does a version that an
+        earlier release let pass, and that no record can hold: its payment is held, too.
+        """
+        out = set(ids)
+        too_large = [p for p in published if len(p.snapshot) > SNAPSHOT_BYTES_MAX]
+        if too_large:
+            for each in too_large:
+                log.error(
+                    "version.too_large payment_id=%s version=%d", each.payment_id, each.version
+                )
+            published = [p for p in published if len(p.snapshot) <= SNAPSHOT_BYTES_MAX]
+            out -= {each.publication_id for each in too_large}
+            await self._retrying(lambda: self._store.hold_unpublishable(too_large, self._clock()))
+        if not published:
+            return
+        try:
+            await within(ADAPTER_S, self._publisher.publish(published))
+        except RAISED as error:
+            if is_to_be_passed_on(error):
+                raise
+            log.exception("batch.not_published: each payment is tried on its own")
+            out -= await self._publish_apart(published)
+        await self._retrying(lambda: self._store.mark_published(out, self._clock()))
+
+    async def _publish_apart(self, published: Sequence[Published]) -> set[int]:
+        """Publishes payment by payment; answers the publications of which something is left."""
+        left: set[int] = set()
+        by_payment: dict[str, list[Published]] = {}
+        for each in published:
+            by_payment.setdefault(each.payment_id, []).append(each)
+        for payment_id, versions in by_payment.items():
+            try:
+                await within(ADAPTER_S, self._publisher.publish(versions))
+            except RAISED as error:
+                if is_to_be_passed_on(error):
+                    raise
+                log.exception("payment.not_published payment_id=%s", payment_id)
+                left |= {version.publication_id for version in versions}
+        return left
+
+    async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Tries until it succeeds, with jitter, while the fault is transient; bounded in time."""
+        async for trial in AsyncRetrying(
+            retry=retry_if_exception_type(TRANSIENT) | _few_collisions(),
+            wait=wait_random_exponential(multiplier=0.05, max=5.0),
+            stop=stop_after_delay(RETRY_FOR_S),
+            before_sleep=self._note_retry,
+            reraise=True,
+        ):
+            with trial:
+                try:
+                    return await within(ADAPTER_S, attempt())
+                except OSError as error:  # no answer in time, or the network, past the store
+                    raise StoreUnavailableError(f"the store: {error!r}") from error
+        raise AssertionError("unreachable: the last trial returns or raises")
+
+    def _note_retry(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        with never_failing("metrics"):
+            self._metrics.retries.labels(type(error).__name__).inc()
+        log.warning("batch.retried attempt=%d error=%s", state.attempt_number, error)
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        start = perf_counter()
+        yield
+        with never_failing("metrics"):
+            self._metrics.batch_seconds.labels(name).observe(perf_counter() - start)
+
+
+class _few_collisions(retry_if_exception_type):  # noqa: N801  # named as tenacity names its own
+    """A unique key that another worker's transaction took first: a few more tries."""
+
+    def __init__(self) -> None:
+        super().__init__(KeyTakenError)
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        return super().__call__(retry_state) and retry_state.attempt_number < COLLISIONS_MAX

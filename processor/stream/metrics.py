@@ -1,0 +1,65 @@
+"""What the stream counts and measures, in one place."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from domain.inputs import Foreign, Unmodelled
+from domain.status import Outcome
+from ports.plan import Plan
+from runtime.metrics import SECONDS, foreign_events
+
+_RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+class StreamMetrics:
+    """The stream's metrics, on a registry of its own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.outcomes = Counter(
+            "payments_inputs_total", "Inputs by outcome.", ["outcome", "kind"], registry=registry
+        )
+        self.unknown_statuses = Counter(
+            "payments_unknown_status_total",
+            "Events whose status nobody here knows; the state was kept.",
+            ["provider", "kind"],
+            registry=registry,
+        )
+        self.foreign = foreign_events("payments_foreign_events_total", registry)
+        self.dead_letters = Counter(
+            "payments_dead_letters_total", "Records nobody could decode.", registry=registry
+        )
+        self.batch_records = Histogram(
+            "payments_batch_records", "Records per batch.", buckets=_RECORDS, registry=registry
+        )
+        self.batch_seconds = Histogram(
+            "payments_batch_seconds",
+            "Time of each step of a batch.",
+            ["step"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.forgotten = Counter(
+            "payments_seen_forgotten_total",
+            "Entries that left the table of seen events after the retention.",
+            registry=registry,
+        )
+        self.retries = Counter(
+            "payments_batch_retries_total", "Batches tried again.", ["error"], registry=registry
+        )
+        self.republished = Counter(
+            "payments_republished_total", "Versions published again after a crash.",
+            registry=registry,
+        )  # fmt: skip
+
+    def count(self, plan: Plan) -> None:
+        """Counts what became of every input of a batch, once it is committed."""
+        for row in plan.inbox:
+            self.outcomes.labels(row.outcome, row.received.kind).inc()
+            body = row.received.input.body
+            ignored = row.outcome is Outcome.IGNORED
+            if ignored and isinstance(body, Unmodelled) and body.unknown_status:
+                self.unknown_statuses.labels(row.received.provider, body.kind).inc()
+            if isinstance(body, Foreign):
+                self.foreign.labels(row.received.provider).inc()
+        for item in plan.duplicates:
+            self.outcomes.labels(Outcome.DUPLICATE, item.kind).inc()
+        self.dead_letters.inc(len(plan.dead_letters))

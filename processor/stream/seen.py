@@ -1,0 +1,141 @@
+"""The changelog table of seen event IDs: the fast path in front of Postgres, never the authority.
+
+Keyed by payment, with its recent event IDs and where they stood: one entry per payment and batch
+to write, a bounded number of IDs in each, and the same partition as the payment's records by
+construction. It is written only after the Postgres commit and the publishing, so it never says
+"seen" of an effect that did not happen. What it has forgotten, Postgres still knows.
+
+An entry leaves when its payment was silent for the retention: each batch looks at a few entries
+more, so the table is gone through again and again without ever being stopped for.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from ports.records import Position, Received
+from ports.stores import Entries
+from schemas.topics import PROCESSOR_SOURCES
+
+
+class Entry(msgspec.Struct, array_like=True):
+    """What the table holds of one payment."""
+
+    #: Seconds since the epoch when it was last written.
+    touched: int
+    #: Event ID to (index of its topic in PROCESSOR_SOURCES, offset), oldest first.
+    seen: dict[str, tuple[int, int]]
+
+
+_DECODE: Final = msgspec.msgpack.Decoder(Entry).decode
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
+_TOPIC_INDEX: Final = {topic: index for index, topic in enumerate(PROCESSOR_SOURCES)}
+#: Entries looked at per batch and partition for being too old.
+LOOKED_AT: Final = 32
+
+
+class SeenTable:
+    """Of each payment, its recent event IDs.
+
+    Read twice per batch, all payments at once: when it comes, and when it is remembered, because
+    the batch before may have been remembered since. Written once.
+    """
+
+    def __init__(
+        self,
+        entries: Entries,
+        per_payment: int,
+        retention: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._entries = entries
+        self._per_payment = per_payment
+        self._retention_s = retention.total_seconds()
+        self._clock = clock
+        #: The last key looked at, by partition.
+        self._walked: dict[int, bytes] = {}
+
+    def positions(self, batch: Sequence[Received]) -> list[Position | None]:
+        """Where each one's event ID was seen, if it was."""
+        partitions = self._load(batch)
+        return [_position(r, partitions[_partition(r)][r.payment_id]) for r in batch]
+
+    async def remember(self, batch: Sequence[Received], known: Mapping[str, Position]) -> None:
+        """Adds the batch's event IDs; one change per payment.
+
+        ``known`` has the positions of those that Postgres knew before. The table must agree with
+        it: of an event ID it had forgotten, the record at hand may be a second one, and the first
+        may yet be delivered again.
+        """
+        partitions = self._load(batch)
+        for received in batch:
+            position = known.get(received.event_id, received.record.position)
+            entry = partitions[_partition(received)][received.payment_id]
+            where = (_TOPIC_INDEX[position.topic], position.offset)
+            entry.seen.setdefault(received.event_id, where)
+        touched = int(self._clock().timestamp())
+        for partition, entries in partitions.items():
+            await self._entries.put(
+                partition,
+                {key.encode(): self._encode(touched, entry) for key, entry in entries.items()},
+            )
+
+    async def forget_old(self, partitions: Iterable[int]) -> int:
+        """Looks at a few entries more of each partition; answers how many left the table."""
+        forgotten = 0
+        oldest = self._clock().timestamp() - self._retention_s
+        for partition in set(partitions):
+            after = self._walked.get(partition, b"")
+            found = self._entries.walk(partition, after, LOOKED_AT)
+            self._walked[partition] = found[-1][0] if len(found) == LOOKED_AT else b""
+            old = [key for key, value in found if _touched(value) < oldest]
+            if old:
+                await self._entries.put(partition, dict.fromkeys(old))
+            forgotten += len(old)
+        return forgotten
+
+    def _load(self, batch: Sequence[Received]) -> dict[int, dict[str, Entry]]:
+        """The entries of a batch's payments, by partition and payment; empty ones where none is."""
+        wanted: defaultdict[int, dict[str, Entry]] = defaultdict(dict)
+        for received in batch:
+            wanted[_partition(received)][received.payment_id] = Entry(0, {})
+        for partition, entries in wanted.items():
+            found = self._entries.get(partition, [key.encode() for key in entries])
+            for key, value in found.items():
+                with suppress(
+                    msgspec.MsgspecError
+                ):  # no entry of ours: Postgres knows what is seen
+                    entries[key.decode()] = _DECODE(value)
+        return wanted
+
+    def _encode(self, touched: int, entry: Entry) -> bytes:
+        seen = entry.seen
+        if len(seen) > self._per_payment:
+            seen = dict(list(seen.items())[-self._per_payment :])
+        return _ENCODE(Entry(touched, seen))
+
+
+def _touched(value: bytes) -> int:
+    """When an entry was last written; long ago where it is none of ours, so that it leaves."""
+    try:
+        return _DECODE(value).touched
+    except msgspec.MsgspecError:
+        return -1
+
+
+def _partition(received: Received) -> int:
+    return received.record.position.partition
+
+
+def _position(received: Received, entry: Entry) -> Position | None:
+    found = entry.seen.get(received.event_id)
+    if found is None:
+        return None
+    topic, offset = found
+    if not 0 <= topic < len(PROCESSOR_SOURCES):
+        return None  # no entry of ours
+    return Position(PROCESSOR_SOURCES[topic], _partition(received), offset)

@@ -1,0 +1,1 @@
+"""The background program: provider calls, router, reconciler, retention."""

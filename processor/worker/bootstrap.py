@@ -1,0 +1,135 @@
+"""Wires the worker's loops and runs them."""
+
+import asyncio
+import random
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from psycopg_pool import AsyncConnectionPool
+
+from messaging.sender import Sender
+from messaging.topics import check_topics
+from ports.provider import ProviderClient, Translator
+from ports.stores import CallStore
+from postgres.patience import CONNECTING, ServingConnection
+from postgres.postgres import (
+    Pool,
+    PostgresCalls,
+    PostgresHistory,
+    PostgresRouting,
+    PostgresSweeps,
+)
+from processor.worker.consumer_lag import NAME as LAG
+from processor.worker.consumer_lag import ConsumerLag
+from processor.worker.loops import BeatingCalls, Loop, run_loops
+from processor.worker.metrics import WorkMetrics
+from processor.worker.provider_calls import ProviderCalls
+from processor.worker.reconciler import Reconciler
+from processor.worker.retention import Retention
+from processor.worker.router import GROUP, Router, consumer
+from providers.registry import clients, translators
+from runtime.clock import utc_now
+from runtime.closing import close_at_the_end
+from runtime.health import Health
+from runtime.pulse import Pulse
+from runtime.status_server import serve
+from schemas.deadlines import check_deadlines
+from schemas.settings import DatabaseSettings, KafkaSettings, MetricsSettings, WorkSettings, load
+from schemas.topics import APP_ID, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
+
+
+@dataclass(frozen=True, slots=True)
+class WorkParts:
+    """What makes the parts of the loops; each is called as what it stands for."""
+
+    calls: Callable[[Pool], CallStore] = PostgresCalls
+    sender: Callable[[str, str, float], Sender] = Sender
+    clients: Callable[[], Mapping[str, ProviderClient]] = clients
+
+
+def run_work(parts: WorkParts = WorkParts()) -> None:
+    """Runs the background loops until SIGTERM or Ctrl-C."""
+    asyncio.run(_work(parts))
+
+
+async def _work(parts: WorkParts) -> None:
+    kafka, database, settings = load(KafkaSettings), load(DatabaseSettings), load(WorkSettings)
+    status, known_translators = load(MetricsSettings), translators()
+    check_deadlines(settings)
+    async with AsyncExitStack() as opened:
+        known_clients = parts.clients()
+        for name, client in known_clients.items():
+            close_at_the_end(opened, name, client.close)
+        await check_topics(kafka)
+        registry, health = CollectorRegistry(), Health()
+        running = asyncio.get_running_loop()
+        serve(status.metrics_host, status.metrics_port, registry, health, running)
+        metrics = WorkMetrics(registry)
+        url = database.database_url.get_secret_value()
+        sender = parts.sender(kafka.kafka_bootstrap, "payments-work", 30.0)
+        close_at_the_end(opened, "sender", sender.close)
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            running.add_signal_handler(number, stop.set)
+        pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+            url,
+            connection_class=ServingConnection,
+            kwargs=dict(CONNECTING),
+            min_size=1,
+            max_size=8,
+            open=False,
+            name="work",
+        )
+        close_at_the_end(opened, "pool", pool.close)
+        await pool.open()
+        loops = _loops(
+            kafka, url, pool, sender, known_clients, known_translators, settings, metrics, parts
+        )
+        health.pulses = {name: each.pulse for name, each in loops.items()}
+        health.put(in_place=True)
+        await run_loops(loops, stop, metrics)
+
+
+def _loops(
+    kafka: KafkaSettings,
+    url: str,
+    pool: Pool,
+    sender: Sender,
+    known_clients: Mapping[str, ProviderClient],
+    known_translators: Mapping[str, Translator],
+    settings: WorkSettings,
+    metrics: WorkMetrics,
+    parts: WorkParts,
+) -> dict[str, Loop]:
+    """Every loop, with the pulse it beats."""
+    source = partial(consumer, kafka.kafka_bootstrap)
+    jitter = random.Random()  # noqa: S311  # jitter is no secret
+    names = ("provider_calls", "router", "reconciler", "retention", LAG)
+    pulses = {name: Pulse() for name in names}
+    calls = BeatingCalls(parts.calls(pool), pulses["provider_calls"])
+    groups = {APP_ID: PROCESSOR_SOURCES, GROUP: (PROVIDER_WEBHOOKS_UNROUTED,)}
+    runs = {
+        "provider_calls": ProviderCalls(
+            calls, sender, known_clients, settings, metrics, utc_now, jitter
+        ).run,
+        "router": Router(
+            PostgresRouting(pool), sender, source, known_translators, settings, metrics, utc_now,
+            pulses["router"],
+        ).run,
+        "reconciler": Reconciler(
+            url, PostgresSweeps(pool), sender, known_clients, settings, metrics, utc_now,
+            pulses["reconciler"],
+        ).run,
+        "retention": Retention(
+            PostgresHistory(pool), settings, metrics, utc_now, pulses["retention"]
+        ).run,
+        LAG: ConsumerLag(
+            kafka.kafka_bootstrap, groups, settings.lag_every_s, metrics, pulses[LAG]
+        ).run,
+    }  # fmt: skip
+    return {name: Loop(run, pulses[name]) for name, run in runs.items()}

@@ -1,0 +1,45 @@
+"""An event of a provider as a record of ``provider-webhooks``, whoever found it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from ports.errors import EventTooLargeError
+from ports.outgoing import Outgoing
+from ports.provider import FetchedEvent
+from schemas import headers
+from schemas.identity import is_payment_id
+from schemas.topics import BODY_BYTES_MAX, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
+
+
+def fetched(event: FetchedEvent, provider: str, now: datetime) -> Outgoing:
+    """A fetched event, keyed by its payment where it names one, for the router otherwise.
+
+    Raises EventTooLargeError.
+    """
+    webhook = event.webhook
+    named = {
+        headers.EVENT_ID: webhook.event_id,
+        headers.PROVIDER: provider,
+        headers.RECEIVED_AT: now.isoformat(),
+        headers.OBJECT_ID: webhook.object_id or "",
+    }
+    if webhook.payment_id is not None and is_payment_id(webhook.payment_id):
+        return routed(webhook.payment_id, event.body, named)
+    key = (webhook.object_id or webhook.event_id).encode()
+    return Outgoing(PROVIDER_WEBHOOKS_UNROUTED, key, _fitting(event.body), _as_bytes(named))
+
+
+def routed(payment_id: str, body: bytes, named: Mapping[str, str]) -> Outgoing:
+    """A webhook whose payment is known. Raises EventTooLargeError."""
+    return Outgoing(PROVIDER_WEBHOOKS, payment_id.encode(), _fitting(body), _as_bytes(named))
+
+
+def _fitting(body: bytes) -> bytes:
+    """A body that a topic takes; another one would keep all that is sent with it from being so."""
+    if len(body) > BODY_BYTES_MAX:
+        raise EventTooLargeError(f"the event has {len(body)} bytes, a topic takes {BODY_BYTES_MAX}")
+    return body
+
+
+def _as_bytes(named: Mapping[str, str]) -> list[tuple[str, bytes]]:
+    return [(name, value.encode()) for name, value in named.items() if value]

@@ -1,0 +1,1 @@
+"""What every program runs with: health, its status server, orderly ends, pauses with jitter."""

@@ -1,0 +1,1 @@
+"""Generators: the JSON Schema files, the page of settings, the drawing of the state machine."""

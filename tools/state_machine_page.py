@@ -1,0 +1,51 @@
+"""The drawn state machine in ``docs/state-machine.md``, made from the table of transitions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from domain.status import Status
+from domain.transitions import FINAL, TRANSITIONS
+
+PAGE: Final = Path(__file__).parent.parent / "docs" / "state-machine.md"
+BEGIN: Final = "<!-- from domain/transitions.py: `python -m tools.generate` -->"
+END: Final = "<!-- end -->"
+
+
+def _diagram() -> Iterator[str]:
+    """A Mermaid state diagram; events are told in the table, for arrows with text overlap."""
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    yield "    direction LR"
+    yield f"    [*] --> {Status.CREATED}"
+    for edge in TRANSITIONS:
+        yield f"    {edge.source} --> {edge.target}"
+    for status in Status:
+        if status in FINAL:
+            yield f"    {status} --> [*]"
+    yield "```"
+
+
+def _table() -> Iterator[str]:
+    """Sources down, targets across; a cell has the event that brings the change."""
+    targets = [status for status in Status if status is not Status.CREATED]
+    events = {(edge.source, edge.target): edge.event for edge in TRANSITIONS}
+    yield "| from \\ to | " + " | ".join(targets) + " |"
+    yield "| --- |" + " --- |" * len(targets)
+    for source in Status:
+        cells = [events.get((source, target), "") for target in targets]
+        name = f"**{source}** (final)" if source in FINAL else source
+        yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def drawn() -> str:
+    """The generated part of the page, markers included."""
+    return "\n".join([BEGIN, "", *_diagram(), "", *_table(), "", END])
+
+
+def page() -> str:
+    """The whole page as it must stand in its file."""
+    text = PAGE.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{drawn()}{after}"
