@@ -14,12 +14,25 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = {ROOT / "schemas" / "settings.py", ROOT / "schemas" / "deadlines.py"}
 MODULES = sorted(
     module
-    for folder in ("processor", "ingress", "schemas")
+    for folder in (
+        "decisions",
+        "ingress",
+        "messaging",
+        "ports",
+        "postgres",
+        "processor",
+        "runtime",
+        "schemas",
+    )
     for module in (ROOT / folder).rglob("*.py")
     if module not in SETTINGS
 )
-#: The two places that wire the programs.
-WIRING = {ROOT / "processor" / "__main__.py", ROOT / "ingress" / "wire.py"}
+#: The places that wire the programs.
+WIRING = {
+    ROOT / "processor" / "stream" / "bootstrap.py",
+    ROOT / "processor" / "worker" / "bootstrap.py",
+    ROOT / "ingress" / "wire.py",
+}
 
 every_module = pytest.mark.parametrize(
     "module", MODULES, ids=lambda module: str(module.relative_to(ROOT))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import processor.domain
+import domain
 from tests.conformance.words import foreign_words
 
-_MODULES = sorted(Path(str(processor.domain.__file__)).parent.glob("**/*.py"))
+_MODULES = sorted(Path(str(domain.__file__)).parent.glob("**/*.py"))
 _ALLOWED = {
     "collections.abc", "dataclasses", "datetime", "enum", "itertools", "msgspec", "msgspec.structs",
     "typing",
