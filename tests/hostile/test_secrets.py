@@ -41,8 +41,9 @@ GOOD = {
     "options": "postgresql://pay:x@db/payments?sslmode=require&connect_timeout=3",
 }
 PROGRAMS = {
-    "migrate": ["migrate"], "ingress": ["ingress"], "stream": ["stream"], "work": ["work"], "audit": ["audit"],
-    "rebuild": ["rebuild"], "replay": ["replay", "--list"], "dead-letters": ["dead-letters"],
+    "migrate": ["migrate"], "ingress": ["ingress"], "stream": ["stream"], "work": ["work"],
+    "audit": ["audit"], "rebuild": ["rebuild"],
+    "replay": ["replay", "--list"], "dead-letters": ["dead-letters"],
 }  # fmt: skip
 
 
