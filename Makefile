@@ -70,7 +70,7 @@ bench: $(STAMP) $(QUIX_STAMP) ## Run the benchmarks, about twenty minutes; ARGS=
 	@$(VENV)/bin/python -m bench $(ARGS)
 
 profile: $(STAMP) ## Draw where the processor's and the ingress' time goes, two minutes; needs ptrace
-	@$(VENV)/bin/python -m bench.profile $(ARGS)
+	@$(VENV)/bin/python -m bench.profiling.profile $(ARGS)
 
 model: $(STAMP) ## Search every order of the providers' histories, print what that covers
 	@$(VENV)/bin/python -m tests.checker

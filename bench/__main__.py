@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from bench import machine
 from bench.benchmarks import BENCHMARKS, BY_NAME, chosen
 from bench.errors import BenchError
-from bench.report import Report
-from bench.samples import Benchmark, Sample, Turn
+from bench.figures import machine
+from bench.figures.report import Report
+from bench.figures.samples import Benchmark, Sample, Turn
+from bench.figures.targets import Judged, summary
+from bench.load.workload import generate
 from bench.site import Site, opened
-from bench.targets import Judged, summary
-from bench.workload import generate
 from sandbox.errors import SandboxError
 
 SEED: Final = 20_260_101

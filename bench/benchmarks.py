@@ -3,7 +3,8 @@
 from functools import partial
 from typing import Final
 
-from bench import (
+from bench.figures.samples import Benchmark
+from bench.measured import (
     aiokafka_read,
     faust_read,
     full_store,
@@ -18,7 +19,6 @@ from bench import (
     sync_fastapi,
     trivial_asgi,
 )
-from bench.samples import Benchmark
 
 #: Of a turn's payments: more than 20,000 webhooks in a full run, 2,000 in a quick one.
 BURST_SHARE: Final = 1.3

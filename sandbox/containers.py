@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from sandbox import environment
-from sandbox.ports import HOST
-from sandbox.postgres import DATABASE, ROLE
+from sandbox.servers.ports import HOST
+from sandbox.servers.postgres import DATABASE, ROLE
 from sandbox.settings import SandboxSettings
 
 FILE: Final = Path(".env")

@@ -6,7 +6,7 @@ from typing import Final, Self
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from sandbox.supervisor import State
+from sandbox.supervision.supervisor import State
 
 ENDED: Final = {
     State.READY: "[green]ready[/]  ",

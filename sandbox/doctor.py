@@ -10,12 +10,12 @@ from typing import Final
 import psutil  # type: ignore[import-untyped] # it ships no types
 from rich.console import Console
 
-from sandbox import jars, postgres
 from sandbox.errors import SandboxError
-from sandbox.java import default_java
-from sandbox.ports import require_free
-from sandbox.privileges import unprivileged_user
+from sandbox.servers import jars, postgres
+from sandbox.servers.java import default_java
+from sandbox.servers.ports import require_free
 from sandbox.settings import SandboxSettings
+from sandbox.supervision.privileges import unprivileged_user
 
 SYSTEMS: Final = ("Linux", "Darwin")
 PYTHON: Final = (3, 11)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from sandbox.ports import HOST
+from sandbox.servers.ports import HOST
 from sandbox.settings import SandboxSettings
 from sandbox.state import StateFolder
 

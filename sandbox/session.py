@@ -10,13 +10,14 @@ from typing import Final
 
 from rich.console import Console
 
-from sandbox import environment, kafka, postgres, topology
+from sandbox import environment, topology
 from sandbox.display import Display, DownloadBar
-from sandbox.java import Java
-from sandbox.ports import require_free
+from sandbox.servers import kafka, postgres
+from sandbox.servers.java import Java
+from sandbox.servers.ports import require_free
 from sandbox.settings import SandboxSettings
 from sandbox.state import StateFolder
-from sandbox.supervisor import Job, Step, Supervisor
+from sandbox.supervision.supervisor import Job, Step, Supervisor
 
 Scenario = Callable[[Mapping[str, str], Console], Awaitable[bool]]
 """Plays payments through the running service; True when each ended as it should."""

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import kafka, postgres
-from sandbox.java import Java
-from sandbox.ports import free_ports
-from sandbox.supervisor import Supervisor
+from sandbox.servers import kafka, postgres
+from sandbox.servers.java import Java
+from sandbox.servers.ports import free_ports
+from sandbox.supervision.supervisor import Supervisor
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sandbox.ports import HOST
-from sandbox.processes import Command
-from sandbox.readiness import answers_http
-from sandbox.supervisor import Program, Step, command_job
+from sandbox.servers.ports import HOST
+from sandbox.servers.readiness import answers_http
+from sandbox.supervision.processes import Command
+from sandbox.supervision.supervisor import Program, Step, command_job
 
 PROJECT: Final = Path(__file__).parents[1]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.errors import DownloadError, SandboxError
-from sandbox.jars import cache_folder
+from sandbox.servers.jars import cache_folder
 
 WITHIN_S: Final = 300.0
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from sandbox import kafka
-from sandbox.ports import free_ports
-from sandbox.processes import Child, spawn, stop
+from sandbox.servers import kafka
+from sandbox.servers.ports import free_ports
+from sandbox.supervision.processes import Child, spawn, stop
 from schemas.topics import TOPICS
 from tests.ingress.harness import until
 

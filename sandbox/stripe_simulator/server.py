@@ -2,8 +2,8 @@
 
 import uvicorn
 
+from sandbox.stripe_simulator.api.connection import BreakableProtocol
 from sandbox.stripe_simulator.app import create_app
-from sandbox.stripe_simulator.connection import BreakableProtocol
 from sandbox.stripe_simulator.settings import SimulatorSettings
 
 

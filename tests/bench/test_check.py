@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from bench import rows
 from bench.errors import WrongResultError
-from bench.load import send_all
+from bench.load import rows
+from bench.load.load import send_all
+from bench.load.workload import Delivery, Ending, Workload, generate
 from bench.peers.sync_fastapi.transaction import UnknownPaymentError, process
 from bench.site import Site
-from bench.workload import Delivery, Ending, Workload, generate
 from domain.inputs import Input
 from providers.stripe.webhooks import StripeTranslator
-from sandbox.ports import HOST
+from sandbox.servers.ports import HOST
 from tests import accounts
 
 pytestmark = pytest.mark.anyio

@@ -9,13 +9,14 @@ from dataclasses import replace
 import psutil  # type: ignore[import-untyped] # it ships no types
 import pytest
 
-from bench import quix, reading
+from bench import reading
 from bench.benchmarks import BY_NAME
-from bench.profile import PROFILED
+from bench.figures.samples import Turn
+from bench.load.workload import generate
+from bench.measured import quix
+from bench.profiling.profile import PROFILED
 from bench.programs import Running
-from bench.samples import Turn
 from bench.site import Site
-from bench.workload import generate
 
 #: Enough for every course to be met, and for a repetition and a late event of each.
 PAYMENTS = 30

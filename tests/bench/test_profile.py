@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench.errors import ProfilerError
-from bench.parts import LOOP, OTHER, PARTS, by_part, part_of
-from bench.profile import as_markdown, headed
-from bench.pyspy import RIGHTS, Recording, recorded
+from bench.profiling.parts import LOOP, OTHER, PARTS, by_part, part_of
+from bench.profiling.profile import as_markdown, headed
+from bench.profiling.pyspy import RIGHTS, Recording, recorded
 from sandbox.topology import PROJECT
 
 ROOT = "BaseEventLoop.run_forever (asyncio/base_events.py:607)"

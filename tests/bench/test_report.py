@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bench.benchmarks import BENCHMARKS, BY_NAME, chosen
-from bench.report import PER_CPU_SECOND, Report, table
-from bench.samples import Benchmark, Sample
+from bench.figures.report import PER_CPU_SECOND, Report, table
+from bench.figures.samples import Benchmark, Sample
 
 
 async def _never(*_: Any) -> Sample:

@@ -7,11 +7,11 @@ import psycopg
 import pytest
 from rocksdict import AccessType, Options, Rdict
 
-from bench import seen_table, stored
 from bench.benchmarks import BY_NAME
-from bench.samples import Turn
+from bench.figures.samples import Turn
+from bench.load import seen_table, stored
+from bench.load.workload import generate
 from bench.site import PARTITIONS, Site
-from bench.workload import generate
 
 PAYMENTS = 40
 WARM_UP = 10

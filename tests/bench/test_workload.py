@@ -7,12 +7,12 @@ from statistics import median
 import pytest
 from pydantic import SecretStr
 
-from bench.courses import COURSES
-from bench.workload import Workload, generate
+from bench.load.courses import COURSES
+from bench.load.workload import Workload, generate
 from decisions.decode import to_domain
 from domain.inputs import Foreign, Input, Unmodelled
 from providers.stripe.webhooks import SIGNATURE_HEADER, StripeTranslator, StripeWebhooks
-from sandbox.stripe_simulator.signing import signature_header
+from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests import accounts
 from tests.oracle import meaning_of
 

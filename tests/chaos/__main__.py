@@ -14,9 +14,9 @@ from typing import Final
 
 from sandbox.errors import SandboxError
 from tests.chaos import plants
-from tests.chaos.check import check
+from tests.chaos.judging.check import check
+from tests.chaos.judging.summary import lines
 from tests.chaos.run import Course, play
-from tests.chaos.summary import lines
 from tests.isolation.apart import apart
 
 RATE: Final = 5.0

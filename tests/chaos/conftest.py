@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox.errors import SandboxError
-from tests.chaos import toxiproxy
+from tests.chaos.stack import toxiproxy
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,13 @@ from typing import Final
 
 import psycopg
 
-from tests.chaos.check import Story, check
-from tests.chaos.faults import Do, killed, provider, toxic
+from tests.chaos.driving.faults import Do, killed, provider, toxic
+from tests.chaos.driving.schedule import Kind, Occurrence
+from tests.chaos.judging.check import Story, check
 from tests.chaos.planted import BUGS, NONE
 from tests.chaos.run import Course
-from tests.chaos.schedule import Kind, Occurrence
-from tests.chaos.topology import STREAMS
-from tests.chaos.world import AS_IT_IS, Service, World
+from tests.chaos.stack.topology import STREAMS
+from tests.chaos.stack.world import AS_IT_IS, Service, World
 from tests.conftest import PARTITIONS
 from tests.faults.failpoints import Action, Failpoint, Trap
 

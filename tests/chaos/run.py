@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.check import Story
-from tests.chaos.client import Client
-from tests.chaos.faults import FAULTS, WEBHOOKS, Do, inflict, webhooks_met
-from tests.chaos.history import FaultBegan, FaultEnded, History, Mark, Violation, read
-from tests.chaos.load import Load
-from tests.chaos.observer import observe
-from tests.chaos.schedule import Kind, Occurrence, draw
-from tests.chaos.verdict import QUIET_WITHIN_S, at_rest, judge
-from tests.chaos.world import AS_IT_IS, Service, World, running
+from tests.chaos.driving.client import Client
+from tests.chaos.driving.faults import FAULTS, WEBHOOKS, Do, inflict, webhooks_met
+from tests.chaos.driving.load import Load
+from tests.chaos.driving.observer import observe
+from tests.chaos.driving.schedule import Kind, Occurrence, draw
+from tests.chaos.judging.check import Story
+from tests.chaos.judging.history import FaultBegan, FaultEnded, History, Mark, Violation, read
+from tests.chaos.judging.verdict import QUIET_WITHIN_S, at_rest, judge
+from tests.chaos.stack.world import AS_IT_IS, Service, World, running
 
 HISTORY: Final = "history.jsonl"
 #: Nothing breaks before the first payments are under way, or after the last have begun.

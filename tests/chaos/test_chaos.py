@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import plants
-from tests.chaos.check import check
+from tests.chaos.judging.check import check
+from tests.chaos.judging.summary import lines
 from tests.chaos.run import Course, play
-from tests.chaos.summary import lines
 
 SEED = 20_260_101
 SECONDS = 60.0

@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 import pytest
 
-from tests.chaos.check import Story, check
-from tests.chaos.history import (
+from tests.chaos.judging.check import Story, check
+from tests.chaos.judging.history import (
     Answered,
     FaultBegan,
     FaultEnded,

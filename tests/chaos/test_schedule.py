@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import pytest
 
-from tests.chaos.faults import FAULTS
-from tests.chaos.history import FaultBegan, Happened, Published
-from tests.chaos.recovery import recoveries
-from tests.chaos.schedule import Kind, Occurrence, draw
+from tests.chaos.driving.faults import FAULTS
+from tests.chaos.driving.schedule import Kind, Occurrence, draw
+from tests.chaos.judging.history import FaultBegan, Happened, Published
+from tests.chaos.judging.recovery import recoveries
 
 KINDS = [kind for kind, _ in FAULTS]
 MINUTE_S = 60.0

@@ -10,8 +10,8 @@ from time import process_time
 
 from domain.payment import Payment
 from tests.checker.histories import ALL_HISTORIES
-from tests.checker.outcomes import outcomes
-from tests.checker.page import UnclearOutcomeError, page
+from tests.checker.outcome_table.outcomes import outcomes
+from tests.checker.outcome_table.page import UnclearOutcomeError, page
 from tests.checker.report import counterexample, row_of, table
 from tests.checker.search import DisagreementError, search
 

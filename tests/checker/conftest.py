@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.checker.search import Found, search
-from tests.domain.history import History
+from tests.domain.histories.history import History
 
 Searching = Callable[[History], Found]
 

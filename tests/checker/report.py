@@ -18,9 +18,9 @@ from domain.inputs import (
     Release,
     Unmodelled,
 )
-from tests.checker.orders import orders, with_repeats_and_crashes
 from tests.checker.search import DisagreementError, Found
-from tests.domain.builders import at
+from tests.checker.space.orders import orders, with_repeats_and_crashes
+from tests.domain.histories.builders import at
 
 _EXACT_BELOW = 10**9
 

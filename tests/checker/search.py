@@ -13,16 +13,16 @@ from domain.decision import Decision, Transition
 from domain.payment import Payment
 from domain.status import Outcome
 from domain.transitions import is_final
-from tests.checker import grouping
-from tests.checker.asked import hold_calls
-from tests.checker.grouping import Step
-from tests.checker.moves import next_inputs
-from tests.checker.node import Node, Payments
-from tests.checker.script import CREATE, Script, script_of
-from tests.checker.store import Store
-from tests.domain.builders import PAYMENT
-from tests.domain.history import History
-from tests.domain.replay import hold_to_invariants, meaning_told_by
+from tests.checker.space import grouping
+from tests.checker.space.asked import hold_calls
+from tests.checker.space.grouping import Step
+from tests.checker.space.moves import next_inputs
+from tests.checker.space.node import Node, Payments
+from tests.checker.space.script import CREATE, Script, script_of
+from tests.checker.space.store import Store
+from tests.domain.histories.builders import PAYMENT
+from tests.domain.histories.history import History
+from tests.domain.histories.replay import hold_to_invariants, meaning_told_by
 from tests.oracle import Meaning, meaning_of
 
 

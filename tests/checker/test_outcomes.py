@@ -9,13 +9,13 @@ from domain.decide import decide
 from domain.inputs import Command, Fact, Input, Unmodelled
 from domain.payment import Payment
 from domain.status import DisputeStatus, ProviderStatus, RefundStatus, Status
-from tests.checker import probes
 from tests.checker.conftest import Searching
 from tests.checker.histories import ALL_HISTORIES
-from tests.checker.outcomes import COMMANDS, DISPUTES, REFUNDS, Cells, outcomes
-from tests.checker.page import PAGE, UnclearOutcomeError, page
-from tests.checker.probes import LATER
-from tests.domain.builders import PAYMENT, at
+from tests.checker.outcome_table import probes
+from tests.checker.outcome_table.outcomes import COMMANDS, DISPUTES, REFUNDS, Cells, outcomes
+from tests.checker.outcome_table.page import PAGE, UnclearOutcomeError, page
+from tests.checker.outcome_table.probes import LATER
+from tests.domain.histories.builders import PAYMENT, at
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def test_histories_bring_about_every_status(cells: Cells, title: str) -> None:
     statuses = {REFUNDS: RefundStatus, DISPUTES: DisputeStatus, COMMANDS: Status}[title]
     for status in statuses:
         assert any(name.startswith(status) for name in cells[title]), (
-            f"no history brings about {status}: add one to tests/domain/*_histories.py, and what "
-            f"tells apart those that stand there to tests/checker/standing.py"
+            f"no history brings about {status}: add one to tests/domain/histories, and what "
+            f"tells apart those that stand there to tests/checker/outcome_table/standing.py"
         )
 
 
@@ -61,11 +61,11 @@ def test_every_kind_of_input_is_tried() -> None:
     tried = [input_.body for _, input_ in (*probes.commands(), *facts)]
     for kind in (*get_args(Command), *get_args(Fact)):
         assert kind in map(type, tried), (
-            f"{kind.__name__} is new: add one of it to tests/checker/probes.py"
+            f"{kind.__name__} is new: add one of it to tests/checker/outcome_table/probes.py"
         )
     told = {body.status for body in tried if hasattr(body, "status")}
     for status in (*ProviderStatus, *RefundStatus, *DisputeStatus):
-        assert status in told, f"{status!r} is new: add a word of it to tests/checker/probes.py"
+        assert status in told, f"{status!r} is new: add a word of it to outcome_table/probes.py"
 
 
 def test_two_outcomes_where_payments_stand_alike_are_told(cells: Cells) -> None:

@@ -15,11 +15,11 @@ from domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFac
 from domain.money import shown
 from domain.payment import Payment
 from domain.status import Outcome
-from tests.checker import probes, standing
 from tests.checker.conftest import Searching
 from tests.checker.histories import ALL_HISTORIES
-from tests.checker.probes import EARLIER, LATER
-from tests.domain.builders import PAYMENT
+from tests.checker.outcome_table import probes, standing
+from tests.checker.outcome_table.probes import EARLIER, LATER
+from tests.domain.histories.builders import PAYMENT
 
 AnyFact = PaymentFact | RefundFact | DisputeFact
 #: What a person can't read: Python's own words.

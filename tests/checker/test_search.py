@@ -7,7 +7,7 @@ from domain.transitions import TRANSITIONS
 from tests.checker.conftest import Searching
 from tests.checker.histories import ALL_HISTORIES
 from tests.checker.report import row_of
-from tests.domain.history import History
+from tests.domain.histories.history import History
 
 every_history = pytest.mark.parametrize(
     "history", ALL_HISTORIES, ids=[history.name for history in ALL_HISTORIES]

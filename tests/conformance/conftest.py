@@ -7,9 +7,9 @@ import pytest
 
 from domain.inputs import Fact
 from ports.provider import ProviderClient
-from tests.conformance.adapter import Adapter
-from tests.conformance.rows import ADAPTERS
-from tests.conformance.story import call, made
+from tests.conformance.kit.adapter import Adapter
+from tests.conformance.kit.rows import ADAPTERS
+from tests.conformance.kit.story import call, made
 
 
 @pytest.fixture(scope="session", params=ADAPTERS)

@@ -15,10 +15,10 @@ from ports.provider import (
     Refused,
     Unknown,
 )
-from tests.conformance.adapter import Adapter
-from tests.conformance.answering import BODIES, STATUSES, answering
-from tests.conformance.rows import over_http
-from tests.conformance.story import OPERATIONS, call, made, ready_for
+from tests.conformance.kit.adapter import Adapter
+from tests.conformance.kit.answering import BODIES, STATUSES, answering
+from tests.conformance.kit.rows import over_http
+from tests.conformance.kit.story import OPERATIONS, call, made, ready_for
 
 pytestmark = [pytest.mark.anyio, over_http]
 every_operation = pytest.mark.parametrize("operation", OPERATIONS)

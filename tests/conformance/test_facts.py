@@ -8,9 +8,9 @@ from domain.inputs import DisputeFact, Fact, PaymentFact, RefundFact
 from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
 from ports.provider import ProviderClient
 from schemas import identity
-from tests.conformance.adapter import Adapter
-from tests.conformance.rows import over_http
-from tests.conformance.story import AMOUNT, PAYMENT, REFUND, call, made
+from tests.conformance.kit.adapter import Adapter
+from tests.conformance.kit.rows import over_http
+from tests.conformance.kit.story import AMOUNT, PAYMENT, REFUND, call, made
 
 pytestmark = [pytest.mark.anyio, over_http]
 

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from domain.inputs import Fact, Foreign, PaymentFact, Unmodelled
 from domain.status import ProviderStatus
 from ports.provider import FetchedEvent, ProviderClient, ProviderUnavailableError
-from tests.conformance.adapter import Adapter
-from tests.conformance.rows import over_http
-from tests.conformance.story import PAYMENT, call, made
+from tests.conformance.kit.adapter import Adapter
+from tests.conformance.kit.rows import over_http
+from tests.conformance.kit.story import PAYMENT, call, made
 
 pytestmark = [pytest.mark.anyio, over_http]
 

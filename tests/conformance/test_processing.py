@@ -19,9 +19,9 @@ from schemas import headers
 from schemas.commands import CreatePayment
 from schemas.results import ProviderResult
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
-from tests.conformance.adapter import Adapter
-from tests.conformance.rows import over_http
-from tests.conformance.story import AMOUNT, PAYMENT, call, made
+from tests.conformance.kit.adapter import Adapter
+from tests.conformance.kit.rows import over_http
+from tests.conformance.kit.story import AMOUNT, PAYMENT, call, made
 
 pytestmark = [pytest.mark.anyio, over_http]
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ports.provider import MalformedWebhookError, SignatureError, Webhook
-from tests.conformance.adapter import Adapter
-from tests.conformance.rows import ADAPTERS
-from tests.conformance.story import PAYMENT
+from tests.conformance.kit.adapter import Adapter
+from tests.conformance.kit.rows import ADAPTERS
+from tests.conformance.kit.story import PAYMENT
 
 #: The machine may be busy: an example may take its time.
 unhurried = settings(deadline=None)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from domain.inputs import DisputeFact, Fact, Foreign, PaymentFact, RefundFact, Unmodelled
 from ports.provider import MalformedWebhookError, Translated, Translator
-from tests.conformance.adapter import Adapter
-from tests.conformance.rows import over_http
+from tests.conformance.kit.adapter import Adapter
+from tests.conformance.kit.rows import over_http
 
 pytestmark = over_http
 

@@ -6,32 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.rows import ADAPTERS
-from tests.conformance.words import PROVIDERS, STATUSES, foreign_words
+from tests.conformance.kit.rows import ADAPTERS
+from tests.conformance.kit.words import PROVIDERS, STATUSES, foreign_words
+from tests.support.rooms import ROOT, modules
 
-ROOT = Path(__file__).parents[2]
 #: A provider's settings are named after it, and one is the usual provider.
 SETTINGS = {ROOT / "schemas" / "settings.py", ROOT / "schemas" / "deadlines.py"}
-MODULES = sorted(
-    module
-    for folder in (
-        "decisions",
-        "ingress",
-        "messaging",
-        "ports",
-        "postgres",
-        "processor",
-        "runtime",
-        "schemas",
-    )
-    for module in (ROOT / folder).rglob("*.py")
-    if module not in SETTINGS
-)
+MODULES = [module for module in modules() if module not in SETTINGS]
 #: The places that wire the programs.
 WIRING = {
     ROOT / "processor" / "stream" / "bootstrap.py",
     ROOT / "processor" / "worker" / "bootstrap.py",
     ROOT / "ingress" / "wire.py",
+    ROOT / "cli" / "checking.py",
 }
 
 every_module = pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from testcontainers.compose import DockerCompose
 
 from sandbox import containers
 from sandbox.environment import write_environment
-from sandbox.ports import free_ports
+from sandbox.servers.ports import free_ports
 from sandbox.settings import SandboxSettings
 from sandbox.testing import Infrastructure
 from sandbox.topology import PROJECT

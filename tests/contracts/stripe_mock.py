@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sandbox.ports import HOST, free_ports
-from sandbox.processes import Command
-from sandbox.readiness import listens
-from sandbox.supervisor import Program, Supervisor
+from sandbox.servers.ports import HOST, free_ports
+from sandbox.servers.readiness import listens
+from sandbox.supervision.processes import Command
+from sandbox.supervision.supervisor import Program, Supervisor
 from tests.golang import Module
 
 MODULE: Final = Module(

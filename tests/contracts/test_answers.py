@@ -7,7 +7,7 @@ import pytest
 from starlette.routing import compile_path
 
 from providers.stripe.translate import TRANSLATORS
-from sandbox.stripe_simulator.operations import OPERATIONS, Operation
+from sandbox.stripe_simulator.api.operations import OPERATIONS, Operation
 from tests.contracts.conftest import Played
 from tests.contracts.description import Description
 from tests.contracts.recording import Exchange

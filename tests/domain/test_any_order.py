@@ -7,9 +7,9 @@ from msgspec.structs import replace
 from domain.inputs import Create, Input
 from domain.status import Outcome
 from domain.view import Snapshot, snapshot
-from tests.domain.builders import PAYMENT, acknowledged, at, received
-from tests.domain.replay import Replay, meaning_told_by
-from tests.domain.worlds import asked_and_answered, creates, facts
+from tests.domain.histories.builders import PAYMENT, acknowledged, at, received
+from tests.domain.histories.replay import Replay, meaning_told_by
+from tests.domain.histories.worlds import asked_and_answered, creates, facts
 from tests.oracle import meaning_of
 
 #: The same worlds in every run, enough of them.

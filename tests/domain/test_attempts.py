@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from domain.inputs import Failure
 from domain.status import CancelCause, Outcome, ProviderStatus, Status
 from domain.view import NextAction, snapshot
-from tests.domain.builders import (
+from tests.domain.histories.builders import (
     DECLINED,
     acknowledged,
     cancel,
@@ -18,8 +18,8 @@ from tests.domain.builders import (
     refused,
     said,
 )
-from tests.domain.replay import Replay
-from tests.domain.situations import payment_that_is, replay_until
+from tests.domain.histories.replay import Replay
+from tests.domain.histories.situations import payment_that_is, replay_until
 
 PENDING, ACTION_NEEDED = ProviderStatus.PENDING, ProviderStatus.ACTION_NEEDED
 

@@ -5,7 +5,7 @@ import pytest
 from domain.facts.binding import is_proof, may_settle
 from domain.inputs import CallResult, Fact
 from domain.status import ProviderStatus, RefundStatus
-from tests.domain.builders import (
+from tests.domain.histories.builders import (
     PAYMENT,
     acknowledged,
     key,

@@ -7,7 +7,7 @@ from domain.calls import ProviderCall, amount_of
 from domain.inputs import Unmodelled
 from domain.status import CancelCause, Outcome, RefundStatus
 from domain.view import snapshot
-from tests.domain.builders import (
+from tests.domain.histories.builders import (
     AMOUNT,
     CURRENCY,
     DECLINED,
@@ -24,8 +24,8 @@ from tests.domain.builders import (
     refund,
     refused,
 )
-from tests.domain.replay import Replay
-from tests.domain.situations import SITUATIONS, replay_until
+from tests.domain.histories.replay import Replay
+from tests.domain.histories.situations import SITUATIONS, replay_until
 
 
 def test_a_create_asks_the_provider_to_create_what_the_client_asked_for() -> None:

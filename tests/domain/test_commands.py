@@ -11,7 +11,7 @@ from domain.inputs import Command, Input, RefundFact
 from domain.money import shown
 from domain.status import DisputeStatus, Outcome, RefundStatus, Status
 from domain.view import snapshot
-from tests.domain.builders import (
+from tests.domain.histories.builders import (
     CURRENCY,
     EXPIRY,
     PAYMENT,
@@ -27,7 +27,7 @@ from tests.domain.builders import (
     refund_said,
     refused,
 )
-from tests.domain.situations import SITUATIONS, payment_that_is, replay_until
+from tests.domain.histories.situations import SITUATIONS, payment_that_is, replay_until
 
 ACCEPTED = ""
 IN_FLIGHT, CANCELLING = "already on its way", "being cancelled"

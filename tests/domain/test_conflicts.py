@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from domain.inputs import CallResult, Fact
 from domain.status import CancelCause, DisputeStatus, Outcome, ProviderStatus, RefundStatus
-from tests.domain.builders import (
+from tests.domain.histories.builders import (
     acknowledged,
     create,
     dispute_said,
@@ -18,8 +18,8 @@ from tests.domain.builders import (
     refused,
     said,
 )
-from tests.domain.replay import Replay
-from tests.domain.situations import SITUATIONS, replay_until
+from tests.domain.histories.replay import Replay
+from tests.domain.histories.situations import SITUATIONS, replay_until
 
 SUCCEEDED, CANCELED = ProviderStatus.SUCCEEDED, ProviderStatus.CANCELED
 _PAID = said(SUCCEEDED, 20)

@@ -6,17 +6,17 @@ import pytest
 
 from domain.status import Outcome
 from domain.transitions import is_final
-from tests.domain.aftermath_histories import AFTERMATH_HISTORIES
-from tests.domain.attempt_histories import ATTEMPT_HISTORIES
-from tests.domain.binding_histories import BINDING_HISTORIES
-from tests.domain.builders import OBJECT, PAYMENT, acknowledged, received
-from tests.domain.claim_histories import CLAIM_HISTORIES
-from tests.domain.history import History, answered, live_through, seeded_random
-from tests.domain.life_histories import LIFE_HISTORIES
-from tests.domain.payment_histories import PAYMENT_HISTORIES
-from tests.domain.race_histories import RACE_HISTORIES
-from tests.domain.replay import Replay, meaning_told_by
-from tests.domain.unknown_histories import UNKNOWN_HISTORIES
+from tests.domain.histories.aftermath_histories import AFTERMATH_HISTORIES
+from tests.domain.histories.attempt_histories import ATTEMPT_HISTORIES
+from tests.domain.histories.binding_histories import BINDING_HISTORIES
+from tests.domain.histories.builders import OBJECT, PAYMENT, acknowledged, received
+from tests.domain.histories.claim_histories import CLAIM_HISTORIES
+from tests.domain.histories.history import History, answered, live_through, seeded_random
+from tests.domain.histories.life_histories import LIFE_HISTORIES
+from tests.domain.histories.payment_histories import PAYMENT_HISTORIES
+from tests.domain.histories.race_histories import RACE_HISTORIES
+from tests.domain.histories.replay import Replay, meaning_told_by
+from tests.domain.histories.unknown_histories import UNKNOWN_HISTORIES
 from tests.oracle import meaning_of
 
 HISTORIES = (

@@ -11,9 +11,9 @@ from domain.decision import changed
 from domain.facts import join
 from domain.inputs import Input, Movement, PaymentFact
 from domain.status import Outcome, ProviderStatus
-from tests.domain.builders import at, said
-from tests.domain.situations import payment_that_is
-from tests.domain.worlds import facts
+from tests.domain.histories.builders import at, said
+from tests.domain.histories.situations import payment_that_is
+from tests.domain.histories.worlds import facts
 
 thorough = settings(max_examples=250, derandomize=True, deadline=None)
 

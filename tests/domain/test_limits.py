@@ -15,7 +15,7 @@ from domain.status import DisputeStatus, Outcome, ProviderStatus, RefundStatus
 from domain.view import snapshot
 from postgres.documents import encode_snapshot
 from schemas.topics import SNAPSHOT_BYTES_MAX
-from tests.domain.builders import (
+from tests.domain.histories.builders import (
     cancel,
     capture,
     confirm,
@@ -28,8 +28,8 @@ from tests.domain.builders import (
     refused,
     said,
 )
-from tests.domain.replay import Replay
-from tests.domain.situations import replay_until
+from tests.domain.histories.replay import Replay
+from tests.domain.histories.situations import replay_until
 
 _REASON: Final = "requested_by_customer"
 _PAID: Final = received(said(ProviderStatus.SUCCEEDED, 4))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import domain
-from tests.conformance.words import foreign_words
+from tests.conformance.kit.words import foreign_words
 
 _MODULES = sorted(Path(str(domain.__file__)).parent.glob("**/*.py"))
 _ALLOWED = {

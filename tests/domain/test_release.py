@@ -5,8 +5,8 @@ import pytest
 from domain.decide import decide
 from domain.inputs import Input, Release
 from domain.status import Outcome
-from tests.domain.builders import EXPIRY, PAYMENT, at
-from tests.domain.situations import SITUATIONS, payment_that_is
+from tests.domain.histories.builders import EXPIRY, PAYMENT, at
+from tests.domain.histories.situations import SITUATIONS, payment_that_is
 
 _RELEASE = Input("rel_1", at(EXPIRY), Release())
 

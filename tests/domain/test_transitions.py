@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from domain.inputs import CallResult, PaymentFact
 from domain.status import CancelCause, Outcome, ProviderStatus, Status
 from domain.transitions import FINAL, TRANSITIONS, is_allowed, is_final
-from tests.domain.builders import acknowledged, failed, key, received, refused, said
-from tests.domain.replay import Replay
-from tests.domain.situations import SITUATIONS, replay_until
+from tests.domain.histories.builders import acknowledged, failed, key, received, refused, said
+from tests.domain.histories.replay import Replay
+from tests.domain.histories.situations import SITUATIONS, replay_until
 from tools.state_machine_page import PAGE, page
 
 _EDGES = [(edge.source, edge.target) for edge in TRANSITIONS]

@@ -23,10 +23,10 @@ from schemas import headers
 from schemas.topics import APP_ID, PAYMENT_COMMANDS, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 from tests.hostile.poison import KEYLESS, poison
 from tests.hostile.raw import Made, batch, publish
-from tests.processor.builders import command_body, payment
-from tests.processor.routing import payout
 from tests.service import operator
 from tests.service.stack import Stack
+from tests.support.builders import command_body, payment
+from tests.support.routing import payout
 
 pytestmark = pytest.mark.anyio
 

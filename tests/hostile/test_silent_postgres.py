@@ -3,7 +3,6 @@
 import asyncio
 import re
 import time
-from pathlib import Path
 from typing import Any, Final
 
 import psycopg
@@ -19,10 +18,10 @@ from postgres.patience import (
     ServingConnection,
 )
 from tests.messaging.servers import postgres_that_falls_silent, silent_server
+from tests.support.rooms import modules
 
 pytestmark = pytest.mark.anyio
 
-ROOT: Final = Path(__file__).parents[2]
 WITHIN_S: Final = 0.3
 #: The longest a client may take to notice, beside its own limit.
 NOTICED_S: Final = 3.0
@@ -84,7 +83,7 @@ async def test_a_server_that_lets_nobody_in_is_given_up() -> None:
 
 def test_the_processor_connects_in_no_other_way() -> None:
     """Neither a pool nor a single connection; each with the limits on being let in."""
-    for path in sorted((ROOT / "processor").rglob("*.py")):
+    for path in modules("cli", "decisions", "messaging", "ports", "postgres", "processor"):
         text = path.read_text()
         assert not PAST_IT.search(text), f"{path.name} connects without a limit on answers"
         pools = len(re.findall(r"\bAsyncConnectionPool\(", text))

@@ -20,9 +20,9 @@ from ports.records import Record
 from postgres import batch as storing
 from postgres.documents import encode_payment
 from processor.stream import batch as batching
-from tests.processor import database
-from tests.processor.builders import DECODER, Log, payment
-from tests.processor.worker import Group, Worker
+from tests.support import database
+from tests.support.builders import DECODER, Log, payment
+from tests.support.worker import Group, Worker
 
 pytestmark = pytest.mark.anyio
 

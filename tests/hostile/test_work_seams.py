@@ -11,10 +11,10 @@ from postgres.postgres import Pool
 from processor.worker.router import Router
 from schemas import headers
 from schemas.topics import DEAD_LETTERS, PROVIDER_WEBHOOKS
-from tests.processor import database
-from tests.processor.builders import Clock, Log
-from tests.processor.folding import ONE, TWO
-from tests.processor.routing import Routing, payout, unrouted
+from tests.support import database
+from tests.support.builders import Clock, Log
+from tests.support.folding import ONE, TWO
+from tests.support.routing import Routing, payout, unrouted
 
 pytestmark = pytest.mark.anyio
 

@@ -24,7 +24,7 @@ from ports.provider import WebhookReader
 from postgres.reads import FirstInput
 from providers.examplepay.webhooks import ExamplePayWebhooks
 from providers.stripe.webhooks import StripeWebhooks
-from sandbox.stripe_simulator.signing import signature_header
+from sandbox.stripe_simulator.webhooks.signing import signature_header
 from schemas.settings import IngressSettings
 
 T = TypeVar("T")

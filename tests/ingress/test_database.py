@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from ingress import database as module
 from ingress.database import POOL_SIZE, Database
 from ingress.errors import DatabaseUnavailableError
-from sandbox.ports import HOST, free_ports
+from sandbox.servers.ports import HOST, free_ports
 from tests.ingress.door import Door
 from tests.ingress.harness import until
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from sandbox.privileges import make_reachable
-from sandbox.readiness import kafka_answers
+from sandbox.servers.readiness import kafka_answers
+from sandbox.supervision.privileges import make_reachable
 from sandbox.testing import Infrastructure
 from schemas.settings import variables
 from tests.isolation.sessions import PROBES, outcome, session

@@ -8,9 +8,9 @@ from ports.plan import Committed, Loaded, Published
 from ports.records import DeadLetter, Position, Received
 from processor.stream.batch import BatchProcessor, Decoded, Done, Event
 from processor.stream.seen import SeenTable
-from tests.simulation.publishing import StateTopic
-from tests.simulation.store import MemoryBatches
-from tests.simulation.transaction import MemoryTransaction
+from tests.simulation.kafka.publishing import StateTopic
+from tests.simulation.postgres.store import MemoryBatches
+from tests.simulation.postgres.transaction import MemoryTransaction
 
 
 class AcknowledgesFirst(BatchProcessor):

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tests.mutants import domain, stream, work
 from tests.mutants.domain import Plant
-from tests.simulation.parts import REAL, Parts
+from tests.simulation.programs.parts import REAL, Parts
 
 
 @dataclass(frozen=True, slots=True)

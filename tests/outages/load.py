@@ -12,7 +12,7 @@ from typing import Final
 import httpx
 
 from processor.ops.invariants import Evidence
-from sandbox.stripe_simulator.signing import signature_header
+from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.faults.keeper import until
 from tests.service import evidence
 from tests.service.stack import Stack

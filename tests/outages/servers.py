@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from messaging.topics import create_topics
-from sandbox import kafka, postgres
-from sandbox.java import Java
-from sandbox.ports import free_ports
-from sandbox.reaper import Reaper
-from sandbox.supervisor import Program
+from sandbox.servers import kafka, postgres
+from sandbox.servers.java import Java
+from sandbox.servers.ports import free_ports
+from sandbox.supervision.reaper import Reaper
+from sandbox.supervision.supervisor import Program
 from sandbox.testing import Infrastructure
 from schemas.settings import KafkaSettings
 from tests.conftest import PARTITIONS

@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 import pytest
 
-from sandbox.stripe_simulator.signing import signature_header
+from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.outages.conftest import Note, Site
 from tests.outages.load import webhook
 from tests.service import evidence

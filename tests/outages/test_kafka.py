@@ -12,7 +12,7 @@ import httpx
 import psutil  # type: ignore[import-untyped] # it ships no types
 import pytest
 
-from sandbox.stripe_simulator.signing import signature_header
+from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.faults.keeper import kept
 from tests.outages.conftest import Note, Site
 from tests.outages.load import BODY, all_is_well, loaded, webhook

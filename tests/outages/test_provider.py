@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from sandbox.client import PaymentsClient, SimulatorControl
-from sandbox.stripe_simulator.signing import signature_header
+from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.faults.keeper import until
 from tests.outages.conftest import Note, Site
 from tests.outages.load import BODY, webhook

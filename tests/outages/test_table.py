@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from rocksdict import AccessType, Options, Rdict
 
-from sandbox.stripe_simulator.signing import signature_header
+from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.conftest import PARTITIONS
 from tests.faults.keeper import kept, until
 from tests.outages.conftest import Site

@@ -12,13 +12,13 @@ from postgres.migrate import migrate
 from postgres.postgres import Pool
 from sandbox.testing import Infrastructure
 from tests.conftest import new_database
-from tests.processor import database
-from tests.processor.builders import Clock, Log
-from tests.processor.calling import Caller
-from tests.processor.folding import ONE
-from tests.processor.operating import Operating, operator
-from tests.processor.sweeping import Sweeping
-from tests.processor.worker import Group
+from tests.support import database
+from tests.support.builders import Clock, Log
+from tests.support.calling import Caller
+from tests.support.folding import ONE
+from tests.support.operating import Operating, operator
+from tests.support.sweeping import Sweeping
+from tests.support.worker import Group
 
 
 @pytest.fixture(scope="session")

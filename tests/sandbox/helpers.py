@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped] # it ships no types
 
-from sandbox.processes import Command
-from sandbox.readiness import Condition
-from sandbox.supervisor import Program
+from sandbox.servers.readiness import Condition
+from sandbox.supervision.processes import Command
+from sandbox.supervision.supervisor import Program
 
 PROJECT = Path(__file__).parents[2]
 

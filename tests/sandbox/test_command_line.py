@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.ports import free_ports
+from sandbox.servers.ports import free_ports
 from sandbox.settings import SandboxSettings
 from tests.sandbox.helpers import background, processes_with, wait_until
 

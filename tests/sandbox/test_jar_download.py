@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import jar_download
 from sandbox.errors import DownloadError
-from sandbox.ports import HOST, free_ports
+from sandbox.servers import jar_download
+from sandbox.servers.ports import HOST, free_ports
 
 
 class Forger(BaseHTTPRequestHandler):

@@ -10,10 +10,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from sandbox import jars, kafka
-from sandbox.java import Java
-from sandbox.ports import free_ports
-from sandbox.supervisor import Supervisor
+from sandbox.servers import jars, kafka
+from sandbox.servers.java import Java
+from sandbox.servers.ports import free_ports
+from sandbox.supervision.supervisor import Supervisor
 from tests.sandbox.helpers import processes_with
 
 TOPIC = "kept"

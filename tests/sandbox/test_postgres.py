@@ -7,9 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from sandbox import postgres
-from sandbox.ports import free_ports
-from sandbox.supervisor import Supervisor
+from sandbox.servers import postgres
+from sandbox.servers.ports import free_ports
+from sandbox.supervision.supervisor import Supervisor
 from tests.sandbox.helpers import processes_with
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import supervisor as supervisor_module
 from sandbox.errors import ProgramError
-from sandbox.processes import Command
-from sandbox.supervisor import Job, State, Step, Supervisor, command_job
+from sandbox.supervision import supervisor as supervisor_module
+from sandbox.supervision.processes import Command
+from sandbox.supervision.supervisor import Job, State, Step, Supervisor, command_job
 from tests.sandbox import helpers
 from tests.sandbox.helpers import (
     CHILD,
@@ -215,7 +215,7 @@ def test_children_of_a_program_end_with_it(tmp_path: Path) -> None:
 
 SUPERVISING = """
 import asyncio, pathlib, sys
-from sandbox.supervisor import Supervisor
+from sandbox.supervision.supervisor import Supervisor
 from tests.sandbox.helpers import background, CHILD, HAS_CHILD, program
 
 folder, mark = pathlib.Path(sys.argv[1]), sys.argv[2]

@@ -21,8 +21,8 @@ from schemas.commands import (
     ReleasePayment,
 )
 from schemas.results import ProviderResult, Refusal
-from tests.domain.history import History
-from tests.domain.replay import Replay
+from tests.domain.histories.history import History
+from tests.domain.histories.replay import Replay
 from tools.generate import DIRECTORY
 
 PAYMENT: Final = identity.payment_id("shop", "order-1")

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox import configuration
 from schemas.settings import GROUPS
 from schemas.topics import TOPICS
+from tools import configuration_page as configuration
 from tools.generate import DIRECTORY, MODELS, schema_of
 
 

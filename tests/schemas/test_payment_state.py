@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from domain.inputs import Input
 from domain.status import DisputeStatus, RefundStatus, Status
 from schemas.state import PaymentState
-from tests.domain.aftermath_histories import AFTERMATH_HISTORIES
-from tests.domain.builders import create, received
-from tests.domain.history import History, answered
-from tests.domain.payment_histories import PAYMENT_HISTORIES
-from tests.domain.replay import Replay
-from tests.domain.situations import SITUATIONS, payment_that_is
-from tests.domain.worlds import asked_and_answered, facts
+from tests.domain.histories.aftermath_histories import AFTERMATH_HISTORIES
+from tests.domain.histories.builders import create, received
+from tests.domain.histories.history import History, answered
+from tests.domain.histories.payment_histories import PAYMENT_HISTORIES
+from tests.domain.histories.replay import Replay
+from tests.domain.histories.situations import SITUATIONS, payment_that_is
+from tests.domain.histories.worlds import asked_and_answered, facts
 from tests.schemas.examples import PAYMENT, published, published_schema, states_of
 from tests.schemas.json_schema import problems
 

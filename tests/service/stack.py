@@ -18,7 +18,7 @@ import httpx
 from messaging.topics import create_topics
 from postgres.migrate import migrate
 from sandbox import environment
-from sandbox.ports import HOST, free_ports
+from sandbox.servers.ports import HOST, free_ports
 from sandbox.settings import SandboxSettings
 from sandbox.state import StateFolder
 from sandbox.testing import Infrastructure, running_infrastructure

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from sandbox.client import PaymentsClient, SimulatorControl
-from sandbox.stripe_simulator.signing import signature_header
+from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.service.stack import Stack
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import repeat
 
-from tests.simulation.coverage import Coverage
+from tests.simulation.judging.coverage import Coverage
 from tests.simulation.run import Runner
 
 #: Seeds of one piece of work.

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from tests.simulation.coverage import Coverage
+from tests.simulation.judging.coverage import Coverage
 from tests.simulation.run import Runner
 
 SEEDS = range(1, 121)

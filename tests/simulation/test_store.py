@@ -19,17 +19,17 @@ from ports.stores import BatchStore
 from postgres.postgres import PostgresBatches
 from providers.stripe.webhooks import StripeTranslator
 from tests import accounts
-from tests.simulation.changes import Changes
 from tests.simulation.clock import SkewedClock
-from tests.simulation.connection import Connection
-from tests.simulation.database import Database
 from tests.simulation.faults import Chance
-from tests.simulation.parts import REAL
-from tests.simulation.process import Process
+from tests.simulation.judging.trace import Trace
+from tests.simulation.postgres.changes import Changes
+from tests.simulation.postgres.connection import Connection
+from tests.simulation.postgres.database import Database
+from tests.simulation.postgres.store import MemoryBatches
+from tests.simulation.postgres.transaction import MemoryTransaction
+from tests.simulation.programs.parts import REAL
+from tests.simulation.programs.process import Process
 from tests.simulation.run import Runner
-from tests.simulation.store import MemoryBatches
-from tests.simulation.trace import Trace
-from tests.simulation.transaction import MemoryTransaction
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from sandbox.ports import free_ports
+from sandbox.servers.ports import free_ports
 from sandbox.stripe_simulator.settings import PREFIX
 from tests.simulator.harness import API_KEY, Receiver, running
 

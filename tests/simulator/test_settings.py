@@ -3,9 +3,9 @@
 import pytest
 
 from sandbox.stripe_simulator.__main__ import main
+from sandbox.stripe_simulator.api.forms import decode_form
 from sandbox.stripe_simulator.chance import Chance
 from sandbox.stripe_simulator.faults import PRESETS, Faults
-from sandbox.stripe_simulator.forms import decode_form
 from sandbox.stripe_simulator.settings import PREFIX, SimulatorSettings
 
 WRONG: list[tuple[dict[str, str | None], str]] = [

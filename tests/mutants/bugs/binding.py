@@ -11,7 +11,9 @@ BUGS: Final = (
         "self._refused.add(row.event_id)",
         "str(row)",
         "a refused record that a batch holds twice is written twice, and the batch fails",
-        ("tests/processor/test_fold.py::test_a_refused_record_twice_in_a_batch_is_one_record",),
+        (
+            "tests/processor/decisions/test_fold.py::test_a_refused_record_twice_in_a_batch_is_one_record",
+        ),
         servers=True,
     ),
     Bug(
@@ -30,7 +32,7 @@ BUGS: Final = (
         "if after is None or after is before:",
         "if after is None:",
         "an input without effect is noted with a version that another one led to",
-        ("tests/processor/test_fold.py::test_an_input_without_effect_led_to_no_version",),
+        ("tests/processor/decisions/test_fold.py::test_an_input_without_effect_led_to_no_version",),
         servers=True,
     ),
     Bug(
@@ -84,7 +86,7 @@ BUGS: Final = (
         "",
         "a forged event uses up its event ID, and the real one is a duplicate of it",
         (
-            "tests/processor/test_refusals.py::test_a_refused_rendering_leaves_the_event_to_the_right_one",
+            "tests/processor/decisions/test_refusals.py::test_a_refused_rendering_leaves_the_event_to_the_right_one",
         ),
     ),
     Bug(
@@ -93,7 +95,9 @@ BUGS: Final = (
         ", urgent_call=urgent",
         "",
         "a payment whose create's answer was lost waits out the lease instead of a moment",
-        ("tests/processor/test_refusals.py::test_an_unproved_fact_makes_the_create_due_at_once",),
+        (
+            "tests/processor/decisions/test_refusals.py::test_an_unproved_fact_makes_the_create_due_at_once",
+        ),
     ),
     Bug(
         "stream",
@@ -102,7 +106,7 @@ BUGS: Final = (
         "str(row)",
         "in one batch, a refused record makes the real event a duplicate",
         (
-            "tests/processor/test_refusals.py::test_a_refused_rendering_leaves_the_event_to_the_right_one",
+            "tests/processor/decisions/test_refusals.py::test_a_refused_rendering_leaves_the_event_to_the_right_one",
         ),
         servers=True,
     ),
@@ -113,7 +117,7 @@ BUGS: Final = (
         "str(row)",
         "a refused record and the real event in one batch: the real one is lost",
         (
-            "tests/processor/test_refusals.py::test_a_refused_rendering_leaves_the_event_to_the_right_one",
+            "tests/processor/decisions/test_refusals.py::test_a_refused_rendering_leaves_the_event_to_the_right_one",
         ),
         servers=True,
     ),
@@ -124,7 +128,7 @@ BUGS: Final = (
         "self._plan.expected[payment_id] = after.version - 1",
         "two changes of a payment in one batch are a conflict with itself, again and again",
         (
-            "tests/processor/test_fold.py::test_a_new_payment_expects_nothing_and_a_known_one_its_version",
+            "tests/processor/decisions/test_fold.py::test_a_new_payment_expects_nothing_and_a_known_one_its_version",
         ),
         servers=True,
     ),
@@ -134,7 +138,9 @@ BUGS: Final = (
         "before is None or (awaits_object(before) and not awaits_object(after))",
         "before is None",
         "what waited for the payment's object is never taken up",
-        ("tests/processor/test_refusals.py::test_what_waited_and_is_refused_leaves_its_event_id",),
+        (
+            "tests/processor/decisions/test_refusals.py::test_what_waited_and_is_refused_leaves_its_event_id",
+        ),
         servers=True,
     ),
     Bug(
@@ -143,7 +149,9 @@ BUGS: Final = (
         "before is None or (awaits_object(before) and not awaits_object(after))",
         "awaits_object(before) if before else False",
         "what came before its payment is never taken up",
-        ("tests/processor/test_fold.py::test_what_came_before_its_payment_is_applied_with_it",),
+        (
+            "tests/processor/decisions/test_fold.py::test_what_came_before_its_payment_is_applied_with_it",
+        ),
         servers=True,
     ),
     Bug(
@@ -152,7 +160,9 @@ BUGS: Final = (
         "if decision.urgent_call is not None:",
         "if False:",
         "a lost create answer is asked for again only after the lease",
-        ("tests/processor/test_refusals.py::test_an_unproved_fact_makes_the_create_due_at_once",),
+        (
+            "tests/processor/decisions/test_refusals.py::test_an_unproved_fact_makes_the_create_due_at_once",
+        ),
         servers=True,
     ),
     Bug(
@@ -161,7 +171,9 @@ BUGS: Final = (
         "if decision.outcome is Outcome.PARKED:",
         "if False:",
         "what came in the batch of its payment's create, before it, waits for ever",
-        ("tests/processor/test_fold.py::test_what_came_before_its_payment_is_applied_with_it",),
+        (
+            "tests/processor/decisions/test_fold.py::test_what_came_before_its_payment_is_applied_with_it",
+        ),
         servers=True,
     ),
     Bug(
@@ -170,7 +182,7 @@ BUGS: Final = (
         "self._plan.calls.extend(decision.provider_calls)",
         "self._plan.calls = list(decision.provider_calls)",
         "of two calls that one batch asks for, only the last is ever made",
-        ("tests/processor/test_fold.py::test_a_payment_and_its_webhook",),
+        ("tests/processor/decisions/test_fold.py::test_a_payment_and_its_webhook",),
         servers=True,
     ),
     Bug(
@@ -180,7 +192,7 @@ BUGS: Final = (
         "owner is None",
         "a payment's own later events are conflicts with itself",
         (
-            "tests/processor/test_fold.py::test_a_new_payment_expects_nothing_and_a_known_one_its_version",
+            "tests/processor/decisions/test_fold.py::test_a_new_payment_expects_nothing_and_a_known_one_its_version",
         ),
         servers=True,
     ),
@@ -191,7 +203,7 @@ BUGS: Final = (
         "str(payment_id)",
         "a release takes up nothing, and the hold is gone from the table",
         (
-            "tests/processor/test_fold_release.py::test_what_waited_is_taken_up_as_if_nothing_had_been",
+            "tests/processor/decisions/test_fold_release.py::test_what_waited_is_taken_up_as_if_nothing_had_been",
         ),
         servers=True,
     ),
@@ -202,7 +214,7 @@ BUGS: Final = (
         "if False:\n            self._plan.released.add(payment_id)",
         "a hold that was released is there again after the batch",
         (
-            "tests/processor/test_fold_release.py::test_what_waited_is_taken_up_as_if_nothing_had_been",
+            "tests/processor/decisions/test_fold_release.py::test_what_waited_is_taken_up_as_if_nothing_had_been",
         ),
         servers=True,
     ),
@@ -213,7 +225,7 @@ BUGS: Final = (
         "",
         "a refused event's ID is remembered as used: the real one is set aside unread",
         (
-            "tests/processor/test_refusals.py::test_a_refused_rendering_leaves_the_event_to_the_right_one",
+            "tests/processor/decisions/test_refusals.py::test_a_refused_rendering_leaves_the_event_to_the_right_one",
         ),
         servers=True,
     ),
@@ -223,7 +235,9 @@ BUGS: Final = (
         "self._plan.redelivered.add(known.publication_id)",
         "str(known)",
         "after a crash what was committed and not published stays so",
-        ("tests/processor/test_fold.py::test_the_same_record_again_marks_its_publication",),
+        (
+            "tests/processor/decisions/test_fold.py::test_the_same_record_again_marks_its_publication",
+        ),
         servers=True,
     ),
     Bug(
@@ -232,7 +246,9 @@ BUGS: Final = (
         "if known.position != position:",
         "if False:",
         "a second record of an event is nowhere noted: audit reports it as lost",
-        ("tests/processor/test_fold.py::test_a_second_record_of_an_event_is_a_duplicate",),
+        (
+            "tests/processor/decisions/test_fold.py::test_a_second_record_of_an_event_is_a_duplicate",
+        ),
         servers=True,
     ),
 )

@@ -4,19 +4,19 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
-_AUTH: Final = "tests/ingress/test_auth.py::test_{}"
-_CLAIMS: Final = "tests/ingress/test_claims.py::test_{}"
-_COMMANDS: Final = "tests/ingress/test_commands.py::test_{}"
-_CURSORS: Final = "tests/ingress/test_cursors.py::test_{}"
+_AUTH: Final = "tests/ingress/routes/test_auth.py::test_{}"
+_CLAIMS: Final = "tests/ingress/routes/test_claims.py::test_{}"
+_COMMANDS: Final = "tests/ingress/routes/test_commands.py::test_{}"
+_CURSORS: Final = "tests/ingress/routes/test_cursors.py::test_{}"
 _DATABASE: Final = "tests/ingress/test_database.py::test_{}"
 _INTAKE: Final = "tests/ingress/test_intake.py::test_{}"
 _MEMORY: Final = "tests/ingress/test_memory.py::test_{}"
-_OBSERVE: Final = "tests/ingress/test_observe.py::test_{}"
-_OPERATIONS: Final = "tests/ingress/test_operations.py::test_{}"
-_READS: Final = "tests/ingress/test_reads.py::test_{}"
-_REQUESTS: Final = "tests/ingress/test_requests.py::test_{}"
-_TIMELINE: Final = "tests/ingress/test_timeline.py::test_{}"
-_WEBHOOKS: Final = "tests/ingress/test_webhooks.py::test_{}"
+_OBSERVE: Final = "tests/ingress/http/test_observe.py::test_{}"
+_OPERATIONS: Final = "tests/ingress/routes/test_operations.py::test_{}"
+_READS: Final = "tests/ingress/routes/test_reads.py::test_{}"
+_REQUESTS: Final = "tests/ingress/http/test_requests.py::test_{}"
+_TIMELINE: Final = "tests/ingress/routes/test_timeline.py::test_{}"
+_WEBHOOKS: Final = "tests/ingress/routes/test_webhooks.py::test_{}"
 
 BUGS: Final = (
     Bug(

@@ -4,12 +4,12 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
-_AUDIT: Final = "tests/processor/test_audit.py::test_{}"
-_DEAD_LETTERS: Final = "tests/processor/test_dead_letters.py::test_{}"
-_INVARIANTS: Final = "tests/processor/test_invariants.py::test_{}"
-_PUBLISHER: Final = "tests/processor/test_publisher.py::test_{}"
-_REBUILD: Final = "tests/processor/test_rebuild.py::test_{}"
-_REPLAY: Final = "tests/processor/test_replay.py::test_{}"
+_AUDIT: Final = "tests/processor/ops/test_audit.py::test_{}"
+_DEAD_LETTERS: Final = "tests/processor/ops/test_dead_letters.py::test_{}"
+_INVARIANTS: Final = "tests/processor/ops/test_invariants.py::test_{}"
+_PUBLISHER: Final = "tests/processor/messaging/test_publisher.py::test_{}"
+_REBUILD: Final = "tests/processor/ops/test_rebuild.py::test_{}"
+_REPLAY: Final = "tests/processor/ops/test_replay.py::test_{}"
 
 BUGS: Final = (
     Bug(

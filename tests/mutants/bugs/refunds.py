@@ -9,12 +9,12 @@ _COMMANDS: Final = "tests/domain/test_commands.py::test_{}"
 _HISTORIES: Final = "tests/domain/test_histories.py::test_{}"
 _LIMITS: Final = "tests/domain/test_limits.py::test_{}"
 _LOOK_UP: Final = "tests/providers/stripe/test_look_up.py::test_{}"
-_TABLES: Final = "tests/processor/test_table_invariants.py::test_{}"
+_TABLES: Final = "tests/processor/ops/test_table_invariants.py::test_{}"
 _AWAITED: Final = _COMMANDS.format(
     "what_claims_to_be_a_refund_counts_beside_it_until_the_answer_tells"
 )
 
-_MISROUTED: Final = "tests/processor/test_misrouted.py::test_{}"
+_MISROUTED: Final = "tests/processor/decisions/test_misrouted.py::test_{}"
 
 BUGS: Final = (
     Bug(

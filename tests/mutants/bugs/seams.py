@@ -4,7 +4,7 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
-_STRICT: Final = "tests/processor/test_strict_consumer.py::{}"
+_STRICT: Final = "tests/processor/stream/test_strict_consumer.py::{}"
 
 BUGS: Final = (
     Bug(
@@ -14,7 +14,7 @@ BUGS: Final = (
         "if True:",
         "a plain reader is handed what is no record, and fails on it",
         (
-            "tests/processor/test_kafka_records.py::test_a_reader_that_did_not_ask_is_handed_records_alone",
+            "tests/processor/messaging/test_kafka_records.py::test_a_reader_that_did_not_ask_is_handed_records_alone",
         ),
     ),
     Bug(
@@ -23,7 +23,9 @@ BUGS: Final = (
         "not acked or",
         "",
         "a quiet partition is taken for a missed record: the worker starts again",
-        ("tests/processor/test_strict_consumer.py::test_in_a_quiet_partition_nothing_is_missed",),
+        (
+            "tests/processor/stream/test_strict_consumer.py::test_in_a_quiet_partition_nothing_is_missed",
+        ),
     ),
     Bug(
         "stream",
@@ -31,7 +33,9 @@ BUGS: Final = (
         "count + 1 if first == self.next_fetch_offset else 1",
         "count + 1",
         "the second damaged batch is given up at its first try, though it may be read",
-        ("tests/processor/test_kafka_records.py::test_each_damaged_batch_is_fetched_as_often",),
+        (
+            "tests/processor/messaging/test_kafka_records.py::test_each_damaged_batch_is_fetched_as_often",
+        ),
     ),
     Bug(
         "stream",
@@ -40,7 +44,7 @@ BUGS: Final = (
         "if offset <= committed]:",
         "the marker next to be committed is forgotten: nothing is committed any more",
         (
-            "tests/processor/test_strict_consumer.py::test_offsets_without_a_record_are_committed_again_after_a_refusal",
+            "tests/processor/stream/test_strict_consumer.py::test_offsets_without_a_record_are_committed_again_after_a_refusal",
         ),
     ),
     Bug(
@@ -50,7 +54,7 @@ BUGS: Final = (
         "+ 0",
         "a dead letter of many empty headers is larger than the brokers take",
         (
-            "tests/processor/test_dead_letter_sizes.py::test_its_headers_leave_room_for_key_and_value",
+            "tests/processor/decisions/test_dead_letter_sizes.py::test_its_headers_leave_room_for_key_and_value",
         ),
         servers=True,
     ),
@@ -76,7 +80,9 @@ BUGS: Final = (
         "or not self.flow_active",
         "",
         "a long rebalance is taken for a missed record: the worker starts again",
-        ("tests/processor/test_strict_consumer.py::test_nothing_is_missed_while_nothing_is_read",),
+        (
+            "tests/processor/stream/test_strict_consumer.py::test_nothing_is_missed_while_nothing_is_read",
+        ),
     ),
     Bug(
         "stream",
@@ -85,7 +91,7 @@ BUGS: Final = (
         "str(tp)",
         "Faust's own list of offsets grows without end",
         (
-            "tests/processor/test_strict_consumer.py::test_offsets_without_a_record_are_committed_again_after_a_refusal",
+            "tests/processor/stream/test_strict_consumer.py::test_offsets_without_a_record_are_committed_again_after_a_refusal",
         ),
     ),
     Bug(
@@ -94,7 +100,7 @@ BUGS: Final = (
         "is_ours is False or",
         "",
         "a call whose lease is another worker's goes on beside it",
-        ("tests/processor/test_leases.py::test_a_lost_lease_ends_the_work",),
+        ("tests/processor/worker/test_leases.py::test_a_lost_lease_ends_the_work",),
     ),
     Bug(
         "stream",
@@ -103,7 +109,7 @@ BUGS: Final = (
         "ProducerFenced",
         "a worker that was fenced tries its publication for minutes instead of ending",
         (
-            "tests/processor/test_publisher.py::test_however_the_brokers_say_it_the_worker_is_fenced",
+            "tests/processor/messaging/test_publisher.py::test_however_the_brokers_say_it_the_worker_is_fenced",
         ),
     ),
     Bug(
@@ -113,7 +119,7 @@ BUGS: Final = (
         "False",
         "a batch that the network damaged is taken for what it says",
         (
-            "tests/processor/test_kafka_records.py::test_a_wrong_checksum_is_fetched_again_and_then_unreadable",
+            "tests/processor/messaging/test_kafka_records.py::test_a_wrong_checksum_is_fetched_again_and_then_unreadable",
         ),
     ),
     Bug(
@@ -122,7 +128,9 @@ BUGS: Final = (
         "if record.offset > self.next_fetch_offset:",
         "if False:",
         "an offset that compaction emptied is waited for: the worker starts again for ever",
-        ("tests/processor/test_kafka_records.py::test_offsets_without_a_record_are_reported",),
+        (
+            "tests/processor/messaging/test_kafka_records.py::test_offsets_without_a_record_are_reported",
+        ),
     ),
     Bug(
         "stream",
@@ -131,7 +139,7 @@ BUGS: Final = (
         "count <= 1000000",
         "a damaged batch is fetched for ever: its partition stands still",
         (
-            "tests/processor/test_kafka_records.py::test_a_wrong_checksum_is_fetched_again_and_then_unreadable",
+            "tests/processor/messaging/test_kafka_records.py::test_a_wrong_checksum_is_fetched_again_and_then_unreadable",
         ),
     ),
     Bug(
@@ -141,7 +149,7 @@ BUGS: Final = (
         "_stop(batch)",
         "a damaged header makes a million dead letters of offsets that are not there",
         (
-            "tests/processor/test_kafka_records.py::test_a_header_that_lies_about_its_offsets_ends_where_the_partition_does",
+            "tests/processor/messaging/test_kafka_records.py::test_a_header_that_lies_about_its_offsets_ends_where_the_partition_does",
         ),
     ),
     Bug(
@@ -151,7 +159,7 @@ BUGS: Final = (
         "if False:",
         "offsets of a partition that went are committed for its new owner",
         (
-            "tests/processor/test_strict_consumer.py::test_what_another_worker_has_now_is_not_missed",
+            "tests/processor/stream/test_strict_consumer.py::test_what_another_worker_has_now_is_not_missed",
         ),
     ),
     Bug(
@@ -160,7 +168,9 @@ BUGS: Final = (
         "return end if end > committed else None",
         "return end",
         "the same offset is committed again and again",
-        ("tests/processor/test_strict_consumer.py::test_what_follows_without_a_gap_is_committed",),
+        (
+            "tests/processor/stream/test_strict_consumer.py::test_what_follows_without_a_gap_is_committed",
+        ),
     ),
     Bug(
         "stream",
@@ -169,7 +179,7 @@ BUGS: Final = (
         "",
         "a marker within the changelog is written into the table",
         (
-            "tests/processor/test_strict_consumer.py::test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry",
+            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry",
         ),
     ),
     Bug(
@@ -179,7 +189,7 @@ BUGS: Final = (
         "",
         "a damaged changelog record is taken for the newest entry of a payment",
         (
-            "tests/processor/test_strict_consumer.py::test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry",
+            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry",
         ),
     ),
     Bug(
@@ -188,7 +198,9 @@ BUGS: Final = (
         "if room < 0: break",
         "if False:\n            break",
         "a dead letter with too many headers is refused by the brokers: the batch is stuck",
-        ("tests/processor/test_dead_letter_sizes.py::test_it_fits_and_says_what_is_left_out",),
+        (
+            "tests/processor/decisions/test_dead_letter_sizes.py::test_it_fits_and_says_what_is_left_out",
+        ),
         servers=True,
     ),
     Bug(
@@ -213,7 +225,7 @@ BUGS: Final = (
         "or loop.time() >= self._until",
         "",
         "with Postgres away a call goes on after its lease, beside another worker's",
-        ("tests/processor/test_leases.py::test_a_lease_that_can_not_be_renewed_is_lost",),
+        ("tests/processor/worker/test_leases.py::test_a_lease_that_can_not_be_renewed_is_lost",),
     ),
     Bug(
         "ops",
@@ -250,7 +262,7 @@ BUGS: Final = (
         "str(too_large)",
         "a payment whose version can't be published goes on as if it were out",
         (
-            "tests/processor/test_snapshot_size.py::test_what_an_earlier_release_committed_stops_no_worker",
+            "tests/processor/postgres/test_snapshot_size.py::test_what_an_earlier_release_committed_stops_no_worker",
         ),
         servers=True,
     ),
@@ -269,7 +281,9 @@ BUGS: Final = (
         "record.offset < self.next_fetch_offset",
         "False",
         "records from before where a reader begins are read again",
-        ("tests/processor/test_kafka_records.py::test_a_header_name_that_is_not_utf8_is_replaced",),
+        (
+            "tests/processor/messaging/test_kafka_records.py::test_a_header_name_that_is_not_utf8_is_replaced",
+        ),
     ),
     Bug(
         "stream",
@@ -277,7 +291,9 @@ BUGS: Final = (
         "is_last=offset >= self._end",
         "is_last=True",
         "a table's recovery ends before the changelog does",
-        ("tests/processor/test_kafka_records.py::test_offsets_without_a_record_are_reported",),
+        (
+            "tests/processor/messaging/test_kafka_records.py::test_offsets_without_a_record_are_reported",
+        ),
     ),
     Bug(
         "stream",
@@ -286,7 +302,7 @@ BUGS: Final = (
         "batch",
         "each offset of a damaged batch carries all of it",
         (
-            "tests/processor/test_kafka_records.py::test_a_wrong_checksum_is_fetched_again_and_then_unreadable",
+            "tests/processor/messaging/test_kafka_records.py::test_a_wrong_checksum_is_fetched_again_and_then_unreadable",
         ),
     ),
     Bug(
@@ -296,7 +312,7 @@ BUGS: Final = (
         "while end in acked:",
         "a marker of a transaction stops the commits for good",
         (
-            "tests/processor/test_strict_consumer.py::test_offsets_without_a_record_are_committed_past",
+            "tests/processor/stream/test_strict_consumer.py::test_offsets_without_a_record_are_committed_past",
         ),
     ),
     Bug(
@@ -306,7 +322,7 @@ BUGS: Final = (
         "",
         "a changelog record without a key ends the recovery, again and again",
         (
-            "tests/processor/test_strict_consumer.py::test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry",
+            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry",
         ),
     ),
     Bug(
@@ -316,7 +332,7 @@ BUGS: Final = (
         "record.stop",
         "recovery waits for an offset that is not there",
         (
-            "tests/processor/test_strict_consumer.py::test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry",
+            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry",
         ),
     ),
     Bug(
@@ -341,7 +357,7 @@ BUGS: Final = (
         "self._until = began + self._lease_s",
         "str(began)",
         "every call longer than its lease is cut off, though it was renewed",
-        ("tests/processor/test_leases.py::test_a_renewal_may_fail_while_the_lease_lasts",),
+        ("tests/processor/worker/test_leases.py::test_a_renewal_may_fail_while_the_lease_lasts",),
     ),
     Bug(
         "ops",
@@ -366,7 +382,7 @@ BUGS: Final = (
         "str(out)",
         "a version that could not be published is noted as published",
         (
-            "tests/processor/test_snapshot_size.py::test_what_an_earlier_release_committed_stops_no_worker",
+            "tests/processor/postgres/test_snapshot_size.py::test_what_an_earlier_release_committed_stops_no_worker",
         ),
         servers=True,
     ),
@@ -377,7 +393,7 @@ BUGS: Final = (
         "]",
         "one version that is too large keeps all others of the batch from being published",
         (
-            "tests/processor/test_snapshot_size.py::test_what_an_earlier_release_committed_stops_no_worker",
+            "tests/processor/postgres/test_snapshot_size.py::test_what_an_earlier_release_committed_stops_no_worker",
         ),
         servers=True,
     ),

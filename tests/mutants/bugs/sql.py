@@ -4,13 +4,13 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
-_CALL_CLAIMS: Final = "tests/processor/test_call_claims.py::test_{}"
-_PROVIDER_CALLS: Final = "tests/processor/test_provider_calls.py::test_{}"
-_RECONCILER: Final = "tests/processor/test_reconciler.py::test_{}"
-_RECONCILER_LOOP: Final = "tests/processor/test_reconciler_loop.py::test_{}"
-_ROUTER: Final = "tests/processor/test_router.py::test_{}"
-_STORE_BATCH: Final = "tests/processor/test_store_batch.py::test_{}"
-_STORE_RACES: Final = "tests/processor/test_store_races.py::test_{}"
+_CALL_CLAIMS: Final = "tests/processor/worker/test_call_claims.py::test_{}"
+_PROVIDER_CALLS: Final = "tests/processor/worker/test_provider_calls.py::test_{}"
+_RECONCILER: Final = "tests/processor/worker/test_reconciler.py::test_{}"
+_RECONCILER_LOOP: Final = "tests/processor/worker/test_reconciler_loop.py::test_{}"
+_ROUTER: Final = "tests/processor/worker/test_router.py::test_{}"
+_STORE_BATCH: Final = "tests/processor/postgres/test_store_batch.py::test_{}"
+_STORE_RACES: Final = "tests/processor/postgres/test_store_races.py::test_{}"
 
 BUGS: Final = (
     Bug(

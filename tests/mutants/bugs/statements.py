@@ -11,7 +11,7 @@ BUGS: Final = (
         "on conflict do nothing",
         "",
         "a webhook that the log has twice stops the router for good",
-        ("tests/processor/test_router.py::test_a_webhook_that_comes_again_is_kept_once",),
+        ("tests/processor/worker/test_router.py::test_a_webhook_that_comes_again_is_kept_once",),
         servers=True,
     ),
     Bug(
@@ -20,7 +20,7 @@ BUGS: Final = (
         "order by recorded_at",
         "order by recorded_at desc",
         "with many kept, the oldest are never given up",
-        ("tests/processor/test_router.py::test_what_is_kept_leaves_in_the_order_it_came",),
+        ("tests/processor/worker/test_router.py::test_what_is_kept_leaves_in_the_order_it_came",),
         servers=True,
     ),
     Bug(
@@ -29,7 +29,7 @@ BUGS: Final = (
         "where published_at is null",
         "",
         "the gauge of versions to publish counts those that are out",
-        ("tests/processor/test_reconciler_loop.py::test_what_is_done_waits_no_more",),
+        ("tests/processor/worker/test_reconciler_loop.py::test_what_is_done_waits_no_more",),
         servers=True,
     ),
     Bug(
@@ -38,7 +38,7 @@ BUGS: Final = (
         "'unfinished_payment', count(*), min(updated_at)",
         "'unfinished_payment', count(*), max(updated_at)",
         "the oldest unfinished payment looks as young as the newest",
-        ("tests/processor/test_reconciler_loop.py::test_what_is_done_waits_no_more",),
+        ("tests/processor/worker/test_reconciler_loop.py::test_what_is_done_waits_no_more",),
         servers=True,
     ),
     Bug(
@@ -48,7 +48,7 @@ BUGS: Final = (
         "document = p.document",
         "every change of a payment is forgotten by the next batch",
         (
-            "tests/processor/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
+            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
         ),
         servers=True,
     ),
@@ -59,7 +59,7 @@ BUGS: Final = (
         "status = disputes.status",
         "a dispute's row stays open after its end",
         (
-            "tests/processor/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
+            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
         ),
         servers=True,
     ),
@@ -70,7 +70,7 @@ BUGS: Final = (
         "funds_reinstated = disputes.funds_reinstated",
         "money that a won dispute gave back is missing in its row",
         (
-            "tests/processor/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
+            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
         ),
         servers=True,
     ),
@@ -80,7 +80,7 @@ BUGS: Final = (
         "order by u.recorded_at",
         "order by u.recorded_at desc",
         "with many kept, the oldest are never routed",
-        ("tests/processor/test_router.py::test_what_is_kept_leaves_in_the_order_it_came",),
+        ("tests/processor/worker/test_router.py::test_what_is_kept_leaves_in_the_order_it_came",),
         servers=True,
     ),
     Bug(
@@ -90,7 +90,7 @@ BUGS: Final = (
         "order by expires_at desc",
         "with many expired, the oldest never end",
         (
-            "tests/processor/test_reconciler_loop.py::test_who_was_to_act_first_is_asked_to_end_first",
+            "tests/processor/worker/test_reconciler_loop.py::test_who_was_to_act_first_is_asked_to_end_first",
         ),
         servers=True,
     ),
@@ -101,7 +101,7 @@ BUGS: Final = (
         "captured = p.captured",
         "audit and reports read 0 captured of a paid payment",
         (
-            "tests/processor/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
+            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
         ),
         servers=True,
     ),
@@ -111,7 +111,7 @@ BUGS: Final = (
         "where state = 'due'",
         "",
         "the gauge of calls that wait counts those that are done",
-        ("tests/processor/test_reconciler_loop.py::test_what_is_done_waits_no_more",),
+        ("tests/processor/worker/test_reconciler_loop.py::test_what_is_done_waits_no_more",),
         servers=True,
     ),
     Bug(
@@ -121,7 +121,7 @@ BUGS: Final = (
         "object_id = p.object_id",
         "webhooks about the object are never routed to its payment",
         (
-            "tests/processor/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
+            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
         ),
         servers=True,
     ),
@@ -132,7 +132,7 @@ BUGS: Final = (
         "reversed = refunds.reversed",
         "a refund that came back stands in its row as paid out",
         (
-            "tests/processor/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
+            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
         ),
         servers=True,
     ),
@@ -143,7 +143,7 @@ BUGS: Final = (
         "funds_withdrawn = disputes.funds_withdrawn",
         "money that a dispute took is missing in its row",
         (
-            "tests/processor/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
+            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
         ),
         servers=True,
     ),
@@ -154,7 +154,7 @@ BUGS: Final = (
         "",
         "an ignored webhook that comes twice stops the router for good",
         (
-            "tests/processor/test_router.py::test_what_is_nobodys_and_has_no_effect_is_ignored_with_its_reason",
+            "tests/processor/worker/test_router.py::test_what_is_nobodys_and_has_no_effect_is_ignored_with_its_reason",
         ),
         servers=True,
     ),
@@ -165,7 +165,7 @@ BUGS: Final = (
         "event_id <> all(%s)",
         "what still waits is lost, and what went is sent again and again",
         (
-            "tests/processor/test_router.py::test_an_unknown_objects_webhook_is_kept_until_it_is_known",
+            "tests/processor/worker/test_router.py::test_an_unknown_objects_webhook_is_kept_until_it_is_known",
         ),
         servers=True,
     ),
@@ -176,7 +176,7 @@ BUGS: Final = (
         "",
         "a payment without an object is looked up under no name: the sweep fails",
         (
-            "tests/processor/test_reconciler.py::test_nobody_looks_at_what_is_final_or_has_no_object",
+            "tests/processor/worker/test_reconciler.py::test_nobody_looks_at_what_is_final_or_has_no_object",
         ),
         servers=True,
     ),
@@ -186,7 +186,9 @@ BUGS: Final = (
         "payment_id > %s",
         "payment_id >= %s",
         "the last payment of each page is looked up twice, and the sweep never ends",
-        ("tests/processor/test_reconciler.py::test_every_page_of_the_unfinished_is_looked_at",),
+        (
+            "tests/processor/worker/test_reconciler.py::test_every_page_of_the_unfinished_is_looked_at",
+        ),
         servers=True,
     ),
     Bug(
@@ -195,7 +197,9 @@ BUGS: Final = (
         "order by payment_id",
         "order by updated_at",
         "a page ends anywhere: payments between two pages are never looked at",
-        ("tests/processor/test_reconciler.py::test_every_page_of_the_unfinished_is_looked_at",),
+        (
+            "tests/processor/worker/test_reconciler.py::test_every_page_of_the_unfinished_is_looked_at",
+        ),
         servers=True,
     ),
     Bug(
@@ -204,7 +208,9 @@ BUGS: Final = (
         "status = 'REQUIRES_ACTION' and",
         "",
         "a payment that succeeded is sent an expiry at every sweep",
-        ("tests/processor/test_reconciler_loop.py::test_only_what_waits_for_its_customer_expires",),
+        (
+            "tests/processor/worker/test_reconciler_loop.py::test_only_what_waits_for_its_customer_expires",
+        ),
         servers=True,
     ),
     Bug(
@@ -214,7 +220,7 @@ BUGS: Final = (
         "outcome in ('parked')",
         "a release does not take up the event that it was for",
         (
-            "tests/processor/test_replay.py::test_after_the_fix_a_replay_makes_it_as_if_it_was_never_held",
+            "tests/processor/ops/test_replay.py::test_after_the_fix_a_replay_makes_it_as_if_it_was_never_held",
         ),
         servers=True,
     ),
@@ -224,7 +230,9 @@ BUGS: Final = (
         "authorized = n.authorized",
         "authorized = p.authorized",
         "the list by columns says nothing was ever authorized",
-        ("tests/processor/test_store_batch.py::test_every_version_from_the_first_unpublished_one",),
+        (
+            "tests/processor/postgres/test_store_batch.py::test_every_version_from_the_first_unpublished_one",
+        ),
         servers=True,
     ),
     Bug(
@@ -233,7 +241,9 @@ BUGS: Final = (
         "refunded = n.refunded",
         "refunded = p.refunded",
         "audit and reports read 0 refunded after a refund",
-        ("tests/processor/test_refund_rows.py::test_one_claim_on_two_payments_is_two_refunds",),
+        (
+            "tests/processor/postgres/test_refund_rows.py::test_one_claim_on_two_payments_is_two_refunds",
+        ),
         servers=True,
     ),
     Bug(
@@ -243,7 +253,7 @@ BUGS: Final = (
         "status = refunds.status",
         "a refund's row stays PENDING for ever",
         (
-            "tests/processor/test_refund_rows.py::test_a_refund_that_turns_out_to_be_ours_has_one_row",
+            "tests/processor/postgres/test_refund_rows.py::test_a_refund_that_turns_out_to_be_ours_has_one_row",
         ),
         servers=True,
     ),

@@ -4,14 +4,14 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
-_BATCH: Final = "tests/processor/test_batch.py::test_{}"
-_DECODE: Final = "tests/processor/test_decode.py::test_{}"
-_FOLD: Final = "tests/processor/test_fold.py::test_{}"
-_FOLD_GUARDS: Final = "tests/processor/test_fold_guards.py::test_{}"
-_FOLD_RELEASE: Final = "tests/processor/test_fold_release.py::test_{}"
-_SILENCE: Final = "tests/processor/test_publisher_silence.py::test_{}"
-_PUBLISHER: Final = "tests/processor/test_publisher.py::test_{}"
-_QUARANTINE: Final = "tests/processor/test_quarantine_published.py::test_{}"
+_BATCH: Final = "tests/processor/stream/test_batch.py::test_{}"
+_DECODE: Final = "tests/processor/decisions/test_decode.py::test_{}"
+_FOLD: Final = "tests/processor/decisions/test_fold.py::test_{}"
+_FOLD_GUARDS: Final = "tests/processor/decisions/test_fold_guards.py::test_{}"
+_FOLD_RELEASE: Final = "tests/processor/decisions/test_fold_release.py::test_{}"
+_SILENCE: Final = "tests/processor/messaging/test_publisher_silence.py::test_{}"
+_PUBLISHER: Final = "tests/processor/messaging/test_publisher.py::test_{}"
+_QUARANTINE: Final = "tests/processor/postgres/test_quarantine_published.py::test_{}"
 
 BUGS: Final = (
     Bug(

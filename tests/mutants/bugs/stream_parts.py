@@ -4,14 +4,14 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
-_DECODE: Final = "tests/processor/test_decode.py::test_{}"
-_FAUST_INTERNALS: Final = "tests/processor/test_faust_internals.py::test_{}"
-_PIPELINE: Final = "tests/processor/test_pipeline.py::test_{}"
-_PRODUCE: Final = "tests/processor/test_produce.py::test_{}"
-_SEEN: Final = "tests/processor/test_seen.py::test_{}"
-_STRICT_CONSUMER: Final = "tests/processor/test_strict_consumer.py::test_{}"
-_TABLE_REPAIR: Final = "tests/processor/test_table_repair.py::test_{}"
-_WATCHDOG: Final = "tests/processor/test_watchdog.py::test_{}"
+_DECODE: Final = "tests/processor/decisions/test_decode.py::test_{}"
+_FAUST_INTERNALS: Final = "tests/processor/stream/test_faust_internals.py::test_{}"
+_PIPELINE: Final = "tests/processor/stream/test_pipeline.py::test_{}"
+_PRODUCE: Final = "tests/processor/messaging/test_produce.py::test_{}"
+_SEEN: Final = "tests/processor/stream/test_seen.py::test_{}"
+_STRICT_CONSUMER: Final = "tests/processor/stream/test_strict_consumer.py::test_{}"
+_TABLE_REPAIR: Final = "tests/processor/stream/test_table_repair.py::test_{}"
+_WATCHDOG: Final = "tests/processor/stream/test_watchdog.py::test_{}"
 
 BUGS: Final = (
     Bug(

@@ -4,16 +4,16 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
-_BREAKER: Final = "tests/processor/test_breaker.py::test_{}"
-_CALL_BREAKER: Final = "tests/processor/test_call_breaker.py::test_{}"
-_CALL_CLAIMS: Final = "tests/processor/test_call_claims.py::test_{}"
-_LOOPS: Final = "tests/processor/test_loops.py::test_{}"
-_PROVIDER_CALLS: Final = "tests/processor/test_provider_calls.py::test_{}"
-_RECONCILER: Final = "tests/processor/test_reconciler.py::test_{}"
-_RECONCILER_LOOP: Final = "tests/processor/test_reconciler_loop.py::test_{}"
-_RETENTION: Final = "tests/processor/test_retention.py::test_{}"
-_ROUTER: Final = "tests/processor/test_router.py::test_{}"
-_ROUTER_OFFSETS: Final = "tests/processor/test_router_offsets.py::test_{}"
+_BREAKER: Final = "tests/processor/worker/test_breaker.py::test_{}"
+_CALL_BREAKER: Final = "tests/processor/worker/test_call_breaker.py::test_{}"
+_CALL_CLAIMS: Final = "tests/processor/worker/test_call_claims.py::test_{}"
+_LOOPS: Final = "tests/processor/worker/test_loops.py::test_{}"
+_PROVIDER_CALLS: Final = "tests/processor/worker/test_provider_calls.py::test_{}"
+_RECONCILER: Final = "tests/processor/worker/test_reconciler.py::test_{}"
+_RECONCILER_LOOP: Final = "tests/processor/worker/test_reconciler_loop.py::test_{}"
+_RETENTION: Final = "tests/processor/worker/test_retention.py::test_{}"
+_ROUTER: Final = "tests/processor/worker/test_router.py::test_{}"
+_ROUTER_OFFSETS: Final = "tests/processor/worker/test_router_offsets.py::test_{}"
 
 BUGS: Final = (
     Bug(

@@ -7,7 +7,7 @@ import pytest
 from ports.provider import MalformedWebhookError, SignatureError
 from providers.examplepay.signing import key_of, verified_id
 from sandbox.examplepay_simulator.courier import signature_headers
-from tests.conformance.examplepay_adapter import ExamplePayAdapter
+from tests.conformance.kit.examplepay_adapter import ExamplePayAdapter
 
 #: From the specification.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  # a published example

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.examplepay_simulator.__main__ import main
 from schemas.settings import ExamplePaySettings
-from tests.conformance.examplepay_adapter import API_KEY, ExamplePayAdapter
+from tests.conformance.kit.examplepay_adapter import API_KEY, ExamplePayAdapter
 from tests.simulator.harness import DEADLINE_S
 
 

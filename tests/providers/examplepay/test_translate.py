@@ -19,7 +19,7 @@ from providers.examplepay.translate import (
 from providers.examplepay.webhooks import read
 from schemas import identity
 from tests import accounts
-from tests.conformance.examplepay_adapter import ExamplePayAdapter
+from tests.conformance.kit.examplepay_adapter import ExamplePayAdapter
 
 TRANSLATOR = ExamplePayAdapter.translator()
 AT = "2026-01-01T12:00:00.25Z"

@@ -15,7 +15,7 @@ from domain.calls import ProviderCall
 from domain.status import CancelCause
 from providers.stripe.client import StripeApi
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
-from sandbox.stripe_simulator.signing import signature_header
+from sandbox.stripe_simulator.webhooks.signing import signature_header
 from schemas import identity
 from schemas.settings import StripeSettings
 from tests import accounts

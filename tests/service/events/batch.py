@@ -16,7 +16,7 @@ import psycopg
 from processor.ops.audit import gather
 from processor.ops.invariants import Evidence
 from sandbox.client import PaymentsClient, SimulatorControl
-from sandbox.stripe_simulator.signing import signature_header
+from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.service.events.rows import Row
 from tests.service.events.table import PAYOUT, ROWS, UNMODELLED_ROWS
 from tests.service.events.webhooks import AMOUNT, CURRENCY, Json, Subject, Told, event

@@ -1,0 +1,1 @@
+"""Figures as tables and drawings, and what they are held to."""

@@ -1,0 +1,190 @@
+"""Figures as tables and bars: the ratios first, the targets, the figures, what they were got on."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from bench.figures import images
+from bench.figures.samples import Benchmark, Sample, Samples, Spread, spread
+from bench.figures.targets import TARGETS, Judged, judge
+
+Figure = Callable[[Sample], float]
+
+PER_SECOND: Final = attrgetter("per_second")
+PER_CPU_SECOND: Final = attrgetter("per_cpu_second")
+
+RESULTS: Final = Path(__file__).parents[1] / "results"
+#: Other figures that have a column, where any benchmark of the table has them.
+COLUMNS: Final = {
+    "p50_ms": "p50 ms",
+    "p99_ms": "p99 ms",
+    "cpu_us": "own CPU, µs each",
+    "all_cpu_us": "all CPU, µs each",
+    "rss_mib": "memory, MiB",
+}
+NOTES: Final = """\
+Medians of the rounds; a ratio is taken within each round. Latencies are what the sender of a
+request waits for, in a closed loop at full load, but for those at a share of the capacity: these
+are from a webhook's arrival, whoever was answered before, to its record. Memory is that of all
+measured processes together. Own CPU is the benchmarked program's; all CPU, which ratios per CPU
+second are taken of, adds Kafka's and Postgres'. What else the machine does moves it far less than
+the clock."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One kind's results. ``samples`` has each benchmark's turns, a round's at the same index."""
+
+    kind: str
+    benchmarks: Sequence[Benchmark]
+    samples: Samples
+    about: Mapping[str, Any]
+
+    def ratios(self, figure: Figure = PER_SECOND) -> dict[tuple[str, str], Spread]:
+        """How many times as much as each benchmark beside it, in the same round."""
+        return {
+            (b.name, beside): spread(
+                [
+                    figure(ours) / figure(other)
+                    for ours, other in zip(self.samples[b.name], self.samples[beside], strict=True)
+                ]
+            )
+            for b in self.benchmarks
+            for beside in b.beside
+        }
+
+    def judged(self) -> list[Judged]:
+        """The targets of these benchmarks; what they are compared with may be of another kind."""
+        names = {benchmark.name for benchmark in self.benchmarks}
+        return judge(self.samples, [target for target in TARGETS if target.row in names])
+
+    def images(self) -> dict[str, str]:
+        """SVG by the name of its file."""
+        ratios = {
+            "per second": self.ratios(),
+            "per CPU second": self.ratios(PER_CPU_SECOND),
+        }
+        return images.drawn(
+            self.kind, ratios, {b.name: self.samples[b.name] for b in self.benchmarks}
+        )
+
+    def as_markdown(self) -> str:
+        """For people."""
+        by_cpu = self.ratios(PER_CPU_SECOND)
+        ratios = [
+            [f"{a} / {b}", *_times(by_clock), *_times(by_cpu[a, b])]
+            for (a, b), by_clock in self.ratios().items()
+        ]
+        parts = [
+            f"# Benchmarks: {self.kind}",
+            table(["ratio", "per second", "rounds", "per CPU second", "rounds"], ratios),
+            self._targets(),
+            "## Figures",
+            self._figures(),
+            NOTES,
+            "\n".join(f"![{name.removesuffix('.svg')}]({name})" for name in self.images()),
+            "\n".join(f"- {name}: {_text(value)}" for name, value in self.about.items()),
+        ]
+        return "\n\n".join(part for part in parts if part) + "\n"
+
+    def _targets(self) -> str:
+        rows = [
+            [each.target.text, f"**{each.measured:,.4g}**", "met" if each.is_met else "not met"]
+            for each in self.judged()
+        ]
+        found = table(["target", "measured", ""], rows)
+        return found and f"## Targets\n\n{found}"
+
+    def _figures(self) -> str:
+        columns = [
+            name
+            for name in COLUMNS
+            if any(name in s.others for b in self.samples.values() for s in b)
+        ]
+        rows = []
+        for b in self.benchmarks:
+            turns = self.samples[b.name]
+            found = spread([turn.per_second for turn in turns])
+            rows.append([
+                b.name, f"**{found.median:,.0f}**", f"{found.least:,.0f} to {found.greatest:,.0f}",
+                *(_median(turns, name) for name in columns), b.what,
+            ])  # fmt: skip
+        heads = ["benchmark", "per second", "rounds", *(COLUMNS[name] for name in columns), "what"]
+        return table(heads, rows)
+
+    def as_json(self) -> str:
+        """For programs: every turn of every benchmark."""
+        found = {
+            "kind": self.kind,
+            "about": self.about,
+            "ratios": {
+                name: {f"{a} / {b}": _rounded(r.median) for (a, b), r in self.ratios(f).items()}
+                for name, f in (("per_second", PER_SECOND), ("per_cpu_second", PER_CPU_SECOND))
+            },
+            "targets": {
+                each.target.text: {"measured": _rounded(each.measured), "met": each.is_met}
+                for each in self.judged()
+            },
+            "benchmarks": {
+                b.name: {
+                    "what": b.what,
+                    "per_second": _rounded(median(s.per_second for s in self.samples[b.name])),
+                    "rounds": [
+                        {"count": s.count, "seconds": _rounded(s.seconds)}
+                        | {name: _rounded(value) for name, value in s.others.items()}
+                        for s in self.samples[b.name]
+                    ],
+                }
+                for b in self.benchmarks
+            },
+        }
+        return json.dumps(found, indent=1) + "\n"
+
+    def keep(self, folder: Path = RESULTS) -> list[Path]:
+        """Writes all of it, over what was there."""
+        folder.mkdir(parents=True, exist_ok=True)
+        written = {
+            f"{self.kind}.md": self.as_markdown(),
+            f"{self.kind}.json": self.as_json(),
+            **self.images(),
+        }
+        for name, text in written.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        return [folder / name for name in written]
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table that reads as one in a terminal too; empty without rows."""
+    if not rows:
+        return ""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    rule = ["-" * width for width in widths]
+    return "\n".join(_line(cells, widths) for cells in (heads, rule, *rows))
+
+
+def _line(cells: Iterable[str], widths: Sequence[int]) -> str:
+    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+    return f"| {' | '.join(padded)} |"
+
+
+def _times(ratio: Spread) -> tuple[str, str]:
+    return f"**{ratio.median:.2f}**", f"{ratio.least:.2f} to {ratio.greatest:.2f}"
+
+
+def _median(turns: Sequence[Sample], name: str) -> str:
+    found = [turn.others[name] for turn in turns if name in turn.others]
+    return f"{median(found):,.0f}" if found else ""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {each}" for name, each in value.items())
+    return str(value)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")

@@ -1,0 +1,95 @@
+"""What the service is held to, as one table, and what was measured of it.
+
+A target of a benchmark that was not run, or of a figure that was not taken, is not judged. A
+missed one ends no run unless that is asked for: a busy machine misses it too.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import isnan, nan
+from statistics import median
+from typing import Final, Literal
+
+from bench.figures.samples import Sample, Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One figure, or one ratio of two, and what it may be.
+
+    Args:
+        row: the benchmark's name.
+        bound: what the figure may not be under, or over.
+        limit: in the figure's unit; without one for a ratio.
+        beside: of a ratio, the name of the other benchmark; the ratio is of one round's turns.
+        figure: ``per_second``, or a name of ``Sample.others``.
+    """
+
+    row: str
+    bound: Literal["at least", "at most"]
+    limit: float
+    beside: str | None = None
+    figure: str = "per_second"
+
+    @property
+    def text(self) -> str:
+        """The target, for a reader."""
+        over = f" / {self.beside}" if self.beside else ""
+        name, _, unit = self.figure.rpartition("_")
+        said = f", {name}" if self.beside else f", {name} {unit}"
+        said = "" if self.figure == "per_second" else said
+        return f"{self.row}{over}{said}: {self.bound} {self.limit:,g}"
+
+
+TARGETS: Final = (
+    Target("processor", "at least", 8.0, beside="idiomatic_faust"),
+    Target("processor", "at least", 0.8, beside="quix"),
+    Target("processor", "at least", 0.5, beside="faust_read"),
+    Target("ingress", "at least", 3.0, beside="sync_fastapi"),
+    Target("ingress", "at most", 1.0, beside="sync_fastapi", figure="p99_ms"),
+    Target("service", "at least", 1.5, beside="sync_fastapi"),
+    Target("burst", "at least", 3.0, beside="burst_sync"),
+    Target("latency_50", "at most", 150.0, figure="p99_ms"),
+    Target("full_store", "at least", 0.9, beside="one_worker"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A target and the median of what the rounds had."""
+
+    target: Target
+    measured: float
+
+    @property
+    def is_met(self) -> bool:
+        """Whether it keeps to the limit, which itself is enough."""
+        limit = self.target.limit
+        if self.target.bound == "at least":
+            return self.measured >= limit
+        return self.measured <= limit
+
+
+def judge(samples: Samples, targets: Iterable[Target] = TARGETS) -> list[Judged]:
+    """Each target whose figure every round has."""
+    found = [Judged(target, _measured(target, samples)) for target in targets]
+    return [each for each in found if not isnan(each.measured)]
+
+
+def summary(judged: Sequence[Judged]) -> str:
+    """One line: how many are met."""
+    return f"targets: {sum(each.is_met for each in judged)} of {len(judged)} met"
+
+
+def _measured(target: Target, samples: Samples) -> float:
+    ours = [_figure(sample, target.figure) for sample in samples.get(target.row, ())]
+    if target.beside is not None:
+        others = [_figure(sample, target.figure) for sample in samples.get(target.beside, ())]
+        if len(ours) != len(others):
+            return nan
+        ours = [our / other for our, other in zip(ours, others, strict=True)]
+    return median(ours) if ours and not any(map(isnan, ours)) else nan
+
+
+def _figure(sample: Sample, name: str) -> float:
+    return sample.per_second if name == "per_second" else sample.others.get(name, nan)

@@ -1,0 +1,1 @@
+"""The work that is put in, and what it leaves behind."""

@@ -1,0 +1,161 @@
+"""The database under measurement: emptied before a turn, held against the workload after it."""
+
+from collections import Counter
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
+from typing import Any, Final, LiteralString
+
+import psycopg
+
+from bench.errors import WrongResultError
+from bench.load.workload import Ending, Workload
+from bench.site import Site
+from decisions.decode import Decoder
+from decisions.fold import fold
+from ports.plan import Loaded
+from ports.records import Position, Received, Record
+from postgres import batch as store
+from schemas.commands import CommandBase
+from schemas.topics import PAYMENT_COMMANDS
+
+EMPTY: Final = """
+    truncate payments, payment_versions, publications, refunds, disputes, inbox, duplicates,
+        dead_letters, holds, provider_calls, unrouted"""
+#: Outcomes that this workload must not end in.
+WRONG: Final = frozenset({"parked", "rejected", "conflict", "quarantined"})
+CHUNK: Final = 500
+
+OUTCOMES: Final = "select event_id, outcome from inbox where payment_id = any(%s)"
+DUPLICATES: Final = "select count(*) from duplicates where payment_id = any(%s)"
+ENDINGS: Final = """
+    select payment_id, status, captured, refunded from payments where payment_id = any(%s)"""
+WRITTEN: Final = """
+    select max(at) from (
+        select max(recorded_at) as at from inbox
+        union all select max(recorded_at) from duplicates
+        union all select max(published_at) from publications) as written"""
+UNPUBLISHED: Final = "select count(*) from publications where published_at is null"
+BATCHES: Final = """
+    select count(*) from (
+        select recorded_at from inbox union all select recorded_at from duplicates) as written
+    where recorded_at > to_timestamp(%s) group by recorded_at"""
+VERSIONS: Final = """
+    select count(*) from (
+        select payment_id from payment_versions join payments p using (payment_id)
+        where payment_id = any(%s)
+        group by payment_id having count(*) <> max(p.version)) as not_dense"""
+VERSIONS_BY_WEBHOOK: Final = """
+    select payment_id || ':' || version from payment_versions
+    where payment_id = any(%s) and version > 1"""
+
+MADE_BY: Final = """
+    select event_id, payment_id || ':' || version from payment_versions
+    where payment_id = any(%s)"""
+
+
+async def _rows(site: Site, statement: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
+    async with await psycopg.AsyncConnection.connect(site.database_url) as connection:
+        return await (await connection.execute(statement, values)).fetchall()
+
+
+async def empty(site: Site) -> None:
+    """Every turn begins with empty tables."""
+    async with await psycopg.AsyncConnection.connect(site.database_url) as connection:
+        await connection.execute(EMPTY)
+
+
+async def analyze(site: Site) -> None:
+    """What autovacuum does in the long run: tells the planner how large the tables are."""
+    async with await psycopg.AsyncConnection.connect(
+        site.database_url, autocommit=True
+    ) as connection:
+        await connection.execute("analyze")
+
+
+def creates(commands: Iterable[CommandBase]) -> list[Received]:
+    """The commands, as the processor understands them. Raises WrongResultError."""
+    decoder = Decoder({})
+    received = []
+    for number, command in enumerate(commands):
+        position = Position(PAYMENT_COMMANDS, 0, number)
+        value = command.model_dump_json().encode()
+        item = decoder.decode(Record(position, command.payment_id.encode(), value, {}, 0))
+        if not isinstance(item, Received):
+            raise WrongResultError(f"a command can't be decoded: {item.error}")
+        received.append(item)
+    return received
+
+
+async def create_payments(site: Site, commands: Iterable[CommandBase]) -> None:
+    """What the processor does with create commands, for programs that have no log."""
+    received = creates(commands)
+    nothing = Loaded({}, {}, frozenset(), {}, {})
+    async with await psycopg.AsyncConnection.connect(site.database_url) as connection:
+        for start in range(0, len(received), CHUNK):
+            plan = fold(nothing, received[start : start + CHUNK])
+            published = await store.write(connection, plan, datetime.now(UTC))
+            ids = {each.publication_id for each in published}
+            await store.mark_published(connection, ids, datetime.now(UTC))
+            await connection.commit()
+
+
+async def check(site: Site, workload: Workload) -> Counter[str]:
+    """What became of the workload, by outcome. Raises WrongResultError unless it is all right."""
+    payment_ids = list(workload.endings)
+    stored = dict(await _rows(site, OUTCOMES, payment_ids))
+    expected = workload.events | {command.event_id for command in workload.commands}
+    if stored.keys() != expected:
+        missing, more = len(expected - stored.keys()), len(stored.keys() - expected)
+        raise WrongResultError(f"{missing} of {len(expected)} events are missing, {more} unknown")
+    outcomes = Counter(stored.values())
+    if WRONG & outcomes.keys():
+        raise WrongResultError(f"outcomes that nothing here has: {dict(outcomes)}")
+    ended = {p: Ending(*end) for p, *end in await _rows(site, ENDINGS, payment_ids)}
+    wrong = [p for p, ending in workload.endings.items() if ended.get(p) != ending]
+    if wrong:
+        some = f"{wrong[0]} is {ended.get(wrong[0])}, not {workload.endings[wrong[0]]}"
+        raise WrongResultError(f"{len(wrong)} payments ended wrongly, such as {some}")
+    ((not_dense,),) = await _rows(site, VERSIONS, payment_ids)
+    if not_dense:
+        raise WrongResultError(f"{not_dense} payments have not every version")
+    return outcomes
+
+
+async def check_duplicates(site: Site, workload: Workload) -> int:
+    """How many repeated deliveries are recorded. Raises WrongResultError unless it is each one."""
+    ((count,),) = await _rows(site, DUPLICATES, list(workload.endings))
+    repeated = len(workload.deliveries) - len(workload.events)
+    if count != repeated:
+        raise WrongResultError(f"{count} of {repeated} repeated deliveries are recorded")
+    return repeated
+
+
+async def check_published(site: Site, workload: Workload, published: AbstractSet[str]) -> None:
+    """Raises WrongResultError unless each version that webhooks brought is in ``payment-state``.
+
+    ``published`` holds ``<payment ID>:<version>``.
+    """
+    found = await _rows(site, VERSIONS_BY_WEBHOOK, list(workload.endings))
+    missing = {version for (version,) in found} - published
+    if missing or not found:
+        raise WrongResultError(f"{len(missing)} of {len(found)} versions are not published")
+
+
+async def versions(site: Site, workload: Workload) -> dict[str, str]:
+    """``<payment ID>:<version>`` of each version, by the event that made it."""
+    return dict(await _rows(site, MADE_BY, list(workload.endings)))
+
+
+async def published_at(site: Site) -> float:
+    """When the processor was done, in seconds since the epoch. Raises WrongResultError."""
+    ((unpublished,),) = await _rows(site, UNPUBLISHED)
+    if unpublished:
+        raise WrongResultError(f"{unpublished} publications are not marked as published")
+    ((written_at,),) = await _rows(site, WRITTEN)
+    return float(written_at.timestamp())
+
+
+async def batches_since(site: Site, begun_at: float) -> list[int]:
+    """How many records each batch had that was written since then (seconds since the epoch)."""
+    return [count for (count,) in await _rows(site, BATCHES, begun_at)]

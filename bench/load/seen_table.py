@@ -1,0 +1,76 @@
+"""``python -m bench.load.seen_table``: fills a worker's dedup table on disk, without Kafka.
+
+The partitions are Faust's own, in the folder and with the options of the worker, and say how far
+they are in the changelog: the worker reads nothing of it again.
+"""
+
+import argparse
+import hashlib
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+from faust.types import TP
+from rocksdict import WriteBatch
+
+from messaging.topics import CHANGELOG
+from processor.stream.app import ROCKSDB_OPTIONS, create_app
+from processor.stream.seen import Entry
+from schemas.settings import KafkaSettings, StreamSettings, load
+
+#: The first is the command that created the payment, the others had no effect.
+EVENTS_PER_PAYMENT: Final = 5
+WRITTEN_AT_ONCE: Final = 5_000
+_LETTERS: Final = str.maketrans("0189", "ghij")  # an ID has none of these four
+
+
+def payment_id(number: int) -> str:
+    """The same as ``stored.PAYMENT_IDS`` makes."""
+    digest = hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()
+    return f"pay_{digest[:30].translate(_LETTERS)}"
+
+
+def entries(payments: int) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values of the table of seen events, in no order."""
+    now = int(time.time())
+    for number in range(payments):
+        id_ = payment_id(number)
+        seen = {f"{id_}:{event}": (0, number) for event in range(EVENTS_PER_PAYMENT)}
+        yield id_.encode(), msgspec.msgpack.encode(Entry(now, seen))
+
+
+def write(payments: int, ends: Sequence[int]) -> None:
+    """Fills the partitions; ``ends`` is where each one's changelog ends."""
+    kafka = load(KafkaSettings)
+    app = create_app(kafka, load(StreamSettings))
+    table: Any = app.Table("seen", key_type=bytes, value_type=bytes, options=ROCKSDB_OPTIONS).data
+    numbers = range(kafka.partitions)
+    databases = [table._db_for_partition(number) for number in numbers]  # noqa: SLF001  # Faust's own
+    batches = [WriteBatch(raw_mode=True) for _ in numbers]
+    for index, (key, value) in enumerate(entries(payments)):
+        number = index % kafka.partitions
+        batches[number].put(key, value)
+        if batches[number].len() >= WRITTEN_AT_ONCE:
+            databases[number].write(batches[number])
+            batches[number] = WriteBatch(raw_mode=True)
+    for number in numbers:
+        databases[number].write(batches[number])
+        if ends[number]:
+            table.set_persisted_offset(TP(CHANGELOG.name, number), ends[number] - 1)
+        databases[number].close()
+
+
+def main() -> int:
+    """Told by the worker's settings where to."""
+    parser = argparse.ArgumentParser(prog="bench.load.seen_table", description=__doc__)
+    parser.add_argument("payments", type=int)
+    parser.add_argument("ends", type=int, nargs="+")
+    told = parser.parse_args()
+    write(told.payments, told.ends)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""What long use leaves behind: payments with their events, in Postgres and in the table of events.
+
+Loaded at once, not through the service, which would take an hour: rows and entries are those the
+service would have written, as narrow as they can be, under the real constraints and indexes. IDs
+are hashes, so that what comes later falls anywhere among them, and are loaded in their order, so
+that loading does not.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, LiteralString
+
+import psycopg
+from aiokafka import TopicPartition
+from psycopg.conninfo import make_conninfo
+
+from bench.load import log, rows
+from bench.load.seen_table import EVENTS_PER_PAYMENT
+from bench.load.workload import generate
+from bench.site import PARTITIONS, Site
+from decisions.fold import fold
+from domain.view import snapshot
+from messaging.topics import CHANGELOG
+from ports.plan import Loaded
+from postgres.documents import encode_payment, encode_snapshot
+from postgres.migrate import migrate
+from sandbox.supervision import processes
+from sandbox.supervision.processes import Command
+from sandbox.topology import PROJECT
+
+DATABASE: Final = "bench_stored"
+#: Versions that were published together.
+PER_PUBLICATION: Final = 1_000
+WRITTEN_WITHIN_S: Final = 900.0
+
+#: Millions of rows at once: references are right, and not looked up one by one.
+PREPARE: Final = "set session_replication_role = replica"
+PUBLICATIONS: Final = """
+    insert into publications
+    select nextval('publication_ids'), n %% 4, now() - interval '1 day', now() - interval '1 day'
+    from generate_series(0, %(publications)s) as n"""
+FIRST: Final = "select min(publication_id) from publications"
+PAYMENT_IDS: Final = """
+    create temporary table ids as
+    select row_number() over (order by id collate "C") as number, id from (
+        select 'pay_' || translate(left(md5(n::text), 30), '0189', 'ghij') as id
+        from generate_series(0, %(payments)s - 1) as n) as made"""
+PAYMENTS: Final = """
+    insert into payments
+    select id, d->>'tenant', d->>'provider', null, d->>'status', 1, (d->>'amount')::bigint,
+        d->>'currency', 0, 0, 0, (d->>'expires_at')::timestamptz, (d->>'created_at')::timestamptz,
+        (d->>'updated_at')::timestamptz, replace(d::text, d->>'id', id)::jsonb
+    from ids, (select %(document)s::jsonb as d) as one order by number"""
+VERSIONS: Final = """
+    insert into payment_versions
+    select id, 1, null, 'CREATED', id || ':0', now() - interval '1 day',
+        %(first)s + number / %(per_publication)s, replace(%(snapshot)s, %(id)s, id)::json
+    from ids order by number"""
+INBOX: Final = """
+    insert into inbox (event_id, payment_id, kind, topic, partition, "offset", received_at,
+        recorded_at, outcome, reason, version, publication_id, decided)
+    select id || ':' || event, id, 'create', 'payment-commands', number %% 4, number,
+        at, at, case event when 0 then 'applied' else 'ignored' end, '',
+        case event when 0 then 1 end,
+        case event when 0 then %(first)s + number / %(per_publication)s end,
+        number * 1000000 + event
+    from ids, generate_series(0, %(events)s - 1) as event,
+        lateral (select now() - interval '9 days' + number * interval '1 microsecond' as at) as a
+    order by number, event"""
+
+
+def place(site: Site) -> Site:
+    """The site with a database of its own in the place of the other; ``load`` makes it."""
+    url = make_conninfo(site.database_url, dbname=DATABASE)
+    return replace(site, database_url=url, told={**site.told, "PAYMENTS_DATABASE_URL": url})
+
+
+async def load(full: Site, payments: int, data_dir: Path) -> float:
+    """Fills database and data folder with so many payments; answers how many seconds it took."""
+    begun, url = time.monotonic(), full.database_url
+    maintenance = make_conninfo(url, dbname="postgres")
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        connection.execute(f"create database {DATABASE}".encode())
+    migrate(url)
+    values = _values(payments)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(PUBLICATIONS, values)
+        ((values["first"],),) = connection.execute(FIRST)
+    await asyncio.gather(
+        asyncio.to_thread(_insert, url, values, (PAYMENTS, VERSIONS)),
+        asyncio.to_thread(_insert, url, values, (INBOX,)),
+        _write_table(full, payments, data_dir),
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        # what autovacuum and the checkpointer would else do while something is measured
+        connection.execute("vacuum analyze")
+        connection.execute("checkpoint")
+    return time.monotonic() - begun
+
+
+def _values(payments: int) -> dict[str, Any]:
+    """What the statements are filled with: one payment, as the service would have stored it."""
+    received = rows.creates(generate(0, "stored", 1).commands)
+    (version,) = fold(Loaded({}, {}, frozenset(), {}, {}), received).versions
+    return {
+        "payments": payments,
+        "events": EVENTS_PER_PAYMENT,
+        "per_publication": PER_PUBLICATION,
+        "publications": payments // PER_PUBLICATION,
+        "id": version.payment.id,
+        "document": encode_payment(version.payment),
+        "snapshot": encode_snapshot(snapshot(version.payment)).decode(),
+    }
+
+
+def _insert(url: str, values: Mapping[str, Any], statements: Sequence[LiteralString]) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(PREPARE)
+        for statement in (PAYMENT_IDS, *statements):
+            connection.execute(statement, values)
+
+
+async def _write_table(full: Site, payments: int, data_dir: Path) -> None:
+    """In a process of its own, beside Postgres' two."""
+    ends = await log.ends(full, [CHANGELOG.name])
+    argv = [sys.executable, "-m", "bench.load.seen_table", str(payments)]
+    argv += [str(ends[TopicPartition(CHANGELOG.name, number)]) for number in range(PARTITIONS)]
+    told = {**full.told, "PAYMENTS_DATA_DIR": str(data_dir)}
+    command = Command("seen_table", argv, environment=told, folder=PROJECT)
+    await processes.run(command, full.logs, within=WRITTEN_WITHIN_S)

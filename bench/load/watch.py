@@ -1,0 +1,74 @@
+"""``python -m bench.load.watch``: notes when each version could first be read in ``payment-state``.
+
+A downstream service in a process of its own: it reads from the topic's end what is committed, and
+looks at nothing but the header that names payment and version. Told to stop, it reads on to the
+present end and writes what it noted.
+"""
+
+import asyncio
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from prometheus_client import CollectorRegistry
+
+from runtime.health import Health
+from runtime.status_server import serve
+from schemas.headers import as_text, version_name
+from schemas.settings import KafkaSettings, MetricsSettings, load
+from schemas.topics import PAYMENT_STATE
+
+#: Longer than between two commits: who waits is woken by a record, not by this.
+POLL_MS: Final = 200
+
+
+class Watch:
+    """Reads, and notes the time."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        #: ``<payment ID>:<version>`` to seconds since the epoch.
+        self.seen: dict[str, float] = {}
+        self._consumer = consumer
+
+    async def read(self) -> None:
+        """Notes what there is, or waits for it for a moment."""
+        for records in (await self._consumer.getmany(timeout_ms=POLL_MS)).values():
+            now = time.time()
+            for record in records:
+                self.seen.setdefault(version_name(as_text(record.headers)), now)
+
+    async def read_to_the_end(self) -> None:
+        """Notes all there is now."""
+        ends = await self._consumer.end_offsets(self._consumer.assignment())
+        while any([await self._consumer.position(p) < end for p, end in ends.items()]):
+            await self.read()
+
+
+async def watched() -> dict[str, float]:
+    """What was seen until SIGTERM."""
+    status, kafka, health = load(MetricsSettings), load(KafkaSettings), Health()
+    serve(status.metrics_host, status.metrics_port, CollectorRegistry(), health)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with AIOKafkaConsumer(
+        bootstrap_servers=kafka.kafka_bootstrap,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+    ) as consumer:
+        partitions = [TopicPartition(PAYMENT_STATE, number) for number in range(kafka.partitions)]
+        consumer.assign(partitions)
+        await consumer.seek_to_end(*partitions)
+        watch = Watch(consumer)
+        health.put(in_place=True)
+        while not stop.is_set():
+            await watch.read()
+        await watch.read_to_the_end()
+    return watch.seen
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_bytes(msgspec.msgpack.encode(asyncio.run(watched())))

@@ -1,0 +1,1 @@
+"""What is measured: the service's programs, and what they are compared with."""

@@ -1,0 +1,22 @@
+"""What a plain aiokafka consumer reads: ``bench/peers/aiokafka_read.py``, one process.
+
+A floor: nobody's work, only records and commits. Measured as ``reading.py`` says, until the last
+record was had.
+"""
+
+from typing import Final
+
+from bench.figures.samples import Sample, Turn
+from bench.peers.aiokafka_read import GROUP
+from bench.programs import Program
+from bench.reading import PORT_VARIABLE, READY, Peer, only_read
+from bench.site import Site
+
+PEER: Final = Peer(
+    Program("aiokafka_read", ("bench.peers.aiokafka_read",), READY, PORT_VARIABLE), GROUP
+)
+
+
+async def run(site: Site, turn: Turn) -> Sample:
+    """One turn. Raises WrongResultError, StuckError."""
+    return await only_read(site, turn, PEER)

@@ -1,0 +1,20 @@
+"""What Faust reads when it does nothing: ``bench/peers/faust_read.py``.
+
+A floor: nobody's work, only records and commits. Measured as ``reading.py`` says, until the last
+record was had.
+"""
+
+from typing import Final
+
+from bench.figures.samples import Sample, Turn
+from bench.programs import Program
+from bench.reading import PORT_VARIABLE, READY, Peer, only_read
+from bench.site import Site
+from schemas.topics import APP_ID
+
+PEER: Final = Peer(Program("faust_read", ("bench.peers.faust_read",), READY, PORT_VARIABLE), APP_ID)
+
+
+async def run(site: Site, turn: Turn) -> Sample:
+    """One turn. Raises WrongResultError, StuckError."""
+    return await only_read(site, turn, PEER)

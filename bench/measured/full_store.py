@@ -1,0 +1,24 @@
+"""The processor's work where much was done before; beside it, one worker on empty tables.
+
+What is in store (``stored.py``) is loaded once in a run, into a database and a data folder of its
+own, and is there in every round.
+"""
+
+from dataclasses import replace
+
+from bench.figures.samples import Sample, Turn
+from bench.load import seen_table, stored
+from bench.measured import processor
+from bench.site import Site
+
+
+async def run(site: Site, turn: Turn) -> Sample:
+    """One turn. Raises WrongResultError, StuckError."""
+    folder = site.root / "full-store"
+    full = stored.place(site)
+    load_s = 0.0
+    if not folder.exists():
+        load_s = await stored.load(full, turn.stored // seen_table.EVENTS_PER_PAYMENT, folder)
+    sample = await processor.measured(full, turn, [folder])
+    more = {"stored": float(turn.stored), "load_s": load_s}
+    return replace(sample, others={**sample.others, **more})

@@ -1,0 +1,57 @@
+"""How soon a worker without a disk is at work: it reads its table of events from the changelog.
+
+The changelog is given as many keys as the run is told to have, once; what other turns have written
+there is read too, and counted. A worker starts with an empty folder and has records to process; the
+time runs from its start until it has committed them. The same is done again with the folder it
+leaves, and the difference is what recovery takes.
+"""
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bench.figures.samples import Sample, Turn
+from bench.load import log, rows, seen_table
+from bench.measured.processor import STREAM
+from bench.programs import running
+from bench.site import Site
+from messaging.produce import Keyed
+from messaging.topics import CHANGELOG
+from schemas.commands import CommandBase
+
+#: Far fewer keys than a full store has: other turns' workers have to read them too, once.
+EVENTS_PER_KEY: Final = 50
+
+
+async def run(site: Site, turn: Turn) -> Sample:
+    """One turn; counts the records of the changelog. Raises WrongResultError, StuckError."""
+    folder = site.root / "recovered"
+    shutil.rmtree(folder, ignore_errors=True)
+    await rows.empty(site)
+    keys = turn.stored // EVENTS_PER_KEY
+    there = await log.count(site, CHANGELOG.name)
+    if there < keys:
+        entries = (Keyed(key, value) for key, value in seen_table.entries(keys - there))
+        await log.fill(site, CHANGELOG.name, entries)
+    records = await log.count(site, CHANGELOG.name)
+    half = len(turn.warm_up.commands) // 2
+    cold_s, rss_mib = await _at_work(site, folder, turn.warm_up.commands[:half])
+    warm_s, _ = await _at_work(site, folder, turn.warm_up.commands[half:])
+    others = {"cold_s": cold_s, "warm_s": warm_s, "rss_mib": rss_mib}
+    seconds = cold_s - warm_s
+    others["per_million_s"] = seconds / records * 1e6
+    return Sample(records, seconds, others)
+
+
+async def _at_work(
+    site: Site, folder: Path, commands: Sequence[CommandBase]
+) -> tuple[float, float]:
+    """Seconds from a worker's start until these are committed, and its memory then."""
+    await log.skip_to_end(site)
+    await log.feed(site, log.commands_as_records(commands))
+    begun_at = time.time()
+    async with running(STREAM, site, PAYMENTS_DATA_DIR=str(folder)) as worker:
+        await log.until_processed(site)
+        return await rows.published_at(site) - begun_at, worker.rss_mib()

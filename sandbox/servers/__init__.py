@@ -1,0 +1,1 @@
+"""Kafka, PostgreSQL and what they are made of."""

@@ -1,0 +1,243 @@
+"""A real Apache Kafka in KRaft mode, one node or several, without Docker."""
+
+import asyncio
+import base64
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from sandbox.servers import jars
+from sandbox.servers.java import Java, default_java
+from sandbox.servers.ports import HOST, free_ports
+from sandbox.servers.readiness import kafka_answers
+from sandbox.supervision.processes import Command, run
+from sandbox.supervision.supervisor import Job, Program, Step, Supervisor
+
+SERVER_CLASS: Final = "kafka.Kafka"
+STORAGE_CLASS: Final = "kafka.tools.StorageTool"
+READY_WITHIN_SECONDS: Final = 60.0
+FORMAT_WITHIN_SECONDS: Final = 60.0
+RECORD_WITHIN_SECONDS: Final = 60.0
+
+PROPERTIES: Final[Mapping[str, str]] = {
+    "process.roles": "broker,controller",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    # A misspelt topic is an error, not a new topic.
+    "auto.create.topics.enable": "false",
+    # The first member of a group needs no grace period for others that may come.
+    "group.initial.rebalance.delay.ms": "0",
+    # A test may take a silent worker for dead sooner than after six seconds.
+    "group.min.session.timeout.ms": "1000",
+    # A node that was killed is let in again after this long, not after nine seconds.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+    # 50 partitions of each would be 100 folders to open at every start.
+    "offsets.topic.num.partitions": "8",
+    "transaction.state.log.num.partitions": "8",
+    "log.cleaner.dedupe.buffer.size": str(16 << 20),
+}
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes of the jars that have come, and those that will have."""
+
+
+@dataclass(frozen=True)
+class Broker:
+    """One node of a cluster.
+
+    Args:
+        directory: the node's own folder: its configuration and, in `data/`, its logs.
+        node_id: its number in the cluster.
+        port: where clients connect, on the loopback interface.
+        voters: each node's controller port by node id, the same on every node.
+        cluster_id: the cluster's name, the same on every node and for ever.
+        java: how to start it.
+        doors: further listeners by name, each the port it listens on and the one it sends its
+            clients to, where something stands between.
+    """
+
+    directory: Path
+    node_id: int
+    port: int
+    voters: Mapping[int, int]
+    cluster_id: str
+    java: Java
+    doors: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """`kafka` when it is alone, `kafka-<node id>` otherwise."""
+        return "kafka" if len(self.voters) == 1 else f"kafka-{self.node_id}"
+
+    def properties(self) -> dict[str, str]:
+        """The content of its server.properties."""
+        copies = str(min(3, len(self.voters)))
+        in_sync = str(min(2, len(self.voters)))
+        listeners = {"PLAINTEXT": (self.port, self.port), **self.doors}
+        protocols = PROPERTIES["listener.security.protocol.map"].split(",")
+        return {
+            **PROPERTIES,
+            "node.id": str(self.node_id),
+            "controller.quorum.voters": ",".join(
+                f"{node}@{HOST}:{port}" for node, port in sorted(self.voters.items())
+            ),
+            "listeners": ",".join(
+                [
+                    *(f"{name}://{HOST}:{port}" for name, (port, _) in listeners.items()),
+                    f"CONTROLLER://{HOST}:{self.voters[self.node_id]}",
+                ]
+            ),
+            "advertised.listeners": ",".join(
+                f"{name}://{HOST}:{port}" for name, (_, port) in listeners.items()
+            ),
+            "listener.security.protocol.map": ",".join(
+                [*protocols, *(f"{name}:PLAINTEXT" for name in self.doors)]
+            ),
+            "log.dirs": str(self.directory / "data"),
+            "offsets.topic.replication.factor": copies,
+            "transaction.state.log.replication.factor": copies,
+            "transaction.state.log.min.isr": in_sync,
+            "min.insync.replicas": in_sync,
+        }
+
+    def write_properties(self) -> Path:
+        """Write server.properties and say where."""
+        path = self.directory / "server.properties"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        lines = (f"{key}={value}\n" for key, value in self.properties().items())
+        path.write_text("".join(lines))
+        return path
+
+    async def format(self, logs: Path) -> None:
+        """Make the data folder this cluster's, unless it is already.
+
+        Raises:
+            ProgramError: Kafka's own tool refused.
+        """
+        properties = self.write_properties()
+        if (self.directory / "data" / "meta.properties").exists():
+            return
+        argv = self.java.argv(
+            STORAGE_CLASS,
+            *("format", "--ignore-formatted", "-t", self.cluster_id, "-c", str(properties)),
+        )
+        command = Command(f"{self.name}-format", argv)
+        await run(command, logs, within=FORMAT_WITHIN_SECONDS)
+
+    def program(self, needs: tuple[str, ...] = ()) -> Program:
+        """The running broker; its data folder must have been formatted when it starts."""
+        properties = self.directory / "server.properties"
+        return Program(
+            Command(
+                self.name,
+                self.java.argv(SERVER_CLASS, str(properties)),
+                stop_within=RECORD_WITHIN_SECONDS if self.java.record else 15.0,
+            ),
+            ready=kafka_answers(f"{HOST}:{self.port}", len(self.voters)),
+            ready_within=READY_WITHIN_SECONDS,
+            needs=needs,
+        )
+
+
+def cluster(
+    directory: Path, ports: Sequence[int], controller_ports: Sequence[int], java: Java
+) -> tuple[Broker, ...]:
+    """The brokers of one cluster, as many as there are `ports`.
+
+    Args:
+        directory: holds the cluster's id and a folder for each node.
+        ports: where clients connect to each node.
+        controller_ports: where the nodes find each other.
+        java: how to start them.
+    """
+    voters = dict(enumerate(controller_ports, start=1))
+    cluster_id = _cluster_id(directory)
+    return tuple(
+        Broker(directory / f"node-{node}", node, port, voters, cluster_id, java)
+        for node, port in enumerate(ports, start=1)
+    )
+
+
+def bootstrap(brokers: Sequence[Broker]) -> str:
+    """What a client is given to find the cluster."""
+    return ",".join(f"{HOST}:{broker.port}" for broker in brokers)
+
+
+def steps(brokers: Sequence[Broker], logs: Path, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
+    """Format where needed, then start; a step is named like the broker it readies."""
+    return tuple(
+        step
+        for broker in brokers
+        for step in (
+            Job(f"{broker.name} format", partial(broker.format, logs), needs),
+            broker.program((f"{broker.name} format",)),
+        )
+    )
+
+
+async def fetch(progress: Progress, folder: Path | None = None) -> Java:
+    """Make sure of Kafka's jars, and say how to start it.
+
+    Raises:
+        DownloadError: a jar could not be fetched.
+    """
+    folder = folder or jars.cache_folder()
+    absent = jars.missing(folder)
+    total, come = sum(jar.size for jar in absent), 0
+    loop = asyncio.get_running_loop()
+
+    def advance(count: int) -> None:
+        nonlocal come
+        come += count
+        progress(come, total)
+
+    def advance_from_thread(count: int) -> None:
+        loop.call_soon_threadsafe(advance, count)
+
+    if absent:
+        # Half a second of imports that only a first start has a use for.
+        from sandbox.servers import jar_download  # noqa: PLC0415 -- see above
+
+        await asyncio.to_thread(jar_download.download, folder, advance_from_thread)
+    return default_java(folder)
+
+
+async def record(java: Java) -> None:
+    """Write the ahead-of-time cache from one start of a broker; about ten seconds, once.
+
+    Raises:
+        ProgramError: the broker did not start.
+    """
+    with tempfile.TemporaryDirectory(dir=java.cache.parent, prefix=".record-") as scratch:
+        root = Path(scratch)
+        recording = java.recording(root / java.cache.name)
+        ports, controller_ports = free_ports(1), free_ports(1)
+        (broker,) = cluster(root, ports, controller_ports, recording)
+        await replace(broker, java=java).format(root)
+        async with Supervisor(root) as supervisor:
+            await supervisor.start([broker.program()])
+        # Java may decline to write one; then brokers start without, only slower.
+        if recording.cache.exists():
+            recording.cache.replace(java.cache)
+
+
+def _cluster_id(directory: Path) -> str:
+    """The id given to the cluster at its first start."""
+    path = directory / "cluster.id"
+    if not path.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        path.write_text(_new_cluster_id())
+    return path.read_text().strip()
+
+
+def _new_cluster_id() -> str:
+    """A random UUID in Kafka's spelling; like Kafka's own, none that looks like an option."""
+    while (name := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))[0] == "-":
+        pass
+    return name

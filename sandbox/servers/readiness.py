@@ -1,0 +1,87 @@
+"""Conditions that say a program answers. Each is asked again and again until it holds."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from urllib.parse import urlsplit
+
+import psycopg
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from sandbox.servers.ports import HOST
+
+Condition = Callable[[], Awaitable[bool]]
+
+ANSWER_WITHIN_SECONDS = 2.0
+
+
+def listens(port: int) -> Condition:
+    """Something accepts connections on `port`."""
+
+    async def ask() -> bool:
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_SECONDS):
+                _, writer = await asyncio.open_connection(HOST, port)
+        except OSError:  # TimeoutError is one
+            return False
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        return True
+
+    return ask
+
+
+def answers_http(url: str) -> Condition:
+    """`GET url` answers 200."""
+    parts = urlsplit(url)
+
+    def get() -> bool:
+        connection = HTTPConnection(parts.netloc, timeout=ANSWER_WITHIN_SECONDS)
+        try:
+            connection.request("GET", parts.path or "/")
+            return connection.getresponse().status == HTTPStatus.OK
+        except (HTTPException, OSError):
+            return False
+        finally:
+            connection.close()
+
+    return lambda: asyncio.to_thread(get)
+
+
+def kafka_answers(bootstrap: str, brokers: int = 1) -> Condition:
+    """The cluster names at least `brokers` live brokers."""
+    port = int(bootstrap.split(",", maxsplit=1)[0].rsplit(":", 1)[1])
+    open_port = listens(port)
+
+    async def ask() -> bool:
+        if not await open_port():  # aiokafka logs an error at each refused connection
+            return False
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=2_000)
+        try:
+            await admin.start()
+            cluster = await admin.describe_cluster()
+            return len(cluster["brokers"]) >= brokers
+        except (KafkaError, OSError):
+            return False
+        finally:
+            await admin.close()
+
+    return ask
+
+
+def postgres_answers(url: str) -> Condition:
+    """The server lets us in and runs a query."""
+
+    async def ask() -> bool:
+        try:
+            async with await psycopg.AsyncConnection.connect(url, connect_timeout=2) as connection:
+                await connection.execute("select 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    return ask

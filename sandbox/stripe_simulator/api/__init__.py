@@ -1,0 +1,1 @@
+"""HTTP as Stripe has it: forms, keys, lists, errors."""

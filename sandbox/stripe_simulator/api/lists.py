@@ -1,0 +1,105 @@
+"""Which objects each list holds."""
+
+from sandbox.stripe_simulator.api.errors import ParameterError, ResourceMissingError
+from sandbox.stripe_simulator.api.listing import Filter, add_created, page
+from sandbox.stripe_simulator.objects.webhook_endpoints import without_secret
+from sandbox.stripe_simulator.store import decode
+from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.world import Call, World
+
+EVENT_TYPES_MAX = 20
+_OWED = "(select event_seq from deliveries where kind = 'first' and state <> 'delivered')"
+
+
+def payment_intents(world: World, call: Call) -> JsonObject:
+    """PaymentIntents."""
+    return _objects(world, call, "payment_intent", "/v1/payment_intents")
+
+
+def charges(world: World, call: Call) -> JsonObject:
+    """Charges, all or one payment's."""
+    return _objects(world, call, "charge", "/v1/charges")
+
+
+def refunds(world: World, call: Call) -> JsonObject:
+    """Refunds, all or one payment's or one charge's."""
+    return _objects(world, call, "refund", "/v1/refunds")
+
+
+def disputes(world: World, call: Call) -> JsonObject:
+    """Disputes, all or one payment's or one charge's."""
+    return _objects(world, call, "dispute", "/v1/disputes")
+
+
+def webhook_endpoints(world: World, call: Call) -> JsonObject:
+    """Webhook endpoints, without their secrets."""
+    filters = Filter(["kind = 'webhook_endpoint'"])
+    return page(
+        world.store,
+        table="objects",
+        noun="webhook_endpoint",
+        url="/v1/webhook_endpoints",
+        params=call.params,
+        filters=filters,
+        show=without_secret,
+    )
+
+
+def events(world: World, call: Call) -> JsonObject:
+    """Events of the retention period, by type, time and whether every endpoint has them."""
+    params = call.params
+    oldest = world.clock.now() - world.settings.event_retention_s
+    filters = Filter(["created >= ?"], [int(oldest)])
+    event_type, types = params.text("type"), params.texts("types")
+    if event_type is not None and types:
+        raise ParameterError("You may pass either type or types, but not both.", param="types")
+    if len(types) > EVENT_TYPES_MAX:
+        raise ParameterError(f"You may pass at most {EVENT_TYPES_MAX} types.", param="types")
+    if event_type is not None:
+        # A * stands for any text; the other characters SQLite's GLOB knows never occur in a type.
+        filters.add("type glob ?", event_type.replace("[", "").replace("?", ""))
+    if types:
+        filters.add(f"type in ({', '.join('?' * len(types))})", *types)
+    delivered = params.boolean("delivery_success")
+    if delivered is not None:
+        filters.add(f"seq {'not in' if delivered else 'in'} {_OWED}")
+    add_created(filters, params)
+    return page(
+        world.store,
+        table="events",
+        noun="event",
+        url="/v1/events",
+        params=params,
+        filters=filters,
+        show=lambda event: with_pending(world, event),
+    )
+
+
+def event(world: World, call: Call) -> JsonObject:
+    """One event."""
+    row = world.store.row("select body from events where id = ?", (call.object_id,))
+    if row is None:
+        raise ResourceMissingError("event", call.object_id, param="id", in_path=True)
+    return with_pending(world, decode(row[0]))
+
+
+def with_pending(world: World, event: JsonObject) -> JsonObject:
+    """An event with the number of endpoints that don't have it yet."""
+    (pending,) = world.store.row(
+        "select count(*) from deliveries join events on events.seq = event_seq"
+        " where events.id = ? and kind = 'first' and state <> 'delivered'",
+        (event["id"],),
+    )
+    return {**event, "pending_webhooks": pending}
+
+
+def _objects(world: World, call: Call, kind: str, url: str) -> JsonObject:
+    filters = Filter(["kind = ?"], [kind])
+    for name in ("payment_intent", "charge"):
+        owner = call.params.text(name)
+        if owner is not None:
+            filters.add(f"{name} = ?", owner)
+    add_created(filters, call.params)
+    return page(
+        world.store, table="objects", noun=kind, url=url, params=call.params, filters=filters
+    )

@@ -1,0 +1,72 @@
+"""What a PaymentIntent is asked to be: money, payment methods, the way back."""
+
+from sandbox.stripe_simulator.api.errors import ParameterError
+from sandbox.stripe_simulator.api.params import Params
+from sandbox.stripe_simulator.objects.currencies import AMOUNT_MAX, is_supported, minimum_amount
+from sandbox.stripe_simulator.types import JsonObject
+
+
+def money(params: Params) -> tuple[int, str]:
+    """The amount in minor units and its currency, both of which must be there."""
+    amount = params.required_integer("amount")
+    currency = params.required_text("currency").lower()
+    if not is_supported(currency):
+        raise ParameterError(f"Invalid currency: {currency}", param="currency")
+    if amount < 1:
+        raise ParameterError(
+            "Invalid positive integer", code="parameter_invalid_integer", param="amount"
+        )
+    check_amount(amount, currency)
+    return amount, currency
+
+
+def check_amount(amount: int, currency: str) -> None:
+    """Refuse an amount that is too small for its currency, or has too many digits."""
+    if amount < minimum_amount(currency):
+        raise ParameterError(
+            f"Amount must be at least {minimum_amount(currency)} in {currency}'s minor unit",
+            code="amount_too_small",
+            param="amount",
+        )
+    if amount > AMOUNT_MAX:
+        raise ParameterError(
+            f"Amount must be no more than {AMOUNT_MAX}", code="amount_too_large", param="amount"
+        )
+
+
+def method_settings(params: Params, *, confirm_now: bool) -> JsonObject:
+    """Which payment methods an intent takes, as the intent says it."""
+    allowed = params.texts("allowed_payment_method_types")
+    automatic = params.hash("automatic_payment_methods")
+    if allowed and automatic:
+        raise ParameterError(
+            "You may only specify one of these parameters: allowed_payment_method_types,"
+            " automatic_payment_methods.",
+            param="automatic_payment_methods",
+        )
+    if allowed:
+        return {"payment_method_types": allowed, "allowed_payment_method_types": allowed}
+    if automatic.get("enabled", "true") != "true":
+        return {}
+    redirects = automatic.get("allow_redirects", "always")
+    if redirects not in ("always", "never"):
+        raise ParameterError(
+            "Invalid allow_redirects: must be one of always, never",
+            param="automatic_payment_methods[allow_redirects]",
+        )
+    settings = {"allow_redirects": redirects, "enabled": True}
+    if confirm_now:
+        require_return_url(params, settings)
+    return {"automatic_payment_methods": settings, "payment_method_types": ["card", "link"]}
+
+
+def require_return_url(params: Params, automatic: JsonObject | None) -> None:
+    """Refuse to confirm without a way back where the customer might be sent away."""
+    redirects = automatic is not None and automatic["allow_redirects"] == "always"
+    if redirects and params.text("return_url") is None:
+        raise ParameterError(
+            "This PaymentIntent accepts payment methods that might redirect your customer off your"
+            " page, so you must provide a `return_url`. If you don't want to accept them, set"
+            " `automatic_payment_methods[allow_redirects]` to `never`.",
+            param="return_url",
+        )

@@ -1,0 +1,244 @@
+"""What every API call goes through, from its key to its answer.
+
+::
+
+    authenticate ─▶ 429 · 500 · reset ─▶ answer kept? ─▶ slow ─▶ execute in a transaction ─▶ early
+                                              │                                            │
+                         answer ◀─ reset · timeout ◀───────────────────────────────────────┘
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from stripe import api_version
+
+from sandbox.stripe_simulator.api.authentication import authenticate
+from sandbox.stripe_simulator.api.connection import hold_until_gone, reset_connection
+from sandbox.stripe_simulator.api.errors import ApiError, RateLimitError, ServerError
+from sandbox.stripe_simulator.api.expand import expand
+from sandbox.stripe_simulator.api.forms import decode_form
+from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys, Kept, Use
+from sandbox.stripe_simulator.api.operations import Operation
+from sandbox.stripe_simulator.api.params import Params
+from sandbox.stripe_simulator.faults import RequestPlan, plan_request
+from sandbox.stripe_simulator.store import encode
+from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.webhooks.events import Cause, Due
+from sandbox.stripe_simulator.world import Call, World
+
+_LOG = logging.getLogger("stripe_simulator")
+_BROKEN = "An unknown error occurred."
+_RETRY = {"Stripe-Should-Retry": "true"}
+_NO_RETRY = {"Stripe-Should-Retry": "false"}
+
+
+class Sender(Protocol):
+    """Whoever sends webhooks."""
+
+    def release(self, due: list[Due]) -> None:
+        """Send these when they are due."""
+
+    async def attempted(self, due: list[Due]) -> None:
+        """Return when each of these that is due now was tried once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, and the deliveries that may go out with it."""
+
+    status: int
+    body: str
+    headers: dict[str, str] = field(default_factory=dict)
+    due: list[Due] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request on its way through: what it says, what it meets, and its ID."""
+
+    request: Request
+    form: str
+    key: str | None
+    identity: str
+    request_id: str
+    plan: RequestPlan
+
+
+class Pipeline:
+    """Executes API calls.
+
+    Args:
+        world: the simulator's parts.
+        keys: the idempotency keys.
+        sender: told of the deliveries a call caused.
+    """
+
+    def __init__(self, world: World, keys: IdempotencyKeys, sender: Sender) -> None:
+        self.world = world
+        self._keys = keys
+        self._sender = sender
+        self._secret = world.settings.api_key.get_secret_value()
+
+    async def serve(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call, or fail to as its plan says."""
+        request = Request(scope, receive)
+        form = (await request.body()).decode("utf-8", "replace")
+        exchange = self._exchange(operation, request, form)
+        plan = exchange.plan
+        if plan.reset_before:
+            self._meet("reset_before")
+            await reset_connection(scope, receive)
+            return
+        answer = await self._answer(operation, exchange)
+        if plan.reset_after or plan.timeout_after:
+            self._sender.release(answer.due)
+            self._meet("reset_after" if plan.reset_after else "timeout_after")
+            if not plan.reset_after:
+                hold_s = self.world.faults.current.timeout_hold_s
+                await hold_until_gone(receive, hold_s)
+            await reset_connection(scope, receive)
+            return
+        await self._response(exchange, answer)(scope, receive, send)
+        self._sender.release(answer.due)
+
+    def _exchange(self, operation: Operation, request: Request, form: str) -> Exchange:
+        writes = operation.method == "POST"
+        key = request.headers.get("idempotency-key") if writes else None
+        path = request.url.path
+        identity = f"{operation.method} {key or f'{path}?{request.url.query}{form}'}"
+        # Attempts are counted even while no fault is on: an ID is derived from each.
+        attempt = self.world.store.count(f"attempt:{identity}")
+        request_id = self.world.chance.object_id("req_", identity, attempt, length=14)
+        plan = plan_request(
+            self.world.faults.current, self.world.chance, identity, attempt, writes=writes
+        )
+        return Exchange(request, form, key, identity, request_id, plan)
+
+    async def _answer(self, operation: Operation, exchange: Exchange) -> Answer:
+        try:
+            authenticate(exchange.request, self._secret)
+            if exchange.plan.rate_limit_429:
+                self._meet("rate_limit_429")
+                return _refusal(RateLimitError("Request rate limit exceeded.", code="rate_limit"))
+            if exchange.plan.error_500_before:
+                self._meet("error_500_before")
+                return Answer(500, encode(ServerError(_BROKEN).body()), _RETRY)
+            return await self._once(operation, exchange)
+        except ApiError as error:
+            return _refusal(error)
+        except Exception:  # noqa: BLE001 - any bug is the 500 that a client would see, and is logged
+            _LOG.exception("operation.crashed", extra={"operation": operation.name})
+            return Answer(500, encode(ServerError(_BROKEN).body()), _RETRY)
+
+    async def _once(self, operation: Operation, exchange: Exchange) -> Answer:
+        text = exchange.form if operation.method == "POST" else exchange.request.url.query
+        form = decode_form(text)
+        if operation.method != "POST":
+            return self._read(operation, exchange, form)
+        use = None
+        if exchange.key is not None:
+            found = self._keys.look_up(exchange.key, exchange.request.url.path, form)
+            if isinstance(found, Kept):
+                self.world.store.count("stat:idempotent_replays")
+                return Answer(
+                    found.status,
+                    found.body,
+                    {"Idempotent-Replayed": "true", "Original-Request": found.request_id},
+                )
+            use = found
+        plan = exchange.plan
+        with self._keys.in_use(use):
+            if plan.slow_s:
+                self._meet("slow")
+                await asyncio.sleep(plan.slow_s)
+            answer = self._execute(operation, exchange, form, use)
+            if plan.early and answer.due:
+                self._meet("early")
+                self._sender.release(answer.due)
+                await self._sender.attempted(answer.due)
+                await asyncio.sleep(plan.early_hold_s)
+                answer = Answer(answer.status, answer.body, answer.headers)
+        return answer
+
+    def _read(self, operation: Operation, exchange: Exchange, form: JsonObject) -> Answer:
+        call = self._call(operation, exchange, form, None)
+        body = operation.run(self.world, call)
+        body = expand(self.world.store, body, call.params.texts("expand"))
+        return Answer(200, encode(body))
+
+    def _execute(
+        self, operation: Operation, exchange: Exchange, form: JsonObject, use: Use | None
+    ) -> Answer:
+        store = self.world.store
+        call = self._call(operation, exchange, form, use)
+        wanted = call.params.texts("expand")
+        status, headers = 200, {}
+        self.world.journal.take_due()  # what a refused call planned was never written
+        with store.transaction():
+            try:
+                body = encode(expand(store, operation.run(self.world, call), wanted))
+            except ApiError as error:
+                if not error.kept:
+                    raise  # nothing was executed: nothing is written
+                status, body = error.status, encode(error.body())
+            if exchange.plan.error_500_after:
+                store.count("stat:fault.error_500_after")
+                status, body, headers = 500, encode(ServerError(_BROKEN).body()), _NO_RETRY
+            if use is not None:
+                self._keys.keep(use, status, body, exchange.request_id)
+            self._note_execution(operation, exchange, call, use, status)
+        return Answer(status, body, headers, self.world.journal.take_due())
+
+    def _call(
+        self, operation: Operation, exchange: Exchange, form: JsonObject, use: Use | None
+    ) -> Call:
+        identity = f"{exchange.identity}#{use.generation}" if use else exchange.request_id
+        cause = Cause(identity, exchange.request_id, exchange.key)
+        return Call(Params(form, operation.known), exchange.request.path_params, cause)
+
+    def _note_execution(
+        self,
+        operation: Operation,
+        exchange: Exchange,
+        call: Call,
+        use: Use | None,
+        status: int,
+    ) -> None:
+        world = self.world
+        world.store.run(
+            "insert into executions (operation, path, idempotency_key, generation, request_id,"
+            " status, created, metadata, objects) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                operation.name,
+                exchange.request.url.path,
+                exchange.key,
+                use.generation if use else None,
+                exchange.request_id,
+                status,
+                world.clock.now(),
+                encode(call.params.hash("metadata")),
+                encode(world.store.created),
+            ),
+        )
+
+    def _response(self, exchange: Exchange, answer: Answer) -> Response:
+        headers = {
+            "Date": self.world.clock.http_date(),
+            "Request-Id": exchange.request_id,
+            "Stripe-Version": exchange.request.headers.get("stripe-version", api_version),
+            **({"Idempotency-Key": exchange.key} if exchange.key else {}),
+            **answer.headers,
+        }
+        return Response(answer.body, answer.status, headers, media_type="application/json")
+
+    def _meet(self, fault: str) -> None:
+        self.world.store.count(f"stat:fault.{fault}")
+
+
+def _refusal(error: ApiError) -> Answer:
+    return Answer(error.status, encode(error.body()), dict(error.headers))

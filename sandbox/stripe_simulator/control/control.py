@@ -1,0 +1,202 @@
+"""What customer, bank, Dashboard and provider do by themselves, asked for by a person or a test."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.stripe_simulator.api.errors import ResourceMissingError, StateError
+from sandbox.stripe_simulator.control.control_http import BodyT, answering, read_body
+from sandbox.stripe_simulator.objects import attempts, disputes, payment_intents, refunds
+from sandbox.stripe_simulator.objects.payment_methods import DisputeCourse
+from sandbox.stripe_simulator.timers import Timers
+from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.webhooks.delivery import Courier
+from sandbox.stripe_simulator.webhooks.events import Cause
+from sandbox.stripe_simulator.world import World
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class CompleteAction(_Body):
+    """How the customer's authentication ends."""
+
+    outcome: Literal["succeed", "fail"]
+
+
+class OpenDispute(_Body):
+    """A dispute to open; all of what was captured unless an amount is given."""
+
+    amount: Annotated[int, Field(gt=0)] | None = None
+    status: Literal[
+        "needs_response", "under_review", "warning_needs_response", "warning_under_review"
+    ] = "needs_response"
+    reason: str = "fraudulent"
+
+
+class CloseDispute(_Body):
+    """How a dispute ends."""
+
+    status: Literal["won", "lost", "warning_closed", "prevented"]
+
+
+class UpdateDispute(_Body):
+    """A status in which a dispute stays open."""
+
+    status: Literal[
+        "needs_response", "under_review", "warning_needs_response", "warning_under_review"
+    ]
+
+
+class DashboardRefund(_Body):
+    """A refund made by hand; all that is left unless an amount is given."""
+
+    amount: Annotated[int, Field(gt=0)] | None = None
+
+
+class SettleRefund(_Body):
+    """What becomes of a refund."""
+
+    status: Literal["succeeded", "failed", "canceled", "requires_action"]
+
+
+class CancelByProvider(_Body):
+    """Why the provider cancels."""
+
+    cancellation_reason: Literal["automatic", "fraudulent", "abandoned"] = "automatic"
+
+
+class AdvanceClock(_Body):
+    """How far to move the clock."""
+
+    advance_seconds: Annotated[float, Field(ge=0)]
+
+
+class Nothing(_Body):
+    """A request that says it all with its path."""
+
+
+def control_routes(world: World, courier: Courier, timers: Timers) -> list[Route]:
+    """Everything under `/_control` that makes something happen."""
+
+    def act(
+        path: str, model: type[BodyT], action: Callable[[World, str, BodyT, Cause], JsonObject]
+    ) -> Route:
+        async def endpoint(request: Request) -> Response:
+            body = await read_body(request, model)
+            world.journal.take_due()
+            with world.store.transaction():
+                identity = f"control {request.url.path}"
+                cause = Cause(f"{identity} {world.store.count(identity)}")
+                result = action(world, str(request.path_params["id"]), body, cause)
+            courier.release(world.journal.take_due())
+            return JSONResponse(result)
+
+        return Route(path, answering(endpoint), methods=["POST"])
+
+    async def advance(request: Request) -> Response:
+        body = await read_body(request, AdvanceClock)
+        fired = timers.advance(body.advance_seconds)
+        return JSONResponse({"now": world.clock.now(), "fired": fired})
+
+    return [
+        Route("/_control/clock", answering(advance), methods=["POST"]),
+        act("/_control/payment_intents/{id}/complete_action", CompleteAction, complete_action),
+        act("/_control/payment_intents/{id}/dispute", OpenDispute, open_dispute),
+        act("/_control/payment_intents/{id}/refund", DashboardRefund, refund),
+        act("/_control/payment_intents/{id}/cancel", CancelByProvider, cancel),
+        act("/_control/disputes/{id}/close", CloseDispute, close_dispute),
+        act("/_control/disputes/{id}/update", UpdateDispute, update_dispute),
+        act("/_control/disputes/{id}/withdraw", Nothing, withdraw_funds),
+        act("/_control/disputes/{id}/reinstate", Nothing, reinstate_funds),
+        act("/_control/refunds/{id}/settle", SettleRefund, settle_refund),
+        act("/_control/events/{id}/resend", Nothing, resend),
+    ]
+
+
+def complete_action(world: World, intent_id: str, body: CompleteAction, cause: Cause) -> JsonObject:
+    """The customer passes authentication or fails it."""
+    intent = world.require("payment_intent", intent_id, param="id")
+    if intent["status"] != "requires_action":
+        raise StateError(
+            f"PaymentIntent {intent_id} has a status of {intent['status']}; nothing is asked of the"
+            " customer.",
+            code="payment_intent_unexpected_state",
+        )
+    attempts.complete_action(world, intent, body.outcome, cause)
+    return intent
+
+
+def open_dispute(world: World, intent_id: str, body: OpenDispute, cause: Cause) -> JsonObject:
+    """The card's owner disputes a payment."""
+    inquiry = body.status.startswith("warning_")
+    course = DisputeCourse(body.reason, body.status, "10" if inquiry else "10.4")
+    charge = _charge_of(world, intent_id)
+    return disputes.open_dispute(world, charge, cause, course=course, amount=body.amount)
+
+
+def refund(world: World, intent_id: str, body: DashboardRefund, cause: Cause) -> JsonObject:
+    """Somebody refunds a payment in the Dashboard; the refund has no metadata."""
+    return refunds.refund_charge(world, _charge_of(world, intent_id), cause, amount=body.amount)
+
+
+def cancel(world: World, intent_id: str, body: CancelByProvider, cause: Cause) -> JsonObject:
+    """The provider cancels a payment by itself."""
+    intent = world.require("payment_intent", intent_id, param="id")
+    return payment_intents.cancel_intent(world, intent, body.cancellation_reason, cause)
+
+
+def close_dispute(world: World, dispute_id: str, body: CloseDispute, cause: Cause) -> JsonObject:
+    """The bank decides a dispute."""
+    return disputes.close(world, _dispute(world, dispute_id), body.status, cause)
+
+
+def update_dispute(world: World, dispute_id: str, body: UpdateDispute, cause: Cause) -> JsonObject:
+    """A dispute moves on and stays open."""
+    return disputes.change_status(world, _dispute(world, dispute_id), body.status, cause)
+
+
+def withdraw_funds(world: World, dispute_id: str, _: Nothing, cause: Cause) -> JsonObject:
+    """The disputed amount is taken."""
+    return disputes.move_funds(world, _dispute(world, dispute_id), "withdraw", cause)
+
+
+def reinstate_funds(world: World, dispute_id: str, _: Nothing, cause: Cause) -> JsonObject:
+    """The disputed amount is given back."""
+    return disputes.move_funds(world, _dispute(world, dispute_id), "reinstate", cause)
+
+
+def settle_refund(world: World, refund_id: str, body: SettleRefund, cause: Cause) -> JsonObject:
+    """A refund succeeds, fails, is canceled or waits for the customer."""
+    found = world.require("refund", refund_id, param="id")
+    return refunds.settle(world, found, body.status, cause)
+
+
+def resend(world: World, event_id: str, _: Nothing, cause: Cause) -> JsonObject:
+    """An event is sent once more to every endpoint that was to have it."""
+    del cause  # an event is resent, nothing new happens
+    row = world.store.row("select seq from events where id = ?", (event_id,))
+    if row is None:
+        raise ResourceMissingError("event", event_id, param="id", in_path=True)
+    endpoints = world.store.rows(
+        "select distinct endpoint from deliveries where event_seq = ?", (row[0],)
+    )
+    for (endpoint_id,) in endpoints:
+        world.journal.plan_resend(row[0], endpoint_id)
+    return {"event": event_id, "endpoints": [endpoint_id for (endpoint_id,) in endpoints]}
+
+
+def _charge_of(world: World, intent_id: str) -> JsonObject:
+    intent = world.require("payment_intent", intent_id, param="id")
+    if intent["latest_charge"] is None:
+        raise StateError(f"PaymentIntent {intent_id} has no charge.")
+    return world.store.get("charge", intent["latest_charge"])
+
+
+def _dispute(world: World, dispute_id: str) -> JsonObject:
+    return world.require("dispute", dispute_id, param="id")

@@ -1,0 +1,46 @@
+"""Reading and answering control requests: JSON in, JSON out, a wrong field named."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sandbox.stripe_simulator.api.errors import ApiError
+from sandbox.stripe_simulator.api.forms import decode_form
+
+BodyT = TypeVar("BodyT", bound=BaseModel)
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+async def read_body(request: Request, model: type[BodyT]) -> BodyT:
+    """A request's body: JSON, a form, or nothing where nothing is needed.
+
+    Raises:
+        ValidationError: a field is wrong or missing.
+    """
+    body = await request.body()
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return model.model_validate(decode_form(body.decode()))
+    return model.model_validate_json(body or b"{}")
+
+
+def answering(endpoint: Endpoint) -> Endpoint:
+    """An endpoint whose errors are answered as JSON, each naming the field."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except ApiError as error:
+            return JSONResponse(error.body(), error.status)
+        except ValidationError as error:
+            problems = [
+                {"field": ".".join(map(str, item["loc"])), "message": item["msg"]}
+                for item in error.errors(include_url=False, include_input=False)
+            ]
+            return JSONResponse(
+                {"error": {"type": "invalid_request_error", "problems": problems}}, 422
+            )
+
+    return answer

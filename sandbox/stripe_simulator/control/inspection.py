@@ -1,0 +1,135 @@
+"""What a test asks of the simulator: statistics, ground truth, executions, faults, a new start."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from sandbox.stripe_simulator.control.control_http import answering
+from sandbox.stripe_simulator.faults import Faults, parse_faults
+from sandbox.stripe_simulator.objects.webhook_endpoints import install_preset
+from sandbox.stripe_simulator.store import Store
+from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.webhooks.delivery import Courier
+from sandbox.stripe_simulator.world import World
+
+_CHUNK = 500
+_STATISTICS = "stat:"
+_EXECUTION = """
+select seq, json_object(
+    'operation', operation, 'path', path, 'idempotency_key', idempotency_key,
+    'generation', generation, 'request_id', request_id, 'status', status, 'created', created,
+    'metadata', json(metadata), 'objects', json(objects)) from executions"""
+_GROUND_TRUTH = {
+    "payment_intents": "payment_intent",
+    "charges": "charge",
+    "refunds": "refund",
+    "disputes": "dispute",
+}
+
+
+def inspection_routes(world: World, courier: Courier) -> list[Route]:
+    """Everything under `/_control` that looks or switches."""
+
+    async def stats(_: Request) -> Response:
+        courier.flush()
+        return JSONResponse(statistics(world.store))
+
+    async def read_faults(_: Request) -> Response:
+        return JSONResponse(world.faults.current.model_dump())
+
+    async def switch_faults(request: Request) -> Response:
+        text = (await request.body()).decode()
+        faults = Faults.model_validate(parse_faults_body(text))
+        world.faults.set(faults)
+        return JSONResponse(faults.model_dump())
+
+    async def objects(_: Request) -> Response:
+        return StreamingResponse(_objects(world.store), media_type="application/json")
+
+    async def executions(request: Request) -> Response:
+        wanted = request.query_params.get("idempotency_key")
+        return StreamingResponse(_executions(world.store, wanted), media_type="application/json")
+
+    async def reset(_: Request) -> Response:
+        courier.forget()
+        world.store.forget_everything()
+        world.clock.reset()
+        world.faults.set(world.settings.faults)
+        install_preset(world)
+        return JSONResponse({"reset": True})
+
+    return [
+        Route("/_control/stats", answering(stats)),
+        Route("/_control/faults", answering(read_faults), methods=["GET"]),
+        Route("/_control/faults", answering(switch_faults), methods=["PUT"]),
+        Route("/_control/objects", answering(objects)),
+        Route("/_control/executions", answering(executions)),
+        Route("/_control/reset", answering(reset), methods=["POST"]),
+    ]
+
+
+def statistics(store: Store) -> JsonObject:
+    """Every count, and how many deliveries wait."""
+    counts = {
+        name.removeprefix(_STATISTICS): value
+        for name, value in store.rows(
+            "select name, value from counters where name like 'stat:%' order by name"
+        )
+    }
+    faults = {
+        name.removeprefix("fault."): value
+        for name, value in counts.items()
+        if name.startswith("fault.")
+    }
+    (pending,) = store.row("select count(*) from deliveries where state = 'pending'")
+    (owed,) = store.row(
+        "select count(*) from deliveries where kind = 'first' and state in ('pending', 'given_up')"
+    )
+    kinds = store.rows("select kind, count(*) from objects group by kind order by kind")
+    others = {name: value for name, value in counts.items() if not name.startswith("fault.")}
+    return {
+        "faults": faults,
+        "counts": others,
+        "pending_deliveries": pending,
+        "undelivered_events": owed,
+        "objects": dict(kinds),
+    }
+
+
+def parse_faults_body(text: str) -> Any:
+    """What a switch of faults says: JSON, a preset's bare name, or a preset's name in JSON."""
+    parsed = parse_faults(text)
+    return parse_faults(parsed) if isinstance(parsed, str) else parsed
+
+
+async def _objects(store: Store) -> AsyncIterator[str]:
+    yield "{"
+    for position, (name, kind) in enumerate(_GROUND_TRUTH.items()):
+        yield f'{"," if position else ""}"{name}":'
+        query = "select seq, body from objects where kind = ? and seq > ? order by seq limit ?"
+        async for part in _array(store, query, (kind,)):
+            yield part
+    yield "}"
+
+
+async def _executions(store: Store, idempotency_key: str | None) -> AsyncIterator[str]:
+    only = "true" if idempotency_key is None else "idempotency_key = ?"
+    query = f"{_EXECUTION} where {only} and seq > ? order by seq limit ?"
+    yield '{"executions":'
+    values = () if idempotency_key is None else (idempotency_key,)
+    async for part in _array(store, query, values):
+        yield part
+    yield "}"
+
+
+async def _array(store: Store, query: str, values: tuple[str, ...]) -> AsyncIterator[str]:
+    """A JSON array of all a query finds, some rows at a time, so others get their turn."""
+    yield "["
+    seq, separator = 0, ""
+    while rows := store.rows(query, (*values, seq, _CHUNK)):
+        yield separator + ",".join(body for _, body in rows)
+        seq, separator = rows[-1][0], ","
+    yield "]"

@@ -1,0 +1,105 @@
+"""The webhook endpoint operations, and the endpoint set by the settings."""
+
+import secrets
+
+from sandbox.stripe_simulator.api.errors import ParameterError
+from sandbox.stripe_simulator.objects import objects
+from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.world import Call, World
+
+PRESET_ID = "we_1" + "0" * 24
+_STATUS_OF = {True: "disabled", False: "enabled"}
+
+
+def create(world: World, call: Call) -> JsonObject:
+    """Create an endpoint; its signing secret is in this answer and in no other."""
+    params = call.params
+    url = _url(params.required_text("url"))
+    enabled_events = _enabled_events(params.texts("enabled_events"))
+    endpoint = objects.webhook_endpoint(
+        world.object_id("we_1", call.cause),
+        world.clock.seconds(),
+        description=params.text("description"),
+        enabled_events=enabled_events,
+        metadata=params.metadata(),
+        secret=f"whsec_{secrets.token_urlsafe(24)}",
+        url=url,
+    )
+    world.store.insert(endpoint)
+    return endpoint
+
+
+def retrieve(world: World, call: Call) -> JsonObject:
+    """An endpoint, without its secret."""
+    return without_secret(_require(world, call))
+
+
+def update(world: World, call: Call) -> JsonObject:
+    """Change an endpoint."""
+    endpoint = _require(world, call)
+    params = call.params
+    if "url" in params.values:
+        endpoint["url"] = _url(params.required_text("url"))
+    if "enabled_events" in params.values:
+        endpoint["enabled_events"] = _enabled_events(params.texts("enabled_events"))
+    if "description" in params.values:
+        endpoint["description"] = params.text("description")
+    disabled = params.boolean("disabled")
+    if disabled is not None:
+        endpoint["status"] = _STATUS_OF[disabled]
+    endpoint["metadata"] = params.metadata(endpoint["metadata"])
+    world.store.update(endpoint)
+    return without_secret(endpoint)
+
+
+def delete(world: World, call: Call) -> JsonObject:
+    """Delete an endpoint; what wasn't delivered to it isn't delivered any more."""
+    endpoint = _require(world, call)
+    world.store.run("delete from objects where id = ?", (endpoint["id"],))
+    return {"id": endpoint["id"], "object": "webhook_endpoint", "deleted": True}
+
+
+def without_secret(endpoint: JsonObject) -> JsonObject:
+    """An endpoint as every answer but the first shows it."""
+    return {name: value for name, value in endpoint.items() if name != "secret"}
+
+
+def install_preset(world: World) -> None:
+    """Make the endpoint that the settings name, or bring it up to date."""
+    settings = world.settings
+    if settings.webhook_url is None or settings.webhook_secret is None:
+        return
+    endpoint = objects.webhook_endpoint(
+        PRESET_ID,
+        world.clock.seconds(),
+        description="Set by the environment",
+        enabled_events=["*"],
+        secret=settings.webhook_secret.get_secret_value(),
+        url=str(settings.webhook_url),
+    )
+    if world.store.find("webhook_endpoint", PRESET_ID) is None:
+        world.store.insert(endpoint)
+    else:
+        world.store.update(endpoint)
+
+
+def _require(world: World, call: Call) -> JsonObject:
+    return world.require("webhook_endpoint", call.object_id, param="webhook_endpoint")
+
+
+def _url(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ParameterError(
+            "Invalid URL: An explicit scheme (such as https) must be provided", param="url"
+        )
+    return url
+
+
+def _enabled_events(names: list[str]) -> list[str]:
+    if not names:
+        raise ParameterError(
+            "Missing required param: enabled_events.",
+            code="parameter_missing",
+            param="enabled_events",
+        )
+    return names

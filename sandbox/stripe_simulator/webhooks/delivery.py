@@ -1,0 +1,279 @@
+"""Sends webhooks: what is due, over kept connections, again and later until it is taken."""
+
+import asyncio
+import heapq
+from dataclasses import dataclass
+
+import aiohttp
+
+from sandbox.stripe_simulator.store import decode, encode
+from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.webhooks.delivery_plan import Kind
+from sandbox.stripe_simulator.webhooks.events import Due
+from sandbox.stripe_simulator.webhooks.signing import signature_header
+from sandbox.stripe_simulator.world import World
+
+_FORGED: tuple[Kind, ...] = ("wrong_signature", "altered_body")
+_FLUSH_EVERY_S = (
+    0.02  # outcomes are written together; one lost in a crash is only a delivery repeated
+)
+_HEADERS = {
+    "Content-Type": "application/json; charset=utf-8",
+    "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+    "Cache-Control": "no-cache",
+}
+_SUCCESS = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A delivery about to be made."""
+
+    delivery_id: int
+    kind: Kind
+    fault: str | None
+    attempts: int
+    created: float
+    event_seq: int
+    endpoint_id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one attempt: the delivery's state after it, and when it is due again."""
+
+    parcel: Parcel
+    state: str
+    due: float
+    counted: tuple[str, ...]
+
+
+class Courier:
+    """Sends due webhooks until it is stopped.
+
+    Deliveries pending in the store are taken up at the start, so a restart loses none.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._later: list[tuple[float, int]] = []
+        self._ready: asyncio.Queue[int] = asyncio.Queue()
+        self._changed = asyncio.Event()
+        self._outcomes: list[Outcome] = []
+        self._unflushed = asyncio.Event()
+        self._awaited: dict[int, asyncio.Event] = {}
+
+    def release(self, due: list[Due]) -> None:
+        """Send these when they are due."""
+        now = self._world.clock.wall()
+        for item in due:
+            if item.at <= now:
+                self._ready.put_nowait(item.delivery_id)
+            else:
+                heapq.heappush(self._later, (item.at, item.delivery_id))
+                self._changed.set()
+
+    async def attempted(self, due: list[Due]) -> None:
+        """Return when each of these that is due now was tried once."""
+        now = self._world.clock.wall()
+        tried = {item.delivery_id: asyncio.Event() for item in due if item.at <= now}
+        self._awaited.update(tried)
+        try:
+            async with asyncio.timeout(self._world.settings.webhook_timeout_s):
+                for event in tried.values():
+                    await event.wait()
+        except TimeoutError:
+            pass  # a receiver that doesn't answer mustn't hold the caller for ever
+        finally:
+            for delivery_id in tried:
+                self._awaited.pop(delivery_id, None)
+
+    async def run(self) -> None:
+        """Send what is due, for ever."""
+        self.resume()
+        settings = self._world.settings
+        connector = aiohttp.TCPConnector(limit=settings.webhook_concurrency, keepalive_timeout=60)
+        timeout = aiohttp.ClientTimeout(total=settings.webhook_timeout_s)
+        session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=_HEADERS,
+        )
+        try:
+            async with session, asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._move_due())
+                tasks.create_task(self._flush_regularly())
+                for _ in range(settings.webhook_concurrency):
+                    tasks.create_task(self._work(session))
+        finally:
+            self.flush()
+
+    def resume(self) -> None:
+        """Take up what the store says is pending."""
+        rows = self._world.store.rows("select id, due from deliveries where state = 'pending'")
+        self.release([Due(delivery_id, due) for delivery_id, due in rows])
+
+    def forget(self) -> None:
+        """Drop everything that waits."""
+        self._later.clear()
+        self._outcomes.clear()
+        while not self._ready.empty():
+            self._ready.get_nowait()
+
+    def flush(self) -> None:
+        """Write down what became of the attempts made."""
+        outcomes, self._outcomes = self._outcomes, []
+        if not outcomes:
+            return
+        store = self._world.store
+        counts: dict[str, int] = {}
+        with store.transaction():
+            store.run_many(
+                "update deliveries set state = ?, attempts = attempts + 1, due = ? where id = ?",
+                [(item.state, item.due, item.parcel.delivery_id) for item in outcomes],
+            )
+            store.run_many(
+                "update deliveries set state = 'delivered'"
+                " where event_seq = ? and endpoint = ? and kind = 'first'",
+                [
+                    (item.parcel.event_seq, item.parcel.endpoint_id)
+                    for item in outcomes
+                    if item.state == "delivered" and item.parcel.kind != "first"
+                ],
+            )
+            for item in outcomes:
+                for name in item.counted:
+                    counts[name] = counts.get(name, 0) + 1
+            for name, count in counts.items():
+                store.count(f"stat:{name}", count)
+
+    async def _move_due(self) -> None:
+        while True:
+            self._changed.clear()
+            now = self._world.clock.wall()
+            while self._later and self._later[0][0] <= now:
+                self._ready.put_nowait(heapq.heappop(self._later)[1])
+            wait_s = self._later[0][0] - now if self._later else None
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _flush_regularly(self) -> None:
+        while True:
+            await self._unflushed.wait()
+            self._unflushed.clear()
+            await asyncio.sleep(_FLUSH_EVERY_S)
+            self.flush()
+
+    async def _work(self, session: aiohttp.ClientSession) -> None:
+        while True:
+            delivery_id = await self._ready.get()
+            parcel = self._take(delivery_id)
+            if parcel is not None:
+                await self._attempt(session, parcel)
+            awaited = self._awaited.get(delivery_id)
+            if awaited is not None:
+                awaited.set()
+
+    def _take(self, delivery_id: int) -> Parcel | None:
+        row = self._world.store.row(
+            "select deliveries.id, kind, fault, attempts, deliveries.created, event_seq, endpoint,"
+            " body from deliveries join events on events.seq = event_seq"
+            " where deliveries.id = ? and state = 'pending'",
+            (delivery_id,),
+        )
+        return None if row is None else Parcel(*row)
+
+    async def _attempt(self, session: aiohttp.ClientSession, parcel: Parcel) -> None:
+        world = self._world
+        endpoint = world.store.find("webhook_endpoint", parcel.endpoint_id)
+        if endpoint is None or endpoint["status"] != "enabled":
+            self._note(Outcome(parcel, "abandoned", 0.0, ("deliveries.abandoned",)))
+            return
+        # Everything is tried once, however far the clock was moved meanwhile.
+        too_old = world.clock.now() - parcel.created > world.settings.webhook_max_age_s
+        if parcel.attempts and too_old:
+            self._note(Outcome(parcel, "given_up", 0.0, ("deliveries.given_up",)))
+            return
+        status = await self._post(session, endpoint, parcel)
+        self._note(self._outcome(parcel, status))
+
+    async def _post(
+        self, session: aiohttp.ClientSession, endpoint: JsonObject, parcel: Parcel
+    ) -> int | None:
+        # Signed with the wall's time: the receiver compares it with its own clock, which an
+        # advance of the simulator's doesn't move.
+        timestamp = int(self._world.clock.wall())
+        body = parcel.body.encode()
+        secret = endpoint["secret"]
+        if parcel.kind == "wrong_signature":
+            secret = f"{secret}-of-somebody-else"
+        header = signature_header(body, secret, timestamp)
+        if parcel.kind == "altered_body":
+            body = _altered(parcel.body)
+        try:
+            async with session.post(
+                endpoint["url"],
+                data=body,
+                headers={"Stripe-Signature": header},
+                allow_redirects=False,
+            ) as response:
+                await response.read()
+                return response.status
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None
+
+    def _outcome(self, parcel: Parcel, status: int | None) -> Outcome:
+        taken = status in _SUCCESS
+        counted = ["deliveries.attempts", f"deliveries.{parcel.kind}.attempts"]
+        if parcel.attempts:
+            counted.append("deliveries.retries")
+        if parcel.kind in _FORGED and status is not None:
+            # A forgery is sent once; being taken is the receiver's failure, and counted.
+            counted.append(f"forged.{'accepted' if taken else 'refused'}")
+            return Outcome(parcel, "answered", 0.0, tuple(counted))
+        if taken:
+            counted.append("deliveries.delivered")
+            if parcel.fault == "reorder" and self._was_overtaken(parcel):
+                counted.append("fault.reorder.overtaken")
+            return Outcome(parcel, "delivered", 0.0, tuple(counted))
+        counted.append("deliveries.failed")
+        due = self._world.clock.wall() + self._back_off_s(parcel)
+        return Outcome(parcel, "pending", due, tuple(counted))
+
+    def _back_off_s(self, parcel: Parcel) -> float:
+        settings = self._world.settings
+        doubled = settings.retry_base_delay_s * 2.0 ** min(parcel.attempts, 30)
+        longest = min(doubled, settings.retry_max_delay_s)
+        # Half of it fixed and half drawn: retries spread out, and none comes at once.
+        drawn = self._world.chance.unit("back-off", parcel.delivery_id, parcel.attempts)
+        return longest * (0.5 + drawn / 2)
+
+    def _was_overtaken(self, parcel: Parcel) -> bool:
+        self.flush()  # what was delivered a moment ago counts too
+        row = self._world.store.row(
+            "select 1 from events held"
+            " join events later on later.payment_intent = held.payment_intent"
+            " and later.seq > held.seq join deliveries on event_seq = later.seq"
+            " where held.seq = ? and endpoint = ? and state = 'delivered' limit 1",
+            (parcel.event_seq, parcel.endpoint_id),
+        )
+        return row is not None
+
+    def _note(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        self._unflushed.set()
+        if outcome.state == "pending":
+            heapq.heappush(self._later, (outcome.due, outcome.parcel.delivery_id))
+            self._changed.set()
+
+
+def _altered(body: str) -> bytes:
+    event = decode(body)
+    changed = event["data"]["object"]
+    changed["amount"] = changed.get("amount", 0) + 100
+    return encode(event).encode()

@@ -1,0 +1,141 @@
+"""Events: what happened, with the object as it was then, each planned for delivery at once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from stripe import api_version
+
+from sandbox.stripe_simulator.chance import Chance
+from sandbox.stripe_simulator.clock import Clock
+from sandbox.stripe_simulator.faults import FaultSwitch
+from sandbox.stripe_simulator.store import Store, decode, encode
+from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.webhooks.delivery_plan import PlannedDelivery, plan_delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something happens.
+
+    Args:
+        identity: what IDs are derived from; no two causes share one.
+        request_id: the API call's ID, or None for what happens by itself.
+        idempotency_key: the API call's key, if it had one.
+    """
+
+    identity: str
+    request_id: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery and when to make it, in seconds of wall time."""
+
+    delivery_id: int
+    at: float
+
+
+class Journal:
+    """Writes events down and plans their deliveries.
+
+    `take_due` hands the deliveries planned since it was last called to whoever sends them, once
+    what caused them is committed.
+    """
+
+    def __init__(self, store: Store, clock: Clock, chance: Chance, faults: FaultSwitch) -> None:
+        self._store = store
+        self._clock = clock
+        self._chance = chance
+        self._faults = faults
+        self._due: list[Due] = []
+
+    def record(
+        self, event_type: str, body: JsonObject, cause: Cause, before: JsonObject | None = None
+    ) -> None:
+        """Write down what happened to an object.
+
+        Args:
+            event_type: such as `payment_intent.succeeded`.
+            body: the object as it is now.
+            cause: why it happened.
+            before: the object as it was, for events that tell what changed.
+        """
+        object_id = str(body["id"])
+        ordinal = self._store.count(f"event:{object_id}:{event_type}")
+        identity = (object_id, event_type, ordinal)
+        faults = self._faults.current
+        if self._chance.happens(faults.generation_failure, "generation_failure", *identity):
+            self._store.count("stat:fault.generation_failure")
+            return
+        event_id = self._chance.object_id("evt_1", *identity)
+        endpoints = [item for item in self._endpoints() if listens(item[1], event_type)]
+        data: JsonObject = {"object": body}
+        if before is not None:
+            data["previous_attributes"] = changed(before, body)
+        created = self._clock.seconds()
+        event = {
+            "id": event_id,
+            "object": "event",
+            "api_version": api_version,
+            "created": created,
+            "data": data,
+            "livemode": False,
+            "pending_webhooks": len(endpoints),
+            "request": {"id": cause.request_id, "idempotency_key": cause.idempotency_key},
+            "type": event_type,
+        }
+        owner = object_id if body["object"] == "payment_intent" else body.get("payment_intent")
+        seq = self._store.run(
+            "insert into events (id, type, created, object_id, payment_intent, body)"
+            " values (?, ?, ?, ?, ?, ?)",
+            (event_id, event_type, created, object_id, owner, encode(event)),
+        )
+        self._store.count("stat:events")
+        for ordinal_of_endpoint, (endpoint_id, _) in enumerate(endpoints):
+            self._plan(event_id, seq, endpoint_id, ordinal_of_endpoint)
+
+    def plan_resend(self, event_seq: int, endpoint_id: str) -> None:
+        """Deliver an event once more, without faults."""
+        self._insert_delivery(event_seq, endpoint_id, PlannedDelivery("resend"))
+
+    def take_due(self) -> list[Due]:
+        """The deliveries planned since the last call."""
+        due, self._due = self._due, []
+        return due
+
+    def _plan(self, event_id: str, event_seq: int, endpoint_id: str, ordinal: int) -> None:
+        plan = plan_delivery(self._faults.current, self._chance, (event_id, ordinal))
+        for item in plan:
+            self._insert_delivery(event_seq, endpoint_id, item)
+            if item.fault is not None:
+                self._store.count(f"stat:fault.{item.fault}")
+
+    def _insert_delivery(self, event_seq: int, endpoint_id: str, plan: PlannedDelivery) -> None:
+        due = self._clock.wall() + plan.delay_s
+        delivery_id = self._store.run(
+            "insert into deliveries (event_seq, endpoint, kind, fault, state, due, created)"
+            " values (?, ?, ?, ?, ?, ?, ?)",
+            (event_seq, endpoint_id, plan.kind, plan.fault, plan.state, due, self._clock.now()),
+        )
+        if plan.state == "pending":
+            self._due.append(Due(delivery_id, due))
+
+    def _endpoints(self) -> list[tuple[str, list[str]]]:
+        rows = self._store.rows(
+            "select body from objects where kind = 'webhook_endpoint' order by seq"
+        )
+        bodies = [decode(body) for (body,) in rows]
+        return [
+            (body["id"], body["enabled_events"]) for body in bodies if body["status"] == "enabled"
+        ]
+
+
+def listens(enabled_events: Iterable[str], event_type: str) -> bool:
+    """Whether an endpoint with these enabled events is told of an event; `*` stands for all."""
+    return any(name in ("*", event_type) for name in enabled_events)
+
+
+def changed(before: JsonObject, after: JsonObject) -> JsonObject:
+    """The former values of what differs."""
+    return {name: value for name, value in before.items() if after.get(name) != value}

@@ -1,0 +1,162 @@
+"""One child process: its own group, its own log, and no life without its parent."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from sandbox.errors import ProgramError
+from sandbox.supervision.privileges import User
+
+LAST_LINES: Final = 15
+_LOG_TAIL_BYTES: Final = 16_384
+_PR_SET_PDEATHSIG: Final = 1
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run.
+
+    Args:
+        name: names the process and its log, `<name>.log`.
+        argv: the program and its arguments.
+        environment: added to (and winning over) this process's own.
+        folder: the working directory; None is the present one.
+        stdin: what it reads from its standard input.
+        user: switch to this user; None stays.
+        stop_signal: asks the program to end in good order.
+        stop_within: seconds it may take to do so before it is killed.
+    """
+
+    name: str
+    argv: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    stdin: str = ""
+    user: User | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_within: float = 10.0
+
+
+@dataclass(frozen=True)
+class Child:
+    """A started command."""
+
+    command: Command
+    process: Process
+    log: Path
+
+    @property
+    def group(self) -> int:
+        """The process group, whose number is the child's own."""
+        return self.process.pid
+
+    def failure(self, reason: str) -> ProgramError:
+        """An error that names this process and shows the end of its log."""
+        return ProgramError(self.command.name, f"{reason}; its log is {self.log}", tail(self.log))
+
+    def exit_reason(self) -> str:
+        """How an ended process ended."""
+        code = self.process.returncode
+        if code is not None and code < 0:
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"ended with exit code {code}"
+
+
+async def spawn(command: Command, logs: Path) -> Child:
+    """Start `command`; must be called on the main thread.
+
+    Linux ends the child when the *thread* that started it ends, so a worker thread would take its
+    children with it.
+
+    Raises:
+        ProgramError: the program could not be started at all.
+    """
+    log = logs / f"{command.name}.log"
+    user = command.user
+    try:
+        with _open_log(log) as output:
+            process = await asyncio.create_subprocess_exec(
+                *command.argv,
+                stdin=PIPE if command.stdin else DEVNULL,
+                stdout=output,
+                stderr=STDOUT,
+                cwd=command.folder,
+                env={**os.environ, **command.environment},
+                start_new_session=True,
+                preexec_fn=_die_with(os.getpid()),
+                user=user.uid if user else None,
+                group=user.gid if user else None,
+                extra_groups=[] if user else None,
+            )
+    except OSError as error:
+        raise ProgramError(command.name, f"could not be started: {error}") from error
+    if process.stdin is not None:
+        process.stdin.write(command.stdin.encode())
+        process.stdin.close()
+    return Child(command, process, log)
+
+
+async def run(command: Command, logs: Path, *, within: float) -> None:
+    """Run `command` to its end.
+
+    Raises:
+        ProgramError: it ended with another exit code than 0, or not `within` that many seconds.
+    """
+    child = await spawn(command, logs)
+    try:
+        async with asyncio.timeout(within):
+            await child.process.wait()
+    except TimeoutError as error:
+        raise child.failure(f"was not done within {within:g} s") from error
+    finally:
+        await stop(child)
+    if child.process.returncode != 0:
+        raise child.failure(child.exit_reason())
+
+
+async def stop(child: Child) -> None:
+    """End the child in good order, then kill whatever is left of its group."""
+    if child.process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            child.process.send_signal(child.command.stop_signal)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(child.command.stop_within):
+                await child.process.wait()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.group, signal.SIGKILL)
+    await child.process.wait()
+
+
+def _open_log(log: Path) -> BinaryIO:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return log.open("ab")
+
+
+def tail(log: Path, lines: int = LAST_LINES) -> list[str]:
+    """The last lines of a log."""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
+        return file.read().decode(errors="replace").splitlines()[-lines:]
+
+
+def _die_with(parent: int) -> Callable[[], None] | None:
+    """What a new child does first: ask Linux for a SIGKILL at the death of its parent."""
+    if sys.platform != "linux":
+        return None
+    # Loaded here: the child, between fork and exec, must not import or allocate much.
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+    def ask() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before we could ask
+            os._exit(1)
+
+    return ask

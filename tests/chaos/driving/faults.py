@@ -1,0 +1,197 @@
+"""The kinds of faults, as a table: to whom, how often, how long, and what is done."""
+
+import asyncio
+import itertools
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from tests.chaos.driving.schedule import Kind, Occurrence
+from tests.chaos.judging.history import FaultBegan, FaultEnded
+from tests.chaos.stack.plan import SESSION_S
+from tests.chaos.stack.topology import (
+    BROKERS,
+    GROUPS,
+    INGRESSES,
+    LINKS,
+    POSTGRES,
+    PROVIDER,
+    STREAMS,
+    WORKS,
+)
+from tests.chaos.stack.world import World
+
+#: A kind that met nothing all the time is tried again so often, each time on another target.
+AGAIN: Final = 8
+#: What the simulator counts by the fault's own name.
+COUNTED: Final = frozenset({
+    "error_500_before", "error_500_after", "rate_limit_429", "timeout_after", "reset_before",
+    "reset_after",
+})  # fmt: skip
+Do = Callable[[World, Occurrence], Awaitable[str]]
+"""Does it, for as long as it lasts; answers what it met, '' for nothing."""
+
+#: All the time: 30 % twice or more, 30 % late, 5 % never.
+WEBHOOKS: Final[Mapping[str, Any]] = {
+    "duplicate": 0.3,
+    "duplicate_max": 2,
+    "duplicate_spread_s": (0.0, 2.0),
+    "reorder": 0.2,
+    "reorder_hold_s": (0.1, 1.5),
+    "delay": 0.13,
+    "delay_s": (0.1, 3.0),
+    "drop": 0.05,
+    "early": 0.2,
+    "early_hold_s": (0.01, 0.1),
+}
+
+
+async def killed(world: World, one: Occurrence) -> str:
+    """Kill -9; it is started anew at once, and nothing else happens to it until it is up."""
+    kept = world.kept[one.target]
+    met = await kept.end(signal.SIGKILL)
+    await asyncio.sleep(one.lasts)
+    return met
+
+
+async def restarted(world: World, one: Occurrence) -> str:
+    """Postgres' immediate shutdown: it recovers from its log."""
+    met = await world.kept[one.target].end(signal.SIGQUIT)
+    await asyncio.sleep(one.lasts)
+    return met
+
+
+async def asleep(world: World, one: Occurrence) -> str:
+    """Stopped for longer than its session, then continued."""
+    return await world.kept[one.target].sleep(one.lasts)
+
+
+async def toxic(
+    world: World, one: Occurrence, *, kind: str, attributes: Mapping[str, Any],
+    streams: tuple[str, ...] = ("upstream", "downstream"),
+) -> str:  # fmt: skip
+    """A toxic on a link, or on all of a group's links to the brokers."""
+    links = [f"{one.target}-{b}" for b in BROKERS] if one.target in GROUPS else [one.target]
+    were, before = world.links.connections(links), await world.links.received(links)
+    names = [
+        (link, await world.links.poison(link, kind, stream, attributes))
+        for link in links
+        for stream in streams
+    ]
+
+    try:
+        await asyncio.sleep(one.lasts)
+        came = await world.links.received(links) - before
+        ended = len(were - world.links.connections(links))
+    finally:
+        for link, name in names:
+            await world.links.cure(link, name)
+    # who waits for an answer in a black hole may send nothing more into it
+    meant = {"reset_peer": ended, "timeout": came or len(were)}.get(kind, came)
+    return f"{came} bytes of {len(were)} connections, {ended} ended" if meant else ""
+
+
+async def cut(world: World, one: Occurrence) -> str:
+    """A link's connections are closed, and new ones refused."""
+    count = len(world.links.connections([one.target]))
+    await world.links.cut(one.target)
+    try:
+        await asyncio.sleep(one.lasts)
+    finally:
+        await world.links.mend(one.target)
+    return f"{count} connections ended" if count else ""
+
+
+async def provider(world: World, one: Occurrence, *, faults: Mapping[str, Any]) -> str:
+    """The provider answers calls wrongly, or not."""
+
+    async def count() -> int:
+        stats = await world.provider.get("/stats")
+        return int(sum(stats["faults"].get(name, 0) for name in faults if name in COUNTED))
+
+    before = await count()
+    await world.provider.faults(**WEBHOOKS, **faults)
+
+    try:
+        await asyncio.sleep(one.lasts)
+        calls = await count() - before
+    finally:
+        await world.provider.faults(**WEBHOOKS)
+    return f"{calls} calls" if calls else ""
+
+
+_ALL_LINKS: Final = tuple(link.name for link in LINKS)
+_INNER: Final = tuple(name for name in _ALL_LINKS if name != PROVIDER)
+_SLOW: Final = partial(toxic, kind="latency", attributes={"latency": 150, "jitter": 150})
+_RESET: Final = partial(
+    toxic, kind="reset_peer", attributes={"timeout": 0}, streams=("downstream",)
+)
+_HOLE: Final = partial(toxic, kind="timeout", attributes={"timeout": 0})
+_SLICED: Final = partial(
+    toxic, kind="slicer", attributes={"average_size": 64, "size_variation": 32, "delay": 200}
+)
+_NARROW: Final = partial(toxic, kind="bandwidth", attributes={"rate": 20})
+_FAILS: Final = partial(provider, faults={"error_500_before": 0.4, "error_500_after": 0.4})
+_LIMITS: Final = partial(provider, faults={"rate_limit_429": 0.7})
+_SILENT: Final = partial(provider, faults={"timeout_after": 0.6, "timeout_hold_s": 4.0})
+_HANGS_UP: Final = partial(provider, faults={"reset_before": 0.3, "reset_after": 0.4})
+
+#: A broker, or Postgres, needs its time to come back; the next of its kind waits for that.
+FAULTS: Final[tuple[tuple[Kind, Do], ...]] = (
+    (Kind("worker killed", STREAMS, (5, 20), (1, 1)), killed),
+    (Kind("worker asleep", STREAMS, (15, 30), (SESSION_S + 1.5, SESSION_S + 4), "silent"), asleep),
+    (
+        Kind("worker cut off", ("first",), (25, 50), (SESSION_S + 1.5, SESSION_S + 4), "silent"),
+        _HOLE,
+    ),
+    (Kind("broker killed", BROKERS, (15, 35), (10, 10), "broker"), killed),
+    (Kind("postgres restarted", (POSTGRES,), (20, 40), (3, 3)), restarted),
+    (Kind("work killed", WORKS, (10, 30), (1, 1)), killed),
+    (Kind("ingress killed", INGRESSES, (10, 30), (1, 1)), killed),
+    (Kind("link slow", _ALL_LINKS, (3, 8), (3, 8)), _SLOW),
+    (Kind("link reset", _ALL_LINKS, (4, 10), (1, 2)), _RESET),
+    (Kind("link black hole", _INNER, (8, 20), (2, 5), "hole"), _HOLE),
+    (Kind("link sliced", _ALL_LINKS, (8, 20), (2, 5)), _SLICED),
+    (Kind("link narrow", _ALL_LINKS, (8, 20), (2, 5)), _NARROW),
+    (Kind("link cut", _INNER, (8, 20), (1, 3)), cut),
+    (Kind("provider fails", ("provider",), (10, 30), (3, 5)), _FAILS),
+    (Kind("provider limits", ("provider",), (10, 30), (3, 5)), _LIMITS),
+    (Kind("provider silent", ("provider",), (10, 30), (3, 5)), _SILENT),
+    (Kind("provider hangs up", ("provider",), (10, 30), (3, 5)), _HANGS_UP),
+    (Kind("provider gone", (PROVIDER,), (10, 30), (2, 5)), cut),
+)  # fmt: skip
+
+
+async def inflict(
+    world: World, schedule: Sequence[Occurrence], faults: Sequence[tuple[Kind, Do]]
+) -> None:
+    """Everything in a schedule, each at its time from now; returns when the last is over.
+
+    A kind that met nothing is then tried again, elsewhere: a link may be idle for a while.
+    """
+    began, do = asyncio.get_running_loop().time(), {kind.name: what for kind, what in faults}
+    met: set[str] = set()
+
+    async def one(occurrence: Occurrence) -> None:
+        await asyncio.sleep(max(0.0, began + occurrence.at - asyncio.get_running_loop().time()))
+        number, kind, target = world.history.number(), occurrence.kind, occurrence.target
+        world.history.note(FaultBegan(number=number, kind=kind, target=target))
+        what = await do[kind](world, occurrence)
+        world.history.note(FaultEnded(number=number, kind=kind, target=target, met=what))
+        if what:
+            met.add(kind)
+
+    async with asyncio.TaskGroup() as group:
+        for occurrence in schedule:
+            group.create_task(one(occurrence))
+    for kind, _ in faults:
+        for target in itertools.islice(itertools.cycle(kind.targets), AGAIN):
+            if kind.name not in met:
+                await one(Occurrence(0.0, kind.lasts_s[1], kind.name, target))
+
+
+async def webhooks_met(world: World) -> dict[str, int]:
+    """How many webhooks each of their faults met."""
+    stats = await world.provider.get("/stats")
+    return {name: int(stats["faults"].get(name, 0)) for name in ("duplicate", "reorder", "drop")}

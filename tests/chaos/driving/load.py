@@ -1,0 +1,139 @@
+"""Payments of every kind, at a rate; their client acts on what ``payment-state`` says of them."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import httpx
+
+from sandbox.client import Json, SimulatorControl
+from tests.chaos.driving.client import Client, RefusedError
+from tests.service.crowd import AMOUNT, KINDS
+
+#: With so many unfinished, no more are begun: a client that waits for its customers.
+UNFINISHED_MAX: Final = 250
+#: So many of a payment's operations are followed by a look at it.
+LOOKS: Final = 0.3
+CUSTOMER_TRIES_AGAIN_S: Final = 0.5
+
+
+class Load:
+    """Begins payments, acts on them, and knows which have ended as they must."""
+
+    def __init__(self, client: Client, provider: SimulatorControl, seed: int) -> None:
+        self._client = client
+        self._provider = provider
+        self._seed = seed
+        self._choose = random.Random(seed)  # noqa: S311  # a seeded choice, no secret
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._fired: set[tuple[str, int]] = set()
+        self._last: dict[str, Json] = {}
+        self.kinds: dict[str, str] = {}
+        self.ended: set[str] = set()
+        self.begun = 0
+        self.problems: list[str] = []
+
+    async def begin(self, rate: float, seconds: float) -> None:
+        """Begins payments at random times, ``rate`` of them a second, for so long."""
+        loop = asyncio.get_running_loop()
+        due, end = loop.time(), loop.time() + seconds
+        while (due := due + self._choose.expovariate(rate)) < end:
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            if self.begun - len(self.ended) < UNFINISHED_MAX:
+                self.begun += 1
+                name = self._choose.choice(sorted(KINDS))
+                self._spawn(self._create(self.begun, name))
+
+    async def until_ended(self, within_s: float) -> bool:
+        """Returns once every payment has ended, or it took too long."""
+        try:
+            async with asyncio.timeout(within_s):
+                while self._tasks or self.begun > len(self.ended):  # noqa: ASYNC110  # two conditions
+                    await asyncio.sleep(0.1)  # between two looks at one condition
+        except TimeoutError:
+            return False
+        return True
+
+    async def stop(self) -> None:
+        """Gives up whatever is under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def late(self) -> list[str]:
+        """Payments that have not ended, with their last known state."""
+        late = self.kinds.keys() - self.ended
+        shown = [f"{p} ({self.kinds[p]}): {_short(self._last.get(p))}" for p in sorted(late)]
+        unanswered = self.begun - len(self.kinds)
+        return shown + ([f"{unanswered} creates without an answer"] if unanswered else [])
+
+    def counts(self) -> Counter[str]:
+        """Payments by their kind."""
+        return Counter(self.kinds.values())
+
+    def tell(self, payment: Json) -> None:
+        """What ``payment-state`` says of a payment now."""
+        self._last[payment["id"]] = payment
+        self._act(payment)
+
+    async def _create(self, number: int, name: str) -> None:
+        body = {"amount": AMOUNT, "currency": "EUR", **KINDS[name].create}
+        said = await self._client.post(
+            "create", "/v1/payments", body, f"chaos-{self._seed}-{number}"
+        )
+        self.kinds[said["id"]] = name
+        if said["id"] in self._last:  # its first versions were here before the answer
+            self._act(self._last[said["id"]])
+
+    def _act(self, payment: Json) -> None:
+        payment_id = payment["id"]
+        kind = KINDS[self.kinds[payment_id]] if payment_id in self.kinds else None
+        if kind is None:
+            return
+        for number, rule in enumerate(kind.rules):
+            if rule.when(payment) and (payment_id, number) not in self._fired:
+                self._fired.add((payment_id, number))
+                if rule.operation == "act":
+                    self._spawn(self._customer_acts(payment["provider_object_id"]))
+                    continue
+                path = f"/v1/payments/{payment_id}/{rule.operation}"
+                self._spawn(self._operate(rule.operation, path, dict(rule.body), str(number)))
+        if kind.ends(payment):
+            self.ended.add(payment_id)
+
+    async def _operate(self, operation: str, path: str, body: Json, key: str) -> None:
+        said = await self._client.post(operation, path, body, key)
+        if self._choose.random() < LOOKS:
+            await self._client.look(said["payment_id"])
+
+    async def _customer_acts(self, intent: str) -> None:
+        """A customer tries until the bank's page says something."""
+        path = f"/payment_intents/{intent}/complete_action"
+        while True:
+            try:
+                await self._provider.post(path, {"outcome": "succeed"})
+            except httpx.HTTPStatusError:
+                return  # it was done before, though nobody heard of it
+            except httpx.HTTPError:
+                await asyncio.sleep(CUSTOMER_TRIES_AGAIN_S)
+            else:
+                return
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._noting(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _noting(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except RefusedError as error:
+            self.problems.append(str(error))
+
+
+def _short(payment: Json | None) -> str:
+    if payment is None:
+        return "never published"
+    return f"{payment['status']} v{payment['version']} {payment['amounts']}"

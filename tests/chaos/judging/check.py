@@ -1,0 +1,221 @@
+"""Judges a history, and nothing else: pure, so that any history can be judged anywhere."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from tests.chaos.judging.history import (
+    Answered,
+    FaultEnded,
+    Happened,
+    Invoked,
+    Outcome,
+    Published,
+    Read,
+    Stored,
+    Violation,
+)
+
+FINAL: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELED"})
+#: What only repeats what another input said, or is nobody's, is an outcome too.
+WEBHOOK: Final = "webhook"
+
+
+@dataclass(frozen=True)
+class Story:
+    """A history, sorted out.
+
+    Args:
+        entries: in order.
+        kinds: the kinds of faults that have to be in it.
+    """
+
+    entries: Sequence[Happened]
+    kinds: Sequence[str] = ()
+
+    @cached_property
+    def invoked(self) -> dict[int, Invoked]:
+        """Requests by their number."""
+        return {e.number: e for e in self.entries if isinstance(e, Invoked)}
+
+    @cached_property
+    def answered(self) -> list[tuple[Invoked, Answered]]:
+        """Those that were taken."""
+        return [(self.invoked[e.number], e) for e in self.entries if isinstance(e, Answered)]
+
+    @cached_property
+    def outcomes(self) -> dict[str, list[Outcome]]:
+        """What was recorded, by event ID."""
+        found: dict[str, list[Outcome]] = defaultdict(list)
+        for e in self.entries:
+            if isinstance(e, Outcome):
+                found[e.event_id].append(e)
+        return found
+
+    @cached_property
+    def stored(self) -> dict[str, Stored]:
+        """Payments by their ID, at rest."""
+        return {e.payment_id: e for e in self.entries if isinstance(e, Stored)}
+
+    @cached_property
+    def published(self) -> dict[str, list[Published]]:
+        """What was published, by payment, in order."""
+        found: dict[str, list[Published]] = defaultdict(list)
+        for e in self.entries:
+            if isinstance(e, Published):
+                found[e.payment_id].append(e)
+        return found
+
+
+Violations = Iterator[str]
+
+
+def answered_is_recorded(story: Story) -> Violations:
+    """What was answered ok has an outcome, under the event ID it was given."""
+    for request, answer in story.answered:
+        if answer.event_id not in story.outcomes:
+            yield f"{request.operation} {request.key} was answered ok: nothing is recorded of it"
+
+
+def one_payment_per_key(story: Story) -> Violations:
+    """One key is one payment and one event, whoever answered."""
+    found: dict[str, set[tuple[str | None, str | None]]] = defaultdict(set)
+    for request, answer in story.answered:
+        found[request.key].add((answer.payment_id, answer.event_id))
+    for key, several in found.items():
+        if len(several) > 1:
+            yield f"{key} is {sorted(map(str, several))}"
+
+
+def happened_once_or_never(story: Story) -> Violations:
+    """An event has one outcome at most, whether its sender was answered or not."""
+    for event_id, several in story.outcomes.items():
+        if len(several) > 1:
+            yield f"{event_id} has {len(several)} outcomes: {[o.outcome for o in several]}"
+
+
+def nothing_from_nowhere(story: Story) -> Violations:
+    """Every command that has an outcome was sent by a client."""
+    sent = {answer.event_id for _, answer in story.answered}
+    settled = {request.key for request, _ in story.answered}
+    open_keys = {r.key for r in story.invoked.values() if r.operation != WEBHOOK} - settled
+    if open_keys:
+        return  # what a client never heard of could be any of these
+    for event_id, (first, *_) in story.outcomes.items():
+        if first.kind.startswith("command.") and event_id not in sent:
+            yield f"{event_id} ({first.kind} of {first.payment_id}) was sent by nobody"
+
+
+def every_request_was_answered(story: Story) -> Violations:
+    """A client that repeats itself is answered in the end."""
+    settled = {request.key for request, _ in story.answered}
+    for request in {r.key: r for r in story.invoked.values() if r.operation != WEBHOOK}.values():
+        if request.key not in settled:
+            yield f"{request.operation} {request.key} was never answered"
+
+
+def replica_never_goes_back(story: Story) -> Violations:
+    """After each transaction on ``payment-state``, the last value of a key is its newest so far.
+
+    A transaction is what stands without a gap: its end takes an offset of its own.
+    """
+    last: dict[str, int] = {}
+    for run in _transactions(e for e in story.entries if isinstance(e, Published)):
+        after = {e.payment_id: e.version for e in run}
+        for payment_id, version in after.items():
+            if version < last.get(payment_id, 0):
+                place = f"{run[0].partition}/{run[0].offset}"
+                yield f"{payment_id}: {version} after {last[payment_id]}, at {place}"
+        last |= after
+
+
+def _transactions(published: Iterable[Published]) -> Iterator[list[Published]]:
+    by_partition: dict[int, dict[int, Published]] = defaultdict(dict)
+    for e in published:
+        by_partition[e.partition][e.offset] = e
+    for found in by_partition.values():
+        run: list[Published] = []
+        for offset in sorted(found):
+            if run and offset != run[-1].offset + 1:
+                yield run
+                run = []
+            run.append(found[offset])
+        if run:
+            yield run
+
+
+def versions_have_no_gaps(story: Story) -> Violations:
+    """At rest, every version up to the stored one was published."""
+    for payment_id, payment in story.stored.items():
+        seen = {e.version for e in story.published.get(payment_id, ())}
+        if seen != set(range(1, payment.version + 1)):
+            yield f"{payment_id} is at {payment.version}; published were {sorted(seen)}"
+    for payment_id in story.published.keys() - story.stored.keys():
+        yield f"{payment_id} is published, but not stored"
+
+
+def final_is_final(story: Story) -> Violations:
+    """A final status never changes, and one version always says the same."""
+    for payment_id, records in story.published.items():
+        said: dict[int, str] = {}
+        for e in records:
+            if said.setdefault(e.version, e.status) != e.status:
+                yield f"{payment_id} version {e.version} is {said[e.version]} and {e.status}"
+        end: str | None = None
+        for _, status in sorted(said.items()):
+            if end is not None and status != end:
+                yield f"{payment_id} was {end} and became {status}"
+            end = end or (status if status in FINAL else None)
+
+
+def reads_never_go_back(story: Story) -> Violations:
+    """A read that began when another had ended shows nothing older, through one ingress."""
+    ended: dict[tuple[str, str], list[Read]] = defaultdict(list)
+    for e in story.entries:
+        if not isinstance(e, Read):
+            continue
+        earlier = ended[e.via, e.payment_id]
+        newest = max((r.version for r in earlier if r.at < e.asked), default=0)
+        if e.version < newest:
+            yield f"{e.payment_id} via {e.via}: {e.version} after {newest}"
+        earlier.append(e)
+
+
+def every_fault_was_met(story: Story) -> Violations:
+    """C1: each kind of fault has really met something."""
+    met = {e.kind for e in story.entries if isinstance(e, FaultEnded) and e.met}
+    for kind in story.kinds:
+        if kind not in met:
+            yield f"'{kind}' met nothing"
+
+
+def judged_at_rest(story: Story) -> Violations:
+    """What the invariants, the oracle and the provider's own objects say against the run."""
+    for e in story.entries:
+        if isinstance(e, Violation):
+            yield f"{e.code}: {e.what}"
+    if not story.stored:
+        yield "no payment is stored"
+
+
+Check = Callable[[Story], Violations]
+CHECKS: Final[tuple[Check, ...]] = (
+    judged_at_rest,
+    answered_is_recorded,
+    one_payment_per_key,
+    happened_once_or_never,
+    nothing_from_nowhere,
+    every_request_was_answered,
+    replica_never_goes_back,
+    versions_have_no_gaps,
+    final_is_final,
+    reads_never_go_back,
+    every_fault_was_met,
+)
+
+
+def check(story: Story) -> dict[str, list[str]]:
+    """Violations by the name of the rule; all empty when all is well."""
+    return {rule.__name__.replace("_", " "): list(rule(story)) for rule in CHECKS}

@@ -1,0 +1,56 @@
+"""How long after a fault payments went on. Pure: from a history."""
+
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Final
+
+from tests.chaos.judging.history import FaultBegan, Happened, Published
+
+#: The faults after which the service has to find its way back by itself.
+AFTER: Final = ("worker", "broker", "postgres", "work killed", "ingress")
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Of one kind of fault, in seconds.
+
+    Args:
+        first: until the next committed version, anywhere.
+        whole: until there was one on every partition.
+    """
+
+    first: list[float] = field(default_factory=list)
+    whole: list[float] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        def shown(values: Sequence[float]) -> str:
+            return f"{median(values):5.2f} / {max(values):5.2f}" if values else "    - /     -"
+
+        return f"next commit {shown(self.first)}   on every partition {shown(self.whole)}"
+
+
+def recoveries(entries: Sequence[Happened]) -> Mapping[str, Recovery]:
+    """By kind of fault. One at the very end, after which nothing was to be done, has no part."""
+    commits: dict[int, list[float]] = defaultdict(list)
+    for entry in entries:
+        if isinstance(entry, Published):
+            commits[entry.partition].append(entry.at)
+    found: dict[str, Recovery] = {}
+    for entry in entries:
+        if isinstance(entry, FaultBegan) and entry.kind.startswith(AFTER):
+            nexts = [_next(times, entry.at) for times in commits.values()]
+            one = found.setdefault(entry.kind, Recovery())
+            known = [each for each in nexts if each is not None]
+            if known:
+                one.first.append(min(known) - entry.at)
+            if len(known) == len(nexts) and known:
+                one.whole.append(max(known) - entry.at)
+    return found
+
+
+def _next(times: Sequence[float], after: float) -> float | None:
+    place = bisect(times, after)
+    return times[place] if place < len(times) else None

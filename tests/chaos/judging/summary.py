@@ -1,0 +1,77 @@
+"""What a run is told by: one page. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from tests.chaos.judging.check import WEBHOOK, Story
+from tests.chaos.judging.history import (
+    Answered,
+    Exited,
+    FaultBegan,
+    FaultEnded,
+    Mark,
+    Outcome,
+    Published,
+    Read,
+    Refused,
+    Unknown,
+)
+from tests.chaos.judging.recovery import recoveries
+
+#: Of each rule, so many violations are shown.
+SHOWN: Final = 8
+
+
+def lines(story: Story, seed: int, violations: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The page, line by line."""
+    entries = story.entries
+    yield f"seed {seed}"
+    yield f"payments    {_counted(Counter(e.status for e in story.stored.values()))}"
+    for side, asked in (("requests", False), ("webhooks", True)):
+        answers = Counter(
+            type(e).__name__.lower()
+            for e in entries
+            if isinstance(e, Answered | Refused | Unknown)
+            and (story.invoked[e.number].operation == WEBHOOK) is asked
+        )
+        yield f"{side}    {_counted(answers)}"
+    yield f"outcomes    {_counted(Counter(e.outcome for e in entries if isinstance(e, Outcome)))}"
+    published, reads = (sum(isinstance(e, kind) for e in entries) for kind in (Published, Read))
+    yield f"published   {published} records of {len(story.published)} payments; {reads} reads"
+    ends = Counter(f"{e.name.partition('-')[0]} {e.code}" for e in entries if isinstance(e, Exited))
+    yield f"exits       {_counted(ends)}"
+    marks = {e.name: e.at for e in entries if isinstance(e, Mark)}
+    if "rest" in marks:
+        yield f"at rest     {marks['rest'] - marks['quiet']:.1f} s after the last fault"
+    yield from _faults(story)
+    yield ""
+    yield "recovery in seconds, p50 / max"
+    for kind, recovery in sorted(recoveries(entries).items()):
+        yield f"  {kind:<20} {recovery}"
+    yield ""
+    yield from _judgement(violations)
+
+
+def _faults(story: Story) -> Iterator[str]:
+    begun = Counter(e.kind for e in story.entries if isinstance(e, FaultBegan))
+    met = Counter(e.kind for e in story.entries if isinstance(e, FaultEnded) and e.met)
+    last = {e.kind: e.met for e in story.entries if isinstance(e, FaultEnded) and e.met}
+    yield ""
+    yield "faults: how many, how many of them met something, what the last one met"
+    for kind in sorted(begun):
+        yield f"  {kind:<20} {begun[kind]:>4} {met[kind]:>4}   {last.get(kind, 'NOTHING')}"
+
+
+def _judgement(violations: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for rule, found in violations.items():
+        yield f"  {rule:<28} {'holds' if not found else f'VIOLATED {len(found)} times'}"
+        yield from (f"    {what[:400]}" for what in found[:SHOWN])
+    count = sum(map(len, violations.values()))
+    yield f"{count} violations" if count else "no violation"
+
+
+def _counted(counts: Counter[str]) -> str:
+    total = sum(counts.values())
+    parts = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    return f"{total}: {parts}" if parts else str(total)

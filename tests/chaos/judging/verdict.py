@@ -1,0 +1,64 @@
+"""Waits until nothing waits any more, and puts what is then true into the history."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import psycopg
+
+from processor.ops import invariants
+from processor.ops.audit import gather
+from processor.ops.invariants import Evidence
+from tests.chaos.judging.history import History, Outcome, Stored, Violation
+from tests.chaos.stack.world import World
+from tests.service import evidence
+
+QUIET_WITHIN_S: Final = 60.0
+#: One round of evidence reads the whole log.
+ROUND_S: Final = 0.5
+_IGNORED: Final = "select event_id from ignored_webhooks"
+_KINDS: Final = "select event_id, payment_id, kind, outcome, version from inbox"
+
+
+async def at_rest(world: World, deadline: float) -> tuple[Evidence, list[str]]:
+    """The evidence, once nothing waits or at the loop's time ``deadline``; and what waits then."""
+    here = world.plan.infrastructure
+    while True:
+        found = await gather(here.kafka_bootstrap, here.database_url)
+        waiting = list(invariants.nothing_waits(found))
+        if not waiting or asyncio.get_running_loop().time() > deadline:
+            return found, waiting
+        await asyncio.sleep(ROUND_S)  # between two looks at one condition
+
+
+async def judge(world: World, found: Evidence) -> None:
+    """Notes what is stored, and every violation."""
+    history = world.history
+    for code, violations in invariants.check(found).items():
+        for what in violations:
+            history.note(Violation(code=code, what=what))
+    await _hold(history, "oracle", lambda: evidence.agrees_with_oracle(world.stack, found))
+    await _hold(history, "provider", lambda: evidence.agrees_with_provider(world.stack, found))
+    for payment in found.payments.values():
+        history.note(Stored(
+            payment_id=payment.payment_id, version=payment.version, status=payment.status
+        ))  # fmt: skip
+    url = world.plan.infrastructure.database_url
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        for row in await (await connection.execute(_KINDS)).fetchall():
+            event_id, payment_id, kind, outcome, version = row
+            history.note(Outcome(
+                event_id=event_id, payment_id=payment_id, kind=kind, outcome=outcome,
+                version=version,
+            ))  # fmt: skip
+        for (event_id,) in await (await connection.execute(_IGNORED)).fetchall():
+            history.note(Outcome(
+                event_id=event_id, payment_id=None, kind="webhook", outcome="ignored"
+            ))  # fmt: skip
+
+
+async def _hold(history: History, code: str, compare: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await compare()
+    except (AssertionError, KeyError) as error:
+        history.note(Violation(code=code, what=f"{type(error).__name__}: {error}"[:2000]))

@@ -1,0 +1,1 @@
+"""What a run starts, and the links between it."""

@@ -1,0 +1,83 @@
+"""Where the provider's webhooks come in: passes each on to an ingress, and writes it down."""
+
+import itertools
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from sandbox.servers.ports import HOST
+from tests.chaos.judging.history import Answered, History, Invoked, Refused, Unknown
+
+PATH: Final = "/webhooks/stripe"
+ANSWERED_WITHIN_S: Final = 5.0
+_PASSED_ON: Final = ("Stripe-Signature", "Content-Type")
+
+
+class _Event(msgspec.Struct):
+    id: str
+
+
+_EVENT_ID: Final = msgspec.json.Decoder(_Event).decode
+
+
+class Gateway:
+    """A balancer between the links to the ingresses; what one does not take, the provider repeats.
+
+    Args:
+        urls: by link, where it leads to.
+        history: told of every delivery.
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, urls: Mapping[str, str], history: History
+    ) -> None:
+        self._session = session
+        self._turns = itertools.cycle(urls.items())
+        self._history = history
+
+    async def deliver(self, request: web.Request) -> web.Response:
+        """One delivery."""
+        body = await request.read()
+        (link, url), number = next(self._turns), self._history.number()
+        key = _EVENT_ID(body).id
+        self._history.note(Invoked(number=number, operation="webhook", key=key, via=link))
+        named = {name: request.headers[name] for name in _PASSED_ON}
+        try:
+            async with self._session.post(url + PATH, data=body, headers=named) as answer:
+                await answer.read()
+        except aiohttp.ClientConnectorError as error:
+            self._history.note(Refused(number=number, why=repr(error)))
+            return web.Response(status=502)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            self._history.note(Unknown(number=number, why=repr(error)))
+            return web.Response(status=504)
+        self._note(number, key, answer.status)
+        return web.Response(status=answer.status)
+
+    def _note(self, number: int, event_id: str, status: int) -> None:
+        if status == web.HTTPOk.status_code:
+            self._history.note(Answered(number=number, event_id=event_id))
+        elif status < web.HTTPInternalServerError.status_code:
+            self._history.note(Refused(number=number, why=str(status)))
+        else:
+            self._history.note(Unknown(number=number, why=str(status)))
+
+
+@asynccontextmanager
+async def serving(port: int, urls: Mapping[str, str], history: History) -> AsyncIterator[None]:
+    """The gateway, listening."""
+    timeout = aiohttp.ClientTimeout(total=ANSWERED_WITHIN_S)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        app = web.Application()
+        app.router.add_post(PATH, Gateway(session, urls, history).deliver)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, HOST, port).start()
+            yield
+        finally:
+            await runner.cleanup()

@@ -1,0 +1,133 @@
+"""Programs that are started anew whenever they end, as a supervisor would, and what ended them."""
+
+import asyncio
+import random
+import signal
+from pathlib import Path
+from typing import Final, Self
+
+import psutil  # type: ignore[import-untyped] # it ships no types
+
+from sandbox.servers.readiness import Condition
+from sandbox.supervision.processes import Child, Command, spawn, stop
+from sandbox.supervision.reaper import Reaper
+from tests.chaos.errors import ChaosError
+from tests.chaos.judging.history import Exited, History, Started
+
+READY_WITHIN_S: Final = 90.0
+POLL_S: Final = 0.05
+#: Who ends by itself is started anew a little later, with jitter; who was killed, at once.
+WAIT_S: Final = 0.5
+
+
+class Keeper:
+    """Owns the processes of a run. Enter it on the main thread; leaving it ends them all."""
+
+    def __init__(self, logs: Path, history: History) -> None:
+        self._logs = logs
+        self._history = history
+        self._reaper = Reaper()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._reaper.start()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._reaper.stop()
+
+    def keep(self, command: Command, ready: Condition) -> "Kept":
+        """Starts it, and starts it anew until the end."""
+        kept = Kept(command, ready, self._logs, self._history, self._reaper)
+        self._tasks.append(asyncio.create_task(kept.run(), name=f"keep {command.name}"))
+        return kept
+
+
+class Kept:
+    """One program."""
+
+    def __init__(
+        self, command: Command, ready: Condition, logs: Path, history: History, reaper: Reaper
+    ) -> None:
+        self.name = command.name
+        self._command = command
+        self._ready = ready
+        self._logs = logs
+        self._history = history
+        self._reaper = reaper
+        self._child: Child | None = None
+        self._killed = False
+
+    async def run(self) -> None:
+        """Until cancelled; then whatever is left of it is killed."""
+        try:
+            while True:
+                child = await spawn(self._command, self._logs)
+                self._killed = False
+                self._reaper.add(child.group)
+                self._history.note(Started(name=self.name, pid=child.process.pid))
+                self._child = child
+                code = await child.process.wait()
+                self._history.note(Exited(name=self.name, pid=child.process.pid, code=code))
+                self._child = None
+                await stop(child)  # whatever is left of its group
+                self._reaper.remove(child.group)
+                if not self._killed:
+                    await asyncio.sleep(random.uniform(0, WAIT_S))  # noqa: S311  # jitter
+        finally:
+            if self._child is not None:
+                self._child.process.kill()
+                await stop(self._child)
+
+    async def until_ready(self, within_s: float = READY_WITHIN_S) -> None:
+        """Returns once it answers. Raises ChaosError when that takes too long."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not (self._child is not None and await self._ready()):  # noqa: ASYNC110  # it is in another process
+                    await asyncio.sleep(POLL_S)  # between two questions of one condition
+        except TimeoutError:
+            log = self._logs / f"{self.name}.log"
+            raise ChaosError(f"{self.name} is not ready in {within_s} s: see {log}") from None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that runs now, if one does."""
+        return None if self._child is None else self._child.process.pid
+
+    async def end(self, number: signal.Signals) -> str:
+        """Ends the process with a signal, and waits for that; says how it ended, '' if it did not.
+
+        It is started anew at once.
+        """
+        child = self._child
+        if child is None:
+            return ""
+        self._killed = True
+        child.process.send_signal(number)
+        code = await child.process.wait()
+        return f"pid {child.process.pid}, exit code {code}"
+
+    def wake(self) -> int | None:
+        """Continues the process, if it stopped itself; answers its pid."""
+        if self._child is None:
+            return None
+        self._child.process.send_signal(signal.SIGCONT)
+        return self._child.process.pid
+
+    async def sleep(self, seconds: float) -> str:
+        """Stops the process for so long; says how, '' if it did not sleep all the time."""
+        child = self._child
+        if child is None:
+            return ""
+        process = psutil.Process(child.process.pid)
+        child.process.send_signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+            slept = child is self._child and process.status() == psutil.STATUS_STOPPED
+        finally:
+            if child.process.returncode is None:
+                child.process.send_signal(signal.SIGCONT)
+        return f"pid {child.process.pid} slept {seconds:.1f} s" if slept else ""

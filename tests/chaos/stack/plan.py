@@ -1,0 +1,191 @@
+"""Which port everything has, and what each program is told: nothing is started here."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Self
+
+from sandbox import environment
+from sandbox.environment import Secrets
+from sandbox.servers import kafka, postgres
+from sandbox.servers.java import Java
+from sandbox.servers.kafka import Broker
+from sandbox.servers.ports import HOST, free_ports
+from sandbox.servers.postgres import Server
+from sandbox.servers.readiness import Condition, answers_http
+from sandbox.settings import SandboxSettings
+from sandbox.state import StateFolder
+from sandbox.supervision.processes import Command
+from sandbox.testing import Infrastructure
+from sandbox.topology import PROJECT
+from tests.chaos.stack.gateway import PATH
+from tests.chaos.stack.topology import (
+    BROKERS,
+    GATEWAY,
+    GROUPS,
+    INGRESSES,
+    LINKS,
+    POSTGRES,
+    PROGRAMS,
+    PROVIDER,
+    SIMULATOR,
+    TOXIPROXY,
+)
+from tests.conftest import PARTITIONS
+from tests.faults.failpoints import VARIABLE
+from tests.service.stack import QUICK
+
+#: A worker that is silent for longer than this is dead.
+SESSION_S: Final = 6.0
+TOLD: Final[Mapping[str, str]] = {
+    **QUICK,
+    "PAYMENTS_SESSION_TIMEOUT_S": str(SESSION_S),
+    "PAYMENTS_PUBLISH_DEADLINE_S": "10",
+    "PAYMENTS_REPLICATION_FACTOR": "3",
+    "PAYMENTS_PARTITIONS": str(PARTITIONS),
+}
+HEAP: Final = "320m"
+
+
+def _controller(broker: str) -> str:
+    return f"controller of {broker}"
+
+
+def _door(broker: str, group: str) -> str:
+    return f"{broker} for {group}"
+
+
+def url(port: int) -> str:
+    """Where a program answers HTTP."""
+    return f"http://{HOST}:{port}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run's layout.
+
+    Args:
+        folder: holds everything.
+        ports: by the name of a program, or of a link.
+        own: keys and secrets.
+    """
+
+    folder: Path
+    ports: Mapping[str, int]
+    own: Secrets
+
+    @classmethod
+    def new(cls, folder: Path) -> Self:
+        """On free ports."""
+        names = [TOXIPROXY, GATEWAY, SIMULATOR, POSTGRES, *BROKERS, *PROGRAMS]
+        names += [link.name for link in LINKS]
+        names += [_controller(broker) for broker in BROKERS]
+        names += [_door(broker, group) for broker in BROKERS for group in GROUPS]
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
+        return cls(folder, ports, environment.make_secrets())
+
+    @property
+    def logs(self) -> Path:
+        """One log per program."""
+        return self.folder / "logs"
+
+    @cached_property
+    def traps(self) -> Path:
+        """Where a stream worker with failpoints looks for what is to happen to it."""
+        folder = self.folder / "traps"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @cached_property
+    def server(self) -> Server:
+        """Postgres; its folder and password are made here."""
+        made = postgres.server(self.folder / "postgres", self.ports[POSTGRES])
+        made.make_folder()
+        return made
+
+    @property
+    def infrastructure(self) -> Infrastructure:
+        """Brokers and Postgres, past all links."""
+        bootstrap = ",".join(f"{HOST}:{self.ports[broker]}" for broker in BROKERS)
+        return Infrastructure(bootstrap, self.server.url())
+
+    def brokers(self, java: Java) -> tuple[Broker, ...]:
+        """Each sends a group's clients to the group's own link, and the other brokers past it."""
+        ports = self.ports
+        cluster = kafka.cluster(
+            self.folder / "kafka",
+            [ports[broker] for broker in BROKERS],
+            [ports[_controller(broker)] for broker in BROKERS],
+            java.with_heap(HEAP),
+        )
+        return tuple(
+            replace(each, doors={
+                group.upper(): (ports[_door(each.name, group)], ports[f"{group}-{each.name}"])
+                for group in GROUPS
+            })
+            for each in cluster
+        )  # fmt: skip
+
+    def behind(self) -> dict[str, int]:
+        """By link, the port behind it."""
+        doors = {
+            f"{group}-{broker}": self.ports[_door(broker, group)]
+            for group in GROUPS
+            for broker in BROKERS
+        }
+        return {link.name: self.ports[link.behind] for link in LINKS} | doors
+
+    def told(self, group: str | None = None) -> dict[str, str]:
+        """What a group's programs are told; without one, what is true past all links."""
+        ports, here = self.ports, self.infrastructure
+        bootstrap, server, provider = here.kafka_bootstrap, self.server, SIMULATOR
+        if group is not None:
+            bootstrap = ",".join(f"{HOST}:{ports[f'{group}-{broker}']}" for broker in BROKERS)
+            server, provider = replace(server, port=ports[f"{group}-{POSTGRES}"]), PROVIDER
+        settings = SandboxSettings(
+            directory=self.folder, simulator_port=ports[provider], ingress_port=ports[INGRESSES[0]]
+        )
+        composed = environment.compose(
+            settings, self.own, kafka_bootstrap=bootstrap, database_url=server.url(), given={}
+        )
+        return {**composed, **TOLD}
+
+    def simulator(self) -> tuple[Command, Condition]:
+        """The provider; its webhooks go to the gateway."""
+        port = self.ports[SIMULATOR]
+        settings = SandboxSettings(directory=self.folder, simulator_port=port)
+        told = {
+            **environment.simulator_environment(settings, self.own, StateFolder(self.folder)),
+            "PAYMENTS_SIMULATOR_WEBHOOK_URL": url(self.ports[GATEWAY]) + PATH,
+            "PAYMENTS_SIMULATOR_SETTLEMENT_DELAY_S": "0.3",
+        }
+        command = _python(SIMULATOR, ("sandbox.stripe_simulator",), told)
+        return command, answers_http(url(port) + "/_control/stats")
+
+    def programs(
+        self, modules: Mapping[str, tuple[str, ...]], told: Mapping[str, str]
+    ) -> Iterator[tuple[Command, Condition]]:
+        """The service's processes, and when each is ready.
+
+        Args:
+            modules: the arguments of ``python -m`` by the first part of a program's name.
+            told: what all of them are told beyond the rest.
+        """
+        for group, names in GROUPS.items():
+            for name in names:
+                program, port = name.partition("-")[0], self.ports[name]
+                own = {
+                    **self.told(group),
+                    **told,
+                    "PAYMENTS_METRICS_PORT": str(port),
+                    "PAYMENTS_INGRESS_PORT": str(port),
+                    "PAYMENTS_DATA_DIR": str(self.folder / name),
+                    VARIABLE: str(self.traps),
+                }
+                yield _python(name, modules[program], own), answers_http(url(port) + "/readyz")
+
+
+def _python(name: str, arguments: tuple[str, ...], told: Mapping[str, str]) -> Command:
+    return Command(name, (sys.executable, "-m", *arguments), told, PROJECT)

@@ -1,0 +1,113 @@
+"""toxiproxy: the server, built from its pinned source, and its HTTP API.
+
+A link is a proxy: who is to be disturbed connects to its port instead of to the one behind it.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+import httpx
+import psutil  # type: ignore[import-untyped] # it ships no types
+
+from sandbox.servers.ports import HOST
+from sandbox.supervision.processes import Command
+from tests.chaos.stack.topology import TOXIPROXY
+from tests.golang import Module
+
+MODULE: Final = Module(
+    "github.com/Shopify/toxiproxy/v2",
+    "v2.12.0",
+    "h1:d1x++lYZg/zijXPPcv7PH0MvHMzEI5aX/YuUi/Sw+yg=",
+)
+RECEIVED: Final = "toxiproxy_proxy_received_bytes_total"
+Connection = tuple[int, int]
+
+
+def built() -> Path:
+    """The server's program. Raises SandboxError without Go, DownloadError."""
+    return MODULE.program(TOXIPROXY, "./cmd/server")
+
+
+def command(program: Path, port: int, seed: int) -> Command:
+    """The server, with its API on a port."""
+    flags = ("-host", HOST, "-port", str(port), "-seed", str(seed), "-proxy-metrics")
+    return Command(TOXIPROXY, (str(program), *flags), environment={"LOG_LEVEL": "warn"})
+
+
+class Links:
+    """Every link by its name, and what can be done to it. An async context manager.
+
+    Args:
+        ports: each link's, by its name, and the API's.
+        pid: the server's process.
+    """
+
+    def __init__(self, ports: Mapping[str, int], pid: Callable[[], int | None]) -> None:
+        api = f"http://{HOST}:{ports[TOXIPROXY]}"
+        self._http = httpx.AsyncClient(base_url=api, timeout=10.0)
+        self._listening = ports
+        self._pid = pid
+        self._numbers = itertools.count()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self._http.aclose()
+
+    async def open(self, behind: Mapping[str, int]) -> None:
+        """Makes every link, each to the port behind it. Raises httpx.HTTPError."""
+        proxies = [
+            {"name": name, "listen": f"{HOST}:{self._listening[name]}",
+             "upstream": f"{HOST}:{port}", "enabled": True}
+            for name, port in behind.items()
+        ]  # fmt: skip
+        (await self._http.post("/populate", json=proxies)).raise_for_status()
+
+    async def poison(
+        self, link: str, toxic: str, stream: str, attributes: Mapping[str, Any]
+    ) -> str:
+        """Puts a toxic on a link's stream; answers the name it is taken off by."""
+        name = f"{toxic} {next(self._numbers)}"
+        body = {"name": name, "type": toxic, "stream": stream, "attributes": dict(attributes)}
+        (await self._http.post(f"/proxies/{link}/toxics", json=body)).raise_for_status()
+        return name
+
+    async def cure(self, link: str, name: str) -> None:
+        """Takes a toxic off."""
+        (await self._http.delete(f"/proxies/{link}/toxics/{name}")).raise_for_status()
+
+    async def cut(self, link: str) -> None:
+        """Closes all its connections, and refuses new ones."""
+        answer = await self._http.post(f"/proxies/{link}", json={"enabled": False})
+        answer.raise_for_status()
+
+    async def mend(self, link: str) -> None:
+        """Takes connections again."""
+        answer = await self._http.post(f"/proxies/{link}", json={"enabled": True})
+        answer.raise_for_status()
+
+    async def heal(self) -> None:
+        """Takes every toxic off, and mends every link."""
+        (await self._http.post("/reset")).raise_for_status()
+
+    async def received(self, links: Sequence[str]) -> int:
+        """Bytes that came to these links, from either side, since they were made."""
+        text = (await self._http.get("/metrics")).raise_for_status().text
+        theirs = {f'proxy="{link}"' for link in links}
+        return round(sum(
+            float(line.rpartition(" ")[2])
+            for line in text.splitlines()
+            if line.startswith(RECEIVED) and any(mine in line for mine in theirs)
+        ))  # fmt: skip
+
+    def connections(self, links: Sequence[str]) -> set[Connection]:
+        """Their connections now, by their ports: the link's, its client's."""
+        ports = {self._listening[link] for link in links}
+        return {
+            (found.laddr.port, found.raddr.port)
+            for found in psutil.Process(self._pid()).net_connections(kind="tcp4")
+            if found.status == psutil.CONN_ESTABLISHED and found.laddr.port in ports
+        }

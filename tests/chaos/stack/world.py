@@ -1,0 +1,120 @@
+"""Everything a run needs, started: brokers, Postgres, the provider, the service, the links."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from messaging.topics import create_topics
+from postgres.migrate import migrate
+from sandbox.client import SimulatorControl
+from sandbox.servers.readiness import listens
+from sandbox.testing import installed_kafka
+from schemas.settings import KafkaSettings
+from tests.chaos.judging.history import History
+from tests.chaos.stack import gateway, toxiproxy
+from tests.chaos.stack.keeper import Keeper, Kept
+from tests.chaos.stack.plan import Plan, url
+from tests.chaos.stack.topology import BROKERS, GATEWAY, INGRESSES, SIMULATOR, TOXIPROXY
+from tests.chaos.stack.toxiproxy import Links
+from tests.conftest import PARTITIONS
+from tests.service.stack import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Which programs are run as the service.
+
+    Args:
+        modules: the arguments of ``python -m``, by the first part of a program's name.
+        told: what they are told beyond the usual.
+        statements: SQL that the migrated database is changed by.
+    """
+
+    modules: Mapping[str, tuple[str, ...]]
+    told: Mapping[str, str] = field(default_factory=dict)
+    statements: Sequence[str] = ()
+
+
+AS_IT_IS: Final = Service(
+    {"ingress": ("cli", "ingress"), "stream": ("cli", "stream"), "work": ("cli", "work")}
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """What is running, and how to get at it past all links."""
+
+    plan: Plan
+    history: History
+    kept: Mapping[str, Kept]
+    links: Links
+    provider: SimulatorControl
+
+    @property
+    def stack(self) -> Stack:
+        """Where the evidence is."""
+        return Stack(self.plan.infrastructure, self.plan.told())
+
+    def urls(self, side: str) -> dict[str, str]:
+        """By link, where clients or webhooks reach an ingress."""
+        names = [f"{side}-{ingress}" for ingress in INGRESSES]
+        return {name: url(self.plan.ports[name]) for name in names}
+
+    async def until_ready(self) -> None:
+        """Returns once every process does its work. Raises ChaosError."""
+        await asyncio.gather(*(each.until_ready() for each in self.kept.values()))
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, history: History, seed: int, service: Service
+) -> AsyncIterator[World]:
+    """Everything, ready; nothing of it is left at the end. Enter it on the main thread.
+
+    Raises SandboxError where something can't be had or does not start.
+    """
+    program = await asyncio.to_thread(toxiproxy.built)
+    plan, java = Plan.new(folder), await installed_kafka()
+    kept: dict[str, Kept] = {}
+    links = Links(plan.ports, lambda: kept[TOXIPROXY].pid)
+    provider = SimulatorControl(url(plan.ports[SIMULATOR]))
+    world = World(plan, history, kept, links, provider)
+    webhooks = gateway.serving(plan.ports[GATEWAY], world.urls("webhooks"), history)
+    async with Keeper(plan.logs, history) as keeper, links, provider, webhooks:
+        api = plan.ports[TOXIPROXY]
+        kept[TOXIPROXY] = keeper.keep(toxiproxy.command(program, api, seed), listens(api))
+        brokers = plan.brokers(java)
+        await asyncio.gather(
+            plan.server.initialize(plan.logs), *(each.format(plan.logs) for each in brokers)
+        )
+        for each in (*(broker.program() for broker in brokers), plan.server.program()):
+            kept[each.name] = keeper.keep(each.command, each.ready)
+        kept[SIMULATOR] = keeper.keep(*plan.simulator())
+        await world.until_ready()
+        await links.open(plan.behind())
+        await _prepare(plan, service.statements)
+        for command, ready in plan.programs(service.modules, service.told):
+            kept[command.name] = keeper.keep(command, ready)
+        await world.until_ready()
+        yield world
+
+
+async def _prepare(plan: Plan, statements: Sequence[str]) -> None:
+    """Tables and topics."""
+    here = plan.infrastructure
+    await asyncio.to_thread(migrate, here.database_url)
+    async with await psycopg.AsyncConnection.connect(here.database_url) as connection:
+        for statement in statements:
+            await connection.execute(statement.encode())
+    await create_topics(
+        KafkaSettings(
+            kafka_bootstrap=here.kafka_bootstrap,
+            partitions=PARTITIONS,
+            replication_factor=len(BROKERS),
+        )
+    )

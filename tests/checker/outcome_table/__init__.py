@@ -1,0 +1,1 @@
+"""What becomes of every input in every state, as a page."""

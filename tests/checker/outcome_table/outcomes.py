@@ -1,0 +1,105 @@
+"""What becomes of each kind of input, wherever payments, calls, refunds and disputes stand."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from domain.decide import decide
+from domain.decision import Decision
+from domain.facts.refunds import standings
+from domain.payment import Payment
+from tests.checker.outcome_table import probes, standing
+from tests.checker.outcome_table.probes import EARLIER, LATER, Probe
+from tests.domain.histories.builders import PAYMENT
+
+COMMANDS: Final = "A client's command"
+FACTS: Final = "The provider's word on its object, later than all that is known"
+EARLY_FACTS: Final = "The provider's word on its object, earlier than all that is known"
+FIRST_WORDS: Final = "The provider's first word on a refund or a dispute, or one of no effect"
+RESULTS: Final = "What a call came to"
+REFUNDS: Final = "A word on a refund, later than all that is known of it"
+EARLY_REFUNDS: Final = "A word on a refund, earlier than all that is known of it"
+DISPUTES: Final = "A word on a dispute, later than all that is known of it"
+EARLY_DISPUTES: Final = "A word on a dispute, earlier than all that is known of it"
+TITLES: Final = (
+    COMMANDS, FACTS, EARLY_FACTS, FIRST_WORDS, RESULTS,
+    REFUNDS, EARLY_REFUNDS, DISPUTES, EARLY_DISPUTES,
+)  # fmt: skip
+
+#: By column: how often each outcome was met.
+Row = dict[str, Counter[str]]
+#: By title and row's name.
+Cells = dict[str, dict[str, Row]]
+#: So often a kind of input is tried where payments stand alike.
+_ENOUGH: Final = 25
+
+
+def outcomes(payments: Iterable[Payment]) -> Cells:
+    """Try every kind of input on none of these payments, and on each, until it was often enough."""
+    cells: Cells = {title: defaultdict(lambda: defaultdict(Counter)) for title in TITLES}
+    for payment in (None, *payments):
+        _try_payment(cells, payment)
+        if payment is None:
+            _try(cells[RESULTS][standing.NOT_HERE], None, probes.results(None, "create"), _outcome)
+            continue
+        for call, row in standing.of_calls(payment):
+            _try(cells[RESULTS][row], payment, probes.results(payment, call), _outcome)
+        for title, second in ((REFUNDS, LATER), (EARLY_REFUNDS, EARLIER)):
+            _try_refunds(cells[title], payment, second)
+        for title, second in ((DISPUTES, LATER), (EARLY_DISPUTES, EARLIER)):
+            _try_disputes(cells[title], payment, second)
+    return cells
+
+
+def _try(
+    row: Row,
+    payment: Payment | None,
+    tried: Iterable[Probe],
+    said: Callable[[Decision], str],
+) -> None:
+    for name, input_ in tried:
+        if row[name].total() < _ENOUGH:
+            row[name][said(decide(payment, input_, PAYMENT))] += 1
+
+
+def _outcome(decision: Decision) -> str:
+    return str(decision.outcome)
+
+
+def _status(decision: Decision) -> str:
+    """The outcome, or where it brought the payment."""
+    moved = [f"→ {transition.target}" for transition in decision.transitions]
+    return moved[-1] if moved else str(decision.outcome)
+
+
+def _try_payment(cells: Cells, payment: Payment | None) -> None:
+    row = standing.NOT_HERE if payment is None else standing.of_payment(payment)
+    _try(cells[COMMANDS][row], payment, probes.commands(), _status)
+    _try(cells[FACTS][row], payment, probes.payment_facts(payment, LATER), _status)
+    _try(cells[EARLY_FACTS][row], payment, probes.payment_facts(payment, EARLIER), _status)
+    _try(cells[FIRST_WORDS][row], payment, probes.first_words(payment), _status)
+
+
+def _try_refunds(table: dict[str, Row], payment: Payment, second: int) -> None:
+    for refund in standings(payment):
+        before = standing.of_refund(refund)
+
+        def said(decision: Decision, before: str = before, refund_id: str = refund.id) -> str:
+            known = standings(decision.payment) if decision.payment is not None else ()
+            (after,) = (standing.of_refund(r) for r in known if r.id == refund_id)
+            return str(decision.outcome) if after == before else f"→ {after}"
+
+        tried = probes.refund_facts(payment, refund, second)
+        _try(table[before], payment, tried, said)
+
+
+def _try_disputes(table: dict[str, Row], payment: Payment, second: int) -> None:
+    for dispute in payment.disputes:
+        before = dispute.fact.status
+
+        def said(decision: Decision, before: str = before, dispute_id: str = dispute.id) -> str:
+            known = decision.payment.disputes if decision.payment is not None else ()
+            (after,) = (d.fact.status for d in known if d.id == dispute_id)
+            return str(decision.outcome) if after == before else f"→ {after}"
+
+        _try(table[before], payment, probes.dispute_facts(payment, dispute.id, second), said)

@@ -1,0 +1,88 @@
+"""Where a payment, a call, a refund or a dispute stands: as fine as what comes next tells apart."""
+
+from collections.abc import Iterator
+
+from domain.facts.join import failures, terminal
+from domain.facts.refunds import Standing, awaited
+from domain.payment import Payment
+from domain.status import CancelCause, RefundStatus, Status
+from domain.view import exhausted, failure_of, live_fact, refundable
+
+#: What an input meets whose payment, refund or dispute nobody has heard of.
+NOT_HERE = "not here yet"
+_UNKNOWN = (
+    "{0} is new: say in outcome_table/standing.py what tells apart payments that stand there, and "
+    "add a history that brings one there to tests/domain/histories"
+)
+
+
+def of_payment(payment: Payment) -> str:
+    """Say where a payment stands, beginning with its status."""
+    cancelling = ", cancelling" if payment.cancel is not None else ""
+    status = payment.status
+    match status:
+        case Status.CREATED:
+            return f"{status}{cancelling}"
+        case Status.PROCESSING:
+            return f"{status}{_processing(payment)}{cancelling}"
+        case Status.REQUIRES_ACTION:
+            wanted = "payment method" if live_fact(payment) is None else "customer"
+            return f"{status}, {wanted} awaited{cancelling}"
+        case Status.AUTHORIZED:
+            asked = payment.capture is not None and payment.capture.refusal is None
+            return f"{status}{', capturing' if asked else ''}{cancelling}"
+        case Status.SUCCEEDED:
+            if awaited(payment) is not None:
+                return f"{status}, a refund's answer awaited"
+            return f"{status}{'' if refundable(payment) > 0 else ', nothing left to refund'}"
+        case Status.FAILED:
+            return f"{status}, {'refused' if payment.create_refusal else 'attempts used up'}"
+        case Status.CANCELED:
+            return f"{status}{_canceled(payment)}"
+    raise AssertionError(_UNKNOWN.format(status))
+
+
+def _processing(payment: Payment) -> str:
+    if live_fact(payment) is not None:
+        return ""
+    if exhausted(payment):
+        return ", attempts used up"
+    return ", next attempt on its way" if failures(payment.facts) else ", nothing heard"
+
+
+def _canceled(payment: Payment) -> str:
+    told = terminal(payment.facts)
+    asked = told is not None and told.cancel_cause is CancelCause.REQUESTED
+    after = ", after a failure" if failure_of(payment) is not None else ""
+    return (" as asked" if asked else " by the provider") + after
+
+
+def of_calls(payment: Payment) -> Iterator[tuple[str, str]]:
+    """Give each call's name, as ``confirm:2``, and where it stands; also one never asked for."""
+    yield "confirm:99", "never asked for"
+    for key in sorted(payment.calls):
+        name = key.removeprefix(f"{payment.id}:")
+        if name == "create":
+            yield name, f"create, {_of_create(payment, key)}"
+        else:
+            operation, *_ = name.split(":")
+            yield name, f"{operation}, {'answered' if key in payment.settled else 'asked for'}"
+
+
+def _of_create(payment: Payment, key: str) -> str:
+    if payment.create_refusal is not None:
+        return "refused"
+    if key in payment.settled:
+        return "acknowledged"
+    return "nothing known" if payment.object_id is None else "its object known"
+
+
+def of_refund(refund: Standing) -> str:
+    """Say where a refund stands, and whether money that was given back has come back."""
+    status = refund.status
+    if refund.made is None:
+        refused = refund.asked is not None and refund.asked.refusal is not None
+        return f"{status}, refused" if refused else status
+    was_given = any(fact.status is RefundStatus.SUCCEEDED for fact in refund.made.facts)
+    came_back = was_given and status is not RefundStatus.SUCCEEDED
+    return f"{status}{', reversed' if came_back else ''}"

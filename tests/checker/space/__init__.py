@@ -1,0 +1,1 @@
+"""The states a history can lead to, and the steps between them."""

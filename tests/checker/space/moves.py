@@ -1,0 +1,48 @@
+"""What can come next: any fact that can have been said by now, and the next command."""
+
+from collections.abc import Iterator
+
+from domain.inputs import Refund
+from domain.payment import Payment
+from domain.status import Status
+from domain.transitions import is_final
+from tests.checker.space.node import Node
+from tests.checker.space.script import CREATE, Script
+
+
+def next_inputs(script: Script, node: Node, payment: Payment | None) -> Iterator[int]:
+    """Give the number of every input that can come for the first time.
+
+    A command is among them also where it will be rejected. What only a call of ours can have
+    brought about waits until that call was asked for.
+    """
+    if payment is None:
+        yield CREATE
+    calls = payment.calls if payment is not None else frozenset[str]()
+    heard = node.heard
+    for number in script.told:
+        needed = script.needs[number]
+        if number not in heard and (not needed or needed in calls):
+            yield number
+    yield from _next_commands(script, heard, payment)
+
+
+def _next_commands(script: Script, heard: frozenset[int], payment: Payment | None) -> Iterator[int]:
+    """Give the client's next command of each kind: it asks until it is accepted, then for the next.
+
+    One that never will be is passed over. Commands of different kinds come in any order.
+    """
+    kinds = set()
+    for number in script.commands:
+        kind = type(script.first[number].input.body)
+        if kind in kinds or number in heard or _is_hopeless(script, number, payment):
+            continue
+        kinds.add(kind)
+        yield number
+
+
+def _is_hopeless(script: Script, number: int, payment: Payment | None) -> bool:
+    if payment is None or not is_final(payment.status):
+        return False
+    is_refund = isinstance(script.first[number].input.body, Refund)
+    return not (is_refund and payment.status is Status.SUCCEEDED)

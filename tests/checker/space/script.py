@@ -1,0 +1,73 @@
+"""A history as the records that bring it: each once, and each a second time under its event ID."""
+
+from dataclasses import dataclass
+
+from domain.inputs import CallResult, Cancel, Capture, Command, Confirm, Create, Input, Refund
+from ports.records import Position, Received, Record
+from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
+from tests.domain.histories.builders import PAYMENT, PROVIDER, key
+from tests.domain.histories.history import History, Told
+
+#: The number of the create among a script's inputs; the story's steps follow.
+CREATE = 0
+
+
+@dataclass(frozen=True)
+class Script:
+    """What comes of one payment. An input is known by its number, its place in the history."""
+
+    history: History
+    #: By number: the first record that brings the input.
+    first: tuple[Received, ...]
+    #: By number: another record with the same event ID, as when a webhook is sent again.
+    second: tuple[Received, ...]
+    #: By number: the key of the call without which it can't have been said; empty where none is.
+    needs: tuple[str, ...]
+    #: Numbers of the client's commands after the create, in the order they are asked.
+    commands: tuple[int, ...]
+    #: Numbers of all that the provider says.
+    told: tuple[int, ...]
+    #: Those that accepted confirms are: each answers the failures that were told before it.
+    confirms: tuple[int, ...]
+    #: The create, and what may be said before it is asked for.
+    unprompted: frozenset[int]
+
+
+def script_of(history: History) -> Script:
+    """Return the records of a history."""
+    numbered = list(enumerate(history.story, start=CREATE + 1))
+    bodies = [input_.body for input_ in history.inputs]
+    told = tuple(n for n, step in numbered if isinstance(step, Told))
+    needs = ("", *(_needs(step) for step in history.story))
+    return Script(
+        history=history,
+        first=tuple(_record(input_, 2 * n) for n, input_ in enumerate(history.inputs)),
+        second=tuple(_record(input_, 2 * n + 1) for n, input_ in enumerate(history.inputs)),
+        needs=needs,
+        commands=tuple(n for n, step in numbered if not isinstance(step, Told)),
+        told=told,
+        confirms=tuple(n for n, body in enumerate(bodies) if isinstance(body, Confirm)),
+        unprompted=frozenset({CREATE, *(n for n in told if not needs[n])}),
+    )
+
+
+def _needs(step: Told | Command | Input) -> str:
+    return key(step.needs) if isinstance(step, Told) and step.needs else ""
+
+
+def _record(input_: Input, offset: int) -> Received:
+    match input_.body:
+        case Create() | Confirm() | Capture() | Cancel() | Refund():
+            topic, provider = PAYMENT_COMMANDS, None
+        case CallResult():
+            topic, provider = PROVIDER_RESULTS, PROVIDER
+        case _:
+            topic, provider = PROVIDER_WEBHOOKS, PROVIDER
+    return Received(
+        record=Record(Position(topic, 0, offset), PAYMENT.encode(), b"", {}, 0),
+        payment_id=PAYMENT,
+        event_id=input_.event_id,
+        kind=topic,
+        input=input_,
+        provider=provider,
+    )

@@ -1,0 +1,137 @@
+"""Stands for Postgres: what it knows at a node, and which node a plan leads to.
+
+Its guards are those of the tables: an event ID once, versions dense, a call's key once, a version
+read under the lock, one outcome per record.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from decisions.fold import fold
+from domain.inputs import Confirm, PaymentFact
+from domain.status import Outcome, ProviderStatus
+from ports.plan import Known, Loaded, Plan
+from ports.records import Received, refusal_id
+from tests.checker.space.node import Node, Payments, document_of
+from tests.checker.space.script import Script
+from tests.domain.histories.builders import PAYMENT, PROVIDER
+
+#: A publication, where one is meant: which one it is makes no difference.
+PUBLICATION = 1
+#: An object that another payment owns.
+_OWNED_ELSEWHERE = {(PROVIDER, "obj_of_another"): "pay_another"}
+_TAKES_IN = frozenset({Outcome.APPLIED, Outcome.STALE})
+
+
+class Store:
+    """What is known of one script's payment, node by node."""
+
+    def __init__(self, script: Script, payments: Payments) -> None:
+        self._script = script
+        self._payments = payments
+        self._numbers = {received.event_id: n for n, received in enumerate(script.first)}
+        positions = [received.record.position for received in script.first]
+        self._parked = [Known(position, Outcome.PARKED, None) for position in positions]
+        self._taken = [Known(position, Outcome.APPLIED, PUBLICATION) for position in positions]
+        self._aside = [Known(position, Outcome.CONFLICT, None) for position in positions]
+
+    def loaded(self, node: Node, waiting: Sequence[int] = ()) -> Loaded:
+        """What Postgres knows; ``waiting`` gives the order of what waits, where it matters."""
+        first = self._script.first
+        known = {first[n].event_id: self._taken[n] for n in node.taken}
+        known |= {first[n].event_id: self._aside[n] for n in node.aside - node.refused}
+        known |= {refusal_id(first[n]): self._aside[n] for n in node.refused}
+        known |= {first[n].event_id: self._parked[n] for n in node.waiting}
+        payments, owners = {}, dict(_OWNED_ELSEWHERE)
+        if node.document:
+            payment = payments[PAYMENT] = self._payments[node.document]
+            if payment.object_id is not None:
+                owners[PROVIDER, payment.object_id] = PAYMENT
+        parked = tuple(first[n] for n in waiting or sorted(node.waiting))
+        return Loaded(payments, known, frozenset(), {PAYMENT: parked}, owners)
+
+    def batch(
+        self, node: Node, batch: Sequence[Received], waiting: Sequence[int] = ()
+    ) -> tuple[Plan, Node]:
+        """Fold a batch at a node and write the plan: the plan, and the node it leads to."""
+        loaded = self.loaded(node, waiting)
+        plan = fold(loaded, batch)
+        _one_outcome_per_record(loaded, batch, plan)
+        _payment_guards(loaded, plan)
+        return plan, self._written(node, plan)
+
+    def _written(self, node: Node, plan: Plan) -> Node:
+        waiting, taken, aside = set(node.waiting), set(node.taken), set(node.aside)
+        refused = set(node.refused)
+        answers = list(node.answers)
+        for row in plan.inbox:
+            number = self._numbers[row.received.event_id]
+            waiting.discard(number)
+            if row.outcome is Outcome.PARKED:
+                waiting.add(number)
+            elif row.outcome in _TAKES_IN:
+                if isinstance(row.received.input.body, Confirm):
+                    answers.append(frozenset(filter(self._is_failure, taken)))
+                taken.add(number)
+            elif row.outcome is not Outcome.REJECTED:
+                aside.add(number)
+                if row.refused:
+                    refused.add(number)
+        after = plan.payments.get(PAYMENT)
+        return Node(
+            node.document if after is None else document_of(after),
+            frozenset(waiting),
+            frozenset(taken),
+            frozenset(aside),
+            frozenset(refused),
+            tuple(answers),
+        )
+
+    def _is_failure(self, number: int) -> bool:
+        body = self._script.first[number].input.body
+        return isinstance(body, PaymentFact) and body.status is ProviderStatus.ATTEMPT_FAILED
+
+
+def _one_outcome_per_record(loaded: Loaded, batch: Sequence[Received], plan: Plan) -> None:
+    outcomes = Counter(known.position for known in loaded.known.values())
+    outcomes.update(row.received.record.position for row in plan.inbox if not row.waiting)
+    outcomes.update({received.record.position for received in plan.duplicates})
+    for received in batch:
+        count = outcomes[received.record.position]
+        assert count == 1, f"the record of {received.event_id} has {count} outcomes"
+    rows = Counter(row.event_id for row in plan.inbox)
+    for row in plan.inbox:
+        assert rows[row.event_id] == 1, f"{row.event_id} is written twice in one batch"
+        event_id = row.received.event_id if row.waiting else row.event_id
+        known = loaded.known.get(event_id)
+        was_parked = known is not None and known.outcome is Outcome.PARKED
+        assert row.waiting == was_parked, f"{event_id} is written again"
+        assert known is None or was_parked, f"{event_id} was processed before"
+    assert not plan.holds, f"our own code failed: {plan.holds}"
+
+
+def _payment_guards(loaded: Loaded, plan: Plan) -> None:
+    before, after = loaded.payments.get(PAYMENT), plan.payments.get(PAYMENT)
+    if after is None:
+        assert not plan.versions, "a version is written, but no payment"
+        assert not plan.calls, "a call is written, but no payment"
+        return
+    assert plan.expected.get(PAYMENT) == (before.version if before is not None else None)
+    version = before.version if before is not None else 0
+    status = before.status if before is not None else None
+    for row in plan.versions:
+        version += 1
+        assert (row.payment.version, row.previous_status) == (version, status)
+        status = row.payment.status
+    assert (after.version, after.status) == (version, status), "the last version is not the payment"
+    keys = Counter(call.key for call in plan.calls)
+    assert keys.total() == len(keys), f"asked for twice at once: {keys}"
+    known = before.calls if before is not None else frozenset()
+    assert known.isdisjoint(keys), f"asked for twice: {known & keys.keys()}"
+    assert after.calls == known | keys.keys()
+
+
+def with_parked(node: Node, number: int) -> Node:
+    """A node where another worker parked an input, not knowing that the payment was here."""
+    return replace(node, waiting=node.waiting | {number})

@@ -1,0 +1,1 @@
+"""The adapters under test, and what the kit needs."""

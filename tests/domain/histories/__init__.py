@@ -1,0 +1,1 @@
+"""Histories of payments as tables, and what plays them."""

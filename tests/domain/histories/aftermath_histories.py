@@ -1,0 +1,225 @@
+"""What happens to money once it is captured, refunds and disputes: each row a history and its end.
+
+A SUCCEEDED payment stays so through all of it.
+"""
+
+from typing import Final
+
+from domain.inputs import Movement
+from domain.status import DisputeStatus, ProviderStatus, RefundStatus, Status
+from tests.domain.histories.builders import (
+    acknowledged,
+    create,
+    dispute_said,
+    our_refund_said,
+    refund,
+    refund_said,
+    refused,
+    said,
+)
+from tests.domain.histories.history import History, Told
+from tests.oracle import DisputeMeaning, Meaning, RefundMeaning
+
+_PENDING, _BACK_AT_US = RefundStatus.PENDING, RefundStatus.FAILED
+_REFUNDED = RefundStatus.SUCCEEDED
+_CAPTURED = Told(said(ProviderStatus.SUCCEEDED, 4))
+_OUT, _BACK = Movement("mv_out", 1000), Movement("mv_back", -1000)
+
+
+def _ours(refund_id: str, status: RefundStatus, second: int, amount: int) -> Told:
+    """The provider's word on a refund we asked for: not before we did."""
+    return Told(our_refund_said(refund_id, status, second, amount), needs=f"refund:{refund_id}")
+
+
+def _theirs(refund_id: str, status: RefundStatus, second: int, amount: int) -> Told:
+    """The provider's word on a refund it, or somebody in its dashboard, made."""
+    return Told(refund_said(refund_id, status, second, amount))
+
+
+def _disputed(status: DisputeStatus, second: int, *movements: Movement, of: str = "dp_1") -> Told:
+    return Told(dispute_said(of, status, second, movements=movements))
+
+
+def _paid(
+    refunded: int = 0,
+    *,
+    refunds: dict[str, RefundMeaning] | None = None,
+    disputes: dict[str, DisputeMeaning] | None = None,
+) -> Meaning:
+    return Meaning(Status.SUCCEEDED, 1000, 1000, refunded, refunds or {}, disputes or {})
+
+
+_ALONE: Final = (
+    History(
+        "nothing but a refund is heard",
+        create(),
+        (_theirs("re_1", _REFUNDED, 10, 250),),
+        Meaning(Status.PROCESSING, refunds={"re_1": RefundMeaning(_REFUNDED)}),
+    ),
+    History(
+        "nothing but a dispute is heard",
+        create(),
+        (_disputed(DisputeStatus.LOST, 10, _OUT),),
+        Meaning(
+            Status.PROCESSING, disputes={"dp_1": DisputeMeaning(DisputeStatus.LOST, withdrawn=1000)}
+        ),
+    ),
+)
+
+_REFUNDS: Final = (
+    History(
+        "two partial refunds, the second of all that is left",
+        create(),
+        (
+            _CAPTURED,
+            refund("re_1", 300),
+            _ours("re_1", _PENDING, 10, 300),
+            _ours("re_1", _REFUNDED, 10, 300),
+            refund("re_2"),
+            Told(acknowledged("refund:re_2"), needs="refund:re_2"),
+            _ours("re_2", _REFUNDED, 11, 700),
+        ),
+        _paid(1000, refunds={"re_1": RefundMeaning(_REFUNDED), "re_2": RefundMeaning(_REFUNDED)}),
+    ),
+    History(
+        "a refund waits and then fails",
+        create(),
+        (
+            _CAPTURED,
+            refund("re_1", 300),
+            _ours("re_1", _PENDING, 10, 300),
+            _ours("re_1", RefundStatus.REQUIRES_ACTION, 11, 300),
+            _ours("re_1", _BACK_AT_US, 12, 300),
+        ),
+        _paid(refunds={"re_1": RefundMeaning(_BACK_AT_US)}),
+    ),
+    History(
+        "the bank returns a refund that had succeeded",
+        create(),
+        (
+            _CAPTURED,
+            refund("re_1", 300),
+            _ours("re_1", _REFUNDED, 12, 300),
+            refund("re_2", 200),
+            _ours("re_2", _REFUNDED, 10, 200),
+            _ours("re_1", _BACK_AT_US, 12, 300),
+        ),
+        _paid(
+            200,
+            refunds={
+                "re_1": RefundMeaning(_BACK_AT_US, reversed=True),
+                "re_2": RefundMeaning(_REFUNDED),
+            },
+        ),
+    ),
+    History(
+        "a refund comes back and another is made at the provider",
+        create(),
+        (
+            _CAPTURED,
+            _theirs("re_1", _REFUNDED, 10, 1000),
+            _theirs("re_1", _BACK_AT_US, 20, 1000),
+            _theirs("re_2", _REFUNDED, 30, 1000),
+        ),
+        _paid(
+            1000,
+            refunds={
+                "re_1": RefundMeaning(_BACK_AT_US, reversed=True),
+                "re_2": RefundMeaning(_REFUNDED),
+            },
+        ),
+    ),
+    History(
+        "one refund is refused, another still pending",
+        create(),
+        (
+            _CAPTURED,
+            refund("re_1", 300),
+            Told(refused("refund:re_1"), needs="refund:re_1"),
+            refund("re_2", 200),
+            _ours("re_2", _PENDING, 10, 200),
+        ),
+        _paid(refunds={"re_1": RefundMeaning(_BACK_AT_US), "re_2": RefundMeaning(_PENDING)}),
+    ),
+    History(
+        "refunded at the provider without us",
+        create(),
+        (
+            _CAPTURED,
+            _theirs("re_1", _PENDING, 10, 250),
+            _theirs("re_1", _REFUNDED, 20, 250),
+            _theirs("re_2", RefundStatus.CANCELED, 5, 250),
+        ),
+        _paid(
+            250,
+            refunds={
+                "re_1": RefundMeaning(_REFUNDED),
+                "re_2": RefundMeaning(RefundStatus.CANCELED),
+            },
+        ),
+    ),
+)
+
+_DISPUTES: Final = (
+    History(
+        "a dispute is lost, then won, its money out and back",
+        create(),
+        (
+            _CAPTURED,
+            _disputed(DisputeStatus.NEEDS_RESPONSE, 30),
+            _disputed(DisputeStatus.UNDER_REVIEW, 31, _OUT),
+            _disputed(DisputeStatus.LOST, 32, _OUT),
+            _disputed(DisputeStatus.WON, 33),
+            _disputed(DisputeStatus.UNDER_REVIEW, 34, _BACK),
+        ),
+        _paid(disputes={"dp_1": DisputeMeaning(DisputeStatus.WON, 1000, 1000)}),
+    ),
+    History(
+        "funds are withdrawn, which is not a loss",
+        create(),
+        (
+            _CAPTURED,
+            _disputed(DisputeStatus.NEEDS_RESPONSE, 30),
+            _disputed(DisputeStatus.NEEDS_RESPONSE, 31, _OUT),
+        ),
+        _paid(disputes={"dp_1": DisputeMeaning(DisputeStatus.NEEDS_RESPONSE, 1000, 0)}),
+    ),
+    History(
+        "a warning is closed beside a dispute that was prevented",
+        create(),
+        (
+            _CAPTURED,
+            _disputed(DisputeStatus.WARNING_NEEDS_RESPONSE, 30),
+            _disputed(DisputeStatus.WARNING_UNDER_REVIEW, 31),
+            _disputed(DisputeStatus.WARNING_CLOSED, 31),
+            _disputed(DisputeStatus.PREVENTED, 40, of="dp_2"),
+        ),
+        _paid(
+            disputes={
+                "dp_1": DisputeMeaning(DisputeStatus.WARNING_CLOSED),
+                "dp_2": DisputeMeaning(DisputeStatus.PREVENTED),
+            }
+        ),
+    ),
+    History(
+        "refunded and disputed, eight facts",
+        create(),
+        (
+            Told(said(ProviderStatus.OPEN, 1)),
+            Told(said(ProviderStatus.ACTION_NEEDED, 2)),
+            Told(said(ProviderStatus.PENDING, 3)),
+            _CAPTURED,
+            refund("re_1", 400),
+            _ours("re_1", _REFUNDED, 10, 400),
+            _ours("re_1", _BACK_AT_US, 20, 400),
+            _disputed(DisputeStatus.LOST, 32, _OUT),
+            _disputed(DisputeStatus.WON, 33, _OUT, _BACK),
+        ),
+        _paid(
+            refunds={"re_1": RefundMeaning(_BACK_AT_US, reversed=True)},
+            disputes={"dp_1": DisputeMeaning(DisputeStatus.WON, 1000, 1000)},
+        ),
+    ),
+)
+
+AFTERMATH_HISTORIES: Final = (*_ALONE, *_REFUNDS, *_DISPUTES)

@@ -1,0 +1,172 @@
+"""Cancels that cross captures, attempts and the customer: each row a history and its end."""
+
+from typing import Final
+
+from domain.status import CancelCause, ProviderStatus, Status
+from tests.domain.histories.builders import (
+    EXPIRY,
+    acknowledged,
+    cancel,
+    canceled,
+    capture,
+    confirm,
+    create,
+    failed,
+    key,
+    received,
+    refused,
+    said,
+)
+from tests.domain.histories.history import History, Told
+from tests.oracle import Meaning
+
+_OPEN, _PENDING = ProviderStatus.OPEN, ProviderStatus.PENDING
+_ACTION_NEEDED, _AUTHORIZED = ProviderStatus.ACTION_NEEDED, ProviderStatus.AUTHORIZED
+_SUCCEEDED = ProviderStatus.SUCCEEDED
+_ACKNOWLEDGED = Told(acknowledged(), needs="create")
+_PAID = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
+_HELD = Meaning(Status.AUTHORIZED, authorized=1000)
+
+
+def _of(call: str, status: ProviderStatus, second: int, event_id: str) -> Told:
+    """The provider's word on an attempt, which names the call that began it."""
+    needs = "" if call == "create" else call
+    return Told(said(status, second, caused_by=key(call), event_id=event_id), needs=needs)
+
+
+RACE_HISTORIES: Final = (
+    History(
+        "the client cancels while the attempts are used up, and its cancel is first",
+        create(),
+        (
+            _ACKNOWLEDGED,
+            Told(said(_PENDING, 1)),
+            cancel(),
+            Told(failed("at_1", 2)),
+            Told(acknowledged("cancel:1"), needs="cancel:1"),
+            Told(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
+            Told(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
+        ),
+        Meaning(Status.CANCELED),
+    ),
+    History(
+        "the client cancels while the attempts are used up, and our own cancel is first",
+        create(),
+        (
+            _ACKNOWLEDGED,
+            cancel(),
+            Told(failed("at_1", 2)),
+            Told(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
+            Told(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
+        ),
+        Meaning(Status.FAILED),
+    ),
+    History(
+        "the client cancels after our own cancel was refused",
+        create(),
+        (
+            _ACKNOWLEDGED,
+            Told(failed("at_1", 2)),
+            Told(refused("cancel:exhausted"), needs="cancel:exhausted"),
+            cancel(),
+            Told(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
+        ),
+        Meaning(Status.CANCELED),
+    ),
+    History(
+        "a cancel comes while a capture is on its way, and the capture wins",
+        create(capture_method="manual", max_attempts=2),
+        (
+            Told(said(_AUTHORIZED, 3)),
+            capture(600),
+            cancel(),
+            Told(acknowledged("capture:1"), needs="capture:1"),
+            Told(refused("cancel:1"), needs="cancel:1"),
+            Told(said(_PENDING, 8), needs="capture:1"),
+            Told(said(_SUCCEEDED, 9, captured=600), needs="capture:1"),
+        ),
+        Meaning(Status.SUCCEEDED, authorized=1000, captured=600),
+    ),
+    History(
+        "a cancel comes while a capture is on its way, and the cancel wins",
+        create(capture_method="manual"),
+        (
+            Told(said(_AUTHORIZED, 3)),
+            capture(600),
+            cancel(),
+            Told(refused("capture:1"), needs="capture:1"),
+            Told(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
+        ),
+        Meaning(Status.CANCELED),
+    ),
+    History(
+        "a cancel waits for the object, which was never made",
+        create(max_attempts=2),
+        (cancel(), Told(refused("create"), needs="create")),
+        Meaning(Status.FAILED),
+    ),
+    History(
+        "the customer acts in the moment it expires",
+        create(),
+        (
+            Told(said(_ACTION_NEEDED, 2)),
+            received(cancel(expired=True), EXPIRY),
+            Told(said(_PENDING, EXPIRY)),
+            Told(refused("cancel:1"), needs="cancel:1"),
+            Told(said(_SUCCEEDED, EXPIRY)),
+        ),
+        _PAID,
+    ),
+    History(
+        "the customer abandons the second attempt, and it expires",
+        create(max_attempts=2),
+        (
+            Told(said(_OPEN, 1)),
+            Told(failed("at_1", 2)),
+            confirm(),
+            _of("confirm:2", _ACTION_NEEDED, 5, "evt_asks"),
+            received(cancel(expired=True), EXPIRY),
+            Told(canceled(EXPIRY, CancelCause.REQUESTED), needs="cancel:1"),
+        ),
+        Meaning(Status.CANCELED),
+    ),
+    History(
+        "cancelled at any moment until it is captured",
+        create(capture_method="manual", max_attempts=2),
+        (
+            _ACKNOWLEDGED,
+            Told(said(_OPEN, 1)),
+            Told(said(_PENDING, 2)),
+            Told(said(_AUTHORIZED, 3)),
+            cancel(),
+            Told(acknowledged("cancel:1"), needs="cancel:1"),
+            Told(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
+        ),
+        Meaning(Status.CANCELED),
+    ),
+    History(
+        "cancelled at any moment of two attempts",
+        create(max_attempts=3),
+        (
+            _ACKNOWLEDGED,
+            Told(failed("at_1", 2)),
+            confirm(),
+            Told(acknowledged("confirm:2"), needs="confirm:2"),
+            _of("confirm:2", _ACTION_NEEDED, 5, "evt_asks"),
+            cancel(),
+            Told(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
+        ),
+        Meaning(Status.CANCELED),
+    ),
+    History(
+        "cancelled while the last attempt is on its way",
+        create(max_attempts=2),
+        (
+            Told(failed("at_1", 2)),
+            confirm(),
+            cancel(),
+            Told(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
+        ),
+        Meaning(Status.CANCELED),
+    ),
+)

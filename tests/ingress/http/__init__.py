@@ -1,0 +1,1 @@
+"""Requests, bodies, connections and problems, whatever they are about."""

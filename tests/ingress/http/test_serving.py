@@ -1,0 +1,141 @@
+"""``payments ingress`` as an operator runs it: a process with an environment."""
+
+import asyncio
+import hashlib
+import os
+import signal
+import sys
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox.servers.ports import free_ports
+from tests.ingress.harness import PAYMENT, SECRETS, event, keyed, signed, until
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[3]
+UP_WITHIN_S = 60.0
+KEY = "key-of-acme"
+
+
+def environment(**changes: str | None) -> dict[str, str]:
+    """What the ingress needs to know, with changes; None leaves a variable out."""
+    wanted = {
+        "PAYMENTS_API_KEYS": f"acme:{hashlib.sha256(KEY.encode()).hexdigest()}",
+        "PAYMENTS_STRIPE_WEBHOOK_SECRETS": SECRETS[0],
+        "PAYMENTS_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+        "PAYMENTS_DATABASE_URL": "postgresql://user:top-secret@127.0.0.1:1/payments",
+        **changes,
+    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PAYMENTS_")}
+    return kept | {name: value for name, value in wanted.items() if value is not None}
+
+
+async def started(variables: Mapping[str, str]) -> asyncio.subprocess.Process:
+    """The ingress in a process of its own."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli", "ingress"),
+        cwd=ROOT,
+        env=dict(variables),
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@asynccontextmanager
+async def serving(**changes: str) -> AsyncIterator[tuple[httpx.AsyncClient, list[str]]]:
+    """A client of an ingress that is up, and its log, complete after the context."""
+    (port,) = free_ports(1)
+    process = await started(environment(PAYMENTS_INGRESS_PORT=str(port), **changes))
+    log: list[str] = []
+    headers = {"Authorization": f"Bearer {KEY}"}
+    try:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20
+        ) as client:
+
+            async def up() -> bool:
+                assert process.returncode is None, "it ended by itself"
+                try:
+                    return (await client.get("/healthz")).status_code == 200
+                except httpx.TransportError:
+                    return False
+
+            await until(up, UP_WITHIN_S)
+            yield client, log
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            _, errors = await process.communicate()
+        log += errors.decode().splitlines()
+    assert process.returncode in {0, -signal.SIGTERM}
+
+
+async def test_it_starts_and_stops_without_anything_around_it() -> None:
+    """No broker, no Postgres: it is up, says what is missing, answers 503, and ends on SIGTERM."""
+    async with serving() as (client, log):
+        ready = await client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["kafka"] != "ok"
+        answer = await client.post("/v1/payments", json=PAYMENT, headers=keyed("k"))
+        assert answer.status_code == 503
+        assert (await client.get("/v1/payments")).status_code == 503
+        assert (await client.get("/nothing")).headers.get("server") is None
+    assert all(line.startswith("{") and line.endswith("}") for line in log)
+    assert not any(secret in "".join(log) for secret in ("top-secret", KEY, SECRETS[0]))
+
+
+async def test_several_workers_share_their_metrics(kafka_bootstrap: str, database_url: str) -> None:
+    """Two workers: what either of them counted is in every answer of /metrics."""
+    real = {"PAYMENTS_KAFKA_BOOTSTRAP": kafka_bootstrap, "PAYMENTS_DATABASE_URL": database_url}
+    async with serving(**real, PAYMENTS_INGRESS_WORKERS="2") as (client, _):
+        limits = httpx.Limits(max_keepalive_connections=0)  # each request meets any worker
+
+        async def ready() -> bool:
+            return (await client.get("/readyz")).status_code == 200
+
+        await until(ready, UP_WITHIN_S)
+        async with httpx.AsyncClient(base_url=client.base_url, limits=limits) as provider:
+            taken = 0
+            for number in range(40):
+                body = event({"id": f"pi_{number}"}, id=f"evt_{uuid.uuid4().hex}")
+                answer = await provider.post("/webhooks/stripe", content=body, headers=signed(body))
+                taken += answer.status_code == 200
+            assert taken >= 30  # a worker that has only just begun says 503
+            line = (
+                'payments_ingress_requests_total{method="POST",'
+                f'route="/webhooks/{{provider}}",status="200"}} {taken}.0'
+            )
+            for _ in range(5):
+                assert line in (await provider.get("/metrics")).text
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PAYMENTS_API_KEYS", None),
+        ("PAYMENTS_API_KEYS", "acme:not-a-hash"),
+        ("PAYMENTS_STRIPE_WEBHOOK_SECRETS", None),
+        ("PAYMENTS_STRIPE_WEBHOOK_SECRETS", ""),
+        ("PAYMENTS_STRIPE_WEBHOOK_SECRETS", "whsec_a_good_one,"),
+        ("PAYMENTS_KAFKA_BOOTSTRAP", None),
+        ("PAYMENTS_DATABASE_URL", None),
+        ("PAYMENTS_INGRESS_PORT", "0"),
+        ("PAYMENTS_DEFAULT_PROVIDER", "nobody"),
+        ("PAYMENTS_INGRES_PORT", "8080"),
+    ],
+)
+async def test_wrong_settings_are_refused_by_name(variable: str, value: str | None) -> None:
+    """It ends at once with one clear message, before it listens, and repeats no secret."""
+    process = await started(environment(**{variable: value}))
+    async with asyncio.timeout(UP_WITHIN_S):
+        _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert variable in errors.decode()
+    assert "Traceback" not in errors.decode()
+    assert "top-secret" not in errors.decode()

@@ -1,0 +1,1 @@
+"""Each endpoint, as a client or a provider meets it."""

@@ -1,0 +1,1 @@
+"""Decoding and folding: from records to what is written."""

@@ -1,0 +1,216 @@
+"""Bytes become inputs, or dead letters that say what is wrong with them."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any, Final
+
+import pytest
+from msgspec.structs import replace
+
+from decisions.dead_letters import as_outgoing
+from domain.inputs import (
+    CallResult,
+    Cancel,
+    Capture,
+    Command,
+    Confirm,
+    Create,
+    Failure,
+    PaymentFact,
+    Refund,
+    Release,
+    Unmodelled,
+)
+from domain.status import ProviderStatus
+from ports.records import DeadLetter, Position, Record
+from schemas import headers, identity
+from schemas.topics import DEAD_LETTERS
+from tests.support.builders import DECODER, NOW, Log, object_of, payment, received
+
+PAYMENT: Final = payment("decoded")
+OTHER: Final = payment("another")
+COMMANDS: Final[Mapping[str, type[Command]]] = {
+    "create": Create,
+    "confirm": Confirm,
+    "capture": Capture,
+    "cancel": Cancel,
+    "refund": Refund,
+}
+
+
+def command(**changes: Any) -> Record:
+    """A cancel command."""
+    return Log().command(PAYMENT, "cancel", **changes)
+
+
+def webhook(**named: str | None) -> Record:
+    """A good webhook with these headers changed, or left out where None."""
+    record = Log().webhook(PAYMENT, "succeeded", "evt_1")
+    changed = {**record.headers, **{name.replace("_", "-"): text for name, text in named.items()}}
+    return replace(
+        record, headers={name: text for name, text in changed.items() if text is not None}
+    )
+
+
+def result(**changes: Any) -> Record:
+    """The provider's acknowledgement."""
+    return Log().result(PAYMENT, **changes)
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_a_command_is_what_its_client_asked(kind: str) -> None:
+    """Each kind becomes the domain's own, with the tenant and the operation it belongs to."""
+    record = Log().command(PAYMENT, kind)
+    said = json.loads(record.value)
+    got = received(record)
+    body = got.input.body
+    assert type(got.input.body) is COMMANDS[kind]
+    assert isinstance(body, Command)
+    assert (got.payment_id, got.event_id, got.kind) == (
+        PAYMENT,
+        said["event_id"],
+        f"command.{kind}",
+    )
+    assert (got.tenant, got.operation_id) == ("shop", said["operation_id"])
+    assert body.fingerprint == said["fingerprint"]
+    assert got.input.received_at == NOW
+
+
+@pytest.mark.parametrize("cause", ["requested", "expired"])
+def test_an_expiry_is_no_clients_cancel(cause: str) -> None:
+    """It holds only while nobody has acted and the time is over; a client's always."""
+    body = received(Log().command(PAYMENT, "cancel", cause=cause)).input.body
+    assert isinstance(body, Cancel)
+    assert body.expired is (cause == "expired")
+
+
+def test_a_release_is_an_operators() -> None:
+    """Its ID is the hold's; it has no tenant, so every reader of the payment sees it."""
+    got = received(Log().release(PAYMENT))
+    assert (got.payment_id, got.kind, got.tenant) == (PAYMENT, "operator.release", None)
+    assert got.event_id == identity.release_event_id(PAYMENT, "evt_bad", NOW)
+    assert got.input.body == Release()
+    assert got.input.received_at == NOW
+
+
+def test_a_webhook_is_a_fact_of_its_payment() -> None:
+    """The key names the payment, the headers the event and when it came, the body the fact."""
+    got = received(webhook(received_at="2026-03-01T13:00:00+01:00"))
+    assert (got.payment_id, got.event_id, got.provider) == (PAYMENT, "evt_1", "stripe")
+    assert got.kind == "stripe.payment_intent.succeeded"
+    assert got.input.received_at == NOW
+    assert got.input.received_at.tzinfo is UTC
+    assert isinstance(got.input.body, PaymentFact)
+    assert got.input.body.status is ProviderStatus.SUCCEEDED
+    assert got.input.body.object_id == object_of(PAYMENT)
+
+
+def test_an_event_without_effect_is_no_dead_letter() -> None:
+    """It is decoded, so that it is recorded as ignored."""
+    record = webhook()
+    body = json.loads(record.value) | {"type": "customer.created"}
+    assert isinstance(
+        received(replace(record, value=json.dumps(body).encode())).input.body, Unmodelled
+    )
+
+
+def test_a_result_is_an_acknowledgement_or_a_refusal() -> None:
+    """The one names the provider's object, the other says why not."""
+    taken = received(result())
+    assert taken.kind == "result.create"
+    assert taken.provider == "stripe"
+    assert taken.input.body == CallResult(f"{PAYMENT}:create", "create", object_of(PAYMENT), None)
+    refusal = {"code": "no", "message": "never"}
+    refused = received(result(outcome="refused", object_id=None, refusal=refusal))
+    assert refused.input.body == CallResult(
+        f"{PAYMENT}:create", "create", None, Failure("no", "never")
+    )
+
+
+def _without(record: Record, name: str) -> Record:
+    body = json.loads(record.value)
+    del body[name]
+    return replace(record, value=json.dumps(body).encode())
+
+
+_NAIVE: Final = "2026-03-01T12:00:00"
+_COMMAND, _WEBHOOK, _RESULT = command(), webhook(), result()
+#: What is wrong: a record that is, and what the dead letter must name.
+UNDECODABLE: Final[Mapping[str, tuple[Record, tuple[str, ...]]]] = {
+    "command: no JSON": (replace(_COMMAND, value=b"\x00{"), ("not a command", "JSON")),
+    "command: a tombstone": (replace(_COMMAND, value=b""), ("not a command",)),
+    "command: no known kind": (command(type="steal"), ("type", "'cancel'")),
+    "command: no tenant": (_without(_COMMAND, "tenant"), ("tenant", "required")),
+    "command: more than it may have": (command(surprise=1), ("surprise",)),
+    "command: a fractional amount": (Log().create(PAYMENT, amount=9.99), ("amount", "integer")),
+    "command: no payment's ID": (Log().command("pay_1", "cancel"), ("payment_id", "pattern")),
+    "command: naive time": (command(received_at=_NAIVE), ("received_at", "timezone")),
+    "command: no key": (replace(_COMMAND, key=None), ("key", PAYMENT)),
+    "command: another's key": (replace(_COMMAND, key=OTHER.encode()), ("key", PAYMENT)),
+    "webhook: no key": (replace(_WEBHOOK, key=None), ("key ''", "no payment ID")),
+    "webhook: a key of noise": (replace(_WEBHOOK, key=b"\xff" * 100), ("no payment ID",)),
+    "webhook: nearly a payment's key": (
+        replace(_WEBHOOK, key=PAYMENT.encode() + b"\n"),
+        ("\\n'", "no payment ID"),
+    ),
+    "webhook: no headers": (replace(_WEBHOOK, headers={}), (headers.PROVIDER, "missing")),
+    "webhook: no event ID": (webhook(event_id=None), (headers.EVENT_ID, "missing")),
+    "webhook: an empty event ID": (webhook(event_id=""), (headers.EVENT_ID, "empty")),
+    "webhook: an endless event ID": (webhook(event_id="e" * 501), (headers.EVENT_ID, "too long")),
+    "webhook: another's event ID": (webhook(event_id="evt_2"), (headers.EVENT_ID, "evt_2")),
+    "webhook: no time": (webhook(received_at=None), (headers.RECEIVED_AT, "missing")),
+    "webhook: naive time": (webhook(received_at=_NAIVE), (_NAIVE, "no time zone")),
+    "webhook: no such time": (webhook(received_at="soon"), ("'soon'", "ISO 8601")),
+    "webhook: unknown provider": (webhook(provider="bank"), ("'bank'", "stripe")),
+    "webhook: no JSON": (replace(_WEBHOOK, value=b"garbage"), ("not a Stripe event",)),
+    "webhook: a tombstone": (replace(_WEBHOOK, value=b""), ("not a Stripe event",)),
+    "result: no JSON": (replace(_RESULT, value=b"]"), ("not a provider result", "JSON")),
+    "result: a tombstone": (replace(_RESULT, value=b""), ("not a provider result",)),
+    "result: another's key": (replace(_RESULT, key=OTHER.encode()), ("key", PAYMENT)),
+    "result: acknowledges nothing": (result(object_id=None), ("object_id",)),
+    "result: refuses, not saying why": (
+        result(outcome="refused", object_id=None),
+        ("refusal goes with",),
+    ),
+    "result: naive time": (result(received_at=_NAIVE), ("received_at", "timezone")),
+}
+
+
+@pytest.mark.parametrize("what", UNDECODABLE)
+def test_what_cannot_be_decoded_says_why(what: str) -> None:
+    """A dead letter with the record as it came, and an error that names what is wrong."""
+    record, named = UNDECODABLE[what]
+    letter = DECODER.decode(record)
+    assert isinstance(letter, DeadLetter)
+    assert letter.record == record
+    assert [word for word in named if word not in letter.error] == [], letter.error
+
+
+def test_a_dead_letter_goes_out_as_it_came() -> None:
+    """Key, value and headers untouched; where the record stood, and why, in further headers."""
+    error = "the reason " * 200
+    stood = replace(_WEBHOOK, position=Position("provider-webhooks", 3, 41))
+    (sent,) = as_outgoing([DeadLetter(stood, error)])
+    assert (sent.topic, sent.key, sent.value) == (DEAD_LETTERS, _WEBHOOK.key, _WEBHOOK.value)
+    assert headers.as_text(sent.headers) == {
+        **_WEBHOOK.headers,
+        headers.ORIGINAL_TOPIC: "provider-webhooks",
+        headers.ORIGINAL_PARTITION: "3",
+        headers.ORIGINAL_OFFSET: "41",
+        headers.ORIGINAL_TIMESTAMP: str(_WEBHOOK.timestamp_ms),
+        headers.ERROR: error[:1000],
+    }
+
+
+def test_a_text_that_cannot_be_stored_is_told_and_one_that_only_looks_like_it_is_taken() -> None:
+    """PostgreSQL has no NUL character; six characters that spell its escape are a text like any."""
+
+    def declined(message: str) -> Record:
+        why = {"code": "declined", "message": message}
+        return Log().webhook(PAYMENT, "requires_payment_method", last_payment_error=why)
+
+    letter = DECODER.decode(declined("a\0b"))
+    assert isinstance(letter, DeadLetter)
+    assert "NUL" in letter.error
+    assert received(declined(r"a\u0000b")).payment_id == PAYMENT

@@ -1,0 +1,92 @@
+"""Where times, nesting and characters end: a dead letter, never an exception."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import pytest
+from msgspec.structs import replace
+
+from domain.inputs import Create
+from ports.records import DeadLetter, Record
+from schemas import headers
+from tests.support.builders import DECODER, Log, payment, received
+
+ONE: Final = payment("one")
+_WEBHOOK: Final = Log().webhook(ONE, "succeeded")
+#: Good ISO 8601; in UTC they would be in the year 0 and in the year 10000.
+OUTSIDE: Final = ("0001-01-01T00:00:00+12:00", "9999-12-31T23:00:00-12:00")
+
+
+def dated(at: str) -> Record:
+    """A good webhook that came then."""
+    return replace(_WEBHOOK, headers={**_WEBHOOK.headers, headers.RECEIVED_AT: at})
+
+
+def dead(record: Record) -> str:
+    """Why the record is a dead letter, which is expected of it."""
+    letter = DECODER.decode(record)
+    assert isinstance(letter, DeadLetter)
+    assert letter.record == record
+    return letter.error
+
+
+@pytest.mark.parametrize("at", OUTSIDE)
+def test_a_webhook_from_outside_of_the_calendar_is_a_dead_letter(at: str) -> None:
+    """A moment that is no date in UTC can't be worked with."""
+    error = dead(dated(at))
+    assert repr(at) in error
+    assert "outside of the calendar" in error
+
+
+@pytest.mark.parametrize("at", OUTSIDE)
+@pytest.mark.parametrize("field", ["received_at", "expires_at"])
+def test_a_command_from_outside_of_the_calendar_is_a_dead_letter(at: str, field: str) -> None:
+    """The same of each time in a command; the field is named."""
+    error = dead(Log().create(ONE, **{field: at}))
+    assert f"{field}: The time is outside of the calendar" in error
+
+
+@pytest.mark.parametrize("at", OUTSIDE)
+def test_a_result_from_outside_of_the_calendar_is_a_dead_letter(at: str) -> None:
+    """The same of a result."""
+    assert "received_at: The time is outside of the calendar" in dead(
+        Log().result(ONE, received_at=at)
+    )
+
+
+def test_a_time_just_inside_of_the_calendar_is_taken() -> None:
+    """The first and the last moments of it, in whatever zone, are moments in UTC."""
+    first, last = "0001-01-01T12:00:00+12:00", "9999-12-31T11:59:59-12:00"
+    assert received(dated(first)).input.received_at == datetime(1, 1, 1, tzinfo=UTC)
+    created = received(Log().create(ONE, received_at=first, expires_at=last)).input
+    assert created.received_at == datetime(1, 1, 1, tzinfo=UTC)
+    assert isinstance(created.body, Create)
+    assert created.body.expires_at == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert created.received_at.tzinfo is created.body.expires_at.tzinfo is UTC
+
+
+def test_a_webhook_that_nests_without_end_is_a_dead_letter() -> None:
+    """Deeper than any stack."""
+    deep = b"[" * 100_000 + b"]" * 100_000
+    error = dead(replace(_WEBHOOK, value=_WEBHOOK.value[:-1] + b', "x": ' + deep + b"}"))
+    assert "not a Stripe event" in error
+
+
+def test_an_error_holds_no_character_that_cannot_be_stored() -> None:
+    """It becomes a row, and PostgreSQL has no NUL; whatever name or text it quotes."""
+    named = headers.as_text([
+        *((name, text.encode()) for name, text in _WEBHOOK.headers.items()),
+        (headers.EVENT_ID, b"evt\0"),
+    ])  # fmt: skip
+    for record, told in (
+        (Log().command(ONE, "cancel", **{"a\0b": 1}), "a\N{REPLACEMENT CHARACTER}b"),
+        (replace(_WEBHOOK, headers=named), "evt\N{REPLACEMENT CHARACTER}"),
+    ):
+        error = dead(record)
+        assert "\0" not in error
+        assert told in error
+
+
+def test_an_error_is_not_endless() -> None:
+    """A name as long as a record is told by its first thousand characters."""
+    assert len(dead(Log().command(ONE, "cancel", **{"a" * 500_000: 1}))) == 1_000

@@ -1,0 +1,153 @@
+"""A batch's inputs become the rows to write: each with one outcome, in the order they came."""
+
+from domain.status import Outcome
+from ports.plan import Plan
+from tests.support.builders import Log, received
+from tests.support.folding import ONE, TWO, folded, outcomes, stored, versions
+
+
+def test_a_payment_and_its_webhook() -> None:
+    """Two versions, each with the event that made it; the call to make; the last state."""
+    log = Log(partition=3)
+    create, paid = log.create(ONE), log.webhook(ONE, "succeeded")
+    plan = folded(create, paid)
+    assert outcomes(plan) == [("payment-commands", "applied"), ("provider-webhooks", "applied")]
+    assert versions(plan) == [(1, None, "CREATED"), (2, "CREATED", "SUCCEEDED")]
+    assert [v.event_id for v in plan.versions] == [r.received.event_id for r in plan.inbox]
+    assert [v.partition for v in plan.versions] == [3, 3]
+    assert [row.version for row in plan.inbox] == [1, 2]
+    assert [call.key for call in plan.calls] == [f"{ONE}:create"]
+    assert plan.payments[ONE].version == 2
+
+
+def test_a_new_payment_expects_nothing_and_a_known_one_its_version() -> None:
+    """The version a payment has in the store, however many are added in one batch."""
+    log = Log()
+    first = folded(log.create(ONE))
+    assert first.expected == {}
+    second = folded(
+        log.webhook(ONE, "processing"), log.webhook(ONE, "succeeded"), known=stored(first)
+    )
+    assert second.expected == {ONE: 1}
+    assert second.payments[ONE].version == 3
+
+
+def test_what_nobody_outside_can_see_makes_no_version() -> None:
+    """A fact that confirms what is known is kept with the payment, which stays at its version."""
+    log = Log()
+    known = stored(folded(log.create(ONE), log.result(ONE)))
+    plan = folded(log.webhook(ONE, "processing"), known=known)
+    assert [(str(row.outcome), row.version) for row in plan.inbox] == [("applied", 2)]
+    assert plan.versions == []
+    assert plan.payments[ONE] != known.payments[ONE]
+    assert plan.expected == {ONE: 2}
+
+
+def test_what_came_before_its_payment_is_applied_with_it() -> None:
+    """In one batch: parked for a moment, applied after the create, in the order it came."""
+    log = Log()
+    plan = folded(log.webhook(ONE, "processing"), log.webhook(ONE, "succeeded"), log.create(ONE))
+    assert [str(row.outcome) for row in plan.inbox] == ["applied"] * 3
+    assert not any(row.waiting for row in plan.inbox)
+    assert versions(plan) == [
+        (1, None, "CREATED"),
+        (2, "CREATED", "PROCESSING"),
+        (3, "PROCESSING", "SUCCEEDED"),
+    ]
+
+
+def test_what_was_parked_is_applied_when_its_payment_comes() -> None:
+    """Across batches: rows that are there already, before what was parked in this batch."""
+    log = Log()
+    first = folded(log.webhook(ONE, "processing"))
+    assert outcomes(first) == [("provider-webhooks", "parked")]
+    second = folded(log.webhook(ONE, "succeeded"), log.create(ONE), known=stored(first))
+    assert [(str(row.outcome), row.waiting, row.version) for row in second.inbox] == [
+        ("applied", False, 3),
+        ("applied", False, 1),
+        ("applied", True, 2),
+    ]
+
+
+def test_a_parked_record_that_comes_again_with_its_payment_is_applied_once() -> None:
+    """Its row is there: it is that row which becomes applied, whichever way it was found."""
+    log = Log()
+    early, create = log.webhook(ONE, "succeeded"), log.create(ONE)
+    known = stored(folded(early))
+    for batch in ((early, create), (create, early)):
+        plan = folded(*batch, known=known)
+        assert [(str(r.outcome), r.waiting) for r in plan.inbox] == [
+            ("applied", False),
+            ("applied", True),
+        ]
+        assert plan.duplicates == []
+
+
+def test_a_parked_record_that_was_missed_is_applied_when_it_comes_again() -> None:
+    """Its payment came by a worker that had not seen it parked; its own redelivery mends that."""
+    log = Log()
+    early, create = log.webhook(ONE, "succeeded"), log.create(ONE)
+    known = stored(folded(early), folded(create))
+    plan = folded(early, known=known)
+    assert [(str(r.outcome), r.waiting, r.version) for r in plan.inbox] == [("applied", True, 2)]
+
+
+def test_a_second_record_of_an_event_is_a_duplicate() -> None:
+    """In the same batch and in a later one, whatever became of the first."""
+    log = Log()
+    create, paid, early = (
+        log.create(ONE),
+        log.webhook(ONE, "succeeded"),
+        log.webhook(TWO, "processing"),
+    )
+    again = [log.again(record) for record in (paid, early)]
+    first = folded(create, paid, early, *again)
+    assert [d.record for d in first.duplicates] == again
+    assert len(first.inbox) == 3
+    again = [log.again(record) for record in (create, paid, early)]
+    second = folded(*again, known=stored(first))
+    assert [d.record for d in second.duplicates] == again
+    assert second.inbox == []
+    assert second.redelivered == set()
+
+
+def test_the_very_same_record_twice_in_a_batch_is_one_record() -> None:
+    """Around a rebalance it may be: it has one outcome, and is no duplicate of itself."""
+    log = Log()
+    create, early = log.create(ONE), log.webhook(TWO, "processing")
+    plan = folded(create, early, create, early)
+    assert outcomes(plan) == [("payment-commands", "applied"), ("provider-webhooks", "parked")]
+    assert plan.duplicates == []
+
+
+def test_the_same_record_again_marks_its_publication() -> None:
+    """A redelivery is no new record: no row, no duplicate, but what it published is looked at."""
+    log = Log()
+    create, paid, early = (
+        log.create(ONE),
+        log.webhook(ONE, "succeeded"),
+        log.webhook(TWO, "processing"),
+    )
+    first = folded(create)
+    second = folded(paid, early, known=stored(first))
+    plan = folded(create, paid, early, known=stored(first, second))
+    assert plan == Plan(redelivered={1, 2}, open={received(early).event_id})
+
+
+def test_an_input_without_effect_led_to_no_version() -> None:
+    """Its row names none, and its payment is not written again."""
+    log = Log()
+    known = stored(folded(log.create(ONE), log.webhook(ONE, "succeeded")))
+    plan = folded(log.command(ONE, "cancel"), known=known)
+    (row,) = plan.inbox
+    assert (row.outcome, row.version) == (Outcome.REJECTED, None)
+    assert (plan.payments, plan.expected) == ({}, {})
+
+
+def test_a_refused_record_twice_in_a_batch_is_one_record() -> None:
+    """It has one row under its own name, and is no duplicate of itself."""
+    log = Log()
+    foreign = log.webhook(ONE, "succeeded", currency="usd")
+    plan = folded(log.create(ONE), log.result(ONE), foreign, foreign)
+    assert [row.outcome for row in plan.inbox][2:] == [Outcome.CONFLICT]
+    assert plan.duplicates == []

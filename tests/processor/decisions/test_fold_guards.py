@@ -1,0 +1,144 @@
+"""What the fold holds back: payments our own code failed on, and objects of other payments."""
+
+import pytest
+
+from decisions.fold import fold
+from domain.status import Outcome, Status
+from tests.support.builders import Log, object_of, received
+from tests.support.folding import ONE, TWO, failing, folded, stored
+
+
+def test_a_failure_of_our_own_holds_that_payment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its event is quarantined, what follows is parked, what came before and all others go on."""
+    log = Log()
+    batch = (
+        log.create(ONE),
+        log.webhook(ONE, "processing", "evt_bad"),
+        log.create(TWO),
+        log.webhook(ONE, "succeeded"),
+        log.webhook(TWO, "succeeded"),
+    )
+    failing(monkeypatch, ONE, ["evt_bad"])
+    plan = folded(*batch)
+    assert [str(row.outcome) for row in plan.inbox] == [
+        "applied", "quarantined", "applied", "parked", "applied",
+    ]  # fmt: skip
+    assert plan.inbox[1].reason == "our own code failed: ZeroDivisionError: a defect"
+    assert plan.holds == {ONE: ("evt_bad", "ZeroDivisionError: a defect")}
+    assert plan.payments[ONE].version == 1
+    assert plan.payments[TWO].status == Status.SUCCEEDED
+
+
+def test_a_held_payments_inputs_are_parked() -> None:
+    """Whatever they are, in every later batch, until the hold is gone; others go on."""
+    log = Log()
+    first = folded(log.create(ONE))
+    first.holds[ONE] = ("evt_bad", "a defect")
+    inputs = [log.webhook(ONE, "succeeded"), log.command(ONE, "cancel")]
+    plan = folded(*inputs, log.create(TWO), known=stored(first))
+    assert [str(row.outcome) for row in plan.inbox] == ["parked", "parked", "applied"]
+    assert "held for an operator" in plan.inbox[0].reason
+    assert plan.payments.keys() == {TWO}
+    assert plan.holds == {}
+    again = folded(*inputs, known=stored(first, plan))
+    assert again.inbox == []
+
+
+def test_a_failure_on_the_very_first_input_holds_what_is_not_here_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A create we fail on makes no payment; what is about it is parked, not applied without it."""
+    log = Log()
+    create, paid = log.create(ONE), log.webhook(ONE, "succeeded")
+    failing(monkeypatch, ONE, [received(create).event_id])
+    plan = folded(create, paid)
+    assert [str(row.outcome) for row in plan.inbox] == ["quarantined", "parked"]
+    assert plan.payments == {}
+    assert plan.calls == []
+
+
+def test_a_failure_while_parked_inputs_are_applied_holds_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The payment is here; of what waited, one fails and the rest stays parked."""
+    log = Log()
+    early = [log.webhook(ONE, "processing", "evt_bad"), log.webhook(ONE, "succeeded")]
+    known = stored(folded(*early))
+    failing(monkeypatch, ONE, ["evt_bad"])
+    plan = folded(log.create(ONE), known=known)
+    assert [(str(row.outcome), row.waiting) for row in plan.inbox] == [
+        ("applied", False),
+        ("quarantined", True),
+        ("parked", True),
+    ]
+    assert plan.payments[ONE].version == 1
+
+
+def test_a_payment_that_could_not_be_written_is_held() -> None:
+    """Nothing of it is decided; its first input carries the error, the others are parked."""
+    log = Log()
+    batch = [
+        received(r) for r in (log.create(ONE), log.webhook(ONE, "processing"), log.create(TWO))
+    ]
+    plan = fold(stored(), batch, {ONE: "CheckViolation: no"})
+    assert [str(row.outcome) for row in plan.inbox] == ["quarantined", "parked", "applied"]
+    assert plan.holds == {ONE: (batch[0].event_id, "CheckViolation: no")}
+    assert plan.payments.keys() == {TWO}
+
+
+@pytest.mark.parametrize("told_by", ["webhook", "result"])
+@pytest.mark.parametrize("across", [False, True])
+def test_another_payments_object_is_a_conflict(told_by: str, *, across: bool) -> None:
+    """One object is one payment's: in a batch, and across batches. The reason names neither."""
+    log = Log()
+    owner = [log.create(ONE), log.webhook(ONE, "processing")]
+    theirs = object_of(ONE)
+    foreign = {
+        "webhook": log.webhook(TWO, "succeeded", id=theirs),
+        "result": log.result(TWO, object_id=theirs),
+    }[told_by]
+    if across:
+        plan = folded(log.create(TWO), foreign, known=stored(folded(*owner)))
+    else:
+        plan = folded(*owner, log.create(TWO), foreign)
+    last = plan.inbox[-1]
+    assert last.outcome is Outcome.CONFLICT
+    assert "belongs to another payment" in last.reason
+    assert ONE not in last.reason
+    assert theirs not in last.reason
+    assert plan.payments[TWO].version == 1
+    assert plan.payments[TWO].object_id is None
+
+
+def test_an_own_object_is_no_conflict() -> None:
+    """The owner's own facts and results name it again and again."""
+    log = Log()
+    known = stored(folded(log.create(ONE), log.result(ONE)))
+    plan = folded(log.webhook(ONE, "processing"), log.webhook(ONE, "succeeded"), known=known)
+    assert {row.outcome for row in plan.inbox} == {Outcome.APPLIED}
+
+
+@pytest.mark.parametrize("kind", ["confirm", "capture", "cancel", "refund"])
+def test_a_command_for_a_payment_that_never_was_waits_for_nothing(kind: str) -> None:
+    """It is rejected at once and stays so when the payment comes; its bytes are not kept."""
+    log = Log()
+    plan = folded(log.command(ONE, kind))
+    (row,) = plan.inbox
+    assert (row.outcome, row.reason) == (Outcome.REJECTED, "there is no such payment")
+    assert plan.payments == {}
+    later = folded(log.create(ONE), known=stored(plan))
+    assert [row.outcome for row in later.inbox] == [Outcome.APPLIED]
+    assert later.payments[ONE].cancel is None
+
+
+def test_another_tenants_command_takes_nothing_from_the_owners() -> None:
+    """The same operation, key and body under a foreign tenant is an event of its own."""
+    log = Log()
+    theirs = log.command(ONE, "cancel", tenant="globex")
+    ours = log.command(ONE, "cancel")
+    plan = folded(log.create(ONE), theirs, ours)
+    assert [row.outcome for row in plan.inbox] == [
+        Outcome.APPLIED, Outcome.REJECTED, Outcome.APPLIED,
+    ]  # fmt: skip
+    assert plan.duplicates == []
+    assert plan.payments[ONE].cancel is not None

@@ -1,0 +1,65 @@
+"""A webhook that names one payment and is about another one's object: the other one gets it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from ports.records import Record
+from postgres.postgres import Pool
+from schemas.headers import as_text
+from tests.support import database
+from tests.support.builders import Clock, Log, object_of, payment
+from tests.support.routing import Routing
+from tests.support.worker import Group
+
+pytestmark = pytest.mark.anyio
+
+ABOUT: dict[str, Callable[[Log, str], Record]] = {
+    "a refund": lambda log, meant: log.refund_event(meant, "re_1", "succeeded", 300),
+    "the payment": lambda log, meant: log.webhook(meant, "succeeded", "evt_meant"),
+}
+
+
+def _under(log: Log, payment_id: str, record: Record) -> Record:
+    """The same webhook, keyed by what its metadata names."""
+    named = {name.replace("-", "_"): text for name, text in record.headers.items()}
+    return log.append(record.position.topic, payment_id.encode(), record.value, **named)
+
+
+@pytest.mark.parametrize("what", ABOUT)
+async def test_the_payment_whose_object_it_is_gets_it(
+    group: Group, pool: Pool, clock: Clock, what: str
+) -> None:
+    """Anybody with access to the account can write metadata; an object is one payment's.
+
+    Under the other name it is a conflict, and does not use its event ID up. It does not go round.
+    """
+    log, named, meant = Log(), payment(), payment()
+    routing = Routing(pool, clock)
+    async with group.worker(0) as worker:
+        for each in (named, meant):
+            await worker.process(log.create(each), log.result(each))
+        about = ABOUT[what](log, meant)
+        wrong = _under(log, named, about)
+        await worker.process(wrong)
+        assert await group.outcomes(wrong) == ["conflict"]
+        await routing.router.route_kept()
+        (sent,) = routing.outbox.records
+        assert (sent.key, sent.value) == (meant.encode(), about.value)
+        assert as_text(sent.headers) == about.headers
+        routed = _under(log, meant, about)
+        await worker.process(routed)
+        assert await group.outcomes(routed) == ["applied"]
+        await routing.router.route_kept()
+        assert len(routing.outbox.records) == 1
+
+
+async def test_the_answer_of_a_call_is_routed_nowhere(group: Group, pool: Pool) -> None:
+    """It is about the payment whose call it was: that it names another's object is a conflict."""
+    log, one, other = Log(), payment(), payment()
+    async with group.worker(0) as worker:
+        await worker.process(log.create(one), log.result(one), log.create(other))
+        wrong = log.result(other, object_id=object_of(one))
+        await worker.process(wrong)
+        assert await group.outcomes(wrong) == ["conflict"]
+    assert await database.rows(pool, "select event_id from unrouted") == []

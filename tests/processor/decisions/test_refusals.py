@@ -1,0 +1,142 @@
+"""An event refused for its binding or its form leaves its event ID to another rendering of it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from decisions.fold import fold
+from ports.plan import Loaded
+from ports.records import Record
+from postgres.batch import URGENT_WITHIN
+from postgres.postgres import PostgresCalls
+from schemas.topics import PROVIDER_WEBHOOKS
+from tests.support import database
+from tests.support.builders import PROVIDER, Clock, Log, event_body, payment, received
+from tests.support.calling import Caller
+from tests.support.fake_faust import Table
+from tests.support.folding import ONE
+from tests.support.worker import Group
+
+pytestmark = pytest.mark.anyio
+
+#: How one rendering of an event may be wrong, with its outcome.
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "another account": ({"account": "acct_other"}, "ignored"),
+    "the other mode": ({"livemode": True}, "ignored"),
+    "another object": ({"id": "pi_of_somebody"}, "conflict"),
+    "another currency": ({"currency": "usd"}, "conflict"),
+    "a status of another version": ({"status": "requires_source"}, "ignored"),
+}
+
+
+def rendered(log: Log, payment_id: str, event_id: str, wrong: dict[str, Any]) -> Record:
+    """The event that the payment succeeded, as it is, with these fields of event or object."""
+    body = event_body(payment_id, "succeeded", event_id)
+    of_event = {"account", "livemode"}
+    body |= {name: value for name, value in wrong.items() if name in of_event}
+    body["data"]["object"] |= {n: v for n, v in wrong.items() if n not in of_event}
+    return log.event(payment_id, body)
+
+
+@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_refused_rendering_leaves_the_event_to_the_right_one(
+    group: Group, case: str, *, together: bool
+) -> None:
+    """Refused and recorded; the right one is applied, and each record ends in one outcome.
+
+    All of it delivered again, to a worker that remembers and to one that does not, changes nothing.
+    """
+    log, mine = Log(), payment()
+    event_id = f"evt_{mine}"
+    wrong, outcome = WRONG[case]
+    first = [log.create(mine), log.result(mine)]
+    bad, good = rendered(log, mine, event_id, wrong), rendered(log, mine, event_id, {})
+    again = log.again(good)
+    batches = [[*first, bad, good, again]] if together else [first, [bad], [good], [again]]
+    table = Table()
+    async with group.worker(0, table=table) as worker:
+        for batch in batches:
+            await worker.process(*batch)
+        assert await group.outcomes(bad, good) == [outcome, "applied"]
+        await worker.process(*first, bad, good, again)
+    async with group.worker(0) as forgetful:
+        await forgetful.process(bad, good, again)
+        await forgetful.process(bad, good, again)
+    assert await group.outcomes(bad, good, again) == [outcome, "applied", None]
+    duplicates = await database.rows(group.pool, 'select topic, "offset" from duplicates')
+    assert duplicates == [(PROVIDER_WEBHOOKS, again.position.offset)]
+    statement = "select status from payments where payment_id = %s"
+    assert await database.rows(group.pool, statement, mine) == [("SUCCEEDED",)]
+
+
+async def test_a_dead_letter_leaves_the_event_to_the_right_rendering(group: Group) -> None:
+    """What can't be decoded uses no event ID up."""
+    log, mine = Log(), payment()
+    body = event_body(mine, "succeeded", f"evt_{mine}")
+    malformed = log.event(mine, {**body, "request": "req_as_of_long_ago"})
+    good = log.event(mine, body)
+    async with group.worker(0) as worker:
+        await worker.process(log.create(mine), malformed)
+        await worker.process(good)
+    assert await group.outcomes(malformed, good) == [None, "applied"]
+
+
+async def test_what_waited_and_is_refused_leaves_its_event_id(group: Group) -> None:
+    """A foreign object, told of before the create's answer; told rightly, the event is applied."""
+    log, mine = Log(), payment()
+    event_id = f"evt_{mine}"
+    foreign = event_body(mine, "succeeded", event_id, id="pi_of_somebody")
+    foreign["request"] = None
+    before = log.event(mine, foreign)
+    good = rendered(log, mine, event_id, {})
+    async with group.worker(0) as worker:
+        await worker.process(before)
+        await worker.process(log.create(mine))
+        assert await group.outcomes(before) == ["parked"]
+        await worker.process(log.result(mine))
+        assert await group.outcomes(before) == ["conflict"]
+        await worker.process(before)
+        await worker.process(good)
+    assert await group.outcomes(before, good) == ["conflict", "applied"]
+
+
+async def test_an_unproved_fact_makes_the_create_due_at_once(caller: Caller, clock: Clock) -> None:
+    """Also while it is under way: its answer may be lost, and the lease is long."""
+    calls, lease = PostgresCalls(caller.pool), timedelta(hours=1)
+    (first,) = await calls.claim([PROVIDER], 1, clock(), clock() + lease)
+    body = event_body(ONE, "succeeded", "evt_unproved") | {"request": None}
+    await database.process(caller.pool, Log().event(ONE, body))
+    clock.forward(URGENT_WITHIN.total_seconds())
+    (second,) = await calls.claim([PROVIDER], 1, clock(), clock() + lease)
+    assert (second.key, second.attempts) == (first.key, first.attempts + 1)
+    assert not await calls.finish(first, "acknowledged", clock()), "the newest claim alone ends it"
+
+
+async def test_an_unproved_fact_brings_no_call_back_that_is_done(
+    caller: Caller, clock: Clock
+) -> None:
+    """Its result is on its way."""
+    calls, lease = PostgresCalls(caller.pool), timedelta(seconds=1)
+    (claimed,) = await calls.claim([PROVIDER], 1, clock(), clock() + lease)
+    assert await calls.finish(claimed, "acknowledged: pi_1", clock())
+    body = event_body(ONE, "succeeded", "evt_unproved") | {"request": None}
+    await database.process(caller.pool, Log().event(ONE, body))
+    clock.forward(3600)
+    assert not await calls.claim([PROVIDER], 1, clock(), clock() + lease)
+
+
+def test_two_payments_in_one_batch_and_an_unproved_claim() -> None:
+    """What nothing proves takes no object away from the payment whose it is."""
+    log, mine, theirs = Log(), payment(), payment()
+    body = event_body(mine, "succeeded", "evt_unproved", id="pi_theirs")
+    records = [
+        log.create(mine),
+        log.create(theirs),
+        log.event(mine, {**body, "request": None}),
+        log.result(theirs, object_id="pi_theirs"),
+    ]
+    plan = fold(Loaded({}, {}, frozenset(), {}, {}), [received(record) for record in records])
+    assert [str(row.outcome) for row in plan.inbox] == ["applied", "applied", "parked", "applied"]
+    assert plan.urgent == {f"{mine}:create"}

@@ -1,0 +1,1 @@
+"""Records, batches and topics on a real broker."""

@@ -1,0 +1,212 @@
+"""``payment-state`` on a real broker: in order, all or nothing, and only by the newest owner."""
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaError,
+    ProducerFenced,
+    RequestTimedOutError,
+)
+
+from messaging import publisher as publishing
+from messaging.publisher import StatePublisher, fenced_producer
+from ports.errors import FencedError, PublishError
+from ports.plan import Published
+from processor.ops.audit import read_topic
+from schemas.topics import PAYMENT_STATE
+from tests.support.builders import NOW, payment
+from tests.support.fencing import expect_fencing
+
+pytestmark = pytest.mark.anyio
+
+DEADLINE_S = 20.0
+
+
+class Workers:
+    """Publishers of one group, as many workers would have; all are closed at the end."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._make = fenced_producer(bootstrap, f"test-{uuid.uuid4().hex}")
+        self._all: list[StatePublisher] = []
+        self.started: list[int] = []
+
+    def _started(self, partition: int) -> AIOKafkaProducer:
+        self.started.append(partition)
+        return self._make(partition)
+
+    async def one(self, *partitions: int) -> StatePublisher:
+        """A worker that was assigned these partitions."""
+        publisher = StatePublisher(self._started, DEADLINE_S)
+        self._all.append(publisher)
+        await publisher.assign(partitions)
+        return publisher
+
+    async def close(self) -> None:
+        """Closes all."""
+        for publisher in self._all:
+            await publisher.close()
+
+
+@pytest.fixture
+async def workers(kafka_bootstrap: str) -> AsyncIterator[Workers]:
+    """A group nobody else is in."""
+    expect_fencing()
+    group = Workers(kafka_bootstrap)
+    yield group
+    await group.close()
+
+
+class Failing:
+    """A producer whose transactions the brokers refuse."""
+
+    def __init__(self, error: KafkaError) -> None:
+        self._error = error
+
+    def transaction(self) -> Any:
+        """Refused at its begin."""
+        raise self._error
+
+
+def version(payment_id: str, number: int, partition: int = 0) -> Published:
+    """A version of a payment, to publish."""
+    snapshot = f'{{"version": {number}}}'.encode()
+    return Published(payment_id, number, partition, NOW, snapshot, 1)
+
+
+async def committed(bootstrap: str, *payment_ids: str) -> list[Any]:
+    """What a downstream service reads of these payments, in the order it stands."""
+    keys, found = {payment_id.encode() for payment_id in payment_ids}, []
+    await read_topic(bootstrap, PAYMENT_STATE, lambda r: found.append(r) if r.key in keys else None)
+    return found
+
+
+async def test_versions_stand_in_order_in_their_payments_partition(
+    workers: Workers, kafka_bootstrap: str
+) -> None:
+    """However they are handed over; key, value and headers say which version it is."""
+    publisher = await workers.one(0, 1, 2, 3)
+    one, two = payment(), payment()
+    handed = [version(one, 3, 2), version(two, 2, 1), version(one, 1, 2), version(two, 1, 1)]
+    await publisher.publish([*handed, version(one, 2, 2)])
+    found = await committed(kafka_bootstrap, one, two)
+    of_one = [record for record in found if record.key == one.encode()]
+    assert [record.value for record in of_one] == [b'{"version": %d}' % n for n in (1, 2, 3)]
+    assert {record.partition for record in of_one} == {2}
+    assert [record.partition for record in found if record.key == two.encode()] == [1, 1]
+    headers = dict(of_one[-1].headers)
+    assert headers["ce_id"] == f"{one}:1:3".encode()
+    assert headers["ce_time"] == NOW.isoformat().encode()
+
+
+async def test_version_ten_comes_after_version_nine(workers: Workers, kafka_bootstrap: str) -> None:
+    """Versions are numbers: in the order of texts an older one would stand last."""
+    publisher, mine = await workers.one(0), payment()
+    await publisher.publish([version(mine, number) for number in reversed(range(8, 12))])
+    found = await committed(kafka_bootstrap, mine)
+    assert [record.value for record in found] == [b'{"version": %d}' % n for n in range(8, 12)]
+
+
+async def test_a_large_publication_is_split_and_stays_in_order(
+    workers: Workers, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several transactions, one after the other, and nothing falls between two of them."""
+    monkeypatch.setattr(publishing, "TRANSACTION_RECORDS_MAX", 2)
+    publisher = await workers.one(0)
+    mine = payment()
+    await publisher.publish([version(mine, number) for number in range(1, 6)])
+    found = await committed(kafka_bootstrap, mine)
+    assert [record.value for record in found] == [b'{"version": %d}' % n for n in range(1, 6)]
+
+
+async def test_what_was_aborted_is_never_read(kafka_bootstrap: str) -> None:
+    """Neither by a downstream service nor by the audit: it was not published."""
+    mine = payment()
+    producer = fenced_producer(kafka_bootstrap, f"test-{uuid.uuid4().hex}")(0)
+    await producer.start()
+    try:
+        await producer.begin_transaction()
+        await producer.send_and_wait(PAYMENT_STATE, b"{}", mine.encode(), partition=0)
+        await producer.abort_transaction()
+    finally:
+        await producer.stop()
+    assert await committed(kafka_bootstrap, mine) == []
+
+
+async def test_a_new_owner_fences_the_former_one(workers: Workers, kafka_bootstrap: str) -> None:
+    """From its start on, nothing of the former one's is read; the new one's is."""
+    mine = payment()
+    former = await workers.one(1)
+    await former.publish([version(mine, 1, 1)])
+    owner = await workers.one(1)
+    with pytest.raises(FencedError):
+        await former.publish([version(mine, 1, 1)])
+    await owner.publish([version(mine, 2, 1)])
+    found = await committed(kafka_bootstrap, mine)
+    assert [record.value for record in found] == [b'{"version": 1}', b'{"version": 2}']
+
+
+@pytest.mark.parametrize("error", [ProducerFenced, InvalidProducerEpoch])
+@pytest.mark.parametrize("is_last", [True, False])
+async def test_however_the_brokers_say_it_the_worker_is_fenced(
+    error: type[KafkaError], *, is_last: bool
+) -> None:
+    """They have two words for a newer owner, and another partition may have failed as well."""
+    ends = [error(), RequestTimedOutError()]
+    publisher = StatePublisher(lambda _: cast("Any", None), DEADLINE_S)
+    for partition, end in enumerate(reversed(ends) if is_last else ends):
+        publisher._producers[partition] = cast("Any", Failing(end))
+    with pytest.raises(FencedError, match=error.__name__):
+        await publisher.publish([version(payment(), 1, 0), version(payment(), 1, 1)])
+
+
+async def test_a_partition_that_is_not_ours_stops_all_of_it(
+    workers: Workers, kafka_bootstrap: str
+) -> None:
+    """Nothing is published then, not even to the partitions that are ours; they go on."""
+    mine, other = payment(), payment()
+    publisher = await workers.one(0)
+    with pytest.raises(FencedError, match=r"\[3\]"):
+        await publisher.publish([version(mine, 1), version(other, 1, 3)])
+    await publisher.publish([version(mine, 2)])
+    found = await committed(kafka_bootstrap, mine, other)
+    assert [record.value for record in found] == [b'{"version": 2}']
+
+
+async def test_partitions_that_went_are_given_up(workers: Workers) -> None:
+    """They can't be published to any more, nor are they taken back from whoever has them now."""
+    publisher = await workers.one(0, 1)
+    await publisher.assign([1])
+    owner = await workers.one(0)
+    with pytest.raises(FencedError):
+        await publisher.publish([version(payment(), 1, 0)])
+    await publisher.assign([1])
+    await owner.publish([version(payment(), 1, 0)])
+    await publisher.publish([version(payment(), 1, 1)])
+    assert sorted(workers.started) == [0, 0, 1]
+
+
+async def test_no_word_in_time_is_no_success(workers: Workers, kafka_bootstrap: str) -> None:
+    """The fate of the records is unknown to us; a reader sees none of a part of them."""
+    mine = payment()
+    publisher = await workers.one(0)
+    publisher._deadline_s = 0.0
+    with pytest.raises(PublishError, match=r"in 0\.0 s"):
+        await publisher.publish([version(mine, 1), version(mine, 2)])
+    owner = await workers.one(0)
+    await owner.publish([version(mine, 1), version(mine, 2)])
+    found = await committed(kafka_bootstrap, mine)
+    assert [record.value for record in found] == [b'{"version": 1}', b'{"version": 2}']
+
+
+async def test_a_partition_that_cannot_be_taken_over_is_told() -> None:
+    """Without brokers there is no fence: the worker must not begin."""
+    publisher = StatePublisher(fenced_producer("127.0.0.1:1", "nowhere"), DEADLINE_S)
+    with pytest.raises(PublishError, match="partition 2"):
+        await publisher.assign([2])
+    with pytest.raises(FencedError):
+        await publisher.publish([version(payment(), 1, 2)])

@@ -1,0 +1,90 @@
+"""Loops that were started together do not stay in step: every rest differs from the last."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any, Final, cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from processor.worker.consumer_lag import ConsumerLag
+from processor.worker.metrics import WorkMetrics
+from processor.worker.reconciler import Reconciler
+from processor.worker.retention import Retention
+from runtime.pulse import Pulse
+from runtime.rest import JITTER
+from schemas.settings import WorkSettings
+from tests.support.builders import Clock
+
+ROUNDS: Final = 20
+ABOUT_S: Final = 100.0
+SETTINGS: Final = WorkSettings(reconcile_every_s=ABOUT_S, history_sweep_s=ABOUT_S)
+
+
+class EndedError(Exception):
+    """The loop has had enough rounds."""
+
+
+class Beaten(Pulse):
+    """A pulse that remembers how long a rest each beat announced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rests: list[float] = []
+
+    def beat(self, rest_s: float = 0.0) -> None:
+        """As a pulse is beaten."""
+        super().beat(rest_s)
+        self.rests.append(rest_s)
+
+
+def reconciler(pulse: Pulse) -> Callable[[], Awaitable[None]]:
+    """Only its rest: its rounds need Postgres."""
+    nothing = cast("Any", None)
+    metrics = WorkMetrics(CollectorRegistry())
+    loop = Reconciler("", nothing, nothing, {}, SETTINGS, metrics, Clock(), pulse)
+
+    async def run() -> None:
+        while True:
+            await loop._rest()
+
+    return run
+
+
+def retention(pulse: Pulse) -> Callable[[], Awaitable[None]]:
+    """Over a history in which nothing is too old."""
+
+    async def none(*_: object) -> int:
+        return 0
+
+    store = cast("Any", SimpleNamespace(histories=(), give_up_parked=none))
+    return Retention(store, SETTINGS, WorkMetrics(CollectorRegistry()), Clock(), pulse).run
+
+
+def consumer_lag(pulse: Pulse) -> Callable[[], Awaitable[None]]:
+    """Of no group."""
+    return ConsumerLag("", {}, ABOUT_S, WorkMetrics(CollectorRegistry()), pulse).run
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("make", [reconciler, retention, consumer_lag])
+async def test_no_two_rests_are_alike(
+    make: Callable[[Pulse], Callable[[], Awaitable[None]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is about as long as asked; the pulse knows of the very rest that is taken."""
+    rests: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) == ROUNDS:
+            raise EndedError
+
+    pulse = Beaten()
+    run = make(pulse)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(EndedError):
+        await run()
+    assert len(set(rests)) == ROUNDS
+    assert all(ABOUT_S * (1 - JITTER) <= rest <= ABOUT_S * (1 + JITTER) for rest in rests)
+    assert [rest for rest in pulse.rests if rest] == rests

@@ -1,0 +1,1 @@
+"""The operator's commands: audit, rebuild, replay, dead letters."""

@@ -1,0 +1,176 @@
+"""Dead letters: listed without what is in them, sent again, applied once they can be decoded."""
+
+import uuid
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from ports.errors import PublishError
+from ports.outgoing import Outgoing
+from ports.records import DeadLetter, Record
+from processor.ops import letters
+from processor.ops.letters import Letter
+from schemas.topics import DEAD_LETTERS, PAYMENT_COMMANDS
+from tests.support.builders import Log, payment
+from tests.support.fake_outside import Outbox
+from tests.support.operating import ALL, Operating
+from tests.support.worker import Worker
+
+pytestmark = pytest.mark.anyio
+
+#: A client's own words, which no list shows.
+PRIVATE: Final = "4242"
+
+
+class _Nothing:
+    """A release that can decode nothing."""
+
+    def decode(self, record: Record) -> DeadLetter:
+        """No record."""
+        return DeadLetter(record, "a release that can decode nothing")
+
+
+def _of_a_newer_release(log: Log, payment_id: str) -> Record:
+    """A create with a field that this release doesn't know."""
+    return log.create(payment_id, description=PRIVATE, colour="red")
+
+
+async def _dead(operating: Operating, worker: Worker, payment_id: str) -> Letter:
+    """A record that became a dead letter."""
+    await operating.process(worker, _of_a_newer_release(Log(), payment_id))
+    (letter,) = await operating.dead_letters(payment_id.encode())
+    return letter
+
+
+async def test_a_dead_letter_is_listed_without_what_is_in_it(operating: Operating) -> None:
+    """Where it lies, where it stood, how long it is, and why; all that is in it when asked for."""
+    mine = payment()
+    async with operating.group.worker(*ALL) as worker:
+        (record,) = await operating.process(worker, _of_a_newer_release(Log(), mine))
+    (letter,) = await operating.dead_letters(mine.encode())
+    at = record.position
+    line = letters.line(letter, None)
+    partition, offset = letter.place
+    assert line.startswith(
+        f"{partition}:{offset}  from {PAYMENT_COMMANDS} {at.partition}:{at.offset}, "
+        f"{len(record.value)} bytes\n"
+    )
+    assert "colour" in line
+    assert PRIVATE not in line
+    whole = "\n".join(letters.shown(letter))
+    assert record.value.decode() in whole
+    assert mine in whole
+    assert letters.place(f"{partition}:{offset}") == letter.place
+
+
+async def test_one_that_still_cannot_be_decoded_is_a_dead_letter_once_more(
+    operating: Operating,
+) -> None:
+    """A letter of its own with the new position; the first one is known as sent."""
+    mine = payment()
+    async with operating.group.worker(*ALL) as worker:
+        letter = await _dead(operating, worker, mine)
+        assert (await operating.send_letters(letter.place)).sent == 1
+        (again,) = await operating.come()
+        assert (again.position.topic, again.key, again.value) == (
+            PAYMENT_COMMANDS, letter.key, letter.value,
+        )  # fmt: skip
+        await worker.process(again)
+    first, second = await operating.dead_letters(mine.encode())
+    assert first.place == letter.place
+    assert second.ours["original-offset"] == str(again.position.offset)
+    assert second.came_with == letter.came_with
+    sent = await letters.replayed(operating.database_url)
+    assert sent.keys() == {first.place}
+    assert "sent again 2026-03-01 12:00:00Z" in letters.line(first, sent[first.place])
+
+
+@pytest.mark.parametrize("kind", ["command", "webhook"])
+async def test_one_that_can_be_decoded_now_is_processed_like_any_other(
+    operating: Operating, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Its headers are those it came with; sent a second time, it is a duplicate."""
+    mine, log = payment(), Log()
+    broken = log.create(mine) if kind == "command" else log.webhook(mine, "succeeded")
+    async with operating.group.worker(*ALL) as worker:
+        with monkeypatch.context() as defect:
+            defect.setattr(worker.processor, "_decoder", _Nothing())
+            (first,) = await operating.process(worker, broken)
+        (letter,) = await operating.dead_letters(mine.encode())
+        await operating.send_letters(letter.place)
+        (again,) = await operating.come()
+        assert again.headers == broken.headers
+        await worker.process(again)
+        became = "applied" if kind == "command" else "parked"
+        assert await operating.group.outcomes(first, again) == [None, became]
+        await operating.send_letters(letter.place, again=True)
+        (third,) = await operating.come()
+        await worker.process(third)
+        assert await operating.group.outcomes(again, third) == [became, None]
+        assert worker.count("payments_inputs_total", outcome="duplicate", kind=_kind(kind)) == 1
+
+
+def _kind(kind: str) -> str:
+    return "command.create" if kind == "command" else "stripe.payment_intent.succeeded"
+
+
+async def test_nothing_is_sent_twice_by_accident(operating: Operating) -> None:
+    """What was sent is left out and told of, unless it is asked for again."""
+    mine = payment()
+    async with operating.group.worker(*ALL) as worker:
+        letter = await _dead(operating, worker, mine)
+    assert (await operating.send_letters(letter.place)).sent == 1
+    second = await operating.send_letters(letter.place)
+    assert (second.sent, second.before, second.is_done) == (0, 1, True)
+    assert "1 left out: they were sent before" in "\n".join(letters.told(second))
+    assert len(await operating.come()) == 1
+    assert (await operating.send_letters(letter.place, again=True)).sent == 1
+
+
+async def test_many_are_sent_in_chunks_and_each_once(
+    operating: Operating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last chunk may be a small one."""
+    monkeypatch.setattr(letters, "CHUNK", 2)
+    mine = [payment() for _ in range(5)]
+    async with operating.group.worker(*ALL) as worker:
+        places = [(await _dead(operating, worker, one)).place for one in mine]
+    assert (await operating.send_letters(*places)).sent == 5
+    assert sorted(record.key or b"" for record in await operating.come()) == sorted(
+        one.encode() for one in mine
+    )
+
+
+async def test_what_the_brokers_did_not_take_is_not_noted_as_sent(operating: Operating) -> None:
+    """The next replay sends it."""
+    async with operating.group.worker(*ALL) as worker:
+        letter = await _dead(operating, worker, payment())
+    outbox = Outbox(failures=[PublishError("no word")])
+    with pytest.raises(PublishError):
+        await letters.replay(
+            operating.group.bootstrap, operating.database_url, outbox, {letter.place},
+            operating.clock,
+        )  # fmt: skip
+    assert await letters.replayed(operating.database_url) == {}
+    assert (await operating.send_letters(letter.place)).sent == 1
+
+
+async def test_what_has_no_home_or_is_not_there_is_told(operating: Operating) -> None:
+    """Somebody else's record on the topic, and a position that is no letter's."""
+    key = uuid.uuid4().hex.encode()
+    await operating.sender.send([Outgoing(DEAD_LETTERS, key, b"{}", ())])
+    (letter,) = await operating.dead_letters(key)
+    nowhere = replace(letter, place=(0, 10**9)).place
+    sent = await operating.send_letters(letter.place, nowhere)
+    assert (sent.sent, sent.homeless, sent.missing, sent.is_done) == (0, 1, (nowhere,), False)
+    words = "\n".join(letters.told(sent))
+    assert "1 left out: nobody noted which topic they came from" in words
+    assert "0:1000000000 is not on the topic" in words
+
+
+@pytest.mark.parametrize("text", ["", "1", "a:b", "1:"])
+def test_a_position_is_written_in_one_way(text: str) -> None:
+    """PARTITION:OFFSET."""
+    with pytest.raises(ValueError, match="invalid literal"):
+        letters.place(text)

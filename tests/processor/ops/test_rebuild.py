@@ -1,0 +1,241 @@
+"""Rebuild: the log decided anew is what is stored; whatever is stored otherwise is found."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+import pytest
+from psycopg import AsyncConnection
+
+from ports.errors import RebuildRunningError
+from ports.records import Record
+from postgres.postgres import Pool, PostgresHistory
+from processor.ops import rebuild as rebuilding
+from processor.ops import shadow
+from processor.ops.compare import TABLES, Compared, Table, compare
+from tests.support import database
+from tests.support.builders import NOW, Log, object_of, payment
+from tests.support.folding import failing
+from tests.support.operating import ALL, Operating
+from tests.support.worker import Worker
+
+pytestmark = pytest.mark.anyio
+
+ONE: Final = payment("rebuilt one")
+TWO: Final = payment("rebuilt two")
+
+
+def _stories(log: Log) -> Sequence[Sequence[Record]]:
+    """Batches of three payments: told of before they are here, refunded, disputed, contested."""
+    return (
+        (log.webhook(ONE, "processing"), log.webhook(TWO, "succeeded")),
+        (log.create(ONE), log.result(ONE)),
+        (log.webhook(ONE, "succeeded"), log.create(TWO), log.webhook(TWO, "processing")),
+        (log.webhook(TWO, "canceled", "evt_foreign", id=object_of(ONE)),),
+        (log.command(ONE, "refund"),),
+        (log.command(ONE, "cancel"), log.webhook(payment(), "succeeded", "evt_early")),
+        (dispute(log, ONE),),
+    )  # fmt: skip
+
+
+def dispute(log: Log, payment_id: str) -> Record:
+    """The provider's word of a dispute."""
+    said = {
+        "id": "dp_1", "object": "dispute", "payment_intent": object_of(payment_id),
+        "status": "needs_response", "amount": 1000, "currency": "eur", "reason": "fraudulent",
+        "balance_transactions": [],
+    }  # fmt: skip
+    body = {
+        "id": "evt_dispute", "type": "charge.dispute.created", "created": int(NOW.timestamp()),
+        "livemode": False,
+        "data": {"object": said},
+    }  # fmt: skip
+    return log.event(payment_id, body)
+
+
+async def _live(operating: Operating, worker: Worker) -> None:
+    for records in _stories(Log()):
+        await operating.process(worker, *records)
+
+
+async def _has_shadow(pool: Pool) -> bool:
+    found = await database.rows(
+        pool, "select 1 from pg_namespace where nspname = %s", shadow.SCHEMA
+    )
+    return bool(found)
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 500])
+async def test_a_rebuild_equals_what_is_stored(
+    operating: Operating, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    """Row by row, however the log is cut into batches; and it leaves nothing behind."""
+    monkeypatch.setattr(rebuilding, "CHUNK", chunk)
+    async with operating.group.worker(*ALL) as worker:
+        await _live(operating, worker)
+    before = await database.everything(operating.group.pool)
+    found = await operating.rebuilt()
+    assert found.is_equal, found.tables
+    assert {table.table: table.checked for table in found.tables} == {
+        "payments": 2, "payment_versions": 7, "refunds": 1, "disputes": 1, "provider_calls": 3,
+        "inbox": 12,
+    }  # fmt: skip
+    assert (found.inputs, found.not_checkable, found.held) == (12, 0, 0)
+    assert found.records >= 12
+    assert await database.everything(operating.group.pool) == before
+    assert not await _has_shadow(operating.group.pool)
+
+
+async def test_what_was_given_up_by_its_age_is_no_difference(operating: Operating) -> None:
+    """The log alone can't tell of it, so the payment that never came is left out."""
+    async with operating.group.worker(*ALL) as worker:
+        await _live(operating, worker)
+    store = PostgresHistory(operating.group.pool)
+    assert await store.give_up_parked(NOW + timedelta(days=1000), 100) == 1
+    found = await operating.rebuilt()
+    assert found.is_equal, found.tables
+    assert (found.inputs, found.not_checkable) == (11, 1)
+
+
+#: What was changed behind the log's back, by table, and the words in which it is told.
+DIFFERENCES: Final[Mapping[str, tuple[str, str]]] = {
+    "payments": (
+        "update payments set captured = 999 where payment_id = %(one)s",
+        "captured in minor units (stored 999, rebuilt 1000)",
+    ),
+    "payment_versions": (
+        "update payment_versions set snapshot = '{}' where payment_id = %(one)s and version = 1",
+        "snapshot",
+    ),
+    "refunds": ("update refunds set status = 'FAILED'", "status (stored 'FAILED'"),
+    "disputes": ("delete from disputes", "is not stored"),
+    "provider_calls": (
+        "update provider_calls set call_key = payment_id || ':x' where call_key = %(call)s",
+        ":x is stored, and was not rebuilt",
+    ),
+    "inbox": (
+        "update inbox set outcome = 'stale' where event_id ~ '^evt_foreign@'",
+        "outcome (stored 'stale', rebuilt 'conflict')",
+    ),
+}
+#: A call that was made under another key than was asked for differs on both sides.
+_ROWS: Final = {table: 2 if table == "provider_calls" else 1 for table in DIFFERENCES}
+
+
+async def test_every_table_has_a_difference_to_find() -> None:
+    """An alarm nobody has heard may be one that can't ring."""
+    assert DIFFERENCES.keys() == {table.name for table in TABLES}
+
+
+@pytest.mark.parametrize("table", DIFFERENCES)
+async def test_a_difference_is_found(operating: Operating, table: str) -> None:
+    """In its table alone, and told; the shadow schema is kept to look into."""
+    async with operating.group.worker(*ALL) as worker:
+        await _live(operating, worker)
+    change, words = DIFFERENCES[table]
+    async with operating.group.pool.connection() as connection:
+        await connection.execute(change.encode(), {"one": ONE, "call": f"{ONE}:create"})
+    found = await operating.rebuilt()
+    assert {t.table: t.different for t in found.tables if t.different} == {table: _ROWS[table]}
+    told = next(t.shown for t in found.tables if t.table == table)
+    assert words in "\n".join(told)
+    assert not found.is_equal
+    assert await _has_shadow(operating.group.pool)
+
+
+async def test_what_a_payment_was_held_for_makes_no_difference(
+    operating: Operating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held: as of what was decided before. Released: whole, release and all."""
+    mine, log = payment(), Log()
+    async with operating.group.worker(*ALL) as worker:
+        with monkeypatch.context() as defect:
+            failing(defect, mine, ["evt_bad"])
+            await operating.process(
+                worker,
+                log.create(mine),
+                log.webhook(mine, "processing", "evt_bad"),
+                log.webhook(mine, "succeeded"),
+            )
+        held = await operating.rebuilt()
+        assert (held.is_equal, held.inputs, held.held) == (True, 1, 1)
+        await operating.released(worker)
+        later = await operating.ask(mine)
+        assert later.not_held == [mine]
+        await operating.process(worker, log.release(mine))
+    released = await operating.rebuilt()
+    assert released.is_equal, released.tables
+    assert (released.inputs, released.held) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "update inbox set \"offset\" = 1000000000 where event_id ~ '^evt_foreign@'",
+        "update inbox set decided = null where event_id ~ '^evt_foreign@'",
+        "delete from inbox where kind = 'command.create' and payment_id = %(two)s",
+    ],
+)
+async def test_what_the_log_has_lost_is_counted_and_no_difference(
+    operating: Operating, lost: str
+) -> None:
+    """A record that is gone, an order never kept, a forgotten beginning: it is not checkable."""
+    async with operating.group.worker(*ALL) as worker:
+        await _live(operating, worker)
+    async with operating.group.pool.connection() as connection:
+        await connection.execute(lost.encode(), {"two": TWO})
+        await connection.execute("update payments set captured = 1 where payment_id = %s", [TWO])
+    found = await operating.rebuilt()
+    assert found.is_equal, found.tables
+    assert found.not_checkable == 1
+    assert next(t.checked for t in found.tables if t.table == "payments") == 1
+
+
+async def test_a_rebuild_sees_one_moment_of_a_service_that_goes_on(
+    operating: Operating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is decided while the log is read is not missed in it."""
+    mine, log = payment(), Log()
+    async with operating.group.worker(*ALL) as worker:
+        await _live(operating, worker)
+        really = shadow.copy_log
+
+        async def meanwhile(connection: shadow.Connection, bootstrap: str) -> int:
+            records = await really(connection, bootstrap)
+            await operating.process(worker, log.create(mine), log.webhook(TWO, "canceled"))
+            return records
+
+        monkeypatch.setattr(shadow, "copy_log", meanwhile)
+        found = await operating.rebuilt()
+    assert found.is_equal, found.tables
+    assert found.inputs == 12
+
+
+async def test_a_rebuild_keeps_no_worker_waiting(
+    operating: Operating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its long transaction holds none of the locks that batches take."""
+    mine, log = payment(), Log()
+    async with operating.group.worker(*ALL) as worker:
+        await _live(operating, worker)
+        really = compare
+
+        async def meanwhile(connection: shadow.Connection, stored: str, table: Table) -> Compared:
+            if table is TABLES[-1]:  # everything is decided again by now
+                await operating.process(worker, log.create(mine), log.webhook(ONE, "canceled"))
+            return await really(connection, stored, table)
+
+        monkeypatch.setattr(rebuilding, "compare", meanwhile)
+        async with asyncio.timeout(60):
+            found = await operating.rebuilt()
+    assert found.is_equal, found.tables
+
+
+async def test_one_rebuild_at_a_time(operating: Operating, own_database: str) -> None:
+    """Two would share one schema: the second says so, and has done nothing."""
+    async with await AsyncConnection.connect(own_database, autocommit=True) as other:
+        await shadow.lock(other)
+        async with asyncio.timeout(20):
+            with pytest.raises(RebuildRunningError, match="another rebuild"):
+                await operating.rebuilt()

@@ -1,0 +1,117 @@
+"""The tables beside ``payments``: each alarm rings on the smallest thing that is wrong."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pytest
+from msgspec.structs import replace
+
+from ports.plan import Plan
+from postgres.documents import decode_call, encode_call, encode_payment
+from processor.ops.table_invariants import CallRow, Tables, VersionPlace, disagreements
+from schemas import identity
+from tests.support.builders import Log
+from tests.support.folding import ONE, TWO, folded
+
+OURS: Final = identity.refund_id(ONE, "key")
+REFUND_CALL: Final = f"{ONE}:refund:{OURS}"
+
+
+def _plan() -> Plan:
+    log = Log()
+    return folded(
+        log.create(ONE), log.webhook(ONE, "succeeded"), log.command(ONE, "refund", amount=400)
+    )
+
+
+PLAN: Final = _plan()
+DOCUMENTS: Final = {ONE: encode_payment(PLAN.payments[ONE])}
+CALLS: Final = tuple(
+    CallRow(c.key, c.payment_id, c.provider, c.operation, encode_call(c)) for c in PLAN.calls
+)
+GOOD: Final = Tables(
+    refunds={ONE: [(OURS, "REQUESTED", 400, False)]},
+    calls=CALLS,
+    inbox={row.received.event_id: (ONE, str(row.outcome), 7) for row in PLAN.inbox},
+    places=[VersionPlace(ONE, v.payment.version, v.event_id, 7, 0) for v in PLAN.versions],
+    positions={row.received.event_id: row.received.record.position for row in PLAN.inbox},
+)
+EVENT: Final = PLAN.versions[0].event_id
+
+
+def _call(number: int, **changes: Any) -> Mapping[str, Any]:
+    rows = list(CALLS)
+    rows[number] = replace(rows[number], **changes)
+    return {"calls": rows}
+
+
+def _request(number: int, **changes: Any) -> Mapping[str, Any]:
+    call = replace(decode_call(CALLS[number].request), **changes)
+    return _call(number, request=encode_call(call))
+
+
+def _place(**changes: Any) -> Mapping[str, Any]:
+    first, *others = GOOD.places
+    return {"places": [replace(first, **changes), *others]}
+
+
+#: What is wrong: the words that must say so, and the change that makes it wrong.
+WRONG: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
+    "a refund of another amount and status": (
+        f"refund {OURS} is stored as ('{OURS}', 'FAILED', 50, False)",
+        {"refunds": {ONE: [(OURS, "FAILED", 50, False)]}},
+    ),
+    "a refund without a row": ("is stored as None", {"refunds": {}}),
+    "another payment's refund": (
+        f"{TWO}: refund {OURS} is stored as",
+        {"refunds": {**GOOD.refunds, TWO: GOOD.refunds[ONE]}},
+    ),
+    "a dispute that nobody opened": (
+        "dispute dis_1 is stored as",
+        {"disputes": {ONE: [("dis_1", "LOST", 1, 0, 0)]}},
+    ),
+    "a call without a row": ("which has no row", {"calls": CALLS[:1]}),
+    "a call nobody asked for": (
+        f"{ONE}:capture:1 was never asked for",
+        {"calls": (*CALLS, replace(CALLS[0], key=f"{ONE}:capture:1"))},
+    ),
+    "a call of another operation": ("its payment (", _call(0, operation="refund")),
+    "a call to another provider": ("its payment (", _request(0, provider="another")),
+    "a call on another object": ("is on pi_other", _request(1, object_id="pi_other")),
+    "a refund call of more": (
+        "refunds 9.99 EUR, its payment asked for 4.00 EUR",
+        _request(1, amount=999),
+    ),
+    "a call nobody can read": ("can't be read", _call(0, request="{}")),
+    "a call that is done and was not answered": (
+        "its result was never processed",
+        _call(1, must_be_answered=True),
+    ),
+    "a hold for nothing": ("is held for evt_none", {"holds": {ONE: "evt_none"}}),
+    "a hold for another payment's event": ("is held for", {"holds": {TWO: EVENT}}),
+    "a quarantined event without a hold": (
+        "evt_bad is quarantined, but its payment",
+        {"inbox": {**GOOD.inbox, "evt_bad": (ONE, "quarantined", None)}},
+    ),
+    "a version of no publication": ("publication 7, which is not there", _place(partition=None)),
+    "a version for another partition": ("is published to partition 3", _place(partition=3)),
+    "a version of another publication": ("its event's row says 7", _place(publication_id=8)),
+}
+
+
+def test_all_is_well() -> None:
+    """No alarm on what one plan wrote, nor where a document can't be read: others tell of that."""
+    assert list(disagreements(DOCUMENTS, GOOD)) == []
+    answered = {**GOOD.inbox, identity.result_event_id(REFUND_CALL): (ONE, "applied", 7)}
+    done = replace(GOOD, inbox=answered, **_call(1, must_be_answered=True))
+    assert list(disagreements(DOCUMENTS, done)) == []
+    assert list(disagreements({ONE: "{}"}, GOOD)) == []
+    assert GOOD.count() == len(GOOD.places) + 3
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_is_wrong_is_told(wrong: str) -> None:
+    """In words that name it."""
+    words, change = WRONG[wrong]
+    told = list(disagreements(DOCUMENTS, replace(GOOD, **change)))
+    assert [line for line in told if words in line], told

@@ -1,0 +1,1 @@
+"""The transaction of a batch on a real Postgres, and what Postgres refuses by itself."""

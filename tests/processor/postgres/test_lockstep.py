@@ -1,0 +1,162 @@
+"""Postgres agrees with the pure core: the same histories through both, step by step.
+
+Whatever batches a history's records come in, in whatever order and however often, with batches
+that are rolled back in between: what the store knows, what the fold plans from it, and the rows
+that come of it are those of the pure core, which remembers its plans in plain dictionaries.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from psycopg_pool import AsyncConnectionPool
+
+from decisions.fold import fold
+from ports.plan import Loaded, Plan
+from ports.records import Position, Received, Record
+from postgres.documents import decode_payment
+from postgres.postgres import Pool, PostgresBatches
+from tests.checker.histories import ALL_HISTORIES
+from tests.checker.space.script import script_of
+from tests.domain.histories.builders import PAYMENT
+from tests.domain.histories.history import History
+from tests.support import database
+from tests.support.builders import NOW
+from tests.support.folding import stored
+
+#: Runs of this many histories; more of them find more.
+RUNS: Final = int(os.environ.get("PAYMENTS_TEST_LOCKSTEP", "40"))
+STEPS: Final = 12
+
+
+class _RolledBackError(Exception):
+    """The transaction of a batch ends without a commit."""
+
+
+class Lockstep(RuleBasedStateMachine):
+    """One history, through the pure core and through the store."""
+
+    def __init__(self, runner: asyncio.Runner, pool: Pool) -> None:
+        super().__init__()
+        self._runner = runner
+        self._pool = pool
+        self._records: tuple[Received, ...] = ()
+        self._by_position: Mapping[Position, Received] = {}
+        self._plans: list[Plan] = []
+
+    @initialize(history=st.sampled_from(ALL_HISTORIES))
+    def begin(self, history: History) -> None:
+        """An empty store, and a history's records: each input twice, under one event ID."""
+        script = script_of(history)
+        self._records = (*script.first, *script.second)
+        self._by_position = {each.record.position: each for each in self._records}
+        self._runner.run(database.empty(self._pool))
+
+    @rule(data=st.data())
+    def batch(self, data: st.DataObject) -> None:
+        """A batch of any records: both make the same plan of it, and write it."""
+        self._runner.run(self._batch(self._some(data), commit=True))
+
+    @precondition(lambda self: self._plans)
+    @rule(data=st.data())
+    def lost_batch(self, data: st.DataObject) -> None:
+        """A crash before the commit: the store has written nothing."""
+        self._runner.run(self._batch(self._some(data), commit=False))
+
+    @invariant()
+    def rows_agree(self) -> None:
+        """The payment and its versions are those of the pure core, to the last field."""
+        if self._plans:
+            self._runner.run(self._rows_agree())
+
+    def _some(self, data: st.DataObject) -> list[Received]:
+        return data.draw(st.lists(st.sampled_from(self._records), min_size=1, max_size=4))
+
+    async def _batch(self, batch: Sequence[Received], *, commit: bool) -> None:
+        store = PostgresBatches(self._pool, self._received)
+        known = stored(*self._plans)
+        try:
+            async with store.transaction() as transaction:
+                loaded = await transaction.load(batch)
+                _agree(loaded, known, batch)
+                plan = fold(loaded, batch)
+                expected = fold(known, batch)
+                assert plan.inbox == expected.inbox
+                assert plan.versions == expected.versions
+                assert plan.payments == expected.payments
+                assert plan.calls == expected.calls
+                assert plan.duplicates == expected.duplicates
+                await transaction.write(plan, NOW)
+                _go_on_if(commit)
+        except _RolledBackError:
+            return
+        self._plans.append(expected)
+
+    def _received(self, record: Record) -> Received:
+        return self._by_position[record.position]
+
+    async def _rows_agree(self) -> None:
+        known = stored(*self._plans)
+        documents = await database.rows(self._pool, "select document::text from payments")
+        assert [decode_payment(text) for (text,) in documents] == list(known.payments.values())
+        versions = await database.rows(
+            self._pool,
+            "select version, previous_status, status, event_id from payment_versions order by 1",
+        )
+        assert versions == [
+            (v.payment.version, v.previous_status, v.payment.status, v.event_id)
+            for plan in self._plans
+            for v in plan.versions
+        ]
+        calls = await database.rows(self._pool, "select call_key from provider_calls")
+        assert {key for (key,) in calls} == {c.key for plan in self._plans for c in plan.calls}
+
+
+def _go_on_if(commit: bool) -> None:  # noqa: FBT001  # it says all there is to say
+    if not commit:
+        raise _RolledBackError
+
+
+def _agree(loaded: Loaded, known: Loaded, batch: Sequence[Received]) -> None:
+    """What the store knows of a batch is what the pure core remembers of it."""
+    asked = {received.event_id for received in batch}
+    assert loaded.payments == known.payments
+    assert {event_id: (each.position, each.outcome) for event_id, each in loaded.known.items()} == {
+        event_id: (each.position, each.outcome)
+        for event_id, each in known.known.items()
+        if event_id in asked
+    }
+    if PAYMENT in loaded.parked:
+        assert loaded.parked[PAYMENT] == known.parked[PAYMENT]
+    assert loaded.held == known.held == frozenset()
+
+
+def test_the_store_and_the_pure_core_agree_step_by_step(own_database: str) -> None:
+    """Loaded, planned and written alike, whatever comes."""
+    with asyncio.Runner() as runner:
+        pool: Pool = AsyncConnectionPool(own_database, min_size=1, max_size=1, open=False)
+        runner.run(pool.open())
+        try:
+            run_state_machine_as_test(
+                lambda: Lockstep(runner, pool),  # type: ignore[arg-type]  # any factory will do
+                settings=settings(
+                    max_examples=RUNS,
+                    stateful_step_count=STEPS,
+                    derandomize=True,
+                    deadline=None,
+                    phases=[Phase.explicit, Phase.generate],  # runs are short enough to read
+                ),
+            )
+        finally:
+            runner.run(pool.close())

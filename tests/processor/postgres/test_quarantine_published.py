@@ -1,0 +1,107 @@
+"""A quarantine in ``payment-state``: the last version, published again, says when one is on."""
+
+import pytest
+
+from postgres.postgres import Pool
+from processor.ops.audit import gather
+from processor.ops.invariants import published_is_stored
+from tests.support import database
+from tests.support.builders import Log, payment, received
+from tests.support.folding import failing
+from tests.support.worker import Group
+
+pytestmark = pytest.mark.anyio
+
+UNPUBLISHED = "select publication_id from publications where published_at is null"
+
+
+async def test_a_quarantine_is_published_and_so_is_its_end(
+    group: Group, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No version of its own: a version is what a fact led to. The header comes and goes."""
+    log, mine = Log(), payment()
+    async with group.worker(0) as worker:
+        await worker.process(log.create(mine))
+        with monkeypatch.context() as broken:
+            failing(broken, mine, ["evt_bad"])
+            await worker.process(log.webhook(mine, "processing", "evt_bad"))
+        assert await group.announced(mine) == [(1, False), (1, True)]
+        await worker.process(log.webhook(mine, "succeeded"))
+        assert await group.announced(mine) == [(1, False), (1, True)]
+        await worker.process(log.release(mine))
+    assert await group.announced(mine) == [(1, False), (1, True), (2, False), (3, False)]
+    assert await database.rows(pool, UNPUBLISHED) == []
+
+
+async def test_a_release_that_brings_no_version_is_published_too(
+    group: Group, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waited was stale: without the record, consumers would see a quarantine for ever."""
+    log, mine = Log(), payment()
+    stale = "evt_stale"
+    async with group.worker(0) as worker:
+        await worker.process(log.create(mine), log.webhook(mine, "succeeded"))
+        with monkeypatch.context() as broken:
+            failing(broken, mine, [stale])
+            await worker.process(log.webhook(mine, "processing", stale))
+        await worker.process(log.release(mine))
+    assert await group.announced(mine) == [(1, False), (2, False), (2, True), (2, False)]
+    assert await database.rows(pool, UNPUBLISHED) == []
+
+
+async def test_versions_of_the_batch_that_quarantines_say_so(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are published once: the payment is held by the time anybody reads them."""
+    log, mine = Log(), payment()
+    failing(monkeypatch, mine, ["evt_bad"])
+    async with group.worker(0) as worker:
+        await worker.process(log.create(mine), log.webhook(mine, "processing", "evt_bad"))
+    assert await group.announced(mine) == [(1, True)]
+
+
+async def test_a_crash_before_it_is_published_is_repaired(
+    group: Group, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the version before was not out yet: the next owner publishes each once."""
+    log, mine = Log(), payment()
+    failing(monkeypatch, mine, ["evt_bad"])
+    async with group.worker(0) as worker:
+        await worker.committed(log.create(mine))
+        await worker.committed(log.webhook(mine, "processing", "evt_bad"))
+        assert await group.announced(mine) == []
+    async with group.worker(0):
+        assert await group.announced(mine) == [(1, True)]
+    assert await database.rows(pool, UNPUBLISHED) == []
+
+
+async def test_a_payment_that_has_no_version_is_not_published(
+    group: Group, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no payment yet: nothing to say, and nothing that waits to be said."""
+    log, mine = Log(), payment()
+    create = log.create(mine)
+    failing(monkeypatch, mine, [received(create).event_id])
+    async with group.worker(0) as worker:
+        await worker.process(log.webhook(mine, "processing", "evt_bad"), create)
+    assert await group.outcomes(create) == ["quarantined"]
+    assert await group.announced(mine) == []
+    assert await database.rows(pool, UNPUBLISHED) == []
+
+
+async def test_the_audit_compares_the_quarantines_with_the_topic(
+    group: Group, own_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hold that consumers don't see, and one that they see for ever."""
+    log, mine = Log(), payment()
+    failing(monkeypatch, mine, ["evt_bad"])
+    async with group.worker(0) as worker:
+        await worker.process(log.create(mine), log.webhook(mine, "processing", "evt_bad"))
+    evidence = await gather(group.bootstrap, own_database)
+    assert mine in evidence.held
+    assert [each for each in published_is_stored(evidence) if mine in each] == []
+    await database.rows(group.pool, "delete from holds returning 1")
+    evidence = await gather(group.bootstrap, own_database)
+    assert [each for each in published_is_stored(evidence) if mine in each] == [
+        f"{mine}: whether it is held is not what its last record says"
+    ]

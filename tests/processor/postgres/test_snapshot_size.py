@@ -1,0 +1,82 @@
+"""A payment larger than a record can be: it is held, and stops nobody."""
+
+from typing import Final
+
+import pytest
+from msgspec.structs import replace
+
+from ports.plan import Published
+from ports.records import Record
+from postgres import documents
+from schemas.topics import SNAPSHOT_BYTES_MAX
+from tests.support import database
+from tests.support.builders import NOW, Log, payment
+from tests.support.worker import Group
+
+pytestmark = pytest.mark.anyio
+
+HELD: Final = "select payment_id, event_id, error from holds"
+
+
+def too_much(log: Log, payment_id: str) -> Record:
+    """The provider's word on a failed attempt, with a text that no record has room for."""
+    error = {"code": "card_declined", "message": "m" * (2 * SNAPSHOT_BYTES_MAX), "charge": "ch_1"}
+    return log.webhook(
+        payment_id, "requires_payment_method", f"evt_long_{payment_id}", last_payment_error=error
+    )
+
+
+async def test_it_is_held_before_it_is_committed(group: Group) -> None:
+    """What would never be published is not stored; the others of its batch go on."""
+    large, other, log = payment(), payment(), Log()
+    async with group.worker(0) as worker:
+        records = (
+            log.create(large), log.create(other), too_much(log, large),
+            log.webhook(large, "succeeded"), log.webhook(other, "succeeded"),
+        )  # fmt: skip
+        await worker.process(*records[:2])
+        await worker.process(*records[2:])
+        assert worker.acked == [record.position for record in records]
+        later = log.webhook(other, "processing")
+        await worker.process(later)
+    ((held, event_id, error),) = await database.rows(group.pool, HELD)
+    assert (held, event_id) == (large, f"evt_long_{large}")
+    assert f"at most {SNAPSHOT_BYTES_MAX}" in error
+    assert await group.outcomes(*records) == [
+        "applied", "applied", "quarantined", "parked", "applied",
+    ]  # fmt: skip
+    assert await group.announced(large) == [(1, False), (1, True)]
+    assert [version for version, _ in await group.published(other)] == [1, 2]
+
+
+async def test_what_an_earlier_release_committed_stops_no_worker(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is held for an operator; every next owner of the partition publishes all others."""
+    large, other, log = payment(), payment(), Log()
+    with monkeypatch.context() as earlier:
+        earlier.setattr(documents, "SNAPSHOT_BYTES_MAX", 10 * SNAPSHOT_BYTES_MAX)
+        await database.process(
+            group.pool, log.create(large), too_much(log, large), log.create(other)
+        )
+    for _ in range(2):  # the next owner takes it over as well
+        async with group.worker(0) as worker:
+            await worker.process(log.webhook(other, "processing"), log.webhook(large, "succeeded"))
+    ((held, event_id, error),) = await database.rows(group.pool, HELD)
+    assert (held, event_id) == (large, f"evt_long_{large}")
+    assert "version 2" in error
+    assert {version for version, _ in await group.published(other)} == {1, 2}
+    assert {version for version, _ in await group.published(large)} == {1}
+    still = "select count(*) from publications where published_at is null"
+    assert await database.rows(group.pool, still) == [(1,)]
+
+
+async def test_what_is_just_small_enough_is_published(group: Group) -> None:
+    """A record takes the largest snapshot there may be, with its key and headers."""
+    mine = payment()
+    largest = Published(mine, 1, 0, NOW, b"s" * SNAPSHOT_BYTES_MAX, 1)
+    async with group.worker(0) as worker:
+        await worker.publisher.publish([largest, replace(largest, version=2)])
+    assert [(v, len(value)) for v, value in await group.published(mine)] == [
+        (1, SNAPSHOT_BYTES_MAX), (2, SNAPSHOT_BYTES_MAX),
+    ]  # fmt: skip

@@ -1,0 +1,110 @@
+"""Two workers on one payment, on a real Postgres: what one wrote, the other never writes over."""
+
+import asyncio
+
+import pytest
+
+from ports.errors import BatchConflictError, KeyTakenError
+from ports.plan import Loaded, Plan
+from ports.records import Record
+from postgres.postgres import Pool
+from tests.ingress.harness import until
+from tests.support import database
+from tests.support.builders import NOW, Log, received
+from tests.support.folding import ONE, TWO, folded
+
+pytestmark = pytest.mark.anyio
+
+_BLOCKED = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+
+
+async def test_a_payment_that_grew_meanwhile_is_a_conflict(pool: Pool) -> None:
+    """The version guard: a plan made of an older version is not written, nor is the rest of it."""
+    log = Log()
+    await database.process(pool, log.create(ONE), log.result(ONE))
+    confirming = log.webhook(ONE, "processing")
+    stale = await database.plan_of(pool, confirming, log.create(TWO))
+    assert {v.payment.id for v in stale.versions} == {TWO}
+    await database.process(pool, log.webhook(ONE, "succeeded"))
+    before = await database.everything(pool)
+    with pytest.raises(BatchConflictError):
+        await database.write(pool, stale)
+    assert await database.everything(pool) == before
+
+
+async def test_a_version_another_worker_made_meanwhile_is_a_taken_key(pool: Pool) -> None:
+    """The same where the plan has a version of its own: that number is taken."""
+    log = Log()
+    await database.process(pool, log.create(ONE))
+    stale = await database.plan_of(pool, log.webhook(ONE, "processing"), log.create(TWO))
+    await database.process(pool, log.result(ONE))
+    before = await database.everything(pool)
+    with pytest.raises(KeyTakenError):
+        await database.write(pool, stale)
+    assert await database.everything(pool) == before
+
+
+async def test_an_event_another_worker_recorded_meanwhile_is_a_conflict(pool: Pool) -> None:
+    """The event ID is the authority: nothing of the plan is written, not even what is new."""
+    log = Log()
+    early = log.webhook(ONE, "succeeded")
+    stale = await database.plan_of(pool, early, log.create(TWO))
+    await database.process(pool, early)
+    before = await database.everything(pool)
+    with pytest.raises(BatchConflictError):
+        await database.write(pool, stale)
+    assert await database.everything(pool) == before
+
+
+async def test_a_parked_row_another_worker_applied_meanwhile_is_a_conflict(pool: Pool) -> None:
+    """It is applied once."""
+    log = Log()
+    await database.process(pool, log.webhook(ONE, "succeeded"))
+    plan = await database.plan_of(pool, log.create(ONE))
+    applied = Plan(inbox=[row for row in plan.inbox if row.waiting])
+    await database.write(pool, plan)
+    before = await database.everything(pool)
+    with pytest.raises(BatchConflictError):
+        await database.write(pool, applied)
+    assert await database.everything(pool) == before
+
+
+async def test_a_payment_another_worker_made_meanwhile_is_a_taken_key(pool: Pool) -> None:
+    """Its key is taken; nothing of the plan is written."""
+    log = Log()
+    stale = await database.plan_of(pool, log.create(ONE), log.create(TWO))
+    await database.process(pool, log.command(ONE, "create", event_id="cmd_other"))
+    before = await database.everything(pool)
+    with pytest.raises(KeyTakenError):
+        await database.write(pool, stale)
+    assert await database.everything(pool) == before
+
+
+async def loaded_meanwhile(pool: Pool, writing: Record, reading: Record) -> Loaded:
+    """What a second worker loads, which began while a first one was still writing; it waited."""
+
+    async def waits() -> bool:
+        return await database.rows(pool, _BLOCKED) == [(1,)]
+
+    async with database.batches(pool).transaction() as first:
+        known = await first.load([received(writing)])
+        second = asyncio.create_task(database.load(pool, reading))
+        await until(waits, 10)
+        await first.write(folded(writing, known=known), NOW)
+        assert not second.done()
+    return await second
+
+
+async def test_two_batches_on_one_payment_come_one_after_the_other(pool: Pool) -> None:
+    """The second waits for the first one's commit, and then sees what it wrote."""
+    log = Log()
+    await database.process(pool, log.create(ONE))
+    paid = log.webhook(ONE, "succeeded")
+    assert (await loaded_meanwhile(pool, paid, paid)).payments[ONE].version == 2
+
+
+async def test_a_fact_waits_for_the_create_that_a_former_owner_still_writes(pool: Pool) -> None:
+    """There is no row to lock yet: the partition is locked, else the fact would park for ever."""
+    log = Log()
+    early = log.webhook(ONE, "succeeded")
+    assert ONE in (await loaded_meanwhile(pool, log.create(ONE), early)).payments

@@ -1,0 +1,1 @@
+"""The stream: a batch and its order of effects, Faust, the table, readiness."""

@@ -1,0 +1,223 @@
+"""A batch beside other workers and on a Postgres that comes and goes; duplicates; counts."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from ports.errors import BatchConflictError, FencedError, KeyTakenError, StoreUnavailableError
+from ports.plan import Committed
+from ports.records import Record
+from postgres import batch as store
+from processor.stream import batch as batching
+from processor.stream.batch import COLLISIONS_MAX, as_record
+from tests.support import database
+from tests.support.builders import Log, payment
+from tests.support.fake_faust import Table, event
+from tests.support.worker import Group
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_connection_that_broke_is_no_end(group: Group, own_database: str) -> None:
+    """Postgres went away and came back: the batch is tried again, and done once."""
+    create = Log().create(payment())
+    async with group.worker(0) as worker:
+        with psycopg.connect(own_database, autocommit=True) as admin:
+            admin.execute(database.DISCONNECT)
+        await worker.process(create)
+        assert worker.acked == [create.position]
+        assert await group.outcomes(create) == ["applied"]
+        lost = "payments_batch_retries_total"
+        assert worker.count(lost, error="StoreUnavailableError") >= 1
+
+
+async def test_another_worker_that_was_faster_is_no_end(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever lock it missed, it recorded the same event: loaded again, it is known."""
+    early = Log().webhook(payment(), "succeeded")
+    really, faster = store.write, [await database.plan_of(group.pool, early)]
+
+    async def write(*arguments: Any) -> Any:
+        if faster:
+            await database.write(group.pool, faster.pop())
+        return await really(*arguments)
+
+    async with group.worker(0) as worker:
+        with monkeypatch.context() as overtaken:
+            overtaken.setattr(store, "write", write)
+            await worker.process(early)
+        assert worker.acked == [early.position]
+        assert await group.outcomes(early) == ["parked"]
+        assert await database.rows(group.pool, "select 1 from duplicates") == []
+        assert worker.count("payments_batch_retries_total", error="BatchConflictError") == 1
+
+
+async def test_a_key_that_was_taken_meanwhile_is_tried_again(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one's row is seen at the next try; no payment is held for a race that was lost."""
+    create, taken = Log().create(payment()), [KeyTakenError("taken")] * (COLLISIONS_MAX - 1)
+    async with group.worker(0) as worker:
+        commit = worker.processor._commit
+
+        async def late(*arguments: Any) -> Committed:
+            if taken:
+                raise taken.pop()
+            return await commit(*arguments)
+
+        monkeypatch.setattr(worker.processor, "_commit", late)
+        await worker.process(create)
+        assert worker.acked == [create.position]
+        assert await group.outcomes(create) == ["applied"]
+        tries = worker.count("payments_batch_retries_total", error="KeyTakenError")
+        assert tries == COLLISIONS_MAX - 1
+
+
+async def test_what_does_not_pass_ends_the_worker(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After long enough it gives up, without an acknowledgement: somebody else reads it again."""
+    monkeypatch.setattr(batching, "RETRY_FOR_S", 0.0)
+    create = Log().create(payment())
+    async with group.worker(0) as worker:
+        await group.pool.close()
+        with pytest.raises(StoreUnavailableError):
+            await worker.process(create)
+        assert worker.acked == []
+
+
+@pytest.mark.parametrize(
+    "failures",
+    [[BatchConflictError("faster")], [ZeroDivisionError(), None, StoreUnavailableError()]],
+)
+async def test_what_time_mends_holds_no_payment(
+    group: Group, monkeypatch: pytest.MonkeyPatch, failures: list[Exception | None]
+) -> None:
+    """Neither of a whole batch, nor of a payment on its own after a defect in another."""
+    monkeypatch.setattr(batching, "RETRY_FOR_S", 0.0)
+    async with group.worker(0) as worker:
+        commit = worker.processor._commit
+
+        async def failing(*arguments: Any) -> Committed:
+            failure = failures.pop(0) if failures else None
+            if failure is not None:
+                raise failure
+            return await commit(*arguments)
+
+        monkeypatch.setattr(worker.processor, "_commit", failing)
+        with pytest.raises(batching.TRANSIENT):
+            await worker.process(Log().create(payment()))
+        assert worker.acked == []
+        assert await database.rows(group.pool, "select payment_id from holds") == []
+
+
+async def test_a_worker_that_lost_its_partition_is_stopped(group: Group) -> None:
+    """It publishes and acknowledges nothing; the new owner publishes what it had committed."""
+    log, mine = Log(), payment()
+    create = log.create(mine)
+    async with group.worker(0) as former, group.worker(0) as owner:
+        with pytest.raises(FencedError):
+            await former.process(create)
+        assert former.acked == []
+        await owner.process(create)
+        assert owner.acked == [create.position]
+        assert [version for version, _ in await group.published(mine)] == [1]
+
+
+async def test_a_new_owner_publishes_what_its_partitions_still_owe(group: Group) -> None:
+    """At its assignment, before it reads a record; what other partitions owe is their owners'."""
+    one, two = payment(), payment()
+    await database.process(group.pool, Log(0).create(one), Log(1).create(two))
+    async with group.worker(0) as owner:
+        assert [version for version, _ in await group.published(one)] == [1]
+        assert await group.published(two) == []
+        assert owner.count("payments_republished_total") == 1
+    owed = "select partition from publications where published_at is null"
+    assert await database.rows(group.pool, owed) == [(1,)]
+
+
+async def test_a_take_over_between_commit_and_publishing_leaves_the_newest_last(
+    group: Group,
+) -> None:
+    """What the take-over has published is not published again from what the batch remembers."""
+    log, mine = Log(), payment()
+    async with group.worker(0) as worker:
+        first = await worker.committed(log.create(mine))
+        second = await worker.committed(log.result(mine))
+        await worker.processor.take_over([0])
+        assert [version for version, _ in await group.published(mine)] == [1, 2]
+        await worker.processor.settle(first)
+        assert (await group.published(mine))[-1][0] == 2
+        await worker.processor.settle(second)
+        assert (await group.published(mine))[-1][0] == 2
+
+
+async def test_a_batch_behind_one_that_came_again_leaves_the_newest_last(group: Group) -> None:
+    """A redelivered batch publishes up to the newest version, also those of batches behind it."""
+    log, mine = Log(), payment()
+    create, result, paid = log.create(mine), log.result(mine), log.webhook(mine, "succeeded")
+    async with group.worker(0, republish=False) as crashed:
+        await crashed.committed(create)
+    async with group.worker(0, republish=False) as worker:
+        again = await worker.committed(create)
+        second, third = await worker.committed(result), await worker.committed(paid)
+        for batch in (again, second, third):
+            await worker.processor.settle(batch)
+            assert (await group.published(mine))[-1][0] == 3
+
+
+@pytest.mark.parametrize("known_to", ["the table", "Postgres"])
+async def test_a_second_record_of_an_event_is_a_duplicate(group: Group, known_to: str) -> None:
+    """Whoever knows it: one row of its own, no effect; the same record again is no duplicate."""
+    log, table = Log(), Table()
+    create = log.create(payment())
+    again = log.again(create)
+    async with group.worker(0, table=table) as worker:
+        await worker.process(create)
+        if known_to == "Postgres":
+            table.partitions.clear()
+        await worker.process(again)
+        await worker.process(again, create)
+        duplicates = 'select "offset" from duplicates'
+        assert await database.rows(group.pool, duplicates) == [(again.position.offset,)]
+        assert await group.outcomes(create, again) == ["applied", None]
+
+
+async def test_what_the_table_knows_asks_nothing_of_postgres(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fast path: a redelivered record is acknowledged, even with Postgres away."""
+    monkeypatch.setattr(batching, "RETRY_FOR_S", 0.0)
+    log = Log()
+    batch = log.create(payment()), log.create(payment())
+    async with group.worker(0) as worker:
+        await worker.process(*batch)
+        await group.pool.close()
+        await worker.process(*batch)
+        assert worker.acked == 2 * [record.position for record in batch]
+
+
+async def test_every_input_is_counted(group: Group) -> None:
+    """By outcome and kind, once it is committed."""
+    log, mine = Log(), payment()
+    create = log.create(mine)
+    async with group.worker(0) as worker:
+        await worker.process(create, log.again(create), log.append("payment-commands", None, b""))
+        inputs = "payments_inputs_total"
+        assert worker.count(inputs, outcome="applied", kind="command.create") == 1
+        assert worker.count(inputs, outcome="duplicate", kind="command.create") == 1
+        assert worker.count("payments_dead_letters_total") == 1
+
+
+def test_an_event_is_the_record_it_carries() -> None:
+    """Headers as a list or as a mapping; a tombstone is an empty value."""
+    record = Log(partition=3).webhook(payment(), "succeeded")
+    carried = event(record)
+    assert as_record(carried) == record
+    carried.message.headers = {name: text.encode() for name, text in record.headers.items()}
+    assert as_record(carried) == record
+    bare: Any = event(record)
+    bare.message.value, bare.message.headers, bare.message.timestamp = None, None, None
+    assert as_record(bare) == Record(record.position, record.key, b"", {}, 0)

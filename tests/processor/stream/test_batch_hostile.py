@@ -1,0 +1,121 @@
+"""Nothing in the log or in the store stops a worker: it is a dead letter, or it holds a payment."""
+
+from typing import Any, Final, LiteralString
+
+import pytest
+from msgspec.structs import replace
+
+from ports.records import Record
+from schemas import headers
+from schemas.topics import PAYMENT_COMMANDS
+from tests.support import database
+from tests.support.builders import Log, payment
+from tests.support.worker import Group, Worker
+
+pytestmark = pytest.mark.anyio
+
+#: With a key and without headers: as large a value as the brokers' default limit leaves room for.
+LARGEST: Final = b"x" * 1_048_480
+_HOLDS: Final = "select payment_id, event_id, error from holds"
+_STORED: Final = "select payment_id, version, document::text from payments order by 1"
+
+
+async def acknowledged(worker: Worker, *batch: Record) -> bool:
+    """Whether a batch of these, and nothing else, is acknowledged in order."""
+    worker.acked.clear()
+    await worker.process(*batch)
+    return worker.acked == [record.position for record in batch]
+
+
+async def spoiled(group: Group, statement: LiteralString) -> None:
+    """Changes what is stored; exactly one row."""
+    assert len(await database.rows(group.pool, statement)) == 1
+
+
+async def errors_of_dead(group: Group) -> list[Any]:
+    """The errors the store has of dead letters."""
+    return [error for (error,) in await database.rows(group.pool, "select error from dead_letters")]
+
+
+async def test_a_field_with_a_nul_is_a_dead_letter_that_can_be_stored(group: Group) -> None:
+    """The error names the field, which Postgres would refuse; the record goes out as it came."""
+    log, good = Log(), payment()
+    bad = log.command(payment(), "cancel", **{"a\0b": 1})
+    batch = bad, log.create(good)
+    async with group.worker(0) as worker:
+        assert await acknowledged(worker, *batch)
+    assert await group.outcomes(*batch) == [None, "applied"]
+    (error,) = await errors_of_dead(group)
+    assert "a\N{REPLACEMENT CHARACTER}b" in error
+    (letter,) = await group.dead_letters(bad.value)
+    assert letter[headers.ERROR] == error
+
+
+async def test_a_header_with_a_nul_is_kept_without_it(group: Group) -> None:
+    """A webhook that waits keeps its headers as JSON, which Postgres refuses a NUL in."""
+    log, early, other = Log(), payment(), payment()
+    webhook = log.webhook(early, "processing")
+    webhook = replace(webhook, headers={**webhook.headers, headers.TRACEPARENT: "\0"})
+    batch = webhook, log.create(other)
+    async with group.worker(0) as worker:
+        assert await acknowledged(worker, *batch)
+        assert await group.outcomes(*batch) == ["parked", "applied"]
+        kept = "select headers ->> 'traceparent' from inbox where outcome = 'parked'"
+        assert await database.rows(group.pool, kept) == [("\N{REPLACEMENT CHARACTER}",)]
+        assert await acknowledged(worker, log.create(early))
+    assert await group.outcomes(webhook) == ["applied"]
+
+
+async def test_a_record_as_large_as_may_be_is_a_dead_letter(group: Group) -> None:
+    """Its dead letter is larger than itself, by the headers that say why; it goes out whole."""
+    log = Log()
+    batch = log.append(PAYMENT_COMMANDS, b"key", LARGEST), log.create(payment())
+    async with group.worker(0) as worker:
+        assert await acknowledged(worker, *batch)
+    assert await group.outcomes(*batch) == [None, "applied"]
+    (letter,) = await group.dead_letters(LARGEST)
+    assert "not a command" in letter[headers.ERROR]
+
+
+async def test_a_payment_whose_row_cannot_be_read_is_held_alone(group: Group) -> None:
+    """Its row stays as it is, what came waits for an operator; the others of the batch go on."""
+    log, broken, other = Log(), payment(), payment()
+    async with group.worker(0) as worker:
+        assert await acknowledged(worker, log.create(broken))
+        await spoiled(group, "update payments set document = '{}' returning 1")
+        first, second = log.webhook(broken, "processing"), log.webhook(broken, "succeeded")
+        batch = first, log.create(other), second, log.webhook(other, "succeeded")
+        assert await acknowledged(worker, *batch)
+        assert await group.outcomes(*batch) == ["quarantined", "applied", "parked", "applied"]
+        ((payment_id, event_id, error),) = await database.rows(group.pool, _HOLDS)
+        assert (payment_id, event_id) == (broken, first.headers[headers.EVENT_ID])
+        assert "what is stored of it can't be read" in error
+        stored = {row[0]: row[1:] for row in await database.rows(group.pool, _STORED)}
+        assert stored[broken] == (1, "{}")
+        later = log.command(broken, "cancel")
+        assert await acknowledged(worker, later)
+        assert await group.outcomes(later) == ["parked"]
+    kept = "select value from inbox where payment_id = %s and value is not null"
+    values = {value for (value,) in await database.rows(group.pool, kept, broken)}
+    assert values == {first.value, second.value, later.value}
+    assert await group.announced(broken) == [(1, False), (1, True)]
+    assert [version for version, _ in await group.published(other)] == [1, 2]
+
+
+async def test_a_payment_whose_parked_record_cannot_be_read_is_held_alone(group: Group) -> None:
+    """A newer release may not understand what waited: nothing is made of the payment then."""
+    log, broken, other = Log(), payment(), payment()
+    early = log.webhook(broken, "processing")
+    async with group.worker(0) as worker:
+        assert await acknowledged(worker, early)
+        await spoiled(group, "update inbox set value = 'x' returning 1")
+        create = log.create(broken)
+        batch = create, log.create(other)
+        assert await acknowledged(worker, *batch)
+        assert await group.outcomes(early, *batch) == ["parked", "quarantined", "applied"]
+    ((payment_id, _, error),) = await database.rows(group.pool, _HOLDS)
+    assert payment_id == broken
+    assert f"{early.position} can't be decoded any more" in error
+    assert [row[0] for row in await database.rows(group.pool, _STORED)] == [other]
+    assert await group.published(broken) == []
+    assert [version for version, _ in await group.published(other)] == [1]

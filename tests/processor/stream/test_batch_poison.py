@@ -1,0 +1,92 @@
+"""One payment that can't be written: it is held, and everything else goes on."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import psycopg
+import pytest
+
+from processor.stream import batch as batching
+from tests.support import database
+from tests.support.builders import Log, payment
+from tests.support.folding import failing
+from tests.support.worker import Group
+
+pytestmark = pytest.mark.anyio
+
+THIRTEEN: Final = 1313
+#: What Postgres refuses of a payment of THIRTEEN: a value, and a key that is always taken.
+REFUSALS: Final = {
+    "value": f"alter table payments add constraint refused check (amount <> {THIRTEEN}) not valid",
+    "key": f"create unique index refused on payments ((1)) where amount = {THIRTEEN}",
+}
+_UNDONE: Final = (
+    "drop index if exists refused; alter table payments drop constraint if exists refused"
+)
+
+
+@pytest.fixture(params=REFUSALS)
+def refusing(request: pytest.FixtureRequest, own_database: str) -> Iterator[str]:
+    """Postgres that refuses something of one payment."""
+    with psycopg.connect(own_database, autocommit=True) as connection:
+        connection.execute(REFUSALS[request.param])
+        yield request.param
+        connection.execute(_UNDONE)
+
+
+async def test_a_payment_that_cannot_be_written_is_held_alone(
+    refusing: str, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Postgres refuses it: its records wait for an operator; the others of the batch are done."""
+    monkeypatch.setattr(batching, "RETRY_FOR_S", 5.0)
+    log = Log()
+    taken, poison, other = payment(), payment(), payment()
+    async with group.worker(0) as worker:
+        if refusing == "key":
+            await worker.process(log.create(taken, amount=THIRTEEN))
+        worker.acked.clear()
+        batch = (
+            log.webhook(poison, "processing"),
+            log.create(poison, amount=THIRTEEN),
+            log.create(other),
+            log.webhook(other, "succeeded"),
+            log.append("payment-commands", b"key", b"garbage"),
+        )
+        await worker.process(*batch)
+        assert worker.acked == [record.position for record in batch]
+        assert await group.outcomes(*batch) == [
+            "quarantined", "parked", "applied", "applied", None,
+        ]  # fmt: skip
+        held = await database.rows(group.pool, "select payment_id, error from holds")
+        assert [payment_id for payment_id, _ in held] == [poison]
+        assert "refused" in held[0][1]
+        assert [version for version, _ in await group.published(other)] == [1, 2]
+        assert await group.published(poison) == []
+        tries = worker.count("payments_batch_retries_total", error="KeyTakenError")
+        assert tries == (4 if refusing == "key" else 0)  # twice for the batch, twice for it alone
+        later = log.webhook(poison, "succeeded")
+        await worker.process(later)
+        assert await group.outcomes(later) == ["parked"]
+
+
+async def test_a_payment_our_own_code_fails_on_is_held_alone(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others of the batch are done, and so is what it was before; its bytes are kept."""
+    log = Log()
+    poison, other = payment(), payment()
+    failing(monkeypatch, poison, ["evt_bad"])
+    batch = (
+        log.create(poison),
+        log.webhook(poison, "processing", "evt_bad"),
+        log.webhook(poison, "succeeded"),
+        log.create(other),
+    )
+    async with group.worker(0) as worker:
+        await worker.process(*batch)
+        assert worker.acked == [record.position for record in batch]
+    assert await group.outcomes(*batch) == ["applied", "quarantined", "parked", "applied"]
+    kept = 'select value from inbox where value is not null order by topic, "offset"'
+    assert await database.rows(group.pool, kept) == [(batch[1].value,), (batch[2].value,)]
+    assert [version for version, _ in await group.published(poison)] == [1]
+    assert [version for version, _ in await group.published(other)] == [1]

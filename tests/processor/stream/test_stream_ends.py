@@ -1,0 +1,78 @@
+"""What the stream opened is closed when it ends, however that comes about, and within seconds."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from messaging.sender import Sender
+from processor.stream.app import StreamParts, create_app, wire
+from processor.stream.metrics import StreamMetrics
+from runtime import closing
+from runtime.health import Health
+from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
+from tests.support.builders import Clock
+
+pytestmark = pytest.mark.anyio
+
+KAFKA: Final = KafkaSettings(kafka_bootstrap="127.0.0.1:1", partitions=4)
+
+
+class Opened:
+    """A worker without brokers, whose producers note that they were closed."""
+
+    def __init__(self, data_dir: Path, database_url: str, *, hangs: bool = False) -> None:
+        self.closed: list[str] = []
+        self.hangs = hangs
+        database = DatabaseSettings(database_url=cast("Any", database_url))
+        stream = StreamSettings(data_dir=data_dir)
+        self.app = create_app(KAFKA, stream)
+        parts = StreamParts(sender=self._sender, publisher=lambda *_: cast("Any", self))
+        metrics = StreamMetrics(CollectorRegistry())
+        wire(self.app, KAFKA, database, stream, {}, metrics, Health(), Clock(), parts)
+
+    def _sender(self, bootstrap: str, client_id: str, deadline_s: float) -> Sender:
+        sender = Sender(bootstrap, client_id, deadline_s)
+        really = sender.close
+
+        async def close() -> None:
+            if self.hangs:
+                await asyncio.Event().wait()
+            await really()
+            self.closed.append("dead letters")
+
+        vars(sender)["close"] = close
+        return sender
+
+    async def assign(self, partitions: Iterable[int]) -> None:
+        """As the publisher of versions: with no partitions left, its producers are closed."""
+        assert not list(partitions)
+        self.closed.append("state")
+
+
+@pytest.mark.parametrize("crashed", [False, True])
+async def test_its_producers_are_closed(tmp_path: Path, *, crashed: bool) -> None:
+    """Those of dead letters and of versions, each once: stopped in order, or after a crash."""
+    opened = Opened(tmp_path, "postgresql://nobody@127.0.0.1:1/none")
+    if crashed:
+        await opened.app.crash(RuntimeError("planted"))
+    await opened.app.stop()
+    assert opened.closed == ["dead letters", "state"]
+    await opened.app.stop()
+    assert opened.closed == ["dead letters", "state"]
+
+
+async def test_one_that_hangs_keeps_no_other_from_being_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is given up, and the worker ends all the same."""
+    monkeypatch.setattr(closing, "CLOSE_WITHIN_S", 0.05)
+    opened = Opened(tmp_path, "postgresql://nobody@127.0.0.1:1/none", hangs=True)
+    began = time.monotonic()
+    await opened.app.stop()
+    assert time.monotonic() - began < 2.0
+    assert opened.closed == ["state"]

@@ -1,0 +1,69 @@
+"""A provider nobody can reach is left in peace, and never for good."""
+
+import asyncio
+
+import pytest
+
+from ports.errors import LeaseLostError
+from ports.provider import Refused
+from postgres.postgres import Pool
+from tests.support.builders import Clock
+from tests.support.calling import Caller, due
+
+pytestmark = pytest.mark.anyio
+
+OPEN_S = 5.0
+
+
+async def test_a_provider_that_fails_is_left_in_peace(pool: Pool, clock: Clock) -> None:
+    """After so many failures in a row no call is made; then one; its answer lets all go again."""
+    await due(pool, 6)
+    caller = Caller(pool, clock, breaker_failures=3, breaker_open_s=OPEN_S, call_concurrency=3)
+    assert await caller.round() == 3
+    assert await caller.round() == 0
+    clock.forward(OPEN_S)
+    assert await caller.round() == 1
+    assert await caller.round() == 0
+    clock.forward(OPEN_S)
+    caller.provider.gate = asyncio.Event()
+    caller.provider.answers = [Refused("no", "No.")]
+    assert await caller.calls.claim_and_start() == 1
+    clock.forward(OPEN_S)
+    assert await caller.calls.claim_and_start() == 0
+    caller.provider.gate.set()
+    await caller.finished()
+    assert await caller.round() == 3
+
+
+async def test_a_lease_that_is_lost_while_one_tries_blocks_no_other_for_good(
+    pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker has that call by now; here another call tries after a while."""
+
+    async def lost(_: object) -> None:
+        raise LeaseLostError("another worker's")
+
+    await due(pool, 4)
+    caller = Caller(pool, clock, breaker_failures=1, breaker_open_s=OPEN_S)
+    await caller.round()
+    clock.forward(100.0)
+    with monkeypatch.context() as losing:
+        losing.setattr(caller.calls, "_ask", lost)
+        assert await caller.round() == 1
+    clock.forward(100.0)
+    assert await caller.round() == 1
+
+
+@pytest.mark.parametrize("failure", [ZeroDivisionError("a defect"), asyncio.CancelledError()])
+async def test_the_one_call_that_tries_never_blocks_the_others_for_good(
+    pool: Pool, clock: Clock, failure: BaseException
+) -> None:
+    """Should our own code fail on the very call that tries, another one tries after a while."""
+    await due(pool, 4)
+    caller = Caller(pool, clock, breaker_failures=1, breaker_open_s=OPEN_S)
+    await caller.round()
+    clock.forward(100.0)
+    caller.provider.answers = [failure]
+    assert await caller.round() == 1
+    clock.forward(100.0)
+    assert await caller.round() == 1

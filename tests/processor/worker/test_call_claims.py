@@ -1,0 +1,203 @@
+"""Who makes a call and when: one at a time, and again after a crash."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ports.errors import PublishError, StoreUnavailableError
+from ports.provider import Acknowledged, Refused
+from ports.work import Claimed
+from postgres import calls as store
+from postgres.postgres import Pool, PostgresCalls
+from processor.worker import provider_calls
+from tests.support import database
+from tests.support.builders import NOW, Clock
+from tests.support.calling import KEY, LEASE_S, Caller, as_input, due
+
+pytestmark = pytest.mark.anyio
+
+LEASE = timedelta(seconds=LEASE_S)
+
+
+async def claim(pool: Pool, now: datetime = NOW, provider: str = "stripe") -> list[Claimed]:
+    """Everything that is due then, for this provider."""
+    return await PostgresCalls(pool).claim([provider], 100, now, now + LEASE)
+
+
+async def test_a_claim_is_a_lease(pool: Pool) -> None:
+    """Whoever claimed it has it until then; after that it is due again, under the same key."""
+    keys = await due(pool, 1)
+    (first,) = await claim(pool)
+    assert (first.attempts, first.key, first.key_first_used_at) == (1, *keys, NOW)
+    assert await claim(pool, NOW + LEASE - timedelta(milliseconds=1)) == []
+    (again,) = await claim(pool, NOW + LEASE)
+    assert (again.attempts, again.key, again.key_first_used_at) == (2, *keys, NOW)
+
+
+async def test_two_claimers_never_get_the_same(pool: Pool) -> None:
+    """While one's claim is not committed, the other passes by those rows without waiting."""
+    keys = await due(pool, 10)
+    async with pool.connection() as one, pool.connection() as two:
+        first = await store.claim(one, ["stripe"], 4, NOW, NOW + LEASE)
+        async with asyncio.timeout(10):
+            second = await store.claim(two, ["stripe"], 100, NOW, NOW + LEASE)
+    assert (len(first), len(second)) == (4, 6)
+    assert {claimed.key for claimed in first + second} == keys
+
+
+async def test_a_call_nobody_has_tried_is_due_whatever_the_time(pool: Pool) -> None:
+    """The clock of the host that wrote it may be ahead of the claimer's."""
+    keys = await due(pool, 1)
+    assert [each.key for each in await claim(pool, NOW - timedelta(hours=1))] == [*keys]
+
+
+async def test_a_new_key_is_given_once(pool: Pool) -> None:
+    """Two workers may have had the call: the second one's word is about an older key."""
+    await due(pool, 1)
+    (claimed,) = await claim(pool)
+    calls = PostgresCalls(pool)
+    for _ in range(2):
+        await calls.retry_with_new_key(claimed, NOW, "it certainly did not happen")
+    (again,) = await claim(pool)
+    assert again.generation == 1
+
+
+async def test_many_claimers_at_once_share_the_work(pool: Pool) -> None:
+    """Each call is claimed by one of them."""
+    keys = await due(pool, 20)
+    calls = PostgresCalls(pool)
+    claims = await asyncio.gather(
+        *(calls.claim(["stripe"], 3, NOW, NOW + LEASE) for _ in range(10))
+    )
+    claimed = [each.key for part in claims for each in part]
+    assert len(claimed) == len(set(claimed))
+    assert set(claimed) <= keys
+    assert set(claimed) | {each.key for each in await claim(pool)} == keys
+
+
+async def test_what_waited_longest_comes_first(pool: Pool) -> None:
+    """In order of when they are due; what was tried and is not due yet does not come at all."""
+    keys = sorted(await due(pool, 4))
+    moved = """update provider_calls set next_attempt_at = %s, attempts = 1
+        where call_key = %s returning 1"""
+    for key, minutes in zip(keys, (-2, -3, -1, +1), strict=True):
+        await database.rows(pool, moved, NOW + timedelta(minutes=minutes), key)
+    calls = PostgresCalls(pool)
+    claimed = [await calls.claim(["stripe"], 1, NOW, NOW + LEASE) for _ in keys]
+    assert [[each.key for each in part] for part in claimed] == [
+        [keys[1]],
+        [keys[0]],
+        [keys[2]],
+        [],
+    ]
+
+
+async def test_another_providers_calls_are_not_ours(pool: Pool) -> None:
+    """Each provider has a breaker of its own, and so its own claims."""
+    await due(pool, 1)
+    assert await claim(pool, provider="another") == []
+    assert len(await claim(pool)) == 1
+
+
+async def test_no_more_at_a_time_than_may_be(pool: Pool, clock: Clock) -> None:
+    """A slow provider is given as many calls as the settings say, and the rest waits."""
+    await due(pool, 5)
+    caller = Caller(pool, clock, call_concurrency=2)
+    answer = asyncio.Event()
+    caller.provider.gate = answer
+    assert await caller.calls.claim_and_start() == 2
+    assert await caller.calls.claim_and_start() == 0
+    answer.set()
+    await caller.finished()
+    assert await caller.calls.claim_and_start() == 2
+    await caller.finished()
+
+
+async def test_a_crash_before_the_row_is_marked_repeats_the_same_event(
+    caller: Caller, pool: Pool, clock: Clock
+) -> None:
+    """The result goes out twice under one event ID; the provider saw one idempotency key."""
+
+    class Crashing(PostgresCalls):
+        async def finish(self, *_: Any, **__: Any) -> bool:
+            raise StoreUnavailableError("gone")
+
+    crashing = Caller(pool, clock, Crashing(pool))
+    crashing.provider.answers = [Acknowledged("pi_1")]
+    caller.provider.answers = [Acknowledged("pi_1")]
+    assert await crashing.round() == 1
+    assert await caller.row("state") == ("due",)
+    assert await caller.round() == 0
+    clock.forward(LEASE_S)
+    assert await caller.round() == 1
+    results = [as_input(sent) for sent in crashing.outbox.records + caller.outbox.records]
+    assert len(results) == 2
+    assert len({result.event_id for result in results}) == 1
+    assert crashing.provider.keys == caller.provider.keys == [KEY]
+    assert await caller.row("state") == ("done",)
+
+
+async def test_a_result_that_was_not_published_leaves_the_call_due(
+    caller: Caller, clock: Clock
+) -> None:
+    """Done means that the stream can read the result."""
+    caller.provider.answers = [Refused("no", "No."), Refused("no", "No.")]
+    caller.outbox.failures = [PublishError("no word")]
+    await caller.round()
+    assert await caller.row("state") == ("due",)
+    clock.forward(LEASE_S)
+    await caller.round()
+    assert await caller.row("state") == ("done",)
+    assert len(caller.outbox.records) == 1
+
+
+async def test_a_call_that_is_done_stays_done(caller: Caller, clock: Clock) -> None:
+    """A late claimer changes nothing any more, nor does the one that finished it."""
+    (late,) = await claim(caller.pool)
+    clock.forward(LEASE_S)
+    caller.provider.answers = [Acknowledged("pi_1")]
+    await caller.round()
+    before = await database.everything(caller.pool)
+    calls = PostgresCalls(caller.pool)
+    for claimed in (late, replace(late, attempts=late.attempts + 1)):
+        assert not await calls.renew(claimed, NOW + LEASE)
+        assert not await calls.finish(claimed, "refused: late", NOW)
+        assert not await calls.retry(claimed, NOW, "late")
+        assert not await calls.retry_with_new_key(claimed, NOW, "late")
+    assert await database.everything(caller.pool) == before
+
+
+async def test_each_payments_call_is_its_own(pool: Pool, clock: Clock) -> None:
+    """One that our code fails on is counted and due again later; the others come to their end."""
+    await due(pool, 3)
+    caller = Caller(pool, clock)
+    caller.provider.answers = [Refused("no", "No."), ZeroDivisionError("a defect")]
+    caller.provider.answers += [Refused("no", "No.")]
+    assert await caller.round() == 3
+    states = await database.rows(pool, "select state from provider_calls order by state")
+    assert states == [("done",), ("done",), ("due",)]
+    assert caller.errors() == 1
+
+
+async def test_the_end_waits_for_calls_under_way_but_not_for_ever(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the brokers away a result can't be published: the call is due again after its lease."""
+    monkeypatch.setattr(provider_calls, "FINISH_WITHIN_S", 0.1)
+    caller.provider.answers = [Acknowledged("pi_1")]
+    publishing = asyncio.Event()
+
+    async def send(_records: object) -> None:
+        publishing.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(caller.outbox, "send", send)
+    loop = asyncio.create_task(caller.calls.run())
+    await publishing.wait()
+    loop.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.gather(loop, return_exceptions=True)
+    assert await caller.row("state", "outcome") == ("due", None)

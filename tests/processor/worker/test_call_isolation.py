@@ -1,0 +1,187 @@
+"""No provider and no adapter stops another one, whatever it does: slow, silent, raising, stuck."""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+import pytest
+
+from ports.provider import Acknowledged, Refused
+from postgres.postgres import Pool, PostgresCalls
+from processor.worker import asking
+from tests.ingress.harness import until
+from tests.support import database
+from tests.support.builders import Clock
+from tests.support.calling import BASE_S, KEY, LEASE_S, Caller, due
+from tests.support.fake_outside import Provider
+
+pytestmark = pytest.mark.anyio
+
+#: What an adapter may raise that nobody foresaw.
+UNFORESEEN: Final = [
+    KeyError("amount"),
+    AssertionError(),
+    RecursionError(),
+    MemoryError(),
+    UnicodeDecodeError("utf-8", b"", 0, 1, "reason"),
+    TimeoutError(),
+    asyncio.CancelledError(),
+    StopAsyncIteration(),
+    ExceptionGroup("some", [OSError()]),
+]
+
+
+async def another_providers(pool: Pool, count: int) -> None:
+    """So many of the calls that are due belong to another provider."""
+    await database.rows(
+        pool,
+        """update provider_calls set provider = 'another',
+            request = jsonb_set(request, '{provider}', '"another"')
+        where call_key in (select call_key from provider_calls order by call_key limit %s)
+        returning 1""",
+        count,
+    )
+
+
+async def test_a_slow_provider_takes_no_slot_of_another(pool: Pool, clock: Clock) -> None:
+    """With all of its own taken and more waiting, the other's calls are made at once."""
+    await due(pool, 10)
+    await another_providers(pool, 4)
+    other = Provider(name="another", answers=[Refused("no", "No.")] * 4)
+    caller = Caller(pool, clock, others=[other], call_concurrency=3)
+    caller.provider.gate = asyncio.Event()
+    made = 0
+    for _ in range(4):
+        made += await caller.calls.claim_and_start()
+        await asyncio.sleep(0.05)
+    assert len(caller.provider.keys) == 3
+    assert len(other.keys) == 4
+    assert made == 7
+    caller.provider.gate.set()
+    await caller.finished()
+
+
+async def test_an_open_breaker_is_no_other_providers_matter(pool: Pool, clock: Clock) -> None:
+    """Calls of a provider that is away wait; the other's do not."""
+    await due(pool, 6)
+    await another_providers(pool, 3)
+    other = Provider(name="another", answers=[Refused("no", "No.")] * 3)
+    caller = Caller(pool, clock, others=[other], breaker_failures=1, call_concurrency=1)
+    assert [await caller.round() for _ in range(3)] == [2, 1, 1]
+    assert len(caller.provider.keys) == 1
+    assert len(other.keys) == 3
+
+
+@pytest.mark.parametrize("error", UNFORESEEN, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("where", ["call", "look_up"])
+async def test_what_nobody_foresaw_is_noted_and_tried_again_later(
+    caller: Caller, clock: Clock, where: str, error: BaseException
+) -> None:
+    """The outcome is unknown: the row says so, and the next try waits like every other."""
+    if where == "look_up":
+        await caller.round()
+        clock.forward(3600.0)
+        caller.provider.found = [error]  # type: ignore[list-item]  # an adapter's mistake
+    else:
+        caller.provider.answers = [error]
+    assert await caller.round() == 1
+    state, attempts, text = await caller.row("state", "attempts", "last_error")
+    assert (state, attempts) == ("due", 1 if where == "call" else 2)
+    assert text == f"our adapter failed: {type(error).__name__}"
+    assert await caller.due_at() == clock.now + timedelta(seconds=BASE_S * attempts)
+    assert caller.errors() == 1
+    clock.forward(10.0)
+    caller.provider.answers = [Acknowledged("pi_1")]
+    caller.provider.found = [Acknowledged("pi_1")]
+    await caller.round()
+    assert await caller.row("state") == ("done",)
+
+
+async def test_an_adapter_that_hangs_is_given_up_at_the_deadline(pool: Pool, clock: Clock) -> None:
+    """Its outcome is unknown, and its slot is free again."""
+    await due(pool, 1)
+    caller = Caller(pool, clock, call_deadline_s=0.1, call_concurrency=1)
+    caller.provider.gate = asyncio.Event()
+    assert await caller.round() == 1
+    assert await caller.row("state", "last_error") == ("due", "no answer within 0.1 s")
+    clock.forward(10.0)
+    caller.provider.gate.set()
+    assert await caller.round() == 1
+
+
+async def test_an_adapter_that_will_not_end_keeps_its_own_slot_and_no_other(
+    pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its call is noted as unknown all the same; what goes on is bounded by the slots."""
+    monkeypatch.setattr(asking, "END_WITHIN_S", 0.05)
+    await due(pool, 4)
+    await another_providers(pool, 2)
+    other = Provider(name="another", answers=[Refused("no", "No.")] * 2)
+    caller = Caller(pool, clock, others=[other], call_deadline_s=0.1, call_concurrency=1)
+    release = asyncio.Event()
+
+    async def stuck(*_: object) -> Acknowledged:
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                continue
+        return Acknowledged("late")
+
+    monkeypatch.setattr(caller.provider, "call", stuck)
+    assert await caller.calls.claim_and_start() == 2
+    noted = "select 1 from provider_calls where last_error = 'no answer within 0.1 s'"
+
+    async def given_up() -> bool:
+        return len(await database.rows(pool, noted)) == 1
+
+    await until(given_up, 5)
+    await asyncio.sleep(0.1)
+    assert await caller.calls.claim_and_start() == 1, "the other's second one"
+    assert await caller.calls.claim_and_start() == 0
+    release.set()
+    await caller.finished()
+    assert (
+        await database.rows(
+            pool, "select 1 from provider_calls where outcome is not null and outcome ~ 'late'"
+        )
+        == []
+    )
+
+
+async def test_a_look_up_that_outlasts_its_lease_is_claimed_once(
+    caller: Caller, clock: Clock
+) -> None:
+    """While it is under way its lease is renewed, however long it takes."""
+    long = Caller(caller.pool, clock, call_lease_s=0.3)
+    long.provider.gate = asyncio.Event()
+    assert await long.calls.claim_and_start() == 1
+    for _ in range(5):
+        clock.forward(0.3)
+
+        async def renewed() -> bool:
+            return await caller.due_at() > clock.now
+
+        await until(renewed, 5)
+        assert await caller.calls.claim_and_start() == 0
+    long.provider.answers = [Acknowledged("pi_1")]
+    long.provider.gate.set()
+    await long.finished()
+    assert await caller.row("state", "attempts") == ("done", 1)
+    assert caller.provider.keys == []
+
+
+async def test_the_late_end_of_a_lost_lease_changes_nothing(caller: Caller, clock: Clock) -> None:
+    """Another worker claimed the call meanwhile: its lease, its error and its key stand."""
+    slept = Caller(caller.pool, clock)
+    slept.provider.gate = asyncio.Event()
+    await slept.calls.claim_and_start()
+    clock.forward(LEASE_S)
+    now = PostgresCalls(caller.pool)
+    (newer,) = await now.claim(["stripe"], 1, clock.now, clock.now + timedelta(hours=1))
+    before = await database.everything(caller.pool)
+    slept.provider.gate.set()
+    await slept.finished()
+    assert slept.provider.keys == [KEY]
+    assert await database.everything(caller.pool) == before
+    assert await now.finish(newer, "acknowledged: pi_1", clock.now)

@@ -1,0 +1,169 @@
+"""What the answers of a provider come to: a result, another try, or a look-up; never a guess."""
+
+import random
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+
+from domain.inputs import CallResult, Failure
+from ports.provider import Acknowledged, NotNow, ProviderUnavailableError, Refused, Unknown
+from postgres.postgres import Pool
+from schemas.identity import result_event_id
+from schemas.topics import PROVIDER_RESULTS
+from tests.support import database
+from tests.support.builders import NOW, Clock, Log
+from tests.support.calling import BASE_S, KEY, KEY_S, MAX_S, Caller, as_input
+from tests.support.folding import ONE
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_acknowledgement_is_published_and_the_call_done(caller: Caller) -> None:
+    """The stream reads the object's ID under the payment's key; nobody calls again."""
+    caller.provider.answers = [Acknowledged("pi_1")]
+    assert await caller.round() == 1
+    (sent,) = caller.outbox.records
+    assert sent.topic == PROVIDER_RESULTS
+    result = as_input(sent)
+    assert result.payment_id == ONE
+    assert result.event_id == result_event_id(KEY)
+    assert result.input.body == CallResult(KEY, "create", "pi_1", None)
+    assert caller.provider.keys == [KEY]
+    assert await caller.row("state", "outcome") == ("done", "acknowledged: pi_1")
+    assert await caller.round() == 0
+
+
+async def test_a_refusal_is_a_result_too(caller: Caller) -> None:
+    """With the provider's code and words; the call is done."""
+    caller.provider.answers = [Refused("no_such_method", "There is no such method.")]
+    await caller.round()
+    body = as_input(*caller.outbox.records).input.body
+    assert body == CallResult(
+        KEY, "create", None, Failure("no_such_method", "There is no such method.")
+    )
+    assert await caller.row("state", "outcome") == ("done", "refused: no_such_method")
+
+
+async def test_unknown_is_tried_again_with_the_same_key(caller: Caller, clock: Clock) -> None:
+    """Nothing is published; each wait is longer than the last, up to the longest."""
+    for number, wait_s in enumerate([1.0, 2.0, 4.0, 8.0, 8.0], start=1):
+        assert await caller.round() == 1
+        assert await caller.row("attempts", "state", "last_error") == (number, "due", "no answer")
+        assert await caller.due_at() == clock.now + timedelta(seconds=wait_s)
+        clock.forward(wait_s - 0.001)
+        assert await caller.round() == 0
+        clock.forward(0.001)
+    assert caller.provider.keys == [KEY] * 5
+    assert caller.outbox.records == []
+
+
+async def test_the_wait_is_drawn_by_chance(pool: Pool, clock: Clock) -> None:
+    """Many calls that failed at once do not come back at once, nor later than they may."""
+    log = Log()
+    names = [f"{ONE[:-2]}{a}{b}" for a in "abcd" for b in "abcde"]
+    await database.process(pool, *(log.create(name) for name in names))
+    caller = Caller(pool, clock, call_concurrency=100)
+    caller.calls._chance = random.Random(7)  # noqa: S311  # jitter is no secret
+    assert await caller.round() == len(names)
+    due = await database.rows(pool, "select next_attempt_at from provider_calls")
+    waits = {(at - clock.now).total_seconds() for (at,) in due}
+    assert len(waits) == len(names)
+    assert 0 <= min(waits) < 0.5 < max(waits) <= BASE_S
+
+
+async def test_a_provider_that_names_a_wait_is_given_it(caller: Caller, clock: Clock) -> None:
+    """Even where ours would be shorter."""
+    caller.provider.answers = [Unknown("slow down", retry_after_s=77.0)]
+    await caller.round()
+    assert await caller.due_at() == clock.now + timedelta(seconds=77)
+
+
+async def test_what_could_happen_later_is_tried_under_the_next_key(
+    caller: Caller, clock: Clock
+) -> None:
+    """The old key would give the old answer; the operation, and so its result, is the same."""
+    caller.provider.answers = [NotNow("too early"), NotNow("too early"), Acknowledged("pi_1")]
+    for wait_s in (1.0, 2.0, 0.0):
+        assert await caller.round() == 1
+        clock.forward(wait_s)
+    assert caller.provider.keys == [KEY, f"{KEY}.1", f"{KEY}.2"]
+    assert as_input(*caller.outbox.records).event_id == result_event_id(KEY)
+
+
+#: What a look-up finds, and what the call comes to.
+FOUND: Final[dict[str, tuple[Any, tuple[str, str | None, str]]]] = {
+    "it happened": (Acknowledged("pi_1"), ("done", "acknowledged: pi_1", "no answer")),
+    "it was refused": (Refused("no", "No."), ("done", "refused: no", "no answer")),
+    "nobody knows": (ProviderUnavailableError("away"), ("due", None, "can't be looked up: away")),
+}
+
+
+@pytest.mark.parametrize("what", FOUND)
+async def test_after_the_keys_lifetime_it_is_looked_up(
+    caller: Caller, clock: Clock, what: str
+) -> None:
+    """The provider may have forgotten the key: nothing is tried before its state is known."""
+    found, became = FOUND[what]
+    await caller.round()
+    clock.forward(KEY_S)
+    caller.provider.found = [found]
+    assert await caller.round() == 1
+    assert caller.provider.looked_up == [(KEY, NOW)]
+    assert caller.provider.keys == [KEY]
+    assert await caller.row("state", "outcome", "last_error") == became
+
+
+async def test_what_never_happened_is_tried_at_once_with_a_new_key(
+    caller: Caller, clock: Clock
+) -> None:
+    """The new key has a lifetime of its own."""
+    await caller.round()
+    clock.forward(KEY_S)
+    caller.provider.found = [None]
+    await caller.round()
+    assert await caller.due_at() == clock.now
+    assert await caller.row("key_generation", "key_first_used_at") == (1, None)
+    await caller.round()
+    assert caller.provider.keys == [KEY, f"{KEY}.1"]
+    clock.forward(KEY_S - 1)
+    await caller.round()
+    assert caller.provider.keys == [KEY, f"{KEY}.1", f"{KEY}.1"]
+
+
+async def test_a_look_up_begins_where_the_first_key_was_used(caller: Caller, clock: Clock) -> None:
+    """What was made under any earlier key has to be found, or the customer pays twice."""
+    for _ in range(2):
+        await caller.round()
+        clock.forward(KEY_S)
+        caller.provider.found = [None]
+        await caller.round()
+    assert caller.provider.looked_up == [(KEY, NOW), (KEY, NOW)]
+
+
+async def test_what_could_happen_later_is_not_asked_again_at_once(
+    caller: Caller, clock: Clock
+) -> None:
+    """The provider is given time: the state that it is in has to change first."""
+    caller.provider.answers = [NotNow("too early"), NotNow("too early")]
+    for wait_s in (1.0, 2.0):
+        await caller.round()
+        assert await caller.due_at() == clock.now + timedelta(seconds=wait_s)
+        clock.forward(wait_s)
+
+
+async def test_a_call_tried_for_weeks_is_tried_again(caller: Caller, clock: Clock) -> None:
+    """However many attempts there were, the next wait is the longest, and no error."""
+    await database.rows(caller.pool, "update provider_calls set attempts = 5000 returning 1")
+    await caller.round()
+    assert caller.errors() == 0
+    assert await caller.due_at() == clock.now + timedelta(seconds=MAX_S)
+
+
+async def test_an_answer_that_would_be_repeated_is_looked_up_at_once(caller: Caller) -> None:
+    """A kept 500 tells nothing, however often it is asked for."""
+    caller.provider.answers = [Unknown("HTTP 500", repeats=True)]
+    caller.provider.found = [Acknowledged("pi_1")]
+    await caller.round()
+    assert caller.provider.looked_up == [(KEY, NOW)]
+    assert await caller.row("state") == ("done",)

@@ -1,0 +1,191 @@
+"""What was never delivered is fetched: the provider's events, and objects nobody hears of."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from ports.errors import PublishError
+from ports.provider import ProviderUnavailableError
+from postgres.postgres import Pool
+from processor.worker.reconciler import FAILURES_MAX
+from schemas import headers
+from schemas.topics import (
+    BODY_BYTES_MAX,
+    DEAD_LETTERS,
+    PROVIDER_WEBHOOKS,
+    PROVIDER_WEBHOOKS_UNROUTED,
+)
+from tests.support import database
+from tests.support.builders import NOW, Clock, Log, object_of, payment, received
+from tests.support.folding import ONE, TWO
+from tests.support.sweeping import SILENT_S, Sweeping, as_record, event, ids, stands
+
+pytestmark = pytest.mark.anyio
+
+AWAY = ProviderUnavailableError("away")
+
+
+async def test_the_events_after_the_cursor_go_to_their_payments(sweeping: Sweeping) -> None:
+    """As a webhook would have brought them; what names no payment goes to the router."""
+    sweeping.provider.pages = [[event(ONE, "evt_1"), event(TWO, "evt_2", ours=False)]]
+    known, other = await sweeping.round()
+    got = received(as_record(known))
+    assert (got.payment_id, got.event_id, got.input.received_at) == (ONE, "evt_1", NOW)
+    assert (other.topic, other.key) == (PROVIDER_WEBHOOKS_UNROUTED, object_of(TWO).encode())
+    assert headers.as_text(other.headers)[headers.OBJECT_ID] == object_of(TWO)
+    sweeping.provider.pages = []
+    assert await sweeping.round() == []
+    assert sweeping.provider.cursors == [None, "evt_2"]
+
+
+async def test_the_cursor_moves_page_by_page(sweeping: Sweeping) -> None:
+    """A page that was not published is read again; those before it are not."""
+    pages = [[event(ONE, f"evt_{n}")] for n in range(3)]
+    sweeping.provider.pages = pages
+    sweeping.outbox.failures = [None, PublishError("no word")]
+    assert ids(await sweeping.round()) == ["evt_0"]
+    assert sweeping.errors("events") == 1
+    sweeping.provider.pages = pages[1:]
+    assert ids(await sweeping.round()) == ["evt_1", "evt_2"]
+    sweeping.provider.pages = []
+    await sweeping.round()
+    assert sweeping.provider.cursors == [None, "evt_0", "evt_2"]
+
+
+async def test_an_event_no_topic_takes_keeps_no_other_from_being_sent(
+    sweeping: Sweeping,
+) -> None:
+    """It is a dead letter, and the cursor goes on behind it."""
+    large = event(ONE, "evt_large")
+    large = replace(large, body=large.body + b" " * BODY_BYTES_MAX)
+    sweeping.provider.pages = [[event(ONE, "evt_1"), large, event(TWO, "evt_2")]]
+    sent = await sweeping.round()
+    assert [each.topic for each in sent] == [PROVIDER_WEBHOOKS, DEAD_LETTERS, PROVIDER_WEBHOOKS]
+    assert "a topic takes 1000000" in headers.as_text(sent[1].headers)[headers.ERROR]
+    sweeping.provider.pages = []
+    await sweeping.round()
+    assert sweeping.provider.cursors == [None, "evt_2"]
+
+
+@pytest.mark.parametrize("status", ["processing", "requires_action", "requires_capture"])
+async def test_an_unfinished_silent_payments_object_is_looked_at(
+    sweeping: Sweeping, pool: Pool, clock: Clock, status: str
+) -> None:
+    """Once it was silent for long enough; its state goes to the payment as an event."""
+    await stands(pool, status, ONE)
+    sweeping.provider.objects = {object_of(ONE): event(ONE, "look_1", ours=False)}
+    clock.forward(SILENT_S)
+    assert await sweeping.round() == []
+    clock.forward(0.001)
+    (sent,) = await sweeping.round()
+    assert sent.topic == PROVIDER_WEBHOOKS
+    got = received(as_record(sent))
+    assert (got.payment_id, got.event_id, got.input.received_at) == (ONE, "look_1", clock.now)
+
+
+async def test_nobody_looks_at_what_is_final_or_has_no_object(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """There is nothing to learn of the one, and nothing to look at of the other."""
+    await stands(pool, "succeeded", ONE)
+    await database.process(pool, Log().create(TWO))
+    clock.forward(2 * SILENT_S)
+    assert await sweeping.round() == []
+    assert sweeping.provider.retrieved == []
+
+
+async def test_every_page_of_the_unfinished_is_looked_at(
+    own_database: str, pool: Pool, clock: Clock
+) -> None:
+    """More than one page holds: each object once."""
+    ids_ = [payment(f"unfinished {n}") for n in range(5)]
+    await stands(pool, "processing", *ids_)
+    clock.forward(2 * SILENT_S)
+    sweeping = Sweeping(own_database, pool, clock, reconcile_page=2)
+    sweeping.provider.objects = {object_of(one): event(one, f"look_{one}") for one in ids_}
+    assert len(await sweeping.round()) == 5
+    assert sorted(sweeping.provider.retrieved) == sorted(map(object_of, ids_))
+
+
+async def test_an_object_that_cannot_be_looked_at_keeps_no_other_from_it(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """It is counted, and asked for again in the next round."""
+    first, second = sorted([ONE, TWO])
+    await stands(pool, "processing", ONE, TWO)
+    clock.forward(2 * SILENT_S)
+    sweeping.provider.objects = {object_of(first): AWAY, object_of(second): event(second, "look")}
+    assert ids(await sweeping.round()) == ["look"]
+    assert sweeping.errors("object") == 1
+
+
+async def test_single_objects_that_cannot_be_looked_at_end_no_round(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """Only so many in a row do: a broken one here and there says nothing of the provider."""
+    payments = sorted(payment(f"scattered {n}") for n in range(2 * FAILURES_MAX))
+    await stands(pool, "processing", *payments)
+    clock.forward(2 * SILENT_S)
+    good = payments[1::2]
+    sweeping.provider.objects = {object_of(one): AWAY for one in payments}
+    sweeping.provider.objects |= {object_of(one): event(one, f"look_{one}") for one in good}
+    assert ids(await sweeping.round()) == [f"look_{one}" for one in good]
+    assert sweeping.errors("objects") is None
+
+
+async def test_a_provider_is_asked_for_its_own_objects_alone(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """It knows no other provider's; what it would answer could be anybody's."""
+    await stands(pool, "processing", ONE)
+    await database.rows(pool, "update payments set provider = 'examplepay' returning 1")
+    clock.forward(2 * SILENT_S)
+    assert await sweeping.round() == []
+    assert sweeping.provider.retrieved == []
+
+
+async def test_a_new_leader_goes_on_where_the_last_one_stood(
+    sweeping: Sweeping, pool: Pool, clock: Clock, own_database: str
+) -> None:
+    """Else the last payments are never looked at when a round takes longer than a leader lives."""
+    payments = sorted(payment(f"resumed {n}") for n in range(5))
+    await stands(pool, "processing", *payments)
+    clock.forward(SILENT_S + 1)
+    first = Sweeping(own_database, pool, clock, reconcile_page=2)
+    looks = {object_of(one): event(one, f"look_{one}", ours=False) for one in payments}
+    first.provider.objects.update(looks)
+    first.outbox.failures = [None, None, PublishError("no word")]
+    assert len(await first.round()) == 2
+    sweeping.provider.objects.update(looks)
+    assert ids(await sweeping.round()) == [f"look_{one}" for one in payments[2:]]
+    assert ids(await sweeping.round()) == [f"look_{one}" for one in payments]
+
+
+async def test_after_failures_in_a_row_the_next_round_goes_on_behind_them(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """Else the same few objects that can't be looked at keep all others from it, for ever."""
+    payments = sorted(payment(f"failing {n}") for n in range(FAILURES_MAX + 2))
+    await stands(pool, "processing", *payments)
+    clock.forward(SILENT_S + 1)
+    looks = {object_of(one): event(one, f"look_{one}", ours=False) for one in payments}
+    sweeping.provider.objects.update(dict.fromkeys(looks, AWAY))
+    assert await sweeping.round() == []
+    sweeping.provider.objects.update(looks)
+    assert ids(await sweeping.round()) == [f"look_{one}" for one in payments[FAILURES_MAX:]]
+
+
+async def test_a_sweep_asks_no_faster_than_it_is_told(
+    pool: Pool, clock: Clock, own_database: str
+) -> None:
+    """The provider's limits are for calls first."""
+    payments = [payment(f"paced {n}") for n in range(3)]
+    await stands(pool, "processing", *payments)
+    clock.forward(SILENT_S + 1)
+    paced = Sweeping(own_database, pool, clock, reconcile_per_s=20.0)
+    for one in payments:
+        paced.provider.objects[object_of(one)] = event(one, f"look_{one}", ours=False)
+    started = time.monotonic()
+    assert len(await paced.round()) == 3
+    assert time.monotonic() - started >= 3 / 20

@@ -1,0 +1,193 @@
+"""What nobody acted on ends; a sweep that fails fails alone; one process at a time does it all."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain.inputs import Cancel
+from ports.errors import PublishError
+from ports.provider import ProviderUnavailableError
+from postgres.postgres import Pool
+from processor.worker.reconciler import _expiry
+from schemas.topics import PAYMENT_COMMANDS
+from tests.ingress.harness import until
+from tests.support import database
+from tests.support.builders import NOW, Clock, Log, object_of, payment, received
+from tests.support.folding import ONE, TWO
+from tests.support.sweeping import Sweeping, as_record, event, ids, stands
+
+pytestmark = pytest.mark.anyio
+
+DAY_S = 86_400.0
+DISCONNECT_LEADER = """
+    select pg_terminate_backend(pid) from pg_locks
+    where locktype = 'advisory' and granted
+        and database = (select oid from pg_database where datname = current_database())"""
+FAILED_ON = payment("failed on")
+AWAY = ProviderUnavailableError("away")
+
+
+async def test_a_payment_nobody_acted_on_is_asked_to_end(
+    own_database: str, pool: Pool, clock: Clock
+) -> None:
+    """One command per version, however often it is asked; not before its time."""
+    sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S)
+    await stands(pool, "requires_action", ONE)
+    clock.forward(DAY_S)
+    assert await sweeping.round() == []
+    clock.forward(0.001)
+    asked = [await sweeping.round(), await sweeping.round()]
+    commands = [received(as_record(sent)) for (sent,) in asked]
+    assert {sent.topic for (sent,) in asked} == {PAYMENT_COMMANDS}
+    assert isinstance(commands[0].input.body, Cancel)
+    assert commands[0].input.body.expired
+    assert (commands[0].payment_id, commands[0].tenant) == (ONE, "shop")
+    assert len({command.event_id for command in commands}) == 1
+    await database.process(pool, as_record(*asked[0]))
+    assert await sweeping.round() == []
+
+
+def test_each_version_is_asked_to_end_once() -> None:
+    """The same command for the same version; where one came too early, the next is another."""
+    asked = [_expiry(ONE, "shop", version, NOW) for version in (2, 2, 3)]
+    first, same, later = (received(as_record(sent)).event_id for sent in asked)
+    assert first == same != later
+
+
+async def test_who_was_to_act_first_is_asked_to_end_first(
+    own_database: str, pool: Pool, clock: Clock
+) -> None:
+    """With more of them than a sweep takes, each has its turn."""
+    sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S, reconcile_page=1)
+    await stands(pool, "requires_action", TWO, ONE)
+    later = "update payments set expires_at = expires_at + interval '1 hour' where payment_id = %s"
+    await database.rows(pool, f"{later} returning 1", TWO)
+    clock.forward(2 * DAY_S)
+    for payment_id in (ONE, TWO):
+        (sent,) = await sweeping.round()
+        assert sent.key == payment_id.encode()
+        await database.process(pool, as_record(sent))
+
+
+async def test_only_what_waits_for_its_customer_expires(
+    own_database: str, pool: Pool, clock: Clock
+) -> None:
+    """The provider's own work is not the customer's delay."""
+    sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S)
+    await stands(pool, "processing", ONE)
+    clock.forward(2 * DAY_S)
+    assert await sweeping.round() == []
+
+
+async def test_what_is_held_is_not_asked_to_end(
+    own_database: str, pool: Pool, clock: Clock
+) -> None:
+    """Every sweep would put one more command behind the hold; once it is gone, one is enough."""
+    sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S)
+    await stands(pool, "requires_action", ONE, TWO)
+    held = "insert into holds (held_at, payment_id, event_id, error) values (%s, %s, 'evt', 'x')"
+    await database.rows(pool, f"{held} returning 1", NOW, ONE)
+    clock.forward(2 * DAY_S)
+    assert [received(as_record(sent)).payment_id for sent in await sweeping.round()] == [TWO]
+
+
+async def test_a_sweep_that_fails_keeps_no_other_from_running(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """Neither the provider's list nor the brokers' silence: each is counted under its name."""
+    await stands(pool, "requires_action", ONE)
+    clock.forward(2 * DAY_S)
+    sweeping.provider.pages = [AWAY]
+    sweeping.provider.objects = {object_of(ONE): event(ONE, "look")}
+    sweeping.outbox.failures = [PublishError("no word")]
+    assert ids(await sweeping.round()) == ["look"]
+    assert (sweeping.errors("expiry"), sweeping.errors("events")) == (1, 1)
+    assert sweeping.gauge("payments_waiting", "unfinished_payment") == 1
+
+
+async def test_a_store_that_is_away_is_no_end(sweeping: Sweeping, pool: Pool) -> None:
+    """Without connections every sweep fails, is counted, and the round comes to its end."""
+    await pool.close()
+    assert await sweeping.round() == []
+    assert [sweeping.errors(name) for name in ("expiry", "gauges", "events", "objects")] == [1] * 4
+
+
+async def test_what_waits_is_measured(sweeping: Sweeping, pool: Pool, clock: Clock) -> None:
+    """How many of each kind, and how long the oldest has waited; nothing is zero."""
+    log = Log()
+    await database.process(pool, log.create(ONE), log.webhook(TWO, "succeeded"))
+    await database.process(pool, log.webhook(FAILED_ON, "succeeded"))
+    failed_on = "update inbox set outcome = 'quarantined' where payment_id = %s returning 1"
+    assert await database.rows(pool, failed_on, FAILED_ON) == [(1,)]
+    clock.forward(50)
+    await sweeping.round()
+    for what, count, age in (
+        ("unfinished_payment", 1, 50),
+        ("parked_event", 2, 50),
+        ("unpublished_version", 1, 50),
+        ("due_call", 1, 50),
+        ("unrouted_webhook", 0, 0),
+        ("held_payment", 0, 0),
+    ):
+        assert sweeping.gauge("payments_waiting", what) == count, what
+        assert sweeping.gauge("payments_oldest_seconds", what) == age, what
+
+
+async def test_what_is_done_waits_no_more(sweeping: Sweeping, pool: Pool, clock: Clock) -> None:
+    """Neither a call that was made nor a version that is out; the oldest of a kind is shown."""
+    log = Log()
+    await database.process(pool, log.create(ONE))
+    for done in (
+        "update publications set published_at = %s returning 1",
+        "update provider_calls set state = 'done', outcome = 'x', done_at = %s returning 1",
+    ):
+        await database.rows(pool, done, NOW)
+    await database.process(pool, log.create(TWO))
+    await database.rows(
+        pool, "update payments set updated_at = %s where payment_id = %s returning 1",
+        NOW + timedelta(seconds=30), TWO,
+    )  # fmt: skip
+    clock.forward(50)
+    await sweeping.round()
+    for what in ("due_call", "unpublished_version"):
+        assert sweeping.gauge("payments_waiting", what) == 1, what
+    assert sweeping.gauge("payments_oldest_seconds", "unfinished_payment") == 50
+
+
+async def led(sweeping: Sweeping, rounds: int) -> None:
+    """Returns once it has made so many rounds."""
+
+    async def has() -> bool:
+        return sweeping.rounds >= rounds
+
+    await until(has, 10)
+
+
+async def test_one_process_leads_and_another_follows(
+    own_database: str, pool: Pool, clock: Clock
+) -> None:
+    """The second makes no round while the first lives, and goes on when it is gone."""
+    leader, follower = (Sweeping(own_database, pool, clock) for _ in range(2))
+
+    async def has_tried() -> bool:
+        return follower.gave_way >= 3
+
+    async with leader.running():
+        await led(leader, 1)
+        async with follower.running():
+            await until(has_tried, 10)
+            await led(leader, leader.rounds + 1)
+            assert follower.rounds == 0
+            await leader.stop()
+            await led(follower, 3)
+
+
+async def test_a_leader_that_lost_its_connection_asks_again(
+    own_database: str, pool: Pool, clock: Clock
+) -> None:
+    """Its lock went with the connection; like everybody else it leads once it has the lock."""
+    leader = Sweeping(own_database, pool, clock)
+    async with leader.running():
+        await led(leader, 1)
+        assert await database.rows(pool, DISCONNECT_LEADER) == [(True,)]
+        await led(leader, leader.rounds + 3)

@@ -1,0 +1,189 @@
+"""What became of old inputs is forgotten, a few rows at a time; payments stay as they are."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry
+from psycopg import sql
+
+from postgres.history import FORGETTABLE
+from postgres.postgres import Pool, PostgresHistory
+from processor.worker import retention
+from processor.worker.metrics import WorkMetrics
+from processor.worker.retention import Retention
+from schemas.settings import WorkSettings
+from tests.support import database
+from tests.support.builders import NOW, Clock, Log, payment
+from tests.support.folding import ONE, TWO
+
+pytestmark = pytest.mark.anyio
+
+DAY = 86_400.0
+Sweep = Callable[[], Awaitable[None]]
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    """Where the loop counts."""
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def sweep(pool: Pool, clock: Clock, registry: CollectorRegistry) -> Sweep:
+    """One sweep of a loop that forgets after a day."""
+    settings = WorkSettings(history_retention_s=DAY)
+    return Retention(PostgresHistory(pool), settings, WorkMetrics(registry), clock).sweep
+
+
+async def count(pool: Pool, table: str) -> int:
+    """Rows of a table."""
+    statement = sql.SQL("select count(*) from {}").format(sql.Identifier(table))
+    ((rows,),) = await database.rows(pool, statement)
+    return int(rows)
+
+
+async def test_what_is_too_old_goes_and_the_payment_stays(
+    pool: Pool, sweep: Sweep, clock: Clock, registry: CollectorRegistry
+) -> None:
+    """Not before its time; payment, versions and calls are the business' own records."""
+    log = Log()
+    await database.process(pool, log.create(ONE), log.webhook(ONE, "succeeded"))
+    before = await database.everything(pool)
+    clock.forward(DAY)
+    await sweep()
+    assert await database.everything(pool) == before
+    clock.forward(0.001)
+    await sweep()
+    assert await database.everything(pool) == {**before, "inbox": []}
+    counted = {"table": "inbox"}
+    assert registry.get_sample_value("payments_history_forgotten_total", counted) == 2
+
+
+async def test_every_history_is_swept(pool: Pool, sweep: Sweep, clock: Clock) -> None:
+    """Duplicates, dead letters and what was nobody's go with the inbox."""
+    async with pool.connection() as connection:
+        for number in range(3):
+            await connection.execute(
+                "insert into duplicates values ('t', 0, %s, 'evt', 'pay', now(), %s)",
+                [number, NOW],
+            )
+            await connection.execute(
+                "insert into dead_letters values ('t', 0, %s, 'why', %s)", [number, NOW]
+            )
+            await connection.execute(
+                "insert into ignored_webhooks values (%s, 'stripe', 'payout.paid', 'why', %s, %s)",
+                [str(number), NOW, NOW],
+            )
+    clock.forward(DAY + 1)
+    await sweep()
+    assert [await count(pool, table) for table in FORGETTABLE] == [0] * len(FORGETTABLE)
+
+
+async def test_what_waits_for_an_operator_is_never_forgotten(
+    pool: Pool, sweep: Sweep, clock: Clock
+) -> None:
+    """The input our own code failed on, and what is parked behind it; a stranger's fact goes."""
+    log = Log()
+    await database.process(pool, log.webhook(ONE, "succeeded"), log.webhook(TWO, "succeeded"))
+    async with pool.connection() as connection:
+        await connection.execute(
+            "insert into holds values (%s, 'evt_0', 'ValueError: our own', %s)", [ONE, NOW]
+        )
+    clock.forward(DAY + 1)
+    await sweep()
+    assert await database.rows(pool, "select payment_id from inbox") == [(ONE,)]
+
+
+async def test_what_waits_for_a_payment_that_never_came_is_given_up(
+    pool: Pool, clock: Clock, registry: CollectorRegistry
+) -> None:
+    """Not before its time; then its bytes go, and it stays so when the payment comes at last.
+
+    A command is rejected, a webhook ignored; what waits behind a hold, or is young, waits on.
+    """
+    settings = WorkSettings(parked_max_age_s=DAY)
+    loop = Retention(PostgresHistory(pool), settings, WorkMetrics(registry), clock)
+    held, log = payment("held"), Log()
+    await database.process(
+        pool,
+        log.webhook(ONE, "succeeded"),
+        log.webhook(TWO, "canceled"),
+        log.webhook(held, "processing"),
+    )
+    async with pool.connection() as connection:
+        await connection.execute(
+            "update inbox set topic = 'payment-commands' where payment_id = %s", [TWO]
+        )
+        await connection.execute(
+            "insert into holds values (%s, 'evt_0', 'ValueError: our own', %s)", [held, NOW]
+        )
+    clock.forward(DAY)
+    await loop.sweep()
+    assert await outcomes(pool) == {ONE: "parked", TWO: "parked", held: "parked"}
+    clock.forward(0.001)
+    await loop.sweep()
+    assert await outcomes(pool) == {ONE: "ignored", TWO: "rejected", held: "parked"}
+    kept = "select value, reason from inbox where payment_id = any(%s)"
+    assert set(await database.rows(pool, kept, [ONE, TWO])) == {(None, "its payment never came")}
+    assert registry.get_sample_value("payments_parked_given_up_total") == 2
+
+    await database.process(pool, log.create(ONE))
+    assert await database.rows(pool, "select status, version from payments") == [("CREATED", 1)]
+    assert await outcomes(pool) == {ONE: "ignored", TWO: "rejected", held: "parked"}
+
+
+async def outcomes(pool: Pool) -> dict[str, str]:
+    """What became of the webhooks, by payment."""
+    statement = "select payment_id, outcome from inbox where kind <> 'command.create'"
+    return dict(await database.rows(pool, statement))
+
+
+async def test_an_event_that_was_forgotten_changes_nothing_when_it_comes_again(
+    pool: Pool, sweep: Sweep, clock: Clock
+) -> None:
+    """What it says is in the payment: it is stale, or a duplicate, and no version is made."""
+    log = Log()
+    told = [log.create(ONE), log.webhook(ONE, "processing"), log.webhook(ONE, "succeeded")]
+    await database.process(pool, *told)
+    versions = await database.rows(pool, "select version, status from payment_versions order by 1")
+    clock.forward(DAY + 1)
+    await sweep()
+    assert await count(pool, "inbox") == 0
+    assert await database.process(pool, *told) == []
+    outcomes = await database.rows(pool, "select outcome from inbox order by recorded_at, kind")
+    assert {outcome for (outcome,) in outcomes} <= {"duplicate", "stale"}
+    assert versions == await database.rows(
+        pool, "select version, status from payment_versions order by 1"
+    )
+
+
+async def test_rows_go_a_few_at_a_time_and_the_oldest_first(
+    pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No statement holds many locks, and somebody else's row is left for another time."""
+    monkeypatch.setattr(retention, "ROWS", 2)
+    store, asked = PostgresHistory(pool), list[int]()
+    async with pool.connection() as connection:
+        for number in range(5):
+            await connection.execute(
+                "insert into dead_letters values ('t', 0, %s, 'why', %s)",
+                [number, NOW + timedelta(seconds=number)],
+            )
+
+    class Watched(PostgresHistory):
+        histories: Sequence[str] = ("dead_letters",)
+
+        async def forget_history(self, *args: object, **kwargs: object) -> int:
+            gone = await store.forget_history(*args, **kwargs)  # type: ignore[arg-type]  # passed on
+            asked.append(gone)
+            return gone
+
+    clock.forward(DAY + 10)
+    settings = WorkSettings(history_retention_s=DAY)
+    loop = Retention(Watched(pool), settings, WorkMetrics(CollectorRegistry()), clock)
+    async with pool.connection() as other:
+        await other.execute('select * from dead_letters where "offset" = 0 for update')
+        await loop.sweep()
+        assert asked == [2, 2, 0]
+        assert await database.rows(pool, 'select "offset" from dead_letters') == [(0,)]

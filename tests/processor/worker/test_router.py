@@ -1,0 +1,218 @@
+"""Webhooks without a payment ID find their payment by its object: now, later, or never."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from ports.errors import PublishError
+from postgres.postgres import Pool
+from processor.worker import router
+from schemas import headers
+from schemas.topics import DEAD_LETTERS, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
+from tests.support import database
+from tests.support.builders import Clock, Log, object_of, payment
+from tests.support.folding import ONE, TWO
+from tests.support.routing import MAX_AGE_S, Routing, payout, unrouted
+
+pytestmark = pytest.mark.anyio
+
+
+async def known(pool: Pool, *payment_ids: str) -> None:
+    """These payments have come to be, and the provider has named their objects."""
+    log = Log()
+    await database.process(
+        pool, *(r for one in payment_ids for r in (log.create(one), log.result(one)))
+    )
+
+
+@pytest.fixture
+def routing(pool: Pool, clock: Clock) -> Routing:
+    """A router with an empty store."""
+    return Routing(pool, clock)
+
+
+async def kept(pool: Pool) -> list[Any]:
+    """Event IDs of what is kept."""
+    return [row[0] for row in await database.rows(pool, "select event_id from unrouted order by 1")]
+
+
+async def test_a_known_objects_webhook_goes_to_its_payment(routing: Routing, pool: Pool) -> None:
+    """Under the payment's key, the body and the headers untouched; nothing is kept."""
+    await known(pool, ONE)
+    record = unrouted(ONE)
+    await routing.router.route([record])
+    (sent,) = routing.outbox.records
+    assert (sent.topic, sent.key, sent.value) == (PROVIDER_WEBHOOKS, ONE.encode(), record.value)
+    assert headers.as_text(sent.headers) == record.headers
+    assert await kept(pool) == []
+
+
+async def test_an_unknown_objects_webhook_is_kept_until_it_is_known(
+    routing: Routing, pool: Pool
+) -> None:
+    """To the byte; then it goes to its payment, once."""
+    record = unrouted(ONE)
+    await routing.router.route([record])
+    await routing.router.route_kept()
+    assert routing.outbox.records == []
+    assert await kept(pool) == ["evt_1"]
+    await known(pool, ONE, TWO)
+    await routing.router.route_kept()
+    (sent,) = routing.outbox.records
+    assert (sent.topic, sent.key, sent.value) == (PROVIDER_WEBHOOKS, ONE.encode(), record.value)
+    assert headers.as_text(sent.headers) == record.headers
+    assert await kept(pool) == []
+    await routing.router.route_kept()
+    assert len(routing.outbox.records) == 1
+
+
+@pytest.mark.parametrize("object_id", ["po_1", ""])
+async def test_what_is_nobodys_and_has_no_effect_is_ignored_with_its_reason(
+    routing: Routing, pool: Pool, object_id: str
+) -> None:
+    """A payout is about no payment: it is noted and counted, not kept, and no dead letter."""
+    record = payout(**{headers.OBJECT_ID: object_id})
+    await routing.router.route([record])
+    await routing.router.route([record])
+    assert routing.sent() == []
+    assert await kept(pool) == []
+    ignored = await database.rows(
+        pool, "select event_id, provider, kind, reason from ignored_webhooks"
+    )
+    assert ignored == [
+        ("evt_payout", "stripe", "payout.paid", "this type of event has no effect on a payment")
+    ]
+    assert routing.metrics.ignored.labels("stripe", "payout.paid")._value.get() == 2
+
+
+async def test_what_has_an_effect_and_names_no_object_is_a_dead_letter(routing: Routing) -> None:
+    """Nobody could ever say whose it is."""
+    await routing.router.route([unrouted(ONE, **{headers.OBJECT_ID: ""})])
+    ((topic, _, named),) = routing.sent()
+    assert topic == DEAD_LETTERS
+    assert headers.OBJECT_ID in named[headers.ERROR]
+
+
+async def test_what_lay_in_the_log_for_long_is_kept_as_long_as_any(
+    routing: Routing, pool: Pool, clock: Clock
+) -> None:
+    """Its time begins when it is first looked at: an outage of ours takes nothing from it."""
+    long_ago = (clock.now - timedelta(seconds=2 * MAX_AGE_S)).isoformat()
+    await routing.router.route([unrouted(ONE, **{headers.RECEIVED_AT: long_ago})])
+    await routing.router.route_kept()
+    assert (await kept(pool), routing.sent()) == (["evt_1"], [])
+
+
+async def test_what_has_a_status_not_known_here_is_kept(routing: Routing, pool: Pool) -> None:
+    """It has an effect, only not for this release: it goes to its payment as any other."""
+    record = unrouted(ONE)
+    body = json.loads(record.value)
+    body["data"]["object"]["status"] = "reimagined"
+    await routing.router.route([replace(record, value=json.dumps(body).encode())])
+    assert await kept(pool) == ["evt_1"]
+    assert await database.rows(pool, "select event_id from ignored_webhooks") == []
+
+
+async def test_a_webhook_that_comes_again_is_kept_once(routing: Routing, pool: Pool) -> None:
+    """The router reads again after a crash; the later of two is the same event."""
+    await routing.router.route([unrouted(ONE), unrouted(ONE)])
+    await routing.router.route([unrouted(ONE)])
+    assert (await kept(pool), routing.sent()) == (["evt_1"], [])
+
+
+async def test_another_providers_object_is_another_object(routing: Routing, pool: Pool) -> None:
+    """Two providers may use the same ID."""
+    await known(pool, ONE)
+    await routing.router.route([unrouted(ONE, **{headers.PROVIDER: "another"})])
+    await routing.router.route_kept()
+    assert routing.outbox.records == []
+
+
+async def test_what_stays_unknown_for_too_long_is_a_dead_letter(
+    routing: Routing, pool: Pool, clock: Clock
+) -> None:
+    """Not a moment before; with the reason, under the object's key, and what came with it."""
+    record = unrouted(ONE)
+    await routing.router.route([record])
+    clock.forward(MAX_AGE_S)
+    await routing.router.route_kept()
+    assert routing.sent() == []
+    clock.forward(0.001)
+    await routing.router.route_kept()
+    ((topic, key, named),) = routing.sent()
+    assert (topic, key) == (DEAD_LETTERS, object_of(ONE).encode())
+    assert "no payment is known" in named[headers.ERROR]
+    assert named[headers.ORIGINAL_TOPIC] == PROVIDER_WEBHOOKS_UNROUTED
+    assert named.items() >= record.headers.items()
+    assert await kept(pool) == []
+
+
+async def test_what_is_known_at_last_is_routed_however_old(
+    routing: Routing, pool: Pool, clock: Clock
+) -> None:
+    """To its payment and to nowhere else."""
+    await routing.router.route([unrouted(ONE), unrouted(TWO, "evt_2")])
+    await known(pool, ONE)
+    clock.forward(2 * MAX_AGE_S)
+    await routing.router.route_kept()
+    assert [(topic, key) for topic, key, _ in routing.sent()] == [
+        (PROVIDER_WEBHOOKS, ONE.encode()),
+        (DEAD_LETTERS, object_of(TWO).encode()),
+    ]
+
+
+async def test_what_is_kept_leaves_in_the_order_it_came(
+    routing: Routing, pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more of it than a round takes, to its payments as well as to the dead letters."""
+    monkeypatch.setattr(router, "BATCH", 1)
+    for number, about in enumerate((ONE, TWO, payment("three"), payment("four"))):
+        await routing.router.route([unrouted(about, f"evt_{number}")])
+        clock.forward(1)
+    await known(pool, ONE, TWO)
+    await routing.router.route_kept()
+    assert [key for _, key, _ in routing.sent()] == [ONE.encode()]
+    await routing.router.route_kept()
+    assert [key for _, key, _ in routing.sent()] == [TWO.encode()]
+    clock.forward(2 * MAX_AGE_S)
+    await routing.router.route_kept()
+    assert await kept(pool) == ["evt_3"]
+
+
+@pytest.mark.parametrize(
+    "name", [headers.EVENT_ID, headers.PROVIDER, headers.RECEIVED_AT, headers.OBJECT_ID]
+)
+async def test_a_malformed_record_is_a_dead_letter(routing: Routing, pool: Pool, name: str) -> None:
+    """It says which header is wrong; the records beside it go their way."""
+    await known(pool, TWO)
+    await routing.router.route([unrouted(ONE, **{name: ""}), unrouted(TWO, "evt_2")])
+    (routed, dead) = routing.sent()
+    assert routed[:2] == (PROVIDER_WEBHOOKS, TWO.encode())
+    assert dead[0] == DEAD_LETTERS
+    assert name in dead[2][headers.ERROR]
+    assert dead[2][headers.ORIGINAL_OFFSET] == "0"
+    assert await kept(pool) == []
+
+
+async def test_a_record_without_a_time_is_a_dead_letter(routing: Routing) -> None:
+    """A header that is there and no time is malformed too."""
+    await routing.router.route([unrouted(ONE, **{headers.RECEIVED_AT: "soon"})])
+    ((topic, _, named),) = routing.sent()
+    assert topic == DEAD_LETTERS
+    assert "'soon'" in named[headers.ERROR]
+    assert "our own code" not in named[headers.ERROR], "it is the record that is wrong"
+
+
+async def test_what_was_not_sent_is_kept(routing: Routing, pool: Pool) -> None:
+    """Without the brokers' word nothing is forgotten: it is sent again."""
+    await routing.router.route([unrouted(ONE)])
+    await known(pool, ONE)
+    routing.outbox.failures = [PublishError("no word")]
+    with pytest.raises(PublishError):
+        await routing.router.route_kept()
+    assert await kept(pool) == ["evt_1"]
+    await routing.router.route_kept()
+    assert len(routing.sent()) == 1

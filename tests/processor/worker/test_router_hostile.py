@@ -1,0 +1,120 @@
+"""No record stops the router: what can't be kept is a dead letter, and the others go their way."""
+
+import random
+import string
+from typing import Final
+
+import pytest
+from msgspec.structs import replace
+
+from ports.records import Record
+from postgres.postgres import Pool
+from schemas import headers
+from schemas.topics import DEAD_LETTERS
+from tests.support import database
+from tests.support.builders import Clock
+from tests.support.folding import ONE, TWO
+from tests.support.routing import MAX_AGE_S, Routing, payout, unrouted
+
+pytestmark = pytest.mark.anyio
+
+#: More than an index of Postgres takes, and it can't be compressed.
+_LONG: Final = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=9_000))  # noqa: S311  # a seeded choice, no secret
+#: By what is wrong: the header, its bytes, and what the dead letter must say.
+REFUSED: Final = {
+    "an endless event ID": (headers.EVENT_ID, _LONG.encode(), "event-id is too long"),
+    "an endless object ID": (headers.OBJECT_ID, _LONG.encode(), "object-id is too long"),
+    "an endless provider": (headers.PROVIDER, _LONG.encode(), "provider is too long"),
+    "an event ID a little too long": (headers.EVENT_ID, b"e" * 501, "event-id is too long"),
+    "a time before the calendar": (
+        headers.RECEIVED_AT, b"0001-01-01T00:00:00+12:00", "outside of the calendar",
+    ),
+    "a time after the calendar": (
+        headers.RECEIVED_AT, b"9999-12-31T23:00:00-12:00", "outside of the calendar",
+    ),
+    "a time in no zone": (headers.RECEIVED_AT, b"2026-03-01T12:00:00", "no time zone"),
+}  # fmt: skip
+#: What is no ID or time that anybody would write, and can be kept all the same.
+KEPT: Final = {
+    "a NUL where nobody looks": (headers.TRACEPARENT, b"\0"),
+    "a NUL in the event ID": (headers.EVENT_ID, b"evt\0"),
+    "a NUL in the object ID": (headers.OBJECT_ID, b"pi\0"),
+    "bytes that are no text": (headers.OBJECT_ID, b"\xff\xfe"),
+    "the longest event ID": (headers.EVENT_ID, b"e" * 500),
+    "the earliest time": (headers.RECEIVED_AT, b"0001-01-01T00:00:00+00:00"),
+    "a zone further off than Postgres knows": (headers.RECEIVED_AT, b"2026-03-01T12:00:00+23:59"),
+    "a zone of half a second": (headers.RECEIVED_AT, b"2026-03-01T12:00:00+01:00:00.5"),
+}
+
+
+def with_header(record: Record, name: str, value: bytes) -> Record:
+    """The record as it comes from the log with this header."""
+    raw = [(each, text.encode()) for each, text in record.headers.items()]
+    return replace(record, headers=headers.as_text([*raw, (name, value)]))
+
+
+@pytest.fixture
+def routing(pool: Pool, clock: Clock) -> Routing:
+    """A router with an empty store."""
+    return Routing(pool, clock)
+
+
+async def kept(pool: Pool) -> list[str]:
+    """Event IDs of what is kept."""
+    return [row[0] for row in await database.rows(pool, "select event_id from unrouted order by 1")]
+
+
+@pytest.mark.parametrize("what", REFUSED)
+async def test_what_cannot_be_kept_is_a_dead_letter(
+    routing: Routing, pool: Pool, what: str
+) -> None:
+    """It says why; the record beside it is kept."""
+    name, value, why = REFUSED[what]
+    bad = with_header(unrouted(ONE), name, value)
+    await routing.router.route([bad, unrouted(TWO, "evt_2")])
+    ((topic, key, named),) = routing.sent()
+    assert (topic, key) == (DEAD_LETTERS, bad.key)
+    assert why in named[headers.ERROR]
+    assert await kept(pool) == ["evt_2"]
+
+
+@pytest.mark.parametrize("what", KEPT)
+async def test_what_can_be_kept_is_kept_and_given_up_in_time(
+    routing: Routing, pool: Pool, clock: Clock, what: str
+) -> None:
+    """It is nobody's; it comes out as it was kept, and neither way stops the router."""
+    odd = with_header(unrouted(ONE), *KEPT[what])
+    await routing.router.route([odd, unrouted(TWO, "evt_2")])
+    assert routing.sent() == []
+    assert await kept(pool) == sorted([odd.headers[headers.EVENT_ID], "evt_2"])
+    clock.forward(MAX_AGE_S + 1)
+    await routing.router.route_kept()
+    sent = routing.sent()
+    assert {topic for topic, _, _ in sent} == {DEAD_LETTERS}
+    assert [named.items() >= odd.headers.items() for _, _, named in sent].count(True) == 1
+    assert await kept(pool) == []
+
+
+async def test_an_odd_zones_time_is_noted_as_the_moment_it_is(routing: Routing, pool: Pool) -> None:
+    """Of what is ignored too."""
+    at = b"2026-03-01T12:00:00+23:59"
+    await routing.router.route([with_header(payout(), headers.RECEIVED_AT, at)])
+    moments = "select received_at = '2026-02-28T12:01:00Z' from ignored_webhooks"
+    assert await database.rows(pool, moments) == [(True,)]
+
+
+async def test_dead_letters_are_counted_and_in_the_log(
+    routing: Routing, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those that can't be kept, and those that are too old: whence and why, not what they hold."""
+    bad = with_header(unrouted(ONE), headers.EVENT_ID, b"")
+    await routing.router.route([bad, unrouted(TWO, "evt_2")])
+    clock.forward(MAX_AGE_S + 1)
+    await routing.router.route_kept()
+    assert [topic for topic, _, _ in routing.sent()] == [DEAD_LETTERS] * 2
+    assert routing.metrics.dead_letters._value.get() == 2
+    lines = [r.getMessage() for r in caplog.records if r.getMessage().startswith("dead_letter ")]
+    assert len(lines) == 2
+    assert "reason=header event-id is missing or empty" in lines[0]
+    assert "reason=no payment is known" in lines[1]
+    assert not any("succeeded" in line for line in lines)

@@ -1,0 +1,100 @@
+"""However the worker ends, what it opened is closed: clients, producer, connections."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from messaging.sender import Sender
+from ports.errors import LoopFailedError
+from ports.provider import ProviderClient
+from postgres.postgres import PostgresCalls
+from processor.worker import bootstrap as program
+from processor.worker.bootstrap import WorkParts
+from runtime import closing
+from runtime.closing import close_at_the_end
+from sandbox.servers.ports import free_ports
+from tests.messaging.leftovers import nothing_left
+from tests.support.fake_outside import Provider
+
+pytestmark = pytest.mark.anyio
+
+
+class Closing(Provider):
+    """A client that notes that it was closed."""
+
+    closed = 0
+
+    async def close(self) -> None:
+        """See ``ProviderClient.close``."""
+        self.closed += 1
+
+
+class EndError(BaseException):
+    """What no loop goes on after; an exception of any other kind begins it again."""
+
+
+async def test_all_is_closed_when_a_loop_fails(
+    kafka_bootstrap: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loop that fails for good ends the process, and leaves no client and no producer open."""
+    for name in [name for name in os.environ if name.startswith("PAYMENTS_")]:
+        monkeypatch.delenv(name)
+    (port,) = free_ports(1)
+    for name, value in {
+        "KAFKA_BOOTSTRAP": kafka_bootstrap, "DATABASE_URL": database_url,
+        "METRICS_PORT": str(port), "STRIPE_API_KEY": "sk_test_nothing",
+        "STRIPE_ACCOUNT": "acct_test", "STRIPE_LIVEMODE": "false",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"PAYMENTS_{name}", value)
+    monkeypatch.setattr(program, "serve", lambda *_: None)  # it lasts as long as the process
+    client, senders = Closing(), list[Sender]()
+
+    class Failing(PostgresCalls):
+        async def claim(self, *_: Any) -> Any:
+            raise EndError
+
+    def sender(bootstrap: str, client_id: str, deadline_s: float) -> Sender:
+        senders.append(Sender(bootstrap, client_id, deadline_s))
+        senders[0]._producer.connect()
+        return senders[0]
+
+    def clients() -> Mapping[str, ProviderClient]:
+        return {"stripe": client}
+
+    async with nothing_left():
+        with pytest.raises(LoopFailedError):
+            await program._work(WorkParts(Failing, sender, clients))
+    assert client.closed == 1
+    assert senders[0]._producer._instances.current is None
+
+
+async def test_a_part_that_can_not_be_closed_keeps_no_other_open(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that raises and one that hangs are in the log; the error behind it all is raised."""
+    monkeypatch.setattr(closing, "CLOSE_WITHIN_S", 0.1)
+    closed: list[str] = []
+
+    async def close() -> None:
+        closed.append("last")
+
+    async def fail() -> None:
+        raise OSError("broken")
+
+    async def run() -> None:
+        async with AsyncExitStack() as stack:
+            close_at_the_end(stack, "first", close)
+            close_at_the_end(stack, "raising", fail)
+            close_at_the_end(stack, "hanging", asyncio.Event().wait)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await run()
+    assert closed == ["last"]
+    assert [line.getMessage() for line in caplog.records] == [
+        "part.not_closed part=hanging", "part.not_closed part=raising",
+    ]  # fmt: skip

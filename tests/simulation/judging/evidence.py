@@ -1,0 +1,53 @@
+"""The evidence for ``processor.ops.invariants``, out of the world's memory."""
+
+from processor.ops.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
+from schemas.topics import PROCESSOR_SOURCES
+from tests.simulation.kafka.group import Group
+from tests.simulation.kafka.log import Log
+from tests.simulation.kafka.publishing import StateTopic
+from tests.simulation.postgres.database import Database
+
+
+def gather(log: Log, database: Database, state: StateTopic, group: Group) -> Evidence:
+    """Everything there is, as ``processor.ops.audit`` gathers it from a live system."""
+    published_versions: dict[str, list[int]] = {}
+    for record in state.records:
+        published_versions.setdefault(record.payment_id, []).append(record.version)
+    return Evidence(
+        log=frozenset(record.position for record in log.all(PROCESSOR_SOURCES)),
+        inbox=[
+            InboxEvidence(
+                event_id, row.received.payment_id, row.received.record.position, row.outcome,
+                row.version,
+            )
+            for event_id, row in database.inbox.items()
+        ],
+        duplicates=list(database.duplicates),
+        dead_letters=[p for p in database.dead_letters if p.topic in PROCESSOR_SOURCES],
+        payments={
+            p.payment_id: PaymentEvidence(
+                p.payment_id, p.status, p.version, p.amount, p.authorized, p.captured, p.refunded
+            )
+            for p in database.payments.values()
+        },
+        versions={
+            payment_id: [
+                VersionEvidence(
+                    payment_id, v.published.version, v.previous_status, v.status, v.event_id,
+                    v.published.snapshot,
+                )
+                for v in versions
+            ]
+            for payment_id, versions in database.versions.items()
+        },
+        published={payment_id: record.value for payment_id, record in state.last.items()},
+        published_versions=published_versions,
+        held=frozenset(database.holds),
+        quarantined=frozenset(p for p, record in state.last.items() if record.quarantined),
+        due_calls=frozenset(
+            key for key, row in database.calls.items() if row.outcome is None
+        ),
+        unpublished=len(database.unpublished),
+        unrouted=len(database.unrouted),
+        lag=group.lag(),
+    )  # fmt: skip

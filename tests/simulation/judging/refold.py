@@ -1,0 +1,63 @@
+"""S4 and S7: everything recorded is decided a second time from nothing, and by the oracle."""
+
+from collections.abc import Iterator
+
+from domain.decide import decide
+from domain.inputs import Input, Release
+from domain.payment import Payment
+from domain.status import Outcome
+from ports.records import Position
+from postgres.documents import decode_payment
+from tests.domain.histories.replay import meaning_told_by
+from tests.oracle import meaning_of
+from tests.simulation.judging.violation import Violation
+from tests.simulation.postgres.database import Database, InboxRow
+
+_TAKEN_IN = (Outcome.APPLIED, Outcome.STALE)
+#: Only the store can know this; ``decide`` can't.
+_ANOTHERS = "belongs to another payment"
+
+
+class _Refold:
+    """Decides everything anew."""
+
+    def __init__(self) -> None:
+        self.payments: dict[str, Payment] = {}
+        self.taken_in: dict[str, list[Input]] = {}
+        self.outcomes: dict[Position, Outcome] = {}
+
+    def decide(self, row: InboxRow) -> None:
+        """One row after the other, in the order of decisions."""
+        received = row.received
+        payment_id, position = received.payment_id, received.record.position
+        if row.outcome is Outcome.CONFLICT and _ANOTHERS in row.reason:
+            self.outcomes[position] = Outcome.CONFLICT
+            return
+        decision = decide(self.payments.get(payment_id), received.input, payment_id)
+        if decision.payment is not None:
+            self.payments[payment_id] = decision.payment
+        self.outcomes[position] = decision.outcome
+        if decision.outcome in _TAKEN_IN:
+            self.taken_in.setdefault(payment_id, []).append(received.input)
+
+
+def refolded(database: Database) -> Iterator[Violation]:
+    """S7: a rebuild from the log is what is stored. S4: and it is what the oracle says."""
+    again = _Refold()
+    rows = [r for r in database.inbox.values() if not isinstance(r.received.input.body, Release)]
+    for row in sorted(rows, key=lambda row: row.decided):
+        again.decide(row)
+    for row in rows:
+        event_id = row.received.event_id
+        found = again.outcomes[row.received.record.position]
+        if found is not row.outcome:
+            what = f"{event_id} was {row.outcome}, and is {found} when decided again"
+            yield Violation("S7", row.received.payment_id, what)
+    for payment_id, stored in database.payments.items():
+        payment = decode_payment(stored.document)
+        if payment != again.payments.get(payment_id):
+            yield Violation("S7", payment_id, "decided again, it is not what is stored")
+        expected = meaning_of(payment_id, again.taken_in[payment_id])
+        if meaning_told_by(payment) != expected:
+            what = f"it is {meaning_told_by(payment)}, the oracle says {expected}"
+            yield Violation("S4", payment_id, what)

@@ -1,0 +1,101 @@
+"""What is held throughout a run, at every commit, publication and committed offset."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from domain.status import Outcome
+from domain.transitions import is_allowed, is_final
+from ports.records import Position
+from tests.simulation.faults import Chance
+from tests.simulation.judging.trace import Trace
+from tests.simulation.judging.violation import Violation
+from tests.simulation.kafka.log import Place
+from tests.simulation.kafka.publishing import StateRecord
+from tests.simulation.postgres.changes import Changes
+from tests.simulation.postgres.database import Database, VersionRow
+
+
+class Watch:
+    """Looks at everything that becomes visible to others. What it finds is in ``violations``."""
+
+    def __init__(self, database: Database, chance: Chance, trace: Trace) -> None:
+        self._database = database
+        self._met = chance.met
+        self._trace = trace
+        self._published: dict[str, int] = {}
+        #: Everything that has an outcome.
+        self._recorded: set[Position] = set()
+        self.violations: Final[list[Violation]] = []
+
+    def found(self, code: str, payment_id: str, what: str) -> None:
+        """Notes a violation."""
+        self.violations.append(Violation(code, payment_id, what))
+        self._trace.note("VIOLATED", payment_id, f"{code}: {what}")
+
+    def commit(self, changes: Changes) -> None:
+        """A transaction is about to be committed."""
+        for payment_id in dict.fromkeys(v.published.payment_id for v in changes.versions):
+            self._versions(
+                payment_id, [v for v in changes.versions if v.published.payment_id == payment_id]
+            )
+        for row in changes.order:
+            self._note(row.received.payment_id, row.received.event_id, row.outcome, row.reason)
+            self._recorded.add(row.received.record.position)
+        for payment_id, (_, error) in (*changes.holds.items(), *changes.renewed.items()):
+            if payment_id not in self._database.poisoned:
+                self.found("HELD", payment_id, error)
+        self._met["hold released"] += len(changes.released)
+        for received in changes.duplicates:
+            self._note(received.payment_id, received.event_id, Outcome.DUPLICATE, "")
+            self._recorded.add(received.record.position)
+        self._recorded.update(letter.record.position for letter in changes.dead_letters)
+        self._met["dead letter"] += len(changes.dead_letters)
+
+    def _note(self, payment_id: str, event_id: str, outcome: Outcome, reason: str) -> None:
+        self._met[f"outcome {outcome}"] += 1
+        self._trace.note("decided", payment_id, f"{event_id} {outcome} {reason}".rstrip())
+
+    def _versions(self, payment_id: str, new: Sequence[VersionRow]) -> None:
+        """S3: versions without gaps, transitions of the table, final states for ever."""
+        stored = self._database.payments.get(payment_id)
+        status = None if stored is None else stored.status
+        known = 0 if stored is None else stored.version
+        for version in new:
+            known += 1
+            if version.published.version != known:
+                what = f"version {version.published.version} follows {known - 1}"
+                self.found("S3", payment_id, what)
+            if version.previous_status is not status:
+                self.found("S3", payment_id, f"follows {version.previous_status}, not {status}")
+            to = version.status
+            if status is not None and to is not status:
+                self._met[f"{status} to {to}"] += 1
+                if not is_allowed(status, to):
+                    final = " (final)" if is_final(status) else ""
+                    self.found("S3", payment_id, f"went from {status}{final} to {to}")
+            status = to
+
+    def publish(self, records: list[StateRecord]) -> None:
+        """S8: a transaction of payment-state has just become visible."""
+        for record in records:
+            self._trace.note("published", record.payment_id, f"version {record.version}")
+            versions = self._database.versions.get(record.payment_id, ())
+            stored = versions[record.version - 1 : record.version]
+            if not stored or stored[0].published.snapshot != record.value:
+                self.found("S8", record.payment_id, f"published, not stored: {record.version}")
+        for payment_id, version in {r.payment_id: r.version for r in records}.items():
+            latest = self._published.get(payment_id, 0)
+            if version < latest:
+                self.found("S8", payment_id, f"version {version} stands after {latest}")
+            highest = max(r.version for r in records if r.payment_id == payment_id)
+            self._published[payment_id] = max(latest, highest)
+
+    def offsets(self, before: Mapping[Place, int], after: Mapping[Place, int]) -> None:
+        """S8: a committed offset means a committed outcome of everything before it."""
+        for (topic, partition), offset in after.items():
+            for passed in range(before.get((topic, partition), 0), offset):
+                position = Position(topic, partition, passed)
+                if position not in self._recorded:
+                    self.found(
+                        "S8", "", f"{position} is committed as processed, and has no outcome"
+                    )

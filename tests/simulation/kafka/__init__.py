@@ -1,0 +1,1 @@
+"""Kafka in memory: partitions, groups, fenced producers, the changelog."""

@@ -1,0 +1,118 @@
+"""The brokers: topics of partitions that only grow, and what was sent to them."""
+
+import asyncio
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ports.errors import PublishError
+from ports.outgoing import Outgoing
+from ports.records import Position, Record
+from schemas.headers import Headers, as_text
+from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
+from tests.simulation.judging.trace import Trace
+from tests.simulation.programs.process import Process
+
+Place = tuple[str, int]
+#: Topics that somebody reads by partition; all others have one partition.
+_PARTITIONED: Final = (*PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A record as the brokers have it; ``timestamp`` is in ms since the Unix epoch."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes
+    headers: Headers
+    timestamp: int
+
+    @property
+    def position(self) -> Position:
+        """Where it stands."""
+        return Position(self.topic, self.partition, self.offset)
+
+    def as_record(self) -> Record:
+        """As the processor knows it."""
+        return Record(self.position, self.key, self.value, as_text(self.headers), self.timestamp)
+
+
+class Log:
+    """Every topic but ``payment-state``."""
+
+    def __init__(self, partitions: int, trace: Trace) -> None:
+        self.partitions: Final = partitions
+        self._trace = trace
+        self._time = asyncio.get_running_loop().time
+        self._records: dict[Place, list[Logged]] = {}
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def append(self, topic: str, key: bytes | None, value: bytes, headers: Headers) -> Position:
+        """A record at the end of the partition its key chooses."""
+        partition = zlib.crc32(key or b"") % self.partitions if topic in _PARTITIONED else 0
+        records = self._records.setdefault((topic, partition), [])
+        at = int(self._time() * 1000)
+        record = Logged(topic, partition, len(records), key, value, tuple(headers), at)
+        records.append(record)
+        text = (key or b"").decode("utf-8", "replace")
+        self._trace.note("logged", text, f"{topic} {partition}:{record.offset}")
+        self.wake_readers()
+        return record.position
+
+    def read(self, place: Place, offset: int, limit: int) -> Sequence[Logged]:
+        """Records from an offset on."""
+        return self._records.get(place, ())[offset : offset + limit]
+
+    def end(self, place: Place) -> int:
+        """The offset that the next record will have."""
+        return len(self._records.get(place, ()))
+
+    def at(self, position: Position) -> Logged:
+        """The record at a position."""
+        return self._records[position.topic, position.partition][position.offset]
+
+    def all(self, topics: Iterable[str]) -> Iterator[Logged]:
+        """Every record of these topics."""
+        for topic in topics:
+            for partition in range(self.partitions if topic in _PARTITIONED else 1):
+                yield from self._records.get((topic, partition), ())
+
+    def wake_readers(self) -> None:
+        """Lets all look again, because something new may be theirs to read."""
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def news(self) -> None:
+        """Returns when a record was appended, to whatever topic, or partitions were dealt anew."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        await future
+
+
+class LogSender:
+    """A ``Sending``, and an idempotent producer's ways to fail."""
+
+    def __init__(self, log: Log, process: Process, name: str) -> None:
+        self._log = log
+        self._process = process
+        self._name = name
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """See ``Sending.send``."""
+        chance = self._process.chance
+        await self._process.step(f"{self._name}.send")
+        if chance.happens("send_failed"):
+            raise PublishError("the brokers took nothing")
+        unknown = chance.happens("send_unknown")
+        taken = chance.random.randint(0, len(records)) if unknown else len(records)
+        for record in records[:taken]:
+            self._log.append(record.topic, record.key, record.value, record.headers)
+        await self._process.step(f"{self._name}.sent")
+        if unknown:
+            raise PublishError("no word from the brokers in time")

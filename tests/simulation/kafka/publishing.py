@@ -1,0 +1,161 @@
+"""``payment-state``: transactional producers, one transactional id per partition, fenced.
+
+The real ``StatePublisher`` runs on these; they raise what aiokafka's producer raises, its failed
+assertion included where two transactions are begun at once.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Final
+
+from aiokafka.errors import (
+    IllegalOperation,
+    KafkaTimeoutError,
+    NotLeaderForPartitionError,
+    ProducerFenced,
+)
+
+from schemas.headers import QUARANTINED
+from tests.simulation.programs.process import Process
+
+#: Seconds after which the brokers abort a transaction by themselves, and fence its producer.
+TRANSACTION_TIMEOUT_S: Final = 60.0
+#: Records of one batch: so few that a transaction may have several.
+BATCH_MAX: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class StateRecord:
+    """One record of ``payment-state``."""
+
+    payment_id: str
+    version: int
+    value: bytes
+    quarantined: bool
+
+
+Watch = Callable[[list[StateRecord]], None]
+
+
+class StateTopic:
+    """What readers of committed records see, and which producer may write to each partition."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.records: Final[list[StateRecord]] = []
+        self.last: Final[dict[str, StateRecord]] = {}
+        self._watch = watch
+        self._epochs: dict[int, int] = {}
+
+    def fence(self, partition: int) -> int:
+        """The epoch of a new producer; all before it are refused from now on."""
+        self._epochs[partition] = self._epochs.get(partition, 0) + 1
+        return self._epochs[partition]
+
+    def is_fenced(self, partition: int, epoch: int) -> bool:
+        """Whether a newer producer has started."""
+        return self._epochs[partition] != epoch
+
+    def commit(self, records: list[StateRecord]) -> None:
+        """Makes a transaction's records visible, all at once."""
+        self.records.extend(records)
+        for record in records:
+            self.last[record.payment_id] = record
+        self._watch(records)
+
+
+class Batch:
+    """As much of aiokafka's ``BatchBuilder`` as ``messaging.produce`` uses."""
+
+    def __init__(self) -> None:
+        self.records: list[StateRecord] = []
+
+    def append(self, *, key: bytes, value: bytes, timestamp: None, headers: Any) -> object | None:
+        """Adds a record; None where the batch is full."""
+        del timestamp
+        if len(self.records) == BATCH_MAX:
+            return None
+        names = dict(headers)
+        version = int(names["ce_id"].rpartition(b":")[2])
+        self.records.append(StateRecord(key.decode(), version, value, QUARANTINED in names))
+        return version
+
+    def record_count(self) -> int:
+        """How many."""
+        return len(self.records)
+
+
+class TransactionalProducer:
+    """As much of aiokafka's producer as ``messaging.publisher`` uses."""
+
+    def __init__(self, topic: StateTopic, partition: int, process: Process) -> None:
+        self._topic = topic
+        self._partition = partition
+        self._process = process
+        self._time = asyncio.get_running_loop().time
+        self._epoch = 0
+        self._in_transaction = False
+        self._sent: list[StateRecord] = []
+        # looked at when the producer is given up
+        self._sender = SimpleNamespace(sender_task=None)
+        self._message_accumulator = SimpleNamespace(_batches={}, _pending_batches=set())
+        self.client = SimpleNamespace(_conns={})
+
+    async def start(self) -> None:
+        """Fences every producer of this partition that started before."""
+        await self._process.step("state.fence")
+        if self._process.chance.happens("fence_failed"):
+            raise KafkaTimeoutError
+        self._epoch = self._topic.fence(self._partition)
+        await self._process.step("state.fenced")
+
+    async def stop(self) -> None:
+        """Closes the connections."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Everything sent inside is visible at once when the block ends well."""
+        assert not self._in_transaction, "Invalid state transition IN_TRANSACTION -> IN_TRANSACTION"
+        self._in_transaction = True
+        self._sent = []
+        begun = self._time()
+        try:
+            yield
+            await self._commit(begun)
+        finally:
+            self._in_transaction = False
+
+    def create_batch(self) -> "Batch":
+        """Records to be sent together."""
+        return Batch()
+
+    async def send_batch(
+        self, batch: "Batch", topic: str, *, partition: int
+    ) -> asyncio.Future[None]:
+        """Adds records to the transaction."""
+        del topic
+        assert partition == self._partition
+        await self._process.step("state.send")
+        if self._topic.is_fenced(self._partition, self._epoch):
+            raise IllegalOperation("a newer producer has this transactional id")
+        self._sent += batch.records
+        taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        taken.set_result(None)
+        return taken
+
+    async def _commit(self, begun: float) -> None:
+        chance = self._process.chance
+        await self._process.step("state.commit")
+        if self._topic.is_fenced(self._partition, self._epoch):
+            raise ProducerFenced
+        if self._time() - begun > TRANSACTION_TIMEOUT_S:
+            self._topic.fence(self._partition)
+            raise ProducerFenced
+        if chance.happens("publish_failed"):
+            raise NotLeaderForPartitionError
+        self._topic.commit(self._sent)
+        await self._process.step("state.committed")
+        if chance.happens("publish_answer_lost"):
+            await asyncio.sleep(3600)

@@ -1,0 +1,1 @@
+"""What is outside of the service: clients, customers, the provider, outages."""

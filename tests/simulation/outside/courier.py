@@ -1,0 +1,110 @@
+"""How the provider's webhooks travel: late, twice, out of order, or not at all; and forgeries."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from sandbox.stripe_simulator.webhooks.signing import signature_header
+from tests.simulation.clock import SkewedClock
+from tests.simulation.faults import Chance
+from tests.simulation.judging.trace import Trace
+from tests.simulation.outside.provider import Happened
+from tests.simulation.programs.intake import NoAnswerError
+from tests.simulation.programs.process import surface
+
+SECRET: Final = "whsec_simulation"  # noqa: S105  # nobody else's
+_ANOTHER_SECRET: Final = "whsec_somebody_elses"  # noqa: S105  # nor is this
+#: Seconds between the provider's tries, until it gives up; like Stripe's, soon slow.
+RETRIES_S: Final = (1.0, 4.0, 15.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0)
+#: A delivery that is due within this is waited for; later ones are found in the list of events.
+SOON_S: Final = 15.0
+#: A forged body carries this instead of its event's ID, so that it would be found.
+FORGED: Final = "evt_forged"
+_TOO_OLD_S: Final = 1_000
+
+#: Posts a body and its signature header; answers the status. Raises NoAnswerError.
+Post = Callable[[bytes, str, str], Awaitable[int]]
+
+
+class Courier:
+    """Delivers events. ``in_the_air`` counts the genuine ones that arrive soon."""
+
+    def __init__(
+        self, chance: Chance, trace: Trace, clock: Callable[[], SkewedClock], post: Post
+    ) -> None:
+        self._chance = chance
+        self._trace = trace
+        self._clock = clock
+        self._post = post
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._forgeries = 0
+        self.in_the_air = 0
+        self.believed: Final[list[str]] = []
+
+    def deliver(self, event: Happened, is_unanswered: Callable[[str], bool]) -> None:
+        """Plans the deliveries of one event."""
+        happens, between = self._chance.happens, self._chance.between
+        if not happens("dropped"):
+            copies = self._chance.random.randint(2, 4) if happens("duplicated") else 1
+            for _ in range(copies):
+                wait = between(0.5, 12.0) if happens("delayed") else between(0.005, 0.1)
+                self._start(self._deliver(event, wait, is_unanswered))
+        body = event.body.encode()
+        if happens("wrong_signature"):
+            forged = self._forged(event)
+            self._start(self._forge(forged, signature_header(forged, _ANOTHER_SECRET, self._now())))
+        if happens("altered_body"):
+            self._start(self._forge(self._forged(event), self._signed(body)))
+        if happens("stale_signature"):
+            forged = self._forged(event)
+            then = self._now() - _TOO_OLD_S
+            self._start(self._forge(forged, signature_header(forged, SECRET, then)))
+
+    def send(self, event_id: str, body: bytes) -> None:
+        """Delivers a body of somebody's own making, with a signature that holds."""
+        event = Happened(event_id, "", body.decode(), None)
+        self._start(self._deliver(event, 0.0, lambda _: False))
+
+    def _start(self, delivery: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(delivery)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(surface)
+
+    def _now(self) -> int:
+        return int(self._clock().seconds())
+
+    def _signed(self, body: bytes) -> str:
+        return signature_header(body, SECRET, self._now())
+
+    def _forged(self, event: Happened) -> bytes:
+        self._forgeries += 1
+        return event.body.replace(event.event_id, f"{FORGED}_{self._forgeries}").encode()
+
+    async def _deliver(
+        self, event: Happened, wait: float, is_unanswered: Callable[[str], bool]
+    ) -> None:
+        body = event.body.encode()
+        for pause in RETRIES_S:
+            soon = wait <= SOON_S
+            self.in_the_air += soon
+            await asyncio.sleep(wait)
+            if event.call is not None and is_unanswered(event.call):
+                self._chance.met["early"] += 1
+            try:
+                status = await self._post(body, self._signed(body), event.event_id)
+            except NoAnswerError:
+                wait = pause
+            else:
+                self._trace.note("delivered", event.event_id, f"{event.kind} {status}")
+                return
+            finally:
+                self.in_the_air -= soon
+
+    async def _forge(self, body: bytes, signature: str) -> None:
+        try:
+            status = await self._post(body, signature, FORGED)
+        except NoAnswerError:
+            return
+        if status != 400:
+            self.believed.append(f"a forged webhook was answered {status}: {body[:80]!r}")

@@ -1,0 +1,251 @@
+"""Stripe: the simulator's objects without its HTTP, and every way in which a call can go wrong."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import stripe
+from pydantic import SecretStr
+
+from sandbox.stripe_simulator.api.errors import ApiError, RateLimitError, ServerError
+from sandbox.stripe_simulator.api.expand import expand
+from sandbox.stripe_simulator.api.forms import decode_form
+from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys, Kept, Use
+from sandbox.stripe_simulator.api.operations import OPERATIONS, Operation
+from sandbox.stripe_simulator.api.params import Params
+from sandbox.stripe_simulator.chance import Chance as Derived
+from sandbox.stripe_simulator.clock import Clock
+from sandbox.stripe_simulator.faults import Faults, FaultSwitch
+from sandbox.stripe_simulator.settings import SimulatorSettings
+from sandbox.stripe_simulator.store import Store, encode
+from sandbox.stripe_simulator.timers import Timers
+from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.webhooks.events import Cause, Journal
+from sandbox.stripe_simulator.world import Call, World
+from tests.simulation.clock import SkewedClock
+from tests.simulation.faults import Chance
+from tests.simulation.judging.trace import Trace
+
+_SETTINGS: Final = SimulatorSettings(api_key=SecretStr("sk_test_simulation"))
+EVENTS_OF_CREATION: Final = frozenset(
+    {
+        "payment_intent.created",
+        "payment_intent.amount_capturable_updated",
+        "payment_intent.succeeded",
+    }
+)
+_BROKEN: Final = "An unknown error occurred."
+_ROUTES: Final = {(o.method, tuple(o.path.split("/"))): o for o in OPERATIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call is answered."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A write that was carried out: its idempotency key, and how often that key had been new."""
+
+    operation: str
+    key: str
+    generation: int
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event as the provider has it, ready to be delivered; ``call`` is the key it echoes."""
+
+    event_id: str
+    kind: str
+    body: str
+    call: str | None
+
+
+class _Journal(Journal):
+    """Some events of payment intents are never generated: only the object tells of them.
+
+    Not those of a confirm: an attempt that is over leaves the object as it was before, so that
+    nothing would tell of it, and it may be made a second time.
+    """
+
+    def __init__(self, store: Store, clock: Clock, derived: Derived, chance: Chance) -> None:
+        super().__init__(store, clock, derived, FaultSwitch(Faults()))
+        self._lost = chance
+        #: Payments of whose creation no event is generated.
+        self.unheard: Final[set[str]] = set()
+
+    def record(
+        self, event_type: str, body: JsonObject, cause: Cause, before: JsonObject | None = None
+    ) -> None:
+        of_confirm = ":confirm:" in (cause.idempotency_key or "")
+        can_be_lost = event_type.startswith("payment_intent.") and not of_confirm
+        is_unheard = (
+            body.get("metadata", {}).get("payment_id") in self.unheard
+            and event_type in EVENTS_OF_CREATION
+            and not self._lost.is_healed
+        )
+        if is_unheard or (can_be_lost and self._lost.happens("not_generated")):
+            return
+        super().record(event_type, body, cause, before)
+
+
+class Provider:
+    """One Stripe account. ``deliver`` is given every event, once what caused it is written."""
+
+    def __init__(
+        self, seed: int, chance: Chance, trace: Trace, deliver: Callable[[Happened], None]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.clock: Final = SkewedClock()
+        self._chance = chance
+        self._trace = trace
+        self._deliver = deliver
+        store, derived = Store(None), Derived(str(seed))
+        clock = Clock(wall=self.clock.seconds)
+        settings = _SETTINGS.model_copy(update={"settlement_delay_s": chance.between(0.5, 8.0)})
+        self._journal = journal = _Journal(store, clock, derived, chance)
+        self.world: Final = World(settings, store, clock, derived, FaultSwitch(Faults()), journal)
+        self._keys = IdempotencyKeys(store, clock, settings.idempotency_key_age_s)
+        self._timers = Timers(self.world, lambda _: None)
+        self._told_to = 0
+        self._acts = 0
+        self.executions: Final[list[Execution]] = []
+        #: Keys of the calls that are not answered yet.
+        self.unanswered: Final[set[str]] = set()
+
+    def close(self) -> None:
+        """Forgets everything."""
+        self.world.store.close()
+
+    def keep_silent(self, payment_id: str) -> None:
+        """Generates no event of this payment's creation."""
+        self._journal.unheard.add(payment_id)
+
+    def newest_event(self) -> str | None:
+        """The ID of the last event that its list has."""
+        row = self.world.store.row("select id from events order by seq desc limit 1")
+        return None if row is None else str(row[0])
+
+    async def exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: str | None
+    ) -> Answer:
+        """One call, in the course of its own task. Raises stripe.APIConnectionError."""
+        happens = self._chance.happens
+        parts = urlsplit(url)
+        operation, object_id = _route(method, parts.path)
+        key = headers.get("Idempotency-Key", "") if method == "POST" else ""
+        self.unanswered.add(key)
+        try:
+            if happens("refused_connection"):
+                raise stripe.APIConnectionError("connection refused")  # type: ignore[no-untyped-call]  # has no annotations
+            await asyncio.sleep(self._chance.between(0.005, 0.1))
+            if happens("rate_limited"):
+                return self._refusal(RateLimitError("Too many requests.", code="rate_limit"))
+            if happens("error_before"):
+                return self._refusal(ServerError(_BROKEN))
+            form = body or "" if method == "POST" else parts.query
+            answer = await self._once(operation, parts.path, object_id, key, form)
+            if happens("no_answer"):
+                await asyncio.sleep(3600)
+            if happens("reset_after"):
+                raise stripe.APIConnectionError("connection reset by peer")  # type: ignore[no-untyped-call]  # as above
+            await asyncio.sleep(self._chance.between(0.0, 0.2))
+            return answer
+        finally:
+            self.unanswered.discard(key)
+
+    async def _once(
+        self, operation: Operation, path: str, object_id: str, key: str, form: str
+    ) -> Answer:
+        slow = self._chance.between(0.5, 40.0) if self._chance.happens("slow") else 0.0
+        on_its_way = self._chance.one_in(2)
+        await asyncio.sleep(slow if on_its_way else 0.0)
+        try:
+            values = decode_form(form)
+            if operation.method == "GET":
+                call = Call(Params(values, operation.known), {"id": object_id}, Cause("read"))
+                return self._answer(200, encode(operation.run(self.world, call)))
+            found = self._keys.look_up(key, path, values)
+            if isinstance(found, Kept):
+                return self._answer(found.status, found.body, {"Idempotent-Replayed": "true"})
+            with self._keys.in_use(found):
+                await asyncio.sleep(self._chance.between(0.0, 0.1) if on_its_way else slow)
+                return self._execute(operation, object_id, values, found)
+        except ApiError as error:
+            if error.status == 409:
+                self._chance.met["key_in_use"] += 1
+            return self._refusal(error)
+        finally:
+            self._after_change()
+
+    def _execute(
+        self, operation: Operation, object_id: str, values: JsonObject, use: Use
+    ) -> Answer:
+        request_id = self.world.chance.object_id("req_", use.key, use.generation, length=14)
+        cause = Cause(f"POST {use.key}#{use.generation}", request_id, use.key)
+        call = Call(Params(values, operation.known), {"id": object_id}, cause)
+        status = 200
+        with self.world.store.transaction():
+            try:
+                body = encode(expand(self.world.store, operation.run(self.world, call), ()))
+            except ApiError as error:
+                if not error.kept:
+                    raise
+                status, body = error.status, encode(error.body())
+            self.executions.append(Execution(operation.name, use.key, use.generation, status))
+            self._trace.note("executed", use.key, f"{operation.name} {status}")
+            if self._chance.happens("error_after"):
+                status, body = 500, encode(ServerError(_BROKEN).body())
+            self._keys.keep(use, status, body, request_id)
+        return self._answer(status, body)
+
+    def act(self, what: Callable[[World, Cause], object]) -> None:
+        """Something that is no call of ours: a customer, a bank, or somebody in the Dashboard."""
+        self._acts += 1
+        try:
+            with self.world.store.transaction():
+                what(self.world, Cause(f"act {self._acts}"))
+        finally:
+            self._after_change()
+
+    def _after_change(self) -> None:
+        """Tells of the new events, and sets the alarm for what happens by itself."""
+        rows = self.world.store.rows(
+            "select seq, id, type, body, json_extract(body, '$.request.idempotency_key')"
+            " from events where seq > ? order by seq",
+            (self._told_to,),
+        )
+        for seq, event_id, kind, body, call in rows:
+            self._told_to = seq
+            self._deliver(Happened(event_id, kind, body, call))
+        due = self.world.store.row("select min(due) from timers")[0]
+        if due is not None:
+            wait = max(0.0, due - self.clock.seconds()) + 0.001
+            self._loop.call_later(wait, self._fire)
+
+    def _fire(self) -> None:
+        if self._timers.advance(0.0):
+            self._after_change()
+
+    def _answer(self, status: int, body: str, more: Mapping[str, str] | None = None) -> Answer:
+        return Answer(status, body, {"Date": self.world.clock.http_date(), **(more or {})})
+
+    def _refusal(self, error: ApiError) -> Answer:
+        return self._answer(error.status, encode(error.body()), error.headers)
+
+
+def _route(method: str, path: str) -> tuple[Operation, str]:
+    parts = path.split("/")
+    exact = _ROUTES.get((method, tuple(parts)))
+    if exact is not None:
+        return exact, ""
+    object_id, parts[3] = parts[3], "{id}"
+    return _ROUTES[method, tuple(parts)], object_id

@@ -1,0 +1,34 @@
+"""The HTTP client under Stripe's package: what the process asks goes to the simulated provider."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import stripe
+
+from tests.simulation.outside.provider import Provider
+from tests.simulation.programs.process import Process
+
+
+class Transport(stripe.HTTPClient):
+    """Carries calls out in tasks of their own, which go on when whoever asked gives up."""
+
+    name = "simulation"
+
+    def __init__(self, provider: Provider, process: Process) -> None:
+        super().__init__()
+        self._provider = provider
+        self._process = process
+
+    async def request_async(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        """See ``stripe.HTTPClient``."""
+        await self._process.step("provider.ask")
+        exchange = self._provider.exchange(method.upper(), url, headers, post_data)
+        answer = await asyncio.shield(asyncio.create_task(exchange))
+        await self._process.step("provider.told")
+        return answer.body.encode(), answer.status, answer.headers
+
+    async def close_async(self) -> None:
+        """There is nothing to close."""

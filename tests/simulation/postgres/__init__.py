@@ -1,0 +1,1 @@
+"""Postgres in memory: tables, locks, transactions."""

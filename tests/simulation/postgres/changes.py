@@ -1,0 +1,97 @@
+"""What one transaction will have changed, and the commit that makes it so all at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from domain.calls import ProviderCall
+from ports import plan
+from ports.records import DeadLetter, Received, refusal_id
+from ports.work import Unrouted
+from postgres.documents import encode_call
+from tests.simulation.clock import EPOCH
+from tests.simulation.postgres.database import (
+    CallRow,
+    Database,
+    HoldRow,
+    InboxRow,
+    PaymentRow,
+    VersionRow,
+)
+
+
+@dataclass(slots=True)
+class Changes:
+    """Rows to write."""
+
+    now: datetime = EPOCH
+    payments: dict[str, PaymentRow] = field(default_factory=dict)
+    versions: list[VersionRow] = field(default_factory=list)
+    #: Last versions that move to a publication of this transaction.
+    announced: Sequence[plan.Published] = ()
+    inbox: dict[str, InboxRow] = field(default_factory=dict)
+    #: The same in the order in which the fold decided them.
+    order: Sequence[plan.InboxRow] = ()
+    #: What rows were known by that are known by something else from now on.
+    renamed: list[str] = field(default_factory=list)
+    duplicates: Sequence[Received] = ()
+    dead_letters: Sequence[DeadLetter] = ()
+    misrouted: Sequence[Unrouted] = ()
+    holds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    released: frozenset[str] = frozenset()
+    renewed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    calls: Sequence[ProviderCall] = ()
+    #: When calls made before are due at the latest, by key.
+    urgent: Mapping[str, datetime] = field(default_factory=dict)
+    #: Partition by publication ID.
+    publications: Mapping[int, int] = field(default_factory=dict)
+
+    def commit(self, database: Database) -> None:
+        """All of it, at one instant."""
+        for row in self.payments.values():
+            database.payments[row.payment_id] = row
+            if row.object_id is not None:
+                database.owners[row.provider, row.object_id] = row.payment_id
+        for version in self.versions:
+            database.versions.setdefault(version.published.payment_id, []).append(version)
+        self._record(database)
+        for payment_id in self.released:
+            del database.holds[payment_id]
+        for payment_id, (release_id, error) in self.renewed.items():
+            held_for = database.holds[payment_id].event_id
+            database.holds[payment_id] = HoldRow(held_for, error, self.now, release_id)
+        for payment_id, (event_id, error) in self.holds.items():
+            database.holds.setdefault(payment_id, HoldRow(event_id, error, self.now))
+        for call in self.calls:
+            database.calls[call.key] = CallRow(encode_call(call), call.provider, self.now, self.now)
+        self._hurry(database)
+        database.unpublished.update(self.publications)
+        for published in self.announced:
+            self._announce(database, published)
+
+    def _announce(self, database: Database, published: plan.Published) -> None:
+        versions = database.versions[published.payment_id]
+        left, versions[-1] = versions[-1], replace(versions[-1], published=published)
+        row = database.inbox[left.event_id]
+        database.inbox[left.event_id] = replace(row, publication_id=published.publication_id)
+        everything = (v.published for rows in database.versions.values() for v in rows)
+        if all(p.publication_id != left.published.publication_id for p in everything):
+            database.unpublished.pop(left.published.publication_id, None)
+
+    def _hurry(self, database: Database) -> None:
+        for key, at in self.urgent.items():
+            row = database.calls[key]
+            if row.outcome is None and row.attempts:
+                row.next_attempt_at = min(row.next_attempt_at, at)
+
+    def _record(self, database: Database) -> None:
+        for letter in self.dead_letters:
+            database.dead_letters.setdefault(letter.record.position, letter.error)
+        for webhook in self.misrouted:
+            database.unrouted.setdefault(webhook.event_id, (self.now, webhook))
+        for event_id in self.renamed:
+            del database.inbox[event_id]
+        database.inbox.update(self.inbox)
+        for received in self.duplicates:
+            if refusal_id(received) not in database.inbox:
+                database.duplicates.setdefault(received.record.position, received)

@@ -1,0 +1,140 @@
+"""The tables of Postgres in memory: rows, unique keys, guards. What is committed, nothing else."""
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from domain.status import Outcome, Status
+from domain.transitions import is_allowed, is_final
+from ports.plan import Published
+from ports.records import Position, Received
+from ports.work import Unrouted
+from tests.simulation.postgres.locks import Locks
+
+
+class RowRefusedError(Exception):
+    """A constraint or trigger of Postgres refuses a row. No transient error: our code is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """A row of payments."""
+
+    payment_id: str
+    tenant: str
+    provider: str
+    object_id: str | None
+    status: Status
+    version: int
+    amount: int
+    authorized: int
+    captured: int
+    refunded: int
+    expires_at: datetime
+    updated_at: datetime
+    is_cancelling: bool
+    document: str
+
+    def check(self, before: "PaymentRow | None") -> None:
+        """The constraints and triggers of the table. Raises RowRefusedError."""
+        if not 0 <= self.refunded <= self.captured <= self.authorized:
+            raise RowRefusedError(f"amounts_add_up: {self}")
+        if before is None:
+            return
+        if is_final(before.status) and self.status is not before.status:
+            raise RowRefusedError(f"final_status_never_changes: {before.status} to {self.status}")
+        if self.version < before.version:
+            raise RowRefusedError(f"version_never_goes_back: {before.version} to {self.version}")
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A row of payment_versions, with what it takes to publish it."""
+
+    previous_status: Status | None
+    status: Status
+    event_id: str
+    published: Published
+
+    def check(self) -> None:
+        """The constraints and triggers of the table. Raises RowRefusedError."""
+        before, version = self.previous_status, self.published.version
+        if (version == 1) != (before is None):
+            raise RowRefusedError(f"first_version_has_no_past: {version}, {before}")
+        if before not in {None, self.status} and not is_allowed(before, self.status):
+            raise RowRefusedError(f"only_allowed_transitions: {before} to {self.status}")
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """A row of inbox."""
+
+    received: Received
+    outcome: Outcome
+    reason: str
+    version: int | None
+    publication_id: int | None
+    recorded_at: datetime
+    #: The order of decisions.
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRow:
+    """A row of holds."""
+
+    event_id: str
+    error: str
+    held_at: datetime
+    failed_release: str | None = None
+
+
+@dataclass(slots=True)
+class CallRow:
+    """A row of provider_calls."""
+
+    request: str
+    provider: str
+    created_at: datetime
+    next_attempt_at: datetime
+    attempts: int = 0
+    generation: int = 0
+    key_first_used_at: datetime | None = None
+    outcome: str | None = None
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Database:
+    """Every table, by its primary key, and what is locked."""
+
+    locks: Locks = field(default_factory=Locks)
+    payments: dict[str, PaymentRow] = field(default_factory=dict)
+    #: The unique key one_payment_per_object.
+    owners: dict[tuple[str, str], str] = field(default_factory=dict)
+    versions: dict[str, list[VersionRow]] = field(default_factory=dict)
+    inbox: dict[str, InboxRow] = field(default_factory=dict)
+    duplicates: dict[Position, Received] = field(default_factory=dict)
+    dead_letters: dict[Position, str] = field(default_factory=dict)
+    holds: dict[str, HoldRow] = field(default_factory=dict)
+    calls: dict[str, CallRow] = field(default_factory=dict)
+    #: Partition by publication ID, of those not known to be published.
+    unpublished: dict[int, int] = field(default_factory=dict)
+    unrouted: dict[str, tuple[datetime, Unrouted]] = field(default_factory=dict)
+    #: Webhooks that are nobody's: event ID to why they have no effect.
+    ignored: dict[str, str] = field(default_factory=dict)
+    cursors: dict[str, str] = field(default_factory=dict)
+    #: The reconciler's advisory lock: who holds it.
+    leader: object = None
+    #: Until then nothing can be asked.
+    out_until: float = 0.0
+    #: Payments whose rows are refused from this version on, by ID; until that is mended.
+    poisoned: dict[str, int] = field(default_factory=dict)
+    is_mended: bool = False
+    publication_ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    decision_batches: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def refuses(self, payment_id: str, version: int) -> bool:
+        """Whether this version of the payment is poison."""
+        first = self.poisoned.get(payment_id)
+        return first is not None and version >= first and not self.is_mended

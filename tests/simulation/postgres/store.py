@@ -1,0 +1,95 @@
+"""The ``BatchStore`` in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from msgspec import structs
+
+from ports.plan import Published
+from tests.simulation.postgres.changes import Changes
+from tests.simulation.postgres.connection import Connection
+from tests.simulation.postgres.locks import Session
+from tests.simulation.postgres.transaction import Decode, MemoryTransaction
+
+#: Called with what is about to be committed.
+Watch = Callable[[Changes], None]
+
+
+class MemoryBatches:
+    """A ``BatchStore``. ``decode`` turns parked records into inputs again."""
+
+    make_transaction: type[MemoryTransaction] = MemoryTransaction
+
+    def __init__(self, connection: Connection, decode: Decode, watch: Watch) -> None:
+        self._connection = connection
+        self._database = connection.database
+        self._decode = decode
+        self._watch = watch
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[MemoryTransaction]:
+        """See ``BatchStore.transaction``."""
+        process = self._connection.process
+        await process.step("batch.begin")
+        self._connection.fail()
+        session = Session()
+        transaction = self.make_transaction(self._connection, session, self._decode)
+        try:
+            yield transaction
+            await process.step("batch.commit")
+            self._connection.fail()
+            self._watch(transaction.changes)
+            transaction.changes.commit(self._database)
+        finally:
+            self._release(session)
+        await process.step("batch.committed")
+        self._connection.lose_answer()
+
+    def _release(self, session: Session) -> None:
+        """At once, unless its process died and the server has not noticed yet."""
+        process = self._connection.process
+        if process.dead and process.chance.happens("lingering_locks"):
+            wait = process.chance.between(0.1, 5.0)
+            loop = asyncio.get_running_loop()
+            loop.call_later(wait, self._database.locks.release, session)
+        else:
+            self._database.locks.release(session)
+
+    async def unpublished(
+        self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
+    ) -> list[Published]:
+        """See ``BatchStore.unpublished``: every version from the first unpublished one on."""
+        ids, wanted = set(publication_ids), set(partitions)
+        async with self._connection.statement("unpublished") as database:
+            due = {
+                publication_id
+                for publication_id, partition in database.unpublished.items()
+                if publication_id in ids or partition in wanted
+            }
+            if not due:
+                return []
+            found = []
+            for versions in database.versions.values():
+                rows = [
+                    structs.replace(
+                        v.published, quarantined=v.published.payment_id in database.holds
+                    )
+                    for v in versions
+                ]
+                first = next((n for n, r in enumerate(rows) if r.publication_id in due), None)
+                if first is not None:
+                    found += rows[first:]
+            return found
+
+    async def hold_unpublishable(self, versions: Sequence[Published], now: datetime) -> None:
+        """See ``BatchStore.hold_unpublishable``; here no version is too large."""
+        raise AssertionError(f"too large: {versions} at {now}")
+
+    async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:
+        """See ``BatchStore.mark_published``."""
+        del now  # only for an operator
+        async with self._connection.statement("mark_published") as database:
+            for publication_id in publication_ids:
+                database.unpublished.pop(publication_id, None)

@@ -1,0 +1,212 @@
+"""One transaction of a batch in memory, with the locks, unique keys and guards of the SQL.
+
+It follows ``postgres/batch.py`` statement by statement. What a statement sees is what was
+committed when it began; what two transactions want at once, one waits for.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from datetime import datetime
+from functools import partial
+
+from msgspec import structs
+
+from domain.view import amounts, snapshot
+from ports.errors import BatchConflictError, KeyTakenError
+from ports.plan import Known, Loaded, Plan, Published
+from ports.records import DeadLetter, Received, Record, named_object, refusal_id
+from postgres.batch import URGENT_WITHIN, WAITING, as_unrouted, may_take_up
+from postgres.documents import decode_payment, encode_payment, encode_publishable
+from tests.simulation.postgres.changes import Changes
+from tests.simulation.postgres.connection import Connection
+from tests.simulation.postgres.database import InboxRow, PaymentRow, RowRefusedError, VersionRow
+from tests.simulation.postgres.locks import Session
+
+Decode = Callable[[Record], Received | DeadLetter]
+
+
+class MemoryTransaction:
+    """A ``Transaction``."""
+
+    def __init__(self, connection: Connection, session: Session, decode: Decode) -> None:
+        self._connection = connection
+        self._database = connection.database
+        self._session = session
+        self._decode = decode
+        self.changes = Changes()
+
+    async def load(self, batch: Sequence[Received]) -> Loaded:
+        """See ``Transaction.load``."""
+        await self._connection.process.step("batch.load")
+        self._connection.fail()
+        database = self._database
+        for partition in sorted({r.record.position.partition for r in batch}):
+            await self._lock("partition", partition)
+        visible = [p for p in sorted({r.payment_id for r in batch}) if p in database.payments]
+        payments = {}
+        for payment_id in visible:
+            await self._lock("payment", payment_id)
+            payments[payment_id] = decode_payment(database.payments[payment_id].document)
+        await self._connection.process.step("batch.locked")
+        wanting = {r.payment_id for r in batch if may_take_up(r)}
+        unreadable: dict[str, str] = {}
+        parked = {p: w for p in sorted(wanting) if (w := self._waiting(p, unreadable))}
+        waiting = [received for rows in parked.values() for received in rows]
+        named = ((r.provider, named_object(r)) for r in (*batch, *waiting))
+        return Loaded(
+            payments=payments,
+            known={
+                known_by: Known(row.received.record.position, row.outcome, row.publication_id)
+                for r in batch
+                for known_by in (r.event_id, refusal_id(r))
+                if (row := database.inbox.get(known_by)) is not None
+            },
+            held=frozenset(r.payment_id for r in batch if r.payment_id in database.holds),
+            parked=parked,
+            owners={
+                (provider, object_id): owner
+                for provider, object_id in named
+                if provider is not None
+                and object_id is not None
+                and (owner := database.owners.get((provider, object_id))) is not None
+            },
+            unreadable=unreadable,
+        )
+
+    def _waiting(self, payment_id: str, unreadable: dict[str, str]) -> tuple[Received, ...]:
+        rows = [
+            row
+            for row in self._database.inbox.values()
+            if row.outcome in WAITING and row.received.payment_id == payment_id
+        ]
+        waiting = []
+        for row in sorted(rows, key=lambda row: row.decided):
+            received = self._decode(row.received.record)
+            if isinstance(received, DeadLetter):
+                unreadable[payment_id] = f"it can't be decoded any more: {received.error}"
+            else:
+                waiting.append(received)
+        return tuple(waiting)
+
+    async def write(self, plan: Plan, now: datetime) -> list[Published]:
+        """See ``Transaction.write``."""
+        await self._connection.process.step("batch.write")
+        self._connection.fail()
+        new = {v.payment.id for v in plan.versions}
+        again = {
+            payment_id: partition
+            for payment_id, partition in plan.announced.items()
+            if payment_id in self._database.versions and payment_id not in new
+        }
+        partitions = sorted({v.partition for v in plan.versions} | set(again.values()))
+        ids = {p: next(self._database.publication_ids) for p in partitions}
+        self.changes.publications = {ids[p]: p for p in partitions}
+        self.changes.order = plan.inbox
+        await self._write_payments(plan)
+        published = await self._write_versions(plan, ids)
+        published += [
+            structs.replace(
+                self._database.versions[payment_id][-1].published,
+                publication_id=ids[partition],
+                quarantined=payment_id in plan.holds,
+            )
+            for payment_id, partition in again.items()
+        ]
+        self.changes.announced = published[len(plan.versions) :]
+        for call in plan.calls:
+            await self._insert(
+                "call", call.key, partial(self._database.calls.__contains__, call.key)
+            )
+        self.changes.calls = list(plan.calls)
+        self.changes.urgent = dict.fromkeys(plan.urgent, now + URGENT_WITHIN)
+        await self._write_inbox(plan, ids, now)
+        self.changes.duplicates = plan.duplicates
+        self.changes.dead_letters = plan.dead_letters
+        self.changes.misrouted = [as_unrouted(received) for received in plan.misrouted]
+        released = frozenset(plan.released)
+        if (released | plan.renewed.keys()) - self._database.holds.keys():
+            raise BatchConflictError("a hold was taken away by another")
+        self.changes.renewed = plan.renewed
+        self.changes.holds, self.changes.released = plan.holds, released
+        self.changes.now = now
+        return published
+
+    async def _write_payments(self, plan: Plan) -> None:
+        for payment in plan.payments.values():
+            money = amounts(payment)
+            row = PaymentRow(
+                payment.id, payment.tenant, payment.provider, payment.object_id, payment.status,
+                payment.version, payment.amount, money.authorized, money.captured, money.refunded,
+                payment.expires_at, payment.updated_at, payment.cancel is not None,
+                encode_payment(payment),
+            )  # fmt: skip
+            if self._database.refuses(payment.id, payment.version):
+                raise RowRefusedError(f"poison: {payment.id}")
+            stored = self._database.payments.get(payment.id)
+            if payment.id in plan.expected:
+                await self._lock("payment", payment.id)
+                stored = self._database.payments[payment.id]
+                if stored.version != plan.expected[payment.id]:
+                    raise BatchConflictError(f"{payment.id} is at version {stored.version}")
+            else:
+                taken = partial(self._database.payments.__contains__, payment.id)
+                await self._insert("payment", payment.id, taken)
+                stored = None
+            row.check(stored)
+            if row.object_id is not None:
+                owned = (row.provider, row.object_id)
+                await self._insert("object", owned, partial(self._is_anothers, owned, payment.id))
+            self.changes.payments[payment.id] = row
+
+    def _is_anothers(self, owned: tuple[str, str], payment_id: str) -> bool:
+        return self._database.owners.get(owned, payment_id) != payment_id
+
+    def _has_version(self, payment_id: str, version: int) -> bool:
+        return version <= len(self._database.versions.get(payment_id, ()))
+
+    async def _write_versions(self, plan: Plan, ids: dict[int, int]) -> list[Published]:
+        published = []
+        for v in plan.versions:
+            view = snapshot(v.payment)
+            record = Published(
+                view.id, view.version, v.partition, v.payment.updated_at, encode_publishable(view),
+                ids[v.partition], view.id in plan.holds,
+            )  # fmt: skip
+            row = VersionRow(v.previous_status, v.payment.status, v.event_id, record)
+            row.check()
+            taken = partial(self._has_version, view.id, view.version)
+            await self._insert("version", (view.id, view.version), taken)
+            self.changes.versions.append(row)
+            published.append(record)
+        return published
+
+    async def _write_inbox(self, plan: Plan, ids: dict[int, int], now: datetime) -> None:
+        batch = next(self._database.decision_batches) * 1_000_000 if plan.inbox else 0
+        for row in sorted(plan.inbox, key=lambda row: (not row.waiting, row.received.event_id)):
+            event_id = row.received.event_id if row.waiting else row.event_id
+            await self._lock("inbox", event_id)
+            stored = None
+            if row.waiting or event_id not in self.changes.renamed:
+                stored = self._database.inbox.get(event_id)
+            waits = stored is not None and stored.outcome in WAITING
+            if row.waiting != waits or (stored is not None and not waits):
+                raise BatchConflictError(f"{event_id} was recorded by another")
+            partition = row.received.record.position.partition
+            publication_id = ids.get(partition) if row.version is not None else None
+            recorded_at = now if stored is None else stored.recorded_at
+            received = row.received if stored is None else stored.received
+            if row.event_id != event_id:
+                self.changes.renamed.append(event_id)
+            self.changes.inbox[row.event_id] = InboxRow(
+                received, row.outcome, row.reason, row.version, publication_id, recorded_at,
+                batch + row.ordinal,
+            )  # fmt: skip
+
+    async def _insert(self, table: str, key: Hashable, taken: Callable[[], bool]) -> None:
+        """A unique key: whoever inserts it at the same time is waited for."""
+        if not taken():
+            await self._lock(table, key)
+        if taken():
+            raise KeyTakenError(f"{table} {key} is there")
+
+    async def _lock(self, table: str, key: Hashable) -> None:
+        await self._database.locks.acquire(self._session, (table, key))

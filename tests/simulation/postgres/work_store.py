@@ -1,0 +1,187 @@
+"""The stores of provider calls, router and reconciler, in memory."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from domain.status import Status
+from domain.transitions import is_final
+from ports.work import Claimed, Ignored, Unrouted
+from postgres.documents import decode_call
+from tests.simulation.postgres.connection import Connection
+from tests.simulation.postgres.database import CallRow
+
+#: After this a key is not believed to be remembered any more.
+KEY_LIFE: Final = timedelta(hours=20)
+
+
+class MemoryCalls:
+    """A ``CallStore``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def claim(
+        self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
+    ) -> list[Claimed]:
+        """See ``CallStore.claim``."""
+        async with self._connection.statement("claim") as database:
+            due = [
+                row
+                for row in database.calls.values()
+                if row.outcome is None
+                and (row.next_attempt_at <= now or not row.attempts)
+                and row.provider in providers
+            ]
+            due.sort(key=lambda row: row.next_attempt_at)
+            return [self._claimed(row, now, lease_until) for row in due[:limit]]
+
+    def _claimed(self, row: CallRow, now: datetime, lease_until: datetime) -> Claimed:
+        row.attempts += 1
+        row.next_attempt_at = lease_until
+        row.key_first_used_at = row.key_first_used_at or now
+        if now - row.key_first_used_at > KEY_LIFE:
+            self._connection.process.chance.met["old_key"] += 1
+        return Claimed(
+            decode_call(row.request), row.attempts, row.generation, row.key_first_used_at,
+            row.created_at,
+        )  # fmt: skip
+
+    async def renew(self, claimed: Claimed, lease_until: datetime) -> bool:
+        """See ``CallStore.renew``."""
+        async with self._connection.statement("renew") as database:
+            row = database.calls[claimed.call.key]
+            if is_ours := _is_ours(row, claimed):
+                row.next_attempt_at = lease_until
+            return is_ours
+
+    async def finish(self, claimed: Claimed, outcome: str, now: datetime) -> bool:
+        """See ``CallStore.finish``."""
+        del now  # only for an operator
+        async with self._connection.statement("finish") as database:
+            row = database.calls[claimed.call.key]
+            if is_ours := _is_ours(row, claimed):
+                row.outcome = outcome
+            return is_ours
+
+    async def retry(self, claimed: Claimed, at: datetime, error: str) -> bool:
+        """See ``CallStore.retry``."""
+        async with self._connection.statement("retry") as database:
+            row = database.calls[claimed.call.key]
+            if is_ours := _is_ours(row, claimed):
+                row.next_attempt_at, row.error = at, error
+            return is_ours
+
+    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> bool:
+        """See ``CallStore.retry_with_new_key``."""
+        async with self._connection.statement("retry_anew") as database:
+            row = database.calls[claimed.call.key]
+            if is_ours := _is_ours(row, claimed) and row.generation == claimed.generation:
+                row.next_attempt_at, row.error = at, error
+                row.generation += 1
+                row.key_first_used_at = None
+            return is_ours
+
+
+def _is_ours(row: CallRow, claimed: Claimed) -> bool:
+    """Whether this claim is the newest one."""
+    return row.outcome is None and row.attempts == claimed.attempts
+
+
+class MemoryRouting:
+    """A ``RoutingStore``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def owners(self, objects: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """See ``RoutingStore.owners``."""
+        async with self._connection.statement("owners") as database:
+            return {o: database.owners[o] for o in objects if o in database.owners}
+
+    async def park(self, waiting: Sequence[Unrouted], now: datetime) -> None:
+        """See ``RoutingStore.park``."""
+        async with self._connection.statement("park") as database:
+            for item in waiting:
+                database.unrouted.setdefault(item.event_id, (now, item))
+
+    async def ignore(self, ignored: Sequence[Ignored], now: datetime) -> None:
+        """See ``RoutingStore.ignore``."""
+        del now  # only for an operator
+        async with self._connection.statement("ignore") as database:
+            for item in ignored:
+                database.ignored.setdefault(item.webhook.event_id, item.reason)
+
+    async def routable(self, limit: int) -> list[Unrouted]:
+        """See ``RoutingStore.routable``."""
+        async with self._connection.statement("routable") as database:
+            known = [
+                Unrouted(u.event_id, u.provider, u.object_id, u.headers, u.value, owner)
+                for _, u in sorted(database.unrouted.values(), key=lambda kept: kept[0])
+                if (owner := database.owners.get((u.provider, u.object_id))) is not None
+            ]
+            return known[:limit]
+
+    async def expired(self, before: datetime, limit: int) -> list[Unrouted]:
+        """See ``RoutingStore.expired``."""
+        async with self._connection.statement("unrouted_expired") as database:
+            kept = sorted(database.unrouted.values(), key=lambda kept: kept[0])
+            return [item for at, item in kept if at < before][:limit]
+
+    async def forget(self, event_ids: Sequence[str]) -> None:
+        """See ``RoutingStore.forget``."""
+        async with self._connection.statement("forget") as database:
+            for event_id in event_ids:
+                database.unrouted.pop(event_id, None)
+
+
+class MemorySweeps:
+    """A ``SweepStore``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def read_cursor(self, provider: str) -> str | None:
+        """See ``SweepStore.read_cursor``."""
+        async with self._connection.statement("read_cursor") as database:
+            return database.cursors.get(provider)
+
+    async def write_cursor(self, provider: str, event_id: str, now: datetime) -> None:
+        """See ``SweepStore.write_cursor``."""
+        del now  # only for an operator
+        async with self._connection.statement("write_cursor") as database:
+            database.cursors[provider] = event_id
+
+    async def unfinished(
+        self, silent_since: datetime, after: str, limit: int
+    ) -> list[tuple[str, str, str]]:
+        """See ``SweepStore.unfinished``."""
+        async with self._connection.statement("unfinished") as database:
+            rows = [
+                (p.payment_id, p.provider, p.object_id)
+                for p in database.payments.values()
+                if not is_final(p.status)
+                and p.updated_at < silent_since
+                and p.object_id is not None
+                and p.payment_id > after
+            ]
+            return sorted(rows)[:limit]
+
+    async def expired(self, now: datetime, limit: int) -> list[tuple[str, str, int]]:
+        """See ``SweepStore.expired``."""
+        async with self._connection.statement("payments_expired") as database:
+            rows = [
+                p
+                for p in database.payments.values()
+                if p.status is Status.REQUIRES_ACTION
+                and p.expires_at < now
+                and not p.is_cancelling
+                and p.payment_id not in database.holds
+            ]
+            rows.sort(key=lambda row: row.expires_at)
+            return [(p.payment_id, p.tenant, p.version) for p in rows[:limit]]
+
+    async def gauges(self) -> list[tuple[str, int, datetime | None]]:
+        """See ``SweepStore.gauges``. Nobody looks at them here."""
+        async with self._connection.statement("gauges") as database:
+            return [("held_payment", len(database.holds), None)]

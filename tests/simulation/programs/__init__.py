@@ -1,0 +1,1 @@
+"""The service's programs, on the simulated machines."""

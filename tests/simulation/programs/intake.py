@@ -1,0 +1,143 @@
+"""The ingress without HTTP servers: its real intake of commands and webhooks, on this log."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, Final, TypeVar, cast
+
+from starlette.requests import Request
+
+from ingress.commands import Build, Operation
+from ingress.errors import BrokerUnavailableError, IngressError
+from ingress.idempotency import OperationMemory
+from ingress.intake import Intake
+from ingress.metrics import Metrics
+from ingress.publisher import Record
+from ingress.routes.dependencies import Parts
+from ingress.routes.webhooks import receive_webhook
+from ports.provider import WebhookReader
+from postgres.reads import FirstInput
+from schemas.commands import CommandBase
+from tests.simulation.kafka.log import Log
+from tests.simulation.postgres.database import Database
+from tests.simulation.programs.process import Process, ProcessDiedError
+
+T = TypeVar("T")
+BODY_LIMIT: Final = 262_144
+#: Given by the sender, so that none is drawn by chance.
+_TRACE: Final = b"00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
+
+
+class NoAnswerError(Exception):
+    """The connection broke, or the answer was 503: the sender does not know, and sends again."""
+
+
+class _Publisher:
+    """The ingress' ``Publisher``."""
+
+    def __init__(self, log: Log, process: Process) -> None:
+        self._log = log
+        self._process = process
+
+    async def publish(self, record: Record) -> None:
+        chance = self._process.chance
+        await self._process.step("intake.publish")
+        if chance.happens("intake_unavailable"):
+            sent = chance.one_in(2)
+            if sent and chance.one_in(2):
+                self._log.append(record.topic, record.key, record.value, record.headers)
+            raise BrokerUnavailableError("not acknowledged in time", sent=sent)
+        self._log.append(record.topic, record.key, record.value, record.headers)
+        await self._process.step("intake.published")
+
+    async def missing(self) -> str | None:
+        return None
+
+
+class _Seen:
+    """The ingress' ``Seen``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def first_input(self, operation: Operation) -> FirstInput | None:
+        rows = [
+            row.received
+            for row in self._database.inbox.values()
+            if row.received.operation_id == operation.operation_id
+            and row.received.tenant == operation.tenant
+        ]
+        if not rows:
+            return None
+        first = min(rows, key=lambda received: received.record.position.offset)
+        return FirstInput(first.event_id, first.input.received_at)
+
+
+class Ingress:
+    """One life of an ingress process. What it answers 2xx is noted in ``accepted``."""
+
+    def __init__(
+        self,
+        log: Log,
+        database: Database,
+        process: Process,
+        readers: Mapping[str, WebhookReader],
+        metrics: Metrics,
+        accepted: list[str],
+    ) -> None:
+        publisher = _Publisher(log, process)
+        self._process = process
+        self._accepted = accepted
+        self._intake = Intake(publisher, OperationMemory(), _Seen(database), metrics)
+        self._parts = Parts(
+            tenants={},
+            readers=readers,
+            publisher=publisher,
+            intake=self._intake,
+            database=cast("Any", None),  # only what reads payments asks it
+            metrics=metrics,
+            clock=process.clock,
+            body_limit=BODY_LIMIT,
+            default_provider="stripe",
+            payment_expiry=timedelta(days=1),
+        )
+        self._app = SimpleNamespace(state=SimpleNamespace(parts=self._parts))
+
+    async def command(self, operation: Operation, build: Build) -> CommandBase:
+        """Posts a command. Raises NoAnswerError, IdempotencyKeyReusedError."""
+        accept = self._intake.accept
+        command, _ = await self._answered(
+            lambda: accept(operation, build, self._process.clock(), _TRACE.decode())
+        )
+        self._accepted.append(command.event_id)
+        return command
+
+    async def webhook(self, body: bytes, signature: str, event_id: str) -> int:
+        """Posts a webhook; answers the status. Raises NoAnswerError."""
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/webhooks/stripe",
+            "path_params": {"provider": "stripe"},
+            "headers": [(b"stripe-signature", signature.encode()), (b"traceparent", _TRACE)],
+            "app": self._app,
+        }
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        try:
+            response = await self._answered(lambda: receive_webhook(Request(scope, receive)))
+        except IngressError as error:
+            return error.status
+        self._accepted.append(event_id)
+        return response.status_code
+
+    async def _answered(self, ask: Callable[[], Awaitable[T]]) -> T:
+        try:
+            await self._process.step("intake.asked")
+            return await ask()
+        except ProcessDiedError:
+            raise NoAnswerError("connection reset by peer") from None
+        except BrokerUnavailableError:
+            raise NoAnswerError("503") from None

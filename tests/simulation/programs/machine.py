@@ -1,0 +1,141 @@
+"""A machine: it runs one program, starts it anew when it died, and has a clock of its own."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from ingress.metrics import Metrics as IngressMetrics
+from processor.stream.metrics import StreamMetrics
+from processor.worker.metrics import WorkMetrics
+from schemas.settings import StreamSettings, StripeSettings, WorkSettings
+from tests.simulation.clock import SkewedClock
+from tests.simulation.faults import Chance
+from tests.simulation.judging.trace import Trace
+from tests.simulation.kafka.group import Group
+from tests.simulation.kafka.log import Log
+from tests.simulation.kafka.publishing import StateTopic
+from tests.simulation.kafka.table import Changelog
+from tests.simulation.outside.provider import Provider
+from tests.simulation.postgres.database import Database
+from tests.simulation.postgres.store import Watch
+from tests.simulation.programs.parts import Parts
+from tests.simulation.programs.process import Process
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of every program, with waits that fit into a minute."""
+
+    stream: StreamSettings
+    work: WorkSettings
+    stripe: StripeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Nobody looks at the metrics, so all processes share them."""
+
+    stream: StreamMetrics
+    work: WorkMetrics
+    ingress: IngressMetrics
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every program meets: the brokers, Postgres, the provider, and chance."""
+
+    parts: Parts
+    settings: Settings
+    counters: Counters
+    chance: Chance
+    trace: Trace
+    log: Log
+    database: Database
+    state: StateTopic
+    provider: Provider
+    changelog: Changelog
+    stream_group: Group
+    router_group: Group
+    watch: Watch
+    #: Told what should never stop a program.
+    unforeseen: Callable[[str], None]
+    accepted: list[str]
+
+
+class Program(Protocol):
+    """One life of a program."""
+
+    process: Process
+
+    def start(self) -> None:
+        """Begins its work."""
+        ...
+
+    def stands_still(self) -> None:
+        """Its process was stopped."""
+        ...
+
+
+Begin = Callable[[Process], Program]
+
+
+class Machine:
+    """Runs lives of one program, one after the other.
+
+    Args:
+        name: of the machine.
+        around: what its programs meet.
+        begin: makes the next life.
+        trouble: how many times more readily than others its processes stand still.
+    """
+
+    def __init__(self, name: str, around: Surroundings, begin: Begin, trouble: float = 1.0) -> None:
+        self.name: Final = name
+        self.clock: Final = SkewedClock()
+        self._around = around
+        self._begin = begin
+        self._trouble = trouble
+        self._lives = 0
+        self._down_until = 0.0
+        self._is_healed = False
+        self._loop = asyncio.get_running_loop()
+        self.program: Program | None = None
+
+    def start(self) -> None:
+        """Begins the next life, unless there is one or the machine is down."""
+        if self._loop.time() < self._down_until:
+            self._loop.call_at(self._down_until + 0.001, self.start)
+            return
+        if self.program is not None and not self.program.process.dead:
+            return
+        self._lives += 1
+        name = f"{self.name}.{self._lives}"
+        process = Process(
+            name, self._around.chance, self._around.trace, self.clock, self._died, self._paused,
+            self._trouble,
+        )  # fmt: skip
+        self.program = self._begin(process)
+        self.program.start()
+
+    def _died(self) -> None:
+        wait = self._around.chance.between(0.05, 0.5 if self._is_healed else 6.0)
+        self._loop.call_later(wait, self.start)
+
+    def _paused(self) -> None:
+        if self.program is not None:
+            self.program.stands_still()
+
+    def go_down(self, seconds: float) -> None:
+        """Ends its program, and is down for so long."""
+        self._down_until = self._loop.time() + seconds
+        if self.program is not None:
+            self.program.process.kill("the machine goes down")
+
+    def heal(self) -> None:
+        """From now on it runs, and runs on."""
+        self._is_healed = True
+        self._down_until = 0.0
+        if self.program is not None:
+            self.program.process.wake()
+        self.start()

@@ -1,0 +1,43 @@
+"""The program under test, part by part. Whoever wants to plant a bug replaces a part."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from decisions.decode import Decoder
+from messaging.publisher import StatePublisher
+from processor.stream.batch import BatchProcessor
+from processor.stream.seen import SeenTable
+from processor.worker.provider_calls import ProviderCalls
+from processor.worker.reconciler import Reconciler
+from processor.worker.router import Router
+from providers.stripe.client import StripeApi
+from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
+from tests.simulation.kafka.publishing import StateTopic
+from tests.simulation.postgres.store import MemoryBatches
+from tests.simulation.postgres.work_store import MemoryCalls, MemoryRouting, MemorySweeps
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Each is called as the class it stands for."""
+
+    decoder: Callable[..., Any] = Decoder
+    seen_table: Callable[..., Any] = SeenTable
+    state_publisher: Callable[..., Any] = StatePublisher
+    batch_processor: Callable[..., Any] = BatchProcessor
+    provider_calls: Callable[..., Any] = ProviderCalls
+    router: Callable[..., Any] = Router
+    reconciler: Callable[..., Any] = Reconciler
+    provider_client: Callable[..., Any] = StripeApi
+    webhook_reader: Callable[..., Any] = StripeWebhooks
+    translator: Callable[..., Any] = StripeTranslator
+    batch_store: Callable[..., Any] = MemoryBatches
+    call_store: Callable[..., Any] = MemoryCalls
+    routing_store: Callable[..., Any] = MemoryRouting
+    sweep_store: Callable[..., Any] = MemorySweeps
+    #: Where the brokers fence a partition's former owner.
+    state_topic: Callable[..., Any] = StateTopic
+
+
+REAL = Parts()

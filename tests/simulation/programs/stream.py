@@ -1,0 +1,127 @@
+"""A stream worker: the real batch processor as ``stream.app`` wires it, on a fake Faust."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any, Final, cast
+
+from faust.types import EventT
+
+from ports.errors import BatchConflictError, FencedError, PublishError, StoreUnavailableError
+from processor.stream import pipeline
+from tests import accounts
+from tests.simulation.kafka.consumer import Consumer
+from tests.simulation.kafka.log import LogSender
+from tests.simulation.kafka.publishing import TransactionalProducer
+from tests.simulation.kafka.table import Disk, Table
+from tests.simulation.postgres.connection import Connection
+from tests.simulation.programs.machine import Surroundings
+from tests.simulation.programs.process import Process
+
+#: Seconds between two commits of offsets: quick, or so slow that a crash repeats a lot.
+QUICK_S: Final = (0.7, 2.0)
+COMMIT_EVERY_S: Final = (QUICK_S, (3.0, 9.0))
+
+#: What may stop a worker, so that it starts anew.
+FORESEEN: Final = (FencedError, PublishError, StoreUnavailableError, BatchConflictError)
+
+
+class StreamWorker:
+    """One life of a stream worker; a ``Program`` and a ``Member`` of the stream's group."""
+
+    def __init__(self, around: Surroundings, process: Process, disk: Disk) -> None:
+        self.process = process
+        self._around = around
+        self._group = around.stream_group
+        parts, settings = around.parts, around.settings.stream
+        translator = parts.translator(accounts.STRIPE)
+        decoder = parts.decoder({translator.name: translator})
+        self._table = Table(disk, around.changelog, process)
+        retention = timedelta(seconds=settings.seen_retention_s)
+        seen = parts.seen_table(self._table, settings.seen_per_payment, retention, process.clock)
+        publisher = parts.state_publisher(
+            lambda partition: TransactionalProducer(around.state, partition, process),
+            settings.publish_deadline_s,
+        )
+        store = parts.batch_store(
+            Connection(around.database, process), decoder.decode, around.watch
+        )
+        self._processor = parts.batch_processor(
+            decoder, store, seen, publisher, LogSender(around.log, process, "dead_letters"),
+            around.counters.stream, process.clock,
+        )  # fmt: skip
+        self._consumer = Consumer(around.log, self._group, process)
+        self._ours = asyncio.Event()
+        #: Faust awaits one rebalance callback before it makes the next.
+        self._callbacks = asyncio.Lock()
+
+    def start(self) -> None:
+        """Begins its work."""
+        self.process.spawn(self._run())
+        self.process.spawn(self._keep_committing())
+        self._group.join(self)
+
+    def stands_still(self) -> None:
+        """Its session may end."""
+        self._group.silent(self)
+
+    @property
+    def is_gone(self) -> bool:
+        """See ``Member.is_gone``."""
+        return self.process.dead
+
+    async def give_up(self) -> None:
+        """See ``Member.give_up``."""
+        async with self._callbacks:
+            await self.process.step("partitions.revoked")
+            self._consumer.give_up()
+            self._ours.clear()
+
+    async def take_over(self, generation: int, partitions: Sequence[int]) -> None:
+        """See ``Member.take_over``. As in ``stream.app``, what goes wrong ends the worker."""
+        async with self._callbacks:
+            try:
+                await self.process.step("partitions.assigned")
+                self._table.recover(partitions)
+                self._consumer.take_over(generation, partitions)
+                await self._processor.take_over(partitions)
+                self._ours.set()
+            except Exception as error:  # noqa: BLE001  # whatever it is, Faust crashes on it
+                self._stop(error)
+
+    async def _run(self) -> None:
+        """As ``processor.stream.app._run``."""
+        try:
+            # every batch counts as full: so there are always several under way
+            await pipeline.run(self._batches(), self._processor, 1, self._ours.wait, lambda: None)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the worker starts anew
+            self._stop(error)
+
+    async def _batches(self) -> AsyncIterator[Sequence[EventT[Any]]]:
+        while True:
+            if batch := await self._consumer.take():
+                yield cast("Sequence[EventT[Any]]", batch)
+
+    def _stop(self, error: Exception) -> None:
+        if not isinstance(error, FORESEEN):
+            self._around.unforeseen(f"{self.process.name} was stopped by {error!r}")
+        self.process.kill(f"stopped by {error!r}"[:120])
+
+    async def _keep_committing(self) -> None:
+        """Flushes the table and commits offsets, in either order: nothing ties them together."""
+        chance = self.process.chance
+        every_s = chance.choice(COMMIT_EVERY_S)
+        while True:
+            await asyncio.sleep(chance.between(*(QUICK_S if chance.is_healed else every_s)))
+            steps = [self._flush, self._commit]
+            chance.random.shuffle(steps)
+            for step in steps:
+                await step()
+
+    async def _flush(self) -> None:
+        await self.process.step("table.flush")
+        self._table.flush()
+
+    async def _commit(self) -> None:
+        await self.process.step("offsets.commit")
+        self._consumer.commit()

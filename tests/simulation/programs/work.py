@@ -1,0 +1,152 @@
+"""A work process: the real calls, router and reconciler, as ``payments work`` runs them."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka.errors import CommitFailedError
+
+from ports.errors import LoopFailedError
+from processor.worker.loops import Loop, run_loops
+from tests import accounts
+from tests.simulation.kafka.group import Group
+from tests.simulation.kafka.log import Log, Logged, LogSender, Place
+from tests.simulation.outside.transport import Transport
+from tests.simulation.postgres.connection import Connection
+from tests.simulation.programs.machine import Surroundings
+from tests.simulation.programs.process import Process
+
+#: How long the router waits for records, instead of the real 0.2 s; every wait costs time here.
+POLL_S = 2.0
+
+
+class RouterConsumer:
+    """As much of aiokafka's consumer as ``worker.router`` uses; a ``Member`` of its group."""
+
+    def __init__(self, log: Log, group: Group, process: Process) -> None:
+        self.process = process
+        self._is_stopped = False
+        self._log = log
+        self._group = group
+        self._generation = -1
+        self._read_to: dict[Place, int] = {}
+        self._callbacks = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Joins the group."""
+        self._group.join(self)
+
+    async def stop(self) -> None:
+        """Leaves it, for good."""
+        self._is_stopped = True
+        self._group.leave(self)
+
+    @property
+    def is_gone(self) -> bool:
+        """See ``Member.is_gone``."""
+        return self._is_stopped or self.process.dead
+
+    async def give_up(self) -> None:
+        """See ``Member.give_up``."""
+        async with self._callbacks:
+            await self.process.step("router.revoked")
+            self._read_to = {}
+
+    async def take_over(self, generation: int, partitions: Sequence[int]) -> None:
+        """See ``Member.take_over``."""
+        async with self._callbacks:
+            await self.process.step("router.assigned")
+            self._generation = generation
+            places = [(topic, p) for topic in self._group.topics for p in partitions]
+            self._read_to = {place: self._group.committed.get(place, 0) for place in places}
+
+    async def getmany(self, *, timeout_ms: int, max_records: int) -> dict[Place, list[Logged]]:
+        """What there is, or nothing after a while."""
+        del timeout_ms
+        await self.process.step("router.poll")
+        for _ in range(2):
+            found = {p: list(self._log.read(p, o, max_records)) for p, o in self._read_to.items()}
+            for place, records in found.items():
+                self._read_to[place] += len(records)
+            if any(found.values()):
+                return found
+            await asyncio.sleep(POLL_S / 2)
+        return {}
+
+    async def commit(self) -> None:
+        """Commits what was read. Raises CommitFailedError where it is another's by now."""
+        await self.process.step("router.commit")
+        if not self._group.commit(self._generation, self._read_to):
+            raise CommitFailedError
+
+
+class WorkProcess:
+    """One life of a work process; a ``Program``."""
+
+    def __init__(self, around: Surroundings, process: Process) -> None:
+        self.process = process
+        self._around = around
+        self._settings = around.settings.work
+        parts, metrics, clock = around.parts, around.counters.work, process.clock
+        connection = Connection(around.database, process)
+        sender = LogSender(around.log, process, "work")
+        http = Transport(around.provider, process)
+        client = parts.provider_client(around.settings.stripe, http)
+        clients = {client.name: client}
+        self._consumers: list[RouterConsumer] = []
+        self._calls = parts.provider_calls(
+            parts.call_store(connection), sender, clients, self._settings, metrics, clock,
+            around.chance.random,
+        )  # fmt: skip
+        translator = parts.translator(accounts.STRIPE)
+        self._router = parts.router(
+            parts.routing_store(connection), sender, self._consumer,
+            {translator.name: translator}, self._settings, metrics, clock,
+        )  # fmt: skip
+        self._reconciler = parts.reconciler(
+            "", parts.sweep_store(connection), sender, clients, self._settings, metrics, clock
+        )
+
+    def start(self) -> None:
+        """Begins its work."""
+        self.process.spawn(self._run())
+
+    def stands_still(self) -> None:
+        """Its router's session may end."""
+        for consumer in self._consumers[-1:]:
+            self._around.router_group.silent(consumer)
+
+    def _consumer(self) -> Any:
+        here = self._around
+        consumer = RouterConsumer(here.log, here.router_group, self.process)
+        self._consumers.append(consumer)
+        return consumer
+
+    async def _run(self) -> None:
+        """As ``cli.main``: what no loop can mend ends the process."""
+        loops = {
+            "provider_calls": Loop(self._calls.run),
+            "router": Loop(self._router.run),
+            "reconciler": Loop(self._lead),
+        }
+        try:
+            await run_loops(loops, asyncio.Event(), self._around.counters.work)
+        except LoopFailedError as error:
+            self._around.unforeseen(f"{self.process.name} was stopped by {error.__cause__!r}")
+            self.process.kill(f"stopped by {error.__cause__!r}"[:120])
+
+    async def _lead(self) -> None:
+        """As ``Reconciler.run``, which holds a lock in Postgres by its connection's life."""
+        database = self._around.database
+        while True:
+            await self.process.step("reconciler.lead")
+            if _is_free(database.leader, self):
+                database.leader = self
+                await self._reconciler.round()
+            await asyncio.sleep(self._settings.reconcile_every_s)
+
+
+def _is_free(leader: object, asking: WorkProcess) -> bool:
+    if not isinstance(leader, WorkProcess) or leader is asking:
+        return True
+    return leader.process.dead

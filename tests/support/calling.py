@@ -1,0 +1,105 @@
+"""The loop over provider calls, run round by round, with its waits at their longest."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
+
+from ports.outgoing import Outgoing
+from ports.records import Position, Received, Record
+from ports.stores import CallStore
+from postgres.postgres import Pool, PostgresCalls
+from processor.worker.metrics import WorkMetrics
+from processor.worker.provider_calls import ProviderCalls
+from schemas.settings import WorkSettings
+from tests.support import database
+from tests.support.builders import Clock, Log, payment, received
+from tests.support.fake_outside import Outbox, Provider
+from tests.support.folding import ONE
+
+#: Seconds: a lease, the first wait, the longest wait, the life of a key.
+LEASE_S, BASE_S, MAX_S, KEY_S = 60.0, 1.0, 8.0, 3600.0
+LOOP: Final = {"loop": "provider_calls"}
+KEY: Final = f"{ONE}:create"
+
+
+class Longest(random.Random):
+    """Chance that always draws the longest wait, so that it can be seen."""
+
+    def uniform(self, a: float, b: float) -> float:
+        """The upper bound."""
+        return max(a, b)
+
+
+class Caller:
+    """The loop over calls, run round by round."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Clock,
+        store: CallStore | None = None,
+        others: Sequence[Provider] = (),
+        **settings: Any,
+    ) -> None:
+        self.pool = pool
+        self.provider = Provider()
+        self.outbox = Outbox()
+        self._registry = CollectorRegistry()
+        own = {
+            "call_lease_s": LEASE_S,
+            "call_backoff_base_s": BASE_S,
+            "call_backoff_max_s": MAX_S,
+            "call_key_lifetime_s": KEY_S,
+            "breaker_failures": 100,
+        }
+        self.calls = ProviderCalls(
+            store or PostgresCalls(pool),
+            self.outbox,
+            {provider.name: provider for provider in (self.provider, *others)},
+            WorkSettings(**(own | settings)),
+            WorkMetrics(self._registry),
+            clock,
+            Longest(),
+        )
+
+    async def round(self) -> int:
+        """Claims, makes what was claimed, and answers how many that were."""
+        claimed = await self.calls.claim_and_start()
+        await self.finished()
+        return claimed
+
+    async def finished(self) -> None:
+        """Returns once no call is under way."""
+        await asyncio.gather(*self.calls.under_way(), return_exceptions=True)
+
+    def errors(self) -> float:
+        """How many calls our own side failed on."""
+        found = self._registry.get_sample_value("payments_work_errors_total", LOOP)
+        return found or 0.0
+
+    async def row(self, *columns: str) -> tuple[Any, ...]:
+        """These columns of the one call there is."""
+        (row,) = await database.rows(self.pool, "select to_jsonb(c) from provider_calls c")
+        return tuple(row[0][column] for column in columns)
+
+    async def due_at(self) -> datetime:
+        """When the one call is due."""
+        (at,) = await self.row("next_attempt_at")
+        return datetime.fromisoformat(at)
+
+
+def as_input(sent: Outgoing) -> Received:
+    """The result as the stream understands it."""
+    return received(Record(Position(sent.topic, 0, 0), sent.key, sent.value, {}, 0))
+
+
+async def due(pool: Pool, count: int) -> set[str]:
+    """So many calls, due now; answers their keys."""
+    log = Log()
+    ids = [payment(f"due {number}") for number in range(count)]
+    await database.process(pool, *(log.create(payment_id) for payment_id in ids))
+    return {f"{payment_id}:create" for payment_id in ids}

@@ -1,0 +1,82 @@
+"""The store as the processor uses it, and its rows to look at."""
+
+from typing import Any, Final, LiteralString
+
+from psycopg import sql
+
+from decisions.fold import fold
+from ports.plan import Loaded, Plan, Published
+from ports.records import Record
+from postgres.postgres import Pool, PostgresBatches
+from tests.support.builders import DECODER, NOW, received
+
+#: Every table the processor writes, those that refer to others first.
+TABLES: Final = (
+    "refunds",
+    "disputes",
+    "provider_calls",
+    "payment_versions",
+    "payments",
+    "publications",
+    "inbox",
+    "duplicates",
+    "dead_letters",
+    "holds",
+    "unrouted",
+    "cursors",
+    "dead_letter_replays",
+    "ignored_webhooks",
+)
+#: Tables that only a migration writes.
+CONSTANT: Final = {"schema_migrations", "payment_statuses", "allowed_transitions"}
+#: Breaks every connection to the database but the one that says it.
+DISCONNECT: Final = """
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()"""
+Rows = list[tuple[Any, ...]]
+
+
+def batches(pool: Pool) -> PostgresBatches:
+    """The real store of batches."""
+    return PostgresBatches(pool, DECODER.decode)
+
+
+async def load(pool: Pool, *records: Record) -> Loaded:
+    """What is known of these records; the locks are given back at once."""
+    async with batches(pool).transaction() as transaction:
+        return await transaction.load([received(record) for record in records])
+
+
+async def plan_of(pool: Pool, *records: Record) -> Plan:
+    """What a worker would write of these records, given what it knows now."""
+    return fold(await load(pool, *records), [received(record) for record in records])
+
+
+async def write(pool: Pool, plan: Plan) -> list[Published]:
+    """Writes a plan, however old it is."""
+    async with batches(pool).transaction() as transaction:
+        return await transaction.write(plan, NOW)
+
+
+async def process(pool: Pool, *records: Record) -> list[Published]:
+    """One batch up to its commit; not published."""
+    return await write(pool, await plan_of(pool, *records))
+
+
+async def rows(pool: Pool, statement: sql.Composable | LiteralString, *values: Any) -> Rows:
+    """What a statement answers."""
+    async with pool.connection() as connection:
+        return list(await (await connection.execute(statement, values)).fetchall())
+
+
+async def empty(pool: Pool) -> None:
+    """Every row gone."""
+    async with pool.connection() as connection:
+        for table in TABLES:
+            await connection.execute(sql.SQL("delete from {}").format(sql.Identifier(table)))
+
+
+async def everything(pool: Pool) -> dict[str, Rows]:
+    """Every row there is, by table."""
+    whole = sql.SQL("select t::text from {} t order by 1")
+    return {name: await rows(pool, whole.format(sql.Identifier(name))) for name in TABLES}

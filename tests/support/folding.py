@@ -1,0 +1,78 @@
+"""Folds records into plans, and remembers plans as the store would."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import pytest
+
+from decisions import fold as folding
+from decisions.fold import fold
+from domain import decide as deciding
+from domain.decision import Decision
+from domain.inputs import Input
+from domain.payment import Payment
+from domain.status import Status
+from ports.plan import InboxRow, Known, Loaded, Plan
+from ports.records import Record
+from postgres.batch import WAITING
+from tests.support.builders import payment, received
+
+ONE: Final = payment("one")
+TWO: Final = payment("two")
+NOTHING: Final = Loaded({}, {}, frozenset(), {}, {})
+
+
+def folded(*records: Record, known: Loaded = NOTHING) -> Plan:
+    """The plan of one batch of these records."""
+    return fold(known, [received(record) for record in records])
+
+
+def stored(*plans: Plan) -> Loaded:
+    """What is known once these plans were written; every batch is a publication of its own."""
+    payments: dict[str, Payment] = {}
+    known: dict[str, Known] = {}
+    held: set[str] = set()
+    rows: dict[str, InboxRow] = {}
+    for number, plan in enumerate(plans, start=1):
+        payments |= plan.payments
+        held = held - plan.released | plan.holds.keys()
+        for row in sorted(plan.inbox, key=lambda row: row.ordinal):
+            publication = number if row.version is not None else None
+            position = row.received.record.position
+            if row.waiting:
+                known.pop(row.received.event_id)
+            known[row.event_id] = Known(position, row.outcome, publication)
+            rows.pop(row.received.event_id, None)  # in the order of the last decisions
+            rows[row.received.event_id] = row
+    parked = {
+        payment_id: tuple(
+            row.received
+            for row in rows.values()
+            if row.outcome in WAITING and row.received.payment_id == payment_id
+        )
+        for payment_id in {row.received.payment_id for row in rows.values()}
+    }
+    owners = {(p.provider, p.object_id): p.id for p in payments.values() if p.object_id}
+    return Loaded(payments, known, frozenset(held), parked, owners)
+
+
+def outcomes(plan: Plan) -> list[tuple[str, str]]:
+    """Topic and outcome of each row, in order; the topic says which record is meant."""
+    return [(row.received.record.position.topic, str(row.outcome)) for row in plan.inbox]
+
+
+def versions(plan: Plan) -> list[tuple[int, Status | None, Status]]:
+    """Number, status before and status of each new version, in order."""
+    return [(v.payment.version, v.previous_status, v.payment.status) for v in plan.versions]
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, payment_id: str, event_ids: Iterable[str]) -> None:
+    """Our own code fails on these events of this payment."""
+    on = set(event_ids)
+
+    def defective(before: Payment | None, input_: Input, its_id: str) -> Decision:
+        if its_id == payment_id and input_.event_id in on:
+            raise ZeroDivisionError("a defect")
+        return deciding.decide(before, input_, its_id)
+
+    monkeypatch.setattr(folding, "decide", defective)

@@ -1,0 +1,111 @@
+"""A real log with a worker over it, and an operator: what the commands have to do with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaProducer
+
+from messaging import log
+from messaging.sender import Sender
+from ports.records import Position, Record
+from postgres.operate import Hold, Place, holds
+from processor.ops import letters, replay
+from processor.ops.audit import gather
+from processor.ops.invariants import check
+from processor.ops.rebuild import Rebuilt, rebuild
+from schemas.topics import PROCESSOR_SOURCES
+from tests.conftest import PARTITIONS
+from tests.support.builders import DECODER, Clock
+from tests.support.worker import DEADLINE_S, Group, Worker
+
+ALL: Sequence[int] = range(PARTITIONS)
+
+
+@dataclass
+class Operating:
+    """The log of a test's own payments on the shared broker, and the operator's commands."""
+
+    group: Group
+    database_url: str
+    clock: Clock
+    sender: Sender
+    _keys: set[bytes | None] = field(default_factory=set)
+    _given: set[Position] = field(default_factory=set)
+
+    async def publish(self, *records: Record) -> list[Record]:
+        """Publishes records, in this order; answers them with where they stand now."""
+        producer = AIOKafkaProducer(bootstrap_servers=self.group.bootstrap, acks="all")
+        await producer.start()
+        placed = []
+        try:
+            for r in records:
+                headers = [(name, text.encode()) for name, text in r.headers.items()]
+                at = await producer.send_and_wait(
+                    r.position.topic, key=r.key, value=r.value, headers=headers
+                )
+                position = Position(at.topic, at.partition, at.offset)
+                placed.append(Record(position, r.key, r.value, r.headers, at.timestamp))
+        finally:
+            await producer.stop()
+        self._keys |= {record.key for record in placed}
+        self._given |= {record.position for record in placed}
+        return placed
+
+    async def come(self) -> list[Record]:
+        """Records about this test's payments that somebody else has published since."""
+        found = []
+        for topic in PROCESSOR_SOURCES:
+            async for each in log.records(self.group.bootstrap, topic):
+                record = log.as_record(each)
+                if record.key in self._keys and record.position not in self._given:
+                    found.append(record)
+        self._given |= {record.position for record in found}
+        return found
+
+    async def process(self, worker: Worker, *records: Record) -> list[Record]:
+        """Publishes records and has the worker process them, in one batch."""
+        placed = await self.publish(*records)
+        await worker.process(*placed)
+        return placed
+
+    async def held(self) -> list[Hold]:
+        """What is held."""
+        async with self.group.pool.connection() as connection:
+            return await holds(connection)
+
+    async def ask(self, *payment_ids: str) -> replay.Replayed:
+        """Releases these, or all; does not wait for a worker."""
+        wanted = payment_ids or None
+        return await replay.replay(self.database_url, self.sender, wanted, self.clock, 0.0)
+
+    async def released(self, worker: Worker, *payment_ids: str) -> list[Record]:
+        """Releases these, or all, and has the worker process the releases."""
+        await self.ask(*payment_ids)
+        releases = await self.come()
+        await worker.process(*releases)
+        return releases
+
+    async def dead_letters(self, key: bytes) -> list[letters.Letter]:
+        """The dead letters with this key."""
+        return [x async for x in letters.letters(self.group.bootstrap) if x.key == key]
+
+    async def send_letters(self, *places: Place, again: bool = False) -> letters.Sent:
+        """Sends these dead letters again."""
+        return await letters.replay(
+            self.group.bootstrap, self.database_url, self.sender, places, self.clock, again=again
+        )
+
+    async def rebuilt(self) -> Rebuilt:
+        """Rebuilds, and compares."""
+        return await rebuild(self.group.bootstrap, self.database_url, DECODER.decode, self.clock)
+
+    async def violations(self, settle_s: float) -> dict[str, list[str]]:
+        """What an audit finds; the shared broker's other records are not ours to process."""
+        evidence = await gather(self.group.bootstrap, self.database_url, settle_s)
+        return check(evidence)
+
+
+def operator(group: Group, database_url: str, clock: Clock) -> Operating:
+    """An operator whose sender has to be closed."""
+    sender = Sender(group.bootstrap, f"{group.name}-operator", DEADLINE_S)
+    return Operating(group, database_url, clock, sender)

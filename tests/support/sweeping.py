@@ -1,0 +1,116 @@
+"""A reconciler, what it is given, and what it sent."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from psycopg import AsyncConnection
+
+from ports.outgoing import Outgoing
+from ports.provider import FetchedEvent
+from ports.records import Position, Record
+from postgres.postgres import Pool, PostgresSweeps
+from processor.worker.metrics import WorkMetrics
+from processor.worker.reconciler import Reconciler
+from providers.stripe.webhooks import read
+from schemas import headers
+from schemas.settings import WorkSettings
+from tests.support import database
+from tests.support.builders import Clock, Log, event_body
+from tests.support.fake_outside import Outbox, Provider
+
+SILENT_S = 120.0
+
+
+class Sweeping:
+    """A reconciler, what it asked and what it sent."""
+
+    def __init__(self, url: str, pool: Pool, clock: Clock, **settings: Any) -> None:
+        self.provider = Provider()
+        self.outbox = Outbox()
+        self.registry = CollectorRegistry()
+        self.rounds = 0
+        self.gave_way = 0
+        self._task: asyncio.Task[None] | None = None
+        own = {
+            "unfinished_after_s": SILENT_S,
+            "reconcile_every_s": 0.01,
+            "reconcile_per_s": 10_000.0,
+        }
+        self.reconciler = Reconciler(
+            url,
+            PostgresSweeps(pool),
+            self.outbox,
+            {"stripe": self.provider},
+            WorkSettings(**(own | settings)),
+            WorkMetrics(self.registry),
+            clock,
+        )
+
+    async def round(self) -> list[Outgoing]:
+        """One round; answers what it sent."""
+        self.outbox.records.clear()
+        await self.reconciler.round()
+        return list(self.outbox.records)
+
+    def errors(self, sweep: str) -> float | None:
+        """How often a sweep has failed."""
+        return self.registry.get_sample_value("payments_work_errors_total", {"loop": sweep})
+
+    def gauge(self, name: str, what: str) -> float | None:
+        """A gauge of what waits."""
+        return self.registry.get_sample_value(name, {"what": what})
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The loop beside the test, its rounds counted instead of made."""
+        self._lead = self.reconciler._lead
+        self.reconciler._lead = self._try  # type: ignore[method-assign]  # counted, see above
+        self.reconciler.round = self._count  # type: ignore[method-assign]  # as above
+        self._task = asyncio.create_task(self.reconciler.run())
+        try:
+            yield
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """The loop ends, as it does with its process."""
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _try(self, leader: AsyncConnection[Any]) -> None:
+        await self._lead(leader)
+        self.gave_way += 1
+
+    async def _count(self) -> None:
+        self.rounds += 1
+
+
+def event(payment_id: str, event_id: str, *, ours: bool = True) -> FetchedEvent:
+    """An event of the provider's list; not ours: it does not say which payment it is about."""
+    metadata = {"payment_id": payment_id} if ours else {}
+    body = json.dumps(event_body(payment_id, "succeeded", event_id, metadata=metadata)).encode()
+    return FetchedEvent(read(body), body)
+
+
+def as_record(sent: Outgoing) -> Record:
+    """What was sent, as it stands in the log."""
+    return Record(
+        Position(sent.topic, 0, 0), sent.key, sent.value, headers.as_text(sent.headers), 0
+    )
+
+
+def ids(sent: list[Outgoing]) -> list[str]:
+    """Event IDs of what was sent, in order."""
+    return [headers.as_text(record.headers)[headers.EVENT_ID] for record in sent]
+
+
+async def stands(pool: Pool, status: str, *payment_ids: str, **changes: Any) -> None:
+    """Payments of whose object the provider has said this, at NOW."""
+    log = Log()
+    for one in payment_ids:
+        await database.process(pool, log.create(one, **changes), log.webhook(one, status))

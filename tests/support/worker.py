@@ -1,0 +1,137 @@
+"""A stream worker on a real Postgres and a real Kafka, with stand-ins for Faust alone."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from messaging.publisher import StatePublisher, fenced_producer
+from messaging.sender import Sender
+from ports.records import Position, Record
+from postgres.postgres import Pool, PostgresBatches
+from processor.ops.audit import read_topic
+from processor.stream.batch import BatchProcessor, Done
+from processor.stream.metrics import StreamMetrics
+from processor.stream.seen import SeenTable
+from schemas.headers import as_text
+from schemas.topics import DEAD_LETTERS, PAYMENT_STATE
+from tests.support import database
+from tests.support.builders import DECODER, Clock
+from tests.support.fake_faust import Table, event
+from tests.support.fencing import expect_fencing
+
+DEADLINE_S = 20.0
+
+
+class Worker:
+    """One worker; ``acked`` are the positions it acknowledged, in order."""
+
+    def __init__(self, pool: Pool, bootstrap: str, group: str, table: Table) -> None:
+        self.clock = clock = Clock()
+        self.registry = CollectorRegistry()
+        self.acked: list[Position] = []
+        self.store = PostgresBatches(pool, DECODER.decode)
+        self.seen = SeenTable(table, 64, timedelta(days=7), clock)
+        self.publisher = StatePublisher(fenced_producer(bootstrap, group), DEADLINE_S)
+        self.sender = Sender(bootstrap, f"{group}-dead-letters", DEADLINE_S)
+        self.processor = BatchProcessor(
+            DECODER,
+            self.store,
+            self.seen,
+            self.publisher,
+            self.sender,
+            StreamMetrics(self.registry),
+            clock,
+        )
+
+    async def process(self, *records: Record) -> None:
+        """One batch."""
+        await self.processor.process([event(record, self.acked) for record in records])
+
+    async def committed(self, *records: Record) -> Done:
+        """One batch, up to its commit: what is left to do of it."""
+        batch = self.processor.decode([event(record, self.acked) for record in records])
+        return await self.processor.commit(batch)
+
+    async def close(self) -> None:
+        """Stops its producers."""
+        await self.publisher.close()
+        await self.sender.close()
+
+    def count(self, name: str, **labels: str) -> float:
+        """A counter's value."""
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+
+class Group:
+    """Workers of one group, one after the other or side by side, on one store."""
+
+    def __init__(self, pool: Pool, bootstrap: str, name: str) -> None:
+        self.pool, self.bootstrap, self.name = pool, bootstrap, name
+
+    @asynccontextmanager
+    async def worker(
+        self, *partitions: int, table: Table | None = None, republish: bool = True
+    ) -> AsyncIterator[Worker]:
+        """A worker that was assigned these partitions, and caught up as a worker does then."""
+        expect_fencing()
+        worker = Worker(self.pool, self.bootstrap, self.name, table or Table())
+        try:
+            if republish:
+                await worker.processor.take_over(partitions)
+            else:
+                await worker.publisher.assign(partitions)
+            yield worker
+        finally:
+            await worker.close()
+
+    async def announced(self, payment_id: str) -> list[tuple[int, bool]]:
+        """Version of every record of a payment, in order, and whether it says quarantined."""
+        found: list[tuple[int, bool]] = []
+
+        def note(record: Any) -> None:
+            if record.key == payment_id.encode():
+                headers = as_text(record.headers)
+                version = int(headers["ce_id"].rpartition(":")[2])
+                found.append((version, headers.get("ce_quarantined") == "true"))
+
+        await read_topic(self.bootstrap, PAYMENT_STATE, note)
+        return found
+
+    async def published(self, payment_id: str) -> list[tuple[int, bytes]]:
+        """Version and value of every record a downstream service reads of a payment, in order."""
+        found: list[tuple[int, bytes]] = []
+
+        def note(record: Any) -> None:
+            if record.key == payment_id.encode():
+                version = int(as_text(record.headers)["ce_id"].rpartition(":")[2])
+                found.append((version, record.value))
+
+        await read_topic(self.bootstrap, PAYMENT_STATE, note)
+        return found
+
+    async def dead_letters(self, value: bytes) -> list[dict[str, str]]:
+        """Headers of every dead letter with this value."""
+        found: list[dict[str, str]] = []
+
+        def note(record: Any) -> None:
+            if record.value == value:
+                found.append(as_text(record.headers))
+
+        await read_topic(self.bootstrap, DEAD_LETTERS, note)
+        return found
+
+    async def outcomes(self, *records: Record) -> list[str | None]:
+        """What became of each record; of one that is no row of the inbox, None."""
+        found = await database.rows(
+            self.pool, 'select topic, partition, "offset", outcome from inbox'
+        )
+        by_place = {
+            (topic, partition, offset): outcome for topic, partition, offset, outcome in found
+        }
+        return [
+            by_place.get((r.position.topic, r.position.partition, r.position.offset))
+            for r in records
+        ]
