@@ -45,11 +45,14 @@ define make-venv
 	touch $@
 endef
 
+# Says something only where it fails.
+quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
+
 # Further arguments: make test ARGS="-k refund"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up test model sim mutants cover bench profile outages chaos chaos-minute soak containers contracts browser check lint env reset doctor lock clean
+.PHONY: help run demo up test model sim mutants cover bench profile outages chaos chaos-minute soak containers contracts browser check lint generate env reset doctor lock clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,9 +112,15 @@ browser: $(STAMP) ## Open the documentation in a browser without internet; needs
 check: lint ## Lint, formatting and types
 	@$(VENV)/bin/mypy .
 
-lint: $(STAMP) ## Lint and formatting
+lint: $(STAMP) ## Lint, formatting, which room imports which, declared dependencies
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
+	@$(call quietly,$(VENV)/bin/lint-imports --no-logo)
+	@$(call quietly,$(VENV)/bin/deptry .)
+
+generate: $(STAMP) ## Write the pages and JSON Schema files that are made from code
+	@$(VENV)/bin/python -m tools.generate
+	@$(VENV)/bin/python -m tools.configuration_page
 
 env: $(STAMP) ## Write .env, with new secrets, for docker compose; an existing one is kept
 	@$(VENV)/bin/python -m sandbox env

@@ -19,8 +19,8 @@ from bench.benchmarks import BENCHMARKS, BY_NAME, chosen
 from bench.errors import BenchError
 from bench.figures import machine
 from bench.figures.report import Report
-from bench.figures.samples import Benchmark, Sample, Turn
 from bench.figures.targets import Judged, summary
+from bench.load.samples import Benchmark, Sample, Turn
 from bench.load.workload import generate
 from bench.site import Site, opened
 from sandbox.errors import SandboxError

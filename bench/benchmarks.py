@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Final
 
-from bench.figures.samples import Benchmark
+from bench.load.samples import Benchmark
 from bench.measured import (
     aiokafka_read,
     faust_read,

@@ -11,10 +11,10 @@ from typing import Final
 import psutil  # type: ignore[import-untyped] # it ships no types
 
 from bench.site import Site
-from sandbox.servers.ports import HOST, free_ports
-from sandbox.servers.readiness import Condition, answers_http
 from sandbox.supervision import processes
+from sandbox.supervision.ports import HOST, free_ports
 from sandbox.supervision.processes import Child, Command
+from sandbox.supervision.readiness import Condition, answers_http
 from sandbox.topology import PROJECT
 
 READY_WITHIN_S: Final = 60.0

@@ -18,13 +18,13 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.errors import StuckError, WrongResultError
-from bench.figures.samples import Sample, Turn
 from bench.load import log, rows
+from bench.load.samples import Sample, Turn
 from bench.peers import progress
 from bench.programs import Program, Running, Together, cpu_of_all_s, running, used_since_s
 from bench.site import Site
 from ports.outgoing import Outgoing
-from sandbox.servers.ports import HOST
+from sandbox.supervision.ports import HOST
 from schemas.topics import PAYMENT_STATE
 
 #: A program that only reads is given the work this many times over: once is done in half a second.

@@ -11,8 +11,8 @@ from typing import Final
 from messaging.topics import create_topics
 from postgres.migrate import migrate
 from sandbox import environment
-from sandbox.servers.ports import free_ports
 from sandbox.settings import SandboxSettings
+from sandbox.supervision.ports import free_ports
 from sandbox.testing import Infrastructure, running_infrastructure
 from schemas.settings import KafkaSettings
 

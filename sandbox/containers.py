@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from sandbox import environment
-from sandbox.servers.ports import HOST
 from sandbox.servers.postgres import DATABASE, ROLE
 from sandbox.settings import SandboxSettings
+from sandbox.supervision.ports import HOST
 
 FILE: Final = Path(".env")
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from sandbox.errors import SandboxError
 from sandbox.servers import jars, postgres
 from sandbox.servers.java import default_java
-from sandbox.servers.ports import require_free
 from sandbox.settings import SandboxSettings
+from sandbox.supervision.ports import require_free
 from sandbox.supervision.privileges import unprivileged_user
 
 SYSTEMS: Final = ("Linux", "Darwin")

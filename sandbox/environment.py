@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from sandbox.servers.ports import HOST
 from sandbox.settings import SandboxSettings
 from sandbox.state import StateFolder
+from sandbox.supervision.ports import HOST
 
 TENANT: Final = "demo"
 #: The simulator's one account, which its events need not name; all is test data there.

@@ -14,9 +14,9 @@ from sandbox import environment, topology
 from sandbox.display import Display, DownloadBar
 from sandbox.servers import kafka, postgres
 from sandbox.servers.java import Java
-from sandbox.servers.ports import require_free
 from sandbox.settings import SandboxSettings
 from sandbox.state import StateFolder
+from sandbox.supervision.ports import require_free
 from sandbox.supervision.supervisor import Job, Step, Supervisor
 
 Scenario = Callable[[Mapping[str, str], Console], Awaitable[bool]]

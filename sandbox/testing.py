@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sandbox.servers import kafka, postgres
 from sandbox.servers.java import Java
-from sandbox.servers.ports import free_ports
+from sandbox.supervision.ports import free_ports
 from sandbox.supervision.supervisor import Supervisor
 
 

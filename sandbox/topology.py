@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sandbox.servers.ports import HOST
-from sandbox.servers.readiness import answers_http
+from sandbox.supervision.ports import HOST
 from sandbox.supervision.processes import Command
+from sandbox.supervision.readiness import answers_http
 from sandbox.supervision.supervisor import Program, Step, command_job
 
 PROJECT: Final = Path(__file__).parents[1]

@@ -10,10 +10,10 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from sandbox.servers import kafka
-from sandbox.servers.ports import free_ports
+from sandbox.supervision.ports import free_ports
 from sandbox.supervision.processes import Child, spawn, stop
 from schemas.topics import TOPICS
-from tests.ingress.harness import until
+from tests.support.waiting import until
 
 BACK_WITHIN_S = 60.0
 

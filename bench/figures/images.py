@@ -5,7 +5,7 @@ from math import nan
 from typing import Final
 
 from bench.figures.plots import bars
-from bench.figures.samples import Sample, Samples, Spread, spread
+from bench.load.samples import Sample, Samples, Spread, spread
 
 Ratios = Mapping[tuple[str, str], Spread]
 

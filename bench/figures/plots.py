@@ -13,7 +13,7 @@ import pygal
 from pygal.etree import etree
 from pygal.style import Style
 
-from bench.figures.samples import Spread
+from bench.load.samples import Spread
 
 # pygal's way to find plug-ins is one that importers of today stumble over; there are no plug-ins.
 sys.meta_path[:] = [each for each in sys.meta_path if hasattr(each, "find_spec")]

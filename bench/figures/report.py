@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any, Final
 
 from bench.figures import images
-from bench.figures.samples import Benchmark, Sample, Samples, Spread, spread
 from bench.figures.targets import TARGETS, Judged, judge
+from bench.load.samples import Benchmark, Sample, Samples, Spread, spread
 
 Figure = Callable[[Sample], float]
 

@@ -10,7 +10,7 @@ from math import isnan, nan
 from statistics import median
 from typing import Final, Literal
 
-from bench.figures.samples import Sample, Samples
+from bench.load.samples import Sample, Samples
 
 
 @dataclass(frozen=True, slots=True)

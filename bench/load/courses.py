@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from sandbox.stripe_simulator.objects import objects
 from sandbox.stripe_simulator.objects.payment_methods import TEST_CARDS
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.storage.types import JsonObject
 
 CARD: Final = TEST_CARDS["pm_card_visa"]
 

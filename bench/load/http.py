@@ -10,15 +10,15 @@ from typing import Final
 import msgspec
 
 from bench.errors import WrongResultError
-from bench.figures.samples import Sample, Turn
 from bench.load.open_load import Arrivals, Schedule
+from bench.load.samples import Sample, Turn
 from bench.load.workload import Delivery
 from bench.programs import Running, cpu_of_all_s, used_since_s
 from bench.site import Site
 from providers.stripe.webhooks import SIGNATURE_HEADER
-from sandbox.servers.ports import HOST
 from sandbox.stripe_simulator.webhooks.signing import signature_header
 from sandbox.supervision import processes
+from sandbox.supervision.ports import HOST
 from sandbox.supervision.processes import Command
 from sandbox.topology import PROJECT
 

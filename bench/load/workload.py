@@ -16,7 +16,7 @@ from stripe import api_version
 from bench.load.courses import CHANGES, COURSES, Course, Facts, first_objects
 from ingress.commands import Arrival, create, identify_create
 from sandbox.stripe_simulator.chance import Chance
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.storage.types import JsonObject
 from schemas.commands import CreatePayment
 from schemas.http import CreateRequest
 

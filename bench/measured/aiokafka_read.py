@@ -6,7 +6,7 @@ record was had.
 
 from typing import Final
 
-from bench.figures.samples import Sample, Turn
+from bench.load.samples import Sample, Turn
 from bench.peers.aiokafka_read import GROUP
 from bench.programs import Program
 from bench.reading import PORT_VARIABLE, READY, Peer, only_read

@@ -6,8 +6,8 @@ own, and is there in every round.
 
 from dataclasses import replace
 
-from bench.figures.samples import Sample, Turn
 from bench.load import seen_table, stored
+from bench.load.samples import Sample, Turn
 from bench.measured import processor
 from bench.site import Site
 

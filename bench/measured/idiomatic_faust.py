@@ -6,7 +6,7 @@ state's delivery, which the idiom does not wait for, is not in it.
 
 from typing import Final
 
-from bench.figures.samples import Sample, Turn
+from bench.load.samples import Sample, Turn
 from bench.peers.idiomatic_faust.app import APP_ID
 from bench.programs import Program
 from bench.reading import PORT_VARIABLE, READY, Peer, do_the_work, noted_at

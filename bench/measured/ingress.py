@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Final
 
 from bench.errors import WrongResultError
-from bench.figures.samples import Sample, Turn
 from bench.load import http, log, rows
+from bench.load.samples import Sample, Turn
 from bench.programs import Program, running
 from bench.site import Site
 from schemas.topics import PROVIDER_WEBHOOKS

@@ -17,10 +17,10 @@ from typing import Final
 import msgspec
 
 from bench.errors import WrongResultError
-from bench.figures.samples import Sample, Turn
 from bench.load import http, log, rows
 from bench.load.load import quantile
 from bench.load.open_load import Arrivals
+from bench.load.samples import Sample, Turn
 from bench.load.workload import Delivery
 from bench.measured.ingress import INGRESS
 from bench.measured.processor import STREAM

@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from bench.figures.samples import Sample, Turn
 from bench.load import log, rows
+from bench.load.samples import Sample, Turn
 from bench.peers.postgres_rows import Webhook
 from bench.programs import cpu_of_all_s, used_since_s
 from bench.site import Site

@@ -18,8 +18,8 @@ from statistics import median
 from typing import Final
 
 from bench import reading
-from bench.figures.samples import Sample, Turn
 from bench.load import log, rows
+from bench.load.samples import Sample, Turn
 from bench.programs import Program, Together, running
 from bench.site import Site
 from schemas.topics import APP_ID

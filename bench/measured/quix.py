@@ -8,8 +8,8 @@ from typing import Final
 
 from bench import reading
 from bench.errors import BenchError
-from bench.figures.samples import Sample, Turn
 from bench.load import rows
+from bench.load.samples import Sample, Turn
 from bench.peers.quix.group import GROUP
 from bench.programs import Program, Running
 from bench.site import Site

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.figures.samples import Sample, Turn
 from bench.load import log, rows, seen_table
+from bench.load.samples import Sample, Turn
 from bench.measured.processor import STREAM
 from bench.programs import running
 from bench.site import Site

@@ -10,8 +10,8 @@ of a burst sees, while the processor, on the same machine, is still at work on i
 
 from typing import Final
 
-from bench.figures.samples import Sample, Turn
 from bench.load import http, log, rows
+from bench.load.samples import Sample, Turn
 from bench.measured.ingress import INGRESS
 from bench.measured.processor import STREAM
 from bench.programs import cpu_of_all_s, running, used_since_s

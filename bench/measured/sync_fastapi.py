@@ -7,8 +7,8 @@ publishes nothing.
 
 from typing import Final
 
-from bench.figures.samples import Sample, Turn
 from bench.load import http, rows
+from bench.load.samples import Sample, Turn
 from bench.programs import Program, running
 from bench.site import Site
 

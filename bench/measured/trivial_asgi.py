@@ -5,8 +5,8 @@ A figure that comes near this ceiling says more of the generator than of the pro
 
 from typing import Final
 
-from bench.figures.samples import Sample, Turn
 from bench.load import http
+from bench.load.samples import Sample, Turn
 from bench.programs import Program, running
 from bench.site import Site
 

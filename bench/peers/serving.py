@@ -4,7 +4,7 @@ from typing import Any
 
 import uvicorn
 
-from sandbox.servers.ports import HOST
+from sandbox.supervision.ports import HOST
 from schemas.settings import IngressSettings, load
 
 

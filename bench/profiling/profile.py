@@ -18,7 +18,7 @@ from typing import Any, Final
 from bench.errors import BenchError, ProfilerError
 from bench.figures import machine
 from bench.figures.report import RESULTS, table
-from bench.figures.samples import Turn
+from bench.load.samples import Turn
 from bench.load.workload import generate
 from bench.measured import ingress, processor
 from bench.profiling import pyspy

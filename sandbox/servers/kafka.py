@@ -12,9 +12,9 @@ from typing import Final
 
 from sandbox.servers import jars
 from sandbox.servers.java import Java, default_java
-from sandbox.servers.ports import HOST, free_ports
-from sandbox.servers.readiness import kafka_answers
+from sandbox.supervision.ports import HOST, free_ports
 from sandbox.supervision.processes import Command, run
+from sandbox.supervision.readiness import kafka_answers
 from sandbox.supervision.supervisor import Job, Program, Step, Supervisor
 
 SERVER_CLASS: Final = "kafka.Kafka"

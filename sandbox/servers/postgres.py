@@ -14,10 +14,10 @@ from typing import Final
 import psutil  # type: ignore[import-untyped] # it ships no types
 
 from sandbox.errors import SandboxError
-from sandbox.servers.ports import HOST
-from sandbox.servers.readiness import postgres_answers
+from sandbox.supervision.ports import HOST
 from sandbox.supervision.privileges import User, make_readable, own_folder, unprivileged_user
 from sandbox.supervision.processes import Command, run
+from sandbox.supervision.readiness import postgres_answers
 from sandbox.supervision.supervisor import Job, Program, Step
 
 NAME: Final = "postgres"

@@ -11,18 +11,18 @@ from starlette.types import Receive, Scope, Send
 from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys
 from sandbox.stripe_simulator.api.operations import OPERATIONS, Operation
 from sandbox.stripe_simulator.api.pipeline import Pipeline
+from sandbox.stripe_simulator.api.webhook_endpoints import install_preset
 from sandbox.stripe_simulator.chance import Chance
 from sandbox.stripe_simulator.clock import Clock
 from sandbox.stripe_simulator.control.action_page import action_routes
 from sandbox.stripe_simulator.control.control import control_routes
 from sandbox.stripe_simulator.control.inspection import inspection_routes
+from sandbox.stripe_simulator.events import Journal
 from sandbox.stripe_simulator.faults import FaultSwitch
-from sandbox.stripe_simulator.objects.webhook_endpoints import install_preset
 from sandbox.stripe_simulator.settings import SimulatorSettings
-from sandbox.stripe_simulator.store import Store
+from sandbox.stripe_simulator.storage.store import Store
 from sandbox.stripe_simulator.timers import OFFSET_NOTE, Timers
 from sandbox.stripe_simulator.webhooks.delivery import Courier
-from sandbox.stripe_simulator.webhooks.events import Journal
 from sandbox.stripe_simulator.world import World
 
 

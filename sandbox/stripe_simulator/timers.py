@@ -4,8 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from sandbox.stripe_simulator.events import Cause, Due
 from sandbox.stripe_simulator.objects import attempts, disputes, payment_intents, refunds
-from sandbox.stripe_simulator.webhooks.events import Cause, Due
 from sandbox.stripe_simulator.world import World
 
 _LOG = logging.getLogger("stripe_simulator")

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.stripe_simulator.api.errors import ResourceMissingError
-from sandbox.stripe_simulator.api.params import Params
 from sandbox.stripe_simulator.chance import Chance
 from sandbox.stripe_simulator.clock import Clock
+from sandbox.stripe_simulator.errors import ResourceMissingError
+from sandbox.stripe_simulator.events import Cause, Journal
 from sandbox.stripe_simulator.faults import FaultSwitch
+from sandbox.stripe_simulator.params import Params
 from sandbox.stripe_simulator.settings import SimulatorSettings
-from sandbox.stripe_simulator.store import Store
-from sandbox.stripe_simulator.types import JsonObject
-from sandbox.stripe_simulator.webhooks.events import Cause, Journal
+from sandbox.stripe_simulator.storage.store import Store
+from sandbox.stripe_simulator.storage.types import JsonObject
 
 
 @dataclass(frozen=True, slots=True)

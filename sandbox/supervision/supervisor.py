@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from sandbox.errors import ProgramError
-from sandbox.servers.readiness import Condition
 from sandbox.supervision.processes import Child, Command, run, spawn, stop
+from sandbox.supervision.readiness import Condition
 from sandbox.supervision.reaper import Reaper
 
 POLL_SECONDS: Final = 0.05

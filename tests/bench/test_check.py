@@ -17,7 +17,7 @@ from bench.peers.sync_fastapi.transaction import UnknownPaymentError, process
 from bench.site import Site
 from domain.inputs import Input
 from providers.stripe.webhooks import StripeTranslator
-from sandbox.servers.ports import HOST
+from sandbox.supervision.ports import HOST
 from tests import accounts
 
 pytestmark = pytest.mark.anyio

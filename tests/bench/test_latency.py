@@ -10,7 +10,7 @@ from bench.errors import WrongResultError
 from bench.load.open_load import Schedule, send_when_due
 from bench.load.workload import Delivery
 from bench.measured.latency import arrival_times, arrived_at, until_seen
-from sandbox.servers.ports import HOST
+from sandbox.supervision.ports import HOST
 
 REQUEST = b"POST / HTTP/1.1\r\n\r\n"
 STANDSTILL_S = 0.4

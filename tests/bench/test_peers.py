@@ -11,7 +11,7 @@ import pytest
 
 from bench import reading
 from bench.benchmarks import BY_NAME
-from bench.figures.samples import Turn
+from bench.load.samples import Turn
 from bench.load.workload import generate
 from bench.measured import quix
 from bench.profiling.profile import PROFILED

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bench.figures.plots import bars
-from bench.figures.samples import Spread
+from bench.load.samples import Spread
 
 ROWS = ("a / b", "c / d")
 SERIES = {"clock": (Spread(2.0, 1.0, 3.0), Spread(6.0, 5.0, 7.0))}

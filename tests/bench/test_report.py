@@ -10,7 +10,7 @@ import pytest
 
 from bench.benchmarks import BENCHMARKS, BY_NAME, chosen
 from bench.figures.report import PER_CPU_SECOND, Report, table
-from bench.figures.samples import Benchmark, Sample
+from bench.load.samples import Benchmark, Sample
 
 
 async def _never(*_: Any) -> Sample:

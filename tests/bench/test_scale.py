@@ -8,8 +8,8 @@ import pytest
 from rocksdict import AccessType, Options, Rdict
 
 from bench.benchmarks import BY_NAME
-from bench.figures.samples import Turn
 from bench.load import seen_table, stored
+from bench.load.samples import Turn
 from bench.load.workload import generate
 from bench.site import PARTITIONS, Site
 

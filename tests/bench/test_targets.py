@@ -4,8 +4,8 @@ import pytest
 
 from bench import __main__ as program
 from bench.benchmarks import BY_NAME
-from bench.figures.samples import Sample
 from bench.figures.targets import TARGETS, Judged, Target, judge, summary
+from bench.load.samples import Sample
 
 RATIO = Target("ours", "at least", 2.0, beside="theirs")
 P99 = Target("ours", "at most", 150.0, figure="p99_ms")

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from ingress.database import Database
 from ingress.metrics import Metrics
-from sandbox.servers.ports import HOST, free_ports
+from sandbox.supervision.ports import HOST, free_ports
 from tests.ingress.harness import NOWHERE, Log, application
 
 BROWSER = "chromium"

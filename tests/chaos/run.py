@@ -12,8 +12,8 @@ from tests.chaos.driving.faults import FAULTS, WEBHOOKS, Do, inflict, webhooks_m
 from tests.chaos.driving.load import Load
 from tests.chaos.driving.observer import observe
 from tests.chaos.driving.schedule import Kind, Occurrence, draw
+from tests.chaos.history import FaultBegan, FaultEnded, History, Mark, Violation, read
 from tests.chaos.judging.check import Story
-from tests.chaos.judging.history import FaultBegan, FaultEnded, History, Mark, Violation, read
 from tests.chaos.judging.verdict import QUIET_WITHIN_S, at_rest, judge
 from tests.chaos.stack.world import AS_IT_IS, Service, World, running
 

@@ -6,8 +6,7 @@ from typing import Final
 import msgspec
 import pytest
 
-from tests.chaos.judging.check import Story, check
-from tests.chaos.judging.history import (
+from tests.chaos.history import (
     Answered,
     FaultBegan,
     FaultEnded,
@@ -20,6 +19,7 @@ from tests.chaos.judging.history import (
     Unknown,
     Violation,
 )
+from tests.chaos.judging.check import Story, check
 
 PAID: Final = "pay_paid"
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.chaos.driving.faults import FAULTS
 from tests.chaos.driving.schedule import Kind, Occurrence, draw
-from tests.chaos.judging.history import FaultBegan, Happened, Published
+from tests.chaos.history import FaultBegan, Happened, Published
 from tests.chaos.judging.recovery import recoveries
 
 KINDS = [kind for kind, _ in FAULTS]

@@ -18,8 +18,8 @@ from domain.inputs import (
     Release,
     Unmodelled,
 )
+from tests.checker.orders import orders, with_repeats_and_crashes
 from tests.checker.search import DisagreementError, Found
-from tests.checker.space.orders import orders, with_repeats_and_crashes
 from tests.domain.histories.builders import at
 
 _EXACT_BELOW = 10**9

@@ -6,8 +6,8 @@ from itertools import permutations, product
 import pytest
 
 from domain.status import ProviderStatus, Status
+from tests.checker.orders import DELIVERIES_MAX, orders, with_repeats_and_crashes
 from tests.checker.search import search
-from tests.checker.space.orders import DELIVERIES_MAX, orders, with_repeats_and_crashes
 from tests.domain.histories.builders import acknowledged, cancel, create, key, said
 from tests.domain.histories.history import History, Told
 from tests.oracle import Meaning

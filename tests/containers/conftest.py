@@ -9,8 +9,8 @@ from testcontainers.compose import DockerCompose
 
 from sandbox import containers
 from sandbox.environment import write_environment
-from sandbox.servers.ports import free_ports
 from sandbox.settings import SandboxSettings
+from sandbox.supervision.ports import free_ports
 from sandbox.testing import Infrastructure
 from sandbox.topology import PROJECT
 from tests.service.stack import Stack

@@ -8,7 +8,7 @@ import pytest
 from testcontainers.compose import DockerCompose
 
 from sandbox.client import Json, PaymentsClient
-from sandbox.servers.ports import HOST
+from sandbox.supervision.ports import HOST
 from sandbox.topology import PROJECT
 from tests.service.evidence import at_rest, hold
 from tests.service.stack import Stack

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sandbox.servers.ports import HOST, free_ports
-from sandbox.servers.readiness import listens
+from sandbox.supervision.ports import HOST, free_ports
 from sandbox.supervision.processes import Command
+from sandbox.supervision.readiness import listens
 from sandbox.supervision.supervisor import Program, Supervisor
 from tests.golang import Module
 

@@ -12,7 +12,7 @@ import psutil  # type: ignore[import-untyped] # it ships no types
 import pytest
 
 from processor.ops.invariants import Evidence
-from sandbox.servers.ports import HOST, free_ports
+from sandbox.supervision.ports import HOST, free_ports
 from tests.faults.failpoints import VARIABLE, Action, Failpoint, Trap
 from tests.faults.keeper import kept, until
 from tests.service import evidence

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.processor.conftest import (
+from tests.service.stack import Stack, running_service
+from tests.support.fixtures import (
     clock,
     group,
     own_database,
@@ -12,7 +13,6 @@ from tests.processor.conftest import (
     processor_database,
     sweeping,
 )
-from tests.service.stack import Stack, running_service
 
 __all__ = ["clock", "group", "own_database", "pool", "processor_database", "sweeping"]
 

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-from tests.hostile.raw import CODECS, Made, batch, replaced
+from tests.support.raw_batches import CODECS, Made, batch, replaced
 
 #: A header name, and what a client that is not ours may send instead.
 _NAME: Final = "abcd"

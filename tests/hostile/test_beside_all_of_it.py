@@ -14,8 +14,8 @@ from aiokafka.client import AIOKafkaClient
 from sandbox.client import PaymentsClient
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 from tests.hostile.poison import poison
-from tests.hostile.raw import publish
 from tests.service.stack import Stack
+from tests.support.raw_batches import publish
 
 pytestmark = pytest.mark.anyio
 

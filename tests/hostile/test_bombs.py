@@ -13,8 +13,8 @@ from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 
 from ports.records import Unreadable
 from schemas.topics import DECOMPRESSED_BYTES_MAX, PROVIDER_RESULTS
-from tests.hostile.raw import CODECS, Made, batch, publish
-from tests.processor.messaging.test_kafka_records import at, fetched, in_the_end
+from tests.support.fetched_records import at, fetched, in_the_end
+from tests.support.raw_batches import CODECS, Made, batch, publish
 
 COMPRESSING: Final = sorted(set(CODECS) - {"none"})
 OLD_CODECS: Final[dict[str, int]] = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3}

@@ -22,11 +22,11 @@ from processor.worker.router import GROUP
 from schemas import headers
 from schemas.topics import APP_ID, PAYMENT_COMMANDS, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 from tests.hostile.poison import KEYLESS, poison
-from tests.hostile.raw import Made, batch, publish
 from tests.service import operator
 from tests.service.stack import Stack
 from tests.support.builders import command_body, payment
-from tests.support.routing import payout
+from tests.support.programs.routing import payout
+from tests.support.raw_batches import Made, batch, publish
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from runtime import status_server
 from runtime.health import GRACE_S, SILENT_S, STALLED_S, Health, Observed, is_alive, not_ready
 from runtime.pulse import Pulse
 from runtime.status_server import CONNECTIONS_MAX, HEAD_BYTES_MAX, serve
-from sandbox.servers.ports import HOST, free_ports
+from sandbox.supervision.ports import HOST, free_ports
 
 #: A connection that nobody answers.
 Address = tuple[str, int]

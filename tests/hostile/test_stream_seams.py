@@ -22,7 +22,7 @@ from postgres.documents import encode_payment
 from processor.stream import batch as batching
 from tests.support import database
 from tests.support.builders import DECODER, Log, payment
-from tests.support.worker import Group, Worker
+from tests.support.programs.stream_worker import Group, Worker
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,8 @@ from schemas import headers
 from schemas.topics import DEAD_LETTERS, PROVIDER_WEBHOOKS
 from tests.support import database
 from tests.support.builders import Clock, Log
-from tests.support.folding import ONE, TWO
-from tests.support.routing import Routing, payout, unrouted
+from tests.support.programs.folding import ONE, TWO
+from tests.support.programs.routing import Routing, payout, unrouted
 
 pytestmark = pytest.mark.anyio
 

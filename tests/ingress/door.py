@@ -3,7 +3,7 @@
 import asyncio
 from typing import Self
 
-from sandbox.servers.ports import HOST
+from sandbox.supervision.ports import HOST
 
 
 class Door:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -121,13 +121,6 @@ def client_of(app: FastAPI, tenant: str | None = "acme") -> httpx.AsyncClient:
     headers = {} if tenant is None else {"Authorization": f"Bearer {TENANT_KEYS[tenant]}"}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://ingress", headers=headers)
-
-
-async def until(condition: Callable[[], Awaitable[bool]], within_s: float) -> None:
-    """Returns once the condition holds; a TimeoutError when it doesn't in time."""
-    async with asyncio.timeout(within_s):
-        while not await condition():  # noqa: ASYNC110  # what is awaited is in another process
-            await asyncio.sleep(0.02)
 
 
 def keyed(key: str) -> dict[str, str]:

@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from ingress import database as module
 from ingress.database import POOL_SIZE, Database
 from ingress.errors import DatabaseUnavailableError
-from sandbox.servers.ports import HOST, free_ports
+from sandbox.supervision.ports import HOST, free_ports
 from tests.ingress.door import Door
-from tests.ingress.harness import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

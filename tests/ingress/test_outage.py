@@ -14,8 +14,9 @@ from ingress.metrics import Metrics
 from ingress.producer import KafkaTarget
 from ingress.publisher import KafkaPublisher
 from messaging.instances import STOP_DEADLINE_S
-from tests.ingress.harness import application, assert_problem, client_of, event, signed, until
+from tests.ingress.harness import application, assert_problem, client_of, event, signed
 from tests.own_broker import BACK_WITHIN_S, OwnBroker, own_broker
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -19,7 +19,8 @@ from schemas import headers, identity
 from schemas.commands import COMMAND
 from schemas.settings import KafkaSettings
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
-from tests.ingress.harness import PAYMENT, application, client_of, event, keyed, signed, until
+from tests.ingress.harness import PAYMENT, application, client_of, event, keyed, signed
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

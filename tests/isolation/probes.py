@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from sandbox.servers.readiness import kafka_answers
 from sandbox.supervision.privileges import make_reachable
+from sandbox.supervision.readiness import kafka_answers
 from sandbox.testing import Infrastructure
 from schemas.settings import variables
 from tests.isolation.sessions import PROBES, outcome, session

@@ -11,7 +11,7 @@ from tests.sandbox.helpers import wait_until
 SESSIONS = 2
 TAKES_PORTS = """
 import sys
-from sandbox.servers.ports import free_ports
+from sandbox.supervision.ports import free_ports
 print(*free_ports(100), flush=True)
 sys.stdin.read()
 """

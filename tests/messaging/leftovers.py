@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.ingress.harness import until
+from tests.support.waiting import until
 
 SETTLED_WITHIN_S = 2.0
 

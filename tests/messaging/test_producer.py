@@ -19,10 +19,10 @@ from messaging.room import Limits
 from ports.errors import NotDeliveredError, RecordTooLargeError, TopicsNotReadyError
 from ports.outgoing import Outgoing
 from schemas.topics import DEAD_LETTERS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
-from tests.ingress.harness import until
 from tests.messaging.leftovers import nothing_left
 from tests.messaging.servers import proxy_of_one_answer, silent_server
 from tests.own_broker import BACK_WITHIN_S, OwnBroker
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

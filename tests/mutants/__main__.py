@@ -20,7 +20,7 @@ from sandbox.testing import Infrastructure, running_infrastructure
 from schemas.settings import KafkaSettings
 from tests.conftest import PARTITIONS
 from tests.isolation.apart import apart
-from tests.mutants.bugs import BUGS
+from tests.mutants.catalogue import BUGS
 from tests.mutants.find import by_search, by_seeds
 from tests.mutants.ground import Ground
 from tests.mutants.planted import AREAS, Bug

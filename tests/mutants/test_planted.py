@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tests.mutants.bugs import BUGS
+from tests.mutants.catalogue import BUGS
 from tests.mutants.planted import AREAS, ROOT, Bug, MisplacedError
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from messaging.topics import create_topics
 from sandbox.servers import kafka, postgres
 from sandbox.servers.java import Java
-from sandbox.servers.ports import free_ports
+from sandbox.supervision.ports import free_ports
 from sandbox.supervision.reaper import Reaper
 from sandbox.supervision.supervisor import Program
 from sandbox.testing import Infrastructure

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import httpx
 
-from sandbox.servers.ports import HOST, free_ports
+from sandbox.supervision.ports import HOST, free_ports
 from tests.service.stack import Program, Stack
 
 _ASSIGNED = re.compile(r"partitions\.assigned partitions=(\[[0-9, ]*\])")

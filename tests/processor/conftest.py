@@ -1,84 +1,23 @@
 """A database of the processor's tests, empty for each: what is due or waiting is the test's own."""
 
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from tests.support.fixtures import (
+    caller,
+    clock,
+    group,
+    operating,
+    own_database,
+    pool,
+    processor_database,
+    sweeping,
+)
 
-import psycopg
-import pytest
-from psycopg import sql
-from psycopg_pool import AsyncConnectionPool
-
-from postgres.migrate import migrate
-from postgres.postgres import Pool
-from sandbox.testing import Infrastructure
-from tests.conftest import new_database
-from tests.support import database
-from tests.support.builders import Clock, Log
-from tests.support.calling import Caller
-from tests.support.folding import ONE
-from tests.support.operating import Operating, operator
-from tests.support.sweeping import Sweeping
-from tests.support.worker import Group
-
-
-@pytest.fixture(scope="session")
-def processor_database(infrastructure: Infrastructure) -> Iterator[str]:
-    """A migrated database."""
-    with new_database(infrastructure.database_url) as url:
-        migrate(url)
-        with psycopg.connect(url) as connection:
-            rows = connection.execute("select tablename from pg_tables where schemaname = 'public'")
-            known = {*database.TABLES, *database.CONSTANT}
-            assert {name for (name,) in rows} == known, "a table that no test would empty"
-        yield url
-
-
-@pytest.fixture
-def own_database(processor_database: str) -> str:
-    """The database, empty, with nobody connected."""
-    with psycopg.connect(processor_database) as connection:
-        connection.execute(database.DISCONNECT)  # whoever is left over may hold locks
-        for table in database.TABLES:
-            connection.execute(sql.SQL("delete from {}").format(sql.Identifier(table)))
-    return processor_database
-
-
-@pytest.fixture
-async def pool(own_database: str) -> AsyncIterator[Pool]:
-    """Connections to the test's database."""
-    opened: Pool = AsyncConnectionPool(own_database, min_size=1, max_size=4, open=False)
-    async with opened:
-        yield opened
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that stands still until it is moved."""
-    return Clock()
-
-
-@pytest.fixture
-async def caller(pool: Pool, clock: Clock) -> Caller:
-    """A loop with one call to make: payment one's object is to be created."""
-    await database.process(pool, Log().create(ONE))
-    return Caller(pool, clock)
-
-
-@pytest.fixture
-def sweeping(own_database: str, pool: Pool, clock: Clock) -> Sweeping:
-    """A reconciler over an empty store."""
-    return Sweeping(own_database, pool, clock)
-
-
-@pytest.fixture
-def group(pool: Pool, kafka_bootstrap: str) -> Group:
-    """A group of stream workers that nobody else is in."""
-    return Group(pool, kafka_bootstrap, f"test-{uuid.uuid4().hex}")
-
-
-@pytest.fixture
-async def operating(group: Group, own_database: str, clock: Clock) -> AsyncIterator[Operating]:
-    """A log with a group's workers over it, and an operator."""
-    operating = operator(group, own_database, clock)
-    yield operating
-    await operating.sender.close()
+__all__ = [
+    "caller",
+    "clock",
+    "group",
+    "operating",
+    "own_database",
+    "pool",
+    "processor_database",
+    "sweeping",
+]

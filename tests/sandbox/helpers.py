@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped] # it ships no types
 
-from sandbox.servers.readiness import Condition
 from sandbox.supervision.processes import Command
+from sandbox.supervision.readiness import Condition
 from sandbox.supervision.supervisor import Program
 
 PROJECT = Path(__file__).parents[2]

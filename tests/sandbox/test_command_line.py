@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.servers.ports import free_ports
 from sandbox.settings import SandboxSettings
+from sandbox.supervision.ports import free_ports
 from tests.sandbox.helpers import background, processes_with, wait_until
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.errors import DownloadError
 from sandbox.servers import jar_download
-from sandbox.servers.ports import HOST, free_ports
+from sandbox.supervision.ports import HOST, free_ports
 
 
 class Forger(BaseHTTPRequestHandler):

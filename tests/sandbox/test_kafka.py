@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from sandbox.servers import jars, kafka
 from sandbox.servers.java import Java
-from sandbox.servers.ports import free_ports
+from sandbox.supervision.ports import free_ports
 from sandbox.supervision.supervisor import Supervisor
 from tests.sandbox.helpers import processes_with
 

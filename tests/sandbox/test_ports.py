@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from sandbox.errors import PortTakenError
-from sandbox.servers.ports import HOST, free_ports, is_free, require_free
+from sandbox.supervision.ports import HOST, free_ports, is_free, require_free
 
 
 def test_free_ports_differ_and_can_be_listened_on() -> None:

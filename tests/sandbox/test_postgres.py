@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from sandbox.servers import postgres
-from sandbox.servers.ports import free_ports
+from sandbox.supervision.ports import free_ports
 from sandbox.supervision.supervisor import Supervisor
 from tests.sandbox.helpers import processes_with
 

@@ -18,9 +18,9 @@ import httpx
 from messaging.topics import create_topics
 from postgres.migrate import migrate
 from sandbox import environment
-from sandbox.servers.ports import HOST, free_ports
 from sandbox.settings import SandboxSettings
 from sandbox.state import StateFolder
+from sandbox.supervision.ports import HOST, free_ports
 from sandbox.testing import Infrastructure, running_infrastructure
 from sandbox.topology import PROJECT
 from schemas.settings import KafkaSettings

@@ -10,10 +10,10 @@ from ingress.metrics import Metrics as IngressMetrics
 from processor.stream.metrics import StreamMetrics
 from processor.worker.metrics import WorkMetrics
 from tests.simulation import loop
-from tests.simulation.judging.trace import Trace
 from tests.simulation.judging.violation import Violation
 from tests.simulation.programs.machine import Counters
 from tests.simulation.programs.parts import REAL, Parts
+from tests.simulation.trace import Trace
 from tests.simulation.world import World
 
 #: Lines of a trace that are printed, from its end.

@@ -21,15 +21,15 @@ from providers.stripe.webhooks import StripeTranslator
 from tests import accounts
 from tests.simulation.clock import SkewedClock
 from tests.simulation.faults import Chance
-from tests.simulation.judging.trace import Trace
 from tests.simulation.postgres.changes import Changes
 from tests.simulation.postgres.connection import Connection
 from tests.simulation.postgres.database import Database
 from tests.simulation.postgres.store import MemoryBatches
 from tests.simulation.postgres.transaction import MemoryTransaction
+from tests.simulation.process import Process
 from tests.simulation.programs.parts import REAL
-from tests.simulation.programs.process import Process
 from tests.simulation.run import Runner
+from tests.simulation.trace import Trace
 
 pytestmark = pytest.mark.anyio
 

@@ -14,28 +14,28 @@ from postgres.operate import Hold
 from processor.ops.release import release
 from schemas.settings import StreamSettings, StripeSettings, WorkSettings
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
+from tests.simulation.driving.client import Client, Market
+from tests.simulation.driving.courier import SECRET, Courier
+from tests.simulation.driving.gremlin import Gremlin
 from tests.simulation.faults import Chance
 from tests.simulation.judging import checks
 from tests.simulation.judging.refold import refolded
-from tests.simulation.judging.trace import Trace
 from tests.simulation.judging.violation import Violation
 from tests.simulation.judging.watch import Watch
 from tests.simulation.kafka.group import Group
 from tests.simulation.kafka.log import Log
 from tests.simulation.kafka.publishing import StateRecord, StateTopic
 from tests.simulation.kafka.table import Changelog, Disk
-from tests.simulation.outside.client import Client, Market
-from tests.simulation.outside.courier import SECRET, Courier
-from tests.simulation.outside.gremlin import Gremlin
 from tests.simulation.outside.kinds import KINDS, LEADING_TO
 from tests.simulation.outside.provider import Happened, Provider
 from tests.simulation.postgres.database import Database
+from tests.simulation.process import Process, surface
 from tests.simulation.programs.intake import Ingress, NoAnswerError
 from tests.simulation.programs.machine import Counters, Machine, Settings, Surroundings
 from tests.simulation.programs.parts import Parts
-from tests.simulation.programs.process import Process, surface
 from tests.simulation.programs.stream import StreamWorker
 from tests.simulation.programs.work import WorkProcess
+from tests.simulation.trace import Trace
 
 #: L1: seconds within which everything is at rest once nothing goes wrong any more.
 REST_WITHIN_S: Final = 60.0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from sandbox.servers.ports import free_ports
 from sandbox.stripe_simulator.settings import PREFIX
+from sandbox.supervision.ports import free_ports
 from tests.simulator.harness import API_KEY, Receiver, running
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import hmac
 
 from starlette.requests import Request
 
-from sandbox.stripe_simulator.api.errors import AuthenticationError
+from sandbox.stripe_simulator.errors import AuthenticationError
 
 
 def authenticate(request: Request, secret: str) -> None:

@@ -6,8 +6,8 @@ Source: https://docs.stripe.com/expand
 from collections.abc import Iterable
 from typing import Any
 
-from sandbox.stripe_simulator.store import Store
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.storage.store import Store
+from sandbox.stripe_simulator.storage.types import JsonObject
 
 _KINDS = {
     "latest_charge": "charge",

@@ -4,8 +4,8 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sandbox.stripe_simulator.api.errors import ParameterError
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.errors import ParameterError
+from sandbox.stripe_simulator.storage.types import JsonObject
 
 _KEY = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
 _PART = re.compile(r"\[([^\[\]]*)\]")

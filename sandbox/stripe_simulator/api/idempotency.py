@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 
-from sandbox.stripe_simulator.api.errors import IdempotencyError
 from sandbox.stripe_simulator.clock import Clock
-from sandbox.stripe_simulator.store import Store, encode
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.errors import IdempotencyError
+from sandbox.stripe_simulator.storage.store import Store, encode
+from sandbox.stripe_simulator.storage.types import JsonObject
 
 KEY_LENGTH_MAX = 255
 

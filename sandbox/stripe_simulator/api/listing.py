@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sandbox.stripe_simulator.api.errors import ParameterError, ResourceMissingError
-from sandbox.stripe_simulator.api.params import Params
-from sandbox.stripe_simulator.store import Store, decode
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.errors import ParameterError, ResourceMissingError
+from sandbox.stripe_simulator.params import Params
+from sandbox.stripe_simulator.storage.store import Store, decode
+from sandbox.stripe_simulator.storage.types import JsonObject
 
 LIMIT_MAX = 100
 _LIMIT = 10

@@ -1,10 +1,10 @@
 """Which objects each list holds."""
 
-from sandbox.stripe_simulator.api.errors import ParameterError, ResourceMissingError
 from sandbox.stripe_simulator.api.listing import Filter, add_created, page
-from sandbox.stripe_simulator.objects.webhook_endpoints import without_secret
-from sandbox.stripe_simulator.store import decode
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.api.webhook_endpoints import without_secret
+from sandbox.stripe_simulator.errors import ParameterError, ResourceMissingError
+from sandbox.stripe_simulator.storage.store import decode
+from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import Call, World
 
 EVENT_TYPES_MAX = 20

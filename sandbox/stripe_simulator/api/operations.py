@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from stripe import params as published
 
-from sandbox.stripe_simulator.api import lists
-from sandbox.stripe_simulator.api.params import names_of
-from sandbox.stripe_simulator.objects import disputes, payment_intents, refunds, webhook_endpoints
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.api import lists, webhook_endpoints
+from sandbox.stripe_simulator.objects import disputes, payment_intents, refunds
+from sandbox.stripe_simulator.params import names_of
+from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import Call, World
 
 

@@ -19,16 +19,16 @@ from stripe import api_version
 
 from sandbox.stripe_simulator.api.authentication import authenticate
 from sandbox.stripe_simulator.api.connection import hold_until_gone, reset_connection
-from sandbox.stripe_simulator.api.errors import ApiError, RateLimitError, ServerError
 from sandbox.stripe_simulator.api.expand import expand
 from sandbox.stripe_simulator.api.forms import decode_form
 from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys, Kept, Use
 from sandbox.stripe_simulator.api.operations import Operation
-from sandbox.stripe_simulator.api.params import Params
+from sandbox.stripe_simulator.errors import ApiError, RateLimitError, ServerError
+from sandbox.stripe_simulator.events import Cause, Due
 from sandbox.stripe_simulator.faults import RequestPlan, plan_request
-from sandbox.stripe_simulator.store import encode
-from sandbox.stripe_simulator.types import JsonObject
-from sandbox.stripe_simulator.webhooks.events import Cause, Due
+from sandbox.stripe_simulator.params import Params
+from sandbox.stripe_simulator.storage.store import encode
+from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import Call, World
 
 _LOG = logging.getLogger("stripe_simulator")

@@ -10,9 +10,9 @@ from starlette.routing import Route
 from domain.money import shown
 from sandbox.stripe_simulator.control.control import CompleteAction, complete_action
 from sandbox.stripe_simulator.control.control_http import answering, read_body
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.events import Cause
+from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.webhooks.delivery import Courier
-from sandbox.stripe_simulator.webhooks.events import Cause
 from sandbox.stripe_simulator.world import World
 
 _PATH = "/_control/payment_intents/{id}/action"

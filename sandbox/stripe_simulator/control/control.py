@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.stripe_simulator.api.errors import ResourceMissingError, StateError
 from sandbox.stripe_simulator.control.control_http import BodyT, answering, read_body
+from sandbox.stripe_simulator.errors import ResourceMissingError, StateError
+from sandbox.stripe_simulator.events import Cause
 from sandbox.stripe_simulator.objects import attempts, disputes, payment_intents, refunds
 from sandbox.stripe_simulator.objects.payment_methods import DisputeCourse
+from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.timers import Timers
-from sandbox.stripe_simulator.types import JsonObject
 from sandbox.stripe_simulator.webhooks.delivery import Courier
-from sandbox.stripe_simulator.webhooks.events import Cause
 from sandbox.stripe_simulator.world import World
 
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sandbox.stripe_simulator.api.errors import ApiError
 from sandbox.stripe_simulator.api.forms import decode_form
+from sandbox.stripe_simulator.errors import ApiError
 
 BodyT = TypeVar("BodyT", bound=BaseModel)
 Endpoint = Callable[[Request], Awaitable[Response]]

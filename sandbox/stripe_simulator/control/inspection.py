@@ -7,11 +7,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from sandbox.stripe_simulator.api.webhook_endpoints import install_preset
 from sandbox.stripe_simulator.control.control_http import answering
 from sandbox.stripe_simulator.faults import Faults, parse_faults
-from sandbox.stripe_simulator.objects.webhook_endpoints import install_preset
-from sandbox.stripe_simulator.store import Store
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.storage.store import Store
+from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.webhooks.delivery import Courier
 from sandbox.stripe_simulator.world import World
 

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from sandbox.stripe_simulator.api.errors import CardError, ResourceMissingError, documentation_url
+from sandbox.stripe_simulator.errors import CardError, ResourceMissingError, documentation_url
+from sandbox.stripe_simulator.events import Cause
 from sandbox.stripe_simulator.objects import objects
 from sandbox.stripe_simulator.objects.payment_methods import (
     AUTHENTICATION_FAILURE,
@@ -11,8 +12,7 @@ from sandbox.stripe_simulator.objects.payment_methods import (
     Decline,
     TestCard,
 )
-from sandbox.stripe_simulator.types import JsonObject
-from sandbox.stripe_simulator.webhooks.events import Cause
+from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import World
 
 AUTHORIZATION_EXPIRY = "authorization_expiry"

@@ -3,12 +3,12 @@
 Source: https://docs.stripe.com/api/disputes and https://docs.stripe.com/disputes/how-disputes-work
 """
 
-from sandbox.stripe_simulator.api.errors import StateError
+from sandbox.stripe_simulator.errors import StateError
+from sandbox.stripe_simulator.events import Cause
 from sandbox.stripe_simulator.objects import objects
 from sandbox.stripe_simulator.objects.attempts import card_of
 from sandbox.stripe_simulator.objects.payment_methods import DisputeCourse
-from sandbox.stripe_simulator.types import JsonObject
-from sandbox.stripe_simulator.webhooks.events import Cause
+from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import Call, World
 
 CLOSED = ("won", "lost", "warning_closed", "prevented")

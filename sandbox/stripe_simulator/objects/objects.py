@@ -5,7 +5,7 @@ from typing import Any
 from stripe import api_version
 
 from sandbox.stripe_simulator.objects.payment_methods import TestCard
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.storage.types import JsonObject
 
 _BILLING_DETAILS: JsonObject = {
     "address": {

@@ -3,17 +3,17 @@
 Source: https://docs.stripe.com/api/payment_intents and https://docs.stripe.com/payments/paymentintents/lifecycle
 """
 
-from sandbox.stripe_simulator.api.errors import ParameterError, StateError
-from sandbox.stripe_simulator.api.params import Params
-from sandbox.stripe_simulator.api.payment_intent_params import (
+from sandbox.stripe_simulator.errors import ParameterError, StateError
+from sandbox.stripe_simulator.events import Cause
+from sandbox.stripe_simulator.objects import attempts, objects
+from sandbox.stripe_simulator.objects.payment_intent_params import (
     check_amount,
     method_settings,
     money,
     require_return_url,
 )
-from sandbox.stripe_simulator.objects import attempts, objects
-from sandbox.stripe_simulator.types import JsonObject
-from sandbox.stripe_simulator.webhooks.events import Cause
+from sandbox.stripe_simulator.params import Params
+from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import Call, World
 
 CANCELLATION_REASONS = ("duplicate", "fraudulent", "requested_by_customer", "abandoned")

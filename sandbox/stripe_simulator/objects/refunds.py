@@ -3,11 +3,11 @@
 Source: https://docs.stripe.com/api/refunds and https://docs.stripe.com/refunds
 """
 
-from sandbox.stripe_simulator.api.errors import ParameterError, StateError
+from sandbox.stripe_simulator.errors import ParameterError, StateError
+from sandbox.stripe_simulator.events import Cause
 from sandbox.stripe_simulator.objects import objects
 from sandbox.stripe_simulator.objects.attempts import card_of
-from sandbox.stripe_simulator.types import JsonObject
-from sandbox.stripe_simulator.webhooks.events import Cause
+from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import Call, World
 
 REFUND_SETTLEMENT = "refund_settlement"

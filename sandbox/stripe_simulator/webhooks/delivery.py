@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from sandbox.stripe_simulator.store import decode, encode
-from sandbox.stripe_simulator.types import JsonObject
-from sandbox.stripe_simulator.webhooks.delivery_plan import Kind
-from sandbox.stripe_simulator.webhooks.events import Due
+from sandbox.stripe_simulator.delivery_plan import Kind
+from sandbox.stripe_simulator.events import Due
+from sandbox.stripe_simulator.storage.store import decode, encode
+from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.webhooks.signing import signature_header
 from sandbox.stripe_simulator.world import World
 

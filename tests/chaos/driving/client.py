@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 import httpx
 
 from sandbox.client import Json
-from tests.chaos.judging.history import Answered, History, Invoked, Read, Refused, Unknown
+from tests.chaos.history import Answered, History, Invoked, Read, Refused, Unknown
 
 ANSWERED_WITHIN_S: Final = 5.0
 FIRST_WAIT_S: Final = 0.1

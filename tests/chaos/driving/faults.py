@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from tests.chaos.driving.schedule import Kind, Occurrence
-from tests.chaos.judging.history import FaultBegan, FaultEnded
+from tests.chaos.history import FaultBegan, FaultEnded
 from tests.chaos.stack.plan import SESSION_S
 from tests.chaos.stack.topology import (
     BROKERS,

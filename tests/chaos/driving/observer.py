@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from sandbox.client import Json
 from schemas.topics import PAYMENT_STATE
-from tests.chaos.judging.history import History, Published
+from tests.chaos.history import History, Published
 from tests.conftest import PARTITIONS
 
 ROUND_MS: Final = 100

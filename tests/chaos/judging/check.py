@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from tests.chaos.judging.history import (
+from tests.chaos.history import (
     Answered,
     FaultEnded,
     Happened,

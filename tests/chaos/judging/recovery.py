@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
 
-from tests.chaos.judging.history import FaultBegan, Happened, Published
+from tests.chaos.history import FaultBegan, Happened, Published
 
 #: The faults after which the service has to find its way back by itself.
 AFTER: Final = ("worker", "broker", "postgres", "work killed", "ingress")

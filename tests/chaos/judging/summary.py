@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from tests.chaos.judging.check import WEBHOOK, Story
-from tests.chaos.judging.history import (
+from tests.chaos.history import (
     Answered,
     Exited,
     FaultBegan,
@@ -17,6 +16,7 @@ from tests.chaos.judging.history import (
     Refused,
     Unknown,
 )
+from tests.chaos.judging.check import WEBHOOK, Story
 from tests.chaos.judging.recovery import recoveries
 
 #: Of each rule, so many violations are shown.

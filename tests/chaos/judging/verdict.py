@@ -9,7 +9,7 @@ import psycopg
 from processor.ops import invariants
 from processor.ops.audit import gather
 from processor.ops.invariants import Evidence
-from tests.chaos.judging.history import History, Outcome, Stored, Violation
+from tests.chaos.history import History, Outcome, Stored, Violation
 from tests.chaos.stack.world import World
 from tests.service import evidence
 

@@ -9,8 +9,8 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from sandbox.servers.ports import HOST
-from tests.chaos.judging.history import Answered, History, Invoked, Refused, Unknown
+from sandbox.supervision.ports import HOST
+from tests.chaos.history import Answered, History, Invoked, Refused, Unknown
 
 PATH: Final = "/webhooks/stripe"
 ANSWERED_WITHIN_S: Final = 5.0

@@ -8,11 +8,11 @@ from typing import Final, Self
 
 import psutil  # type: ignore[import-untyped] # it ships no types
 
-from sandbox.servers.readiness import Condition
 from sandbox.supervision.processes import Child, Command, spawn, stop
+from sandbox.supervision.readiness import Condition
 from sandbox.supervision.reaper import Reaper
 from tests.chaos.errors import ChaosError
-from tests.chaos.judging.history import Exited, History, Started
+from tests.chaos.history import Exited, History, Started
 
 READY_WITHIN_S: Final = 90.0
 POLL_S: Final = 0.05

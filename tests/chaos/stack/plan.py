@@ -12,12 +12,12 @@ from sandbox.environment import Secrets
 from sandbox.servers import kafka, postgres
 from sandbox.servers.java import Java
 from sandbox.servers.kafka import Broker
-from sandbox.servers.ports import HOST, free_ports
 from sandbox.servers.postgres import Server
-from sandbox.servers.readiness import Condition, answers_http
 from sandbox.settings import SandboxSettings
 from sandbox.state import StateFolder
+from sandbox.supervision.ports import HOST, free_ports
 from sandbox.supervision.processes import Command
+from sandbox.supervision.readiness import Condition, answers_http
 from sandbox.testing import Infrastructure
 from sandbox.topology import PROJECT
 from tests.chaos.stack.gateway import PATH

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 import httpx
 import psutil  # type: ignore[import-untyped] # it ships no types
 
-from sandbox.servers.ports import HOST
+from sandbox.supervision.ports import HOST
 from sandbox.supervision.processes import Command
 from tests.chaos.stack.topology import TOXIPROXY
 from tests.golang import Module

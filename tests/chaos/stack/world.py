@@ -12,10 +12,10 @@ import psycopg
 from messaging.topics import create_topics
 from postgres.migrate import migrate
 from sandbox.client import SimulatorControl
-from sandbox.servers.readiness import listens
+from sandbox.supervision.readiness import listens
 from sandbox.testing import installed_kafka
 from schemas.settings import KafkaSettings
-from tests.chaos.judging.history import History
+from tests.chaos.history import History
 from tests.chaos.stack import gateway, toxiproxy
 from tests.chaos.stack.keeper import Keeper, Kept
 from tests.chaos.stack.plan import Plan, url

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ingress.http.connections import Limits
-from sandbox.servers.ports import HOST, free_ports
+from sandbox.supervision.ports import HOST, free_ports
 
 ROOT: Final = Path(__file__).parents[3]
 UP_WITHIN_S: Final = 30.0

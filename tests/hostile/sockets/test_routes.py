@@ -15,7 +15,7 @@ from ingress.database import Database
 from ingress.http.connections import Connections
 from ingress.http.serving import SERVING
 from ingress.metrics import Metrics
-from sandbox.servers.ports import HOST, free_ports
+from sandbox.supervision.ports import HOST, free_ports
 from schemas.identity import payment_id
 from tests.hostile.sockets.conftest import PATIENT
 from tests.hostile.sockets.test_framing import CLIENTS

@@ -13,8 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.servers.ports import free_ports
-from tests.ingress.harness import PAYMENT, SECRETS, event, keyed, signed, until
+from sandbox.supervision.ports import free_ports
+from tests.ingress.harness import PAYMENT, SECRETS, event, keyed, signed
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

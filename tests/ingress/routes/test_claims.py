@@ -16,7 +16,7 @@ from ingress.database import Database
 from ingress.errors import BrokerUnavailableError
 from ingress.metrics import Metrics
 from postgres.reads import FirstInput
-from sandbox.servers.ports import HOST, free_ports
+from sandbox.supervision.ports import HOST, free_ports
 from schemas import identity
 from schemas.commands import COMMAND
 from schemas.http import CreateRequest
@@ -30,9 +30,9 @@ from tests.ingress.harness import (
     assert_problem,
     client_of,
     keyed,
-    until,
 )
 from tests.ingress.store import StoredPayment
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 
 from ingress.database import Database
 from ingress.metrics import Metrics
-from sandbox.servers.ports import HOST, free_ports
+from sandbox.supervision.ports import HOST, free_ports
 from tests.ingress.harness import TENANT_KEYS, Log, application
 
 EXAMPLES = 12

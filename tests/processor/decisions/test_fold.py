@@ -3,7 +3,7 @@
 from domain.status import Outcome
 from ports.plan import Plan
 from tests.support.builders import Log, received
-from tests.support.folding import ONE, TWO, folded, outcomes, stored, versions
+from tests.support.programs.folding import ONE, TWO, folded, outcomes, stored, versions
 
 
 def test_a_payment_and_its_webhook() -> None:

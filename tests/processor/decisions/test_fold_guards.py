@@ -5,7 +5,7 @@ import pytest
 from decisions.fold import fold
 from domain.status import Outcome, Status
 from tests.support.builders import Log, object_of, received
-from tests.support.folding import ONE, TWO, failing, folded, stored
+from tests.support.programs.folding import ONE, TWO, failing, folded, stored
 
 
 def test_a_failure_of_our_own_holds_that_payment_alone(monkeypatch: pytest.MonkeyPatch) -> None:

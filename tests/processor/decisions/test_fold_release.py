@@ -13,7 +13,7 @@ from domain.status import Outcome
 from ports.plan import Loaded, Plan
 from ports.records import Record
 from tests.support.builders import Log, object_of, received
-from tests.support.folding import ONE, TWO, failing, folded, stored
+from tests.support.programs.folding import ONE, TWO, failing, folded, stored
 
 
 def _held(log: Log, patch: pytest.MonkeyPatch, *, on: str = "evt_bad") -> tuple[Loaded, Plan]:

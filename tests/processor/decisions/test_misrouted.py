@@ -9,8 +9,8 @@ from postgres.postgres import Pool
 from schemas.headers import as_text
 from tests.support import database
 from tests.support.builders import Clock, Log, object_of, payment
-from tests.support.routing import Routing
-from tests.support.worker import Group
+from tests.support.programs.routing import Routing
+from tests.support.programs.stream_worker import Group
 
 pytestmark = pytest.mark.anyio
 

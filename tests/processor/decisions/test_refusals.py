@@ -13,10 +13,10 @@ from postgres.postgres import PostgresCalls
 from schemas.topics import PROVIDER_WEBHOOKS
 from tests.support import database
 from tests.support.builders import PROVIDER, Clock, Log, event_body, payment, received
-from tests.support.calling import Caller
 from tests.support.fake_faust import Table
-from tests.support.folding import ONE
-from tests.support.worker import Group
+from tests.support.programs.calling import Caller
+from tests.support.programs.folding import ONE
+from tests.support.programs.stream_worker import Group
 
 pytestmark = pytest.mark.anyio
 

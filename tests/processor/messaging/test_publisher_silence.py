@@ -15,10 +15,10 @@ from ports.errors import PublishError
 from ports.plan import Published
 from processor.ops.audit import read_topic
 from schemas.topics import PAYMENT_STATE
-from tests.ingress.harness import until
 from tests.own_broker import OwnBroker, own_broker
 from tests.support.builders import NOW, payment
 from tests.support.fencing import expect_fencing
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

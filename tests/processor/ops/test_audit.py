@@ -11,12 +11,12 @@ from processor.ops import audit
 from processor.ops.audit import gather
 from processor.ops.invariants import check
 from schemas.headers import RECEIVED_AT
-from tests.ingress.harness import until
 from tests.support import database
 from tests.support.builders import NOW, Log, object_of, payment, received
-from tests.support.folding import ONE, folded
-from tests.support.operating import Operating
-from tests.support.worker import Group
+from tests.support.programs.folding import ONE, folded
+from tests.support.programs.operating import Operating
+from tests.support.programs.stream_worker import Group
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -14,8 +14,8 @@ from processor.ops.letters import Letter
 from schemas.topics import DEAD_LETTERS, PAYMENT_COMMANDS
 from tests.support.builders import Log, payment
 from tests.support.fake_outside import Outbox
-from tests.support.operating import ALL, Operating
-from tests.support.worker import Worker
+from tests.support.programs.operating import ALL, Operating
+from tests.support.programs.stream_worker import Worker
 
 pytestmark = pytest.mark.anyio
 

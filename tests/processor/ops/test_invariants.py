@@ -23,7 +23,7 @@ from processor.ops.invariants import (
 from processor.ops.table_invariants import Tables
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
 from tests.support.builders import Log
-from tests.support.folding import ONE, folded
+from tests.support.programs.folding import ONE, folded
 
 CREATE: Final = Position(PAYMENT_COMMANDS, 0, 0)
 PAID: Final = Position(PROVIDER_WEBHOOKS, 0, 0)

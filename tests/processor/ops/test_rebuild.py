@@ -16,9 +16,9 @@ from processor.ops import shadow
 from processor.ops.compare import TABLES, Compared, Table, compare
 from tests.support import database
 from tests.support.builders import NOW, Log, object_of, payment
-from tests.support.folding import failing
-from tests.support.operating import ALL, Operating
-from tests.support.worker import Worker
+from tests.support.programs.folding import failing
+from tests.support.programs.operating import ALL, Operating
+from tests.support.programs.stream_worker import Worker
 
 pytestmark = pytest.mark.anyio
 

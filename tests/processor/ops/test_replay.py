@@ -14,9 +14,9 @@ from postgres.postgres import Pool
 from processor.ops.replay import listed, replay, told
 from tests.support import database
 from tests.support.builders import NOW, Log, payment
-from tests.support.folding import failing, folded
-from tests.support.operating import ALL, Operating
-from tests.support.worker import Worker
+from tests.support.programs.folding import failing, folded
+from tests.support.programs.operating import ALL, Operating
+from tests.support.programs.stream_worker import Worker
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ from postgres.documents import decode_call, encode_call, encode_payment
 from processor.ops.table_invariants import CallRow, Tables, VersionPlace, disagreements
 from schemas import identity
 from tests.support.builders import Log
-from tests.support.folding import ONE, TWO, folded
+from tests.support.programs.folding import ONE, TWO, folded
 
 OURS: Final = identity.refund_id(ONE, "key")
 REFUND_CALL: Final = f"{ONE}:refund:{OURS}"

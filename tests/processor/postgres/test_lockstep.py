@@ -33,7 +33,7 @@ from tests.domain.histories.builders import PAYMENT
 from tests.domain.histories.history import History
 from tests.support import database
 from tests.support.builders import NOW
-from tests.support.folding import stored
+from tests.support.programs.folding import stored
 
 #: Runs of this many histories; more of them find more.
 RUNS: Final = int(os.environ.get("PAYMENTS_TEST_LOCKSTEP", "40"))

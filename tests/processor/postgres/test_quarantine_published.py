@@ -7,8 +7,8 @@ from processor.ops.audit import gather
 from processor.ops.invariants import published_is_stored
 from tests.support import database
 from tests.support.builders import Log, payment, received
-from tests.support.folding import failing
-from tests.support.worker import Group
+from tests.support.programs.folding import failing
+from tests.support.programs.stream_worker import Group
 
 pytestmark = pytest.mark.anyio
 

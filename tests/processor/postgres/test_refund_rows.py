@@ -7,7 +7,7 @@ import pytest
 from schemas import identity
 from tests.support import database
 from tests.support.builders import Log, payment
-from tests.support.operating import ALL, Operating
+from tests.support.programs.operating import ALL, Operating
 
 pytestmark = pytest.mark.anyio
 

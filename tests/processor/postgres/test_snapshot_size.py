@@ -11,7 +11,7 @@ from postgres import documents
 from schemas.topics import SNAPSHOT_BYTES_MAX
 from tests.support import database
 from tests.support.builders import NOW, Log, payment
-from tests.support.worker import Group
+from tests.support.programs.stream_worker import Group
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ from ports.records import Record
 from postgres.postgres import Pool
 from tests.support import database
 from tests.support.builders import NOW, Log, event_body, object_of, received
-from tests.support.folding import ONE, TWO, folded
+from tests.support.programs.folding import ONE, TWO, folded
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from domain.transitions import TRANSITIONS, is_final
 from postgres.postgres import Pool
 from tests.support import database
 from tests.support.builders import Log, object_of
-from tests.support.folding import ONE, TWO
+from tests.support.programs.folding import ONE, TWO
 
 pytestmark = pytest.mark.anyio
 

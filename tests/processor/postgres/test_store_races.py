@@ -8,10 +8,10 @@ from ports.errors import BatchConflictError, KeyTakenError
 from ports.plan import Loaded, Plan
 from ports.records import Record
 from postgres.postgres import Pool
-from tests.ingress.harness import until
 from tests.support import database
 from tests.support.builders import NOW, Log, received
-from tests.support.folding import ONE, TWO, folded
+from tests.support.programs.folding import ONE, TWO, folded
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from processor.stream.batch import COLLISIONS_MAX, as_record
 from tests.support import database
 from tests.support.builders import Log, payment
 from tests.support.fake_faust import Table, event
-from tests.support.worker import Group
+from tests.support.programs.stream_worker import Group
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ from schemas import headers
 from tests.support import database
 from tests.support.builders import Log, payment, received
 from tests.support.fake_faust import Table, event
-from tests.support.worker import Group, Worker
+from tests.support.programs.stream_worker import Group, Worker
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from schemas import headers
 from schemas.topics import PAYMENT_COMMANDS
 from tests.support import database
 from tests.support.builders import Log, payment
-from tests.support.worker import Group, Worker
+from tests.support.programs.stream_worker import Group, Worker
 
 pytestmark = pytest.mark.anyio
 

@@ -9,8 +9,8 @@ import pytest
 from processor.stream import batch as batching
 from tests.support import database
 from tests.support.builders import Log, payment
-from tests.support.folding import failing
-from tests.support.worker import Group
+from tests.support.programs.folding import failing
+from tests.support.programs.stream_worker import Group
 
 pytestmark = pytest.mark.anyio
 

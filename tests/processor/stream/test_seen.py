@@ -8,7 +8,7 @@ from ports.records import Position, Record
 from processor.stream.seen import LOOKED_AT, SeenTable
 from tests.support.builders import Clock, Log, payment, received
 from tests.support.fake_faust import Table
-from tests.support.folding import ONE, TWO
+from tests.support.programs.folding import ONE, TWO
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from messaging.lag import GroupLag
 from processor.stream import watchdog
 from processor.stream.watchdog import FAILURES_MAX, LOOKS, Activity, Look, Patience, guard, watch
-from tests.ingress.harness import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

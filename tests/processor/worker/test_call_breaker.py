@@ -8,7 +8,7 @@ from ports.errors import LeaseLostError
 from ports.provider import Refused
 from postgres.postgres import Pool
 from tests.support.builders import Clock
-from tests.support.calling import Caller, due
+from tests.support.programs.calling import Caller, due
 
 pytestmark = pytest.mark.anyio
 

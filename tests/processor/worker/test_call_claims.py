@@ -15,7 +15,7 @@ from postgres.postgres import Pool, PostgresCalls
 from processor.worker import provider_calls
 from tests.support import database
 from tests.support.builders import NOW, Clock
-from tests.support.calling import KEY, LEASE_S, Caller, as_input, due
+from tests.support.programs.calling import KEY, LEASE_S, Caller, as_input, due
 
 pytestmark = pytest.mark.anyio
 

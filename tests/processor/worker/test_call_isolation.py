@@ -9,11 +9,11 @@ import pytest
 from ports.provider import Acknowledged, Refused
 from postgres.postgres import Pool, PostgresCalls
 from processor.worker import asking
-from tests.ingress.harness import until
 from tests.support import database
 from tests.support.builders import Clock
-from tests.support.calling import BASE_S, KEY, LEASE_S, Caller, due
 from tests.support.fake_outside import Provider
+from tests.support.programs.calling import BASE_S, KEY, LEASE_S, Caller, due
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from messaging.lag import Partition
 from processor.worker.consumer_lag import NAME, ConsumerLag
 from processor.worker.metrics import WorkMetrics
 from schemas.topics import PROVIDER_RESULTS
-from tests.ingress.harness import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

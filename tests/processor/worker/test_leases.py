@@ -9,7 +9,7 @@ import pytest
 from ports.errors import LeaseLostError, StoreUnavailableError
 from processor.worker import leases
 from processor.worker.leases import Lease
-from tests.ingress.harness import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

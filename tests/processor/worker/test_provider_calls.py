@@ -13,8 +13,8 @@ from schemas.identity import result_event_id
 from schemas.topics import PROVIDER_RESULTS
 from tests.support import database
 from tests.support.builders import NOW, Clock, Log
-from tests.support.calling import BASE_S, KEY, KEY_S, MAX_S, Caller, as_input
-from tests.support.folding import ONE
+from tests.support.programs.calling import BASE_S, KEY, KEY_S, MAX_S, Caller, as_input
+from tests.support.programs.folding import ONE
 
 pytestmark = pytest.mark.anyio
 

@@ -18,8 +18,8 @@ from schemas.topics import (
 )
 from tests.support import database
 from tests.support.builders import NOW, Clock, Log, object_of, payment, received
-from tests.support.folding import ONE, TWO
-from tests.support.sweeping import SILENT_S, Sweeping, as_record, event, ids, stands
+from tests.support.programs.folding import ONE, TWO
+from tests.support.programs.sweeping import SILENT_S, Sweeping, as_record, event, ids, stands
 
 pytestmark = pytest.mark.anyio
 

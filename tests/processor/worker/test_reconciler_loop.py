@@ -10,11 +10,11 @@ from ports.provider import ProviderUnavailableError
 from postgres.postgres import Pool
 from processor.worker.reconciler import _expiry
 from schemas.topics import PAYMENT_COMMANDS
-from tests.ingress.harness import until
 from tests.support import database
 from tests.support.builders import NOW, Clock, Log, object_of, payment, received
-from tests.support.folding import ONE, TWO
-from tests.support.sweeping import Sweeping, as_record, event, ids, stands
+from tests.support.programs.folding import ONE, TWO
+from tests.support.programs.sweeping import Sweeping, as_record, event, ids, stands
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

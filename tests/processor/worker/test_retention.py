@@ -15,7 +15,7 @@ from processor.worker.retention import Retention
 from schemas.settings import WorkSettings
 from tests.support import database
 from tests.support.builders import NOW, Clock, Log, payment
-from tests.support.folding import ONE, TWO
+from tests.support.programs.folding import ONE, TWO
 
 pytestmark = pytest.mark.anyio
 

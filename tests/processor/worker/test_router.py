@@ -14,8 +14,8 @@ from schemas import headers
 from schemas.topics import DEAD_LETTERS, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
 from tests.support import database
 from tests.support.builders import Clock, Log, object_of, payment
-from tests.support.folding import ONE, TWO
-from tests.support.routing import MAX_AGE_S, Routing, payout, unrouted
+from tests.support.programs.folding import ONE, TWO
+from tests.support.programs.routing import MAX_AGE_S, Routing, payout, unrouted
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,8 @@ from schemas import headers
 from schemas.topics import DEAD_LETTERS
 from tests.support import database
 from tests.support.builders import Clock
-from tests.support.folding import ONE, TWO
-from tests.support.routing import MAX_AGE_S, Routing, payout, unrouted
+from tests.support.programs.folding import ONE, TWO
+from tests.support.programs.routing import MAX_AGE_S, Routing, payout, unrouted
 
 pytestmark = pytest.mark.anyio
 

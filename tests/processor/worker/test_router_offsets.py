@@ -11,9 +11,9 @@ from postgres.postgres import Pool
 from processor.worker.router import GROUP, consumer
 from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
 from tests.conftest import PARTITIONS
-from tests.ingress.harness import until
 from tests.support.builders import Clock
-from tests.support.routing import Routing
+from tests.support.programs.routing import Routing
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from processor.worker import bootstrap as program
 from processor.worker.bootstrap import WorkParts
 from runtime import closing
 from runtime.closing import close_at_the_end
-from sandbox.servers.ports import free_ports
+from sandbox.supervision.ports import free_ports
 from tests.messaging.leftovers import nothing_left
 from tests.support.fake_outside import Provider
 

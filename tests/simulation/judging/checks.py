@@ -10,18 +10,18 @@ from ports.records import Position
 from postgres.documents import decode_payment
 from processor.ops.invariants import check
 from providers.stripe.translate import DISPUTE_STATUS, REFUND_ID_KEY, REFUND_STATUS
-from sandbox.stripe_simulator.store import decode
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.storage.store import decode
+from sandbox.stripe_simulator.storage.types import JsonObject
 from schemas.headers import ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TOPIC, as_text
 from schemas.identity import provider_made_id
 from schemas.topics import DEAD_LETTERS, PROCESSOR_SOURCES
+from tests.simulation.driving.client import Client
+from tests.simulation.driving.courier import FORGED
 from tests.simulation.judging.evidence import gather
 from tests.simulation.judging.violation import Violation
 from tests.simulation.kafka.group import Group
 from tests.simulation.kafka.log import Log, Logged
 from tests.simulation.kafka.publishing import StateTopic
-from tests.simulation.outside.client import Client
-from tests.simulation.outside.courier import FORGED
 from tests.simulation.outside.provider import Execution, Provider
 from tests.simulation.postgres.database import Database
 

@@ -7,12 +7,12 @@ from domain.status import Outcome
 from domain.transitions import is_allowed, is_final
 from ports.records import Position
 from tests.simulation.faults import Chance
-from tests.simulation.judging.trace import Trace
 from tests.simulation.judging.violation import Violation
 from tests.simulation.kafka.log import Place
 from tests.simulation.kafka.publishing import StateRecord
 from tests.simulation.postgres.changes import Changes
 from tests.simulation.postgres.database import Database, VersionRow
+from tests.simulation.trace import Trace
 
 
 class Watch:

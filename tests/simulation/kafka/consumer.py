@@ -11,7 +11,7 @@ from typing import Final
 
 from tests.simulation.kafka.group import Group
 from tests.simulation.kafka.log import Log, Logged, Place
-from tests.simulation.programs.process import Process
+from tests.simulation.process import Process
 
 #: Seconds a record waits for company; longer than for real, so that batches are worth their name.
 GATHER_S: Final = (0.01, 0.4)

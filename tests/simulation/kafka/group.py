@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from tests.simulation.faults import Chance
-from tests.simulation.judging.trace import Trace
 from tests.simulation.kafka.log import Log, Place
-from tests.simulation.programs.process import Process
+from tests.simulation.process import Process
+from tests.simulation.trace import Trace
 
 #: Seconds without a sign of life after which a member is dead to the group.
 SESSION_S: Final = 6.0

@@ -11,8 +11,8 @@ from ports.outgoing import Outgoing
 from ports.records import Position, Record
 from schemas.headers import Headers, as_text
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
-from tests.simulation.judging.trace import Trace
-from tests.simulation.programs.process import Process
+from tests.simulation.process import Process
+from tests.simulation.trace import Trace
 
 Place = tuple[str, int]
 #: Topics that somebody reads by partition; all others have one partition.

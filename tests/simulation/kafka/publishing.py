@@ -19,7 +19,7 @@ from aiokafka.errors import (
 )
 
 from schemas.headers import QUARANTINED
-from tests.simulation.programs.process import Process
+from tests.simulation.process import Process
 
 #: Seconds after which the brokers abort a transaction by themselves, and fence its producer.
 TRANSACTION_TIMEOUT_S: Final = 60.0

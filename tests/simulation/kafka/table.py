@@ -8,7 +8,7 @@ worker that lost a partition may still flush an old entry over a newer one, as w
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from tests.simulation.programs.process import Process
+from tests.simulation.process import Process
 
 _Entries = dict[bytes, bytes]
 #: Partition, key, and value; None deletes.

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from sandbox.stripe_simulator.api.errors import ApiError
+from sandbox.stripe_simulator.errors import ApiError
+from sandbox.stripe_simulator.events import Cause
 from sandbox.stripe_simulator.objects import attempts, disputes, payment_intents, refunds
-from sandbox.stripe_simulator.store import decode
-from sandbox.stripe_simulator.types import JsonObject
-from sandbox.stripe_simulator.webhooks.events import Cause
+from sandbox.stripe_simulator.storage.store import decode
+from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import World
 from tests.simulation.outside.provider import Provider
 

@@ -9,24 +9,24 @@ from urllib.parse import urlsplit
 import stripe
 from pydantic import SecretStr
 
-from sandbox.stripe_simulator.api.errors import ApiError, RateLimitError, ServerError
 from sandbox.stripe_simulator.api.expand import expand
 from sandbox.stripe_simulator.api.forms import decode_form
 from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys, Kept, Use
 from sandbox.stripe_simulator.api.operations import OPERATIONS, Operation
-from sandbox.stripe_simulator.api.params import Params
 from sandbox.stripe_simulator.chance import Chance as Derived
 from sandbox.stripe_simulator.clock import Clock
+from sandbox.stripe_simulator.errors import ApiError, RateLimitError, ServerError
+from sandbox.stripe_simulator.events import Cause, Journal
 from sandbox.stripe_simulator.faults import Faults, FaultSwitch
+from sandbox.stripe_simulator.params import Params
 from sandbox.stripe_simulator.settings import SimulatorSettings
-from sandbox.stripe_simulator.store import Store, encode
+from sandbox.stripe_simulator.storage.store import Store, encode
+from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.timers import Timers
-from sandbox.stripe_simulator.types import JsonObject
-from sandbox.stripe_simulator.webhooks.events import Cause, Journal
 from sandbox.stripe_simulator.world import Call, World
 from tests.simulation.clock import SkewedClock
 from tests.simulation.faults import Chance
-from tests.simulation.judging.trace import Trace
+from tests.simulation.trace import Trace
 
 _SETTINGS: Final = SimulatorSettings(api_key=SecretStr("sk_test_simulation"))
 EVENTS_OF_CREATION: Final = frozenset(

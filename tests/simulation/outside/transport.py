@@ -7,7 +7,7 @@ from typing import Any
 import stripe
 
 from tests.simulation.outside.provider import Provider
-from tests.simulation.programs.process import Process
+from tests.simulation.process import Process
 
 
 class Transport(stripe.HTTPClient):

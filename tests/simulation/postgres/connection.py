@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from ports.errors import StoreUnavailableError
 from tests.simulation.postgres.database import Database
-from tests.simulation.programs.process import Process
+from tests.simulation.process import Process
 
 
 class Connection:

@@ -20,7 +20,7 @@ from postgres.reads import FirstInput
 from schemas.commands import CommandBase
 from tests.simulation.kafka.log import Log
 from tests.simulation.postgres.database import Database
-from tests.simulation.programs.process import Process, ProcessDiedError
+from tests.simulation.process import Process, ProcessDiedError
 
 T = TypeVar("T")
 BODY_LIMIT: Final = 262_144

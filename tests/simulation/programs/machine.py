@@ -11,7 +11,6 @@ from processor.worker.metrics import WorkMetrics
 from schemas.settings import StreamSettings, StripeSettings, WorkSettings
 from tests.simulation.clock import SkewedClock
 from tests.simulation.faults import Chance
-from tests.simulation.judging.trace import Trace
 from tests.simulation.kafka.group import Group
 from tests.simulation.kafka.log import Log
 from tests.simulation.kafka.publishing import StateTopic
@@ -19,8 +18,9 @@ from tests.simulation.kafka.table import Changelog
 from tests.simulation.outside.provider import Provider
 from tests.simulation.postgres.database import Database
 from tests.simulation.postgres.store import Watch
+from tests.simulation.process import Process
 from tests.simulation.programs.parts import Parts
-from tests.simulation.programs.process import Process
+from tests.simulation.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)

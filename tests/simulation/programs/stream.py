@@ -15,8 +15,8 @@ from tests.simulation.kafka.log import LogSender
 from tests.simulation.kafka.publishing import TransactionalProducer
 from tests.simulation.kafka.table import Disk, Table
 from tests.simulation.postgres.connection import Connection
+from tests.simulation.process import Process
 from tests.simulation.programs.machine import Surroundings
-from tests.simulation.programs.process import Process
 
 #: Seconds between two commits of offsets: quick, or so slow that a crash repeats a lot.
 QUICK_S: Final = (0.7, 2.0)

@@ -13,8 +13,8 @@ from tests.simulation.kafka.group import Group
 from tests.simulation.kafka.log import Log, Logged, LogSender, Place
 from tests.simulation.outside.transport import Transport
 from tests.simulation.postgres.connection import Connection
+from tests.simulation.process import Process
 from tests.simulation.programs.machine import Surroundings
-from tests.simulation.programs.process import Process
 
 #: How long the router waits for records, instead of the real 0.2 s; every wait costs time here.
 POLL_S = 2.0

@@ -20,7 +20,7 @@ from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
 from tests import accounts
 from tests.support.builders import NOW, Clock, Log, event_body, object_of
 from tests.support.fake_outside import Outbox
-from tests.support.folding import ONE
+from tests.support.programs.folding import ONE
 
 MAX_AGE_S = 3600.0
 

@@ -1,9 +1,9 @@
 """What a PaymentIntent is asked to be: money, payment methods, the way back."""
 
-from sandbox.stripe_simulator.api.errors import ParameterError
-from sandbox.stripe_simulator.api.params import Params
+from sandbox.stripe_simulator.errors import ParameterError
 from sandbox.stripe_simulator.objects.currencies import AMOUNT_MAX, is_supported, minimum_amount
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.params import Params
+from sandbox.stripe_simulator.storage.types import JsonObject
 
 
 def money(params: Params) -> tuple[int, str]:

@@ -20,7 +20,7 @@ Source: https://docs.stripe.com/api/errors and https://docs.stripe.com/api/idemp
 
 from typing import ClassVar
 
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.storage.types import JsonObject
 
 _DOCUMENTED_AT = "https://docs.stripe.com/error-codes/"
 

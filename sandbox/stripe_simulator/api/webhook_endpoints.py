@@ -2,9 +2,9 @@
 
 import secrets
 
-from sandbox.stripe_simulator.api.errors import ParameterError
+from sandbox.stripe_simulator.errors import ParameterError
 from sandbox.stripe_simulator.objects import objects
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import Call, World
 
 PRESET_ID = "we_1" + "0" * 24

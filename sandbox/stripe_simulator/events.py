@@ -7,10 +7,10 @@ from stripe import api_version
 
 from sandbox.stripe_simulator.chance import Chance
 from sandbox.stripe_simulator.clock import Clock
+from sandbox.stripe_simulator.delivery_plan import PlannedDelivery, plan_delivery
 from sandbox.stripe_simulator.faults import FaultSwitch
-from sandbox.stripe_simulator.store import Store, decode, encode
-from sandbox.stripe_simulator.types import JsonObject
-from sandbox.stripe_simulator.webhooks.delivery_plan import PlannedDelivery, plan_delivery
+from sandbox.stripe_simulator.storage.store import Store, decode, encode
+from sandbox.stripe_simulator.storage.types import JsonObject
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,12 @@ from schemas.http import (
     RefundRequest,
 )
 from tests.simulation.faults import Chance
-from tests.simulation.judging.trace import Trace
 from tests.simulation.outside import bank
 from tests.simulation.outside.kinds import KINDS, Json, Rule
 from tests.simulation.outside.provider import Provider
+from tests.simulation.process import surface
 from tests.simulation.programs.intake import Ingress, NoAnswerError
-from tests.simulation.programs.process import surface
+from tests.simulation.trace import Trace
 
 TENANT: Final = "shop"
 #: Seconds between two tries of one request: at first, and at most.

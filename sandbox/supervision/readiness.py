@@ -11,7 +11,7 @@ import psycopg
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from sandbox.servers.ports import HOST
+from sandbox.supervision.ports import HOST
 
 Condition = Callable[[], Awaitable[bool]]
 

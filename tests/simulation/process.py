@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 
 from tests.simulation.clock import SkewedClock
 from tests.simulation.faults import Chance
-from tests.simulation.judging.trace import Trace
+from tests.simulation.trace import Trace
 
 #: The process whose program a task runs, and every task that such a task begins.
 _RUNNING: Final[ContextVar["Process | None"]] = ContextVar("running", default=None)

@@ -18,7 +18,7 @@ from schemas.settings import WorkSettings
 from tests.support import database
 from tests.support.builders import Clock, Log, payment, received
 from tests.support.fake_outside import Outbox, Provider
-from tests.support.folding import ONE
+from tests.support.programs.folding import ONE
 
 #: Seconds: a lease, the first wait, the longest wait, the life of a key.
 LEASE_S, BASE_S, MAX_S, KEY_S = 60.0, 1.0, 8.0, 3600.0

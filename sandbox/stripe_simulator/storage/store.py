@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from sandbox.stripe_simulator.tables import SCHEMA, TABLES
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.storage.tables import SCHEMA, TABLES
+from sandbox.stripe_simulator.storage.types import JsonObject
 
 _FILE = "stripe_simulator.sqlite3"
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from stripe import RequestOptions
 
-from sandbox.stripe_simulator.api.errors import ParameterError
-from sandbox.stripe_simulator.types import JsonObject
+from sandbox.stripe_simulator.errors import ParameterError
+from sandbox.stripe_simulator.storage.types import JsonObject
 
 _METADATA_KEYS_MAX = 50
 _METADATA_KEY_LENGTH_MAX = 40

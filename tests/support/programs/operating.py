@@ -16,7 +16,7 @@ from processor.ops.rebuild import Rebuilt, rebuild
 from schemas.topics import PROCESSOR_SOURCES
 from tests.conftest import PARTITIONS
 from tests.support.builders import DECODER, Clock
-from tests.support.worker import DEADLINE_S, Group, Worker
+from tests.support.programs.stream_worker import DEADLINE_S, Group, Worker
 
 ALL: Sequence[int] = range(PARTITIONS)
 

@@ -7,10 +7,10 @@ from typing import Final
 from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.simulation.clock import SkewedClock
 from tests.simulation.faults import Chance
-from tests.simulation.judging.trace import Trace
 from tests.simulation.outside.provider import Happened
+from tests.simulation.process import surface
 from tests.simulation.programs.intake import NoAnswerError
-from tests.simulation.programs.process import surface
+from tests.simulation.trace import Trace
 
 SECRET: Final = "whsec_simulation"  # noqa: S105  # nobody else's
 _ANOTHER_SECRET: Final = "whsec_somebody_elses"  # noqa: S105  # nor is this

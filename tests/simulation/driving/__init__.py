@@ -1,0 +1,1 @@
+"""What makes things happen: clients, webhooks on their way, faults."""
