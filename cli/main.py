@@ -4,11 +4,10 @@ Exit codes: 0 all is well; 1 something is not as it should be; 2 it could not be
 found out; 75 a server is to be started again.
 """
 
-import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import psycopg
 import typer
@@ -20,13 +19,12 @@ from cli.programs import PROGRAMS, SERVERS, Programs
 from cli.replaying import replay
 from ports.errors import LoopFailedError, ProcessorError, PublishError, StoreUnavailableError
 from postgres.migrate import MigrationError
+from runtime import logs
 from runtime.restart import RESTART
 from schemas.settings import SettingsError
 
-log = logging.getLogger("payments")
+log = logs.get_logger("payments")
 
-#: Libraries that make a log record per message below this level, which costs a tenth of the speed.
-QUIET: Final = ("aiokafka", "faust", "mode", "kafka")
 #: Wrong settings, a server that does not answer, a defect of ours: nothing was found out.
 COULD_NOT_RUN: Final = 2
 #: What a server needs is not there now: started again later, it may be.
@@ -75,9 +73,10 @@ def main(
     return 0
 
 
-def run() -> None:
-    """The console script."""
-    sys.exit(main())
+def run(arguments: Sequence[str] | None = None, programs: Programs = PROGRAMS) -> NoReturn:
+    """The console script: ``main`` in a process of its own, which logs to standard error."""
+    logs.configure()
+    sys.exit(main(arguments, programs))
 
 
 def _guarded(name: str, function: Callable[..., int | None]) -> Callable[..., None]:
@@ -85,7 +84,6 @@ def _guarded(name: str, function: Callable[..., int | None]) -> Callable[..., No
 
     @wraps(function)
     def command(*args: Any, **kwargs: Any) -> None:
-        _log_to_stderr()
         raise typer.Exit(_exit_code(name, lambda: function(*args, **kwargs)))
 
     return command
@@ -95,7 +93,7 @@ def _exit_code(name: str, call: Callable[[], int | None]) -> int:
     try:
         return call() or 0
     except LoopFailedError:
-        log.exception("work.stopped: the process starts anew")
+        log.exception("worker.stopped", note="the process restarts")
         return RESTART
     except (*AWAY, SettingsError, ProcessorError, MigrationError) as error:
         what = "Postgres: " if isinstance(error, psycopg.OperationalError) else ""
@@ -108,11 +106,5 @@ def _exit_code(name: str, call: Callable[[], int | None]) -> int:
     except Exception:
         if name in SERVERS:
             raise
-        log.exception("payments %s: failed in an unforeseen way", name)
+        log.exception("command.failed", command=name)
         return COULD_NOT_RUN
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)

@@ -4,13 +4,13 @@ A record may be larger than a dead letter can be: compressed on its way in, or w
 headers that take more room as text. Then the letter has as much of it as fits, and says so.
 """
 
-import logging
 from collections.abc import Iterable
 from typing import Final
 
 from ports.outgoing import Outgoing
 from ports.records import DeadLetter, Record, Unreadable
 from ports.texts import storable
+from runtime.logs import get_logger
 from schemas import headers
 from schemas.headers import Headers
 from schemas.topics import DEAD_LETTER_BYTES_MAX, DEAD_LETTERS
@@ -23,7 +23,7 @@ VALUE_BYTES_MAX: Final = DEAD_LETTER_BYTES_MAX * 5 // 8
 _HEADER_BYTES: Final = 10
 _UNREADABLE: Final = "a whole batch that can't be taken apart, or one of its offsets"
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 def note(dead: Iterable[DeadLetter]) -> None:
@@ -31,9 +31,13 @@ def note(dead: Iterable[DeadLetter]) -> None:
     for letter in dead:
         at = letter.record.position
         log.warning(
-            "dead_letter topic=%s partition=%d offset=%d bytes=%d reason=%s",
-            at.topic, at.partition, at.offset, len(letter.record.value), storable(letter.error),
-        )  # fmt: skip
+            "dead_letter",
+            topic=at.topic,
+            partition=at.partition,
+            offset=at.offset,
+            bytes=len(letter.record.value),
+            reason=storable(letter.error),
+        )
 
 
 def as_outgoing(letters: Iterable[DeadLetter]) -> list[Outgoing]:

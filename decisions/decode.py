@@ -1,6 +1,5 @@
 """Bytes to inputs. Whatever can't be decoded says why; it never stops the stream."""
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -25,13 +24,14 @@ from ports.provider import MalformedWebhookError, Translator
 from ports.records import DeadLetter, Received, Record, Unreadable
 from ports.texts import storable, utc_time
 from ports.unforeseen import described
+from runtime.logs import get_logger
 from runtime.tasks import RAISED
 from schemas import commands, headers
 from schemas.identity import is_payment_id
 from schemas.results import ProviderResult
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: The kind of an operator's release, as the inbox and the timeline name it.
 RELEASE: Final = "operator.release"
@@ -58,7 +58,10 @@ class Decoder:
         except UndecodableRecordError as error:
             return DeadLetter(record, storable(str(error)))
         except RAISED as error:  # nothing here is I/O, so it is our own defect, and nobody else's
-            log.exception("record.not_decoded at=%s", record.position)
+            at = record.position
+            log.exception(
+                "record.not_decoded", topic=at.topic, partition=at.partition, offset=at.offset
+            )
             return unforeseen(record, described(error))
         return received
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import uvicorn
 
-from ingress.http.serving import SERVING
+from ingress.http.serving import serving
 from ingress.metrics import SHARED_FOLDER_VARIABLE
 from ingress.wire import application
 from schemas.settings import IngressSettings, load
@@ -37,5 +37,5 @@ def _serve(settings: IngressSettings) -> None:
         host=settings.ingress_host,
         port=settings.ingress_port,
         workers=settings.ingress_workers,
-        **SERVING,
+        **serving(),
     )

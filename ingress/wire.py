@@ -13,6 +13,7 @@ from ingress.metrics import Metrics
 from ingress.producer import KafkaTarget
 from ingress.publisher import KafkaPublisher
 from providers.registry import readers
+from runtime import logs
 from runtime.clock import utc_now
 from schemas.settings import (
     DatabaseSettings,
@@ -83,6 +84,7 @@ def worker() -> FastAPI:
     stopped every request for about a tenth of a second, every other second at 1,300 webhooks a
     second.
     """
+    logs.configure_structlog()
     app = application()
     gc.collect()
     gc.freeze()

@@ -1,7 +1,6 @@
 """Which aiokafka producer is the one in use: connected with patience, replaced by identity."""
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from aiokafka.errors import KafkaError
 from messaging.lifetime import CLOSE_DEADLINE_S, close_producer, start_client
 from ports.errors import NotDeliveredError, TopicsNotReadyError
 from ports.outgoing import OVERHEAD_BYTES
+from runtime.logs import get_logger
 from schemas.topics import BATCH_BYTES_MAX
 
 CONNECT_DEADLINE_S: Final = 10.0
@@ -26,7 +26,7 @@ CLOSING_MAX: Final = 4
 STOP_DEADLINE_S: Final = CLOSE_DEADLINE_S + 1.0
 NO_ANSWER: Final = (KafkaError, OSError, TimeoutError, TopicsNotReadyError)
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 #: Asked before an instance is used; raises TopicsNotReadyError.
 Check = Callable[[AIOKafkaProducer], Awaitable[None]]
@@ -88,9 +88,7 @@ class Instances:
             return
         self._let_go(instance, why)
         self._replaced()
-        _log.warning(
-            "%s: the producer is replaced: %s", self._target.client_id, why, extra={"reason": why}
-        )
+        _log.warning("producer.replaced", client_id=self._target.client_id, reason=why)
         self.connect()
 
     async def close(self) -> None:
@@ -116,7 +114,7 @@ class Instances:
     def _closed(self, task: asyncio.Task[None]) -> None:
         self._closing.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.warning("%s: not closed well", self._target.client_id, exc_info=error)
+            _log.warning("producer.not_closed", client_id=self._target.client_id, exc_info=error)
 
     async def _keep_trying(self) -> None:
         """Until there is an instance. Whatever keeps it from being one may pass."""
@@ -134,7 +132,7 @@ class Instances:
             longest = min(longest * 2, LONGEST_WAIT_S)
         self._connecting = None
         self._changed.set()
-        _log.info("%s: connected to the brokers", self._target.client_id)
+        _log.info("producer.connected", client_id=self._target.client_id)
 
     async def _open(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
@@ -162,7 +160,9 @@ class Instances:
         if why != self.why_not:
             known = isinstance(error, NO_ANSWER)
             _log.warning(
-                "%s: not connected to the brokers: %s", self._target.client_id, why,
-                exc_info=None if known else error, extra={"reason": why},
-            )  # fmt: skip
+                "producer.not_connected",
+                client_id=self._target.client_id,
+                reason=why,
+                exc_info=None if known else error,
+            )
         self.why_not = why

@@ -1,7 +1,6 @@
 """Records that a consumer group has not acknowledged yet, as the brokers know it."""
 
 import asyncio
-import logging
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Final
@@ -10,10 +9,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from runtime.logs import get_logger
 from runtime.tasks import is_cancelled
 from schemas.topics import PROCESSOR_SOURCES, fetching
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 Partition = tuple[str, int]
 
@@ -79,8 +79,8 @@ async def _close(close: Any) -> None:
         async with asyncio.timeout(CLOSE_WITHIN_S):
             await close()
     except (KafkaError, OSError) as error:
-        log.warning("lag.not_closed error=%r", error)
+        log.warning("lag.not_closed", error=repr(error))
     except asyncio.CancelledError:
         if is_cancelled():
             raise
-        log.warning("lag.not_closed: the client was cancelled by itself")
+        log.warning("lag.not_closed", note="the client was cancelled by itself")

@@ -6,7 +6,6 @@ nobody's fault: after one, the same is tried again, and nothing is quarantined.
 """
 
 import asyncio
-import logging
 from typing import Final, TypeVar
 
 import psycopg
@@ -20,9 +19,10 @@ from ports.errors import (
     TableFilesError,
 )
 from ports.texts import storable
+from runtime.logs import get_logger
 from runtime.tasks import is_cancelled
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 T = TypeVar("T")
 
 #: Postgres, the brokers, the network or the disk are away, or another worker was faster.

@@ -1,12 +1,13 @@
 """Parts that are closed at the end, however it comes about, and each on its own."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final
 
-log = logging.getLogger(__name__)
+from runtime.logs import get_logger
+
+log = get_logger(__name__)
 
 CLOSE_WITHIN_S: Final = 8.0
 
@@ -21,6 +22,6 @@ def close_at_the_end(
             async with asyncio.timeout(CLOSE_WITHIN_S):
                 await close()
         except Exception:
-            log.exception("part.not_closed part=%s", name)
+            log.exception("part.not_closed", part=name)
 
     stack.push_async_callback(closing)

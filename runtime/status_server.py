@@ -6,7 +6,6 @@ and reads slowly, keeps nobody else from an answer.
 """
 
 import asyncio
-import logging
 import socket
 import threading
 import time
@@ -19,8 +18,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from runtime.health import Health, is_alive, not_ready
+from runtime.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: A request's head: all of its bytes, and how long they may take, in seconds.
 HEAD_BYTES_MAX: Final = 8192
@@ -72,7 +72,7 @@ def serve(
             try:
                 asyncio.run(run(listening or listen()))
             except Exception:
-                log.exception("status_server.failed: it is started again")
+                log.exception("status_server.failed", note="it restarts")
             listening = None
             time.sleep(BEAT_EVERY_S)
 

@@ -1,12 +1,13 @@
 """Guards around a piece of work: its deadline, its cancellation, and errors nothing depends on."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
-log = logging.getLogger(__name__)
+from runtime.logs import get_logger
+
+log = get_logger(__name__)
 T = TypeVar("T")
 
 #: What an adapter may raise. A CancelledError can be its own; see ``is_cancelled``.
@@ -28,7 +29,7 @@ def never_failing(what: str) -> Iterator[None]:
     try:
         yield
     except RAISED:
-        log.exception("unforeseen what=%s: it is left out", what)
+        log.exception("unforeseen", what=what, note="it is left out")
 
 
 async def within(seconds: float, what: Awaitable[T]) -> T:

@@ -15,6 +15,7 @@ import pytest
 
 from messaging.topics import create_topics
 from postgres.migrate import migrate
+from runtime import logs
 from sandbox.testing import Infrastructure, running_infrastructure
 from schemas.settings import KafkaSettings
 from tests.isolation import environment
@@ -36,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     lose its data.
     """
     environment.clean(os.environ)
+    logs.configure_structlog()
     folder = None
     if config.option.basetemp is None:
         folder = Path(tempfile.mkdtemp(prefix="payments-tests-"))

@@ -11,7 +11,6 @@ makes a connection look young.
 
 import asyncio
 import contextlib
-import logging
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
 from ingress.metrics import Metrics
+from runtime.logs import get_logger
 
 NEVER: Final = math.inf
 #: Under this name the lifespan state of an application has its ``Connections``.
@@ -34,7 +34,7 @@ _LONGEST_SWEEP_S: Final = 1.0
 #: Ends that a well-behaved client brings about too.
 _ORDINARY: Final = frozenset({"client", "answered", "idle", "shutdown"})
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class Connections:
             try:
                 self.sweep(loop.time())
             except Exception as error:  # noqa: BLE001  # deadlines are kept on, whatever failed once
-                _log.error("a look failed", extra={"error": type(error).__name__})
+                _log.error("connections.not_checked", error=type(error).__name__)
 
     def sweep(self, now: float) -> None:
         """Ends whatever is past its deadline, and what there is no room for any more."""
@@ -177,7 +177,7 @@ class Connections:
             connection.expire()
         except Exception as error:  # noqa: BLE001  # one that fails keeps no other from its deadline
             _log.error(  # its text may repeat what a client sent
-                "a connection could not be closed in order", extra={"error": type(error).__name__}
+                "connection.not_closed", error=type(error).__name__
             )
             connection.deadline = NEVER
             connection.abort()
@@ -191,8 +191,11 @@ class Connections:
         most = max(1, min(self.limits.connections, room))
         if most < self._most:
             _log.warning(
-                "fewer connections are possible: other files are open, up to the limit of files",
-                extra={"connections": most, "open": used, "limit": self.limits.open_files},
+                "connections.fewer",
+                connections=most,
+                open_files=used,
+                limit=self.limits.open_files,
+                note="other files are open, up to the limit of files",
             )
         self._most = most
         surplus = len(self._waiting) + len(self._busy) - most
@@ -205,5 +208,5 @@ class Connections:
         self._ends.clear()
         if ends.keys() <= _ORDINARY:
             return False
-        _log.warning("connections were closed", extra={"closed": ends, "open": len(self)})
+        _log.warning("connections.closed", closed=ends, open=len(self))
         return True

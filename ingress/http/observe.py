@@ -3,7 +3,6 @@
 Every answer says that its type is not to be guessed; one about payments, that nobody may keep it.
 """
 
-import logging
 import traceback
 from typing import Final
 
@@ -11,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ingress.http.problems import internal_error
 from ingress.metrics import Metrics
+from runtime.logs import get_logger
 
 UNMATCHED: Final = "unmatched"
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
@@ -20,7 +20,7 @@ _PRIVATE: Final = "/v1/"
 _EVERYWHERE: Final = ((b"x-content-type-options", b"nosniff"),)
 _NOT_TO_BE_KEPT: Final = (*_EVERYWHERE, (b"cache-control", b"no-store"))
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 class Observe:
@@ -62,8 +62,10 @@ class Observe:
             f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)
         ]
         _log.error(
-            "a request failed",
-            extra={"route": _route(scope), "error": type(error).__name__, "frames": frames[-8:]},
+            "request.failed",
+            route=_route(scope),
+            error=type(error).__name__,
+            frames=frames[-8:],
         )
 
 

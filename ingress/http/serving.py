@@ -1,14 +1,16 @@
 """How uvicorn serves, whatever it serves and wherever."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
-from ingress.logs import LOG_CONFIG
+from runtime import logs
 
 GRACE_S: Final = 10
-SERVING: Final[Mapping[str, Any]] = MappingProxyType(
-    {
+
+
+def serving() -> Mapping[str, Any]:
+    """What uvicorn is given, beside the application and its address."""
+    return {
         "loop": "uvloop",
         "http": "ingress.http.protocol:IngressProtocol",
         "ws": "none",
@@ -16,7 +18,6 @@ SERVING: Final[Mapping[str, Any]] = MappingProxyType(
         "access_log": False,
         "server_header": False,
         "proxy_headers": False,
-        "log_config": LOG_CONFIG,
+        "log_config": logs.configuration(),
         "timeout_graceful_shutdown": GRACE_S,
     }
-)

@@ -1,7 +1,6 @@
 """What operators and their machines ask: alive, ready, metrics."""
 
 import asyncio
-import logging
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -12,13 +11,14 @@ from ingress.database import Database
 from ingress.errors import DatabaseUnavailableError
 from ingress.routes.dependencies import parts_of
 from postgres import reads
+from runtime.logs import get_logger
 
 PROBE_DEADLINE_S: Final = 1.0
 OK: Final = "ok"
 #: Anybody may ask, so the reason, which may name hosts, is in the log alone.
 UNAVAILABLE: Final = "unavailable"
 
-_log: Final = logging.getLogger(__name__)
+_log: Final = get_logger(__name__)
 
 router: Final = APIRouter(tags=["operations"])
 
@@ -36,7 +36,7 @@ async def readyz(request: Request) -> Response:
     missing, silent = await asyncio.gather(parts.publisher.missing(), _silent(parts.database))
     ready = missing is None
     if not ready:
-        _log.warning("not ready", extra={"kafka": missing, "postgres": silent or OK})
+        _log.warning("ingress.not_ready", kafka=missing, postgres=silent or OK)
     return JSONResponse(
         {
             "status": OK if ready else "not ready",

@@ -13,7 +13,6 @@ and on bytes that are no records, and never gets past any of them. Here
   reported as ``Absent`` to a reader that asks for it.
 """
 
-import logging
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,8 +26,9 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from messaging.kafka_internals.size import MAGIC_AT, BatchTooLargeError, check_size
 from ports.records import Unreadable
+from runtime.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: How often a batch is fetched before it counts as unreadable.
 TRIES: Final = 3
@@ -153,7 +153,7 @@ class TolerantRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has n
         tp, first = self._tp, self.next_fetch_offset
         stop = max(first + 1, min(_stop(batch), self._end))
         why = f"the batch at offsets {first} to {stop - 1} can't be taken apart: {error!r}"
-        log.error("batch.unreadable topic=%s partition=%d %s", tp.topic, tp.partition, why)
+        log.error("batch.unreadable", topic=tp.topic, partition=tp.partition, reason=why)
         for offset in range(first, stop):
             value = Unreadable(batch if offset == first else b"", why)
             self.next_fetch_offset = offset + 1

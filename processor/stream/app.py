@@ -1,7 +1,6 @@
 """The Faust app: one agent over the three co-partitioned sources, and the table of seen events."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +30,7 @@ from processor.stream.seen import SeenTable
 from processor.stream.watchdog import Activity
 from runtime.closing import close_at_the_end
 from runtime.health import Health
+from runtime.logs import get_logger
 from runtime.pulse import Pulse
 from runtime.restart import start_anew
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
@@ -44,7 +44,7 @@ from schemas.topics import (
     fetching,
 )
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: What a worker must hear from in order to be ready.
 POSTGRES: Final = "postgres"
@@ -199,7 +199,7 @@ def _follow_rebalances(
 
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]  # the signal argument is in **_
     async def revoked(_app: Any, *lost: Any, **_: Any) -> None:
-        log.info("partitions.revoked count=%d", len(lost[0]))
+        log.info("partitions.revoked", count=len(lost[0]))
         ours.clear()
         recovered.clear()
         activity.partitions, activity.is_assigned = frozenset(), False
@@ -214,7 +214,7 @@ def _follow_rebalances(
         activity.is_assigned = True
         await pool.open()
         await processor.take_over(partitions)
-        log.info("partitions.assigned partitions=%s", partitions)
+        log.info("partitions.assigned", partitions=partitions)
         ours.set()
         look()
 
@@ -252,7 +252,7 @@ async def _ask(pool: Pool, pulse: Pulse) -> None:
         async with asyncio.timeout(ASK_WITHIN_S), pool.connection(ASK_WITHIN_S) as connection:
             await connection.execute("select 1")
     except Exception as error:  # noqa: BLE001  # whatever it is, it is no answer
-        log.warning("postgres.silent error=%r", error)
+        log.warning("postgres.silent", error=repr(error))
     else:
         pulse.beat()
 
@@ -272,5 +272,5 @@ async def _run(
     try:
         await pipeline.run(activity.noting(taken), processor, full, ours.wait, activity.done)
     except Exception:
-        log.exception("stream.stopped: the worker starts anew")
+        log.exception("stream.stopped", note="the worker restarts")
         start_anew()

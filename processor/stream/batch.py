@@ -12,7 +12,6 @@ may not know yet what the batch before has brought: Postgres does.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,11 +39,12 @@ from ports.stores import BatchStore, Sending, StatePublishing
 from ports.unforeseen import ADAPTER_S, described, is_to_be_passed_on
 from processor.stream.metrics import StreamMetrics
 from processor.stream.seen import SeenTable
+from runtime.logs import get_logger
 from runtime.tasks import RAISED, never_failing, within
 from schemas.headers import as_text
 from schemas.topics import SNAPSHOT_BYTES_MAX
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Postgres is away, or another worker was faster: the same batch may well succeed next time.
 TRANSIENT: Final = (StoreUnavailableError, BatchConflictError)
@@ -180,7 +180,7 @@ class BatchProcessor:
         except RAISED as error:
             if is_to_be_passed_on(error):
                 raise
-            log.exception("table.not_written: Postgres says what was seen")
+            log.exception("table.not_written", note="Postgres says what was seen")
             return
         with never_failing("metrics"):
             self._metrics.forgotten.inc(forgotten)
@@ -207,7 +207,7 @@ class BatchProcessor:
         except RAISED as error:
             if is_to_be_passed_on(error):
                 raise
-            log.exception("table.not_read: Postgres says what was seen")
+            log.exception("table.not_read", note="Postgres says what was seen")
             positions = [None] * len(batch)
         for received, known in zip(batch, positions, strict=True):
             if known is None:
@@ -230,7 +230,7 @@ class BatchProcessor:
         except RAISED as error:
             if is_to_be_passed_on(error):
                 raise
-            log.exception("batch.not_committed: each payment is tried on its own")
+            log.exception("batch.not_committed", note="each payment is tried on its own")
         committed = await self._retrying(lambda: self._commit([], duplicates, dead, {}))
         by_payment: dict[str, list[Received]] = {}
         for item in fresh:
@@ -246,14 +246,14 @@ class BatchProcessor:
         except RAISED as error:
             if is_to_be_passed_on(error):
                 raise
-            log.exception("payment.held payment_id=%s", payment_id)
+            log.exception("payment.held", payment_id=payment_id)
             why = {payment_id: described(error)}
         try:
             return await self._retrying(lambda: self._commit(items, [], [], why))
         except RAISED as error:
             if is_to_be_passed_on(error):
                 raise
-            log.exception("payment.held payment_id=%s: unread", payment_id)
+            log.exception("payment.held", payment_id=payment_id, note="unread")
         # nothing of ours looks at what the records say any more
         unread = [failed(received, why[payment_id]) for received in items]
         return await self._retrying(lambda: self._commit(unread, [], [], why))
@@ -308,9 +308,7 @@ class BatchProcessor:
         too_large = [p for p in published if len(p.snapshot) > SNAPSHOT_BYTES_MAX]
         if too_large:
             for each in too_large:
-                log.error(
-                    "version.too_large payment_id=%s version=%d", each.payment_id, each.version
-                )
+                log.error("version.too_large", payment_id=each.payment_id, version=each.version)
             published = [p for p in published if len(p.snapshot) <= SNAPSHOT_BYTES_MAX]
             out -= {each.publication_id for each in too_large}
             await self._retrying(lambda: self._store.hold_unpublishable(too_large, self._clock()))
@@ -321,7 +319,7 @@ class BatchProcessor:
         except RAISED as error:
             if is_to_be_passed_on(error):
                 raise
-            log.exception("batch.not_published: each payment is tried on its own")
+            log.exception("batch.not_published", note="each payment is tried on its own")
             out -= await self._publish_apart(published)
         await self._retrying(lambda: self._store.mark_published(out, self._clock()))
 
@@ -337,7 +335,7 @@ class BatchProcessor:
             except RAISED as error:
                 if is_to_be_passed_on(error):
                     raise
-                log.exception("payment.not_published payment_id=%s", payment_id)
+                log.exception("payment.not_published", payment_id=payment_id)
                 left |= {version.publication_id for version in versions}
         return left
 
@@ -361,7 +359,7 @@ class BatchProcessor:
         error = state.outcome.exception() if state.outcome is not None else None
         with never_failing("metrics"):
             self._metrics.retries.labels(type(error).__name__).inc()
-        log.warning("batch.retried attempt=%d error=%s", state.attempt_number, error)
+        log.warning("batch.retried", attempt=state.attempt_number, error=str(error))
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:

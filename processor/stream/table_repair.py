@@ -9,14 +9,15 @@ beginning to end, because damage in the middle is met only by who asks for a key
 worker then. Kill -9 damages nothing: then everything is read, and kept.
 """
 
-import logging
 import shutil
 from pathlib import Path
 from typing import Final
 
 from rocksdict import AccessType, Options, Rdict
 
-log = logging.getLogger(__name__)
+from runtime.logs import get_logger
+
+log = get_logger(__name__)
 
 #: Is there from a start until an end in good order.
 _MARK: Final = "in-use"
@@ -37,7 +38,7 @@ def mend(tables: Path) -> list[Path]:
     for folder in sorted(tables.glob("*.db")):
         damage = _damage(folder, thoroughly=thoroughly)
         if damage is not None:
-            log.warning("table.dropped folder=%s reason=%s", folder.name, damage)
+            log.warning("table.dropped", folder=folder.name, reason=damage)
             shutil.rmtree(folder)
             dropped.append(folder)
     mark.touch()

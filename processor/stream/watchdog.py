@@ -6,7 +6,6 @@ only what that loop has written down for it, never Faust's own data.
 """
 
 import asyncio
-import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ from typing import Final, TypeVar
 from aiokafka.errors import KafkaError
 
 from messaging.lag import Partition
+from runtime.logs import get_logger
 from runtime.restart import start_anew
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Looks in the time that a worker may do nothing.
 LOOKS: Final = 4
@@ -96,21 +96,23 @@ async def watch(patience_s: float, look: Callable[[], Awaitable[Look]]) -> None:
         try:
             seen = await look()
         except (KafkaError, OSError) as error:
-            log.warning("watchdog.blind error=%r", error)  # nobody can process anything now
+            log.warning("watchdog.blind", error=repr(error))  # nobody can process anything now
             patience, failures = Patience(patience_s), 0
             continue
         except Exception:
             failures += 1
-            log.exception("watchdog.failed in_a_row=%d: nobody foresaw this", failures)
+            log.exception("watchdog.failed", in_a_row=failures, note="unforeseen")
             if failures == FAILURES_MAX:
                 return
             continue
         failures = 0
         if patience.is_over(seen, monotonic()):
             log.error(
-                "stream.stands_still lag=%d rebalancing=%s: the worker starts anew",
-                seen.lag, seen.is_rebalancing,
-            )  # fmt: skip
+                "stream.stands_still",
+                lag=seen.lag,
+                rebalancing=seen.is_rebalancing,
+                note="the worker restarts",
+            )
             return
 
 
@@ -134,7 +136,7 @@ def guard(patience_s: float, activity: Activity, lag: Lag, seen: Callable[[], No
         try:
             asyncio.run(watch(patience_s, look))
         except BaseException:
-            log.exception("watchdog.ended: the worker starts anew, it would be watched by nobody")
+            log.exception("watchdog.ended", note="the worker restarts: nothing would watch it")
         start_anew()
 
     threading.Thread(target=run, name="watchdog", daemon=True).start()

@@ -1,13 +1,13 @@
 """Asks an adapter within a deadline, whatever it does: raise anything, hang, or refuse to end."""
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from typing import Any, Final
 
 from ports.provider import CallOutcome, Unknown
+from runtime.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: What was cancelled is given this long to end.
 END_WITHIN_S: Final = 2.0
@@ -36,17 +36,17 @@ async def ask(
     if not task.done():
         await asyncio.wait({task}, timeout=END_WITHIN_S)
         if not task.done():
-            log.error("call.does_not_end key=%s: its slot stays taken until it does", what)
+            log.error("call.does_not_end", call_key=what, note="its slot stays taken until it does")
         return Unknown(f"no answer within {deadline_s:g} s"), False
     if task.cancelled():
-        log.error("call.failed key=%s: the adapter was cancelled by itself", what)
+        log.error("call.failed", call_key=what, note="the adapter was cancelled by itself")
         return Unknown("our adapter failed: CancelledError"), True
     error = task.exception()
     if error is None:
         return task.result(), False
     if not isinstance(error, Exception):
         raise error
-    log.error("call.failed key=%s: the adapter raised", what, exc_info=error)
+    log.error("call.failed", call_key=what, note="the adapter raised", exc_info=error)
     return Unknown(f"our adapter failed: {type(error).__name__}"), True
 
 

@@ -5,17 +5,17 @@ be measured is absent from the metrics: an old figure would look like a quiet da
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from messaging.lag import GroupLag, Partition
 from processor.worker.metrics import WorkMetrics
+from runtime.logs import get_logger
 from runtime.pulse import Pulse, never_late
 from runtime.rest import jittered
 from runtime.tasks import RAISED, is_cancelled, within
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: The metrics' loop, where errors are counted.
 NAME: Final = "consumer_lag"
@@ -76,7 +76,7 @@ class ConsumerLag:
                 raise
             self._metrics.loop_errors.labels(NAME).inc()
             self._metrics.consumer_lag.clear()
-            log.warning("consumer_lag.not_measured error=%r", error)
+            log.warning("consumer_lag.not_measured", error=repr(error))
             return False
         self._metrics.consumer_lag.clear()
         for (group, (topic, partition)), lag in found.items():

@@ -6,7 +6,6 @@ is cancelled and begun again. Which loops make progress is what the process' rea
 """
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,10 +18,11 @@ from ports.stores import CallStore
 from ports.unforeseen import RETRYABLE
 from ports.work import Claimed
 from processor.worker.metrics import WorkMetrics
+from runtime.logs import get_logger
 from runtime.pulse import Pulse, never_late
 from runtime.tasks import is_cancelled, never_failing
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 FIRST_WAIT_S: Final = 0.1
 LONGEST_WAIT_S: Final = 10.0
@@ -89,15 +89,15 @@ async def _again_and_again(name: str, loop: Loop, metrics: WorkMetrics) -> None:
         started = time.monotonic()
         try:
             await _once(name, loop)
-            log.error("loop.ended loop=%s: it is begun again", name)
+            log.error("loop.ended", loop=name, note="it restarts")
         except RETRYABLE:
-            log.exception("loop.restarted loop=%s", name)
+            log.exception("loop.restarted", loop=name)
         except Exception:
-            log.exception("loop.failed loop=%s: nobody foresaw this, it is begun again", name)
+            log.exception("loop.failed", loop=name, note="unforeseen; it restarts")
         except asyncio.CancelledError:
             if is_cancelled():
                 raise
-            log.exception("loop.cancelled loop=%s: nobody asked for it, it is begun again", name)
+            log.exception("loop.cancelled", loop=name, note="nobody cancelled it; it restarts")
         with never_failing("metrics"):
             metrics.loop_errors.labels(name).inc()
         recovered = time.monotonic() - started > RECOVERED_AFTER_S
@@ -115,7 +115,7 @@ async def _once(name: str, loop: Loop) -> None:
             if min(loop.pulse.silent_s, time.monotonic() - began) > STEP_S:
                 break
         if not running.done():
-            log.error("loop.stands_still loop=%s", name)
+            log.error("loop.stands_still", loop=name)
             raise TimeoutError(f"{name} came to no next step")
     finally:
         running.cancel()

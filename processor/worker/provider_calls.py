@@ -6,7 +6,6 @@ Time alone never turns unknown into failure.
 """
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -30,12 +29,13 @@ from processor.worker.asking import ask
 from processor.worker.breaker import Breaker
 from processor.worker.leases import Lease
 from processor.worker.metrics import WorkMetrics
+from runtime.logs import get_logger
 from schemas.identity import result_event_id
 from schemas.results import ProviderResult, Refusal
 from schemas.settings import WorkSettings
 from schemas.topics import PROVIDER_RESULTS
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: At the end of the process: with the brokers away, a result could wait for them for longer.
 FINISH_WITHIN_S: Final = 5.0
@@ -117,10 +117,12 @@ class ProviderCalls:
         try:
             await self.make(claimed, since)
         except LeaseLostError:
-            log.warning("call.lease_lost key=%s: it is another worker's", claimed.call.key)
+            log.warning("call.lease_lost", call_key=claimed.call.key, note="it is another worker's")
         except Exception:
             self._metrics.loop_errors.labels("provider_calls").inc()
-            log.exception("call.interrupted key=%s: due again after its lease", claimed.call.key)
+            log.exception(
+                "call.interrupted", call_key=claimed.call.key, note="due again after its lease"
+            )
 
     async def make(self, claimed: Claimed, since: float) -> None:
         """Makes one call, claimed at this time of the loop, and notes what it came to.
@@ -189,9 +191,12 @@ class ProviderCalls:
         wait = max(self._wait(claimed), asked)
         is_ours = await self._store.retry(claimed, now + wait, error)
         log.warning(
-            "call.unknown key=%s attempt=%d wait_s=%.1f reason=%s",
-            claimed.call.key, claimed.attempts, wait.total_seconds(), error,
-        )  # fmt: skip
+            "call.unknown",
+            call_key=claimed.call.key,
+            attempt=claimed.attempts,
+            wait_s=round(wait.total_seconds(), 1),
+            reason=error,
+        )
         return is_ours
 
     def _wait(self, claimed: Claimed) -> timedelta:

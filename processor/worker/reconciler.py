@@ -6,7 +6,6 @@ dedup as everything else.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -24,6 +23,7 @@ from postgres.patience import CONNECTING, ServingConnection
 from postgres.work import LEAD
 from processor.worker.metrics import WorkMetrics
 from processor.worker.webhook_records import fetched, routed
+from runtime.logs import get_logger
 from runtime.pulse import Pulse, never_late
 from runtime.rest import jittered
 from runtime.tasks import RAISED, is_cancelled, within
@@ -32,7 +32,7 @@ from schemas.commands import CancelPayment
 from schemas.settings import WorkSettings
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS_UNROUTED
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: The advisory lock of the leader, held by its connection for as long as it lives.
 LEADER_LOCK: Final = 7_236_120_572
@@ -106,12 +106,12 @@ class Reconciler:
             await sweep
         except _MENDED_BY_TIME as error:
             self._metrics.loop_errors.labels(name).inc()
-            log.warning("sweep.failed sweep=%s error=%r", name, error)
+            log.warning("sweep.failed", sweep=name, error=repr(error))
         except RAISED:  # nobody foresaw it: the others run all the same
             if is_cancelled():
                 raise
             self._metrics.loop_errors.labels(name).inc()
-            log.exception("sweep.failed sweep=%s", name)
+            log.exception("sweep.failed", sweep=name)
 
     async def _events(self, provider: str, client: ProviderClient) -> None:
         """Everything the provider lists after the cursor, which moves page by page."""
@@ -161,11 +161,11 @@ class Reconciler:
             event = await within(ADAPTER_S, client.retrieve(object_id))
             return await self._send_on(client, payment_id, object_id, event)
         except (ProviderUnavailableError, TimeoutError) as error:
-            log.warning("object.not_retrieved object_id=%s error=%r", object_id, error)
+            log.warning("object.not_retrieved", object_id=object_id, error=repr(error))
         except RAISED as error:
             if is_to_be_passed_on(error):
                 raise
-            log.exception("object.not_retrieved object_id=%s", object_id)
+            log.exception("object.not_retrieved", object_id=object_id)
         self._metrics.loop_errors.labels("object").inc()
         return False
 
@@ -191,7 +191,7 @@ class Reconciler:
             try:
                 asked.append(_expiry(*row, now))
             except RAISED:
-                log.exception("payment.not_expired payment_id=%s", row[0])
+                log.exception("payment.not_expired", payment_id=row[0])
         if asked:
             await self._sender.send(asked)
 
@@ -221,7 +221,7 @@ def _as_record(event: FetchedEvent, provider: str, now: datetime) -> Outgoing:
     try:
         return fetched(event, provider, now)
     except RAISED as error:
-        log.exception("event.not_sent provider=%s event_id=%s", provider, event.webhook.event_id)
+        log.exception("event.not_sent", provider=provider, event_id=event.webhook.event_id)
         position = Position(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # it never stood in a topic
         named = {headers.EVENT_ID: event.webhook.event_id, headers.PROVIDER: provider}
         record = Record(position, None, event.body, named, -1)

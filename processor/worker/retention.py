@@ -7,7 +7,6 @@ payment already. What still waits for an operator is never forgotten.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,11 +14,12 @@ from typing import Final
 
 from ports.stores import HistoryStore
 from processor.worker.metrics import WorkMetrics
+from runtime.logs import get_logger
 from runtime.pulse import Pulse, never_late
 from runtime.rest import jittered
 from schemas.settings import WorkSettings
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Rows of one statement: it holds their locks for some milliseconds.
 ROWS: Final = 1000

@@ -5,7 +5,6 @@ object's payment isn't known yet, the webhook is kept in Postgres and routed onc
 after ``unrouted_max_age_s`` it is a dead letter. Offsets are committed after all that.
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -27,13 +26,14 @@ from ports.unforeseen import ADAPTER_S, described, is_to_be_passed_on
 from ports.work import Ignored, Unrouted
 from processor.worker.metrics import WorkMetrics
 from processor.worker.webhook_records import routed
+from runtime.logs import get_logger
 from runtime.pulse import Pulse, never_late
 from runtime.tasks import RAISED, never_failing, within
 from schemas import headers
 from schemas.settings import WorkSettings
 from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED, fetching
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 GROUP: Final = "payments-router"
 BATCH: Final = 500
@@ -93,7 +93,7 @@ class Router:
                 self._pulse.beat()
         finally:
             if not await close_consumer(source, STOP_WITHIN_S):
-                log.warning("router.not_stopped within_s=%.1f", STOP_WITHIN_S)
+                log.warning("router.not_stopped", within_s=round(STOP_WITHIN_S, 1))
 
     async def route(self, records: Sequence[Record]) -> None:
         """Routes all; one on which our own code fails is a dead letter, and stops no other."""
@@ -102,7 +102,7 @@ class Router:
         except RAISED as error:
             if is_to_be_passed_on(error):
                 raise
-            log.exception("router.failed records=%d", len(records))
+            log.exception("router.failed", records=len(records))
             if len(records) > 1:
                 for record in records:
                     self._pulse.beat()
@@ -154,7 +154,7 @@ class Router:
         except RAISED as error:
             if is_to_be_passed_on(error):
                 raise
-            log.exception("router.failed kept=%d", len(leaving))
+            log.exception("router.failed", kept=len(leaving))
             for each in leaving:
                 self._pulse.beat()
                 await self._let_go_alone(each)
@@ -186,7 +186,7 @@ class Router:
         except MalformedWebhookError:
             return None
         except RAISED:  # our own defect: the webhook is kept, or a dead letter where it can't be
-            log.exception("webhook.not_translated provider=%s", webhook.provider)
+            log.exception("webhook.not_translated", provider=webhook.provider)
             return None
         fact = translated.fact
         if isinstance(fact, Foreign):

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import pytest
 
-from cli.main import main
+from cli.main import run as cli_run
 from messaging.publisher import ProducerFactory, fenced_producer
 from ports.records import Position, Received
 from ports.work import Claimed
@@ -134,8 +134,8 @@ BUGS: Final[Mapping[str, Bug]] = {
 }
 
 
-def run(name: str, program: str) -> int:
-    """Runs a program with a bug planted; answers its exit code. Raises KeyError.
+def run(name: str, program: str) -> NoReturn:
+    """Runs a program with a bug planted, and ends with its exit code. Raises KeyError.
 
     A stream worker has failpoints too: what is to sleep at a certain place does so there.
     """
@@ -147,8 +147,8 @@ def run(name: str, program: str) -> int:
         "stream": partial(run_stream, replace(parts, **bug.stream)),
         "work": partial(run_work, bug.work),
     }
-    return main([program], {program: programs[program]})
+    cli_run([program], {program: programs[program]})
 
 
 if __name__ == "__main__":
-    sys.exit(run(*sys.argv[1:]))
+    run(*sys.argv[1:])

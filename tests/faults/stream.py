@@ -1,10 +1,9 @@
 """The stream worker with failpoints: ``python -m tests.faults.stream``."""
 
-import sys
 from functools import partial
 from typing import Any
 
-from cli.main import main
+from cli.main import run
 from messaging.publisher import ProducerFactory, StatePublisher, fenced_producer
 from ports.stores import StatePublishing
 from postgres.batch import Decode
@@ -50,4 +49,4 @@ def parts(trap: Trap) -> StreamParts:
 
 if __name__ == "__main__":
     program = partial(run_stream, parts(Trap.of_this_process("stream")))
-    sys.exit(main(["stream"], {"stream": program}))
+    run(["stream"], {"stream": program})

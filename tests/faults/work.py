@@ -1,11 +1,10 @@
 """The background loops with failpoints: ``python -m tests.faults.work``."""
 
-import sys
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from functools import partial
 
-from cli.main import main
+from cli.main import run
 from domain.calls import ProviderCall
 from messaging.sender import Sender
 from ports.outgoing import Outgoing
@@ -116,4 +115,4 @@ def parts(trap: Trap) -> WorkParts:
 
 if __name__ == "__main__":
     program = partial(run_work, parts(Trap.of_this_process("work")))
-    sys.exit(main(["work"], {"work": program}))
+    run(["work"], {"work": program})

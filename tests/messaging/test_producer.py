@@ -22,6 +22,7 @@ from schemas.topics import DEAD_LETTERS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
 from tests.messaging.leftovers import nothing_left
 from tests.messaging.servers import proxy_of_one_answer, silent_server
 from tests.own_broker import BACK_WITHIN_S, OwnBroker
+from tests.support.log_lines import lines
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -304,9 +305,8 @@ async def test_an_unforeseen_error_while_connecting_is_tried_again(
     async with open_producer(target, check=check) as producer:
         await producer.send([record()], LONG_S)
     assert errors == []
-    assert [
-        line.exc_info is not None for line in caplog.records if "unforeseen" in line.message
-    ] == [True]
+    said = [line for line in lines(caplog, "producer.not_connected") if line["exc_info"]]
+    assert ["unforeseen" in line["reason"] for line in said] == [True]
 
 
 async def test_a_topic_that_is_not_there_is_an_error(target: Target) -> None:

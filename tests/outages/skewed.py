@@ -6,6 +6,7 @@
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import pytest
 
@@ -30,11 +31,11 @@ def set_clocks(offset_s: float) -> None:
     providers.registry._now = now
 
 
-def main(offset_s: str, program: str) -> int:
-    """Runs it; answers its exit code."""
+def main(offset_s: str, program: str) -> NoReturn:
+    """Runs it, and ends with its exit code."""
     set_clocks(float(offset_s))
-    return cli.main.main([program])
+    cli.main.run([program])
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    main(*sys.argv[1:])

@@ -7,7 +7,6 @@ over has nothing on its disk of the partitions it gets, unless it kept them as a
 import argparse
 import asyncio
 import os
-import re
 import secrets
 import shutil
 import sys
@@ -15,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +36,7 @@ from tests.outages.servers import running_servers, topics
 from tests.outages.test_rebalance import share
 from tests.outages.workers import another, partitions_of
 from tests.service.stack import Program, Stack, running_stack
+from tests.support.log_lines import written
 
 CHANGELOG: Final = f"{APP_ID}-seen-changelog"
 OFFSET: Final = b"__faust\0offset__"
@@ -44,7 +44,8 @@ EVENTS_PER_PAYMENT: Final = 3
 #: A standby this close to the end of the changelog has it; records are written all the time.
 NEAR: Final = 1_500
 LONG_S: Final = 420.0
-STATED: Final = re.compile(r"^(\S+ \S+),(\d+) .*partitions\.assigned", re.MULTILINE)
+#: What a worker writes into its log when it was given partitions.
+ASSIGNED: Final = "partitions.assigned"
 
 
 async def fill(bootstrap: str, events: int) -> None:
@@ -126,13 +127,10 @@ async def resumed(stack: Stack, partitions: Collection[int], since: datetime) ->
 
 def assigned_after(workers: Collection[Program], since: datetime) -> float:
     """Seconds from then until the last of the workers had been given its new partitions."""
-    times = []
+    times: list[datetime] = []
     for worker in workers:
-        for stamp, millis in STATED.findall(worker.log.read_text()):
-            at = datetime.fromisoformat(stamp).astimezone(UTC) + timedelta(milliseconds=int(millis))
-            if at > since:
-                times.append(at)
-                break
+        given = (datetime.fromisoformat(line["at"]) for line in written(worker.log, ASSIGNED))
+        times += [next((at for at in given if at > since), since)]
     return (max(times) - since).total_seconds() if times else float("nan")
 
 
@@ -212,18 +210,18 @@ async def take_over(
             victim, *others = workers
             mine, asked = partitions_of(victim), datetime.now(UTC)
             async with AsyncExitStack() as supervisors:
-                for other in others:  # one that has dropped a record starts anew
+                for other in others:  # one that has dropped a record restarts
                     await supervisors.enter_async_context(kept(other))
                 await end(victim, how)
                 ended, spent = datetime.now(UTC), -sum(used(others))
                 took = (ended - asked).total_seconds()
                 again = took + await resumed(stack, mine, ended)
-                spent += sum(used(others))  # of no meaning where one of them started anew
+                spent += sum(used(others))  # of no meaning where one of them restarted
                 given = assigned_after(others, asked)
                 await share(others)
                 load.stop()
                 await all_is_well(stack, load)
-    restarts = sum(worker.log.read_text().count("starts anew") for worker in workers)
+    restarts = sum(worker.log.read_text().count("the worker restarts") for worker in workers)
     seconds = (took, given, again - given, again, spent)
     return (
         f"| {len(workers)} | {copies} | {how} | {' | '.join(f'{s:.1f}' for s in seconds)}"

@@ -1,15 +1,12 @@
 """More stream workers beside the first, each with a folder of its own."""
 
-import ast
-import re
 from dataclasses import replace
 
 import httpx
 
 from sandbox.supervision.ports import HOST, free_ports
 from tests.service.stack import Program, Stack
-
-_ASSIGNED = re.compile(r"partitions\.assigned partitions=(\[[0-9, ]*\])")
+from tests.support.log_lines import written
 
 
 def another(stack: Stack, name: str, **told: str) -> Program:
@@ -33,10 +30,8 @@ def another(stack: Stack, name: str, **told: str) -> Program:
 
 def partitions_of(worker: Program) -> list[int]:
     """The partitions it was given last, as its log says."""
-    if not worker.log.exists():
-        return []
-    given = _ASSIGNED.findall(worker.log.read_text())
-    return list(ast.literal_eval(given[-1])) if given else []
+    given = written(worker.log, "partitions.assigned")
+    return list(given[-1]["partitions"]) if given else []
 
 
 def is_ready(worker: Program) -> bool:

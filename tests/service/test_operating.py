@@ -200,11 +200,11 @@ async def test_a_dead_letter_is_seen_and_sent_again(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("replay",), "one of the arguments --list --payment --all is required"),
+        (("replay",), "one of --list, --payment and --all is needed"),
         (("dead-letters", "--replay"), "--replay goes with either --position or --all"),
         (("dead-letters", "--all"), "--replay goes with either --position or --all"),
-        (("dead-letters", "--show", "here"), "invalid place value"),
-        (("migrate", "--twice"), "unrecognized arguments: --twice"),
+        (("dead-letters", "--show", "here"), "'here' is not PARTITION:OFFSET"),
+        (("migrate", "--twice"), "No such option: --twice"),
     ],
 )
 async def test_what_makes_no_sense_is_refused(

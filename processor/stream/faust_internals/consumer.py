@@ -14,7 +14,6 @@
 """
 
 import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import Collection
 from functools import cached_property
@@ -29,10 +28,11 @@ from faust.types import TP
 from messaging.kafka_internals.consumer import TellingConsumer
 from messaging.kafka_internals.records import Absent
 from ports.records import Unreadable
+from runtime.logs import get_logger
 from runtime.restart import start_anew
 from schemas.topics import FETCH_BYTES_MAX
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: A record that was not handed over by then, though later ones were, will not be.
 MISSED_FOR_S: Final = 10.0
@@ -94,7 +94,7 @@ class StrictConsumer(Consumer):
         try:
             await self.perform_seek()
         except KafkaError as error:
-            log.warning("fetched.not_read_again error=%r", error)  # the rebalance seeks anyway
+            log.warning("fetched.not_read_again", error=repr(error))  # the rebalance seeks anyway
 
     async def _hand_on(self, records: Any, active: Collection[TP]) -> None:
         generation, fetched = self.app.consumer_generation_id, 0
@@ -167,13 +167,13 @@ class StrictConsumer(Consumer):
             async with asyncio.timeout(MISSED_FOR_S):
                 first = (await self.earliest_offsets(tp))[tp]
         except (KafkaError, OSError, TimeoutError):
-            log.exception("record.missed %s offset=%d: not looked for", tp, offset)
+            log.exception("record.missed", **_place(tp, offset), note="not looked for")
             first = offset
         if first > offset:
-            log.critical("records.deleted %s offset=%d: the log begins at %d", tp, offset, first)
+            log.critical("records.deleted", **_place(tp, offset), log_begins_at=first)
             self._absent[tp][offset] = first
         elif committed is not None:
-            log.error("record.missed %s offset=%d: the worker starts again", tp, offset)
+            log.error("record.missed", **_place(tp, offset), note="the worker restarts")
             start_anew()
 
     @cached_property
@@ -196,7 +196,7 @@ def _entry(tp: TP, record: Any) -> Any | None:
     if type(record) is Absent:
         return _nothing(tp, record.stop - 1) if record.is_last else None
     if record.key is None or isinstance(record.value, Unreadable):
-        log.error("table.not_an_entry %s offset=%d: left out", tp, record.offset)
+        log.error("table.not_an_entry", **_place(tp, record.offset), note="left out")
         return _nothing(tp, record.offset)
     return record
 
@@ -205,3 +205,8 @@ def _nothing(tp: TP, offset: int) -> Any:
     return ConsumerRecord(
         tp.topic, tp.partition, offset, -1, 0, NO_KEY, None, None, len(NO_KEY), -1, ()
     )
+
+
+def _place(tp: TP, offset: int) -> dict[str, Any]:
+    """Where a record is, as fields of a log line."""
+    return {"topic": tp.topic, "partition": tp.partition, "offset": offset}

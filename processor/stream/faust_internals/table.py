@@ -12,7 +12,6 @@ A table can also be walked only as a whole by Faust, which for millions of keys 
 """
 
 import asyncio
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -24,8 +23,9 @@ from rocksdict import WriteBatch
 
 from messaging.produce import Keyed, produce
 from ports.errors import TableFilesError
+from runtime.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Where Faust keeps the changelog offset inside the same RocksDB; no entry of the table.
 _OFFSET_KEY: Final = b"__faust\0offset__"
@@ -80,7 +80,7 @@ class PartitionedTable:
             return
         if sending.exception() is not None:
             # what the next owner of the partition does not know, Postgres does
-            log.warning("table.changelog_failed records=%d error=%r", count, sending.exception())
+            log.warning("table.changelog_failed", records=count, error=repr(sending.exception()))
             return
         first = sending.result()
         at = TP(first.topic, first.partition)

@@ -48,7 +48,7 @@ class Server:
     def lines(self, message: str) -> list[dict[str, Any]]:
         """The lines of the log with this message."""
         every = (json.loads(line) for line in self.log.read_text().splitlines() if line[:1] == "{")
-        return [line for line in every if line["message"] == message]
+        return [line for line in every if line["event"] == message]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import uvicorn
 
 from ingress.database import Database
 from ingress.http.connections import Connections
-from ingress.http.serving import SERVING
+from ingress.http.serving import serving
 from ingress.metrics import Metrics
 from sandbox.supervision.ports import HOST, free_ports
 from schemas.identity import payment_id
@@ -54,12 +54,12 @@ public class Refund {
 
 
 @asynccontextmanager
-async def serving(log: Log, database: Database) -> AsyncIterator[int]:
+async def served(log: Log, database: Database) -> AsyncIterator[int]:
     """The ingress on a port, with its own protocol; it publishes to ``log``."""
     (port,) = free_ports(1)
     metrics = Metrics()
     app = application(log, database, metrics, connections=Connections(PATIENT, metrics))
-    options = {**SERVING, "log_config": None, "loop": "none"}
+    options = {**serving(), "log_config": None, "loop": "none"}
     server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, **options))
     served = asyncio.create_task(server._serve())  # serve() would take the test's signals
     while not server.started:  # noqa: ASYNC110  # it has no event for it
@@ -74,7 +74,7 @@ async def serving(log: Log, database: Database) -> AsyncIterator[int]:
 @pytest.fixture
 async def port(log: Log, no_database: Database) -> AsyncIterator[int]:
     """Where the ingress listens."""
-    async with serving(log, no_database) as port:
+    async with served(log, no_database) as port:
         yield port
 
 

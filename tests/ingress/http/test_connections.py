@@ -15,6 +15,7 @@ from ingress.http.connections import (
     Limits,
 )
 from ingress.metrics import Metrics
+from tests.support.log_lines import fields
 
 LIMITS = Limits(
     head_bytes=16_384,
@@ -99,7 +100,7 @@ async def test_a_look_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixtur
         async with asyncio.timeout(5):
             while looks < 3:  # noqa: ASYNC110  # it has no event for it
                 await asyncio.sleep(0.01)
-    assert [vars(line)["error"] for line in caplog.records][:2] == ["KeyError", "KeyError"]
+    assert [fields(line)["error"] for line in caplog.records][:2] == ["KeyError", "KeyError"]
 
 
 def test_the_one_that_waits_longest_goes_and_a_busy_one_never() -> None:
@@ -164,8 +165,8 @@ def test_the_log_has_one_line_for_many(caplog: pytest.LogCaptureFixture) -> None
         lose(2, "head_timeout")
         connections.sweep(2.0)
         connections.sweep(LOG_EVERY_S)
-        assert [vars(line)["closed"] for line in caplog.records] == [{"malformed": 5}]
+        assert [fields(line)["closed"] for line in caplog.records] == [{"malformed": 5}]
         connections.sweep(LOG_EVERY_S + 1.0)
-    last = vars(caplog.records[-1])
+    last = fields(caplog.records[-1])
     assert (last["closed"], last["open"]) == ({"malformed": 7, "head_timeout": 2}, 0)
     assert len(caplog.records) == 2

@@ -11,6 +11,7 @@ from ingress.metrics import Metrics
 from schemas import identity
 from schemas.http import Problem
 from tests.ingress.harness import PAYMENT, Log, assert_problem, event, keyed, signed
+from tests.support.log_lines import fields
 
 pytestmark = pytest.mark.anyio
 
@@ -51,8 +52,8 @@ async def test_a_fault_of_ours_tells_nothing(
     assert "4242" not in answer.text
     (record,) = caplog.records
     assert "4242" not in str(vars(record))
-    assert vars(record)["error"] == "ValueError"
-    assert any("publish" in frame for frame in vars(record)["frames"])
+    assert fields(record)["error"] == "ValueError"
+    assert any("publish" in frame for frame in fields(record)["frames"])
     assert b'route="/v1/payments",status="500"} 1.0' in metrics.exposition()
 
 

@@ -50,7 +50,7 @@ def test_every_worker_is_made_so() -> None:
 
 LIMITS = """
 import resource, sys
-from ingress import open_files
+from ingress.http import open_files
 from schemas.settings import IngressSettings, SettingsError
 from ingress.wire import connection_limits
 soft, hard, wanted = map(int, sys.argv[1:])

@@ -1,13 +1,11 @@
 """What operators and generators of clients see: health, metrics, OpenAPI."""
 
 import json
-import logging
 
 import httpx
 import pytest
 
 from ingress.errors import BrokerUnavailableError
-from ingress.logs import OneLine
 from tests.ingress.harness import PAYMENT, Log, event, keyed, signed
 
 pytestmark = pytest.mark.anyio
@@ -87,14 +85,3 @@ async def test_every_reference_of_the_document_resolves(nobody: httpx.AsyncClien
     named = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
     assert named
     assert named <= set(schemas)
-
-
-def test_a_log_line_is_one_line() -> None:
-    """Whatever the text, a record is one line of JSON with its extras."""
-    record = logging.makeLogRecord(
-        {"name": "ingress", "levelname": "INFO", "msg": "two\nlines", "reason": "it was\nso"}
-    )
-    line = OneLine().format(record)
-    assert "\n" not in line
-    assert json.loads(line)["message"] == "two\nlines"
-    assert json.loads(line)["reason"] == "it was\nso"

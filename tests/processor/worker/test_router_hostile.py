@@ -13,6 +13,7 @@ from schemas import headers
 from schemas.topics import DEAD_LETTERS
 from tests.support import database
 from tests.support.builders import Clock
+from tests.support.log_lines import lines
 from tests.support.programs.folding import ONE, TWO
 from tests.support.programs.routing import MAX_AGE_S, Routing, payout, unrouted
 
@@ -113,8 +114,7 @@ async def test_dead_letters_are_counted_and_in_the_log(
     await routing.router.route_kept()
     assert [topic for topic, _, _ in routing.sent()] == [DEAD_LETTERS] * 2
     assert routing.metrics.dead_letters._value.get() == 2
-    lines = [r.getMessage() for r in caplog.records if r.getMessage().startswith("dead_letter ")]
-    assert len(lines) == 2
-    assert "reason=header event-id is missing or empty" in lines[0]
-    assert "reason=no payment is known" in lines[1]
-    assert not any("succeeded" in line for line in lines)
+    first, second = lines(caplog, "dead_letter")
+    assert first["reason"].startswith("header event-id is missing or empty")
+    assert second["reason"].startswith("no payment is known")
+    assert "succeeded" not in caplog.text

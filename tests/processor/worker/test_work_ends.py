@@ -19,6 +19,7 @@ from runtime.closing import close_at_the_end
 from sandbox.supervision.ports import free_ports
 from tests.messaging.leftovers import nothing_left
 from tests.support.fake_outside import Provider
+from tests.support.log_lines import lines
 
 pytestmark = pytest.mark.anyio
 
@@ -95,6 +96,4 @@ async def test_a_part_that_can_not_be_closed_keeps_no_other_open(
     with pytest.raises(ZeroDivisionError):
         await run()
     assert closed == ["last"]
-    assert [line.getMessage() for line in caplog.records] == [
-        "part.not_closed part=hanging", "part.not_closed part=raising",
-    ]  # fmt: skip
+    assert [line["part"] for line in lines(caplog, "part.not_closed")] == ["hanging", "raising"]

@@ -1,0 +1,77 @@
+"""A log line: one line, with its fields, and with nothing that must not be read there."""
+
+import json
+import logging
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+import structlog
+
+from runtime import logs
+
+
+@pytest.fixture
+def written() -> Iterator[StringIO]:
+    """What the logger ``lines`` has written, as a program's loggers write it."""
+    stream = StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logs.formatter(terminal=False))
+    logger = logging.getLogger("lines")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    yield stream
+    logger.removeHandler(handler)
+
+
+def test_a_line_is_json_with_its_fields(written: StringIO) -> None:
+    """Time, level, logger, event, fields; whatever the text, it is one line."""
+    logs.get_logger("lines").warning("part.not_closed", part="two\nlines")
+    (line,) = written.getvalue().splitlines()
+    found = json.loads(line)
+    assert found.pop("at").endswith("Z")
+    assert found == {
+        "event": "part.not_closed", "part": "two\nlines", "level": "warning", "logger": "lines",
+    }  # fmt: skip
+
+
+def test_what_is_bound_is_on_every_line(written: StringIO) -> None:
+    """Also on those of libraries, which know nothing of it."""
+    with structlog.contextvars.bound_contextvars(payment_id="pay_1"):
+        logs.get_logger("lines").info("ours")
+        logging.getLogger("lines.library").info("theirs %s", "too", extra={"more": 1})
+    ours, theirs = map(json.loads, written.getvalue().splitlines())
+    assert ours["payment_id"] == theirs["payment_id"] == "pay_1"
+    assert (theirs["event"], theirs["more"]) == ("theirs too", 1)
+
+
+def test_an_exception_is_part_of_its_line(written: StringIO) -> None:
+    """With its traceback, and still one line."""
+    error = KeyError("a defect")
+    logs.get_logger("lines").error("command.failed", command="audit", exc_info=error)
+    (line,) = written.getvalue().splitlines()
+    assert "KeyError: 'a defect'" in json.loads(line)["exception"]
+
+
+@pytest.mark.parametrize("field", sorted(logs.SECRETS))
+def test_a_secret_is_no_field(written: StringIO, field: str) -> None:
+    """Whoever adds one: the last guard."""
+    logs.get_logger("lines").warning("anything", **{field: "hunter2"})
+    logging.getLogger("lines").warning("anything", extra={field: "hunter2"})
+    assert "hunter2" not in written.getvalue()
+
+
+def test_a_terminal_gets_columns() -> None:
+    """A person reads no JSON."""
+    record = logging.makeLogRecord({"name": "payments", "levelname": "INFO", "msg": "ready"})
+    text = logs.formatter(terminal=True).format(record)
+    assert "ready" in text
+    assert not text.startswith("{")
+
+
+def test_libraries_that_repeat_records_are_quiet() -> None:
+    """What they say below a warning repeats keys and values, and takes a tenth of the time."""
+    levels = logs.configuration()["loggers"]
+    assert {levels[name]["level"] for name in logs.QUIET} == {"WARNING"}
+    assert {"aiokafka", "faust", "mode"} <= set(logs.QUIET)
