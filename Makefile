@@ -28,7 +28,7 @@ KEEP := sed -n 's/^\([A-Za-z0-9._-]*\)\(\[.*\]\)*==\([^ ;]*\).*/\1==\3/p' $(LOCK
 write-lock = cp $(1) $(1).new && $(COMPILE) $(2) --output-file $(1).new $(ARGS) \
 	&& if cmp -s $(1) $(1).new; then rm $(1).new; else mv $(1).new $(1); fi
 
-# $(1) is the environment, $(2) its lock.
+# $(1) is the environment, $(2) its lock, $(3) says whether the project is in it, with its command line.
 define make-venv
 	$(PYTHON) -c '$(IS_USABLE)' 2>/dev/null || { \
 		echo "Python 3.11, 3.12 or 3.13 is needed: install one, or name it with make PYTHON=..." >&2; \
@@ -42,6 +42,8 @@ define make-venv
 		--only-binary :all: --requirement $(2) || { \
 		echo "could not install $(2): the reason is above; check the network, then make again" >&2; \
 		exit 1; }; \
+	$(if $(3),$(1)/bin/python -m pip install --disable-pip-version-check --no-input --quiet \
+		--no-index --no-deps --no-build-isolation --editable . || exit 1;) \
 	touch $@
 endef
 
@@ -143,7 +145,7 @@ clean: ## Remove .venv and the tools' caches
 	@rm -rf $(VENV) $(QUIX_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 $(STAMP): $(LOCK)
-	@$(call make-venv,$(VENV),$(LOCK))
+	@$(call make-venv,$(VENV),$(LOCK),payments)
 
 $(QUIX_STAMP): $(QUIX_LOCK)
 	@$(call make-venv,$(QUIX_VENV),$(QUIX_LOCK))
