@@ -23,7 +23,7 @@ from bench.load.samples import Sample, Turn
 from bench.peers import progress
 from bench.programs import Program, Running, Together, cpu_of_all_s, running, used_since_s
 from bench.site import Site
-from ports.outgoing import Outgoing
+from ports.outgoing import ProducerRecord
 from sandbox.supervision.ports import HOST
 from schemas.topics import PAYMENT_STATE
 
@@ -60,7 +60,7 @@ async def process(
     site: Site,
     worker: Running | Together,
     group: str,
-    records: Sequence[Outgoing],
+    records: Sequence[ProducerRecord],
     done_at: Callable[[], Awaitable[float]],
 ) -> Processed:
     """From the moment the worker finds these records until ``done_at``, in epoch seconds.

@@ -16,7 +16,7 @@ from processor.ops.invariants import CHECKED, check, meaning
 from processor.ops.rebuild import Rebuilt
 from providers.registry import translators
 from runtime.clock import utc_now
-from schemas.settings import WorkSettings, load
+from schemas.settings import WorkerSettings, load
 
 #: Violations of one invariant that are told in words.
 SHOWN_MAX: Final = 5
@@ -72,7 +72,7 @@ def audit(
 
 
 async def _audit(settle_s: float, rebuild_with: Decode | None) -> dict[str, dict[str, Any]]:
-    retention_s = load(WorkSettings).history_retention_s
+    retention_s = load(WorkerSettings).history_retention_s
     evidence = await gather(bootstrap(), database_url(), settle_s, retention_s)
     found: dict[str, dict[str, Any]] = {}
     for code, violations in check(evidence).items():

@@ -59,7 +59,7 @@ async def _send_again(wanted: frozenset[Place] | None, *, again: bool) -> int:
         )
     finally:
         await sender.close()
-    for text in letters.told(result):
+    for text in letters.summary(result):
         say(text)
     return 0 if result.is_done else 1
 

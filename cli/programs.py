@@ -22,9 +22,9 @@ def run_stream() -> int:
     return run()
 
 
-def run_work() -> None:
+def run_worker() -> None:
     """Provider calls, router, reconciler, retention."""
-    from processor.worker.bootstrap import run_work as run
+    from processor.worker.bootstrap import run_worker as run
 
     run()
 
@@ -50,7 +50,7 @@ SERVERS: Final = frozenset({"ingress", "stream", "work"})
 PROGRAMS: Final[Programs] = {
     "ingress": run_ingress,
     "stream": run_stream,
-    "work": run_work,
+    "work": run_worker,
     "migrate": run_migrate,
     "topics": run_topics,
 }

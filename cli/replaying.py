@@ -36,7 +36,7 @@ def replay(
             say(text)
         return 0
     done = asyncio.run(_replay(payment or None, wait))
-    for text in ops.told(done):
+    for text in ops.summary(done):
         say(text)
     return 0 if done.is_done else 1
 

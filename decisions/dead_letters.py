@@ -7,8 +7,8 @@ headers that take more room as text. Then the letter has as much of it as fits, 
 from collections.abc import Iterable
 from typing import Final
 
-from ports.outgoing import Outgoing
-from ports.records import DeadLetter, Record, Unreadable
+from ports.outgoing import ProducerRecord
+from ports.records import ConsumedRecord, DeadLetter, Unreadable
 from ports.texts import storable
 from runtime.logs import get_logger
 from schemas import headers
@@ -40,12 +40,12 @@ def note(dead: Iterable[DeadLetter]) -> None:
         )
 
 
-def as_outgoing(letters: Iterable[DeadLetter]) -> list[Outgoing]:
+def as_outgoing(letters: Iterable[DeadLetter]) -> list[ProducerRecord]:
     """Dead letters as they go out: the record as it came, where it stood and why in headers."""
     return [_outgoing(letter) for letter in letters]
 
 
-def _outgoing(letter: DeadLetter) -> Outgoing:
+def _outgoing(letter: DeadLetter) -> ProducerRecord:
     record, position = letter.record, letter.record.position
     came_with, altered = _came_with(record), []
     if isinstance(record.value, Unreadable):
@@ -59,7 +59,7 @@ def _outgoing(letter: DeadLetter) -> Outgoing:
     if len(value) > VALUE_BYTES_MAX:
         altered.append(f"the value of {len(value)} bytes is cut")
         value = value[:VALUE_BYTES_MAX]
-    return Outgoing(
+    return ProducerRecord(
         DEAD_LETTERS,
         key,
         value,
@@ -75,7 +75,7 @@ def _outgoing(letter: DeadLetter) -> Outgoing:
     )
 
 
-def _came_with(record: Record) -> Headers:
+def _came_with(record: ConsumedRecord) -> Headers:
     """The record's headers, up to the first that has no room."""
     fitting: list[tuple[str, bytes]] = []
     room = HEADER_BYTES_MAX

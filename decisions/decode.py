@@ -21,7 +21,7 @@ from domain.inputs import (
 )
 from ports.errors import UndecodableRecordError
 from ports.provider import MalformedWebhookError, Translator
-from ports.records import DeadLetter, Received, Record, Unreadable
+from ports.records import ConsumedRecord, DeadLetter, DecodedInput, Unreadable
 from ports.texts import storable, utc_time
 from ports.unforeseen import described
 from runtime.logs import get_logger
@@ -42,13 +42,13 @@ class Decoder:
 
     def __init__(self, translators: Mapping[str, Translator]) -> None:
         self._translators = translators
-        self._by_topic: Mapping[str, Callable[[Record], Received]] = {
+        self._by_topic: Mapping[str, Callable[[ConsumedRecord], DecodedInput]] = {
             PAYMENT_COMMANDS: _command,
             PROVIDER_WEBHOOKS: self._webhook,
             PROVIDER_RESULTS: _result,
         }
 
-    def decode(self, record: Record) -> Received | DeadLetter:
+    def decode(self, record: ConsumedRecord) -> DecodedInput | DeadLetter:
         """The input a record carries, or why it carries none."""
         if isinstance(record.value, Unreadable):
             return DeadLetter(record, storable(record.value.why))
@@ -65,7 +65,7 @@ class Decoder:
             return unforeseen(record, described(error))
         return received
 
-    def _webhook(self, record: Record) -> Received:
+    def _webhook(self, record: ConsumedRecord) -> DecodedInput:
         key = (record.key or b"").decode("utf-8", "replace")
         if not is_payment_id(key):
             raise UndecodableRecordError(f"the key {key[:60]!r} is no payment ID")
@@ -86,12 +86,12 @@ class Decoder:
             raise UndecodableRecordError(f"{headers.EVENT_ID} is {event_id}, the body's another")
         received_at = utc_time(_header(record, headers.RECEIVED_AT))
         kind = f"{provider}.{translated.kind}"
-        return Received(
+        return DecodedInput(
             record, key, event_id, kind, Input(event_id, received_at, fact), provider=provider
         )
 
 
-def _check_key(record: Record, received: Received) -> None:
+def _check_key(record: ConsumedRecord, received: DecodedInput) -> None:
     """A record about one payment under another's key would break the order per payment."""
     if record.key != received.payment_id.encode():
         raise UndecodableRecordError(
@@ -108,7 +108,7 @@ def _holds_nul(value: Any) -> bool:
     return isinstance(value, str) and "\0" in value
 
 
-def _header(record: Record, name: str) -> str:
+def _header(record: ConsumedRecord, name: str) -> str:
     value = record.headers.get(name)
     if not value or len(value) > headers.ID_CHARS_MAX:
         raise UndecodableRecordError(f"header {name} is missing, empty or too long")
@@ -120,15 +120,15 @@ def _explain(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, p['loc'])) or 'value'}: {p['msg']}" for p in problems[:5])
 
 
-def _command(record: Record) -> Received:
+def _command(record: ConsumedRecord) -> DecodedInput:
     try:
         command = commands.VALUE.validate_json(record.value)
     except ValidationError as error:
         raise UndecodableRecordError(f"not a command: {_explain(error)}") from error
     if isinstance(command, commands.ReleasePayment):
         asked = Input(command.event_id, command.received_at, Release())
-        return Received(record, command.payment_id, command.event_id, RELEASE, asked)
-    return Received(
+        return DecodedInput(record, command.payment_id, command.event_id, RELEASE, asked)
+    return DecodedInput(
         record,
         command.payment_id,
         command.event_id,
@@ -172,7 +172,7 @@ def to_domain(command: commands.Command) -> Command:
             )
 
 
-def _result(record: Record) -> Received:
+def _result(record: ConsumedRecord) -> DecodedInput:
     try:
         result = ProviderResult.model_validate_json(record.value)
     except ValidationError as error:
@@ -184,7 +184,7 @@ def _result(record: Record) -> Received:
         object_id=result.object_id,
         refusal=Failure(refusal.code, refusal.message) if refusal is not None else None,
     )
-    return Received(
+    return DecodedInput(
         record,
         result.payment_id,
         result.event_id,

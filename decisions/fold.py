@@ -11,15 +11,15 @@ from domain.facts.binding import awaits_object
 from domain.inputs import CallResult, Release
 from domain.payment import Payment
 from domain.status import Outcome
-from ports.plan import InboxRow, Known, Loaded, Plan, VersionRow
-from ports.records import Position, Received, named_object, refusal_id
+from ports.plan import InboxEntry, InboxRow, ReadSet, VersionRow, WriteSet
+from ports.records import DecodedInput, RecordOffset, named_object, refusal_id
 from ports.unforeseen import described
 from runtime.tasks import RAISED
 
 
 def fold(
-    loaded: Loaded, batch: Sequence[Received], poisoned: Mapping[str, str] | None = None
-) -> Plan:
+    loaded: ReadSet, batch: Sequence[DecodedInput], poisoned: Mapping[str, str] | None = None
+) -> WriteSet:
     """The plan of one batch.
 
     ``poisoned`` names payments whose rows could not be written, with the error: they are held.
@@ -30,14 +30,14 @@ def fold(
 class _Fold:
     """The running state of one fold; thrown away with it."""
 
-    def __init__(self, loaded: Loaded, poisoned: Mapping[str, str]) -> None:
+    def __init__(self, loaded: ReadSet, poisoned: Mapping[str, str]) -> None:
         self._loaded = loaded
         self._poisoned = {**loaded.unreadable, **poisoned}
         self._payments: dict[str, Payment] = dict(loaded.payments)
         self._held = set(loaded.held)
         self._owners = dict(loaded.owners)
         #: Where each event ID taken in by this batch stands.
-        self._seen: dict[str, Position] = {}
+        self._seen: dict[str, RecordOffset] = {}
         #: Refused records of this batch, and the event IDs that they leave free.
         self._refused: set[str] = set()
         self._freed: set[str] = set()
@@ -45,9 +45,9 @@ class _Fold:
         #: Of this batch, what waits because its payment is held.
         self._waiting: dict[str, list[InboxRow]] = {}
         self._decisions = 0
-        self._plan = Plan()
+        self._plan = WriteSet()
 
-    def run(self, batch: Iterable[Received]) -> Plan:
+    def run(self, batch: Iterable[DecodedInput]) -> WriteSet:
         for received in batch:
             if self._is_new(received):
                 known = self._known(received.event_id) is not None
@@ -57,7 +57,7 @@ class _Fold:
         self._note_open(batch)
         return self._plan
 
-    def _note_open(self, batch: Iterable[Received]) -> None:
+    def _note_open(self, batch: Iterable[DecodedInput]) -> None:
         """Which event IDs are not used up, and which refused ones were decided since."""
         ended = {}
         for row in self._plan.inbox:
@@ -73,7 +73,7 @@ class _Fold:
             ):
                 self._plan.open.add(event_id)
 
-    def _is_new(self, received: Received) -> bool:
+    def _is_new(self, received: DecodedInput) -> bool:
         position = received.record.position
         refusal = refusal_id(received)
         if refusal in self._loaded.known or refusal in self._refused:
@@ -100,7 +100,7 @@ class _Fold:
         self._seen[received.event_id] = position
         return True
 
-    def _known(self, event_id: str) -> Known | None:
+    def _known(self, event_id: str) -> InboxEntry | None:
         return None if event_id in self._freed else self._loaded.known.get(event_id)
 
     def _take(self, row: InboxRow) -> None:
@@ -134,7 +134,7 @@ class _Fold:
             self._plan.misrouted.append(row.received)
         self._apply(row, payment, decision)
 
-    def _foreign(self, received: Received) -> Decision | None:
+    def _foreign(self, received: DecodedInput) -> Decision | None:
         """A conflict, where the input names an object that another payment owns."""
         payment = self._payments.get(received.payment_id)
         object_id = named_object(received)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from domain.inputs import Input, Unmodelled
-from ports.records import DeadLetter, Received, Record
+from ports.records import ConsumedRecord, DeadLetter, DecodedInput
 from schemas import headers
 from schemas.identity import is_payment_id
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
@@ -19,7 +19,7 @@ from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
 UNREAD: Final = "unread"
 
 
-def unforeseen(record: Record, error: str) -> Received | DeadLetter:
+def unforeseen(record: ConsumedRecord, error: str) -> DecodedInput | DeadLetter:
     """What becomes of a record on which our own code failed.
 
     Its payment is held, and the record kept, if it has a payment's key and an event's ID. A record
@@ -30,7 +30,7 @@ def unforeseen(record: Record, error: str) -> Received | DeadLetter:
     event_id = _text(fields, "event_id")
     if not is_payment_id(payment_id) or event_id is None:
         return DeadLetter(record, f"our own code failed: {error}")
-    return Received(
+    return DecodedInput(
         record,
         payment_id,
         event_id,
@@ -43,7 +43,7 @@ def unforeseen(record: Record, error: str) -> Received | DeadLetter:
     )
 
 
-def _fields(record: Record) -> dict[str, Any]:
+def _fields(record: ConsumedRecord) -> dict[str, Any]:
     if record.position.topic == PROVIDER_WEBHOOKS:
         named = record.headers
         return {
@@ -70,7 +70,7 @@ def _text(fields: dict[str, Any], name: str) -> str | None:
     return text
 
 
-def _came_at(record: Record) -> datetime:
+def _came_at(record: ConsumedRecord) -> datetime:
     """When the brokers got it, as far as that is a moment in the calendar."""
     try:
         return datetime.fromtimestamp(max(record.timestamp_ms, 0) / 1000, UTC)

@@ -17,7 +17,7 @@ from domain.view import live_fact
 AnyFact = PaymentFact | RefundFact | DisputeFact
 
 
-def _told(fact: AnyFact) -> str:
+def _described(fact: AnyFact) -> str:
     """A fact as a person names it in a reason."""
     return f"{fact.status} at {fact.occurred_at.isoformat()} ({fact.event_id})"
 
@@ -29,7 +29,7 @@ def _shown(payment: Payment, amount: int) -> str:
 def _contradiction(payment: Payment, fact: AnyFact) -> str | None:
     """Why this fact cannot be about this payment, if it cannot."""
     if payment.create_refusal is not None:
-        return f"says {_told(fact)}, but the provider had refused to create this payment"
+        return f"says {_described(fact)}, but the provider had refused to create this payment"
     if payment.object_id is not None and fact.object_id != payment.object_id:
         return f"names {fact.object_id}, but this payment's object is {payment.object_id}"
     if fact.currency != payment.currency:
@@ -53,7 +53,7 @@ def _terminal_contradiction(payment: Payment, fact: PaymentFact) -> str | None:
     amount = (
         f" of {_shown(payment, fact.captured)}" if fact.status is ProviderStatus.SUCCEEDED else ""
     )
-    return f"says {fact.status}{amount}, but {_told(known)} is known and final"
+    return f"says {fact.status}{amount}, but {_described(known)} is known and final"
 
 
 def _refused_or_waiting(payment: Payment, fact: AnyFact) -> Decision | None:
@@ -83,7 +83,9 @@ def on_payment_fact(payment: Payment, fact: PaymentFact, at: datetime) -> Decisi
         fact = replace(fact, caused_by=None)  # somebody else's call: it tells no attempt of ours
     known = join.kept_instead(payment.facts, fact)
     if known is not None:
-        return unchanged(payment, Outcome.STALE, f"{_told(fact)} is not later than {_told(known)}")
+        return unchanged(
+            payment, Outcome.STALE, f"{_described(fact)} is not later than {_described(known)}"
+        )
     after = replace(payment, facts=join.add(payment.facts, fact), object_id=fact.object_id)
     decision = changed(payment, after, at, f"the provider says {fact.status}")
     if decision.outcome is Outcome.APPLIED and decision.payment is not None:
@@ -98,8 +100,8 @@ def _stale_where_overtaken(before: Payment, decision: Decision, fact: PaymentFac
         return decision
     winner = join.terminal(after.facts) or live_fact(after) or max(after.facts, key=join.order)
     if winner.event_id == fact.event_id:
-        return replace(decision, reason=f"confirms what is known: {_told(fact)}")
-    reason = f"{_told(fact)} is overtaken by {_told(winner)}"
+        return replace(decision, reason=f"confirms what is known: {_described(fact)}")
+    reason = f"{_described(fact)} is overtaken by {_described(winner)}"
     return replace(decision, outcome=Outcome.STALE, reason=reason)
 
 
@@ -121,7 +123,8 @@ def on_refund_fact(payment: Payment, fact: RefundFact, at: datetime) -> Decision
     )
     if made == known:
         (kept,) = (f for f in facts if f.status is fact.status)
-        reason = f"refund {_named(payment, made)}: {_told(fact)} is not later than {_told(kept)}"
+        name = _named(payment, made)
+        reason = f"refund {name}: {_described(fact)} is not later than {_described(kept)}"
         return unchanged(payment, Outcome.STALE, reason)
     others = (r for r in payment.provider_refunds if r.ref != fact.ref)
     refunds = tuple(sorted((*others, made), key=lambda r: r.ref))
@@ -130,7 +133,7 @@ def on_refund_fact(payment: Payment, fact: RefundFact, at: datetime) -> Decision
     decision = changed(payment, after, at, f"refund {name} is {fact.status}")
     strongest = facts[-1]
     if decision.payment is not None and decision.payment.version == payment.version:
-        reason = f"refund {name}: {_told(fact)} is overtaken by {_told(strongest)}"
+        reason = f"refund {name}: {_described(fact)} is overtaken by {_described(strongest)}"
         if strongest.event_id != fact.event_id:
             return replace(decision, outcome=Outcome.STALE, reason=reason)
     return decision
@@ -166,7 +169,9 @@ def on_dispute_fact(payment: Payment, fact: DisputeFact, at: datetime) -> Decisi
     later = known is None or join.dispute_order(fact) > join.dispute_order(known.fact)
     dispute = Dispute(fact.dispute_id, fact if later or known is None else known.fact, moved)
     if dispute == known:
-        reason = f"dispute {dispute.id}: {_told(fact)} is not later than {_told(dispute.fact)}"
+        reason = (
+            f"dispute {dispute.id}: {_described(fact)} is not later than {_described(dispute.fact)}"
+        )
         return unchanged(payment, Outcome.STALE, reason)
     others = (d for d in payment.disputes if d.id != dispute.id)
     disputes = tuple(sorted((*others, dispute), key=lambda d: d.id))

@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from ingress.database import Database
 from ingress.http import problems
 from ingress.http.connections import STATE_KEY, Connections
-from ingress.http.observe import Observe
+from ingress.http.observe import ErrorMiddleware
 from ingress.idempotency import OperationMemory
-from ingress.intake import Intake, StoredOperations
+from ingress.intake import CommandService, StoredOperations
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
 from ingress.routes import documentation, payment_commands, payment_reads
@@ -68,7 +68,7 @@ def create_app(
         tenants=settings.api_keys,
         readers=readers,
         publisher=publisher,
-        intake=Intake(publisher, OperationMemory(), seen, metrics),
+        intake=CommandService(publisher, OperationMemory(), seen, metrics),
         database=database,
         metrics=metrics,
         clock=clock,
@@ -83,5 +83,5 @@ def create_app(
     documented, make_document = documentation.routes(lambda: document(app))
     app.router.routes.extend(documented)
     problems.install(app, metrics)
-    app.add_middleware(Observe, metrics=metrics)
+    app.add_middleware(ErrorMiddleware, metrics=metrics)
     return app

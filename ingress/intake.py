@@ -28,7 +28,7 @@ LOOKUP_PAUSE_S: Final = 1.0
 FRESH_FOR: Final = timedelta(minutes=1)
 
 
-class Seen(Protocol):
+class KnownOperations(Protocol):
     """Finds what is stored of an operation."""
 
     async def first_input(self, operation: Operation) -> reads.FirstInput | None:
@@ -40,7 +40,7 @@ class Seen(Protocol):
 
 
 class StoredOperations:
-    """``Seen`` in Postgres, when it answers quickly; skipped and counted when it doesn't."""
+    """``KnownOperations`` in Postgres. A slow store is counted and left out."""
 
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database = database
@@ -48,7 +48,7 @@ class StoredOperations:
         self._paused_until = 0.0
 
     async def first_input(self, operation: Operation) -> reads.FirstInput | None:
-        """See ``Seen``."""
+        """See ``KnownOperations``."""
         if time.monotonic() < self._paused_until:
             self._metrics.lookups_skipped.inc()
             raise DatabaseUnavailableError("it did not answer a moment ago")
@@ -65,11 +65,11 @@ class StoredOperations:
             raise
 
 
-class Intake:
+class CommandService:
     """Publishes commands, and remembers them."""
 
     def __init__(
-        self, publisher: Publisher, memory: OperationMemory, seen: Seen, metrics: Metrics
+        self, publisher: Publisher, memory: OperationMemory, seen: KnownOperations, metrics: Metrics
     ) -> None:
         self._publisher = publisher
         self._memory = memory

@@ -11,9 +11,9 @@ from ingress.metrics import Metrics
 from ingress.producer import LINGER_MS, WRITTEN, KafkaTarget
 from messaging.instances import Target
 from messaging.producer import DEFAULT_LIMITS, Producer
-from messaging.room import Limits
+from messaging.room import InFlightLimits
 from ports.errors import NotDeliveredError, RecordTooLargeError
-from ports.outgoing import Outgoing as Record
+from ports.outgoing import ProducerRecord as Record
 
 __all__ = ["KafkaPublisher", "Publisher", "Record"]
 
@@ -38,7 +38,7 @@ class KafkaPublisher:
         target: KafkaTarget,
         timeout_s: float,
         metrics: Metrics,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: InFlightLimits = DEFAULT_LIMITS,
     ) -> None:
         self._timeout_s = timeout_s
         self._producer = Producer(

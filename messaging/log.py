@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaTimeoutError
 
 from messaging.kafka_internals.consumer import TolerantConsumer
 from messaging.lifetime import close_consumer, start_client
-from ports.records import Position, Record
+from ports.records import ConsumedRecord, RecordOffset
 from schemas.headers import as_text
 from schemas.topics import fetching
 
@@ -62,14 +62,14 @@ async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPar
     return [TopicPartition(topic, partition) for partition in sorted(found or ())]
 
 
-def position(record: ConsumerRecord[bytes, bytes]) -> Position:
+def position(record: ConsumerRecord[bytes, bytes]) -> RecordOffset:
     """Where a record stands."""
-    return Position(record.topic, record.partition, record.offset)
+    return RecordOffset(record.topic, record.partition, record.offset)
 
 
-def as_record(record: ConsumerRecord[bytes, bytes]) -> Record:
+def as_record(record: ConsumerRecord[bytes, bytes]) -> ConsumedRecord:
     """A record as the processor knows it."""
-    return Record(
+    return ConsumedRecord(
         position(record), record.key, b"" if record.value is None else record.value,
         as_text(record.headers), record.timestamp,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from msgspec import Struct
 from schemas.headers import Headers
 
 
-class Keyed(Struct, frozen=True):
+class KeyedRecord(Struct, frozen=True):
     """A record of whatever topic and partition; no value deletes the key."""
 
     key: bytes
@@ -22,8 +22,8 @@ class Keyed(Struct, frozen=True):
     headers: Headers = ()
 
 
-async def produce(
-    producer: AIOKafkaProducer, topic: str, partition: int, records: Iterable[Keyed]
+async def send_in_batches(
+    producer: AIOKafkaProducer, topic: str, partition: int, records: Iterable[KeyedRecord]
 ) -> list[tuple[int, asyncio.Future[Any]]]:
     """Hands records to a producer, in order; for each batch, how many and what becomes of them.
 
@@ -45,7 +45,7 @@ async def produce(
     return sending
 
 
-def _append(batch: Any, record: Keyed) -> bool:
+def _append(batch: Any, record: KeyedRecord) -> bool:
     """Whether the record still fits in."""
     added = batch.append(
         key=record.key, value=record.value, timestamp=None, headers=list(record.headers)

@@ -15,11 +15,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from messaging.instances import NO_ANSWER, Check, Instance, Instances, Target
-from messaging.room import Limits, Room
+from messaging.room import InFlightLimiter, InFlightLimits
 from ports.errors import NotDeliveredError, RecordTooLargeError
-from ports.outgoing import Outgoing
+from ports.outgoing import ProducerRecord
 
-DEFAULT_LIMITS: Final = Limits()
+DEFAULT_LIMITS: Final = InFlightLimits()
 PROBE_DEADLINE_S: Final = 1.0
 
 
@@ -68,11 +68,11 @@ class Producer:
         *,
         check: Check = any_topics,
         watch: Watch | None = None,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: InFlightLimits = DEFAULT_LIMITS,
     ) -> None:
         self._watch = watch or Unwatched()
         self._check = check
-        self._room = Room(limits, self._watch.in_flight)
+        self._room = InFlightLimiter(limits, self._watch.in_flight)
         self._instances = Instances(target, check, self._watch.replaced)
 
     def connect(self) -> None:
@@ -83,7 +83,7 @@ class Producer:
         """Closes for good, within ``STOP_DEADLINE_S``, whether the brokers answer or not."""
         await self._instances.close()
 
-    async def publish(self, record: Outgoing, within_s: float) -> None:
+    async def publish(self, record: ProducerRecord, within_s: float) -> None:
         """Returns once every in-sync replica has the record. Does not wait for a connection.
 
         Raises NotDeliveredError, RecordTooLargeError.
@@ -107,7 +107,7 @@ class Producer:
         instance.acknowledged_at = monotonic()
         self._watch.delivered(record.topic, instance.acknowledged_at - started)
 
-    async def send(self, records: Sequence[Outgoing], within_s: float) -> None:
+    async def send(self, records: Sequence[ProducerRecord], within_s: float) -> None:
         """Sends all, in order, and returns once every in-sync replica has them.
 
         Waits for a connection and for room within the same deadline.
@@ -138,7 +138,7 @@ class Producer:
             return str(error) or "the brokers don't answer"
         return None
 
-    async def _deliver(self, instance: Instance, records: Sequence[Outgoing]) -> None:
+    async def _deliver(self, instance: Instance, records: Sequence[ProducerRecord]) -> None:
         deliveries: list[asyncio.Future[Any]] = []
         try:
             for record in records:
@@ -159,7 +159,11 @@ class Producer:
                     delivery.exception()  # the first one is raised; the others are noticed here
 
     def _ended(
-        self, instance: Instance, record: Outgoing, started: float, delivery: asyncio.Future[Any]
+        self,
+        instance: Instance,
+        record: ProducerRecord,
+        started: float,
+        delivery: asyncio.Future[Any],
     ) -> None:
         self._room.give_back(record.size)
         if not delivery.cancelled() and delivery.exception() is None:

@@ -13,9 +13,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from messaging.lifetime import close_producer, start_client
-from messaging.produce import Keyed, produce
+from messaging.produce import KeyedRecord, send_in_batches
 from ports.errors import FencedError, PublishError
-from ports.plan import Published
+from ports.plan import PublishableVersion
 from schemas.headers import cloud_event
 from schemas.topics import BATCH_BYTES_MAX, PAYMENT_STATE, request_bytes_max
 
@@ -79,7 +79,7 @@ class StatePublisher:
             raise
         self._producers[partition] = producer
 
-    async def publish(self, records: Sequence[Published]) -> None:
+    async def publish(self, records: Sequence[PublishableVersion]) -> None:
         """Publishes in order and returns once the brokers have all of them.
 
         Raises FencedError where a partition has a newer owner, PublishError where the brokers
@@ -106,13 +106,17 @@ class StatePublisher:
             raise PublishError(f"no word from the brokers in {self._deadline_s} s")
         _raise_worst([end for end in sending.result() if end is not None])
 
-    async def _transact(self, producer: AIOKafkaProducer, part: Sequence[Published]) -> None:
+    async def _transact(
+        self, producer: AIOKafkaProducer, part: Sequence[PublishableVersion]
+    ) -> None:
         for start in range(0, len(part), TRANSACTION_RECORDS_MAX):
             some = part[start : start + TRANSACTION_RECORDS_MAX]
             records = [_as_record(record) for record in some]
             try:
                 async with producer.transaction():
-                    sending = await produce(producer, PAYMENT_STATE, some[0].partition, records)
+                    sending = await send_in_batches(
+                        producer, PAYMENT_STATE, some[0].partition, records
+                    )
                     await asyncio.gather(*(sent for _, sent in sending))
             except KafkaError:
                 raise
@@ -125,7 +129,7 @@ class StatePublisher:
         await self.assign(())
 
 
-def _as_record(record: Published) -> Keyed:
+def _as_record(record: PublishableVersion) -> KeyedRecord:
     headers = cloud_event(
         record.payment_id,
         record.version,
@@ -133,7 +137,7 @@ def _as_record(record: Published) -> Keyed:
         record.publication_id,
         quarantined=record.quarantined,
     )
-    return Keyed(record.payment_id.encode(), record.snapshot, headers)
+    return KeyedRecord(record.payment_id.encode(), record.snapshot, headers)
 
 
 def _raise_worst(errors: Sequence[BaseException]) -> None:

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class InFlightLimits:
     """Records in flight at once, and their bytes."""
 
     records: int = 4096
     bytes: int = 64 * 1024 * 1024
 
 
-class Room:
+class InFlightLimiter:
     """Counts what is in flight. ``changed`` is given the number of records after each change."""
 
-    def __init__(self, limits: Limits, changed: Callable[[int], None]) -> None:
+    def __init__(self, limits: InFlightLimits, changed: Callable[[int], None]) -> None:
         self._limits = limits
         self._changed = changed
         self._records = 0

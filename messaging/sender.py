@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from messaging.instances import Target
 from messaging.producer import Producer
 from ports.errors import MessagingError, PublishError
-from ports.outgoing import OVERHEAD_BYTES, Outgoing
+from ports.outgoing import OVERHEAD_BYTES, ProducerRecord
 from schemas.topics import DEAD_LETTERS, request_bytes_max
 
-__all__ = ["Outgoing", "Sender"]
+__all__ = ["ProducerRecord", "Sender"]
 
 
 class Sender:
@@ -21,7 +21,7 @@ class Sender:
         longest = request_bytes_max(DEAD_LETTERS) - OVERHEAD_BYTES
         self._producer = Producer(Target(bootstrap, client_id, longest))
 
-    async def send(self, records: Sequence[Outgoing]) -> None:
+    async def send(self, records: Sequence[ProducerRecord]) -> None:
         """Sends and awaits every record. Raises PublishError; then their fate is unknown."""
         try:
             await self._producer.send(records, self._deadline_s)

@@ -10,7 +10,7 @@ OVERHEAD_BYTES: Final = 4 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class ProducerRecord:
     """One record to send; its key chooses the partition."""
 
     topic: str

@@ -9,25 +9,25 @@ from msgspec import Struct
 from domain.calls import ProviderCall
 from domain.payment import Payment
 from domain.status import Outcome, Status
-from ports.records import DeadLetter, Position, Received, refusal_id
+from ports.records import DeadLetter, DecodedInput, RecordOffset, refusal_id
 
 
-class Known(Struct, frozen=True):
+class InboxEntry(Struct, frozen=True):
     """An event ID the inbox has: the record that brought it, and what became of it."""
 
-    position: Position
+    position: RecordOffset
     outcome: Outcome
     publication_id: int | None
 
 
-class Loaded(Struct, frozen=True):
+class ReadSet(Struct, frozen=True):
     """What Postgres knew of a batch, read under the locks of its payments."""
 
     payments: Mapping[str, Payment]
-    known: Mapping[str, Known]
+    known: Mapping[str, InboxEntry]
     held: frozenset[str]
     #: By payment ID, of those that may be taken up now: what waited, in the order it came.
-    parked: Mapping[str, tuple[Received, ...]]
+    parked: Mapping[str, tuple[DecodedInput, ...]]
     #: Payment ID by (provider, provider's object ID).
     owners: Mapping[tuple[str, str], str]
     #: By payment ID: why what is stored of it can't be read. It is held.
@@ -38,7 +38,7 @@ class Loaded(Struct, frozen=True):
 class InboxRow:
     """One input and what became of it. ``waiting``: the row is there already, and waits."""
 
-    received: Received
+    received: DecodedInput
     outcome: Outcome
     reason: str
     version: int | None = None
@@ -64,14 +64,14 @@ class VersionRow(Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Plan:
+class WriteSet:
     """Everything one batch will write, in one transaction."""
 
     inbox: list[InboxRow] = field(default_factory=list)
-    duplicates: list[Received] = field(default_factory=list)
+    duplicates: list[DecodedInput] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     #: Webhooks whose object is another payment's than they say: the router sends them there too.
-    misrouted: list[Received] = field(default_factory=list)
+    misrouted: list[DecodedInput] = field(default_factory=list)
     versions: list[VersionRow] = field(default_factory=list)
     #: The last state of every payment that changed, by ID.
     payments: dict[str, Payment] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Plan:
     #: Event IDs of the batch that no record has used up: what brought them was refused, or waits.
     open: set[str] = field(default_factory=set)
     #: Refused event IDs that another record used up since: where that record stands.
-    resolved: dict[str, Position] = field(default_factory=dict)
+    resolved: dict[str, RecordOffset] = field(default_factory=dict)
     #: Newly held payments: the event our code failed on, and its error.
     holds: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: Payments whose hold, as it was stored, is taken away; ``holds`` may have a new one.
@@ -97,7 +97,7 @@ class Plan:
     redelivered: set[int] = field(default_factory=set)
 
 
-class Published(Struct, frozen=True):
+class PublishableVersion(Struct, frozen=True):
     """One record for ``payment-state``."""
 
     payment_id: str
@@ -111,18 +111,18 @@ class Published(Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Committed:
+class CommittedBatch:
     """What a committed batch leaves to do: publish these versions, remember these events."""
 
-    published: list[Published] = field(default_factory=list)
+    published: list[PublishableVersion] = field(default_factory=list)
     #: Publications whose events came again: the mark of a crash before they were published.
     redelivered: set[int] = field(default_factory=set)
     #: Where the events that Postgres knew already stood when they were processed, by event ID.
-    known: dict[str, Position] = field(default_factory=dict)
+    known: dict[str, RecordOffset] = field(default_factory=dict)
     #: Event IDs that no record has used up.
     open: set[str] = field(default_factory=set)
 
-    def add(self, other: "Committed") -> None:
+    def add(self, other: "CommittedBatch") -> None:
         """Takes in what another transaction of the same batch left to do."""
         self.published += other.published
         self.redelivered |= other.redelivered

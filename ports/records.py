@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact, Unmodelled
 
 
-class Position(Struct, frozen=True):
+class RecordOffset(Struct, frozen=True):
     """Where a record stands in the log."""
 
     topic: str
@@ -17,20 +17,20 @@ class Position(Struct, frozen=True):
     offset: int
 
 
-class Record(Struct, frozen=True):
+class ConsumedRecord(Struct, frozen=True):
     """A record as it came: bytes, headers as text, the broker's timestamp in ms."""
 
-    position: Position
+    position: RecordOffset
     key: bytes | None
     value: bytes
     headers: Mapping[str, str]
     timestamp_ms: int
 
 
-class Received(Struct, frozen=True):
+class DecodedInput(Struct, frozen=True):
     """A record as it was understood: which payment it is about, and what it says."""
 
-    record: Record
+    record: ConsumedRecord
     payment_id: str
     event_id: str
     #: For people: ``command.create``, ``result.refund``, or the provider's own name of the event.
@@ -64,23 +64,23 @@ class Unreadable(bytes):
 class DeadLetter(Struct, frozen=True):
     """A record nobody can decode, and why."""
 
-    record: Record
+    record: ConsumedRecord
     error: str
 
 
-def refusal_id(received: Received) -> str:
+def refusal_id(received: DecodedInput) -> str:
     """What a refused record is known by: its event ID is left to the event, told rightly."""
     at = received.record.position
     return f"{received.event_id}@{at.topic}/{at.partition}/{at.offset}"
 
 
-def failed(received: Received, error: str) -> Received:
+def failed(received: DecodedInput, error: str) -> DecodedInput:
     """The record as one on which our own code failed; nothing looks at what it says any more."""
     nothing = Unmodelled(received.event_id, received.kind, error)
     return replace(received, input=replace(received.input, body=nothing), failure=error)
 
 
-def named_object(received: Received) -> str | None:
+def named_object(received: DecodedInput) -> str | None:
     """The provider's payment object that an input names, if it names one."""
     match received.input.body:
         case PaymentFact() | RefundFact() | DisputeFact() as fact:

@@ -10,20 +10,20 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from ports.outgoing import Outgoing
-from ports.plan import Loaded, Plan, Published
-from ports.records import Received
-from ports.work import Claimed, Ignored, Unrouted
+from ports.outgoing import ProducerRecord
+from ports.plan import PublishableVersion, ReadSet, WriteSet
+from ports.records import DecodedInput
+from ports.work import ClaimedCall, IgnoredWebhook, UnroutedWebhook
 
 
 class Transaction(Protocol):
     """One transaction of a batch: everything in it is written, or nothing."""
 
-    async def load(self, batch: Sequence[Received]) -> Loaded:
+    async def load(self, batch: Sequence[DecodedInput]) -> ReadSet:
         """What is known of a batch's payments and events. Locks the payments until the end."""
         ...
 
-    async def write(self, plan: Plan, now: datetime) -> list[Published]:
+    async def write(self, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
         """Writes the plan; answers what has to be published. Raises BatchConflictError."""
         ...
 
@@ -37,11 +37,13 @@ class BatchStore(Protocol):
 
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
-    ) -> list[Published]:
+    ) -> list[PublishableVersion]:
         """What was committed and may not have been published, of these."""
         ...
 
-    async def hold_unpublishable(self, versions: Sequence[Published], now: datetime) -> None:
+    async def hold_unpublishable(
+        self, versions: Sequence[PublishableVersion], now: datetime
+    ) -> None:
         """Holds the payments of versions that can't be published, for an operator to see."""
         ...
 
@@ -50,19 +52,19 @@ class BatchStore(Protocol):
         ...
 
 
-class StatePublishing(Protocol):
+class TransactionalPublisher(Protocol):
     """Where new versions go."""
 
     async def assign(self, partitions: Iterable[int]) -> None:
         """Has exactly these partitions: fences their former owners. Raises PublishError."""
         ...
 
-    async def publish(self, records: Sequence[Published]) -> None:
+    async def publish(self, records: Sequence[PublishableVersion]) -> None:
         """Returns once the brokers have all. Raises FencedError, PublishError."""
         ...
 
 
-class Entries(Protocol):
+class TableEntries(Protocol):
     """A changelog table's entries on this machine, by partition; keys and values are bytes."""
 
     def get(self, partition: int, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
@@ -78,36 +80,36 @@ class Entries(Protocol):
         ...
 
 
-class Sending(Protocol):
+class RecordSender(Protocol):
     """Where everything else goes."""
 
-    async def send(self, records: Sequence[Outgoing]) -> None:
+    async def send(self, records: Sequence[ProducerRecord]) -> None:
         """Returns once the brokers have all. Raises PublishError; then their fate is unknown."""
         ...
 
 
-class CallStore(Protocol):
+class Outbox(Protocol):
     """The provider calls written down, and what became of them."""
 
     async def claim(
         self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
-    ) -> list[Claimed]:
+    ) -> list[ClaimedCall]:
         """Due calls, claimed until ``lease_until``; nobody else gets the same."""
         ...
 
-    async def renew(self, claimed: Claimed, lease_until: datetime) -> bool:
+    async def renew(self, claimed: ClaimedCall, lease_until: datetime) -> bool:
         """The claim lasts until then. Whether it is ours still."""
         ...
 
-    async def finish(self, claimed: Claimed, outcome: str, now: datetime) -> bool:
+    async def finish(self, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
         """The call has come to something, and its result is published. Whether it was ours."""
         ...
 
-    async def retry(self, claimed: Claimed, at: datetime, error: str) -> bool:
+    async def retry(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
         """The call is due again then, under the same key. Whether it was ours still."""
         ...
 
-    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> bool:
+    async def retry_with_new_key(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
         """The call certainly did not happen: it is due again then, under the next key.
 
         Whether it was ours still.
@@ -122,19 +124,19 @@ class RoutingStore(Protocol):
         """Payment ID by (provider, object ID), of those that are known."""
         ...
 
-    async def park(self, waiting: Sequence[Unrouted], now: datetime) -> None:
+    async def park(self, waiting: Sequence[UnroutedWebhook], now: datetime) -> None:
         """Keeps webhooks until their payments are known."""
         ...
 
-    async def ignore(self, ignored: Sequence[Ignored], now: datetime) -> None:
+    async def ignore(self, ignored: Sequence[IgnoredWebhook], now: datetime) -> None:
         """Notes what became of webhooks that are nobody's."""
         ...
 
-    async def routable(self, limit: int) -> list[Unrouted]:
+    async def routable(self, limit: int) -> list[UnroutedWebhook]:
         """Kept webhooks whose payment is known now, oldest first."""
         ...
 
-    async def expired(self, before: datetime, limit: int) -> list[Unrouted]:
+    async def expired(self, before: datetime, limit: int) -> list[UnroutedWebhook]:
         """Webhooks kept since before then, oldest first."""
         ...
 

@@ -8,7 +8,7 @@ from domain.calls import ProviderCall
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedCall:
     """A call that is ours to make until its lease is over."""
 
     call: ProviderCall
@@ -25,7 +25,7 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
-class Unrouted:
+class UnroutedWebhook:
     """A webhook without a payment ID; ``payment_id`` once its payment is known."""
 
     event_id: str
@@ -37,9 +37,9 @@ class Unrouted:
 
 
 @dataclass(frozen=True, slots=True)
-class Ignored:
+class IgnoredWebhook:
     """A webhook about no payment of ours, of a kind without effect on any; and why it is none."""
 
-    webhook: Unrouted
+    webhook: UnroutedWebhook
     kind: str
     reason: str

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 from psycopg import AsyncConnection
 
-from ports.plan import Plan, Published
+from ports.plan import PublishableVersion, WriteSet
 from postgres import statements as sql
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -28,7 +28,7 @@ class LastVersion(Struct, frozen=True):
     partition: int
 
 
-async def last_versions(connection: Connection, plan: Plan) -> Sequence[LastVersion]:
+async def last_versions(connection: Connection, plan: WriteSet) -> Sequence[LastVersion]:
     """Those of the announced payments that have versions, but no new one in this plan."""
     new = {v.payment.id for v in plan.versions}
     wanted = sorted(plan.announced.keys() - new)
@@ -43,11 +43,11 @@ async def last_versions(connection: Connection, plan: Plan) -> Sequence[LastVers
 
 async def announce(
     connection: Connection,
-    plan: Plan,
+    plan: WriteSet,
     versions: Sequence[LastVersion],
     ids: Mapping[int, int],
     now: datetime,
-) -> list[Published]:
+) -> list[PublishableVersion]:
     """Moves these versions to the batch's publications, by partition; answers what to publish."""
     moved = [(v.payment_id, v.version, ids[v.partition]) for v in versions]
     columns = [list(column) for column in zip(*moved, strict=True)]
@@ -55,7 +55,7 @@ async def announce(
     left = sorted({v.publication_id for v in versions})
     await connection.execute(sql.END_EMPTY_PUBLICATIONS, [now, left])
     return [
-        Published(
+        PublishableVersion(
             v.payment_id, v.version, v.partition, v.at, v.snapshot.encode(), ids[v.partition],
             v.payment_id in plan.holds,
         )

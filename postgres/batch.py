@@ -18,10 +18,17 @@ from domain.payment import Payment
 from domain.status import Outcome
 from domain.view import RefundView, Snapshot, amounts, snapshot
 from ports.errors import BatchConflictError
-from ports.plan import InboxRow, Known, Loaded, Plan, Published
-from ports.records import DeadLetter, Position, Received, Record, named_object, refusal_id
+from ports.plan import InboxEntry, InboxRow, PublishableVersion, ReadSet, WriteSet
+from ports.records import (
+    ConsumedRecord,
+    DeadLetter,
+    DecodedInput,
+    RecordOffset,
+    named_object,
+    refusal_id,
+)
 from ports.unforeseen import described
-from ports.work import Unrouted
+from ports.work import UnroutedWebhook
 from postgres import statements as sql
 from postgres.announce import announce, last_versions
 from postgres.documents import decode_payment, encode_call, encode_payment, encode_publishable
@@ -31,15 +38,15 @@ from schemas.headers import EVENT_ID
 
 Connection = AsyncConnection[tuple[Any, ...]]
 Cursor = AsyncCursor[tuple[Any, ...]]
-Decode = Callable[[Record], Received | DeadLetter]
+Decode = Callable[[ConsumedRecord], DecodedInput | DeadLetter]
 #: A call that is under way has so long to be answered before it is made once more beside itself.
 URGENT_WITHIN: Final = timedelta(seconds=0.2)
 WAITING = frozenset({Outcome.PARKED, Outcome.QUARANTINED})
 
 
 async def load(
-    connection: Connection, batch: Sequence[Received], decode: Decode, *, alone: bool = False
-) -> Loaded:
+    connection: Connection, batch: Sequence[DecodedInput], decode: Decode, *, alone: bool = False
+) -> ReadSet:
     """What Postgres knows of a batch's payments and events.
 
     Locks the partitions and the payments, in order: what a former owner of a partition still
@@ -64,10 +71,10 @@ async def load(
     if more := sorted(_objects_of(taken_up, unreadable) - set(objects)):
         cursor = await connection.execute(sql.LOAD_OWNERS, _columns(more, 2))
         owned |= {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
-    return Loaded(
+    return ReadSet(
         payments=_decode_payments(await payments.fetchall(), unreadable),
         known={
-            row[0]: Known(Position(row[1], row[2], row[3]), Outcome(row[4]), row[5])
+            row[0]: InboxEntry(RecordOffset(row[1], row[2], row[3]), Outcome(row[4]), row[5])
             for row in await known.fetchall()
         },
         held=frozenset(row[0] for row in await held.fetchall()),
@@ -77,12 +84,12 @@ async def load(
     )
 
 
-def _known_by(batch: Sequence[Received]) -> set[str]:
+def _known_by(batch: Sequence[DecodedInput]) -> set[str]:
     """What the records may be known by: their events' IDs, and what they are if refused."""
     return {r.event_id for r in batch} | {refusal_id(r) for r in batch}
 
 
-def may_take_up(received: Received) -> bool:
+def may_take_up(received: DecodedInput) -> bool:
     """Whether the input may bring what others wait for: the payment, its object, its release."""
     body = received.input.body
     return isinstance(body, Create | Release) or may_settle(received.payment_id, received.input)
@@ -101,7 +108,7 @@ def _decode_payments(
     return payments
 
 
-def _object_of(received: Received) -> Iterable[tuple[str, str]]:
+def _object_of(received: DecodedInput) -> Iterable[tuple[str, str]]:
     """The provider's payment object an input names, if it names one."""
     object_id = named_object(received)
     if received.provider is not None and object_id is not None:
@@ -109,7 +116,7 @@ def _object_of(received: Received) -> Iterable[tuple[str, str]]:
 
 
 def _objects_of(
-    waiting: Mapping[str, Sequence[Received]], unreadable: dict[str, str]
+    waiting: Mapping[str, Sequence[DecodedInput]], unreadable: dict[str, str]
 ) -> set[tuple[str, str]]:
     """The objects that what waits names; a payment whose inputs can't be asked is unreadable."""
     found: set[tuple[str, str]] = set()
@@ -123,11 +130,11 @@ def _objects_of(
 
 def _decode_waiting(
     rows: Iterable[tuple[Any, ...]], decode: Decode, unreadable: dict[str, str]
-) -> dict[str, tuple[Received, ...]]:
-    parked: dict[str, list[Received]] = {}
+) -> dict[str, tuple[DecodedInput, ...]]:
+    parked: dict[str, list[DecodedInput]] = {}
     for payment_id, topic, partition, offset, headers, value in rows:
-        position = Position(topic, partition, offset)
-        record = Record(position, payment_id.encode(), bytes(value), headers or {}, 0)
+        position = RecordOffset(topic, partition, offset)
+        record = ConsumedRecord(position, payment_id.encode(), bytes(value), headers or {}, 0)
         received = decode(record)
         if isinstance(received, DeadLetter):
             unreadable[payment_id] = f"{position} can't be decoded any more: {received.error}"
@@ -141,7 +148,7 @@ def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
 
 
-async def write(connection: Connection, plan: Plan, now: datetime) -> list[Published]:
+async def write(connection: Connection, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
     """Writes the plan; answers what has to be published once it is committed.
 
     Raises SnapshotTooLargeError, before anything is written, for what could never be published.
@@ -154,7 +161,7 @@ async def write(connection: Connection, plan: Plan, now: datetime) -> list[Publi
         ids = dict(zip(partitions, (row[0] for row in await cursor.fetchall()), strict=True))
     seen_as = [(v, ids[v.partition], snapshot(v.payment)) for v in plan.versions]
     published = [
-        Published(
+        PublishableVersion(
             s.id, s.version, v.partition, v.payment.updated_at, encode_publishable(s), id_,
             s.id in plan.holds,
         )
@@ -186,7 +193,7 @@ async def write(connection: Connection, plan: Plan, now: datetime) -> list[Publi
     return published
 
 
-async def _write_payments(connection: Connection, plan: Plan) -> list[tuple[Cursor, int]]:
+async def _write_payments(connection: Connection, plan: WriteSet) -> list[tuple[Cursor, int]]:
     guards: list[tuple[Cursor, int]] = []
     new, old = [], []
     for payment in plan.payments.values():
@@ -214,7 +221,7 @@ async def _write_payments(connection: Connection, plan: Plan) -> list[tuple[Curs
 
 
 async def _write_versions(
-    connection: Connection, plan: Plan, published: Sequence[Published]
+    connection: Connection, plan: WriteSet, published: Sequence[PublishableVersion]
 ) -> None:
     rows = [
         (
@@ -227,7 +234,7 @@ async def _write_versions(
         await connection.execute(sql.INSERT_VERSIONS, _columns(rows, 8))
 
 
-async def _write_parts(connection: Connection, views: Sequence[Snapshot], plan: Plan) -> None:
+async def _write_parts(connection: Connection, views: Sequence[Snapshot], plan: WriteSet) -> None:
     """Refunds and disputes of the payments that changed, as of their last version."""
     last = {view.id: view for view in views if view.version == plan.payments[view.id].version}
     refunds = [_refund_row(view, r) for view in last.values() for r in view.refunds]
@@ -258,7 +265,7 @@ def _kept(row: InboxRow) -> tuple[str | None, bytes | None]:
 
 
 async def _write_inbox(
-    connection: Connection, plan: Plan, ids: dict[int, int], now: datetime
+    connection: Connection, plan: WriteSet, ids: dict[int, int], now: datetime
 ) -> list[tuple[Cursor, int]]:
     guards: list[tuple[Cursor, int]] = []
     new, waiting = [], []
@@ -286,7 +293,7 @@ async def _write_inbox(
 
 
 async def _write_rest(
-    connection: Connection, plan: Plan, now: datetime
+    connection: Connection, plan: WriteSet, now: datetime
 ) -> list[tuple[Cursor, int]]:
     guards: list[tuple[Cursor, int]] = []
     if plan.duplicates:
@@ -317,17 +324,17 @@ async def _write_rest(
     return guards
 
 
-def as_unrouted(received: Received) -> Unrouted:
+def as_unrouted(received: DecodedInput) -> UnroutedWebhook:
     """A webhook that went to another payment than its object's, for the router."""
     record = received.record
-    return Unrouted(
+    return UnroutedWebhook(
         record.headers[EVENT_ID], received.provider or "", named_object(received) or "",
         record.headers, bytes(record.value), None,
     )  # fmt: skip
 
 
 async def record_duplicates(
-    connection: Connection, duplicates: Sequence[Received], now: datetime
+    connection: Connection, duplicates: Sequence[DecodedInput], now: datetime
 ) -> None:
     """Notes records whose event ID was processed before."""
     rows = [
@@ -342,9 +349,9 @@ async def record_duplicates(
 
 async def unpublished(
     connection: Connection, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
-) -> list[Published]:
+) -> list[PublishableVersion]:
     """What was committed and may not have been published, of these publications or partitions."""
-    found: dict[tuple[str, int], Published] = {}
+    found: dict[tuple[str, int], PublishableVersion] = {}
     for statement, keys in (
         (sql.UNPUBLISHED_BY_ID, sorted(publication_ids)),
         (sql.UNPUBLISHED_BY_PARTITION, sorted(partitions)),
@@ -352,14 +359,14 @@ async def unpublished(
         if keys:
             cursor = await connection.execute(statement, [keys])
             for payment_id, version, partition, at, text, id_, held in await cursor.fetchall():
-                found[payment_id, version] = Published(
+                found[payment_id, version] = PublishableVersion(
                     payment_id, version, partition, at, text.encode(), id_, held
                 )
     return list(found.values())
 
 
 async def hold_unpublishable(
-    connection: Connection, versions: Sequence[Published], now: datetime
+    connection: Connection, versions: Sequence[PublishableVersion], now: datetime
 ) -> None:
     """Holds the payments of versions that are there and can't be published, each for its event."""
     rows = [

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from psycopg import AsyncConnection
 
-from ports.work import Claimed
+from ports.work import ClaimedCall
 from postgres.documents import decode_call
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -51,7 +51,7 @@ async def claim(
     limit: int,
     now: datetime,
     lease_until: datetime,
-) -> list[Claimed]:
+) -> list[ClaimedCall]:
     """Due calls, claimed until ``lease_until``."""
     cursor = await connection.execute(
         CLAIM,
@@ -62,29 +62,29 @@ async def claim(
             "lease_until": lease_until,
         },
     )
-    return [Claimed(decode_call(row[0]), *row[1:]) for row in await cursor.fetchall()]
+    return [ClaimedCall(decode_call(row[0]), *row[1:]) for row in await cursor.fetchall()]
 
 
-async def renew(connection: Connection, claimed: Claimed, lease_until: datetime) -> bool:
+async def renew(connection: Connection, claimed: ClaimedCall, lease_until: datetime) -> bool:
     """The claim lasts until then. Whether it is ours still."""
     cursor = await connection.execute(RENEW, {**_claim(claimed), "lease_until": lease_until})
     return cursor.rowcount > 0
 
 
-async def finish(connection: Connection, claimed: Claimed, outcome: str, now: datetime) -> bool:
+async def finish(connection: Connection, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
     """The call has come to something, and its result is published. Whether it was ours still."""
     cursor = await connection.execute(FINISH, {**_claim(claimed), "outcome": outcome, "now": now})
     return cursor.rowcount > 0
 
 
-async def retry(connection: Connection, claimed: Claimed, at: datetime, error: str) -> bool:
+async def retry(connection: Connection, claimed: ClaimedCall, at: datetime, error: str) -> bool:
     """The call is due again then, under the same key. Whether it was ours still."""
     cursor = await connection.execute(RETRY, {**_claim(claimed), "at": at, "error": error})
     return cursor.rowcount > 0
 
 
 async def retry_with_new_key(
-    connection: Connection, claimed: Claimed, at: datetime, error: str
+    connection: Connection, claimed: ClaimedCall, at: datetime, error: str
 ) -> bool:
     """The call certainly did not happen: it is due again then, under the next key.
 
@@ -97,5 +97,5 @@ async def retry_with_new_key(
     return cursor.rowcount > 0
 
 
-def _claim(claimed: Claimed) -> dict[str, Any]:
+def _claim(claimed: ClaimedCall) -> dict[str, Any]:
     return {"key": claimed.call.key, "attempts": claimed.attempts}

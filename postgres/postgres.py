@@ -9,9 +9,9 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from ports.errors import KeyTakenError, StoreUnavailableError
-from ports.plan import Loaded, Plan, Published
-from ports.records import Received
-from ports.work import Claimed, Ignored, Unrouted
+from ports.plan import PublishableVersion, ReadSet, WriteSet
+from ports.records import DecodedInput
+from ports.work import ClaimedCall, IgnoredWebhook, UnroutedWebhook
 from postgres import batch, calls, history, work
 from postgres.batch import Connection, Decode
 
@@ -64,11 +64,11 @@ class PostgresTransaction:
         self._connection = connection
         self._decode = decode
 
-    async def load(self, received: Sequence[Received]) -> Loaded:
+    async def load(self, received: Sequence[DecodedInput]) -> ReadSet:
         """See ``Transaction.load``."""
         return await batch.load(self._connection, received, self._decode)
 
-    async def write(self, plan: Plan, now: datetime) -> list[Published]:
+    async def write(self, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
         """See ``Transaction.write``."""
         return await batch.write(self._connection, plan, now)
 
@@ -88,14 +88,16 @@ class PostgresBatches:
 
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
-    ) -> list[Published]:
+    ) -> list[PublishableVersion]:
         """See ``BatchStore.unpublished``."""
         async with connected(self._pool) as connection:
             return await batch.unpublished(
                 connection, publication_ids=publication_ids, partitions=partitions
             )
 
-    async def hold_unpublishable(self, versions: Sequence[Published], now: datetime) -> None:
+    async def hold_unpublishable(
+        self, versions: Sequence[PublishableVersion], now: datetime
+    ) -> None:
         """See ``BatchStore.hold_unpublishable``."""
         async with connected(self._pool) as connection:
             await batch.hold_unpublishable(connection, versions, now)
@@ -106,7 +108,7 @@ class PostgresBatches:
             await batch.mark_published(connection, publication_ids, now)
 
 
-class PostgresCalls:
+class PostgresOutbox:
     """A ``CallStore``."""
 
     def __init__(self, pool: Pool) -> None:
@@ -114,27 +116,27 @@ class PostgresCalls:
 
     async def claim(
         self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
-    ) -> list[Claimed]:
+    ) -> list[ClaimedCall]:
         """See ``CallStore.claim``."""
         async with connected(self._pool) as connection:
             return await calls.claim(connection, providers, limit, now, lease_until)
 
-    async def renew(self, claimed: Claimed, lease_until: datetime) -> bool:
+    async def renew(self, claimed: ClaimedCall, lease_until: datetime) -> bool:
         """See ``CallStore.renew``."""
         async with connected(self._pool) as connection:
             return await calls.renew(connection, claimed, lease_until)
 
-    async def finish(self, claimed: Claimed, outcome: str, now: datetime) -> bool:
+    async def finish(self, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
         """See ``CallStore.finish``."""
         async with connected(self._pool) as connection:
             return await calls.finish(connection, claimed, outcome, now)
 
-    async def retry(self, claimed: Claimed, at: datetime, error: str) -> bool:
+    async def retry(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
         """See ``CallStore.retry``."""
         async with connected(self._pool) as connection:
             return await calls.retry(connection, claimed, at, error)
 
-    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> bool:
+    async def retry_with_new_key(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
         """See ``CallStore.retry_with_new_key``."""
         async with connected(self._pool) as connection:
             return await calls.retry_with_new_key(connection, claimed, at, error)
@@ -151,22 +153,22 @@ class PostgresRouting:
         async with connected(self._pool) as connection:
             return await work.owners(connection, objects)
 
-    async def park(self, waiting: Sequence[Unrouted], now: datetime) -> None:
+    async def park(self, waiting: Sequence[UnroutedWebhook], now: datetime) -> None:
         """See ``RoutingStore.park``."""
         async with connected(self._pool) as connection:
             await work.park_unrouted(connection, waiting, now)
 
-    async def ignore(self, ignored: Sequence[Ignored], now: datetime) -> None:
+    async def ignore(self, ignored: Sequence[IgnoredWebhook], now: datetime) -> None:
         """See ``RoutingStore.ignore``."""
         async with connected(self._pool) as connection:
             await work.record_ignored(connection, ignored, now)
 
-    async def routable(self, limit: int) -> list[Unrouted]:
+    async def routable(self, limit: int) -> list[UnroutedWebhook]:
         """See ``RoutingStore.routable``."""
         async with connected(self._pool) as connection:
             return await work.routable(connection, limit)
 
-    async def expired(self, before: datetime, limit: int) -> list[Unrouted]:
+    async def expired(self, before: datetime, limit: int) -> list[UnroutedWebhook]:
         """See ``RoutingStore.expired``."""
         async with connected(self._pool) as connection:
             return await work.expired_unrouted(connection, before, limit)

@@ -92,7 +92,7 @@ class FirstInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class PageCursor:
     """Where a page ends: the next one holds what was created before it."""
 
     created_at: datetime
@@ -180,7 +180,7 @@ async def snapshot(connection: Connection, payment_id: str, tenant: str) -> str 
 
 
 async def page(
-    connection: Connection, tenant: str, status: str | None, after: Position | None, limit: int
+    connection: Connection, tenant: str, status: str | None, after: PageCursor | None, limit: int
 ) -> Sequence[Listed]:
     """Up to ``limit`` payments of the tenant, newest first, from behind ``after``."""
     async with connection.cursor(row_factory=class_row(Listed)) as cursor:

@@ -8,7 +8,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from ports.texts import utc_time
-from ports.work import Ignored, Unrouted
+from ports.work import IgnoredWebhook, UnroutedWebhook
 from schemas import headers
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -83,7 +83,9 @@ async def owners(
     return {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
 
 
-async def park_unrouted(connection: Connection, waiting: Sequence[Unrouted], now: datetime) -> None:
+async def park_unrouted(
+    connection: Connection, waiting: Sequence[UnroutedWebhook], now: datetime
+) -> None:
     """Keeps webhooks until their payments are known."""
     rows = [
         (
@@ -98,7 +100,9 @@ async def park_unrouted(connection: Connection, waiting: Sequence[Unrouted], now
         await connection.execute(PARK_UNROUTED, [now, *columns])
 
 
-async def record_ignored(connection: Connection, ignored: Sequence[Ignored], now: datetime) -> None:
+async def record_ignored(
+    connection: Connection, ignored: Sequence[IgnoredWebhook], now: datetime
+) -> None:
     """Notes what became of webhooks that are nobody's."""
     rows = [
         (i.webhook.event_id, i.webhook.provider, i.kind, i.reason, _received_at(i.webhook))
@@ -109,25 +113,27 @@ async def record_ignored(connection: Connection, ignored: Sequence[Ignored], now
         await connection.execute(INSERT_IGNORED, [now, *columns])
 
 
-def _received_at(webhook: Unrouted) -> datetime:
+def _received_at(webhook: UnroutedWebhook) -> datetime:
     """In UTC: Postgres takes fewer zones than there are."""
     return utc_time(webhook.headers[headers.RECEIVED_AT])
 
 
-async def routable(connection: Connection, limit: int) -> list[Unrouted]:
+async def routable(connection: Connection, limit: int) -> list[UnroutedWebhook]:
     """Kept webhooks whose payment is known now, oldest first."""
     cursor = await connection.execute(ROUTABLE, [limit])
     return [_unrouted(row) for row in await cursor.fetchall()]
 
 
-async def expired_unrouted(connection: Connection, before: datetime, limit: int) -> list[Unrouted]:
+async def expired_unrouted(
+    connection: Connection, before: datetime, limit: int
+) -> list[UnroutedWebhook]:
     """Webhooks kept since before then, oldest first: nobody here knows what they are about."""
     cursor = await connection.execute(EXPIRED_UNROUTED, [before, limit])
     return [_unrouted(row) for row in await cursor.fetchall()]
 
 
-def _unrouted(row: Sequence[Any]) -> Unrouted:
-    return Unrouted(row[0], row[1], row[2], row[3], bytes(row[4]), row[5])
+def _unrouted(row: Sequence[Any]) -> UnroutedWebhook:
+    return UnroutedWebhook(row[0], row[1], row[2], row[3], bytes(row[4]), row[5])
 
 
 async def forget_unrouted(connection: Connection, event_ids: Sequence[str]) -> None:

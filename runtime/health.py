@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
-from runtime.pulse import Pulse
+from runtime.pulse import Heartbeat
 from runtime.tasks import never_failing
 
 #: A loop that has not run for that long stands still, in seconds.
@@ -58,7 +58,7 @@ class Health:
 
     clock: Callable[[], float] = monotonic
     #: By name: the parts that must make progress.
-    pulses: Mapping[str, Pulse] = field(default_factory=dict)
+    pulses: Mapping[str, Heartbeat] = field(default_factory=dict)
     #: What the program's loop does at each heartbeat.
     on_beat: Callable[[], None] | None = None
     _beaten: float = field(init=False)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import monotonic
 
 
-class Pulse:
+class Heartbeat:
     """Of one loop: beaten at each step of it, by its own thread; read by any.
 
     Args:
@@ -25,6 +25,6 @@ class Pulse:
         return max(0.0, self._clock() - self._last)
 
 
-def never_late() -> Pulse:
+def never_late() -> Heartbeat:
     """The pulse of a loop that nobody watches."""
-    return Pulse(lambda: 0.0)
+    return Heartbeat(lambda: 0.0)

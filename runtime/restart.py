@@ -7,7 +7,7 @@ from typing import Final, NoReturn
 RESTART: Final = os.EX_TEMPFAIL
 
 
-def start_anew() -> NoReturn:
+def restart_process() -> NoReturn:
     """Ends the process at once. Nothing more is acknowledged; what was not, is read again."""
     logging.shutdown()
     os._exit(RESTART)

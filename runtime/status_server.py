@@ -52,7 +52,7 @@ def serve(
         health: what the program says of itself.
         loop: the program's; its heartbeat goes to ``health``. None: it has one of its own.
     """
-    server = StatusServer(registry, health)
+    server = HealthServer(registry, health)
 
     def listen() -> socket.socket:
         return socket.create_server((host, port), backlog=CONNECTIONS_MAX)
@@ -79,7 +79,7 @@ def serve(
     threading.Thread(target=again_and_again, args=(listen(),), name="status", daemon=True).start()
 
 
-class StatusServer:
+class HealthServer:
     """Answers requests; a connection has one."""
 
     def __init__(self, registry: CollectorRegistry, health: Health) -> None:

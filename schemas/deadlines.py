@@ -1,9 +1,9 @@
 """Deadlines of one group of settings that bound those of another."""
 
-from schemas.settings import ExamplePaySettings, SettingsError, StripeSettings, WorkSettings, load
+from schemas.settings import ExamplePaySettings, SettingsError, StripeSettings, WorkerSettings, load
 
 
-def check_deadlines(work: WorkSettings) -> None:
+def check_deadlines(work: WorkerSettings) -> None:
     """Refuses a provider's time-out that no attempt at a call has time for.
 
     Raises SettingsError naming both variables.

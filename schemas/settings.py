@@ -281,7 +281,7 @@ class MetricsSettings(Group):
     metrics_port: Port = Field(9100, description="Port to listen on.")
 
 
-class WorkSettings(Group):
+class WorkerSettings(Group):
     """Provider calls, router and reconciler."""
 
     call_concurrency: int = Field(16, ge=1, le=256, description="Calls to each provider at a time.")
@@ -344,7 +344,7 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     IngressSettings,
     StreamSettings,
     MetricsSettings,
-    WorkSettings,
+    WorkerSettings,
 )
 
 G = TypeVar("G", bound=Group)

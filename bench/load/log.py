@@ -14,9 +14,9 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from bench.errors import StuckError
 from bench.load.workload import Delivery
 from bench.site import PARTITIONS, Site
-from messaging.produce import Keyed, produce
+from messaging.produce import KeyedRecord, send_in_batches
 from messaging.sender import Sender
-from ports.outgoing import Outgoing
+from ports.outgoing import ProducerRecord
 from ports.provider import FetchedEvent, Webhook
 from processor.worker.webhook_records import fetched
 from schemas.commands import CommandBase
@@ -41,15 +41,15 @@ def _partitions(topics: Iterable[str]) -> list[TopicPartition]:
 SOURCES: Final = _partitions(PROCESSOR_SOURCES)
 
 
-def commands_as_records(commands: Iterable[CommandBase]) -> list[Outgoing]:
+def commands_as_records(commands: Iterable[CommandBase]) -> list[ProducerRecord]:
     """As the ingress publishes them."""
     return [
-        Outgoing(PAYMENT_COMMANDS, c.payment_id.encode(), c.model_dump_json().encode(), ())
+        ProducerRecord(PAYMENT_COMMANDS, c.payment_id.encode(), c.model_dump_json().encode(), ())
         for c in commands
     ]
 
 
-def deliveries_as_records(deliveries: Iterable[Delivery]) -> list[Outgoing]:
+def deliveries_as_records(deliveries: Iterable[Delivery]) -> list[ProducerRecord]:
     """As the ingress publishes them."""
     now = datetime.now(UTC)
     return [
@@ -60,7 +60,7 @@ def deliveries_as_records(deliveries: Iterable[Delivery]) -> list[Outgoing]:
     ]
 
 
-async def feed(site: Site, records: Sequence[Outgoing]) -> None:
+async def feed(site: Site, records: Sequence[ProducerRecord]) -> None:
     """Publishes the records and has the broker's word for each. Raises PublishError."""
     sender = Sender(site.kafka_bootstrap, "payments-bench", FEED_WITHIN_S)
     try:
@@ -81,13 +81,13 @@ async def count(site: Site, topic: str) -> int:
     return sum((await ends(site, [topic])).values())
 
 
-async def fill(site: Site, topic: str, records: Iterable[Keyed]) -> None:
+async def fill(site: Site, topic: str, records: Iterable[KeyedRecord]) -> None:
     """Publishes records to a topic's partitions by turns, many at a time."""
     async with AIOKafkaProducer(bootstrap_servers=site.kafka_bootstrap, acks="all") as producer:
         left = iter(records)
         while some := list(islice(left, FILLED_AT_ONCE)):
             for number in range(PARTITIONS):
-                sent = await produce(producer, topic, number, some[number::PARTITIONS])
+                sent = await send_in_batches(producer, topic, number, some[number::PARTITIONS])
                 for _, sending in sent:
                     await sending
 

@@ -13,8 +13,8 @@ from bench.load.workload import Ending, Workload
 from bench.site import Site
 from decisions.decode import Decoder
 from decisions.fold import fold
-from ports.plan import Loaded
-from ports.records import Position, Received, Record
+from ports.plan import ReadSet
+from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from postgres import batch as store
 from schemas.commands import CommandBase
 from schemas.topics import PAYMENT_COMMANDS
@@ -73,15 +73,15 @@ async def analyze(site: Site) -> None:
         await connection.execute("analyze")
 
 
-def creates(commands: Iterable[CommandBase]) -> list[Received]:
+def creates(commands: Iterable[CommandBase]) -> list[DecodedInput]:
     """The commands, as the processor understands them. Raises WrongResultError."""
     decoder = Decoder({})
     received = []
     for number, command in enumerate(commands):
-        position = Position(PAYMENT_COMMANDS, 0, number)
+        position = RecordOffset(PAYMENT_COMMANDS, 0, number)
         value = command.model_dump_json().encode()
-        item = decoder.decode(Record(position, command.payment_id.encode(), value, {}, 0))
-        if not isinstance(item, Received):
+        item = decoder.decode(ConsumedRecord(position, command.payment_id.encode(), value, {}, 0))
+        if not isinstance(item, DecodedInput):
             raise WrongResultError(f"a command can't be decoded: {item.error}")
         received.append(item)
     return received
@@ -90,7 +90,7 @@ def creates(commands: Iterable[CommandBase]) -> list[Received]:
 async def create_payments(site: Site, commands: Iterable[CommandBase]) -> None:
     """What the processor does with create commands, for programs that have no log."""
     received = creates(commands)
-    nothing = Loaded({}, {}, frozenset(), {}, {})
+    nothing = ReadSet({}, {}, frozenset(), {}, {})
     async with await psycopg.AsyncConnection.connect(site.database_url) as connection:
         for start in range(0, len(received), CHUNK):
             plan = fold(nothing, received[start : start + CHUNK])

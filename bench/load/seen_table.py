@@ -17,7 +17,7 @@ from rocksdict import WriteBatch
 
 from messaging.topics import CHANGELOG
 from processor.stream.app import ROCKSDB_OPTIONS, create_app
-from processor.stream.seen import Entry
+from processor.stream.seen import DedupEntry
 from schemas.settings import KafkaSettings, StreamSettings, load
 
 #: The first is the command that created the payment, the others had no effect.
@@ -38,7 +38,7 @@ def entries(payments: int) -> Iterator[tuple[bytes, bytes]]:
     for number in range(payments):
         id_ = payment_id(number)
         seen = {f"{id_}:{event}": (0, number) for event in range(EVENTS_PER_PAYMENT)}
-        yield id_.encode(), msgspec.msgpack.encode(Entry(now, seen))
+        yield id_.encode(), msgspec.msgpack.encode(DedupEntry(now, seen))
 
 
 def write(payments: int, ends: Sequence[int]) -> None:

@@ -1,6 +1,6 @@
 """What long use leaves behind: payments with their events, in Postgres and in the table of events.
 
-Loaded at once, not through the service, which would take an hour: rows and entries are those the
+ReadSet at once, not through the service, which would take an hour: rows and entries are those the
 service would have written, as narrow as they can be, under the real constraints and indexes. IDs
 are hashes, so that what comes later falls anywhere among them, and are loaded in their order, so
 that loading does not.
@@ -25,7 +25,7 @@ from bench.site import PARTITIONS, Site
 from decisions.fold import fold
 from domain.view import snapshot
 from messaging.topics import CHANGELOG
-from ports.plan import Loaded
+from ports.plan import ReadSet
 from postgres.documents import encode_payment, encode_snapshot
 from postgres.migrate import migrate
 from sandbox.supervision import processes
@@ -105,7 +105,7 @@ async def load(full: Site, payments: int, data_dir: Path) -> float:
 def _values(payments: int) -> dict[str, Any]:
     """What the statements are filled with: one payment, as the service would have stored it."""
     received = rows.creates(generate(0, "stored", 1).commands)
-    (version,) = fold(Loaded({}, {}, frozenset(), {}, {}), received).versions
+    (version,) = fold(ReadSet({}, {}, frozenset(), {}, {}), received).versions
     return {
         "payments": payments,
         "events": EVENTS_PER_PAYMENT,

@@ -17,7 +17,7 @@ from bench.load.samples import Sample, Turn
 from bench.measured.processor import STREAM
 from bench.programs import running
 from bench.site import Site
-from messaging.produce import Keyed
+from messaging.produce import KeyedRecord
 from messaging.topics import CHANGELOG
 from schemas.commands import CommandBase
 
@@ -33,7 +33,7 @@ async def run(site: Site, turn: Turn) -> Sample:
     keys = turn.stored // EVENTS_PER_KEY
     there = await log.count(site, CHANGELOG.name)
     if there < keys:
-        entries = (Keyed(key, value) for key, value in seen_table.entries(keys - there))
+        entries = (KeyedRecord(key, value) for key, value in seen_table.entries(keys - there))
         await log.fill(site, CHANGELOG.name, entries)
     records = await log.count(site, CHANGELOG.name)
     half = len(turn.warm_up.commands) // 2

@@ -27,8 +27,8 @@ from bench.site import PARTITIONS
 from decisions.decode import Decoder
 from decisions.fold import fold
 from domain.payment import Payment
-from ports.plan import Known, Loaded, Plan
-from ports.records import Position, Received, Record
+from ports.plan import InboxEntry, ReadSet, WriteSet
+from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from postgres import batch as store
 from postgres.documents import decode_payment
 from providers.registry import translators
@@ -56,34 +56,34 @@ class Log:
         self._partitions = list(range(PARTITIONS))
         self._offsets = [count() for _ in self._partitions]
 
-    def append(self, webhook: Webhook) -> Received:
+    def append(self, webhook: Webhook) -> DecodedInput:
         """The next record, decoded. Raises WrongResultError where it can't be."""
         partition = self._partition_of(webhook.key, self._partitions, self._partitions)
-        position = Position(PROVIDER_WEBHOOKS, partition, next(self._offsets[partition]))
+        position = RecordOffset(PROVIDER_WEBHOOKS, partition, next(self._offsets[partition]))
         headers = as_text(webhook.headers)
-        found = self._decode(Record(position, webhook.key, webhook.value, headers, 0))
-        if not isinstance(found, Received):
+        found = self._decode(ConsumedRecord(position, webhook.key, webhook.value, headers, 0))
+        if not isinstance(found, DecodedInput):
             raise WrongResultError(f"a webhook can't be decoded: {found.error}")
         return found
 
 
 def plans(
-    payments: dict[str, Payment], records: Sequence[Received], batch_records: int
-) -> Iterator[Plan]:
+    payments: dict[str, Payment], records: Sequence[DecodedInput], batch_records: int
+) -> Iterator[WriteSet]:
     """Every batch's plan, each knowing what those before it will have written."""
-    known: dict[str, Known] = {}
+    known: dict[str, InboxEntry] = {}
     for start in range(0, len(records), batch_records):
         batch = records[start : start + batch_records]
-        plan = fold(Loaded(payments, known, frozenset(), {}, {}), batch)
+        plan = fold(ReadSet(payments, known, frozenset(), {}, {}), batch)
         payments |= plan.payments
         known |= {
-            r.received.event_id: Known(r.received.record.position, r.outcome, None)
+            r.received.event_id: InboxEntry(r.received.record.position, r.outcome, None)
             for r in plan.inbox
         }
         yield plan
 
 
-async def write(connection: store.Connection, batches: Iterable[Plan]) -> None:
+async def write(connection: store.Connection, batches: Iterable[WriteSet]) -> None:
     """Writes the batches, one after the other."""
     for plan in batches:
         published = await store.write(connection, plan, datetime.now(UTC))

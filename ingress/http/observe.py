@@ -23,7 +23,7 @@ _NOT_TO_BE_KEPT: Final = (*_EVERYWHERE, (b"cache-control", b"no-store"))
 _log = get_logger(__name__)
 
 
-class Observe:
+class ErrorMiddleware:
     """ASGI middleware."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:

@@ -5,18 +5,18 @@ import binascii
 from datetime import UTC, datetime, timedelta
 
 from ingress.errors import InvalidCursorError
-from postgres.reads import Position
+from postgres.reads import PageCursor
 from schemas.http import FieldProblem
 from schemas.identity import is_payment_id
 
 
-def encode(position: Position) -> str:
+def encode(position: PageCursor) -> str:
     """A cursor for the page after ``position``."""
     text = f"{position.created_at.astimezone(UTC).isoformat()} {position.payment_id}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode(cursor: str) -> Position:
+def decode(cursor: str) -> PageCursor:
     """The position a cursor stands for. Raises InvalidCursorError for any other text.
 
     Any other: what it decodes to goes into a question to Postgres, which takes neither NUL nor
@@ -26,7 +26,7 @@ def decode(cursor: str) -> Position:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         text = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
         moment, payment_id = text.split(" ")
-        position = Position(datetime.fromisoformat(moment), payment_id)
+        position = PageCursor(datetime.fromisoformat(moment), payment_id)
     except (ValueError, binascii.Error):
         raise _invalid() from None
     # One position has one cursor: whatever else decodes to it was made up.

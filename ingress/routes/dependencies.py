@@ -14,7 +14,7 @@ from ingress.database import Database
 from ingress.errors import UnknownPaymentError
 from ingress.http.json_body import card_number_sent, read_model
 from ingress.idempotency import idempotency_key
-from ingress.intake import Intake
+from ingress.intake import CommandService
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
 from ports.provider import WebhookReader
@@ -36,7 +36,7 @@ class Parts:
     tenants: Mapping[str, str]
     readers: Mapping[str, WebhookReader]
     publisher: Publisher
-    intake: Intake
+    intake: CommandService
     database: Database
     metrics: Metrics
     clock: Clock

@@ -50,7 +50,7 @@ async def list_payments(
     following = (
         "null"
         if last is None
-        else f'"{cursors.encode(reads.Position(last.created_at, last.payment_id))}"'
+        else f'"{cursors.encode(reads.PageCursor(last.created_at, last.payment_id))}"'
     )
     data = ",".join(listed.snapshot for listed in shown)
     return Response(f'{{"data":[{data}],"next_cursor":{following}}}', media_type=JSON)

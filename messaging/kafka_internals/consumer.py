@@ -35,7 +35,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has 
         self.__dict__["_fetcher"] = fetcher
 
 
-class TellingConsumer(TolerantConsumer):
+class GapReportingConsumer(TolerantConsumer):
     """One that reports offsets without a record too."""
 
     TELLS_ABSENT = True

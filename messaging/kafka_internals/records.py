@@ -10,7 +10,7 @@ and on bytes that are no records, and never gets past any of them. Here
 * a compressed batch that would become too large is unreadable at once
   (``messaging.kafka_internals.size``);
 * offsets that hold no record (markers of transactions, records that compaction removed) are
-  reported as ``Absent`` to a reader that asks for it.
+  reported as ``OffsetGap`` to a reader that asks for it.
 """
 
 import struct
@@ -40,7 +40,7 @@ _NO_TIME: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
+class OffsetGap:
     """Offsets from ``offset`` to before ``stop`` hold no record."""
 
     offset: int
@@ -57,7 +57,7 @@ class TolerantRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has n
         raw: the bytes it reads.
         end: the offset behind the partition's last record.
         tries: how often each partition's batch was fetched in vain: its first offset and a count.
-        tells_absent: whether ``Absent`` is among the records.
+        tells_absent: whether ``OffsetGap`` is among the records.
     """
 
     next_fetch_offset: int
@@ -123,14 +123,14 @@ class TolerantRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has n
                 yield came if came.timestamp is not None else replace(came, timestamp=_NO_TIME)
         yield from self._up_to(batch.next_offset)
 
-    def _up_to(self, offset: int) -> Iterator[Absent]:
+    def _up_to(self, offset: int) -> Iterator[OffsetGap]:
         """Goes on at this offset; what lies before it holds no record."""
         first = self.next_fetch_offset
         if offset <= first:
             return
         self.next_fetch_offset = offset
         if self._tells_absent:
-            yield Absent(first, offset, is_last=offset >= self._end)
+            yield OffsetGap(first, offset, is_last=offset >= self._end)
 
     def _names_replaced(self, batch: bytes) -> Iterator[Any] | None:
         """The batch's records with readable header names; None where it can't be read so either."""

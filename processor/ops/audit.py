@@ -25,7 +25,7 @@ from messaging.log import (
     position,
     records,
 )
-from ports.records import Position
+from ports.records import RecordOffset
 from postgres.patience import OperatingConnection
 from processor.ops.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
 from processor.ops.table_invariants import CallRow, Tables, VersionPlace
@@ -83,8 +83,8 @@ _RESULT_BEFORE_DONE: Final = timedelta(hours=1)
 class _Log:
     """What the brokers said."""
 
-    positions: frozenset[Position]
-    unacknowledged: frozenset[Position]
+    positions: frozenset[RecordOffset]
+    unacknowledged: frozenset[RecordOffset]
     #: Of those, how many have been there for too long.
     lag: int
     published: Mapping[str, bytes]
@@ -121,8 +121,8 @@ async def gather(
 
 async def _read_log(bootstrap: str, before: datetime, since: datetime) -> _Log:
     acknowledged = await _acknowledged(bootstrap)
-    positions: set[Position] = set()
-    unacknowledged: set[Position] = set()
+    positions: set[RecordOffset] = set()
+    unacknowledged: set[RecordOffset] = set()
     lag = 0
     for topic in PROCESSOR_SOURCES:
         async for record in records(bootstrap, topic):
@@ -175,11 +175,12 @@ async def _with_tables(
         log=log.positions,
         unacknowledged=log.unacknowledged if marked is not None else frozenset(),
         inbox=[
-            InboxEvidence(r[0], r[1], Position(r[2], r[3], r[4]), r[5], r[6], r[7]) for r in inbox
+            InboxEvidence(r[0], r[1], RecordOffset(r[2], r[3], r[4]), r[5], r[6], r[7])
+            for r in inbox
         ],
-        duplicates=[Position(*r) for r in await rows(_DUPLICATES)],
+        duplicates=[RecordOffset(*r) for r in await rows(_DUPLICATES)],
         dead_letters=[
-            p for r in await rows(_DEAD) if (p := Position(*r)).topic in PROCESSOR_SOURCES
+            p for r in await rows(_DEAD) if (p := RecordOffset(*r)).topic in PROCESSOR_SOURCES
         ],
         payments={r[0]: _payment(r) for r in payments},
         documents={r[0]: r[7] for r in payments},
@@ -201,7 +202,7 @@ async def _with_tables(
             holds=holds,
             inbox={r[0]: (r[1], r[5], r[8]) for r in inbox},
             places=places,
-            positions={r[0]: Position(r[2], r[3], r[4]) for r in inbox},
+            positions={r[0]: RecordOffset(r[2], r[3], r[4]) for r in inbox},
         ),
     )
 

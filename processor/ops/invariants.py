@@ -14,7 +14,7 @@ from domain.money import shown
 from domain.status import Status
 from domain.transitions import is_allowed, is_final
 from domain.view import amounts, snapshot, status_of
-from ports.records import Position
+from ports.records import RecordOffset
 from postgres.documents import decode_payment, encode_snapshot
 from processor.ops.table_invariants import Tables, disagreements
 
@@ -25,7 +25,7 @@ class InboxEvidence:
 
     event_id: str
     payment_id: str
-    position: Position
+    position: RecordOffset
     outcome: str
     version: int | None
     #: Recorded so lately that what comes next may be on its way.
@@ -66,12 +66,12 @@ class Evidence:
     """Everything Postgres and Kafka hold: at rest, or with what was in flight set apart."""
 
     #: Positions of every record in the processor's source topics.
-    log: frozenset[Position] = frozenset()
+    log: frozenset[RecordOffset] = frozenset()
     #: Those not acknowledged when the evidence began to be gathered: an outcome may be on its way.
-    unacknowledged: frozenset[Position] = frozenset()
+    unacknowledged: frozenset[RecordOffset] = frozenset()
     inbox: Sequence[InboxEvidence] = ()
-    duplicates: Sequence[Position] = ()
-    dead_letters: Sequence[Position] = ()
+    duplicates: Sequence[RecordOffset] = ()
+    dead_letters: Sequence[RecordOffset] = ()
     payments: Mapping[str, PaymentEvidence] = field(default_factory=dict)
     #: By payment ID: the domain's payment, as it is stored, in JSON.
     documents: Mapping[str, str] = field(default_factory=dict)

@@ -9,8 +9,8 @@ from aiokafka import ConsumerRecord
 from psycopg import AsyncConnection
 
 from messaging import log
-from ports.outgoing import Outgoing
-from ports.stores import Sending
+from ports.outgoing import ProducerRecord
+from ports.stores import RecordSender
 from ports.texts import moment
 from postgres import operate as store
 from postgres.operate import Place
@@ -36,7 +36,7 @@ _OURS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetterRecord:
     """A dead letter: where it lies, and the record as it came, with our headers by name."""
 
     place: Place
@@ -58,7 +58,7 @@ class Letter:
 
 
 @dataclass(slots=True)
-class Sent:
+class ReplaySummary:
     """What became of a replay of dead letters."""
 
     sent: int = 0
@@ -77,14 +77,14 @@ class Sent:
         return not (self.homeless or self.altered or self.missing)
 
 
-async def letters(kafka_bootstrap: str) -> AsyncIterator[Letter]:
+async def letters(kafka_bootstrap: str) -> AsyncIterator[DeadLetterRecord]:
     """Every dead letter that the topic still has."""
     async for record in log.records(kafka_bootstrap, DEAD_LETTERS):
         yield _letter(record)
 
 
-def _letter(record: ConsumerRecord[bytes, bytes]) -> Letter:
-    return Letter(
+def _letter(record: ConsumerRecord[bytes, bytes]) -> DeadLetterRecord:
+    return DeadLetterRecord(
         (record.partition, record.offset),
         record.key,
         record.value or b"",
@@ -96,12 +96,12 @@ def _letter(record: ConsumerRecord[bytes, bytes]) -> Letter:
 async def replay(
     kafka_bootstrap: str,
     database_url: str,
-    sender: Sending,
+    sender: RecordSender,
     wanted: Collection[Place] | None,
     clock: Callable[[], datetime],
     *,
     again: bool = False,
-) -> Sent:
+) -> ReplaySummary:
     """Sends these letters, or all, to where they came from, as they came.
 
     One that decodes now is processed like any other record; if its event was processed meanwhile,
@@ -109,10 +109,10 @@ async def replay(
     noted, and left out the next time, unless ``again``. A crash between sending and noting sends
     up to 200 letters twice. Raises PublishError, KafkaError, psycopg.Error.
     """
-    result, found = Sent(), set()
+    result, found = ReplaySummary(), set()
     async with await OperatingConnection.connect(database_url, autocommit=True) as connection:
         before = {} if again else await store.replayed(connection)
-        chunk: list[Letter] = []
+        chunk: list[DeadLetterRecord] = []
         async for letter in letters(kafka_bootstrap):
             if wanted is not None and letter.place not in wanted:
                 continue
@@ -134,10 +134,13 @@ async def replay(
 
 
 async def _send(
-    connection: AsyncConnection[Any], sender: Sending, chunk: list[Letter], now: datetime
+    connection: AsyncConnection[Any],
+    sender: RecordSender,
+    chunk: list[DeadLetterRecord],
+    now: datetime,
 ) -> int:
     if chunk:
-        await sender.send([Outgoing(x.topic, x.key, x.value, x.came_with) for x in chunk])
+        await sender.send([ProducerRecord(x.topic, x.key, x.value, x.came_with) for x in chunk])
         await store.note_replayed(connection, [letter.place for letter in chunk], now)
     return len(chunk)
 
@@ -148,7 +151,7 @@ async def replayed(database_url: str) -> dict[Place, datetime]:
         return await store.replayed(connection)
 
 
-def line(letter: Letter, sent_at: datetime | None) -> str:
+def line(letter: DeadLetterRecord, sent_at: datetime | None) -> str:
     """One letter in words, without a word of what is in it."""
     sent = f"  (sent again {moment(sent_at)})" if sent_at is not None else ""
     partition, offset = letter.place
@@ -161,7 +164,7 @@ def line(letter: Letter, sent_at: datetime | None) -> str:
     )
 
 
-def shown(letter: Letter) -> Iterator[str]:
+def shown(letter: DeadLetterRecord) -> Iterator[str]:
     """One letter with all that is in it."""
     yield line(letter, None)
     yield f"key: {letter.key!r}"
@@ -171,7 +174,7 @@ def shown(letter: Letter) -> Iterator[str]:
     yield letter.value.decode("utf-8", "backslashreplace")
 
 
-def told(result: Sent) -> Iterator[str]:
+def summary(result: ReplaySummary) -> Iterator[str]:
     """What became of a replay, in words."""
     yield f"{result.sent} dead letters sent to their topics again"
     if result.before:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from psycopg import sql
 
 from decisions.fold import fold
-from ports.records import DeadLetter, Position, Record
+from ports.records import ConsumedRecord, DeadLetter, RecordOffset
 from postgres import batch
 from postgres.batch import Decode
 from postgres.history import NEVER_CAME
@@ -125,5 +125,5 @@ async def _decide(
 
 def _record(
     topic: str, partition: int, offset: int, key: bytes, headers: dict[str, str], value: bytes
-) -> Record:
-    return Record(Position(topic, partition, offset), key, value, headers, 0)
+) -> ConsumedRecord:
+    return ConsumedRecord(RecordOffset(topic, partition, offset), key, value, headers, 0)

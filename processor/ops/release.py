@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ports.outgoing import Outgoing
+from ports.outgoing import ProducerRecord
 from postgres.operate import Hold
 from schemas.commands import ReleasePayment
 from schemas.identity import release_event_id
@@ -14,7 +14,7 @@ def event_id(hold: Hold) -> str:
     return release_event_id(hold.payment_id, hold.event_id, hold.held_at)
 
 
-def release(hold: Hold, now: datetime) -> Outgoing:
+def release(hold: Hold, now: datetime) -> ProducerRecord:
     """The release of this hold, as a record of ``payment-commands``."""
     record = ReleasePayment(
         event_id=event_id(hold),
@@ -24,4 +24,4 @@ def release(hold: Hold, now: datetime) -> Outgoing:
         received_at=now,
     )
     key, value = hold.payment_id.encode(), record.model_dump_json().encode()
-    return Outgoing(PAYMENT_COMMANDS, key, value, ())
+    return ProducerRecord(PAYMENT_COMMANDS, key, value, ())

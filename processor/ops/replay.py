@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from psycopg import AsyncConnection
 
-from ports.stores import Sending
+from ports.stores import RecordSender
 from ports.texts import moment
 from postgres import operate as store
 from postgres.operate import Hold
@@ -41,7 +41,7 @@ class Replayed:
 
 async def replay(
     database_url: str,
-    sender: Sending,
+    sender: RecordSender,
     payment_ids: Collection[str] | None,
     clock: Callable[[], datetime],
     wait_s: float,
@@ -97,7 +97,7 @@ def listed(holds: Sequence[Hold]) -> Iterator[str]:
     yield f"{len(holds)} payments held"
 
 
-def told(replayed: Replayed) -> Iterator[str]:
+def summary(replayed: Replayed) -> Iterator[str]:
     """What became of a replay, in words."""
     for hold in replayed.holds:
         unknown = ("not processed yet", "the stream has the release to come")

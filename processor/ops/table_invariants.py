@@ -9,7 +9,7 @@ from domain.calls import ProviderCall
 from domain.money import shown
 from domain.payment import Payment
 from domain.view import Snapshot, snapshot
-from ports.records import Position
+from ports.records import RecordOffset
 from postgres.documents import decode_call, decode_payment
 from schemas.identity import result_event_id
 
@@ -52,7 +52,7 @@ class Tables(Struct, frozen=True):
     inbox: Mapping[str, tuple[str, str, int | None]] = {}
     places: Sequence[VersionPlace] = ()
     #: By event ID: where its record stands.
-    positions: Mapping[str, Position] = {}
+    positions: Mapping[str, RecordOffset] = {}
 
     def count(self) -> int:
         """How many rows there are to look at."""

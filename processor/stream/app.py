@@ -15,7 +15,7 @@ from decisions.decode import Decoder
 from messaging.publisher import ProducerFactory, StatePublisher, fenced_producer
 from messaging.sender import Sender
 from ports.provider import Translator
-from ports.stores import BatchStore, Entries, StatePublishing
+from ports.stores import BatchStore, TableEntries, TransactionalPublisher
 from postgres.batch import Decode
 from postgres.patience import CONNECTING, ServingConnection
 from postgres.postgres import Pool, PostgresBatches, limit_transactions
@@ -26,13 +26,13 @@ from processor.stream.faust_internals.consumer import StrictConsumer
 from processor.stream.faust_internals.schema import RawSchema
 from processor.stream.faust_internals.table import PartitionedTable, records_to_recover
 from processor.stream.metrics import StreamMetrics
-from processor.stream.seen import SeenTable
+from processor.stream.seen import DedupTable
 from processor.stream.watchdog import Activity
 from runtime.closing import close_at_the_end
 from runtime.health import Health
 from runtime.logs import get_logger
-from runtime.pulse import Pulse
-from runtime.restart import start_anew
+from runtime.pulse import Heartbeat
+from runtime.restart import restart_process
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
 from schemas.topics import (
     APP_ID,
@@ -66,9 +66,9 @@ class StreamParts:
 
     store: Callable[[Pool, Decode], BatchStore] = PostgresBatches
     producers: Callable[[str, str], ProducerFactory] = fenced_producer
-    publisher: Callable[[ProducerFactory, float], StatePublishing] = StatePublisher
+    publisher: Callable[[ProducerFactory, float], TransactionalPublisher] = StatePublisher
     sender: Callable[[str, str, float], Sender] = Sender
-    seen: Callable[[Entries, int, timedelta, Callable[[], datetime]], SeenTable] = SeenTable
+    seen: Callable[[TableEntries, int, timedelta, Callable[[], datetime]], DedupTable] = DedupTable
     processor: Callable[..., BatchProcessor] = BatchProcessor
 
 
@@ -170,7 +170,7 @@ def wire(
         clock,
     )
     activity = Activity()
-    health.pulses = pulses = {name: Pulse() for name in (POSTGRES, BROKERS)}
+    health.pulses = pulses = {name: Heartbeat() for name in (POSTGRES, BROKERS)}
     health.on_beat = partial(_write_down, app, activity)
     ours = _follow_rebalances(app, pool, processor, activity, health)
     sources = app.topic(*PROCESSOR_SOURCES, schema=RawSchema())
@@ -232,7 +232,7 @@ def _write_down(app: faust.App, activity: Activity) -> None:
     activity.recovering = records_to_recover(app)
 
 
-async def _ask_again_and_again(pool: Pool, activity: Activity, pulse: Pulse) -> None:
+async def _ask_again_and_again(pool: Pool, activity: Activity, pulse: Heartbeat) -> None:
     """Whether Postgres answers. A batch that was done has shown it.
 
     While a batch is under way, it is what waits for Postgres, and nothing else asks.
@@ -247,7 +247,7 @@ async def _ask_again_and_again(pool: Pool, activity: Activity, pulse: Pulse) -> 
         await asyncio.sleep(ASK_EVERY_S)
 
 
-async def _ask(pool: Pool, pulse: Pulse) -> None:
+async def _ask(pool: Pool, pulse: Heartbeat) -> None:
     try:
         async with asyncio.timeout(ASK_WITHIN_S), pool.connection(ASK_WITHIN_S) as connection:
             await connection.execute("select 1")
@@ -273,4 +273,4 @@ async def _run(
         await pipeline.run(activity.noting(taken), processor, full, ours.wait, activity.done)
     except Exception:
         log.exception("stream.stopped", note="the worker restarts")
-        start_anew()
+        restart_process()

@@ -33,12 +33,12 @@ from decisions.decode import Decoder
 from decisions.fold import fold
 from decisions.unread import unforeseen
 from ports.errors import BatchConflictError, KeyTakenError, StoreUnavailableError
-from ports.plan import Committed, Published
-from ports.records import DeadLetter, Position, Received, Record, failed
-from ports.stores import BatchStore, Sending, StatePublishing
+from ports.plan import CommittedBatch, PublishableVersion
+from ports.records import ConsumedRecord, DeadLetter, DecodedInput, RecordOffset, failed
+from ports.stores import BatchStore, RecordSender, TransactionalPublisher
 from ports.unforeseen import ADAPTER_S, described, is_to_be_passed_on
 from processor.stream.metrics import StreamMetrics
-from processor.stream.seen import SeenTable
+from processor.stream.seen import DedupTable
 from runtime.logs import get_logger
 from runtime.tasks import RAISED, never_failing, within
 from schemas.headers import as_text
@@ -57,18 +57,18 @@ Event = EventT[Any]
 T = TypeVar("T")
 
 
-def bare_record(event: Event) -> Record:
+def bare_record(event: Event) -> ConsumedRecord:
     """A Faust event as a record without what our own code could not read of it."""
     message = event.message
-    position = Position(message.topic, message.partition, message.offset)
-    return Record(position, message.key, message.value or b"", {}, -1)
+    position = RecordOffset(message.topic, message.partition, message.offset)
+    return ConsumedRecord(position, message.key, message.value or b"", {}, -1)
 
 
-def as_record(event: Event) -> Record:
+def as_record(event: Event) -> ConsumedRecord:
     """A Faust event as a record."""
     message = event.message
-    return Record(
-        Position(message.topic, message.partition, message.offset),
+    return ConsumedRecord(
+        RecordOffset(message.topic, message.partition, message.offset),
         message.key,
         b"" if message.value is None else message.value,  # an Unreadable stays one, if empty too
         as_text(message.headers.items() if isinstance(message.headers, Mapping)
@@ -78,22 +78,22 @@ def as_record(event: Event) -> Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedBatch:
     """A batch as it was understood."""
 
     events: Sequence[Event]
-    received: Sequence[Received]
+    received: Sequence[DecodedInput]
     dead: Sequence[DeadLetter]
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ProcessedBatch:
     """A batch that is committed: what is left to do of it."""
 
     events: Sequence[Event]
     #: What the table did not know.
-    fresh: Sequence[Received]
-    committed: Committed
+    fresh: Sequence[DecodedInput]
+    committed: CommittedBatch
     #: How often others had published what batches under way may hold, when it was begun.
     catch_ups: int
 
@@ -105,9 +105,9 @@ class BatchProcessor:
         self,
         decoder: Decoder,
         store: BatchStore,
-        seen: SeenTable,
-        publisher: StatePublishing,
-        sender: Sending,
+        seen: DedupTable,
+        publisher: TransactionalPublisher,
+        sender: RecordSender,
         metrics: StreamMetrics,
         clock: Callable[[], datetime],
     ) -> None:
@@ -128,19 +128,19 @@ class BatchProcessor:
         """The whole batch, acknowledged at the end. What it raises, nothing was acknowledged of."""
         await self.settle(await self.commit(self.decode(events)))
 
-    def decode(self, events: Sequence[Event]) -> Decoded:
+    def decode(self, events: Sequence[Event]) -> DecodedBatch:
         """Step 1, but for the sending. Knows nothing of other batches."""
         with never_failing("metrics"):
             self._metrics.batch_records.observe(len(events))
         with self._step("decode"):
             items = [self._understood(event) for event in events]
-        return Decoded(
+        return DecodedBatch(
             events,
-            [item for item in items if isinstance(item, Received)],
+            [item for item in items if isinstance(item, DecodedInput)],
             [item for item in items if isinstance(item, DeadLetter)],
         )
 
-    async def commit(self, batch: Decoded) -> Done:
+    async def commit(self, batch: DecodedBatch) -> ProcessedBatch:
         """Steps 1 to 3; one batch after the other."""
         catch_ups = self._catch_ups
         if batch.dead:
@@ -151,9 +151,9 @@ class BatchProcessor:
             fresh, duplicates = self._set_aside(batch.received)
         with self._step("commit"):
             committed = await self._commit_all(fresh, duplicates, batch.dead)
-        return Done(batch.events, fresh, committed, catch_ups)
+        return ProcessedBatch(batch.events, fresh, committed, catch_ups)
 
-    async def settle(self, batch: Done) -> None:
+    async def settle(self, batch: ProcessedBatch) -> None:
         """Steps 4 to 6; one batch after the other, perhaps while the next is committed."""
         with self._step("publish"):
             await self._publish(batch.committed, batch.catch_ups)
@@ -162,7 +162,7 @@ class BatchProcessor:
         for event in batch.events:
             event.ack()
 
-    def _understood(self, event: Event) -> Received | DeadLetter:
+    def _understood(self, event: Event) -> DecodedInput | DeadLetter:
         """What a record says; one that is not even a record is kept as far as it is one."""
         try:
             return self._decoder.decode(as_record(event))
@@ -170,7 +170,7 @@ class BatchProcessor:
             log.exception("record.not_decoded")
             return unforeseen(bare_record(event), described(error))
 
-    async def _remember(self, batch: Done) -> None:
+    async def _remember(self, batch: ProcessedBatch) -> None:
         """Writes the table. It is only the fast path: without it, Postgres says what is known."""
         used = [r for r in batch.fresh if r.event_id not in batch.committed.open]
         try:
@@ -199,7 +199,9 @@ class BatchProcessor:
         with never_failing("metrics"):
             self._metrics.republished.inc(len(left))
 
-    def _set_aside(self, batch: Sequence[Received]) -> tuple[list[Received], list[Received]]:
+    def _set_aside(
+        self, batch: Sequence[DecodedInput]
+    ) -> tuple[list[DecodedInput], list[DecodedInput]]:
         """What the table does not know, and what it knows from another place in the log."""
         fresh, duplicates = [], []
         try:
@@ -218,13 +220,13 @@ class BatchProcessor:
 
     async def _commit_all(
         self,
-        fresh: Sequence[Received],
-        duplicates: Sequence[Received],
+        fresh: Sequence[DecodedInput],
+        duplicates: Sequence[DecodedInput],
         dead: Sequence[DeadLetter],
-    ) -> Committed:
+    ) -> CommittedBatch:
         """Commits the batch; where that can't succeed, each payment on its own."""
         if not (fresh or duplicates or dead):
-            return Committed()
+            return CommittedBatch()
         try:
             return await self._retrying(lambda: self._commit(fresh, duplicates, dead, {}))
         except RAISED as error:
@@ -232,14 +234,16 @@ class BatchProcessor:
                 raise
             log.exception("batch.not_committed", note="each payment is tried on its own")
         committed = await self._retrying(lambda: self._commit([], duplicates, dead, {}))
-        by_payment: dict[str, list[Received]] = {}
+        by_payment: dict[str, list[DecodedInput]] = {}
         for item in fresh:
             by_payment.setdefault(item.payment_id, []).append(item)
         for payment_id, items in by_payment.items():
             committed.add(await self._commit_or_hold(payment_id, items))
         return committed
 
-    async def _commit_or_hold(self, payment_id: str, items: Sequence[Received]) -> Committed:
+    async def _commit_or_hold(
+        self, payment_id: str, items: Sequence[DecodedInput]
+    ) -> CommittedBatch:
         """A payment's records; where our own code fails on them, they are held as they came."""
         try:
             return await self._retrying(lambda: self._commit(items, [], [], {}))
@@ -260,11 +264,11 @@ class BatchProcessor:
 
     async def _commit(
         self,
-        fresh: Sequence[Received],
-        duplicates: Sequence[Received],
+        fresh: Sequence[DecodedInput],
+        duplicates: Sequence[DecodedInput],
         dead: Sequence[DeadLetter],
         poisoned: Mapping[str, str],
-    ) -> Committed:
+    ) -> CommittedBatch:
         async with self._store.transaction() as transaction:
             loaded = await transaction.load(fresh)
             plan = fold(loaded, fresh, poisoned)
@@ -274,9 +278,9 @@ class BatchProcessor:
         with never_failing("metrics"):
             self._metrics.count(plan)
         known = {event_id: known.position for event_id, known in loaded.known.items()}
-        return Committed(published, plan.redelivered, known | plan.resolved, plan.open)
+        return CommittedBatch(published, plan.redelivered, known | plan.resolved, plan.open)
 
-    async def _publish(self, committed: Committed, catch_ups: int) -> None:
+    async def _publish(self, committed: CommittedBatch, catch_ups: int) -> None:
         """Publishes a batch's versions, and what came again. Then Postgres says what is left.
 
         What it says goes up to the newest version, also of batches that were committed since. So it
@@ -297,7 +301,7 @@ class BatchProcessor:
             await self._send(published, ids)
             self._catch_ups += asked
 
-    async def _send(self, published: Sequence[Published], ids: Iterable[int]) -> None:
+    async def _send(self, published: Sequence[PublishableVersion], ids: Iterable[int]) -> None:
         """Publishes, then notes these publications, every part of which is out now.
 
         A payment that our own code can't publish keeps no other from it: its publications stay
@@ -323,10 +327,10 @@ class BatchProcessor:
             out -= await self._publish_apart(published)
         await self._retrying(lambda: self._store.mark_published(out, self._clock()))
 
-    async def _publish_apart(self, published: Sequence[Published]) -> set[int]:
+    async def _publish_apart(self, published: Sequence[PublishableVersion]) -> set[int]:
         """Publishes payment by payment; answers the publications of which something is left."""
         left: set[int] = set()
-        by_payment: dict[str, list[Published]] = {}
+        by_payment: dict[str, list[PublishableVersion]] = {}
         for each in published:
             by_payment.setdefault(each.payment_id, []).append(each)
         for payment_id, versions in by_payment.items():

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from domain.inputs import Foreign, Unmodelled
 from domain.status import Outcome
-from ports.plan import Plan
+from ports.plan import WriteSet
 from runtime.metrics import SECONDS, foreign_events
 
 _RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
@@ -50,7 +50,7 @@ class StreamMetrics:
             registry=registry,
         )  # fmt: skip
 
-    def count(self, plan: Plan) -> None:
+    def count(self, plan: WriteSet) -> None:
         """Counts what became of every input of a batch, once it is committed."""
         for row in plan.inbox:
             self.outcomes.labels(row.outcome, row.received.kind).inc()

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
-from processor.stream.batch import BatchProcessor, Decoded, Done, Event
+from processor.stream.batch import BatchProcessor, DecodedBatch, Event, ProcessedBatch
 from runtime.tasks import is_cancelled
 
 #: One in each stage. More would wait between the stages, grown no larger, instead of in the log.
@@ -57,8 +57,8 @@ async def run(
         done: called after each batch.
     """
     room = _Room()
-    decoded: asyncio.Queue[Decoded | None] = asyncio.Queue()
-    committed: asyncio.Queue[Done | None] = asyncio.Queue()
+    decoded: asyncio.Queue[DecodedBatch | None] = asyncio.Queue()
+    committed: asyncio.Queue[ProcessedBatch | None] = asyncio.Queue()
 
     async def decode() -> None:
         await room.take(1)

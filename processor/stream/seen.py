@@ -17,12 +17,12 @@ from typing import Final
 
 import msgspec
 
-from ports.records import Position, Received
-from ports.stores import Entries
+from ports.records import DecodedInput, RecordOffset
+from ports.stores import TableEntries
 from schemas.topics import PROCESSOR_SOURCES
 
 
-class Entry(msgspec.Struct, array_like=True):
+class DedupEntry(msgspec.Struct, array_like=True):
     """What the table holds of one payment."""
 
     #: Seconds since the epoch when it was last written.
@@ -31,14 +31,14 @@ class Entry(msgspec.Struct, array_like=True):
     seen: dict[str, tuple[int, int]]
 
 
-_DECODE: Final = msgspec.msgpack.Decoder(Entry).decode
+_DECODE: Final = msgspec.msgpack.Decoder(DedupEntry).decode
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _TOPIC_INDEX: Final = {topic: index for index, topic in enumerate(PROCESSOR_SOURCES)}
-#: Entries looked at per batch and partition for being too old.
+#: TableEntries looked at per batch and partition for being too old.
 LOOKED_AT: Final = 32
 
 
-class SeenTable:
+class DedupTable:
     """Of each payment, its recent event IDs.
 
     Read twice per batch, all payments at once: when it comes, and when it is remembered, because
@@ -47,7 +47,7 @@ class SeenTable:
 
     def __init__(
         self,
-        entries: Entries,
+        entries: TableEntries,
         per_payment: int,
         retention: timedelta,
         clock: Callable[[], datetime],
@@ -59,12 +59,14 @@ class SeenTable:
         #: The last key looked at, by partition.
         self._walked: dict[int, bytes] = {}
 
-    def positions(self, batch: Sequence[Received]) -> list[Position | None]:
+    def positions(self, batch: Sequence[DecodedInput]) -> list[RecordOffset | None]:
         """Where each one's event ID was seen, if it was."""
         partitions = self._load(batch)
         return [_position(r, partitions[_partition(r)][r.payment_id]) for r in batch]
 
-    async def remember(self, batch: Sequence[Received], known: Mapping[str, Position]) -> None:
+    async def remember(
+        self, batch: Sequence[DecodedInput], known: Mapping[str, RecordOffset]
+    ) -> None:
         """Adds the batch's event IDs; one change per payment.
 
         ``known`` has the positions of those that Postgres knew before. The table must agree with
@@ -98,11 +100,11 @@ class SeenTable:
             forgotten += len(old)
         return forgotten
 
-    def _load(self, batch: Sequence[Received]) -> dict[int, dict[str, Entry]]:
+    def _load(self, batch: Sequence[DecodedInput]) -> dict[int, dict[str, DedupEntry]]:
         """The entries of a batch's payments, by partition and payment; empty ones where none is."""
-        wanted: defaultdict[int, dict[str, Entry]] = defaultdict(dict)
+        wanted: defaultdict[int, dict[str, DedupEntry]] = defaultdict(dict)
         for received in batch:
-            wanted[_partition(received)][received.payment_id] = Entry(0, {})
+            wanted[_partition(received)][received.payment_id] = DedupEntry(0, {})
         for partition, entries in wanted.items():
             found = self._entries.get(partition, [key.encode() for key in entries])
             for key, value in found.items():
@@ -112,11 +114,11 @@ class SeenTable:
                     entries[key.decode()] = _DECODE(value)
         return wanted
 
-    def _encode(self, touched: int, entry: Entry) -> bytes:
+    def _encode(self, touched: int, entry: DedupEntry) -> bytes:
         seen = entry.seen
         if len(seen) > self._per_payment:
             seen = dict(list(seen.items())[-self._per_payment :])
-        return _ENCODE(Entry(touched, seen))
+        return _ENCODE(DedupEntry(touched, seen))
 
 
 def _touched(value: bytes) -> int:
@@ -127,15 +129,15 @@ def _touched(value: bytes) -> int:
         return -1
 
 
-def _partition(received: Received) -> int:
+def _partition(received: DecodedInput) -> int:
     return received.record.position.partition
 
 
-def _position(received: Received, entry: Entry) -> Position | None:
+def _position(received: DecodedInput, entry: DedupEntry) -> RecordOffset | None:
     found = entry.seen.get(received.event_id)
     if found is None:
         return None
     topic, offset = found
     if not 0 <= topic < len(PROCESSOR_SOURCES):
         return None  # no entry of ours
-    return Position(PROCESSOR_SOURCES[topic], _partition(received), offset)
+    return RecordOffset(PROCESSOR_SOURCES[topic], _partition(received), offset)

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from messaging.lag import Partition
 from runtime.logs import get_logger
-from runtime.restart import start_anew
+from runtime.restart import restart_process
 
 log = get_logger(__name__)
 
@@ -137,6 +137,6 @@ def guard(patience_s: float, activity: Activity, lag: Lag, seen: Callable[[], No
             asyncio.run(watch(patience_s, look))
         except BaseException:
             log.exception("watchdog.ended", note="the worker restarts: nothing would watch it")
-        start_anew()
+        restart_process()
 
     threading.Thread(target=run, name="watchdog", daemon=True).start()

@@ -13,7 +13,7 @@ log = get_logger(__name__)
 END_WITHIN_S: Final = 2.0
 
 
-async def ask(
+async def call_adapter(
     what: str,
     asking: Coroutine[Any, Any, CallOutcome],
     deadline_s: float,

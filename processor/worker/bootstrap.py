@@ -15,20 +15,20 @@ from psycopg_pool import AsyncConnectionPool
 from messaging.sender import Sender
 from messaging.topics import check_topics
 from ports.provider import ProviderClient, Translator
-from ports.stores import CallStore
+from ports.stores import Outbox
 from postgres.patience import CONNECTING, ServingConnection
 from postgres.postgres import (
     Pool,
-    PostgresCalls,
     PostgresHistory,
+    PostgresOutbox,
     PostgresRouting,
     PostgresSweeps,
 )
 from processor.worker.consumer_lag import NAME as LAG
 from processor.worker.consumer_lag import ConsumerLag
-from processor.worker.loops import BeatingCalls, Loop, run_loops
-from processor.worker.metrics import WorkMetrics
-from processor.worker.provider_calls import ProviderCalls
+from processor.worker.loops import HeartbeatOutbox, Loop, run_loops
+from processor.worker.metrics import WorkerMetrics
+from processor.worker.provider_calls import Dispatcher
 from processor.worker.reconciler import Reconciler
 from processor.worker.retention import Retention
 from processor.worker.router import GROUP, Router, consumer
@@ -36,29 +36,29 @@ from providers.registry import clients, translators
 from runtime.clock import utc_now
 from runtime.closing import close_at_the_end
 from runtime.health import Health
-from runtime.pulse import Pulse
+from runtime.pulse import Heartbeat
 from runtime.status_server import serve
 from schemas.deadlines import check_deadlines
-from schemas.settings import DatabaseSettings, KafkaSettings, MetricsSettings, WorkSettings, load
+from schemas.settings import DatabaseSettings, KafkaSettings, MetricsSettings, WorkerSettings, load
 from schemas.topics import APP_ID, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 
 
 @dataclass(frozen=True, slots=True)
-class WorkParts:
+class WorkerParts:
     """What makes the parts of the loops; each is called as what it stands for."""
 
-    calls: Callable[[Pool], CallStore] = PostgresCalls
+    calls: Callable[[Pool], Outbox] = PostgresOutbox
     sender: Callable[[str, str, float], Sender] = Sender
     clients: Callable[[], Mapping[str, ProviderClient]] = clients
 
 
-def run_work(parts: WorkParts = WorkParts()) -> None:
+def run_worker(parts: WorkerParts = WorkerParts()) -> None:
     """Runs the background loops until SIGTERM or Ctrl-C."""
     asyncio.run(_work(parts))
 
 
-async def _work(parts: WorkParts) -> None:
-    kafka, database, settings = load(KafkaSettings), load(DatabaseSettings), load(WorkSettings)
+async def _work(parts: WorkerParts) -> None:
+    kafka, database, settings = load(KafkaSettings), load(DatabaseSettings), load(WorkerSettings)
     status, known_translators = load(MetricsSettings), translators()
     check_deadlines(settings)
     async with AsyncExitStack() as opened:
@@ -69,7 +69,7 @@ async def _work(parts: WorkParts) -> None:
         registry, health = CollectorRegistry(), Health()
         running = asyncio.get_running_loop()
         serve(status.metrics_host, status.metrics_port, registry, health, running)
-        metrics = WorkMetrics(registry)
+        metrics = WorkerMetrics(registry)
         url = database.database_url.get_secret_value()
         sender = parts.sender(kafka.kafka_bootstrap, "payments-work", 30.0)
         close_at_the_end(opened, "sender", sender.close)
@@ -102,19 +102,19 @@ def _loops(
     sender: Sender,
     known_clients: Mapping[str, ProviderClient],
     known_translators: Mapping[str, Translator],
-    settings: WorkSettings,
-    metrics: WorkMetrics,
-    parts: WorkParts,
+    settings: WorkerSettings,
+    metrics: WorkerMetrics,
+    parts: WorkerParts,
 ) -> dict[str, Loop]:
     """Every loop, with the pulse it beats."""
     source = partial(consumer, kafka.kafka_bootstrap)
     jitter = random.Random()  # noqa: S311  # jitter is no secret
     names = ("provider_calls", "router", "reconciler", "retention", LAG)
-    pulses = {name: Pulse() for name in names}
-    calls = BeatingCalls(parts.calls(pool), pulses["provider_calls"])
+    pulses = {name: Heartbeat() for name in names}
+    calls = HeartbeatOutbox(parts.calls(pool), pulses["provider_calls"])
     groups = {APP_ID: PROCESSOR_SOURCES, GROUP: (PROVIDER_WEBHOOKS_UNROUTED,)}
     runs = {
-        "provider_calls": ProviderCalls(
+        "provider_calls": Dispatcher(
             calls, sender, known_clients, settings, metrics, utc_now, jitter
         ).run,
         "router": Router(

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from messaging.lag import GroupLag, Partition
-from processor.worker.metrics import WorkMetrics
+from processor.worker.metrics import WorkerMetrics
 from runtime.logs import get_logger
-from runtime.pulse import Pulse, never_late
+from runtime.pulse import Heartbeat, never_late
 from runtime.rest import jittered
 from runtime.tasks import RAISED, is_cancelled, within
 
@@ -47,8 +47,8 @@ class ConsumerLag:
         bootstrap: str,
         groups: Mapping[str, Sequence[str]],
         every_s: float,
-        metrics: WorkMetrics,
-        pulse: Pulse | None = None,
+        metrics: WorkerMetrics,
+        pulse: Heartbeat | None = None,
         measure: Callable[[str, str], Measure] = GroupLag,
     ) -> None:
         self._groups = {group: (measure(bootstrap, group), tuple(t)) for group, t in groups.items()}

@@ -14,12 +14,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from ports.errors import LoopFailedError
-from ports.stores import CallStore
+from ports.stores import Outbox
 from ports.unforeseen import RETRYABLE
-from ports.work import Claimed
-from processor.worker.metrics import WorkMetrics
+from ports.work import ClaimedCall
+from processor.worker.metrics import WorkerMetrics
 from runtime.logs import get_logger
-from runtime.pulse import Pulse, never_late
+from runtime.pulse import Heartbeat, never_late
 from runtime.tasks import is_cancelled, never_failing
 
 log = get_logger(__name__)
@@ -41,20 +41,20 @@ class Loop:
     """A loop, and the pulse it beats; one that beats none is never late."""
 
     run: Callable[[], Awaitable[None]]
-    pulse: Pulse = field(default_factory=never_late)
+    pulse: Heartbeat = field(default_factory=never_late)
 
 
-class BeatingCalls:
-    """A ``CallStore`` whose claims are the steps of the loop that uses it."""
+class HeartbeatOutbox:
+    """A ``Outbox`` whose claims are the steps of the loop that uses it."""
 
-    def __init__(self, inner: CallStore, pulse: Pulse) -> None:
+    def __init__(self, inner: Outbox, pulse: Heartbeat) -> None:
         self._inner = inner
         self._pulse = pulse
 
     async def claim(
         self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
-    ) -> list[Claimed]:
-        """See ``CallStore.claim``."""
+    ) -> list[ClaimedCall]:
+        """See ``Outbox.claim``."""
         claimed = await self._inner.claim(providers, limit, now, lease_until)
         self._pulse.beat()
         return claimed
@@ -63,7 +63,7 @@ class BeatingCalls:
         return getattr(self._inner, name)
 
 
-async def run_loops(loops: Mapping[str, Loop], stop: asyncio.Event, metrics: WorkMetrics) -> None:
+async def run_loops(loops: Mapping[str, Loop], stop: asyncio.Event, metrics: WorkerMetrics) -> None:
     """Until ``stop`` is set. Raises LoopFailedError of a loop that ended in no known way."""
     stopping = asyncio.create_task(stop.wait())
     tasks = {
@@ -83,7 +83,7 @@ async def run_loops(loops: Mapping[str, Loop], stop: asyncio.Event, metrics: Wor
         raise LoopFailedError(f"{tasks[task]} has stopped") from cause
 
 
-async def _again_and_again(name: str, loop: Loop, metrics: WorkMetrics) -> None:
+async def _again_and_again(name: str, loop: Loop, metrics: WorkerMetrics) -> None:
     longest = FIRST_WAIT_S
     while True:
         started = time.monotonic()

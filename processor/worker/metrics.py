@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from runtime.metrics import SECONDS, foreign_events
 
 
-class WorkMetrics:
+class WorkerMetrics:
     """The metrics of provider calls, router and reconciler."""
 
     def __init__(self, registry: CollectorRegistry) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal, cast
 
 from ports.errors import LeaseLostError
-from ports.outgoing import Outgoing
+from ports.outgoing import ProducerRecord
 from ports.provider import (
     Acknowledged,
     CallOutcome,
@@ -22,17 +22,17 @@ from ports.provider import (
     Refused,
     Unknown,
 )
-from ports.stores import CallStore, Sending
+from ports.stores import Outbox, RecordSender
 from ports.texts import storable
-from ports.work import Claimed
-from processor.worker.asking import ask
+from ports.work import ClaimedCall
+from processor.worker.asking import call_adapter
 from processor.worker.breaker import Breaker
 from processor.worker.leases import Lease
-from processor.worker.metrics import WorkMetrics
+from processor.worker.metrics import WorkerMetrics
 from runtime.logs import get_logger
 from schemas.identity import result_event_id
 from schemas.results import ProviderResult, Refusal
-from schemas.settings import WorkSettings
+from schemas.settings import WorkerSettings
 from schemas.topics import PROVIDER_RESULTS
 
 log = get_logger(__name__)
@@ -42,16 +42,16 @@ FINISH_WITHIN_S: Final = 5.0
 _NEVER_HAPPENED: Final = NotNow("looked up: it has not happened")
 
 
-class ProviderCalls:
+class Dispatcher:
     """The loop over due calls, with at most ``call_concurrency`` of each provider under way."""
 
     def __init__(
         self,
-        store: CallStore,
-        sender: Sending,
+        store: Outbox,
+        sender: RecordSender,
         clients: Mapping[str, ProviderClient],
-        settings: WorkSettings,
-        metrics: WorkMetrics,
+        settings: WorkerSettings,
+        metrics: WorkerMetrics,
         clock: Callable[[], datetime],
         chance: random.Random,
     ) -> None:
@@ -112,7 +112,7 @@ class ProviderCalls:
             started += len(claimed)
         return started
 
-    async def _make_noting_errors(self, claimed: Claimed, since: float) -> None:
+    async def _make_noting_errors(self, claimed: ClaimedCall, since: float) -> None:
         """One call; if our side fails (Postgres, Kafka), its lease brings it back."""
         try:
             await self.make(claimed, since)
@@ -124,7 +124,7 @@ class ProviderCalls:
                 "call.interrupted", call_key=claimed.call.key, note="due again after its lease"
             )
 
-    async def make(self, claimed: Claimed, since: float) -> None:
+    async def make(self, claimed: ClaimedCall, since: float) -> None:
         """Makes one call, claimed at this time of the loop, and notes what it came to.
 
         Raises LeaseLostError, PublishError, StoreUnavailableError.
@@ -152,12 +152,12 @@ class ProviderCalls:
         if not is_ours:
             raise LeaseLostError("the call was claimed again meanwhile")
 
-    async def _renew(self, claimed: Claimed) -> bool:
+    async def _renew(self, claimed: ClaimedCall) -> bool:
         return await self._store.renew(claimed, self._clock() + self._lease)
 
-    async def _ask(self, claimed: Claimed) -> CallOutcome:
+    async def _ask(self, claimed: ClaimedCall) -> CallOutcome:
         """The provider's word within the deadline; whatever the adapter does is an outcome."""
-        outcome, has_failed = await ask(
+        outcome, has_failed = await call_adapter(
             claimed.call.key,
             self._outcome(claimed),
             self._settings.call_deadline_s,
@@ -167,7 +167,7 @@ class ProviderCalls:
             self._metrics.loop_errors.labels("provider_calls").inc()
         return outcome
 
-    async def _outcome(self, claimed: Claimed) -> CallOutcome:
+    async def _outcome(self, claimed: ClaimedCall) -> CallOutcome:
         client = self._clients[claimed.call.provider]
         age = self._clock() - claimed.key_first_used_at
         if age < timedelta(seconds=self._settings.call_key_lifetime_s):
@@ -180,7 +180,7 @@ class ProviderCalls:
             return Unknown(f"can't be looked up: {error}")
         return found or _NEVER_HAPPENED
 
-    async def _again(self, claimed: Claimed, outcome: Unknown | NotNow) -> bool:
+    async def _again(self, claimed: ClaimedCall, outcome: Unknown | NotNow) -> bool:
         """Notes when it is due again. Whether it was ours still."""
         now = self._clock()
         error = storable(outcome.reason)
@@ -199,7 +199,7 @@ class ProviderCalls:
         )
         return is_ours
 
-    def _wait(self, claimed: Claimed) -> timedelta:
+    def _wait(self, claimed: ClaimedCall) -> timedelta:
         """Exponential back-off with full jitter, from the row's own count of attempts."""
         longest = min(
             self._settings.call_backoff_max_s,
@@ -207,7 +207,7 @@ class ProviderCalls:
         )
         return timedelta(seconds=self._chance.uniform(0, longest))
 
-    def _result(self, claimed: Claimed, outcome: Acknowledged | Refused) -> Outgoing:
+    def _result(self, claimed: ClaimedCall, outcome: Acknowledged | Refused) -> ProducerRecord:
         call = claimed.call
         refused = outcome if isinstance(outcome, Refused) else None
         operation = cast(
@@ -225,7 +225,7 @@ class ProviderCalls:
             received_at=self._clock(),
         )
         value = result.model_dump_json().encode()
-        return Outgoing(PROVIDER_RESULTS, call.payment_id.encode(), value, ())
+        return ProducerRecord(PROVIDER_RESULTS, call.payment_id.encode(), value, ())
 
 
 def _refusal(refused: Refused) -> Refusal:

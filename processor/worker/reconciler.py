@@ -14,22 +14,22 @@ import psycopg
 
 from decisions.dead_letters import as_outgoing
 from ports.errors import PublishError, StoreUnavailableError
-from ports.outgoing import Outgoing
+from ports.outgoing import ProducerRecord
 from ports.provider import FetchedEvent, ProviderClient, ProviderUnavailableError
-from ports.records import DeadLetter, Position, Record
-from ports.stores import Sending, SweepStore
+from ports.records import ConsumedRecord, DeadLetter, RecordOffset
+from ports.stores import RecordSender, SweepStore
 from ports.unforeseen import ADAPTER_S, described, is_to_be_passed_on
 from postgres.patience import CONNECTING, ServingConnection
 from postgres.work import LEAD
-from processor.worker.metrics import WorkMetrics
+from processor.worker.metrics import WorkerMetrics
 from processor.worker.webhook_records import fetched, routed
 from runtime.logs import get_logger
-from runtime.pulse import Pulse, never_late
+from runtime.pulse import Heartbeat, never_late
 from runtime.rest import jittered
 from runtime.tasks import RAISED, is_cancelled, within
 from schemas import headers, identity
 from schemas.commands import CancelPayment
-from schemas.settings import WorkSettings
+from schemas.settings import WorkerSettings
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS_UNROUTED
 
 log = get_logger(__name__)
@@ -48,12 +48,12 @@ class Reconciler:
         self,
         database_url: str,
         store: SweepStore,
-        sender: Sending,
+        sender: RecordSender,
         clients: Mapping[str, ProviderClient],
-        settings: WorkSettings,
-        metrics: WorkMetrics,
+        settings: WorkerSettings,
+        metrics: WorkerMetrics,
         clock: Callable[[], datetime],
-        pulse: Pulse | None = None,
+        pulse: Heartbeat | None = None,
     ) -> None:
         self._database_url = database_url
         self._store = store
@@ -216,20 +216,20 @@ async def _each_within(
         yield page
 
 
-def _as_record(event: FetchedEvent, provider: str, now: datetime) -> Outgoing:
+def _as_record(event: FetchedEvent, provider: str, now: datetime) -> ProducerRecord:
     """A fetched event as a record; a dead letter where our own code can't make one of it."""
     try:
         return fetched(event, provider, now)
     except RAISED as error:
         log.exception("event.not_sent", provider=provider, event_id=event.webhook.event_id)
-        position = Position(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # it never stood in a topic
+        position = RecordOffset(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # it never stood in a topic
         named = {headers.EVENT_ID: event.webhook.event_id, headers.PROVIDER: provider}
-        record = Record(position, None, event.body, named, -1)
+        record = ConsumedRecord(position, None, event.body, named, -1)
         (letter,) = as_outgoing([DeadLetter(record, f"our own code failed: {described(error)}")])
         return letter
 
 
-def _expiry(payment_id: str, tenant: str, version: int, now: datetime) -> Outgoing:
+def _expiry(payment_id: str, tenant: str, version: int, now: datetime) -> ProducerRecord:
     """The command that lets a payment expire: one per version, however often it is asked."""
     operation_id = identity.operation_id(tenant, payment_id, "expire", str(version))
     fingerprint = identity.fingerprint({"cause": "expired"})
@@ -242,4 +242,6 @@ def _expiry(payment_id: str, tenant: str, version: int, now: datetime) -> Outgoi
         received_at=now,
         cause="expired",
     )
-    return Outgoing(PAYMENT_COMMANDS, payment_id.encode(), command.model_dump_json().encode(), ())
+    return ProducerRecord(
+        PAYMENT_COMMANDS, payment_id.encode(), command.model_dump_json().encode(), ()
+    )

@@ -13,11 +13,11 @@ from functools import partial
 from typing import Final
 
 from ports.stores import HistoryStore
-from processor.worker.metrics import WorkMetrics
+from processor.worker.metrics import WorkerMetrics
 from runtime.logs import get_logger
-from runtime.pulse import Pulse, never_late
+from runtime.pulse import Heartbeat, never_late
 from runtime.rest import jittered
-from schemas.settings import WorkSettings
+from schemas.settings import WorkerSettings
 
 log = get_logger(__name__)
 
@@ -33,10 +33,10 @@ class Retention:
     def __init__(
         self,
         store: HistoryStore,
-        settings: WorkSettings,
-        metrics: WorkMetrics,
+        settings: WorkerSettings,
+        metrics: WorkerMetrics,
         clock: Callable[[], datetime],
-        pulse: Pulse | None = None,
+        pulse: Heartbeat | None = None,
     ) -> None:
         self._store = store
         self._settings = settings

@@ -13,24 +13,24 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from decisions.dead_letters import as_outgoing, note
 from domain.inputs import Foreign, Unmodelled
-from messaging.kafka_internals.consumer import TellingConsumer
-from messaging.kafka_internals.records import Absent
+from messaging.kafka_internals.consumer import GapReportingConsumer
+from messaging.kafka_internals.records import OffsetGap
 from messaging.lifetime import close_consumer, start_client
 from ports.errors import UndecodableRecordError
-from ports.outgoing import Outgoing
+from ports.outgoing import ProducerRecord
 from ports.provider import MalformedWebhookError, Translator
-from ports.records import DeadLetter, Position, Record, Unreadable
-from ports.stores import RoutingStore, Sending
+from ports.records import ConsumedRecord, DeadLetter, RecordOffset, Unreadable
+from ports.stores import RecordSender, RoutingStore
 from ports.texts import utc_time
 from ports.unforeseen import ADAPTER_S, described, is_to_be_passed_on
-from ports.work import Ignored, Unrouted
-from processor.worker.metrics import WorkMetrics
+from ports.work import IgnoredWebhook, UnroutedWebhook
+from processor.worker.metrics import WorkerMetrics
 from processor.worker.webhook_records import routed
 from runtime.logs import get_logger
-from runtime.pulse import Pulse, never_late
+from runtime.pulse import Heartbeat, never_late
 from runtime.tasks import RAISED, never_failing, within
 from schemas import headers
-from schemas.settings import WorkSettings
+from schemas.settings import WorkerSettings
 from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED, fetching
 
 log = get_logger(__name__)
@@ -42,9 +42,9 @@ STOP_WITHIN_S: Final = 5.0
 _NOBODYS: Final = "no payment is known for the provider's object this is about"
 
 
-def consumer(bootstrap: str) -> TellingConsumer:
+def consumer(bootstrap: str) -> GapReportingConsumer:
     """A consumer of the unrouted webhooks that commits only when told. Not started."""
-    return TellingConsumer(
+    return GapReportingConsumer(
         PROVIDER_WEBHOOKS_UNROUTED,
         bootstrap_servers=bootstrap,
         group_id=GROUP,
@@ -60,13 +60,13 @@ class Router:
     def __init__(
         self,
         store: RoutingStore,
-        sender: Sending,
+        sender: RecordSender,
         source: Callable[[], AIOKafkaConsumer],
         translators: Mapping[str, Translator],
-        settings: WorkSettings,
-        metrics: WorkMetrics,
+        settings: WorkerSettings,
+        metrics: WorkerMetrics,
         clock: Callable[[], datetime],
-        pulse: Pulse | None = None,
+        pulse: Heartbeat | None = None,
     ) -> None:
         self._store = store
         self._sender = sender
@@ -85,7 +85,7 @@ class Router:
             while True:
                 found = await source.getmany(timeout_ms=200, max_records=BATCH)
                 read = [record for part in found.values() for record in part]
-                if records := [_as_record(each) for each in read if type(each) is not Absent]:
+                if records := [_as_record(each) for each in read if type(each) is not OffsetGap]:
                     await self.route(records)
                 if read:  # also where it is only past offsets without a record
                     await source.commit()
@@ -95,7 +95,7 @@ class Router:
             if not await close_consumer(source, STOP_WITHIN_S):
                 log.warning("router.not_stopped", within_s=round(STOP_WITHIN_S, 1))
 
-    async def route(self, records: Sequence[Record]) -> None:
+    async def route(self, records: Sequence[ConsumedRecord]) -> None:
         """Routes all; one on which our own code fails is a dead letter, and stops no other."""
         try:
             await self._route(records)
@@ -111,10 +111,10 @@ class Router:
             why = f"our own code failed: {described(error)}"
             await self._send([], [DeadLetter(record, why) for record in records])
 
-    async def _route(self, records: Sequence[Record]) -> None:
+    async def _route(self, records: Sequence[ConsumedRecord]) -> None:
         """Sends each to its payment, keeps it, ignores it, or sends it to the dead letters."""
         dead: list[DeadLetter] = []
-        waiting: list[tuple[Record, Unrouted]] = []
+        waiting: list[tuple[ConsumedRecord, UnroutedWebhook]] = []
         for record in records:
             try:
                 waiting.append((record, _as_unrouted(record)))
@@ -159,7 +159,7 @@ class Router:
                 self._pulse.beat()
                 await self._let_go_alone(each)
 
-    async def _let_go(self, kept: Sequence[Unrouted], error: str | None = None) -> None:
+    async def _let_go(self, kept: Sequence[UnroutedWebhook], error: str | None = None) -> None:
         """Sends to its payment what has one, the rest to the dead letters: all, for an error."""
         known = [
             routed(u.payment_id, u.value, u.headers) for u in kept if u.payment_id and not error
@@ -168,7 +168,7 @@ class Router:
         await self._send(known, dead)
         await within(ADAPTER_S, self._store.forget([u.event_id for u in kept]))
 
-    async def _let_go_alone(self, kept: Unrouted) -> None:
+    async def _let_go_alone(self, kept: UnroutedWebhook) -> None:
         try:
             await self._let_go([kept])
         except RAISED as error:
@@ -176,7 +176,7 @@ class Router:
                 raise
             await self._let_go([kept], f"our own code failed: {described(error)}")
 
-    def _ignored(self, webhook: Unrouted) -> Ignored | None:
+    def _ignored(self, webhook: UnroutedWebhook) -> IgnoredWebhook | None:
         """The webhook as one without effect, if it is; what can't be read is no such thing."""
         translator = self._translators.get(webhook.provider)
         if translator is None:
@@ -193,9 +193,9 @@ class Router:
             self._metrics.foreign.labels(webhook.provider).inc()
         elif not isinstance(fact, Unmodelled) or fact.unknown_status:
             return None
-        return Ignored(webhook, translated.kind, fact.why)
+        return IgnoredWebhook(webhook, translated.kind, fact.why)
 
-    async def _send(self, known: Sequence[Outgoing], dead: Sequence[DeadLetter]) -> None:
+    async def _send(self, known: Sequence[ProducerRecord], dead: Sequence[DeadLetter]) -> None:
         if known or dead:
             await within(ADAPTER_S, self._sender.send([*known, *as_outgoing(dead)]))
         with never_failing("metrics"):
@@ -203,15 +203,17 @@ class Router:
             self._metrics.dead_letters.inc(len(dead))
 
 
-def _dead(unrouted: Unrouted, error: str) -> DeadLetter:
-    position = Position(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # its place in the log is long past
-    record = Record(position, unrouted.object_id.encode(), unrouted.value, unrouted.headers, 0)
+def _dead(unrouted: UnroutedWebhook, error: str) -> DeadLetter:
+    position = RecordOffset(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # its place in the log is long past
+    record = ConsumedRecord(
+        position, unrouted.object_id.encode(), unrouted.value, unrouted.headers, 0
+    )
     return DeadLetter(record, error)
 
 
-def _as_record(record: ConsumerRecord[bytes, bytes]) -> Record:
-    return Record(
-        Position(record.topic, record.partition, record.offset),
+def _as_record(record: ConsumerRecord[bytes, bytes]) -> ConsumedRecord:
+    return ConsumedRecord(
+        RecordOffset(record.topic, record.partition, record.offset),
         record.key,
         b"" if record.value is None else record.value,  # an Unreadable stays one, if empty too
         headers.as_text(record.headers),
@@ -219,7 +221,7 @@ def _as_record(record: ConsumerRecord[bytes, bytes]) -> Record:
     )
 
 
-def _as_unrouted(record: Record) -> Unrouted:
+def _as_unrouted(record: ConsumedRecord) -> UnroutedWebhook:
     """The record as a webhook to route. Raises UndecodableRecordError, which says why."""
     if isinstance(record.value, Unreadable):
         raise UndecodableRecordError(record.value.why)
@@ -231,7 +233,7 @@ def _as_unrouted(record: Record) -> Unrouted:
         if len(named.get(name, "")) > headers.ID_CHARS_MAX:
             raise UndecodableRecordError(f"header {name} is too long")
     utc_time(named[headers.RECEIVED_AT])
-    return Unrouted(
+    return UnroutedWebhook(
         named[headers.EVENT_ID], named[headers.PROVIDER], named.get(headers.OBJECT_ID, ""),
         named, record.value, None,
     )  # fmt: skip

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ports.errors import EventTooLargeError
-from ports.outgoing import Outgoing
+from ports.outgoing import ProducerRecord
 from ports.provider import FetchedEvent
 from schemas import headers
 from schemas.identity import is_payment_id
 from schemas.topics import BODY_BYTES_MAX, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
 
 
-def fetched(event: FetchedEvent, provider: str, now: datetime) -> Outgoing:
+def fetched(event: FetchedEvent, provider: str, now: datetime) -> ProducerRecord:
     """A fetched event, keyed by its payment where it names one, for the router otherwise.
 
     Raises EventTooLargeError.
@@ -26,12 +26,12 @@ def fetched(event: FetchedEvent, provider: str, now: datetime) -> Outgoing:
     if webhook.payment_id is not None and is_payment_id(webhook.payment_id):
         return routed(webhook.payment_id, event.body, named)
     key = (webhook.object_id or webhook.event_id).encode()
-    return Outgoing(PROVIDER_WEBHOOKS_UNROUTED, key, _fitting(event.body), _as_bytes(named))
+    return ProducerRecord(PROVIDER_WEBHOOKS_UNROUTED, key, _fitting(event.body), _as_bytes(named))
 
 
-def routed(payment_id: str, body: bytes, named: Mapping[str, str]) -> Outgoing:
+def routed(payment_id: str, body: bytes, named: Mapping[str, str]) -> ProducerRecord:
     """A webhook whose payment is known. Raises EventTooLargeError."""
-    return Outgoing(PROVIDER_WEBHOOKS, payment_id.encode(), _fitting(body), _as_bytes(named))
+    return ProducerRecord(PROVIDER_WEBHOOKS, payment_id.encode(), _fitting(body), _as_bytes(named))
 
 
 def _fitting(body: bytes) -> bytes:

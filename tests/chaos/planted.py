@@ -16,35 +16,35 @@ import pytest
 
 from cli.main import run as cli_run
 from messaging.publisher import ProducerFactory, fenced_producer
-from ports.records import Position, Received
-from ports.work import Claimed
+from ports.records import DecodedInput, RecordOffset
+from ports.work import ClaimedCall
 from postgres import statements
-from postgres.postgres import PostgresCalls
+from postgres.postgres import PostgresOutbox
 from processor.stream import app as worker
 from processor.stream.bootstrap import run_stream
-from processor.stream.seen import SeenTable
-from processor.worker.bootstrap import WorkParts, run_work
+from processor.stream.seen import DedupTable
+from processor.worker.bootstrap import WorkerParts, run_worker
 from tests.faults.failpoints import VARIABLE, Trap
 from tests.faults.stream import parts as trapped
 from tests.mutants.stream import AcknowledgesBeforePublishing
 
-REAL_WORK: Final = WorkParts()
+REAL_WORK: Final = WorkerParts()
 
 
-class KnowsNothing(SeenTable):
+class KnowsNothing(DedupTable):
     """The table has seen no event."""
 
-    def positions(self, batch: Sequence[Received]) -> list[Position | None]:
+    def positions(self, batch: Sequence[DecodedInput]) -> list[RecordOffset | None]:
         """Nowhere."""
         return [None] * len(batch)
 
 
-class NewKeyForEachTry(PostgresCalls):
+class NewKeyForEachTry(PostgresOutbox):
     """The provider takes each try for another call."""
 
     async def claim(
         self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
-    ) -> list[Claimed]:
+    ) -> list[ClaimedCall]:
         """Due calls, each under a key of its own."""
         claimed = await super().claim(providers, limit, now, lease_until)
         return [replace(each, generation=each.attempts) for each in claimed]
@@ -107,7 +107,7 @@ class Bug:
     """
 
     stream: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    work: WorkParts = REAL_WORK
+    work: WorkerParts = REAL_WORK
     plant: Callable[[pytest.MonkeyPatch], None] = _nothing
     statements: Sequence[str] = ()
 
@@ -145,7 +145,7 @@ def run(name: str, program: str) -> NoReturn:
     parts = trapped(Trap(Path(os.environ[VARIABLE]), worker_name))
     programs: dict[str, Callable[[], int | None]] = {
         "stream": partial(run_stream, replace(parts, **bug.stream)),
-        "work": partial(run_work, bug.work),
+        "work": partial(run_worker, bug.work),
     }
     cli_run([program], {program: programs[program]})
 

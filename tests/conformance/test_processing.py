@@ -11,9 +11,9 @@ from decisions.decode import Decoder
 from decisions.fold import fold
 from domain.inputs import PaymentFact
 from domain.status import Outcome, Status
-from ports.plan import Loaded, Plan
+from ports.plan import ReadSet, WriteSet
 from ports.provider import ProviderClient
-from ports.records import Position, Received, Record
+from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from processor.stream.metrics import StreamMetrics
 from schemas import headers
 from schemas.commands import CreatePayment
@@ -29,7 +29,7 @@ NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ORDERS: Final = 20
 
 
-def created(adapter: type[Adapter] | Adapter, position: int = 0) -> Record:
+def created(adapter: type[Adapter] | Adapter, position: int = 0) -> ConsumedRecord:
     """The command that began the payment."""
     command = CreatePayment(
         event_id="cmd_1",
@@ -46,10 +46,12 @@ def created(adapter: type[Adapter] | Adapter, position: int = 0) -> Record:
         expires_at=NOW + timedelta(days=1),
     )
     value = command.model_dump_json().encode()
-    return Record(Position(PAYMENT_COMMANDS, 0, position), PAYMENT.encode(), value, {}, 0)
+    return ConsumedRecord(
+        RecordOffset(PAYMENT_COMMANDS, 0, position), PAYMENT.encode(), value, {}, 0
+    )
 
 
-def acknowledged(adapter: type[Adapter] | Adapter, object_id: str) -> Record:
+def acknowledged(adapter: type[Adapter] | Adapter, object_id: str) -> ConsumedRecord:
     """What our call to create it came to, which proves whose object it is."""
     result = ProviderResult(
         event_id="res_1",
@@ -62,10 +64,10 @@ def acknowledged(adapter: type[Adapter] | Adapter, object_id: str) -> Record:
         received_at=NOW,
     )
     value = result.model_dump_json().encode()
-    return Record(Position(PROVIDER_RESULTS, 0, 0), PAYMENT.encode(), value, {}, 0)
+    return ConsumedRecord(RecordOffset(PROVIDER_RESULTS, 0, 0), PAYMENT.encode(), value, {}, 0)
 
 
-def webhook(adapter: type[Adapter] | Adapter, body: bytes, position: int) -> Record:
+def webhook(adapter: type[Adapter] | Adapter, body: bytes, position: int) -> ConsumedRecord:
     """A webhook in the log, routed to the payment."""
     fact = adapter.translator().translate(body).fact
     named = {
@@ -73,16 +75,18 @@ def webhook(adapter: type[Adapter] | Adapter, body: bytes, position: int) -> Rec
         headers.PROVIDER: adapter.name,
         headers.RECEIVED_AT: NOW.isoformat(),
     }
-    return Record(Position(PROVIDER_WEBHOOKS, 0, position), PAYMENT.encode(), body, named, 0)
+    return ConsumedRecord(
+        RecordOffset(PROVIDER_WEBHOOKS, 0, position), PAYMENT.encode(), body, named, 0
+    )
 
 
-def played(adapter: type[Adapter] | Adapter, records: list[Record]) -> Plan:
+def played(adapter: type[Adapter] | Adapter, records: list[ConsumedRecord]) -> WriteSet:
     """What the processor makes of these records, which are all there is."""
     decoder = Decoder({adapter.name: adapter.translator()})
     received = [decoder.decode(record) for record in records]
-    understood = [item for item in received if isinstance(item, Received)]
+    understood = [item for item in received if isinstance(item, DecodedInput)]
     assert len(understood) == len(records)
-    return fold(Loaded({}, {}, frozenset(), {}, {}), understood)
+    return fold(ReadSet({}, {}, frozenset(), {}, {}), understood)
 
 
 async def test_webhooks_in_any_order_end_in_the_same_state(
@@ -112,7 +116,7 @@ async def test_webhooks_in_any_order_end_in_the_same_state(
     assert len(ends) == 1
 
 
-def counted(plan: Plan) -> list[str]:
+def counted(plan: WriteSet) -> list[str]:
     """The samples of the metric of unknown statuses, after this batch."""
     registry = CollectorRegistry()
     StreamMetrics(registry).count(plan)

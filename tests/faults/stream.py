@@ -5,7 +5,7 @@ from typing import Any
 
 from cli.main import run
 from messaging.publisher import ProducerFactory, StatePublisher, fenced_producer
-from ports.stores import StatePublishing
+from ports.stores import TransactionalPublisher
 from postgres.batch import Decode
 from postgres.postgres import Pool, PostgresBatches
 from processor.stream.app import StreamParts
@@ -29,7 +29,7 @@ def parts(trap: Trap) -> StreamParts:
     def producers(bootstrap: str, group: str) -> ProducerFactory:
         return publishing.producers(fenced_producer(bootstrap, group))
 
-    def publisher(make: ProducerFactory, deadline_s: float) -> StatePublishing:
+    def publisher(make: ProducerFactory, deadline_s: float) -> TransactionalPublisher:
         return publishing.around(StatePublisher(make, deadline_s))
 
     def seen(*arguments: Any) -> TrappedSeen:

@@ -7,11 +7,11 @@ from datetime import datetime
 from aiokafka import AIOKafkaProducer
 
 from messaging.publisher import ProducerFactory
-from ports.plan import Loaded, Plan, Published
-from ports.records import Position, Received
-from ports.stores import BatchStore, StatePublishing, Transaction
-from processor.stream.batch import BatchProcessor, Done
-from processor.stream.seen import SeenTable
+from ports.plan import PublishableVersion, ReadSet, WriteSet
+from ports.records import DecodedInput, RecordOffset
+from ports.stores import BatchStore, Transaction, TransactionalPublisher
+from processor.stream.batch import BatchProcessor, ProcessedBatch
+from processor.stream.seen import DedupTable
 from tests.faults.failpoints import Failpoint, Trap
 
 
@@ -23,13 +23,13 @@ class TrappedTransaction:
         self._trap = trap
         self.has_versions = False
 
-    async def load(self, batch: Sequence[Received]) -> Loaded:
+    async def load(self, batch: Sequence[DecodedInput]) -> ReadSet:
         """See ``Transaction.load``."""
         loaded = await self._inner.load(batch)
         self._trap.strike(Failpoint.AFTER_LOAD)
         return loaded
 
-    async def write(self, plan: Plan, now: datetime) -> list[Published]:
+    async def write(self, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
         """See ``Transaction.write``."""
         published = await self._inner.write(plan, now)
         self.has_versions = bool(published)
@@ -58,11 +58,13 @@ class TrappedBatches:
 
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
-    ) -> list[Published]:
+    ) -> list[PublishableVersion]:
         """See ``BatchStore.unpublished``."""
         return await self._inner.unpublished(publication_ids=publication_ids, partitions=partitions)
 
-    async def hold_unpublishable(self, versions: Sequence[Published], now: datetime) -> None:
+    async def hold_unpublishable(
+        self, versions: Sequence[PublishableVersion], now: datetime
+    ) -> None:
         """See ``BatchStore.hold_unpublishable``."""
         await self._inner.hold_unpublishable(versions, now)
 
@@ -72,25 +74,25 @@ class TrappedBatches:
 
 
 class TrappedPublishing:
-    """A ``StatePublishing``; ``several`` says that what is being published has several parts."""
+    """A ``TransactionalPublisher``; ``several``: what is being published has several parts."""
 
     def __init__(self, trap: Trap) -> None:
         self._trap = trap
-        self._inner: StatePublishing | None = None
+        self._inner: TransactionalPublisher | None = None
         self.several = False
 
-    def around(self, inner: StatePublishing) -> "TrappedPublishing":
+    def around(self, inner: TransactionalPublisher) -> "TrappedPublishing":
         """This one, around the real one."""
         self._inner = inner
         return self
 
     async def assign(self, partitions: Iterable[int]) -> None:
-        """See ``StatePublishing.assign``."""
+        """See ``TransactionalPublisher.assign``."""
         assert self._inner is not None
         await self._inner.assign(partitions)
 
-    async def publish(self, records: Sequence[Published]) -> None:
-        """See ``StatePublishing.publish``."""
+    async def publish(self, records: Sequence[PublishableVersion]) -> None:
+        """See ``TransactionalPublisher.publish``."""
         assert self._inner is not None
         self._trap.strike(Failpoint.BEFORE_PUBLISH)
         self.several = len({r.partition for r in records}) > 1
@@ -116,23 +118,25 @@ class TrappedPublishing:
         return make_trapped
 
 
-class TrappedSeen(SeenTable):
+class TrappedSeen(DedupTable):
     """The table of seen events."""
 
     trap: Trap
 
-    def positions(self, batch: Sequence[Received]) -> list[Position | None]:
-        """See ``SeenTable.positions``."""
+    def positions(self, batch: Sequence[DecodedInput]) -> list[RecordOffset | None]:
+        """See ``DedupTable.positions``."""
         self.trap.strike(Failpoint.AFTER_DECODE)
         return super().positions(batch)
 
-    async def remember(self, batch: Sequence[Received], known: Mapping[str, Position]) -> None:
-        """See ``SeenTable.remember``."""
+    async def remember(
+        self, batch: Sequence[DecodedInput], known: Mapping[str, RecordOffset]
+    ) -> None:
+        """See ``DedupTable.remember``."""
         self.trap.strike(Failpoint.BEFORE_REMEMBER)
         await super().remember(batch, known)
 
     async def forget_old(self, partitions: Iterable[int]) -> int:
-        """See ``SeenTable.forget_old``."""
+        """See ``DedupTable.forget_old``."""
         forgotten = await super().forget_old(partitions)
         self.trap.strike(Failpoint.BEFORE_ACK)
         return forgotten
@@ -143,7 +147,7 @@ class TrappedProcessor(BatchProcessor):
 
     trap: Trap
 
-    async def settle(self, batch: Done) -> None:
+    async def settle(self, batch: ProcessedBatch) -> None:
         """See ``BatchProcessor.settle``."""
         await super().settle(batch)
         self.trap.strike(Failpoint.AFTER_ACK)

@@ -7,12 +7,12 @@ from functools import partial
 from cli.main import run
 from domain.calls import ProviderCall
 from messaging.sender import Sender
-from ports.outgoing import Outgoing
+from ports.outgoing import ProducerRecord
 from ports.provider import CallOutcome, FetchedEvent, ProviderClient
-from ports.stores import CallStore
-from ports.work import Claimed
-from postgres.postgres import Pool, PostgresCalls
-from processor.worker.bootstrap import WorkParts, run_work
+from ports.stores import Outbox
+from ports.work import ClaimedCall
+from postgres.postgres import Pool, PostgresOutbox
+from processor.worker.bootstrap import WorkerParts, run_worker
 from providers.registry import clients
 from schemas.topics import PROVIDER_RESULTS
 from tests.faults.failpoints import Failpoint, Trap
@@ -51,36 +51,36 @@ class TrappedClient:
 
 
 class TrappedCalls:
-    """A ``CallStore``."""
+    """A ``Outbox``."""
 
-    def __init__(self, inner: CallStore, trap: Trap) -> None:
+    def __init__(self, inner: Outbox, trap: Trap) -> None:
         self._inner = inner
         self._trap = trap
 
     async def claim(
         self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
-    ) -> list[Claimed]:
-        """See ``CallStore.claim``."""
+    ) -> list[ClaimedCall]:
+        """See ``Outbox.claim``."""
         claimed = await self._inner.claim(providers, limit, now, lease_until)
         if claimed:
             self._trap.strike(Failpoint.AFTER_CLAIM)
         return claimed
 
-    async def renew(self, claimed: Claimed, lease_until: datetime) -> bool:
-        """See ``CallStore.renew``."""
+    async def renew(self, claimed: ClaimedCall, lease_until: datetime) -> bool:
+        """See ``Outbox.renew``."""
         return await self._inner.renew(claimed, lease_until)
 
-    async def finish(self, claimed: Claimed, outcome: str, now: datetime) -> bool:
-        """See ``CallStore.finish``."""
+    async def finish(self, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
+        """See ``Outbox.finish``."""
         self._trap.strike(Failpoint.BEFORE_DONE)
         return await self._inner.finish(claimed, outcome, now)
 
-    async def retry(self, claimed: Claimed, at: datetime, error: str) -> bool:
-        """See ``CallStore.retry``."""
+    async def retry(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
+        """See ``Outbox.retry``."""
         return await self._inner.retry(claimed, at, error)
 
-    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> bool:
-        """See ``CallStore.retry_with_new_key``."""
+    async def retry_with_new_key(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
+        """See ``Outbox.retry_with_new_key``."""
         return await self._inner.retry_with_new_key(claimed, at, error)
 
 
@@ -89,18 +89,18 @@ class TrappedSender(Sender):
 
     trap: Trap
 
-    async def send(self, records: Sequence[Outgoing]) -> None:
+    async def send(self, records: Sequence[ProducerRecord]) -> None:
         """See ``Sender.send``."""
         if any(record.topic == PROVIDER_RESULTS for record in records):
             self.trap.strike(Failpoint.BEFORE_RESULT)
         await super().send(records)
 
 
-def parts(trap: Trap) -> WorkParts:
+def parts(trap: Trap) -> WorkerParts:
     """The real parts, each inside its failpoints."""
 
     def calls(pool: Pool) -> TrappedCalls:
-        return TrappedCalls(PostgresCalls(pool), trap)
+        return TrappedCalls(PostgresOutbox(pool), trap)
 
     def sender(bootstrap: str, client_id: str, deadline_s: float) -> TrappedSender:
         trapped = TrappedSender(bootstrap, client_id, deadline_s)
@@ -110,9 +110,9 @@ def parts(trap: Trap) -> WorkParts:
     def trapped_clients() -> dict[str, ProviderClient]:
         return {name: TrappedClient(client, trap) for name, client in clients().items()}
 
-    return WorkParts(calls=calls, sender=sender, clients=trapped_clients)
+    return WorkerParts(calls=calls, sender=sender, clients=trapped_clients)
 
 
 if __name__ == "__main__":
-    program = partial(run_work, parts(Trap.of_this_process("work")))
+    program = partial(run_worker, parts(Trap.of_this_process("work")))
     run(["work"], {"work": program})

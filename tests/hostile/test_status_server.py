@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from runtime import health as deciding
 from runtime import status_server
 from runtime.health import GRACE_S, SILENT_S, STALLED_S, Health, Observed, is_alive, not_ready
-from runtime.pulse import Pulse
+from runtime.pulse import Heartbeat
 from runtime.status_server import CONNECTIONS_MAX, HEAD_BYTES_MAX, serve
 from sandbox.supervision.ports import HOST, free_ports
 
@@ -199,7 +199,7 @@ def test_a_rebalance_does_not_make_it_come_and_go() -> None:
 def test_a_pulse_leaves_rests_out() -> None:
     """A loop that rests for an hour is silent from then on only."""
     now = 0.0
-    pulse = Pulse(lambda: now)
+    pulse = Heartbeat(lambda: now)
     pulse.beat(rest_s=3600.0)
     now += 3590.0
     assert pulse.silent_s == 0.0

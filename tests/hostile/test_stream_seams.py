@@ -16,7 +16,7 @@ from decisions import fold as folding
 from domain.decide import decide
 from domain.view import snapshot
 from ports.errors import PublishError, StoreUnavailableError
-from ports.records import Record
+from ports.records import ConsumedRecord
 from postgres import batch as storing
 from postgres.documents import encode_payment
 from processor.stream import batch as batching
@@ -57,7 +57,7 @@ def _in_translator(patch: pytest.MonkeyPatch, error: BaseException, poisoned: st
 
 
 def _in_key_check(patch: pytest.MonkeyPatch, error: BaseException, poisoned: str) -> None:
-    def is_about(record: Record, _received: Any) -> bool:
+    def is_about(record: ConsumedRecord, _received: Any) -> bool:
         return record.key == poisoned.encode()
 
     patch.setattr(decoding, "_check_key", raising(decoding._check_key, error, is_about))
@@ -117,7 +117,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "RETRY_FOR_S", 1.0)
 
 
-def batch_of(log: Log, poisoned: str, other: str) -> list[Record]:
+def batch_of(log: Log, poisoned: str, other: str) -> list[ConsumedRecord]:
     """Records of both payments, in one batch."""
     return [
         log.create(poisoned),

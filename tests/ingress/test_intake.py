@@ -10,7 +10,7 @@ from ingress import commands
 from ingress.database import Query
 from ingress.errors import BrokerUnavailableError, DatabaseUnavailableError
 from ingress.idempotency import OperationMemory
-from ingress.intake import Intake, StoredOperations
+from ingress.intake import CommandService, StoredOperations
 from ingress.metrics import Metrics
 from schemas.http import CreateRequest
 from tests.ingress.harness import NOW, PAYMENT, FakeStore, Log
@@ -42,7 +42,7 @@ async def test_a_retry_within_a_minute_is_the_same_command(
     log: Log, metrics: Metrics, *, later_s: float, is_first: bool
 ) -> None:
     """The first may be in the log. Much later the times would be a surprise: they are new ones."""
-    intake = Intake(log, OperationMemory(), StoredOperations(FakeStore(), metrics), metrics)
+    intake = CommandService(log, OperationMemory(), StoredOperations(FakeStore(), metrics), metrics)
     log.failure = BrokerUnavailableError("not acknowledged in time", sent=True)
     with pytest.raises(BrokerUnavailableError):
         await intake.accept(CREATE, BUILD, NOW, "trace")

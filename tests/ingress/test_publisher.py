@@ -14,7 +14,7 @@ from ingress.errors import BodyTooLargeError, BrokerUnavailableError
 from ingress.metrics import Metrics
 from ingress.producer import KafkaTarget
 from ingress.publisher import KafkaPublisher, Record
-from messaging.room import Limits
+from messaging.room import InFlightLimits
 from schemas import headers, identity
 from schemas.commands import COMMAND
 from schemas.settings import KafkaSettings
@@ -146,7 +146,9 @@ async def test_the_largest_body_fits(publisher: KafkaPublisher, kafka_bootstrap:
 async def test_too_much_at_once_is_refused_at_once(kafka_bootstrap: str, metrics: Metrics) -> None:
     """Past the limit of records in flight the answer is no, without waiting; then yes again."""
     record = Record(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x")
-    async with KafkaPublisher(target(kafka_bootstrap), 5, metrics, Limits(records=3)) as publisher:
+    async with KafkaPublisher(
+        target(kafka_bootstrap), 5, metrics, InFlightLimits(records=3)
+    ) as publisher:
         await connected(publisher)
         outcomes = await asyncio.gather(
             *(publisher.publish(record) for _ in range(10)), return_exceptions=True
@@ -161,7 +163,7 @@ async def test_too_much_at_once_is_refused_at_once(kafka_bootstrap: str, metrics
 async def test_too_many_bytes_at_once_are_refused(kafka_bootstrap: str, metrics: Metrics) -> None:
     """Few large records fill the memory set aside as well as many small ones."""
     record = Record(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x" * MAX_VALUE)
-    limits = Limits(bytes=3 * MAX_VALUE)
+    limits = InFlightLimits(bytes=3 * MAX_VALUE)
     async with KafkaPublisher(target(kafka_bootstrap), 5, metrics, limits) as publisher:
         await connected(publisher)
         outcomes = await asyncio.gather(
@@ -176,7 +178,7 @@ async def test_bytes_are_counted_only_while_they_are_in_flight(
 ) -> None:
     """There may be any number of bytes in time, two records at once: acknowledged ones go."""
     record = Record(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x" * MAX_VALUE)
-    limits = Limits(bytes=3 * MAX_VALUE)
+    limits = InFlightLimits(bytes=3 * MAX_VALUE)
     async with KafkaPublisher(target(kafka_bootstrap), 5, metrics, limits) as publisher:
         await connected(publisher)
         for _ in range(5):

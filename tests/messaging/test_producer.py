@@ -15,9 +15,9 @@ from messaging import instances as parts
 from messaging.instances import STOP_DEADLINE_S, Instance, Target
 from messaging.lifetime import start_client
 from messaging.producer import Producer, any_topics
-from messaging.room import Limits
+from messaging.room import InFlightLimits
 from ports.errors import NotDeliveredError, RecordTooLargeError, TopicsNotReadyError
-from ports.outgoing import Outgoing
+from ports.outgoing import ProducerRecord
 from schemas.topics import DEAD_LETTERS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
 from tests.messaging.leftovers import nothing_left
 from tests.messaging.servers import proxy_of_one_answer, silent_server
@@ -30,9 +30,9 @@ pytestmark = pytest.mark.anyio
 LONG_S, SHORT_S = 30.0, 0.5
 
 
-def record(topic: str = PROVIDER_RESULTS, size: int = 10) -> Outgoing:
+def record(topic: str = PROVIDER_RESULTS, size: int = 10) -> ProducerRecord:
     """A record under a key of its own."""
-    return Outgoing(topic, uuid.uuid4().hex.encode(), b"x" * size, [("a", b"b")])
+    return ProducerRecord(topic, uuid.uuid4().hex.encode(), b"x" * size, [("a", b"b")])
 
 
 @asynccontextmanager
@@ -271,7 +271,7 @@ async def test_what_is_closed_stays_closed(broker: OwnBroker, target: Target) ->
 
 async def test_more_than_may_be_in_flight_is_sent_all_the_same(target: Target) -> None:
     """Records wait for room within the deadline; every one of them arrives."""
-    async with open_producer(target, limits=Limits(3, 50_000)) as producer:
+    async with open_producer(target, limits=InFlightLimits(3, 50_000)) as producer:
         await producer.send([record(size=20_000) for _ in range(20)], LONG_S)
         assert producer._room._records == producer._room._bytes == 0
 
@@ -280,7 +280,7 @@ async def test_room_is_given_back_whatever_became_of_the_records(
     broker: OwnBroker, target: Target
 ) -> None:
     """After errors and timeouts as much may be in flight as before."""
-    async with open_producer(target, limits=Limits(100, 1 << 30)) as producer:
+    async with open_producer(target, limits=InFlightLimits(100, 1 << 30)) as producer:
         with pytest.raises(RecordTooLargeError):
             await producer.send([record(), record(size=2 << 20), record()], LONG_S)
         with pytest.raises(RecordTooLargeError):

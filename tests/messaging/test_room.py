@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from messaging.room import Limits, Room
+from messaging.room import InFlightLimiter, InFlightLimits
 
 pytestmark = pytest.mark.anyio
 
 
-def room(records: int = 10, size: int = 100) -> Room:
+def room(records: int = 10, size: int = 100) -> InFlightLimiter:
     """A room that nobody measures."""
-    return Room(Limits(records, size), lambda _records: None)
+    return InFlightLimiter(InFlightLimits(records, size), lambda _records: None)
 
 
 def test_bytes_are_given_back() -> None:
@@ -60,7 +60,7 @@ async def test_who_waits_goes_on_when_there_is_room() -> None:
 def test_the_number_in_flight_is_measured() -> None:
     """After each change."""
     seen: list[int] = []
-    measured = Room(Limits(), seen.append)
+    measured = InFlightLimiter(InFlightLimits(), seen.append)
     measured.try_take(1)
     measured.try_take(1)
     measured.give_back(1)

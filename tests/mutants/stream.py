@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from ports.plan import Committed, Loaded, Published
-from ports.records import DeadLetter, Position, Received
-from processor.stream.batch import BatchProcessor, Decoded, Done, Event
-from processor.stream.seen import SeenTable
+from ports.plan import CommittedBatch, PublishableVersion, ReadSet
+from ports.records import DeadLetter, DecodedInput, RecordOffset
+from processor.stream.batch import BatchProcessor, DecodedBatch, Event, ProcessedBatch
+from processor.stream.seen import DedupTable
 from tests.simulation.kafka.publishing import StateTopic
 from tests.simulation.postgres.store import MemoryBatches
 from tests.simulation.postgres.transaction import MemoryTransaction
@@ -16,7 +16,7 @@ from tests.simulation.postgres.transaction import MemoryTransaction
 class AcknowledgesFirst(BatchProcessor):
     """Before anything is committed."""
 
-    async def commit(self, batch: Decoded) -> Done:
+    async def commit(self, batch: DecodedBatch) -> ProcessedBatch:
         """The batch."""
         for event in batch.events:
             event.ack()
@@ -28,12 +28,12 @@ class AcknowledgesBeforePublishing(BatchProcessor):
 
     _at_hand: Sequence[Event] = ()
 
-    async def settle(self, batch: Done) -> None:
+    async def settle(self, batch: ProcessedBatch) -> None:
         """The batch."""
         self._at_hand = batch.events
         await super().settle(batch)
 
-    async def _send(self, published: Sequence[Published], ids: Iterable[int]) -> None:
+    async def _send(self, published: Sequence[PublishableVersion], ids: Iterable[int]) -> None:
         marked = set(ids)
         if published:
             for event in self._at_hand:
@@ -49,7 +49,7 @@ class NeverPublishesAgain(BatchProcessor):
         """Fences the former owner, and that is all."""
         await self._publisher.assign(partitions)
 
-    async def _publish(self, committed: Committed, catch_ups: int) -> None:
+    async def _publish(self, committed: CommittedBatch, catch_ups: int) -> None:
         committed.redelivered.clear()
         await super()._publish(committed, catch_ups)
 
@@ -63,7 +63,7 @@ class PublishesFromMemory(BatchProcessor):
         left = await self._retrying(lambda: self._store.unpublished(partitions=partitions))
         await self._send(left, {p.publication_id for p in left})
 
-    async def _publish(self, committed: Committed, catch_ups: int) -> None:
+    async def _publish(self, committed: CommittedBatch, catch_ups: int) -> None:
         del catch_ups
         published, redelivered = committed.published, committed.redelivered
         ids = redelivered | {p.publication_id for p in published}
@@ -81,18 +81,20 @@ class RemembersFirst(BatchProcessor):
 
     async def _commit_all(
         self,
-        fresh: Sequence[Received],
-        duplicates: Sequence[Received],
+        fresh: Sequence[DecodedInput],
+        duplicates: Sequence[DecodedInput],
         dead: Sequence[DeadLetter],
-    ) -> Committed:
+    ) -> CommittedBatch:
         await self._seen.remember(fresh, {})
         return await super()._commit_all(fresh, duplicates, dead)
 
 
-class RemembersTheRecordAtHand(SeenTable):
+class RemembersTheRecordAtHand(DedupTable):
     """Of an event that Postgres knew, the table learns another place than Postgres'."""
 
-    async def remember(self, batch: Sequence[Received], known: Mapping[str, Position]) -> None:
+    async def remember(
+        self, batch: Sequence[DecodedInput], known: Mapping[str, RecordOffset]
+    ) -> None:
         """Notes a batch."""
         del known
         await super().remember(batch, {})
@@ -104,7 +106,7 @@ class DropsTheParked(MemoryBatches):
     class make_transaction(MemoryTransaction):  # noqa: N801  # stands where an attribute stands
         """One transaction."""
 
-        async def load(self, batch: Sequence[Received]) -> Loaded:
+        async def load(self, batch: Sequence[DecodedInput]) -> ReadSet:
             """What is known, without what waits."""
             return replace(await super().load(batch), parked={})
 
@@ -124,7 +126,7 @@ class PublishesOnlyTheUnpublished(MemoryBatches):
 
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
-    ) -> list[Published]:
+    ) -> list[PublishableVersion]:
         """What was left."""
         found = await super().unpublished(publication_ids=publication_ids, partitions=partitions)
         return [p for p in found if p.publication_id in self._database.unpublished]

@@ -4,64 +4,64 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ports.outgoing import Outgoing
+from ports.outgoing import ProducerRecord
 from ports.provider import CallOutcome, NotNow, ProviderClient, Refused, Unknown, Webhook
-from ports.work import Claimed
-from processor.worker.provider_calls import ProviderCalls
+from ports.work import ClaimedCall
+from processor.worker.provider_calls import Dispatcher
 from processor.worker.reconciler import Reconciler
 from providers.stripe.client import StripeApi
 from providers.stripe.webhooks import StripeWebhooks, read
 
 
-class NewKeyForEachTry(ProviderCalls):
+class NewKeyForEachTry(Dispatcher):
     """The provider takes each try for another call."""
 
-    async def _outcome(self, claimed: Claimed) -> CallOutcome:
+    async def _outcome(self, claimed: ClaimedCall) -> CallOutcome:
         return await super()._outcome(replace(claimed, generation=claimed.attempts))
 
 
-class TakesSilenceForRefusal(ProviderCalls):
+class TakesSilenceForRefusal(Dispatcher):
     """Unknown for long enough is taken for a refusal."""
 
-    async def _outcome(self, claimed: Claimed) -> CallOutcome:
+    async def _outcome(self, claimed: ClaimedCall) -> CallOutcome:
         outcome = await super()._outcome(claimed)
         if isinstance(outcome, Unknown) and claimed.attempts > 1:
             return Refused("timeout", "It did not answer.")
         return outcome
 
 
-class KeepsKeysForEver(ProviderCalls):
+class KeepsKeysForEver(Dispatcher):
     """Also after the provider has forgotten them."""
 
-    async def _outcome(self, claimed: Claimed) -> CallOutcome:
+    async def _outcome(self, claimed: ClaimedCall) -> CallOutcome:
         return await super()._outcome(replace(claimed, key_first_used_at=self._clock()))
 
 
-class BelievesReplayedErrors(ProviderCalls):
+class BelievesReplayedErrors(Dispatcher):
     """A 500 that is replayed under its key is taken for: nothing happened, a new key is safe."""
 
-    async def _outcome(self, claimed: Claimed) -> CallOutcome:
+    async def _outcome(self, claimed: ClaimedCall) -> CallOutcome:
         client = self._clients[claimed.call.provider]
         outcome = await client.call(claimed.call, claimed.key)
         repeats = isinstance(outcome, Unknown) and outcome.repeats
         return NotNow("it failed") if repeats else outcome
 
 
-class FinishesFirst(ProviderCalls):
+class FinishesFirst(Dispatcher):
     """The call is done before its result is published."""
 
-    async def make(self, claimed: Claimed, since: float) -> None:
+    async def make(self, claimed: ClaimedCall, since: float) -> None:
         """One call."""
         sender, finish = self._sender, self._store.finish
 
         class After:
-            async def send(self, records: Sequence[Outgoing]) -> None:
+            async def send(self, records: Sequence[ProducerRecord]) -> None:
                 await finish(claimed, "acknowledged", claimed.created_at)
                 await sender.send(records)
 
         one = FinishesFirst.__new__(FinishesFirst)
         one.__dict__ = {**self.__dict__, "_sender": After()}
-        await ProviderCalls.make(one, claimed, since)
+        await Dispatcher.make(one, claimed, since)
 
 
 class LooksAtNoObject(Reconciler):

@@ -25,7 +25,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rocksdict import AccessType, Options, Rdict
 
 from postgres.migrate import migrate
-from processor.stream.seen import Entry
+from processor.stream.seen import DedupEntry
 from schemas.topics import APP_ID
 from tests.conftest import PARTITIONS
 from tests.faults.keeper import kept, until
@@ -59,7 +59,7 @@ async def fill(bootstrap: str, events: int) -> None:
             seen: dict[str, tuple[int, int]] = {}
             for event in range(EVENTS_PER_PAYMENT):
                 seen[f"evt_{secrets.token_hex(12)}"] = (event % 3, number)
-                value = msgspec.msgpack.encode(Entry(now, seen))
+                value = msgspec.msgpack.encode(DedupEntry(now, seen))
                 sent.append(await producer.send(CHANGELOG, value, key, partition=partition))
         await asyncio.gather(*sent)
     finally:

@@ -25,7 +25,7 @@ from schemas.settings import (
     StripeAccountSettings,
     StripeSettings,
     StripeWebhookSettings,
-    WorkSettings,
+    WorkerSettings,
     load,
     variables,
 )
@@ -166,9 +166,9 @@ WRONG: list[tuple[type[Group], str, str]] = [
     (StreamSettings, "BATCH_SIZE", "0"),
     (StreamSettings, "SEEN_PER_PAYMENT", "7"),
     (MetricsSettings, "METRICS_PORT", "-1"),
-    (WorkSettings, "CALL_CONCURRENCY", "0"),
-    (WorkSettings, "CALL_BACKOFF_BASE_S", "-0.5"),
-    (WorkSettings, "RECONCILE_PAGE", "ten"),
+    (WorkerSettings, "CALL_CONCURRENCY", "0"),
+    (WorkerSettings, "CALL_BACKOFF_BASE_S", "-0.5"),
+    (WorkerSettings, "RECONCILE_PAGE", "ten"),
 ]
 
 

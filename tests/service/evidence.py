@@ -9,7 +9,7 @@ from typing import Any
 from decisions.decode import Decoder
 from domain.inputs import Input
 from domain.status import Status
-from ports.records import DeadLetter, Position, Record
+from ports.records import ConsumedRecord, DeadLetter, RecordOffset
 from processor.ops import invariants
 from processor.ops.audit import gather, read_topic
 from processor.ops.invariants import Evidence
@@ -71,11 +71,13 @@ async def agrees_with_oracle(stack: Stack, evidence: Evidence) -> None:
 
 async def _taken_in(stack: Stack, evidence: Evidence) -> dict[str, list[Input]]:
     """By payment, the inputs that had a say, decoded anew from the log, in the order recorded."""
-    records: dict[Position, Record] = {}
+    records: dict[RecordOffset, ConsumedRecord] = {}
 
     def note(r: Any) -> None:
-        position = Position(r.topic, r.partition, r.offset)
-        records[position] = Record(position, r.key, r.value, as_text(r.headers), r.timestamp)
+        position = RecordOffset(r.topic, r.partition, r.offset)
+        records[position] = ConsumedRecord(
+            position, r.key, r.value, as_text(r.headers), r.timestamp
+        )
 
     for topic in PROCESSOR_SOURCES:
         await read_topic(stack.infrastructure.kafka_bootstrap, topic, note)

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from ingress.metrics import Metrics as IngressMetrics
 from processor.stream.metrics import StreamMetrics
-from processor.worker.metrics import WorkMetrics
+from processor.worker.metrics import WorkerMetrics
 from tests.simulation import loop
 from tests.simulation.judging.violation import Violation
 from tests.simulation.programs.machine import Counters
@@ -46,7 +46,7 @@ class Runner:
     def __init__(self, parts: Parts = REAL) -> None:
         self._parts = parts
         self._counters = Counters(
-            StreamMetrics(CollectorRegistry()), WorkMetrics(CollectorRegistry()), IngressMetrics()
+            StreamMetrics(CollectorRegistry()), WorkerMetrics(CollectorRegistry()), IngressMetrics()
         )
 
     def run(self, seed: int) -> Report:

@@ -13,8 +13,8 @@ from psycopg_pool import AsyncConnectionPool
 from decisions.decode import Decoder
 from decisions.fold import fold
 from ports.errors import BatchConflictError, KeyTakenError
-from ports.plan import Known, Loaded, Plan, Published
-from ports.records import Received
+from ports.plan import InboxEntry, PublishableVersion, ReadSet, WriteSet
+from ports.records import DecodedInput
 from ports.stores import BatchStore
 from postgres.postgres import PostgresBatches
 from providers.stripe.webhooks import StripeTranslator
@@ -42,8 +42,8 @@ DECODER: Final = Decoder({"stripe": StripeTranslator(accounts.STRIPE)})
 class Batch:
     """A batch as it was committed."""
 
-    received: Sequence[Received]
-    plan: Plan
+    received: Sequence[DecodedInput]
+    plan: WriteSet
     now: datetime
 
 
@@ -52,11 +52,11 @@ class _Recording(MemoryTransaction):
 
     batches: list[Batch]
 
-    async def load(self, batch: Sequence[Received]) -> Loaded:
+    async def load(self, batch: Sequence[DecodedInput]) -> ReadSet:
         self._batch = batch
         return await super().load(batch)
 
-    async def write(self, plan: Plan, now: datetime) -> list[Published]:
+    async def write(self, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
         published = await super().write(plan, now)
         batch = Batch(self._batch, plan, now)
         commit, noted = self.changes.commit, self.batches
@@ -116,8 +116,8 @@ class _Numbered:
         """The number of one."""
         return self._numbers.setdefault(publication_id, len(self._numbers))
 
-    def known(self, known: Mapping[str, Known]) -> dict[str, Known]:
-        """Known events, with numbers."""
+    def known(self, known: Mapping[str, InboxEntry]) -> dict[str, InboxEntry]:
+        """InboxEntry events, with numbers."""
         return {
             event_id: structs.replace(
                 k, publication_id=k.publication_id and self.of(k.publication_id)
@@ -125,7 +125,7 @@ class _Numbered:
             for event_id, k in sorted(known.items())
         }
 
-    def published(self, published: Sequence[Published]) -> list[Published]:
+    def published(self, published: Sequence[PublishableVersion]) -> list[PublishableVersion]:
         """Records to publish, with numbers, in one order."""
         ordered = sorted(published, key=lambda p: (p.payment_id, p.version))
         return [structs.replace(p, publication_id=self.of(p.publication_id)) for p in ordered]
@@ -149,7 +149,7 @@ async def _replayed(store: BatchStore, batches: Sequence[Batch]) -> AsyncIterato
         yield told, numbers.published(published), numbers.published(left)
 
 
-def _parked(loaded: Loaded) -> dict[str, tuple[Received, ...]]:
+def _parked(loaded: ReadSet) -> dict[str, tuple[DecodedInput, ...]]:
     """What waited; the broker's time of a record is not kept with it."""
     return {
         payment_id: tuple(
@@ -195,7 +195,7 @@ async def test_the_same_batches_come_to_the_same(
         assert in_memory == in_postgres, f"batch {number}"
 
 
-async def _write(store: BatchStore, batch: Batch, loaded: Loaded | None = None) -> None:
+async def _write(store: BatchStore, batch: Batch, loaded: ReadSet | None = None) -> None:
     """Commits a batch; as decided on what was known before, where that is given."""
     async with store.transaction() as transaction:
         now = await transaction.load(batch.received)
@@ -231,7 +231,7 @@ async def test_races_end_alike(life: tuple[Batch, Batch], store: BatchStore) -> 
         await holding
 
     with pytest.raises(KeyTakenError):
-        await _write(store, creating, Loaded({}, {}, frozenset(), {}, {}))
+        await _write(store, creating, ReadSet({}, {}, frozenset(), {}, {}))
     async with store.transaction() as transaction:
         before = await transaction.load(changing.received)
     stale = structs.replace(before, known={})

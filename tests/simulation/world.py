@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from domain.transitions import is_final
 from postgres.operate import Hold
 from processor.ops.release import release
-from schemas.settings import StreamSettings, StripeSettings, WorkSettings
+from schemas.settings import StreamSettings, StripeSettings, WorkerSettings
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 from tests.simulation.driving.client import Client, Market
 from tests.simulation.driving.courier import SECRET, Courier
@@ -59,7 +59,7 @@ def _settings(chance: Chance) -> Settings:
             seen_retention_s=chance.choice((15.0, 604_800.0)),
             seen_per_payment=chance.choice((8, 64)),
         ),
-        work=WorkSettings(
+        work=WorkerSettings(
             call_concurrency=8,
             call_poll_s=0.7,
             call_lease_s=24.0,

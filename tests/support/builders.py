@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from decisions.decode import Decoder
 from domain.calls import ProviderCall
-from ports.records import Position, Received, Record
+from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from postgres.operate import Hold
 from processor.ops.release import release
 from providers.stripe.webhooks import StripeTranslator
@@ -34,10 +34,10 @@ def object_of(payment_id: str) -> str:
     return f"pi_{payment_id[4:16]}"
 
 
-def received(record: Record) -> Received:
+def received(record: ConsumedRecord) -> DecodedInput:
     """The record as it was understood, which is expected of it."""
     understood = DECODER.decode(record)
-    assert isinstance(understood, Received), understood.error
+    assert isinstance(understood, DecodedInput), understood.error
     return understood
 
 
@@ -63,37 +63,39 @@ class Log:
     partition: int = 0
     _ends: Counter[str] = field(default_factory=Counter)
 
-    def append(self, topic: str, key: bytes | None, value: bytes, **named: str) -> Record:
+    def append(self, topic: str, key: bytes | None, value: bytes, **named: str) -> ConsumedRecord:
         """Any record; header names are written with underscores."""
-        position = Position(topic, self.partition, self._ends[topic])
+        position = RecordOffset(topic, self.partition, self._ends[topic])
         self._ends[topic] += 1
         texts = {name.replace("_", "-"): text for name, text in named.items()}
-        return Record(position, key, value, texts, int(NOW.timestamp() * 1000))
+        return ConsumedRecord(position, key, value, texts, int(NOW.timestamp() * 1000))
 
-    def again(self, record: Record) -> Record:
+    def again(self, record: ConsumedRecord) -> ConsumedRecord:
         """Another record that says the same."""
         named = {name.replace("-", "_"): text for name, text in record.headers.items()}
         return self.append(record.position.topic, record.key, record.value, **named)
 
-    def command(self, payment_id: str, kind: str, **changes: Any) -> Record:
+    def command(self, payment_id: str, kind: str, **changes: Any) -> ConsumedRecord:
         """A client's command."""
         return self._json(PAYMENT_COMMANDS, payment_id, command_body(payment_id, kind, **changes))
 
-    def release(self, payment_id: str, since: datetime = NOW) -> Record:
+    def release(self, payment_id: str, since: datetime = NOW) -> ConsumedRecord:
         """An operator's release of a hold on it."""
         record = release(Hold(payment_id, "evt_bad", "a defect", since), NOW)
         return self.append(record.topic, record.key, record.value)
 
-    def create(self, payment_id: str, **changes: Any) -> Record:
+    def create(self, payment_id: str, **changes: Any) -> ConsumedRecord:
         """The command that begins a payment."""
         return self.command(payment_id, "create", **changes)
 
-    def webhook(self, payment_id: str, status: str, event_id: str = "", **changes: Any) -> Record:
+    def webhook(
+        self, payment_id: str, status: str, event_id: str = "", **changes: Any
+    ) -> ConsumedRecord:
         """The provider's word that its object is in this status."""
         event_id = event_id or f"evt_{payment_id[4:16]}_{status}"
         return self.event(payment_id, event_body(payment_id, status, event_id, **changes))
 
-    def event(self, payment_id: str, body: dict[str, Any]) -> Record:
+    def event(self, payment_id: str, body: dict[str, Any]) -> ConsumedRecord:
         """Any event of the provider's, as it sends it."""
         named = {
             headers.EVENT_ID: body["id"],
@@ -108,7 +110,7 @@ class Log:
 
     def refund_event(
         self, payment_id: str, ref: str, status: str, amount: int, **changes: Any
-    ) -> Record:
+    ) -> ConsumedRecord:
         """The provider's word that a refund of the payment is in this status."""
         refund = {
             "id": ref,
@@ -127,13 +129,13 @@ class Log:
         }
         return self.event(payment_id, body)
 
-    def result(self, payment_id: str, operation: str = "create", **changes: Any) -> Record:
+    def result(self, payment_id: str, operation: str = "create", **changes: Any) -> ConsumedRecord:
         """What a call to the provider came to: an acknowledgement, unless changed."""
         return self._json(
             PROVIDER_RESULTS, payment_id, result_body(payment_id, operation, **changes)
         )
 
-    def _json(self, topic: str, payment_id: str, body: dict[str, Any]) -> Record:
+    def _json(self, topic: str, payment_id: str, body: dict[str, Any]) -> ConsumedRecord:
         return self.append(topic, payment_id.encode(), json.dumps(body).encode())
 
 

@@ -5,8 +5,8 @@ from typing import Any, Final, LiteralString
 from psycopg import sql
 
 from decisions.fold import fold
-from ports.plan import Loaded, Plan, Published
-from ports.records import Record
+from ports.plan import PublishableVersion, ReadSet, WriteSet
+from ports.records import ConsumedRecord
 from postgres.postgres import Pool, PostgresBatches
 from tests.support.builders import DECODER, NOW, received
 
@@ -41,24 +41,24 @@ def batches(pool: Pool) -> PostgresBatches:
     return PostgresBatches(pool, DECODER.decode)
 
 
-async def load(pool: Pool, *records: Record) -> Loaded:
+async def load(pool: Pool, *records: ConsumedRecord) -> ReadSet:
     """What is known of these records; the locks are given back at once."""
     async with batches(pool).transaction() as transaction:
         return await transaction.load([received(record) for record in records])
 
 
-async def plan_of(pool: Pool, *records: Record) -> Plan:
+async def plan_of(pool: Pool, *records: ConsumedRecord) -> WriteSet:
     """What a worker would write of these records, given what it knows now."""
     return fold(await load(pool, *records), [received(record) for record in records])
 
 
-async def write(pool: Pool, plan: Plan) -> list[Published]:
+async def write(pool: Pool, plan: WriteSet) -> list[PublishableVersion]:
     """Writes a plan, however old it is."""
     async with batches(pool).transaction() as transaction:
         return await transaction.write(plan, NOW)
 
 
-async def process(pool: Pool, *records: Record) -> list[Published]:
+async def process(pool: Pool, *records: ConsumedRecord) -> list[PublishableVersion]:
     """One batch up to its commit; not published."""
     return await write(pool, await plan_of(pool, *records))
 

@@ -6,13 +6,13 @@ from typing import Any, cast
 
 from faust.types import EventT
 
-from ports.records import Position, Record
+from ports.records import ConsumedRecord, RecordOffset
 
 
 class Message:
     """A record as Faust hands it over."""
 
-    def __init__(self, record: Record, value: bytes | None) -> None:
+    def __init__(self, record: ConsumedRecord, value: bytes | None) -> None:
         self.topic = record.position.topic
         self.partition = record.position.partition
         self.offset = record.position.offset
@@ -24,7 +24,7 @@ class Message:
 class _Event:
     """An event of a stream; ``acked`` gets its position once it is acknowledged."""
 
-    def __init__(self, record: Record, acked: list[Position]) -> None:
+    def __init__(self, record: ConsumedRecord, acked: list[RecordOffset]) -> None:
         self.message = Message(record, record.value)
         self._position, self._acked = record.position, acked
 
@@ -34,7 +34,7 @@ class _Event:
         return True
 
 
-def event(record: Record, acked: list[Position] | None = None) -> EventT[Any]:
+def event(record: ConsumedRecord, acked: list[RecordOffset] | None = None) -> EventT[Any]:
     """The event that carries a record."""
     return cast("EventT[Any]", _Event(record, [] if acked is None else acked))
 

@@ -7,21 +7,21 @@ from datetime import datetime
 from typing import TypeVar
 
 from domain.calls import ProviderCall
-from ports.outgoing import Outgoing
+from ports.outgoing import ProducerRecord
 from ports.provider import CallOutcome, FetchedEvent, Unknown
 
 T = TypeVar("T")
 
 
 @dataclass
-class Outbox:
+class RecordingSender:
     """A ``Sending`` that keeps the records, and fails when told to."""
 
-    records: list[Outgoing] = field(default_factory=list)
+    records: list[ProducerRecord] = field(default_factory=list)
     #: Raised by the next sends, one each; None lets one through.
     failures: list[Exception | None] = field(default_factory=list)
 
-    async def send(self, records: Sequence[Outgoing]) -> None:
+    async def send(self, records: Sequence[ProducerRecord]) -> None:
         """See ``Sending.send``."""
         failure = self.failures.pop(0) if self.failures else None
         if failure is not None:

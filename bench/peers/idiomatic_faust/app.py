@@ -10,7 +10,7 @@ from bench.peers.progress import Progress
 from bench.peers.sync_fastapi.transaction import UnknownPaymentError, process
 from decisions.dead_letters import as_outgoing
 from decisions.decode import Decoder
-from ports.records import DeadLetter, Record
+from ports.records import ConsumedRecord, DeadLetter
 from processor.stream.app import ROCKSDB_OPTIONS
 from processor.stream.batch import as_record
 from schemas.headers import EVENT_ID, cloud_event
@@ -55,7 +55,7 @@ class Webhooks:
         self._states = states
         self._dead_letters = dead_letters
 
-    async def apply(self, record: Record) -> None:
+    async def apply(self, record: ConsumedRecord) -> None:
         """Commits its effect and sends the new state. Raises psycopg.Error."""
         received = self._decoder.decode(record)
         if isinstance(received, DeadLetter):

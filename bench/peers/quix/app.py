@@ -9,7 +9,7 @@ from quixstreams.state.rocksdb import RocksDBOptions
 from bench.peers.quix.group import GROUP
 from bench.peers.quix.sink import Item, PaymentsSink
 from decisions.decode import Decoder
-from ports.records import DeadLetter, Position, Record
+from ports.records import ConsumedRecord, DeadLetter, RecordOffset
 from schemas.headers import as_text
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
 from schemas.topics import PROVIDER_WEBHOOKS
@@ -50,8 +50,8 @@ def create_app(
         value: bytes, key: bytes, timestamp_ms: int, headers: Sequence[tuple[str, bytes]] | None
     ) -> Item:
         at = message_context()
-        position = Position(at.topic, at.partition, at.offset)
-        record = Record(position, key, value or b"", as_text(headers or ()), timestamp_ms)
+        position = RecordOffset(at.topic, at.partition, at.offset)
+        record = ConsumedRecord(position, key, value or b"", as_text(headers or ()), timestamp_ms)
         return Item(decoder.decode(record))
 
     def set_aside(item: Item, state: State) -> Item | None:

@@ -13,20 +13,20 @@ from quixstreams.sinks.base import BaseSink
 from decisions.dead_letters import as_outgoing
 from decisions.fold import fold
 from ports.errors import PublishError
-from ports.plan import Published
-from ports.records import DeadLetter, Received, Record
+from ports.plan import PublishableVersion
+from ports.records import ConsumedRecord, DeadLetter, DecodedInput
 from postgres import batch as store
 from schemas.headers import Headers, cloud_event
 from schemas.topics import PAYMENT_STATE
 
-Decode = Callable[[Record], Received | DeadLetter]
+Decode = Callable[[ConsumedRecord], DecodedInput | DeadLetter]
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One record as it was understood; ``is_duplicate``: its event ID came in another before."""
 
-    decoded: Received | DeadLetter
+    decoded: DecodedInput | DeadLetter
     is_duplicate: bool = False
 
 
@@ -58,7 +58,7 @@ class PaymentsSink(BaseSink):  # type: ignore[misc]  # quix-streams is not where
         for letter in as_outgoing(dead):
             self._produce(letter.topic, letter.key, letter.value, letter.headers)
         self._deliver()
-        known = [(i.decoded, i.is_duplicate) for i in items if isinstance(i.decoded, Received)]
+        known = [(i.decoded, i.is_duplicate) for i in items if isinstance(i.decoded, DecodedInput)]
         fresh = [received for received, is_duplicate in known if not is_duplicate]
         connection = self._connection = self._connection or await self._connect()
         async with connection.transaction():
@@ -79,7 +79,7 @@ class PaymentsSink(BaseSink):  # type: ignore[misc]  # quix-streams is not where
     async def _connect(self) -> store.Connection:
         return await psycopg.AsyncConnection.connect(self._database_url, autocommit=True)
 
-    def _publish(self, published: Iterable[Published]) -> None:
+    def _publish(self, published: Iterable[PublishableVersion]) -> None:
         for p in sorted(published, key=lambda p: (p.partition, p.payment_id, p.version)):
             headers = cloud_event(p.payment_id, p.version, p.at, p.publication_id)
             self._produce(

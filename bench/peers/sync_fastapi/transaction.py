@@ -15,12 +15,12 @@ from domain.decision import Decision
 from domain.inputs import Input
 from domain.payment import Payment
 from domain.view import Snapshot, amounts, snapshot
-from ports.records import Position
+from ports.records import RecordOffset
 from postgres.documents import decode_payment, encode_call, encode_payment, encode_snapshot
 
 Connection = AsyncConnection[tuple[Any, ...]]
 #: Where an event stands that came over HTTP: there is no log.
-NOWHERE: Final = Position("http", 0, 0)
+NOWHERE: Final = RecordOffset("http", 0, 0)
 
 
 class UnknownPaymentError(Exception):
@@ -42,7 +42,7 @@ async def process(
     payment_id: str,
     kind: str,
     input_: Input,
-    position: Position = NOWHERE,
+    position: RecordOffset = NOWHERE,
 ) -> NewVersion | None:
     """Has the event's effect, once; answers the new version, if there is one.
 
@@ -76,7 +76,7 @@ async def process(
 
 
 def _event(
-    before: Payment, decision: Decision, kind: str, input_: Input, position: Position
+    before: Payment, decision: Decision, kind: str, input_: Input, position: RecordOffset
 ) -> dict[str, Any]:
     changed = decision.payment is not None and decision.payment is not before
     return {

@@ -25,11 +25,11 @@ from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from faust.types import TP
 
-from messaging.kafka_internals.consumer import TellingConsumer
-from messaging.kafka_internals.records import Absent
+from messaging.kafka_internals.consumer import GapReportingConsumer
+from messaging.kafka_internals.records import OffsetGap
 from ports.records import Unreadable
 from runtime.logs import get_logger
-from runtime.restart import start_anew
+from runtime.restart import restart_process
 from schemas.topics import FETCH_BYTES_MAX
 
 log = get_logger(__name__)
@@ -53,7 +53,7 @@ class _Thread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_bytes = FETCH_BYTES_MAX  # noqa: SLF001  # Faust has no setting for it
-        consumer.__class__ = TellingConsumer  # made with Faust's settings, and not started yet
+        consumer.__class__ = GapReportingConsumer  # made with Faust's settings, and not started yet
         return consumer
 
 
@@ -107,7 +107,7 @@ class StrictConsumer(Consumer):
                 continue
             if not self.app.topics.acks_enabled_for(tp.topic):
                 record = _entry(tp, record)  # noqa: PLW2901  # what is handed on in its place
-            elif type(record) is Absent:
+            elif type(record) is OffsetGap:
                 self._absent[tp][record.offset] = record.stop
                 self._acked[tp]  # Faust commits those partitions that it finds in there
                 continue
@@ -174,7 +174,7 @@ class StrictConsumer(Consumer):
             self._absent[tp][offset] = first
         elif committed is not None:
             log.error("record.missed", **_place(tp, offset), note="the worker restarts")
-            start_anew()
+            restart_process()
 
     @cached_property
     def _missed_since(self) -> dict[TP, float]:
@@ -193,7 +193,7 @@ def _entry(tp: TP, record: Any) -> Any | None:
     A recovery ends with the changelog's last offset, so that is handed on whatever stands there:
     what is no entry, as the deletion of a key that no table has.
     """
-    if type(record) is Absent:
+    if type(record) is OffsetGap:
         return _nothing(tp, record.stop - 1) if record.is_last else None
     if record.key is None or isinstance(record.value, Unreadable):
         log.error("table.not_an_entry", **_place(tp, record.offset), note="left out")

@@ -21,7 +21,7 @@ import faust
 from faust.types import TP
 from rocksdict import WriteBatch
 
-from messaging.produce import Keyed, produce
+from messaging.produce import KeyedRecord, send_in_batches
 from ports.errors import TableFilesError
 from runtime.logs import get_logger
 
@@ -70,8 +70,8 @@ class PartitionedTable:
             self._database(partition).write(batch)
         producer = (await self._app.maybe_start_producer())._producer  # noqa: SLF001  # see above
         topic = self._table.changelog_topic.get_topic_name()
-        records = (Keyed(key, value) for key, value in changes.items())
-        for count, sending in await produce(producer, topic, partition, records):
+        records = (KeyedRecord(key, value) for key, value in changes.items())
+        for count, sending in await send_in_batches(producer, topic, partition, records):
             sending.add_done_callback(partial(self._sent, count))
 
     def _sent(self, count: int, sending: asyncio.Future[Any]) -> None:

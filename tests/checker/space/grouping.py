@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from decisions.fold import fold
 from domain.status import Outcome
-from ports.plan import Known, Plan
-from ports.records import Received
+from ports.plan import InboxEntry, WriteSet
+from ports.records import DecodedInput
 from tests.checker.space.node import Node
 from tests.checker.space.script import CREATE, Script
 from tests.checker.space.store import PUBLICATION, Store, with_parked
@@ -28,7 +28,7 @@ class Step:
     source: Node
     number: int
     target: Node
-    plan: Plan
+    plan: WriteSet
 
 
 def repeated(store: Store, script: Script, node: Node) -> None:
@@ -42,14 +42,14 @@ def repeated(store: Store, script: Script, node: Node) -> None:
     _only_noted(plan, others, {PUBLICATION} if node.taken else set())
 
 
-def _only_noted(plan: Plan, others: Sequence[Received], looked_at: set[int]) -> None:
+def _only_noted(plan: WriteSet, others: Sequence[DecodedInput], looked_at: set[int]) -> None:
     """Hold that of known inputs only other records are noted, and publications looked at."""
     for row in plan.inbox:
         still_waits = row.waiting and row.outcome is Outcome.PARKED
         assert still_waits, f"what came again was decided again: {row.received.event_id}"
     assert plan.redelivered == looked_at, "what may not be published was not looked at"
     noted = replace_plan(plan, inbox=[], urgent=set(), open=set(), resolved={})
-    assert noted == Plan(duplicates=list(others), redelivered=looked_at)
+    assert noted == WriteSet(duplicates=list(others), redelivered=looked_at)
 
 
 def crashed(store: Store, script: Script, step: Step) -> None:
@@ -62,7 +62,7 @@ def crashed(store: Store, script: Script, step: Step) -> None:
     (row,) = (row for row in step.plan.inbox if row.received is first)
     publication = PUBLICATION if step.plan.versions and row.version is not None else None
     loaded = store.loaded(step.target)
-    written = Known(first.record.position, row.outcome, publication)
+    written = InboxEntry(first.record.position, row.outcome, publication)
     loaded = replace(loaded, known={**loaded.known, row.event_id: written})
     looked_at = {publication} if publication is not None else set()
     others = [] if row.refused else [second]

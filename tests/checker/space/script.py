@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from domain.inputs import CallResult, Cancel, Capture, Command, Confirm, Create, Input, Refund
-from ports.records import Position, Received, Record
+from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
 from tests.domain.histories.builders import PAYMENT, PROVIDER, key
 from tests.domain.histories.history import History, Told
@@ -18,9 +18,9 @@ class Script:
 
     history: History
     #: By number: the first record that brings the input.
-    first: tuple[Received, ...]
+    first: tuple[DecodedInput, ...]
     #: By number: another record with the same event ID, as when a webhook is sent again.
-    second: tuple[Received, ...]
+    second: tuple[DecodedInput, ...]
     #: By number: the key of the call without which it can't have been said; empty where none is.
     needs: tuple[str, ...]
     #: Numbers of the client's commands after the create, in the order they are asked.
@@ -55,7 +55,7 @@ def _needs(step: Told | Command | Input) -> str:
     return key(step.needs) if isinstance(step, Told) and step.needs else ""
 
 
-def _record(input_: Input, offset: int) -> Received:
+def _record(input_: Input, offset: int) -> DecodedInput:
     match input_.body:
         case Create() | Confirm() | Capture() | Cancel() | Refund():
             topic, provider = PAYMENT_COMMANDS, None
@@ -63,8 +63,8 @@ def _record(input_: Input, offset: int) -> Received:
             topic, provider = PROVIDER_RESULTS, PROVIDER
         case _:
             topic, provider = PROVIDER_WEBHOOKS, PROVIDER
-    return Received(
-        record=Record(Position(topic, 0, offset), PAYMENT.encode(), b"", {}, 0),
+    return DecodedInput(
+        record=ConsumedRecord(RecordOffset(topic, 0, offset), PAYMENT.encode(), b"", {}, 0),
         payment_id=PAYMENT,
         event_id=input_.event_id,
         kind=topic,

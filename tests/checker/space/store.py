@@ -11,8 +11,8 @@ from dataclasses import replace
 from decisions.fold import fold
 from domain.inputs import Confirm, PaymentFact
 from domain.status import Outcome, ProviderStatus
-from ports.plan import Known, Loaded, Plan
-from ports.records import Received, refusal_id
+from ports.plan import InboxEntry, ReadSet, WriteSet
+from ports.records import DecodedInput, refusal_id
 from tests.checker.space.node import Node, Payments, document_of
 from tests.checker.space.script import Script
 from tests.domain.histories.builders import PAYMENT, PROVIDER
@@ -32,11 +32,11 @@ class Store:
         self._payments = payments
         self._numbers = {received.event_id: n for n, received in enumerate(script.first)}
         positions = [received.record.position for received in script.first]
-        self._parked = [Known(position, Outcome.PARKED, None) for position in positions]
-        self._taken = [Known(position, Outcome.APPLIED, PUBLICATION) for position in positions]
-        self._aside = [Known(position, Outcome.CONFLICT, None) for position in positions]
+        self._parked = [InboxEntry(position, Outcome.PARKED, None) for position in positions]
+        self._taken = [InboxEntry(position, Outcome.APPLIED, PUBLICATION) for position in positions]
+        self._aside = [InboxEntry(position, Outcome.CONFLICT, None) for position in positions]
 
-    def loaded(self, node: Node, waiting: Sequence[int] = ()) -> Loaded:
+    def loaded(self, node: Node, waiting: Sequence[int] = ()) -> ReadSet:
         """What Postgres knows; ``waiting`` gives the order of what waits, where it matters."""
         first = self._script.first
         known = {first[n].event_id: self._taken[n] for n in node.taken}
@@ -49,11 +49,11 @@ class Store:
             if payment.object_id is not None:
                 owners[PROVIDER, payment.object_id] = PAYMENT
         parked = tuple(first[n] for n in waiting or sorted(node.waiting))
-        return Loaded(payments, known, frozenset(), {PAYMENT: parked}, owners)
+        return ReadSet(payments, known, frozenset(), {PAYMENT: parked}, owners)
 
     def batch(
-        self, node: Node, batch: Sequence[Received], waiting: Sequence[int] = ()
-    ) -> tuple[Plan, Node]:
+        self, node: Node, batch: Sequence[DecodedInput], waiting: Sequence[int] = ()
+    ) -> tuple[WriteSet, Node]:
         """Fold a batch at a node and write the plan: the plan, and the node it leads to."""
         loaded = self.loaded(node, waiting)
         plan = fold(loaded, batch)
@@ -61,7 +61,7 @@ class Store:
         _payment_guards(loaded, plan)
         return plan, self._written(node, plan)
 
-    def _written(self, node: Node, plan: Plan) -> Node:
+    def _written(self, node: Node, plan: WriteSet) -> Node:
         waiting, taken, aside = set(node.waiting), set(node.taken), set(node.aside)
         refused = set(node.refused)
         answers = list(node.answers)
@@ -93,7 +93,7 @@ class Store:
         return isinstance(body, PaymentFact) and body.status is ProviderStatus.ATTEMPT_FAILED
 
 
-def _one_outcome_per_record(loaded: Loaded, batch: Sequence[Received], plan: Plan) -> None:
+def _one_outcome_per_record(loaded: ReadSet, batch: Sequence[DecodedInput], plan: WriteSet) -> None:
     outcomes = Counter(known.position for known in loaded.known.values())
     outcomes.update(row.received.record.position for row in plan.inbox if not row.waiting)
     outcomes.update({received.record.position for received in plan.duplicates})
@@ -111,7 +111,7 @@ def _one_outcome_per_record(loaded: Loaded, batch: Sequence[Received], plan: Pla
     assert not plan.holds, f"our own code failed: {plan.holds}"
 
 
-def _payment_guards(loaded: Loaded, plan: Plan) -> None:
+def _payment_guards(loaded: ReadSet, plan: WriteSet) -> None:
     before, after = loaded.payments.get(PAYMENT), plan.payments.get(PAYMENT)
     if after is None:
         assert not plan.versions, "a version is written, but no payment"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ingress.errors import InvalidCursorError
 from ingress.routes import cursors
-from postgres.reads import Position
+from postgres.reads import PageCursor
 from tests.ingress.harness import assert_problem
 
 PAYMENT = f"pay_{'a' * 30}"
@@ -23,7 +23,7 @@ MOMENTS = st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC))  
 @given(MOMENTS, st.from_regex(r"\Apay_[a-z2-7]{30}\Z"))
 def test_a_cursor_leads_back_to_its_place(moment: datetime, payment_id: str) -> None:
     """Decoding gives the position again, in characters a URL needs no escapes for."""
-    position = Position(moment, payment_id)
+    position = PageCursor(moment, payment_id)
     cursor = cursors.encode(position)
     assert cursors.decode(cursor) == position
     assert set(cursor) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -39,7 +39,7 @@ def test_any_other_text_is_refused(text: str) -> None:
 def test_time_zones_come_back_as_they_were() -> None:
     """A moment in another zone is the same moment."""
     zoned = datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=2)))
-    assert cursors.decode(cursors.encode(Position(zoned, PAYMENT))).created_at == zoned
+    assert cursors.decode(cursors.encode(PageCursor(zoned, PAYMENT))).created_at == zoned
 
 
 def forged(text: str) -> str:
@@ -94,6 +94,6 @@ async def test_no_text_of_a_client_reaches_the_store_unchecked(
 async def test_an_edge_of_the_calendar_is_a_place(acme: httpx.AsyncClient) -> None:
     """The first and the last moment are taken: this store is away, so 503 says it was asked."""
     for moment in (datetime.min, datetime.max):  # noqa: DTZ901  # the zone comes with replace
-        position = Position(moment.replace(tzinfo=UTC), PAYMENT)
+        position = PageCursor(moment.replace(tzinfo=UTC), PAYMENT)
         answer = await acme.get("/v1/payments", params={"cursor": cursors.encode(position)})
         assert_problem(answer, 503, "database-unavailable")

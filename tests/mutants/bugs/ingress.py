@@ -93,7 +93,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.intake:Intake.accept",
+        "ingress.intake:CommandService.accept",
         "known.event_id != operation.event_id",
         "False",
         "another body under a used key is accepted",
@@ -101,7 +101,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.intake:Intake._claim",
+        "ingress.intake:CommandService._claim",
         "stored.received_at",
         "now",
         "a retry after a restart is answered with another expires_at",
@@ -110,7 +110,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.intake:Intake.accept",
+        "ingress.intake:CommandService.accept",
         "now - known.received_at > FRESH_FOR",
         "now - known.received_at < FRESH_FOR",
         "a quick retry of a create differs from its first try",
@@ -118,7 +118,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.intake:Intake.accept",
+        "ingress.intake:CommandService.accept",
         "if not error.sent:",
         "if error.sent:",
         "a record whose fate is unknown is forgotten: another body may be accepted beside it",
@@ -219,7 +219,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.http.observe:Observe.__call__",
+        "ingress.http.observe:ErrorMiddleware.__call__",
         "if status is None:",
         "if True:",
         "an error after the answer began sends a second one into it",
@@ -251,7 +251,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.intake:Intake._claim",
+        "ingress.intake:CommandService._claim",
         "or known.looked_up",
         "",
         "of two bodies under one key, both looked up, both are published",
@@ -259,7 +259,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.intake:Intake.accept",
+        "ingress.intake:CommandService.accept",
         "or not known.settled",
         "",
         "a body taken in without a look-up refuses the one that the store has",

@@ -10,7 +10,7 @@ _ROOM: Final = "tests/messaging/test_room.py::test_{}"
 BUGS: Final = (
     Bug(
         "messaging",
-        "messaging.room:Room.give_back",
+        "messaging.room:InFlightLimiter.give_back",
         "self._bytes -= size",
         "self._bytes -= 0",
         "after 64 MiB in all every record is refused until a restart",
@@ -18,7 +18,7 @@ BUGS: Final = (
     ),
     Bug(
         "messaging",
-        "messaging.room:Room.give_back",
+        "messaging.room:InFlightLimiter.give_back",
         "self._records -= 1",
         "self._records -= 0",
         "after 4096 records in all every record is refused until a restart",
@@ -26,7 +26,7 @@ BUGS: Final = (
     ),
     Bug(
         "messaging",
-        "messaging.room:Room.give_back",
+        "messaging.room:InFlightLimiter.give_back",
         "self._freed.set()",
         "self._freed.clear()",
         "a sender that waits for room waits for ever",
@@ -34,7 +34,7 @@ BUGS: Final = (
     ),
     Bug(
         "messaging",
-        "messaging.room:Room.try_take",
+        "messaging.room:InFlightLimiter.try_take",
         "if full and self._records:",
         "if full:",
         "a record larger than the limit is never sent, not even alone",
@@ -42,7 +42,7 @@ BUGS: Final = (
     ),
     Bug(
         "messaging",
-        "messaging.room:Room.try_take",
+        "messaging.room:InFlightLimiter.try_take",
         "self._bytes + size > self._limits.bytes",
         "self._bytes > self._limits.bytes",
         "one record too many is taken in: memory above the limit",

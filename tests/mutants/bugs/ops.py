@@ -204,13 +204,13 @@ BUGS: Final = (
         "ops",
         "processor.ops.letters:_send",
         (
-            "await sender.send([Outgoing(x.topic, x.key, x.value, x.came_with) for x in "
+            "await sender.send([ProducerRecord(x.topic, x.key, x.value, x.came_with) for x in "
             "chunk]) await store.note_replayed(connection, [letter.place for letter in chunk], "
             "now)"
         ),
         (
             "await store.note_replayed(connection, [letter.place for letter in chunk], now)\n  "
-            "      await sender.send([Outgoing(x.topic, x.key, x.value, x.came_with) for x in "
+            "      await sender.send([ProducerRecord(x.topic, x.key, x.value, x.came_with) for x in "
             "chunk])"
         ),
         "letters that the brokers did not take are noted as sent and never sent",

@@ -23,7 +23,7 @@ from domain.inputs import (
     Unmodelled,
 )
 from domain.status import ProviderStatus
-from ports.records import DeadLetter, Position, Record
+from ports.records import ConsumedRecord, DeadLetter, RecordOffset
 from schemas import headers, identity
 from schemas.topics import DEAD_LETTERS
 from tests.support.builders import DECODER, NOW, Log, object_of, payment, received
@@ -39,12 +39,12 @@ COMMANDS: Final[Mapping[str, type[Command]]] = {
 }
 
 
-def command(**changes: Any) -> Record:
+def command(**changes: Any) -> ConsumedRecord:
     """A cancel command."""
     return Log().command(PAYMENT, "cancel", **changes)
 
 
-def webhook(**named: str | None) -> Record:
+def webhook(**named: str | None) -> ConsumedRecord:
     """A good webhook with these headers changed, or left out where None."""
     record = Log().webhook(PAYMENT, "succeeded", "evt_1")
     changed = {**record.headers, **{name.replace("_", "-"): text for name, text in named.items()}}
@@ -53,7 +53,7 @@ def webhook(**named: str | None) -> Record:
     )
 
 
-def result(**changes: Any) -> Record:
+def result(**changes: Any) -> ConsumedRecord:
     """The provider's acknowledgement."""
     return Log().result(PAYMENT, **changes)
 
@@ -128,7 +128,7 @@ def test_a_result_is_an_acknowledgement_or_a_refusal() -> None:
     )
 
 
-def _without(record: Record, name: str) -> Record:
+def _without(record: ConsumedRecord, name: str) -> ConsumedRecord:
     body = json.loads(record.value)
     del body[name]
     return replace(record, value=json.dumps(body).encode())
@@ -137,7 +137,7 @@ def _without(record: Record, name: str) -> Record:
 _NAIVE: Final = "2026-03-01T12:00:00"
 _COMMAND, _WEBHOOK, _RESULT = command(), webhook(), result()
 #: What is wrong: a record that is, and what the dead letter must name.
-UNDECODABLE: Final[Mapping[str, tuple[Record, tuple[str, ...]]]] = {
+UNDECODABLE: Final[Mapping[str, tuple[ConsumedRecord, tuple[str, ...]]]] = {
     "command: no JSON": (replace(_COMMAND, value=b"\x00{"), ("not a command", "JSON")),
     "command: a tombstone": (replace(_COMMAND, value=b""), ("not a command",)),
     "command: no known kind": (command(type="steal"), ("type", "'cancel'")),
@@ -190,7 +190,7 @@ def test_what_cannot_be_decoded_says_why(what: str) -> None:
 def test_a_dead_letter_goes_out_as_it_came() -> None:
     """Key, value and headers untouched; where the record stood, and why, in further headers."""
     error = "the reason " * 200
-    stood = replace(_WEBHOOK, position=Position("provider-webhooks", 3, 41))
+    stood = replace(_WEBHOOK, position=RecordOffset("provider-webhooks", 3, 41))
     (sent,) = as_outgoing([DeadLetter(stood, error)])
     assert (sent.topic, sent.key, sent.value) == (DEAD_LETTERS, _WEBHOOK.key, _WEBHOOK.value)
     assert headers.as_text(sent.headers) == {
@@ -206,7 +206,7 @@ def test_a_dead_letter_goes_out_as_it_came() -> None:
 def test_a_text_that_cannot_be_stored_is_told_and_one_that_only_looks_like_it_is_taken() -> None:
     """PostgreSQL has no NUL character; six characters that spell its escape are a text like any."""
 
-    def declined(message: str) -> Record:
+    def declined(message: str) -> ConsumedRecord:
         why = {"code": "declined", "message": message}
         return Log().webhook(PAYMENT, "requires_payment_method", last_payment_error=why)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ports.records import Position, Received, Record
+from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from schemas import headers
 from schemas.topics import PROCESSOR_SOURCES
 from tests.support.builders import DECODER, NOW, Log, payment, received
@@ -29,9 +29,9 @@ _json = st.recursive(
 )
 
 
-def _ends_somewhere(record: Record) -> None:
+def _ends_somewhere(record: ConsumedRecord) -> None:
     decoded = DECODER.decode(record)
-    assert isinstance(decoded, Received) or decoded.error
+    assert isinstance(decoded, DecodedInput) or decoded.error
 
 
 @thorough
@@ -40,7 +40,7 @@ def test_no_bytes_whatsoever_raise(
     topic: str, key: bytes | None, value: bytes, named: dict[str, str]
 ) -> None:
     """Any key, value and headers on any topic are an input or a dead letter with an error."""
-    _ends_somewhere(Record(Position(topic, 0, 0), key, value, named, 0))
+    _ends_somewhere(ConsumedRecord(RecordOffset(topic, 0, 0), key, value, named, 0))
 
 
 _BODIES: Final = {

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.inputs import Create
-from ports.records import DeadLetter, Record
+from ports.records import ConsumedRecord, DeadLetter
 from schemas import headers
 from tests.support.builders import DECODER, Log, payment, received
 
@@ -17,12 +17,12 @@ _WEBHOOK: Final = Log().webhook(ONE, "succeeded")
 OUTSIDE: Final = ("0001-01-01T00:00:00+12:00", "9999-12-31T23:00:00-12:00")
 
 
-def dated(at: str) -> Record:
+def dated(at: str) -> ConsumedRecord:
     """A good webhook that came then."""
     return replace(_WEBHOOK, headers={**_WEBHOOK.headers, headers.RECEIVED_AT: at})
 
 
-def dead(record: Record) -> str:
+def dead(record: ConsumedRecord) -> str:
     """Why the record is a dead letter, which is expected of it."""
     letter = DECODER.decode(record)
     assert isinstance(letter, DeadLetter)

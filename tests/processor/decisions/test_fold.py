@@ -1,7 +1,7 @@
 """A batch's inputs become the rows to write: each with one outcome, in the order they came."""
 
 from domain.status import Outcome
-from ports.plan import Plan
+from ports.plan import WriteSet
 from tests.support.builders import Log, received
 from tests.support.programs.folding import ONE, TWO, folded, outcomes, stored, versions
 
@@ -131,7 +131,7 @@ def test_the_same_record_again_marks_its_publication() -> None:
     first = folded(create)
     second = folded(paid, early, known=stored(first))
     plan = folded(create, paid, early, known=stored(first, second))
-    assert plan == Plan(redelivered={1, 2}, open={received(early).event_id})
+    assert plan == WriteSet(redelivered={1, 2}, open={received(early).event_id})
 
 
 def test_an_input_without_effect_led_to_no_version() -> None:

@@ -10,13 +10,13 @@ from domain.decision import Decision
 from domain.inputs import Input
 from domain.payment import Payment
 from domain.status import Outcome
-from ports.plan import Loaded, Plan
-from ports.records import Record
+from ports.plan import ReadSet, WriteSet
+from ports.records import ConsumedRecord
 from tests.support.builders import Log, object_of, received
 from tests.support.programs.folding import ONE, TWO, failing, folded, stored
 
 
-def _held(log: Log, patch: pytest.MonkeyPatch, *, on: str = "evt_bad") -> tuple[Loaded, Plan]:
+def _held(log: Log, patch: pytest.MonkeyPatch, *, on: str = "evt_bad") -> tuple[ReadSet, WriteSet]:
     """ONE is created, held on its second input, and its success waits."""
     with patch.context() as defect:
         failing(defect, ONE, [on])
@@ -28,7 +28,7 @@ def _held(log: Log, patch: pytest.MonkeyPatch, *, on: str = "evt_bad") -> tuple[
     return stored(plan), plan
 
 
-def _told(plan: Plan) -> list[tuple[str, str, bool]]:
+def _told(plan: WriteSet) -> list[tuple[str, str, bool]]:
     """Event ID, outcome and whether it had waited, in the order of decisions."""
     rows = sorted(plan.inbox, key=lambda row: row.ordinal)
     return [(row.received.event_id, str(row.outcome), row.waiting) for row in rows]
@@ -192,5 +192,5 @@ def test_an_object_of_another_payment_is_a_conflict_also_when_it_waited(
     assert plan.inbox[-1].outcome is Outcome.CONFLICT
 
 
-def _bad(log: Log) -> Record:
+def _bad(log: Log) -> ConsumedRecord:
     return log.webhook(ONE, "processing", "evt_bad")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ports.records import Record
+from ports.records import ConsumedRecord
 from postgres.postgres import Pool
 from schemas.headers import as_text
 from tests.support import database
@@ -14,13 +14,13 @@ from tests.support.programs.stream_worker import Group
 
 pytestmark = pytest.mark.anyio
 
-ABOUT: dict[str, Callable[[Log, str], Record]] = {
+ABOUT: dict[str, Callable[[Log, str], ConsumedRecord]] = {
     "a refund": lambda log, meant: log.refund_event(meant, "re_1", "succeeded", 300),
     "the payment": lambda log, meant: log.webhook(meant, "succeeded", "evt_meant"),
 }
 
 
-def _under(log: Log, payment_id: str, record: Record) -> Record:
+def _under(log: Log, payment_id: str, record: ConsumedRecord) -> ConsumedRecord:
     """The same webhook, keyed by what its metadata names."""
     named = {name.replace("-", "_"): text for name, text in record.headers.items()}
     return log.append(record.position.topic, payment_id.encode(), record.value, **named)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from decisions.fold import fold
-from ports.plan import Loaded
-from ports.records import Record
+from ports.plan import ReadSet
+from ports.records import ConsumedRecord
 from postgres.batch import URGENT_WITHIN
-from postgres.postgres import PostgresCalls
+from postgres.postgres import PostgresOutbox
 from schemas.topics import PROVIDER_WEBHOOKS
 from tests.support import database
 from tests.support.builders import PROVIDER, Clock, Log, event_body, payment, received
@@ -30,7 +30,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def rendered(log: Log, payment_id: str, event_id: str, wrong: dict[str, Any]) -> Record:
+def rendered(log: Log, payment_id: str, event_id: str, wrong: dict[str, Any]) -> ConsumedRecord:
     """The event that the payment succeeded, as it is, with these fields of event or object."""
     body = event_body(payment_id, "succeeded", event_id)
     of_event = {"account", "livemode"}
@@ -104,7 +104,7 @@ async def test_what_waited_and_is_refused_leaves_its_event_id(group: Group) -> N
 
 async def test_an_unproved_fact_makes_the_create_due_at_once(caller: Caller, clock: Clock) -> None:
     """Also while it is under way: its answer may be lost, and the lease is long."""
-    calls, lease = PostgresCalls(caller.pool), timedelta(hours=1)
+    calls, lease = PostgresOutbox(caller.pool), timedelta(hours=1)
     (first,) = await calls.claim([PROVIDER], 1, clock(), clock() + lease)
     body = event_body(ONE, "succeeded", "evt_unproved") | {"request": None}
     await database.process(caller.pool, Log().event(ONE, body))
@@ -118,7 +118,7 @@ async def test_an_unproved_fact_brings_no_call_back_that_is_done(
     caller: Caller, clock: Clock
 ) -> None:
     """Its result is on its way."""
-    calls, lease = PostgresCalls(caller.pool), timedelta(seconds=1)
+    calls, lease = PostgresOutbox(caller.pool), timedelta(seconds=1)
     (claimed,) = await calls.claim([PROVIDER], 1, clock(), clock() + lease)
     assert await calls.finish(claimed, "acknowledged: pi_1", clock())
     body = event_body(ONE, "succeeded", "evt_unproved") | {"request": None}
@@ -137,6 +137,6 @@ def test_two_payments_in_one_batch_and_an_unproved_claim() -> None:
         log.event(mine, {**body, "request": None}),
         log.result(theirs, object_id="pi_theirs"),
     ]
-    plan = fold(Loaded({}, {}, frozenset(), {}, {}), [received(record) for record in records])
+    plan = fold(ReadSet({}, {}, frozenset(), {}, {}), [received(record) for record in records])
     assert [str(row.outcome) for row in plan.inbox] == ["applied", "applied", "parked", "applied"]
     assert plan.urgent == {f"{mine}:create"}

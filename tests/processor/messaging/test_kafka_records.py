@@ -4,8 +4,8 @@ import pytest
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.structs import TopicPartition
 
-from messaging.kafka_internals.consumer import TellingConsumer
-from messaging.kafka_internals.records import TRIES, Absent, TolerantRecords
+from messaging.kafka_internals.consumer import GapReportingConsumer
+from messaging.kafka_internals.records import TRIES, OffsetGap, TolerantRecords
 from ports.records import Unreadable
 from tests.support.fetched_records import HERE, at, fetched, in_the_end
 from tests.support.raw_batches import CODECS, batch, replaced
@@ -100,9 +100,9 @@ def test_offsets_without_a_record_are_reported() -> None:
     made = at(4, batch([(b"k", b"v", [])]))
     marker = at(5, batch([(b"", b"", [])]), 0x20)
     absent, record, last = fetched(made + marker, 2, end=6, checked=False)
-    assert absent == Absent(2, 4, is_last=False)
+    assert absent == OffsetGap(2, 4, is_last=False)
     assert record.offset == 4
-    assert last == Absent(5, 6, is_last=True)
+    assert last == OffsetGap(5, 6, is_last=True)
 
 
 def test_a_reader_that_did_not_ask_is_handed_records_alone() -> None:
@@ -119,4 +119,4 @@ def test_aiokafka_still_has_what_this_stands_in_for() -> None:
     assert "_partition_records" in FetchResult.__init__.__code__.co_names
     names = Fetcher._proc_fetch_request.__code__.co_names
     assert {"_client", "send", "_records"} <= set(names)
-    assert "_fetcher" in TellingConsumer.__mro__[2].start.__code__.co_names
+    assert "_fetcher" in GapReportingConsumer.__mro__[2].start.__code__.co_names

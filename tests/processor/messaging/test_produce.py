@@ -6,7 +6,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from messaging.produce import Keyed, produce
+from messaging.produce import KeyedRecord, send_in_batches
 
 pytestmark = pytest.mark.anyio
 
@@ -27,13 +27,13 @@ async def topic(kafka_bootstrap: str) -> str:
 async def test_all_arrive_in_order_in_a_few_batches(kafka_bootstrap: str, topic: str) -> None:
     """With their headers; no value is a deletion; and each batch's count is told."""
     records = [
-        Keyed(f"{n}".encode(), None if n == 13 else b"x" * (n % 90), [("n", f"{n}".encode())])
+        KeyedRecord(f"{n}".encode(), None if n == 13 else b"x" * (n % 90), [("n", f"{n}".encode())])
         for n in range(200)
     ]
     async with AIOKafkaProducer(
         bootstrap_servers=kafka_bootstrap, max_batch_size=BATCH_BYTES
     ) as producer:
-        sending = await produce(producer, topic, 0, records)
+        sending = await send_in_batches(producer, topic, 0, records)
         await asyncio.gather(*(sent for _, sent in sending))
     assert 1 < len(sending) < 20
     assert sum(count for count, _ in sending) == len(records)
@@ -41,10 +41,10 @@ async def test_all_arrive_in_order_in_a_few_batches(kafka_bootstrap: str, topic:
         consumer.assign([TopicPartition(topic, 0)])
         await consumer.seek_to_beginning()
         found = [await consumer.getone() for _ in records]
-    assert [Keyed(r.key, r.value, list(r.headers)) for r in found] == records
+    assert [KeyedRecord(r.key, r.value, list(r.headers)) for r in found] == records
 
 
 async def test_nothing_is_sent_for_nothing(kafka_bootstrap: str, topic: str) -> None:
     """No batch without a record."""
     async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap) as producer:
-        assert await produce(producer, topic, 0, []) == []
+        assert await send_in_batches(producer, topic, 0, []) == []

@@ -16,7 +16,7 @@ from aiokafka.errors import (
 from messaging import publisher as publishing
 from messaging.publisher import StatePublisher, fenced_producer
 from ports.errors import FencedError, PublishError
-from ports.plan import Published
+from ports.plan import PublishableVersion
 from processor.ops.audit import read_topic
 from schemas.topics import PAYMENT_STATE
 from tests.support.builders import NOW, payment
@@ -72,10 +72,10 @@ class Failing:
         raise self._error
 
 
-def version(payment_id: str, number: int, partition: int = 0) -> Published:
+def version(payment_id: str, number: int, partition: int = 0) -> PublishableVersion:
     """A version of a payment, to publish."""
     snapshot = f'{{"version": {number}}}'.encode()
-    return Published(payment_id, number, partition, NOW, snapshot, 1)
+    return PublishableVersion(payment_id, number, partition, NOW, snapshot, 1)
 
 
 async def committed(bootstrap: str, *payment_ids: str) -> list[Any]:

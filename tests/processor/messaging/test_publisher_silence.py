@@ -12,7 +12,7 @@ import pytest
 
 from messaging.publisher import StatePublisher, fenced_producer
 from ports.errors import PublishError
-from ports.plan import Published
+from ports.plan import PublishableVersion
 from processor.ops.audit import read_topic
 from schemas.topics import PAYMENT_STATE
 from tests.own_broker import OwnBroker, own_broker
@@ -29,10 +29,10 @@ SOON_S: Final = DEADLINE_S + 2.0
 NOTHING_LEFT_WITHIN_S: Final = 15.0
 
 
-def version(payment_id: str, number: int, partition: int = 0) -> Published:
+def version(payment_id: str, number: int, partition: int = 0) -> PublishableVersion:
     """A version of a payment, to publish."""
     snapshot = f'{{"version": {number}}}'.encode()
-    return Published(payment_id, number, partition, NOW, snapshot, 1)
+    return PublishableVersion(payment_id, number, partition, NOW, snapshot, 1)
 
 
 class Group:

@@ -9,24 +9,24 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from processor.worker.consumer_lag import ConsumerLag
-from processor.worker.metrics import WorkMetrics
+from processor.worker.metrics import WorkerMetrics
 from processor.worker.reconciler import Reconciler
 from processor.worker.retention import Retention
-from runtime.pulse import Pulse
+from runtime.pulse import Heartbeat
 from runtime.rest import JITTER
-from schemas.settings import WorkSettings
+from schemas.settings import WorkerSettings
 from tests.support.builders import Clock
 
 ROUNDS: Final = 20
 ABOUT_S: Final = 100.0
-SETTINGS: Final = WorkSettings(reconcile_every_s=ABOUT_S, history_sweep_s=ABOUT_S)
+SETTINGS: Final = WorkerSettings(reconcile_every_s=ABOUT_S, history_sweep_s=ABOUT_S)
 
 
 class EndedError(Exception):
     """The loop has had enough rounds."""
 
 
-class Beaten(Pulse):
+class Beaten(Heartbeat):
     """A pulse that remembers how long a rest each beat announced."""
 
     def __init__(self) -> None:
@@ -39,10 +39,10 @@ class Beaten(Pulse):
         self.rests.append(rest_s)
 
 
-def reconciler(pulse: Pulse) -> Callable[[], Awaitable[None]]:
+def reconciler(pulse: Heartbeat) -> Callable[[], Awaitable[None]]:
     """Only its rest: its rounds need Postgres."""
     nothing = cast("Any", None)
-    metrics = WorkMetrics(CollectorRegistry())
+    metrics = WorkerMetrics(CollectorRegistry())
     loop = Reconciler("", nothing, nothing, {}, SETTINGS, metrics, Clock(), pulse)
 
     async def run() -> None:
@@ -52,25 +52,25 @@ def reconciler(pulse: Pulse) -> Callable[[], Awaitable[None]]:
     return run
 
 
-def retention(pulse: Pulse) -> Callable[[], Awaitable[None]]:
+def retention(pulse: Heartbeat) -> Callable[[], Awaitable[None]]:
     """Over a history in which nothing is too old."""
 
     async def none(*_: object) -> int:
         return 0
 
     store = cast("Any", SimpleNamespace(histories=(), give_up_parked=none))
-    return Retention(store, SETTINGS, WorkMetrics(CollectorRegistry()), Clock(), pulse).run
+    return Retention(store, SETTINGS, WorkerMetrics(CollectorRegistry()), Clock(), pulse).run
 
 
-def consumer_lag(pulse: Pulse) -> Callable[[], Awaitable[None]]:
+def consumer_lag(pulse: Heartbeat) -> Callable[[], Awaitable[None]]:
     """Of no group."""
-    return ConsumerLag("", {}, ABOUT_S, WorkMetrics(CollectorRegistry()), pulse).run
+    return ConsumerLag("", {}, ABOUT_S, WorkerMetrics(CollectorRegistry()), pulse).run
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("make", [reconciler, retention, consumer_lag])
 async def test_no_two_rests_are_alike(
-    make: Callable[[Pulse], Callable[[], Awaitable[None]]], monkeypatch: pytest.MonkeyPatch
+    make: Callable[[Heartbeat], Callable[[], Awaitable[None]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is about as long as asked; the pulse knows of the very rest that is taken."""
     rests: list[float] = []

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from ports.work import Unrouted
+from ports.work import UnroutedWebhook
 from postgres.postgres import PostgresRouting
 from processor.ops import audit
 from processor.ops.audit import gather
@@ -93,7 +93,9 @@ async def test_a_webhook_is_stuck_only_after_its_payment_had_time_to_take_it(
     """It may have waited for days: what counts is how long its payment has been known."""
     log = Log()
     await database.process(group.pool, log.create(ONE), log.result(ONE))
-    waiting = Unrouted("evt_1", "stripe", object_of(ONE), {RECEIVED_AT: NOW.isoformat()}, b"", None)
+    waiting = UnroutedWebhook(
+        "evt_1", "stripe", object_of(ONE), {RECEIVED_AT: NOW.isoformat()}, b"", None
+    )
     await PostgresRouting(group.pool).park([waiting], NOW)
     async with group.pool.connection() as connection:
         await connection.execute(

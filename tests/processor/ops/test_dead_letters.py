@@ -7,13 +7,13 @@ from typing import Final
 import pytest
 
 from ports.errors import PublishError
-from ports.outgoing import Outgoing
-from ports.records import DeadLetter, Record
+from ports.outgoing import ProducerRecord
+from ports.records import ConsumedRecord, DeadLetter
 from processor.ops import letters
-from processor.ops.letters import Letter
+from processor.ops.letters import DeadLetterRecord
 from schemas.topics import DEAD_LETTERS, PAYMENT_COMMANDS
 from tests.support.builders import Log, payment
-from tests.support.fake_outside import Outbox
+from tests.support.fake_outside import RecordingSender
 from tests.support.programs.operating import ALL, Operating
 from tests.support.programs.stream_worker import Worker
 
@@ -26,17 +26,17 @@ PRIVATE: Final = "4242"
 class _Nothing:
     """A release that can decode nothing."""
 
-    def decode(self, record: Record) -> DeadLetter:
+    def decode(self, record: ConsumedRecord) -> DeadLetter:
         """No record."""
         return DeadLetter(record, "a release that can decode nothing")
 
 
-def _of_a_newer_release(log: Log, payment_id: str) -> Record:
+def _of_a_newer_release(log: Log, payment_id: str) -> ConsumedRecord:
     """A create with a field that this release doesn't know."""
     return log.create(payment_id, description=PRIVATE, colour="red")
 
 
-async def _dead(operating: Operating, worker: Worker, payment_id: str) -> Letter:
+async def _dead(operating: Operating, worker: Worker, payment_id: str) -> DeadLetterRecord:
     """A record that became a dead letter."""
     await operating.process(worker, _of_a_newer_release(Log(), payment_id))
     (letter,) = await operating.dead_letters(payment_id.encode())
@@ -123,7 +123,7 @@ async def test_nothing_is_sent_twice_by_accident(operating: Operating) -> None:
     assert (await operating.send_letters(letter.place)).sent == 1
     second = await operating.send_letters(letter.place)
     assert (second.sent, second.before, second.is_done) == (0, 1, True)
-    assert "1 left out: they were sent before" in "\n".join(letters.told(second))
+    assert "1 left out: they were sent before" in "\n".join(letters.summary(second))
     assert len(await operating.come()) == 1
     assert (await operating.send_letters(letter.place, again=True)).sent == 1
 
@@ -146,7 +146,7 @@ async def test_what_the_brokers_did_not_take_is_not_noted_as_sent(operating: Ope
     """The next replay sends it."""
     async with operating.group.worker(*ALL) as worker:
         letter = await _dead(operating, worker, payment())
-    outbox = Outbox(failures=[PublishError("no word")])
+    outbox = RecordingSender(failures=[PublishError("no word")])
     with pytest.raises(PublishError):
         await letters.replay(
             operating.group.bootstrap, operating.database_url, outbox, {letter.place},
@@ -159,12 +159,12 @@ async def test_what_the_brokers_did_not_take_is_not_noted_as_sent(operating: Ope
 async def test_what_has_no_home_or_is_not_there_is_told(operating: Operating) -> None:
     """Somebody else's record on the topic, and a position that is no letter's."""
     key = uuid.uuid4().hex.encode()
-    await operating.sender.send([Outgoing(DEAD_LETTERS, key, b"{}", ())])
+    await operating.sender.send([ProducerRecord(DEAD_LETTERS, key, b"{}", ())])
     (letter,) = await operating.dead_letters(key)
     nowhere = replace(letter, place=(0, 10**9)).place
     sent = await operating.send_letters(letter.place, nowhere)
     assert (sent.sent, sent.homeless, sent.missing, sent.is_done) == (0, 1, (nowhere,), False)
-    words = "\n".join(letters.told(sent))
+    words = "\n".join(letters.summary(sent))
     assert "1 left out: nobody noted which topic they came from" in words
     assert "0:1000000000 is not on the topic" in words
 

@@ -8,7 +8,7 @@ import pytest
 
 from domain.status import Status
 from domain.view import snapshot
-from ports.records import Position
+from ports.records import RecordOffset
 from postgres.documents import encode_payment, encode_snapshot
 from processor.ops.invariants import (
     CHECKED,
@@ -25,12 +25,12 @@ from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
 from tests.support.builders import Log
 from tests.support.programs.folding import ONE, folded
 
-CREATE: Final = Position(PAYMENT_COMMANDS, 0, 0)
-PAID: Final = Position(PROVIDER_WEBHOOKS, 0, 0)
-PAID_AGAIN: Final = Position(PROVIDER_WEBHOOKS, 0, 1)
-GARBAGE: Final = Position(PROVIDER_WEBHOOKS, 0, 2)
-EARLY: Final = Position(PROVIDER_WEBHOOKS, 0, 3)
-NEWEST: Final = Position(PROVIDER_WEBHOOKS, 0, 4)
+CREATE: Final = RecordOffset(PAYMENT_COMMANDS, 0, 0)
+PAID: Final = RecordOffset(PROVIDER_WEBHOOKS, 0, 0)
+PAID_AGAIN: Final = RecordOffset(PROVIDER_WEBHOOKS, 0, 1)
+GARBAGE: Final = RecordOffset(PROVIDER_WEBHOOKS, 0, 2)
+EARLY: Final = RecordOffset(PROVIDER_WEBHOOKS, 0, 3)
+NEWEST: Final = RecordOffset(PROVIDER_WEBHOOKS, 0, 4)
 
 FIRST: Final = VersionEvidence("pay_1", 1, None, Status.CREATED, "cmd_1", b"{1}")
 SECOND: Final = VersionEvidence("pay_1", 2, Status.CREATED, Status.SUCCEEDED, "evt_1", b"{2}")

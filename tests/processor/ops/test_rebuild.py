@@ -9,7 +9,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from ports.errors import RebuildRunningError
-from ports.records import Record
+from ports.records import ConsumedRecord
 from postgres.postgres import Pool, PostgresHistory
 from processor.ops import rebuild as rebuilding
 from processor.ops import shadow
@@ -26,7 +26,7 @@ ONE: Final = payment("rebuilt one")
 TWO: Final = payment("rebuilt two")
 
 
-def _stories(log: Log) -> Sequence[Sequence[Record]]:
+def _stories(log: Log) -> Sequence[Sequence[ConsumedRecord]]:
     """Batches of three payments: told of before they are here, refunded, disputed, contested."""
     return (
         (log.webhook(ONE, "processing"), log.webhook(TWO, "succeeded")),
@@ -39,7 +39,7 @@ def _stories(log: Log) -> Sequence[Sequence[Record]]:
     )  # fmt: skip
 
 
-def dispute(log: Log, payment_id: str) -> Record:
+def dispute(log: Log, payment_id: str) -> ConsumedRecord:
     """The provider's word of a dispute."""
     said = {
         "id": "dp_1", "object": "dispute", "payment_intent": object_of(payment_id),

@@ -8,10 +8,10 @@ from typing import Final
 import psycopg
 import pytest
 
-from ports.records import Record
+from ports.records import ConsumedRecord
 from postgres.documents import decode_payment
 from postgres.postgres import Pool
-from processor.ops.replay import listed, replay, told
+from processor.ops.replay import listed, replay, summary
 from tests.support import database
 from tests.support.builders import NOW, Log, payment
 from tests.support.programs.folding import failing, folded
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 THIRTEEN: Final = 1313
 
 
-async def _story(operating: Operating, payment_id: str) -> list[Record]:
+async def _story(operating: Operating, payment_id: str) -> list[ConsumedRecord]:
     """A payment that succeeds and is refunded; ``evt_bad`` is on its way there."""
     log = Log()
     return await operating.publish(
@@ -37,7 +37,7 @@ async def _story(operating: Operating, payment_id: str) -> list[Record]:
 
 async def _held(
     operating: Operating, worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> tuple[str, list[Record]]:
+) -> tuple[str, list[ConsumedRecord]]:
     """A payment that our code failed on, and its records; the code is mended since."""
     poison = payment()
     story = await _story(operating, poison)
@@ -47,7 +47,7 @@ async def _held(
     return poison, story
 
 
-async def _is_as_never_held(pool: Pool, payment_id: str, story: Sequence[Record]) -> None:
+async def _is_as_never_held(pool: Pool, payment_id: str, story: Sequence[ConsumedRecord]) -> None:
     """The payment, every version and every outcome are those of the same records without a hold."""
     never = folded(*story)
     ((document,),) = await database.rows(
@@ -81,7 +81,7 @@ async def test_a_replay_is_about_what_it_was_asked_for(operating: Operating, poo
         )
     assert (done.holds, done.still_held, done.not_held) == ([], set(), [mine])
     assert not done.is_done
-    assert f"{mine}  is not held" in "\n".join(told(done))
+    assert f"{mine}  is not held" in "\n".join(summary(done))
 
 
 async def test_after_the_fix_a_replay_makes_it_as_if_it_was_never_held(
@@ -141,7 +141,7 @@ async def test_replay_twice_changes_nothing(
         poison, _ = await _held(operating, worker, monkeypatch)
         first, second = await operating.ask(poison), await operating.ask(poison)
         assert first.holds == second.holds
-        assert "not processed yet" in "\n".join(told(first))
+        assert "not processed yet" in "\n".join(summary(first))
         assert not first.is_done
         releases = await operating.come()
         assert len({record.value for record in releases}) == 1
@@ -151,7 +151,7 @@ async def test_replay_twice_changes_nothing(
         before = await database.everything(operating.group.pool)
         again = await operating.ask(poison)
         assert again.not_held == [poison]
-        assert f"{poison}  is not held" in "\n".join(told(again))
+        assert f"{poison}  is not held" in "\n".join(summary(again))
         assert await operating.come() == []
         assert (await operating.ask()).is_done
         assert await database.everything(operating.group.pool) == before
@@ -169,7 +169,7 @@ async def test_what_became_of_a_release_is_told(
         await operating.ask()
         await worker.process(*await operating.come())  # held again at the same standing clock
         replayed = await operating.ask()
-    words = "\n".join(told(replayed))
+    words = "\n".join(summary(replayed))
     assert "applied: the hold was taken away, inputs taken up: 4, and it is held again" in words
     assert "1 releases published, 1 held again or still" in words
     assert not replayed.is_done

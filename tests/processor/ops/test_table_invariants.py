@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from ports.plan import Plan
+from ports.plan import WriteSet
 from postgres.documents import decode_call, encode_call, encode_payment
 from processor.ops.table_invariants import CallRow, Tables, VersionPlace, disagreements
 from schemas import identity
@@ -17,7 +17,7 @@ OURS: Final = identity.refund_id(ONE, "key")
 REFUND_CALL: Final = f"{ONE}:refund:{OURS}"
 
 
-def _plan() -> Plan:
+def _plan() -> WriteSet:
     log = Log()
     return folded(
         log.create(ONE), log.webhook(ONE, "succeeded"), log.command(ONE, "refund", amount=400)

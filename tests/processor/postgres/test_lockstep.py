@@ -23,8 +23,8 @@ from hypothesis.stateful import (
 from psycopg_pool import AsyncConnectionPool
 
 from decisions.fold import fold
-from ports.plan import Loaded, Plan
-from ports.records import Position, Received, Record
+from ports.plan import ReadSet, WriteSet
+from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from postgres.documents import decode_payment
 from postgres.postgres import Pool, PostgresBatches
 from tests.checker.histories import ALL_HISTORIES
@@ -51,9 +51,9 @@ class Lockstep(RuleBasedStateMachine):
         super().__init__()
         self._runner = runner
         self._pool = pool
-        self._records: tuple[Received, ...] = ()
-        self._by_position: Mapping[Position, Received] = {}
-        self._plans: list[Plan] = []
+        self._records: tuple[DecodedInput, ...] = ()
+        self._by_position: Mapping[RecordOffset, DecodedInput] = {}
+        self._plans: list[WriteSet] = []
 
     @initialize(history=st.sampled_from(ALL_HISTORIES))
     def begin(self, history: History) -> None:
@@ -80,10 +80,10 @@ class Lockstep(RuleBasedStateMachine):
         if self._plans:
             self._runner.run(self._rows_agree())
 
-    def _some(self, data: st.DataObject) -> list[Received]:
+    def _some(self, data: st.DataObject) -> list[DecodedInput]:
         return data.draw(st.lists(st.sampled_from(self._records), min_size=1, max_size=4))
 
-    async def _batch(self, batch: Sequence[Received], *, commit: bool) -> None:
+    async def _batch(self, batch: Sequence[DecodedInput], *, commit: bool) -> None:
         store = PostgresBatches(self._pool, self._received)
         known = stored(*self._plans)
         try:
@@ -103,7 +103,7 @@ class Lockstep(RuleBasedStateMachine):
             return
         self._plans.append(expected)
 
-    def _received(self, record: Record) -> Received:
+    def _received(self, record: ConsumedRecord) -> DecodedInput:
         return self._by_position[record.position]
 
     async def _rows_agree(self) -> None:
@@ -128,7 +128,7 @@ def _go_on_if(commit: bool) -> None:  # noqa: FBT001  # it says all there is to 
         raise _RolledBackError
 
 
-def _agree(loaded: Loaded, known: Loaded, batch: Sequence[Received]) -> None:
+def _agree(loaded: ReadSet, known: ReadSet, batch: Sequence[DecodedInput]) -> None:
     """What the store knows of a batch is what the pure core remembers of it."""
     asked = {received.event_id for received in batch}
     assert loaded.payments == known.payments
@@ -143,7 +143,7 @@ def _agree(loaded: Loaded, known: Loaded, batch: Sequence[Received]) -> None:
 
 
 def test_the_store_and_the_pure_core_agree_step_by_step(own_database: str) -> None:
-    """Loaded, planned and written alike, whatever comes."""
+    """ReadSet, planned and written alike, whatever comes."""
     with asyncio.Runner() as runner:
         pool: Pool = AsyncConnectionPool(own_database, min_size=1, max_size=1, open=False)
         runner.run(pool.open())

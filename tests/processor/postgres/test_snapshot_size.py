@@ -5,8 +5,8 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from ports.plan import Published
-from ports.records import Record
+from ports.plan import PublishableVersion
+from ports.records import ConsumedRecord
 from postgres import documents
 from schemas.topics import SNAPSHOT_BYTES_MAX
 from tests.support import database
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 HELD: Final = "select payment_id, event_id, error from holds"
 
 
-def too_much(log: Log, payment_id: str) -> Record:
+def too_much(log: Log, payment_id: str) -> ConsumedRecord:
     """The provider's word on a failed attempt, with a text that no record has room for."""
     error = {"code": "card_declined", "message": "m" * (2 * SNAPSHOT_BYTES_MAX), "charge": "ch_1"}
     return log.webhook(
@@ -74,7 +74,7 @@ async def test_what_an_earlier_release_committed_stops_no_worker(
 async def test_what_is_just_small_enough_is_published(group: Group) -> None:
     """A record takes the largest snapshot there may be, with its key and headers."""
     mine = payment()
-    largest = Published(mine, 1, 0, NOW, b"s" * SNAPSHOT_BYTES_MAX, 1)
+    largest = PublishableVersion(mine, 1, 0, NOW, b"s" * SNAPSHOT_BYTES_MAX, 1)
     async with group.worker(0) as worker:
         await worker.publisher.publish([largest, replace(largest, version=2)])
     assert [(v, len(value)) for v, value in await group.published(mine)] == [

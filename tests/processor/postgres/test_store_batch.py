@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.status import Outcome
-from ports.records import Record
+from ports.records import ConsumedRecord
 from postgres.postgres import Pool
 from tests.support import database
 from tests.support.builders import NOW, Log, event_body, object_of, received
@@ -89,7 +89,7 @@ async def test_the_columns_follow_a_payment_that_was_there_before(pool: Pool) ->
     assert await database.rows(pool, "select status, reversed from refunds") == [("FAILED", True)]
 
 
-def about(log: Log, kind: str, said: dict[str, Any]) -> Record:
+def about(log: Log, kind: str, said: dict[str, Any]) -> ConsumedRecord:
     """An event about a refund or a dispute of payment one."""
     body = event_body(ONE, "succeeded", f"evt_{kind}_{said['status']}")
     said = {**said, "payment_intent": object_of(ONE), "currency": "eur"}

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from ports.errors import BatchConflictError, KeyTakenError
-from ports.plan import Loaded, Plan
-from ports.records import Record
+from ports.plan import ReadSet, WriteSet
+from ports.records import ConsumedRecord
 from postgres.postgres import Pool
 from tests.support import database
 from tests.support.builders import NOW, Log, received
@@ -61,7 +61,7 @@ async def test_a_parked_row_another_worker_applied_meanwhile_is_a_conflict(pool:
     log = Log()
     await database.process(pool, log.webhook(ONE, "succeeded"))
     plan = await database.plan_of(pool, log.create(ONE))
-    applied = Plan(inbox=[row for row in plan.inbox if row.waiting])
+    applied = WriteSet(inbox=[row for row in plan.inbox if row.waiting])
     await database.write(pool, plan)
     before = await database.everything(pool)
     with pytest.raises(BatchConflictError):
@@ -80,7 +80,7 @@ async def test_a_payment_another_worker_made_meanwhile_is_a_taken_key(pool: Pool
     assert await database.everything(pool) == before
 
 
-async def loaded_meanwhile(pool: Pool, writing: Record, reading: Record) -> Loaded:
+async def loaded_meanwhile(pool: Pool, writing: ConsumedRecord, reading: ConsumedRecord) -> ReadSet:
     """What a second worker loads, which began while a first one was still writing; it waited."""
 
     async def waits() -> bool:

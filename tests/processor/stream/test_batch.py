@@ -6,8 +6,8 @@ import psycopg
 import pytest
 
 from ports.errors import BatchConflictError, FencedError, KeyTakenError, StoreUnavailableError
-from ports.plan import Committed
-from ports.records import Record
+from ports.plan import CommittedBatch
+from ports.records import ConsumedRecord
 from postgres import batch as store
 from processor.stream import batch as batching
 from processor.stream.batch import COLLISIONS_MAX, as_record
@@ -62,7 +62,7 @@ async def test_a_key_that_was_taken_meanwhile_is_tried_again(
     async with group.worker(0) as worker:
         commit = worker.processor._commit
 
-        async def late(*arguments: Any) -> Committed:
+        async def late(*arguments: Any) -> CommittedBatch:
             if taken:
                 raise taken.pop()
             return await commit(*arguments)
@@ -100,7 +100,7 @@ async def test_what_time_mends_holds_no_payment(
     async with group.worker(0) as worker:
         commit = worker.processor._commit
 
-        async def failing(*arguments: Any) -> Committed:
+        async def failing(*arguments: Any) -> CommittedBatch:
             failure = failures.pop(0) if failures else None
             if failure is not None:
                 raise failure
@@ -220,4 +220,4 @@ def test_an_event_is_the_record_it_carries() -> None:
     assert as_record(carried) == record
     bare: Any = event(record)
     bare.message.value, bare.message.headers, bare.message.timestamp = None, None, None
-    assert as_record(bare) == Record(record.position, record.key, b"", {}, 0)
+    assert as_record(bare) == ConsumedRecord(record.position, record.key, b"", {}, 0)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from ports.records import Record
+from ports.records import ConsumedRecord
 from postgres import batch
 from schemas import headers
 from tests.support import database
@@ -71,7 +71,7 @@ class Story:
         self.garbage = here.append("payment-commands", b"key", self.one.encode())
         self.again = here.again(self.paid)
         self.create_two = there.create(self.two)
-        self.batch: list[Record] = [
+        self.batch: list[ConsumedRecord] = [
             self.early, self.create, self.paid, self.garbage, self.again, self.create_two,
         ]  # fmt: skip
 
@@ -105,7 +105,7 @@ class Story:
         assert published[-1] == (2, stored[2].encode())
 
 
-def at(record: Record) -> tuple[str, int, int]:
+def at(record: ConsumedRecord) -> tuple[str, int, int]:
     """A record's position as a row."""
     place = record.position
     return place.topic, place.partition, place.offset

@@ -5,7 +5,7 @@ from typing import Any, Final, LiteralString
 import pytest
 from msgspec.structs import replace
 
-from ports.records import Record
+from ports.records import ConsumedRecord
 from schemas import headers
 from schemas.topics import PAYMENT_COMMANDS
 from tests.support import database
@@ -20,7 +20,7 @@ _HOLDS: Final = "select payment_id, event_id, error from holds"
 _STORED: Final = "select payment_id, version, document::text from payments order by 1"
 
 
-async def acknowledged(worker: Worker, *batch: Record) -> bool:
+async def acknowledged(worker: Worker, *batch: ConsumedRecord) -> bool:
     """Whether a batch of these, and nothing else, is acknowledged in order."""
     worker.acked.clear()
     await worker.process(*batch)

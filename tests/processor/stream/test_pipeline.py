@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from processor.stream import pipeline
-from processor.stream.batch import BatchProcessor, Decoded, Done, Event
+from processor.stream.batch import BatchProcessor, DecodedBatch, Event, ProcessedBatch
 
 pytestmark = pytest.mark.anyio
 
@@ -31,17 +31,17 @@ class Stages:
             raise ValueError(step)
         self.log.append(step)
 
-    def decode(self, events: Sequence[Event]) -> Decoded:
+    def decode(self, events: Sequence[Event]) -> DecodedBatch:
         """See ``BatchProcessor.decode``."""
         self.log.append(f"decode {events}")
-        return cast("Decoded", events)
+        return cast("DecodedBatch", events)
 
-    async def commit(self, batch: Decoded) -> Done:
+    async def commit(self, batch: DecodedBatch) -> ProcessedBatch:
         """See ``BatchProcessor.commit``."""
         await self._do(f"commit {batch}")
-        return cast("Done", batch)
+        return cast("ProcessedBatch", batch)
 
-    async def settle(self, batch: Done) -> None:
+    async def settle(self, batch: ProcessedBatch) -> None:
         """See ``BatchProcessor.settle``."""
         await self._do(f"settle {batch}")
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from ports.records import Position, Record
-from processor.stream.seen import LOOKED_AT, SeenTable
+from ports.records import ConsumedRecord, RecordOffset
+from processor.stream.seen import LOOKED_AT, DedupTable
 from tests.support.builders import Clock, Log, payment, received
 from tests.support.fake_faust import Table
 from tests.support.programs.folding import ONE, TWO
@@ -21,13 +21,15 @@ class Seen:
 
     def __init__(self, clock: Clock) -> None:
         self.table = Table()
-        self.seen = SeenTable(self.table, PER_PAYMENT, RETENTION, clock)
+        self.seen = DedupTable(self.table, PER_PAYMENT, RETENTION, clock)
 
-    async def remember(self, *records: Record, known: dict[str, Position] | None = None) -> None:
+    async def remember(
+        self, *records: ConsumedRecord, known: dict[str, RecordOffset] | None = None
+    ) -> None:
         """A batch of these was processed."""
         await self.seen.remember([received(r) for r in records], known or {})
 
-    def knows(self, record: Record) -> Position | None:
+    def knows(self, record: ConsumedRecord) -> RecordOffset | None:
         """Where its event stood."""
         (position,) = self.seen.positions([received(record)])
         return position

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faust.types import TP
 
-from messaging.kafka_internals.records import Absent
+from messaging.kafka_internals.records import OffsetGap
 from ports.records import Unreadable
 from processor.stream.faust_internals import consumer
 from processor.stream.faust_internals.consumer import (
@@ -364,7 +364,7 @@ async def test_offsets_without_a_record_are_committed_past() -> None:
     handing_on._acked = defaultdict(list)
     handing_on._acked_index = defaultdict(set)
     handing_on.assignment = lambda: {HERE}  # type: ignore[method-assign]
-    records = [(HERE, Absent(6, 9, is_last=False)), (HERE, Absent(10, 11, is_last=True))]
+    records = [(HERE, OffsetGap(6, 9, is_last=False)), (HERE, OffsetGap(10, 11, is_last=True))]
     await handing_on._hand_on(records, {HERE})
     assert handing_on.handed == []
     assert HERE in handing_on._acked, "or Faust would not commit the partition"
@@ -389,9 +389,9 @@ async def test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry() -> No
     found = [
         SimpleNamespace(offset=1, key=b"k", value=b"v"),
         SimpleNamespace(offset=2, key=None, value=b"v"),
-        Absent(3, 5, is_last=False),
+        OffsetGap(3, 5, is_last=False),
         SimpleNamespace(offset=5, key=b"k", value=Unreadable(b"", "why")),
-        Absent(6, 9, is_last=True),
+        OffsetGap(6, 9, is_last=True),
     ]
     await handing_on._hand_on([(CHANGES, each) for each in found], {CHANGES})
     assert entries == [(1, b"k", b"v"), *((n, NO_KEY, None) for n in (2, 5, 8))]

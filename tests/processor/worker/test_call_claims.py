@@ -9,9 +9,9 @@ import pytest
 
 from ports.errors import PublishError, StoreUnavailableError
 from ports.provider import Acknowledged, Refused
-from ports.work import Claimed
+from ports.work import ClaimedCall
 from postgres import calls as store
-from postgres.postgres import Pool, PostgresCalls
+from postgres.postgres import Pool, PostgresOutbox
 from processor.worker import provider_calls
 from tests.support import database
 from tests.support.builders import NOW, Clock
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.anyio
 LEASE = timedelta(seconds=LEASE_S)
 
 
-async def claim(pool: Pool, now: datetime = NOW, provider: str = "stripe") -> list[Claimed]:
+async def claim(pool: Pool, now: datetime = NOW, provider: str = "stripe") -> list[ClaimedCall]:
     """Everything that is due then, for this provider."""
-    return await PostgresCalls(pool).claim([provider], 100, now, now + LEASE)
+    return await PostgresOutbox(pool).claim([provider], 100, now, now + LEASE)
 
 
 async def test_a_claim_is_a_lease(pool: Pool) -> None:
@@ -58,7 +58,7 @@ async def test_a_new_key_is_given_once(pool: Pool) -> None:
     """Two workers may have had the call: the second one's word is about an older key."""
     await due(pool, 1)
     (claimed,) = await claim(pool)
-    calls = PostgresCalls(pool)
+    calls = PostgresOutbox(pool)
     for _ in range(2):
         await calls.retry_with_new_key(claimed, NOW, "it certainly did not happen")
     (again,) = await claim(pool)
@@ -68,7 +68,7 @@ async def test_a_new_key_is_given_once(pool: Pool) -> None:
 async def test_many_claimers_at_once_share_the_work(pool: Pool) -> None:
     """Each call is claimed by one of them."""
     keys = await due(pool, 20)
-    calls = PostgresCalls(pool)
+    calls = PostgresOutbox(pool)
     claims = await asyncio.gather(
         *(calls.claim(["stripe"], 3, NOW, NOW + LEASE) for _ in range(10))
     )
@@ -85,7 +85,7 @@ async def test_what_waited_longest_comes_first(pool: Pool) -> None:
         where call_key = %s returning 1"""
     for key, minutes in zip(keys, (-2, -3, -1, +1), strict=True):
         await database.rows(pool, moved, NOW + timedelta(minutes=minutes), key)
-    calls = PostgresCalls(pool)
+    calls = PostgresOutbox(pool)
     claimed = [await calls.claim(["stripe"], 1, NOW, NOW + LEASE) for _ in keys]
     assert [[each.key for each in part] for part in claimed] == [
         [keys[1]],
@@ -121,7 +121,7 @@ async def test_a_crash_before_the_row_is_marked_repeats_the_same_event(
 ) -> None:
     """The result goes out twice under one event ID; the provider saw one idempotency key."""
 
-    class Crashing(PostgresCalls):
+    class Crashing(PostgresOutbox):
         async def finish(self, *_: Any, **__: Any) -> bool:
             raise StoreUnavailableError("gone")
 
@@ -161,7 +161,7 @@ async def test_a_call_that_is_done_stays_done(caller: Caller, clock: Clock) -> N
     caller.provider.answers = [Acknowledged("pi_1")]
     await caller.round()
     before = await database.everything(caller.pool)
-    calls = PostgresCalls(caller.pool)
+    calls = PostgresOutbox(caller.pool)
     for claimed in (late, replace(late, attempts=late.attempts + 1)):
         assert not await calls.renew(claimed, NOW + LEASE)
         assert not await calls.finish(claimed, "refused: late", NOW)

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from ports.provider import Acknowledged, Refused
-from postgres.postgres import Pool, PostgresCalls
+from postgres.postgres import Pool, PostgresOutbox
 from processor.worker import asking
 from tests.support import database
 from tests.support.builders import Clock
@@ -177,7 +177,7 @@ async def test_the_late_end_of_a_lost_lease_changes_nothing(caller: Caller, cloc
     slept.provider.gate = asyncio.Event()
     await slept.calls.claim_and_start()
     clock.forward(LEASE_S)
-    now = PostgresCalls(caller.pool)
+    now = PostgresOutbox(caller.pool)
     (newer,) = await now.claim(["stripe"], 1, clock.now, clock.now + timedelta(hours=1))
     before = await database.everything(caller.pool)
     slept.provider.gate.set()

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from messaging.lag import Partition
 from processor.worker.consumer_lag import NAME, ConsumerLag
-from processor.worker.metrics import WorkMetrics
+from processor.worker.metrics import WorkerMetrics
 from schemas.topics import PROVIDER_RESULTS
 from tests.support.waiting import until
 
@@ -32,7 +32,7 @@ def waiting(registry: CollectorRegistry, group: str) -> float | None:
 async def test_records_wait_while_nobody_reads(kafka_bootstrap: str) -> None:
     """A group whose every worker is stopped: what is published meanwhile is seen."""
     registry, group = CollectorRegistry(), f"stopped-{uuid.uuid4().hex}"
-    lag = ConsumerLag(kafka_bootstrap, {group: (PROVIDER_RESULTS,)}, 1.0, WorkMetrics(registry))
+    lag = ConsumerLag(kafka_bootstrap, {group: (PROVIDER_RESULTS,)}, 1.0, WorkerMetrics(registry))
     await until(lag.measure, 30)  # brokers that just started have no coordinator yet
     before = waiting(registry, group)
     assert before is not None
@@ -67,7 +67,7 @@ async def test_what_cannot_be_measured_is_absent(error: BaseException) -> None:
     """And counted; the next measurement brings it back."""
     registry, made = CollectorRegistry(), _Failing("", "")
     lag = ConsumerLag(
-        "", {"group": ("topic",)}, 1.0, WorkMetrics(registry), measure=lambda *_: made
+        "", {"group": ("topic",)}, 1.0, WorkerMetrics(registry), measure=lambda *_: made
     )
     assert await lag.measure()
     assert waiting(registry, "group") == 3

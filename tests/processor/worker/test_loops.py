@@ -10,15 +10,15 @@ from prometheus_client import CollectorRegistry
 from ports.errors import LoopFailedError, PublishError, StoreUnavailableError
 from processor.worker import loops
 from processor.worker.loops import Loop, run_loops
-from processor.worker.metrics import WorkMetrics
-from runtime.pulse import Pulse
+from processor.worker.metrics import WorkerMetrics
+from runtime.pulse import Heartbeat
 
 pytestmark = pytest.mark.anyio
 
 
-def metrics() -> WorkMetrics:
+def metrics() -> WorkerMetrics:
     """Metrics of their own."""
-    return WorkMetrics(CollectorRegistry())
+    return WorkerMetrics(CollectorRegistry())
 
 
 async def steady() -> None:
@@ -107,7 +107,7 @@ async def test_a_loop_that_comes_to_no_next_step_is_begun_again(
     monkeypatch.setattr(loops, "STEP_S", 0.1)
     monkeypatch.setattr(loops, "LOOK_S", 0.02)
     stop, hung, lively = asyncio.Event(), [], []
-    pulse = Pulse()
+    pulse = Heartbeat()
 
     async def hanging() -> None:
         hung.append(1)
@@ -123,7 +123,7 @@ async def test_a_loop_that_comes_to_no_next_step_is_begun_again(
 
     async with asyncio.timeout(5):
         await run_loops(
-            {"one": Loop(hanging, Pulse()), "other": Loop(progressing, pulse)}, stop, metrics()
+            {"one": Loop(hanging, Heartbeat()), "other": Loop(progressing, pulse)}, stop, metrics()
         )
     assert (len(hung), len(lively)) == (2, 1)
 

@@ -10,9 +10,9 @@ from psycopg import sql
 from postgres.history import FORGETTABLE
 from postgres.postgres import Pool, PostgresHistory
 from processor.worker import retention
-from processor.worker.metrics import WorkMetrics
+from processor.worker.metrics import WorkerMetrics
 from processor.worker.retention import Retention
-from schemas.settings import WorkSettings
+from schemas.settings import WorkerSettings
 from tests.support import database
 from tests.support.builders import NOW, Clock, Log, payment
 from tests.support.programs.folding import ONE, TWO
@@ -32,8 +32,8 @@ def registry() -> CollectorRegistry:
 @pytest.fixture
 def sweep(pool: Pool, clock: Clock, registry: CollectorRegistry) -> Sweep:
     """One sweep of a loop that forgets after a day."""
-    settings = WorkSettings(history_retention_s=DAY)
-    return Retention(PostgresHistory(pool), settings, WorkMetrics(registry), clock).sweep
+    settings = WorkerSettings(history_retention_s=DAY)
+    return Retention(PostgresHistory(pool), settings, WorkerMetrics(registry), clock).sweep
 
 
 async def count(pool: Pool, table: str) -> int:
@@ -102,8 +102,8 @@ async def test_what_waits_for_a_payment_that_never_came_is_given_up(
 
     A command is rejected, a webhook ignored; what waits behind a hold, or is young, waits on.
     """
-    settings = WorkSettings(parked_max_age_s=DAY)
-    loop = Retention(PostgresHistory(pool), settings, WorkMetrics(registry), clock)
+    settings = WorkerSettings(parked_max_age_s=DAY)
+    loop = Retention(PostgresHistory(pool), settings, WorkerMetrics(registry), clock)
     held, log = payment("held"), Log()
     await database.process(
         pool,
@@ -180,8 +180,8 @@ async def test_rows_go_a_few_at_a_time_and_the_oldest_first(
             return gone
 
     clock.forward(DAY + 10)
-    settings = WorkSettings(history_retention_s=DAY)
-    loop = Retention(Watched(pool), settings, WorkMetrics(CollectorRegistry()), clock)
+    settings = WorkerSettings(history_retention_s=DAY)
+    loop = Retention(Watched(pool), settings, WorkerMetrics(CollectorRegistry()), clock)
     async with pool.connection() as other:
         await other.execute('select * from dead_letters where "offset" = 0 for update')
         await loop.sweep()

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from ports.records import Record
+from ports.records import ConsumedRecord
 from postgres.postgres import Pool
 from schemas import headers
 from schemas.topics import DEAD_LETTERS
@@ -48,7 +48,7 @@ KEPT: Final = {
 }
 
 
-def with_header(record: Record, name: str, value: bytes) -> Record:
+def with_header(record: ConsumedRecord, name: str, value: bytes) -> ConsumedRecord:
     """The record as it comes from the log with this header."""
     raw = [(each, text.encode()) for each, text in record.headers.items()]
     return replace(record, headers=headers.as_text([*raw, (name, value)]))

@@ -11,9 +11,9 @@ import pytest
 from messaging.sender import Sender
 from ports.errors import LoopFailedError
 from ports.provider import ProviderClient
-from postgres.postgres import PostgresCalls
+from postgres.postgres import PostgresOutbox
 from processor.worker import bootstrap as program
-from processor.worker.bootstrap import WorkParts
+from processor.worker.bootstrap import WorkerParts
 from runtime import closing
 from runtime.closing import close_at_the_end
 from sandbox.supervision.ports import free_ports
@@ -54,7 +54,7 @@ async def test_all_is_closed_when_a_loop_fails(
     monkeypatch.setattr(program, "serve", lambda *_: None)  # it lasts as long as the process
     client, senders = Closing(), list[Sender]()
 
-    class Failing(PostgresCalls):
+    class Failing(PostgresOutbox):
         async def claim(self, *_: Any) -> Any:
             raise EndError
 
@@ -68,7 +68,7 @@ async def test_all_is_closed_when_a_loop_fails(
 
     async with nothing_left():
         with pytest.raises(LoopFailedError):
-            await program._work(WorkParts(Failing, sender, clients))
+            await program._work(WorkerParts(Failing, sender, clients))
     assert client.closed == 1
     assert senders[0]._producer._instances.current is None
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from domain.status import DisputeStatus, RefundStatus, Status
 from domain.view import snapshot
-from ports.records import Position
+from ports.records import RecordOffset
 from postgres.documents import decode_payment
 from processor.ops.invariants import check
 from providers.stripe.translate import DISPUTE_STATUS, REFUND_ID_KEY, REFUND_STATUS
@@ -78,10 +78,10 @@ def dead_letters_are_sent(log: Log, database: Database) -> Iterator[Violation]:
             yield Violation("S1", "", f"{position} is not on {DEAD_LETTERS}")
 
 
-def _original(letter: Logged) -> Position:
+def _original(letter: Logged) -> RecordOffset:
     named = as_text(letter.headers)
     partition, offset = named[ORIGINAL_PARTITION], named[ORIGINAL_OFFSET]
-    return Position(named[ORIGINAL_TOPIC], int(partition), int(offset))
+    return RecordOffset(named[ORIGINAL_TOPIC], int(partition), int(offset))
 
 
 def forgeries_have_no_effect(log: Log, believed: Sequence[str]) -> Iterator[Violation]:

@@ -6,7 +6,7 @@ from domain.decide import decide
 from domain.inputs import Input, Release
 from domain.payment import Payment
 from domain.status import Outcome
-from ports.records import Position
+from ports.records import RecordOffset
 from postgres.documents import decode_payment
 from tests.domain.histories.replay import meaning_told_by
 from tests.oracle import meaning_of
@@ -24,7 +24,7 @@ class _Refold:
     def __init__(self) -> None:
         self.payments: dict[str, Payment] = {}
         self.taken_in: dict[str, list[Input]] = {}
-        self.outcomes: dict[Position, Outcome] = {}
+        self.outcomes: dict[RecordOffset, Outcome] = {}
 
     def decide(self, row: InboxRow) -> None:
         """One row after the other, in the order of decisions."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from domain.status import Outcome
 from domain.transitions import is_allowed, is_final
-from ports.records import Position
+from ports.records import RecordOffset
 from tests.simulation.faults import Chance
 from tests.simulation.judging.violation import Violation
 from tests.simulation.kafka.log import Place
@@ -24,7 +24,7 @@ class Watch:
         self._trace = trace
         self._published: dict[str, int] = {}
         #: Everything that has an outcome.
-        self._recorded: set[Position] = set()
+        self._recorded: set[RecordOffset] = set()
         self.violations: Final[list[Violation]] = []
 
     def found(self, code: str, payment_id: str, what: str) -> None:
@@ -94,7 +94,7 @@ class Watch:
         """S8: a committed offset means a committed outcome of everything before it."""
         for (topic, partition), offset in after.items():
             for passed in range(before.get((topic, partition), 0), offset):
-                position = Position(topic, partition, passed)
+                position = RecordOffset(topic, partition, passed)
                 if position not in self._recorded:
                     self.found(
                         "S8", "", f"{position} is committed as processed, and has no outcome"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ports.errors import PublishError
-from ports.outgoing import Outgoing
-from ports.records import Position, Record
+from ports.outgoing import ProducerRecord
+from ports.records import ConsumedRecord, RecordOffset
 from schemas.headers import Headers, as_text
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 from tests.simulation.process import Process
@@ -32,13 +32,15 @@ class Logged:
     timestamp: int
 
     @property
-    def position(self) -> Position:
+    def position(self) -> RecordOffset:
         """Where it stands."""
-        return Position(self.topic, self.partition, self.offset)
+        return RecordOffset(self.topic, self.partition, self.offset)
 
-    def as_record(self) -> Record:
+    def as_record(self) -> ConsumedRecord:
         """As the processor knows it."""
-        return Record(self.position, self.key, self.value, as_text(self.headers), self.timestamp)
+        return ConsumedRecord(
+            self.position, self.key, self.value, as_text(self.headers), self.timestamp
+        )
 
 
 class Log:
@@ -51,7 +53,7 @@ class Log:
         self._records: dict[Place, list[Logged]] = {}
         self._waiting: list[asyncio.Future[None]] = []
 
-    def append(self, topic: str, key: bytes | None, value: bytes, headers: Headers) -> Position:
+    def append(self, topic: str, key: bytes | None, value: bytes, headers: Headers) -> RecordOffset:
         """A record at the end of the partition its key chooses."""
         partition = zlib.crc32(key or b"") % self.partitions if topic in _PARTITIONED else 0
         records = self._records.setdefault((topic, partition), [])
@@ -71,7 +73,7 @@ class Log:
         """The offset that the next record will have."""
         return len(self._records.get(place, ()))
 
-    def at(self, position: Position) -> Logged:
+    def at(self, position: RecordOffset) -> Logged:
         """The record at a position."""
         return self._records[position.topic, position.partition][position.offset]
 
@@ -103,7 +105,7 @@ class LogSender:
         self._process = process
         self._name = name
 
-    async def send(self, records: Sequence[Outgoing]) -> None:
+    async def send(self, records: Sequence[ProducerRecord]) -> None:
         """See ``Sending.send``."""
         chance = self._process.chance
         await self._process.step(f"{self._name}.send")

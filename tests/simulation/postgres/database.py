@@ -6,9 +6,9 @@ from datetime import datetime
 
 from domain.status import Outcome, Status
 from domain.transitions import is_allowed, is_final
-from ports.plan import Published
-from ports.records import Position, Received
-from ports.work import Unrouted
+from ports.plan import PublishableVersion
+from ports.records import DecodedInput, RecordOffset
+from ports.work import UnroutedWebhook
 from tests.simulation.postgres.locks import Locks
 
 
@@ -54,7 +54,7 @@ class VersionRow:
     previous_status: Status | None
     status: Status
     event_id: str
-    published: Published
+    published: PublishableVersion
 
     def check(self) -> None:
         """The constraints and triggers of the table. Raises RowRefusedError."""
@@ -69,7 +69,7 @@ class VersionRow:
 class InboxRow:
     """A row of inbox."""
 
-    received: Received
+    received: DecodedInput
     outcome: Outcome
     reason: str
     version: int | None
@@ -114,13 +114,13 @@ class Database:
     owners: dict[tuple[str, str], str] = field(default_factory=dict)
     versions: dict[str, list[VersionRow]] = field(default_factory=dict)
     inbox: dict[str, InboxRow] = field(default_factory=dict)
-    duplicates: dict[Position, Received] = field(default_factory=dict)
-    dead_letters: dict[Position, str] = field(default_factory=dict)
+    duplicates: dict[RecordOffset, DecodedInput] = field(default_factory=dict)
+    dead_letters: dict[RecordOffset, str] = field(default_factory=dict)
     holds: dict[str, HoldRow] = field(default_factory=dict)
     calls: dict[str, CallRow] = field(default_factory=dict)
     #: Partition by publication ID, of those not known to be published.
     unpublished: dict[int, int] = field(default_factory=dict)
-    unrouted: dict[str, tuple[datetime, Unrouted]] = field(default_factory=dict)
+    unrouted: dict[str, tuple[datetime, UnroutedWebhook]] = field(default_factory=dict)
     #: Webhooks that are nobody's: event ID to why they have no effect.
     ignored: dict[str, str] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)

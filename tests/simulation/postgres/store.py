@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from ports.plan import Published
+from ports.plan import PublishableVersion
 from tests.simulation.postgres.changes import Changes
 from tests.simulation.postgres.connection import Connection
 from tests.simulation.postgres.locks import Session
@@ -59,7 +59,7 @@ class MemoryBatches:
 
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
-    ) -> list[Published]:
+    ) -> list[PublishableVersion]:
         """See ``BatchStore.unpublished``: every version from the first unpublished one on."""
         ids, wanted = set(publication_ids), set(partitions)
         async with self._connection.statement("unpublished") as database:
@@ -83,7 +83,9 @@ class MemoryBatches:
                     found += rows[first:]
             return found
 
-    async def hold_unpublishable(self, versions: Sequence[Published], now: datetime) -> None:
+    async def hold_unpublishable(
+        self, versions: Sequence[PublishableVersion], now: datetime
+    ) -> None:
         """See ``BatchStore.hold_unpublishable``; here no version is too large."""
         raise AssertionError(f"too large: {versions} at {now}")
 

@@ -12,8 +12,8 @@ from msgspec import structs
 
 from domain.view import amounts, snapshot
 from ports.errors import BatchConflictError, KeyTakenError
-from ports.plan import Known, Loaded, Plan, Published
-from ports.records import DeadLetter, Received, Record, named_object, refusal_id
+from ports.plan import InboxEntry, PublishableVersion, ReadSet, WriteSet
+from ports.records import ConsumedRecord, DeadLetter, DecodedInput, named_object, refusal_id
 from postgres.batch import URGENT_WITHIN, WAITING, as_unrouted, may_take_up
 from postgres.documents import decode_payment, encode_payment, encode_publishable
 from tests.simulation.postgres.changes import Changes
@@ -21,7 +21,7 @@ from tests.simulation.postgres.connection import Connection
 from tests.simulation.postgres.database import InboxRow, PaymentRow, RowRefusedError, VersionRow
 from tests.simulation.postgres.locks import Session
 
-Decode = Callable[[Record], Received | DeadLetter]
+Decode = Callable[[ConsumedRecord], DecodedInput | DeadLetter]
 
 
 class MemoryTransaction:
@@ -34,7 +34,7 @@ class MemoryTransaction:
         self._decode = decode
         self.changes = Changes()
 
-    async def load(self, batch: Sequence[Received]) -> Loaded:
+    async def load(self, batch: Sequence[DecodedInput]) -> ReadSet:
         """See ``Transaction.load``."""
         await self._connection.process.step("batch.load")
         self._connection.fail()
@@ -52,10 +52,10 @@ class MemoryTransaction:
         parked = {p: w for p in sorted(wanting) if (w := self._waiting(p, unreadable))}
         waiting = [received for rows in parked.values() for received in rows]
         named = ((r.provider, named_object(r)) for r in (*batch, *waiting))
-        return Loaded(
+        return ReadSet(
             payments=payments,
             known={
-                known_by: Known(row.received.record.position, row.outcome, row.publication_id)
+                known_by: InboxEntry(row.received.record.position, row.outcome, row.publication_id)
                 for r in batch
                 for known_by in (r.event_id, refusal_id(r))
                 if (row := database.inbox.get(known_by)) is not None
@@ -72,7 +72,7 @@ class MemoryTransaction:
             unreadable=unreadable,
         )
 
-    def _waiting(self, payment_id: str, unreadable: dict[str, str]) -> tuple[Received, ...]:
+    def _waiting(self, payment_id: str, unreadable: dict[str, str]) -> tuple[DecodedInput, ...]:
         rows = [
             row
             for row in self._database.inbox.values()
@@ -87,7 +87,7 @@ class MemoryTransaction:
                 waiting.append(received)
         return tuple(waiting)
 
-    async def write(self, plan: Plan, now: datetime) -> list[Published]:
+    async def write(self, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
         """See ``Transaction.write``."""
         await self._connection.process.step("batch.write")
         self._connection.fail()
@@ -130,7 +130,7 @@ class MemoryTransaction:
         self.changes.now = now
         return published
 
-    async def _write_payments(self, plan: Plan) -> None:
+    async def _write_payments(self, plan: WriteSet) -> None:
         for payment in plan.payments.values():
             money = amounts(payment)
             row = PaymentRow(
@@ -163,11 +163,13 @@ class MemoryTransaction:
     def _has_version(self, payment_id: str, version: int) -> bool:
         return version <= len(self._database.versions.get(payment_id, ()))
 
-    async def _write_versions(self, plan: Plan, ids: dict[int, int]) -> list[Published]:
+    async def _write_versions(
+        self, plan: WriteSet, ids: dict[int, int]
+    ) -> list[PublishableVersion]:
         published = []
         for v in plan.versions:
             view = snapshot(v.payment)
-            record = Published(
+            record = PublishableVersion(
                 view.id, view.version, v.partition, v.payment.updated_at, encode_publishable(view),
                 ids[v.partition], view.id in plan.holds,
             )  # fmt: skip
@@ -179,7 +181,7 @@ class MemoryTransaction:
             published.append(record)
         return published
 
-    async def _write_inbox(self, plan: Plan, ids: dict[int, int], now: datetime) -> None:
+    async def _write_inbox(self, plan: WriteSet, ids: dict[int, int], now: datetime) -> None:
         batch = next(self._database.decision_batches) * 1_000_000 if plan.inbox else 0
         for row in sorted(plan.inbox, key=lambda row: (not row.waiting, row.received.event_id)):
             event_id = row.received.event_id if row.waiting else row.event_id

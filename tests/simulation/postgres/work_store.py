@@ -6,7 +6,7 @@ from typing import Final
 
 from domain.status import Status
 from domain.transitions import is_final
-from ports.work import Claimed, Ignored, Unrouted
+from ports.work import ClaimedCall, IgnoredWebhook, UnroutedWebhook
 from postgres.documents import decode_call
 from tests.simulation.postgres.connection import Connection
 from tests.simulation.postgres.database import CallRow
@@ -23,7 +23,7 @@ class MemoryCalls:
 
     async def claim(
         self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
-    ) -> list[Claimed]:
+    ) -> list[ClaimedCall]:
         """See ``CallStore.claim``."""
         async with self._connection.statement("claim") as database:
             due = [
@@ -36,18 +36,18 @@ class MemoryCalls:
             due.sort(key=lambda row: row.next_attempt_at)
             return [self._claimed(row, now, lease_until) for row in due[:limit]]
 
-    def _claimed(self, row: CallRow, now: datetime, lease_until: datetime) -> Claimed:
+    def _claimed(self, row: CallRow, now: datetime, lease_until: datetime) -> ClaimedCall:
         row.attempts += 1
         row.next_attempt_at = lease_until
         row.key_first_used_at = row.key_first_used_at or now
         if now - row.key_first_used_at > KEY_LIFE:
             self._connection.process.chance.met["old_key"] += 1
-        return Claimed(
+        return ClaimedCall(
             decode_call(row.request), row.attempts, row.generation, row.key_first_used_at,
             row.created_at,
         )  # fmt: skip
 
-    async def renew(self, claimed: Claimed, lease_until: datetime) -> bool:
+    async def renew(self, claimed: ClaimedCall, lease_until: datetime) -> bool:
         """See ``CallStore.renew``."""
         async with self._connection.statement("renew") as database:
             row = database.calls[claimed.call.key]
@@ -55,7 +55,7 @@ class MemoryCalls:
                 row.next_attempt_at = lease_until
             return is_ours
 
-    async def finish(self, claimed: Claimed, outcome: str, now: datetime) -> bool:
+    async def finish(self, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
         """See ``CallStore.finish``."""
         del now  # only for an operator
         async with self._connection.statement("finish") as database:
@@ -64,7 +64,7 @@ class MemoryCalls:
                 row.outcome = outcome
             return is_ours
 
-    async def retry(self, claimed: Claimed, at: datetime, error: str) -> bool:
+    async def retry(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
         """See ``CallStore.retry``."""
         async with self._connection.statement("retry") as database:
             row = database.calls[claimed.call.key]
@@ -72,7 +72,7 @@ class MemoryCalls:
                 row.next_attempt_at, row.error = at, error
             return is_ours
 
-    async def retry_with_new_key(self, claimed: Claimed, at: datetime, error: str) -> bool:
+    async def retry_with_new_key(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
         """See ``CallStore.retry_with_new_key``."""
         async with self._connection.statement("retry_anew") as database:
             row = database.calls[claimed.call.key]
@@ -83,7 +83,7 @@ class MemoryCalls:
             return is_ours
 
 
-def _is_ours(row: CallRow, claimed: Claimed) -> bool:
+def _is_ours(row: CallRow, claimed: ClaimedCall) -> bool:
     """Whether this claim is the newest one."""
     return row.outcome is None and row.attempts == claimed.attempts
 
@@ -99,30 +99,30 @@ class MemoryRouting:
         async with self._connection.statement("owners") as database:
             return {o: database.owners[o] for o in objects if o in database.owners}
 
-    async def park(self, waiting: Sequence[Unrouted], now: datetime) -> None:
+    async def park(self, waiting: Sequence[UnroutedWebhook], now: datetime) -> None:
         """See ``RoutingStore.park``."""
         async with self._connection.statement("park") as database:
             for item in waiting:
                 database.unrouted.setdefault(item.event_id, (now, item))
 
-    async def ignore(self, ignored: Sequence[Ignored], now: datetime) -> None:
+    async def ignore(self, ignored: Sequence[IgnoredWebhook], now: datetime) -> None:
         """See ``RoutingStore.ignore``."""
         del now  # only for an operator
         async with self._connection.statement("ignore") as database:
             for item in ignored:
                 database.ignored.setdefault(item.webhook.event_id, item.reason)
 
-    async def routable(self, limit: int) -> list[Unrouted]:
+    async def routable(self, limit: int) -> list[UnroutedWebhook]:
         """See ``RoutingStore.routable``."""
         async with self._connection.statement("routable") as database:
             known = [
-                Unrouted(u.event_id, u.provider, u.object_id, u.headers, u.value, owner)
+                UnroutedWebhook(u.event_id, u.provider, u.object_id, u.headers, u.value, owner)
                 for _, u in sorted(database.unrouted.values(), key=lambda kept: kept[0])
                 if (owner := database.owners.get((u.provider, u.object_id))) is not None
             ]
             return known[:limit]
 
-    async def expired(self, before: datetime, limit: int) -> list[Unrouted]:
+    async def expired(self, before: datetime, limit: int) -> list[UnroutedWebhook]:
         """See ``RoutingStore.expired``."""
         async with self._connection.statement("unrouted_expired") as database:
             kept = sorted(database.unrouted.values(), key=lambda kept: kept[0])

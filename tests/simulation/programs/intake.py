@@ -10,7 +10,7 @@ from starlette.requests import Request
 from ingress.commands import Build, Operation
 from ingress.errors import BrokerUnavailableError, IngressError
 from ingress.idempotency import OperationMemory
-from ingress.intake import Intake
+from ingress.intake import CommandService
 from ingress.metrics import Metrics
 from ingress.publisher import Record
 from ingress.routes.dependencies import Parts
@@ -88,7 +88,7 @@ class Ingress:
         publisher = _Publisher(log, process)
         self._process = process
         self._accepted = accepted
-        self._intake = Intake(publisher, OperationMemory(), _Seen(database), metrics)
+        self._intake = CommandService(publisher, OperationMemory(), _Seen(database), metrics)
         self._parts = Parts(
             tenants={},
             readers=readers,

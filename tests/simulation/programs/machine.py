@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 from ingress.metrics import Metrics as IngressMetrics
 from processor.stream.metrics import StreamMetrics
-from processor.worker.metrics import WorkMetrics
-from schemas.settings import StreamSettings, StripeSettings, WorkSettings
+from processor.worker.metrics import WorkerMetrics
+from schemas.settings import StreamSettings, StripeSettings, WorkerSettings
 from tests.simulation.clock import SkewedClock
 from tests.simulation.faults import Chance
 from tests.simulation.kafka.group import Group
@@ -28,7 +28,7 @@ class Settings:
     """The settings of every program, with waits that fit into a minute."""
 
     stream: StreamSettings
-    work: WorkSettings
+    work: WorkerSettings
     stripe: StripeSettings
 
 
@@ -37,7 +37,7 @@ class Counters:
     """Nobody looks at the metrics, so all processes share them."""
 
     stream: StreamMetrics
-    work: WorkMetrics
+    work: WorkerMetrics
     ingress: IngressMetrics
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from decisions.decode import Decoder
 from messaging.publisher import StatePublisher
 from processor.stream.batch import BatchProcessor
-from processor.stream.seen import SeenTable
-from processor.worker.provider_calls import ProviderCalls
+from processor.stream.seen import DedupTable
+from processor.worker.provider_calls import Dispatcher
 from processor.worker.reconciler import Reconciler
 from processor.worker.router import Router
 from providers.stripe.client import StripeApi
@@ -23,10 +23,10 @@ class Parts:
     """Each is called as the class it stands for."""
 
     decoder: Callable[..., Any] = Decoder
-    seen_table: Callable[..., Any] = SeenTable
+    seen_table: Callable[..., Any] = DedupTable
     state_publisher: Callable[..., Any] = StatePublisher
     batch_processor: Callable[..., Any] = BatchProcessor
-    provider_calls: Callable[..., Any] = ProviderCalls
+    provider_calls: Callable[..., Any] = Dispatcher
     router: Callable[..., Any] = Router
     reconciler: Callable[..., Any] = Reconciler
     provider_client: Callable[..., Any] = StripeApi

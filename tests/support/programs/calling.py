@@ -8,16 +8,16 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
-from ports.outgoing import Outgoing
-from ports.records import Position, Received, Record
-from ports.stores import CallStore
-from postgres.postgres import Pool, PostgresCalls
-from processor.worker.metrics import WorkMetrics
-from processor.worker.provider_calls import ProviderCalls
-from schemas.settings import WorkSettings
+from ports.outgoing import ProducerRecord
+from ports.records import ConsumedRecord, DecodedInput, RecordOffset
+from ports.stores import Outbox
+from postgres.postgres import Pool, PostgresOutbox
+from processor.worker.metrics import WorkerMetrics
+from processor.worker.provider_calls import Dispatcher
+from schemas.settings import WorkerSettings
 from tests.support import database
 from tests.support.builders import Clock, Log, payment, received
-from tests.support.fake_outside import Outbox, Provider
+from tests.support.fake_outside import Provider, RecordingSender
 from tests.support.programs.folding import ONE
 
 #: Seconds: a lease, the first wait, the longest wait, the life of a key.
@@ -41,13 +41,13 @@ class Caller:
         self,
         pool: Pool,
         clock: Clock,
-        store: CallStore | None = None,
+        store: Outbox | None = None,
         others: Sequence[Provider] = (),
         **settings: Any,
     ) -> None:
         self.pool = pool
         self.provider = Provider()
-        self.outbox = Outbox()
+        self.outbox = RecordingSender()
         self._registry = CollectorRegistry()
         own = {
             "call_lease_s": LEASE_S,
@@ -56,12 +56,12 @@ class Caller:
             "call_key_lifetime_s": KEY_S,
             "breaker_failures": 100,
         }
-        self.calls = ProviderCalls(
-            store or PostgresCalls(pool),
+        self.calls = Dispatcher(
+            store or PostgresOutbox(pool),
             self.outbox,
             {provider.name: provider for provider in (self.provider, *others)},
-            WorkSettings(**(own | settings)),
-            WorkMetrics(self._registry),
+            WorkerSettings(**(own | settings)),
+            WorkerMetrics(self._registry),
             clock,
             Longest(),
         )
@@ -92,9 +92,9 @@ class Caller:
         return datetime.fromisoformat(at)
 
 
-def as_input(sent: Outgoing) -> Received:
+def as_input(sent: ProducerRecord) -> DecodedInput:
     """The result as the stream understands it."""
-    return received(Record(Position(sent.topic, 0, 0), sent.key, sent.value, {}, 0))
+    return received(ConsumedRecord(RecordOffset(sent.topic, 0, 0), sent.key, sent.value, {}, 0))
 
 
 async def due(pool: Pool, count: int) -> set[str]:

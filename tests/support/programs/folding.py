@@ -12,25 +12,25 @@ from domain.decision import Decision
 from domain.inputs import Input
 from domain.payment import Payment
 from domain.status import Status
-from ports.plan import InboxRow, Known, Loaded, Plan
-from ports.records import Record
+from ports.plan import InboxEntry, InboxRow, ReadSet, WriteSet
+from ports.records import ConsumedRecord
 from postgres.batch import WAITING
 from tests.support.builders import payment, received
 
 ONE: Final = payment("one")
 TWO: Final = payment("two")
-NOTHING: Final = Loaded({}, {}, frozenset(), {}, {})
+NOTHING: Final = ReadSet({}, {}, frozenset(), {}, {})
 
 
-def folded(*records: Record, known: Loaded = NOTHING) -> Plan:
+def folded(*records: ConsumedRecord, known: ReadSet = NOTHING) -> WriteSet:
     """The plan of one batch of these records."""
     return fold(known, [received(record) for record in records])
 
 
-def stored(*plans: Plan) -> Loaded:
+def stored(*plans: WriteSet) -> ReadSet:
     """What is known once these plans were written; every batch is a publication of its own."""
     payments: dict[str, Payment] = {}
-    known: dict[str, Known] = {}
+    known: dict[str, InboxEntry] = {}
     held: set[str] = set()
     rows: dict[str, InboxRow] = {}
     for number, plan in enumerate(plans, start=1):
@@ -41,7 +41,7 @@ def stored(*plans: Plan) -> Loaded:
             position = row.received.record.position
             if row.waiting:
                 known.pop(row.received.event_id)
-            known[row.event_id] = Known(position, row.outcome, publication)
+            known[row.event_id] = InboxEntry(position, row.outcome, publication)
             rows.pop(row.received.event_id, None)  # in the order of the last decisions
             rows[row.received.event_id] = row
     parked = {
@@ -53,15 +53,15 @@ def stored(*plans: Plan) -> Loaded:
         for payment_id in {row.received.payment_id for row in rows.values()}
     }
     owners = {(p.provider, p.object_id): p.id for p in payments.values() if p.object_id}
-    return Loaded(payments, known, frozenset(held), parked, owners)
+    return ReadSet(payments, known, frozenset(held), parked, owners)
 
 
-def outcomes(plan: Plan) -> list[tuple[str, str]]:
+def outcomes(plan: WriteSet) -> list[tuple[str, str]]:
     """Topic and outcome of each row, in order; the topic says which record is meant."""
     return [(row.received.record.position.topic, str(row.outcome)) for row in plan.inbox]
 
 
-def versions(plan: Plan) -> list[tuple[int, Status | None, Status]]:
+def versions(plan: WriteSet) -> list[tuple[int, Status | None, Status]]:
     """Number, status before and status of each new version, in order."""
     return [(v.payment.version, v.previous_status, v.payment.status) for v in plan.versions]
 

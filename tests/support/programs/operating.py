@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 
 from messaging import log
 from messaging.sender import Sender
-from ports.records import Position, Record
+from ports.records import ConsumedRecord, RecordOffset
 from postgres.operate import Hold, Place, holds
 from processor.ops import letters, replay
 from processor.ops.audit import gather
@@ -30,9 +30,9 @@ class Operating:
     clock: Clock
     sender: Sender
     _keys: set[bytes | None] = field(default_factory=set)
-    _given: set[Position] = field(default_factory=set)
+    _given: set[RecordOffset] = field(default_factory=set)
 
-    async def publish(self, *records: Record) -> list[Record]:
+    async def publish(self, *records: ConsumedRecord) -> list[ConsumedRecord]:
         """Publishes records, in this order; answers them with where they stand now."""
         producer = AIOKafkaProducer(bootstrap_servers=self.group.bootstrap, acks="all")
         await producer.start()
@@ -43,15 +43,15 @@ class Operating:
                 at = await producer.send_and_wait(
                     r.position.topic, key=r.key, value=r.value, headers=headers
                 )
-                position = Position(at.topic, at.partition, at.offset)
-                placed.append(Record(position, r.key, r.value, r.headers, at.timestamp))
+                position = RecordOffset(at.topic, at.partition, at.offset)
+                placed.append(ConsumedRecord(position, r.key, r.value, r.headers, at.timestamp))
         finally:
             await producer.stop()
         self._keys |= {record.key for record in placed}
         self._given |= {record.position for record in placed}
         return placed
 
-    async def come(self) -> list[Record]:
+    async def come(self) -> list[ConsumedRecord]:
         """Records about this test's payments that somebody else has published since."""
         found = []
         for topic in PROCESSOR_SOURCES:
@@ -62,7 +62,7 @@ class Operating:
         self._given |= {record.position for record in found}
         return found
 
-    async def process(self, worker: Worker, *records: Record) -> list[Record]:
+    async def process(self, worker: Worker, *records: ConsumedRecord) -> list[ConsumedRecord]:
         """Publishes records and has the worker process them, in one batch."""
         placed = await self.publish(*records)
         await worker.process(*placed)
@@ -78,18 +78,18 @@ class Operating:
         wanted = payment_ids or None
         return await replay.replay(self.database_url, self.sender, wanted, self.clock, 0.0)
 
-    async def released(self, worker: Worker, *payment_ids: str) -> list[Record]:
+    async def released(self, worker: Worker, *payment_ids: str) -> list[ConsumedRecord]:
         """Releases these, or all, and has the worker process the releases."""
         await self.ask(*payment_ids)
         releases = await self.come()
         await worker.process(*releases)
         return releases
 
-    async def dead_letters(self, key: bytes) -> list[letters.Letter]:
+    async def dead_letters(self, key: bytes) -> list[letters.DeadLetterRecord]:
         """The dead letters with this key."""
         return [x async for x in letters.letters(self.group.bootstrap) if x.key == key]
 
-    async def send_letters(self, *places: Place, again: bool = False) -> letters.Sent:
+    async def send_letters(self, *places: Place, again: bool = False) -> letters.ReplaySummary:
         """Sends these dead letters again."""
         return await letters.replay(
             self.group.bootstrap, self.database_url, self.sender, places, self.clock, again=again

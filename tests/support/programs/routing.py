@@ -8,24 +8,24 @@ from aiokafka import AIOKafkaConsumer
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from ports.records import Record
+from ports.records import ConsumedRecord
 from postgres.postgres import Pool, PostgresRouting
-from processor.worker.metrics import WorkMetrics
+from processor.worker.metrics import WorkerMetrics
 from processor.worker.router import Router, consumer
 from providers.examplepay.webhooks import ExamplePayTranslator
 from providers.stripe.webhooks import StripeTranslator
 from schemas import headers
-from schemas.settings import WorkSettings
+from schemas.settings import WorkerSettings
 from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
 from tests import accounts
 from tests.support.builders import NOW, Clock, Log, event_body, object_of
-from tests.support.fake_outside import Outbox
+from tests.support.fake_outside import RecordingSender
 from tests.support.programs.folding import ONE
 
 MAX_AGE_S = 3600.0
 
 
-def unrouted(payment_id: str, event_id: str = "evt_1", **named: str) -> Record:
+def unrouted(payment_id: str, event_id: str = "evt_1", **named: str) -> ConsumedRecord:
     """A webhook about the payment's object that does not say whose it is."""
     body = json.dumps(event_body(payment_id, "succeeded", event_id)).encode()
     good = {
@@ -40,7 +40,7 @@ def unrouted(payment_id: str, event_id: str = "evt_1", **named: str) -> Record:
     return replace(record, headers={**good, **named})
 
 
-def payout(event_id: str = "evt_payout", **named: str) -> Record:
+def payout(event_id: str = "evt_payout", **named: str) -> ConsumedRecord:
     """A webhook about nobody's payment, of a kind without effect on any."""
     event = {
         "id": event_id,
@@ -63,10 +63,10 @@ class Routing:
         bootstrap: str = "nowhere:1",
         source: Callable[[str], AIOKafkaConsumer] = consumer,
     ) -> None:
-        self.outbox = Outbox()
-        settings = WorkSettings(unrouted_max_age_s=MAX_AGE_S)
+        self.outbox = RecordingSender()
+        settings = WorkerSettings(unrouted_max_age_s=MAX_AGE_S)
         store = PostgresRouting(pool)
-        self.metrics = WorkMetrics(CollectorRegistry())
+        self.metrics = WorkerMetrics(CollectorRegistry())
         self.router = Router(
             store,
             self.outbox,

@@ -9,12 +9,12 @@ from prometheus_client import CollectorRegistry
 
 from messaging.publisher import StatePublisher, fenced_producer
 from messaging.sender import Sender
-from ports.records import Position, Record
+from ports.records import ConsumedRecord, RecordOffset
 from postgres.postgres import Pool, PostgresBatches
 from processor.ops.audit import read_topic
-from processor.stream.batch import BatchProcessor, Done
+from processor.stream.batch import BatchProcessor, ProcessedBatch
 from processor.stream.metrics import StreamMetrics
-from processor.stream.seen import SeenTable
+from processor.stream.seen import DedupTable
 from schemas.headers import as_text
 from schemas.topics import DEAD_LETTERS, PAYMENT_STATE
 from tests.support import database
@@ -31,9 +31,9 @@ class Worker:
     def __init__(self, pool: Pool, bootstrap: str, group: str, table: Table) -> None:
         self.clock = clock = Clock()
         self.registry = CollectorRegistry()
-        self.acked: list[Position] = []
+        self.acked: list[RecordOffset] = []
         self.store = PostgresBatches(pool, DECODER.decode)
-        self.seen = SeenTable(table, 64, timedelta(days=7), clock)
+        self.seen = DedupTable(table, 64, timedelta(days=7), clock)
         self.publisher = StatePublisher(fenced_producer(bootstrap, group), DEADLINE_S)
         self.sender = Sender(bootstrap, f"{group}-dead-letters", DEADLINE_S)
         self.processor = BatchProcessor(
@@ -46,11 +46,11 @@ class Worker:
             clock,
         )
 
-    async def process(self, *records: Record) -> None:
+    async def process(self, *records: ConsumedRecord) -> None:
         """One batch."""
         await self.processor.process([event(record, self.acked) for record in records])
 
-    async def committed(self, *records: Record) -> Done:
+    async def committed(self, *records: ConsumedRecord) -> ProcessedBatch:
         """One batch, up to its commit: what is left to do of it."""
         batch = self.processor.decode([event(record, self.acked) for record in records])
         return await self.processor.commit(batch)
@@ -123,7 +123,7 @@ class Group:
         await read_topic(self.bootstrap, DEAD_LETTERS, note)
         return found
 
-    async def outcomes(self, *records: Record) -> list[str | None]:
+    async def outcomes(self, *records: ConsumedRecord) -> list[str | None]:
         """What became of each record; of one that is no row of the inbox, None."""
         found = await database.rows(
             self.pool, 'select topic, partition, "offset", outcome from inbox'

@@ -9,18 +9,18 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from psycopg import AsyncConnection
 
-from ports.outgoing import Outgoing
+from ports.outgoing import ProducerRecord
 from ports.provider import FetchedEvent
-from ports.records import Position, Record
+from ports.records import ConsumedRecord, RecordOffset
 from postgres.postgres import Pool, PostgresSweeps
-from processor.worker.metrics import WorkMetrics
+from processor.worker.metrics import WorkerMetrics
 from processor.worker.reconciler import Reconciler
 from providers.stripe.webhooks import read
 from schemas import headers
-from schemas.settings import WorkSettings
+from schemas.settings import WorkerSettings
 from tests.support import database
 from tests.support.builders import Clock, Log, event_body
-from tests.support.fake_outside import Outbox, Provider
+from tests.support.fake_outside import Provider, RecordingSender
 
 SILENT_S = 120.0
 
@@ -30,7 +30,7 @@ class Sweeping:
 
     def __init__(self, url: str, pool: Pool, clock: Clock, **settings: Any) -> None:
         self.provider = Provider()
-        self.outbox = Outbox()
+        self.outbox = RecordingSender()
         self.registry = CollectorRegistry()
         self.rounds = 0
         self.gave_way = 0
@@ -45,12 +45,12 @@ class Sweeping:
             PostgresSweeps(pool),
             self.outbox,
             {"stripe": self.provider},
-            WorkSettings(**(own | settings)),
-            WorkMetrics(self.registry),
+            WorkerSettings(**(own | settings)),
+            WorkerMetrics(self.registry),
             clock,
         )
 
-    async def round(self) -> list[Outgoing]:
+    async def round(self) -> list[ProducerRecord]:
         """One round; answers what it sent."""
         self.outbox.records.clear()
         await self.reconciler.round()
@@ -97,14 +97,14 @@ def event(payment_id: str, event_id: str, *, ours: bool = True) -> FetchedEvent:
     return FetchedEvent(read(body), body)
 
 
-def as_record(sent: Outgoing) -> Record:
+def as_record(sent: ProducerRecord) -> ConsumedRecord:
     """What was sent, as it stands in the log."""
-    return Record(
-        Position(sent.topic, 0, 0), sent.key, sent.value, headers.as_text(sent.headers), 0
+    return ConsumedRecord(
+        RecordOffset(sent.topic, 0, 0), sent.key, sent.value, headers.as_text(sent.headers), 0
     )
 
 
-def ids(sent: list[Outgoing]) -> list[str]:
+def ids(sent: list[ProducerRecord]) -> list[str]:
     """Event IDs of what was sent, in order."""
     return [headers.as_text(record.headers)[headers.EVENT_ID] for record in sent]
 
