@@ -23,7 +23,7 @@ from bench.load.samples import Sample, Turn
 from bench.peers import progress
 from bench.programs import Program, Running, Together, cpu_of_all_s, running, used_since_s
 from bench.site import Site
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 from sandbox.supervision.ports import HOST
 from schemas.topics import PAYMENT_STATE
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from messaging.topics import create_topics
+from messaging.topic_admin import create_topics
 from postgres.migrate import migrate
 from sandbox import environment
 from sandbox.settings import SandboxSettings

@@ -7,8 +7,8 @@ import typer
 
 from cli.terminal import PUBLISH_DEADLINE_S, bootstrap, database_url, say
 from messaging.sender import Sender
-from postgres.operate import Place
-from processor.ops import letters
+from postgres.operator import Place
+from processor.ops import dead_letters as ops
 from runtime.clock import utc_now
 
 
@@ -46,7 +46,7 @@ def dead_letters(
 
 def _place(text: str) -> Place:
     try:
-        return letters.place(text)
+        return ops.place(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is not PARTITION:OFFSET") from error
 
@@ -54,25 +54,23 @@ def _place(text: str) -> Place:
 async def _send_again(wanted: frozenset[Place] | None, *, again: bool) -> int:
     sender = Sender(bootstrap(), "payments-dead-letters", PUBLISH_DEADLINE_S)
     try:
-        result = await letters.replay(
-            bootstrap(), database_url(), sender, wanted, utc_now, again=again
-        )
+        result = await ops.replay(bootstrap(), database_url(), sender, wanted, utc_now, again=again)
     finally:
         await sender.close()
-    for text in letters.summary(result):
+    for text in ops.summary(result):
         say(text)
     return 0 if result.is_done else 1
 
 
 async def _show(wanted: Place | None) -> int:
-    sent = await letters.replayed(database_url())
+    sent = await ops.replayed(database_url())
     count = 0
-    async for letter in letters.letters(bootstrap()):
+    async for letter in ops.letters(bootstrap()):
         if wanted is None:
-            say(letters.line(letter, sent.get(letter.place)))
+            say(ops.line(letter, sent.get(letter.place)))
             count += 1
         elif letter.place == wanted:
-            say("\n".join(letters.shown(letter)))
+            say("\n".join(ops.shown(letter)))
             return 0
     if wanted is None:
         say(f"{count} dead letters")

@@ -13,10 +13,10 @@ import psycopg
 import typer
 from aiokafka.errors import KafkaError
 
-from cli.checking import audit, rebuild
+from cli.checks import audit, rebuild
 from cli.dead_letters import dead_letters
 from cli.programs import PROGRAMS, SERVERS, Programs
-from cli.replaying import replay
+from cli.replay import replay
 from ports.errors import LoopFailedError, ProcessorError, PublishError, StoreUnavailableError
 from postgres.migrate import MigrationError
 from runtime import logs

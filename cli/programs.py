@@ -10,7 +10,7 @@ from schemas.settings import KafkaSettings, load
 
 def run_ingress() -> int:
     """Serves the HTTP API and takes webhooks in, until SIGTERM or Ctrl-C."""
-    from ingress.bootstrap import serve
+    from ingress.serve import serve
 
     return serve()
 
@@ -38,7 +38,7 @@ def run_migrate() -> None:
 
 def run_topics() -> None:
     """Creates the topics that are missing, and checks the others."""
-    from messaging.topics import create_topics
+    from messaging.topic_admin import create_topics
 
     created = asyncio.run(create_topics(load(KafkaSettings)))
     say(f"topics created: {', '.join(created) or 'none, all were there'}")
@@ -46,11 +46,11 @@ def run_topics() -> None:
 
 Programs = Mapping[str, Callable[[], int | None]]
 #: Those that run until they are stopped, and are started again where what they need is away.
-SERVERS: Final = frozenset({"ingress", "stream", "work"})
+SERVERS: Final = frozenset({"ingress", "stream", "worker"})
 PROGRAMS: Final[Programs] = {
     "ingress": run_ingress,
     "stream": run_stream,
-    "work": run_worker,
+    "worker": run_worker,
     "migrate": run_migrate,
     "topics": run_topics,
 }

@@ -4,7 +4,7 @@ from typing import Final
 
 from psycopg.conninfo import make_conninfo
 
-from postgres.patience import CONNECTING
+from postgres.deadlines import CONNECTING
 from schemas.settings import DatabaseSettings, KafkaSettings, load
 
 #: How long the brokers may take to take what a command publishes, in seconds.

@@ -7,7 +7,7 @@ headers that take more room as text. Then the letter has as much of it as fits, 
 from collections.abc import Iterable
 from typing import Final
 
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 from ports.records import ConsumedRecord, DeadLetter, Unreadable
 from ports.texts import storable
 from runtime.logs import get_logger

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from pydantic import ValidationError
 
-from decisions.unread import unforeseen
+from decisions.decode_failure import unforeseen
 from domain.inputs import (
     CallResult,
     Cancel,
@@ -20,10 +20,10 @@ from domain.inputs import (
     Release,
 )
 from ports.errors import UndecodableRecordError
+from ports.failures import described
 from ports.provider import MalformedWebhookError, Translator
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, Unreadable
 from ports.texts import storable, utc_time
-from ports.unforeseen import described
 from runtime.logs import get_logger
 from runtime.tasks import RAISED
 from schemas import commands, headers

@@ -11,9 +11,9 @@ from domain.facts.binding import awaits_object
 from domain.inputs import CallResult, Release
 from domain.payment import Payment
 from domain.status import Outcome
-from ports.plan import InboxEntry, InboxRow, ReadSet, VersionRow, WriteSet
+from ports.batch import InboxEntry, InboxRow, ReadSet, VersionRow, WriteSet
+from ports.failures import described
 from ports.records import DecodedInput, RecordOffset, named_object, refusal_id
-from ports.unforeseen import described
 from runtime.tasks import RAISED
 
 

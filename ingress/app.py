@@ -7,12 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from ingress.command_service import CommandService, StoredOperations
 from ingress.database import Database
 from ingress.http import problems
 from ingress.http.connections import STATE_KEY, Connections
-from ingress.http.observe import ErrorMiddleware
+from ingress.http.middleware import ErrorMiddleware
 from ingress.idempotency import OperationMemory
-from ingress.intake import CommandService, StoredOperations
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
 from ingress.routes import documentation, payment_commands, payment_reads

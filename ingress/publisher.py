@@ -7,13 +7,13 @@ While there is no connection every publish fails at once; how it comes back is t
 from typing import Protocol, Self
 
 from ingress.errors import BodyTooLargeError, BrokerUnavailableError
+from ingress.kafka_target import LINGER_MS, WRITTEN, KafkaTarget
 from ingress.metrics import Metrics
-from ingress.producer import LINGER_MS, WRITTEN, KafkaTarget
+from messaging.in_flight import InFlightLimits
 from messaging.instances import Target
 from messaging.producer import DEFAULT_LIMITS, Producer
-from messaging.room import InFlightLimits
 from ports.errors import NotDeliveredError, RecordTooLargeError
-from ports.outgoing import ProducerRecord as Record
+from ports.producer_record import ProducerRecord as Record
 
 __all__ = ["KafkaPublisher", "Publisher", "Record"]
 

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from messaging.lifetime import CLOSE_DEADLINE_S, close_producer, start_client
 from ports.errors import NotDeliveredError, TopicsNotReadyError
-from ports.outgoing import OVERHEAD_BYTES
+from ports.producer_record import OVERHEAD_BYTES
 from runtime.logs import get_logger
 from schemas.topics import BATCH_BYTES_MAX
 

@@ -14,10 +14,10 @@ from typing import Any, Final, Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from messaging.in_flight import InFlightLimiter, InFlightLimits
 from messaging.instances import NO_ANSWER, Check, Instance, Instances, Target
-from messaging.room import InFlightLimiter, InFlightLimits
 from ports.errors import NotDeliveredError, RecordTooLargeError
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 
 DEFAULT_LIMITS: Final = InFlightLimits()
 PROBE_DEADLINE_S: Final = 1.0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from messaging.instances import Target
 from messaging.producer import Producer
 from ports.errors import MessagingError, PublishError
-from ports.outgoing import OVERHEAD_BYTES, ProducerRecord
+from ports.producer_record import OVERHEAD_BYTES, ProducerRecord
 from schemas.topics import DEAD_LETTERS, request_bytes_max
 
 __all__ = ["ProducerRecord", "Sender"]

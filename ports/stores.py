@@ -10,10 +10,10 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from ports.outgoing import ProducerRecord
-from ports.plan import PublishableVersion, ReadSet, WriteSet
+from ports.batch import PublishableVersion, ReadSet, WriteSet
+from ports.producer_record import ProducerRecord
 from ports.records import DecodedInput
-from ports.work import ClaimedCall, IgnoredWebhook, UnroutedWebhook
+from ports.work_items import ClaimedCall, IgnoredWebhook, UnroutedWebhook
 
 
 class Transaction(Protocol):

@@ -17,8 +17,9 @@ from domain.inputs import Create, Release
 from domain.payment import Payment
 from domain.status import Outcome
 from domain.view import RefundView, Snapshot, amounts, snapshot
+from ports.batch import InboxEntry, InboxRow, PublishableVersion, ReadSet, WriteSet
 from ports.errors import BatchConflictError
-from ports.plan import InboxEntry, InboxRow, PublishableVersion, ReadSet, WriteSet
+from ports.failures import described
 from ports.records import (
     ConsumedRecord,
     DeadLetter,
@@ -27,12 +28,11 @@ from ports.records import (
     named_object,
     refusal_id,
 )
-from ports.unforeseen import described
-from ports.work import UnroutedWebhook
+from ports.work_items import UnroutedWebhook
 from postgres import statements as sql
-from postgres.announce import announce, last_versions
 from postgres.documents import decode_payment, encode_call, encode_payment, encode_publishable
-from postgres.work import park_unrouted
+from postgres.publications import announce, last_versions
+from postgres.routing import park_unrouted
 from runtime.tasks import RAISED
 from schemas.headers import EVENT_ID
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import psycopg
 
-from postgres.patience import MigratingConnection
+from postgres.deadlines import MigratingConnection
 
 DIRECTORY: Final = Path(__file__).parent.parent / "migrations"
 #: Any number, as long as nobody else locks it: two migrations at a time would collide.

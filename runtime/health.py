@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
-from runtime.pulse import Heartbeat
+from runtime.heartbeat import Heartbeat
 from runtime.tasks import never_failing
 
 #: A loop that has not run for that long stands still, in seconds.

@@ -130,7 +130,7 @@ class Session:
             "Stripe simulator": told["PAYMENTS_STRIPE_API_BASE"],
             "Kafka": told["PAYMENTS_KAFKA_BOOTSTRAP"],
             "PostgreSQL": f"port {ports.postgres_port} (the URL is in {state.environment})",
-            "metrics": f"ports {ports.stream_metrics_port} and {ports.work_metrics_port}, /metrics",
+            "metrics": f"/metrics on {ports.stream_metrics_port} and {ports.worker_metrics_port}",
             "logs": str(state.logs),
             "environment": f"{state.environment}  (set -a; . {state.environment}; set +a)",
         }

@@ -29,7 +29,7 @@ class SandboxSettings(BaseSettings):
     simulator_port: Port = Field(12_111, description="The Stripe simulator.")
     ingress_port: Port = Field(8_080, description="The service's HTTP API.")
     stream_metrics_port: Port = Field(9_101, description="Metrics of `processor stream`.")
-    work_metrics_port: Port = Field(9_102, description="Metrics of `processor work`.")
+    worker_metrics_port: Port = Field(9_102, description="Metrics of `processor work`.")
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from messaging.topics import create_topics
+from messaging.topic_admin import create_topics
 from postgres.migrate import migrate
 from runtime import logs
 from sandbox.testing import Infrastructure, running_infrastructure

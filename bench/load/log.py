@@ -14,9 +14,9 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from bench.errors import StuckError
 from bench.load.workload import Delivery
 from bench.site import PARTITIONS, Site
-from messaging.produce import KeyedRecord, send_in_batches
+from messaging.batch_send import KeyedRecord, send_in_batches
 from messaging.sender import Sender
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 from ports.provider import FetchedEvent, Webhook
 from processor.worker.webhook_records import fetched
 from schemas.commands import CommandBase

@@ -13,7 +13,7 @@ from bench.load.workload import Ending, Workload
 from bench.site import Site
 from decisions.decode import Decoder
 from decisions.fold import fold
-from ports.plan import ReadSet
+from ports.batch import ReadSet
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from postgres import batch as store
 from schemas.commands import CommandBase

@@ -15,9 +15,9 @@ import msgspec
 from faust.types import TP
 from rocksdict import WriteBatch
 
-from messaging.topics import CHANGELOG
+from messaging.topic_admin import CHANGELOG
 from processor.stream.app import ROCKSDB_OPTIONS, create_app
-from processor.stream.seen import DedupEntry
+from processor.stream.dedup_table import DedupEntry
 from schemas.settings import KafkaSettings, StreamSettings, load
 
 #: The first is the command that created the payment, the others had no effect.

@@ -24,8 +24,8 @@ from bench.load.workload import generate
 from bench.site import PARTITIONS, Site
 from decisions.fold import fold
 from domain.view import snapshot
-from messaging.topics import CHANGELOG
-from ports.plan import ReadSet
+from messaging.topic_admin import CHANGELOG
+from ports.batch import ReadSet
 from postgres.documents import encode_payment, encode_snapshot
 from postgres.migrate import migrate
 from sandbox.supervision import processes

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from runtime.health import Health
-from runtime.status_server import serve
+from runtime.health_server import serve
 from schemas.headers import as_text, version_name
 from schemas.settings import KafkaSettings, MetricsSettings, load
 from schemas.topics import PAYMENT_STATE

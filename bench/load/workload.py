@@ -14,7 +14,7 @@ import msgspec
 from stripe import api_version
 
 from bench.load.courses import CHANGES, COURSES, Course, Facts, first_objects
-from ingress.commands import Arrival, create, identify_create
+from ingress.command_builders import Arrival, create, identify_create
 from sandbox.stripe_simulator.chance import Chance
 from sandbox.stripe_simulator.storage.types import JsonObject
 from schemas.commands import CreatePayment

@@ -17,8 +17,8 @@ from bench.load.samples import Sample, Turn
 from bench.measured.processor import STREAM
 from bench.programs import running
 from bench.site import Site
-from messaging.produce import KeyedRecord
-from messaging.topics import CHANGELOG
+from messaging.batch_send import KeyedRecord
+from messaging.topic_admin import CHANGELOG
 from schemas.commands import CommandBase
 
 #: Far fewer keys than a full store has: other turns' workers have to read them too, once.

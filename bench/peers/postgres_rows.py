@@ -27,7 +27,7 @@ from bench.site import PARTITIONS
 from decisions.decode import Decoder
 from decisions.fold import fold
 from domain.payment import Payment
-from ports.plan import InboxEntry, ReadSet, WriteSet
+from ports.batch import InboxEntry, ReadSet, WriteSet
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from postgres import batch as store
 from postgres.documents import decode_payment

@@ -9,7 +9,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Gauge
 
 from runtime.health import Health
-from runtime.status_server import serve
+from runtime.health_server import serve
 from schemas.settings import MetricsSettings, load
 
 RECORDS: Final = "bench_records"

@@ -10,11 +10,11 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ingress.auth import tenant_of
 from ingress.cards import holds_card_number
+from ingress.command_service import CommandService
 from ingress.database import Database
 from ingress.errors import UnknownPaymentError
 from ingress.http.json_body import card_number_sent, read_model
 from ingress.idempotency import idempotency_key
-from ingress.intake import CommandService
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
 from ports.provider import WebhookReader

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from ingress import commands, errors
-from ingress.commands import Build, OnPayment, Operation
+from ingress import command_builders, errors
+from ingress.command_builders import Build, OnPayment, Operation
 from ingress.routes.dependencies import (
     IdempotencyKey,
     OwnedPayment,
@@ -77,9 +77,9 @@ async def create_payment(
 ) -> Response:
     """Accepts a payment. What becomes of it is at ``Location``."""
     parts = parts_of(request)
-    operation = commands.identify_create(tenant, key, body)
+    operation = command_builders.identify_create(tenant, key, body)
     build = partial(
-        commands.create,
+        command_builders.create,
         operation,
         body,
         provider=_provider(parts, body),
@@ -88,7 +88,7 @@ async def create_payment(
     command, replayed = await _take_in(request, parts, operation, build)
     if not isinstance(command, CreatePayment):
         raise TypeError(f"a create was built as {type(command).__name__}")
-    return _accepted(commands.accepted_payment(command), operation, replayed=replayed)
+    return _accepted(command_builders.accepted_payment(command), operation, replayed=replayed)
 
 
 @router.post(
@@ -103,8 +103,10 @@ async def confirm_payment(
     body: Annotated[ConfirmRequest, Depends(json_body(ConfirmRequest))],
 ) -> Response:
     """Starts the next attempt, with another payment method."""
-    operation = commands.identify(tenant, payment_id, "confirm", key, body)
-    return await _operate(request, operation, "confirm", partial(commands.confirm, operation, body))
+    operation = command_builders.identify(tenant, payment_id, "confirm", key, body)
+    return await _operate(
+        request, operation, "confirm", partial(command_builders.confirm, operation, body)
+    )
 
 
 @router.post(
@@ -118,8 +120,10 @@ async def capture_payment(
     body: Annotated[CaptureRequest, Depends(json_body(CaptureRequest))],
 ) -> Response:
     """Captures an authorized payment: the amount given, or all of it for the body ``{}``."""
-    operation = commands.identify(tenant, payment_id, "capture", key, body)
-    return await _operate(request, operation, "capture", partial(commands.capture, operation, body))
+    operation = command_builders.identify(tenant, payment_id, "capture", key, body)
+    return await _operate(
+        request, operation, "capture", partial(command_builders.capture, operation, body)
+    )
 
 
 @router.post("/v1/payments/{id}/cancel", **_route(CancelRequest, {}, AcceptedOperation))
@@ -131,8 +135,10 @@ async def cancel_payment(
     body: Annotated[CancelRequest, Depends(json_body(CancelRequest))],
 ) -> Response:
     """Asks for a cancel; the body is ``{}``. The payment is CANCELED once the provider says so."""
-    operation = commands.identify(tenant, payment_id, "cancel", key, body)
-    return await _operate(request, operation, "cancel", partial(commands.cancel, operation, body))
+    operation = command_builders.identify(tenant, payment_id, "cancel", key, body)
+    return await _operate(
+        request, operation, "cancel", partial(command_builders.cancel, operation, body)
+    )
 
 
 @router.post(
@@ -147,9 +153,9 @@ async def refund_payment(
     body: Annotated[RefundRequest, Depends(json_body(RefundRequest))],
 ) -> Response:
     """Gives back the amount given, or all that is left for the body ``{}``."""
-    operation = commands.identify(tenant, payment_id, "refund", key, body)
+    operation = command_builders.identify(tenant, payment_id, "refund", key, body)
     refund_id = identity.refund_id(payment_id, key)
-    build = partial(commands.refund, operation, body, refund_id=refund_id)
+    build = partial(command_builders.refund, operation, body, refund_id=refund_id)
     return await _operate(request, operation, "refund", build)
 
 
@@ -171,7 +177,7 @@ async def _operate(
     build: Build,
 ) -> Response:
     command, replayed = await _take_in(request, parts_of(request), operation, build)
-    answer = commands.accepted_operation(name, command)
+    answer = command_builders.accepted_operation(name, command)
     return _accepted(answer, operation, replayed=replayed)
 
 

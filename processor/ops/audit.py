@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer
 
 from domain.status import Status
 from messaging.lifetime import close_consumer, start_client
-from messaging.log import (
+from messaging.log_reader import (
     CLOSE_WITHIN_S,
     REQUEST_TIMEOUT_MS,
     SILENCE_MAX_S,
@@ -26,7 +26,7 @@ from messaging.log import (
     records,
 )
 from ports.records import RecordOffset
-from postgres.patience import OperatingConnection
+from postgres.deadlines import OperatingConnection
 from processor.ops.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
 from processor.ops.table_invariants import CallRow, Tables, VersionPlace
 from schemas.headers import QUARANTINED

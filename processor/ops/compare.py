@@ -5,7 +5,7 @@ from typing import Any, Final, LiteralString
 
 from psycopg import sql
 
-from processor.ops.shadow import SCHEMA, Connection
+from processor.ops.shadow_schema import SCHEMA, Connection
 
 #: Differences of one table that are told in words.
 SHOWN_MAX: Final = 5

@@ -16,11 +16,11 @@ from decisions.fold import fold
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset
 from postgres import batch
 from postgres.batch import Decode
+from postgres.deadlines import OperatingConnection
 from postgres.history import NEVER_CAME
-from postgres.patience import OperatingConnection
-from processor.ops import shadow
+from processor.ops import shadow_schema
 from processor.ops.compare import TABLES, Compared, compare
-from processor.ops.shadow import Connection
+from processor.ops.shadow_schema import Connection
 
 #: Inputs of one batch of the rebuild; what is in memory at a time.
 CHUNK: Final = 500
@@ -76,14 +76,16 @@ async def rebuild(
     Raises RebuildRunningError, psycopg.Error, KafkaError.
     """
     async with await OperatingConnection.connect(database_url, autocommit=True) as guard:
-        await shadow.lock(guard)
-        await shadow.make(database_url)
-        stored = await shadow.stored_schema(database_url)
-        async with await OperatingConnection.connect(shadow.url_of(database_url)) as connection:
+        await shadow_schema.lock(guard)
+        await shadow_schema.make(database_url)
+        stored = await shadow_schema.stored_schema(database_url)
+        async with await OperatingConnection.connect(
+            shadow_schema.url_of(database_url)
+        ) as connection:
             await connection.execute("set transaction isolation level repeatable read")
             found = await _rebuild(connection, kafka_bootstrap, stored, decode, clock)
         if found.is_equal:
-            await shadow.drop(guard)
+            await shadow_schema.drop(guard)
     return found
 
 
@@ -95,10 +97,10 @@ async def _rebuild(
     clock: Callable[[], datetime],
 ) -> Rebuilt:
     schema = sql.Identifier(stored)
-    held = await shadow.value(
+    held = await shadow_schema.value(
         connection, sql.SQL("select count(*) from {}.holds").format(schema)
     )  # from here on the stored rows are those of this moment
-    records = await shadow.copy_log(connection, kafka_bootstrap)
+    records = await shadow_schema.copy_log(connection, kafka_bootstrap)
     await connection.execute(
         sql.SQL(_NOT_CHECKABLE).format(stored=schema, given_up=sql.Literal(NEVER_CAME))
     )
@@ -108,7 +110,7 @@ async def _rebuild(
         while rows := await cursor.fetchmany(CHUNK):
             await _decide(connection, rows, decode, clock())
             inputs += len(rows)
-    not_checkable = await shadow.value(connection, "select count(*) from not_checkable")
+    not_checkable = await shadow_schema.value(connection, "select count(*) from not_checkable")
     tables = tuple([await compare(connection, stored, table) for table in TABLES])
     return Rebuilt(records, inputs, not_checkable, held, tables)
 

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from ports.outgoing import ProducerRecord
-from postgres.operate import Hold
+from ports.producer_record import ProducerRecord
+from postgres.operator import Hold
 from schemas.commands import ReleasePayment
 from schemas.identity import release_event_id
 from schemas.topics import PAYMENT_COMMANDS

@@ -10,9 +10,9 @@ from psycopg import AsyncConnection
 
 from ports.stores import RecordSender
 from ports.texts import moment
-from postgres import operate as store
-from postgres.operate import Hold
-from postgres.patience import OperatingConnection
+from postgres import operator as store
+from postgres.deadlines import OperatingConnection
+from postgres.operator import Hold
 from processor.ops.release import event_id, release
 
 #: Seconds between two looks at what became of the releases.

@@ -12,26 +12,26 @@ from faust.types import StreamT
 from psycopg_pool import AsyncConnectionPool
 
 from decisions.decode import Decoder
-from messaging.publisher import ProducerFactory, StatePublisher, fenced_producer
 from messaging.sender import Sender
+from messaging.transactional_publisher import ProducerFactory, StatePublisher, fenced_producer
 from ports.provider import Translator
 from ports.stores import BatchStore, TableEntries, TransactionalPublisher
 from postgres.batch import Decode
-from postgres.patience import CONNECTING, ServingConnection
-from postgres.postgres import Pool, PostgresBatches, limit_transactions
+from postgres.deadlines import CONNECTING, ServingConnection
+from postgres.stores import Pool, PostgresBatches, limit_transactions
 from processor.stream import pipeline
 from processor.stream.batch import BatchProcessor, Event
+from processor.stream.dedup_table import DedupTable
 from processor.stream.faust_internals.batches import batches
 from processor.stream.faust_internals.consumer import StrictConsumer
 from processor.stream.faust_internals.schema import RawSchema
 from processor.stream.faust_internals.table import PartitionedTable, records_to_recover
 from processor.stream.metrics import StreamMetrics
-from processor.stream.seen import DedupTable
 from processor.stream.watchdog import Activity
-from runtime.closing import close_at_the_end
+from runtime.cleanup import close_at_the_end
 from runtime.health import Health
+from runtime.heartbeat import Heartbeat
 from runtime.logs import get_logger
-from runtime.pulse import Heartbeat
 from runtime.restart import restart_process
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
 from schemas.topics import (

@@ -30,15 +30,15 @@ from tenacity import (
 
 from decisions.dead_letters import as_outgoing, note
 from decisions.decode import Decoder
+from decisions.decode_failure import unforeseen
 from decisions.fold import fold
-from decisions.unread import unforeseen
+from ports.batch import CommittedBatch, PublishableVersion
 from ports.errors import BatchConflictError, KeyTakenError, StoreUnavailableError
-from ports.plan import CommittedBatch, PublishableVersion
+from ports.failures import ADAPTER_S, described, is_to_be_passed_on
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, RecordOffset, failed
 from ports.stores import BatchStore, RecordSender, TransactionalPublisher
-from ports.unforeseen import ADAPTER_S, described, is_to_be_passed_on
+from processor.stream.dedup_table import DedupTable
 from processor.stream.metrics import StreamMetrics
-from processor.stream.seen import DedupTable
 from runtime.logs import get_logger
 from runtime.tasks import RAISED, never_failing, within
 from schemas.headers import as_text

@@ -8,7 +8,7 @@ import faust
 from prometheus_client import CollectorRegistry
 
 from messaging.lag import GroupLag
-from messaging.topics import check_topics
+from messaging.topic_admin import check_topics
 from processor.stream import table_repair
 from processor.stream.app import BROKERS, REAL_PARTS, StreamParts, create_app, wire
 from processor.stream.metrics import StreamMetrics
@@ -16,8 +16,8 @@ from processor.stream.watchdog import guard
 from providers.registry import translators
 from runtime.clock import utc_now
 from runtime.health import Health
+from runtime.health_server import serve
 from runtime.restart import RESTART
-from runtime.status_server import serve
 from schemas.settings import DatabaseSettings, KafkaSettings, MetricsSettings, StreamSettings, load
 from schemas.topics import APP_ID
 

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from domain.inputs import Foreign, Unmodelled
 from domain.status import Outcome
-from ports.plan import WriteSet
+from ports.batch import WriteSet
 from runtime.metrics import SECONDS, foreign_events
 
 _RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)

@@ -13,31 +13,25 @@ from prometheus_client import CollectorRegistry
 from psycopg_pool import AsyncConnectionPool
 
 from messaging.sender import Sender
-from messaging.topics import check_topics
+from messaging.topic_admin import check_topics
 from ports.provider import ProviderClient, Translator
 from ports.stores import Outbox
-from postgres.patience import CONNECTING, ServingConnection
-from postgres.postgres import (
-    Pool,
-    PostgresHistory,
-    PostgresOutbox,
-    PostgresRouting,
-    PostgresSweeps,
-)
+from postgres.deadlines import CONNECTING, ServingConnection
+from postgres.stores import Pool, PostgresHistory, PostgresOutbox, PostgresRouting, PostgresSweeps
 from processor.worker.consumer_lag import NAME as LAG
 from processor.worker.consumer_lag import ConsumerLag
+from processor.worker.dispatcher import Dispatcher
 from processor.worker.loops import HeartbeatOutbox, Loop, run_loops
 from processor.worker.metrics import WorkerMetrics
-from processor.worker.provider_calls import Dispatcher
 from processor.worker.reconciler import Reconciler
 from processor.worker.retention import Retention
 from processor.worker.router import GROUP, Router, consumer
 from providers.registry import clients, translators
+from runtime.cleanup import close_at_the_end
 from runtime.clock import utc_now
-from runtime.closing import close_at_the_end
 from runtime.health import Health
-from runtime.pulse import Heartbeat
-from runtime.status_server import serve
+from runtime.health_server import serve
+from runtime.heartbeat import Heartbeat
 from schemas.deadlines import check_deadlines
 from schemas.settings import DatabaseSettings, KafkaSettings, MetricsSettings, WorkerSettings, load
 from schemas.topics import APP_ID, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
@@ -71,7 +65,7 @@ async def _work(parts: WorkerParts) -> None:
         serve(status.metrics_host, status.metrics_port, registry, health, running)
         metrics = WorkerMetrics(registry)
         url = database.database_url.get_secret_value()
-        sender = parts.sender(kafka.kafka_bootstrap, "payments-work", 30.0)
+        sender = parts.sender(kafka.kafka_bootstrap, "payments-worker", 30.0)
         close_at_the_end(opened, "sender", sender.close)
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -83,7 +77,7 @@ async def _work(parts: WorkerParts) -> None:
             min_size=1,
             max_size=8,
             open=False,
-            name="work",
+            name="worker",
         )
         close_at_the_end(opened, "pool", pool.close)
         await pool.open()

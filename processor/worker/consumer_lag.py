@@ -1,7 +1,7 @@
 """Measures how many records the stream and the router have not acknowledged yet.
 
-It runs in ``work``, so that records that wait are seen while the stream worker is away. What can't
-be measured is absent from the metrics: an old figure would look like a quiet day.
+It runs in the worker, so that a backlog is seen while the stream is down. What can't be measured is
+absent from the metrics: an old figure would look like a quiet day.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ from typing import Final, Protocol
 
 from messaging.lag import GroupLag, Partition
 from processor.worker.metrics import WorkerMetrics
+from runtime.heartbeat import Heartbeat, never_late
+from runtime.jitter import jittered
 from runtime.logs import get_logger
-from runtime.pulse import Heartbeat, never_late
-from runtime.rest import jittered
 from runtime.tasks import RAISED, is_cancelled, within
 
 log = get_logger(__name__)

@@ -14,12 +14,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from ports.errors import LoopFailedError
+from ports.failures import RETRYABLE
 from ports.stores import Outbox
-from ports.unforeseen import RETRYABLE
-from ports.work import ClaimedCall
+from ports.work_items import ClaimedCall
 from processor.worker.metrics import WorkerMetrics
+from runtime.heartbeat import Heartbeat, never_late
 from runtime.logs import get_logger
-from runtime.pulse import Heartbeat, never_late
 from runtime.tasks import is_cancelled, never_failing
 
 log = get_logger(__name__)

@@ -68,5 +68,5 @@ class WorkerMetrics:
             registry=registry,
         )
         self.loop_errors = Counter(
-            "payments_work_errors_total", "Rounds that failed.", ["loop"], registry=registry
+            "payments_worker_errors_total", "Rounds that failed.", ["loop"], registry=registry
         )

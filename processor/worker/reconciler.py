@@ -14,18 +14,18 @@ import psycopg
 
 from decisions.dead_letters import as_outgoing
 from ports.errors import PublishError, StoreUnavailableError
-from ports.outgoing import ProducerRecord
+from ports.failures import ADAPTER_S, described, is_to_be_passed_on
+from ports.producer_record import ProducerRecord
 from ports.provider import FetchedEvent, ProviderClient, ProviderUnavailableError
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset
 from ports.stores import RecordSender, SweepStore
-from ports.unforeseen import ADAPTER_S, described, is_to_be_passed_on
-from postgres.patience import CONNECTING, ServingConnection
-from postgres.work import LEAD
+from postgres.deadlines import CONNECTING, ServingConnection
+from postgres.routing import LEAD
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.webhook_records import fetched, routed
+from runtime.heartbeat import Heartbeat, never_late
+from runtime.jitter import jittered
 from runtime.logs import get_logger
-from runtime.pulse import Heartbeat, never_late
-from runtime.rest import jittered
 from runtime.tasks import RAISED, is_cancelled, within
 from schemas import headers, identity
 from schemas.commands import CancelPayment

@@ -14,9 +14,9 @@ from typing import Final
 
 from ports.stores import HistoryStore
 from processor.worker.metrics import WorkerMetrics
+from runtime.heartbeat import Heartbeat, never_late
+from runtime.jitter import jittered
 from runtime.logs import get_logger
-from runtime.pulse import Heartbeat, never_late
-from runtime.rest import jittered
 from schemas.settings import WorkerSettings
 
 log = get_logger(__name__)

@@ -17,17 +17,17 @@ from messaging.kafka_internals.consumer import GapReportingConsumer
 from messaging.kafka_internals.records import OffsetGap
 from messaging.lifetime import close_consumer, start_client
 from ports.errors import UndecodableRecordError
-from ports.outgoing import ProducerRecord
+from ports.failures import ADAPTER_S, described, is_to_be_passed_on
+from ports.producer_record import ProducerRecord
 from ports.provider import MalformedWebhookError, Translator
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset, Unreadable
 from ports.stores import RecordSender, RoutingStore
 from ports.texts import utc_time
-from ports.unforeseen import ADAPTER_S, described, is_to_be_passed_on
-from ports.work import IgnoredWebhook, UnroutedWebhook
+from ports.work_items import IgnoredWebhook, UnroutedWebhook
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.webhook_records import routed
+from runtime.heartbeat import Heartbeat, never_late
 from runtime.logs import get_logger
-from runtime.pulse import Heartbeat, never_late
 from runtime.tasks import RAISED, never_failing, within
 from schemas import headers
 from schemas.settings import WorkerSettings

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ports.errors import EventTooLargeError
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 from ports.provider import FetchedEvent
 from schemas import headers
 from schemas.identity import is_payment_id

@@ -51,7 +51,7 @@ def test_who_is_nobodys() -> None:
 def test_waiting_is_not_counted() -> None:
     """A thread that waits for the selector may be taken for one at work; it is not."""
     lines = [
-        f"{';'.join(_stack('f (processor/stream/seen.py:1)'))} 3",
+        f"{';'.join(_stack('f (processor/stream/dedup_table.py:1)'))} 3",
         f"{WORKER};{LOOP_FRAME};EpollSelector.select (selectors.py:468) 90",
         "run (threading.py:982);Condition.wait (threading.py:327) 80",
         f"{WORKER};{LOOP_FRAME} 2",
@@ -68,7 +68,7 @@ def test_a_part_of_ours_is_there(prefix: str) -> None:
 def test_shares_come_greatest_first() -> None:
     """Of what was at work, with the commit."""
     lines = [
-        f"{';'.join(_stack('f (processor/stream/seen.py:1)'))} 1",
+        f"{';'.join(_stack('f (processor/stream/dedup_table.py:1)'))} 1",
         f"{';'.join(_stack('f (psycopg/cursor.py:1)'))} 3",
     ]
     text = as_markdown(lines, {"commit": "abc"})

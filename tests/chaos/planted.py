@@ -15,14 +15,14 @@ from typing import Any, Final, NoReturn
 import pytest
 
 from cli.main import run as cli_run
-from messaging.publisher import ProducerFactory, fenced_producer
+from messaging.transactional_publisher import ProducerFactory, fenced_producer
 from ports.records import DecodedInput, RecordOffset
-from ports.work import ClaimedCall
+from ports.work_items import ClaimedCall
 from postgres import statements
-from postgres.postgres import PostgresOutbox
+from postgres.stores import PostgresOutbox
 from processor.stream import app as worker
 from processor.stream.bootstrap import run_stream
-from processor.stream.seen import DedupTable
+from processor.stream.dedup_table import DedupTable
 from processor.worker.bootstrap import WorkerParts, run_worker
 from tests.faults.failpoints import VARIABLE, Trap
 from tests.faults.stream import parts as trapped
@@ -145,7 +145,7 @@ def run(name: str, program: str) -> NoReturn:
     parts = trapped(Trap(Path(os.environ[VARIABLE]), worker_name))
     programs: dict[str, Callable[[], int | None]] = {
         "stream": partial(run_stream, replace(parts, **bug.stream)),
-        "work": partial(run_worker, bug.work),
+        "worker": partial(run_worker, bug.work),
     }
     cli_run([program], {program: programs[program]})
 

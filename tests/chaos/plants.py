@@ -114,7 +114,7 @@ PLANTS: Final[Mapping[str, Plant]] = {
 def course(name: str, *, planted: bool = True) -> Course:
     """The run that finds a bug; without it, the same run finds nothing."""
     bug = name if planted else NONE
-    programs = {each: ("tests.chaos.planted", bug, each) for each in ("stream", "work")}
+    programs = {each: ("tests.chaos.planted", bug, each) for each in ("stream", "worker")}
     service = Service({**AS_IT_IS.modules, **programs}, TOLD, BUGS[bug].statements)
     return Course(SECONDS, SEED, RATE, PLANTS[name].faults, service)
 

@@ -11,7 +11,7 @@ from decisions.decode import Decoder
 from decisions.fold import fold
 from domain.inputs import PaymentFact
 from domain.status import Outcome, Status
-from ports.plan import ReadSet, WriteSet
+from ports.batch import ReadSet, WriteSet
 from ports.provider import ProviderClient
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from processor.stream.metrics import StreamMetrics

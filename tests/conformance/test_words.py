@@ -17,8 +17,8 @@ MODULES = [module for module in modules() if module not in SETTINGS]
 WIRING = {
     ROOT / "processor" / "stream" / "bootstrap.py",
     ROOT / "processor" / "worker" / "bootstrap.py",
-    ROOT / "ingress" / "wire.py",
-    ROOT / "cli" / "checking.py",
+    ROOT / "ingress" / "bootstrap.py",
+    ROOT / "cli" / "checks.py",
 }
 
 every_module = pytest.mark.parametrize(

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 BODY = {"amount": 1999, "currency": "EUR", "payment_method": "pm_card_visa"}
 JOBS = {"migrate", "topics"}
-OURS = ("ingress", "stream", "work", "simulator")
+OURS = ("ingress", "stream", "worker", "simulator")
 SERVERS = {*OURS, "kafka", "postgres"}
 
 

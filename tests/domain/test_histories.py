@@ -6,7 +6,7 @@ import pytest
 
 from domain.status import Outcome
 from domain.transitions import is_final
-from tests.domain.histories.aftermath_histories import AFTERMATH_HISTORIES
+from tests.domain.histories.after_final_histories import AFTERMATH_HISTORIES
 from tests.domain.histories.attempt_histories import ATTEMPT_HISTORIES
 from tests.domain.histories.binding_histories import BINDING_HISTORIES
 from tests.domain.histories.builders import OBJECT, PAYMENT, acknowledged, received

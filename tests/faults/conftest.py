@@ -10,7 +10,7 @@ from tests.service.stack import PROGRAMS, QUICK, Stack, running_service
 
 #: The same programs, but the processor's through their entry points with failpoints.
 TRAPPED = tuple(
-    (name, (f"tests.faults.{name}",) if name in {"stream", "work"} else arguments, path, port)
+    (name, (f"tests.faults.{name}",) if name in {"stream", "worker"} else arguments, path, port)
     for name, arguments, path, port in PROGRAMS
 )
 #: Quicker still: a silent worker is soon dead, and a claimed call soon due again.

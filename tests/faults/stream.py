@@ -4,10 +4,10 @@ from functools import partial
 from typing import Any
 
 from cli.main import run
-from messaging.publisher import ProducerFactory, StatePublisher, fenced_producer
+from messaging.transactional_publisher import ProducerFactory, StatePublisher, fenced_producer
 from ports.stores import TransactionalPublisher
 from postgres.batch import Decode
-from postgres.postgres import Pool, PostgresBatches
+from postgres.stores import Pool, PostgresBatches
 from processor.stream.app import StreamParts
 from processor.stream.bootstrap import run_stream
 from tests.faults.failpoints import Trap

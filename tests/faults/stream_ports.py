@@ -6,12 +6,12 @@ from datetime import datetime
 
 from aiokafka import AIOKafkaProducer
 
-from messaging.publisher import ProducerFactory
-from ports.plan import PublishableVersion, ReadSet, WriteSet
+from messaging.transactional_publisher import ProducerFactory
+from ports.batch import PublishableVersion, ReadSet, WriteSet
 from ports.records import DecodedInput, RecordOffset
 from ports.stores import BatchStore, Transaction, TransactionalPublisher
 from processor.stream.batch import BatchProcessor, ProcessedBatch
-from processor.stream.seen import DedupTable
+from processor.stream.dedup_table import DedupTable
 from tests.faults.failpoints import Failpoint, Trap
 
 

@@ -10,9 +10,9 @@ from typing import Final
 import pytest
 
 from tests.faults.failpoints import Action, Failpoint, Trap
-from tests.faults.keeper import kept, until
+from tests.faults.process_supervisor import kept, until
 from tests.service import evidence
-from tests.service.crowd import Crowd
+from tests.service.load import Crowd
 from tests.service.stack import Stack
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +47,7 @@ TIME: Final = {Action.RAISE: 1, Action.KILL: 2}
 
 def _cells() -> Iterator[tuple[int, str, Failpoint, Action, list[int]]]:
     """Seed, program, failpoint, action, and the exit codes it must come to."""
-    rows = [("stream", *row) for row in STREAM.items()] + [("work", *row) for row in WORK.items()]
+    rows = [("stream", *row) for row in STREAM.items()] + [("worker", *row) for row in WORK.items()]
     for number, (program, place, restart) in enumerate(rows):
         raised = [] if restart is None else [restart]
         yield 2 * number, program, place, Action.RAISE, raised

@@ -14,9 +14,9 @@ import pytest
 from processor.ops.invariants import Evidence
 from sandbox.supervision.ports import HOST, free_ports
 from tests.faults.failpoints import VARIABLE, Action, Failpoint, Trap
-from tests.faults.keeper import kept, until
+from tests.faults.process_supervisor import kept, until
 from tests.service import evidence
-from tests.service.crowd import Crowd
+from tests.service.load import Crowd
 from tests.service.stack import Program, Stack
 
 pytestmark = pytest.mark.anyio

@@ -16,8 +16,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.client import AIOKafkaClient
 
-from messaging.topics import CHANGELOG
-from processor.ops.letters import letters
+from messaging.topic_admin import CHANGELOG
+from processor.ops.dead_letters import letters
 from processor.worker.router import GROUP
 from schemas import headers
 from schemas.topics import APP_ID, PAYMENT_COMMANDS, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
@@ -125,7 +125,7 @@ async def test_poison_of_every_kind_becomes_dead_letters(service: Stack, topic: 
         for _, made in poison():
             await publish(attacking.client, topic, 0, made)
         await attacking.goes_on(topic, "poison of every kind")
-    for name in ("stream", "work"):
+    for name in ("stream", "worker"):
         process = service.programs[name].process
         assert process is not None
         assert process.poll() is None, f"{name} has not ended"
@@ -155,7 +155,7 @@ async def test_a_program_that_starts_on_poison_goes_on(service: Stack) -> None:
     dead letter, the first with all the bytes.
     """
     rotten = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS_UNROUTED)
-    stream, work = service.programs["stream"], service.programs["work"]
+    stream, work = service.programs["stream"], service.programs["worker"]
     data = Path(stream.environment["PAYMENTS_DATA_DIR"])
     async with attack(service) as attacking:
         stream.kill()
@@ -184,7 +184,7 @@ async def test_a_program_that_starts_on_poison_goes_on(service: Stack) -> None:
 async def test_records_deleted_before_they_were_read_stop_nobody(service: Stack) -> None:
     """Somebody deleted them, or the disks were lost: what the log still has is processed."""
     lost = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS_UNROUTED)
-    programs = [service.programs[name] for name in ("stream", "work")]
+    programs = [service.programs[name] for name in ("stream", "worker")]
     async with attack(service) as attacking:
         for program in programs:
             program.kill()

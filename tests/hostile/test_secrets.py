@@ -41,7 +41,7 @@ GOOD = {
     "options": "postgresql://pay:x@db/payments?sslmode=require&connect_timeout=3",
 }
 PROGRAMS = {
-    "migrate": ["migrate"], "ingress": ["ingress"], "stream": ["stream"], "work": ["work"],
+    "migrate": ["migrate"], "ingress": ["ingress"], "stream": ["stream"], "worker": ["worker"],
     "audit": ["audit"], "rebuild": ["rebuild"],
     "replay": ["replay", "--list"], "dead-letters": ["dead-letters"],
 }  # fmt: skip

@@ -9,14 +9,14 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from postgres import patience
-from postgres.migrate import migrate
-from postgres.patience import (
+from postgres import deadlines
+from postgres.deadlines import (
     CONNECTING,
     MigratingConnection,
     OperatingConnection,
     ServingConnection,
 )
+from postgres.migrate import migrate
 from tests.messaging.servers import postgres_that_falls_silent, silent_server
 from tests.support.rooms import modules
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 WITHIN_S: Final = 0.3
 #: The longest a client may take to notice, beside its own limit.
 NOTICED_S: Final = 3.0
-#: How a connection is made past ``postgres.patience``.
+#: How a connection is made past ``postgres.deadlines``.
 PAST_IT: Final = re.compile(r"psycopg\.connect\(|(?<!\w)AsyncConnection\.connect\(")
 
 
@@ -78,7 +78,7 @@ async def test_a_server_that_lets_nobody_in_is_given_up() -> None:
     async with silent_server() as address:
         with pytest.raises(psycopg.OperationalError):
             await ServingConnection.connect(f"postgresql://pay@{address}/payments", **CONNECTING)
-    assert time.monotonic() - began < patience.CONNECT_WITHIN_S + NOTICED_S
+    assert time.monotonic() - began < deadlines.CONNECT_WITHIN_S + NOTICED_S
 
 
 def test_the_processor_connects_in_no_other_way() -> None:

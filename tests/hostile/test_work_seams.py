@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from processor.worker.router import Router
 from schemas import headers
 from schemas.topics import DEAD_LETTERS, PROVIDER_WEBHOOKS

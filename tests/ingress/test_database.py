@@ -15,7 +15,7 @@ from ingress import database as module
 from ingress.database import POOL_SIZE, Database
 from ingress.errors import DatabaseUnavailableError
 from sandbox.supervision.ports import HOST, free_ports
-from tests.ingress.door import Door
+from tests.ingress.tcp_gate import Door
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio

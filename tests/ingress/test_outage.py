@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from ingress.database import Database
+from ingress.kafka_target import KafkaTarget
 from ingress.metrics import Metrics
-from ingress.producer import KafkaTarget
 from ingress.publisher import KafkaPublisher
 from messaging.instances import STOP_DEADLINE_S
 from tests.ingress.harness import application, assert_problem, client_of, event, signed

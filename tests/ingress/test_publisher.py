@@ -11,10 +11,10 @@ from pydantic import SecretStr
 
 from ingress.database import Database
 from ingress.errors import BodyTooLargeError, BrokerUnavailableError
+from ingress.kafka_target import KafkaTarget
 from ingress.metrics import Metrics
-from ingress.producer import KafkaTarget
 from ingress.publisher import KafkaPublisher, Record
-from messaging.room import InFlightLimits
+from messaging.in_flight import InFlightLimits
 from schemas import headers, identity
 from schemas.commands import COMMAND
 from schemas.settings import KafkaSettings

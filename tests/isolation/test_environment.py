@@ -19,7 +19,7 @@ SELECTION = (
     "tests/simulator/test_settings.py",
     "tests/simulator/test_program.py",
     "tests/providers/test_registry.py",
-    "tests/ingress/http/test_wire.py",
+    "tests/ingress/http/test_bootstrap.py",
     f"{PROBES}::test_no_variable_of_ours_is_set",
 )
 DOCUMENTED = (

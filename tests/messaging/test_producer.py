@@ -12,12 +12,12 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from messaging import instances as parts
+from messaging.in_flight import InFlightLimits
 from messaging.instances import STOP_DEADLINE_S, Instance, Target
 from messaging.lifetime import start_client
 from messaging.producer import Producer, any_topics
-from messaging.room import InFlightLimits
 from ports.errors import NotDeliveredError, RecordTooLargeError, TopicsNotReadyError
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 from schemas.topics import DEAD_LETTERS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
 from tests.messaging.leftovers import nothing_left
 from tests.messaging.servers import proxy_of_one_answer, silent_server

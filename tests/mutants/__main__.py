@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from messaging.topics import create_topics
+from messaging.topic_admin import create_topics
 from sandbox.testing import Infrastructure, running_infrastructure
 from schemas.settings import KafkaSettings
 from tests.conftest import PARTITIONS

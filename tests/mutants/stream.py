@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from ports.plan import CommittedBatch, PublishableVersion, ReadSet
+from ports.batch import CommittedBatch, PublishableVersion, ReadSet
 from ports.records import DeadLetter, DecodedInput, RecordOffset
 from processor.stream.batch import BatchProcessor, DecodedBatch, Event, ProcessedBatch
-from processor.stream.seen import DedupTable
+from processor.stream.dedup_table import DedupTable
 from tests.simulation.kafka.publishing import StateTopic
 from tests.simulation.postgres.store import MemoryBatches
 from tests.simulation.postgres.transaction import MemoryTransaction

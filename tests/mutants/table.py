@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from tests.mutants import domain, stream, work
+from tests.mutants import domain, stream
+from tests.mutants import worker as work
 from tests.mutants.domain import Plant
 from tests.simulation.programs.parts import REAL, Parts
 

@@ -13,7 +13,7 @@ import httpx
 
 from processor.ops.invariants import Evidence
 from sandbox.stripe_simulator.webhooks.signing import signature_header
-from tests.faults.keeper import until
+from tests.faults.process_supervisor import until
 from tests.service import evidence
 from tests.service.stack import Stack
 

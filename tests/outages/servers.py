@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from messaging.topics import create_topics
+from messaging.topic_admin import create_topics
 from sandbox.servers import kafka, postgres
 from sandbox.servers.java import Java
 from sandbox.supervision.ports import free_ports

@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 
 import cli.main
-import ingress.wire
+import ingress.bootstrap
 import processor.stream.bootstrap
 import processor.worker.bootstrap
 import providers.registry
@@ -26,7 +26,7 @@ def set_clocks(offset_s: float) -> None:
 
     time.time = lambda: really() + offset_s
     patch = pytest.MonkeyPatch()
-    for module in (ingress.wire, processor.stream.bootstrap, processor.worker.bootstrap):
+    for module in (ingress.bootstrap, processor.stream.bootstrap, processor.worker.bootstrap):
         patch.setattr(module, "utc_now", now)
     providers.registry._now = now
 

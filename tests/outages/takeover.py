@@ -25,10 +25,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rocksdict import AccessType, Options, Rdict
 
 from postgres.migrate import migrate
-from processor.stream.seen import DedupEntry
+from processor.stream.dedup_table import DedupEntry
 from schemas.topics import APP_ID
 from tests.conftest import PARTITIONS
-from tests.faults.keeper import kept, until
+from tests.faults.process_supervisor import kept, until
 from tests.isolation.apart import apart
 from tests.outages.conftest import QUICKER
 from tests.outages.load import all_is_well, loaded

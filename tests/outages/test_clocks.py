@@ -14,7 +14,7 @@ from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.outages.conftest import Note, Site
 from tests.outages.load import webhook
 from tests.service import evidence
-from tests.service.crowd import KINDS, Crowd
+from tests.service.load import KINDS, Crowd
 from tests.service.stack import Stack
 
 pytestmark = pytest.mark.anyio
@@ -25,8 +25,8 @@ SEED: Final = 7
 TOLERANCE_S: Final = 300
 #: Seconds by which each program's clock is off; minutes between any two of them.
 SKEWS: Final[Mapping[str, Mapping[str, int]]] = {
-    "work_ahead": {"ingress": 120, "stream": -120, "work": 240},
-    "work_behind": {"ingress": -120, "stream": 120, "work": -240},
+    "work_ahead": {"ingress": 120, "stream": -120, "worker": 240},
+    "work_behind": {"ingress": -120, "stream": 120, "worker": -240},
 }
 
 

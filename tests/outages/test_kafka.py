@@ -13,7 +13,7 @@ import psutil  # type: ignore[import-untyped] # it ships no types
 import pytest
 
 from sandbox.stripe_simulator.webhooks.signing import signature_header
-from tests.faults.keeper import kept
+from tests.faults.process_supervisor import kept
 from tests.outages.conftest import Note, Site
 from tests.outages.load import BODY, all_is_well, loaded, webhook
 from tests.service.stack import Program, Stack
@@ -81,7 +81,7 @@ async def test_kafka_is_down_and_comes_back(site: Site, record_property: Note) -
     process = ingress.process
     async with (
         kept(stack.programs["stream"]) as stream,
-        kept(stack.programs["work"]) as work,
+        kept(stack.programs["worker"]) as work,
         loaded(stack) as load,
     ):
         await load.more(30)
@@ -116,7 +116,7 @@ async def test_a_broker_killed_under_load_has_all_that_was_taken(site: Site) -> 
     stack, (broker,) = site.stack, site.servers.brokers
     async with (
         kept(stack.programs["stream"]) as stream,
-        kept(stack.programs["work"]) as work,
+        kept(stack.programs["worker"]) as work,
         loaded(stack) as load,
     ):
         for _ in range(2):
@@ -136,7 +136,7 @@ async def test_what_is_told_to_stop_while_kafka_is_down_stops(
 ) -> None:
     """SIGTERM, with records under way that nobody confirms: each program ends in time."""
     stack, (broker,) = site.stack, site.servers.brokers
-    programs = [stack.programs[name] for name in ("ingress", "stream", "work")]
+    programs = [stack.programs[name] for name in ("ingress", "stream", "worker")]
     async with loaded(stack) as load:
         await load.more(20)
         broker.end(signal.SIGKILL)

@@ -8,7 +8,7 @@ from typing import Final
 import psycopg
 import pytest
 
-from tests.faults.keeper import kept, until
+from tests.faults.process_supervisor import kept, until
 from tests.outages.conftest import Note, Site
 from tests.outages.load import all_is_well, loaded
 
@@ -31,7 +31,7 @@ async def test_postgres_is_down_and_comes_back(site: Site, record_property: Note
     dead = dead_letters(url)
     async with (
         kept(stack.programs["stream"]) as stream,
-        kept(stack.programs["work"]) as work,
+        kept(stack.programs["worker"]) as work,
         loaded(stack) as load,
     ):
         await load.more(20)

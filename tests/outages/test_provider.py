@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.client import PaymentsClient, SimulatorControl
 from sandbox.stripe_simulator.webhooks.signing import signature_header
-from tests.faults.keeper import until
+from tests.faults.process_supervisor import until
 from tests.outages.conftest import Note, Site
 from tests.outages.load import BODY, webhook
 from tests.service import evidence
@@ -83,7 +83,7 @@ async def test_a_provider_in_trouble_holds_up_only_its_own_calls(
         await client.wait_for(bystander, lambda p: bool(p["status"] == "SUCCEEDED"))
         await simulator.faults(**TROUBLE[trouble])
         ids = await asyncio.gather(*(client.create(BODY) for _ in range(CALLS)))
-        await until(lambda: stack.metric("work", BREAKER) == 1, "the breaker opens")
+        await until(lambda: stack.metric("worker", BREAKER) == 1, "the breaker opens")
         await until(lambda: sum(row[0] for row in rows(stack, ids)) > CALLS, "calls are repeated")
         took = max([await latency(stack, bystander) for _ in range(5)])
         waiting = [row for row in rows(stack, ids) if row[2] is not None]
@@ -91,7 +91,7 @@ async def test_a_provider_in_trouble_holds_up_only_its_own_calls(
         await asyncio.gather(
             *(client.wait_for(p, lambda p: bool(p["status"] == "SUCCEEDED")) for p in ids)
         )
-    await until(lambda: stack.metric("work", BREAKER) == 0, "the breaker closes")
+    await until(lambda: stack.metric("worker", BREAKER) == 0, "the breaker closes")
     record_property("a webhook about another payment, longest of 5, s", took)
     record_property(
         "calls that failed, and their distinct times", (len(waiting), len({r[1] for r in waiting}))

@@ -12,7 +12,7 @@ import pytest
 
 from processor.ops.invariants import Evidence
 from tests.conftest import PARTITIONS
-from tests.faults.keeper import kept, until
+from tests.faults.process_supervisor import kept, until
 from tests.outages.conftest import QUICKER, Note, Site
 from tests.outages.load import all_is_well, loaded
 from tests.outages.workers import another, is_ready, partitions_of

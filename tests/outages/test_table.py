@@ -16,7 +16,7 @@ from rocksdict import AccessType, Options, Rdict
 
 from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.conftest import PARTITIONS
-from tests.faults.keeper import kept, until
+from tests.faults.process_supervisor import kept, until
 from tests.outages.conftest import Site
 from tests.outages.load import all_is_well, loaded, webhook
 from tests.service import evidence

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 
 from postgres.migrate import migrate
 from schemas.topics import PROCESSOR_SOURCES
-from tests.faults.keeper import WITHIN_S, kept
+from tests.faults.process_supervisor import WITHIN_S, kept
 from tests.outages.conftest import QUICKER, Note, Site
 from tests.outages.load import all_is_well, loaded
 from tests.outages.servers import running_servers, topics
@@ -94,7 +94,7 @@ async def test_one_broker_may_die_and_two_are_waited_for(
     )
     async with (
         kept(stack.programs["stream"]) as stream,
-        kept(stack.programs["work"]) as work,
+        kept(stack.programs["worker"]) as work,
         loaded(stack) as load,
     ):
         await load.more(20)

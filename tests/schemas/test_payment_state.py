@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from domain.inputs import Input
 from domain.status import DisputeStatus, RefundStatus, Status
 from schemas.state import PaymentState
-from tests.domain.histories.aftermath_histories import AFTERMATH_HISTORIES
+from tests.domain.histories.after_final_histories import AFTERMATH_HISTORIES
 from tests.domain.histories.builders import create, received
 from tests.domain.histories.history import History, answered
 from tests.domain.histories.payment_histories import PAYMENT_HISTORIES

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from messaging.topics import create_topics
+from messaging.topic_admin import create_topics
 from postgres.migrate import migrate
 from sandbox import environment
 from sandbox.settings import SandboxSettings
@@ -132,7 +132,7 @@ PROGRAMS: tuple[Row, ...] = (
     ("second", ("sandbox.examplepay_simulator",), "/_control/objects", None),
     ("ingress", ("cli", "ingress"), "/readyz", "PAYMENTS_INGRESS_PORT"),
     ("stream", ("cli", "stream"), "/readyz", "PAYMENTS_METRICS_PORT"),
-    ("work", ("cli", "work"), "/readyz", "PAYMENTS_METRICS_PORT"),
+    ("worker", ("cli", "worker"), "/readyz", "PAYMENTS_METRICS_PORT"),
 )
 
 #: Quicker than in production, so that a test need not wait for what time alone mends.

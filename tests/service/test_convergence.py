@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.client import SimulatorControl
 from tests.service import evidence
-from tests.service.crowd import KINDS, Crowd
+from tests.service.load import KINDS, Crowd
 from tests.service.stack import Stack
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.client import SimulatorControl
 from tests.service import evidence
-from tests.service.crowd import KINDS, Crowd
+from tests.service.load import KINDS, Crowd
 from tests.service.stack import QUICK, Stack, running_service
 
 pytestmark = pytest.mark.anyio
@@ -46,12 +46,12 @@ async def _ended(stack: Stack, seed: int, **faults: object) -> None:
 
 async def test_every_third_webhook_lost_for_good_changes_no_end(stack: Stack) -> None:
     """What was not delivered is read from the provider's list; the payments end as they must."""
-    before = stack.metric("work", "payments_fetched_total")
+    before = stack.metric("worker", "payments_fetched_total")
     await _ended(stack, SEED, drop=0.3)
     async with SimulatorControl(stack.simulator_url) as simulator:
         stats = await simulator.get("/stats")
     assert stats["faults"]["drop"] > SIZE / 3, stats
-    assert stack.metric("work", "payments_fetched_total") > before
+    assert stack.metric("worker", "payments_fetched_total") > before
 
 
 @pytest.fixture(scope="module")

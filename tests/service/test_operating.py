@@ -17,7 +17,7 @@ from processor.ops.invariants import check
 from sandbox.client import PaymentsClient
 from schemas.topics import PAYMENT_COMMANDS
 from tests.service import evidence, operator
-from tests.service.crowd import Crowd
+from tests.service.load import Crowd
 from tests.service.stack import Stack
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +54,7 @@ async def _refusing(stack: Stack) -> AsyncIterator[None]:
 
 async def _gauge_says(stack: Stack, held: float) -> None:
     deadline = time.monotonic() + operator.WITHIN_S
-    while (said := stack.metric("work", 'payments_waiting{what="held_payment"}')) != held:
+    while (said := stack.metric("worker", 'payments_waiting{what="held_payment"}')) != held:
         assert time.monotonic() < deadline, f"the gauge of held payments says {said}"
         await asyncio.sleep(0.2)  # between two looks at one gauge
 

@@ -12,11 +12,11 @@ from psycopg_pool import AsyncConnectionPool
 
 from decisions.decode import Decoder
 from decisions.fold import fold
+from ports.batch import InboxEntry, PublishableVersion, ReadSet, WriteSet
 from ports.errors import BatchConflictError, KeyTakenError
-from ports.plan import InboxEntry, PublishableVersion, ReadSet, WriteSet
 from ports.records import DecodedInput
 from ports.stores import BatchStore
-from postgres.postgres import PostgresBatches
+from postgres.stores import PostgresBatches
 from providers.stripe.webhooks import StripeTranslator
 from tests import accounts
 from tests.simulation.clock import SkewedClock

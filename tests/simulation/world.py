@@ -10,13 +10,13 @@ import msgspec
 from pydantic import SecretStr
 
 from domain.transitions import is_final
-from postgres.operate import Hold
+from postgres.operator import Hold
 from processor.ops.release import release
 from schemas.settings import StreamSettings, StripeSettings, WorkerSettings
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 from tests.simulation.driving.client import Client, Market
 from tests.simulation.driving.courier import SECRET, Courier
-from tests.simulation.driving.gremlin import Gremlin
+from tests.simulation.driving.fault_injector import Gremlin
 from tests.simulation.faults import Chance
 from tests.simulation.judging import checks
 from tests.simulation.judging.refold import refolded
@@ -34,7 +34,7 @@ from tests.simulation.programs.intake import Ingress, NoAnswerError
 from tests.simulation.programs.machine import Counters, Machine, Settings, Surroundings
 from tests.simulation.programs.parts import Parts
 from tests.simulation.programs.stream import StreamWorker
-from tests.simulation.programs.work import WorkProcess
+from tests.simulation.programs.worker import WorkProcess
 from tests.simulation.trace import Trace
 
 #: L1: seconds within which everything is at rest once nothing goes wrong any more.

@@ -15,7 +15,7 @@ from typing import Final
 from sandbox.client import SimulatorControl
 from tests.isolation.apart import apart
 from tests.service import evidence
-from tests.service.crowd import Crowd
+from tests.service.load import Crowd
 from tests.service.stack import QUICK, Stack, running_service
 from tests.soak.samples import Sample, compare, take
 

@@ -11,7 +11,7 @@ import psycopg
 
 from tests.service.stack import Stack
 
-PROGRAMS: Final = ("ingress", "stream", "work")
+PROGRAMS: Final = ("ingress", "stream", "worker")
 MIB: Final = 1024 * 1024
 #: Rows that are forgotten after a while, in one number.
 _HISTORY: Final = "select (select count(*) from inbox) + (select count(*) from duplicates)"

@@ -10,7 +10,7 @@ from typing import Any, Final
 from decisions.decode import Decoder
 from domain.calls import ProviderCall
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
-from postgres.operate import Hold
+from postgres.operator import Hold
 from processor.ops.release import release
 from providers.stripe.webhooks import StripeTranslator
 from schemas import headers, identity

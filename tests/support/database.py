@@ -5,9 +5,9 @@ from typing import Any, Final, LiteralString
 from psycopg import sql
 
 from decisions.fold import fold
-from ports.plan import PublishableVersion, ReadSet, WriteSet
+from ports.batch import PublishableVersion, ReadSet, WriteSet
 from ports.records import ConsumedRecord
-from postgres.postgres import Pool, PostgresBatches
+from postgres.stores import Pool, PostgresBatches
 from tests.support.builders import DECODER, NOW, received
 
 #: Every table the processor writes, those that refer to others first.

@@ -9,7 +9,7 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
 from postgres.migrate import migrate
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from sandbox.testing import Infrastructure
 from tests.conftest import new_database
 from tests.support import database

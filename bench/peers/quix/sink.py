@@ -12,8 +12,8 @@ from quixstreams.sinks.base import BaseSink
 
 from decisions.dead_letters import as_outgoing
 from decisions.fold import fold
+from ports.batch import PublishableVersion
 from ports.errors import PublishError
-from ports.plan import PublishableVersion
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput
 from postgres import batch as store
 from schemas.headers import Headers, cloud_event

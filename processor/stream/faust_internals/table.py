@@ -21,7 +21,7 @@ import faust
 from faust.types import TP
 from rocksdict import WriteBatch
 
-from messaging.produce import KeyedRecord, send_in_batches
+from messaging.batch_send import KeyedRecord, send_in_batches
 from ports.errors import TableFilesError
 from runtime.logs import get_logger
 

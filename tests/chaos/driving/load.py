@@ -10,7 +10,7 @@ import httpx
 
 from sandbox.client import Json, SimulatorControl
 from tests.chaos.driving.client import Client, RefusedError
-from tests.service.crowd import AMOUNT, KINDS
+from tests.service.load import AMOUNT, KINDS
 
 #: With so many unfinished, no more are begun: a client that waits for its customers.
 UNFINISHED_MAX: Final = 250

@@ -20,7 +20,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     # one worker alone, so that it can be cut off while the others go on
     "first": STREAMS[:1],
     "stream": STREAMS[1:],
-    "work": WORKS,
+    "worker": WORKS,
 }
 PROGRAMS: Final = tuple(name for names in GROUPS.values() for name in names)
 #: The only way to the provider.

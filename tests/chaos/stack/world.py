@@ -9,7 +9,7 @@ from typing import Final
 
 import psycopg
 
-from messaging.topics import create_topics
+from messaging.topic_admin import create_topics
 from postgres.migrate import migrate
 from sandbox.client import SimulatorControl
 from sandbox.supervision.readiness import listens
@@ -17,8 +17,8 @@ from sandbox.testing import installed_kafka
 from schemas.settings import KafkaSettings
 from tests.chaos.history import History
 from tests.chaos.stack import gateway, toxiproxy
-from tests.chaos.stack.keeper import Keeper, Kept
 from tests.chaos.stack.plan import Plan, url
+from tests.chaos.stack.process_supervisor import Keeper, Kept
 from tests.chaos.stack.topology import BROKERS, GATEWAY, INGRESSES, SIMULATOR, TOXIPROXY
 from tests.chaos.stack.toxiproxy import Links
 from tests.conftest import PARTITIONS
@@ -41,7 +41,7 @@ class Service:
 
 
 AS_IT_IS: Final = Service(
-    {"ingress": ("cli", "ingress"), "stream": ("cli", "stream"), "work": ("cli", "work")}
+    {"ingress": ("cli", "ingress"), "stream": ("cli", "stream"), "worker": ("cli", "worker")}
 )
 
 

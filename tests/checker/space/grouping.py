@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from decisions.fold import fold
 from domain.status import Outcome
-from ports.plan import InboxEntry, WriteSet
+from ports.batch import InboxEntry, WriteSet
 from ports.records import DecodedInput
 from tests.checker.space.node import Node
 from tests.checker.space.script import CREATE, Script

@@ -11,7 +11,7 @@ from dataclasses import replace
 from decisions.fold import fold
 from domain.inputs import Confirm, PaymentFact
 from domain.status import Outcome, ProviderStatus
-from ports.plan import InboxEntry, ReadSet, WriteSet
+from ports.batch import InboxEntry, ReadSet, WriteSet
 from ports.records import DecodedInput, refusal_id
 from tests.checker.space.node import Node, Payments, document_of
 from tests.checker.space.script import Script

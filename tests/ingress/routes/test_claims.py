@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from ingress import intake
+from ingress import command_service
 from ingress.database import Database
 from ingress.errors import BrokerUnavailableError
 from ingress.metrics import Metrics
@@ -20,7 +20,6 @@ from sandbox.supervision.ports import HOST, free_ports
 from schemas import identity
 from schemas.commands import COMMAND
 from schemas.http import CreateRequest
-from tests.ingress.door import Door
 from tests.ingress.harness import (
     NOW,
     PAYMENT,
@@ -32,6 +31,7 @@ from tests.ingress.harness import (
     keyed,
 )
 from tests.ingress.store import StoredPayment
+from tests.ingress.tcp_gate import Door
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +43,7 @@ KEY = "order-1"
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """The store is asked each time, also right after it did not answer."""
-    monkeypatch.setattr(intake, "LOOKUP_PAUSE_S", 0.0)
+    monkeypatch.setattr(command_service, "LOOKUP_PAUSE_S", 0.0)
 
 
 @pytest.fixture

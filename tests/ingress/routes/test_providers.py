@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from ingress.commands import identify_create
+from ingress.command_builders import identify_create
 from ingress.metrics import Metrics
 from sandbox.examplepay_simulator.courier import signature_headers
 from schemas import headers, identity

@@ -9,9 +9,9 @@ _CLAIMS: Final = "tests/ingress/routes/test_claims.py::test_{}"
 _COMMANDS: Final = "tests/ingress/routes/test_commands.py::test_{}"
 _CURSORS: Final = "tests/ingress/routes/test_cursors.py::test_{}"
 _DATABASE: Final = "tests/ingress/test_database.py::test_{}"
-_INTAKE: Final = "tests/ingress/test_intake.py::test_{}"
+_INTAKE: Final = "tests/ingress/test_command_service.py::test_{}"
 _MEMORY: Final = "tests/ingress/test_memory.py::test_{}"
-_OBSERVE: Final = "tests/ingress/http/test_observe.py::test_{}"
+_OBSERVE: Final = "tests/ingress/http/test_middleware.py::test_{}"
 _OPERATIONS: Final = "tests/ingress/routes/test_operations.py::test_{}"
 _READS: Final = "tests/ingress/routes/test_reads.py::test_{}"
 _REQUESTS: Final = "tests/ingress/http/test_requests.py::test_{}"
@@ -93,7 +93,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.intake:CommandService.accept",
+        "ingress.command_service:CommandService.accept",
         "known.event_id != operation.event_id",
         "False",
         "another body under a used key is accepted",
@@ -101,7 +101,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.intake:CommandService._claim",
+        "ingress.command_service:CommandService._claim",
         "stored.received_at",
         "now",
         "a retry after a restart is answered with another expires_at",
@@ -110,7 +110,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.intake:CommandService.accept",
+        "ingress.command_service:CommandService.accept",
         "now - known.received_at > FRESH_FOR",
         "now - known.received_at < FRESH_FOR",
         "a quick retry of a create differs from its first try",
@@ -118,7 +118,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.intake:CommandService.accept",
+        "ingress.command_service:CommandService.accept",
         "if not error.sent:",
         "if error.sent:",
         "a record whose fate is unknown is forgotten: another body may be accepted beside it",
@@ -126,7 +126,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.intake:StoredOperations.first_input",
+        "ingress.command_service:StoredOperations.first_input",
         "time.monotonic() + LOOKUP_PAUSE_S",
         "time.monotonic()",
         "with Postgres away every request waits for the look-up's deadline",
@@ -219,7 +219,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.http.observe:ErrorMiddleware.__call__",
+        "ingress.http.middleware:ErrorMiddleware.__call__",
         "if status is None:",
         "if True:",
         "an error after the answer began sends a second one into it",
@@ -227,7 +227,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.http.observe:_route",
+        "ingress.http.middleware:_route",
         'getattr(scope.get("route"), "path", UNMATCHED)',
         'scope["path"]',
         "each payment ID becomes a label of its own: metrics grow without end",
@@ -251,7 +251,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.intake:CommandService._claim",
+        "ingress.command_service:CommandService._claim",
         "or known.looked_up",
         "",
         "of two bodies under one key, both looked up, both are published",
@@ -259,7 +259,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.intake:CommandService.accept",
+        "ingress.command_service:CommandService.accept",
         "or not known.settled",
         "",
         "a body taken in without a look-up refuses the one that the store has",

@@ -5,12 +5,12 @@ from typing import Final
 from tests.mutants.planted import Bug
 
 _PRODUCER: Final = "tests/messaging/test_producer.py::test_{}"
-_ROOM: Final = "tests/messaging/test_room.py::test_{}"
+_ROOM: Final = "tests/messaging/test_in_flight.py::test_{}"
 
 BUGS: Final = (
     Bug(
         "messaging",
-        "messaging.room:InFlightLimiter.give_back",
+        "messaging.in_flight:InFlightLimiter.give_back",
         "self._bytes -= size",
         "self._bytes -= 0",
         "after 64 MiB in all every record is refused until a restart",
@@ -18,7 +18,7 @@ BUGS: Final = (
     ),
     Bug(
         "messaging",
-        "messaging.room:InFlightLimiter.give_back",
+        "messaging.in_flight:InFlightLimiter.give_back",
         "self._records -= 1",
         "self._records -= 0",
         "after 4096 records in all every record is refused until a restart",
@@ -26,7 +26,7 @@ BUGS: Final = (
     ),
     Bug(
         "messaging",
-        "messaging.room:InFlightLimiter.give_back",
+        "messaging.in_flight:InFlightLimiter.give_back",
         "self._freed.set()",
         "self._freed.clear()",
         "a sender that waits for room waits for ever",
@@ -34,7 +34,7 @@ BUGS: Final = (
     ),
     Bug(
         "messaging",
-        "messaging.room:InFlightLimiter.try_take",
+        "messaging.in_flight:InFlightLimiter.try_take",
         "if full and self._records:",
         "if full:",
         "a record larger than the limit is never sent, not even alone",
@@ -42,7 +42,7 @@ BUGS: Final = (
     ),
     Bug(
         "messaging",
-        "messaging.room:InFlightLimiter.try_take",
+        "messaging.in_flight:InFlightLimiter.try_take",
         "self._bytes + size > self._limits.bytes",
         "self._bytes > self._limits.bytes",
         "one record too many is taken in: memory above the limit",

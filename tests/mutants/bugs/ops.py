@@ -7,7 +7,7 @@ from tests.mutants.planted import Bug
 _AUDIT: Final = "tests/processor/ops/test_audit.py::test_{}"
 _DEAD_LETTERS: Final = "tests/processor/ops/test_dead_letters.py::test_{}"
 _INVARIANTS: Final = "tests/processor/ops/test_invariants.py::test_{}"
-_PUBLISHER: Final = "tests/processor/messaging/test_publisher.py::test_{}"
+_PUBLISHER: Final = "tests/processor/messaging/test_transactional_publisher.py::test_{}"
 _REBUILD: Final = "tests/processor/ops/test_rebuild.py::test_{}"
 _REPLAY: Final = "tests/processor/ops/test_replay.py::test_{}"
 
@@ -184,7 +184,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.letters:replay",
+        "processor.ops.dead_letters:replay",
         "chunk.clear()",
         "pass",
         "of more than 200 dead letters some are sent again and again",
@@ -193,7 +193,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.letters:replay",
+        "processor.ops.dead_letters:replay",
         "{} if again else await",
         "await",
         "--again sends nothing that was sent before",
@@ -202,7 +202,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.letters:_send",
+        "processor.ops.dead_letters:_send",
         (
             "await sender.send([ProducerRecord(x.topic, x.key, x.value, x.came_with) for x in "
             "chunk]) await store.note_replayed(connection, [letter.place for letter in chunk], "
@@ -210,8 +210,8 @@ BUGS: Final = (
         ),
         (
             "await store.note_replayed(connection, [letter.place for letter in chunk], now)\n  "
-            "      await sender.send([ProducerRecord(x.topic, x.key, x.value, x.came_with) for x in "
-            "chunk])"
+            "      await sender.send([ProducerRecord(x.topic, x.key, x.value, x.came_with) for x "
+            "in chunk])"
         ),
         "letters that the brokers did not take are noted as sent and never sent",
         (_DEAD_LETTERS.format("what_the_brokers_did_not_take_is_not_noted_as_sent"),),
@@ -219,7 +219,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.letters:_letter",
+        "processor.ops.dead_letters:_letter",
         "if name not in _OURS",
         "if name",
         "a dead letter sent again carries the headers of its first failure",
@@ -228,7 +228,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.letters:replay",
+        "processor.ops.dead_letters:replay",
         "letter.topic not in ORIGINS",
         "False",
         "a letter whose origin was not noted makes the whole replay fail",
@@ -237,7 +237,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "messaging.log:records",
+        "messaging.log_reader:records",
         'isolation_level="read_committed"',
         'isolation_level="read_uncommitted"',
         "versions of an aborted transaction are taken for published",

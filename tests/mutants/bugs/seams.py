@@ -96,20 +96,20 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.leases:Lease._renewed",
+        "processor.worker.lease:Lease._renewed",
         "is_ours is False or",
         "",
         "a call whose lease is another worker's goes on beside it",
-        ("tests/processor/worker/test_leases.py::test_a_lost_lease_ends_the_work",),
+        ("tests/processor/worker/test_lease.py::test_a_lost_lease_ends_the_work",),
     ),
     Bug(
         "stream",
-        "messaging.publisher:_raise_worst",
+        "messaging.transactional_publisher:_raise_worst",
         "ProducerFenced | InvalidProducerEpoch",
         "ProducerFenced",
         "a worker that was fenced tries its publication for minutes instead of ending",
         (
-            "tests/processor/messaging/test_publisher.py::test_however_the_brokers_say_it_the_worker_is_fenced",
+            "tests/processor/messaging/test_transactional_publisher.py::test_however_the_brokers_say_it_the_worker_is_fenced",
         ),
     ),
     Bug(
@@ -209,7 +209,7 @@ BUGS: Final = (
         "and seen.for_s <= GRACE_S",
         "",
         "a worker that lost its partitions for good stays ready for ever",
-        ("tests/hostile/test_status_server.py::test_what_it_means",),
+        ("tests/hostile/test_health_server.py::test_what_it_means",),
     ),
     Bug(
         "ops",
@@ -217,15 +217,15 @@ BUGS: Final = (
         '["its loop stands still"]',
         "[]",
         "a program whose loop stands still is ready",
-        ("tests/hostile/test_status_server.py::test_a_loop_that_stands_still_fails_both",),
+        ("tests/hostile/test_health_server.py::test_a_loop_that_stands_still_fails_both",),
     ),
     Bug(
         "worker",
-        "processor.worker.leases:Lease._renewed",
+        "processor.worker.lease:Lease._renewed",
         "or loop.time() >= self._until",
         "",
         "with Postgres away a call goes on after its lease, beside another worker's",
-        ("tests/processor/worker/test_leases.py::test_a_lease_that_can_not_be_renewed_is_lost",),
+        ("tests/processor/worker/test_lease.py::test_a_lease_that_can_not_be_renewed_is_lost",),
     ),
     Bug(
         "ops",
@@ -237,7 +237,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "ports.unforeseen:is_to_be_passed_on",
+        "ports.failures:is_to_be_passed_on",
         "return is_cancelled()",
         "return True",
         "a CancelledError of an adapter's own ends the worker instead of holding one payment",
@@ -268,7 +268,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "decisions.unread:unforeseen",
+        "decisions.decode_failure:unforeseen",
         "failure=error,",
         "",
         "a record that our code failed to read is ignored instead of held",
@@ -341,7 +341,7 @@ BUGS: Final = (
         "seen.was_in_place and",
         "",
         "a worker that never had a partition is ready, and a deployment goes on",
-        ("tests/hostile/test_status_server.py::test_what_it_means",),
+        ("tests/hostile/test_health_server.py::test_what_it_means",),
     ),
     Bug(
         "ops",
@@ -349,15 +349,15 @@ BUGS: Final = (
         "silent_s > SILENT_S",
         "silent_s > 0",
         "every pause between two polls makes the program unready",
-        ("tests/hostile/test_status_server.py::test_what_it_means",),
+        ("tests/hostile/test_health_server.py::test_what_it_means",),
     ),
     Bug(
         "worker",
-        "processor.worker.leases:Lease._renewed",
+        "processor.worker.lease:Lease._renewed",
         "self._until = began + self._lease_s",
         "str(began)",
         "every call longer than its lease is cut off, though it was renewed",
-        ("tests/processor/worker/test_leases.py::test_a_renewal_may_fail_while_the_lease_lasts",),
+        ("tests/processor/worker/test_lease.py::test_a_renewal_may_fail_while_the_lease_lasts",),
     ),
     Bug(
         "ops",

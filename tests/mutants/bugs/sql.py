@@ -5,7 +5,7 @@ from typing import Final
 from tests.mutants.planted import Bug
 
 _CALL_CLAIMS: Final = "tests/processor/worker/test_call_claims.py::test_{}"
-_PROVIDER_CALLS: Final = "tests/processor/worker/test_provider_calls.py::test_{}"
+_PROVIDER_CALLS: Final = "tests/processor/worker/test_dispatcher.py::test_{}"
 _RECONCILER: Final = "tests/processor/worker/test_reconciler.py::test_{}"
 _RECONCILER_LOOP: Final = "tests/processor/worker/test_reconciler_loop.py::test_{}"
 _ROUTER: Final = "tests/processor/worker/test_router.py::test_{}"
@@ -15,7 +15,7 @@ _STORE_RACES: Final = "tests/processor/postgres/test_store_races.py::test_{}"
 BUGS: Final = (
     Bug(
         "sql",
-        "postgres.work:EXPIRED",
+        "postgres.routing:EXPIRED",
         "and not exists (select from holds h where h.payment_id = payments.payment_id)",
         "",
         ("a held payment is sent an expiry at every sweep, and all of them wait behind the hold"),
@@ -24,7 +24,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:EXPIRED",
+        "postgres.routing:EXPIRED",
         "and document ->> 'cancel' is null",
         "",
         "a payment that is being cancelled is expired again at every sweep",
@@ -33,7 +33,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:EXPIRED",
+        "postgres.routing:EXPIRED",
         "expires_at < %s",
         "expires_at > %s",
         "payments expire before their time and never after it",
@@ -42,7 +42,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:UNFINISHED",
+        "postgres.routing:UNFINISHED",
         "updated_at < %s",
         "updated_at > %s",
         "payments heard of just now are looked up, and silent ones never",
@@ -51,7 +51,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:UNFINISHED",
+        "postgres.routing:UNFINISHED",
         "'REQUIRES_ACTION', 'AUTHORIZED')",
         "'REQUIRES_ACTION')",
         "an authorization that the bank lost is never looked up",
@@ -60,7 +60,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:ROUTABLE",
+        "postgres.routing:ROUTABLE",
         "using (provider, object_id)",
         "using (object_id)",
         (
@@ -72,7 +72,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:EXPIRED_UNROUTED",
+        "postgres.routing:EXPIRED_UNROUTED",
         "recorded_at < %s",
         "received_at < %s",
         "a webhook that lay in the log through an outage is given up at once",
@@ -81,7 +81,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:GAUGES",
+        "postgres.routing:GAUGES",
         "where outcome in ('parked', 'quarantined')",
         "where outcome in ('parked')",
         "inputs that our own code failed on are in no gauge",
@@ -90,7 +90,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:WRITE_CURSOR",
+        "postgres.routing:WRITE_CURSOR",
         "set event_id = excluded.event_id,",
         "set event_id = cursors.event_id,",
         "the sweep of events begins each time where it began the first time",
@@ -99,7 +99,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.calls:CLAIM",
+        "postgres.outbox:CLAIM",
         "or attempts = 0",
         "",
         "a call written by a host whose clock is ahead waits until that time",
@@ -108,7 +108,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.calls:CLAIM",
+        "postgres.outbox:CLAIM",
         "for update skip locked",
         "for update",
         "one call that another worker is at makes all other claims wait",
@@ -117,7 +117,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.calls:CLAIM",
+        "postgres.outbox:CLAIM",
         "coalesce(key_first_used_at, %(now)s)",
         "%(now)s",
         "the key never grows old: once the provider forgot it, the customer pays twice",
@@ -126,7 +126,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.calls:CLAIM",
+        "postgres.outbox:CLAIM",
         "order by next_attempt_at",
         "order by call_key desc",
         "under load the calls that waited longest are never made",
@@ -135,7 +135,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.calls:CLAIM",
+        "postgres.outbox:CLAIM",
         "and provider = any(%(providers)s)",
         "",
         "a call of a provider that is not set up is claimed, and fails",
@@ -144,7 +144,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.calls:RETRY_WITH_NEW_KEY",
+        "postgres.outbox:RETRY_WITH_NEW_KEY",
         "and key_generation = %(generation)s",
         "",
         "two workers give one call two new keys: it may be made twice",
@@ -153,7 +153,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.calls:RETRY_WITH_NEW_KEY",
+        "postgres.outbox:RETRY_WITH_NEW_KEY",
         "key_first_used_at = null",
         "key_first_used_at = key_first_used_at",
         "a call whose key had expired is looked up for ever and never made",
@@ -162,7 +162,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.calls:RETRY",
+        "postgres.outbox:RETRY",
         "and state = 'due'",
         "",
         "a late failure rewrites a call that is done",
@@ -171,7 +171,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.calls:FINISH",
+        "postgres.outbox:FINISH",
         "and state = 'due'",
         "",
         "a late answer rewrites the outcome of a call that is done",

@@ -7,7 +7,7 @@ from tests.mutants.planted import Bug
 BUGS: Final = (
     Bug(
         "sql",
-        "postgres.work:PARK_UNROUTED",
+        "postgres.routing:PARK_UNROUTED",
         "on conflict do nothing",
         "",
         "a webhook that the log has twice stops the router for good",
@@ -16,7 +16,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:EXPIRED_UNROUTED",
+        "postgres.routing:EXPIRED_UNROUTED",
         "order by recorded_at",
         "order by recorded_at desc",
         "with many kept, the oldest are never given up",
@@ -25,7 +25,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:GAUGES",
+        "postgres.routing:GAUGES",
         "where published_at is null",
         "",
         "the gauge of versions to publish counts those that are out",
@@ -34,7 +34,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:GAUGES",
+        "postgres.routing:GAUGES",
         "'unfinished_payment', count(*), min(updated_at)",
         "'unfinished_payment', count(*), max(updated_at)",
         "the oldest unfinished payment looks as young as the newest",
@@ -76,7 +76,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:ROUTABLE",
+        "postgres.routing:ROUTABLE",
         "order by u.recorded_at",
         "order by u.recorded_at desc",
         "with many kept, the oldest are never routed",
@@ -85,7 +85,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:EXPIRED",
+        "postgres.routing:EXPIRED",
         "order by expires_at",
         "order by expires_at desc",
         "with many expired, the oldest never end",
@@ -107,7 +107,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:GAUGES",
+        "postgres.routing:GAUGES",
         "where state = 'due'",
         "",
         "the gauge of calls that wait counts those that are done",
@@ -149,7 +149,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:INSERT_IGNORED",
+        "postgres.routing:INSERT_IGNORED",
         "on conflict do nothing",
         "",
         "an ignored webhook that comes twice stops the router for good",
@@ -160,7 +160,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:FORGET_UNROUTED",
+        "postgres.routing:FORGET_UNROUTED",
         "event_id = any(%s)",
         "event_id <> all(%s)",
         "what still waits is lost, and what went is sent again and again",
@@ -171,7 +171,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:UNFINISHED",
+        "postgres.routing:UNFINISHED",
         "and object_id is not null",
         "",
         "a payment without an object is looked up under no name: the sweep fails",
@@ -182,7 +182,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:UNFINISHED",
+        "postgres.routing:UNFINISHED",
         "payment_id > %s",
         "payment_id >= %s",
         "the last payment of each page is looked up twice, and the sweep never ends",
@@ -193,7 +193,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:UNFINISHED",
+        "postgres.routing:UNFINISHED",
         "order by payment_id",
         "order by updated_at",
         "a page ends anywhere: payments between two pages are never looked at",
@@ -204,7 +204,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.work:EXPIRED",
+        "postgres.routing:EXPIRED",
         "status = 'REQUIRES_ACTION' and",
         "",
         "a payment that succeeded is sent an expiry at every sweep",

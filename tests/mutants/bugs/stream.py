@@ -9,8 +9,8 @@ _DECODE: Final = "tests/processor/decisions/test_decode.py::test_{}"
 _FOLD: Final = "tests/processor/decisions/test_fold.py::test_{}"
 _FOLD_GUARDS: Final = "tests/processor/decisions/test_fold_guards.py::test_{}"
 _FOLD_RELEASE: Final = "tests/processor/decisions/test_fold_release.py::test_{}"
-_SILENCE: Final = "tests/processor/messaging/test_publisher_silence.py::test_{}"
-_PUBLISHER: Final = "tests/processor/messaging/test_publisher.py::test_{}"
+_SILENCE: Final = "tests/processor/messaging/test_transactional_publisher_silence.py::test_{}"
+_PUBLISHER: Final = "tests/processor/messaging/test_transactional_publisher.py::test_{}"
 _QUARANTINE: Final = "tests/processor/postgres/test_quarantine_published.py::test_{}"
 
 BUGS: Final = (
@@ -34,7 +34,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "postgres.announce:announce",
+        "postgres.publications:announce",
         "await connection.execute(sql.END_EMPTY_PUBLICATIONS, [now, left])",
         "",
         "an alert says for ever that something is unpublished, and nothing is",
@@ -43,7 +43,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "postgres.announce:last_versions",
+        "postgres.publications:last_versions",
         "plan.announced.keys() - new",
         "plan.announced.keys()",
         "an older version stands in payment-state behind a newer one",
@@ -52,7 +52,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "messaging.publisher:StatePublisher.publish",
+        "messaging.transactional_publisher:StatePublisher.publish",
         "r.payment_id, r.version)",
         "r.payment_id, str(r.version))",
         "of versions 9 and 10 the older one stands last in payment-state",
@@ -154,7 +154,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "messaging.publisher:StatePublisher._transact",
+        "messaging.transactional_publisher:StatePublisher._transact",
         "part[start : start + TRANSACTION_RECORDS_MAX]",
         "part[start : start + TRANSACTION_RECORDS_MAX - 1]",
         "the last version of every full transaction is never published",
@@ -163,7 +163,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "messaging.publisher:StatePublisher.publish",
+        "messaging.transactional_publisher:StatePublisher.publish",
         "sending.cancel() #",
         "pass #",
         "a publication that was given up on goes on beside its successor",
@@ -172,7 +172,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "messaging.publisher:StatePublisher.assign",
+        "messaging.transactional_publisher:StatePublisher.assign",
         "gone = [self._producers.pop(p) for p in set(self._producers) - wanted]",
         "gone: list[AIOKafkaProducer] = []",
         "a worker keeps publishing to partitions that were taken from it",

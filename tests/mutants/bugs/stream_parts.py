@@ -7,8 +7,8 @@ from tests.mutants.planted import Bug
 _DECODE: Final = "tests/processor/decisions/test_decode.py::test_{}"
 _FAUST_INTERNALS: Final = "tests/processor/stream/test_faust_internals.py::test_{}"
 _PIPELINE: Final = "tests/processor/stream/test_pipeline.py::test_{}"
-_PRODUCE: Final = "tests/processor/messaging/test_produce.py::test_{}"
-_SEEN: Final = "tests/processor/stream/test_seen.py::test_{}"
+_PRODUCE: Final = "tests/processor/messaging/test_batch_send.py::test_{}"
+_SEEN: Final = "tests/processor/stream/test_dedup_table.py::test_{}"
 _STRICT_CONSUMER: Final = "tests/processor/stream/test_strict_consumer.py::test_{}"
 _TABLE_REPAIR: Final = "tests/processor/stream/test_table_repair.py::test_{}"
 _WATCHDOG: Final = "tests/processor/stream/test_watchdog.py::test_{}"
@@ -16,7 +16,7 @@ _WATCHDOG: Final = "tests/processor/stream/test_watchdog.py::test_{}"
 BUGS: Final = (
     Bug(
         "stream",
-        "processor.stream.seen:DedupTable._encode",
+        "processor.stream.dedup_table:DedupTable._encode",
         "[-self._per_payment :]",
         "[: self._per_payment]",
         "the table of seen events keeps the oldest event IDs and forgets each new one",
@@ -24,7 +24,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.stream.seen:DedupTable.forget_old",
+        "processor.stream.dedup_table:DedupTable.forget_old",
         'found[-1][0] if len(found) == LOOKED_AT else b""',
         'b""',
         "only the first entries of a partition are ever looked at: the table grows for ever",
@@ -32,7 +32,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.stream.seen:DedupTable.forget_old",
+        "processor.stream.dedup_table:DedupTable.forget_old",
         "< oldest",
         "> oldest",
         "entries in use are forgotten and silent ones kept for ever",
@@ -40,7 +40,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.stream.seen:DedupTable.remember",
+        "processor.stream.dedup_table:DedupTable.remember",
         "self._clock().timestamp()",
         "self._clock().timestamp() * 1000",
         "entries never become old: the table grows for ever",
@@ -149,7 +149,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "messaging.produce:send_in_batches",
+        "messaging.batch_send:send_in_batches",
         "batch = producer.create_batch() _append(batch, record)",
         "batch = producer.create_batch()",
         "a record that no longer fits in a batch is lost",

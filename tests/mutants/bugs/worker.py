@@ -8,7 +8,7 @@ _BREAKER: Final = "tests/processor/worker/test_breaker.py::test_{}"
 _CALL_BREAKER: Final = "tests/processor/worker/test_call_breaker.py::test_{}"
 _CALL_CLAIMS: Final = "tests/processor/worker/test_call_claims.py::test_{}"
 _LOOPS: Final = "tests/processor/worker/test_loops.py::test_{}"
-_PROVIDER_CALLS: Final = "tests/processor/worker/test_provider_calls.py::test_{}"
+_PROVIDER_CALLS: Final = "tests/processor/worker/test_dispatcher.py::test_{}"
 _RECONCILER: Final = "tests/processor/worker/test_reconciler.py::test_{}"
 _RECONCILER_LOOP: Final = "tests/processor/worker/test_reconciler_loop.py::test_{}"
 _RETENTION: Final = "tests/processor/worker/test_retention.py::test_{}"
@@ -18,7 +18,7 @@ _ROUTER_OFFSETS: Final = "tests/processor/worker/test_router_offsets.py::test_{}
 BUGS: Final = (
     Bug(
         "worker",
-        "processor.worker.provider_calls:Dispatcher.claim_and_start",
+        "processor.worker.dispatcher:Dispatcher.claim_and_start",
         "self._settings.call_concurrency - len(slots)",
         "self._settings.call_concurrency",
         "more than PAYMENTS_CALL_CONCURRENCY calls run at a time",
@@ -27,7 +27,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.provider_calls:Dispatcher.claim_and_start",
+        "processor.worker.dispatcher:Dispatcher.claim_and_start",
         "task.add_done_callback(slots.discard)",
         "task.done()",
         "after as many calls as may run at a time, none is made any more",
@@ -36,7 +36,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.provider_calls:Dispatcher._outcome",
+        "processor.worker.dispatcher:Dispatcher._outcome",
         "claimed.created_at",
         "claimed.key_first_used_at",
         (
@@ -48,7 +48,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.provider_calls:Dispatcher._again",
+        "processor.worker.dispatcher:Dispatcher._again",
         "max(self._wait(claimed), asked)",
         "self._wait(claimed)",
         "the provider's Retry-After is ignored",
@@ -57,7 +57,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.provider_calls:Dispatcher._wait",
+        "processor.worker.dispatcher:Dispatcher._wait",
         "min(claimed.attempts - 1, 20)",
         "(claimed.attempts - 1)",
         "a call tried a thousand times raises OverflowError and is never tried again",
@@ -66,7 +66,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.provider_calls:Dispatcher._wait",
+        "processor.worker.dispatcher:Dispatcher._wait",
         "self._settings.call_backoff_max_s,",
         "",
         "a call that failed for a while is next tried in weeks",
@@ -75,7 +75,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.provider_calls:Dispatcher.make",
+        "processor.worker.dispatcher:Dispatcher.make",
         "breaker.failed() #",
         "pass #",
         "a call whose lease is lost while it tries an open breaker leaves it open for ever",
@@ -84,7 +84,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.provider_calls:Dispatcher.make",
+        "processor.worker.dispatcher:Dispatcher.make",
         "isinstance(outcome, Unknown)",
         "isinstance(outcome, Refused)",
         "refusals open the breaker and silence does not",
@@ -93,7 +93,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.provider_calls:Dispatcher._again",
+        "processor.worker.dispatcher:Dispatcher._again",
         "timedelta(0) if outcome is _NEVER_HAPPENED else self._wait(claimed)",
         "timedelta(0)",
         "what the provider said is not possible now is asked again at once, without a pause",

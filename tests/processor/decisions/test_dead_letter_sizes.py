@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 
 from decisions.dead_letters import HEADER_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX, as_outgoing
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset, Unreadable
 from schemas import headers
 from schemas.topics import DEAD_LETTER_BYTES_MAX, PAYMENT_COMMANDS

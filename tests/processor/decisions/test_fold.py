@@ -1,7 +1,7 @@
 """A batch's inputs become the rows to write: each with one outcome, in the order they came."""
 
 from domain.status import Outcome
-from ports.plan import WriteSet
+from ports.batch import WriteSet
 from tests.support.builders import Log, received
 from tests.support.programs.folding import ONE, TWO, folded, outcomes, stored, versions
 

@@ -10,7 +10,7 @@ from domain.decision import Decision
 from domain.inputs import Input
 from domain.payment import Payment
 from domain.status import Outcome
-from ports.plan import ReadSet, WriteSet
+from ports.batch import ReadSet, WriteSet
 from ports.records import ConsumedRecord
 from tests.support.builders import Log, object_of, received
 from tests.support.programs.folding import ONE, TWO, failing, folded, stored

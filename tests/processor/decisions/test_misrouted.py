@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from ports.records import ConsumedRecord
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from schemas.headers import as_text
 from tests.support import database
 from tests.support.builders import Clock, Log, object_of, payment

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from decisions.fold import fold
-from ports.plan import ReadSet
+from ports.batch import ReadSet
 from ports.records import ConsumedRecord
 from postgres.batch import URGENT_WITHIN
-from postgres.postgres import PostgresOutbox
+from postgres.stores import PostgresOutbox
 from schemas.topics import PROVIDER_WEBHOOKS
 from tests.support import database
 from tests.support.builders import PROVIDER, Clock, Log, event_body, payment, received

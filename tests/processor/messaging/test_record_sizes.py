@@ -13,10 +13,10 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from pydantic import ValidationError
 
 from decisions.dead_letters import HEADER_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX
-from messaging.publisher import fenced_producer
 from messaging.sender import Sender
-from messaging.topics import ALL, CHANGELOG
-from ports.outgoing import OVERHEAD_BYTES
+from messaging.topic_admin import ALL, CHANGELOG
+from messaging.transactional_publisher import fenced_producer
+from ports.producer_record import OVERHEAD_BYTES
 from processor.stream.app import create_app
 from schemas.headers import ID_CHARS_MAX
 from schemas.settings import IngressSettings, KafkaSettings, StreamSettings
@@ -42,7 +42,7 @@ LIMITED_BY: Final = {
     "AIOKafkaProducer": "max_request_size",
     "AIOKafkaConsumer": "fetching",
     "TolerantConsumer": "fetching",
-    "TellingConsumer": "fetching",
+    "GapReportingConsumer": "fetching",
 }
 #: Of each header and of each event ID, beside its text.
 _BESIDE_BYTES: Final = 20

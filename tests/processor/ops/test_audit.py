@@ -5,8 +5,8 @@ import uuid
 
 import pytest
 
-from ports.work import UnroutedWebhook
-from postgres.postgres import PostgresRouting
+from ports.work_items import UnroutedWebhook
+from postgres.stores import PostgresRouting
 from processor.ops import audit
 from processor.ops.audit import gather
 from processor.ops.invariants import check

@@ -56,7 +56,7 @@ def test_every_program_says_what_it_is(
     "arguments",
     [
         ["stream", "now"],
-        ["work", "--fast"],
+        ["worker", "--fast"],
         ["audit", "--x"],
         ["audit", "--settle", "soon"],
         ["replay"],
@@ -73,7 +73,7 @@ def test_a_wrong_command_line_is_two(arguments: Sequence[str]) -> None:
     assert main(arguments, dict.fromkeys(PROGRAMS, never)) == COULD_NOT_RUN
 
 
-@pytest.mark.parametrize("name", [*OPERATORS, "ingress", "stream", "work"])
+@pytest.mark.parametrize("name", [*OPERATORS, "ingress", "stream", "worker"])
 def test_without_settings_nothing_was_found_out(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
@@ -103,5 +103,5 @@ def test_a_server_that_misses_what_it_needs_is_started_anew() -> None:
     def away() -> int:
         raise psycopg.OperationalError("away")
 
-    assert main(["work"], {"work": away}) == RESTART
+    assert main(["worker"], {"worker": away}) == RESTART
     assert main(["migrate"], {"migrate": away}) == COULD_NOT_RUN

@@ -7,13 +7,13 @@ from typing import Final
 import pytest
 
 from ports.errors import PublishError
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 from ports.records import ConsumedRecord, DeadLetter
-from processor.ops import letters
-from processor.ops.letters import DeadLetterRecord
+from processor.ops import dead_letters
+from processor.ops.dead_letters import DeadLetterRecord
 from schemas.topics import DEAD_LETTERS, PAYMENT_COMMANDS
 from tests.support.builders import Log, payment
-from tests.support.fake_outside import RecordingSender
+from tests.support.fakes import RecordingSender
 from tests.support.programs.operating import ALL, Operating
 from tests.support.programs.stream_worker import Worker
 
@@ -50,7 +50,7 @@ async def test_a_dead_letter_is_listed_without_what_is_in_it(operating: Operatin
         (record,) = await operating.process(worker, _of_a_newer_release(Log(), mine))
     (letter,) = await operating.dead_letters(mine.encode())
     at = record.position
-    line = letters.line(letter, None)
+    line = dead_letters.line(letter, None)
     partition, offset = letter.place
     assert line.startswith(
         f"{partition}:{offset}  from {PAYMENT_COMMANDS} {at.partition}:{at.offset}, "
@@ -58,10 +58,10 @@ async def test_a_dead_letter_is_listed_without_what_is_in_it(operating: Operatin
     )
     assert "colour" in line
     assert PRIVATE not in line
-    whole = "\n".join(letters.shown(letter))
+    whole = "\n".join(dead_letters.shown(letter))
     assert record.value.decode() in whole
     assert mine in whole
-    assert letters.place(f"{partition}:{offset}") == letter.place
+    assert dead_letters.place(f"{partition}:{offset}") == letter.place
 
 
 async def test_one_that_still_cannot_be_decoded_is_a_dead_letter_once_more(
@@ -81,9 +81,9 @@ async def test_one_that_still_cannot_be_decoded_is_a_dead_letter_once_more(
     assert first.place == letter.place
     assert second.ours["original-offset"] == str(again.position.offset)
     assert second.came_with == letter.came_with
-    sent = await letters.replayed(operating.database_url)
+    sent = await dead_letters.replayed(operating.database_url)
     assert sent.keys() == {first.place}
-    assert "sent again 2026-03-01 12:00:00Z" in letters.line(first, sent[first.place])
+    assert "sent again 2026-03-01 12:00:00Z" in dead_letters.line(first, sent[first.place])
 
 
 @pytest.mark.parametrize("kind", ["command", "webhook"])
@@ -123,7 +123,7 @@ async def test_nothing_is_sent_twice_by_accident(operating: Operating) -> None:
     assert (await operating.send_letters(letter.place)).sent == 1
     second = await operating.send_letters(letter.place)
     assert (second.sent, second.before, second.is_done) == (0, 1, True)
-    assert "1 left out: they were sent before" in "\n".join(letters.summary(second))
+    assert "1 left out: they were sent before" in "\n".join(dead_letters.summary(second))
     assert len(await operating.come()) == 1
     assert (await operating.send_letters(letter.place, again=True)).sent == 1
 
@@ -132,7 +132,7 @@ async def test_many_are_sent_in_chunks_and_each_once(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last chunk may be a small one."""
-    monkeypatch.setattr(letters, "CHUNK", 2)
+    monkeypatch.setattr(dead_letters, "CHUNK", 2)
     mine = [payment() for _ in range(5)]
     async with operating.group.worker(*ALL) as worker:
         places = [(await _dead(operating, worker, one)).place for one in mine]
@@ -148,11 +148,11 @@ async def test_what_the_brokers_did_not_take_is_not_noted_as_sent(operating: Ope
         letter = await _dead(operating, worker, payment())
     outbox = RecordingSender(failures=[PublishError("no word")])
     with pytest.raises(PublishError):
-        await letters.replay(
+        await dead_letters.replay(
             operating.group.bootstrap, operating.database_url, outbox, {letter.place},
             operating.clock,
         )  # fmt: skip
-    assert await letters.replayed(operating.database_url) == {}
+    assert await dead_letters.replayed(operating.database_url) == {}
     assert (await operating.send_letters(letter.place)).sent == 1
 
 
@@ -164,7 +164,7 @@ async def test_what_has_no_home_or_is_not_there_is_told(operating: Operating) ->
     nowhere = replace(letter, place=(0, 10**9)).place
     sent = await operating.send_letters(letter.place, nowhere)
     assert (sent.sent, sent.homeless, sent.missing, sent.is_done) == (0, 1, (nowhere,), False)
-    words = "\n".join(letters.summary(sent))
+    words = "\n".join(dead_letters.summary(sent))
     assert "1 left out: nobody noted which topic they came from" in words
     assert "0:1000000000 is not on the topic" in words
 
@@ -173,4 +173,4 @@ async def test_what_has_no_home_or_is_not_there_is_told(operating: Operating) ->
 def test_a_position_is_written_in_one_way(text: str) -> None:
     """PARTITION:OFFSET."""
     with pytest.raises(ValueError, match="invalid literal"):
-        letters.place(text)
+        dead_letters.place(text)

@@ -10,7 +10,7 @@ import pytest
 
 from ports.records import ConsumedRecord
 from postgres.documents import decode_payment
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from processor.ops.replay import listed, replay, summary
 from tests.support import database
 from tests.support.builders import NOW, Log, payment

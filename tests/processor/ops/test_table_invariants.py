@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from ports.plan import WriteSet
+from ports.batch import WriteSet
 from postgres.documents import decode_call, encode_call, encode_payment
 from processor.ops.table_invariants import CallRow, Tables, VersionPlace, disagreements
 from schemas import identity

@@ -23,10 +23,10 @@ from hypothesis.stateful import (
 from psycopg_pool import AsyncConnectionPool
 
 from decisions.fold import fold
-from ports.plan import ReadSet, WriteSet
+from ports.batch import ReadSet, WriteSet
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from postgres.documents import decode_payment
-from postgres.postgres import Pool, PostgresBatches
+from postgres.stores import Pool, PostgresBatches
 from tests.checker.histories import ALL_HISTORIES
 from tests.checker.space.script import script_of
 from tests.domain.histories.builders import PAYMENT

@@ -2,7 +2,7 @@
 
 import pytest
 
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from processor.ops.audit import gather
 from processor.ops.invariants import published_is_stored
 from tests.support import database

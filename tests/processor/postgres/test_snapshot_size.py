@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from ports.plan import PublishableVersion
+from ports.batch import PublishableVersion
 from ports.records import ConsumedRecord
 from postgres import documents
 from schemas.topics import SNAPSHOT_BYTES_MAX

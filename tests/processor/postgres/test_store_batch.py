@@ -8,7 +8,7 @@ import pytest
 
 from domain.status import Outcome
 from ports.records import ConsumedRecord
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from tests.support import database
 from tests.support.builders import NOW, Log, event_body, object_of, received
 from tests.support.programs.folding import ONE, TWO, folded

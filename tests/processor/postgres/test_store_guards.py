@@ -7,7 +7,7 @@ from psycopg import errors
 
 from domain.status import Status
 from domain.transitions import TRANSITIONS, is_final
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from tests.support import database
 from tests.support.builders import Log, object_of
 from tests.support.programs.folding import ONE, TWO

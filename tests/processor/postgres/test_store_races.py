@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from ports.batch import ReadSet, WriteSet
 from ports.errors import BatchConflictError, KeyTakenError
-from ports.plan import ReadSet, WriteSet
 from ports.records import ConsumedRecord
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from tests.support import database
 from tests.support.builders import NOW, Log, received
 from tests.support.programs.folding import ONE, TWO, folded

@@ -5,8 +5,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from ports.batch import CommittedBatch
 from ports.errors import BatchConflictError, FencedError, KeyTakenError, StoreUnavailableError
-from ports.plan import CommittedBatch
 from ports.records import ConsumedRecord
 from postgres import batch as store
 from processor.stream import batch as batching

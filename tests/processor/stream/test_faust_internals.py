@@ -17,7 +17,7 @@ from processor.stream.faust_internals.batches import Event, batches
 from processor.stream.faust_internals.consumer import StrictConsumer
 from processor.stream.faust_internals.schema import RawSchema
 from processor.stream.faust_internals.table import PartitionedTable
-from tests.faults.keeper import until
+from tests.faults.process_supervisor import until
 
 pytestmark = pytest.mark.anyio
 

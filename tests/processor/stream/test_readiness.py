@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from faust.types import TP
 
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from processor.stream.app import _follow_rebalances, create_app
 from processor.stream.batch import BatchProcessor
 from processor.stream.watchdog import Activity

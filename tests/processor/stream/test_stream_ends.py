@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from messaging.sender import Sender
 from processor.stream.app import StreamParts, create_app, wire
 from processor.stream.metrics import StreamMetrics
-from runtime import closing
+from runtime import cleanup
 from runtime.health import Health
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
 from tests.support.builders import Clock
@@ -70,7 +70,7 @@ async def test_one_that_hangs_keeps_no_other_from_being_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is given up, and the worker ends all the same."""
-    monkeypatch.setattr(closing, "CLOSE_WITHIN_S", 0.05)
+    monkeypatch.setattr(cleanup, "CLOSE_WITHIN_S", 0.05)
     opened = Opened(tmp_path, "postgresql://nobody@127.0.0.1:1/none", hangs=True)
     began = time.monotonic()
     await opened.app.stop()

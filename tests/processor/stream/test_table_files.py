@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ports.errors import TableFilesError
-from ports.unforeseen import is_to_be_passed_on
+from ports.failures import is_to_be_passed_on
 from processor.stream.faust_internals.table import PartitionedTable
 
 pytestmark = pytest.mark.anyio

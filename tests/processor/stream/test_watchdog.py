@@ -144,7 +144,7 @@ async def test_what_nobody_foresaw_does_not_end_it_in_silence(error: Exception) 
 def test_a_watchdog_that_ends_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loudly, whatever it was that ended it."""
     ended = threading.Event()
-    monkeypatch.setattr(watchdog, "start_anew", ended.set)
+    monkeypatch.setattr(watchdog, "restart_process", ended.set)
     monkeypatch.setattr(watchdog, "watch", lambda *_: 1 / 0)
 
     async def lag(_partitions: object) -> int:

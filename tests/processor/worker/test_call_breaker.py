@@ -6,7 +6,7 @@ import pytest
 
 from ports.errors import LeaseLostError
 from ports.provider import Refused
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from tests.support.builders import Clock
 from tests.support.programs.calling import Caller, due
 

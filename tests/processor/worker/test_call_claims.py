@@ -9,10 +9,10 @@ import pytest
 
 from ports.errors import PublishError, StoreUnavailableError
 from ports.provider import Acknowledged, Refused
-from ports.work import ClaimedCall
-from postgres import calls as store
-from postgres.postgres import Pool, PostgresOutbox
-from processor.worker import provider_calls
+from ports.work_items import ClaimedCall
+from postgres import outbox as store
+from postgres.stores import Pool, PostgresOutbox
+from processor.worker import dispatcher
 from tests.support import database
 from tests.support.builders import NOW, Clock
 from tests.support.programs.calling import KEY, LEASE_S, Caller, as_input, due
@@ -186,7 +186,7 @@ async def test_the_end_waits_for_calls_under_way_but_not_for_ever(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the brokers away a result can't be published: the call is due again after its lease."""
-    monkeypatch.setattr(provider_calls, "FINISH_WITHIN_S", 0.1)
+    monkeypatch.setattr(dispatcher, "FINISH_WITHIN_S", 0.1)
     caller.provider.answers = [Acknowledged("pi_1")]
     publishing = asyncio.Event()
 

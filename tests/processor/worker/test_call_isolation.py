@@ -7,11 +7,11 @@ from typing import Final
 import pytest
 
 from ports.provider import Acknowledged, Refused
-from postgres.postgres import Pool, PostgresOutbox
-from processor.worker import asking
+from postgres.stores import Pool, PostgresOutbox
+from processor.worker import adapter_call
 from tests.support import database
 from tests.support.builders import Clock
-from tests.support.fake_outside import Provider
+from tests.support.fakes import Provider
 from tests.support.programs.calling import BASE_S, KEY, LEASE_S, Caller, due
 from tests.support.waiting import until
 
@@ -113,7 +113,7 @@ async def test_an_adapter_that_will_not_end_keeps_its_own_slot_and_no_other(
     pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its call is noted as unknown all the same; what goes on is bounded by the slots."""
-    monkeypatch.setattr(asking, "END_WITHIN_S", 0.05)
+    monkeypatch.setattr(adapter_call, "END_WITHIN_S", 0.05)
     await due(pool, 4)
     await another_providers(pool, 2)
     other = Provider(name="another", answers=[Refused("no", "No.")] * 2)

@@ -74,6 +74,6 @@ async def test_what_cannot_be_measured_is_absent(error: BaseException) -> None:
     made.failures = [error]
     assert not await lag.measure()
     assert waiting(registry, "group") is None
-    assert registry.get_sample_value("payments_work_errors_total", {"loop": NAME}) == 1
+    assert registry.get_sample_value("payments_worker_errors_total", {"loop": NAME}) == 1
     assert await lag.measure()
     assert waiting(registry, "group") == 3

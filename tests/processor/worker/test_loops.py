@@ -11,7 +11,7 @@ from ports.errors import LoopFailedError, PublishError, StoreUnavailableError
 from processor.worker import loops
 from processor.worker.loops import Loop, run_loops
 from processor.worker.metrics import WorkerMetrics
-from runtime.pulse import Heartbeat
+from runtime.heartbeat import Heartbeat
 
 pytestmark = pytest.mark.anyio
 

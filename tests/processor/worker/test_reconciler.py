@@ -7,7 +7,7 @@ import pytest
 
 from ports.errors import PublishError
 from ports.provider import ProviderUnavailableError
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from processor.worker.reconciler import FAILURES_MAX
 from schemas import headers
 from schemas.topics import (

@@ -7,7 +7,7 @@ import pytest
 from domain.inputs import Cancel
 from ports.errors import PublishError
 from ports.provider import ProviderUnavailableError
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from processor.worker.reconciler import _expiry
 from schemas.topics import PAYMENT_COMMANDS
 from tests.support import database

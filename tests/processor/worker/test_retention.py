@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from psycopg import sql
 
 from postgres.history import FORGETTABLE
-from postgres.postgres import Pool, PostgresHistory
+from postgres.stores import Pool, PostgresHistory
 from processor.worker import retention
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.retention import Retention

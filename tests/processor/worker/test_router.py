@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from ports.errors import PublishError
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from processor.worker import router
 from schemas import headers
 from schemas.topics import DEAD_LETTERS, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from ports.records import ConsumedRecord
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from schemas import headers
 from schemas.topics import DEAD_LETTERS
 from tests.support import database

@@ -7,7 +7,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from ports.errors import PublishError
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from processor.worker.router import GROUP, consumer
 from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
 from tests.conftest import PARTITIONS

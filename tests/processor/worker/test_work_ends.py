@@ -11,14 +11,14 @@ import pytest
 from messaging.sender import Sender
 from ports.errors import LoopFailedError
 from ports.provider import ProviderClient
-from postgres.postgres import PostgresOutbox
+from postgres.stores import PostgresOutbox
 from processor.worker import bootstrap as program
 from processor.worker.bootstrap import WorkerParts
-from runtime import closing
-from runtime.closing import close_at_the_end
+from runtime import cleanup
+from runtime.cleanup import close_at_the_end
 from sandbox.supervision.ports import free_ports
 from tests.messaging.leftovers import nothing_left
-from tests.support.fake_outside import Provider
+from tests.support.fakes import Provider
 from tests.support.log_lines import lines
 
 pytestmark = pytest.mark.anyio
@@ -77,7 +77,7 @@ async def test_a_part_that_can_not_be_closed_keeps_no_other_open(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One that raises and one that hangs are in the log; the error behind it all is raised."""
-    monkeypatch.setattr(closing, "CLOSE_WITHIN_S", 0.1)
+    monkeypatch.setattr(cleanup, "CLOSE_WITHIN_S", 0.1)
     closed: list[str] = []
 
     async def close() -> None:

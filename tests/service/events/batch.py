@@ -179,7 +179,7 @@ async def _counted(stack: Stack) -> dict[str, float]:
     samples = {
         row.says.type: ("stream", STREAM_IGNORED % row.says.type)
         for row in UNMODELLED_ROWS.values()
-    } | {PAYOUT.type: ("work", ROUTER_IGNORED % PAYOUT.type)}
+    } | {PAYOUT.type: ("worker", ROUTER_IGNORED % PAYOUT.type)}
     deadline = time.monotonic() + WITHIN_S
     while True:
         found = {kind: stack.metric(*sample) for kind, sample in samples.items()}

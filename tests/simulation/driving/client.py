@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-from ingress import commands
-from ingress.commands import Build, Operation
+from ingress import command_builders
+from ingress.command_builders import Build, Operation
 from ingress.errors import IdempotencyKeyReusedError
 from schemas import identity
 from schemas.http import (
@@ -87,8 +87,10 @@ class Client:
     async def _create(self, body: Json, expiry: timedelta, later: float = 0.0) -> None:
         await asyncio.sleep(later)
         request = CreateRequest.model_validate(body)
-        operation = commands.identify_create(TENANT, self._key, request)
-        build = partial(commands.create, operation, request, provider="stripe", expiry=expiry)
+        operation = command_builders.identify_create(TENANT, self._key, request)
+        build = partial(
+            command_builders.create, operation, request, provider="stripe", expiry=expiry
+        )
         await self._post(operation, build)
 
     def told(self, version: int, value: bytes) -> None:
@@ -180,19 +182,21 @@ def _operation(
     match name:
         case "confirm":
             confirm = ConfirmRequest.model_validate(body)
-            operation = commands.identify(TENANT, payment_id, "confirm", key, confirm)
-            return operation, partial(commands.confirm, operation, confirm)
+            operation = command_builders.identify(TENANT, payment_id, "confirm", key, confirm)
+            return operation, partial(command_builders.confirm, operation, confirm)
         case "capture":
             capture = CaptureRequest.model_validate(body)
-            operation = commands.identify(TENANT, payment_id, "capture", key, capture)
-            return operation, partial(commands.capture, operation, capture)
+            operation = command_builders.identify(TENANT, payment_id, "capture", key, capture)
+            return operation, partial(command_builders.capture, operation, capture)
         case "cancel":
             cancel = CancelRequest.model_validate(body)
-            operation = commands.identify(TENANT, payment_id, "cancel", key, cancel)
-            return operation, partial(commands.cancel, operation, cancel)
+            operation = command_builders.identify(TENANT, payment_id, "cancel", key, cancel)
+            return operation, partial(command_builders.cancel, operation, cancel)
         case "refunds":
             refund = RefundRequest.model_validate(body)
-            operation = commands.identify(TENANT, payment_id, "refund", key, refund)
+            operation = command_builders.identify(TENANT, payment_id, "refund", key, refund)
             refund_id = identity.refund_id(payment_id, key)
-            return operation, partial(commands.refund, operation, refund, refund_id=refund_id)
+            return operation, partial(
+                command_builders.refund, operation, refund, refund_id=refund_id
+            )
     raise ValueError(f"{name!r} is no operation of the API")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ports.errors import PublishError
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 from ports.records import ConsumedRecord, RecordOffset
 from schemas.headers import Headers, as_text
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED

@@ -67,7 +67,7 @@ class StateTopic:
 
 
 class Batch:
-    """As much of aiokafka's ``BatchBuilder`` as ``messaging.produce`` uses."""
+    """As much of aiokafka's ``BatchBuilder`` as ``messaging.batch_send`` uses."""
 
     def __init__(self) -> None:
         self.records: list[StateRecord] = []
@@ -88,7 +88,7 @@ class Batch:
 
 
 class TransactionalProducer:
-    """As much of aiokafka's producer as ``messaging.publisher`` uses."""
+    """As much of aiokafka's producer as ``messaging.transactional_publisher`` uses."""
 
     def __init__(self, topic: StateTopic, partition: int, process: Process) -> None:
         self._topic = topic

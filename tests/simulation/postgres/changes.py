@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from domain.calls import ProviderCall
-from ports import plan
+from ports import batch
 from ports.records import DeadLetter, DecodedInput, refusal_id
-from ports.work import UnroutedWebhook
+from ports.work_items import UnroutedWebhook
 from postgres.documents import encode_call
 from tests.simulation.clock import EPOCH
 from tests.simulation.postgres.database import (
@@ -28,10 +28,10 @@ class Changes:
     payments: dict[str, PaymentRow] = field(default_factory=dict)
     versions: list[VersionRow] = field(default_factory=list)
     #: Last versions that move to a publication of this transaction.
-    announced: Sequence[plan.PublishableVersion] = ()
+    announced: Sequence[batch.PublishableVersion] = ()
     inbox: dict[str, InboxRow] = field(default_factory=dict)
     #: The same in the order in which the fold decided them.
-    order: Sequence[plan.InboxRow] = ()
+    order: Sequence[batch.InboxRow] = ()
     #: What rows were known by that are known by something else from now on.
     renamed: list[str] = field(default_factory=list)
     duplicates: Sequence[DecodedInput] = ()
@@ -69,7 +69,7 @@ class Changes:
         for published in self.announced:
             self._announce(database, published)
 
-    def _announce(self, database: Database, published: plan.PublishableVersion) -> None:
+    def _announce(self, database: Database, published: batch.PublishableVersion) -> None:
         versions = database.versions[published.payment_id]
         left, versions[-1] = versions[-1], replace(versions[-1], published=published)
         row = database.inbox[left.event_id]

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from domain.status import Outcome, Status
 from domain.transitions import is_allowed, is_final
-from ports.plan import PublishableVersion
+from ports.batch import PublishableVersion
 from ports.records import DecodedInput, RecordOffset
-from ports.work import UnroutedWebhook
+from ports.work_items import UnroutedWebhook
 from tests.simulation.postgres.locks import Locks
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from ports.plan import PublishableVersion
+from ports.batch import PublishableVersion
 from tests.simulation.postgres.changes import Changes
 from tests.simulation.postgres.connection import Connection
 from tests.simulation.postgres.locks import Session

@@ -11,8 +11,8 @@ from functools import partial
 from msgspec import structs
 
 from domain.view import amounts, snapshot
+from ports.batch import InboxEntry, PublishableVersion, ReadSet, WriteSet
 from ports.errors import BatchConflictError, KeyTakenError
-from ports.plan import InboxEntry, PublishableVersion, ReadSet, WriteSet
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, named_object, refusal_id
 from postgres.batch import URGENT_WITHIN, WAITING, as_unrouted, may_take_up
 from postgres.documents import decode_payment, encode_payment, encode_publishable

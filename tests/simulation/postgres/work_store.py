@@ -6,7 +6,7 @@ from typing import Final
 
 from domain.status import Status
 from domain.transitions import is_final
-from ports.work import ClaimedCall, IgnoredWebhook, UnroutedWebhook
+from ports.work_items import ClaimedCall, IgnoredWebhook, UnroutedWebhook
 from postgres.documents import decode_call
 from tests.simulation.postgres.connection import Connection
 from tests.simulation.postgres.database import CallRow
@@ -16,7 +16,7 @@ KEY_LIFE: Final = timedelta(hours=20)
 
 
 class MemoryCalls:
-    """A ``CallStore``."""
+    """A ``Outbox``."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -24,7 +24,7 @@ class MemoryCalls:
     async def claim(
         self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
     ) -> list[ClaimedCall]:
-        """See ``CallStore.claim``."""
+        """See ``Outbox.claim``."""
         async with self._connection.statement("claim") as database:
             due = [
                 row
@@ -48,7 +48,7 @@ class MemoryCalls:
         )  # fmt: skip
 
     async def renew(self, claimed: ClaimedCall, lease_until: datetime) -> bool:
-        """See ``CallStore.renew``."""
+        """See ``Outbox.renew``."""
         async with self._connection.statement("renew") as database:
             row = database.calls[claimed.call.key]
             if is_ours := _is_ours(row, claimed):
@@ -56,7 +56,7 @@ class MemoryCalls:
             return is_ours
 
     async def finish(self, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
-        """See ``CallStore.finish``."""
+        """See ``Outbox.finish``."""
         del now  # only for an operator
         async with self._connection.statement("finish") as database:
             row = database.calls[claimed.call.key]
@@ -65,7 +65,7 @@ class MemoryCalls:
             return is_ours
 
     async def retry(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
-        """See ``CallStore.retry``."""
+        """See ``Outbox.retry``."""
         async with self._connection.statement("retry") as database:
             row = database.calls[claimed.call.key]
             if is_ours := _is_ours(row, claimed):
@@ -73,7 +73,7 @@ class MemoryCalls:
             return is_ours
 
     async def retry_with_new_key(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
-        """See ``CallStore.retry_with_new_key``."""
+        """See ``Outbox.retry_with_new_key``."""
         async with self._connection.statement("retry_anew") as database:
             row = database.calls[claimed.call.key]
             if is_ours := _is_ours(row, claimed) and row.generation == claimed.generation:

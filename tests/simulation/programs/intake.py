@@ -7,10 +7,10 @@ from typing import Any, Final, TypeVar, cast
 
 from starlette.requests import Request
 
-from ingress.commands import Build, Operation
+from ingress.command_builders import Build, Operation
+from ingress.command_service import CommandService
 from ingress.errors import BrokerUnavailableError, IngressError
 from ingress.idempotency import OperationMemory
-from ingress.intake import CommandService
 from ingress.metrics import Metrics
 from ingress.publisher import Record
 from ingress.routes.dependencies import Parts

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from decisions.decode import Decoder
-from messaging.publisher import StatePublisher
+from messaging.transactional_publisher import StatePublisher
 from processor.stream.batch import BatchProcessor
-from processor.stream.seen import DedupTable
-from processor.worker.provider_calls import Dispatcher
+from processor.stream.dedup_table import DedupTable
+from processor.worker.dispatcher import Dispatcher
 from processor.worker.reconciler import Reconciler
 from processor.worker.router import Router
 from providers.stripe.client import StripeApi

@@ -8,16 +8,16 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from ports.stores import Outbox
-from postgres.postgres import Pool, PostgresOutbox
+from postgres.stores import Pool, PostgresOutbox
+from processor.worker.dispatcher import Dispatcher
 from processor.worker.metrics import WorkerMetrics
-from processor.worker.provider_calls import Dispatcher
 from schemas.settings import WorkerSettings
 from tests.support import database
 from tests.support.builders import Clock, Log, payment, received
-from tests.support.fake_outside import Provider, RecordingSender
+from tests.support.fakes import Provider, RecordingSender
 from tests.support.programs.folding import ONE
 
 #: Seconds: a lease, the first wait, the longest wait, the life of a key.
@@ -78,7 +78,7 @@ class Caller:
 
     def errors(self) -> float:
         """How many calls our own side failed on."""
-        found = self._registry.get_sample_value("payments_work_errors_total", LOOP)
+        found = self._registry.get_sample_value("payments_worker_errors_total", LOOP)
         return found or 0.0
 
     async def row(self, *columns: str) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from domain.decision import Decision
 from domain.inputs import Input
 from domain.payment import Payment
 from domain.status import Status
-from ports.plan import InboxEntry, InboxRow, ReadSet, WriteSet
+from ports.batch import InboxEntry, InboxRow, ReadSet, WriteSet
 from ports.records import ConsumedRecord
 from postgres.batch import WAITING
 from tests.support.builders import payment, received

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaProducer
 
-from messaging import log
+from messaging import log_reader
 from messaging.sender import Sender
 from ports.records import ConsumedRecord, RecordOffset
-from postgres.operate import Hold, Place, holds
-from processor.ops import letters, replay
+from postgres.operator import Hold, Place, holds
+from processor.ops import dead_letters, replay
 from processor.ops.audit import gather
+from processor.ops.dead_letters import DeadLetterRecord, ReplaySummary
 from processor.ops.invariants import check
 from processor.ops.rebuild import Rebuilt, rebuild
 from schemas.topics import PROCESSOR_SOURCES
@@ -55,8 +56,8 @@ class Operating:
         """Records about this test's payments that somebody else has published since."""
         found = []
         for topic in PROCESSOR_SOURCES:
-            async for each in log.records(self.group.bootstrap, topic):
-                record = log.as_record(each)
+            async for each in log_reader.records(self.group.bootstrap, topic):
+                record = log_reader.as_record(each)
                 if record.key in self._keys and record.position not in self._given:
                     found.append(record)
         self._given |= {record.position for record in found}
@@ -85,13 +86,13 @@ class Operating:
         await worker.process(*releases)
         return releases
 
-    async def dead_letters(self, key: bytes) -> list[letters.DeadLetterRecord]:
+    async def dead_letters(self, key: bytes) -> list[DeadLetterRecord]:
         """The dead letters with this key."""
-        return [x async for x in letters.letters(self.group.bootstrap) if x.key == key]
+        return [x async for x in dead_letters.letters(self.group.bootstrap) if x.key == key]
 
-    async def send_letters(self, *places: Place, again: bool = False) -> letters.ReplaySummary:
+    async def send_letters(self, *places: Place, again: bool = False) -> ReplaySummary:
         """Sends these dead letters again."""
-        return await letters.replay(
+        return await dead_letters.replay(
             self.group.bootstrap, self.database_url, self.sender, places, self.clock, again=again
         )
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from ports.records import ConsumedRecord
-from postgres.postgres import Pool, PostgresRouting
+from postgres.stores import Pool, PostgresRouting
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.router import Router, consumer
 from providers.examplepay.webhooks import ExamplePayTranslator
@@ -19,7 +19,7 @@ from schemas.settings import WorkerSettings
 from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
 from tests import accounts
 from tests.support.builders import NOW, Clock, Log, event_body, object_of
-from tests.support.fake_outside import RecordingSender
+from tests.support.fakes import RecordingSender
 from tests.support.programs.folding import ONE
 
 MAX_AGE_S = 3600.0

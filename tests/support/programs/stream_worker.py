@@ -7,14 +7,14 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from messaging.publisher import StatePublisher, fenced_producer
 from messaging.sender import Sender
+from messaging.transactional_publisher import StatePublisher, fenced_producer
 from ports.records import ConsumedRecord, RecordOffset
-from postgres.postgres import Pool, PostgresBatches
+from postgres.stores import Pool, PostgresBatches
 from processor.ops.audit import read_topic
 from processor.stream.batch import BatchProcessor, ProcessedBatch
+from processor.stream.dedup_table import DedupTable
 from processor.stream.metrics import StreamMetrics
-from processor.stream.seen import DedupTable
 from schemas.headers import as_text
 from schemas.topics import DEAD_LETTERS, PAYMENT_STATE
 from tests.support import database

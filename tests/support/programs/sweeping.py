@@ -9,10 +9,10 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from psycopg import AsyncConnection
 
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 from ports.provider import FetchedEvent
 from ports.records import ConsumedRecord, RecordOffset
-from postgres.postgres import Pool, PostgresSweeps
+from postgres.stores import Pool, PostgresSweeps
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.reconciler import Reconciler
 from providers.stripe.webhooks import read
@@ -20,7 +20,7 @@ from schemas import headers
 from schemas.settings import WorkerSettings
 from tests.support import database
 from tests.support.builders import Clock, Log, event_body
-from tests.support.fake_outside import Provider, RecordingSender
+from tests.support.fakes import Provider, RecordingSender
 
 SILENT_S = 120.0
 
@@ -58,7 +58,7 @@ class Sweeping:
 
     def errors(self, sweep: str) -> float | None:
         """How often a sweep has failed."""
-        return self.registry.get_sample_value("payments_work_errors_total", {"loop": sweep})
+        return self.registry.get_sample_value("payments_worker_errors_total", {"loop": sweep})
 
     def gauge(self, name: str, what: str) -> float | None:
         """A gauge of what waits."""

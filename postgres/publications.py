@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 from psycopg import AsyncConnection
 
-from ports.plan import PublishableVersion, WriteSet
+from ports.batch import PublishableVersion, WriteSet
 from postgres import statements as sql
 
 Connection = AsyncConnection[tuple[Any, ...]]

@@ -13,10 +13,10 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
-from messaging import publisher as publishing
-from messaging.publisher import StatePublisher, fenced_producer
+from messaging import transactional_publisher as publishing
+from messaging.transactional_publisher import StatePublisher, fenced_producer
+from ports.batch import PublishableVersion
 from ports.errors import FencedError, PublishError
-from ports.plan import PublishableVersion
 from processor.ops.audit import read_topic
 from schemas.topics import PAYMENT_STATE
 from tests.support.builders import NOW, payment

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from pydantic import ValidationError
 
-from ingress.commands import Arrival, Build, Operation
+from ingress.command_builders import Arrival, Build, Operation
 from ingress.database import Database
 from ingress.errors import BrokerUnavailableError, DatabaseUnavailableError
 from ingress.http.json_body import invalid_fields

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from messaging.room import InFlightLimiter, InFlightLimits
+from messaging.in_flight import InFlightLimiter, InFlightLimits
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from psycopg import AsyncConnection
 
-from ports.work import ClaimedCall
+from ports.work_items import ClaimedCall
 from postgres.documents import decode_call
 
 Connection = AsyncConnection[tuple[Any, ...]]

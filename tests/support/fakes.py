@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from domain.calls import ProviderCall
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 from ports.provider import CallOutcome, FetchedEvent, Unknown
 
 T = TypeVar("T")

@@ -8,11 +8,11 @@ from typing import Any, Final
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from ports.batch import PublishableVersion, ReadSet, WriteSet
 from ports.errors import KeyTakenError, StoreUnavailableError
-from ports.plan import PublishableVersion, ReadSet, WriteSet
 from ports.records import DecodedInput
-from ports.work import ClaimedCall, IgnoredWebhook, UnroutedWebhook
-from postgres import batch, calls, history, work
+from ports.work_items import ClaimedCall, IgnoredWebhook, UnroutedWebhook
+from postgres import batch, history, outbox, routing
 from postgres.batch import Connection, Decode
 
 Pool = AsyncConnectionPool[Any]
@@ -109,7 +109,7 @@ class PostgresBatches:
 
 
 class PostgresOutbox:
-    """A ``CallStore``."""
+    """A ``Outbox``."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -117,29 +117,29 @@ class PostgresOutbox:
     async def claim(
         self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
     ) -> list[ClaimedCall]:
-        """See ``CallStore.claim``."""
+        """See ``Outbox.claim``."""
         async with connected(self._pool) as connection:
-            return await calls.claim(connection, providers, limit, now, lease_until)
+            return await outbox.claim(connection, providers, limit, now, lease_until)
 
     async def renew(self, claimed: ClaimedCall, lease_until: datetime) -> bool:
-        """See ``CallStore.renew``."""
+        """See ``Outbox.renew``."""
         async with connected(self._pool) as connection:
-            return await calls.renew(connection, claimed, lease_until)
+            return await outbox.renew(connection, claimed, lease_until)
 
     async def finish(self, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
-        """See ``CallStore.finish``."""
+        """See ``Outbox.finish``."""
         async with connected(self._pool) as connection:
-            return await calls.finish(connection, claimed, outcome, now)
+            return await outbox.finish(connection, claimed, outcome, now)
 
     async def retry(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
-        """See ``CallStore.retry``."""
+        """See ``Outbox.retry``."""
         async with connected(self._pool) as connection:
-            return await calls.retry(connection, claimed, at, error)
+            return await outbox.retry(connection, claimed, at, error)
 
     async def retry_with_new_key(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
-        """See ``CallStore.retry_with_new_key``."""
+        """See ``Outbox.retry_with_new_key``."""
         async with connected(self._pool) as connection:
-            return await calls.retry_with_new_key(connection, claimed, at, error)
+            return await outbox.retry_with_new_key(connection, claimed, at, error)
 
 
 class PostgresRouting:
@@ -151,32 +151,32 @@ class PostgresRouting:
     async def owners(self, objects: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """See ``RoutingStore.owners``."""
         async with connected(self._pool) as connection:
-            return await work.owners(connection, objects)
+            return await routing.owners(connection, objects)
 
     async def park(self, waiting: Sequence[UnroutedWebhook], now: datetime) -> None:
         """See ``RoutingStore.park``."""
         async with connected(self._pool) as connection:
-            await work.park_unrouted(connection, waiting, now)
+            await routing.park_unrouted(connection, waiting, now)
 
     async def ignore(self, ignored: Sequence[IgnoredWebhook], now: datetime) -> None:
         """See ``RoutingStore.ignore``."""
         async with connected(self._pool) as connection:
-            await work.record_ignored(connection, ignored, now)
+            await routing.record_ignored(connection, ignored, now)
 
     async def routable(self, limit: int) -> list[UnroutedWebhook]:
         """See ``RoutingStore.routable``."""
         async with connected(self._pool) as connection:
-            return await work.routable(connection, limit)
+            return await routing.routable(connection, limit)
 
     async def expired(self, before: datetime, limit: int) -> list[UnroutedWebhook]:
         """See ``RoutingStore.expired``."""
         async with connected(self._pool) as connection:
-            return await work.expired_unrouted(connection, before, limit)
+            return await routing.expired_unrouted(connection, before, limit)
 
     async def forget(self, event_ids: Sequence[str]) -> None:
         """See ``RoutingStore.forget``."""
         async with connected(self._pool) as connection:
-            await work.forget_unrouted(connection, event_ids)
+            await routing.forget_unrouted(connection, event_ids)
 
 
 class PostgresSweeps:
@@ -188,29 +188,29 @@ class PostgresSweeps:
     async def read_cursor(self, provider: str) -> str | None:
         """See ``SweepStore.read_cursor``."""
         async with connected(self._pool) as connection:
-            return await work.read_cursor(connection, provider)
+            return await routing.read_cursor(connection, provider)
 
     async def write_cursor(self, provider: str, event_id: str, now: datetime) -> None:
         """See ``SweepStore.write_cursor``."""
         async with connected(self._pool) as connection:
-            await work.write_cursor(connection, provider, event_id, now)
+            await routing.write_cursor(connection, provider, event_id, now)
 
     async def unfinished(
         self, silent_since: datetime, after: str, limit: int
     ) -> list[tuple[str, str, str]]:
         """See ``SweepStore.unfinished``."""
         async with connected(self._pool) as connection:
-            return await work.unfinished(connection, silent_since, after, limit)
+            return await routing.unfinished(connection, silent_since, after, limit)
 
     async def expired(self, now: datetime, limit: int) -> list[tuple[str, str, int]]:
         """See ``SweepStore.expired``."""
         async with connected(self._pool) as connection:
-            return await work.expired(connection, now, limit)
+            return await routing.expired(connection, now, limit)
 
     async def gauges(self) -> list[tuple[str, int, datetime | None]]:
         """See ``SweepStore.gauges``."""
         async with connected(self._pool) as connection:
-            return await work.gauges(connection)
+            return await routing.gauges(connection)
 
 
 class PostgresHistory:

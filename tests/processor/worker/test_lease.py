@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from ports.errors import LeaseLostError, StoreUnavailableError
-from processor.worker import leases
-from processor.worker.leases import Lease
+from processor.worker import lease
+from processor.worker.lease import Lease
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +34,7 @@ async def is_asked(renewals: Renewals, times: int) -> bool:
     return renewals.asked >= times
 
 
-def lease(renewals: Renewals) -> Lease:
+def held_lease(renewals: Renewals) -> Lease:
     """A lease that has just begun."""
     return Lease(renewals, LEASE_S, asyncio.get_running_loop().time())
 
@@ -52,13 +52,13 @@ async def test_long_work_keeps_its_lease() -> None:
         await until(lambda: is_asked(renewals, 10), 10)
         return "done"
 
-    assert await lease(renewals).during(work()) == "done"
+    assert await held_lease(renewals).during(work()) == "done"
 
 
 async def test_short_work_renews_nothing() -> None:
     """Most calls take far less than their lease."""
     renewals = Renewals()
-    assert await lease(renewals).during(asyncio.sleep(0, "done")) == "done"
+    assert await held_lease(renewals).during(asyncio.sleep(0, "done")) == "done"
     assert renewals.asked == 0
 
 
@@ -74,7 +74,7 @@ async def test_a_lost_lease_ends_the_work() -> None:
 
     renewals = Renewals(lambda number: number < 3)
     with pytest.raises(LeaseLostError):
-        await lease(renewals).during(work())
+        await held_lease(renewals).during(work())
     assert ended.is_set()
     assert renewals.asked == 3, "it ends with the first word that it is another's"
 
@@ -87,7 +87,7 @@ async def test_a_renewal_may_fail_while_the_lease_lasts() -> None:
         await until(lambda: is_asked(renewals, 6), 10)
         return "done"
 
-    assert await lease(renewals).during(work()) == "done"
+    assert await held_lease(renewals).during(work()) == "done"
 
 
 @pytest.mark.parametrize("silent", [True, False])
@@ -115,12 +115,12 @@ async def test_what_the_work_raises_is_raised() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await lease(Renewals()).during(work())
+        await held_lease(Renewals()).during(work())
 
 
 async def test_work_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """For longer than a moment."""
-    monkeypatch.setattr(leases, "END_WITHIN_S", 0.1)
+    monkeypatch.setattr(lease, "END_WITHIN_S", 0.1)
     release = asyncio.Event()
 
     async def work() -> None:
@@ -132,6 +132,6 @@ async def test_work_that_does_not_end_is_not_waited_for(monkeypatch: pytest.Monk
 
     async with asyncio.timeout(5):
         with pytest.raises(LeaseLostError):
-            await lease(Renewals(lambda _number: False)).during(work())
+            await held_lease(Renewals(lambda _number: False)).during(work())
     release.set()
     await asyncio.sleep(0.01)

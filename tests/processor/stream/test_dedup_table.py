@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ports.records import ConsumedRecord, RecordOffset
-from processor.stream.seen import LOOKED_AT, DedupTable
+from processor.stream.dedup_table import LOOKED_AT, DedupTable
 from tests.support.builders import Clock, Log, payment, received
 from tests.support.fake_faust import Table
 from tests.support.programs.folding import ONE, TWO

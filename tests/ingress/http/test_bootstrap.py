@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from ingress import wire
-from ingress.bootstrap import FACTORY
+from ingress import bootstrap
+from ingress.serve import FACTORY
 
 ROOT = Path(__file__).parents[3]
 
@@ -31,9 +31,9 @@ def test_what_is_there_for_good_is_no_garbage(monkeypatch: pytest.MonkeyPatch) -
     """Requests would stand still while all that was imported is gone through for garbage."""
     made, garbage = FastAPI(), FastAPI()
     gone = weakref.ref(garbage)
-    monkeypatch.setattr(wire, "application", lambda: made)
+    monkeypatch.setattr(bootstrap, "application", lambda: made)
     del garbage  # it refers to itself
-    assert wire.worker() is made
+    assert bootstrap.worker() is made
     everything = gc.get_freeze_count()
     assert everything > 10_000
     gc.collect()
@@ -45,14 +45,14 @@ def test_what_is_there_for_good_is_no_garbage(monkeypatch: pytest.MonkeyPatch) -
 def test_every_worker_is_made_so() -> None:
     """The factory that uvicorn is told, by name."""
     module, name = FACTORY.split(":")
-    assert (module, getattr(wire, name)) == (wire.__name__, wire.worker)
+    assert (module, getattr(bootstrap, name)) == (bootstrap.__name__, bootstrap.worker)
 
 
 LIMITS = """
 import resource, sys
 from ingress.http import open_files
 from schemas.settings import IngressSettings, SettingsError
-from ingress.wire import connection_limits
+from ingress.bootstrap import connection_limits
 soft, hard, wanted = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 settings = IngressSettings(api_keys={"0" * 64: "acme"}, max_connections=wanted)

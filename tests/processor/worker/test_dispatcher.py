@@ -8,7 +8,7 @@ import pytest
 
 from domain.inputs import CallResult, Failure
 from ports.provider import Acknowledged, NotNow, ProviderUnavailableError, Refused, Unknown
-from postgres.postgres import Pool
+from postgres.stores import Pool
 from schemas.identity import result_event_id
 from schemas.topics import PROVIDER_RESULTS
 from tests.support import database

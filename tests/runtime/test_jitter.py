@@ -12,8 +12,8 @@ from processor.worker.consumer_lag import ConsumerLag
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.reconciler import Reconciler
 from processor.worker.retention import Retention
-from runtime.pulse import Heartbeat
-from runtime.rest import JITTER
+from runtime.heartbeat import Heartbeat
+from runtime.jitter import JITTER
 from schemas.settings import WorkerSettings
 from tests.support.builders import Clock
 

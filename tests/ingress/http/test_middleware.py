@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from ingress.http.observe import ErrorMiddleware
+from ingress.http.middleware import ErrorMiddleware
 from ingress.metrics import Metrics
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from ports.texts import utc_time
-from ports.work import IgnoredWebhook, UnroutedWebhook
+from ports.work_items import IgnoredWebhook, UnroutedWebhook
 from schemas import headers
 
 Connection = AsyncConnection[tuple[Any, ...]]

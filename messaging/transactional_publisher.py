@@ -12,10 +12,10 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
+from messaging.batch_send import KeyedRecord, send_in_batches
 from messaging.lifetime import close_producer, start_client
-from messaging.produce import KeyedRecord, send_in_batches
+from ports.batch import PublishableVersion
 from ports.errors import FencedError, PublishError
-from ports.plan import PublishableVersion
 from schemas.headers import cloud_event
 from schemas.topics import BATCH_BYTES_MAX, PAYMENT_STATE, request_bytes_max
 

@@ -6,7 +6,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from messaging.produce import KeyedRecord, send_in_batches
+from messaging.batch_send import KeyedRecord, send_in_batches
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,8 @@ import typer
 
 from cli.terminal import PUBLISH_DEADLINE_S, bootstrap, database_url, say
 from messaging.sender import Sender
-from postgres import operate as store
-from postgres.patience import OperatingConnection
+from postgres import operator as store
+from postgres.deadlines import OperatingConnection
 from processor.ops import replay as ops
 from runtime.clock import utc_now
 

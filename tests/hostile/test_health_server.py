@@ -12,10 +12,10 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from runtime import health as deciding
-from runtime import status_server
+from runtime import health_server
 from runtime.health import GRACE_S, SILENT_S, STALLED_S, Health, Observed, is_alive, not_ready
-from runtime.pulse import Heartbeat
-from runtime.status_server import CONNECTIONS_MAX, HEAD_BYTES_MAX, serve
+from runtime.health_server import CONNECTIONS_MAX, HEAD_BYTES_MAX, serve
+from runtime.heartbeat import Heartbeat
 from sandbox.supervision.ports import HOST, free_ports
 
 #: A connection that nobody answers.
@@ -79,7 +79,7 @@ def test_a_connection_that_says_nothing_is_closed(
     address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the deadline of its head, without an answer."""
-    monkeypatch.setattr(status_server, "HEAD_WITHIN_S", 0.3)
+    monkeypatch.setattr(health_server, "HEAD_WITHIN_S", 0.3)
     with socket.create_connection(address) as idle:
         idle.settimeout(5.0)
         idle.sendall(b"GET /")
@@ -131,7 +131,7 @@ def test_metrics_that_cannot_be_collected_are_an_error() -> None:
 def test_a_loop_that_stands_still_fails_both(monkeypatch: pytest.MonkeyPatch) -> None:
     """The heartbeat is the program's own loop's; one that was closed has none any more."""
     monkeypatch.setattr(deciding, "STALLED_S", 0.3)
-    monkeypatch.setattr(status_server, "BEAT_EVERY_S", 0.05)
+    monkeypatch.setattr(health_server, "BEAT_EVERY_S", 0.05)
     (port,) = free_ports(1)
     loop, health = asyncio.new_event_loop(), Health()
     health.put(in_place=True)

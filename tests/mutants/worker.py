@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 from ports.provider import CallOutcome, NotNow, ProviderClient, Refused, Unknown, Webhook
-from ports.work import ClaimedCall
-from processor.worker.provider_calls import Dispatcher
+from ports.work_items import ClaimedCall
+from processor.worker.dispatcher import Dispatcher
 from processor.worker.reconciler import Reconciler
 from providers.stripe.client import StripeApi
 from providers.stripe.webhooks import StripeWebhooks, read

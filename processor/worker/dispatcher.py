@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal, cast
 
 from ports.errors import LeaseLostError
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 from ports.provider import (
     Acknowledged,
     CallOutcome,
@@ -24,10 +24,10 @@ from ports.provider import (
 )
 from ports.stores import Outbox, RecordSender
 from ports.texts import storable
-from ports.work import ClaimedCall
-from processor.worker.asking import call_adapter
+from ports.work_items import ClaimedCall
+from processor.worker.adapter_call import call_adapter
 from processor.worker.breaker import Breaker
-from processor.worker.leases import Lease
+from processor.worker.lease import Lease
 from processor.worker.metrics import WorkerMetrics
 from runtime.logs import get_logger
 from schemas.identity import result_event_id

@@ -1,4 +1,4 @@
-"""A work process: the real calls, router and reconciler, as ``payments work`` runs them."""
+"""A work process: the real calls, router and reconciler, as ``payments worker`` runs them."""
 
 import asyncio
 from collections.abc import Sequence
@@ -89,7 +89,7 @@ class WorkProcess:
         self._settings = around.settings.work
         parts, metrics, clock = around.parts, around.counters.work, process.clock
         connection = Connection(around.database, process)
-        sender = LogSender(around.log, process, "work")
+        sender = LogSender(around.log, process, "worker")
         http = Transport(around.provider, process)
         client = parts.provider_client(around.settings.stripe, http)
         clients = {client.name: client}

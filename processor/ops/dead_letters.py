@@ -8,13 +8,13 @@ from typing import Any, Final
 from aiokafka import ConsumerRecord
 from psycopg import AsyncConnection
 
-from messaging import log
-from ports.outgoing import ProducerRecord
+from messaging import log_reader
+from ports.producer_record import ProducerRecord
 from ports.stores import RecordSender
 from ports.texts import moment
-from postgres import operate as store
-from postgres.operate import Place
-from postgres.patience import OperatingConnection
+from postgres import operator as store
+from postgres.deadlines import OperatingConnection
+from postgres.operator import Place
 from schemas import headers
 from schemas.headers import Headers, as_text
 from schemas.topics import DEAD_LETTERS, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
@@ -79,7 +79,7 @@ class ReplaySummary:
 
 async def letters(kafka_bootstrap: str) -> AsyncIterator[DeadLetterRecord]:
     """Every dead letter that the topic still has."""
-    async for record in log.records(kafka_bootstrap, DEAD_LETTERS):
+    async for record in log_reader.records(kafka_bootstrap, DEAD_LETTERS):
         yield _letter(record)
 
 

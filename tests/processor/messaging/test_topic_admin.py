@@ -6,8 +6,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import InvalidReplicationFactorError
 
-from messaging import topics
-from messaging.topics import check_topics, create_topics
+from messaging import topic_admin
+from messaging.topic_admin import check_topics, create_topics
 from ports.errors import MissingTopicsError
 from schemas.settings import KafkaSettings
 from schemas.topics import Topic
@@ -28,7 +28,7 @@ def another(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a topic that has to be there too, and is not."""
     name = f"another-{uuid.uuid4().hex}"
     topic = Topic(name, "k", "v", "nobody", "nobody", config={"retention.ms": "-1"})
-    monkeypatch.setattr(topics, "ALL", (*topics.ALL, topic))
+    monkeypatch.setattr(topic_admin, "ALL", (*topic_admin.ALL, topic))
     return name
 
 
@@ -71,9 +71,9 @@ async def test_a_topic_nobody_shares_may_have_any_number(
     kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dead letters and unrouted webhooks belong to no payment's worker."""
-    alone = tuple(topic for topic in topics.ALL if not topic.copartitioned)
+    alone = tuple(topic for topic in topic_admin.ALL if not topic.copartitioned)
     assert alone
-    monkeypatch.setattr(topics, "ALL", alone)
+    monkeypatch.setattr(topic_admin, "ALL", alone)
     await check_topics(settings(kafka_bootstrap, partitions=PARTITIONS + 1))
 
 

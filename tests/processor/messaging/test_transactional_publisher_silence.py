@@ -10,9 +10,9 @@ from typing import Final
 
 import pytest
 
-from messaging.publisher import StatePublisher, fenced_producer
+from messaging.transactional_publisher import StatePublisher, fenced_producer
+from ports.batch import PublishableVersion
 from ports.errors import PublishError
-from ports.plan import PublishableVersion
 from processor.ops.audit import read_topic
 from schemas.topics import PAYMENT_STATE
 from tests.own_broker import OwnBroker, own_broker

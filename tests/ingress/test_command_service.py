@@ -6,11 +6,11 @@ from typing import Final, TypeVar
 
 import pytest
 
-from ingress import commands
+from ingress import command_builders
+from ingress.command_service import CommandService, StoredOperations
 from ingress.database import Query
 from ingress.errors import BrokerUnavailableError, DatabaseUnavailableError
 from ingress.idempotency import OperationMemory
-from ingress.intake import CommandService, StoredOperations
 from ingress.metrics import Metrics
 from schemas.http import CreateRequest
 from tests.ingress.harness import NOW, PAYMENT, FakeStore, Log
@@ -19,8 +19,10 @@ pytestmark = pytest.mark.anyio
 
 T = TypeVar("T")
 BODY: Final = CreateRequest.model_validate(PAYMENT)
-CREATE: Final = commands.identify_create("acme", "order-1", BODY)
-BUILD: Final = partial(commands.create, CREATE, BODY, provider="stripe", expiry=timedelta(hours=1))
+CREATE: Final = command_builders.identify_create("acme", "order-1", BODY)
+BUILD: Final = partial(
+    command_builders.create, CREATE, BODY, provider="stripe", expiry=timedelta(hours=1)
+)
 
 
 class Asked(FakeStore):

@@ -7,10 +7,10 @@ import msgspec
 from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from messaging import log
+from messaging import log_reader
 from ports.errors import RebuildRunningError
+from postgres.deadlines import OperatingConnection
 from postgres.migrate import migrate
-from postgres.patience import OperatingConnection
 from schemas.topics import PROCESSOR_SOURCES
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -62,8 +62,8 @@ async def copy_log(connection: Connection, kafka_bootstrap: str) -> int:
     count = 0
     async with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         for topic in PROCESSOR_SOURCES:
-            async for found in log.records(kafka_bootstrap, topic):
-                record = log.as_record(found)
+            async for found in log_reader.records(kafka_bootstrap, topic):
+                record = log_reader.as_record(found)
                 at, headers = record.position, msgspec.json.encode(dict(record.headers)).decode()
                 await copy.write_row((
                     at.topic, at.partition, at.offset, record.key, headers, record.value,

@@ -1,4 +1,4 @@
-"""The background loops with failpoints: ``python -m tests.faults.work``."""
+"""The background loops with failpoints: ``python -m tests.faults.worker``."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -7,11 +7,11 @@ from functools import partial
 from cli.main import run
 from domain.calls import ProviderCall
 from messaging.sender import Sender
-from ports.outgoing import ProducerRecord
+from ports.producer_record import ProducerRecord
 from ports.provider import CallOutcome, FetchedEvent, ProviderClient
 from ports.stores import Outbox
-from ports.work import ClaimedCall
-from postgres.postgres import Pool, PostgresOutbox
+from ports.work_items import ClaimedCall
+from postgres.stores import Pool, PostgresOutbox
 from processor.worker.bootstrap import WorkerParts, run_worker
 from providers.registry import clients
 from schemas.topics import PROVIDER_RESULTS
@@ -114,5 +114,5 @@ def parts(trap: Trap) -> WorkerParts:
 
 
 if __name__ == "__main__":
-    program = partial(run_worker, parts(Trap.of_this_process("work")))
-    run(["work"], {"work": program})
+    program = partial(run_worker, parts(Trap.of_this_process("worker")))
+    run(["worker"], {"worker": program})

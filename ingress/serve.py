@@ -1,0 +1,41 @@
+"""Serves the ingress until SIGTERM or SIGINT."""
+
+import os
+import tempfile
+from typing import Final
+
+import uvicorn
+
+from ingress.bootstrap import application
+from ingress.http.serving import serving
+from ingress.metrics import SHARED_FOLDER_VARIABLE
+from schemas.settings import IngressSettings, load
+
+FACTORY: Final = "ingress.bootstrap:worker"
+
+
+def serve() -> int:
+    """Serves until SIGTERM or SIGINT; answers the exit code.
+
+    Wrong settings are refused before anything is started: raises SettingsError.
+    """
+    settings = load(IngressSettings)
+    application()
+    if settings.ingress_workers == 1:
+        _serve(settings)
+        return 0
+    with tempfile.TemporaryDirectory(prefix="payments-ingress-metrics-") as folder:
+        os.environ.setdefault(SHARED_FOLDER_VARIABLE, folder)  # before a worker imports its client
+        _serve(settings)
+    return 0
+
+
+def _serve(settings: IngressSettings) -> None:
+    uvicorn.run(
+        FACTORY,
+        factory=True,
+        host=settings.ingress_host,
+        port=settings.ingress_port,
+        workers=settings.ingress_workers,
+        **serving(),
+    )
