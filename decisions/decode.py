@@ -20,12 +20,12 @@ from domain.inputs import (
     Release,
 )
 from ports.errors import UndecodableRecordError
-from ports.failures import described
+from ports.failures import describe_error
 from ports.provider import MalformedWebhookError, Translator
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, Unreadable
 from ports.texts import storable, utc_time
 from runtime.logs import get_logger
-from runtime.tasks import RAISED
+from runtime.tasks import ANY_ERROR
 from schemas import commands, headers
 from schemas.identity import is_payment_id
 from schemas.results import ProviderResult
@@ -57,12 +57,14 @@ class Decoder:
             _check_key(record, received)
         except UndecodableRecordError as error:
             return DeadLetter(record, storable(str(error)))
-        except RAISED as error:  # nothing here is I/O, so it is our own defect, and nobody else's
+        except (
+            ANY_ERROR
+        ) as error:  # nothing here is I/O, so it is our own defect, and nobody else's
             at = record.position
             log.exception(
                 "record.not_decoded", topic=at.topic, partition=at.partition, offset=at.offset
             )
-            return unforeseen(record, described(error))
+            return unforeseen(record, describe_error(error))
         return received
 
     def _webhook(self, record: ConsumedRecord) -> DecodedInput:

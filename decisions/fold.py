@@ -12,9 +12,9 @@ from domain.inputs import CallResult, Release
 from domain.payment import Payment
 from domain.status import Outcome
 from ports.batch import InboxEntry, InboxRow, ReadSet, VersionRow, WriteSet
-from ports.failures import described
+from ports.failures import describe_error
 from ports.records import DecodedInput, RecordOffset, named_object, refusal_id
-from runtime.tasks import RAISED
+from runtime.tasks import ANY_ERROR
 
 
 def fold(
@@ -124,8 +124,8 @@ class _Fold:
         try:
             foreign = self._foreign(row.received)
             decision = foreign or decide(payment, row.received.input, payment_id)
-        except RAISED as error:  # our own bug: hold this payment, go on with others
-            self._hold(row, described(error))
+        except ANY_ERROR as error:  # our own bug: hold this payment, go on with others
+            self._hold(row, describe_error(error))
             return
         if decision.outcome is Outcome.QUARANTINED:
             self._quarantine(row, decision.reason, decision.reason)

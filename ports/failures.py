@@ -38,17 +38,17 @@ RETRYABLE: Final = (
     psycopg.InterfaceError,
 )
 #: What an adapter does takes no longer than that: it has shorter limits of its own.
-ADAPTER_S: Final = 60.0
+ADAPTER_TIMEOUT_S: Final = 60.0
 
 
-def is_to_be_passed_on(error: BaseException) -> bool:
+def must_propagate(error: BaseException) -> bool:
     """Whether it is an outage, or our own cancellation; everything else nobody foresaw."""
     if isinstance(error, asyncio.CancelledError):
         return is_cancelled()
     return isinstance(error, RETRYABLE) or not isinstance(error, Exception)
 
 
-def described(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """The error in words that can be stored, whatever it says of itself.
 
     Of Postgres' errors the message alone: their details repeat what is in the row.

@@ -19,7 +19,6 @@ from domain.status import Outcome
 from domain.view import RefundView, Snapshot, amounts, snapshot
 from ports.batch import InboxEntry, InboxRow, PublishableVersion, ReadSet, WriteSet
 from ports.errors import BatchConflictError
-from ports.failures import described
 from ports.records import (
     ConsumedRecord,
     DeadLetter,
@@ -33,7 +32,7 @@ from postgres import statements as sql
 from postgres.documents import decode_payment, encode_call, encode_payment, encode_publishable
 from postgres.publications import announce, last_versions
 from postgres.routing import park_unrouted
-from runtime.tasks import RAISED
+from runtime.tasks import ANY_ERROR
 from schemas.headers import EVENT_ID
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -103,7 +102,7 @@ def _decode_payments(
     for payment_id, document in rows:
         try:
             payments[payment_id] = decode_payment(document)
-        except RAISED as error:
+        except ANY_ERROR as error:
             unreadable[payment_id] = f"what is stored of it can't be read: {described(error)}"
     return payments
 
@@ -123,7 +122,7 @@ def _objects_of(
     for payment_id, rows in waiting.items():
         try:
             found |= {pair for received in rows for pair in _object_of(received)}
-        except RAISED as error:
+        except ANY_ERROR as error:
             unreadable[payment_id] = f"what waits for it can't be read: {described(error)}"
     return found
 

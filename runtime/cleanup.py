@@ -9,17 +9,15 @@ from runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-CLOSE_WITHIN_S: Final = 8.0
+CLOSE_TIMEOUT_S: Final = 8.0
 
 
-def close_at_the_end(
-    stack: AsyncExitStack, name: str, close: Callable[[], Awaitable[object]]
-) -> None:
+def close_on_exit(stack: AsyncExitStack, name: str, close: Callable[[], Awaitable[object]]) -> None:
     """Has the stack close a part. One that fails or hangs hides no error and stops no other."""
 
     async def closing() -> None:
         try:
-            async with asyncio.timeout(CLOSE_WITHIN_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await close()
         except Exception:
             log.exception("part.not_closed", part=name)

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Final
 
 from runtime.heartbeat import Heartbeat
-from runtime.tasks import never_failing
+from runtime.tasks import best_effort
 
 #: A loop that has not run for that long stands still, in seconds.
 STALLED_S: Final = 30.0
@@ -23,7 +23,7 @@ SILENT_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class HealthSnapshot:
     """What is known of a program at a moment, in seconds."""
 
     #: For how long its loop has not run.
@@ -38,12 +38,12 @@ class Observed:
     silent_s: Mapping[str, float]
 
 
-def is_alive(seen: Observed) -> bool:
+def is_alive(seen: HealthSnapshot) -> bool:
     """Whether its loop runs."""
     return seen.still_s <= STALLED_S
 
 
-def not_ready(seen: Observed) -> list[str]:
+def not_ready(seen: HealthSnapshot) -> list[str]:
     """What keeps it from being ready, in words that name no place; nothing when it is."""
     found = [] if is_alive(seen) else ["its loop stands still"]
     if not seen.in_place and not (seen.was_in_place and seen.for_s <= GRACE_S):
@@ -58,7 +58,7 @@ class Health:
 
     clock: Callable[[], float] = monotonic
     #: By name: the parts that must make progress.
-    pulses: Mapping[str, Heartbeat] = field(default_factory=dict)
+    heartbeats: Mapping[str, Heartbeat] = field(default_factory=dict)
     #: What the program's loop does at each heartbeat.
     on_beat: Callable[[], None] | None = None
     _beaten: float = field(init=False)
@@ -73,7 +73,7 @@ class Health:
         """The loop runs."""
         self._beaten = self.clock()
         if self.on_beat is not None:
-            with never_failing("heartbeat"):
+            with best_effort("heartbeat"):
                 self.on_beat()
 
     def put(self, *, in_place: bool) -> None:
@@ -83,13 +83,13 @@ class Health:
         self._in_place = in_place
         self._was_in_place = self._was_in_place or in_place
 
-    def seen(self) -> Observed:
+    def seen(self) -> HealthSnapshot:
         """All of it, now."""
         now = self.clock()
-        return Observed(
+        return HealthSnapshot(
             now - self._beaten,
             self._in_place,
             self._was_in_place,
             now - self._since,
-            {name: pulse.silent_s for name, pulse in self.pulses.items()},
+            {name: heartbeat.silent_s for name, heartbeat in self.heartbeats.items()},
         )

@@ -25,6 +25,6 @@ class Heartbeat:
         return max(0.0, self._clock() - self._last)
 
 
-def never_late() -> Heartbeat:
+def unmonitored_heartbeat() -> Heartbeat:
     """The pulse of a loop that nobody watches."""
     return Heartbeat(lambda: 0.0)

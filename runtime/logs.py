@@ -15,20 +15,20 @@ from structlog.typing import EventDict, WrappedLogger
 
 #: Libraries whose lines below WARNING repeat keys and values of records, and cost a tenth of the
 #: speed.
-QUIET: Final = ("aiokafka", "asyncio", "faust", "kafka", "mode", "psycopg")
+QUIET_LOGGERS: Final = ("aiokafka", "asyncio", "faust", "kafka", "mode", "psycopg")
 #: Fields that are no field of a line, whoever adds them.
-SECRETS: Final = frozenset(
+SECRET_FIELDS: Final = frozenset(
     {"api_key", "authorization", "body", "password", "secret", "secrets", "token", "value"}
 )
-HIDDEN: Final = "***"
+REDACTED: Final = "***"
 
 get_logger: Final[Callable[[str], structlog.stdlib.BoundLogger]] = structlog.stdlib.get_logger
 
 
-def without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def redact_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """The line without what is nobody's business."""
-    for name in SECRETS & event.keys():
-        event[name] = HIDDEN
+    for name in SECRET_FIELDS & event.keys():
+        event[name] = REDACTED
     return event
 
 
@@ -39,7 +39,7 @@ _ALWAYS: Final[tuple[structlog.typing.Processor, ...]] = (
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-    without_secrets,
+    redact_secrets,
 )
 
 
@@ -71,7 +71,7 @@ def configuration() -> dict[str, Any]:
         "formatters": {"line": {"()": formatter, "terminal": sys.stderr.isatty()}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
-        "loggers": {name: {"level": "WARNING"} for name in QUIET},
+        "loggers": {name: {"level": "WARNING"} for name in QUIET_LOGGERS},
     }
 
 

@@ -11,7 +11,7 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 #: What an adapter may raise. A CancelledError can be its own; see ``is_cancelled``.
-RAISED: Final = (Exception, asyncio.CancelledError)
+ANY_ERROR: Final = (Exception, asyncio.CancelledError)
 
 
 def is_cancelled() -> bool:
@@ -24,15 +24,15 @@ def is_cancelled() -> bool:
 
 
 @contextmanager
-def never_failing(what: str) -> Iterator[None]:
+def best_effort(what: str) -> Iterator[None]:
     """For what nothing depends on, such as counting; nothing in the block may be awaited."""
     try:
         yield
-    except RAISED:
+    except ANY_ERROR:
         log.exception("unforeseen", what=what, note="it is left out")
 
 
-async def within(seconds: float, what: Awaitable[T]) -> T:
+async def with_timeout(seconds: float, what: Awaitable[T]) -> T:
     """What an adapter answers. Raises TimeoutError where it does not in time.
 
     A CancelledError of its own becomes a RuntimeError: nobody cancelled us.

@@ -28,7 +28,7 @@ from processor.stream.faust_internals.schema import RawSchema
 from processor.stream.faust_internals.table import PartitionedTable, records_to_recover
 from processor.stream.metrics import StreamMetrics
 from processor.stream.watchdog import Activity
-from runtime.cleanup import close_at_the_end
+from runtime.cleanup import close_on_exit
 from runtime.health import Health
 from runtime.heartbeat import Heartbeat
 from runtime.logs import get_logger
@@ -159,7 +159,7 @@ def wire(
         ("state", partial(publisher.assign, ())),
         ("dead_letters", sender.close),
     ):
-        close_at_the_end(app.async_exit_stack, name, close)
+        close_on_exit(app.async_exit_stack, name, close)
     processor = parts.processor(
         decoder,
         parts.store(pool, decoder.decode),
@@ -170,7 +170,7 @@ def wire(
         clock,
     )
     activity = Activity()
-    health.pulses = pulses = {name: Heartbeat() for name in (POSTGRES, BROKERS)}
+    health.heartbeats = heartbeats = {name: Heartbeat() for name in (POSTGRES, BROKERS)}
     health.on_beat = partial(_write_down, app, activity)
     ours = _follow_rebalances(app, pool, processor, activity, health)
     sources = app.topic(*PROCESSOR_SOURCES, schema=RawSchema())
@@ -178,7 +178,7 @@ def wire(
     @app.agent(sources, concurrency=1)
     async def payments(events: StreamT[Any]) -> None:
         taken = batches(events, stream.batch_size, stream.batch_wait_s)
-        asking = asyncio.create_task(_ask_again_and_again(pool, activity, pulses[POSTGRES]))
+        asking = asyncio.create_task(_ask_again_and_again(pool, activity, heartbeats[POSTGRES]))
         try:
             await _run(taken, processor, stream.batch_size, ours, activity)
         finally:
@@ -232,7 +232,7 @@ def _write_down(app: faust.App, activity: Activity) -> None:
     activity.recovering = records_to_recover(app)
 
 
-async def _ask_again_and_again(pool: Pool, activity: Activity, pulse: Heartbeat) -> None:
+async def _ask_again_and_again(pool: Pool, activity: Activity, heartbeat: Heartbeat) -> None:
     """Whether Postgres answers. A batch that was done has shown it.
 
     While a batch is under way, it is what waits for Postgres, and nothing else asks.
@@ -241,20 +241,20 @@ async def _ask_again_and_again(pool: Pool, activity: Activity, pulse: Heartbeat)
     while True:
         if activity.batches != done:
             done = activity.batches
-            pulse.beat()
+            heartbeat.beat()
         elif activity.is_assigned and not activity.is_busy:
-            await _ask(pool, pulse)
+            await _ask(pool, heartbeat)
         await asyncio.sleep(ASK_EVERY_S)
 
 
-async def _ask(pool: Pool, pulse: Heartbeat) -> None:
+async def _ask(pool: Pool, heartbeat: Heartbeat) -> None:
     try:
         async with asyncio.timeout(ASK_WITHIN_S), pool.connection(ASK_WITHIN_S) as connection:
             await connection.execute("select 1")
     except Exception as error:  # noqa: BLE001  # whatever it is, it is no answer
         log.warning("postgres.silent", error=repr(error))
     else:
-        pulse.beat()
+        heartbeat.beat()
 
 
 async def _run(

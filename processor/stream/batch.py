@@ -34,13 +34,13 @@ from decisions.decode_failure import unforeseen
 from decisions.fold import fold
 from ports.batch import CommittedBatch, PublishableVersion
 from ports.errors import BatchConflictError, KeyTakenError, StoreUnavailableError
-from ports.failures import ADAPTER_S, described, is_to_be_passed_on
+from ports.failures import ADAPTER_TIMEOUT_S, describe_error, must_propagate
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, RecordOffset, failed
 from ports.stores import BatchStore, RecordSender, TransactionalPublisher
 from processor.stream.dedup_table import DedupTable
 from processor.stream.metrics import StreamMetrics
 from runtime.logs import get_logger
-from runtime.tasks import RAISED, never_failing, within
+from runtime.tasks import ANY_ERROR, best_effort, with_timeout
 from schemas.headers import as_text
 from schemas.topics import SNAPSHOT_BYTES_MAX
 
@@ -130,7 +130,7 @@ class BatchProcessor:
 
     def decode(self, events: Sequence[Event]) -> DecodedBatch:
         """Step 1, but for the sending. Knows nothing of other batches."""
-        with never_failing("metrics"):
+        with best_effort("metrics"):
             self._metrics.batch_records.observe(len(events))
         with self._step("decode"):
             items = [self._understood(event) for event in events]
@@ -144,8 +144,8 @@ class BatchProcessor:
         """Steps 1 to 3; one batch after the other."""
         catch_ups = self._catch_ups
         if batch.dead:
-            await within(ADAPTER_S, self._sender.send(as_outgoing(batch.dead)))
-            with never_failing("log"):
+            await with_timeout(ADAPTER_TIMEOUT_S, self._sender.send(as_outgoing(batch.dead)))
+            with best_effort("log"):
                 note(batch.dead)
         with self._step("seen"):
             fresh, duplicates = self._set_aside(batch.received)
@@ -166,23 +166,23 @@ class BatchProcessor:
         """What a record says; one that is not even a record is kept as far as it is one."""
         try:
             return self._decoder.decode(as_record(event))
-        except RAISED as error:
+        except ANY_ERROR as error:
             log.exception("record.not_decoded")
-            return unforeseen(bare_record(event), described(error))
+            return unforeseen(bare_record(event), describe_error(error))
 
     async def _remember(self, batch: ProcessedBatch) -> None:
         """Writes the table. It is only the fast path: without it, Postgres says what is known."""
         used = [r for r in batch.fresh if r.event_id not in batch.committed.open]
         try:
-            await within(ADAPTER_S, self._seen.remember(used, batch.committed.known))
+            await with_timeout(ADAPTER_TIMEOUT_S, self._seen.remember(used, batch.committed.known))
             partitions = {event.message.partition for event in batch.events}
-            forgotten = await within(ADAPTER_S, self._seen.forget_old(partitions))
-        except RAISED as error:
-            if is_to_be_passed_on(error):
+            forgotten = await with_timeout(ADAPTER_TIMEOUT_S, self._seen.forget_old(partitions))
+        except ANY_ERROR as error:
+            if must_propagate(error):
                 raise
             log.exception("table.not_written", note="Postgres says what was seen")
             return
-        with never_failing("metrics"):
+        with best_effort("metrics"):
             self._metrics.forgotten.inc(forgotten)
 
     async def take_over(self, partitions: Sequence[int]) -> None:
@@ -192,11 +192,11 @@ class BatchProcessor:
         says what is left.
         """
         async with self._publishing:
-            await within(ADAPTER_S, self._publisher.assign(partitions))
+            await with_timeout(ADAPTER_TIMEOUT_S, self._publisher.assign(partitions))
             left = await self._retrying(lambda: self._store.unpublished(partitions=partitions))
             await self._send(left, {p.publication_id for p in left})
             self._catch_ups += 1
-        with never_failing("metrics"):
+        with best_effort("metrics"):
             self._metrics.republished.inc(len(left))
 
     def _set_aside(
@@ -206,8 +206,8 @@ class BatchProcessor:
         fresh, duplicates = [], []
         try:
             positions = self._seen.positions(batch)
-        except RAISED as error:
-            if is_to_be_passed_on(error):
+        except ANY_ERROR as error:
+            if must_propagate(error):
                 raise
             log.exception("table.not_read", note="Postgres says what was seen")
             positions = [None] * len(batch)
@@ -229,8 +229,8 @@ class BatchProcessor:
             return CommittedBatch()
         try:
             return await self._retrying(lambda: self._commit(fresh, duplicates, dead, {}))
-        except RAISED as error:
-            if is_to_be_passed_on(error):
+        except ANY_ERROR as error:
+            if must_propagate(error):
                 raise
             log.exception("batch.not_committed", note="each payment is tried on its own")
         committed = await self._retrying(lambda: self._commit([], duplicates, dead, {}))
@@ -247,15 +247,15 @@ class BatchProcessor:
         """A payment's records; where our own code fails on them, they are held as they came."""
         try:
             return await self._retrying(lambda: self._commit(items, [], [], {}))
-        except RAISED as error:
-            if is_to_be_passed_on(error):
+        except ANY_ERROR as error:
+            if must_propagate(error):
                 raise
             log.exception("payment.held", payment_id=payment_id)
-            why = {payment_id: described(error)}
+            why = {payment_id: describe_error(error)}
         try:
             return await self._retrying(lambda: self._commit(items, [], [], why))
-        except RAISED as error:
-            if is_to_be_passed_on(error):
+        except ANY_ERROR as error:
+            if must_propagate(error):
                 raise
             log.exception("payment.held", payment_id=payment_id, note="unread")
         # nothing of ours looks at what the records say any more
@@ -275,7 +275,7 @@ class BatchProcessor:
             plan.duplicates.extend(duplicates)
             plan.dead_letters.extend(dead)
             published = await transaction.write(plan, self._clock())
-        with never_failing("metrics"):
+        with best_effort("metrics"):
             self._metrics.count(plan)
         known = {event_id: known.position for event_id, known in loaded.known.items()}
         return CommittedBatch(published, plan.redelivered, known | plan.resolved, plan.open)
@@ -296,7 +296,7 @@ class BatchProcessor:
                     lambda: self._store.unpublished(publication_ids=ids)
                 )
                 again = len(published) - len(committed.published)
-                with never_failing("metrics"):
+                with best_effort("metrics"):
                     self._metrics.republished.inc(max(0, again))
             await self._send(published, ids)
             self._catch_ups += asked
@@ -319,9 +319,9 @@ class BatchProcessor:
         if not published:
             return
         try:
-            await within(ADAPTER_S, self._publisher.publish(published))
-        except RAISED as error:
-            if is_to_be_passed_on(error):
+            await with_timeout(ADAPTER_TIMEOUT_S, self._publisher.publish(published))
+        except ANY_ERROR as error:
+            if must_propagate(error):
                 raise
             log.exception("batch.not_published", note="each payment is tried on its own")
             out -= await self._publish_apart(published)
@@ -335,9 +335,9 @@ class BatchProcessor:
             by_payment.setdefault(each.payment_id, []).append(each)
         for payment_id, versions in by_payment.items():
             try:
-                await within(ADAPTER_S, self._publisher.publish(versions))
-            except RAISED as error:
-                if is_to_be_passed_on(error):
+                await with_timeout(ADAPTER_TIMEOUT_S, self._publisher.publish(versions))
+            except ANY_ERROR as error:
+                if must_propagate(error):
                     raise
                 log.exception("payment.not_published", payment_id=payment_id)
                 left |= {version.publication_id for version in versions}
@@ -354,14 +354,14 @@ class BatchProcessor:
         ):
             with trial:
                 try:
-                    return await within(ADAPTER_S, attempt())
+                    return await with_timeout(ADAPTER_TIMEOUT_S, attempt())
                 except OSError as error:  # no answer in time, or the network, past the store
                     raise StoreUnavailableError(f"the store: {error!r}") from error
         raise AssertionError("unreachable: the last trial returns or raises")
 
     def _note_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
-        with never_failing("metrics"):
+        with best_effort("metrics"):
             self._metrics.retries.labels(type(error).__name__).inc()
         log.warning("batch.retried", attempt=state.attempt_number, error=str(error))
 
@@ -369,7 +369,7 @@ class BatchProcessor:
     def _step(self, name: str) -> Iterator[None]:
         start = perf_counter()
         yield
-        with never_failing("metrics"):
+        with best_effort("metrics"):
             self._metrics.batch_seconds.labels(name).observe(perf_counter() - start)
 
 

@@ -44,7 +44,7 @@ def run_stream(parts: StreamParts = REAL_PARTS) -> int:
     metrics = StreamMetrics(registry)
     activity = wire(app, kafka, database, stream, translators(), metrics, health, utc_now, parts)
     lag = GroupLag(kafka.kafka_bootstrap, APP_ID)
-    guard(stream.stall_timeout_s, activity, lag, health.pulses[BROKERS].beat)
+    guard(stream.stall_timeout_s, activity, lag, health.heartbeats[BROKERS].beat)
     worker = faust.Worker(app, loglevel="WARNING", override_logging=False, redirect_stdouts=False)
     serve(status.metrics_host, status.metrics_port, registry, health, worker.loop)
     tables = Path(app.conf.tabledir)

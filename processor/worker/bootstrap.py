@@ -27,7 +27,7 @@ from processor.worker.reconciler import Reconciler
 from processor.worker.retention import Retention
 from processor.worker.router import GROUP, Router, consumer
 from providers.registry import clients, translators
-from runtime.cleanup import close_at_the_end
+from runtime.cleanup import close_on_exit
 from runtime.clock import utc_now
 from runtime.health import Health
 from runtime.health_server import serve
@@ -58,7 +58,7 @@ async def _work(parts: WorkerParts) -> None:
     async with AsyncExitStack() as opened:
         known_clients = parts.clients()
         for name, client in known_clients.items():
-            close_at_the_end(opened, name, client.close)
+            close_on_exit(opened, name, client.close)
         await check_topics(kafka)
         registry, health = CollectorRegistry(), Health()
         running = asyncio.get_running_loop()
@@ -66,7 +66,7 @@ async def _work(parts: WorkerParts) -> None:
         metrics = WorkerMetrics(registry)
         url = database.database_url.get_secret_value()
         sender = parts.sender(kafka.kafka_bootstrap, "payments-worker", 30.0)
-        close_at_the_end(opened, "sender", sender.close)
+        close_on_exit(opened, "sender", sender.close)
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             running.add_signal_handler(number, stop.set)
@@ -79,12 +79,12 @@ async def _work(parts: WorkerParts) -> None:
             open=False,
             name="worker",
         )
-        close_at_the_end(opened, "pool", pool.close)
+        close_on_exit(opened, "pool", pool.close)
         await pool.open()
         loops = _loops(
             kafka, url, pool, sender, known_clients, known_translators, settings, metrics, parts
         )
-        health.pulses = {name: each.pulse for name, each in loops.items()}
+        health.heartbeats = {name: each.heartbeat for name, each in loops.items()}
         health.put(in_place=True)
         await run_loops(loops, stop, metrics)
 
@@ -104,8 +104,8 @@ def _loops(
     source = partial(consumer, kafka.kafka_bootstrap)
     jitter = random.Random()  # noqa: S311  # jitter is no secret
     names = ("provider_calls", "router", "reconciler", "retention", LAG)
-    pulses = {name: Heartbeat() for name in names}
-    calls = HeartbeatOutbox(parts.calls(pool), pulses["provider_calls"])
+    heartbeats = {name: Heartbeat() for name in names}
+    calls = HeartbeatOutbox(parts.calls(pool), heartbeats["provider_calls"])
     groups = {APP_ID: PROCESSOR_SOURCES, GROUP: (PROVIDER_WEBHOOKS_UNROUTED,)}
     runs = {
         "provider_calls": Dispatcher(
@@ -113,17 +113,17 @@ def _loops(
         ).run,
         "router": Router(
             PostgresRouting(pool), sender, source, known_translators, settings, metrics, utc_now,
-            pulses["router"],
+            heartbeats["router"],
         ).run,
         "reconciler": Reconciler(
             url, PostgresSweeps(pool), sender, known_clients, settings, metrics, utc_now,
-            pulses["reconciler"],
+            heartbeats["reconciler"],
         ).run,
         "retention": Retention(
-            PostgresHistory(pool), settings, metrics, utc_now, pulses["retention"]
+            PostgresHistory(pool), settings, metrics, utc_now, heartbeats["retention"]
         ).run,
         LAG: ConsumerLag(
-            kafka.kafka_bootstrap, groups, settings.lag_every_s, metrics, pulses[LAG]
+            kafka.kafka_bootstrap, groups, settings.lag_every_s, metrics, heartbeats[LAG]
         ).run,
     }  # fmt: skip
-    return {name: Loop(run, pulses[name]) for name, run in runs.items()}
+    return {name: Loop(run, heartbeats[name]) for name, run in runs.items()}

@@ -10,10 +10,10 @@ from typing import Final, Protocol
 
 from messaging.lag import GroupLag, Partition
 from processor.worker.metrics import WorkerMetrics
-from runtime.heartbeat import Heartbeat, never_late
+from runtime.heartbeat import Heartbeat, unmonitored_heartbeat
 from runtime.jitter import jittered
 from runtime.logs import get_logger
-from runtime.tasks import RAISED, is_cancelled, within
+from runtime.tasks import ANY_ERROR, is_cancelled, with_timeout
 
 log = get_logger(__name__)
 
@@ -48,20 +48,20 @@ class ConsumerLag:
         groups: Mapping[str, Sequence[str]],
         every_s: float,
         metrics: WorkerMetrics,
-        pulse: Heartbeat | None = None,
+        heartbeat: Heartbeat | None = None,
         measure: Callable[[str, str], Measure] = GroupLag,
     ) -> None:
         self._groups = {group: (measure(bootstrap, group), tuple(t)) for group, t in groups.items()}
         self._every_s = every_s
         self._metrics = metrics
-        self._pulse = pulse or never_late()
+        self._heartbeat = heartbeat or unmonitored_heartbeat()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             rest_s = jittered(self._every_s)
             if await self.measure():
-                self._pulse.beat(rest_s)
+                self._heartbeat.beat(rest_s)
             await asyncio.sleep(rest_s)
 
     async def measure(self) -> bool:
@@ -69,9 +69,9 @@ class ConsumerLag:
         found: dict[tuple[str, Partition], int] = {}
         try:
             for group, (measure, topics) in self._groups.items():
-                lags = await within(MEASURE_WITHIN_S, measure.by_partition(topics))
+                lags = await with_timeout(MEASURE_WITHIN_S, measure.by_partition(topics))
                 found |= {(group, at): lag for at, lag in lags.items()}
-        except RAISED as error:
+        except ANY_ERROR as error:
             if is_cancelled():
                 raise
             self._metrics.loop_errors.labels(NAME).inc()

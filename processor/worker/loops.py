@@ -18,9 +18,9 @@ from ports.failures import RETRYABLE
 from ports.stores import Outbox
 from ports.work_items import ClaimedCall
 from processor.worker.metrics import WorkerMetrics
-from runtime.heartbeat import Heartbeat, never_late
+from runtime.heartbeat import Heartbeat, unmonitored_heartbeat
 from runtime.logs import get_logger
-from runtime.tasks import is_cancelled, never_failing
+from runtime.tasks import best_effort, is_cancelled
 
 log = get_logger(__name__)
 
@@ -41,22 +41,22 @@ class Loop:
     """A loop, and the pulse it beats; one that beats none is never late."""
 
     run: Callable[[], Awaitable[None]]
-    pulse: Heartbeat = field(default_factory=never_late)
+    heartbeat: Heartbeat = field(default_factory=unmonitored_heartbeat)
 
 
 class HeartbeatOutbox:
     """A ``Outbox`` whose claims are the steps of the loop that uses it."""
 
-    def __init__(self, inner: Outbox, pulse: Heartbeat) -> None:
+    def __init__(self, inner: Outbox, heartbeat: Heartbeat) -> None:
         self._inner = inner
-        self._pulse = pulse
+        self._heartbeat = heartbeat
 
     async def claim(
         self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
     ) -> list[ClaimedCall]:
         """See ``Outbox.claim``."""
         claimed = await self._inner.claim(providers, limit, now, lease_until)
-        self._pulse.beat()
+        self._heartbeat.beat()
         return claimed
 
     def __getattr__(self, name: str) -> Any:
@@ -98,7 +98,7 @@ async def _again_and_again(name: str, loop: Loop, metrics: WorkerMetrics) -> Non
             if is_cancelled():
                 raise
             log.exception("loop.cancelled", loop=name, note="nobody cancelled it; it restarts")
-        with never_failing("metrics"):
+        with best_effort("metrics"):
             metrics.loop_errors.labels(name).inc()
         recovered = time.monotonic() - started > RECOVERED_AFTER_S
         longest = FIRST_WAIT_S if recovered else min(longest * 2, LONGEST_WAIT_S)
@@ -112,7 +112,7 @@ async def _once(name: str, loop: Loop) -> None:
     try:
         while not running.done():
             await asyncio.wait([running], timeout=LOOK_S)
-            if min(loop.pulse.silent_s, time.monotonic() - began) > STEP_S:
+            if min(loop.heartbeat.silent_s, time.monotonic() - began) > STEP_S:
                 break
         if not running.done():
             log.error("loop.stands_still", loop=name)

@@ -14,7 +14,7 @@ import psycopg
 
 from decisions.dead_letters import as_outgoing
 from ports.errors import PublishError, StoreUnavailableError
-from ports.failures import ADAPTER_S, described, is_to_be_passed_on
+from ports.failures import ADAPTER_TIMEOUT_S, must_propagate
 from ports.producer_record import ProducerRecord
 from ports.provider import FetchedEvent, ProviderClient, ProviderUnavailableError
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset
@@ -23,10 +23,10 @@ from postgres.deadlines import CONNECTING, ServingConnection
 from postgres.routing import LEAD
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.webhook_records import fetched, routed
-from runtime.heartbeat import Heartbeat, never_late
+from runtime.heartbeat import Heartbeat, unmonitored_heartbeat
 from runtime.jitter import jittered
 from runtime.logs import get_logger
-from runtime.tasks import RAISED, is_cancelled, within
+from runtime.tasks import ANY_ERROR, is_cancelled, with_timeout
 from schemas import headers, identity
 from schemas.commands import CancelPayment
 from schemas.settings import WorkerSettings
@@ -53,7 +53,7 @@ class Reconciler:
         settings: WorkerSettings,
         metrics: WorkerMetrics,
         clock: Callable[[], datetime],
-        pulse: Heartbeat | None = None,
+        heartbeat: Heartbeat | None = None,
     ) -> None:
         self._database_url = database_url
         self._store = store
@@ -62,7 +62,7 @@ class Reconciler:
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
-        self._pulse = pulse or never_late()
+        self._heartbeat = heartbeat or unmonitored_heartbeat()
 
     async def run(self) -> None:
         """Until cancelled: whenever this process leads, all sweeps, round after round."""
@@ -71,7 +71,7 @@ class Reconciler:
                 connecting = ServingConnection.connect(
                     self._database_url, autocommit=True, **CONNECTING
                 )
-                async with await within(ADAPTER_S, connecting) as leader:
+                async with await with_timeout(ADAPTER_TIMEOUT_S, connecting) as leader:
                     await self._lead(leader)
             except (psycopg.OperationalError, TimeoutError):
                 log.exception("reconciler.leadership_lost")
@@ -79,7 +79,7 @@ class Reconciler:
 
     async def _lead(self, leader: psycopg.AsyncConnection[Any]) -> None:
         while True:
-            asked = await within(ADAPTER_S, leader.execute(LEAD, [LEADER_LOCK]))
+            asked = await with_timeout(ADAPTER_TIMEOUT_S, leader.execute(LEAD, [LEADER_LOCK]))
             row = await asked.fetchone()
             if row is None or not row[0]:
                 return
@@ -88,7 +88,7 @@ class Reconciler:
 
     async def _rest(self) -> None:
         rest_s = jittered(self._settings.reconcile_every_s)
-        self._pulse.beat(rest_s)
+        self._heartbeat.beat(rest_s)
         await asyncio.sleep(rest_s)
 
     async def round(self) -> None:
@@ -101,13 +101,13 @@ class Reconciler:
             await self._noting_errors("objects", self._objects(provider, client))
 
     async def _noting_errors(self, name: str, sweep: Any) -> None:
-        self._pulse.beat()
+        self._heartbeat.beat()
         try:
             await sweep
         except _MENDED_BY_TIME as error:
             self._metrics.loop_errors.labels(name).inc()
             log.warning("sweep.failed", sweep=name, error=repr(error))
-        except RAISED:  # nobody foresaw it: the others run all the same
+        except ANY_ERROR:  # nobody foresaw it: the others run all the same
             if is_cancelled():
                 raise
             self._metrics.loop_errors.labels(name).inc()
@@ -116,7 +116,7 @@ class Reconciler:
     async def _events(self, provider: str, client: ProviderClient) -> None:
         """Everything the provider lists after the cursor, which moves page by page."""
         cursor = await self._store.read_cursor(provider)
-        async for page in _each_within(ADAPTER_S, client.events_after(cursor)):
+        async for page in _each_within(ADAPTER_TIMEOUT_S, client.events_after(cursor)):
             now = self._clock()
             await self._sender.send([_as_record(event, provider, now) for event in page])
             await self._store.write_cursor(provider, page[-1].webhook.event_id, now)
@@ -152,18 +152,18 @@ class Reconciler:
 
     async def _pause(self) -> None:
         """Between two questions: the provider's limits are for our calls first."""
-        self._pulse.beat(1 / self._settings.reconcile_per_s)
+        self._heartbeat.beat(1 / self._settings.reconcile_per_s)
         await asyncio.sleep(1 / self._settings.reconcile_per_s)
 
     async def _object(self, client: ProviderClient, payment_id: str, object_id: str) -> bool:
         """Whether the object could be looked at; one that can't keeps no other from it."""
         try:
-            event = await within(ADAPTER_S, client.retrieve(object_id))
+            event = await with_timeout(ADAPTER_TIMEOUT_S, client.retrieve(object_id))
             return await self._send_on(client, payment_id, object_id, event)
         except (ProviderUnavailableError, TimeoutError) as error:
             log.warning("object.not_retrieved", object_id=object_id, error=repr(error))
-        except RAISED as error:
-            if is_to_be_passed_on(error):
+        except ANY_ERROR as error:
+            if must_propagate(error):
                 raise
             log.exception("object.not_retrieved", object_id=object_id)
         self._metrics.loop_errors.labels("object").inc()
@@ -190,7 +190,7 @@ class Reconciler:
         for row in rows:
             try:
                 asked.append(_expiry(*row, now))
-            except RAISED:
+            except ANY_ERROR:
                 log.exception("payment.not_expired", payment_id=row[0])
         if asked:
             await self._sender.send(asked)
@@ -210,7 +210,7 @@ async def _each_within(
     reading = aiter(pages)
     while True:
         try:
-            page = await within(seconds, anext(reading))
+            page = await with_timeout(seconds, anext(reading))
         except StopAsyncIteration:
             return
         yield page
@@ -220,7 +220,7 @@ def _as_record(event: FetchedEvent, provider: str, now: datetime) -> ProducerRec
     """A fetched event as a record; a dead letter where our own code can't make one of it."""
     try:
         return fetched(event, provider, now)
-    except RAISED as error:
+    except ANY_ERROR as error:
         log.exception("event.not_sent", provider=provider, event_id=event.webhook.event_id)
         position = RecordOffset(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # it never stood in a topic
         named = {headers.EVENT_ID: event.webhook.event_id, headers.PROVIDER: provider}

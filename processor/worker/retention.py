@@ -14,7 +14,7 @@ from typing import Final
 
 from ports.stores import HistoryStore
 from processor.worker.metrics import WorkerMetrics
-from runtime.heartbeat import Heartbeat, never_late
+from runtime.heartbeat import Heartbeat, unmonitored_heartbeat
 from runtime.jitter import jittered
 from runtime.logs import get_logger
 from schemas.settings import WorkerSettings
@@ -36,20 +36,20 @@ class Retention:
         settings: WorkerSettings,
         metrics: WorkerMetrics,
         clock: Callable[[], datetime],
-        pulse: Heartbeat | None = None,
+        heartbeat: Heartbeat | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
-        self._pulse = pulse or never_late()
+        self._heartbeat = heartbeat or unmonitored_heartbeat()
 
     async def run(self) -> None:
         """Until cancelled. Raises StoreUnavailableError."""
         while True:
             await self.sweep()
             rest_s = jittered(self._settings.history_sweep_s)
-            self._pulse.beat(rest_s)
+            self._heartbeat.beat(rest_s)
             await asyncio.sleep(rest_s)
 
     async def sweep(self) -> None:
@@ -57,13 +57,13 @@ class Retention:
         settings, now = self._settings, self._clock()
         waits_since = now - timedelta(seconds=settings.parked_max_age_s)
         async for count in _little_by_little(partial(self._store.give_up_parked, waits_since)):
-            self._pulse.beat()
+            self._heartbeat.beat()
             self._metrics.parked_given_up.inc(count)
         before = now - timedelta(seconds=settings.history_retention_s)
         for table in self._store.histories:
             forget = partial(self._store.forget_history, table, before)
             async for count in _little_by_little(forget):
-                self._pulse.beat()
+                self._heartbeat.beat()
                 self._metrics.history_forgotten.labels(table).inc(count)
 
 

@@ -17,7 +17,7 @@ from messaging.kafka_internals.consumer import GapReportingConsumer
 from messaging.kafka_internals.records import OffsetGap
 from messaging.lifetime import close_consumer, start_client
 from ports.errors import UndecodableRecordError
-from ports.failures import ADAPTER_S, described, is_to_be_passed_on
+from ports.failures import ADAPTER_TIMEOUT_S, must_propagate
 from ports.producer_record import ProducerRecord
 from ports.provider import MalformedWebhookError, Translator
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset, Unreadable
@@ -26,9 +26,9 @@ from ports.texts import utc_time
 from ports.work_items import IgnoredWebhook, UnroutedWebhook
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.webhook_records import routed
-from runtime.heartbeat import Heartbeat, never_late
+from runtime.heartbeat import Heartbeat, unmonitored_heartbeat
 from runtime.logs import get_logger
-from runtime.tasks import RAISED, never_failing, within
+from runtime.tasks import ANY_ERROR, best_effort, with_timeout
 from schemas import headers
 from schemas.settings import WorkerSettings
 from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED, fetching
@@ -66,7 +66,7 @@ class Router:
         settings: WorkerSettings,
         metrics: WorkerMetrics,
         clock: Callable[[], datetime],
-        pulse: Heartbeat | None = None,
+        heartbeat: Heartbeat | None = None,
     ) -> None:
         self._store = store
         self._sender = sender
@@ -75,7 +75,7 @@ class Router:
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
-        self._pulse = pulse or never_late()
+        self._heartbeat = heartbeat or unmonitored_heartbeat()
 
     async def run(self) -> None:
         """Until cancelled, or until a fault that reading again will mend."""
@@ -90,7 +90,7 @@ class Router:
                 if read:  # also where it is only past offsets without a record
                     await source.commit()
                 await self.route_kept()
-                self._pulse.beat()
+                self._heartbeat.beat()
         finally:
             if not await close_consumer(source, STOP_WITHIN_S):
                 log.warning("router.not_stopped", within_s=round(STOP_WITHIN_S, 1))
@@ -99,13 +99,13 @@ class Router:
         """Routes all; one on which our own code fails is a dead letter, and stops no other."""
         try:
             await self._route(records)
-        except RAISED as error:
-            if is_to_be_passed_on(error):
+        except ANY_ERROR as error:
+            if must_propagate(error):
                 raise
             log.exception("router.failed", records=len(records))
             if len(records) > 1:
                 for record in records:
-                    self._pulse.beat()
+                    self._heartbeat.beat()
                     await self.route([record])
                 return
             why = f"our own code failed: {described(error)}"
@@ -121,7 +121,7 @@ class Router:
             except UndecodableRecordError as error:
                 dead.append(DeadLetter(record, str(error)))
         asked = [(webhook.provider, webhook.object_id) for _, webhook in waiting]
-        owners = await within(ADAPTER_S, self._store.owners(asked))
+        owners = await with_timeout(ADAPTER_TIMEOUT_S, self._store.owners(asked))
         known, ignored, kept = [], [], []
         for record, webhook in waiting:
             owner = owners.get((webhook.provider, webhook.object_id))
@@ -133,30 +133,30 @@ class Router:
                 kept.append(webhook)
             else:
                 dead.append(DeadLetter(record, f"header {headers.OBJECT_ID} is missing or empty"))
-        await within(ADAPTER_S, self._store.ignore(ignored, self._clock()))
-        with never_failing("metrics"):
+        await with_timeout(ADAPTER_TIMEOUT_S, self._store.ignore(ignored, self._clock()))
+        with best_effort("metrics"):
             for nothing in ignored:
                 self._metrics.ignored.labels(nothing.webhook.provider, nothing.kind).inc()
-        await within(ADAPTER_S, self._store.park(kept, self._clock()))
+        await with_timeout(ADAPTER_TIMEOUT_S, self._store.park(kept, self._clock()))
         await self._send(known, dead)
 
     async def route_kept(self) -> None:
         """Routes what was kept and is known now; gives up on what is too old."""
-        found = await within(ADAPTER_S, self._store.routable(BATCH))
+        found = await with_timeout(ADAPTER_TIMEOUT_S, self._store.routable(BATCH))
         too_old = self._clock() - timedelta(seconds=self._settings.unrouted_max_age_s)
-        nobodys = await within(ADAPTER_S, self._store.expired(too_old, BATCH))
+        nobodys = await with_timeout(ADAPTER_TIMEOUT_S, self._store.expired(too_old, BATCH))
         ids = {u.event_id for u in found}
         leaving = [*found, *(u for u in nobodys if u.event_id not in ids)]
         if not leaving:
             return
         try:
             await self._let_go(leaving)
-        except RAISED as error:
-            if is_to_be_passed_on(error):
+        except ANY_ERROR as error:
+            if must_propagate(error):
                 raise
             log.exception("router.failed", kept=len(leaving))
             for each in leaving:
-                self._pulse.beat()
+                self._heartbeat.beat()
                 await self._let_go_alone(each)
 
     async def _let_go(self, kept: Sequence[UnroutedWebhook], error: str | None = None) -> None:
@@ -166,13 +166,13 @@ class Router:
         ]
         dead = [_dead(u, error or _NOBODYS) for u in kept if error or not u.payment_id]
         await self._send(known, dead)
-        await within(ADAPTER_S, self._store.forget([u.event_id for u in kept]))
+        await with_timeout(ADAPTER_TIMEOUT_S, self._store.forget([u.event_id for u in kept]))
 
     async def _let_go_alone(self, kept: UnroutedWebhook) -> None:
         try:
             await self._let_go([kept])
-        except RAISED as error:
-            if is_to_be_passed_on(error):
+        except ANY_ERROR as error:
+            if must_propagate(error):
                 raise
             await self._let_go([kept], f"our own code failed: {described(error)}")
 
@@ -185,7 +185,7 @@ class Router:
             translated = translator.translate(webhook.value)
         except MalformedWebhookError:
             return None
-        except RAISED:  # our own defect: the webhook is kept, or a dead letter where it can't be
+        except ANY_ERROR:  # our own defect: the webhook is kept, or a dead letter where it can't be
             log.exception("webhook.not_translated", provider=webhook.provider)
             return None
         fact = translated.fact
@@ -197,8 +197,8 @@ class Router:
 
     async def _send(self, known: Sequence[ProducerRecord], dead: Sequence[DeadLetter]) -> None:
         if known or dead:
-            await within(ADAPTER_S, self._sender.send([*known, *as_outgoing(dead)]))
-        with never_failing("metrics"):
+            await with_timeout(ADAPTER_TIMEOUT_S, self._sender.send([*known, *as_outgoing(dead)]))
+        with best_effort("metrics"):
             note(dead)
             self._metrics.dead_letters.inc(len(dead))
 

@@ -13,14 +13,16 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from runtime import health as deciding
 from runtime import health_server
-from runtime.health import GRACE_S, SILENT_S, STALLED_S, Health, Observed, is_alive, not_ready
+from runtime.health import GRACE_S, SILENT_S, STALLED_S, Health, HealthSnapshot, is_alive, not_ready
 from runtime.health_server import CONNECTIONS_MAX, HEAD_BYTES_MAX, serve
 from runtime.heartbeat import Heartbeat
 from sandbox.supervision.ports import HOST, free_ports
 
 #: A connection that nobody answers.
 Address = tuple[str, int]
-WORKING: Final = Observed(0.0, in_place=True, was_in_place=True, for_s=1.0, silent_s={"router": 0})
+WORKING: Final = HealthSnapshot(
+    0.0, in_place=True, was_in_place=True, for_s=1.0, silent_s={"router": 0}
+)
 
 
 @pytest.fixture(scope="module")
@@ -171,8 +173,8 @@ def test_a_loop_that_stands_still_fails_both(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_what_it_means(changes: dict[str, Any], alive: bool, problems: list[str]) -> None:  # noqa: FBT001
     """Alive while its loop runs; ready while it has what it works on, and all of it moves."""
-    seen = Observed(
-        **{name: changes.get(name, getattr(WORKING, name)) for name in Observed.__slots__}
+    seen = HealthSnapshot(
+        **{name: changes.get(name, getattr(WORKING, name)) for name in HealthSnapshot.__slots__}
     )
     assert (is_alive(seen), not_ready(seen)) == (alive, problems)
 
@@ -199,9 +201,9 @@ def test_a_rebalance_does_not_make_it_come_and_go() -> None:
 def test_a_pulse_leaves_rests_out() -> None:
     """A loop that rests for an hour is silent from then on only."""
     now = 0.0
-    pulse = Heartbeat(lambda: now)
-    pulse.beat(rest_s=3600.0)
+    heartbeat = Heartbeat(lambda: now)
+    heartbeat.beat(rest_s=3600.0)
     now += 3590.0
-    assert pulse.silent_s == 0.0
+    assert heartbeat.silent_s == 0.0
     now += 70.0
-    assert pulse.silent_s == 60.0
+    assert heartbeat.silent_s == 60.0

@@ -240,7 +240,7 @@ async def test_an_adapter_that_never_answers_is_given_up(
             worker.acked.clear()
             garbage = log.append("payment-commands", b"key", b"garbage")
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(batching, "ADAPTER_S", 0.5)
+                patch.setattr(batching, "ADAPTER_TIMEOUT_S", 0.5)
                 patch.setattr(part, name, never)
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(10):

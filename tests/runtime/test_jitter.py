@@ -39,11 +39,11 @@ class Beaten(Heartbeat):
         self.rests.append(rest_s)
 
 
-def reconciler(pulse: Heartbeat) -> Callable[[], Awaitable[None]]:
+def reconciler(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
     """Only its rest: its rounds need Postgres."""
     nothing = cast("Any", None)
     metrics = WorkerMetrics(CollectorRegistry())
-    loop = Reconciler("", nothing, nothing, {}, SETTINGS, metrics, Clock(), pulse)
+    loop = Reconciler("", nothing, nothing, {}, SETTINGS, metrics, Clock(), heartbeat)
 
     async def run() -> None:
         while True:
@@ -52,19 +52,19 @@ def reconciler(pulse: Heartbeat) -> Callable[[], Awaitable[None]]:
     return run
 
 
-def retention(pulse: Heartbeat) -> Callable[[], Awaitable[None]]:
+def retention(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
     """Over a history in which nothing is too old."""
 
     async def none(*_: object) -> int:
         return 0
 
     store = cast("Any", SimpleNamespace(histories=(), give_up_parked=none))
-    return Retention(store, SETTINGS, WorkerMetrics(CollectorRegistry()), Clock(), pulse).run
+    return Retention(store, SETTINGS, WorkerMetrics(CollectorRegistry()), Clock(), heartbeat).run
 
 
-def consumer_lag(pulse: Heartbeat) -> Callable[[], Awaitable[None]]:
+def consumer_lag(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
     """Of no group."""
-    return ConsumerLag("", {}, ABOUT_S, WorkerMetrics(CollectorRegistry()), pulse).run
+    return ConsumerLag("", {}, ABOUT_S, WorkerMetrics(CollectorRegistry()), heartbeat).run
 
 
 @pytest.mark.anyio
@@ -80,11 +80,11 @@ async def test_no_two_rests_are_alike(
         if len(rests) == ROUNDS:
             raise EndedError
 
-    pulse = Beaten()
-    run = make(pulse)
+    heartbeat = Beaten()
+    run = make(heartbeat)
     monkeypatch.setattr(asyncio, "sleep", sleep)
     with pytest.raises(EndedError):
         await run()
     assert len(set(rests)) == ROUNDS
     assert all(ABOUT_S * (1 - JITTER) <= rest <= ABOUT_S * (1 + JITTER) for rest in rests)
-    assert [rest for rest in pulse.rests if rest] == rests
+    assert [rest for rest in heartbeat.rests if rest] == rests

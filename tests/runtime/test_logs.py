@@ -54,7 +54,7 @@ def test_an_exception_is_part_of_its_line(written: StringIO) -> None:
     assert "KeyError: 'a defect'" in json.loads(line)["exception"]
 
 
-@pytest.mark.parametrize("field", sorted(logs.SECRETS))
+@pytest.mark.parametrize("field", sorted(logs.SECRET_FIELDS))
 def test_a_secret_is_no_field(written: StringIO, field: str) -> None:
     """Whoever adds one: the last guard."""
     logs.get_logger("lines").warning("anything", **{field: "hunter2"})
@@ -73,5 +73,5 @@ def test_a_terminal_gets_columns() -> None:
 def test_libraries_that_repeat_records_are_quiet() -> None:
     """What they say below a warning repeats keys and values, and takes a tenth of the time."""
     levels = logs.configuration()["loggers"]
-    assert {levels[name]["level"] for name in logs.QUIET} == {"WARNING"}
-    assert {"aiokafka", "faust", "mode"} <= set(logs.QUIET)
+    assert {levels[name]["level"] for name in logs.QUIET_LOGGERS} == {"WARNING"}
+    assert {"aiokafka", "faust", "mode"} <= set(logs.QUIET_LOGGERS)

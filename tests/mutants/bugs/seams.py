@@ -237,7 +237,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "ports.failures:is_to_be_passed_on",
+        "ports.failures:must_propagate",
         "return is_cancelled()",
         "return True",
         "a CancelledError of an adapter's own ends the worker instead of holding one payment",

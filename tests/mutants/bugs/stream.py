@@ -125,7 +125,7 @@ BUGS: Final = (
     Bug(
         "stream",
         "processor.stream.batch:BatchProcessor._commit_all",
-        "if is_to_be_passed_on(error):",
+        "if must_propagate(error):",
         "if not error:",
         (
             "a conflict between two workers, or Postgres away, is treated as a defect of each "

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ports.errors import TableFilesError
-from ports.failures import is_to_be_passed_on
+from ports.failures import must_propagate
 from processor.stream.faust_internals.table import PartitionedTable
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +45,7 @@ async def test_trouble_with_the_files_is_an_outage(words: str) -> None:
     table = _table(words)
     with pytest.raises(TableFilesError, match=words[:10]) as found:
         table.get(0, [b"key"])
-    assert is_to_be_passed_on(found.value)
+    assert must_propagate(found.value)
     with pytest.raises(TableFilesError):
         table.walk(0, b"", 10)
     with pytest.raises(TableFilesError):
@@ -57,4 +57,4 @@ async def test_any_other_error_is_its_own() -> None:
     table = _table("Invalid argument: what our own code gave it")
     with pytest.raises(Exception, match="Invalid argument") as found:
         await table.put(0, {b"key": b"value"})
-    assert not is_to_be_passed_on(found.value)
+    assert not must_propagate(found.value)

@@ -107,7 +107,7 @@ async def test_a_loop_that_comes_to_no_next_step_is_begun_again(
     monkeypatch.setattr(loops, "STEP_S", 0.1)
     monkeypatch.setattr(loops, "LOOK_S", 0.02)
     stop, hung, lively = asyncio.Event(), [], []
-    pulse = Heartbeat()
+    heartbeat = Heartbeat()
 
     async def hanging() -> None:
         hung.append(1)
@@ -118,12 +118,14 @@ async def test_a_loop_that_comes_to_no_next_step_is_begun_again(
     async def progressing() -> None:
         lively.append(1)
         while True:
-            pulse.beat()
+            heartbeat.beat()
             await asyncio.sleep(0.02)
 
     async with asyncio.timeout(5):
         await run_loops(
-            {"one": Loop(hanging, Heartbeat()), "other": Loop(progressing, pulse)}, stop, metrics()
+            {"one": Loop(hanging, Heartbeat()), "other": Loop(progressing, heartbeat)},
+            stop,
+            metrics(),
         )
     assert (len(hung), len(lively)) == (2, 1)
 

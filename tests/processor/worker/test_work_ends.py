@@ -15,7 +15,7 @@ from postgres.stores import PostgresOutbox
 from processor.worker import bootstrap as program
 from processor.worker.bootstrap import WorkerParts
 from runtime import cleanup
-from runtime.cleanup import close_at_the_end
+from runtime.cleanup import close_on_exit
 from sandbox.supervision.ports import free_ports
 from tests.messaging.leftovers import nothing_left
 from tests.support.fakes import Provider
@@ -88,9 +88,9 @@ async def test_a_part_that_can_not_be_closed_keeps_no_other_open(
 
     async def run() -> None:
         async with AsyncExitStack() as stack:
-            close_at_the_end(stack, "first", close)
-            close_at_the_end(stack, "raising", fail)
-            close_at_the_end(stack, "hanging", asyncio.Event().wait)
+            close_on_exit(stack, "first", close)
+            close_on_exit(stack, "raising", fail)
+            close_on_exit(stack, "hanging", asyncio.Event().wait)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
