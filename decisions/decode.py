@@ -57,9 +57,7 @@ class Decoder:
             _check_key(record, received)
         except UndecodableRecordError as error:
             return DeadLetter(record, storable(str(error)))
-        except (
-            ANY_ERROR
-        ) as error:  # nothing here is I/O, so it is our own defect, and nobody else's
+        except ANY_ERROR as error:  # no I/O here: the defect is ours
             at = record.position
             log.exception(
                 "record.not_decoded", topic=at.topic, partition=at.partition, offset=at.offset

@@ -19,6 +19,7 @@ from domain.status import Outcome
 from domain.view import RefundView, Snapshot, amounts, snapshot
 from ports.batch import InboxEntry, InboxRow, PublishableVersion, ReadSet, WriteSet
 from ports.errors import BatchConflictError
+from ports.failures import describe_error
 from ports.records import (
     ConsumedRecord,
     DeadLetter,
@@ -103,7 +104,7 @@ def _decode_payments(
         try:
             payments[payment_id] = decode_payment(document)
         except ANY_ERROR as error:
-            unreadable[payment_id] = f"what is stored of it can't be read: {described(error)}"
+            unreadable[payment_id] = f"what is stored of it can't be read: {describe_error(error)}"
     return payments
 
 
@@ -123,7 +124,7 @@ def _objects_of(
         try:
             found |= {pair for received in rows for pair in _object_of(received)}
         except ANY_ERROR as error:
-            unreadable[payment_id] = f"what waits for it can't be read: {described(error)}"
+            unreadable[payment_id] = f"what waits for it can't be read: {describe_error(error)}"
     return found
 
 

@@ -14,7 +14,7 @@ import psycopg
 
 from decisions.dead_letters import as_outgoing
 from ports.errors import PublishError, StoreUnavailableError
-from ports.failures import ADAPTER_TIMEOUT_S, must_propagate
+from ports.failures import ADAPTER_TIMEOUT_S, describe_error, must_propagate
 from ports.producer_record import ProducerRecord
 from ports.provider import FetchedEvent, ProviderClient, ProviderUnavailableError
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset
@@ -225,7 +225,9 @@ def _as_record(event: FetchedEvent, provider: str, now: datetime) -> ProducerRec
         position = RecordOffset(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # it never stood in a topic
         named = {headers.EVENT_ID: event.webhook.event_id, headers.PROVIDER: provider}
         record = ConsumedRecord(position, None, event.body, named, -1)
-        (letter,) = as_outgoing([DeadLetter(record, f"our own code failed: {described(error)}")])
+        (letter,) = as_outgoing(
+            [DeadLetter(record, f"our own code failed: {describe_error(error)}")]
+        )
         return letter
 
 

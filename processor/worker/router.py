@@ -17,7 +17,7 @@ from messaging.kafka_internals.consumer import GapReportingConsumer
 from messaging.kafka_internals.records import OffsetGap
 from messaging.lifetime import close_consumer, start_client
 from ports.errors import UndecodableRecordError
-from ports.failures import ADAPTER_TIMEOUT_S, must_propagate
+from ports.failures import ADAPTER_TIMEOUT_S, describe_error, must_propagate
 from ports.producer_record import ProducerRecord
 from ports.provider import MalformedWebhookError, Translator
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset, Unreadable
@@ -108,7 +108,7 @@ class Router:
                     self._heartbeat.beat()
                     await self.route([record])
                 return
-            why = f"our own code failed: {described(error)}"
+            why = f"our own code failed: {describe_error(error)}"
             await self._send([], [DeadLetter(record, why) for record in records])
 
     async def _route(self, records: Sequence[ConsumedRecord]) -> None:
@@ -174,7 +174,7 @@ class Router:
         except ANY_ERROR as error:
             if must_propagate(error):
                 raise
-            await self._let_go([kept], f"our own code failed: {described(error)}")
+            await self._let_go([kept], f"our own code failed: {describe_error(error)}")
 
     def _ignored(self, webhook: UnroutedWebhook) -> IgnoredWebhook | None:
         """The webhook as one without effect, if it is; what can't be read is no such thing."""
