@@ -12,7 +12,7 @@ from decisions.decode import Decoder
 from postgres.batch import Decode
 from processor.ops import rebuild as ops
 from processor.ops.audit import gather
-from processor.ops.invariants import CHECKED, check, meaning
+from processor.ops.invariants import INVARIANTS, check
 from processor.ops.rebuild import Rebuilt
 from providers.registry import translators
 from runtime.clock import utc_now
@@ -76,9 +76,10 @@ async def _audit(settle_s: float, rebuild_with: Decode | None) -> dict[str, dict
     evidence = await gather(bootstrap(), database_url(), settle_s, retention_s)
     found: dict[str, dict[str, Any]] = {}
     for code, violations in check(evidence).items():
-        unit, count = CHECKED[code]
+        invariant = INVARIANTS[code]
         found[code] = {
-            "meaning": meaning(code), "checked": count(evidence), "unit": unit,
+            "meaning": invariant.meaning,
+            "checked": invariant.count(evidence), "unit": invariant.unit,
             "violations": len(violations), "first": violations[:SHOWN_MAX],
         }  # fmt: skip
     if rebuild_with is not None:

@@ -30,6 +30,8 @@
 ``ClientGoneError`` stands apart: the sender hung up, so nobody is left to be answered.
 """
 
+# ruff: noqa: D101  # each problem type describes itself in ``meaning``, for clients too
+
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, Final
@@ -49,6 +51,8 @@ class IngressError(Exception):
 
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal-error"
+    #: What ``GET`` on the type URI and the OpenAPI document say about this type.
+    meaning: ClassVar[str] = "Our own code failed on this request. It is safe to send it again."
     title: ClassVar[str] = "Something went wrong here"
     headers: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
@@ -74,7 +78,7 @@ def type_uri(slug: str) -> str:
 
 
 class UnauthorizedError(IngressError):
-    """The request carries no API key that belongs to a tenant."""
+    meaning = "The request carries no API key that belongs to a tenant."
 
     status, slug, title = 401, "unauthorized", "An API key is needed"
     headers = MappingProxyType({"WWW-Authenticate": 'Bearer realm="payments"'})
@@ -85,73 +89,73 @@ class RefusedRequestError(IngressError):
 
 
 class MissingIdempotencyKeyError(RefusedRequestError):
-    """Every POST names its operation with an Idempotency-Key."""
+    meaning = "Every POST names its operation with an Idempotency-Key."
 
     status, slug, title = 400, "idempotency-key-missing", "Idempotency-Key is missing"
 
 
 class InvalidIdempotencyKeyError(RefusedRequestError):
-    """The Idempotency-Key is not 1 to 255 printable ASCII characters."""
+    meaning = "The Idempotency-Key is not 1 to 255 printable ASCII characters."
 
     status, slug, title = 400, "idempotency-key-invalid", "Idempotency-Key is not valid"
 
 
 class MalformedRequestError(RefusedRequestError):
-    """The bytes are not one HTTP/1.1 request that can be read in one way only."""
+    meaning = "The bytes are not one HTTP/1.1 request that can be read in one way only."
 
     status, slug, title = 400, "malformed-request", "This is not a valid HTTP request"
 
 
 class MalformedBodyError(RefusedRequestError):
-    """The body is absent, cut off or not JSON, or names a field twice."""
+    meaning = "The body is absent, cut off or not JSON, or names a field twice."
 
     status, slug, title = 400, "malformed-body", "The body can't be read"
 
 
 class InvalidCursorError(RefusedRequestError):
-    """The cursor is not one that a page gave out."""
+    meaning = "The cursor is not one that a page gave out."
 
     status, slug, title = 400, "invalid-cursor", "The cursor is not valid"
 
 
 class SlowHeadError(RefusedRequestError):
-    """The request line and headers did not arrive in time."""
+    meaning = "The request line and headers did not arrive in time."
 
     status, slug, title = 408, "head-too-slow", "The request did not arrive in time"
 
 
 class SlowBodyError(RefusedRequestError):
-    """The body did not arrive in time."""
+    meaning = "The body did not arrive in time."
 
     status, slug, title = 408, "body-too-slow", "The body did not arrive in time"
 
 
 class BodyTooLargeError(RefusedRequestError):
-    """The body is larger than ``PAYMENTS_BODY_LIMIT_BYTES``."""
+    meaning = "The body is larger than ``PAYMENTS_BODY_LIMIT_BYTES``."
 
     status, slug, title = 413, "body-too-large", "The body is too large"
 
 
 class UnsupportedMediaTypeError(RefusedRequestError):
-    """The body is not declared as JSON in UTF-8, or is compressed."""
+    meaning = "The body is not declared as JSON in UTF-8, or is compressed."
 
     status, slug, title = 415, "unsupported-media-type", "The body has a form that is not read"
 
 
 class InvalidFieldsError(RefusedRequestError):
-    """One or more fields are wrong; ``errors`` names each, and how to mend it."""
+    meaning = "One or more fields are wrong; ``errors`` names each, and how to mend it."
 
     status, slug, title = 422, "invalid-fields", "Some fields are not valid"
 
 
 class IdempotencyKeyReusedError(RefusedRequestError):
-    """This Idempotency-Key came before with another body."""
+    meaning = "This Idempotency-Key came before with another body."
 
     status, slug, title = 422, "idempotency-key-reused", "Idempotency-Key was used before"
 
 
 class HeadTooLargeError(RefusedRequestError):
-    """The request has more besides its body than ``PAYMENTS_HEAD_LIMIT_BYTES``."""
+    meaning = "The request has more besides its body than ``PAYMENTS_HEAD_LIMIT_BYTES``."
 
     status, slug, title = 431, "head-too-large", "The request's head is too large"
 
@@ -161,54 +165,52 @@ class RefusedWebhookError(IngressError):
 
 
 class InvalidSignatureError(RefusedWebhookError):
-    """None of the provider's secrets signed these bytes recently."""
+    meaning = "None of the provider's secrets signed these bytes recently."
 
     status, slug, title = 400, "invalid-signature", "The signature does not hold"
 
 
 class MalformedEventError(RefusedWebhookError):
-    """The bytes are signed, but are no event of this provider."""
+    meaning = "The bytes are signed, but are no event of this provider."
 
     status, slug, title = 400, "malformed-event", "This is no event of the provider"
 
 
 class NotFoundError(IngressError):
-    """There is nothing at this address for this tenant."""
+    meaning = "There is nothing at this address for this tenant."
 
     status, slug, title = 404, "not-found", "Not found"
 
 
 class UnknownPaymentError(NotFoundError):
-    """The ID is not, and can never become, a payment of this tenant."""
+    meaning = "The ID is not, and can never become, a payment of this tenant."
 
     slug, title = "unknown-payment", "There is no such payment"
 
 
 class PaymentNotReadyError(NotFoundError):
-    """The ID could be this tenant's, but nothing is known of it, or not yet."""
+    meaning = "The ID could be this tenant's, but nothing is known of it, or not yet."
 
     slug, title = "payment-not-ready", "Nothing is known of this payment yet"
     headers = MappingProxyType({"Retry-After": RETRY_AFTER_S})
 
 
 class UnknownProviderError(NotFoundError):
-    """No provider of this name sends webhooks here."""
+    meaning = "No provider of this name sends webhooks here."
 
     slug, title = "unknown-provider", "There is no such provider"
 
 
 class UnavailableError(IngressError):
-    """Something this request needs does not answer; the same request may succeed later."""
+    meaning = "Something this request needs does not answer; the same request may succeed later."
 
     status, slug, title = 503, "unavailable", "Temporarily unavailable"
     headers = MappingProxyType({"Retry-After": RETRY_AFTER_S})
 
 
 class BrokerUnavailableError(UnavailableError):
-    """The log did not take the record in time.
-
-    ``sent`` tells whether the record may nevertheless be in the log, now or later.
-    """
+    # ``sent``: the record may nevertheless be in the log, now or later
+    meaning = "The log did not take the record in time."
 
     slug, title = "broker-unavailable", "The log does not answer"
 
@@ -219,7 +221,7 @@ class BrokerUnavailableError(UnavailableError):
 
 
 class DatabaseUnavailableError(UnavailableError):
-    """Postgres did not answer in time. Nothing but reading needs it."""
+    meaning = "Postgres did not answer in time. Nothing but reading needs it."
 
     slug, title = "database-unavailable", "The store does not answer"
 
@@ -229,7 +231,7 @@ class DatabaseUnavailableError(UnavailableError):
 
 
 class TooManyConnectionsError(UnavailableError):
-    """As many connections are open as may be, so this one was closed. Connect again."""
+    meaning = "As many connections are open as may be, so this one was closed. Connect again."
 
     slug, title = "too-many-connections", "Too many connections"
 

@@ -92,10 +92,8 @@ async def explain(slug: str) -> Response:
     known = _EXPLANATIONS.get(slug)
     if known is None:
         raise NotFoundError("There is no problem type of this name.")
-    meaning = " ".join((known.__doc__ or "").split())
-    return JSONResponse(
-        {"type": type_uri(slug), "status": known.status, "title": known.title, "meaning": meaning}
-    )
+    named = {"type": type_uri(slug), "status": known.status, "title": known.title}
+    return JSONResponse({**named, "meaning": known.meaning})
 
 
 async def _on_invalid_parameters(_request: Request, error: Exception) -> Response:

@@ -56,9 +56,8 @@ def problems(*kinds: type[IngressError]) -> dict[int | str, dict[str, Any]]:
 
 
 def _example(kind: type[IngressError]) -> dict[str, Any]:
-    meaning = " ".join((kind.__doc__ or "").split())
     example = {"type": type_uri(kind.slug), "title": kind.title, "status": kind.status}
-    example["detail"] = meaning
+    example["detail"] = kind.meaning
     if kind is errors.InvalidFieldsError:
         example["errors"] = [{"field": "amount", "problem": "Input should be greater than 0"}]
     return example

@@ -102,7 +102,7 @@ Violations = Iterator[str]
 
 
 def one_outcome_per_record(e: Evidence) -> Violations:
-    """S1: every record in the log ends in exactly one outcome."""
+    """Yields the records without an outcome, and those with several."""
     outcomes = Counter([*(r.position for r in e.inbox), *e.duplicates, *e.dead_letters])
     for position in e.log - outcomes.keys() - e.unacknowledged:
         yield f"{position} has no outcome"
@@ -112,7 +112,7 @@ def one_outcome_per_record(e: Evidence) -> Violations:
 
 
 def one_effect_per_event(e: Evidence) -> Violations:
-    """S2: one effect per event ID."""
+    """Yields the events that created more than one version."""
     effects = Counter(v.event_id for versions in e.versions.values() for v in versions)
     for event_id, count in effects.items():
         if count > 1:
@@ -120,7 +120,7 @@ def one_effect_per_event(e: Evidence) -> Violations:
 
 
 def versions_dense_and_allowed(e: Evidence) -> Violations:
-    """S3: versions are 1, 2, 3 ...; every transition is in the table; final states never change."""
+    """Yields gaps between versions, and transitions that are not in the table."""
     for payment_id, payment in e.payments.items():
         versions = e.versions.get(payment_id, ())
         if [v.version for v in versions] != list(range(1, payment.version + 1)):
@@ -138,7 +138,7 @@ def versions_dense_and_allowed(e: Evidence) -> Violations:
 
 
 def stored_is_derived(e: Evidence) -> Violations:
-    """S4: status, amounts and last version are what the payment's own facts say."""
+    """Yields the rows that differ from what the payment's own document says."""
     for payment_id, document in e.documents.items():
         row, versions = e.payments[payment_id], e.versions.get(payment_id)
         try:
@@ -160,7 +160,7 @@ def stored_is_derived(e: Evidence) -> Violations:
 
 
 def amounts_add_up(e: Evidence) -> Violations:
-    """S5: 0 <= refunded <= captured <= authorized."""
+    """Yields the payments whose amounts contradict each other."""
     for p in e.payments.values():
         if not 0 <= p.refunded <= p.captured <= p.authorized <= p.amount:
             standing = _in_words(p, p.status, p.authorized, p.captured, p.refunded)
@@ -180,7 +180,7 @@ def _shown(p: PaymentEvidence, amount: int) -> str:
 
 
 def all_or_none(e: Evidence) -> Violations:
-    """S6: an event, the payment's version and its outcome are written together."""
+    """Yields the versions whose event is not recorded as applied with that version."""
     recorded = {r.event_id: r for r in e.inbox}
     for versions in e.versions.values():
         for v in versions:
@@ -192,7 +192,7 @@ def all_or_none(e: Evidence) -> Violations:
 
 
 def published_is_stored(e: Evidence) -> Violations:
-    """S8: payment-state's last record per key is the last version, to the byte, and says a hold."""
+    """Yields the differences between ``payment-state`` and the stored versions."""
     for payment_id, versions in e.versions.items():
         stored = {v.version: v.snapshot for v in versions}
         due = max(stored) if e.due_versions is None else e.due_versions.get(payment_id, 0)
@@ -212,13 +212,13 @@ def published_is_stored(e: Evidence) -> Violations:
 
 
 def tables_agree(e: Evidence) -> Violations:
-    """S11: refunds, disputes, calls, holds and publications are what their payments say."""
+    """Yields the rows of the other tables that contradict their payments."""
     if e.tables is not None:
         yield from disagreements(e.documents, e.tables)
 
 
 def nothing_waits(e: Evidence) -> Violations:
-    """L1: no lag, nothing unpublished, nothing stuck."""
+    """Yields what is still waiting to be processed, published or called."""
     for what, count in (("records unprocessed", e.lag), ("publications unpublished", e.unpublished),
                         ("webhooks unrouted", e.unrouted)):  # fmt: skip
         if count:
@@ -235,30 +235,77 @@ def nothing_waits(e: Evidence) -> Violations:
             yield f"{row.event_id} is parked, though its payment {row.payment_id} is here"
 
 
-Invariant = Callable[[Evidence], Violations]
-INVARIANTS: Final[Mapping[str, Invariant]] = {
-    "S1": one_outcome_per_record,
-    "S2": one_effect_per_event,
-    "S3": versions_dense_and_allowed,
-    "S4": stored_is_derived,
-    "S5": amounts_add_up,
-    "S6": all_or_none,
-    "S8": published_is_stored,
-    "S11": tables_agree,
-    "L1": nothing_waits,
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invariant:
+    """One invariant: what it means to a reader, how to check it, and how much there is to check."""
 
-#: What each one looks at, and how many of those there are.
-CHECKED: Final[Mapping[str, tuple[str, Callable[[Evidence], int]]]] = {
-    "S1": ("records", lambda e: len(e.log)),
-    "S2": ("versions", lambda e: _count(e.versions)),
-    "S3": ("versions", lambda e: _count(e.versions)),
-    "S4": ("payments", lambda e: len(e.documents)),
-    "S5": ("payments", lambda e: len(e.payments)),
-    "S6": ("versions", lambda e: _count(e.versions)),
-    "S8": ("payments", lambda e: len(e.versions.keys() | e.published.keys())),
-    "S11": ("rows", lambda e: e.tables.count() if e.tables is not None else 0),
-    "L1": ("inputs", lambda e: len(e.inbox)),
+    meaning: str
+    #: What is counted, in the plural.
+    unit: str
+    violations: Callable[[Evidence], Violations]
+    count: Callable[[Evidence], int]
+
+
+INVARIANTS: Final[Mapping[str, Invariant]] = {
+    "S1": Invariant(
+        meaning="every record in the log ends in exactly one outcome.",
+        unit="records",
+        violations=one_outcome_per_record,
+        count=lambda e: len(e.log),
+    ),
+    "S2": Invariant(
+        meaning="one effect per event ID.",
+        unit="versions",
+        violations=one_effect_per_event,
+        count=lambda e: _count(e.versions),
+    ),
+    "S3": Invariant(
+        meaning=(
+            "versions are 1, 2, 3 ...; every transition is in the table; final states never change."
+        ),
+        unit="versions",
+        violations=versions_dense_and_allowed,
+        count=lambda e: _count(e.versions),
+    ),
+    "S4": Invariant(
+        meaning="status, amounts and last version are what the payment's own facts say.",
+        unit="payments",
+        violations=stored_is_derived,
+        count=lambda e: len(e.documents),
+    ),
+    "S5": Invariant(
+        meaning="0 <= refunded <= captured <= authorized.",
+        unit="payments",
+        violations=amounts_add_up,
+        count=lambda e: len(e.payments),
+    ),
+    "S6": Invariant(
+        meaning="an event, the payment's version and its outcome are written together.",
+        unit="versions",
+        violations=all_or_none,
+        count=lambda e: _count(e.versions),
+    ),
+    "S8": Invariant(
+        meaning=(
+            "payment-state's last record per key is the last version, to the byte, "
+            "and says whether the payment is quarantined."
+        ),
+        unit="payments",
+        violations=published_is_stored,
+        count=lambda e: len(e.versions.keys() | e.published.keys()),
+    ),
+    "S11": Invariant(
+        meaning="refunds, disputes, calls, quarantines and publications agree with their payments.",
+        unit="rows",
+        violations=tables_agree,
+        count=lambda e: e.tables.count() if e.tables is not None else 0,
+    ),
+    "L1": Invariant(
+        meaning="no lag, nothing unpublished, nothing stuck.",
+        unit="inputs",
+        violations=nothing_waits,
+        count=lambda e: len(e.inbox),
+    ),
 }
 
 
@@ -266,11 +313,6 @@ def _count(versions: Mapping[str, Sequence[VersionEvidence]]) -> int:
     return sum(map(len, versions.values()))
 
 
-def meaning(code: str) -> str:
-    """An invariant in one sentence."""
-    return (INVARIANTS[code].__doc__ or "").partition(": ")[2]
-
-
 def check(evidence: Evidence) -> dict[str, list[str]]:
     """Every invariant's violations by its code; all empty when all is well."""
-    return {code: list(invariant(evidence)) for code, invariant in INVARIANTS.items()}
+    return {code: list(invariant.violations(evidence)) for code, invariant in INVARIANTS.items()}
