@@ -1,1 +1,1 @@
-"""The stream processor: its domain is pure, all else carries facts to it and effects away."""
+"""The stream, the worker, and what operators run: three programs that do not know each other."""
