@@ -1,1 +1,1 @@
-"""What every program runs with: health, its status server, orderly ends, pauses with jitter."""
+"""What every program uses at run time: logs, health, heartbeats, clean shutdown, jitter."""

@@ -1,4 +1,4 @@
-"""Parts that are closed at the end, however it comes about, and each on its own."""
+"""Closes a program's parts on exit."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,17 +9,27 @@ from runtime.logs import get_logger
 
 log = get_logger(__name__)
 
+#: Seconds that one part may take to close.
 CLOSE_TIMEOUT_S: Final = 8.0
 
 
 def close_on_exit(stack: AsyncExitStack, name: str, close: Callable[[], Awaitable[object]]) -> None:
-    """Has the stack close a part. One that fails or hangs hides no error and stops no other."""
+    """Closes a part when the stack exits.
 
-    async def closing() -> None:
+    A close that fails or takes longer than ``CLOSE_TIMEOUT_S`` is logged. It neither replaces the
+    error that ended the program nor keeps the other parts from closing.
+
+    Args:
+        stack: the program's exit stack.
+        name: names the part in the log.
+        close: closes the part.
+    """
+
+    async def close_part() -> None:
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await close()
         except Exception:
-            log.exception("part.not_closed", part=name)
+            log.exception("part.close_failed", part=name)
 
-    stack.push_async_callback(closing)
+    stack.push_async_callback(close_part)

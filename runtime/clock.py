@@ -1,8 +1,8 @@
-"""The clock of every program. Everything else is given one."""
+"""The system clock. Only entry points read it; all other code is given a clock."""
 
 from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """The time now, aware, in UTC."""
+    """Returns the current time, timezone-aware, in UTC."""
     return datetime.now(UTC)

@@ -1,9 +1,9 @@
-"""Whether a program lives and does its work. The decision is pure; the program says what it sees.
+"""Whether a program is alive and ready. The decision is pure; the program supplies the state.
 
-A program *lives* while its loop runs. It is *ready* while it has what it needs in order to work,
-and every part of it makes progress. What passes soon (a rebalance, a broker that is started again)
-does not make a program unready that was ready before: whoever waits for readiness would see it come
-and go, and nobody would be helped.
+A program is *alive* while its event loop runs. It is *ready* while it is operational (the stream:
+its partitions are assigned and recovered) and each of its parts makes progress. A short
+interruption, such as a rebalance or a broker restart, does not end readiness: a deployment that
+waits for readiness would otherwise see it flap.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,82 +14,89 @@ from typing import Final
 from runtime.heartbeat import Heartbeat
 from runtime.tasks import best_effort
 
-#: A loop that has not run for that long stands still, in seconds.
+#: Seconds without a beat of the event loop after which the program is not alive.
 STALLED_S: Final = 30.0
-#: A program that lost what it works on, and was ready before, stays ready for that long.
+#: Seconds that a program stays ready after it ceases to be operational.
 GRACE_S: Final = 15.0
-#: A part that has made no progress for that long is not ready: an outage is no hiccup any more.
+#: Seconds without progress of a part after which the program is not ready.
 SILENT_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class HealthSnapshot:
-    """What is known of a program at a moment, in seconds."""
+    """The state of a program at one moment. Durations are in seconds."""
 
-    #: For how long its loop has not run.
-    still_s: float
-    #: It has what it works on: a stream its partitions, recovered.
-    in_place: bool
-    #: It had that once.
-    was_in_place: bool
-    #: For how long it has had it, or has had it not.
-    for_s: float
-    #: By name: for how long a part has made no progress.
+    #: Since the event loop last ran.
+    loop_stalled_s: float
+    #: The program has what it needs in order to work.
+    operational: bool
+    #: It has been operational at least once.
+    was_operational: bool
+    #: Since ``operational`` last changed.
+    unchanged_s: float
+    #: By part: since it last made progress.
     silent_s: Mapping[str, float]
 
 
-def is_alive(seen: HealthSnapshot) -> bool:
-    """Whether its loop runs."""
-    return seen.still_s <= STALLED_S
+def is_alive(snapshot: HealthSnapshot) -> bool:
+    """Whether the event loop runs."""
+    return snapshot.loop_stalled_s <= STALLED_S
 
 
-def not_ready(seen: HealthSnapshot) -> list[str]:
-    """What keeps it from being ready, in words that name no place; nothing when it is."""
-    found = [] if is_alive(seen) else ["its loop stands still"]
-    if not seen.in_place and not (seen.was_in_place and seen.for_s <= GRACE_S):
-        found.append("it has not got what it works on")
-    silent = sorted(name for name, silent_s in seen.silent_s.items() if silent_s > SILENT_S)
+def not_ready(snapshot: HealthSnapshot) -> list[str]:
+    """Returns the reasons why the program is not ready; empty if it is.
+
+    The reasons name no host and no address.
+    """
+    found = [] if is_alive(snapshot) else ["the event loop is stalled"]
+    in_grace = snapshot.was_operational and snapshot.unchanged_s <= GRACE_S
+    if not snapshot.operational and not in_grace:
+        found.append("start-up or partition recovery is not finished")
+    silent = sorted(name for name, silent_s in snapshot.silent_s.items() if silent_s > SILENT_S)
     return found + [f"no progress: {name}" for name in silent]
 
 
 @dataclass(slots=True)
 class Health:
-    """What a program says of itself; written by its loop, read by the status server's thread."""
+    """A program's own view of its state. Its loop writes it; the health server's thread reads it.
+
+    ``clock`` is a monotonic clock, in seconds.
+    """
 
     clock: Callable[[], float] = monotonic
     #: By name: the parts that must make progress.
     heartbeats: Mapping[str, Heartbeat] = field(default_factory=dict)
-    #: What the program's loop does at each heartbeat.
+    #: Called at each beat of the program's event loop.
     on_beat: Callable[[], None] | None = None
-    _beaten: float = field(init=False)
-    _in_place: bool = field(init=False, default=False)
-    _was_in_place: bool = field(init=False, default=False)
-    _since: float = field(init=False)
+    _beaten_at: float = field(init=False)
+    _operational: bool = field(init=False, default=False)
+    _was_operational: bool = field(init=False, default=False)
+    _changed_at: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._beaten = self._since = self.clock()
+        self._beaten_at = self._changed_at = self.clock()
 
     def beat(self) -> None:
-        """The loop runs."""
-        self._beaten = self.clock()
+        """Notes that the event loop runs."""
+        self._beaten_at = self.clock()
         if self.on_beat is not None:
             with best_effort("heartbeat"):
                 self.on_beat()
 
-    def put(self, *, in_place: bool) -> None:
-        """Whether it has what it works on, from now on."""
-        if in_place != self._in_place:
-            self._since = self.clock()
-        self._in_place = in_place
-        self._was_in_place = self._was_in_place or in_place
+    def update(self, *, operational: bool) -> None:
+        """Notes whether the program is operational from now on."""
+        if operational != self._operational:
+            self._changed_at = self.clock()
+        self._operational = operational
+        self._was_operational = self._was_operational or operational
 
-    def seen(self) -> HealthSnapshot:
-        """All of it, now."""
+    def snapshot(self) -> HealthSnapshot:
+        """Returns the present state."""
         now = self.clock()
         return HealthSnapshot(
-            now - self._beaten,
-            self._in_place,
-            self._was_in_place,
-            now - self._since,
+            now - self._beaten_at,
+            self._operational,
+            self._was_operational,
+            now - self._changed_at,
             {name: heartbeat.silent_s for name, heartbeat in self.heartbeats.items()},
         )

@@ -1,8 +1,8 @@
-"""/metrics, /healthz and /readyz of a background process, on a thread and a loop of its own.
+"""/metrics, /healthz and /readyz of a background process, on a thread and an event loop of its own.
 
-Every connection has deadlines and one answer, a head has a limit, and there is room for so many
-connections: the oldest goes where a new one has none. So whoever keeps connections open, or sends
-and reads slowly, keeps nobody else from an answer.
+Each connection gets one response and has deadlines, a request head is limited in size, and the
+number of connections is limited: a new one beyond the limit replaces the oldest. So idle and slow
+clients block no other client.
 """
 
 import asyncio
@@ -22,18 +22,19 @@ from runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-#: A request's head: all of its bytes, and how long they may take, in seconds.
+#: The largest request head, in bytes, and how long a client may take to send it, in seconds.
 HEAD_BYTES_MAX: Final = 8192
-HEAD_WITHIN_S: Final = 5.0
-#: How long an answer may take to be read, in seconds.
-ANSWER_WITHIN_S: Final = 10.0
-#: Connections at a time.
+HEAD_TIMEOUT_S: Final = 5.0
+#: How long a client may take to read the response, in seconds.
+RESPONSE_TIMEOUT_S: Final = 10.0
+#: Open connections.
 CONNECTIONS_MAX: Final = 128
-#: How often the program's loop is asked to say that it runs.
+#: How often the program's event loop is made to beat, in seconds.
 BEAT_EVERY_S: Final = 1.0
 _TEXT: Final = "text/plain; charset=utf-8"
 
-Answer = tuple[HTTPStatus, str, bytes]
+#: Status, content type, body.
+Response = tuple[HTTPStatus, str, bytes]
 
 
 def serve(
@@ -43,14 +44,17 @@ def serve(
     health: Health,
     loop: asyncio.AbstractEventLoop | None = None,
 ) -> None:
-    """Serves until the process ends. Raises OSError where the port is taken.
+    """Starts a thread that serves until the process ends.
 
     Args:
         host: address to listen on.
         port: port to listen on.
-        registry: the metrics.
-        health: what the program says of itself.
-        loop: the program's; its heartbeat goes to ``health``. None: it has one of its own.
+        registry: the metrics to export.
+        health: the program's state.
+        loop: the program's event loop, which beats ``health``. None: the server's own loop does.
+
+    Raises:
+        OSError: the port is in use.
     """
     server = HealthServer(registry, health)
 
@@ -63,24 +67,26 @@ def serve(
                 if loop is None:
                     health.beat()
                 else:
-                    with suppress(RuntimeError):  # it is closed: it has no heartbeat any more
+                    with suppress(RuntimeError):  # the loop is closed, so it no longer beats
                         loop.call_soon_threadsafe(health.beat)
                 await asyncio.sleep(BEAT_EVERY_S)
 
-    def again_and_again(listening: socket.socket | None) -> None:
+    def serve_forever(listening: socket.socket | None) -> None:
         while True:
             try:
                 asyncio.run(run(listening or listen()))
             except Exception:
-                log.exception("status_server.failed", note="it restarts")
+                log.exception("health_server.failed", note="restarting")
             listening = None
             time.sleep(BEAT_EVERY_S)
 
-    threading.Thread(target=again_and_again, args=(listen(),), name="status", daemon=True).start()
+    threading.Thread(
+        target=serve_forever, args=(listen(),), name="health-server", daemon=True
+    ).start()
 
 
 class HealthServer:
-    """Answers requests; a connection has one."""
+    """Responds to one request per connection."""
 
     def __init__(self, registry: CollectorRegistry, health: Health) -> None:
         self._registry = registry
@@ -98,36 +104,36 @@ class HealthServer:
             oldest.transport.abort()
         self._open[writer] = None
         try:
-            await self._answer(reader, writer)
+            await self._respond(reader, writer)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            pass  # it went away, or was too slow: nobody waits for an answer
+            pass  # the client went away or was too slow
         except Exception:
-            log.exception("status_server.not_answered")
+            log.exception("health_server.request_failed")
         finally:
             self._open.pop(writer, None)
             writer.transport.abort()
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async with asyncio.timeout(HEAD_WITHIN_S):
+    async def _respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with asyncio.timeout(HEAD_TIMEOUT_S):
             try:
                 head = await reader.readuntil(b"\r\n\r\n")
             except asyncio.LimitOverrunError:
                 head = b""
-        status, kind, body = self._of(head)
+        status, content_type, body = self._response(head)
         lines = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {kind}\r\n"
+            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {content_type}\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         )
         writer.write(lines.encode() + (b"" if head.startswith(b"HEAD ") else body))
-        async with asyncio.timeout(ANSWER_WITHIN_S):
+        async with asyncio.timeout(RESPONSE_TIMEOUT_S):
             await writer.drain()
             writer.close()
             await writer.wait_closed()
 
-    def _of(self, head: bytes) -> Answer:
-        """The answer to a request; ``head`` is empty where it is too large."""
+    def _response(self, head: bytes) -> Response:
+        """Returns the response to a request. ``head`` is empty if it was too large."""
         if not head:
-            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TEXT, b"the head is too large\n"
+            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TEXT, b"request head too large\n"
         request, *fields = head.decode("latin-1").split("\r\n")
         method, _, rest = request.partition(" ")
         target, _, version = rest.partition(" ")
@@ -139,30 +145,31 @@ class HealthServer:
             case "/metrics":
                 return self._metrics(_field(fields, "accept"))
             case "/healthz":
-                alive = is_alive(self._health.seen())
-                return _said([] if alive else ["its loop stands still"])
+                alive = is_alive(self._health.snapshot())
+                return _health_response([] if alive else ["the event loop is stalled"])
             case "/readyz":
-                return _said(not_ready(self._health.seen()))
+                return _health_response(not_ready(self._health.snapshot()))
         return HTTPStatus.NOT_FOUND, _TEXT, b"/metrics /healthz /readyz\n"
 
-    def _metrics(self, accept: str) -> Answer:
-        encode, kind = choose_encoder(accept)
+    def _metrics(self, accept: str) -> Response:
+        encode, content_type = choose_encoder(accept)
         try:
-            return HTTPStatus.OK, kind, encode(self._registry)
+            return HTTPStatus.OK, content_type, encode(self._registry)
         except Exception:
-            log.exception("metrics.not_collected")
-            return HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, b"the metrics can't be collected\n"
+            log.exception("metrics.collection_failed")
+            return HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, b"the metrics cannot be collected\n"
 
 
 def _field(fields: list[str], name: str) -> str:
+    """Returns the value of a header field, or an empty string."""
     for field in fields:
-        its_name, _, value = field.partition(":")
-        if its_name.strip().lower() == name:
+        field_name, _, value = field.partition(":")
+        if field_name.strip().lower() == name:
             return value.strip()
     return ""
 
 
-def _said(problems: list[str]) -> Answer:
+def _health_response(problems: list[str]) -> Response:
     if problems:
         return HTTPStatus.SERVICE_UNAVAILABLE, _TEXT, f"not ready: {'; '.join(problems)}\n".encode()
     return HTTPStatus.OK, _TEXT, b"ok\n"

@@ -1,14 +1,14 @@
-"""Whether something makes progress: it says so again and again, and is late when it doesn't."""
+"""Measures how long ago a loop last made progress."""
 
 from collections.abc import Callable
 from time import monotonic
 
 
 class Heartbeat:
-    """Of one loop: beaten at each step of it, by its own thread; read by any.
+    """The heartbeat of one loop. Its own thread beats it at each step; any thread may read it.
 
     Args:
-        clock: seconds since any moment.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -16,15 +16,15 @@ class Heartbeat:
         self._last = clock()
 
     def beat(self, rest_s: float = 0.0) -> None:
-        """A step is done. ``rest_s``: the loop now rests for that long."""
+        """Notes a completed step. The loop now pauses for ``rest_s`` seconds, if it is not 0."""
         self._last = self._clock() + rest_s
 
     @property
     def silent_s(self) -> float:
-        """For how long no step was done, a rest left out."""
+        """Seconds since the last step, without the pause that followed it."""
         return max(0.0, self._clock() - self._last)
 
 
 def unmonitored_heartbeat() -> Heartbeat:
-    """The pulse of a loop that nobody watches."""
+    """Returns a heartbeat that is never late, for a loop that is not monitored."""
     return Heartbeat(lambda: 0.0)

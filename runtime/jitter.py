@@ -1,12 +1,15 @@
-"""How long a loop rests between two rounds: about as long as asked, and never twice the same."""
+"""Jitter for periodic loops."""
 
 import random
 from typing import Final
 
-#: A rest is up to this part shorter or longer than asked.
+#: The largest deviation, as a fraction of the interval.
 JITTER: Final = 0.2
 
 
-def jittered(about_s: float) -> float:
-    """About so many seconds. Processes that were started together do not stay in step."""
-    return about_s * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # jitter is no secret
+def jittered(interval_s: float) -> float:
+    """Returns the interval in seconds, up to ``JITTER`` shorter or longer at random.
+
+    So processes that start together do not stay synchronized.
+    """
+    return interval_s * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # not a secret

@@ -1,8 +1,9 @@
-"""One way of logging for every program: structlog, over the standard library's logging.
+"""Logging for every program: structlog on top of the standard library's logging.
 
-A line has a time, a level, a logger, the name of an event, and fields; on a terminal it is for
-people, everywhere else it is JSON. Bodies, keys and secrets are never fields: ``without_secrets``
-is the last guard, not the first.
+A line has a timestamp, a level, a logger, an event name and fields. It is JSON, except on a
+terminal. Event names read ``noun.verb_past``; a field with a unit ends in it (``wait_s``). IDs are
+bound with ``structlog.contextvars`` around the work on one thing, so libraries' lines have them
+too. Bodies, keys and secrets must never be fields; ``redact_secrets`` is only the last guard.
 """
 
 import logging.config
@@ -13,10 +14,10 @@ from typing import Any, Final
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-#: Libraries whose lines below WARNING repeat keys and values of records, and cost a tenth of the
-#: speed.
+#: Libraries whose lines below WARNING contain keys and values of records, and cost a tenth of the
+#: throughput.
 QUIET_LOGGERS: Final = ("aiokafka", "asyncio", "faust", "kafka", "mode", "psycopg")
-#: Fields that are no field of a line, whoever adds them.
+#: Fields whose values are replaced by ``REDACTED``, in our own lines and in libraries' lines.
 SECRET_FIELDS: Final = frozenset(
     {"api_key", "authorization", "body", "password", "secret", "secrets", "token", "value"}
 )
@@ -26,35 +27,35 @@ get_logger: Final[Callable[[str], structlog.stdlib.BoundLogger]] = structlog.std
 
 
 def redact_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """The line without what is nobody's business."""
+    """Replaces the values of secret fields."""
     for name in SECRET_FIELDS & event.keys():
         event[name] = REDACTED
     return event
 
 
-#: What every line goes through, also those of libraries.
-_ALWAYS: Final[tuple[structlog.typing.Processor, ...]] = (
+#: Applied to every line, also to those of libraries.
+_SHARED_PROCESSORS: Final[tuple[structlog.typing.Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
-    structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
     redact_secrets,
 )
 
 
 def configure() -> None:
-    """Sets logging up, for this process: lines on standard error."""
+    """Configures logging for this process: lines go to standard error."""
     logging.config.dictConfig(configuration())
     configure_structlog()
 
 
 def configure_structlog() -> None:
-    """Has our own loggers hand their lines to the standard library's."""
+    """Routes structlog's lines through the standard library's loggers."""
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *_ALWAYS,
+            *_SHARED_PROCESSORS,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -64,7 +65,7 @@ def configure_structlog() -> None:
 
 
 def configuration() -> dict[str, Any]:
-    """For ``logging.config``, and for what takes such a configuration: uvicorn."""
+    """Returns a configuration for ``logging.config.dictConfig`` and for uvicorn."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -76,7 +77,7 @@ def configuration() -> dict[str, Any]:
 
 
 def formatter(*, terminal: bool) -> logging.Formatter:
-    """One record as one line of JSON; on a terminal, in columns and colours."""
+    """Returns a formatter: one line of JSON per record; on a terminal, colored columns."""
     rendering: list[structlog.typing.Processor] = (
         [structlog.dev.ConsoleRenderer()]
         if terminal
@@ -86,6 +87,6 @@ def formatter(*, terminal: bool) -> logging.Formatter:
         ]
     )
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_ALWAYS,
+        foreign_pre_chain=_SHARED_PROCESSORS,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
     )

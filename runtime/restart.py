@@ -1,4 +1,4 @@
-"""How a program is started anew: it ends with a code that its supervisor knows."""
+"""Ends the process with the exit code on which a supervisor restarts it."""
 
 import logging
 import os
@@ -8,6 +8,6 @@ RESTART: Final = os.EX_TEMPFAIL
 
 
 def restart_process() -> NoReturn:
-    """Ends the process at once. Nothing more is acknowledged; what was not, is read again."""
+    """Ends the process at once, without cleanup. Unacknowledged records are read again."""
     logging.shutdown()
     os._exit(RESTART)

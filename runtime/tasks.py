@@ -1,4 +1,4 @@
-"""Guards around a piece of work: its deadline, its cancellation, and errors nothing depends on."""
+"""Guards around a piece of work: its timeout, its cancellation, and errors that may be ignored."""
 
 import asyncio
 from collections.abc import Awaitable, Iterator
@@ -10,36 +10,42 @@ from runtime.logs import get_logger
 log = get_logger(__name__)
 T = TypeVar("T")
 
-#: What an adapter may raise. A CancelledError can be its own; see ``is_cancelled``.
+#: Everything that an adapter may raise. A library may raise a CancelledError although nobody
+#: cancelled the task; ``is_cancelled`` distinguishes the two.
 ANY_ERROR: Final = (Exception, asyncio.CancelledError)
 
 
 def is_cancelled() -> bool:
-    """Whether somebody cancelled the running task: then a CancelledError has to be passed on."""
+    """Whether the running task was cancelled; if so, a CancelledError must propagate."""
     try:
         task = asyncio.current_task()
     except RuntimeError:
-        return False  # no loop, so no task that could be cancelled
+        return False  # there is no running loop, so no task either
     return task is not None and task.cancelling() > 0
 
 
 @contextmanager
 def best_effort(what: str) -> Iterator[None]:
-    """For what nothing depends on, such as counting; nothing in the block may be awaited."""
+    """Logs an error and continues. For work that nothing depends on, such as counting.
+
+    The block must not await anything.
+    """
     try:
         yield
     except ANY_ERROR:
-        log.exception("unforeseen", what=what, note="it is left out")
+        log.exception("best_effort.failed", what=what)
 
 
-async def with_timeout(seconds: float, what: Awaitable[T]) -> T:
-    """What an adapter answers. Raises TimeoutError where it does not in time.
+async def with_timeout(timeout_s: float, awaitable: Awaitable[T]) -> T:
+    """Returns what an adapter returns.
 
-    A CancelledError of its own becomes a RuntimeError: nobody cancelled us.
+    Raises:
+        TimeoutError: it took longer than ``timeout_s`` seconds.
+        RuntimeError: the adapter raised a CancelledError although nobody cancelled this task.
     """
     try:
-        async with asyncio.timeout(seconds):
-            return await what
+        async with asyncio.timeout(timeout_s):
+            return await awaitable
     except asyncio.CancelledError as error:
         if is_cancelled():
             raise

@@ -63,7 +63,7 @@ async def watched() -> dict[str, float]:
         consumer.assign(partitions)
         await consumer.seek_to_end(*partitions)
         watch = Watch(consumer)
-        health.put(in_place=True)
+        health.update(operational=True)
         while not stop.is_set():
             await watch.read()
         await watch.read_to_the_end()

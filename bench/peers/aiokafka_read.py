@@ -48,7 +48,7 @@ async def main() -> None:
         max_poll_records=POLL_RECORDS,
         session_timeout_ms=int(stream.session_timeout_s * 1000),
     ) as consumer:
-        health.put(in_place=True)
+        health.update(operational=True)
         await read(consumer, progress, stop)
 
 

@@ -19,7 +19,7 @@ def run(app: faust.App, health: Health) -> None:
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]  # the signal argument is in **_
     async def assigned(_app: Any, *_given: Any, **_: Any) -> None:
-        health.put(in_place=True)
+        health.update(operational=True)
 
     faust.Worker(
         app, loglevel="WARNING", override_logging=False, redirect_stdouts=False

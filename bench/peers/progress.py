@@ -33,7 +33,7 @@ class Progress:
 
 
 def serve_progress() -> tuple[Progress, Health]:
-    """Serves on ``PAYMENTS_METRICS_PORT``; the program calls ``Health.put`` once it reads."""
+    """Serves on ``PAYMENTS_METRICS_PORT``; the program calls ``Health.update`` once it reads."""
     status, health, progress = load(MetricsSettings), Health(), Progress()
     registry = CollectorRegistry()
     for name, meaning, value in (

@@ -195,7 +195,7 @@ def _follow_rebalances(
 
     def look() -> None:
         """Both may come first: the partitions taken over, and their tables recovered."""
-        health.put(in_place=ours.is_set() and recovered.is_set())
+        health.update(operational=ours.is_set() and recovered.is_set())
 
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]  # the signal argument is in **_
     async def revoked(_app: Any, *lost: Any, **_: Any) -> None:

@@ -85,7 +85,7 @@ async def _work(parts: WorkerParts) -> None:
             kafka, url, pool, sender, known_clients, known_translators, settings, metrics, parts
         )
         health.heartbeats = {name: each.heartbeat for name, each in loops.items()}
-        health.put(in_place=True)
+        health.update(operational=True)
         await run_loops(loops, stop, metrics)
 
 

@@ -1,4 +1,4 @@
-"""The status server answers beside connections that are idle, slow, endless or garbage."""
+"""The health server responds while other connections are idle, slow, endless or garbage."""
 
 import asyncio
 import socket
@@ -11,40 +11,40 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from runtime import health as deciding
+from runtime import health as health_module
 from runtime import health_server
 from runtime.health import GRACE_S, SILENT_S, STALLED_S, Health, HealthSnapshot, is_alive, not_ready
 from runtime.health_server import CONNECTIONS_MAX, HEAD_BYTES_MAX, serve
 from runtime.heartbeat import Heartbeat
 from sandbox.supervision.ports import HOST, free_ports
 
-#: A connection that nobody answers.
+#: Host and port.
 Address = tuple[str, int]
 WORKING: Final = HealthSnapshot(
-    0.0, in_place=True, was_in_place=True, for_s=1.0, silent_s={"router": 0}
+    0.0, operational=True, was_operational=True, unchanged_s=1.0, silent_s={"router": 0}
 )
 
 
 @pytest.fixture(scope="module")
 def address() -> Address:
-    """A server with one metric, of a program that works."""
+    """A health server with one metric, of a program that is ready."""
     (port,) = free_ports(1)
     registry, health = CollectorRegistry(), Health()
-    Counter("asked", "How often.", registry=registry).inc()
-    health.put(in_place=True)
+    Counter("requests", "Requests.", registry=registry).inc()
+    health.update(operational=True)
     serve(HOST, port, registry, health)
     return HOST, port
 
 
 def get(address: Address, path: str) -> httpx.Response:
-    """What it answers."""
+    """Returns the response to GET."""
     return httpx.get(f"http://{address[0]}:{address[1]}{path}", timeout=10.0)
 
 
-def answered(address: Address) -> None:
-    """It answers each of its paths, soon."""
+def assert_responds(address: Address) -> None:
+    """Each path responds with 200 within 10 seconds."""
     begun = time.monotonic()
-    assert "asked_total 1.0" in get(address, "/metrics").text
+    assert "requests_total 1.0" in get(address, "/metrics").text
     assert get(address, "/healthz").status_code == 200
     assert get(address, "/readyz").status_code == 200
     assert time.monotonic() - begun < 10.0
@@ -52,40 +52,38 @@ def answered(address: Address) -> None:
 
 @pytest.fixture
 def connections(address: Address) -> Iterator[list[socket.socket]]:
-    """Several hundred connections, which are open and say nothing."""
+    """Three hundred open connections on which nothing is sent."""
     with ExitStack() as opened:
         yield [opened.enter_context(socket.create_connection(address)) for _ in range(300)]
 
 
-def test_idle_connections_keep_nobody_waiting(
+def test_idle_connections_block_no_other_client(
     address: Address, connections: list[socket.socket]
 ) -> None:
-    """As ``nc`` leaves one open, or three hundred."""
+    """More of them than the limit on connections."""
     assert len(connections) > 2 * CONNECTIONS_MAX
-    answered(address)
+    assert_responds(address)
 
 
-def test_slow_senders_and_readers_keep_nobody_waiting(
+def test_slow_senders_and_readers_block_no_other_client(
     address: Address, connections: list[socket.socket]
 ) -> None:
-    """Half of a head, and answers that nobody takes."""
+    """Incomplete request heads, and responses that are never read."""
     for number, each in enumerate(connections):
         try:
             each.sendall(b"GET /metrics HTTP/1.1\r\n" + (b"\r\n" if number % 2 else b"X: "))
         except OSError:
-            continue  # it made room already
-    answered(address)
+            continue  # already replaced by a newer one
+    assert_responds(address)
 
 
-def test_a_connection_that_says_nothing_is_closed(
-    address: Address, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After the deadline of its head, without an answer."""
-    monkeypatch.setattr(health_server, "HEAD_WITHIN_S", 0.3)
+def test_an_idle_connection_is_closed(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the timeout for the request head, without a response."""
+    monkeypatch.setattr(health_server, "HEAD_TIMEOUT_S", 0.3)
     with socket.create_connection(address) as idle:
         idle.settimeout(5.0)
         idle.sendall(b"GET /")
-        with suppress(ConnectionResetError):  # closed, too
+        with suppress(ConnectionResetError):  # also closed
             assert idle.recv(100) == b""
 
 
@@ -100,23 +98,23 @@ def test_a_connection_that_says_nothing_is_closed(
         (b"HEAD /readyz?x=1 HTTP/1.0\r\n\r\n", b"200"),
     ],
 )
-def test_whatever_is_asked_has_an_answer(address: Address, sent: bytes, status: bytes) -> None:
-    """One, and the connection is closed."""
-    with socket.create_connection(address) as asking:
-        asking.settimeout(5.0)
-        asking.sendall(sent)
-        answer = b""
+def test_every_request_gets_a_response(address: Address, sent: bytes, status: bytes) -> None:
+    """One response, and the connection is closed."""
+    with socket.create_connection(address) as client:
+        client.settimeout(5.0)
+        client.sendall(sent)
+        response = b""
         try:
-            while part := asking.recv(4096):
-                answer += part
+            while part := client.recv(4096):
+                response += part
         except ConnectionError:
-            pass  # closed with bytes that it has not read
-    assert answer.startswith(b"HTTP/1.1 " + status), answer
-    answered(address)
+            pass  # closed before it read everything
+    assert response.startswith(b"HTTP/1.1 " + status), response
+    assert_responds(address)
 
 
-def test_metrics_that_cannot_be_collected_are_an_error() -> None:
-    """Of that request alone."""
+def test_metrics_that_cannot_be_collected_are_a_500() -> None:
+    """Other paths still respond."""
     (port,) = free_ports(1)
     registry, health = CollectorRegistry(), Health()
 
@@ -124,19 +122,19 @@ def test_metrics_that_cannot_be_collected_are_an_error() -> None:
         raise KeyError("planted")
 
     Gauge("failing", "Always.", registry=registry).set_function(failing)
-    health.put(in_place=True)
+    health.update(operational=True)
     serve(HOST, port, registry, health)
     assert get((HOST, port), "/metrics").status_code == 500
     assert get((HOST, port), "/readyz").status_code == 200
 
 
-def test_a_loop_that_stands_still_fails_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The heartbeat is the program's own loop's; one that was closed has none any more."""
-    monkeypatch.setattr(deciding, "STALLED_S", 0.3)
+def test_a_stalled_event_loop_fails_both_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program's own event loop beats; a closed loop no longer does."""
+    monkeypatch.setattr(health_module, "STALLED_S", 0.3)
     monkeypatch.setattr(health_server, "BEAT_EVERY_S", 0.05)
     (port,) = free_ports(1)
     loop, health = asyncio.new_event_loop(), Health()
-    health.put(in_place=True)
+    health.update(operational=True)
     serve(HOST, port, CollectorRegistry(), health, loop)
     loop.run_until_complete(asyncio.sleep(0.2))
     assert get((HOST, port), "/healthz").status_code == 200
@@ -151,17 +149,17 @@ def test_a_loop_that_stands_still_fails_both(monkeypatch: pytest.MonkeyPatch) ->
     ("changes", "alive", "problems"),
     [
         ({}, True, []),
-        ({"still_s": STALLED_S + 1}, False, ["its loop stands still"]),
-        ({"in_place": False, "for_s": GRACE_S}, True, []),
+        ({"loop_stalled_s": STALLED_S + 1}, False, ["the event loop is stalled"]),
+        ({"operational": False, "unchanged_s": GRACE_S}, True, []),
         (
-            {"in_place": False, "for_s": GRACE_S + 1},
+            {"operational": False, "unchanged_s": GRACE_S + 1},
             True,
-            ["it has not got what it works on"],
+            ["start-up or partition recovery is not finished"],
         ),
         (
-            {"in_place": False, "was_in_place": False, "for_s": 0.0},
+            {"operational": False, "was_operational": False, "unchanged_s": 0.0},
             True,
-            ["it has not got what it works on"],
+            ["start-up or partition recovery is not finished"],
         ),
         ({"silent_s": {"router": SILENT_S}}, True, []),
         (
@@ -171,35 +169,35 @@ def test_a_loop_that_stands_still_fails_both(monkeypatch: pytest.MonkeyPatch) ->
         ),
     ],
 )
-def test_what_it_means(changes: dict[str, Any], alive: bool, problems: list[str]) -> None:  # noqa: FBT001
-    """Alive while its loop runs; ready while it has what it works on, and all of it moves."""
-    seen = HealthSnapshot(
+def test_alive_and_ready(changes: dict[str, Any], alive: bool, problems: list[str]) -> None:  # noqa: FBT001
+    """Alive while the event loop runs; ready while operational and every part makes progress."""
+    snapshot = HealthSnapshot(
         **{name: changes.get(name, getattr(WORKING, name)) for name in HealthSnapshot.__slots__}
     )
-    assert (is_alive(seen), not_ready(seen)) == (alive, problems)
+    assert (is_alive(snapshot), not_ready(snapshot)) == (alive, problems)
 
 
-def test_a_rebalance_does_not_make_it_come_and_go() -> None:
-    """Ready at once when it has its partitions; not at once no more when they are taken."""
+def test_readiness_does_not_flap_in_a_rebalance() -> None:
+    """Ready at once when operational; unready only after the grace period."""
     now = 0.0
     health = Health(lambda: now)
-    assert not_ready(health.seen())
-    health.put(in_place=True)
-    assert not not_ready(health.seen())
-    health.put(in_place=False)
+    assert not_ready(health.snapshot())
+    health.update(operational=True)
+    assert not not_ready(health.snapshot())
+    health.update(operational=False)
     now += GRACE_S
     health.beat()
-    assert not not_ready(health.seen())
-    health.put(in_place=False)
+    assert not not_ready(health.snapshot())
+    health.update(operational=False)
     now += 1.0
     health.beat()
-    assert not_ready(health.seen())
-    health.put(in_place=True)
-    assert not not_ready(health.seen())
+    assert not_ready(health.snapshot())
+    health.update(operational=True)
+    assert not not_ready(health.snapshot())
 
 
-def test_a_pulse_leaves_rests_out() -> None:
-    """A loop that rests for an hour is silent from then on only."""
+def test_a_heartbeat_ignores_announced_pauses() -> None:
+    """A loop that pauses for an hour is silent only after that hour."""
     now = 0.0
     heartbeat = Heartbeat(lambda: now)
     heartbeat.beat(rest_s=3600.0)

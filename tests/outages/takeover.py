@@ -129,7 +129,8 @@ def assigned_after(workers: Collection[Program], since: datetime) -> float:
     """Seconds from then until the last of the workers had been given its new partitions."""
     times: list[datetime] = []
     for worker in workers:
-        given = (datetime.fromisoformat(line["at"]) for line in written(worker.log, ASSIGNED))
+        lines = written(worker.log, ASSIGNED)
+        given = (datetime.fromisoformat(line["timestamp"]) for line in lines)
         times += [next((at for at in given if at > since), since)]
     return (max(times) - since).total_seconds() if times else float("nan")
 

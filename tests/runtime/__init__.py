@@ -1,1 +1,1 @@
-"""What every program runs with."""
+"""Tests of runtime/: logs and jitter."""

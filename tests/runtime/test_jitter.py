@@ -1,4 +1,4 @@
-"""Loops that were started together do not stay in step: every rest differs from the last."""
+"""Loops that start together do not stay synchronized: each pause has jitter."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,29 +18,29 @@ from schemas.settings import WorkerSettings
 from tests.support.builders import Clock
 
 ROUNDS: Final = 20
-ABOUT_S: Final = 100.0
-SETTINGS: Final = WorkerSettings(reconcile_every_s=ABOUT_S, history_sweep_s=ABOUT_S)
+INTERVAL_S: Final = 100.0
+SETTINGS: Final = WorkerSettings(reconcile_every_s=INTERVAL_S, history_sweep_s=INTERVAL_S)
 
 
-class EndedError(Exception):
-    """The loop has had enough rounds."""
+class EnoughRoundsError(Exception):
+    """Ends the loop."""
 
 
-class Beaten(Heartbeat):
-    """A pulse that remembers how long a rest each beat announced."""
+class RecordingHeartbeat(Heartbeat):
+    """Records the pauses that were announced, in seconds."""
 
     def __init__(self) -> None:
         super().__init__()
         self.rests: list[float] = []
 
     def beat(self, rest_s: float = 0.0) -> None:
-        """As a pulse is beaten."""
+        """See ``Heartbeat.beat``."""
         super().beat(rest_s)
         self.rests.append(rest_s)
 
 
 def reconciler(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
-    """Only its rest: its rounds need Postgres."""
+    """Only its pauses; its rounds need Postgres."""
     nothing = cast("Any", None)
     metrics = WorkerMetrics(CollectorRegistry())
     loop = Reconciler("", nothing, nothing, {}, SETTINGS, metrics, Clock(), heartbeat)
@@ -53,7 +53,7 @@ def reconciler(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
 
 
 def retention(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
-    """Over a history in which nothing is too old."""
+    """With nothing to delete."""
 
     async def none(*_: object) -> int:
         return 0
@@ -63,28 +63,28 @@ def retention(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
 
 
 def consumer_lag(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
-    """Of no group."""
-    return ConsumerLag("", {}, ABOUT_S, WorkerMetrics(CollectorRegistry()), heartbeat).run
+    """Of no consumer group."""
+    return ConsumerLag("", {}, INTERVAL_S, WorkerMetrics(CollectorRegistry()), heartbeat).run
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("make", [reconciler, retention, consumer_lag])
-async def test_no_two_rests_are_alike(
+async def test_no_two_pauses_are_equal(
     make: Callable[[Heartbeat], Callable[[], Awaitable[None]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each is about as long as asked; the pulse knows of the very rest that is taken."""
+    """Each is close to the interval, and the heartbeat gets the exact pause."""
     rests: list[float] = []
 
     async def sleep(seconds: float) -> None:
         rests.append(seconds)
         if len(rests) == ROUNDS:
-            raise EndedError
+            raise EnoughRoundsError
 
-    heartbeat = Beaten()
+    heartbeat = RecordingHeartbeat()
     run = make(heartbeat)
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    with pytest.raises(EndedError):
+    with pytest.raises(EnoughRoundsError):
         await run()
     assert len(set(rests)) == ROUNDS
-    assert all(ABOUT_S * (1 - JITTER) <= rest <= ABOUT_S * (1 + JITTER) for rest in rests)
+    assert all(INTERVAL_S * (1 - JITTER) <= rest <= INTERVAL_S * (1 + JITTER) for rest in rests)
     assert [rest for rest in heartbeat.rests if rest] == rests

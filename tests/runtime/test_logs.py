@@ -1,4 +1,4 @@
-"""A log line: one line, with its fields, and with nothing that must not be read there."""
+"""Log lines: their format, their bound fields, and no secrets."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from runtime import logs
 
 @pytest.fixture
 def written() -> Iterator[StringIO]:
-    """What the logger ``lines`` has written, as a program's loggers write it."""
+    """The output of the logger ``lines``, configured as in a program."""
     stream = StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs.formatter(terminal=False))
@@ -26,18 +26,18 @@ def written() -> Iterator[StringIO]:
 
 
 def test_a_line_is_json_with_its_fields(written: StringIO) -> None:
-    """Time, level, logger, event, fields; whatever the text, it is one line."""
-    logs.get_logger("lines").warning("part.not_closed", part="two\nlines")
+    """Timestamp, level, logger, event and fields; always one line."""
+    logs.get_logger("lines").warning("part.close_failed", part="two\nlines")
     (line,) = written.getvalue().splitlines()
     found = json.loads(line)
-    assert found.pop("at").endswith("Z")
+    assert found.pop("timestamp").endswith("Z")
     assert found == {
-        "event": "part.not_closed", "part": "two\nlines", "level": "warning", "logger": "lines",
+        "event": "part.close_failed", "part": "two\nlines", "level": "warning", "logger": "lines",
     }  # fmt: skip
 
 
-def test_what_is_bound_is_on_every_line(written: StringIO) -> None:
-    """Also on those of libraries, which know nothing of it."""
+def test_bound_fields_are_on_every_line(written: StringIO) -> None:
+    """Also on the lines of libraries."""
     with structlog.contextvars.bound_contextvars(payment_id="pay_1"):
         logs.get_logger("lines").info("ours")
         logging.getLogger("lines.library").info("theirs %s", "too", extra={"more": 1})
@@ -47,7 +47,7 @@ def test_what_is_bound_is_on_every_line(written: StringIO) -> None:
 
 
 def test_an_exception_is_part_of_its_line(written: StringIO) -> None:
-    """With its traceback, and still one line."""
+    """With its traceback, still on one line."""
     error = KeyError("a defect")
     logs.get_logger("lines").error("command.failed", command="audit", exc_info=error)
     (line,) = written.getvalue().splitlines()
@@ -55,23 +55,23 @@ def test_an_exception_is_part_of_its_line(written: StringIO) -> None:
 
 
 @pytest.mark.parametrize("field", sorted(logs.SECRET_FIELDS))
-def test_a_secret_is_no_field(written: StringIO, field: str) -> None:
-    """Whoever adds one: the last guard."""
+def test_a_secret_field_is_redacted(written: StringIO, field: str) -> None:
+    """In our own lines and in libraries' lines."""
     logs.get_logger("lines").warning("anything", **{field: "hunter2"})
     logging.getLogger("lines").warning("anything", extra={field: "hunter2"})
     assert "hunter2" not in written.getvalue()
 
 
 def test_a_terminal_gets_columns() -> None:
-    """A person reads no JSON."""
+    """Not JSON."""
     record = logging.makeLogRecord({"name": "payments", "levelname": "INFO", "msg": "ready"})
     text = logs.formatter(terminal=True).format(record)
     assert "ready" in text
     assert not text.startswith("{")
 
 
-def test_libraries_that_repeat_records_are_quiet() -> None:
-    """What they say below a warning repeats keys and values, and takes a tenth of the time."""
+def test_libraries_that_log_records_are_limited_to_warnings() -> None:
+    """Their lines below WARNING contain keys and values of records."""
     levels = logs.configuration()["loggers"]
     assert {levels[name]["level"] for name in logs.QUIET_LOGGERS} == {"WARNING"}
     assert {"aiokafka", "faust", "mode"} <= set(logs.QUIET_LOGGERS)

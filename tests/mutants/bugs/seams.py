@@ -206,18 +206,18 @@ BUGS: Final = (
     Bug(
         "ops",
         "runtime.health:not_ready",
-        "and seen.for_s <= GRACE_S",
+        "and snapshot.unchanged_s <= GRACE_S",
         "",
         "a worker that lost its partitions for good stays ready for ever",
-        ("tests/hostile/test_health_server.py::test_what_it_means",),
+        ("tests/hostile/test_health_server.py::test_alive_and_ready",),
     ),
     Bug(
         "ops",
         "runtime.health:not_ready",
-        '["its loop stands still"]',
+        '["the event loop is stalled"]',
         "[]",
-        "a program whose loop stands still is ready",
-        ("tests/hostile/test_health_server.py::test_a_loop_that_stands_still_fails_both",),
+        "a program whose event loop is stalled is ready",
+        ("tests/hostile/test_health_server.py::test_a_stalled_event_loop_fails_both_probes",),
     ),
     Bug(
         "worker",
@@ -338,10 +338,10 @@ BUGS: Final = (
     Bug(
         "ops",
         "runtime.health:not_ready",
-        "seen.was_in_place and",
+        "snapshot.was_operational and",
         "",
         "a worker that never had a partition is ready, and a deployment goes on",
-        ("tests/hostile/test_health_server.py::test_what_it_means",),
+        ("tests/hostile/test_health_server.py::test_alive_and_ready",),
     ),
     Bug(
         "ops",
@@ -349,7 +349,7 @@ BUGS: Final = (
         "silent_s > SILENT_S",
         "silent_s > 0",
         "every pause between two polls makes the program unready",
-        ("tests/hostile/test_health_server.py::test_what_it_means",),
+        ("tests/hostile/test_health_server.py::test_alive_and_ready",),
     ),
     Bug(
         "worker",

@@ -51,11 +51,11 @@ async def test_both_are_waited_for(tmp_path: Path, order: tuple[str, str]) -> No
         await app.on_partitions_revoked.send(OURS)
         now += GRACE_S + 1.0
         health.beat()
-        assert not_ready(health.seen())
+        assert not_ready(health.snapshot())
         assert not ours.is_set()
         await signals[order[0]]()
-        assert not_ready(health.seen()), f"round {round_}: only {order[0]}"
+        assert not_ready(health.snapshot()), f"round {round_}: only {order[0]}"
         await signals[order[1]]()
-        assert not not_ready(health.seen())
+        assert not not_ready(health.snapshot())
         assert ours.is_set()
     assert parts.taken == [[0, 1], [0, 1]]

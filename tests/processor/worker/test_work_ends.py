@@ -77,7 +77,7 @@ async def test_a_part_that_can_not_be_closed_keeps_no_other_open(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One that raises and one that hangs are in the log; the error behind it all is raised."""
-    monkeypatch.setattr(cleanup, "CLOSE_WITHIN_S", 0.1)
+    monkeypatch.setattr(cleanup, "CLOSE_TIMEOUT_S", 0.1)
     closed: list[str] = []
 
     async def close() -> None:
@@ -96,4 +96,4 @@ async def test_a_part_that_can_not_be_closed_keeps_no_other_open(
     with pytest.raises(ZeroDivisionError):
         await run()
     assert closed == ["last"]
-    assert [line["part"] for line in lines(caplog, "part.not_closed")] == ["hanging", "raising"]
+    assert [line["part"] for line in lines(caplog, "part.close_failed")] == ["hanging", "raising"]
