@@ -44,7 +44,9 @@ def _rebuilt(done: Rebuilt) -> Sequence[str]:
     for table in done.tables:
         lines.append(f"{table.table:<17}{table.checked:>9} rows, {table.different} differ")
         lines += [f"     {text}" for text in table.shown]
-    lines.append(f"{done.not_checkable} payments are not checkable, {done.held} are held")
+    lines.append(
+        f"{done.not_checkable} payments are not checkable, {done.quarantined} are quarantined"
+    )
     return lines
 
 

@@ -21,18 +21,20 @@ def replay(
     wait: Annotated[float, typer.Option(metavar="S", help="For the stream, in seconds.")] = 30.0,
     *,
     listed: Annotated[
-        bool, typer.Option("--list", help="What is held, since when, and why.")
+        bool, typer.Option("--list", help="What is quarantined, since when, and why.")
     ] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Everything that is held.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Everything that is quarantined.")
+    ] = False,
 ) -> int:
-    """Lists payments our own code failed on, or releases them after a fix; 1 if one is held still.
+    """Lists quarantined payments, or releases them after a fix; 1 if one is quarantined still.
 
     Released, what waited is processed.
     """
     if [listed, everything, bool(payment)].count(True) != 1:
         raise typer.BadParameter("one of --list, --payment and --all is needed")
     if listed:
-        for text in ops.listed(asyncio.run(_holds())):
+        for text in ops.listed(asyncio.run(_quarantines())):
             say(text)
         return 0
     done = asyncio.run(_replay(payment or None, wait))
@@ -41,9 +43,9 @@ def replay(
     return 0 if done.is_done else 1
 
 
-async def _holds() -> list[store.Hold]:
+async def _quarantines() -> list[store.Quarantine]:
     async with await OperatingConnection.connect(database_url()) as connection:
-        return await store.holds(connection)
+        return await store.quarantines(connection)
 
 
 async def _replay(payment_ids: Sequence[str] | None, wait_s: float) -> ops.Replayed:

@@ -1,4 +1,4 @@
-"""A record that our own code failed to decode: held for its payment, where it names one.
+"""A record that our own code failed to decode: it quarantines its payment, if it names one.
 
 What is read here is what every record has, without any adapter: the key, and the ID of the event in
 a header or a field. Once the code is mended, the stored record is decoded again under that ID.
@@ -22,8 +22,8 @@ UNREAD: Final = "unread"
 def unforeseen(record: ConsumedRecord, error: str) -> DecodedInput | DeadLetter:
     """What becomes of a record on which our own code failed.
 
-    Its payment is held, and the record kept, if it has a payment's key and an event's ID. A record
-    without them is a dead letter.
+    With a payment's key and an event ID, the record is kept and its payment is quarantined. Without
+    them it is a dead letter.
     """
     payment_id = (record.key or b"").decode("utf-8", "replace")
     fields = _fields(record)

@@ -22,7 +22,8 @@ def fold(
 ) -> WriteSet:
     """The plan of one batch.
 
-    ``poisoned`` names payments whose rows could not be written, with the error: they are held.
+    ``poisoned`` gives, by payment ID, why a payment's rows could not be written: each of these
+    payments is quarantined.
     """
     return _Fold(loaded, poisoned or {}).run(batch)
 
@@ -34,7 +35,7 @@ class _Fold:
         self._loaded = loaded
         self._poisoned = {**loaded.unreadable, **poisoned}
         self._payments: dict[str, Payment] = dict(loaded.payments)
-        self._held = set(loaded.held)
+        self._quarantined = set(loaded.quarantined)
         self._owners = dict(loaded.owners)
         #: Where each event ID taken in by this batch stands.
         self._seen: dict[str, RecordOffset] = {}
@@ -42,7 +43,7 @@ class _Fold:
         self._refused: set[str] = set()
         self._freed: set[str] = set()
         self._parked: dict[str, list[InboxRow]] = {}
-        #: Of this batch, what waits because its payment is held.
+        #: Of this batch, what waits because its payment is quarantined.
         self._waiting: dict[str, list[InboxRow]] = {}
         self._decisions = 0
         self._plan = WriteSet()
@@ -94,7 +95,8 @@ class _Fold:
         if known.publication_id is not None:
             self._plan.redelivered.add(known.publication_id)
         # a parked record that comes again after its payment came: it still has to be applied
-        free = received.payment_id in self._payments and received.payment_id not in self._held
+        payment_id = received.payment_id
+        free = payment_id in self._payments and payment_id not in self._quarantined
         if known.outcome is not Outcome.PARKED or not free or received.event_id in self._seen:
             return False
         self._seen[received.event_id] = position
@@ -107,25 +109,25 @@ class _Fold:
         self._decisions += 1
         row.ordinal = self._decisions
         payment_id = row.received.payment_id
-        if payment_id in self._held and isinstance(row.received.input.body, Release):
+        if payment_id in self._quarantined and isinstance(row.received.input.body, Release):
             self._release(row)
             return
-        if payment_id in self._poisoned and payment_id not in self._held:
-            self._hold(row, self._poisoned[payment_id])
+        if payment_id in self._poisoned and payment_id not in self._quarantined:
+            self._quarantine_failure(row, self._poisoned[payment_id])
             return
-        if payment_id in self._held:
-            row.outcome, row.reason = Outcome.PARKED, "the payment is held for an operator"
+        if payment_id in self._quarantined:
+            row.outcome, row.reason = Outcome.PARKED, "the payment is quarantined for an operator"
             self._waiting.setdefault(payment_id, []).append(row)
             return
         if row.received.failure is not None:
-            self._hold(row, row.received.failure)
+            self._quarantine_failure(row, row.received.failure)
             return
         payment = self._payments.get(payment_id)
         try:
             foreign = self._foreign(row.received)
             decision = foreign or decide(payment, row.received.input, payment_id)
-        except ANY_ERROR as error:  # our own bug: hold this payment, go on with others
-            self._hold(row, describe_error(error))
+        except ANY_ERROR as error:  # our own bug: quarantine this payment, go on with others
+            self._quarantine_failure(row, describe_error(error))
             return
         if decision.outcome is Outcome.QUARANTINED:
             self._quarantine(row, decision.reason, decision.reason)
@@ -147,32 +149,32 @@ class _Fold:
         reason = "the provider's object that it names belongs to another payment"
         return Decision(Outcome.CONFLICT, reason, payment, refused=True)
 
-    def _hold(self, row: InboxRow, error: str) -> None:
+    def _quarantine_failure(self, row: InboxRow, error: str) -> None:
         self._quarantine(row, f"our own code failed: {error}", error)
 
     def _quarantine(self, row: InboxRow, reason: str, error: str) -> None:
         payment_id = row.received.payment_id
         row.outcome, row.reason = Outcome.QUARANTINED, reason
-        self._held.add(payment_id)
-        self._plan.holds[payment_id] = (row.received.event_id, error)
+        self._quarantined.add(payment_id)
+        self._plan.quarantines[payment_id] = (row.received.event_id, error)
         self._plan.announced[payment_id] = row.received.record.position.partition
         self._waiting.setdefault(payment_id, []).append(row)
 
     def _release(self, row: InboxRow) -> None:
-        """Takes the hold away, and takes up what waited; what fails again holds it again."""
+        """Ends the quarantine and processes what waited; another failure quarantines it again."""
         payment_id, row.outcome = row.received.payment_id, Outcome.APPLIED
         why = self._poisoned.get(payment_id)
         if why is not None:
             # what waits may be unreadable or can't be written: it stays as it is, and so does the
             # event that it waits for
-            if payment_id in self._loaded.held:
+            if payment_id in self._loaded.quarantined:
                 self._plan.renewed[payment_id] = (row.received.event_id, why)
-            row.reason = "nothing was taken up, the payment is held again"
+            row.reason = "nothing was taken up, the payment is quarantined again"
             return
-        if payment_id in self._loaded.held:
+        if payment_id in self._loaded.quarantined:
             self._plan.released.add(payment_id)
-        self._held.discard(payment_id)
-        self._plan.holds.pop(payment_id, None)
+        self._quarantined.discard(payment_id)
+        self._plan.quarantines.pop(payment_id, None)
         self._plan.announced[payment_id] = row.received.record.position.partition
         before = self._payments.get(payment_id)
         waited = [*self._waited(payment_id), *self._waiting.pop(payment_id, ())]
@@ -181,8 +183,8 @@ class _Fold:
         after = self._payments.get(payment_id)
         if after is not None and after is not before:
             row.version = after.version
-        again = ", and it is held again" if payment_id in self._held else ""
-        row.reason = f"the hold was taken away, inputs taken up: {len(waited)}{again}"
+        again = ", and it is quarantined again" if payment_id in self._quarantined else ""
+        row.reason = f"the payment was released; inputs taken up: {len(waited)}{again}"
 
     def _apply(self, row: InboxRow, before: Payment | None, decision: Decision) -> None:
         row.outcome, row.reason = decision.outcome, decision.reason

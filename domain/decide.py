@@ -60,7 +60,7 @@ def _decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision
         case CallResult():
             return on_result(payment, body, at)
         case Release():
-            return unchanged(payment, Outcome.REJECTED, "the payment is not held")
+            return unchanged(payment, Outcome.REJECTED, "the payment is not quarantined")
         case PaymentFact() | RefundFact() | DisputeFact() if payment is None:
             return unchanged(None, Outcome.PARKED, "its payment isn't here yet")
         case PaymentFact():

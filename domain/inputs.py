@@ -173,7 +173,7 @@ class CallResult(Struct, frozen=True):
 
 
 class Release(Struct, frozen=True):
-    """An operator takes the hold off the payment. Of one that is not held it has no effect."""
+    """An operator ends the payment's quarantine. Without a quarantine it has no effect."""
 
 
 class Input(Struct, frozen=True):

@@ -45,7 +45,7 @@ class Outcome(StrEnum):
     APPLIED = "applied"
     DUPLICATE = "duplicate"  # this event ID was processed
     STALE = "stale"  # a later fact is known
-    PARKED = "parked"  # its payment isn't here yet (or is held); applied when it is
+    PARKED = "parked"  # its payment isn't here yet (or is quarantined); applied when it is
     REJECTED = "rejected"  # a command the state forbids
     CONFLICT = "conflict"  # contradicts a final state, or names another payment's object
     IGNORED = "ignored"  # a kind of event that has no effect on a payment

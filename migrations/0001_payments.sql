@@ -196,12 +196,12 @@ create table dead_letters (
     primary key (topic, partition, "offset")
 );
 
--- A payment our own code failed on. Its inputs are parked until an operator takes the hold away.
-create table holds (
+-- A payment our own code failed on. Its inputs are parked until an operator releases it.
+create table quarantines (
     payment_id text primary key,
     event_id   text not null,
     error      text not null,
-    held_at    timestamptz not null,
+    quarantined_at timestamptz not null,
     -- the last release that could take up nothing; the error is then its own
     failed_release text
 );

@@ -25,12 +25,12 @@ class ReadSet(Struct, frozen=True):
 
     payments: Mapping[str, Payment]
     known: Mapping[str, InboxEntry]
-    held: frozenset[str]
+    quarantined: frozenset[str]
     #: By payment ID, of those that may be taken up now: what waited, in the order it came.
     parked: Mapping[str, tuple[DecodedInput, ...]]
     #: Payment ID by (provider, provider's object ID).
     owners: Mapping[tuple[str, str], str]
-    #: By payment ID: why what is stored of it can't be read. It is held.
+    #: By payment ID: why what is stored of it can't be read. It is quarantined.
     unreadable: Mapping[str, str] = {}
 
 
@@ -84,11 +84,11 @@ class WriteSet:
     open: set[str] = field(default_factory=set)
     #: Refused event IDs that another record used up since: where that record stands.
     resolved: dict[str, RecordOffset] = field(default_factory=dict)
-    #: Newly held payments: the event our code failed on, and its error.
-    holds: dict[str, tuple[str, str]] = field(default_factory=dict)
-    #: Payments whose hold, as it was stored, is taken away; ``holds`` may have a new one.
+    #: Newly quarantined payments: the event our code failed on, and its error.
+    quarantines: dict[str, tuple[str, str]] = field(default_factory=dict)
+    #: Payments whose stored quarantine ends; ``quarantines`` may have a new one.
     released: set[str] = field(default_factory=set)
-    #: Payments whose release failed: the release, and its error. The hold stays, with its event.
+    #: Payments whose release failed: the release, and its error. The quarantine and its event stay.
     renewed: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: Payments that a quarantine begins or ends for, and their partitions: what is published of
     #: them says so, also where they have no new version.
@@ -106,7 +106,7 @@ class PublishableVersion(Struct, frozen=True):
     at: datetime
     snapshot: bytes
     publication_id: int
-    #: The payment is held: what its provider says next is not in this version.
+    #: The payment is quarantined: what its provider says next is not in this version.
     quarantined: bool = False
 
 

@@ -10,7 +10,7 @@ ProcessorError
 ├── TableFilesError          RocksDB can't read or write its files: restart, which mends what it can
 ├── LeaseLostError           a provider call may be another worker's by now: this one lets go of it
 ├── EventTooLargeError       an event of a provider is larger than a topic takes: a dead letter
-├── SnapshotTooLargeError    a payment is larger than ``payment-state`` takes: it is held instead
+├── SnapshotTooLargeError    a payment is larger than ``payment-state`` takes; it is quarantined
 ├── LoopFailedError          a background loop ended with no error it can go on after: restart
 ├── RebuildRunningError      one rebuild at a time: the other one has the shadow schema
 └── MissingTopicsError       topics are absent or wrongly partitioned: ``payments topics`` mends it

@@ -41,7 +41,7 @@ class DecodedInput(Struct, frozen=True):
     tenant: str | None = None
     operation_id: str | None = None
     #: Our own code failed on the record, with this error: what it says is not known yet. The input
-    #: is none then, and the payment is held.
+    #: is none then, and the payment is quarantined.
     failure: str | None = None
 
 

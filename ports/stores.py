@@ -41,10 +41,10 @@ class BatchStore(Protocol):
         """What was committed and may not have been published, of these."""
         ...
 
-    async def hold_unpublishable(
+    async def quarantine_unpublishable(
         self, versions: Sequence[PublishableVersion], now: datetime
     ) -> None:
-        """Holds the payments of versions that can't be published, for an operator to see."""
+        """Quarantines the payments of versions that can't be published, for an operator to see."""
         ...
 
     async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:

@@ -62,7 +62,7 @@ async def load(
             await connection.execute(sql.LOCK_PARTITIONS, [partitions])
         payments = await connection.execute(sql.LOAD_PAYMENTS, [payment_ids])
         known = await connection.execute(sql.LOAD_KNOWN, [sorted(_known_by(batch))])
-        held = await connection.execute(sql.LOAD_HELD, [payment_ids])
+        quarantined = await connection.execute(sql.LOAD_QUARANTINED, [payment_ids])
         waiting = await connection.execute(sql.LOAD_WAITING, [wanting])
         owners = await connection.execute(sql.LOAD_OWNERS, _columns(objects, 2))
     unreadable: dict[str, str] = {}
@@ -77,7 +77,7 @@ async def load(
             row[0]: InboxEntry(RecordOffset(row[1], row[2], row[3]), Outcome(row[4]), row[5])
             for row in await known.fetchall()
         },
-        held=frozenset(row[0] for row in await held.fetchall()),
+        quarantined=frozenset(row[0] for row in await quarantined.fetchall()),
         parked=taken_up,
         owners=owned,
         unreadable=unreadable,
@@ -163,7 +163,7 @@ async def write(connection: Connection, plan: WriteSet, now: datetime) -> list[P
     published = [
         PublishableVersion(
             s.id, s.version, v.partition, v.payment.updated_at, encode_publishable(s), id_,
-            s.id in plan.holds,
+            s.id in plan.quarantines,
         )
         for v, id_, s in seen_as
     ]  # fmt: skip
@@ -312,15 +312,15 @@ async def _write_rest(
     if plan.misrouted:
         await park_unrouted(connection, [as_unrouted(r) for r in plan.misrouted], now)
     if plan.released:
-        cursor = await connection.execute(sql.DELETE_HOLDS, [sorted(plan.released)])
+        cursor = await connection.execute(sql.DELETE_QUARANTINES, [sorted(plan.released)])
         guards.append((cursor, len(plan.released)))
     if plan.renewed:
         renewed = [(payment_id, *why) for payment_id, why in plan.renewed.items()]
-        cursor = await connection.execute(sql.RENEW_HOLDS, [now, *_columns(renewed, 3)])
+        cursor = await connection.execute(sql.RENEW_QUARANTINES, [now, *_columns(renewed, 3)])
         guards.append((cursor, len(renewed)))
-    if plan.holds:
-        holds = [(payment_id, *why) for payment_id, why in plan.holds.items()]
-        await connection.execute(sql.INSERT_HOLDS, [now, *_columns(holds, 3)])
+    if plan.quarantines:
+        quarantines = [(payment_id, *why) for payment_id, why in plan.quarantines.items()]
+        await connection.execute(sql.INSERT_QUARANTINES, [now, *_columns(quarantines, 3)])
     return guards
 
 
@@ -358,22 +358,23 @@ async def unpublished(
     ):
         if keys:
             cursor = await connection.execute(statement, [keys])
-            for payment_id, version, partition, at, text, id_, held in await cursor.fetchall():
+            for row in await cursor.fetchall():
+                payment_id, version, partition, at, text, id_, quarantined = row
                 found[payment_id, version] = PublishableVersion(
-                    payment_id, version, partition, at, text.encode(), id_, held
+                    payment_id, version, partition, at, text.encode(), id_, quarantined
                 )
     return list(found.values())
 
 
-async def hold_unpublishable(
+async def quarantine_unpublishable(
     connection: Connection, versions: Sequence[PublishableVersion], now: datetime
 ) -> None:
-    """Holds the payments of versions that are there and can't be published, each for its event."""
+    """Quarantines the payments whose stored versions can't be published, each for its event."""
     rows = [
         (v.payment_id, v.version, f"version {v.version} has {len(v.snapshot)} bytes: too many")
         for v in versions
     ]
-    await connection.execute(sql.HOLD_UNPUBLISHABLE, [now, *_columns(rows, 3)])
+    await connection.execute(sql.QUARANTINE_UNPUBLISHABLE, [now, *_columns(rows, 3)])
 
 
 async def mark_published(

@@ -13,7 +13,7 @@ Connection = AsyncConnection[tuple[Any, ...]]
 #: operator's to release; what waits for a payment that never came is nobody's.
 FORGETTABLE: Final = {
     "inbox": """outcome <> 'quarantined'
-        and not exists (select from holds h where h.payment_id = inbox.payment_id)""",
+        and not exists (select from quarantines q where q.payment_id = inbox.payment_id)""",
     "duplicates": "true",
     "dead_letters": "true",
     "ignored_webhooks": "true",
@@ -41,7 +41,7 @@ _GIVE_UP: Final = """
     with old as (
         select ctid from inbox where recorded_at < %s and outcome = 'parked'
             and not exists (select from payments p where p.payment_id = inbox.payment_id)
-            and not exists (select from holds h where h.payment_id = inbox.payment_id)
+            and not exists (select from quarantines q where q.payment_id = inbox.payment_id)
         order by recorded_at limit %s for update skip locked
     )
     update inbox set reason = %s, headers = null, value = null,

@@ -1,4 +1,4 @@
-"""What an operator looks at and notes: holds, releases, dead letters that were sent again."""
+"""What an operator looks at and notes: quarantines, releases, dead letters that were sent again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from psycopg import AsyncConnection
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
-HOLDS: Final = """
-    select h.payment_id, h.event_id, h.error, h.held_at, count(i.event_id), h.failed_release
-    from holds h left join inbox i
-        on i.payment_id = h.payment_id and i.outcome in ('parked', 'quarantined')
-    group by h.payment_id order by h.held_at, h.payment_id"""
+QUARANTINES: Final = """
+    select q.payment_id, q.event_id, q.error, q.quarantined_at, count(i.event_id), q.failed_release
+    from quarantines q left join inbox i
+        on i.payment_id = q.payment_id and i.outcome in ('parked', 'quarantined')
+    group by q.payment_id order by q.quarantined_at, q.payment_id"""
 
 BECAME: Final = "select event_id, outcome, reason from inbox where event_id = any(%s)"
 
@@ -26,13 +26,13 @@ NOTE_REPLAYED: Final = """
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Quarantine:
     """A quarantined payment: the event, the error, since when, and how much waits."""
 
     payment_id: str
     event_id: str
     error: str
-    held_at: datetime
+    quarantined_at: datetime
     waiting: int = 0
     #: The last release that could take up nothing, if one has failed: the error is its own.
     failed_release: str | None = None
@@ -42,10 +42,10 @@ class Hold:
 Place = tuple[int, int]
 
 
-async def holds(connection: Connection) -> list[Hold]:
-    """Every hold, oldest first."""
-    cursor = await connection.execute(HOLDS)
-    return [Hold(*row) for row in await cursor.fetchall()]
+async def quarantines(connection: Connection) -> list[Quarantine]:
+    """Every quarantine, oldest first."""
+    cursor = await connection.execute(QUARANTINES)
+    return [Quarantine(*row) for row in await cursor.fetchall()]
 
 
 async def became(connection: Connection, event_ids: Sequence[str]) -> dict[str, tuple[str, str]]:

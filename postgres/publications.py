@@ -18,7 +18,7 @@ Connection = AsyncConnection[tuple[Any, ...]]
 
 
 class LastVersion(Struct, frozen=True):
-    """The last version of a payment that is held or released, as it is stored."""
+    """The last version of a payment that is quarantined or released, as it is stored."""
 
     payment_id: str
     version: int
@@ -57,7 +57,7 @@ async def announce(
     return [
         PublishableVersion(
             v.payment_id, v.version, v.partition, v.at, v.snapshot.encode(), ids[v.partition],
-            v.payment_id in plan.holds,
+            v.payment_id in plan.quarantines,
         )
         for v in versions
     ]  # fmt: skip

@@ -26,18 +26,18 @@ FIRST_INPUT: Final = """
 # its last character is a brace.
 SNAPSHOT: Final = """
     select left(v.snapshot::text, -1)
-        || ',"quarantined":' || (h.payment_id is not null)::text || '}'
+        || ',"quarantined":' || (q.payment_id is not null)::text || '}'
     from payments p join payment_versions v using (payment_id, version)
-        left join holds h using (payment_id)
+        left join quarantines q using (payment_id)
     where p.payment_id = %(payment_id)s and p.tenant = %(tenant)s
 """
 
 PAGE: Final = """
     select p.created_at, p.payment_id,
-        left(v.snapshot::text, -1) || ',"quarantined":' || (h.payment_id is not null)::text || '}'
+        left(v.snapshot::text, -1) || ',"quarantined":' || (q.payment_id is not null)::text || '}'
             as snapshot
     from payments p join payment_versions v using (payment_id, version)
-        left join holds h using (payment_id)
+        left join quarantines q using (payment_id)
     where p.tenant = %(tenant)s
       and (%(status)s::text is null or p.status = %(status)s)
       and (%(created_at)s::timestamptz is null
@@ -47,8 +47,8 @@ PAGE: Final = """
 """
 
 STANDING: Final = """
-    select p.status, p.version, h.event_id as held_event_id, h.held_at
-    from payments p left join holds h using (payment_id)
+    select p.status, p.version, q.event_id as quarantined_event_id, q.quarantined_at
+    from payments p left join quarantines q using (payment_id)
     where p.payment_id = %(payment_id)s and p.tenant = %(tenant)s
 """
 
@@ -110,12 +110,12 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a payment stands now, and the hold on it, if our own code failed on an event."""
+    """Where a payment stands now, and the quarantine on it, if our own code failed on an event."""
 
     status: str
     version: int
-    held_event_id: str | None
-    held_at: datetime | None
+    quarantined_event_id: str | None
+    quarantined_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

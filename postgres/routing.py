@@ -58,7 +58,7 @@ EXPIRED: Final = """
     select payment_id, tenant, version from payments
     where status = 'REQUIRES_ACTION' and expires_at < %s
         and document ->> 'cancel' is null
-        and not exists (select from holds h where h.payment_id = payments.payment_id)
+        and not exists (select from quarantines q where q.payment_id = payments.payment_id)
     order by expires_at limit %s"""
 
 GAUGES: Final = """
@@ -71,7 +71,7 @@ GAUGES: Final = """
     union all select 'due_call', count(*), min(created_at) from provider_calls
         where state = 'due'
     union all select 'unrouted_webhook', count(*), min(recorded_at) from unrouted
-    union all select 'held_payment', count(*), min(held_at) from holds"""
+    union all select 'quarantined_payment', count(*), min(quarantined_at) from quarantines"""
 
 
 async def owners(

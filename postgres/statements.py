@@ -22,7 +22,7 @@ LOAD_KNOWN: Final = """
     select event_id, topic, partition, "offset", outcome, publication_id
     from inbox where event_id = any(%b)"""
 
-LOAD_HELD: Final = "select payment_id from holds where payment_id = any(%b)"
+LOAD_QUARANTINED: Final = "select payment_id from quarantines where payment_id = any(%b)"
 
 #: What a new payment, or one that is released, may take up.
 LOAD_WAITING: Final = """
@@ -140,16 +140,16 @@ INSERT_DEAD_LETTERS: Final = """
     select %s, * from unnest(%b::text[], %b::int[], %b::bigint[], %b::text[])
     on conflict do nothing"""
 
-DELETE_HOLDS: Final = "delete from holds where payment_id = any(%b)"
+DELETE_QUARANTINES: Final = "delete from quarantines where payment_id = any(%b)"
 
-#: A hold of its own from now on, so that it can be released again; what it is for stays.
-RENEW_HOLDS: Final = """
-    update holds h set held_at = %s, failed_release = n.event_id, error = n.error
+#: A quarantine of its own from now on, so that it can be released again; what it is for stays.
+RENEW_QUARANTINES: Final = """
+    update quarantines q set quarantined_at = %s, failed_release = n.event_id, error = n.error
     from unnest(%b::text[], %b::text[], %b::text[]) as n(payment_id, event_id, error)
-    where h.payment_id = n.payment_id"""
+    where q.payment_id = n.payment_id"""
 
-INSERT_HOLDS: Final = """
-    insert into holds (held_at, payment_id, event_id, error)
+INSERT_QUARANTINES: Final = """
+    insert into quarantines (quarantined_at, payment_id, event_id, error)
     select %s, * from unnest(%b::text[], %b::text[], %b::text[])
     on conflict do nothing"""
 
@@ -180,10 +180,10 @@ END_EMPTY_PUBLICATIONS: Final = """
 
 _UNPUBLISHED: Final = """
     select v.payment_id, v.version, p.partition, v.at, v.snapshot::text, p.publication_id,
-        h.payment_id is not null
+        q.payment_id is not null
     from payment_versions v
     join publications p using (publication_id)
-    left join holds h on h.payment_id = v.payment_id
+    left join quarantines q on q.payment_id = v.payment_id
     join (select payment_id, min(version) as version
           from payment_versions join publications using (publication_id)
           where {which} and published_at is null
@@ -195,9 +195,9 @@ _UNPUBLISHED: Final = """
 UNPUBLISHED_BY_ID: Final = _UNPUBLISHED.format(which="publication_id = any(%b)")
 UNPUBLISHED_BY_PARTITION: Final = _UNPUBLISHED.format(which="partition = any(%b)")
 
-#: By the first of its versions that can't be published; a payment that is held stays so.
-HOLD_UNPUBLISHABLE: Final = """
-    insert into holds (held_at, payment_id, event_id, error)
+#: By the first of its versions that can't be published; a payment that is quarantined stays so.
+QUARANTINE_UNPUBLISHABLE: Final = """
+    insert into quarantines (quarantined_at, payment_id, event_id, error)
     select distinct on (v.payment_id) %s, v.payment_id, v.event_id, n.error
     from unnest(%b::text[], %b::int[], %b::text[]) as n(payment_id, version, error)
     join payment_versions v on v.payment_id = n.payment_id and v.version = n.version

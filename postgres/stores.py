@@ -95,12 +95,12 @@ class PostgresBatches:
                 connection, publication_ids=publication_ids, partitions=partitions
             )
 
-    async def hold_unpublishable(
+    async def quarantine_unpublishable(
         self, versions: Sequence[PublishableVersion], now: datetime
     ) -> None:
-        """See ``BatchStore.hold_unpublishable``."""
+        """See ``BatchStore.quarantine_unpublishable``."""
         async with connected(self._pool) as connection:
-            await batch.hold_unpublishable(connection, versions, now)
+            await batch.quarantine_unpublishable(connection, versions, now)
 
     async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:
         """See ``BatchStore.mark_published``."""

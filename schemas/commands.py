@@ -81,15 +81,15 @@ COMMAND: Final[TypeAdapter[Command]] = TypeAdapter(Command)
 
 
 class ReleasePayment(Model):
-    """Take this hold off the payment, and take up what waited. An operator's; no client's."""
+    """An operator ends this quarantine, and what waited is processed. No client can send it."""
 
     type: Literal["release"] = "release"
-    #: One per hold, however often it is asked.
+    #: One per quarantine, however often its release is asked for.
     event_id: ShortText
     payment_id: PaymentId
-    #: The hold that is meant: the event our code failed on, and since when.
-    held_event_id: ShortText
-    held_at: UtcTime
+    #: The quarantine that is meant: the event our code failed on, and since when.
+    quarantined_event_id: ShortText
+    quarantined_at: UtcTime
     received_at: UtcTime
 
 

@@ -182,7 +182,7 @@ class Timeline(Model):
     status: Status
     version: int
     quarantined: bool
-    held: str | None
+    quarantine: str | None
     entries: tuple[TimelineEntry, ...]
     calls: tuple[CallEntry, ...]
 

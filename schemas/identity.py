@@ -91,7 +91,7 @@ def result_event_id(call_key: str) -> str:
     return f"res_{_digest('result', call_key)}"
 
 
-def release_event_id(payment: str, held_event_id: str, held_at: datetime) -> str:
-    """The event ID of a hold's release: one per hold, however often an operator asks for it."""
-    since = held_at.astimezone(UTC).isoformat(timespec="microseconds")
-    return f"rel_{_digest('release', payment, held_event_id, since)}"
+def release_event_id(payment: str, quarantined_event_id: str, quarantined_at: datetime) -> str:
+    """The event ID of a quarantine's release: the same however often an operator asks for it."""
+    since = quarantined_at.astimezone(UTC).isoformat(timespec="microseconds")
+    return f"rel_{_digest('release', payment, quarantined_event_id, since)}"

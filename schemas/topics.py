@@ -23,7 +23,7 @@ RECORD_BYTES_MAX: Final = 1024 * 1024
 DEAD_LETTER_BYTES_MAX: Final = 2 * 1024 * 1024
 #: A batch of records once it is decompressed; what is larger ends as a dead letter, unread.
 DECOMPRESSED_BYTES_MAX: Final = 16 * 1024 * 1024
-#: A payment's snapshot; a payment that would be larger is held instead of committed.
+#: A payment's snapshot; a payment that would be larger is quarantined instead of committed.
 SNAPSHOT_BYTES_MAX: Final = 1_000_000
 #: What Kafka puts around a record that is alone in its batch, and some to spare.
 ENVELOPE_BYTES: Final = 1024

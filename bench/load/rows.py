@@ -21,7 +21,7 @@ from schemas.topics import PAYMENT_COMMANDS
 
 EMPTY: Final = """
     truncate payments, payment_versions, publications, refunds, disputes, inbox, duplicates,
-        dead_letters, holds, provider_calls, unrouted"""
+        dead_letters, quarantines, provider_calls, unrouted"""
 #: Outcomes that this workload must not end in.
 WRONG: Final = frozenset({"parked", "rejected", "conflict", "quarantined"})
 CHUNK: Final = 500

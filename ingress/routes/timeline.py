@@ -17,20 +17,21 @@ def timeline(payment_id: str, history: History) -> Timeline:
         payment_id=payment_id,
         status=Status(history.standing.status),
         version=history.standing.version,
-        quarantined=history.standing.held_at is not None,
-        held=_held(history.standing),
+        quarantined=history.standing.quarantined_at is not None,
+        quarantine=_quarantine_text(history.standing),
         entries=tuple(_entry(payment_id, entry) for entry in history.entries),
         calls=tuple(_call(payment_id, call) for call in history.calls),
     )
 
 
-def _held(standing: Standing) -> str | None:
+def _quarantine_text(standing: Standing) -> str | None:
     """A sentence for the client; the error itself is the operator's to read."""
-    if standing.held_at is None:
+    if standing.quarantined_at is None:
         return None
     return (
-        f"held since {standing.held_at.isoformat()}: event {standing.held_event_id} could not be "
-        "processed; what comes after it waits for an operator"
+        f"quarantined since {standing.quarantined_at.isoformat()}: event "
+        f"{standing.quarantined_event_id} could not be processed; what comes after it waits for an "
+        "operator"
     )
 
 

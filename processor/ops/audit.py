@@ -52,7 +52,7 @@ _VERSIONS: Final = """
         v.publication_id, p.partition
     from payment_versions v left join publications p using (publication_id)
     order by payment_id, version"""
-_HELD: Final = "select payment_id, event_id from holds"
+_QUARANTINED: Final = "select payment_id, event_id from quarantines"
 _REFUNDS: Final = "select payment_id, refund_id, status, amount, reversed from refunds"
 _DISPUTES: Final = """
     select payment_id, dispute_id, status, amount, funds_withdrawn, funds_reinstated
@@ -170,7 +170,7 @@ async def _with_tables(
         places.append(VersionPlace(p, version, event_id, *publication))
     payments = await rows(_PAYMENTS)
     inbox = await rows(_INBOX, before)
-    holds = {r[0]: r[1] for r in await rows(_HELD)}
+    quarantines = {r[0]: r[1] for r in await rows(_QUARANTINED)}
     return Evidence(
         log=log.positions,
         unacknowledged=log.unacknowledged if marked is not None else frozenset(),
@@ -189,8 +189,8 @@ async def _with_tables(
         published_versions=log.published_versions,
         due_versions=marked,
         is_whole=marked is None,
-        held=frozenset(holds),
-        quarantined=log.quarantined if marked is None else None,
+        quarantined=frozenset(quarantines),
+        published_quarantined=log.quarantined if marked is None else None,
         due_calls=frozenset(r[0] for r in await rows(_DUE, before)),
         unpublished=(await rows(_UNPUBLISHED, before))[0][0],
         unrouted=(await rows(_UNROUTED, before))[0][0],
@@ -199,7 +199,7 @@ async def _with_tables(
             refunds=_by_payment(await rows(_REFUNDS)),
             disputes=_by_payment(await rows(_DISPUTES)),
             calls=[CallRow(*r) for r in await rows(_CALLS, before, since + _RESULT_BEFORE_DONE)],
-            holds=holds,
+            quarantines=quarantines,
             inbox={r[0]: (r[1], r[5], r[8]) for r in inbox},
             places=places,
             positions={r[0]: RecordOffset(r[2], r[3], r[4]) for r in inbox},

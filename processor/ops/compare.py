@@ -32,7 +32,7 @@ class Table:
 
 #: What an operator did is no part of the log's story, and what waits is not decided yet.
 _DECIDED: Final = """kind <> 'operator.release' and not (outcome in ('parked', 'quarantined')
-    and payment_id in (select payment_id from {stored}.holds))"""
+    and payment_id in (select payment_id from {stored}.quarantines))"""
 
 TABLES: Final = (
     Table(

@@ -85,9 +85,9 @@ class Evidence:
     due_versions: Mapping[str, int] | None = None
     #: Whether every record ever published must still be there: the topic is compacted in time.
     is_whole: bool = True
-    held: frozenset[str] = frozenset()
+    quarantined: frozenset[str] = frozenset()
     #: Payments whose last record says that they are quarantined; None: something is on its way.
-    quarantined: frozenset[str] | None = None
+    published_quarantined: frozenset[str] | None = None
     #: Provider calls that are not done, by key.
     due_calls: frozenset[str] = frozenset()
     #: The tables beside ``payments``; None: nobody looked.
@@ -199,9 +199,9 @@ def published_is_stored(e: Evidence) -> Violations:
         last = max(due, *e.published_versions.get(payment_id, ())[-1:], 0)
         if last and e.published.get(payment_id) != stored.get(last):
             yield f"{payment_id}: the last record is not version {last}"
-    if e.quarantined is not None:
-        for payment_id in e.quarantined ^ (e.held & e.published.keys()):
-            yield f"{payment_id}: whether it is held is not what its last record says"
+    if e.published_quarantined is not None:
+        for payment_id in e.published_quarantined ^ (e.quarantined & e.published.keys()):
+            yield f"{payment_id}: whether it is quarantined is not what its last record says"
     for payment_id in e.published.keys() - e.versions.keys():
         yield f"{payment_id} is published, but not stored"
     for payment_id, seen in e.published_versions.items():
@@ -229,7 +229,7 @@ def nothing_waits(e: Evidence) -> Violations:
         if (
             row.outcome == "parked"
             and row.payment_id in e.payments
-            and row.payment_id not in e.held
+            and row.payment_id not in e.quarantined
             and not row.is_young
         ):
             yield f"{row.event_id} is parked, though its payment {row.payment_id} is here"

@@ -45,7 +45,7 @@ _INPUTS: Final = """
     where i.kind <> 'operator.release'
         and i.payment_id not in (select payment_id from not_checkable)
         and not (i.outcome in ('parked', 'quarantined')
-                 and i.payment_id in (select payment_id from {stored}.holds))
+                 and i.payment_id in (select payment_id from {stored}.quarantines))
     order by i.decided"""
 
 
@@ -58,8 +58,8 @@ class Rebuilt:
     inputs: int
     #: Payments that the log can't tell of any more, or not in which order.
     not_checkable: int
-    #: Payments held at the moment: they are compared as of what was decided before.
-    held: int
+    #: Payments quarantined at the moment: they are compared as of what was decided before.
+    quarantined: int
     tables: tuple[Compared, ...]
 
     @property
@@ -97,8 +97,8 @@ async def _rebuild(
     clock: Callable[[], datetime],
 ) -> Rebuilt:
     schema = sql.Identifier(stored)
-    held = await shadow_schema.value(
-        connection, sql.SQL("select count(*) from {}.holds").format(schema)
+    quarantined = await shadow_schema.value(
+        connection, sql.SQL("select count(*) from {}.quarantines").format(schema)
     )  # from here on the stored rows are those of this moment
     records = await shadow_schema.copy_log(connection, kafka_bootstrap)
     await connection.execute(
@@ -112,7 +112,7 @@ async def _rebuild(
             inputs += len(rows)
     not_checkable = await shadow_schema.value(connection, "select count(*) from not_checkable")
     tables = tuple([await compare(connection, stored, table) for table in TABLES])
-    return Rebuilt(records, inputs, not_checkable, held, tables)
+    return Rebuilt(records, inputs, not_checkable, quarantined, tables)
 
 
 async def _decide(

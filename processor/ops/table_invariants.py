@@ -47,7 +47,7 @@ class Tables(Struct, frozen=True):
     disputes: Mapping[str, Collection[tuple[str, str, int, int, int]]] = {}
     calls: Sequence[CallRow] = ()
     #: By payment ID: the event our code failed on.
-    holds: Mapping[str, str] = {}
+    quarantines: Mapping[str, str] = {}
     #: By event ID: (payment ID, outcome, publication ID).
     inbox: Mapping[str, tuple[str, str, int | None]] = {}
     places: Sequence[VersionPlace] = ()
@@ -57,7 +57,7 @@ class Tables(Struct, frozen=True):
     def count(self) -> int:
         """How many rows there are to look at."""
         parts = sum(map(len, (*self.refunds.values(), *self.disputes.values())))
-        return parts + len(self.calls) + len(self.holds) + len(self.places)
+        return parts + len(self.calls) + len(self.quarantines) + len(self.places)
 
 
 def disagreements(documents: Mapping[str, str], tables: Tables) -> Iterator[str]:
@@ -74,7 +74,7 @@ def disagreements(documents: Mapping[str, str], tables: Tables) -> Iterator[str]
             unreadable.add(payment_id)
     yield from _parts(payments, unreadable, tables)
     yield from _calls(payments, unreadable, tables)
-    yield from _holds(tables)
+    yield from _quarantines(tables)
     yield from _publications(tables)
 
 
@@ -157,15 +157,15 @@ def _wrong_refund(payment: Payment, call: ProviderCall) -> str | None:
     return f"refunds {said}, its payment asked for {meant}"
 
 
-def _holds(tables: Tables) -> Iterator[str]:
-    """A hold and the event it is for: our code failed on the one, so there is the other."""
-    for payment_id, event_id in tables.holds.items():
+def _quarantines(tables: Tables) -> Iterator[str]:
+    """A quarantine and the event it is for: our code failed on the one, so there is the other."""
+    for payment_id, event_id in tables.quarantines.items():
         row = tables.inbox.get(event_id)
         if row is None or row[0] != payment_id:
-            yield f"{payment_id} is held for {event_id}, which is none of its events"
+            yield f"{payment_id} is quarantined for {event_id}, which is none of its events"
     for event_id, (payment_id, outcome, _) in tables.inbox.items():
-        if outcome == "quarantined" and payment_id not in tables.holds:
-            yield f"{event_id} is quarantined, but its payment {payment_id} is not held"
+        if outcome == "quarantined" and payment_id not in tables.quarantines:
+            yield f"{event_id} is quarantined, but its payment {payment_id} is not"
 
 
 def _publications(tables: Tables) -> Iterator[str]:

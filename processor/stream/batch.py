@@ -50,7 +50,7 @@ log = get_logger(__name__)
 TRANSIENT: Final = (StoreUnavailableError, BatchConflictError)
 #: A batch is tried for this long; then the worker starts over, without having acknowledged.
 RETRY_FOR_S: Final = 300.0
-#: A key that keeps colliding after this many tries is no race: the payment is held.
+#: A key that keeps colliding after this many tries is no race: the payment is quarantined.
 COLLISIONS_MAX: Final = 3
 
 Event = EventT[Any]
@@ -238,26 +238,26 @@ class BatchProcessor:
         for item in fresh:
             by_payment.setdefault(item.payment_id, []).append(item)
         for payment_id, items in by_payment.items():
-            committed.add(await self._commit_or_hold(payment_id, items))
+            committed.add(await self._commit_or_quarantine(payment_id, items))
         return committed
 
-    async def _commit_or_hold(
+    async def _commit_or_quarantine(
         self, payment_id: str, items: Sequence[DecodedInput]
     ) -> CommittedBatch:
-        """A payment's records; where our own code fails on them, they are held as they came."""
+        """Commits a payment's records; where our own code fails on them, they are quarantined."""
         try:
             return await self._retrying(lambda: self._commit(items, [], [], {}))
         except ANY_ERROR as error:
             if must_propagate(error):
                 raise
-            log.exception("payment.held", payment_id=payment_id)
+            log.exception("payment.quarantined", payment_id=payment_id)
             why = {payment_id: describe_error(error)}
         try:
             return await self._retrying(lambda: self._commit(items, [], [], why))
         except ANY_ERROR as error:
             if must_propagate(error):
                 raise
-            log.exception("payment.held", payment_id=payment_id, note="unread")
+            log.exception("payment.quarantined", payment_id=payment_id, note="unread")
         # nothing of ours looks at what the records say any more
         unread = [failed(received, why[payment_id]) for received in items]
         return await self._retrying(lambda: self._commit(unread, [], [], why))
@@ -315,7 +315,9 @@ class BatchProcessor:
                 log.error("version.too_large", payment_id=each.payment_id, version=each.version)
             published = [p for p in published if len(p.snapshot) <= SNAPSHOT_BYTES_MAX]
             out -= {each.publication_id for each in too_large}
-            await self._retrying(lambda: self._store.hold_unpublishable(too_large, self._clock()))
+            await self._retrying(
+                lambda: self._store.quarantine_unpublishable(too_large, self._clock())
+            )
         if not published:
             return
         try:

@@ -77,7 +77,7 @@ def test_two_outcomes_where_payments_stand_alike_are_told(cells: Cells) -> None:
 
 
 def test_what_is_no_input_is_refused() -> None:
-    """``decide`` answers to inputs alone; anything else is a defect, and holds the payment."""
+    """``decide`` takes inputs alone; anything else is a defect, and quarantines the payment."""
     body = cast("Unmodelled", object())
     with pytest.raises(AssertionError):
         decide(None, Input("evt_1", at(0), body), PAYMENT)

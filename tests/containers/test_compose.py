@@ -10,7 +10,7 @@ from testcontainers.compose import DockerCompose
 from sandbox.client import Json, PaymentsClient
 from sandbox.supervision.ports import HOST
 from sandbox.topology import PROJECT
-from tests.service.evidence import at_rest, hold
+from tests.service.evidence import at_rest, check
 from tests.service.stack import Stack
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +46,7 @@ async def test_a_payment_succeeds_through_the_published_port(stack: Stack) -> No
     """Created over HTTP from outside, SUCCEEDED by webhooks inside; every invariant holds."""
     payment = await succeeded(stack, "from-outside")
     assert payment["amounts"]["captured"] == BODY["amount"]
-    hold(await at_rest(stack))
+    check(await at_rest(stack))
 
 
 def test_the_jobs_end_well_and_the_rest_is_healthy(compose: DockerCompose) -> None:
@@ -84,7 +84,7 @@ async def test_a_killed_stream_worker_is_started_anew(compose: DockerCompose, st
     docker_compose(compose, "exec", "-T", "stream", "sh", "-c", "kill -9 -1")
     await succeeded(stack, "after-the-kill")
     assert restarts(compose, "stream") == before + 1
-    hold(await at_rest(stack))
+    check(await at_rest(stack))
 
 
 async def test_what_was_known_outlives_the_containers(compose: DockerCompose, stack: Stack) -> None:
@@ -97,7 +97,7 @@ async def test_what_was_known_outlives_the_containers(compose: DockerCompose, st
     assert {c.ID for c in compose.get_containers(include_all=True)}.isdisjoint(old)
     assert await succeeded(stack, "before-the-end") == known
     await succeeded(stack, "after-the-start")
-    hold(await at_rest(stack))
+    check(await at_rest(stack))
 
 
 @pytest.mark.usefixtures("engine")

@@ -1,4 +1,4 @@
-"""An operator's release of a payment that is not held."""
+"""An operator's release of a payment that is not quarantined."""
 
 import pytest
 
@@ -16,5 +16,8 @@ def test_it_changes_nothing_and_says_so(situation: str | None) -> None:
     """Whatever the payment's state, and where there is no such payment."""
     payment = payment_that_is(situation) if situation is not None else None
     decision = decide(payment, _RELEASE, PAYMENT)
-    assert (decision.outcome, decision.reason) == (Outcome.REJECTED, "the payment is not held")
+    assert (decision.outcome, decision.reason) == (
+        Outcome.REJECTED,
+        "the payment is not quarantined",
+    )
     assert decision.payment is payment

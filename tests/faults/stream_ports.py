@@ -62,11 +62,11 @@ class TrappedBatches:
         """See ``BatchStore.unpublished``."""
         return await self._inner.unpublished(publication_ids=publication_ids, partitions=partitions)
 
-    async def hold_unpublishable(
+    async def quarantine_unpublishable(
         self, versions: Sequence[PublishableVersion], now: datetime
     ) -> None:
-        """See ``BatchStore.hold_unpublishable``."""
-        await self._inner.hold_unpublishable(versions, now)
+        """See ``BatchStore.quarantine_unpublishable``."""
+        await self._inner.quarantine_unpublishable(versions, now)
 
     async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:
         """See ``BatchStore.mark_published``."""

@@ -73,6 +73,6 @@ async def test_a_fault_anywhere_changes_nothing(
         found = await evidence.at_rest(stack)
     assert set(ended) <= {RESTART, *codes}  # a slow machine may cost a worker its partitions too
     assert crowd.ended == crowd.kinds.keys()
-    evidence.hold(found)
+    evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
     await evidence.agrees_with_provider(stack, found)

@@ -112,8 +112,8 @@ async def test_a_sleeper_changes_nothing_when_it_wakes(
         await live(stack, seed + 1)
         after = await evidence.at_rest(stack)
     assert set(ended) <= {os.EX_TEMPFAIL}
-    evidence.hold(before)
-    evidence.hold(after)
+    evidence.check(before)
+    evidence.check(after)
     assert everything_of(before, crowd.kinds) == everything_of(after, crowd.kinds)
     await evidence.agrees_with_oracle(stack, after)
     await evidence.agrees_with_provider(stack, after)

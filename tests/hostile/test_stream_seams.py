@@ -1,6 +1,6 @@
 """An error that nobody foresaw, at every seam of the stream: one payment stops, and no other.
 
-Each seam is broken for one payment, in turn by every kind of error: the poisoned payment is held
+Each seam is broken for one payment, in turn by every kind of error: that payment is quarantined
 with the error as its reason, or its record is a dead letter; another payment of the same batch goes
 on. Once the seam is mended, an operator's release takes up what waited.
 """
@@ -128,7 +128,7 @@ def batch_of(log: Log, poisoned: str, other: str) -> list[ConsumedRecord]:
 
 
 @pytest.mark.parametrize("seam", SEAMS)
-async def test_a_payment_is_held_and_released_after_the_fix(seam: str, group: Group) -> None:
+async def test_a_payment_is_quarantined_and_released_after_the_fix(seam: str, group: Group) -> None:
     """By every kind of error, one payment after the other, on one worker."""
     log = Log()
     async with group.worker(0) as worker:
@@ -148,16 +148,16 @@ async def test_a_payment_is_held_and_released_after_the_fix(seam: str, group: Gr
 
 
 async def _is_released(group: Group, worker: Worker, log: Log, poisoned: str, error: str) -> None:
-    """Its hold names the error, and a release takes up what waited."""
-    held = await database.rows(
-        group.pool, "select error, held_at from holds where payment_id = %s", poisoned
+    """Its quarantine names the error, and a release takes up what waited."""
+    quarantined = await database.rows(
+        group.pool, "select error, quarantined_at from quarantines where payment_id = %s", poisoned
     )
-    ((why, since),) = held
+    ((why, since),) = quarantined
     assert error in why or "CancelledError" in why
     release = log.release(poisoned, since)
     await worker.process(release)
     assert await database.rows(
-        group.pool, "select 1 from holds where payment_id = %s", poisoned
+        group.pool, "select 1 from quarantines where payment_id = %s", poisoned
     ) == []  # fmt: skip
 
 
@@ -229,7 +229,7 @@ async def test_a_payment_that_cannot_be_published_keeps_no_other_from_it(
 async def test_an_adapter_that_never_answers_is_given_up(
     group: Group,
 ) -> None:
-    """As an outage: it is tried again, nothing is acknowledged, and nobody is held for it."""
+    """As an outage: it is tried again, nothing is acknowledged, and no payment is quarantined."""
 
     async def never(*_: Any, **__: Any) -> Any:
         await asyncio.Event().wait()
@@ -246,7 +246,7 @@ async def test_an_adapter_that_never_answers_is_given_up(
                     async with asyncio.timeout(10):
                         await worker.process(garbage, log.create(payment()))
             assert worker.acked == []
-    assert await database.rows(group.pool, "select 1 from holds") == []
+    assert await database.rows(group.pool, "select 1 from quarantines") == []
 
 
 @pytest.mark.parametrize(
@@ -263,6 +263,6 @@ async def test_an_outage_quarantines_nothing(group: Group, error: Exception) -> 
             with pytest.raises(type(error) if not isinstance(error, OSError) else Exception):
                 await worker.process(*batch)
         assert worker.acked == []
-        assert await database.rows(group.pool, "select 1 from holds") == []
+        assert await database.rows(group.pool, "select 1 from quarantines") == []
         await worker.process(*batch)
         assert await group.outcomes(*batch) == ["applied"] * 4

@@ -112,9 +112,9 @@ class StoredPayment:
         values = ", ".join(f"%({column})s" for column in row)
         self.connection.execute(f"insert into provider_calls ({names}) values ({values})", row)  # noqa: S608  # see above
 
-    def hold(self, event_id: str, error: str) -> None:
+    def quarantine(self, event_id: str, error: str) -> None:
         """Our own code failed on an event."""
         self.connection.execute(
-            "insert into holds (payment_id, event_id, error, held_at) values (%s, %s, %s, %s)",
+            "insert into quarantines values (%s, %s, %s, %s)",
             (self.id, event_id, error, self.created_at),
         )

@@ -136,7 +136,7 @@ async def loaded(stack: Stack, senders: int = 3) -> AsyncIterator[Load]:
 async def all_is_well(stack: Stack, load: Load) -> Evidence:
     """At rest: nothing that was answered 2xx is lost, and every invariant holds."""
     found = await evidence.at_rest(stack)
-    evidence.hold(found)
+    evidence.check(found)
     assert load.payments, "nothing was sent"
     assert load.payments <= found.payments.keys(), "payments answered 202 are lost"
     assert load.events <= {row.event_id for row in found.inbox}, "webhooks answered 200 are lost"

@@ -84,6 +84,6 @@ async def test_clocks_that_differ_change_no_end_state(
         found = await evidence.at_rest(stack)
     assert crowd.ended == crowd.kinds.keys()
     assert len(set(crowd.kinds.values())) > len(KINDS) // 2
-    evidence.hold(found)
+    evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
     await evidence.agrees_with_provider(stack, found)

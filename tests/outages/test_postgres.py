@@ -56,4 +56,4 @@ async def test_postgres_is_down_and_comes_back(site: Site, record_property: Note
     assert stream == [], "the worker waits in place"
     assert set(work) <= {os.EX_TEMPFAIL}
     assert dead_letters(url) == dead
-    assert not found.held, "no payment is held because Postgres was away"
+    assert not found.quarantined, "no payment is quarantined because Postgres was away"

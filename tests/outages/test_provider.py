@@ -100,6 +100,6 @@ async def test_a_provider_in_trouble_holds_up_only_its_own_calls(
     assert len({row[1] for row in waiting}) == len(waiting) > 1, "they come back all at once"
     found = await evidence.at_rest(stack)
     assert {row[3] for row in rows(stack, ids)} == {"done"}
-    evidence.hold(found)
+    evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
     await evidence.agrees_with_provider(stack, found)

@@ -68,7 +68,11 @@ COMMANDS: Final[tuple[Command, ...]] = (
     RefundPayment(**_COMMON, refund_id="ref_1", amount=700, reason="duplicate"),
 )
 RELEASE: Final = ReleasePayment(
-    event_id="rel_1", payment_id=PAYMENT, held_event_id="evt_1", held_at=AT, received_at=AT
+    event_id="rel_1",
+    payment_id=PAYMENT,
+    quarantined_event_id="evt_1",
+    quarantined_at=AT,
+    received_at=AT,
 )
 _RESULT: Final[dict[str, Any]] = {
     "event_id": "res_1",

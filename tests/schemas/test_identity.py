@@ -171,8 +171,8 @@ def test_a_fingerprint_tells_types_apart(one: object, other: object) -> None:
     assert identity.fingerprint({"a": one}) != identity.fingerprint({"a": other})
 
 
-def test_a_release_is_one_event_per_hold() -> None:
-    """The same whatever the time zone in which the hold was read; another for a later hold."""
+def test_a_release_is_one_event_per_quarantine() -> None:
+    """The same in whatever time zone it was read; another for a later quarantine."""
     since = datetime(2026, 3, 1, 12, tzinfo=UTC)
     elsewhere = since.astimezone(timezone(timedelta(hours=5, minutes=30)))
     release = identity.release_event_id(PAYMENT, "evt_1", since)

@@ -56,7 +56,7 @@ def test_statuses_in_postgres_are_the_domains() -> None:
 def test_a_check_in_postgres_lists_the_domains_words(
     table: str, column: str, words: type[StrEnum]
 ) -> None:
-    """A word that is missing there would hold every payment that meets it."""
+    """A word that is missing there would quarantine every payment that meets it."""
     beginning = rf"create table {table} \([^;]*?{column}\s+text not null check \({column} in\s*\("
     assert sorted(_after(beginning)) == sorted(words)
 

@@ -39,7 +39,7 @@ async def at_rest(stack: Stack) -> Evidence:
         await asyncio.sleep(0.2)  # between two looks at one condition
 
 
-def hold(evidence: Evidence) -> None:
+def check(evidence: Evidence) -> None:
     """Every invariant holds."""
     found = {code: v for code, v in invariants.check(evidence).items() if v}
     shown = "\n".join(f"{code}: {len(v)}, such as {v[:5]}" for code, v in found.items())

@@ -38,7 +38,7 @@ async def _rough(stack: Stack) -> None:
 
 async def _everything_holds(stack: Stack, crowd: Crowd) -> None:
     found = await evidence.at_rest(stack)
-    evidence.hold(found)
+    evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
     await evidence.agrees_with_provider(stack, found)
     assert crowd.ended == crowd.kinds.keys()

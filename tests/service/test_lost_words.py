@@ -38,7 +38,7 @@ async def _ended(stack: Stack, seed: int, **faults: object) -> None:
     crowd = Crowd(stack, SIZE, seed)
     await crowd.live()
     found = await evidence.at_rest(stack)
-    evidence.hold(found)
+    evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
     await evidence.agrees_with_provider(stack, found)
     assert set(crowd.kinds.values()) == KINDS.keys(), "the seed left a kind out"

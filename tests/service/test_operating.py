@@ -52,10 +52,12 @@ async def _refusing(stack: Stack) -> AsyncIterator[None]:
             await connection.execute("alter table payments drop constraint refused")
 
 
-async def _gauge_says(stack: Stack, held: float) -> None:
+async def _gauge_says(stack: Stack, quarantined: float) -> None:
     deadline = time.monotonic() + operator.WITHIN_S
-    while (said := stack.metric("worker", 'payments_waiting{what="held_payment"}')) != held:
-        assert time.monotonic() < deadline, f"the gauge of held payments says {said}"
+    while (
+        said := stack.metric("worker", 'payments_waiting{what="quarantined_payment"}')
+    ) != quarantined:
+        assert time.monotonic() < deadline, f"the gauge of quarantined payments says {said}"
         await asyncio.sleep(0.2)  # between two looks at one gauge
 
 
@@ -139,7 +141,7 @@ async def test_an_audit_leaves_out_what_may_be_forgotten(stack: Stack) -> None:
     assert not any(v.is_old for versions in everything.versions.values() for v in versions)
 
 
-async def test_a_held_payment_is_released_after_the_fix(stack: Stack) -> None:
+async def test_a_quarantined_payment_is_released_after_the_fix(stack: Stack) -> None:
     """Others go on; the gauge and the list show it; replay takes it up; all is as it must be."""
     async with PaymentsClient(stack.url, stack.api_key) as client:
         async with _refusing(stack):
@@ -148,21 +150,21 @@ async def test_a_held_payment_is_released_after_the_fix(stack: Stack) -> None:
             await client.wait_for(other, _has_succeeded)
             listed = await operator.until_said(stack, poison, "replay", "--list")
             assert listed.code == 0
-            assert "1 payments held" in listed.said
+            assert "1 payments quarantined" in listed.said
             assert "refused" in listed.said
             await _gauge_says(stack, 1.0)
             vain = await operator.run(stack, "replay", "--all")
             assert vain.code == 1, vain
-            assert "1 releases published, 1 held again or still" in vain.said
+            assert "1 releases published, 1 quarantined again or still" in vain.said
         done = await operator.run(stack, "replay", "--payment", poison)
         assert done.code == 0, done
-        assert f"{poison}  applied: the hold was taken away" in done.said
+        assert f"{poison}  applied: the payment was released" in done.said
         await client.wait_for(poison, _has_succeeded)
         again = await operator.run(stack, "replay", "--payment", poison)
         assert again.code == 1
-        assert f"{poison}  is not held" in again.said
+        assert f"{poison}  is not quarantined" in again.said
     await _gauge_says(stack, 0.0)
-    evidence.hold(await evidence.at_rest(stack))
+    evidence.check(await evidence.at_rest(stack))
     audited = await operator.run(stack, "audit", "--settle", "0", "--rebuild")
     assert audited.code == 0, audited
     assert "S7    ok" in audited.said
@@ -194,7 +196,7 @@ async def test_a_dead_letter_is_seen_and_sent_again(stack: Stack) -> None:
     assert "sent again" in listed.said
     again = await operator.run(stack, "dead-letters", "--replay", "--position", position)
     assert "1 left out: they were sent before" in again.said
-    evidence.hold(await evidence.at_rest(stack))
+    evidence.check(await evidence.at_rest(stack))
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ async def test_a_payment_through_it_succeeds_and_is_refunded(stack: Stack) -> No
         assert (refund["status"], refund["reason"]) == ("SUCCEEDED", "duplicate")
     await control(stack, "faults")
     found = await evidence.at_rest(stack)
-    evidence.hold(found)
+    evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from pydantic import SecretStr
 
 from domain.transitions import is_final
-from postgres.operator import Hold
+from postgres.operator import Quarantine
 from processor.ops.release import release
 from schemas.settings import StreamSettings, StripeSettings, WorkerSettings
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
@@ -44,7 +44,7 @@ ARRIVALS_S: Final = 18.0
 AFTERMATH_S: Final = 12.0
 #: A stream worker does little I/O, and what goes wrong at it is what matters most.
 STREAM_TROUBLE: Final = 6.0
-#: Seconds between two looks of the operator, who releases whatever is held: each hold twice.
+#: Seconds between two looks of the operator, who releases each quarantine twice.
 OPERATOR_S: Final = 5.0
 RELEASES: Final = 2
 _SETTLED: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELED"})
@@ -102,7 +102,7 @@ class World:
         self._log = log = Log(chance.random.randint(1, 3), trace)
         self._state: StateTopic = parts.state_topic(self._published)
         self._healed = asyncio.Event()
-        #: Comes with the first payment that may be held: worlds without one are as they were.
+        #: Started with the first payment that may be quarantined: other worlds do not change.
         self._operating: asyncio.Task[None] | None = None
         self._provider = Provider(seed, chance, trace, self._happened)
         self._courier = Courier(chance, trace, lambda: self._provider.clock, self._webhook)
@@ -156,14 +156,14 @@ class World:
 
     async def _operate(self) -> None:
         """Until cancelled, ``replay --all``: in vain until what our code failed on is mended."""
-        asked: Counter[Hold] = Counter()
+        asked: Counter[Quarantine] = Counter()
         while True:
             await asyncio.sleep(OPERATOR_S)
-            for payment_id, held in self._database.holds.items():
-                hold = Hold(payment_id, held.event_id, held.error, held.held_at)
-                asked[hold] += 1
-                if asked[hold] <= RELEASES:
-                    record = release(hold, self._around.provider.clock())
+            for payment_id, row in self._database.quarantines.items():
+                found = Quarantine(payment_id, row.event_id, row.error, row.quarantined_at)
+                asked[found] += 1
+                if asked[found] <= RELEASES:
+                    record = release(found, self._around.provider.clock())
                     self._log.append(record.topic, record.key, record.value, record.headers)
 
     async def _through_the_faults(self) -> None:
@@ -250,8 +250,8 @@ class World:
     def _unfinished(self, client: Client) -> Iterator[tuple[str, str]]:
         if client.busy:
             yield "its client is busy", client.payment_id
-        if client.payment_id in self._database.holds:
-            yield "it is held", client.payment_id
+        if client.payment_id in self._database.quarantines:
+            yield "it is quarantined", client.payment_id
         payment = self._database.payments.get(client.payment_id)
         last = self._state.last.get(client.payment_id)
         if payment is None or last is None:
@@ -270,7 +270,7 @@ class World:
         for found in (
             checks.invariants(self._log, database, self._state, group),
             checks.accepted_is_logged(self._around.accepted, database),
-            checks.nothing_is_held(database),
+            checks.nothing_is_quarantined(database),
             checks.calls_are_written_with_their_payment(database),
             checks.dead_letters_are_sent(self._log, database),
             checks.forgeries_have_no_effect(self._log, self._courier.believed),

@@ -10,7 +10,7 @@ from typing import Any, Final
 from decisions.decode import Decoder
 from domain.calls import ProviderCall
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
-from postgres.operator import Hold
+from postgres.operator import Quarantine
 from processor.ops.release import release
 from providers.stripe.webhooks import StripeTranslator
 from schemas import headers, identity
@@ -80,8 +80,8 @@ class Log:
         return self._json(PAYMENT_COMMANDS, payment_id, command_body(payment_id, kind, **changes))
 
     def release(self, payment_id: str, since: datetime = NOW) -> ConsumedRecord:
-        """An operator's release of a hold on it."""
-        record = release(Hold(payment_id, "evt_bad", "a defect", since), NOW)
+        """An operator's release of a quarantine on it."""
+        record = release(Quarantine(payment_id, "evt_bad", "a defect", since), NOW)
         return self.append(record.topic, record.key, record.value)
 
     def create(self, payment_id: str, **changes: Any) -> ConsumedRecord:

@@ -21,7 +21,7 @@ TABLES: Final = (
     "inbox",
     "duplicates",
     "dead_letters",
-    "holds",
+    "quarantines",
     "unrouted",
     "cursors",
     "dead_letter_replays",

@@ -108,7 +108,7 @@ def _one_outcome_per_record(loaded: ReadSet, batch: Sequence[DecodedInput], plan
         was_parked = known is not None and known.outcome is Outcome.PARKED
         assert row.waiting == was_parked, f"{event_id} is written again"
         assert known is None or was_parked, f"{event_id} was processed before"
-    assert not plan.holds, f"our own code failed: {plan.holds}"
+    assert not plan.quarantines, f"our own code failed: {plan.quarantines}"
 
 
 def _payment_guards(loaded: ReadSet, plan: WriteSet) -> None:

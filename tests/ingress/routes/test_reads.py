@@ -97,17 +97,17 @@ async def test_a_quarantined_payment_says_so_wherever_it_is_read(
     well, ill = store("well"), store("ill", created_at=NOW - timedelta(seconds=1))
     well.version("CREATED", "cmd_1")
     shown = ill.version("CREATED", "cmd_2")
-    ill.hold("evt_bad", "ZeroDivisionError: private")
+    ill.quarantine("evt_bad", "ZeroDivisionError: private")
     alone = await acme.get(f"/v1/payments/{ill.id}")
     assert alone.json() == {**shown, "quarantined": True}
     page = (await acme.get("/v1/payments")).json()
     assert [(p["id"], p["quarantined"]) for p in page["data"]] == [(well.id, False), (ill.id, True)]
     timeline = await acme.get(f"/v1/payments/{ill.id}/timeline")
     assert timeline.json()["quarantined"] is True
-    assert "evt_bad" in timeline.json()["held"]
+    assert "evt_bad" in timeline.json()["quarantine"]
     assert "private" not in alone.text + timeline.text
     other = await acme.get(f"/v1/payments/{well.id}/timeline")
-    assert (other.json()["quarantined"], other.json()["held"]) == (False, None)
+    assert (other.json()["quarantined"], other.json()["quarantine"]) == (False, None)
 
 
 async def test_a_payment_not_processed_yet_is_404_for_now(
@@ -180,7 +180,7 @@ async def test_no_payments_are_an_empty_page(acme: httpx.AsyncClient) -> None:
 async def test_the_timeline_tells_everything(
     store: Store, acme: httpx.AsyncClient, run: str
 ) -> None:
-    """Commands, webhooks, results and repeats in recorded order; transitions, calls, the hold."""
+    """All inputs in the order they were recorded; transitions, calls, the quarantine."""
     payment = store("a")
     payment.version("CREATED", f"cmd-{run}")
     payment.version("CREATED", f"res-{run}")
@@ -195,7 +195,7 @@ async def test_the_timeline_tells_everything(
     payment.duplicate(f"theirs-{run}", 6)
     payment.call("create", state="done", outcome="acknowledged", done_at=NOW, attempts=2)
     payment.call("refund", last_error="time-out", created_at=NOW + timedelta(seconds=1))
-    payment.hold(f"old-{run}", "KeyError: 'private'")
+    payment.quarantine(f"old-{run}", "KeyError: 'private'")
 
     answer = await acme.get(f"/v1/payments/{payment.id}/timeline")
     timeline = Timeline.model_validate(answer.json())
@@ -224,8 +224,8 @@ async def test_the_timeline_tells_everything(
         ("refund", "due", None, 0),
     ]
     assert [c.next_attempt_at for c in timeline.calls] == [None, NOW]
-    assert timeline.held is not None
-    assert f"old-{run}" in timeline.held
+    assert timeline.quarantine is not None
+    assert f"old-{run}" in timeline.quarantine
     assert "private" not in answer.text
 
 

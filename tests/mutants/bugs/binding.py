@@ -199,9 +199,9 @@ BUGS: Final = (
     Bug(
         "stream",
         "decisions.fold:_Fold._release",
-        "self._held.discard(payment_id)",
+        "self._quarantined.discard(payment_id)",
         "str(payment_id)",
-        "a release takes up nothing, and the hold is gone from the table",
+        "a release takes up nothing, and the quarantine is gone from the table",
         (
             "tests/processor/decisions/test_fold_release.py::test_what_waited_is_taken_up_as_if_nothing_had_been",
         ),
@@ -210,9 +210,10 @@ BUGS: Final = (
     Bug(
         "stream",
         "decisions.fold:_Fold._release",
-        "if payment_id in self._loaded.held:\n            self._plan.released.add(payment_id)",
+        "if payment_id in self._loaded.quarantined:\n"
+        "            self._plan.released.add(payment_id)",
         "if False:\n            self._plan.released.add(payment_id)",
-        "a hold that was released is there again after the batch",
+        "a quarantine that was released is there again after the batch",
         (
             "tests/processor/decisions/test_fold_release.py::test_what_waited_is_taken_up_as_if_nothing_had_been",
         ),

@@ -243,10 +243,10 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.routes.timeline:_held",
-        "standing.held_at is None",
-        "standing.held_event_id is not None",
-        "a held payment's timeline says nothing of the hold",
+        "ingress.routes.timeline:_quarantine_text",
+        "standing.quarantined_at is None",
+        "standing.quarantined_event_id is not None",
+        "a quarantined payment's timeline says nothing of the quarantine",
         (_TIMELINE.format("no_reason_names_another_payment"),),
     ),
     Bug(

@@ -109,10 +109,10 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.table_invariants:_holds",
+        "processor.ops.table_invariants:_quarantines",
         "row is None or row[0] != payment_id",
         "row is None",
-        "the audit does not see a payment that is held for another payment's event",
+        "the audit does not see a payment that is quarantined for another payment's event",
         (_TABLES.format("what_is_wrong_is_told"),),
     ),
 )  # fmt: skip

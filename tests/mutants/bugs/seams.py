@@ -5,6 +5,10 @@ from typing import Final
 from tests.mutants.planted import Bug
 
 _STRICT: Final = "tests/processor/stream/test_strict_consumer.py::{}"
+_EARLIER_RELEASE: Final = (
+    "tests/processor/postgres/test_snapshot_size.py"
+    "::test_what_an_earlier_release_committed_stops_no_worker"
+)
 
 BUGS: Final = (
     Bug(
@@ -258,12 +262,10 @@ BUGS: Final = (
     Bug(
         "stream",
         "processor.stream.batch:BatchProcessor._send",
-        "await self._retrying(lambda: self._store.hold_unpublishable(too_large, self._clock()))",
-        "str(too_large)",
+        "lambda: self._store.quarantine_unpublishable(too_large, self._clock())",
+        "lambda: asyncio.sleep(0)",
         "a payment whose version can't be published goes on as if it were out",
-        (
-            "tests/processor/postgres/test_snapshot_size.py::test_what_an_earlier_release_committed_stops_no_worker",
-        ),
+        (_EARLIER_RELEASE,),
         servers=True,
     ),
     Bug(
@@ -271,8 +273,10 @@ BUGS: Final = (
         "decisions.decode_failure:unforeseen",
         "failure=error,",
         "",
-        "a record that our code failed to read is ignored instead of held",
-        ("tests/hostile/test_stream_seams.py::test_a_payment_is_held_and_released_after_the_fix",),
+        "a record that our code failed to read is ignored instead of quarantined",
+        (
+            "tests/hostile/test_stream_seams.py::test_a_payment_is_quarantined_and_released_after_the_fix",
+        ),
         servers=True,
     ),
     Bug(
@@ -381,9 +385,7 @@ BUGS: Final = (
         "out -= {each.publication_id for each in too_large}",
         "str(out)",
         "a version that could not be published is noted as published",
-        (
-            "tests/processor/postgres/test_snapshot_size.py::test_what_an_earlier_release_committed_stops_no_worker",
-        ),
+        (_EARLIER_RELEASE,),
         servers=True,
     ),
     Bug(
@@ -392,9 +394,7 @@ BUGS: Final = (
         "if len(p.snapshot) <= SNAPSHOT_BYTES_MAX]",
         "]",
         "one version that is too large keeps all others of the batch from being published",
-        (
-            "tests/processor/postgres/test_snapshot_size.py::test_what_an_earlier_release_committed_stops_no_worker",
-        ),
+        (_EARLIER_RELEASE,),
         servers=True,
     ),
 )

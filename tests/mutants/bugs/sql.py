@@ -16,10 +16,10 @@ BUGS: Final = (
     Bug(
         "sql",
         "postgres.routing:EXPIRED",
-        "and not exists (select from holds h where h.payment_id = payments.payment_id)",
+        "and not exists (select from quarantines q where q.payment_id = payments.payment_id)",
         "",
-        ("a held payment is sent an expiry at every sweep, and all of them wait behind the hold"),
-        (_RECONCILER_LOOP.format("what_is_held_is_not_asked_to_end"),),
+        ("a quarantined payment is sent an expiry at every sweep, and all of them wait"),
+        (_RECONCILER_LOOP.format("a_quarantined_payment_is_not_asked_to_end"),),
         servers=True,
     ),
     Bug(

@@ -220,7 +220,7 @@ BUGS: Final = (
         "outcome in ('parked')",
         "a release does not take up the event that it was for",
         (
-            "tests/processor/ops/test_replay.py::test_after_the_fix_a_replay_makes_it_as_if_it_was_never_held",
+            "tests/processor/ops/test_replay.py::test_after_the_fix_a_replay_makes_it_as_if_it_was_never_quarantined",
         ),
         servers=True,
     ),

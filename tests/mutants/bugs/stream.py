@@ -109,7 +109,7 @@ BUGS: Final = (
         "processor.stream.batch:_few_collisions.__call__",
         "retry_state.attempt_number < COLLISIONS_MAX",
         "retry_state.attempt_number < 1",
-        "a race for a unique key holds the payment for an operator at once",
+        "a race for a unique key quarantines the payment for an operator at once",
         (_BATCH.format("a_key_that_was_taken_meanwhile_is_tried_again"),),
         servers=True,
     ),
@@ -131,7 +131,7 @@ BUGS: Final = (
             "a conflict between two workers, or Postgres away, is treated as a defect of each "
             "payment"
         ),
-        (_BATCH.format("what_time_mends_holds_no_payment"),),
+        (_BATCH.format("what_time_mends_quarantines_no_payment"),),
         servers=True,
     ),
     Bug(
@@ -192,7 +192,7 @@ BUGS: Final = (
         "decisions.fold:_Fold._is_new",
         "or not free",
         "",
-        "what waits behind a hold is decided again each time it is redelivered",
+        "what waits behind a quarantine is decided again each time it is redelivered",
         (_FOLD.format("a_parked_record_that_comes_again_with_its_payment_is_applied_once"),),
     ),
     Bug(
@@ -206,10 +206,10 @@ BUGS: Final = (
     Bug(
         "stream",
         "decisions.fold:_Fold._release",
-        "self._plan.holds.pop(payment_id, None)",
+        "self._plan.quarantines.pop(payment_id, None)",
         "pass",
-        "a hold taken away in the batch that made it is stored all the same",
-        (_FOLD_RELEASE.format("a_hold_and_its_release_in_one_batch_leave_no_hold"),),
+        "a quarantine taken away in the batch that made it is stored all the same",
+        (_FOLD_RELEASE.format("a_quarantine_and_its_release_in_one_batch_leave_no_quarantine"),),
     ),
     Bug(
         "stream",

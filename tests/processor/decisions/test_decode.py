@@ -86,7 +86,7 @@ def test_an_expiry_is_no_clients_cancel(cause: str) -> None:
 
 
 def test_a_release_is_an_operators() -> None:
-    """Its ID is the hold's; it has no tenant, so every reader of the payment sees it."""
+    """Its ID is the quarantine's; it has no tenant, so every reader of the payment sees it."""
     got = received(Log().release(PAYMENT))
     assert (got.payment_id, got.kind, got.tenant) == (PAYMENT, "operator.release", None)
     assert got.event_id == identity.release_event_id(PAYMENT, "evt_bad", NOW)

@@ -1,4 +1,4 @@
-"""What the fold holds back: payments our own code failed on, and objects of other payments."""
+"""What the fold keeps apart: payments our own code failed on, and objects of other payments."""
 
 import pytest
 
@@ -8,7 +8,9 @@ from tests.support.builders import Log, object_of, received
 from tests.support.programs.folding import ONE, TWO, failing, folded, stored
 
 
-def test_a_failure_of_our_own_holds_that_payment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_our_own_quarantines_that_payment_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Its event is quarantined, what follows is parked, what came before and all others go on."""
     log = Log()
     batch = (
@@ -24,27 +26,27 @@ def test_a_failure_of_our_own_holds_that_payment_alone(monkeypatch: pytest.Monke
         "applied", "quarantined", "applied", "parked", "applied",
     ]  # fmt: skip
     assert plan.inbox[1].reason == "our own code failed: ZeroDivisionError: a defect"
-    assert plan.holds == {ONE: ("evt_bad", "ZeroDivisionError: a defect")}
+    assert plan.quarantines == {ONE: ("evt_bad", "ZeroDivisionError: a defect")}
     assert plan.payments[ONE].version == 1
     assert plan.payments[TWO].status == Status.SUCCEEDED
 
 
-def test_a_held_payments_inputs_are_parked() -> None:
-    """Whatever they are, in every later batch, until the hold is gone; others go on."""
+def test_a_quarantined_payments_inputs_are_parked() -> None:
+    """Whatever they are, in every later batch, until the quarantine is gone; others go on."""
     log = Log()
     first = folded(log.create(ONE))
-    first.holds[ONE] = ("evt_bad", "a defect")
+    first.quarantines[ONE] = ("evt_bad", "a defect")
     inputs = [log.webhook(ONE, "succeeded"), log.command(ONE, "cancel")]
     plan = folded(*inputs, log.create(TWO), known=stored(first))
     assert [str(row.outcome) for row in plan.inbox] == ["parked", "parked", "applied"]
-    assert "held for an operator" in plan.inbox[0].reason
+    assert "quarantined for an operator" in plan.inbox[0].reason
     assert plan.payments.keys() == {TWO}
-    assert plan.holds == {}
+    assert plan.quarantines == {}
     again = folded(*inputs, known=stored(first, plan))
     assert again.inbox == []
 
 
-def test_a_failure_on_the_very_first_input_holds_what_is_not_here_yet(
+def test_a_failure_on_the_very_first_input_quarantines_what_is_not_here_yet(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A create we fail on makes no payment; what is about it is parked, not applied without it."""
@@ -57,7 +59,7 @@ def test_a_failure_on_the_very_first_input_holds_what_is_not_here_yet(
     assert plan.calls == []
 
 
-def test_a_failure_while_parked_inputs_are_applied_holds_too(
+def test_a_failure_while_parked_inputs_are_applied_quarantines_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The payment is here; of what waited, one fails and the rest stays parked."""
@@ -74,7 +76,7 @@ def test_a_failure_while_parked_inputs_are_applied_holds_too(
     assert plan.payments[ONE].version == 1
 
 
-def test_a_payment_that_could_not_be_written_is_held() -> None:
+def test_a_payment_that_could_not_be_written_is_quarantined() -> None:
     """Nothing of it is decided; its first input carries the error, the others are parked."""
     log = Log()
     batch = [
@@ -82,7 +84,7 @@ def test_a_payment_that_could_not_be_written_is_held() -> None:
     ]
     plan = fold(stored(), batch, {ONE: "CheckViolation: no"})
     assert [str(row.outcome) for row in plan.inbox] == ["quarantined", "parked", "applied"]
-    assert plan.holds == {ONE: (batch[0].event_id, "CheckViolation: no")}
+    assert plan.quarantines == {ONE: (batch[0].event_id, "CheckViolation: no")}
     assert plan.payments.keys() == {TWO}
 
 

@@ -223,11 +223,11 @@ def test_every_invariant_has_been_heard() -> None:
     assert {code for code, *_ in VIOLATIONS.values()} == INVARIANTS.keys()
 
 
-def test_a_held_payments_events_may_wait() -> None:
+def test_a_quarantined_payments_events_may_wait() -> None:
     """They wait for an operator, whom L1 doesn't hurry."""
     parked = replace(PARKED, payment_id="pay_1")
-    held = replace(GOOD, inbox=(CREATED, TOLD, parked), held=frozenset({"pay_1"}))
-    assert check(held)["L1"] == []
+    quarantined = replace(GOOD, inbox=(CREATED, TOLD, parked), quarantined=frozenset({"pay_1"}))
+    assert check(quarantined)["L1"] == []
 
 
 def test_what_is_stored_is_derived_from_its_facts() -> None:

@@ -81,7 +81,7 @@ async def test_a_rebuild_equals_what_is_stored(
         "payments": 2, "payment_versions": 7, "refunds": 1, "disputes": 1, "provider_calls": 3,
         "inbox": 12,
     }  # fmt: skip
-    assert (found.inputs, found.not_checkable, found.held) == (12, 0, 0)
+    assert (found.inputs, found.not_checkable, found.quarantined) == (12, 0, 0)
     assert found.records >= 12
     assert await database.everything(operating.group.pool) == before
     assert not await _has_shadow(operating.group.pool)
@@ -144,10 +144,10 @@ async def test_a_difference_is_found(operating: Operating, table: str) -> None:
     assert await _has_shadow(operating.group.pool)
 
 
-async def test_what_a_payment_was_held_for_makes_no_difference(
+async def test_what_a_payment_was_quarantined_for_makes_no_difference(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Held: as of what was decided before. Released: whole, release and all."""
+    """Quarantined: as of what was decided before. Released: whole, release and all."""
     mine, log = payment(), Log()
     async with operating.group.worker(*ALL) as worker:
         with monkeypatch.context() as defect:
@@ -158,15 +158,15 @@ async def test_what_a_payment_was_held_for_makes_no_difference(
                 log.webhook(mine, "processing", "evt_bad"),
                 log.webhook(mine, "succeeded"),
             )
-        held = await operating.rebuilt()
-        assert (held.is_equal, held.inputs, held.held) == (True, 1, 1)
+        quarantined = await operating.rebuilt()
+        assert (quarantined.is_equal, quarantined.inputs, quarantined.quarantined) == (True, 1, 1)
         await operating.released(worker)
         later = await operating.ask(mine)
-        assert later.not_held == [mine]
+        assert later.not_quarantined == [mine]
         await operating.process(worker, log.release(mine))
     released = await operating.rebuilt()
     assert released.is_equal, released.tables
-    assert (released.inputs, released.held) == (3, 0)
+    assert (released.inputs, released.quarantined) == (3, 0)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ async def _story(operating: Operating, payment_id: str) -> list[ConsumedRecord]:
     )
 
 
-async def _held(
+async def _quarantined(
     operating: Operating, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[str, list[ConsumedRecord]]:
     """A payment that our code failed on, and its records; the code is mended since."""
@@ -47,8 +47,10 @@ async def _held(
     return poison, story
 
 
-async def _is_as_never_held(pool: Pool, payment_id: str, story: Sequence[ConsumedRecord]) -> None:
-    """The payment, every version and every outcome are those of the same records without a hold."""
+async def _is_as_never_quarantined(
+    pool: Pool, payment_id: str, story: Sequence[ConsumedRecord]
+) -> None:
+    """The payment, its versions and its outcomes are those of the same records, undisturbed."""
     never = folded(*story)
     ((document,),) = await database.rows(
         pool, "select document::text from payments where payment_id = %s", payment_id
@@ -71,23 +73,23 @@ async def _is_as_never_held(pool: Pool, payment_id: str, story: Sequence[Consume
 
 
 async def test_a_replay_is_about_what_it_was_asked_for(operating: Operating, pool: Pool) -> None:
-    """Another payment that is held is no failure of it; one that is not held is, and is named."""
+    """Another payment's quarantine is no failure; a payment without one is, and is named."""
     mine, other = payment(), payment()
-    hold = "insert into holds (held_at, payment_id, event_id, error) values (%s, %s, 'evt', 'x')"
-    await database.rows(pool, f"{hold} returning 1", NOW, other)
+    quarantine = "insert into quarantines values (%s, 'evt', 'x', %s) returning 1"
+    await database.rows(pool, quarantine, other, NOW)
     async with asyncio.timeout(20):  # nothing is published, so there is nothing to wait for
         done = await replay(
             operating.database_url, operating.sender, [mine], operating.clock, wait_s=600.0
         )
-    assert (done.holds, done.still_held, done.not_held) == ([], set(), [mine])
+    assert (done.quarantines, done.still_quarantined, done.not_quarantined) == ([], set(), [mine])
     assert not done.is_done
-    assert f"{mine}  is not held" in "\n".join(summary(done))
+    assert f"{mine}  is not quarantined" in "\n".join(summary(done))
 
 
-async def test_after_the_fix_a_replay_makes_it_as_if_it_was_never_held(
+async def test_after_the_fix_a_replay_makes_it_as_if_it_was_never_quarantined(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Held alone, listed with its error; once our code is mended it is taken up, and published."""
+    """Quarantined alone, listed with its error; after the fix it is processed and published."""
     poison, other = payment(), payment()
     story = await _story(operating, poison)
     async with operating.group.worker(*ALL) as worker:
@@ -96,51 +98,55 @@ async def test_after_the_fix_a_replay_makes_it_as_if_it_was_never_held(
             await worker.process(*story[:2])
             await operating.process(worker, Log().create(other))
             await worker.process(*story[2:])
-        (hold,) = await operating.held()
-        assert (hold.payment_id, hold.event_id, hold.waiting) == (poison, "evt_bad", 4)
-        words = "\n".join(listed([hold]))
-        assert f"{poison}  held since 2026-03-01 12:00:00Z, 4 inputs wait" in words
-        assert "quarantined at evt_bad: ZeroDivisionError: a defect" in words
+        (quarantine,) = await operating.quarantined()
+        assert (quarantine.payment_id, quarantine.event_id, quarantine.waiting) == (
+            poison,
+            "evt_bad",
+            4,
+        )
+        words = "\n".join(listed([quarantine]))
+        assert f"{poison}  quarantined since 2026-03-01 12:00:00Z, 4 inputs wait" in words
+        assert "at evt_bad: ZeroDivisionError: a defect" in words
         assert [version for version, _ in await operating.group.published(other)] == [1]
         assert [version for version, _ in await operating.group.published(poison)] == [1]
 
         releases = await operating.released(worker, poison)
         assert await operating.group.outcomes(*releases) == ["applied"]
-        assert await operating.held() == []
-        await _is_as_never_held(operating.group.pool, poison, story)
+        assert await operating.quarantined() == []
+        await _is_as_never_quarantined(operating.group.pool, poison, story)
         published = [version for version, _ in await operating.group.published(poison)]
         assert published == [v.payment.version for v in folded(*story).versions]
 
 
-async def test_a_replay_while_we_still_fail_holds_again(
+async def test_a_replay_while_we_still_fail_quarantines_again(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is lost; the new hold has a release of its own, which is no duplicate."""
+    """Nothing is lost; the new quarantine has a release of its own, which is no duplicate."""
     poison = payment()
     story = await _story(operating, poison)
     async with operating.group.worker(*ALL) as worker:
         with monkeypatch.context() as defect:
             failing(defect, poison, ["evt_bad"])
             await worker.process(*story)
-            (first,) = await operating.held()
+            (first,) = await operating.quarantined()
             worker.clock.forward(60)
             await operating.released(worker, poison)
-            (second,) = await operating.held()
+            (second,) = await operating.quarantined()
         assert (second.event_id, second.waiting) == (first.event_id, first.waiting)
-        assert second.held_at > first.held_at
+        assert second.quarantined_at > first.quarantined_at
         releases = await operating.released(worker)
         assert await operating.group.outcomes(*releases) == ["applied"]
-        await _is_as_never_held(operating.group.pool, poison, story)
+        await _is_as_never_quarantined(operating.group.pool, poison, story)
 
 
 async def test_replay_twice_changes_nothing(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before the stream has seen it, it is one event twice; afterwards nothing is held."""
+    """Before the stream has seen it, it is one event twice; afterwards nothing is quarantined."""
     async with operating.group.worker(*ALL) as worker:
-        poison, _ = await _held(operating, worker, monkeypatch)
+        poison, _ = await _quarantined(operating, worker, monkeypatch)
         first, second = await operating.ask(poison), await operating.ask(poison)
-        assert first.holds == second.holds
+        assert first.quarantines == second.quarantines
         assert "not processed yet" in "\n".join(summary(first))
         assert not first.is_done
         releases = await operating.come()
@@ -150,8 +156,8 @@ async def test_replay_twice_changes_nothing(
         assert len(await database.rows(operating.group.pool, "select 1 from duplicates")) == 1
         before = await database.everything(operating.group.pool)
         again = await operating.ask(poison)
-        assert again.not_held == [poison]
-        assert f"{poison}  is not held" in "\n".join(summary(again))
+        assert again.not_quarantined == [poison]
+        assert f"{poison}  is not quarantined" in "\n".join(summary(again))
         assert await operating.come() == []
         assert (await operating.ask()).is_done
         assert await database.everything(operating.group.pool) == before
@@ -160,18 +166,18 @@ async def test_replay_twice_changes_nothing(
 async def test_what_became_of_a_release_is_told(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its outcome and reason once it was processed, and whether the payment is held again."""
+    """Its outcome and reason once processed, and whether the payment is quarantined again."""
     poison = payment()
     story = await _story(operating, poison)
     async with operating.group.worker(*ALL) as worker:
         failing(monkeypatch, poison, ["evt_bad"])
         await worker.process(*story)
         await operating.ask()
-        await worker.process(*await operating.come())  # held again at the same standing clock
+        await worker.process(*await operating.come())  # quarantined again at the same time
         replayed = await operating.ask()
     words = "\n".join(summary(replayed))
-    assert "applied: the hold was taken away, inputs taken up: 4, and it is held again" in words
-    assert "1 releases published, 1 held again or still" in words
+    assert "applied: the payment was released; inputs taken up: 4, and it is quarantined" in words
+    assert "1 releases published, 1 quarantined again or still" in words
     assert not replayed.is_done
 
 
@@ -190,7 +196,7 @@ def _refusing(database_url: str) -> Iterator[None]:
 async def test_what_postgres_refused_waits_through_releases_in_vain(
     operating: Operating, own_database: str
 ) -> None:
-    """While it still refuses, the hold is renewed and nothing that waits is touched; then done."""
+    """While it still refuses, the quarantine is renewed, and nothing that waits is touched."""
     poison, log = payment(), Log()
     async with operating.group.worker(*ALL) as worker:
         with _refusing(own_database):
@@ -204,13 +210,13 @@ async def test_what_postgres_refused_waits_through_releases_in_vain(
             worker.clock.forward(60)
             releases = await operating.released(worker)
             assert await operating.group.outcomes(*releases) == ["applied"]
-            (hold,) = await operating.held()
-            assert "refused" in hold.error
-            assert "DETAIL" not in hold.error, "it repeats what a client wrote"
-            assert "refused" in "\n".join(listed([hold]))
+            (quarantine,) = await operating.quarantined()
+            assert "refused" in quarantine.error
+            assert "DETAIL" not in quarantine.error, "it repeats what a client wrote"
+            assert "refused" in "\n".join(listed([quarantine]))
             assert await database.rows(operating.group.pool, waiting) == before
         await operating.released(worker)
-        assert await operating.held() == []
+        assert await operating.quarantined() == []
         assert await operating.group.outcomes(*story) == ["applied", "applied"]
         assert [version for version, _ in await operating.group.published(poison)] == [1, 2]
 
@@ -218,30 +224,34 @@ async def test_what_postgres_refused_waits_through_releases_in_vain(
 async def test_a_waiting_record_nobody_can_read_is_not_lost(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The payment is held again with the reason, until the record can be read."""
+    """The payment is quarantined again with the reason, until the record can be read."""
     async with operating.group.worker(*ALL) as worker:
-        poison, story = await _held(operating, worker, monkeypatch)
+        poison, story = await _quarantined(operating, worker, monkeypatch)
         pool = operating.group.pool
         async with pool.connection() as connection:
             await connection.execute("update inbox set value = '{' where event_id = 'evt_bad'")
         worker.clock.forward(60)
         await operating.released(worker)
-        (hold,) = await operating.held()
+        (quarantine,) = await operating.quarantined()
         (release,) = await database.rows(
             pool, "select event_id from inbox where kind = 'operator.release'"
         )
-        assert "can't be decoded any more" in hold.error
-        assert (hold.event_id, hold.failed_release, hold.waiting) == ("evt_bad", *release, 4)
-        words = "\n".join(listed([hold]))
-        assert "quarantined at evt_bad" in words
-        assert f"its release {hold.failed_release} failed: " in words
+        assert "can't be decoded any more" in quarantine.error
+        assert (quarantine.event_id, quarantine.failed_release, quarantine.waiting) == (
+            "evt_bad",
+            *release,
+            4,
+        )
+        words = "\n".join(listed([quarantine]))
+        assert "at evt_bad" in words
+        assert f"its release {quarantine.failed_release} failed: " in words
         async with pool.connection() as connection:
             await connection.execute(
                 "update inbox set value = %s where event_id = 'evt_bad'", [story[1].value]
             )
         await operating.released(worker)
-        assert await operating.held() == []
-        await _is_as_never_held(pool, poison, story)
+        assert await operating.quarantined() == []
+        await _is_as_never_quarantined(pool, poison, story)
 
 
 async def test_a_crash_between_commit_and_publish_of_a_release_loses_no_version(
@@ -249,7 +259,7 @@ async def test_a_crash_between_commit_and_publish_of_a_release_loses_no_version(
 ) -> None:
     """The release comes again, and every version it led to is published."""
     async with operating.group.worker(*ALL) as worker:
-        poison, story = await _held(operating, worker, monkeypatch)
+        poison, story = await _quarantined(operating, worker, monkeypatch)
     await operating.ask()
     releases = await operating.come()
     await database.process(operating.group.pool, *releases)

@@ -87,9 +87,12 @@ WRONG: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
         "its result was never processed",
         _call(1, must_be_answered=True),
     ),
-    "a hold for nothing": ("is held for evt_none", {"holds": {ONE: "evt_none"}}),
-    "a hold for another payment's event": ("is held for", {"holds": {TWO: EVENT}}),
-    "a quarantined event without a hold": (
+    "a quarantine for nothing": ("is quarantined for evt_none", {"quarantines": {ONE: "evt_none"}}),
+    "a quarantine for another payment's event": (
+        "is quarantined for",
+        {"quarantines": {TWO: EVENT}},
+    ),
+    "a quarantined event without a quarantine": (
         "evt_bad is quarantined, but its payment",
         {"inbox": {**GOOD.inbox, "evt_bad": (ONE, "quarantined", None)}},
     ),

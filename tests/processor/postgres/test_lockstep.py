@@ -139,7 +139,7 @@ def _agree(loaded: ReadSet, known: ReadSet, batch: Sequence[DecodedInput]) -> No
     }
     if PAYMENT in loaded.parked:
         assert loaded.parked[PAYMENT] == known.parked[PAYMENT]
-    assert loaded.held == known.held == frozenset()
+    assert loaded.quarantined == known.quarantined == frozenset()
 
 
 def test_the_store_and_the_pure_core_agree_step_by_step(own_database: str) -> None:

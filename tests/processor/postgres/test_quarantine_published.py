@@ -52,7 +52,7 @@ async def test_a_release_that_brings_no_version_is_published_too(
 async def test_versions_of_the_batch_that_quarantines_say_so(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are published once: the payment is held by the time anybody reads them."""
+    """They are published once: the payment is quarantined by the time anybody reads them."""
     log, mine = Log(), payment()
     failing(monkeypatch, mine, ["evt_bad"])
     async with group.worker(0) as worker:
@@ -92,16 +92,16 @@ async def test_a_payment_that_has_no_version_is_not_published(
 async def test_the_audit_compares_the_quarantines_with_the_topic(
     group: Group, own_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hold that consumers don't see, and one that they see for ever."""
+    """A quarantine that consumers don't see, and one that they see for ever."""
     log, mine = Log(), payment()
     failing(monkeypatch, mine, ["evt_bad"])
     async with group.worker(0) as worker:
         await worker.process(log.create(mine), log.webhook(mine, "processing", "evt_bad"))
     evidence = await gather(group.bootstrap, own_database)
-    assert mine in evidence.held
+    assert mine in evidence.quarantined
     assert [each for each in published_is_stored(evidence) if mine in each] == []
-    await database.rows(group.pool, "delete from holds returning 1")
+    await database.rows(group.pool, "delete from quarantines returning 1")
     evidence = await gather(group.bootstrap, own_database)
     assert [each for each in published_is_stored(evidence) if mine in each] == [
-        f"{mine}: whether it is held is not what its last record says"
+        f"{mine}: whether it is quarantined is not what its last record says"
     ]

@@ -1,4 +1,4 @@
-"""A payment larger than a record can be: it is held, and stops nobody."""
+"""A payment larger than a record can be: it is quarantined, and stops nobody."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ from tests.support.programs.stream_worker import Group
 
 pytestmark = pytest.mark.anyio
 
-HELD: Final = "select payment_id, event_id, error from holds"
+QUARANTINED: Final = "select payment_id, event_id, error from quarantines"
 
 
 def too_much(log: Log, payment_id: str) -> ConsumedRecord:
@@ -26,7 +26,7 @@ def too_much(log: Log, payment_id: str) -> ConsumedRecord:
     )
 
 
-async def test_it_is_held_before_it_is_committed(group: Group) -> None:
+async def test_it_is_quarantined_before_it_is_committed(group: Group) -> None:
     """What would never be published is not stored; the others of its batch go on."""
     large, other, log = payment(), payment(), Log()
     async with group.worker(0) as worker:
@@ -39,8 +39,8 @@ async def test_it_is_held_before_it_is_committed(group: Group) -> None:
         assert worker.acked == [record.position for record in records]
         later = log.webhook(other, "processing")
         await worker.process(later)
-    ((held, event_id, error),) = await database.rows(group.pool, HELD)
-    assert (held, event_id) == (large, f"evt_long_{large}")
+    ((quarantined, event_id, error),) = await database.rows(group.pool, QUARANTINED)
+    assert (quarantined, event_id) == (large, f"evt_long_{large}")
     assert f"at most {SNAPSHOT_BYTES_MAX}" in error
     assert await group.outcomes(*records) == [
         "applied", "applied", "quarantined", "parked", "applied",
@@ -52,7 +52,7 @@ async def test_it_is_held_before_it_is_committed(group: Group) -> None:
 async def test_what_an_earlier_release_committed_stops_no_worker(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is held for an operator; every next owner of the partition publishes all others."""
+    """It is quarantined for an operator; every next owner of the partition publishes all others."""
     large, other, log = payment(), payment(), Log()
     with monkeypatch.context() as earlier:
         earlier.setattr(documents, "SNAPSHOT_BYTES_MAX", 10 * SNAPSHOT_BYTES_MAX)
@@ -62,8 +62,8 @@ async def test_what_an_earlier_release_committed_stops_no_worker(
     for _ in range(2):  # the next owner takes it over as well
         async with group.worker(0) as worker:
             await worker.process(log.webhook(other, "processing"), log.webhook(large, "succeeded"))
-    ((held, event_id, error),) = await database.rows(group.pool, HELD)
-    assert (held, event_id) == (large, f"evt_long_{large}")
+    ((quarantined, event_id, error),) = await database.rows(group.pool, QUARANTINED)
+    assert (quarantined, event_id) == (large, f"evt_long_{large}")
     assert "version 2" in error
     assert {version for version, _ in await group.published(other)} == {1, 2}
     assert {version for version, _ in await group.published(large)} == {1}

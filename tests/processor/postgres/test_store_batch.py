@@ -30,7 +30,7 @@ async def test_what_is_written_is_loaded_again(pool: Pool) -> None:
     assert {known.outcome for known in loaded.known.values()} == {Outcome.APPLIED}
     assert {known.publication_id for known in loaded.known.values()} == {first.publication_id}
     assert loaded.owners == {("stripe", object_of(ONE)): ONE}
-    assert loaded.held == frozenset()
+    assert loaded.quarantined == frozenset()
 
 
 async def test_the_columns_say_what_the_document_says(pool: Pool) -> None:

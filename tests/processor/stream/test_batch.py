@@ -57,7 +57,7 @@ async def test_another_worker_that_was_faster_is_no_end(
 async def test_a_key_that_was_taken_meanwhile_is_tried_again(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other one's row is seen at the next try; no payment is held for a race that was lost."""
+    """The other one's row is seen at the next try; no lost race quarantines a payment."""
     create, taken = Log().create(payment()), [KeyTakenError("taken")] * (COLLISIONS_MAX - 1)
     async with group.worker(0) as worker:
         commit = worker.processor._commit
@@ -92,7 +92,7 @@ async def test_what_does_not_pass_ends_the_worker(
     "failures",
     [[BatchConflictError("faster")], [ZeroDivisionError(), None, StoreUnavailableError()]],
 )
-async def test_what_time_mends_holds_no_payment(
+async def test_what_time_mends_quarantines_no_payment(
     group: Group, monkeypatch: pytest.MonkeyPatch, failures: list[Exception | None]
 ) -> None:
     """Neither of a whole batch, nor of a payment on its own after a defect in another."""
@@ -110,7 +110,7 @@ async def test_what_time_mends_holds_no_payment(
         with pytest.raises(batching.TRANSIENT):
             await worker.process(Log().create(payment()))
         assert worker.acked == []
-        assert await database.rows(group.pool, "select payment_id from holds") == []
+        assert await database.rows(group.pool, "select payment_id from quarantines") == []
 
 
 async def test_a_worker_that_lost_its_partition_is_stopped(group: Group) -> None:

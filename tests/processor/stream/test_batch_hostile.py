@@ -1,4 +1,4 @@
-"""Nothing in the log or in the store stops a worker: it is a dead letter, or it holds a payment."""
+"""Nothing in the log or the store stops a worker: a dead letter, or a quarantined payment."""
 
 from typing import Any, Final, LiteralString
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 #: With a key and without headers: as large a value as the brokers' default limit leaves room for.
 LARGEST: Final = b"x" * 1_048_480
-_HOLDS: Final = "select payment_id, event_id, error from holds"
+_QUARANTINES: Final = "select payment_id, event_id, error from quarantines"
 _STORED: Final = "select payment_id, version, document::text from payments order by 1"
 
 
@@ -77,7 +77,7 @@ async def test_a_record_as_large_as_may_be_is_a_dead_letter(group: Group) -> Non
     assert "not a command" in letter[headers.ERROR]
 
 
-async def test_a_payment_whose_row_cannot_be_read_is_held_alone(group: Group) -> None:
+async def test_a_payment_whose_row_cannot_be_read_is_quarantined_alone(group: Group) -> None:
     """Its row stays as it is, what came waits for an operator; the others of the batch go on."""
     log, broken, other = Log(), payment(), payment()
     async with group.worker(0) as worker:
@@ -87,7 +87,7 @@ async def test_a_payment_whose_row_cannot_be_read_is_held_alone(group: Group) ->
         batch = first, log.create(other), second, log.webhook(other, "succeeded")
         assert await acknowledged(worker, *batch)
         assert await group.outcomes(*batch) == ["quarantined", "applied", "parked", "applied"]
-        ((payment_id, event_id, error),) = await database.rows(group.pool, _HOLDS)
+        ((payment_id, event_id, error),) = await database.rows(group.pool, _QUARANTINES)
         assert (payment_id, event_id) == (broken, first.headers[headers.EVENT_ID])
         assert "what is stored of it can't be read" in error
         stored = {row[0]: row[1:] for row in await database.rows(group.pool, _STORED)}
@@ -102,7 +102,9 @@ async def test_a_payment_whose_row_cannot_be_read_is_held_alone(group: Group) ->
     assert [version for version, _ in await group.published(other)] == [1, 2]
 
 
-async def test_a_payment_whose_parked_record_cannot_be_read_is_held_alone(group: Group) -> None:
+async def test_a_payment_whose_parked_record_cannot_be_read_is_quarantined_alone(
+    group: Group,
+) -> None:
     """A newer release may not understand what waited: nothing is made of the payment then."""
     log, broken, other = Log(), payment(), payment()
     early = log.webhook(broken, "processing")
@@ -113,7 +115,7 @@ async def test_a_payment_whose_parked_record_cannot_be_read_is_held_alone(group:
         batch = create, log.create(other)
         assert await acknowledged(worker, *batch)
         assert await group.outcomes(early, *batch) == ["parked", "quarantined", "applied"]
-    ((payment_id, _, error),) = await database.rows(group.pool, _HOLDS)
+    ((payment_id, _, error),) = await database.rows(group.pool, _QUARANTINES)
     assert payment_id == broken
     assert f"{early.position} can't be decoded any more" in error
     assert [row[0] for row in await database.rows(group.pool, _STORED)] == [other]

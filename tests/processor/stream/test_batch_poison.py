@@ -1,4 +1,4 @@
-"""One payment that can't be written: it is held, and everything else goes on."""
+"""One payment that can't be written: it is quarantined, and everything else goes on."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -34,7 +34,7 @@ def refusing(request: pytest.FixtureRequest, own_database: str) -> Iterator[str]
         connection.execute(_UNDONE)
 
 
-async def test_a_payment_that_cannot_be_written_is_held_alone(
+async def test_a_payment_that_cannot_be_written_is_quarantined_alone(
     refusing: str, group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Postgres refuses it: its records wait for an operator; the others of the batch are done."""
@@ -57,9 +57,9 @@ async def test_a_payment_that_cannot_be_written_is_held_alone(
         assert await group.outcomes(*batch) == [
             "quarantined", "parked", "applied", "applied", None,
         ]  # fmt: skip
-        held = await database.rows(group.pool, "select payment_id, error from holds")
-        assert [payment_id for payment_id, _ in held] == [poison]
-        assert "refused" in held[0][1]
+        quarantined = await database.rows(group.pool, "select payment_id, error from quarantines")
+        assert [payment_id for payment_id, _ in quarantined] == [poison]
+        assert "refused" in quarantined[0][1]
         assert [version for version, _ in await group.published(other)] == [1, 2]
         assert await group.published(poison) == []
         tries = worker.count("payments_batch_retries_total", error="KeyTakenError")
@@ -69,7 +69,7 @@ async def test_a_payment_that_cannot_be_written_is_held_alone(
         assert await group.outcomes(later) == ["parked"]
 
 
-async def test_a_payment_our_own_code_fails_on_is_held_alone(
+async def test_a_payment_our_own_code_fails_on_is_quarantined_alone(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others of the batch are done, and so is what it was before; its bytes are kept."""

@@ -79,14 +79,14 @@ async def test_only_what_waits_for_its_customer_expires(
     assert await sweeping.round() == []
 
 
-async def test_what_is_held_is_not_asked_to_end(
+async def test_a_quarantined_payment_is_not_asked_to_end(
     own_database: str, pool: Pool, clock: Clock
 ) -> None:
-    """Every sweep would put one more command behind the hold; once it is gone, one is enough."""
+    """Every sweep would queue one more command behind the quarantine; once it ends, one does."""
     sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S)
     await stands(pool, "requires_action", ONE, TWO)
-    held = "insert into holds (held_at, payment_id, event_id, error) values (%s, %s, 'evt', 'x')"
-    await database.rows(pool, f"{held} returning 1", NOW, ONE)
+    quarantine = "insert into quarantines values (%s, 'evt', 'x', %s) returning 1"
+    await database.rows(pool, quarantine, ONE, NOW)
     clock.forward(2 * DAY_S)
     assert [received(as_record(sent)).payment_id for sent in await sweeping.round()] == [TWO]
 
@@ -127,7 +127,7 @@ async def test_what_waits_is_measured(sweeping: Sweeping, pool: Pool, clock: Clo
         ("unpublished_version", 1, 50),
         ("due_call", 1, 50),
         ("unrouted_webhook", 0, 0),
-        ("held_payment", 0, 0),
+        ("quarantined_payment", 0, 0),
     ):
         assert sweeping.gauge("payments_waiting", what) == count, what
         assert sweeping.gauge("payments_oldest_seconds", what) == age, what

@@ -88,7 +88,7 @@ async def test_what_waits_for_an_operator_is_never_forgotten(
     await database.process(pool, log.webhook(ONE, "succeeded"), log.webhook(TWO, "succeeded"))
     async with pool.connection() as connection:
         await connection.execute(
-            "insert into holds values (%s, 'evt_0', 'ValueError: our own', %s)", [ONE, NOW]
+            "insert into quarantines values (%s, 'evt_0', 'ValueError: our own', %s)", [ONE, NOW]
         )
     clock.forward(DAY + 1)
     await sweep()
@@ -100,37 +100,38 @@ async def test_what_waits_for_a_payment_that_never_came_is_given_up(
 ) -> None:
     """Not before its time; then its bytes go, and it stays so when the payment comes at last.
 
-    A command is rejected, a webhook ignored; what waits behind a hold, or is young, waits on.
+    A command is rejected, a webhook ignored; what waits behind a quarantine, or is young, waits on.
     """
     settings = WorkerSettings(parked_max_age_s=DAY)
     loop = Retention(PostgresHistory(pool), settings, WorkerMetrics(registry), clock)
-    held, log = payment("held"), Log()
+    quarantined, log = payment("quarantined"), Log()
     await database.process(
         pool,
         log.webhook(ONE, "succeeded"),
         log.webhook(TWO, "canceled"),
-        log.webhook(held, "processing"),
+        log.webhook(quarantined, "processing"),
     )
     async with pool.connection() as connection:
         await connection.execute(
             "update inbox set topic = 'payment-commands' where payment_id = %s", [TWO]
         )
         await connection.execute(
-            "insert into holds values (%s, 'evt_0', 'ValueError: our own', %s)", [held, NOW]
+            "insert into quarantines values (%s, 'evt_0', 'ValueError: our own', %s)",
+            [quarantined, NOW],
         )
     clock.forward(DAY)
     await loop.sweep()
-    assert await outcomes(pool) == {ONE: "parked", TWO: "parked", held: "parked"}
+    assert await outcomes(pool) == {ONE: "parked", TWO: "parked", quarantined: "parked"}
     clock.forward(0.001)
     await loop.sweep()
-    assert await outcomes(pool) == {ONE: "ignored", TWO: "rejected", held: "parked"}
+    assert await outcomes(pool) == {ONE: "ignored", TWO: "rejected", quarantined: "parked"}
     kept = "select value, reason from inbox where payment_id = any(%s)"
     assert set(await database.rows(pool, kept, [ONE, TWO])) == {(None, "its payment never came")}
     assert registry.get_sample_value("payments_parked_given_up_total") == 2
 
     await database.process(pool, log.create(ONE))
     assert await database.rows(pool, "select status, version from payments") == [("CREATED", 1)]
-    assert await outcomes(pool) == {ONE: "ignored", TWO: "rejected", held: "parked"}
+    assert await outcomes(pool) == {ONE: "ignored", TWO: "rejected", quarantined: "parked"}
 
 
 async def outcomes(pool: Pool) -> dict[str, str]:

@@ -54,10 +54,10 @@ def accepted_is_logged(accepted: Sequence[str], database: Database) -> Iterator[
             yield Violation("S1", "", f"{event_id} was accepted, and has no outcome")
 
 
-def nothing_is_held(database: Database) -> Iterator[Violation]:
-    """L1: what was held is released once it is mended."""
-    for payment_id, hold in database.holds.items():
-        yield Violation("L1", payment_id, f"it is held: {hold.error}")
+def nothing_is_quarantined(database: Database) -> Iterator[Violation]:
+    """L1: what was quarantined is released once it is mended."""
+    for payment_id, quarantine in database.quarantines.items():
+        yield Violation("L1", payment_id, f"it is quarantined: {quarantine.error}")
 
 
 def calls_are_written_with_their_payment(database: Database) -> Iterator[Violation]:

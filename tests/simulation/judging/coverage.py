@@ -41,7 +41,7 @@ class Coverage:
             name = f"outcome {outcome}"
             yield name, self.met[name]
         yield "dead letter", self.met["dead letter"]
-        yield "hold released", self.met["hold released"]
+        yield "quarantine released", self.met["quarantine released"]
         for fault in FAULTS:
             yield f"fault {fault.name}", self.met[fault.name]
         for point in POINTS:

@@ -42,8 +42,8 @@ def gather(log: Log, database: Database, state: StateTopic, group: Group) -> Evi
         },
         published={payment_id: record.value for payment_id, record in state.last.items()},
         published_versions=published_versions,
-        held=frozenset(database.holds),
-        quarantined=frozenset(p for p, record in state.last.items() if record.quarantined),
+        quarantined=frozenset(database.quarantines),
+        published_quarantined=frozenset(p for p, r in state.last.items() if r.quarantined),
         due_calls=frozenset(
             key for key, row in database.calls.items() if row.outcome is None
         ),

@@ -41,10 +41,10 @@ class Watch:
         for row in changes.order:
             self._note(row.received.payment_id, row.received.event_id, row.outcome, row.reason)
             self._recorded.add(row.received.record.position)
-        for payment_id, (_, error) in (*changes.holds.items(), *changes.renewed.items()):
+        for payment_id, (_, error) in (*changes.quarantines.items(), *changes.renewed.items()):
             if payment_id not in self._database.poisoned:
                 self.found("HELD", payment_id, error)
-        self._met["hold released"] += len(changes.released)
+        self._met["quarantine released"] += len(changes.released)
         for received in changes.duplicates:
             self._note(received.payment_id, received.event_id, Outcome.DUPLICATE, "")
             self._recorded.add(received.record.position)

@@ -13,9 +13,9 @@ from tests.simulation.clock import EPOCH
 from tests.simulation.postgres.database import (
     CallRow,
     Database,
-    HoldRow,
     InboxRow,
     PaymentRow,
+    QuarantineRow,
     VersionRow,
 )
 
@@ -37,7 +37,7 @@ class Changes:
     duplicates: Sequence[DecodedInput] = ()
     dead_letters: Sequence[DeadLetter] = ()
     misrouted: Sequence[UnroutedWebhook] = ()
-    holds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    quarantines: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     released: frozenset[str] = frozenset()
     renewed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     calls: Sequence[ProviderCall] = ()
@@ -56,12 +56,14 @@ class Changes:
             database.versions.setdefault(version.published.payment_id, []).append(version)
         self._record(database)
         for payment_id in self.released:
-            del database.holds[payment_id]
+            del database.quarantines[payment_id]
         for payment_id, (release_id, error) in self.renewed.items():
-            held_for = database.holds[payment_id].event_id
-            database.holds[payment_id] = HoldRow(held_for, error, self.now, release_id)
-        for payment_id, (event_id, error) in self.holds.items():
-            database.holds.setdefault(payment_id, HoldRow(event_id, error, self.now))
+            quarantined_for = database.quarantines[payment_id].event_id
+            database.quarantines[payment_id] = QuarantineRow(
+                quarantined_for, error, self.now, release_id
+            )
+        for payment_id, (event_id, error) in self.quarantines.items():
+            database.quarantines.setdefault(payment_id, QuarantineRow(event_id, error, self.now))
         for call in self.calls:
             database.calls[call.key] = CallRow(encode_call(call), call.provider, self.now, self.now)
         self._hurry(database)

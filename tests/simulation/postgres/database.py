@@ -80,12 +80,12 @@ class InboxRow:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldRow:
-    """A row of holds."""
+class QuarantineRow:
+    """A row of quarantines."""
 
     event_id: str
     error: str
-    held_at: datetime
+    quarantined_at: datetime
     failed_release: str | None = None
 
 
@@ -116,7 +116,7 @@ class Database:
     inbox: dict[str, InboxRow] = field(default_factory=dict)
     duplicates: dict[RecordOffset, DecodedInput] = field(default_factory=dict)
     dead_letters: dict[RecordOffset, str] = field(default_factory=dict)
-    holds: dict[str, HoldRow] = field(default_factory=dict)
+    quarantines: dict[str, QuarantineRow] = field(default_factory=dict)
     calls: dict[str, CallRow] = field(default_factory=dict)
     #: Partition by publication ID, of those not known to be published.
     unpublished: dict[int, int] = field(default_factory=dict)

@@ -74,7 +74,7 @@ class MemoryBatches:
             for versions in database.versions.values():
                 rows = [
                     structs.replace(
-                        v.published, quarantined=v.published.payment_id in database.holds
+                        v.published, quarantined=v.published.payment_id in database.quarantines
                     )
                     for v in versions
                 ]
@@ -83,10 +83,10 @@ class MemoryBatches:
                     found += rows[first:]
             return found
 
-    async def hold_unpublishable(
+    async def quarantine_unpublishable(
         self, versions: Sequence[PublishableVersion], now: datetime
     ) -> None:
-        """See ``BatchStore.hold_unpublishable``; here no version is too large."""
+        """See ``BatchStore.quarantine_unpublishable``; here no version is too large."""
         raise AssertionError(f"too large: {versions} at {now}")
 
     async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:

@@ -60,7 +60,9 @@ class MemoryTransaction:
                 for known_by in (r.event_id, refusal_id(r))
                 if (row := database.inbox.get(known_by)) is not None
             },
-            held=frozenset(r.payment_id for r in batch if r.payment_id in database.holds),
+            quarantined=frozenset(
+                r.payment_id for r in batch if r.payment_id in database.quarantines
+            ),
             parked=parked,
             owners={
                 (provider, object_id): owner
@@ -107,7 +109,7 @@ class MemoryTransaction:
             structs.replace(
                 self._database.versions[payment_id][-1].published,
                 publication_id=ids[partition],
-                quarantined=payment_id in plan.holds,
+                quarantined=payment_id in plan.quarantines,
             )
             for payment_id, partition in again.items()
         ]
@@ -123,10 +125,10 @@ class MemoryTransaction:
         self.changes.dead_letters = plan.dead_letters
         self.changes.misrouted = [as_unrouted(received) for received in plan.misrouted]
         released = frozenset(plan.released)
-        if (released | plan.renewed.keys()) - self._database.holds.keys():
-            raise BatchConflictError("a hold was taken away by another")
+        if (released | plan.renewed.keys()) - self._database.quarantines.keys():
+            raise BatchConflictError("another batch ended a quarantine")
         self.changes.renewed = plan.renewed
-        self.changes.holds, self.changes.released = plan.holds, released
+        self.changes.quarantines, self.changes.released = plan.quarantines, released
         self.changes.now = now
         return published
 
@@ -171,7 +173,7 @@ class MemoryTransaction:
             view = snapshot(v.payment)
             record = PublishableVersion(
                 view.id, view.version, v.partition, v.payment.updated_at, encode_publishable(view),
-                ids[v.partition], view.id in plan.holds,
+                ids[v.partition], view.id in plan.quarantines,
             )  # fmt: skip
             row = VersionRow(v.previous_status, v.payment.status, v.event_id, record)
             row.check()

@@ -176,7 +176,7 @@ class MemorySweeps:
                 if p.status is Status.REQUIRES_ACTION
                 and p.expires_at < now
                 and not p.is_cancelling
-                and p.payment_id not in database.holds
+                and p.payment_id not in database.quarantines
             ]
             rows.sort(key=lambda row: row.expires_at)
             return [(p.payment_id, p.tenant, p.version) for p in rows[:limit]]
@@ -184,4 +184,4 @@ class MemorySweeps:
     async def gauges(self) -> list[tuple[str, int, datetime | None]]:
         """See ``SweepStore.gauges``. Nobody looks at them here."""
         async with self._connection.statement("gauges") as database:
-            return [("held_payment", len(database.holds), None)]
+            return [("quarantined_payment", len(database.quarantines), None)]

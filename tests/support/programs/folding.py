@@ -31,11 +31,11 @@ def stored(*plans: WriteSet) -> ReadSet:
     """What is known once these plans were written; every batch is a publication of its own."""
     payments: dict[str, Payment] = {}
     known: dict[str, InboxEntry] = {}
-    held: set[str] = set()
+    quarantined: set[str] = set()
     rows: dict[str, InboxRow] = {}
     for number, plan in enumerate(plans, start=1):
         payments |= plan.payments
-        held = held - plan.released | plan.holds.keys()
+        quarantined = quarantined - plan.released | plan.quarantines.keys()
         for row in sorted(plan.inbox, key=lambda row: row.ordinal):
             publication = number if row.version is not None else None
             position = row.received.record.position
@@ -53,7 +53,7 @@ def stored(*plans: WriteSet) -> ReadSet:
         for payment_id in {row.received.payment_id for row in rows.values()}
     }
     owners = {(p.provider, p.object_id): p.id for p in payments.values() if p.object_id}
-    return ReadSet(payments, known, frozenset(held), parked, owners)
+    return ReadSet(payments, known, frozenset(quarantined), parked, owners)
 
 
 def outcomes(plan: WriteSet) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from messaging import log_reader
 from messaging.sender import Sender
 from ports.records import ConsumedRecord, RecordOffset
-from postgres.operator import Hold, Place, holds
+from postgres.operator import Place, Quarantine, quarantines
 from processor.ops import dead_letters, replay
 from processor.ops.audit import gather
 from processor.ops.dead_letters import DeadLetterRecord, ReplaySummary
@@ -69,10 +69,10 @@ class Operating:
         await worker.process(*placed)
         return placed
 
-    async def held(self) -> list[Hold]:
-        """What is held."""
+    async def quarantined(self) -> list[Quarantine]:
+        """What is quarantined."""
         async with self.group.pool.connection() as connection:
-            return await holds(connection)
+            return await quarantines(connection)
 
     async def ask(self, *payment_ids: str) -> replay.Replayed:
         """Releases these, or all; does not wait for a worker."""
