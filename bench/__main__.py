@@ -57,21 +57,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="small work; nothing is kept")
     parser.add_argument("--strict", action="store_true", help="fail when a target is not met")
     parser.add_argument("--stored", type=int, metavar="N", help="events in a full store")
-    told = parser.parse_args(arguments)
-    unknown = sorted(set(told.names) - BY_NAME.keys())
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.names) - BY_NAME.keys())
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
     # A group's coordinator is not there at once on a new broker: asked again, and no news.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        sizes = QUICK if told.quick else FULL
-        sizes = replace(sizes, stored=told.stored or sizes.stored)
-        judged = _run_all(chosen(told.names), sizes, keep=not told.quick)
+        sizes = QUICK if options.quick else FULL
+        sizes = replace(sizes, stored=options.stored or sizes.stored)
+        judged = _run_all(chosen(options.names), sizes, keep=not options.quick)
     except (BenchError, SandboxError) as error:
         print(f"no figures: {error}", file=sys.stderr)
         return 1
     print(f"\n{summary(judged)}")
-    return int(told.strict and not all(each.is_met for each in judged))
+    return int(options.strict and not all(each.is_met for each in judged))
 
 
 def _run_all(benchmarks: Sequence[Benchmark], sizes: Sizes, *, keep: bool) -> list[Judged]:

@@ -124,10 +124,15 @@ async def running(program: Program, site: Site, **variables: str) -> AsyncIterat
     What it leaves in its folder of temporary files is gone with the site.
     """
     (port,) = free_ports(1)
-    told = {**site.told, **variables, program.port_variable: str(port), "TMPDIR": str(site.root)}
+    shared = {
+        **site.environment,
+        **variables,
+        program.port_variable: str(port),
+        "TMPDIR": str(site.root),
+    }
     argv = (program.python, "-m", *program.arguments)
     child = await processes.spawn(
-        Command(program.name, argv, environment=told, folder=PROJECT), site.logs
+        Command(program.name, argv, environment=shared, folder=PROJECT), site.logs
     )
     try:
         await _until_ready(child, answers_http(f"http://{HOST}:{port}{program.ready}"))

@@ -21,21 +21,21 @@ PARTITIONS: Final = 4
 
 @dataclass(frozen=True)
 class Site:
-    """The servers, and what a program is told to find them.
+    """The servers, and the environment in which a program finds them.
 
     Args:
         kafka_bootstrap: `host:port` of the broker.
         database_url: a libpq URL, password included.
         webhook_secret: what webhooks are signed with.
         root: a folder for data and logs that is gone after the run.
-        told: the environment of the service's programs, ports of their own aside.
+        environment: the variables of the service's programs, except their own ports.
     """
 
     kafka_bootstrap: str
     database_url: str
     webhook_secret: str
     root: Path
-    told: Mapping[str, str]
+    environment: Mapping[str, str]
 
     @property
     def logs(self) -> Path:
@@ -63,11 +63,13 @@ def opened() -> Iterator[Site]:
 def at(found: Infrastructure, root: Path) -> Site:
     """The site on these servers, whose topics and tables exist; ``root`` is its folder."""
     own = environment.make_secrets()
-    told = environment.compose(
+    variables = environment.compose(
         SandboxSettings(directory=root, ingress_port=free_ports(1)[0]),
         own,
         kafka_bootstrap=found.kafka_bootstrap,
         database_url=found.database_url,
         given={"PAYMENTS_PARTITIONS": str(PARTITIONS)},
     )
-    return Site(found.kafka_bootstrap, found.database_url, own.stripe_webhook_secret, root, told)
+    return Site(
+        found.kafka_bootstrap, found.database_url, own.stripe_webhook_secret, root, variables
+    )

@@ -23,7 +23,7 @@ def compose(settings: SandboxSettings, given: Mapping[str, str]) -> dict[str, st
         given: the environment of the caller; may set PAYMENTS_PARTITIONS.
     """
     password = secrets.token_hex(24)
-    told = environment.compose(
+    variables = environment.compose(
         settings,
         environment.make_secrets(),
         kafka_bootstrap=f"{HOST}:{settings.kafka_port}",
@@ -31,7 +31,7 @@ def compose(settings: SandboxSettings, given: Mapping[str, str]) -> dict[str, st
         given=given,
     )
     ports = {variable: str(port) for variable, port in settings.ports().items()}
-    return {"POSTGRES_PASSWORD": password, **told, **ports}
+    return {"POSTGRES_PASSWORD": password, **variables, **ports}
 
 
 def keep(path: Path, settings: SandboxSettings, given: Mapping[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""What the programs and their clients are told: addresses, keys and secrets.
+"""The environment variables of the programs and their clients: addresses, keys and secrets.
 
 Secrets are made once and kept in the state folder, so that what was signed or granted before a
 restart still is after it.

@@ -1,6 +1,6 @@
 """A few payments through a rough world: every webhook late, out of order or more than once.
 
-Each story is a payment, what its client and its customer do, and how it must end.
+Each sample is a payment, what its client and its customer do, and how it must end.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ CARD: Final = {"currency": "EUR", "payment_method": "pm_card_visa"}
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a story's steps act upon."""
+    """What a sample's steps act upon."""
 
     payments: PaymentsClient
     simulator: SimulatorControl
@@ -78,7 +78,7 @@ def refunded(amount: int) -> Callable[[Json], bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class SamplePayment:
     """A payment, what happens to it, and how it must end."""
 
     title: str
@@ -87,9 +87,9 @@ class Story:
     steps: tuple[Step, ...] = field(default=())
 
 
-STORIES: Final = (
-    Story("paid at once", {"amount": 1999, **CARD}, status_is("SUCCEEDED")),
-    Story(
+SAMPLE_PAYMENTS: Final = (
+    SamplePayment("paid at once", {"amount": 1999, **CARD}, status_is("SUCCEEDED")),
+    SamplePayment(
         "declined, then paid with another card",
         {
             "amount": 4500,
@@ -100,7 +100,7 @@ STORIES: Final = (
         status_is("SUCCEEDED"),
         (at(status_is("REQUIRES_ACTION"), ask("confirm", payment_method="pm_card_visa")),),
     ),
-    Story(
+    SamplePayment(
         "the bank asks the customer first",
         {
             "amount": 12000,
@@ -111,19 +111,19 @@ STORIES: Final = (
         status_is("SUCCEEDED"),
         (at(status_is("REQUIRES_ACTION"), authenticate),),
     ),
-    Story(
+    SamplePayment(
         "authorized, then part of it captured",
         {"amount": 9000, "capture_method": "manual", **CARD},
         lambda payment: bool(payment["amounts"]["captured"] == 6000),  # noqa: PLR2004  # as below
         (at(status_is("AUTHORIZED"), ask("capture", amount=6000)),),
     ),
-    Story(
+    SamplePayment(
         "authorized, then cancelled",
         {"amount": 2500, "capture_method": "manual", **CARD},
         status_is("CANCELED"),
         (at(status_is("AUTHORIZED"), ask("cancel")),),
     ),
-    Story(
+    SamplePayment(
         "paid, then refunded in two parts",
         {"amount": 3000, **CARD},
         refunded(3000),
@@ -132,7 +132,7 @@ STORIES: Final = (
             at(refunded(1000), ask("refunds")),
         ),
     ),
-    Story(
+    SamplePayment(
         "declined for good",
         {"amount": 700, "currency": "EUR", "payment_method": "pm_card_chargeDeclined"},
         status_is("FAILED"),
@@ -163,34 +163,36 @@ async def play(environment: Mapping[str, str], console: Console) -> bool:
         world = World(payments, simulator)
         await simulator.faults(**ROUGH)
         try:
-            ended = await asyncio.gather(*(_tell(world, story, console) for story in STORIES))
+            ended = await asyncio.gather(
+                *(_run(world, sample, console) for sample in SAMPLE_PAYMENTS)
+            )
         finally:
             await simulator.faults()
-        for story, payment_id in zip(STORIES, ended, strict=True):
+        for sample, payment_id in zip(SAMPLE_PAYMENTS, ended, strict=True):
             if payment_id is not None:
                 timeline = await payments.get(f"/v1/payments/{payment_id}/timeline")
-                console.print(_table(story, timeline, console.width))
+                console.print(_table(sample, timeline, console.width))
     good = sum(payment_id is not None for payment_id in ended)
-    console.print(f"{good} of {len(STORIES)} payments ended as they should")
-    return good == len(STORIES)
+    console.print(f"{good} of {len(SAMPLE_PAYMENTS)} payments ended as they should")
+    return good == len(SAMPLE_PAYMENTS)
 
 
-async def _tell(world: World, story: Story, console: Console) -> str | None:
-    """One story; the payment's ID, or None (and a line that says why) when it ended badly."""
+async def _run(world: World, sample: SamplePayment, console: Console) -> str | None:
+    """One sample; the payment's ID, or None (and a line that says why) when it ended badly."""
     try:
-        payment_id = await world.payments.create(story.create)
-        for step in story.steps:
+        payment_id = await world.payments.create(sample.create)
+        for step in sample.steps:
             await step(world, payment_id)
-        await world.payments.wait_for(payment_id, story.ends)
+        await world.payments.wait_for(payment_id, sample.ends)
     except UnexpectedAnswerError as error:
-        console.print(f"{story.title}: {error}", style="red", markup=False)
+        console.print(f"{sample.title}: {error}", style="red", markup=False)
         return None
     return payment_id
 
 
-def _table(story: Story, timeline: Json, width: int) -> Table:
-    """The timeline of one payment; where each record stands is told where there is room for it."""
-    title = f"{story.title}: {timeline['payment_id']} is {timeline['status']}"
+def _table(sample: SamplePayment, timeline: Json, width: int) -> Table:
+    """The timeline of one payment; on a wide terminal with each record's position."""
+    title = f"{sample.title}: {timeline['payment_id']} is {timeline['status']}"
     table = Table(
         title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
     )

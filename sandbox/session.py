@@ -56,14 +56,14 @@ class Session:
             require_free(self.settings.ports())
             display = Display(self.console)
             java = await self._install(display)
-            steps, told = self._plan(state, java)
-            environment.write_environment(state.environment, told)
+            steps, variables = self._plan(state, java)
+            environment.write_environment(state.environment, variables)
             async with Supervisor(state.logs, display.observe) as supervisor:
                 await supervisor.start(steps)
                 self._say(f"everything is up after {time.monotonic() - started:.1f} s")
-                good = await self._play(told, supervisor)
+                good = await self._play(variables, supervisor)
                 if self.serve:
-                    self._print_addresses(told, state)
+                    self._print_addresses(variables, state)
                     await supervisor.watch()
                 return good
 
@@ -87,7 +87,7 @@ class Session:
         database = postgres.server(state.postgres, settings.postgres_port)
         database.make_folder()
         own = environment.keep_secrets(state.secrets)
-        told = environment.compose(
+        variables = environment.compose(
             settings,
             own,
             kafka_bootstrap=kafka.bootstrap(brokers),
@@ -97,7 +97,7 @@ class Session:
         rows = topology.build(
             self.rows,
             settings.model_dump(),
-            told,
+            variables,
             {
                 "simulator": environment.simulator_environment(settings, own, state),
                 "stream": {"PAYMENTS_DATA_DIR": str(state.stream)},
@@ -105,13 +105,13 @@ class Session:
             state.logs,
         )
         steps = (*kafka.steps(brokers, state.logs), *postgres.steps(database, state.logs), *rows)
-        return steps, told
+        return steps, variables
 
-    async def _play(self, told: Mapping[str, str], supervisor: Supervisor) -> bool:
+    async def _play(self, variables: Mapping[str, str], supervisor: Supervisor) -> bool:
         """Play the scenario, unless a program dies first."""
         if self.scenario is None:
             return True
-        playing = asyncio.ensure_future(self.scenario(told, self.console))
+        playing = asyncio.ensure_future(self.scenario(variables, self.console))
         watching = asyncio.ensure_future(supervisor.watch())
         try:
             await asyncio.wait([playing, watching], return_when=asyncio.FIRST_COMPLETED)
@@ -123,12 +123,12 @@ class Session:
             watching.cancel()
             await asyncio.gather(playing, watching, return_exceptions=True)
 
-    def _print_addresses(self, told: Mapping[str, str], state: StateFolder) -> None:
+    def _print_addresses(self, variables: Mapping[str, str], state: StateFolder) -> None:
         ports = self.settings
         addresses = {
-            "HTTP API": f"{told['PAYMENTS_INGRESS_URL']}  (documentation under /docs)",
-            "Stripe simulator": told["PAYMENTS_STRIPE_API_BASE"],
-            "Kafka": told["PAYMENTS_KAFKA_BOOTSTRAP"],
+            "HTTP API": f"{variables['PAYMENTS_INGRESS_URL']}  (documentation under /docs)",
+            "Stripe simulator": variables["PAYMENTS_STRIPE_API_BASE"],
+            "Kafka": variables["PAYMENTS_KAFKA_BOOTSTRAP"],
             "PostgreSQL": f"port {ports.postgres_port} (the URL is in {state.environment})",
             "metrics": f"/metrics on {ports.stream_metrics_port} and {ports.worker_metrics_port}",
             "logs": str(state.logs),

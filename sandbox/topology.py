@@ -91,17 +91,17 @@ def build(
     Args:
         rows: lines of the table.
         ports: each port by the name of its setting.
-        environment: what every program is told.
-        own: what one program is told beyond that, by its name.
+        environment: the variables of every program.
+        own: further variables of one program, by its name.
         logs: the folder of the programs' logs.
     """
     steps: list[Step] = []
     for row in rows:
-        told = {**environment, **own.get(row.name, {})}
+        variables = {**environment, **own.get(row.name, {})}
         if row.port is not None and row.own_port is not None:
-            told[row.own_port] = str(ports[row.port])
+            variables[row.own_port] = str(ports[row.port])
         command = Command(
-            row.name, (sys.executable, "-m", *row.arguments), environment=told, folder=PROJECT
+            row.name, (sys.executable, "-m", *row.arguments), environment=variables, folder=PROJECT
         )
         if row.ready is None or row.port is None:
             steps.append(command_job(command, logs, needs=row.needs))

@@ -106,11 +106,11 @@ def main() -> int:
     parser.add_argument("host")
     parser.add_argument("port", type=int)
     parser.add_argument("connections", type=int)
-    told = parser.parse_args()
-    phases = msgspec.msgpack.decode(told.requests.read_bytes(), type=list[list[bytes]])
+    options = parser.parse_args()
+    phases = msgspec.msgpack.decode(options.requests.read_bytes(), type=list[list[bytes]])
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        figures = runner.run(send_all(told.host, told.port, told.connections, phases))
-    told.figures.write_text(json.dumps(figures))
+        figures = runner.run(send_all(options.host, options.port, options.connections, phases))
+    options.figures.write_text(json.dumps(figures))
     return 0
 
 

@@ -115,11 +115,11 @@ def main() -> int:
     parser.add_argument("host")
     parser.add_argument("port", type=int)
     parser.add_argument("connections", type=int)
-    told = parser.parse_args()
-    schedule = msgspec.msgpack.decode(told.schedule.read_bytes(), type=Schedule)
+    options = parser.parse_args()
+    schedule = msgspec.msgpack.decode(options.schedule.read_bytes(), type=Schedule)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        found = runner.run(send_when_due(told.host, told.port, told.connections, schedule))
-    told.arrivals.write_bytes(msgspec.msgpack.encode(found))
+        found = runner.run(send_when_due(options.host, options.port, options.connections, schedule))
+    options.arrivals.write_bytes(msgspec.msgpack.encode(found))
     return 0
 
 

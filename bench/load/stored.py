@@ -19,7 +19,7 @@ from aiokafka import TopicPartition
 from psycopg.conninfo import make_conninfo
 
 from bench.load import log, rows
-from bench.load.seen_table import EVENTS_PER_PAYMENT
+from bench.load.dedup_table import EVENTS_PER_PAYMENT
 from bench.load.workload import generate
 from bench.site import PARTITIONS, Site
 from decisions.fold import fold
@@ -76,7 +76,9 @@ INBOX: Final = """
 def place(site: Site) -> Site:
     """The site with a database of its own in the place of the other; ``load`` makes it."""
     url = make_conninfo(site.database_url, dbname=DATABASE)
-    return replace(site, database_url=url, told={**site.told, "PAYMENTS_DATABASE_URL": url})
+    return replace(
+        site, database_url=url, environment={**site.environment, "PAYMENTS_DATABASE_URL": url}
+    )
 
 
 async def load(full: Site, payments: int, data_dir: Path) -> float:
@@ -127,8 +129,8 @@ def _insert(url: str, values: Mapping[str, Any], statements: Sequence[LiteralStr
 async def _write_table(full: Site, payments: int, data_dir: Path) -> None:
     """In a process of its own, beside Postgres' two."""
     ends = await log.ends(full, [CHANGELOG.name])
-    argv = [sys.executable, "-m", "bench.load.seen_table", str(payments)]
+    argv = [sys.executable, "-m", "bench.load.dedup_table", str(payments)]
     argv += [str(ends[TopicPartition(CHANGELOG.name, number)]) for number in range(PARTITIONS)]
-    told = {**full.told, "PAYMENTS_DATA_DIR": str(data_dir)}
-    command = Command("seen_table", argv, environment=told, folder=PROJECT)
+    shared = {**full.environment, "PAYMENTS_DATA_DIR": str(data_dir)}
+    command = Command("dedup_table", argv, environment=shared, folder=PROJECT)
     await processes.run(command, full.logs, within=WRITTEN_WITHIN_S)

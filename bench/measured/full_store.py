@@ -6,7 +6,7 @@ own, and is there in every round.
 
 from dataclasses import replace
 
-from bench.load import seen_table, stored
+from bench.load import dedup_table, stored
 from bench.load.samples import Sample, Turn
 from bench.measured import processor
 from bench.site import Site
@@ -18,7 +18,7 @@ async def run(site: Site, turn: Turn) -> Sample:
     full = stored.place(site)
     load_s = 0.0
     if not folder.exists():
-        load_s = await stored.load(full, turn.stored // seen_table.EVENTS_PER_PAYMENT, folder)
+        load_s = await stored.load(full, turn.stored // dedup_table.EVENTS_PER_PAYMENT, folder)
     sample = await processor.measured(full, turn, [folder])
     more = {"stored": float(turn.stored), "load_s": load_s}
     return replace(sample, others={**sample.others, **more})

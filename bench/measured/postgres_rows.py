@@ -33,7 +33,7 @@ async def run(site: Site, turn: Turn) -> Sample:
     ]
     webhooks.write_bytes(msgspec.msgpack.encode(phases))
     argv = [sys.executable, "-m", "bench.peers.postgres_rows", str(webhooks), str(figures)]
-    command = Command("postgres_rows", argv, environment=site.told, folder=PROJECT)
+    command = Command("postgres_rows", argv, environment=site.environment, folder=PROJECT)
     all_s = cpu_of_all_s()
     await processes.run(command, site.logs, within=WRITTEN_WITHIN_S)
     servers_s = used_since_s(all_s)  # the program itself has ended, and is not among them

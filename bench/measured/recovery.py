@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.load import log, rows, seen_table
+from bench.load import dedup_table, log, rows
 from bench.load.samples import Sample, Turn
 from bench.measured.processor import STREAM
 from bench.programs import running
@@ -33,7 +33,7 @@ async def run(site: Site, turn: Turn) -> Sample:
     keys = turn.stored // EVENTS_PER_KEY
     there = await log.count(site, CHANGELOG.name)
     if there < keys:
-        entries = (KeyedRecord(key, value) for key, value in seen_table.entries(keys - there))
+        entries = (KeyedRecord(key, value) for key, value in dedup_table.entries(keys - there))
         await log.fill(site, CHANGELOG.name, entries)
     records = await log.count(site, CHANGELOG.name)
     half = len(turn.warm_up.commands) // 2

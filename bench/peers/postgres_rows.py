@@ -127,9 +127,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.peers.postgres_rows", description=__doc__)
     parser.add_argument("webhooks", type=Path)
     parser.add_argument("figures", type=Path)
-    told = parser.parse_args()
-    phases = msgspec.msgpack.decode(told.webhooks.read_bytes(), type=list[list[Webhook]])
-    told.figures.write_text(json.dumps(asyncio.run(measure(phases))))
+    options = parser.parse_args()
+    phases = msgspec.msgpack.decode(options.webhooks.read_bytes(), type=list[list[Webhook]])
+    options.figures.write_text(json.dumps(asyncio.run(measure(phases))))
     return 0
 
 

@@ -30,8 +30,9 @@ from sandbox.errors import SandboxError
 SEED: Final = 20_260_102
 PAYMENTS: Final = 6_000
 WARM_UP: Final = 400
-#: Of whom, how their turn is run, and what py-spy is told for their flame graph. A worker that is
-#: held while its work is laid before it (reading.py) looks like one at work then; but for the lock.
+#: By program: how a turn of it is run, and py-spy's options for its flame graph. A worker that is
+#: paused while its input is written (reading.py) looks busy to py-spy, unless only threads with
+#: the GIL are counted.
 PROFILED: Final = {"processor": (processor.run, ("--gil",)), "ingress": (ingress.run, ())}
 TITLE: Final = re.compile(r'(<text id="title"[^>]*>)[^<]*')
 #: A comment that says who drew it, and on which page that is explained.
@@ -49,18 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.profiling.profile", description=__doc__)
     parser.add_argument("--into", type=Path, default=RESULTS, help="folder (%(default)s)")
     parser.add_argument("--payments", type=int, default=PAYMENTS, help="work (%(default)s)")
-    told = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     # A group's coordinator is not there at once on a new broker: asked again, and no news.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    about = _about(told.payments)
+    about = _about(options.payments)
     try:
         with opened() as site:
-            for path in take(site, told.payments, about, told.into):
+            for path in take(site, options.payments, about, options.into):
                 print(f"kept: {path}", flush=True)
     except (BenchError, SandboxError) as error:
         print(f"no profile: {error}", file=sys.stderr)
         return 1
-    print(f"\n{(told.into / 'profile.md').read_text(encoding='utf-8')}")
+    print(f"\n{(options.into / 'profile.md').read_text(encoding='utf-8')}")
     return 0
 
 

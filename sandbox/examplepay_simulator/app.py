@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.examplepay_simulator.courier import Courier, Faults
-from sandbox.examplepay_simulator.ledger import Json, Ledger, RefusalError
+from sandbox.examplepay_simulator.store import Json, RefusalError, Store
+from sandbox.examplepay_simulator.webhook_delivery import Faults, WebhookDelivery
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _GATEWAY: Final = Response(b"<html>gateway</html>", 504, media_type="text/html")
@@ -30,38 +30,38 @@ def create_app(
 ) -> Starlette:
     """The simulator of one merchant. Webhooks are sent while it runs."""
     faults = Faults()
-    courier = Courier(webhook_url, webhook_secret, now, faults)
-    ledger = Ledger(now, courier.send, merchant, trial=trial)
-    api = _Api(ledger, faults, api_key)
+    webhooks = WebhookDelivery(webhook_url, webhook_secret, now, faults)
+    store = Store(now, webhooks.send, merchant, trial=trial)
+    api = _Api(store, faults, api_key)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        running = asyncio.create_task(courier.run())
+        running = asyncio.create_task(webhooks.run())
         yield
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
-    return Starlette(routes=[*api.routes(), *_control(ledger, courier, faults)], lifespan=lifespan)
+    return Starlette(routes=[*api.routes(), *_control(store, webhooks, faults)], lifespan=lifespan)
 
 
 class _Api:
     """What a merchant may ask for, with an API key; an operation key makes a call one call."""
 
-    def __init__(self, ledger: Ledger, faults: Faults, api_key: str) -> None:
-        self._ledger = ledger
+    def __init__(self, store: Store, faults: Faults, api_key: str) -> None:
+        self._store = store
         self._faults = faults
         self._authorization = f"ApiKey {api_key}"
 
     def routes(self) -> list[Route]:
         """Everything that is no control."""
-        ledger = self._ledger
+        store = self._store
         return [
-            self._post("/payments", lambda _, body, key: ledger.create(body, key)),
-            self._post("/payments/{id}/attempts", ledger.attempt),
-            self._post("/payments/{id}/capture", lambda id_, body, _: ledger.capture(id_, body)),
-            self._post("/payments/{id}/void", lambda id_, body, _: ledger.void(id_, body)),
-            self._post("/refunds", lambda _, body, __: ledger.refund(body, ours=True)),
-            self._get("/payments/{id}", lambda r: ledger.get("payment", r.path_params["id"])),
+            self._post("/payments", lambda _, body, key: store.create(body, key)),
+            self._post("/payments/{id}/attempts", store.attempt),
+            self._post("/payments/{id}/capture", lambda id_, body, _: store.capture(id_, body)),
+            self._post("/payments/{id}/void", lambda id_, body, _: store.void(id_, body)),
+            self._post("/refunds", lambda _, body, __: store.refund(body, ours=True)),
+            self._get("/payments/{id}", lambda r: store.get("payment", r.path_params["id"])),
             self._get("/payments", lambda r: self._listed("payment", r)),
             self._get("/refunds", lambda r: self._listed("refund", r)),
             self._get("/events", self._events),
@@ -73,7 +73,7 @@ class _Api:
                 return _GATEWAY
             key = request.headers["operation-key"]
             asked = {"path": request.url.path, "body": await request.json()}
-            before, status, answer = self._ledger.answered.get(key, (asked, 0, {}))
+            before, status, answer = self._store.answered.get(key, (asked, 0, {}))
             if before != asked:
                 raise RefusalError(409, "operation_key_reused", "It was used for something else.")
             if not status:
@@ -82,7 +82,7 @@ class _Api:
                     answer = dict(act(request.path_params.get("id", ""), asked["body"], key))
                 except RefusalError as refusal:
                     status, answer = refusal.status, refusal.body
-                self._ledger.answered[key] = (asked, status, answer)
+                self._store.answered[key] = (asked, status, answer)
             return _GATEWAY if self._faults.lose_answers else JSONResponse(answer, status)
 
         return Route(path, _answering(self._allowed(endpoint)), methods=["POST"])
@@ -102,10 +102,10 @@ class _Api:
         return checked
 
     def _listed(self, kind: str, request: Request) -> Json:
-        return {"items": self._ledger.with_reference(kind, request.query_params["reference"])}
+        return {"items": self._store.with_reference(kind, request.query_params["reference"])}
 
     def _events(self, request: Request) -> Json:
-        events, after = self._ledger.events, request.query_params.get("after")
+        events, after = self._store.events, request.query_params.get("after")
         start = 0
         if after is not None:
             ids = [event["id"] for event in events]
@@ -116,11 +116,11 @@ class _Api:
         return {"events": events[start:end], "more": end < len(events)}
 
 
-def _control(ledger: Ledger, courier: Courier, faults: Faults) -> list[Route]:
+def _control(store: Store, webhooks: WebhookDelivery, faults: Faults) -> list[Route]:
     """What customer, bank and network do, asked for by a person or a test."""
 
     def reset() -> Json:
-        ledger.forget()
+        store.forget()
         return switch()
 
     def switch(**switched: bool) -> Json:
@@ -128,12 +128,12 @@ def _control(ledger: Ledger, courier: Courier, faults: Faults) -> list[Route]:
         return asdict(faults)
 
     actions: dict[str, Callable[..., Json]] = {
-        "go_on": ledger.go_on,
-        "refund": lambda **body: ledger.refund(body, ours=False),
-        "bounce": ledger.bounce,
-        "charge_back": ledger.charge_back,
-        "decide": ledger.decide,
-        "say": ledger.say,
+        "go_on": store.go_on,
+        "refund": lambda **body: store.refund(body, ours=False),
+        "bounce": store.bounce,
+        "charge_back": store.charge_back,
+        "decide": store.decide,
+        "say": store.say,
         "faults": switch,
         "reset": reset,
     }
@@ -143,8 +143,8 @@ def _control(ledger: Ledger, courier: Courier, faults: Faults) -> list[Route]:
         return JSONResponse(actions[request.path_params["action"]](**arguments))
 
     async def objects(_: Request) -> Response:
-        found = {kind: list(by_id.values()) for kind, by_id in ledger.objects.items()}
-        return JSONResponse({**found, "undelivered": courier.undelivered})
+        found = {kind: list(by_id.values()) for kind, by_id in store.objects.items()}
+        return JSONResponse({**found, "undelivered": webhooks.undelivered})
 
     return [
         Route("/_control/objects", objects, methods=["GET"]),

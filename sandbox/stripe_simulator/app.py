@@ -22,7 +22,7 @@ from sandbox.stripe_simulator.faults import FaultSwitch
 from sandbox.stripe_simulator.settings import SimulatorSettings
 from sandbox.stripe_simulator.storage.store import Store
 from sandbox.stripe_simulator.timers import OFFSET_NOTE, Timers
-from sandbox.stripe_simulator.webhooks.delivery import Courier
+from sandbox.stripe_simulator.webhooks.delivery import WebhookSender
 from sandbox.stripe_simulator.world import World
 
 
@@ -47,14 +47,14 @@ def create_app(settings: SimulatorSettings) -> Starlette:
     journal = Journal(store, clock, chance, faults)
     world = World(settings, store, clock, chance, faults, journal)
     install_preset(world)
-    courier = Courier(world)
-    timers = Timers(world, courier.release)
+    sender = WebhookSender(world)
+    timers = Timers(world, sender.release)
     keys = IdempotencyKeys(store, clock, settings.idempotency_key_age_s)
-    pipeline = Pipeline(world, keys, courier)
+    pipeline = Pipeline(world, keys, sender)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(courier.run()), asyncio.create_task(timers.run())]
+        tasks = [asyncio.create_task(sender.run()), asyncio.create_task(timers.run())]
         try:
             yield
         finally:
@@ -67,7 +67,7 @@ def create_app(settings: SimulatorSettings) -> Starlette:
         Route(item.path, OperationEndpoint(item, pipeline), methods=[item.method])
         for item in OPERATIONS
     ]
-    routes += control_routes(world, courier, timers)
-    routes += inspection_routes(world, courier)
-    routes += action_routes(world, courier)
+    routes += control_routes(world, sender, timers)
+    routes += inspection_routes(world, sender)
+    routes += action_routes(world, sender)
     return Starlette(routes=routes, lifespan=lifespan)

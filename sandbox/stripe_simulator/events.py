@@ -132,7 +132,7 @@ class Journal:
 
 
 def listens(enabled_events: Iterable[str], event_type: str) -> bool:
-    """Whether an endpoint with these enabled events is told of an event; `*` stands for all."""
+    """Whether an endpoint with these enabled events receives an event; `*` stands for all."""
     return any(name in ("*", event_type) for name in enabled_events)
 
 

@@ -31,7 +31,7 @@ class Timers:
 
     Args:
         world: the simulator's parts.
-        release: told of the deliveries this causes.
+        release: called with the deliveries that this causes.
     """
 
     def __init__(self, world: World, release: Callable[[list[Due]], None]) -> None:

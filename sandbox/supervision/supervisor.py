@@ -90,7 +90,7 @@ class Supervisor:
 
     Args:
         logs: the folder of the programs' logs.
-        observer: told of every step's progress.
+        observer: called with every step's progress.
     """
 
     def __init__(self, logs: Path, observer: Observer = ignore) -> None:

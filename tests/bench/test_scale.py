@@ -8,7 +8,7 @@ import pytest
 from rocksdict import AccessType, Options, Rdict
 
 from bench.benchmarks import BY_NAME
-from bench.load import seen_table, stored
+from bench.load import dedup_table, stored
 from bench.load.samples import Turn
 from bench.load.workload import generate
 from bench.site import PARTITIONS, Site
@@ -27,7 +27,7 @@ ORPHANS = """
 
 
 def _turn(name: str) -> Turn:
-    events = STORED * seen_table.EVENTS_PER_PAYMENT
+    events = STORED * dedup_table.EVENTS_PER_PAYMENT
     return Turn(generate(8, f"{name}-warm", WARM_UP), generate(9, name, PAYMENTS), stored=events)
 
 
@@ -60,7 +60,7 @@ def test_several_do_the_work_of_one(site: Site, name: str) -> None:
 def test_a_table_is_recovered(site: Site) -> None:
     """Who begins without a table is later at work than who has one."""
     sample = asyncio.run(BY_NAME["recovery"].run(site, _turn("recovery")))
-    assert sample.count >= STORED * seen_table.EVENTS_PER_PAYMENT // 50
+    assert sample.count >= STORED * dedup_table.EVENTS_PER_PAYMENT // 50
     assert sample.others["cold_s"] > 0
     assert sample.others["warm_s"] > 0
 
@@ -70,7 +70,7 @@ def test_a_full_store_is_as_the_service_would_have_left_it(site: Site) -> None:
     turn = _turn("full")
     sample = asyncio.run(BY_NAME["full_store"].run(site, turn))
     assert sample.count == len(turn.work.deliveries)
-    ids = {seen_table.payment_id(number) for number in range(STORED)}
+    ids = {dedup_table.payment_id(number) for number in range(STORED)}
     with psycopg.connect(stored.place(site).database_url) as connection:
         found = {row[0] for row in connection.execute("select payment_id from payments")}
         assert len(found) == STORED + WARM_UP + PAYMENTS
@@ -82,7 +82,7 @@ def test_a_full_store_is_as_the_service_would_have_left_it(site: Site) -> None:
                 "select event_id from inbox where payment_id = any(%s)", [list(ids)]
             )
         }
-    assert old == {f"{id_}:{n}" for id_ in ids for n in range(seen_table.EVENTS_PER_PAYMENT)}
+    assert old == {f"{id_}:{n}" for id_ in ids for n in range(dedup_table.EVENTS_PER_PAYMENT)}
     assert ids < _keys(site.root / "full-store")
 
 

@@ -1,6 +1,6 @@
 """``python -m tests.chaos --minutes 5 --seed 7``: one run; 1 where something is violated.
 
-The folder of a run that failed is kept: the history, a log of every program, all data.
+The folder of a failed run is kept: its history, every program's log and all data.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.errors import SandboxError
-from tests.chaos import plants
+from tests.chaos import bug_runs
 from tests.chaos.judging.check import check
 from tests.chaos.judging.summary import lines
 from tests.chaos.run import Course, play
@@ -26,20 +26,20 @@ def main() -> int:
     """Plays a run and prints what came of it."""
     asked = _parser().parse_args()
     course = Course(asked.minutes * 60, asked.seed, asked.rate)
-    if asked.plant is not None:
-        course = plants.course(asked.plant, planted=not asked.healthy)
+    if asked.bug is not None:
+        course = bug_runs.course(asked.bug, planted=not asked.healthy)
     if asked.schedule:
         sys.stdout.writelines(f"{occurrence}\n" for occurrence in course.schedule)
         return 0
     folder = Path(tempfile.mkdtemp(prefix="payments-chaos-"))
     logging.basicConfig(filename=folder / "run.log", format="%(asctime)s %(name)s %(message)s")
     try:
-        story = asyncio.run(play(course, folder))
+        history = asyncio.run(play(course, folder))
     except SandboxError as error:
         sys.stderr.write(f"{error}\nits folder is {folder}\n")
         return 2
-    found = check(story)
-    sys.stdout.writelines(f"{line}\n" for line in lines(story, course.seed, found))
+    found = check(history)
+    sys.stdout.writelines(f"{line}\n" for line in lines(history, course.seed, found))
     if any(found.values()):
         sys.stdout.write(f"the run's folder is {folder}\n")
         return 1
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=1.0, help="of faults")
     parser.add_argument("--seed", type=int, default=1, help="of the schedule and the load")
     parser.add_argument("--rate", type=float, default=RATE, help="payments a second")
-    parser.add_argument("--plant", choices=plants.PLANTS, help="a bug, and the faults that find it")
+    parser.add_argument("--bug", choices=bug_runs.BUG_RUNS, help="plant it; run its own faults")
     parser.add_argument("--healthy", action="store_true", help="those faults without the bug")
     parser.add_argument("--schedule", action="store_true", help="print the faults, and no more")
     return parser

@@ -13,7 +13,7 @@ from tests.chaos.driving.load import Load
 from tests.chaos.driving.observer import observe
 from tests.chaos.driving.schedule import Kind, Occurrence, draw
 from tests.chaos.history import FaultBegan, FaultEnded, History, Mark, Violation, read
-from tests.chaos.judging.check import Story
+from tests.chaos.judging.check import IndexedHistory
 from tests.chaos.judging.verdict import QUIET_WITHIN_S, at_rest, judge
 from tests.chaos.stack.world import AS_IT_IS, Service, World, running
 
@@ -59,18 +59,18 @@ WEBHOOK_KINDS: Final[Mapping[str, str]] = {
 }
 
 
-async def play(course: Course, folder: Path) -> Story:
+async def play(course: Course, folder: Path) -> IndexedHistory:
     """Plays it; everything is in the folder's history. Raises SandboxError where it can't start."""
     schedule = course.schedule
     with History(folder / HISTORY) as history:
         async with running(folder, history, course.seed, course.service) as world:
             await _live(world, course, schedule)
-    return story_of(folder, course)
+    return indexed(folder, course)
 
 
-def story_of(folder: Path, course: Course) -> Story:
+def indexed(folder: Path, course: Course) -> IndexedHistory:
     """What a run's history tells."""
-    return Story(list(read(folder / HISTORY)), course.kinds)
+    return IndexedHistory(list(read(folder / HISTORY)), course.kinds)
 
 
 async def _live(world: World, course: Course, schedule: Sequence[Occurrence]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import plants
+from tests.chaos import bug_runs
 from tests.chaos.judging.check import check
 from tests.chaos.judging.summary import lines
 from tests.chaos.run import Course, play
@@ -19,15 +19,15 @@ RATE = 4.0
 def test_a_minute_of_chaos_violates_nothing(tmp_path: Path) -> None:
     """Brokers, Postgres, workers and links break; all is whole again within a minute after."""
     course = Course(SECONDS, SEED, RATE)
-    story = asyncio.run(play(course, tmp_path))
-    found = check(story)
-    assert not any(found.values()), "\n".join(lines(story, SEED, found))
+    history = asyncio.run(play(course, tmp_path))
+    found = check(history)
+    assert not any(found.values()), "\n".join(lines(history, SEED, found))
 
 
 @pytest.mark.usefixtures("toxiproxy_is_built")
-@pytest.mark.parametrize("bug", plants.PLANTS)
+@pytest.mark.parametrize("bug", bug_runs.BUG_RUNS)
 def test_a_planted_bug_is_found(tmp_path: Path, bug: str) -> None:
     """By a shorter run, with the faults that lead there; and said in so many words."""
-    course = plants.course(bug)
-    story = asyncio.run(play(course, tmp_path))
-    assert plants.is_found(bug, story), f"{bug} lives: {check(story)}"
+    course = bug_runs.course(bug)
+    history = asyncio.run(play(course, tmp_path))
+    assert bug_runs.is_found(bug, history), f"{bug} lives: {check(history)}"

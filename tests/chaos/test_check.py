@@ -19,7 +19,7 @@ from tests.chaos.history import (
     Unknown,
     Violation,
 )
-from tests.chaos.judging.check import Story, check
+from tests.chaos.judging.check import IndexedHistory, check
 
 PAID: Final = "pay_paid"
 
@@ -38,10 +38,10 @@ def read_of(version: int, asked: float, at: float) -> Read:
 
 #: A create that is unknown at first, its webhook twice, a take-over that publishes again.
 GOOD: Final[tuple[Happened, ...]] = (
-    FaultBegan(number=90, kind="worker killed", target="stream-1"),
+    FaultBegan(number=90, kind="stream killed", target="stream-1"),
     Invoked(number=1, operation="create", key="k1", via="a"),
     Unknown(number=1, why="timed out"),
-    FaultEnded(number=90, kind="worker killed", target="stream-1", met="pid 7"),
+    FaultEnded(number=90, kind="stream killed", target="stream-1", met="pid 7"),
     Invoked(number=2, operation="create", key="k1", via="b"),
     Answered(number=2, payment_id=PAID, event_id="cmd_1"),
     Invoked(number=3, operation="webhook", key="evt_1", via="a"),
@@ -64,7 +64,7 @@ GOOD: Final[tuple[Happened, ...]] = (
 
 def broken(entries: tuple[Happened, ...]) -> set[str]:
     """The rules a history breaks."""
-    found = check(Story(entries, ["worker killed"]))
+    found = check(IndexedHistory(entries, ["stream killed"]))
     return {rule for rule, violations in found.items() if violations}
 
 
@@ -119,7 +119,7 @@ def test_one_wrong_entry_breaks_its_rule(rule: str, entries: tuple[Happened, ...
 
 def test_every_rule_has_been_seen_to_fail() -> None:
     """None is there that can't."""
-    assert {rule for rule, _ in WRONG} == check(Story(GOOD)).keys()
+    assert {rule for rule, _ in WRONG} == check(IndexedHistory(GOOD)).keys()
 
 
 def test_reads_at_the_same_time_may_be_in_any_order() -> None:

@@ -34,7 +34,7 @@ def engine() -> None:
 
 
 @pytest.fixture(scope="session")
-def told() -> dict[str, str]:
+def variables() -> dict[str, str]:
     """What `make env` would write, for free ports and a project of our own."""
     ports = [name for name in SandboxSettings.model_fields if name.endswith("_port")]
     free = dict(zip(ports, free_ports(len(ports)), strict=True))
@@ -45,22 +45,24 @@ def told() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def compose(
-    engine: None, told: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    engine: None, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DockerCompose]:
     """Everything built, up and healthy; at the end containers, network and volumes are removed."""
     del engine  # only has to be there
     file = tmp_path_factory.mktemp("containers") / ".env"
-    write_environment(file, told)
+    write_environment(file, variables)
     with pytest.MonkeyPatch.context() as patch:
-        for name in told:  # docker compose would believe the caller's variables first
+        for name in variables:  # docker compose would believe the caller's variables first
             patch.delenv(name, raising=False)
         with DockerCompose(PROJECT, build=True, env_file=str(file)) as running:
             yield running
 
 
 @pytest.fixture
-def stack(compose: DockerCompose, told: dict[str, str]) -> Stack:
+def stack(compose: DockerCompose, variables: dict[str, str]) -> Stack:
     """The running service as its clients on the host see it, through the published ports."""
     del compose  # only has to be up
-    infrastructure = Infrastructure(told["PAYMENTS_KAFKA_BOOTSTRAP"], told["PAYMENTS_DATABASE_URL"])
-    return Stack(infrastructure, told)
+    infrastructure = Infrastructure(
+        variables["PAYMENTS_KAFKA_BOOTSTRAP"], variables["PAYMENTS_DATABASE_URL"]
+    )
+    return Stack(infrastructure, variables)

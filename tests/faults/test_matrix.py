@@ -12,7 +12,7 @@ import pytest
 from tests.faults.failpoints import Action, Failpoint, Trap
 from tests.faults.process_supervisor import kept, until
 from tests.service import evidence
-from tests.service.load import Crowd
+from tests.service.load import Load
 from tests.service.stack import Stack
 
 pytestmark = pytest.mark.anyio
@@ -65,14 +65,14 @@ async def test_a_fault_anywhere_changes_nothing(
     """Payments in flight, a fault, a restart: each ends right, and every invariant holds."""
     trap = Trap(traps, program)
     trap.set(place, action, TIME[action])
-    crowd = Crowd(stack, SIZE, seed)
+    load = Load(stack, SIZE, seed)
     async with kept(stack.programs[program]) as ended:
-        await crowd.live()
+        await load.run()
         await until(lambda: trap.is_met and set(codes) <= set(ended), f"{place}: {codes}")
         await asyncio.to_thread(stack.programs[program].wait_until_ready)
         found = await evidence.at_rest(stack)
     assert set(ended) <= {RESTART, *codes}  # a slow machine may cost a worker its partitions too
-    assert crowd.ended == crowd.kinds.keys()
+    assert load.ended == load.kinds.keys()
     evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
     await evidence.agrees_with_provider(stack, found)

@@ -16,7 +16,7 @@ from sandbox.supervision.ports import HOST, free_ports
 from tests.faults.failpoints import VARIABLE, Action, Failpoint, Trap
 from tests.faults.process_supervisor import kept, until
 from tests.service import evidence
-from tests.service.load import Crowd
+from tests.service.load import Load
 from tests.service.stack import Program, Stack
 
 pytestmark = pytest.mark.anyio
@@ -69,12 +69,12 @@ async def asleep(program: Program) -> AsyncIterator[None]:
         program.process.send_signal(signal.SIGCONT)
 
 
-async def live(stack: Stack, seed: int) -> Crowd:
-    """A crowd, all ended."""
-    crowd = Crowd(stack, SIZE, seed)
-    await crowd.live()
-    assert crowd.ended == crowd.kinds.keys()
-    return crowd
+async def live(stack: Stack, seed: int) -> Load:
+    """A load that has run: every payment has ended."""
+    load = Load(stack, SIZE, seed)
+    await load.run()
+    assert load.ended == load.kinds.keys()
+    return load
 
 
 def everything_of(found: Evidence, payment_ids: Iterable[str]) -> dict[str, object]:
@@ -104,7 +104,7 @@ async def test_a_sleeper_changes_nothing_when_it_wakes(
     async with kept(first) as ended:
         async with asleep(first):
             second.start()
-            crowd = await living
+            load = await living
             before = await evidence.at_rest(stack)
         if PLACES[place]:
             await until(lambda: bool(ended), "it starts anew")
@@ -114,6 +114,6 @@ async def test_a_sleeper_changes_nothing_when_it_wakes(
     assert set(ended) <= {os.EX_TEMPFAIL}
     evidence.check(before)
     evidence.check(after)
-    assert everything_of(before, crowd.kinds) == everything_of(after, crowd.kinds)
+    assert everything_of(before, load.kinds) == everything_of(after, load.kinds)
     await evidence.agrees_with_oracle(stack, after)
     await evidence.agrees_with_provider(stack, after)

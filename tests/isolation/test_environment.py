@@ -54,11 +54,11 @@ def test_every_documented_variable_is_exported_and_nothing_changes(tmp_path: Pat
 @pytest.mark.parametrize("name", [*DOCUMENTED, "PGHOST", "Payments_Partitions", "_JAVA_OPTIONS"])
 def test_a_variable_that_decides_something_is_removed(name: str) -> None:
     """In whatever case it is written."""
-    environment = {name: "7", "PATH": "/bin", "PAYMENTS_TEST_CROWD": "9"}
+    environment = {name: "7", "PATH": "/bin", "PAYMENTS_TEST_PAYMENTS": "9"}
     clean(environment)
     assert name not in environment
     assert environment["PATH"] == "/bin"
-    assert environment["PAYMENTS_TEST_CROWD"] == "9"
+    assert environment["PAYMENTS_TEST_PAYMENTS"] == "9"
 
 
 def test_a_proxy_is_not_for_this_machine() -> None:

@@ -42,7 +42,7 @@ IN_THE_DOMAIN: Final = (
     InTheDomain("last write wins", domain.last_told_wins, ACTED, 4, "the oracle"),
     InTheDomain("ties by arrival", domain.ties_by_arrival, ONE_SECOND, 4, "the oracle"),
     InTheDomain("refunds are deltas", domain.refunds_are_deltas, RETURNED, 6, "the oracle"),
-    InTheDomain("claims are believed", domain.claims_are_believed, CLAIMED, 5, "the oracle"),
+    InTheDomain("claims are accepted", domain.claims_are_believed, CLAIMED, 5, "the oracle"),
     InTheDomain("movements add up", domain.movements_add_up, LOST_AND_WON, 4, "the oracle"),
     InTheDomain(
         "payment_failed is final", domain.a_failed_attempt_is_the_end, TOLD_THRICE, 3, "oracle"
@@ -96,9 +96,9 @@ IN_THE_PIPELINE: Final = (
     _in_the_pipeline("a new provider key on retry", 1, provider_calls=work.NewKeyForEachTry),
     _in_the_pipeline("silence is a refusal", 10, provider_calls=work.TakesSilenceForRefusal),
     _in_the_pipeline("keys kept for ever", 36, provider_calls=work.KeepsKeysForEver),
-    _in_the_pipeline("a replayed 500 believed", 3, provider_calls=work.BelievesReplayedErrors),
+    _in_the_pipeline("a replayed 500 accepted", 3, provider_calls=work.BelievesReplayedErrors),
     _in_the_pipeline("done before its result is sent", 53, provider_calls=work.FinishesFirst),
     _in_the_pipeline("no object looked at", 1, reconciler=work.LooksAtNoObject),
     _in_the_pipeline("nothing looked up", 3, provider_client=work.NeverLooksUp),
-    _in_the_pipeline("any signature believed", 1, webhook_reader=work.BelievesAnySignature),
+    _in_the_pipeline("any signature accepted", 1, webhook_reader=work.BelievesAnySignature),
 )

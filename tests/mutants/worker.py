@@ -1,4 +1,4 @@
-"""Bugs of the provider calls, of the look-ups, and of who is believed."""
+"""Bugs of the provider calls, of the look-ups, and of who is accepted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -14,7 +14,7 @@ from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.outages.conftest import Note, Site
 from tests.outages.load import webhook
 from tests.service import evidence
-from tests.service.load import KINDS, Crowd
+from tests.service.load import KINDS, Load
 from tests.service.stack import Stack
 
 pytestmark = pytest.mark.anyio
@@ -78,12 +78,12 @@ async def test_clocks_that_differ_change_no_end_state(
         here = time.time() + offsets["ingress"]
         assert await answer(stack, here - TOLERANCE_S + 30) == 200
         assert await answer(stack, here - TOLERANCE_S - 30) == 400
-        crowd, began = Crowd(stack, SIZE, SEED + len(skew)), time.monotonic()
-        await asyncio.wait_for(crowd.live(), 200)
+        load, began = Load(stack, SIZE, SEED + len(skew)), time.monotonic()
+        await asyncio.wait_for(load.run(), 200)
         record_property(f"{SIZE} payments ended after, s", time.monotonic() - began)
         found = await evidence.at_rest(stack)
-    assert crowd.ended == crowd.kinds.keys()
-    assert len(set(crowd.kinds.values())) > len(KINDS) // 2
+    assert load.ended == load.kinds.keys()
+    assert len(set(load.kinds.values())) > len(KINDS) // 2
     evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
     await evidence.agrees_with_provider(stack, found)

@@ -17,9 +17,9 @@ COMPOSE_FILE = (PROJECT / "docker-compose.yml").read_text()
 def test_it_holds_every_secret_that_has_no_default() -> None:
     """Whatever docker-compose.yml can't do without is in the file."""
     required = set(re.findall(r"\$\{(\w+):\?", COMPOSE_FILE))
-    told = containers.compose(SETTINGS, given={})
-    assert {"POSTGRES_PASSWORD", "PAYMENTS_STRIPE_API_KEY"} <= required <= told.keys()
-    assert all(told.values())
+    variables = containers.compose(SETTINGS, given={})
+    assert {"POSTGRES_PASSWORD", "PAYMENTS_STRIPE_API_KEY"} <= required <= variables.keys()
+    assert all(variables.values())
 
 
 def test_no_secret_of_the_compose_file_has_a_default() -> None:
@@ -33,12 +33,12 @@ def test_no_secret_of_the_compose_file_has_a_default() -> None:
 
 def test_it_tells_the_host_the_published_ports() -> None:
     """Sourced, it leads a client to the ports docker compose publishes."""
-    told = containers.compose(SETTINGS, given={"PAYMENTS_PARTITIONS": "12"})
-    assert told["PAYMENTS_SANDBOX_INGRESS_PORT"] == "1234"
-    assert told["PAYMENTS_INGRESS_URL"] == "http://127.0.0.1:1234"
-    assert told["PAYMENTS_KAFKA_BOOTSTRAP"] == "127.0.0.1:2345"
-    assert told["POSTGRES_PASSWORD"] in told["PAYMENTS_DATABASE_URL"]
-    assert told["PAYMENTS_PARTITIONS"] == "12"
+    variables = containers.compose(SETTINGS, given={"PAYMENTS_PARTITIONS": "12"})
+    assert variables["PAYMENTS_SANDBOX_INGRESS_PORT"] == "1234"
+    assert variables["PAYMENTS_INGRESS_URL"] == "http://127.0.0.1:1234"
+    assert variables["PAYMENTS_KAFKA_BOOTSTRAP"] == "127.0.0.1:2345"
+    assert variables["POSTGRES_PASSWORD"] in variables["PAYMENTS_DATABASE_URL"]
+    assert variables["PAYMENTS_PARTITIONS"] == "12"
 
 
 def test_secrets_differ_each_time() -> None:

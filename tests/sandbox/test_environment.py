@@ -25,18 +25,18 @@ def composed(tmp_path: Path, **given: str) -> dict[str, str]:
 
 def test_it_names_every_address_and_secret(tmp_path: Path) -> None:
     """A client and the service find all they need in it."""
-    told = composed(tmp_path)
-    assert told["PAYMENTS_INGRESS_URL"] == "http://127.0.0.1:1234"
-    assert told["PAYMENTS_STRIPE_API_BASE"] == "http://127.0.0.1:2345"
-    assert told["PAYMENTS_PARTITIONS"] == "4"
-    assert all(told.values())
+    variables = composed(tmp_path)
+    assert variables["PAYMENTS_INGRESS_URL"] == "http://127.0.0.1:1234"
+    assert variables["PAYMENTS_STRIPE_API_BASE"] == "http://127.0.0.1:2345"
+    assert variables["PAYMENTS_PARTITIONS"] == "4"
+    assert all(variables.values())
 
 
 def test_the_service_learns_only_the_hash_of_the_api_key(tmp_path: Path) -> None:
     """The key's hash goes with its tenant; the plain key is for the person alone."""
-    told = composed(tmp_path)
-    key = told["PAYMENTS_SANDBOX_API_KEY"]
-    assert told["PAYMENTS_API_KEYS"] == f"demo:{hashlib.sha256(key.encode()).hexdigest()}"
+    variables = composed(tmp_path)
+    key = variables["PAYMENTS_SANDBOX_API_KEY"]
+    assert variables["PAYMENTS_API_KEYS"] == f"demo:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def test_secrets_outlive_a_restart_and_differ_between_sandboxes(tmp_path: Path) -> None:
@@ -48,11 +48,14 @@ def test_secrets_outlive_a_restart_and_differ_between_sandboxes(tmp_path: Path) 
 
 def test_the_simulator_and_the_service_share_their_secrets(tmp_path: Path) -> None:
     """What the simulator signs with is what the service verifies with."""
-    told = composed(tmp_path)
+    variables = composed(tmp_path)
     own = environment.keep_secrets(tmp_path / "secrets.json")
     simulator = environment.simulator_environment(SETTINGS, own, StateFolder(tmp_path))
-    assert simulator["PAYMENTS_SIMULATOR_WEBHOOK_SECRET"] == told["PAYMENTS_STRIPE_WEBHOOK_SECRETS"]
-    assert simulator["PAYMENTS_SIMULATOR_API_KEY"] == told["PAYMENTS_STRIPE_API_KEY"]
+    assert (
+        simulator["PAYMENTS_SIMULATOR_WEBHOOK_SECRET"]
+        == variables["PAYMENTS_STRIPE_WEBHOOK_SECRETS"]
+    )
+    assert simulator["PAYMENTS_SIMULATOR_API_KEY"] == variables["PAYMENTS_STRIPE_API_KEY"]
     assert simulator["PAYMENTS_SIMULATOR_PORT"] == "2345"
 
 
@@ -73,10 +76,10 @@ def test_only_the_owner_reads_the_files(tmp_path: Path) -> None:
 
 def test_a_shell_reads_back_what_was_written(tmp_path: Path) -> None:
     """Sourcing the file gives the very values, odd characters included."""
-    told = {"PAYMENTS_A": "plain", "PAYMENTS_B": "a b&c'd$e"}
-    environment.write_environment(tmp_path / "env", told)
+    variables = {"PAYMENTS_A": "plain", "PAYMENTS_B": "a b&c'd$e"}
+    environment.write_environment(tmp_path / "env", variables)
     script = f'. {tmp_path}/env; printf "%s\\n%s\\n" "$PAYMENTS_A" "$PAYMENTS_B"'
     result = subprocess.run(  # noqa: S603 -- a script of our own
         ["/bin/sh", "-c", script], capture_output=True, text=True, check=True
     )
-    assert result.stdout.splitlines() == list(told.values())
+    assert result.stdout.splitlines() == list(variables.values())

@@ -25,7 +25,7 @@ from tests.sandbox.helpers import (
 )
 
 
-class Story:
+class ProgressLog:
     """Remembers what a supervisor said."""
 
     def __init__(self) -> None:
@@ -40,12 +40,12 @@ class Story:
         return self.lines.index((name, state))
 
 
-def live(tmp_path: Path, steps: list[Step], story: Story | None = None) -> None:
+def live(tmp_path: Path, steps: list[Step], progress: ProgressLog | None = None) -> None:
     """Start the steps and stop them."""
-    story = story or Story()
+    progress = progress or ProgressLog()
 
     async def main() -> None:
-        async with Supervisor(tmp_path / "logs", story.observe) as supervisor:
+        async with Supervisor(tmp_path / "logs", progress.observe) as supervisor:
             await supervisor.start(steps)
 
     asyncio.run(main())
@@ -53,7 +53,7 @@ def live(tmp_path: Path, steps: list[Step], story: Story | None = None) -> None:
 
 def test_a_program_starts_after_what_it_needs_and_stops_before_it(tmp_path: Path) -> None:
     """Needs order the start, and the other way round the stop, also across a job between."""
-    story = Story()
+    progress = ProgressLog()
 
     async def nothing() -> None:
         """Be a job."""
@@ -65,19 +65,19 @@ def test_a_program_starts_after_what_it_needs_and_stops_before_it(tmp_path: Path
             Job("job", nothing, needs=("base",)),
             program(tmp_path, "base"),
         ],
-        story,
+        progress,
     )
-    assert story.when("base", State.READY) < story.when("job", State.STARTED)
-    assert story.when("job", State.READY) < story.when("top", State.STARTED)
-    assert story.when("top", State.STOPPED) < story.when("base", State.STOPPING)
+    assert progress.when("base", State.READY) < progress.when("job", State.STARTED)
+    assert progress.when("job", State.READY) < progress.when("top", State.STARTED)
+    assert progress.when("top", State.STOPPED) < progress.when("base", State.STOPPING)
 
 
 def test_independent_programs_start_side_by_side(tmp_path: Path) -> None:
     """What needs nothing of each other doesn't wait for each other."""
-    story = Story()
-    live(tmp_path, [program(tmp_path, "one"), program(tmp_path, "two")], story)
-    assert {name for name, _ in story.lines[:2]} == {"one", "two"}
-    assert {state for _, state in story.lines[:2]} == {State.STARTED}
+    progress = ProgressLog()
+    live(tmp_path, [program(tmp_path, "one"), program(tmp_path, "two")], progress)
+    assert {name for name, _ in progress.lines[:2]} == {"one", "two"}
+    assert {state for _, state in progress.lines[:2]} == {State.STARTED}
 
 
 def test_a_child_that_dies_at_start_is_named_with_its_last_words(tmp_path: Path) -> None:
@@ -115,15 +115,15 @@ def test_a_program_that_cannot_be_started_is_a_failure(tmp_path: Path) -> None:
 
 def test_a_command_that_fails_stops_the_start(tmp_path: Path) -> None:
     """What needs a failed command is never started."""
-    story = Story()
+    progress = ProgressLog()
     command = Command("migrate", (sys.executable, "-c", "raise SystemExit('no such table')"))
     steps: list[Step] = [
         command_job(command, tmp_path / "logs"),
         program(tmp_path, "later", needs=("migrate",)),
     ]
     with pytest.raises(ProgramError, match="no such table"):
-        live(tmp_path, steps, story)
-    assert ("later", State.STARTED) not in story.lines
+        live(tmp_path, steps, progress)
+    assert ("later", State.STARTED) not in progress.lines
 
 
 def test_a_command_has_a_deadline(tmp_path: Path) -> None:
@@ -161,12 +161,12 @@ if not asked.exists():
 
 def test_a_program_that_asks_to_be_started_anew_is(tmp_path: Path) -> None:
     """The exit code agreed upon is no death: the program is started again, and the others go on."""
-    story = Story()
+    progress = ProgressLog()
     asking = program(
         tmp_path, "asking", before=ASKS_ONCE.format(asked=str(tmp_path / "asked")) + "\n"
     )
-    live(tmp_path, [dataclasses.replace(asking, restart_code=75)], story)
-    assert [state for name, state in story.lines if name == "asking"] == [
+    live(tmp_path, [dataclasses.replace(asking, restart_code=75)], progress)
+    assert [state for name, state in progress.lines if name == "asking"] == [
         State.STARTED,
         State.RESTARTED,
         State.READY,
@@ -180,13 +180,13 @@ def test_a_program_that_always_asks_to_be_started_anew_has_failed(
 ) -> None:
     """Starting anew is bounded: after the last try the program is named as dead."""
     monkeypatch.setattr(supervisor_module, "RESTART_WAIT_SECONDS", 0.01)
-    story = Story()
+    progress = ProgressLog()
     restless = dataclasses.replace(
         failing(tmp_path, "restless", "raise SystemExit(75)"), restart_code=75
     )
     with pytest.raises(ProgramError, match="restless ended with exit code 75"):
-        live(tmp_path, [restless], story)
-    assert [state for _, state in story.lines].count(State.RESTARTED) == 5
+        live(tmp_path, [restless], progress)
+    assert [state for _, state in progress.lines].count(State.RESTARTED) == 5
 
 
 def test_a_program_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:

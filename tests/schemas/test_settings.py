@@ -249,7 +249,7 @@ def test_a_misspelt_variable_is_named(
 
 @pytest.mark.parametrize(
     "name",
-    ["PAYMENTS_SANDBOX_KAFKA_PORT", "PAYMENTS_SIMULATOR_SEED", "PAYMENTS_TEST_CROWD", "PATH_X"],
+    ["PAYMENTS_SANDBOX_KAFKA_PORT", "PAYMENTS_SIMULATOR_SEED", "PAYMENTS_TEST_PAYMENTS", "PATH_X"],
 )
 def test_others_variables_are_left_to_them(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The sandbox, the simulator and the tests check their own."""

@@ -1,4 +1,4 @@
-"""A crowd of payments and the client that brings them up: it follows ``payment-state`` alone.
+"""A load of payments and the client that brings them up: it follows ``payment-state`` alone.
 
 Which kind each payment is comes from the seed; each kind is a row of rules.
 """
@@ -94,7 +94,7 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-class Crowd:
+class Load:
     """Creates payments and acts on what ``payment-state`` says of them, until all have ended."""
 
     def __init__(self, stack: Stack, size: int, seed: int) -> None:
@@ -108,7 +108,7 @@ class Crowd:
         self._another_ended = asyncio.Condition()
         self._last: dict[str, Json] = {}
 
-    async def live(self) -> None:
+    async def run(self) -> None:
         """Until every payment ended as its kind must; fails with the state of those that don't."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._stack.infrastructure.kafka_bootstrap,
@@ -151,7 +151,7 @@ class Crowd:
         async def create(number: int, name: str) -> None:
             async with room:
                 body = {"amount": AMOUNT, "currency": "EUR", **KINDS[name].create}
-                key = f"crowd-{self._seed}-{number}"
+                key = f"load-{self._seed}-{number}"
                 payment_id = await client.create(body, key)
                 self.kinds[payment_id] = name
                 if payment_id in self._last:  # its first versions were here before the answer

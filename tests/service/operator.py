@@ -26,7 +26,7 @@ async def run(stack: Stack, *arguments: str) -> Answer:
     """``payments`` with these arguments."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "cli", *arguments,
-        env={**os.environ, **stack.told}, cwd=PROJECT,
+        env={**os.environ, **stack.environment}, cwd=PROJECT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(ENDS_WITHIN_S):

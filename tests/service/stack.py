@@ -89,7 +89,7 @@ class Stack:
     """Kafka, Postgres, the simulator and the service."""
 
     infrastructure: Infrastructure
-    told: dict[str, str]
+    environment: dict[str, str]
     programs: dict[str, Program] = field(default_factory=dict)
 
     def metric(self, program: str, name: str) -> float:
@@ -101,27 +101,27 @@ class Stack:
     @property
     def url(self) -> str:
         """Where the ingress is."""
-        return self.told["PAYMENTS_INGRESS_URL"]
+        return self.environment["PAYMENTS_INGRESS_URL"]
 
     @property
     def api_key(self) -> str:
         """The tenant's key."""
-        return self.told["PAYMENTS_SANDBOX_API_KEY"]
+        return self.environment["PAYMENTS_SANDBOX_API_KEY"]
 
     @property
     def webhook_secret(self) -> str:
         """What Stripe signs with."""
-        return self.told["PAYMENTS_STRIPE_WEBHOOK_SECRETS"]
+        return self.environment["PAYMENTS_STRIPE_WEBHOOK_SECRETS"]
 
     @property
     def simulator_url(self) -> str:
         """Where the simulator is."""
-        return self.told["PAYMENTS_STRIPE_API_BASE"]
+        return self.environment["PAYMENTS_STRIPE_API_BASE"]
 
     @property
     def second_simulator_url(self) -> str:
         """Where the second provider's simulator is."""
-        return self.told["PAYMENTS_EXAMPLEPAY_API_BASE"]
+        return self.environment["PAYMENTS_EXAMPLEPAY_API_BASE"]
 
 
 #: Name, arguments of ``python -m``, the path that says ready, the variable that sets its port;
@@ -153,7 +153,7 @@ QUICK = {
 
 
 def _second_provider(port: int) -> dict[str, str]:
-    """What the service is told of the second provider, which is at this port."""
+    """The variables by which the service finds the second provider, at this port."""
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     return {
         "PAYMENTS_EXAMPLEPAY_API_BASE": f"http://{HOST}:{port}",
@@ -178,18 +178,18 @@ def running_stack(
         directory=root, simulator_port=by_name["simulator"], ingress_port=by_name["ingress"]
     )
     own = environment.make_secrets()
-    told = environment.compose(
+    shared = environment.compose(
         settings,
         own,
         kafka_bootstrap=infrastructure.kafka_bootstrap,
         database_url=infrastructure.database_url,
         given={},
     )
-    told |= _second_provider(by_name["second"])
+    shared |= _second_provider(by_name["second"])
     simulator = environment.simulator_environment(settings, own, StateFolder(root))
-    stack = Stack(infrastructure, told)
+    stack = Stack(infrastructure, shared)
     for name, arguments, path, port_variable in programs:
-        variables = {**(simulator if name == "simulator" else {}), **told, **quick}
+        variables = {**(simulator if name == "simulator" else {}), **shared, **quick}
         variables |= {"PAYMENTS_DATA_DIR": str(root / "data")}
         if port_variable is not None:
             variables[port_variable] = str(by_name[name])

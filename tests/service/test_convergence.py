@@ -1,4 +1,4 @@
-"""A crowd of payments through duplicated, reordered and early webhooks, and through kill -9."""
+"""A load of payments through duplicated, reordered and early webhooks, and through kill -9."""
 
 import asyncio
 import os
@@ -8,13 +8,13 @@ import pytest
 
 from sandbox.client import SimulatorControl
 from tests.service import evidence
-from tests.service.load import KINDS, Crowd
+from tests.service.load import KINDS, Load
 from tests.service.stack import Stack
 
 pytestmark = pytest.mark.anyio
 
 SEED = 20_260_101
-SIZE = int(os.environ.get("PAYMENTS_TEST_CROWD", "150"))
+SIZE = int(os.environ.get("PAYMENTS_TEST_PAYMENTS", "150"))
 KILLS = int(os.environ.get("PAYMENTS_TEST_KILLS", "3"))
 
 #: Each webhook one to three times, in any order, often before the call that caused it is answered.
@@ -36,13 +36,13 @@ async def _rough(stack: Stack) -> None:
         await simulator.faults(**ROUGH)
 
 
-async def _everything_holds(stack: Stack, crowd: Crowd) -> None:
+async def _everything_holds(stack: Stack, load: Load) -> None:
     found = await evidence.at_rest(stack)
     evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
     await evidence.agrees_with_provider(stack, found)
-    assert crowd.ended == crowd.kinds.keys()
-    assert set(crowd.kinds.values()) == KINDS.keys(), "the seed left a kind out"
+    assert load.ended == load.kinds.keys()
+    assert set(load.kinds.values()) == KINDS.keys(), "the seed left a kind out"
     met = Counter(row.outcome for row in found.inbox)
     assert met["applied"], met
     assert met["stale"], met
@@ -52,24 +52,24 @@ async def _everything_holds(stack: Stack, crowd: Crowd) -> None:
 async def test_every_payment_ends_as_the_oracle_says(stack: Stack) -> None:
     """Webhooks one to three times in random order: the oracle's end state, no effect twice."""
     await _rough(stack)
-    crowd = Crowd(stack, SIZE, SEED)
-    await crowd.live()
-    await _everything_holds(stack, crowd)
+    load = Load(stack, SIZE, SEED)
+    await load.run()
+    await _everything_holds(stack, load)
     assert stack.metric("stream", "payments_seen_forgotten_total") > 0, "nothing left the table"
 
 
 async def test_kill_minus_nine_changes_nothing(stack: Stack) -> None:
     """The same while the stream worker is killed again and again: it catches up by itself."""
     await _rough(stack)
-    crowd = Crowd(stack, SIZE, SEED + 1)
-    living = asyncio.create_task(crowd.live())
+    load = Load(stack, SIZE, SEED + 1)
+    living = asyncio.create_task(load.run())
     stream = stack.programs["stream"]
     for number in range(1, KILLS + 1):
-        progressed = asyncio.create_task(crowd.until_ended(number * SIZE // (KILLS + 2)))
+        progressed = asyncio.create_task(load.until_ended(number * SIZE // (KILLS + 2)))
         await asyncio.wait([progressed, living], return_when=asyncio.FIRST_COMPLETED)
         progressed.cancel()
         await asyncio.to_thread(stream.kill)
         stream.start()
         await asyncio.to_thread(stream.wait_until_ready)
     await living
-    await _everything_holds(stack, crowd)
+    await _everything_holds(stack, load)

@@ -17,7 +17,7 @@ from processor.ops.invariants import check
 from sandbox.client import PaymentsClient
 from schemas.topics import PAYMENT_COMMANDS
 from tests.service import evidence, operator
-from tests.service.load import Crowd
+from tests.service.load import Load
 from tests.service.stack import Stack
 
 pytestmark = pytest.mark.anyio
@@ -64,8 +64,8 @@ async def _gauge_says(stack: Stack, quarantined: float) -> None:
 async def test_an_audit_of_a_living_system_finds_nothing(stack: Stack) -> None:
     """Look after look while payments come and go: what is in flight is no violation."""
     here = stack.infrastructure
-    crowd = Crowd(stack, SIZE, SEED)
-    living = asyncio.create_task(crowd.live())
+    load = Load(stack, SIZE, SEED)
+    living = asyncio.create_task(load.run())
     sizes = []
     while not living.done():
         seen = await gather(here.kafka_bootstrap, here.database_url, SETTLE_S)

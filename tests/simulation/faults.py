@@ -50,7 +50,7 @@ FAULTS: Final = (
     Fault("publish_failed", 0.03, "a transaction of payment-state is aborted"),
     Fault("publish_answer_lost", 0.03, "it is committed, and nobody is told"),
     Fault("rebalance", 0.6, "the partitions are dealt anew"),
-    Fault("intake_unavailable", 0.05, "the ingress finds no broker"),
+    Fault("ingress_unavailable", 0.05, "the ingress finds no broker"),
     # the provider, on a call
     Fault("refused_connection", 0.2, "the call never arrives"),
     Fault("rate_limited", 0.2, "429"),
@@ -93,7 +93,7 @@ LEADING_TO: Final[Mapping[str, Mapping[str, float]]] = {
     "dead_letters": {"garbage": 0.2},
     "park": {"no_answer": 0.15, "slow": 0.3},
     "forget": {"no_answer": 0.15, "slow": 0.3},
-    "retry_anew": {"refused_connection": 0.7, "night": 1.0},
+    "retry_with_new_key": {"refused_connection": 0.7, "night": 1.0},
 }
 #: How readily a seed crashes at the point it favours, so many times at most.
 FAVOUR: Final = 0.3

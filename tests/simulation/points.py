@@ -9,13 +9,13 @@ from typing import Final
 
 _STATEMENTS: Final = (
     "unpublished", "mark_published",
-    "claim", "finish", "retry", "retry_anew",
+    "claim", "finish", "retry", "retry_with_new_key",
     "owners", "park", "ignore", "routable", "unrouted_expired", "forget",
     "read_cursor", "write_cursor", "unfinished", "payments_expired", "gauges",
 )  # fmt: skip
 _STEPS: Final = (
     # an ingress
-    "intake.asked", "intake.publish", "intake.published",
+    "ingress.asked", "ingress.publish", "ingress.published",
     # a stream worker: its batch, its publication, its table, its partitions
     "batch.begin", "batch.load", "batch.locked", "batch.write", "batch.commit", "batch.committed",
     "state.fence", "state.fenced", "state.send", "state.commit", "state.committed",
@@ -23,7 +23,7 @@ _STEPS: Final = (
     "partitions.revoked", "partitions.assigned",
     "dead_letters.send", "dead_letters.sent",
     # a work process
-    "provider.ask", "provider.told", "work.send", "work.sent",
+    "provider.send", "provider.answered", "worker.send", "worker.sent",
     "router.poll", "router.commit", "router.revoked", "router.assigned", "reconciler.lead",
 )  # fmt: skip
 
@@ -31,8 +31,8 @@ _STEPS: Final = (
 def _points() -> Iterator[str]:
     yield from _STEPS
     for statement in _STATEMENTS:
-        yield f"{statement}.ask"
-        yield f"{statement}.told"
+        yield f"{statement}.before"
+        yield f"{statement}.after"
 
 
 POINTS: Final = tuple(_points())

@@ -15,8 +15,8 @@ from processor.ops.release import release
 from schemas.settings import StreamSettings, StripeSettings, WorkerSettings
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 from tests.simulation.driving.client import Client, Market
-from tests.simulation.driving.courier import SECRET, Courier
-from tests.simulation.driving.fault_injector import Gremlin
+from tests.simulation.driving.fault_injector import FaultInjector
+from tests.simulation.driving.webhook_delivery import SECRET, WebhookDelivery
 from tests.simulation.faults import Chance
 from tests.simulation.judging import checks
 from tests.simulation.judging.refold import refolded
@@ -30,18 +30,18 @@ from tests.simulation.outside.kinds import KINDS, LEADING_TO
 from tests.simulation.outside.provider import Happened, Provider
 from tests.simulation.postgres.database import Database
 from tests.simulation.process import Process, surface
-from tests.simulation.programs.intake import Ingress, NoAnswerError
+from tests.simulation.programs.ingress import Ingress, NoAnswerError
 from tests.simulation.programs.machine import Counters, Machine, Settings, Surroundings
 from tests.simulation.programs.parts import Parts
 from tests.simulation.programs.stream import StreamWorker
-from tests.simulation.programs.worker import WorkProcess
+from tests.simulation.programs.worker import WorkerProcess
 from tests.simulation.trace import Trace
 
 #: L1: seconds within which everything is at rest once nothing goes wrong any more.
 REST_WITHIN_S: Final = 60.0
 #: Seconds in which clients come, and in which faults go on after the last of them.
 ARRIVALS_S: Final = 18.0
-AFTERMATH_S: Final = 12.0
+AFTER_FAULTS_S: Final = 12.0
 #: A stream worker does little I/O, and what goes wrong at it is what matters most.
 STREAM_TROUBLE: Final = 6.0
 #: Seconds between two looks of the operator, who releases each quarantine twice.
@@ -105,7 +105,9 @@ class World:
         #: Started with the first payment that may be quarantined: other worlds do not change.
         self._operating: asyncio.Task[None] | None = None
         self._provider = Provider(seed, chance, trace, self._happened)
-        self._courier = Courier(chance, trace, lambda: self._provider.clock, self._webhook)
+        self._webhook_delivery = WebhookDelivery(
+            chance, trace, lambda: self._provider.clock, self._webhook
+        )
         stream_group = Group("stream", PROCESSOR_SOURCES, log, chance, trace, watch.offsets)
         router_group = Group("router", (PROVIDER_WEBHOOKS_UNROUTED,), log, chance, trace)
         self._around = around = Surroundings(
@@ -117,8 +119,8 @@ class World:
             Machine(f"ingress{n}", around, partial(_IngressLife, around)) for n in range(2)
         ]
         self._machines = [*self._ingresses, *self._workers()]
-        self._gremlin = Gremlin(around, self._machines)
-        self._clients = self._crowd(seed)
+        self._fault_injector = FaultInjector(around, self._machines)
+        self._clients = self._clients_of(seed)
         self._by_payment = {client.payment_id: client for client in self._clients}
 
     def _workers(self) -> Iterator[Machine]:
@@ -127,9 +129,9 @@ class World:
             disk = Disk()
             yield Machine(f"stream{number}", around, partial(_stream, around, disk), STREAM_TROUBLE)
         for number in range(2):
-            yield Machine(f"work{number}", around, partial(WorkProcess, around))
+            yield Machine(f"worker{number}", around, partial(WorkerProcess, around))
 
-    def _crowd(self, seed: int) -> list[Client]:
+    def _clients_of(self, seed: int) -> list[Client]:
         market = Market(
             seed, self.chance, self.trace, self._provider, self._an_ingress, self._healed
         )
@@ -141,7 +143,7 @@ class World:
 
     async def live(self) -> None:
         """From the first create to rest, and to the reckoning."""
-        self._gremlin.set_clocks()
+        self._fault_injector.set_clocks()
         for machine in self._machines:
             machine.start()
         arriving = self._spawn(self._arrivals())
@@ -168,15 +170,15 @@ class World:
 
     async def _through_the_faults(self) -> None:
         """A day with its evening, perhaps a night, and what is left of the day after."""
-        day = ARRIVALS_S + AFTERMATH_S
+        day = ARRIVALS_S + AFTER_FAULTS_S
         evening = self.chance.between(3.0, day) if self.chance.happens("night") else day
         await self._day(evening)
         if evening < day:
-            await self._gremlin.night()
+            await self._fault_injector.night()
             await self._day(day - evening)
 
     async def _day(self, seconds: float) -> None:
-        acting = self._spawn(self._gremlin.run())
+        acting = self._spawn(self._fault_injector.run())
         await asyncio.sleep(seconds)
         acting.cancel()
 
@@ -195,7 +197,7 @@ class World:
             if KINDS[client.kind].unheard:
                 self._provider.keep_silent(client.payment_id)
             if self.chance.happens("stranger"):
-                self._courier.send(*_strangers_event(client.payment_id, client.amount))
+                self._webhook_delivery.send(*_strangers_event(client.payment_id, client.amount))
                 await asyncio.sleep(self.chance.between(0.0, 2.0))
             client.create()
             await asyncio.sleep(self.chance.between(0.0, ARRIVALS_S / len(self._clients)))
@@ -233,8 +235,8 @@ class World:
             yield f"{len(database.unpublished)} publications unpublished", ""
         if database.unrouted:
             yield f"{len(database.unrouted)} webhooks unrouted", ""
-        if self._courier.in_the_air:
-            yield f"{self._courier.in_the_air} webhooks in the air", ""
+        if self._webhook_delivery.in_flight:
+            yield f"{self._webhook_delivery.in_flight} webhooks in flight", ""
         newest = self._provider.newest_event()
         if database.cursors.get("stripe") != newest:
             yield f"the provider's events are not read to {newest}", ""
@@ -273,7 +275,7 @@ class World:
             checks.nothing_is_quarantined(database),
             checks.calls_are_written_with_their_payment(database),
             checks.dead_letters_are_sent(self._log, database),
-            checks.forgeries_have_no_effect(self._log, self._courier.believed),
+            checks.forgeries_have_no_effect(self._log, self._webhook_delivery.accepted_forgeries),
             checks.same_key_same_payment(self._clients),
             checks.one_object_per_operation(provider),
             checks.agrees_with_provider(provider, database),
@@ -294,7 +296,7 @@ class World:
                 client.told(record.version, record.value)
 
     def _happened(self, event: Happened) -> None:
-        self._courier.deliver(event, self._provider.unanswered.__contains__)
+        self._webhook_delivery.deliver(event, self._provider.unanswered.__contains__)
 
     def _an_ingress(self) -> Ingress | None:
         program = self.chance.choice(self._ingresses).program

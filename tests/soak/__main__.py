@@ -1,4 +1,4 @@
-"""``make soak MINUTES=n``: one crowd of payments after the other; 1 when something has grown.
+"""``make soak MINUTES=n``: one load of payments after the other; 1 when something has grown.
 
 What became of inputs is forgotten after half a minute here, so that a few minutes show it.
 """
@@ -15,7 +15,7 @@ from typing import Final
 from sandbox.client import SimulatorControl
 from tests.isolation.apart import apart
 from tests.service import evidence
-from tests.service.load import Crowd
+from tests.service.load import Load
 from tests.service.stack import QUICK, Stack, running_service
 from tests.soak.samples import Sample, compare, take
 
@@ -43,7 +43,7 @@ async def _soak(stack: Stack, tables: Path, seconds: float) -> tuple[list[Sample
     end = time.monotonic() + seconds
     sampling = asyncio.create_task(sample())
     for seed in count(1):
-        await Crowd(stack, SIZE, seed).live()
+        await Load(stack, SIZE, seed).run()
         payments += SIZE
         if time.monotonic() > end:
             break

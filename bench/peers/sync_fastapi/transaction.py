@@ -29,7 +29,7 @@ class UnknownPaymentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """What an event made of its payment, and how the world is told."""
+    """What an event made of its payment, and how the world is encoded."""
 
     payment_id: str
     version: int
@@ -66,11 +66,11 @@ async def process(
         await cursor.execute(sql.WRITE_EVENT, event)
     else:
         view = snapshot(after)
-        told = encode_snapshot(view)
-        change = _change(before, after, view, decision, told)
+        encoded = encode_snapshot(view)
+        change = _change(before, after, view, decision, encoded)
         await cursor.execute(sql.WRITE_PAYMENT, {**event, **change})
         if after.version > before.version:
-            version = NewVersion(after.id, after.version, after.updated_at, told)
+            version = NewVersion(after.id, after.version, after.updated_at, encoded)
     await cursor.execute(sql.COMMIT)
     return version
 
@@ -95,7 +95,7 @@ def _event(
 
 
 def _change(
-    before: Payment, after: Payment, view: Snapshot, decision: Decision, told: bytes
+    before: Payment, after: Payment, view: Snapshot, decision: Decision, encoded: bytes
 ) -> dict[str, Any]:
     money = amounts(after)
     return {
@@ -108,7 +108,7 @@ def _change(
         "document": encode_payment(after),
         "is_new_version": after.version > before.version,
         "previous_status": before.status,
-        "snapshot": told.decode(),
+        "snapshot": encoded.decode(),
         "refund_ids": [r.id for r in view.refunds],
         "refund_statuses": [r.status for r in view.refunds],
         "refund_amounts": [r.amount for r in view.refunds],

@@ -75,7 +75,7 @@ class Pipeline:
     Args:
         world: the simulator's parts.
         keys: the idempotency keys.
-        sender: told of the deliveries a call caused.
+        sender: called with the deliveries that a call caused.
     """
 
     def __init__(self, world: World, keys: IdempotencyKeys, sender: Sender) -> None:

@@ -12,14 +12,14 @@ from sandbox.stripe_simulator.control.control import CompleteAction, complete_ac
 from sandbox.stripe_simulator.control.control_http import answering, read_body
 from sandbox.stripe_simulator.events import Cause
 from sandbox.stripe_simulator.storage.types import JsonObject
-from sandbox.stripe_simulator.webhooks.delivery import Courier
+from sandbox.stripe_simulator.webhooks.delivery import WebhookSender
 from sandbox.stripe_simulator.world import World
 
 _PATH = "/_control/payment_intents/{id}/action"
 _SEE_OTHER = 303
 
 
-def action_routes(world: World, courier: Courier) -> list[Route]:
+def action_routes(world: World, sender: WebhookSender) -> list[Route]:
     """The page and what its buttons do."""
 
     async def show(request: Request) -> Response:
@@ -35,7 +35,7 @@ def action_routes(world: World, courier: Courier) -> list[Route]:
             identity = f"control {request.url.path}"
             cause = Cause(f"{identity} {world.store.count(identity)}")
             intent = complete_action(world, intent["id"], body, cause)
-        courier.release(world.journal.take_due())
+        sender.release(world.journal.take_due())
         if return_url is None:
             return HTMLResponse(_page(intent))
         status = "succeeded" if body.outcome == "succeed" else "failed"

@@ -15,7 +15,7 @@ from sandbox.stripe_simulator.objects import attempts, disputes, payment_intents
 from sandbox.stripe_simulator.objects.payment_methods import DisputeCourse
 from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.timers import Timers
-from sandbox.stripe_simulator.webhooks.delivery import Courier
+from sandbox.stripe_simulator.webhooks.delivery import WebhookSender
 from sandbox.stripe_simulator.world import World
 
 
@@ -81,7 +81,7 @@ class Nothing(_Body):
     """A request that says it all with its path."""
 
 
-def control_routes(world: World, courier: Courier, timers: Timers) -> list[Route]:
+def control_routes(world: World, sender: WebhookSender, timers: Timers) -> list[Route]:
     """Everything under `/_control` that makes something happen."""
 
     def act(
@@ -94,7 +94,7 @@ def control_routes(world: World, courier: Courier, timers: Timers) -> list[Route
                 identity = f"control {request.url.path}"
                 cause = Cause(f"{identity} {world.store.count(identity)}")
                 result = action(world, str(request.path_params["id"]), body, cause)
-            courier.release(world.journal.take_due())
+            sender.release(world.journal.take_due())
             return JSONResponse(result)
 
         return Route(path, answering(endpoint), methods=["POST"])

@@ -12,7 +12,7 @@ from sandbox.stripe_simulator.control.control_http import answering
 from sandbox.stripe_simulator.faults import Faults, parse_faults
 from sandbox.stripe_simulator.storage.store import Store
 from sandbox.stripe_simulator.storage.types import JsonObject
-from sandbox.stripe_simulator.webhooks.delivery import Courier
+from sandbox.stripe_simulator.webhooks.delivery import WebhookSender
 from sandbox.stripe_simulator.world import World
 
 _CHUNK = 500
@@ -30,11 +30,11 @@ _GROUND_TRUTH = {
 }
 
 
-def inspection_routes(world: World, courier: Courier) -> list[Route]:
+def inspection_routes(world: World, sender: WebhookSender) -> list[Route]:
     """Everything under `/_control` that looks or switches."""
 
     async def stats(_: Request) -> Response:
-        courier.flush()
+        sender.flush()
         return JSONResponse(statistics(world.store))
 
     async def read_faults(_: Request) -> Response:
@@ -54,7 +54,7 @@ def inspection_routes(world: World, courier: Courier) -> list[Route]:
         return StreamingResponse(_executions(world.store, wanted), media_type="application/json")
 
     async def reset(_: Request) -> Response:
-        courier.forget()
+        sender.forget()
         world.store.forget_everything()
         world.clock.reset()
         world.faults.set(world.settings.faults)

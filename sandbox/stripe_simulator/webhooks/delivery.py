@@ -26,7 +26,7 @@ _SUCCESS = range(200, 300)
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Delivery:
     """A delivery about to be made."""
 
     delivery_id: int
@@ -43,13 +43,13 @@ class Parcel:
 class Outcome:
     """What became of one attempt: the delivery's state after it, and when it is due again."""
 
-    parcel: Parcel
+    delivery: Delivery
     state: str
     due: float
     counted: tuple[str, ...]
 
 
-class Courier:
+class WebhookSender:
     """Sends due webhooks until it is stopped.
 
     Deliveries pending in the store are taken up at the start, so a restart loses none.
@@ -132,15 +132,15 @@ class Courier:
         with store.transaction():
             store.run_many(
                 "update deliveries set state = ?, attempts = attempts + 1, due = ? where id = ?",
-                [(item.state, item.due, item.parcel.delivery_id) for item in outcomes],
+                [(item.state, item.due, item.delivery.delivery_id) for item in outcomes],
             )
             store.run_many(
                 "update deliveries set state = 'delivered'"
                 " where event_seq = ? and endpoint = ? and kind = 'first'",
                 [
-                    (item.parcel.event_seq, item.parcel.endpoint_id)
+                    (item.delivery.event_seq, item.delivery.endpoint_id)
                     for item in outcomes
-                    if item.state == "delivered" and item.parcel.kind != "first"
+                    if item.state == "delivered" and item.delivery.kind != "first"
                 ],
             )
             for item in outcomes:
@@ -172,49 +172,49 @@ class Courier:
     async def _work(self, session: aiohttp.ClientSession) -> None:
         while True:
             delivery_id = await self._ready.get()
-            parcel = self._take(delivery_id)
-            if parcel is not None:
-                await self._attempt(session, parcel)
+            delivery = self._take(delivery_id)
+            if delivery is not None:
+                await self._attempt(session, delivery)
             awaited = self._awaited.get(delivery_id)
             if awaited is not None:
                 awaited.set()
 
-    def _take(self, delivery_id: int) -> Parcel | None:
+    def _take(self, delivery_id: int) -> Delivery | None:
         row = self._world.store.row(
             "select deliveries.id, kind, fault, attempts, deliveries.created, event_seq, endpoint,"
             " body from deliveries join events on events.seq = event_seq"
             " where deliveries.id = ? and state = 'pending'",
             (delivery_id,),
         )
-        return None if row is None else Parcel(*row)
+        return None if row is None else Delivery(*row)
 
-    async def _attempt(self, session: aiohttp.ClientSession, parcel: Parcel) -> None:
+    async def _attempt(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
         world = self._world
-        endpoint = world.store.find("webhook_endpoint", parcel.endpoint_id)
+        endpoint = world.store.find("webhook_endpoint", delivery.endpoint_id)
         if endpoint is None or endpoint["status"] != "enabled":
-            self._note(Outcome(parcel, "abandoned", 0.0, ("deliveries.abandoned",)))
+            self._note(Outcome(delivery, "abandoned", 0.0, ("deliveries.abandoned",)))
             return
         # Everything is tried once, however far the clock was moved meanwhile.
-        too_old = world.clock.now() - parcel.created > world.settings.webhook_max_age_s
-        if parcel.attempts and too_old:
-            self._note(Outcome(parcel, "given_up", 0.0, ("deliveries.given_up",)))
+        too_old = world.clock.now() - delivery.created > world.settings.webhook_max_age_s
+        if delivery.attempts and too_old:
+            self._note(Outcome(delivery, "given_up", 0.0, ("deliveries.given_up",)))
             return
-        status = await self._post(session, endpoint, parcel)
-        self._note(self._outcome(parcel, status))
+        status = await self._post(session, endpoint, delivery)
+        self._note(self._outcome(delivery, status))
 
     async def _post(
-        self, session: aiohttp.ClientSession, endpoint: JsonObject, parcel: Parcel
+        self, session: aiohttp.ClientSession, endpoint: JsonObject, delivery: Delivery
     ) -> int | None:
         # Signed with the wall's time: the receiver compares it with its own clock, which an
         # advance of the simulator's doesn't move.
         timestamp = int(self._world.clock.wall())
-        body = parcel.body.encode()
+        body = delivery.body.encode()
         secret = endpoint["secret"]
-        if parcel.kind == "wrong_signature":
+        if delivery.kind == "wrong_signature":
             secret = f"{secret}-of-somebody-else"
         header = signature_header(body, secret, timestamp)
-        if parcel.kind == "altered_body":
-            body = _altered(parcel.body)
+        if delivery.kind == "altered_body":
+            body = _altered(delivery.body)
         try:
             async with session.post(
                 endpoint["url"],
@@ -227,40 +227,40 @@ class Courier:
         except (aiohttp.ClientError, TimeoutError, OSError):
             return None
 
-    def _outcome(self, parcel: Parcel, status: int | None) -> Outcome:
+    def _outcome(self, delivery: Delivery, status: int | None) -> Outcome:
         taken = status in _SUCCESS
-        counted = ["deliveries.attempts", f"deliveries.{parcel.kind}.attempts"]
-        if parcel.attempts:
+        counted = ["deliveries.attempts", f"deliveries.{delivery.kind}.attempts"]
+        if delivery.attempts:
             counted.append("deliveries.retries")
-        if parcel.kind in _FORGED and status is not None:
+        if delivery.kind in _FORGED and status is not None:
             # A forgery is sent once; being taken is the receiver's failure, and counted.
             counted.append(f"forged.{'accepted' if taken else 'refused'}")
-            return Outcome(parcel, "answered", 0.0, tuple(counted))
+            return Outcome(delivery, "answered", 0.0, tuple(counted))
         if taken:
             counted.append("deliveries.delivered")
-            if parcel.fault == "reorder" and self._was_overtaken(parcel):
+            if delivery.fault == "reorder" and self._was_overtaken(delivery):
                 counted.append("fault.reorder.overtaken")
-            return Outcome(parcel, "delivered", 0.0, tuple(counted))
+            return Outcome(delivery, "delivered", 0.0, tuple(counted))
         counted.append("deliveries.failed")
-        due = self._world.clock.wall() + self._back_off_s(parcel)
-        return Outcome(parcel, "pending", due, tuple(counted))
+        due = self._world.clock.wall() + self._back_off_s(delivery)
+        return Outcome(delivery, "pending", due, tuple(counted))
 
-    def _back_off_s(self, parcel: Parcel) -> float:
+    def _back_off_s(self, delivery: Delivery) -> float:
         settings = self._world.settings
-        doubled = settings.retry_base_delay_s * 2.0 ** min(parcel.attempts, 30)
+        doubled = settings.retry_base_delay_s * 2.0 ** min(delivery.attempts, 30)
         longest = min(doubled, settings.retry_max_delay_s)
         # Half of it fixed and half drawn: retries spread out, and none comes at once.
-        drawn = self._world.chance.unit("back-off", parcel.delivery_id, parcel.attempts)
+        drawn = self._world.chance.unit("back-off", delivery.delivery_id, delivery.attempts)
         return longest * (0.5 + drawn / 2)
 
-    def _was_overtaken(self, parcel: Parcel) -> bool:
+    def _was_overtaken(self, delivery: Delivery) -> bool:
         self.flush()  # what was delivered a moment ago counts too
         row = self._world.store.row(
             "select 1 from events held"
             " join events later on later.payment_intent = held.payment_intent"
             " and later.seq > held.seq join deliveries on event_seq = later.seq"
             " where held.seq = ? and endpoint = ? and state = 'delivered' limit 1",
-            (parcel.event_seq, parcel.endpoint_id),
+            (delivery.event_seq, delivery.endpoint_id),
         )
         return row is not None
 
@@ -268,7 +268,7 @@ class Courier:
         self._outcomes.append(outcome)
         self._unflushed.set()
         if outcome.state == "pending":
-            heapq.heappush(self._later, (outcome.due, outcome.parcel.delivery_id))
+            heapq.heappush(self._later, (outcome.due, outcome.delivery.delivery_id))
             self._changed.set()
 
 

@@ -18,7 +18,7 @@ from tests.chaos.stack.topology import (
     POSTGRES,
     PROVIDER,
     STREAMS,
-    WORKS,
+    WORKERS,
 )
 from tests.chaos.stack.world import World
 
@@ -49,22 +49,21 @@ WEBHOOKS: Final[Mapping[str, Any]] = {
 
 async def killed(world: World, one: Occurrence) -> str:
     """Kill -9; it is started anew at once, and nothing else happens to it until it is up."""
-    kept = world.kept[one.target]
-    met = await kept.end(signal.SIGKILL)
+    met = await world.processes[one.target].end(signal.SIGKILL)
     await asyncio.sleep(one.lasts)
     return met
 
 
 async def restarted(world: World, one: Occurrence) -> str:
     """Postgres' immediate shutdown: it recovers from its log."""
-    met = await world.kept[one.target].end(signal.SIGQUIT)
+    met = await world.processes[one.target].end(signal.SIGQUIT)
     await asyncio.sleep(one.lasts)
     return met
 
 
 async def asleep(world: World, one: Occurrence) -> str:
     """Stopped for longer than its session, then continued."""
-    return await world.kept[one.target].sleep(one.lasts)
+    return await world.processes[one.target].sleep(one.lasts)
 
 
 async def toxic(
@@ -139,15 +138,15 @@ _HANGS_UP: Final = partial(provider, faults={"reset_before": 0.3, "reset_after":
 
 #: A broker, or Postgres, needs its time to come back; the next of its kind waits for that.
 FAULTS: Final[tuple[tuple[Kind, Do], ...]] = (
-    (Kind("worker killed", STREAMS, (5, 20), (1, 1)), killed),
-    (Kind("worker asleep", STREAMS, (15, 30), (SESSION_S + 1.5, SESSION_S + 4), "silent"), asleep),
+    (Kind("stream killed", STREAMS, (5, 20), (1, 1)), killed),
+    (Kind("stream asleep", STREAMS, (15, 30), (SESSION_S + 1.5, SESSION_S + 4), "silent"), asleep),
     (
-        Kind("worker cut off", ("first",), (25, 50), (SESSION_S + 1.5, SESSION_S + 4), "silent"),
+        Kind("stream cut off", ("first",), (25, 50), (SESSION_S + 1.5, SESSION_S + 4), "silent"),
         _HOLE,
     ),
     (Kind("broker killed", BROKERS, (15, 35), (10, 10), "broker"), killed),
     (Kind("postgres restarted", (POSTGRES,), (20, 40), (3, 3)), restarted),
-    (Kind("work killed", WORKS, (10, 30), (1, 1)), killed),
+    (Kind("worker killed", WORKERS, (10, 30), (1, 1)), killed),
     (Kind("ingress killed", INGRESSES, (10, 30), (1, 1)), killed),
     (Kind("link slow", _ALL_LINKS, (3, 8), (3, 8)), _SLOW),
     (Kind("link reset", _ALL_LINKS, (4, 10), (1, 2)), _RESET),

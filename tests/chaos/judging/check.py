@@ -24,7 +24,7 @@ WEBHOOK: Final = "webhook"
 
 
 @dataclass(frozen=True)
-class Story:
+class IndexedHistory:
     """A history, sorted out.
 
     Args:
@@ -72,57 +72,57 @@ class Story:
 Violations = Iterator[str]
 
 
-def answered_is_recorded(story: Story) -> Violations:
+def answered_is_recorded(history: IndexedHistory) -> Violations:
     """What was answered ok has an outcome, under the event ID it was given."""
-    for request, answer in story.answered:
-        if answer.event_id not in story.outcomes:
+    for request, answer in history.answered:
+        if answer.event_id not in history.outcomes:
             yield f"{request.operation} {request.key} was answered ok: nothing is recorded of it"
 
 
-def one_payment_per_key(story: Story) -> Violations:
+def one_payment_per_key(history: IndexedHistory) -> Violations:
     """One key is one payment and one event, whoever answered."""
     found: dict[str, set[tuple[str | None, str | None]]] = defaultdict(set)
-    for request, answer in story.answered:
+    for request, answer in history.answered:
         found[request.key].add((answer.payment_id, answer.event_id))
     for key, several in found.items():
         if len(several) > 1:
             yield f"{key} is {sorted(map(str, several))}"
 
 
-def happened_once_or_never(story: Story) -> Violations:
+def happened_once_or_never(history: IndexedHistory) -> Violations:
     """An event has one outcome at most, whether its sender was answered or not."""
-    for event_id, several in story.outcomes.items():
+    for event_id, several in history.outcomes.items():
         if len(several) > 1:
             yield f"{event_id} has {len(several)} outcomes: {[o.outcome for o in several]}"
 
 
-def nothing_from_nowhere(story: Story) -> Violations:
+def nothing_from_nowhere(history: IndexedHistory) -> Violations:
     """Every command that has an outcome was sent by a client."""
-    sent = {answer.event_id for _, answer in story.answered}
-    settled = {request.key for request, _ in story.answered}
-    open_keys = {r.key for r in story.invoked.values() if r.operation != WEBHOOK} - settled
+    sent = {answer.event_id for _, answer in history.answered}
+    settled = {request.key for request, _ in history.answered}
+    open_keys = {r.key for r in history.invoked.values() if r.operation != WEBHOOK} - settled
     if open_keys:
         return  # what a client never heard of could be any of these
-    for event_id, (first, *_) in story.outcomes.items():
+    for event_id, (first, *_) in history.outcomes.items():
         if first.kind.startswith("command.") and event_id not in sent:
             yield f"{event_id} ({first.kind} of {first.payment_id}) was sent by nobody"
 
 
-def every_request_was_answered(story: Story) -> Violations:
+def every_request_was_answered(history: IndexedHistory) -> Violations:
     """A client that repeats itself is answered in the end."""
-    settled = {request.key for request, _ in story.answered}
-    for request in {r.key: r for r in story.invoked.values() if r.operation != WEBHOOK}.values():
+    settled = {request.key for request, _ in history.answered}
+    for request in {r.key: r for r in history.invoked.values() if r.operation != WEBHOOK}.values():
         if request.key not in settled:
             yield f"{request.operation} {request.key} was never answered"
 
 
-def replica_never_goes_back(story: Story) -> Violations:
+def replica_never_goes_back(history: IndexedHistory) -> Violations:
     """After each transaction on ``payment-state``, the last value of a key is its newest so far.
 
     A transaction is what stands without a gap: its end takes an offset of its own.
     """
     last: dict[str, int] = {}
-    for run in _transactions(e for e in story.entries if isinstance(e, Published)):
+    for run in _transactions(e for e in history.entries if isinstance(e, Published)):
         after = {e.payment_id: e.version for e in run}
         for payment_id, version in after.items():
             if version < last.get(payment_id, 0):
@@ -146,19 +146,19 @@ def _transactions(published: Iterable[Published]) -> Iterator[list[Published]]:
             yield run
 
 
-def versions_have_no_gaps(story: Story) -> Violations:
+def versions_have_no_gaps(history: IndexedHistory) -> Violations:
     """At rest, every version up to the stored one was published."""
-    for payment_id, payment in story.stored.items():
-        seen = {e.version for e in story.published.get(payment_id, ())}
+    for payment_id, payment in history.stored.items():
+        seen = {e.version for e in history.published.get(payment_id, ())}
         if seen != set(range(1, payment.version + 1)):
             yield f"{payment_id} is at {payment.version}; published were {sorted(seen)}"
-    for payment_id in story.published.keys() - story.stored.keys():
+    for payment_id in history.published.keys() - history.stored.keys():
         yield f"{payment_id} is published, but not stored"
 
 
-def final_is_final(story: Story) -> Violations:
+def final_is_final(history: IndexedHistory) -> Violations:
     """A final status never changes, and one version always says the same."""
-    for payment_id, records in story.published.items():
+    for payment_id, records in history.published.items():
         said: dict[int, str] = {}
         for e in records:
             if said.setdefault(e.version, e.status) != e.status:
@@ -170,10 +170,10 @@ def final_is_final(story: Story) -> Violations:
             end = end or (status if status in FINAL else None)
 
 
-def reads_never_go_back(story: Story) -> Violations:
+def reads_never_go_back(history: IndexedHistory) -> Violations:
     """A read that began when another had ended shows nothing older, through one ingress."""
     ended: dict[tuple[str, str], list[Read]] = defaultdict(list)
-    for e in story.entries:
+    for e in history.entries:
         if not isinstance(e, Read):
             continue
         earlier = ended[e.via, e.payment_id]
@@ -183,24 +183,24 @@ def reads_never_go_back(story: Story) -> Violations:
         earlier.append(e)
 
 
-def every_fault_was_met(story: Story) -> Violations:
+def every_fault_was_met(history: IndexedHistory) -> Violations:
     """C1: each kind of fault has really met something."""
-    met = {e.kind for e in story.entries if isinstance(e, FaultEnded) and e.met}
-    for kind in story.kinds:
+    met = {e.kind for e in history.entries if isinstance(e, FaultEnded) and e.met}
+    for kind in history.kinds:
         if kind not in met:
             yield f"'{kind}' met nothing"
 
 
-def judged_at_rest(story: Story) -> Violations:
+def judged_at_rest(history: IndexedHistory) -> Violations:
     """What the invariants, the oracle and the provider's own objects say against the run."""
-    for e in story.entries:
+    for e in history.entries:
         if isinstance(e, Violation):
             yield f"{e.code}: {e.what}"
-    if not story.stored:
+    if not history.stored:
         yield "no payment is stored"
 
 
-Check = Callable[[Story], Violations]
+Check = Callable[[IndexedHistory], Violations]
 CHECKS: Final[tuple[Check, ...]] = (
     judged_at_rest,
     answered_is_recorded,
@@ -216,6 +216,6 @@ CHECKS: Final[tuple[Check, ...]] = (
 )
 
 
-def check(story: Story) -> dict[str, list[str]]:
+def check(history: IndexedHistory) -> dict[str, list[str]]:
     """Violations by the name of the rule; all empty when all is well."""
-    return {rule.__name__.replace("_", " "): list(rule(story)) for rule in CHECKS}
+    return {rule.__name__.replace("_", " "): list(rule(history)) for rule in CHECKS}

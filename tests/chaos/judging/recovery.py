@@ -10,7 +10,7 @@ from typing import Final
 from tests.chaos.history import FaultBegan, Happened, Published
 
 #: The faults after which the service has to find its way back by itself.
-AFTER: Final = ("worker", "broker", "postgres", "work killed", "ingress")
+AFTER: Final = ("stream", "broker", "postgres", "worker", "ingress")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,35 +16,37 @@ from tests.chaos.history import (
     Refused,
     Unknown,
 )
-from tests.chaos.judging.check import WEBHOOK, Story
+from tests.chaos.judging.check import WEBHOOK, IndexedHistory
 from tests.chaos.judging.recovery import recoveries
 
 #: Of each rule, so many violations are shown.
 SHOWN: Final = 8
 
 
-def lines(story: Story, seed: int, violations: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def lines(
+    history: IndexedHistory, seed: int, violations: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
     """The page, line by line."""
-    entries = story.entries
+    entries = history.entries
     yield f"seed {seed}"
-    yield f"payments    {_counted(Counter(e.status for e in story.stored.values()))}"
+    yield f"payments    {_counted(Counter(e.status for e in history.stored.values()))}"
     for side, asked in (("requests", False), ("webhooks", True)):
         answers = Counter(
             type(e).__name__.lower()
             for e in entries
             if isinstance(e, Answered | Refused | Unknown)
-            and (story.invoked[e.number].operation == WEBHOOK) is asked
+            and (history.invoked[e.number].operation == WEBHOOK) is asked
         )
         yield f"{side}    {_counted(answers)}"
     yield f"outcomes    {_counted(Counter(e.outcome for e in entries if isinstance(e, Outcome)))}"
     published, reads = (sum(isinstance(e, kind) for e in entries) for kind in (Published, Read))
-    yield f"published   {published} records of {len(story.published)} payments; {reads} reads"
+    yield f"published   {published} records of {len(history.published)} payments; {reads} reads"
     ends = Counter(f"{e.name.partition('-')[0]} {e.code}" for e in entries if isinstance(e, Exited))
     yield f"exits       {_counted(ends)}"
     marks = {e.name: e.at for e in entries if isinstance(e, Mark)}
     if "rest" in marks:
         yield f"at rest     {marks['rest'] - marks['quiet']:.1f} s after the last fault"
-    yield from _faults(story)
+    yield from _faults(history)
     yield ""
     yield "recovery in seconds, p50 / max"
     for kind, recovery in sorted(recoveries(entries).items()):
@@ -53,10 +55,10 @@ def lines(story: Story, seed: int, violations: Mapping[str, Sequence[str]]) -> I
     yield from _judgement(violations)
 
 
-def _faults(story: Story) -> Iterator[str]:
-    begun = Counter(e.kind for e in story.entries if isinstance(e, FaultBegan))
-    met = Counter(e.kind for e in story.entries if isinstance(e, FaultEnded) and e.met)
-    last = {e.kind: e.met for e in story.entries if isinstance(e, FaultEnded) and e.met}
+def _faults(history: IndexedHistory) -> Iterator[str]:
+    begun = Counter(e.kind for e in history.entries if isinstance(e, FaultBegan))
+    met = Counter(e.kind for e in history.entries if isinstance(e, FaultEnded) and e.met)
+    last = {e.kind: e.met for e in history.entries if isinstance(e, FaultEnded) and e.met}
     yield ""
     yield "faults: how many, how many of them met something, what the last one met"
     for kind in sorted(begun):

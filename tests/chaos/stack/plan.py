@@ -1,4 +1,4 @@
-"""Which port everything has, and what each program is told: nothing is started here."""
+"""Which port everything has, and what each program is environment: nothing is started here."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -137,8 +137,8 @@ class Plan:
         }
         return {link.name: self.ports[link.behind] for link in LINKS} | doors
 
-    def told(self, group: str | None = None) -> dict[str, str]:
-        """What a group's programs are told; without one, what is true past all links."""
+    def environment(self, group: str | None = None) -> dict[str, str]:
+        """The variables of a group's programs; without a group, addresses that bypass all links."""
         ports, here = self.ports, self.infrastructure
         bootstrap, server, provider = here.kafka_bootstrap, self.server, SIMULATOR
         if group is not None:
@@ -156,29 +156,29 @@ class Plan:
         """The provider; its webhooks go to the gateway."""
         port = self.ports[SIMULATOR]
         settings = SandboxSettings(directory=self.folder, simulator_port=port)
-        told = {
+        variables = {
             **environment.simulator_environment(settings, self.own, StateFolder(self.folder)),
             "PAYMENTS_SIMULATOR_WEBHOOK_URL": url(self.ports[GATEWAY]) + PATH,
             "PAYMENTS_SIMULATOR_SETTLEMENT_DELAY_S": "0.3",
         }
-        command = _python(SIMULATOR, ("sandbox.stripe_simulator",), told)
+        command = _python(SIMULATOR, ("sandbox.stripe_simulator",), variables)
         return command, answers_http(url(port) + "/_control/stats")
 
     def programs(
-        self, modules: Mapping[str, tuple[str, ...]], told: Mapping[str, str]
+        self, modules: Mapping[str, tuple[str, ...]], more: Mapping[str, str]
     ) -> Iterator[tuple[Command, Condition]]:
         """The service's processes, and when each is ready.
 
         Args:
             modules: the arguments of ``python -m`` by the first part of a program's name.
-            told: what all of them are told beyond the rest.
+            more: variables for all of them.
         """
         for group, names in GROUPS.items():
             for name in names:
                 program, port = name.partition("-")[0], self.ports[name]
                 own = {
-                    **self.told(group),
-                    **told,
+                    **self.environment(group),
+                    **more,
                     "PAYMENTS_METRICS_PORT": str(port),
                     "PAYMENTS_INGRESS_PORT": str(port),
                     "PAYMENTS_DATA_DIR": str(self.folder / name),
@@ -187,5 +187,5 @@ class Plan:
                 yield _python(name, modules[program], own), answers_http(url(port) + "/readyz")
 
 
-def _python(name: str, arguments: tuple[str, ...], told: Mapping[str, str]) -> Command:
-    return Command(name, (sys.executable, "-m", *arguments), told, PROJECT)
+def _python(name: str, arguments: tuple[str, ...], environment: Mapping[str, str]) -> Command:
+    return Command(name, (sys.executable, "-m", *arguments), environment, PROJECT)

@@ -20,7 +20,7 @@ POLL_S: Final = 0.05
 WAIT_S: Final = 0.5
 
 
-class Keeper:
+class ProcessSupervisor:
     """Owns the processes of a run. Enter it on the main thread; leaving it ends them all."""
 
     def __init__(self, logs: Path, history: History) -> None:
@@ -39,14 +39,14 @@ class Keeper:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._reaper.stop()
 
-    def keep(self, command: Command, ready: Condition) -> "Kept":
+    def supervise(self, command: Command, ready: Condition) -> "SupervisedProcess":
         """Starts it, and starts it anew until the end."""
-        kept = Kept(command, ready, self._logs, self._history, self._reaper)
-        self._tasks.append(asyncio.create_task(kept.run(), name=f"keep {command.name}"))
-        return kept
+        process = SupervisedProcess(command, ready, self._logs, self._history, self._reaper)
+        self._tasks.append(asyncio.create_task(process.run(), name=f"supervise {command.name}"))
+        return process
 
 
-class Kept:
+class SupervisedProcess:
     """One program."""
 
     def __init__(

@@ -6,7 +6,7 @@ from typing import Final
 
 BROKERS: Final = ("kafka-1", "kafka-2", "kafka-3")
 STREAMS: Final = ("stream-1", "stream-2", "stream-3")
-WORKS: Final = ("work-1", "work-2")
+WORKERS: Final = ("worker-1", "worker-2")
 INGRESSES: Final = ("ingress-1", "ingress-2")
 POSTGRES: Final = "postgres"
 SIMULATOR: Final = "simulator"
@@ -20,11 +20,11 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     # one worker alone, so that it can be cut off while the others go on
     "first": STREAMS[:1],
     "stream": STREAMS[1:],
-    "worker": WORKS,
+    "worker": WORKERS,
 }
 PROGRAMS: Final = tuple(name for names in GROUPS.values() for name in names)
 #: The only way to the provider.
-PROVIDER: Final = "work-simulator"
+PROVIDER: Final = "worker-simulator"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from schemas.settings import KafkaSettings
 from tests.chaos.history import History
 from tests.chaos.stack import gateway, toxiproxy
 from tests.chaos.stack.plan import Plan, url
-from tests.chaos.stack.process_supervisor import Keeper, Kept
+from tests.chaos.stack.process_supervisor import ProcessSupervisor, SupervisedProcess
 from tests.chaos.stack.topology import BROKERS, GATEWAY, INGRESSES, SIMULATOR, TOXIPROXY
 from tests.chaos.stack.toxiproxy import Links
 from tests.conftest import PARTITIONS
@@ -31,12 +31,12 @@ class Service:
 
     Args:
         modules: the arguments of ``python -m``, by the first part of a program's name.
-        told: what they are told beyond the usual.
+        environment: variables added to every program's own.
         statements: SQL that the migrated database is changed by.
     """
 
     modules: Mapping[str, tuple[str, ...]]
-    told: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     statements: Sequence[str] = ()
 
 
@@ -51,14 +51,14 @@ class World:
 
     plan: Plan
     history: History
-    kept: Mapping[str, Kept]
+    processes: Mapping[str, SupervisedProcess]
     links: Links
     provider: SimulatorControl
 
     @property
     def stack(self) -> Stack:
         """Where the evidence is."""
-        return Stack(self.plan.infrastructure, self.plan.told())
+        return Stack(self.plan.infrastructure, self.plan.environment())
 
     def urls(self, side: str) -> dict[str, str]:
         """By link, where clients or webhooks reach an ingress."""
@@ -67,7 +67,7 @@ class World:
 
     async def until_ready(self) -> None:
         """Returns once every process does its work. Raises ChaosError."""
-        await asyncio.gather(*(each.until_ready() for each in self.kept.values()))
+        await asyncio.gather(*(each.until_ready() for each in self.processes.values()))
 
 
 @asynccontextmanager
@@ -80,26 +80,28 @@ async def running(
     """
     program = await asyncio.to_thread(toxiproxy.built)
     plan, java = Plan.new(folder), await installed_kafka()
-    kept: dict[str, Kept] = {}
-    links = Links(plan.ports, lambda: kept[TOXIPROXY].pid)
+    processes: dict[str, SupervisedProcess] = {}
+    links = Links(plan.ports, lambda: processes[TOXIPROXY].pid)
     provider = SimulatorControl(url(plan.ports[SIMULATOR]))
-    world = World(plan, history, kept, links, provider)
+    world = World(plan, history, processes, links, provider)
     webhooks = gateway.serving(plan.ports[GATEWAY], world.urls("webhooks"), history)
-    async with Keeper(plan.logs, history) as keeper, links, provider, webhooks:
+    async with ProcessSupervisor(plan.logs, history) as supervisor, links, provider, webhooks:
         api = plan.ports[TOXIPROXY]
-        kept[TOXIPROXY] = keeper.keep(toxiproxy.command(program, api, seed), listens(api))
+        processes[TOXIPROXY] = supervisor.supervise(
+            toxiproxy.command(program, api, seed), listens(api)
+        )
         brokers = plan.brokers(java)
         await asyncio.gather(
             plan.server.initialize(plan.logs), *(each.format(plan.logs) for each in brokers)
         )
         for each in (*(broker.program() for broker in brokers), plan.server.program()):
-            kept[each.name] = keeper.keep(each.command, each.ready)
-        kept[SIMULATOR] = keeper.keep(*plan.simulator())
+            processes[each.name] = supervisor.supervise(each.command, each.ready)
+        processes[SIMULATOR] = supervisor.supervise(*plan.simulator())
         await world.until_ready()
         await links.open(plan.behind())
         await _prepare(plan, service.statements)
-        for command, ready in plan.programs(service.modules, service.told):
-            kept[command.name] = keeper.keep(command, ready)
+        for command, ready in plan.programs(service.modules, service.environment):
+            processes[command.name] = supervisor.supervise(command, ready)
         await world.until_ready()
         yield world
 

@@ -16,7 +16,7 @@ from providers.examplepay.client import ExamplePayApi
 from providers.examplepay.translate import CHARGEBACK_STATUS, PAYMENT_STATUS, REFUND_STATUS
 from providers.examplepay.webhooks import ExamplePayTranslator, ExamplePayWebhooks
 from sandbox.examplepay_simulator.app import create_app
-from sandbox.examplepay_simulator.courier import signature_headers
+from sandbox.examplepay_simulator.webhook_delivery import signature_headers
 from tests import accounts
 from tests.conformance.kit.adapter import Adapter, Objects, Tokens
 from tests.conformance.kit.receiver import Receiver, receiving

@@ -5,7 +5,7 @@ import pytest
 
 from ingress.command_builders import identify_create
 from ingress.metrics import Metrics
-from sandbox.examplepay_simulator.courier import signature_headers
+from sandbox.examplepay_simulator.webhook_delivery import signature_headers
 from schemas import headers, identity
 from schemas.commands import COMMAND, CreatePayment
 from schemas.http import CreateRequest

@@ -277,7 +277,7 @@ BUGS: Final = (
         "domain.decision:changed",
         "0 <= money.captured <= money.authorized",
         "0 <= money.captured",
-        "a capture of more than was authorized is believed",
+        "a capture of more than was authorized is accepted",
         (_CONFLICTS.format("a_contradiction_changes_nothing_and_names_what_is_wrong"),),
     ),
 )

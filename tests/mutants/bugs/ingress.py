@@ -88,7 +88,7 @@ BUGS: Final = (
         "ingress.routes.cursors:decode",
         "and encode(position) == cursor",
         "",
-        "a cursor that was made up is believed",
+        "a cursor that was made up is accepted",
         (_CURSORS.format("a_forged_cursor_never_reaches_the_store"),),
     ),
     Bug(

@@ -80,7 +80,7 @@ BUGS: Final = (
         "domain.on_result:_acknowledged_refund",
         "made.amount != asked.amount",
         "made.amount > asked.amount",
-        "an answer that names a smaller refund is believed, and the rest never given back",
+        "an answer that names a smaller refund is accepted, and the rest never given back",
         (_COMMANDS.format("an_answer_that_names_a_refund_of_another_amount_is_a_conflict"),),
     ),
     Bug(

@@ -6,7 +6,7 @@ import pytest
 
 from ports.provider import MalformedWebhookError, SignatureError
 from providers.examplepay.signing import key_of, verified_id
-from sandbox.examplepay_simulator.courier import signature_headers
+from sandbox.examplepay_simulator.webhook_delivery import signature_headers
 from tests.conformance.kit.examplepay_adapter import ExamplePayAdapter
 
 #: From the specification.

@@ -19,7 +19,7 @@ from sandbox.client import PaymentsClient, SimulatorControl
 from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.service.events.rows import Row
 from tests.service.events.table import PAYOUT, ROWS, UNMODELLED_ROWS
-from tests.service.events.webhooks import AMOUNT, CURRENCY, Json, Subject, Told, event
+from tests.service.events.webhooks import AMOUNT, CURRENCY, Json, Report, Subject, event
 from tests.service.stack import Stack
 
 WITHIN_S: Final = 60.0
@@ -104,15 +104,15 @@ class _Player:
     client: PaymentsClient
     stripe: httpx.AsyncClient
 
-    async def send(self, subject: Subject, told: Told) -> str:
+    async def send(self, subject: Subject, report: Report) -> str:
         """Delivers one webhook as Stripe does; its event ID."""
-        body = json.dumps(event(subject, told)).encode()
+        body = json.dumps(event(subject, report)).encode()
         signed = signature_header(body, self.stack.webhook_secret, int(time.time()))
         answer = await self.stripe.post(
             "/webhooks/stripe", content=body, headers={"stripe-signature": signed}
         )
         assert answer.status_code == httpx.codes.OK, answer.text
-        return subject.event_id(told)
+        return subject.event_id(report)
 
     async def play(self, name: str, began: int, row: Row) -> Played:
         """One row on a new payment, each step once the one before is recorded."""
@@ -121,8 +121,8 @@ class _Player:
         await self.client.wait_for(payment_id, lambda _: True)
         subject = Subject(name, began, payment_id)
         event_before = None
-        for told in row.first:
-            event_before = await self.send(subject, told)
+        for report in row.first:
+            event_before = await self.send(subject, report)
             entry, _ = await self._recorded(path, event_before)
             assert entry["outcome"] == "applied", entry
         if row.asks_refund:

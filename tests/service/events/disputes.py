@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from tests.service.events.reports import DISPUTED, LOST, SUCCEEDED, WITHDRAWN, dispute
 from tests.service.events.rows import PAID, Effect, Row, disputed
-from tests.service.events.told import DISPUTED, LOST, SUCCEEDED, WITHDRAWN, dispute
 from tests.service.events.webhooks import AMOUNT
 
 DISPUTE_ROWS: Final[Mapping[str, Row]] = {
@@ -24,7 +24,7 @@ DISPUTE_ROWS: Final[Mapping[str, Row]] = {
             disputes=(disputed("NEEDS_RESPONSE", AMOUNT),),
         ),
     ),
-    "charge.dispute.updated, with the withdrawal told again": Row(
+    "charge.dispute.updated, with the withdrawal reported again": Row(
         first=(SUCCEEDED, DISPUTED, WITHDRAWN),
         says=dispute("updated", 22, "under_review", -AMOUNT),
         effect=Effect(

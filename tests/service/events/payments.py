@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from tests.service.events.reports import ASKED, BANK_PAGE, CREATED, FAILED, HELD, SUCCEEDED, intent
 from tests.service.events.rows import PAID, Effect, Row
-from tests.service.events.told import ASKED, BANK_PAGE, CREATED, FAILED, HELD, SUCCEEDED, intent
 from tests.service.events.webhooks import AMOUNT
 
 MANUAL: Final = {"capture_method": "manual"}

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from tests.service.events.reports import REFUND_DONE, REFUND_PENDING, SUCCEEDED, refund
 from tests.service.events.rows import PAID, Effect, Row, refunded
-from tests.service.events.told import REFUND_DONE, REFUND_PENDING, SUCCEEDED, refund
 
 REFUND_ROWS: Final[Mapping[str, Row]] = {
     "refund.created": Row(
@@ -46,7 +46,7 @@ REFUND_ROWS: Final[Mapping[str, Row]] = {
             reason="CANCELED", status="SUCCEEDED", amounts=PAID, refunds=(refunded("CANCELED"),)
         ),
     ),
-    "charge.refund.updated, a success told twice": Row(
+    "charge.refund.updated, a success reported twice": Row(
         first=(SUCCEEDED, REFUND_DONE),
         says=refund("charge.refund.updated", 12, "succeeded"),
         effect=Effect(

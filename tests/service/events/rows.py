@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.service.events.webhooks import AMOUNT, Json, Told
+from tests.service.events.webhooks import AMOUNT, Json, Report
 
 PAID: Final = {"authorized": AMOUNT, "captured": AMOUNT}
 
@@ -54,9 +54,9 @@ class Row:
         asks_refund: whether the client then asks for a refund of 400, before the event.
     """
 
-    says: Told
+    says: Report
     effect: Effect
-    first: tuple[Told, ...] = ()
+    first: tuple[Report, ...] = ()
     body: Mapping[str, Any] = field(default_factory=dict)
     asks_refund: bool = False
 

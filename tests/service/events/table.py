@@ -9,9 +9,9 @@ from typing import Final
 from tests.service.events.disputes import DISPUTE_ROWS
 from tests.service.events.payments import PAYMENT_ROWS
 from tests.service.events.refunds import REFUND_ROWS
+from tests.service.events.reports import CREATED, SUCCEEDED, intent
 from tests.service.events.rows import PAID, Effect, Row
-from tests.service.events.told import CREATED, SUCCEEDED, intent
-from tests.service.events.webhooks import AMOUNT, Told
+from tests.service.events.webhooks import AMOUNT, Report
 
 #: Types without effect, though their objects say what would have one in another type.
 UNMODELLED_ROWS: Final[Mapping[str, Row]] = {
@@ -26,7 +26,7 @@ UNMODELLED_ROWS: Final[Mapping[str, Row]] = {
     ),
     "charge.refunded": Row(
         first=(SUCCEEDED,),
-        says=Told(
+        says=Report(
             "charge.refunded", "charge", 12, ours=True,
             fields={"amount_refunded": AMOUNT, "refunded": True, "captured": True},
         ),
@@ -41,4 +41,4 @@ UNMODELLED_ROWS: Final[Mapping[str, Row]] = {
 MODELLED_ROWS: Final = {**PAYMENT_ROWS, **REFUND_ROWS, **DISPUTE_ROWS}
 ROWS: Final = {**MODELLED_ROWS, **UNMODELLED_ROWS}
 #: About no payment of anybody.
-PAYOUT: Final = Told("payout.paid", "payout", 0, ours=False, fields={"status": "paid"})
+PAYOUT: Final = Report("payout.paid", "payout", 0, ours=False, fields={"status": "paid"})

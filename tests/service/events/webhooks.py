@@ -41,7 +41,7 @@ NOT_THERE: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Report:
     """What one webhook says.
 
     Args:
@@ -70,17 +70,17 @@ class Subject:
     payment_id: str
     refund_id: str | None = None
 
-    def event_id(self, told: Told) -> str:
+    def event_id(self, report: Report) -> str:
         """The event's ID: one per type and minute."""
-        return f"evt_{self.name}_{told.type.replace('.', '_')}_{told.minute}"
+        return f"evt_{self.name}_{report.type.replace('.', '_')}_{report.minute}"
 
     def object_id(self, kind: str) -> str:
         """The payment's one object of this kind."""
         return f"{PREFIXES[kind]}_{self.name}"
 
-    def call_key(self, told: Told) -> str | None:
+    def call_key(self, report: Report) -> str | None:
         """The call of ours that brought a refund about; of all else the rows need none."""
-        ours = told.ours and told.about == "refund" and self.refund_id is not None
+        ours = report.ours and report.about == "refund" and self.refund_id is not None
         return f"{self.payment_id}:refund:{self.refund_id}" if ours else None
 
     def metadata(self, kind: str) -> Json:
@@ -95,40 +95,40 @@ def shape(kind: str) -> str:
     return (SHAPES / f"{kind}.json").read_text()
 
 
-def event(subject: Subject, told: Told) -> Json:
+def event(subject: Subject, report: Report) -> Json:
     """The whole event."""
     whole: Json = json.loads(shape("event"))
-    at = subject.began + 60 * told.minute
-    key = subject.call_key(told)
-    if told.about == "payment_intent" and told.type != "payment_intent.retrieved":
+    at = subject.began + 60 * report.minute
+    key = subject.call_key(report)
+    if report.about == "payment_intent" and report.type != "payment_intent.retrieved":
         key = f"{subject.payment_id}:create"
     return whole | {
-        "id": subject.event_id(told),
-        "type": told.type,
+        "id": subject.event_id(report),
+        "type": report.type,
         "created": at,
-        "data": {"object": about(subject, told, at)},
+        "data": {"object": about(subject, report, at)},
         "request": {"id": "req_1", "idempotency_key": key},
     }
 
 
-def about(subject: Subject, told: Told, at: int) -> Json:
+def about(subject: Subject, report: Report, at: int) -> Json:
     """The event's object as it was at that time, in seconds since the Unix epoch."""
-    whole: Json = json.loads(shape(told.about))
-    whole |= dict.fromkeys(NOT_THERE.get(told.about, ()))
+    whole: Json = json.loads(shape(report.about))
+    whole |= dict.fromkeys(NOT_THERE.get(report.about, ()))
     whole |= {"amount": AMOUNT, "currency": CURRENCY, "created": subject.began}
-    whole |= {"metadata": subject.metadata(told.about) if told.ours else {}}
-    whole |= {"id": subject.object_id(told.about)}
-    whole |= {kind: subject.object_id(kind) for kind in NAMES.get(told.about, ())}
+    whole |= {"metadata": subject.metadata(report.about) if report.ours else {}}
+    whole |= {"id": subject.object_id(report.about)}
+    whole |= {kind: subject.object_id(kind) for kind in NAMES.get(report.about, ())}
     if "client_secret" in whole:
         whole["client_secret"] = f"{whole['id']}_secret"
-    whole |= told.fields
+    whole |= report.fields
     if whole.get("last_payment_error"):
         whole["last_payment_error"] = {**whole["last_payment_error"], **_attempt(subject)}
-    if whole.get("status") == "canceled" and told.about == "payment_intent":
+    if whole.get("status") == "canceled" and report.about == "payment_intent":
         whole["canceled_at"] = at
-    if told.moved:
+    if report.moved:
         whole["balance_transactions"] = [
-            _movement(subject, number, amount) for number, amount in enumerate(told.moved)
+            _movement(subject, number, amount) for number, amount in enumerate(report.moved)
         ]
     return whole
 
@@ -140,7 +140,7 @@ def _attempt(subject: Subject) -> Json:
 
 
 def _movement(subject: Subject, number: int, amount: int) -> Json:
-    """One movement of a dispute's money; the same number is the same movement, told again."""
+    """One movement of a dispute's money; the same number is the same movement, reported again."""
     whole: Json = json.loads(shape("balance_transaction"))
     return whole | {
         "id": f"txn_{subject.name}_{number}",

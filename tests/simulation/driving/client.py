@@ -29,7 +29,7 @@ from tests.simulation.outside import bank
 from tests.simulation.outside.kinds import KINDS, Json, Rule
 from tests.simulation.outside.provider import Provider
 from tests.simulation.process import surface
-from tests.simulation.programs.intake import Ingress, NoAnswerError
+from tests.simulation.programs.ingress import Ingress, NoAnswerError
 from tests.simulation.trace import Trace
 
 TENANT: Final = "shop"

@@ -19,7 +19,7 @@ NIGHTS_H: Final = (0.1, 1.0, 5.0, 19.9, 21.0, 24.5, 30.0)
 LONG_NIGHTS_H: Final = (21.0, 24.5, 30.0)
 
 
-class Gremlin:
+class FaultInjector:
     """Acts until it is stopped."""
 
     def __init__(self, around: Surroundings, machines: Sequence[Machine]) -> None:

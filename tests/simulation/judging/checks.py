@@ -16,7 +16,7 @@ from schemas.headers import ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TOPIC,
 from schemas.identity import provider_made_id
 from schemas.topics import DEAD_LETTERS, PROCESSOR_SOURCES
 from tests.simulation.driving.client import Client
-from tests.simulation.driving.courier import FORGED
+from tests.simulation.driving.webhook_delivery import FORGED
 from tests.simulation.judging.evidence import gather
 from tests.simulation.judging.violation import Violation
 from tests.simulation.kafka.group import Group
@@ -84,9 +84,9 @@ def _original(letter: Logged) -> RecordOffset:
     return RecordOffset(named[ORIGINAL_TOPIC], int(partition), int(offset))
 
 
-def forgeries_have_no_effect(log: Log, believed: Sequence[str]) -> Iterator[Violation]:
+def forgeries_have_no_effect(log: Log, accepted_forgeries: Sequence[str]) -> Iterator[Violation]:
     """S10: nothing forged was accepted, nor is in the log."""
-    for what in believed:
+    for what in accepted_forgeries:
         yield Violation("S10", "", what)
     for record in log.all(PROCESSOR_SOURCES):
         if FORGED.encode() in record.value:

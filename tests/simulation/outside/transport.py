@@ -24,10 +24,10 @@ class Transport(stripe.HTTPClient):
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """See ``stripe.HTTPClient``."""
-        await self._process.step("provider.ask")
+        await self._process.step("provider.send")
         exchange = self._provider.exchange(method.upper(), url, headers, post_data)
         answer = await asyncio.shield(asyncio.create_task(exchange))
-        await self._process.step("provider.told")
+        await self._process.step("provider.answered")
         return answer.body.encode(), answer.status, answer.headers
 
     async def close_async(self) -> None:

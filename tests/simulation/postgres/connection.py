@@ -26,10 +26,10 @@ class Connection:
     @asynccontextmanager
     async def statement(self, name: str) -> AsyncIterator[Database]:
         """One statement in a transaction of its own."""
-        await self.process.step(f"{name}.ask")
+        await self.process.step(f"{name}.before")
         self.fail()
         yield self.database
-        await self.process.step(f"{name}.told")
+        await self.process.step(f"{name}.after")
         self.lose_answer()
 
     def lose_answer(self) -> None:

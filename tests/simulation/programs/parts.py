@@ -14,8 +14,8 @@ from processor.worker.router import Router
 from providers.stripe.client import StripeApi
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
 from tests.simulation.kafka.publishing import StateTopic
+from tests.simulation.postgres.outbox import MemoryOutbox, MemoryRouting, MemorySweeps
 from tests.simulation.postgres.store import MemoryBatches
-from tests.simulation.postgres.work_store import MemoryCalls, MemoryRouting, MemorySweeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Parts:
     webhook_reader: Callable[..., Any] = StripeWebhooks
     translator: Callable[..., Any] = StripeTranslator
     batch_store: Callable[..., Any] = MemoryBatches
-    call_store: Callable[..., Any] = MemoryCalls
+    call_store: Callable[..., Any] = MemoryOutbox
     routing_store: Callable[..., Any] = MemoryRouting
     sweep_store: Callable[..., Any] = MemorySweeps
     #: Where the brokers fence a partition's former owner.

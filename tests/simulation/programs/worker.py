@@ -80,7 +80,7 @@ class RouterConsumer:
             raise CommitFailedError
 
 
-class WorkProcess:
+class WorkerProcess:
     """One life of a work process; a ``Program``."""
 
     def __init__(self, around: Surroundings, process: Process) -> None:
@@ -146,7 +146,7 @@ class WorkProcess:
             await asyncio.sleep(self._settings.reconcile_every_s)
 
 
-def _is_free(leader: object, asking: WorkProcess) -> bool:
-    if not isinstance(leader, WorkProcess) or leader is asking:
+def _is_free(leader: object, asking: WorkerProcess) -> bool:
+    if not isinstance(leader, WorkerProcess) or leader is asking:
         return True
     return leader.process.dead

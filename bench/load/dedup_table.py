@@ -1,4 +1,4 @@
-"""``python -m bench.load.seen_table``: fills a worker's dedup table on disk, without Kafka.
+"""``python -m bench.load.dedup_table``: fills a worker's dedup table on disk, without Kafka.
 
 The partitions are Faust's own, in the folder and with the options of the worker, and say how far
 they are in the changelog: the worker reads nothing of it again.
@@ -64,11 +64,11 @@ def write(payments: int, ends: Sequence[int]) -> None:
 
 def main() -> int:
     """Told by the worker's settings where to."""
-    parser = argparse.ArgumentParser(prog="bench.load.seen_table", description=__doc__)
+    parser = argparse.ArgumentParser(prog="bench.load.dedup_table", description=__doc__)
     parser.add_argument("payments", type=int)
     parser.add_argument("ends", type=int, nargs="+")
-    told = parser.parse_args()
-    write(told.payments, told.ends)
+    options = parser.parse_args()
+    write(options.payments, options.ends)
     return 0
 
 

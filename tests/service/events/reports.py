@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from tests.service.events.webhooks import AMOUNT, Json, Told
+from tests.service.events.webhooks import AMOUNT, Json, Report
 
 BANK_PAGE: Final = "https://bank.example/authenticate"
 DECLINED: Final[Json] = {
@@ -13,22 +13,24 @@ DECLINED: Final[Json] = {
 }
 
 
-def intent(kind: str, minute: int, status: str, **fields: Any) -> Told:
+def intent(kind: str, minute: int, status: str, **fields: Any) -> Report:
     """A word on the payment itself; Stripe's object carries our payment ID."""
     fields = {"status": status, **fields}
-    return Told(f"payment_intent.{kind}", "payment_intent", minute, ours=True, fields=fields)
+    return Report(f"payment_intent.{kind}", "payment_intent", minute, ours=True, fields=fields)
 
 
-def refund(type_: str, minute: int, status: str, *, ours: bool = False, **fields: Any) -> Told:
+def refund(type_: str, minute: int, status: str, *, ours: bool = False, **fields: Any) -> Report:
     """A word on a refund of 400; where it isn't ours, it was made in the provider's dashboard."""
     fields = {"status": status, "amount": 400, **fields}
-    return Told(type_, "refund", minute, ours=ours, fields=fields)
+    return Report(type_, "refund", minute, ours=ours, fields=fields)
 
 
-def dispute(kind: str, minute: int, status: str, *moved: int) -> Told:
+def dispute(kind: str, minute: int, status: str, *moved: int) -> Report:
     """A word on a dispute over the whole payment, which never carries our payment ID."""
     fields = {"status": status, "reason": "fraudulent"}
-    return Told(f"charge.dispute.{kind}", "dispute", minute, ours=False, moved=moved, fields=fields)
+    return Report(
+        f"charge.dispute.{kind}", "dispute", minute, ours=False, moved=moved, fields=fields
+    )
 
 
 CREATED: Final = intent("created", 0, "requires_confirmation")

@@ -31,7 +31,7 @@ class RefusalError(Exception):
         self.body = {"fault": fault, "explanation": explanation, "state": state}
 
 
-class Ledger:
+class Store:
     """All objects by kind and ID. ``tell`` is called with each event, once it is listed."""
 
     def __init__(

@@ -11,11 +11,11 @@ from postgres.documents import decode_call
 from tests.simulation.postgres.connection import Connection
 from tests.simulation.postgres.database import CallRow
 
-#: After this a key is not believed to be remembered any more.
+#: From this age on a provider is no longer trusted to know a key.
 KEY_LIFE: Final = timedelta(hours=20)
 
 
-class MemoryCalls:
+class MemoryOutbox:
     """A ``Outbox``."""
 
     def __init__(self, connection: Connection) -> None:
@@ -74,7 +74,7 @@ class MemoryCalls:
 
     async def retry_with_new_key(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
         """See ``Outbox.retry_with_new_key``."""
-        async with self._connection.statement("retry_anew") as database:
+        async with self._connection.statement("retry_with_new_key") as database:
             row = database.calls[claimed.call.key]
             if is_ours := _is_ours(row, claimed) and row.generation == claimed.generation:
                 row.next_attempt_at, row.error = at, error

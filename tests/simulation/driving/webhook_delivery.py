@@ -9,7 +9,7 @@ from tests.simulation.clock import SkewedClock
 from tests.simulation.faults import Chance
 from tests.simulation.outside.provider import Happened
 from tests.simulation.process import surface
-from tests.simulation.programs.intake import NoAnswerError
+from tests.simulation.programs.ingress import NoAnswerError
 from tests.simulation.trace import Trace
 
 SECRET: Final = "whsec_simulation"  # noqa: S105  # nobody else's
@@ -26,8 +26,8 @@ _TOO_OLD_S: Final = 1_000
 Post = Callable[[bytes, str, str], Awaitable[int]]
 
 
-class Courier:
-    """Delivers events. ``in_the_air`` counts the genuine ones that arrive soon."""
+class WebhookDelivery:
+    """Delivers events. ``in_flight`` counts the genuine ones that arrive soon."""
 
     def __init__(
         self, chance: Chance, trace: Trace, clock: Callable[[], SkewedClock], post: Post
@@ -38,8 +38,8 @@ class Courier:
         self._post = post
         self._tasks: set[asyncio.Task[None]] = set()
         self._forgeries = 0
-        self.in_the_air = 0
-        self.believed: Final[list[str]] = []
+        self.in_flight = 0
+        self.accepted_forgeries: Final[list[str]] = []
 
     def deliver(self, event: Happened, is_unanswered: Callable[[str], bool]) -> None:
         """Plans the deliveries of one event."""
@@ -87,7 +87,7 @@ class Courier:
         body = event.body.encode()
         for pause in RETRIES_S:
             soon = wait <= SOON_S
-            self.in_the_air += soon
+            self.in_flight += soon
             await asyncio.sleep(wait)
             if event.call is not None and is_unanswered(event.call):
                 self._chance.met["early"] += 1
@@ -99,7 +99,7 @@ class Courier:
                 self._trace.note("delivered", event.event_id, f"{event.kind} {status}")
                 return
             finally:
-                self.in_the_air -= soon
+                self.in_flight -= soon
 
     async def _forge(self, body: bytes, signature: str) -> None:
         try:
@@ -107,4 +107,4 @@ class Courier:
         except NoAnswerError:
             return
         if status != 400:
-            self.believed.append(f"a forged webhook was answered {status}: {body[:80]!r}")
+            self.accepted_forgeries.append(f"a forged webhook was answered {status}: {body[:80]!r}")

@@ -41,14 +41,14 @@ class _Publisher:
 
     async def publish(self, record: Record) -> None:
         chance = self._process.chance
-        await self._process.step("intake.publish")
-        if chance.happens("intake_unavailable"):
+        await self._process.step("ingress.publish")
+        if chance.happens("ingress_unavailable"):
             sent = chance.one_in(2)
             if sent and chance.one_in(2):
                 self._log.append(record.topic, record.key, record.value, record.headers)
             raise BrokerUnavailableError("not acknowledged in time", sent=sent)
         self._log.append(record.topic, record.key, record.value, record.headers)
-        await self._process.step("intake.published")
+        await self._process.step("ingress.published")
 
     async def missing(self) -> str | None:
         return None
@@ -135,7 +135,7 @@ class Ingress:
 
     async def _answered(self, ask: Callable[[], Awaitable[T]]) -> T:
         try:
-            await self._process.step("intake.asked")
+            await self._process.step("ingress.asked")
             return await ask()
         except ProcessDiedError:
             raise NoAnswerError("connection reset by peer") from None

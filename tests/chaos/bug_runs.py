@@ -11,7 +11,7 @@ import psycopg
 
 from tests.chaos.driving.faults import Do, killed, provider, toxic
 from tests.chaos.driving.schedule import Kind, Occurrence
-from tests.chaos.judging.check import Story, check
+from tests.chaos.judging.check import IndexedHistory, check
 from tests.chaos.planted import BUGS, NONE
 from tests.chaos.run import Course
 from tests.chaos.stack.topology import STREAMS
@@ -24,7 +24,7 @@ RATE: Final = 6.0
 SEED: Final = 11
 #: A silent worker is soon dead.
 SESSION: Final = timedelta(seconds=2)
-TOLD: Final = {"PAYMENTS_SESSION_TIMEOUT_S": f"{SESSION.seconds}"}
+ENVIRONMENT: Final = {"PAYMENTS_SESSION_TIMEOUT_S": f"{SESSION.seconds}"}
 #: Partitions that somebody works on after a session has ended.
 MOVED_ON: Final = "select count(distinct partition) from publications where committed_at > %s"
 MOVED_WITHIN_S: Final = 20.0
@@ -34,7 +34,7 @@ MET_WITHIN_S: Final = 15.0
 
 async def asleep_at(world: World, one: Occurrence, *, place: Failpoint) -> str:
     """Stops the worker when it comes to this place; it wakes some time after all has moved on."""
-    folder, kept = world.plan.traps, world.kept[one.target]
+    folder, process = world.plan.traps, world.processes[one.target]
     trap = Trap(folder, one.target)
     trap.set(place, Action.STOP)
     is_met = await _within(MET_WITHIN_S, _at_once(lambda: trap.is_met))
@@ -44,7 +44,7 @@ async def asleep_at(world: World, one: Occurrence, *, place: Failpoint) -> str:
     since = datetime.now(UTC)
     await _within(MOVED_WITHIN_S, lambda: _moved_on(world, since))
     await asyncio.sleep(one.lasts)
-    return f"pid {kept.wake()} slept {datetime.now(UTC) - since} at {place}"
+    return f"pid {process.wake()} slept {datetime.now(UTC) - since} at {place}"
 
 
 async def _within(seconds: float, holds: Callable[[], Awaitable[bool]]) -> bool:
@@ -79,7 +79,7 @@ _SLOW_BROKERS: Final = (
     (Kind("first to brokers slow", ("first",), *_WHOLE), _SLOW),
     (Kind("stream to brokers slow", ("stream",), *_WHOLE), _SLOW),
 )
-_KILLED: Final = ((Kind("worker killed", STREAMS, (2, 4)), killed),)
+_KILLED: Final = ((Kind("stream killed", STREAMS, (2, 4)), killed),)
 _SILENT: Final = (
     (
         Kind("provider silent", ("provider",), (2, 4), (5, 8)),
@@ -90,24 +90,24 @@ _SILENT: Final = (
 
 def _asleep(place: Failpoint) -> tuple[tuple[Kind, Do], ...]:
     """The others are at work on what the sleeper had long before it wakes."""
-    kind = Kind("worker asleep", STREAMS, (6, 8), (2, 3), "silent")
+    kind = Kind("stream asleep", STREAMS, (6, 8), (2, 3), "silent")
     return ((kind, partial(asleep_at, place=place)),)
 
 
 @dataclass(frozen=True, slots=True)
-class Plant:
+class BugRun:
     """The faults that find a bug, and what is then said of it: any of these, whichever rule's."""
 
     faults: Sequence[tuple[Kind, Do]]
     said: Sequence[str]
 
 
-PLANTS: Final[Mapping[str, Plant]] = {
-    "ack-before-publish": Plant((*_SLOW_BROKERS, *_KILLED), ("published were [",)),
-    "no-dedup": Plant(_KILLED, ("outcomes: ['applied', ",)),
-    "no-version-guard": Plant(_asleep(Failpoint.AFTER_LOAD), ("S3: ", " version ")),
-    "no-fence": Plant(_asleep(Failpoint.BEFORE_PUBLISH), (" after ",)),
-    "new-key-on-retry": Plant(_SILENT, ("two objects for one ",)),
+BUG_RUNS: Final[Mapping[str, BugRun]] = {
+    "ack-before-publish": BugRun((*_SLOW_BROKERS, *_KILLED), ("published were [",)),
+    "no-dedup": BugRun(_KILLED, ("outcomes: ['applied', ",)),
+    "no-version-guard": BugRun(_asleep(Failpoint.AFTER_LOAD), ("S3: ", " version ")),
+    "no-fence": BugRun(_asleep(Failpoint.BEFORE_PUBLISH), (" after ",)),
+    "new-key-on-retry": BugRun(_SILENT, ("two objects for one ",)),
 }
 
 
@@ -115,11 +115,11 @@ def course(name: str, *, planted: bool = True) -> Course:
     """The run that finds a bug; without it, the same run finds nothing."""
     bug = name if planted else NONE
     programs = {each: ("tests.chaos.planted", bug, each) for each in ("stream", "worker")}
-    service = Service({**AS_IT_IS.modules, **programs}, TOLD, BUGS[bug].statements)
-    return Course(SECONDS, SEED, RATE, PLANTS[name].faults, service)
+    service = Service({**AS_IT_IS.modules, **programs}, ENVIRONMENT, BUGS[bug].statements)
+    return Course(SECONDS, SEED, RATE, BUG_RUNS[name].faults, service)
 
 
-def is_found(name: str, story: Story) -> bool:
+def is_found(name: str, history: IndexedHistory) -> bool:
     """Whether a run has said what is to be said of a bug."""
-    found = [what for violations in check(story).values() for what in violations]
-    return any(said in what for said in PLANTS[name].said for what in found)
+    found = [what for violations in check(history).values() for what in violations]
+    return any(said in what for said in BUG_RUNS[name].said for what in found)

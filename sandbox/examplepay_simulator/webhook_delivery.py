@@ -13,7 +13,7 @@ from typing import Final
 
 import httpx
 
-from sandbox.examplepay_simulator.ledger import Json
+from sandbox.examplepay_simulator.store import Json
 
 TRIES: Final = 10
 _LONGEST_WAIT_S: Final = 2.0
@@ -45,7 +45,7 @@ def signature_headers(message_id: str, body: bytes, secret: str, timestamp: int)
     }
 
 
-class Courier:
+class WebhookDelivery:
     """Delivers events to one address, each on its own; several are under way at a time."""
 
     def __init__(

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.client import SimulatorControl
 from tests.service import evidence
-from tests.service.load import KINDS, Crowd
+from tests.service.load import KINDS, Load
 from tests.service.stack import QUICK, Stack, running_service
 
 pytestmark = pytest.mark.anyio
@@ -35,13 +35,13 @@ LOOKED_UP = "select count(*) from provider_calls where key_generation > 0 or las
 async def _ended(stack: Stack, seed: int, **faults: object) -> None:
     async with SimulatorControl(stack.simulator_url) as simulator:
         await simulator.faults(**faults)
-    crowd = Crowd(stack, SIZE, seed)
-    await crowd.live()
+    load = Load(stack, SIZE, seed)
+    await load.run()
     found = await evidence.at_rest(stack)
     evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
     await evidence.agrees_with_provider(stack, found)
-    assert set(crowd.kinds.values()) == KINDS.keys(), "the seed left a kind out"
+    assert set(load.kinds.values()) == KINDS.keys(), "the seed left a kind out"
 
 
 async def test_every_third_webhook_lost_for_good_changes_no_end(stack: Stack) -> None:
