@@ -39,16 +39,8 @@ class Operation:
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """When and in which trace a request came; not part of what it asks for."""
-
-    received_at: datetime
-    traceparent: str
-
-
-#: Builds an operation's command, once it is known when the operation first came.
-Build = Callable[[Arrival], CommandBase]
+#: Builds an operation's command from the time at which the operation first came.
+Build = Callable[[datetime], CommandBase]
 
 
 def identify_create(tenant: str, key: str, body: CreateRequest) -> Operation:
@@ -74,7 +66,7 @@ def _identify(tenant: str, payment_id: str, name: str, key: str, body: Model) ->
     )
 
 
-def _shared(operation: Operation, arrival: Arrival) -> dict[str, Any]:
+def _shared(operation: Operation, received_at: datetime) -> dict[str, Any]:
     """What every command carries."""
     return {
         "event_id": operation.event_id,
@@ -82,17 +74,21 @@ def _shared(operation: Operation, arrival: Arrival) -> dict[str, Any]:
         "tenant": operation.tenant,
         "operation_id": operation.operation_id,
         "fingerprint": operation.fingerprint,
-        "received_at": arrival.received_at,
-        "traceparent": arrival.traceparent,
+        "received_at": received_at,
     }
 
 
 def create(
-    operation: Operation, body: CreateRequest, arrival: Arrival, provider: str, expiry: timedelta
+    operation: Operation,
+    body: CreateRequest,
+    received_at: datetime,
+    *,
+    provider: str,
+    expiry: timedelta,
 ) -> CreatePayment:
     """Raises pydantic's ValidationError where a command is narrower than the request."""
     return CreatePayment(
-        **_shared(operation, arrival),
+        **_shared(operation, received_at),
         provider=provider,
         amount=body.amount,
         currency=body.currency,
@@ -102,31 +98,34 @@ def create(
         return_url=None if body.return_url is None else str(body.return_url),
         description=body.description,
         metadata=body.metadata,
-        expires_at=arrival.received_at + expiry,
+        expires_at=received_at + expiry,
     )
 
 
-def confirm(operation: Operation, body: ConfirmRequest, arrival: Arrival) -> ConfirmPayment:
+def confirm(operation: Operation, body: ConfirmRequest, received_at: datetime) -> ConfirmPayment:
     """Start the next attempt."""
-    return ConfirmPayment(**_shared(operation, arrival), payment_method=body.payment_method)
+    return ConfirmPayment(**_shared(operation, received_at), payment_method=body.payment_method)
 
 
-def capture(operation: Operation, body: CaptureRequest, arrival: Arrival) -> CapturePayment:
+def capture(operation: Operation, body: CaptureRequest, received_at: datetime) -> CapturePayment:
     """Capture an amount, or all."""
-    return CapturePayment(**_shared(operation, arrival), amount=body.amount)
+    return CapturePayment(**_shared(operation, received_at), amount=body.amount)
 
 
-def cancel(operation: Operation, _body: CancelRequest, arrival: Arrival) -> CancelPayment:
+def cancel(operation: Operation, _body: CancelRequest, received_at: datetime) -> CancelPayment:
     """Ask for a cancel."""
-    return CancelPayment(**_shared(operation, arrival))
+    return CancelPayment(**_shared(operation, received_at))
 
 
 def refund(
-    operation: Operation, body: RefundRequest, arrival: Arrival, refund_id: str
+    operation: Operation, body: RefundRequest, received_at: datetime, refund_id: str
 ) -> RefundPayment:
     """Give back an amount, or all that is left."""
     return RefundPayment(
-        **_shared(operation, arrival), refund_id=refund_id, amount=body.amount, reason=body.reason
+        **_shared(operation, received_at),
+        refund_id=refund_id,
+        amount=body.amount,
+        reason=body.reason,
     )
 
 

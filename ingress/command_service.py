@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from pydantic import ValidationError
 
-from ingress.command_builders import Arrival, Build, Operation
+from ingress.command_builders import Build, Operation
 from ingress.database import Database
 from ingress.errors import BrokerUnavailableError, DatabaseUnavailableError
 from ingress.http.json_body import invalid_fields
@@ -77,7 +77,7 @@ class CommandService:
         self._metrics = metrics
 
     async def accept(
-        self, operation: Operation, build: Build, now: datetime, traceparent: str
+        self, operation: Operation, build: Build, now: datetime
     ) -> tuple[CommandBase, bool]:
         """The command as the brokers have it, and whether it was known to be accepted before.
 
@@ -92,11 +92,11 @@ class CommandService:
             raise key_reused()
         if known.accepted:
             self._metrics.replays.labels(found_in).inc()
-            return _built(build, Arrival(known.received_at, traceparent)), True
+            return _built(build, known.received_at), True
         if now - known.received_at > FRESH_FOR:
             known.received_at = now
         try:
-            command = _built(build, Arrival(known.received_at, traceparent))
+            command = _built(build, known.received_at)
             await self._publisher.publish(_record(command))
         except BrokerUnavailableError as error:
             if not error.sent:
@@ -131,9 +131,9 @@ class CommandService:
         return keep(operation.operation_id, Remembered(operation.event_id, now)), "memory"
 
 
-def _built(build: Build, arrival: Arrival) -> CommandBase:
+def _built(build: Build, received_at: datetime) -> CommandBase:
     try:
-        return build(arrival)
+        return build(received_at)
     except ValidationError as error:
         raise invalid_fields(error) from None
 

@@ -35,7 +35,6 @@ class Webhook:
 
     #: Unique among the events of all providers, since they are all known by it alone.
     event_id: str
-    kind: str
     #: The provider's object the event is about; for a refund or dispute, the payment object.
     object_id: str | None
     #: Ours, where the event carries it.

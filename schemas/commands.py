@@ -21,7 +21,6 @@ class CommandBase(Model):
     #: Digest of the request body: the same operation with another body is rejected.
     fingerprint: ShortText
     received_at: UtcTime
-    traceparent: str | None = None
 
 
 class CreatePayment(CommandBase):
@@ -77,7 +76,6 @@ Command = Annotated[
     CreatePayment | ConfirmPayment | CapturePayment | CancelPayment | RefundPayment,
     Field(discriminator="type"),
 ]
-COMMAND: Final[TypeAdapter[Command]] = TypeAdapter(Command)
 
 
 class ReleasePayment(Model):

@@ -10,7 +10,6 @@ Headers = Sequence[tuple[str, bytes]]
 EVENT_ID: Final = "event-id"
 PROVIDER: Final = "provider"
 RECEIVED_AT: Final = "received-at"
-TRACEPARENT: Final = "traceparent"
 OBJECT_ID: Final = "object-id"
 
 # On dead-letters: where the record stood, and why it is here.

@@ -53,9 +53,7 @@ def deliveries_as_records(deliveries: Iterable[Delivery]) -> list[ProducerRecord
     """As the ingress publishes them."""
     now = datetime.now(UTC)
     return [
-        fetched(
-            FetchedEvent(Webhook(d.event_id, "", d.object_id, d.payment_id), d.body), "stripe", now
-        )
+        fetched(FetchedEvent(Webhook(d.event_id, d.object_id, d.payment_id), d.body), "stripe", now)
         for d in deliveries
     ]
 

@@ -14,7 +14,7 @@ import msgspec
 from stripe import api_version
 
 from bench.load.courses import CHANGES, COURSES, Course, Facts, first_objects
-from ingress.command_builders import Arrival, create, identify_create
+from ingress.command_builders import create, identify_create
 from sandbox.stripe_simulator.chance import Chance
 from sandbox.stripe_simulator.storage.types import JsonObject
 from schemas.commands import CreatePayment
@@ -122,9 +122,9 @@ def _command(key: str, course: Course, amount: int, begin_s: float) -> CreatePay
         description=f"Order {key}",
         metadata={"order": key, "channel": "web"},
     )
-    arrival = Arrival(BEGIN + timedelta(seconds=begin_s), f"00-{'0' * 31}1-{'0' * 15}1-01")
+    received_at = BEGIN + timedelta(seconds=begin_s)
     operation = identify_create(TENANT, key, request)
-    return create(operation, request, arrival, "stripe", timedelta(days=1))
+    return create(operation, request, received_at, provider="stripe", expiry=timedelta(days=1))
 
 
 def _times(draw: Chance, course: Course, number: int) -> list[float]:

@@ -17,9 +17,8 @@ from ingress.routes.dependencies import (
     parts_of,
 )
 from ingress.routes.openapi import ACCEPTED, json_request, problems
-from ingress.tracing import traceparent
 from schemas import identity
-from schemas.commands import CommandBase, CreatePayment
+from schemas.commands import CreatePayment
 from schemas.http import (
     AcceptedOperation,
     AcceptedPayment,
@@ -85,7 +84,7 @@ async def create_payment(
         provider=_provider(parts, body),
         expiry=parts.payment_expiry,
     )
-    command, replayed = await _take_in(request, parts, operation, build)
+    command, replayed = await parts.intake.accept(operation, build, parts.clock())
     if not isinstance(command, CreatePayment):
         raise TypeError(f"a create was built as {type(command).__name__}")
     return _accepted(command_builders.accepted_payment(command), operation, replayed=replayed)
@@ -176,16 +175,10 @@ async def _operate(
     name: OnPayment,
     build: Build,
 ) -> Response:
-    command, replayed = await _take_in(request, parts_of(request), operation, build)
+    parts = parts_of(request)
+    command, replayed = await parts.intake.accept(operation, build, parts.clock())
     answer = command_builders.accepted_operation(name, command)
     return _accepted(answer, operation, replayed=replayed)
-
-
-async def _take_in(
-    request: Request, parts: Parts, operation: Operation, build: Build
-) -> tuple[CommandBase, bool]:
-    trace = traceparent(request.headers.get("traceparent"))
-    return await parts.intake.accept(operation, build, parts.clock(), trace)
 
 
 def _accepted(answer: Model, operation: Operation, *, replayed: bool) -> Response:

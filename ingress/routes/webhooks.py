@@ -21,7 +21,6 @@ from ingress.http.body import read_body
 from ingress.http.json_body import refuse_encoded
 from ingress.publisher import Record
 from ingress.routes.dependencies import Parts, parts_of
-from ingress.tracing import traceparent
 from ports.provider import MalformedWebhookError, SignatureError, Webhook, WebhookReader
 from schemas import headers
 from schemas.identity import is_payment_id
@@ -57,7 +56,7 @@ async def receive_webhook(request: Request) -> Response:
         refuse_encoded(request.headers)
         body = await read_body(request, parts.body_limit)
         webhook = _verified(reader, body, request)
-        await parts.publisher.publish(_record(webhook, body, provider, request, parts))
+        await parts.publisher.publish(_record(webhook, body, provider, parts))
     except _REFUSALS as error:
         parts.metrics.rejected_webhooks.labels(provider, error.slug).inc()
         raise
@@ -73,14 +72,12 @@ def _verified(reader: WebhookReader, body: bytes, request: Request) -> Webhook:
         raise MalformedEventError(str(error)) from error
 
 
-def _record(webhook: Webhook, body: bytes, provider: str, request: Request, parts: Parts) -> Record:
+def _record(webhook: Webhook, body: bytes, provider: str, parts: Parts) -> Record:
     """The record: the body untouched, keyed by our payment ID where the event carries one."""
-    trace = traceparent(request.headers.get("traceparent"))
     about = [
         (headers.EVENT_ID, webhook.event_id.encode()),
         (headers.PROVIDER, provider.encode()),
         (headers.RECEIVED_AT, parts.clock().isoformat().encode()),
-        (headers.TRACEPARENT, trace.encode()),
     ]
     if webhook.object_id is not None:
         about.append((headers.OBJECT_ID, webhook.object_id.encode()))

@@ -6,7 +6,7 @@ last, as of one moment. So whatever is in flight meanwhile is never taken for mi
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -221,12 +221,6 @@ def _by_payment(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
     for payment_id, *row in rows:
         found.setdefault(payment_id, []).append(tuple(row))
     return found
-
-
-async def read_topic(bootstrap: str, topic: str, note: Callable[[Any], object]) -> None:
-    """Every committed record of a topic, from its beginning to its present end."""
-    async for record in records(bootstrap, topic):
-        note(record)
 
 
 async def _acknowledged(bootstrap: str) -> dict[tuple[str, int], int]:

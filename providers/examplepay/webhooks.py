@@ -74,7 +74,6 @@ def read(body: bytes) -> Webhook:
     is_ours = isinstance(reference, str) and is_payment_id(reference)
     return Webhook(
         event_id=event_id(event.id),
-        kind=event.name,
         object_id=_name(about.id if is_payment else about.payment) or _name(about.id),
         payment_id=reference if is_ours else None,
     )

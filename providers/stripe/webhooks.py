@@ -100,7 +100,6 @@ def read(body: bytes) -> Webhook:
     metadata = about.metadata if isinstance(about.metadata, dict) else {}
     return Webhook(
         event_id=event.id,
-        kind=event.type,
         object_id=_name(about.payment_intent) or _name(about.id),
         payment_id=_name(metadata.get(PAYMENT_ID_KEY)),
     )

@@ -47,10 +47,10 @@ async def test_a_retry_within_a_minute_is_the_same_command(
     intake = CommandService(log, OperationMemory(), StoredOperations(FakeStore(), metrics), metrics)
     log.failure = BrokerUnavailableError("not acknowledged in time", sent=True)
     with pytest.raises(BrokerUnavailableError):
-        await intake.accept(CREATE, BUILD, NOW, "trace")
+        await intake.accept(CREATE, BUILD, NOW)
     log.failure = None
     later = NOW + timedelta(seconds=later_s)
-    command, replayed = await intake.accept(CREATE, BUILD, later, "trace")
+    command, replayed = await intake.accept(CREATE, BUILD, later)
     assert (command.received_at, replayed) == (NOW if is_first else later, False)
 
 

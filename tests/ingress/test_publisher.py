@@ -16,7 +16,7 @@ from ingress.metrics import Metrics
 from ingress.publisher import KafkaPublisher, Record
 from messaging.in_flight import InFlightLimits
 from schemas import headers, identity
-from schemas.commands import COMMAND
+from schemas.commands import VALUE
 from schemas.settings import KafkaSettings
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
 from tests.ingress.harness import PAYMENT, application, client_of, event, keyed, signed
@@ -98,7 +98,7 @@ async def test_an_accepted_command_is_in_the_log(
     assert answer.status_code == 202
     key = answer.json()["id"].encode()
     (record,) = await records_of(kafka_bootstrap, PAYMENT_COMMANDS, key)
-    assert COMMAND.validate_json(record.value or b"").event_id == answer.json()["event_id"]
+    assert VALUE.validate_json(record.value or b"").event_id == answer.json()["event_id"]
 
 
 async def test_one_payments_records_are_in_one_partition(
@@ -130,7 +130,7 @@ async def test_twenty_at_once_reach_the_log_under_one_event(
     assert {answer.status_code for answer in answers} == {202}
     (payment_id,) = {answer.json()["id"] for answer in answers}
     records = await records_of(kafka_bootstrap, PAYMENT_COMMANDS, payment_id.encode())
-    assert len({COMMAND.validate_json(r.value or b"").event_id for r in records}) == 1
+    assert len({VALUE.validate_json(r.value or b"").event_id for r in records}) == 1
 
 
 async def test_the_largest_body_fits(publisher: KafkaPublisher, kafka_bootstrap: str) -> None:

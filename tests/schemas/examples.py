@@ -47,7 +47,6 @@ COMMANDS: Final[tuple[Command, ...]] = (
     ),
     CreatePayment(
         **_COMMON,
-        traceparent=f"00-{'a' * 32}-{'b' * 16}-01",
         provider="stripe",
         amount=99_999_999,
         currency="JPY",

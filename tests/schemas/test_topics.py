@@ -54,4 +54,4 @@ def test_headers_have_names_of_their_own() -> None:
         for name, value in vars(headers).items()
         if name.isupper() and isinstance(value, str) and not name.startswith("CLOUD_EVENT")
     ]
-    assert len(names) == len(set(names)) == 12
+    assert len(names) == len(set(names)) == 11

@@ -4,14 +4,14 @@ import asyncio
 import json
 import time
 from collections import Counter
-from typing import Any
 
 from decisions.decode import Decoder
 from domain.inputs import Input
 from domain.status import Status
+from messaging.log_reader import records
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset
 from processor.ops import invariants
-from processor.ops.audit import gather, read_topic
+from processor.ops.audit import gather
 from processor.ops.invariants import Evidence
 from providers.examplepay.webhooks import ExamplePayTranslator
 from providers.stripe.webhooks import StripeTranslator
@@ -71,16 +71,13 @@ async def agrees_with_oracle(stack: Stack, evidence: Evidence) -> None:
 
 async def _taken_in(stack: Stack, evidence: Evidence) -> dict[str, list[Input]]:
     """By payment, the inputs that had a say, decoded anew from the log, in the order recorded."""
-    records: dict[RecordOffset, ConsumedRecord] = {}
-
-    def note(r: Any) -> None:
-        position = RecordOffset(r.topic, r.partition, r.offset)
-        records[position] = ConsumedRecord(
-            position, r.key, r.value, as_text(r.headers), r.timestamp
-        )
-
+    by_position: dict[RecordOffset, ConsumedRecord] = {}
     for topic in PROCESSOR_SOURCES:
-        await read_topic(stack.infrastructure.kafka_bootstrap, topic, note)
+        async for r in records(stack.infrastructure.kafka_bootstrap, topic):
+            position = RecordOffset(r.topic, r.partition, r.offset)
+            by_position[position] = ConsumedRecord(
+                position, r.key, r.value, as_text(r.headers), r.timestamp
+            )
     decoder = Decoder(
         {
             "stripe": StripeTranslator(accounts.STRIPE),
@@ -90,7 +87,7 @@ async def _taken_in(stack: Stack, evidence: Evidence) -> dict[str, list[Input]]:
     found: dict[str, list[Input]] = {}
     rows = [row for row in evidence.inbox if row.outcome in {"applied", "stale"}]
     for row in sorted(rows, key=lambda row: row.version or 0):
-        received = decoder.decode(records[row.position])
+        received = decoder.decode(by_position[row.position])
         assert not isinstance(received, DeadLetter)
         found.setdefault(row.payment_id, []).append(received.input)
     return found

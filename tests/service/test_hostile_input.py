@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from processor.ops.audit import read_topic
+from messaging.log_reader import records
 from sandbox.client import PaymentsClient
 from schemas import headers
 from schemas.topics import (
@@ -74,11 +74,11 @@ async def test_a_forged_webhook_changes_nothing(stack: Stack, forgery: str) -> N
         )
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
-    bodies: list[bytes] = []
-    for topic in (PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED):
-        await read_topic(
-            stack.infrastructure.kafka_bootstrap, topic, lambda r: bodies.append(r.value or b"")
-        )
+    bodies = [
+        record.value or b""
+        for topic in (PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED)
+        async for record in records(stack.infrastructure.kafka_bootstrap, topic)
+    ]
     assert not [body for body in bodies if b"evt_forged" in body]
 
 
@@ -91,11 +91,8 @@ async def test_a_signed_webhook_reaches_the_log(stack: Stack) -> None:
             "/webhooks/stripe", content=body, headers={"stripe-signature": header}
         )
     assert answer.status_code == 200
-    bodies: list[bytes] = []
-    await read_topic(
-        stack.infrastructure.kafka_bootstrap, PROVIDER_WEBHOOKS, lambda r: bodies.append(r.value)
-    )
-    assert body in bodies
+    webhooks = records(stack.infrastructure.kafka_bootstrap, PROVIDER_WEBHOOKS)
+    assert body in [record.value async for record in webhooks]
 
 
 async def test_garbage_on_every_topic_goes_to_the_dead_letters(stack: Stack) -> None:
@@ -113,14 +110,12 @@ async def test_garbage_on_every_topic_goes_to_the_dead_letters(stack: Stack) -> 
         await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
     found = await evidence.at_rest(stack)
     evidence.check(found)
-    letters: dict[str, dict[str, str]] = {}
-    await read_topic(
-        bootstrap,
-        DEAD_LETTERS,
-        lambda r: letters.update({(r.value or b"").decode("latin-1"): headers.as_text(r.headers)}),
-    )
+    dead = {
+        record.value: headers.as_text(record.headers)
+        async for record in records(bootstrap, DEAD_LETTERS)
+    }
     for topic, value in garbage.items():
-        came = letters[value.decode("latin-1")]
+        came = dead[value]
         assert came[headers.ORIGINAL_TOPIC] == topic
         assert came[headers.ERROR]
 

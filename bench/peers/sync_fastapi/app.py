@@ -42,15 +42,15 @@ def create_app(
         body = await request.body()
         try:
             webhook = reader.verify(body, request.headers)
-            fact = translator.translate(body).fact
+            translated = translator.translate(body)
         except (SignatureError, MalformedWebhookError) as error:
             return Response(str(error), 400)
         if webhook.payment_id is None:
             return Response("the event names no payment of ours", 422)
-        input_ = Input(webhook.event_id, datetime.now(UTC), fact)
+        input_ = Input(webhook.event_id, datetime.now(UTC), translated.fact)
         try:
             async with pool.connection() as connection:
-                await process(connection, webhook.payment_id, f"stripe.{webhook.kind}", input_)
+                await process(connection, webhook.payment_id, f"stripe.{translated.kind}", input_)
         except UnknownPaymentError as error:
             return Response(str(error), 503)  # so that it is sent again
         return Response(RECEIVED, media_type="application/json")

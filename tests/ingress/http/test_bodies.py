@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from schemas import identity
-from schemas.commands import COMMAND, CapturePayment, RefundPayment
+from schemas.commands import VALUE, CapturePayment, RefundPayment
 from tests.ingress.harness import PAYMENT, Log, assert_problem, event, keyed, signed
 
 pytestmark = pytest.mark.anyio
@@ -76,7 +76,7 @@ async def test_the_amount_understood_is_echoed(
         assert answer.status_code == 202
         assert (answer.json()["amount"], answer.json()["amount_is"]) == (amount, amount_is)
     (record,) = log.records
-    command = COMMAND.validate_json(record.value)
+    command = VALUE.validate_json(record.value)
     assert isinstance(command, CapturePayment | RefundPayment)
     assert command.amount == amount
 
@@ -203,6 +203,6 @@ def test_a_command_that_lost_its_amount_is_no_command(kind: str) -> None:
     command["received_at"] = "2026-03-01T12:00:00Z"
     if kind == "refund":
         command["refund_id"] = "ref_1"
-    COMMAND.validate_python({**command, "amount": None})
+    VALUE.validate_python({**command, "amount": None})
     with pytest.raises(ValueError, match="amount"):
-        COMMAND.validate_python(command)
+        VALUE.validate_python(command)

@@ -18,7 +18,7 @@ from ingress.metrics import Metrics
 from postgres.reads import FirstInput
 from sandbox.supervision.ports import HOST, free_ports
 from schemas import identity
-from schemas.commands import COMMAND
+from schemas.commands import VALUE
 from schemas.http import CreateRequest
 from tests.ingress.harness import (
     NOW,
@@ -198,5 +198,5 @@ async def test_postgres_away_and_back(
             await until(corrected, 20)
             assert_problem(await create(acme, WRONG), 422, "idempotency-key-reused")
             assert (await create(acme, RIGHT)).headers["idempotent-replayed"] == "true"
-    events = {COMMAND.validate_json(record.value).event_id for record in log.records}
+    events = {VALUE.validate_json(record.value).event_id for record in log.records}
     assert events == {event_id(RIGHT, tenant), event_id(WRONG, tenant)}

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from ingress.errors import BrokerUnavailableError
 from ingress.metrics import Metrics
 from schemas import identity
-from schemas.commands import COMMAND, CreatePayment, RefundPayment
+from schemas.commands import VALUE, CommandBase, CreatePayment, RefundPayment
 from schemas.topics import PAYMENT_COMMANDS
 from tests.ingress.harness import (
     NOW,
@@ -61,7 +61,7 @@ async def test_a_create_is_published_and_accepted(acme: httpx.AsyncClient, log: 
 
     (record,) = log.records
     assert (record.topic, record.key) == (PAYMENT_COMMANDS, OURS.encode())
-    command = COMMAND.validate_json(record.value)
+    command = VALUE.validate_json(record.value)
     assert isinstance(command, CreatePayment)
     assert {name: getattr(command, name) for name in FULL} == FULL
     assert (command.payment_id, command.tenant, command.provider) == (OURS, "acme", "stripe")
@@ -95,7 +95,8 @@ async def test_an_operation_is_published_and_accepted(
     assert answer.headers["location"] == f"/v1/payments/{OURS}"
     (record,) = log.records
     assert record.key == OURS.encode()
-    command = COMMAND.validate_json(record.value)
+    command = VALUE.validate_json(record.value)
+    assert isinstance(command, CommandBase)
     sent = command.model_dump()
     assert sent["type"] == kind
     assert {name: sent[name] for name in expected} == expected
@@ -115,19 +116,6 @@ async def test_an_operation_is_published_and_accepted(
         "refund_id": refund_id,
         **echo,
     }
-
-
-async def test_the_trace_is_passed_on(acme: httpx.AsyncClient, log: Log) -> None:
-    """A well-formed traceparent goes with the command; a wrong one is replaced."""
-    sent = f"00-{'a' * 32}-{'b' * 16}-01"
-    wrong = f"00-{'0' * 32}-{'b' * 16}-01"
-    for key, value in (("a", sent), ("b", wrong)):
-        headers = {**keyed(key), "traceparent": value}
-        await acme.post("/v1/payments", json=PAYMENT, headers=headers)
-    first, second = (json.loads(record.value)["traceparent"] for record in log.records)
-    assert first == sent
-    assert second != wrong
-    assert len(second) == len(sent)
 
 
 async def test_a_retry_is_answered_alike(acme: httpx.AsyncClient, log: Log) -> None:
@@ -178,9 +166,9 @@ async def test_twenty_at_once_are_one_operation(acme: httpx.AsyncClient, log: Lo
     answers = await asyncio.gather(*(create(acme) for _ in range(20)))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.text for answer in answers}) == 1
-    events = {COMMAND.validate_json(record.value).event_id for record in log.records}
+    events = {VALUE.validate_json(record.value).event_id for record in log.records}
     assert events == {answers[0].json()["event_id"]}
-    times = {COMMAND.validate_json(record.value).received_at for record in log.records}
+    times = {VALUE.validate_json(record.value).received_at for record in log.records}
     assert len(times) == 1
 
 
@@ -190,7 +178,7 @@ async def test_one_key_names_another_operation_elsewhere(acme: httpx.AsyncClient
     for path in ("cancel", "capture", "refunds"):
         answer = await acme.post(f"/v1/payments/{OURS}/{path}", json={}, headers=keyed("k"))
         assert answer.status_code == 202
-    ids = {COMMAND.validate_json(record.value).operation_id for record in log.records}
+    ids = {json.loads(record.value)["operation_id"] for record in log.records}
     assert len(ids) == 4
 
 

@@ -7,7 +7,7 @@ from ingress.command_builders import identify_create
 from ingress.metrics import Metrics
 from sandbox.examplepay_simulator.webhook_delivery import signature_headers
 from schemas import headers, identity
-from schemas.commands import COMMAND, CreatePayment
+from schemas.commands import VALUE, CreatePayment
 from schemas.http import CreateRequest
 from schemas.topics import PROVIDER_WEBHOOKS
 from tests.conformance.kit.examplepay_adapter import ExamplePayAdapter
@@ -38,7 +38,7 @@ async def test_a_payment_goes_to_the_provider_it_names(
     body = PAYMENT if named is None else {**PAYMENT, "provider": named}
     answer = await acme.post("/v1/payments", json=body, headers=keyed("order-1"))
     assert answer.status_code == 202
-    command = COMMAND.validate_json(log.records[0].value)
+    command = VALUE.validate_json(log.records[0].value)
     assert isinstance(command, CreatePayment)
     assert command.provider == (named or "stripe")
 

@@ -211,14 +211,6 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.tracing:_TRACEPARENT",
-        "(?!0{32})",
-        "",
-        "an all-zero trace ID is passed on",
-        (_COMMANDS.format("the_trace_is_passed_on"),),
-    ),
-    Bug(
-        "ingress",
         "ingress.http.middleware:ErrorMiddleware.__call__",
         "if status is None:",
         "if True:",

@@ -14,10 +14,10 @@ from aiokafka.errors import (
 )
 
 from messaging import transactional_publisher as publishing
+from messaging.log_reader import records
 from messaging.transactional_publisher import StatePublisher, fenced_producer
 from ports.batch import PublishableVersion
 from ports.errors import FencedError, PublishError
-from processor.ops.audit import read_topic
 from schemas.topics import PAYMENT_STATE
 from tests.support.builders import NOW, payment
 from tests.support.fencing import expect_fencing
@@ -80,9 +80,8 @@ def version(payment_id: str, number: int, partition: int = 0) -> PublishableVers
 
 async def committed(bootstrap: str, *payment_ids: str) -> list[Any]:
     """What a downstream service reads of these payments, in the order it stands."""
-    keys, found = {payment_id.encode() for payment_id in payment_ids}, []
-    await read_topic(bootstrap, PAYMENT_STATE, lambda r: found.append(r) if r.key in keys else None)
-    return found
+    keys = {payment_id.encode() for payment_id in payment_ids}
+    return [r async for r in records(bootstrap, PAYMENT_STATE) if r.key in keys]
 
 
 async def test_versions_stand_in_order_in_their_payments_partition(

@@ -10,10 +10,10 @@ from typing import Final
 
 import pytest
 
+from messaging.log_reader import records
 from messaging.transactional_publisher import StatePublisher, fenced_producer
 from ports.batch import PublishableVersion
 from ports.errors import PublishError
-from processor.ops.audit import read_topic
 from schemas.topics import PAYMENT_STATE
 from tests.own_broker import OwnBroker, own_broker
 from tests.support.builders import NOW, payment
@@ -63,13 +63,11 @@ class Group:
 
     async def values(self, payment_id: str) -> list[bytes]:
         """What a downstream service reads of a payment, in order."""
-        found: list[bytes] = []
-        await read_topic(
-            self._broker.bootstrap,
-            PAYMENT_STATE,
-            lambda r: found.append(r.value) if r.key == payment_id.encode() else None,
-        )
-        return found
+        return [
+            record.value or b""
+            async for record in records(self._broker.bootstrap, PAYMENT_STATE)
+            if record.key == payment_id.encode()
+        ]
 
     async def close(self) -> None:
         """Closes all."""

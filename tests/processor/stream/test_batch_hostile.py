@@ -55,12 +55,12 @@ async def test_a_header_with_a_nul_is_kept_without_it(group: Group) -> None:
     """A webhook that waits keeps its headers as JSON, which Postgres refuses a NUL in."""
     log, early, other = Log(), payment(), payment()
     webhook = log.webhook(early, "processing")
-    webhook = replace(webhook, headers={**webhook.headers, headers.TRACEPARENT: "\0"})
+    webhook = replace(webhook, headers={**webhook.headers, "extra": "\0"})
     batch = webhook, log.create(other)
     async with group.worker(0) as worker:
         assert await acknowledged(worker, *batch)
         assert await group.outcomes(*batch) == ["parked", "applied"]
-        kept = "select headers ->> 'traceparent' from inbox where outcome = 'parked'"
+        kept = "select headers ->> 'extra' from inbox where outcome = 'parked'"
         assert await database.rows(group.pool, kept) == [("\N{REPLACEMENT CHARACTER}",)]
         assert await acknowledged(worker, log.create(early))
     assert await group.outcomes(webhook) == ["applied"]

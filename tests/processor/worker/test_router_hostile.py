@@ -37,7 +37,7 @@ REFUSED: Final = {
 }  # fmt: skip
 #: What is no ID or time that anybody would write, and can be kept all the same.
 KEPT: Final = {
-    "a NUL where nobody looks": (headers.TRACEPARENT, b"\0"),
+    "a NUL where nobody looks": ("extra", b"\0"),
     "a NUL in the event ID": (headers.EVENT_ID, b"evt\0"),
     "a NUL in the object ID": (headers.OBJECT_ID, b"pi\0"),
     "bytes that are no text": (headers.OBJECT_ID, b"\xff\xfe"),

@@ -25,7 +25,6 @@ from tests.simulation.process import Process, ProcessDiedError
 T = TypeVar("T")
 BODY_LIMIT: Final = 262_144
 #: Given by the sender, so that none is drawn by chance.
-_TRACE: Final = b"00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 
 
 class NoAnswerError(Exception):
@@ -106,9 +105,7 @@ class Ingress:
     async def command(self, operation: Operation, build: Build) -> CommandBase:
         """Posts a command. Raises NoAnswerError, IdempotencyKeyReusedError."""
         accept = self._intake.accept
-        command, _ = await self._answered(
-            lambda: accept(operation, build, self._process.clock(), _TRACE.decode())
-        )
+        command, _ = await self._answered(lambda: accept(operation, build, self._process.clock()))
         self._accepted.append(command.event_id)
         return command
 
@@ -119,7 +116,7 @@ class Ingress:
             "method": "POST",
             "path": "/webhooks/stripe",
             "path_params": {"provider": "stripe"},
-            "headers": [(b"stripe-signature", signature.encode()), (b"traceparent", _TRACE)],
+            "headers": [(b"stripe-signature", signature.encode())],
             "app": self._app,
         }
 

@@ -33,7 +33,6 @@ def unrouted(payment_id: str, event_id: str = "evt_1", **named: str) -> Consumed
         headers.PROVIDER: "stripe",
         headers.RECEIVED_AT: NOW.isoformat(),
         headers.OBJECT_ID: object_of(payment_id),
-        headers.TRACEPARENT: "00-trace",
     }
     key = object_of(payment_id).encode()
     record = Log().append(PROVIDER_WEBHOOKS_UNROUTED, key, body)

@@ -3,15 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from messaging.log_reader import records
 from messaging.sender import Sender
 from messaging.transactional_publisher import StatePublisher, fenced_producer
 from ports.records import ConsumedRecord, RecordOffset
 from postgres.stores import Pool, PostgresBatches
-from processor.ops.audit import read_topic
 from processor.stream.batch import BatchProcessor, ProcessedBatch
 from processor.stream.dedup_table import DedupTable
 from processor.stream.metrics import StreamMetrics
@@ -91,37 +90,30 @@ class Group:
         """Version of every record of a payment, in order, and whether it says quarantined."""
         found: list[tuple[int, bool]] = []
 
-        def note(record: Any) -> None:
+        async for record in records(self.bootstrap, PAYMENT_STATE):
             if record.key == payment_id.encode():
                 headers = as_text(record.headers)
                 version = int(headers["ce_id"].rpartition(":")[2])
                 found.append((version, headers.get("ce_quarantined") == "true"))
-
-        await read_topic(self.bootstrap, PAYMENT_STATE, note)
         return found
 
     async def published(self, payment_id: str) -> list[tuple[int, bytes]]:
         """Version and value of every record a downstream service reads of a payment, in order."""
         found: list[tuple[int, bytes]] = []
 
-        def note(record: Any) -> None:
+        async for record in records(self.bootstrap, PAYMENT_STATE):
             if record.key == payment_id.encode():
                 version = int(as_text(record.headers)["ce_id"].rpartition(":")[2])
-                found.append((version, record.value))
-
-        await read_topic(self.bootstrap, PAYMENT_STATE, note)
+                found.append((version, record.value or b""))
         return found
 
     async def dead_letters(self, value: bytes) -> list[dict[str, str]]:
         """Headers of every dead letter with this value."""
-        found: list[dict[str, str]] = []
-
-        def note(record: Any) -> None:
-            if record.value == value:
-                found.append(as_text(record.headers))
-
-        await read_topic(self.bootstrap, DEAD_LETTERS, note)
-        return found
+        return [
+            as_text(record.headers)
+            async for record in records(self.bootstrap, DEAD_LETTERS)
+            if record.value == value
+        ]
 
     async def outcomes(self, *records: ConsumedRecord) -> list[str | None]:
         """What became of each record; of one that is no row of the inbox, None."""
