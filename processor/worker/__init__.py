@@ -1,1 +1,1 @@
-"""The background program: provider calls, router, reconciler, retention."""
+"""The background program: dispatcher, router, reconciler, retention, consumer lag."""

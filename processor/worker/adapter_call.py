@@ -1,4 +1,4 @@
-"""Asks an adapter within a deadline, whatever it does: raise anything, hang, or refuse to end."""
+"""Calls a provider's adapter with a deadline, and contains its errors and hangs."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -9,47 +9,53 @@ from runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-#: What was cancelled is given this long to end.
-END_WITHIN_S: Final = 2.0
+#: Seconds that a cancelled request may take to end.
+CANCEL_TIMEOUT_S: Final = 2.0
 
 
 async def call_adapter(
-    what: str,
-    asking: Coroutine[Any, Any, CallOutcome],
+    call_key: str,
+    request: Coroutine[Any, Any, CallOutcome],
     deadline_s: float,
-    strays: set[asyncio.Task[Any]],
+    stuck: set[asyncio.Task[Any]],
 ) -> tuple[CallOutcome, bool]:
-    """The outcome, and whether the adapter itself failed; then the outcome is unknown.
+    """Runs one request and returns its outcome, and whether the adapter itself failed.
 
-    One that does not even end when it is cancelled is put among the strays until it does.
-    ``what`` names the call in the log.
+    The outcome is ``Unknown`` if the adapter failed or took longer than ``deadline_s`` seconds.
+
+    Args:
+        call_key: names the task.
+        request: the adapter's coroutine.
+        deadline_s: seconds after which the request is cancelled.
+        stuck: receives the task of a request that was cancelled, until that task ends.
     """
-    task = asyncio.create_task(asking, name=f"asking-{what}")
+    task = asyncio.create_task(request, name=f"call-{call_key}")
     try:
         await asyncio.wait({task}, timeout=deadline_s)
     finally:
         if not task.done():
             task.cancel()
-            strays.add(task)
-            task.add_done_callback(strays.discard)
-            task.add_done_callback(_noticed)
+            stuck.add(task)
+            task.add_done_callback(stuck.discard)
+            task.add_done_callback(_retrieve_exception)
     if not task.done():
-        await asyncio.wait({task}, timeout=END_WITHIN_S)
+        await asyncio.wait({task}, timeout=CANCEL_TIMEOUT_S)
         if not task.done():
-            log.error("call.does_not_end", call_key=what, note="its slot stays taken until it does")
+            log.error("call.cancel_ignored", note="its slot stays taken until it ends")
         return Unknown(f"no answer within {deadline_s:g} s"), False
     if task.cancelled():
-        log.error("call.failed", call_key=what, note="the adapter was cancelled by itself")
+        log.error("call.failed", note="the adapter cancelled itself")
         return Unknown("our adapter failed: CancelledError"), True
     error = task.exception()
     if error is None:
         return task.result(), False
     if not isinstance(error, Exception):
         raise error
-    log.error("call.failed", call_key=what, note="the adapter raised", exc_info=error)
+    log.error("call.failed", note="the adapter raised", exc_info=error)
     return Unknown(f"our adapter failed: {type(error).__name__}"), True
 
 
-def _noticed(task: asyncio.Task[Any]) -> None:
+def _retrieve_exception(task: asyncio.Task[Any]) -> None:
+    """Prevents asyncio's warning about an exception that nobody retrieved."""
     if not task.cancelled():
-        task.exception()  # its answer came too late for anybody to take it
+        task.exception()

@@ -1,4 +1,4 @@
-"""Wires the worker's loops and runs them."""
+"""Wires and runs the worker's loops."""
 
 import asyncio
 import random
@@ -18,14 +18,14 @@ from ports.provider import ProviderClient, Translator
 from ports.stores import Outbox
 from postgres.deadlines import CONNECTING, ServingConnection
 from postgres.stores import Pool, PostgresHistory, PostgresOutbox, PostgresRouting, PostgresSweeps
-from processor.worker.consumer_lag import NAME as LAG
+from processor.worker import consumer_lag, dispatcher
 from processor.worker.consumer_lag import ConsumerLag
 from processor.worker.dispatcher import Dispatcher
 from processor.worker.loops import HeartbeatOutbox, Loop, run_loops
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.reconciler import Reconciler
 from processor.worker.retention import Retention
-from processor.worker.router import GROUP, Router, consumer
+from processor.worker.router import GROUP, Router, create_consumer
 from providers.registry import clients, translators
 from runtime.cleanup import close_on_exit
 from runtime.clock import utc_now
@@ -39,26 +39,26 @@ from schemas.topics import APP_ID, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 
 @dataclass(frozen=True, slots=True)
 class WorkerParts:
-    """What makes the parts of the loops; each is called as what it stands for."""
+    """The factories of the parts that tests replace."""
 
-    calls: Callable[[Pool], Outbox] = PostgresOutbox
+    outbox: Callable[[Pool], Outbox] = PostgresOutbox
     sender: Callable[[str, str, float], Sender] = Sender
     clients: Callable[[], Mapping[str, ProviderClient]] = clients
 
 
 def run_worker(parts: WorkerParts = WorkerParts()) -> None:
-    """Runs the background loops until SIGTERM or Ctrl-C."""
-    asyncio.run(_work(parts))
+    """Runs the background loops until SIGTERM or SIGINT."""
+    asyncio.run(_run(parts))
 
 
-async def _work(parts: WorkerParts) -> None:
+async def _run(parts: WorkerParts) -> None:
     kafka, database, settings = load(KafkaSettings), load(DatabaseSettings), load(WorkerSettings)
     status, known_translators = load(MetricsSettings), translators()
     check_deadlines(settings)
-    async with AsyncExitStack() as opened:
+    async with AsyncExitStack() as stack:
         known_clients = parts.clients()
         for name, client in known_clients.items():
-            close_on_exit(opened, name, client.close)
+            close_on_exit(stack, name, client.close)
         await check_topics(kafka)
         registry, health = CollectorRegistry(), Health()
         running = asyncio.get_running_loop()
@@ -66,7 +66,7 @@ async def _work(parts: WorkerParts) -> None:
         metrics = WorkerMetrics(registry)
         url = database.database_url.get_secret_value()
         sender = parts.sender(kafka.kafka_bootstrap, "payments-worker", 30.0)
-        close_on_exit(opened, "sender", sender.close)
+        close_on_exit(stack, "sender", sender.close)
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             running.add_signal_handler(number, stop.set)
@@ -79,7 +79,7 @@ async def _work(parts: WorkerParts) -> None:
             open=False,
             name="worker",
         )
-        close_on_exit(opened, "pool", pool.close)
+        close_on_exit(stack, "pool", pool.close)
         await pool.open()
         loops = _loops(
             kafka, url, pool, sender, known_clients, known_translators, settings, metrics, parts
@@ -100,16 +100,16 @@ def _loops(
     metrics: WorkerMetrics,
     parts: WorkerParts,
 ) -> dict[str, Loop]:
-    """Every loop, with the pulse it beats."""
-    source = partial(consumer, kafka.kafka_bootstrap)
+    """Returns every loop with its heartbeat, by name."""
+    source = partial(create_consumer, kafka.kafka_bootstrap)
     jitter = random.Random()  # noqa: S311  # jitter is no secret
-    names = ("provider_calls", "router", "reconciler", "retention", LAG)
+    names = (dispatcher.LOOP, "router", "reconciler", "retention", consumer_lag.LOOP)
     heartbeats = {name: Heartbeat() for name in names}
-    calls = HeartbeatOutbox(parts.calls(pool), heartbeats["provider_calls"])
+    outbox = HeartbeatOutbox(parts.outbox(pool), heartbeats[dispatcher.LOOP])
     groups = {APP_ID: PROCESSOR_SOURCES, GROUP: (PROVIDER_WEBHOOKS_UNROUTED,)}
     runs = {
-        "provider_calls": Dispatcher(
-            calls, sender, known_clients, settings, metrics, utc_now, jitter
+        dispatcher.LOOP: Dispatcher(
+            outbox, sender, known_clients, settings, metrics, utc_now, jitter
         ).run,
         "router": Router(
             PostgresRouting(pool), sender, source, known_translators, settings, metrics, utc_now,
@@ -122,8 +122,9 @@ def _loops(
         "retention": Retention(
             PostgresHistory(pool), settings, metrics, utc_now, heartbeats["retention"]
         ).run,
-        LAG: ConsumerLag(
-            kafka.kafka_bootstrap, groups, settings.lag_every_s, metrics, heartbeats[LAG]
+        consumer_lag.LOOP: ConsumerLag(
+            kafka.kafka_bootstrap, groups, settings.lag_every_s, metrics,
+            heartbeats[consumer_lag.LOOP],
         ).run,
     }  # fmt: skip
     return {name: Loop(run, heartbeats[name]) for name, run in runs.items()}

@@ -1,11 +1,17 @@
-"""A circuit breaker per provider: while it is open no call is made, then one, then all again."""
+"""A circuit breaker for one provider."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 
-class Breaker:
-    """Opens after ``failures`` in a row; after ``open_for`` it lets a single call try."""
+class CircuitBreaker:
+    """Opens after several failures in a row. An open breaker admits one trial call at a time.
+
+    Args:
+        failures: how many failures in a row open it.
+        open_for: how long it admits no call after it opened.
+        clock: the current time in UTC.
+    """
 
     def __init__(self, failures: int, open_for: timedelta, clock: Callable[[], datetime]) -> None:
         self._limit = failures
@@ -17,27 +23,27 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether calls have to wait, as far as is known."""
+        """Whether calls have to wait."""
         return self._opened_at is not None
 
-    def room(self, wanted: int) -> int:
-        """How many of the wanted calls may be made now."""
+    def admits(self, wanted: int) -> int:
+        """Returns how many of the wanted calls may start now."""
         if self._opened_at is None:
             return wanted
         if self._trying or self._clock() - self._opened_at < self._open_for:
             return 0
         return min(wanted, 1)
 
-    def started(self) -> None:
-        """A call begins; with the breaker open it is the one that tries."""
+    def call_started(self) -> None:
+        """Notes that a call starts. If the breaker is open, this is the trial call."""
         self._trying = self._opened_at is not None
 
-    def succeeded(self) -> None:
-        """The provider answered, whatever it said: it is there."""
+    def call_succeeded(self) -> None:
+        """Notes a definite response, a refusal included: the provider is available."""
         self._failed, self._opened_at, self._trying = 0, None, False
 
-    def failed(self) -> None:
-        """The provider did not answer, or not to the point."""
+    def call_failed(self) -> None:
+        """Notes a call without a definite response."""
         self._failed += 1
         self._trying = False
         if self._failed >= self._limit:

@@ -1,7 +1,7 @@
 """Measures how many records the stream and the router have not acknowledged yet.
 
-It runs in the worker, so that a backlog is seen while the stream is down. What can't be measured is
-absent from the metrics: an old figure would look like a quiet day.
+It runs in the worker, so the backlog is visible while the stream is down. A lag that can't be
+measured is removed from the metrics: a stale value would look like an idle service.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from runtime.tasks import ANY_ERROR, is_cancelled, with_timeout
 
 log = get_logger(__name__)
 
-#: The metrics' loop, where errors are counted.
-NAME: Final = "consumer_lag"
-MEASURE_WITHIN_S: Final = 30.0
+#: The name of this loop, in metrics and in readiness.
+LOOP: Final = "consumer_lag"
+MEASURE_TIMEOUT_S: Final = 30.0
 
 
-class Measure(Protocol):
-    """Measures one group's lag."""
+class LagSource(Protocol):
+    """Measures the lag of one consumer group."""
 
     async def by_partition(self, topics: Iterable[str]) -> Mapping[Partition, int]:
-        """Of each partition of these topics."""
+        """Returns the lag of each partition of these topics, in records."""
         ...
 
 
@@ -35,11 +35,11 @@ class ConsumerLag:
 
     Args:
         bootstrap: the brokers.
-        groups: the topics that each consumer group reads, by its name.
-        every_s: how often it measures, in seconds.
-        metrics: where the figures go.
-        pulse: beaten after each measurement that succeeded.
-        measure: makes what measures a group, of brokers and group.
+        groups: the topics that each consumer group reads, by group.
+        every_s: the interval between two measurements, in seconds.
+        metrics: the worker's metrics.
+        heartbeat: beaten after each successful measurement.
+        make_source: creates the source for brokers and a group.
     """
 
     def __init__(
@@ -49,15 +49,18 @@ class ConsumerLag:
         every_s: float,
         metrics: WorkerMetrics,
         heartbeat: Heartbeat | None = None,
-        measure: Callable[[str, str], Measure] = GroupLag,
+        make_source: Callable[[str, str], LagSource] = GroupLag,
     ) -> None:
-        self._groups = {group: (measure(bootstrap, group), tuple(t)) for group, t in groups.items()}
+        self._groups = {
+            group: (make_source(bootstrap, group), tuple(topics))
+            for group, topics in groups.items()
+        }
         self._every_s = every_s
         self._metrics = metrics
         self._heartbeat = heartbeat or unmonitored_heartbeat()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         while True:
             rest_s = jittered(self._every_s)
             if await self.measure():
@@ -65,18 +68,18 @@ class ConsumerLag:
             await asyncio.sleep(rest_s)
 
     async def measure(self) -> bool:
-        """Measures once; whether it succeeded. An error is counted, and leaves no figure behind."""
+        """Measures once. Returns whether it succeeded; if not, the metric is removed."""
         found: dict[tuple[str, Partition], int] = {}
         try:
-            for group, (measure, topics) in self._groups.items():
-                lags = await with_timeout(MEASURE_WITHIN_S, measure.by_partition(topics))
+            for group, (source, topics) in self._groups.items():
+                lags = await with_timeout(MEASURE_TIMEOUT_S, source.by_partition(topics))
                 found |= {(group, at): lag for at, lag in lags.items()}
         except ANY_ERROR as error:
             if is_cancelled():
                 raise
-            self._metrics.loop_errors.labels(NAME).inc()
+            self._metrics.loop_errors.labels(LOOP).inc()
             self._metrics.consumer_lag.clear()
-            log.warning("consumer_lag.not_measured", error=repr(error))
+            log.warning("consumer_lag.measurement_failed", error=repr(error))
             return False
         self._metrics.consumer_lag.clear()
         for (group, (topic, partition)), lag in found.items():

@@ -1,8 +1,8 @@
-"""Makes the calls the stream has written down: claim, call, publish the result, mark the row.
+"""Makes the provider calls in the outbox: claim a row, call, publish the result, mark the row done.
 
-A crash anywhere repeats the call under the same idempotency key, so the provider does it once.
-While the key is safely remembered there, it is retried; after that the outcome is looked up first.
-Time alone never turns unknown into failure.
+A crash at any step repeats the call under the same idempotency key, so the provider acts once. A
+call is retried while the provider is certain to know its key; after that its outcome is looked up
+first. A call whose outcome is unknown never becomes a failure by the passage of time.
 """
 
 import asyncio
@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, cast
+
+from structlog.contextvars import bound_contextvars
 
 from ports.errors import LeaseLostError
 from ports.producer_record import ProducerRecord
@@ -26,7 +28,7 @@ from ports.stores import Outbox, RecordSender
 from ports.texts import storable
 from ports.work_items import ClaimedCall
 from processor.worker.adapter_call import call_adapter
-from processor.worker.breaker import Breaker
+from processor.worker.breaker import CircuitBreaker
 from processor.worker.lease import Lease
 from processor.worker.metrics import WorkerMetrics
 from runtime.logs import get_logger
@@ -37,13 +39,25 @@ from schemas.topics import PROVIDER_RESULTS
 
 log = get_logger(__name__)
 
-#: At the end of the process: with the brokers away, a result could wait for them for longer.
-FINISH_WITHIN_S: Final = 5.0
+#: The name of this loop, in metrics and in readiness.
+LOOP: Final = "dispatcher"
+#: Seconds that calls in flight may take to finish at shutdown. Without brokers, they never would.
+SHUTDOWN_TIMEOUT_S: Final = 5.0
 _NEVER_HAPPENED: Final = NotNow("looked up: it has not happened")
 
 
 class Dispatcher:
-    """The loop over due calls, with at most ``call_concurrency`` of each provider under way."""
+    """The loop over due calls, with at most ``call_concurrency`` per provider in flight.
+
+    Args:
+        store: the outbox.
+        sender: publishes results.
+        clients: the adapters, by provider.
+        settings: concurrency, deadline, lease, back-off and circuit breaker.
+        metrics: the worker's metrics.
+        clock: the current time in UTC.
+        rng: draws the jitter of the back-off.
+    """
 
     def __init__(
         self,
@@ -53,7 +67,7 @@ class Dispatcher:
         settings: WorkerSettings,
         metrics: WorkerMetrics,
         clock: Callable[[], datetime],
-        chance: random.Random,
+        rng: random.Random,
     ) -> None:
         self._store = store
         self._sender = sender
@@ -61,21 +75,21 @@ class Dispatcher:
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
-        self._chance = chance
+        self._rng = rng
         open_for = timedelta(seconds=settings.breaker_open_s)
         self._lease = timedelta(seconds=settings.call_lease_s)
         self._breakers = {
-            name: Breaker(settings.breaker_failures, open_for, clock) for name in clients
+            name: CircuitBreaker(settings.breaker_failures, open_for, clock) for name in clients
         }
-        #: By provider, so that a slow one takes no other one's slots.
+        #: By provider, so that a slow provider takes no slots from another.
         self._slots: dict[str, set[asyncio.Task[Any]]] = {name: set() for name in clients}
 
-    def under_way(self) -> list[asyncio.Task[Any]]:
-        """The calls under way, of all providers."""
+    def in_flight(self) -> list[asyncio.Task[Any]]:
+        """Returns the tasks of the calls in flight, of all providers."""
         return [task for slots in self._slots.values() for task in slots]
 
     async def run(self) -> None:
-        """Until cancelled. What goes wrong with one call is in its row; the loop goes on."""
+        """Runs until cancelled. An error of one call is noted in its row and ends no other call."""
         try:
             while True:
                 if not await self.claim_and_start():
@@ -84,90 +98,98 @@ class Dispatcher:
             await self._finish()
 
     async def _finish(self) -> None:
-        """Calls under way are brought to an end; one that can't be is due again after its lease."""
-        under_way = self.under_way()
-        if under_way:
-            await asyncio.wait(under_way, timeout=FINISH_WITHIN_S)
-        for task in under_way:
+        """Waits for calls in flight, then cancels them. They are due again after their lease."""
+        in_flight = self.in_flight()
+        if in_flight:
+            await asyncio.wait(in_flight, timeout=SHUTDOWN_TIMEOUT_S)
+        for task in in_flight:
             task.cancel()
-        if under_way:
-            await asyncio.wait(under_way, timeout=FINISH_WITHIN_S)
+        if in_flight:
+            await asyncio.wait(in_flight, timeout=SHUTDOWN_TIMEOUT_S)
 
     async def claim_and_start(self) -> int:
-        """Claims as many due calls as there is room for and starts them; answers how many."""
+        """Claims and starts as many due calls as there are free slots. Returns how many."""
         started = 0
         for name, breaker in self._breakers.items():
             self._metrics.breaker_open.labels(name).set(breaker.is_open)
             slots = self._slots[name]
-            room = breaker.room(self._settings.call_concurrency - len(slots))
-            if room <= 0:
+            free = breaker.admits(self._settings.call_concurrency - len(slots))
+            if free <= 0:
                 continue
             since, now = asyncio.get_running_loop().time(), self._clock()
-            claimed = await self._store.claim([name], room, now, now + self._lease)
+            claimed = await self._store.claim([name], free, now, now + self._lease)
             for item in claimed:
-                breaker.started()
-                task = asyncio.create_task(self._make_noting_errors(item, since))
+                breaker.call_started()
+                task = asyncio.create_task(self._run_call(item, since))
                 slots.add(task)
                 task.add_done_callback(slots.discard)
             started += len(claimed)
         return started
 
-    async def _make_noting_errors(self, claimed: ClaimedCall, since: float) -> None:
-        """One call; if our side fails (Postgres, Kafka), its lease brings it back."""
-        try:
-            await self.make(claimed, since)
-        except LeaseLostError:
-            log.warning("call.lease_lost", call_key=claimed.call.key, note="it is another worker's")
-        except Exception:
-            self._metrics.loop_errors.labels("provider_calls").inc()
-            log.exception(
-                "call.interrupted", call_key=claimed.call.key, note="due again after its lease"
-            )
+    async def _run_call(self, claimed: ClaimedCall, since: float) -> None:
+        """Makes one call. If Postgres or Kafka fails, the call is due again after its lease."""
+        call = claimed.call
+        with bound_contextvars(call_key=call.key, payment_id=call.payment_id):
+            try:
+                await self.make_call(claimed, since)
+            except LeaseLostError:
+                log.warning("call.lease_lost", note="another worker has claimed it")
+            except Exception:
+                self._metrics.loop_errors.labels(LOOP).inc()
+                log.exception("call.interrupted", note="due again after its lease")
 
-    async def make(self, claimed: ClaimedCall, since: float) -> None:
-        """Makes one call, claimed at this time of the loop, and notes what it came to.
+    async def make_call(self, claimed: ClaimedCall, since: float) -> None:
+        """Makes one call, publishes its result and updates its row.
 
-        Raises LeaseLostError, PublishError, StoreUnavailableError.
+        Args:
+            claimed: the call.
+            since: the event loop's time at which it was claimed, in seconds.
+
+        Raises:
+            LeaseLostError: another worker has claimed the call meanwhile.
+            PublishError: the result may not have been published.
+            StoreUnavailableError: the row was not updated.
         """
         call = claimed.call
         breaker = self._breakers[call.provider]
         lease = Lease(lambda: self._renew(claimed), self._settings.call_lease_s, since)
         try:
             with self._metrics.call_seconds.labels(call.provider, call.operation).time():
-                outcome = await lease.during(self._ask(claimed))
+                outcome = await lease.renew_during(self._call_provider(claimed))
         except BaseException:
-            breaker.failed()  # whoever is the one to try must not leave the breaker waiting for it
+            breaker.call_failed()  # a trial call must always end, or the breaker stays open
             raise
         name = type(outcome).__name__.lower()
         self._metrics.calls.labels(call.provider, call.operation, name).inc()
         if isinstance(outcome, Unknown):
-            breaker.failed()
+            breaker.call_failed()
         else:
-            breaker.succeeded()
+            breaker.call_succeeded()
         if isinstance(outcome, Acknowledged | Refused):
-            await lease.during(self._sender.send([self._result(claimed, outcome)]))
-            is_ours = await self._store.finish(claimed, _describe(outcome), self._clock())
+            await lease.renew_during(self._sender.send([self._result(claimed, outcome)]))
+            is_ours = await self._store.finish(claimed, _outcome_text(outcome), self._clock())
         else:
-            is_ours = await self._again(claimed, outcome)
+            is_ours = await self._reschedule(claimed, outcome)
         if not is_ours:
             raise LeaseLostError("the call was claimed again meanwhile")
 
     async def _renew(self, claimed: ClaimedCall) -> bool:
         return await self._store.renew(claimed, self._clock() + self._lease)
 
-    async def _ask(self, claimed: ClaimedCall) -> CallOutcome:
-        """The provider's word within the deadline; whatever the adapter does is an outcome."""
+    async def _call_provider(self, claimed: ClaimedCall) -> CallOutcome:
+        """Calls the adapter within the deadline. A failure of the adapter is an unknown outcome."""
         outcome, has_failed = await call_adapter(
             claimed.call.key,
-            self._outcome(claimed),
+            self._attempt(claimed),
             self._settings.call_deadline_s,
             self._slots[claimed.call.provider],
         )
         if has_failed:
-            self._metrics.loop_errors.labels("provider_calls").inc()
+            self._metrics.loop_errors.labels(LOOP).inc()
         return outcome
 
-    async def _outcome(self, claimed: ClaimedCall) -> CallOutcome:
+    async def _attempt(self, claimed: ClaimedCall) -> CallOutcome:
+        """Calls the provider, or looks the outcome up where calling again cannot reveal it."""
         client = self._clients[claimed.call.provider]
         age = self._clock() - claimed.key_first_used_at
         if age < timedelta(seconds=self._settings.call_key_lifetime_s):
@@ -180,32 +202,31 @@ class Dispatcher:
             return Unknown(f"can't be looked up: {error}")
         return found or _NEVER_HAPPENED
 
-    async def _again(self, claimed: ClaimedCall, outcome: Unknown | NotNow) -> bool:
-        """Notes when it is due again. Whether it was ours still."""
+    async def _reschedule(self, claimed: ClaimedCall, outcome: Unknown | NotNow) -> bool:
+        """Sets when the call is due again. Returns whether the claim was still ours."""
         now = self._clock()
         error = storable(outcome.reason)
         if isinstance(outcome, NotNow):
-            wait = timedelta(0) if outcome is _NEVER_HAPPENED else self._wait(claimed)
+            wait = timedelta(0) if outcome is _NEVER_HAPPENED else self._backoff(claimed)
             return await self._store.retry_with_new_key(claimed, now + wait, error)
-        asked = timedelta(seconds=outcome.retry_after_s or 0)
-        wait = max(self._wait(claimed), asked)
+        retry_after = timedelta(seconds=outcome.retry_after_s or 0)
+        wait = max(self._backoff(claimed), retry_after)
         is_ours = await self._store.retry(claimed, now + wait, error)
         log.warning(
-            "call.unknown",
-            call_key=claimed.call.key,
+            "call.outcome_unknown",
             attempt=claimed.attempts,
             wait_s=round(wait.total_seconds(), 1),
             reason=error,
         )
         return is_ours
 
-    def _wait(self, claimed: ClaimedCall) -> timedelta:
-        """Exponential back-off with full jitter, from the row's own count of attempts."""
+    def _backoff(self, claimed: ClaimedCall) -> timedelta:
+        """Returns an exponential back-off with full jitter, from the row's number of attempts."""
         longest = min(
             self._settings.call_backoff_max_s,
             self._settings.call_backoff_base_s * 2 ** min(claimed.attempts - 1, 20),
         )
-        return timedelta(seconds=self._chance.uniform(0, longest))
+        return timedelta(seconds=self._rng.uniform(0, longest))
 
     def _result(self, claimed: ClaimedCall, outcome: Acknowledged | Refused) -> ProducerRecord:
         call = claimed.call
@@ -232,7 +253,7 @@ def _refusal(refused: Refused) -> Refusal:
     return Refusal(code=storable(refused.code) or "unknown", message=storable(refused.message))
 
 
-def _describe(outcome: Acknowledged | Refused) -> str:
+def _outcome_text(outcome: Acknowledged | Refused) -> str:
     if isinstance(outcome, Acknowledged):
         return f"acknowledged: {outcome.object_id}"
     return f"refused: {storable(outcome.code)}"

@@ -1,8 +1,8 @@
-"""Runs the background loops side by side, each again after whatever ended it.
+"""Runs the background loops concurrently, and restarts each one that ends, fails or stalls.
 
-A fault of one loop is no other's: neither an outage nor an error that nobody foresaw ends the
-process. A loop that does not come to its next step, because something it waits for never answers,
-is cancelled and begun again. Which loops make progress is what the process' readiness says.
+Neither an outage nor an unforeseen error in one loop affects the others or ends the process. A loop
+that makes no progress, because something that it waits for never responds, is cancelled and
+restarted. The program's readiness depends on the loops' heartbeats.
 """
 
 import asyncio
@@ -24,28 +24,30 @@ from runtime.tasks import best_effort, is_cancelled
 
 log = get_logger(__name__)
 
+#: The back-off before a restart doubles between these limits, in seconds, and has full jitter.
 FIRST_WAIT_S: Final = 0.1
 LONGEST_WAIT_S: Final = 10.0
-#: A loop that ran this long before it failed had recovered: its next wait is a first one.
+#: After a run of this many seconds, a loop counts as recovered: its back-off starts over.
 RECOVERED_AFTER_S: Final = 60.0
-#: One step of a loop takes no longer than that; what it asks has shorter limits of its own.
-STEP_S: Final = 120.0
-#: How often it is looked at whether a loop makes progress.
-LOOK_S: Final = 1.0
-#: A loop that was cancelled and has not ended by then is left behind.
-END_S: Final = 10.0
+#: Seconds without a heartbeat after which a loop is stalled. Each of its operations has a shorter
+#: timeout of its own.
+STALLED_AFTER_S: Final = 120.0
+#: Seconds between two checks of a loop's heartbeat.
+CHECK_EVERY_S: Final = 1.0
+#: Seconds that a cancelled loop may take to end before it is abandoned.
+CANCEL_TIMEOUT_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A loop, and the pulse it beats; one that beats none is never late."""
+    """A loop and its heartbeat. The default heartbeat is never late."""
 
     run: Callable[[], Awaitable[None]]
     heartbeat: Heartbeat = field(default_factory=unmonitored_heartbeat)
 
 
 class HeartbeatOutbox:
-    """A ``Outbox`` whose claims are the steps of the loop that uses it."""
+    """An ``Outbox`` that beats a heartbeat at each claim."""
 
     def __init__(self, inner: Outbox, heartbeat: Heartbeat) -> None:
         self._inner = inner
@@ -64,11 +66,14 @@ class HeartbeatOutbox:
 
 
 async def run_loops(loops: Mapping[str, Loop], stop: asyncio.Event, metrics: WorkerMetrics) -> None:
-    """Until ``stop`` is set. Raises LoopFailedError of a loop that ended in no known way."""
+    """Runs the loops until ``stop`` is set.
+
+    Raises:
+        LoopFailedError: a loop raised something that must end the process, such as SystemExit.
+    """
     stopping = asyncio.create_task(stop.wait())
     tasks = {
-        asyncio.create_task(_again_and_again(name, loop, metrics)): name
-        for name, loop in loops.items()
+        asyncio.create_task(_run_forever(name, loop, metrics)): name for name, loop in loops.items()
     }
     failed: list[asyncio.Task[None]] = []
     try:
@@ -83,21 +88,22 @@ async def run_loops(loops: Mapping[str, Loop], stop: asyncio.Event, metrics: Wor
         raise LoopFailedError(f"{tasks[task]} has stopped") from cause
 
 
-async def _again_and_again(name: str, loop: Loop, metrics: WorkerMetrics) -> None:
+async def _run_forever(name: str, loop: Loop, metrics: WorkerMetrics) -> None:
+    """Restarts the loop whenever it ends, with back-off and jitter."""
     longest = FIRST_WAIT_S
     while True:
         started = time.monotonic()
         try:
-            await _once(name, loop)
-            log.error("loop.ended", loop=name, note="it restarts")
+            await _run_until_stalled(name, loop)
+            log.error("loop.ended", loop=name, note="restarting")
         except RETRYABLE:
-            log.exception("loop.restarted", loop=name)
+            log.exception("loop.interrupted", loop=name, note="retryable; restarting")
         except Exception:
-            log.exception("loop.failed", loop=name, note="unforeseen; it restarts")
+            log.exception("loop.failed", loop=name, note="unforeseen; restarting")
         except asyncio.CancelledError:
             if is_cancelled():
                 raise
-            log.exception("loop.cancelled", loop=name, note="nobody cancelled it; it restarts")
+            log.exception("loop.cancelled", loop=name, note="not by us; restarting")
         with best_effort("metrics"):
             metrics.loop_errors.labels(name).inc()
         recovered = time.monotonic() - started > RECOVERED_AFTER_S
@@ -105,21 +111,21 @@ async def _again_and_again(name: str, loop: Loop, metrics: WorkerMetrics) -> Non
         await asyncio.sleep(random.uniform(0, longest))  # noqa: S311  # jitter is no secret
 
 
-async def _once(name: str, loop: Loop) -> None:
-    """Runs the loop until it ends, or makes no progress any more. Raises what it raised."""
+async def _run_until_stalled(name: str, loop: Loop) -> None:
+    """Runs the loop until it ends or stalls. Raises what it raised, or TimeoutError."""
     began = time.monotonic()
     running = asyncio.ensure_future(loop.run())
     try:
         while not running.done():
-            await asyncio.wait([running], timeout=LOOK_S)
-            if min(loop.heartbeat.silent_s, time.monotonic() - began) > STEP_S:
+            await asyncio.wait([running], timeout=CHECK_EVERY_S)
+            if min(loop.heartbeat.silent_s, time.monotonic() - began) > STALLED_AFTER_S:
                 break
         if not running.done():
-            log.error("loop.stands_still", loop=name)
-            raise TimeoutError(f"{name} came to no next step")
+            log.error("loop.stalled", loop=name, after_s=STALLED_AFTER_S)
+            raise TimeoutError(f"{name} made no progress")
     finally:
         running.cancel()
-        await asyncio.wait([running], timeout=END_S)
+        await asyncio.wait([running], timeout=CANCEL_TIMEOUT_S)
         if running.done() and not running.cancelled():
-            running.exception()  # so that it counts as noticed, where something else is raised
+            running.exception()  # retrieved: something else may be raised instead
     running.result()

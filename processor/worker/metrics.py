@@ -1,4 +1,4 @@
-"""What the worker counts and measures, in one place."""
+"""The worker's Prometheus metrics."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -6,67 +6,73 @@ from runtime.metrics import SECONDS, foreign_events
 
 
 class WorkerMetrics:
-    """The metrics of provider calls, router and reconciler."""
+    """The metrics of the dispatcher, the router, the reconciler, retention and consumer lag."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.calls = Counter(
             "payments_provider_calls_total",
-            "Provider calls by what they came to.",
+            "Provider calls, by outcome.",
             ["provider", "operation", "outcome"],
             registry=registry,
         )
         self.call_seconds = Histogram(
-            "payments_provider_call_seconds",
-            "Time of one provider call.",
+            "payments_provider_call_duration_seconds",
+            "Duration of a provider call, with its look-up if there was one.",
             ["provider", "operation"],
             buckets=SECONDS,
             registry=registry,
         )
         self.breaker_open = Gauge(
-            "payments_breaker_open", "1 while calls wait.", ["provider"], registry=registry
+            "payments_circuit_breaker_open",
+            "1 while the provider's circuit breaker is open and its calls wait.",
+            ["provider"],
+            registry=registry,
         )
-        self.fetched = Counter(
-            "payments_fetched_total",
-            "Events fetched from the provider.",
-            ["provider", "how"],
+        self.reconciled = Counter(
+            "payments_reconciled_events_total",
+            "Events that the reconciler fetched: from the event list, or by looking up an object.",
+            ["provider", "source"],
             registry=registry,
         )
         self.ignored = Counter(
             "payments_ignored_webhooks_total",
-            "Webhooks about no payment of ours that could have no effect on one.",
+            "Webhooks about no known payment and without an effect on any.",
             ["provider", "kind"],
             registry=registry,
         )
         self.foreign = foreign_events("payments_foreign_webhooks_total", registry)
         self.dead_letters = Counter(
-            "payments_dead_letters_total", "Records nobody could decode.", registry=registry
+            "payments_dead_letters_total", "Records sent to dead-letters.", registry=registry
         )
-        self.oldest = Gauge(
-            "payments_oldest_seconds",
-            "Age of the oldest of its kind: unfinished payment, parked event, unpublished version.",
-            ["what"],
+        self.backlog_oldest_age = Gauge(
+            "payments_backlog_oldest_age_seconds",
+            "Age of the oldest row that waits, by kind. 0: none waits.",
+            ["kind"],
             registry=registry,
         )
-        self.waiting = Gauge(
-            "payments_waiting", "Rows waiting, by kind.", ["what"], registry=registry
+        self.backlog = Gauge(
+            "payments_backlog_rows", "Rows that wait, by kind.", ["kind"], registry=registry
         )
         self.consumer_lag = Gauge(
-            "payments_consumer_lag",
-            "Records that a consumer group has not acknowledged; absent while not measured.",
+            "payments_consumer_lag_records",
+            "Records that a consumer group has not acknowledged. Absent if it can't be measured.",
             ["group", "topic", "partition"],
             registry=registry,
         )
-        self.history_forgotten = Counter(
-            "payments_history_forgotten_total",
-            "Rows about old inputs that were deleted after the retention.",
+        self.history_deleted = Counter(
+            "payments_history_deleted_rows_total",
+            "Rows about old inputs that were deleted after the retention period.",
             ["table"],
             registry=registry,
         )
-        self.parked_given_up = Counter(
-            "payments_parked_given_up_total",
-            "Parked inputs that were ended because their payment never came.",
+        self.parked_expired = Counter(
+            "payments_parked_expired_total",
+            "Parked inputs that expired because their payment never arrived.",
             registry=registry,
         )
         self.loop_errors = Counter(
-            "payments_worker_errors_total", "Rounds that failed.", ["loop"], registry=registry
+            "payments_worker_errors_total",
+            "Failed rounds, sweeps and calls, by loop or sweep.",
+            ["loop"],
+            registry=registry,
         )

@@ -1,8 +1,8 @@
-"""Fetches what was never delivered, and ends what nobody acted on. One leader at a time.
+"""Fetches events that no webhook delivered, and expires payments. One worker leads at a time.
 
-Three sweeps: the provider's event list from a cursor; the objects of payments that are unfinished
-and silent; payments whose customer's time is over. All of it goes to the topics and meets the same
-dedup as everything else.
+It has three sweeps: the provider's event list from a cursor; the objects of unfinished payments of
+which no event came for a while; payments whose customer did not act in time. Their results are
+published to the topics and are deduplicated like all other records.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import psycopg
+from structlog.contextvars import bound_contextvars
 
 from decisions.dead_letters import as_outgoing
 from ports.errors import PublishError, StoreUnavailableError
@@ -34,15 +35,26 @@ from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS_UNROUTED
 
 log = get_logger(__name__)
 
-#: The advisory lock of the leader, held by its connection for as long as it lives.
+#: The leader's advisory lock. Its connection owns it until the connection ends.
 LEADER_LOCK: Final = 7_236_120_572
-#: So many look-ups in a row that fail are no matter of single objects: this round is over.
+#: After this many failed look-ups in a row, the provider counts as unavailable: the sweep ends.
 FAILURES_MAX: Final = 5
-_MENDED_BY_TIME: Final = (ProviderUnavailableError, PublishError, StoreUnavailableError)
+_RETRYABLE: Final = (ProviderUnavailableError, PublishError, StoreUnavailableError)
 
 
 class Reconciler:
-    """The loop of sweeps."""
+    """The loop over the sweeps.
+
+    Args:
+        database_url: Postgres, for the leader's own connection.
+        store: cursors, unfinished payments and the backlog.
+        sender: publishes events and commands.
+        clients: the adapters, by provider.
+        settings: intervals, page size and rate.
+        metrics: the worker's metrics.
+        clock: the current time in UTC.
+        heartbeat: beaten at each sweep, request and pause.
+    """
 
     def __init__(
         self,
@@ -65,7 +77,7 @@ class Reconciler:
         self._heartbeat = heartbeat or unmonitored_heartbeat()
 
     async def run(self) -> None:
-        """Until cancelled: whenever this process leads, all sweeps, round after round."""
+        """Runs until cancelled. While this process leads, it runs all sweeps round after round."""
         while True:
             try:
                 connecting = ServingConnection.connect(
@@ -74,13 +86,14 @@ class Reconciler:
                 async with await with_timeout(ADAPTER_TIMEOUT_S, connecting) as leader:
                     await self._lead(leader)
             except (psycopg.OperationalError, TimeoutError):
-                log.exception("reconciler.leadership_lost")
+                log.exception("leadership.lost")
             await self._rest()
 
     async def _lead(self, leader: psycopg.AsyncConnection[Any]) -> None:
+        """Runs rounds for as long as this connection owns the leader's lock."""
         while True:
-            asked = await with_timeout(ADAPTER_TIMEOUT_S, leader.execute(LEAD, [LEADER_LOCK]))
-            row = await asked.fetchone()
+            cursor = await with_timeout(ADAPTER_TIMEOUT_S, leader.execute(LEAD, [LEADER_LOCK]))
+            row = await cursor.fetchone()
             if row is None or not row[0]:
                 return
             await self.round()
@@ -92,86 +105,88 @@ class Reconciler:
         await asyncio.sleep(rest_s)
 
     async def round(self) -> None:
-        """One round of all sweeps; one that fails does not keep the others from running."""
-        sweeps = [(self._expire, "expiry")]
-        for sweep, name in [*sweeps, (self._gauges, "gauges")]:
-            await self._noting_errors(name, sweep())
+        """Runs every sweep once. A sweep that fails does not prevent the others."""
+        await self._run_sweep("expiry", self._expire())
+        await self._run_sweep("backlog", self._measure_backlog())
         for provider, client in self._clients.items():
-            await self._noting_errors("events", self._events(provider, client))
-            await self._noting_errors("objects", self._objects(provider, client))
+            await self._run_sweep("events", self._list_events(provider, client))
+            await self._run_sweep("objects", self._look_up_objects(provider, client))
 
-    async def _noting_errors(self, name: str, sweep: Any) -> None:
+    async def _run_sweep(self, name: str, sweep: Any) -> None:
         self._heartbeat.beat()
         try:
             await sweep
-        except _MENDED_BY_TIME as error:
+        except _RETRYABLE as error:
             self._metrics.loop_errors.labels(name).inc()
             log.warning("sweep.failed", sweep=name, error=repr(error))
-        except ANY_ERROR:  # nobody foresaw it: the others run all the same
+        except ANY_ERROR:  # unforeseen: the other sweeps still run
             if is_cancelled():
                 raise
             self._metrics.loop_errors.labels(name).inc()
             log.exception("sweep.failed", sweep=name)
 
-    async def _events(self, provider: str, client: ProviderClient) -> None:
-        """Everything the provider lists after the cursor, which moves page by page."""
+    async def _list_events(self, provider: str, client: ProviderClient) -> None:
+        """Publishes the events that the provider lists after the cursor, page by page."""
         cursor = await self._store.read_cursor(provider)
-        async for page in _each_within(ADAPTER_TIMEOUT_S, client.events_after(cursor)):
+        async for page in _with_timeout_each(ADAPTER_TIMEOUT_S, client.events_after(cursor)):
             now = self._clock()
             await self._sender.send([_as_record(event, provider, now) for event in page])
             await self._store.write_cursor(provider, page[-1].webhook.event_id, now)
-            self._metrics.fetched.labels(provider, "events").inc(len(page))
+            self._metrics.reconciled.labels(provider, "event_list").inc(len(page))
             await self._pause()
 
-    async def _objects(self, provider: str, client: ProviderClient) -> None:
-        """The present state of every object whose payment is unfinished and silent.
+    async def _look_up_objects(self, provider: str, client: ProviderClient) -> None:
+        """Publishes the present state of the objects of unfinished, silent payments.
 
-        Where it stands is kept page by page: a new leader goes on there, so that the last payments
-        are looked at too when there are more than one leader's time is enough for.
+        A cursor is stored after each page, and a new leader continues there. So every payment gets
+        its turn even if a whole pass takes longer than one worker leads.
         """
         silent_since = self._clock() - timedelta(seconds=self._settings.unfinished_after_s)
-        place = f"{provider}/objects"
-        after = await self._store.read_cursor(place) or ""
+        cursor = f"{provider}/objects"
+        after = await self._store.read_cursor(cursor) or ""
         page, failed = self._settings.reconcile_page, 0
         while True:
             rows = await self._store.unfinished(silent_since, after, page)
             for payment_id, its_provider, object_id in rows:
                 if its_provider != provider:
                     continue
-                failed = 0 if await self._object(client, payment_id, object_id) else failed + 1
+                failed = 0 if await self._look_up(client, payment_id, object_id) else failed + 1
                 if failed == FAILURES_MAX:
-                    await self._store.write_cursor(place, payment_id, self._clock())
+                    await self._store.write_cursor(cursor, payment_id, self._clock())
                     raise ProviderUnavailableError(f"{failed} look-ups in a row failed")
                 await self._pause()
             reached = rows[-1][0] if len(rows) == page else ""
             if reached != after:
-                await self._store.write_cursor(place, reached, self._clock())
+                await self._store.write_cursor(cursor, reached, self._clock())
             if not reached:
                 return
             after = reached
 
     async def _pause(self) -> None:
-        """Between two questions: the provider's limits are for our calls first."""
+        """Paces the requests, because the provider's rate limit is also needed for calls."""
         self._heartbeat.beat(1 / self._settings.reconcile_per_s)
         await asyncio.sleep(1 / self._settings.reconcile_per_s)
 
-    async def _object(self, client: ProviderClient, payment_id: str, object_id: str) -> bool:
-        """Whether the object could be looked at; one that can't keeps no other from it."""
-        try:
-            event = await with_timeout(ADAPTER_TIMEOUT_S, client.retrieve(object_id))
-            return await self._send_on(client, payment_id, object_id, event)
-        except (ProviderUnavailableError, TimeoutError) as error:
-            log.warning("object.not_retrieved", object_id=object_id, error=repr(error))
-        except ANY_ERROR as error:
-            if must_propagate(error):
-                raise
-            log.exception("object.not_retrieved", object_id=object_id)
+    async def _look_up(self, client: ProviderClient, payment_id: str, object_id: str) -> bool:
+        """Publishes the object's present state. Returns False if that failed."""
+        with bound_contextvars(payment_id=payment_id, object_id=object_id):
+            try:
+                event = await with_timeout(ADAPTER_TIMEOUT_S, client.retrieve(object_id))
+                await self._publish(client, payment_id, object_id, event)
+            except (ProviderUnavailableError, TimeoutError) as error:
+                log.warning("object.lookup_failed", error=repr(error))
+            except ANY_ERROR as error:
+                if must_propagate(error):
+                    raise
+                log.exception("object.lookup_failed")
+            else:
+                return True
         self._metrics.loop_errors.labels("object").inc()
         return False
 
-    async def _send_on(
+    async def _publish(
         self, client: ProviderClient, payment_id: str, object_id: str, event: FetchedEvent
-    ) -> bool:
+    ) -> None:
         named = {
             headers.EVENT_ID: event.webhook.event_id,
             headers.PROVIDER: client.name,
@@ -179,60 +194,61 @@ class Reconciler:
             headers.OBJECT_ID: object_id,
         }
         await self._sender.send([routed(payment_id, event.body, named)])
-        self._metrics.fetched.labels(client.name, "objects").inc()
-        return True
+        self._metrics.reconciled.labels(client.name, "object").inc()
 
     async def _expire(self) -> None:
-        """Asks to cancel what its customer did not act on in time; the stream checks again."""
+        """Publishes a cancel command for each payment whose customer did not act in time."""
         now = self._clock()
         rows = await self._store.expired(now, self._settings.reconcile_page)
-        asked = []
-        for row in rows:
-            try:
-                asked.append(_expiry(*row, now))
-            except ANY_ERROR:
-                log.exception("payment.not_expired", payment_id=row[0])
-        if asked:
-            await self._sender.send(asked)
+        commands = []
+        for payment_id, tenant, version in rows:
+            with bound_contextvars(payment_id=payment_id):
+                try:
+                    commands.append(_expiry(payment_id, tenant, version, now))
+                except ANY_ERROR:
+                    log.exception("payment.expiry_failed")
+        if commands:
+            await self._sender.send(commands)
 
-    async def _gauges(self) -> None:
+    async def _measure_backlog(self) -> None:
         now = self._clock()
-        for what, count, since in await self._store.gauges():
-            self._metrics.waiting.labels(what).set(count)
-            age = (now - since).total_seconds() if since is not None else 0.0
-            self._metrics.oldest.labels(what).set(age)
+        for kind, count, since in await self._store.gauges():
+            self._metrics.backlog.labels(kind).set(count)
+            age_s = (now - since).total_seconds() if since is not None else 0.0
+            self._metrics.backlog_oldest_age.labels(kind).set(age_s)
 
 
-async def _each_within(
-    seconds: float, pages: AsyncIterator[Sequence[FetchedEvent]]
+async def _with_timeout_each(
+    timeout_s: float, pages: AsyncIterator[Sequence[FetchedEvent]]
 ) -> AsyncIterator[Sequence[FetchedEvent]]:
-    """The pages, each of which comes within that time. Raises TimeoutError."""
+    """Yields the pages. Raises TimeoutError if one takes longer than ``timeout_s`` seconds."""
     reading = aiter(pages)
     while True:
         try:
-            page = await with_timeout(seconds, anext(reading))
+            page = await with_timeout(timeout_s, anext(reading))
         except StopAsyncIteration:
             return
         yield page
 
 
 def _as_record(event: FetchedEvent, provider: str, now: datetime) -> ProducerRecord:
-    """A fetched event as a record; a dead letter where our own code can't make one of it."""
+    """Returns a fetched event as a record; as a dead letter if our own code fails on it."""
     try:
-        return fetched(event, provider, now)
+        with bound_contextvars(event_id=event.webhook.event_id):
+            return fetched(event, provider, now)
     except ANY_ERROR as error:
-        log.exception("event.not_sent", provider=provider, event_id=event.webhook.event_id)
-        position = RecordOffset(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # it never stood in a topic
+        log.exception("event.conversion_failed", provider=provider, event_id=event.webhook.event_id)
+        position = RecordOffset(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # it was never in a topic
         named = {headers.EVENT_ID: event.webhook.event_id, headers.PROVIDER: provider}
         record = ConsumedRecord(position, None, event.body, named, -1)
-        (letter,) = as_outgoing(
+        (dead_letter,) = as_outgoing(
             [DeadLetter(record, f"our own code failed: {describe_error(error)}")]
         )
-        return letter
+        return dead_letter
 
 
 def _expiry(payment_id: str, tenant: str, version: int, now: datetime) -> ProducerRecord:
-    """The command that lets a payment expire: one per version, however often it is asked."""
+    """Returns the command that expires a payment. Its event ID is the same for the same version."""
     operation_id = identity.operation_id(tenant, payment_id, "expire", str(version))
     fingerprint = identity.fingerprint({"cause": "expired"})
     command = CancelPayment(

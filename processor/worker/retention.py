@@ -1,9 +1,8 @@
-"""Forgets what became of old inputs, a few rows at a time: payments and their versions stay.
+"""Deletes the history of old inputs, in small chunks. Payments and their versions stay.
 
-An input that waits for a payment is given up long before, where the payment never came.
-
-An event that comes again after that is decided anew, and changes nothing: what it says is in the
-payment already. What still waits for an operator is never forgotten.
+A parked input whose payment never arrives expires much earlier. Inputs of a quarantined payment are
+never deleted. An event that is redelivered after its deletion is decided again and changes
+nothing, because the payment already contains it.
 """
 
 import asyncio
@@ -21,14 +20,14 @@ from schemas.settings import WorkerSettings
 
 log = get_logger(__name__)
 
-#: Rows of one statement: it holds their locks for some milliseconds.
-ROWS: Final = 1000
-#: Between two statements, so that others come first.
+#: Rows per statement. It locks them for some milliseconds.
+CHUNK_ROWS: Final = 1000
+#: Seconds between two statements, so that other transactions come first.
 PAUSE_S: Final = 0.05
 
 
 class Retention:
-    """The loop. Several may run: each row is forgotten by one of them."""
+    """The loop. Several workers may run it: each row is deleted by one of them."""
 
     def __init__(
         self,
@@ -45,7 +44,7 @@ class Retention:
         self._heartbeat = heartbeat or unmonitored_heartbeat()
 
     async def run(self) -> None:
-        """Until cancelled. Raises StoreUnavailableError."""
+        """Runs until cancelled. Raises StoreUnavailableError."""
         while True:
             await self.sweep()
             rest_s = jittered(self._settings.history_sweep_s)
@@ -53,25 +52,25 @@ class Retention:
             await asyncio.sleep(rest_s)
 
     async def sweep(self) -> None:
-        """Everything that is too old by now."""
+        """Expires parked inputs and deletes history that is too old now."""
         settings, now = self._settings, self._clock()
-        waits_since = now - timedelta(seconds=settings.parked_max_age_s)
-        async for count in _little_by_little(partial(self._store.give_up_parked, waits_since)):
+        parked_before = now - timedelta(seconds=settings.parked_max_age_s)
+        async for count in _in_chunks(partial(self._store.give_up_parked, parked_before)):
             self._heartbeat.beat()
-            self._metrics.parked_given_up.inc(count)
+            self._metrics.parked_expired.inc(count)
         before = now - timedelta(seconds=settings.history_retention_s)
         for table in self._store.histories:
-            forget = partial(self._store.forget_history, table, before)
-            async for count in _little_by_little(forget):
+            delete = partial(self._store.forget_history, table, before)
+            async for count in _in_chunks(delete):
                 self._heartbeat.beat()
-                self._metrics.history_forgotten.labels(table).inc(count)
+                self._metrics.history_deleted.labels(table).inc(count)
 
 
-async def _little_by_little(step: Callable[[int], Awaitable[int]]) -> AsyncIterator[int]:
-    """How many rows each step was about, until one finds fewer than it may take."""
+async def _in_chunks(step: Callable[[int], Awaitable[int]]) -> AsyncIterator[int]:
+    """Repeats a step until it finds fewer rows than one chunk. Yields the rows of each step."""
     while True:
-        count = await step(ROWS)
+        count = await step(CHUNK_ROWS)
         yield count
-        if count < ROWS:
+        if count < CHUNK_ROWS:
             return
         await asyncio.sleep(PAUSE_S)

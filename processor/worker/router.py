@@ -1,8 +1,9 @@
-"""Routes webhooks that carry no payment ID (disputes, others' refunds) by the provider's object.
+"""Finds the payment of webhooks that carry no payment ID, by the provider's object.
 
-What is about no known payment and could have no effect on one is noted as ignored. Where the
-object's payment isn't known yet, the webhook is kept in Postgres and routed once it is;
-after ``unrouted_max_age_s`` it is a dead letter. Offsets are committed after all that.
+These are disputes and refunds made at the provider, for example. A webhook that can have no effect
+on any payment is recorded as ignored. If the object's payment is not known yet, the webhook waits
+in Postgres and is routed once the payment is known; after ``unrouted_max_age_s`` it becomes a dead
+letter. The router commits offsets after these effects.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from structlog.contextvars import bound_contextvars
 
 from decisions.dead_letters import as_outgoing, note
 from domain.inputs import Foreign, Unmodelled
@@ -36,14 +38,14 @@ from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED, fetching
 log = get_logger(__name__)
 
 GROUP: Final = "payments-router"
-BATCH: Final = 500
-START_WITHIN_S: Final = 30.0
-STOP_WITHIN_S: Final = 5.0
-_NOBODYS: Final = "no payment is known for the provider's object this is about"
+BATCH_RECORDS: Final = 500
+START_TIMEOUT_S: Final = 30.0
+STOP_TIMEOUT_S: Final = 5.0
+_NO_PAYMENT: Final = "no payment is known for the provider's object"
 
 
-def consumer(bootstrap: str) -> GapReportingConsumer:
-    """A consumer of the unrouted webhooks that commits only when told. Not started."""
+def create_consumer(bootstrap: str) -> GapReportingConsumer:
+    """Creates the consumer of the unrouted webhooks, not started and without auto-commit."""
     return GapReportingConsumer(
         PROVIDER_WEBHOOKS_UNROUTED,
         bootstrap_servers=bootstrap,
@@ -55,7 +57,18 @@ def consumer(bootstrap: str) -> GapReportingConsumer:
 
 
 class Router:
-    """The loop over unrouted webhooks, new ones and kept ones."""
+    """The loop over unrouted webhooks, new ones and waiting ones.
+
+    Args:
+        store: finds payments by the provider's object, and stores waiting webhooks.
+        sender: publishes routed webhooks and dead letters.
+        source: creates the consumer.
+        translators: the adapters' translators, by provider.
+        settings: how long a webhook may wait.
+        metrics: the worker's metrics.
+        clock: the current time in UTC.
+        heartbeat: beaten after each round, and after each record that is handled on its own.
+    """
 
     def __init__(
         self,
@@ -78,106 +91,119 @@ class Router:
         self._heartbeat = heartbeat or unmonitored_heartbeat()
 
     async def run(self) -> None:
-        """Until cancelled, or until a fault that reading again will mend."""
+        """Runs until cancelled. Raises a retryable error; the records are then read again."""
         source = self._source()
         try:
-            await start_client(source, START_WITHIN_S)
+            await start_client(source, START_TIMEOUT_S)
             while True:
-                found = await source.getmany(timeout_ms=200, max_records=BATCH)
+                found = await source.getmany(timeout_ms=200, max_records=BATCH_RECORDS)
                 read = [record for part in found.values() for record in part]
                 if records := [_as_record(each) for each in read if type(each) is not OffsetGap]:
                     await self.route(records)
-                if read:  # also where it is only past offsets without a record
+                if read:  # also if it contains only offset gaps
                     await source.commit()
-                await self.route_kept()
+                await self.route_waiting()
                 self._heartbeat.beat()
         finally:
-            if not await close_consumer(source, STOP_WITHIN_S):
-                log.warning("router.not_stopped", within_s=round(STOP_WITHIN_S, 1))
+            if not await close_consumer(source, STOP_TIMEOUT_S):
+                log.warning("router.close_timed_out", timeout_s=STOP_TIMEOUT_S)
 
     async def route(self, records: Sequence[ConsumedRecord]) -> None:
-        """Routes all; one on which our own code fails is a dead letter, and stops no other."""
-        try:
-            await self._route(records)
-        except ANY_ERROR as error:
-            if must_propagate(error):
-                raise
-            log.exception("router.failed", records=len(records))
-            if len(records) > 1:
-                for record in records:
-                    self._heartbeat.beat()
-                    await self.route([record])
+        """Routes these records. If our own code fails on them, each is routed on its own.
+
+        A record on which it fails alone becomes a dead letter.
+        """
+        with bound_contextvars(**(_log_fields(records[0]) if len(records) == 1 else {})):
+            try:
+                await self._route(records)
+            except ANY_ERROR as error:
+                if must_propagate(error):
+                    raise
+                log.exception("webhooks.routing_failed", records=len(records))
+                if len(records) == 1:
+                    reason = f"our own code failed: {describe_error(error)}"
+                    await self._send([], [DeadLetter(records[0], reason)])
+                    return
+            else:
                 return
-            why = f"our own code failed: {describe_error(error)}"
-            await self._send([], [DeadLetter(record, why) for record in records])
+        for record in records:
+            self._heartbeat.beat()
+            await self.route([record])
 
     async def _route(self, records: Sequence[ConsumedRecord]) -> None:
-        """Sends each to its payment, keeps it, ignores it, or sends it to the dead letters."""
+        """Sends each record to its payment, stores it, ignores it or makes it a dead letter."""
         dead: list[DeadLetter] = []
-        waiting: list[tuple[ConsumedRecord, UnroutedWebhook]] = []
+        unrouted: list[tuple[ConsumedRecord, UnroutedWebhook]] = []
         for record in records:
             try:
-                waiting.append((record, _as_unrouted(record)))
+                unrouted.append((record, _as_unrouted(record)))
             except UndecodableRecordError as error:
                 dead.append(DeadLetter(record, str(error)))
-        asked = [(webhook.provider, webhook.object_id) for _, webhook in waiting]
-        owners = await with_timeout(ADAPTER_TIMEOUT_S, self._store.owners(asked))
-        known, ignored, kept = [], [], []
-        for record, webhook in waiting:
+        objects = [(webhook.provider, webhook.object_id) for _, webhook in unrouted]
+        owners = await with_timeout(ADAPTER_TIMEOUT_S, self._store.owners(objects))
+        known, ignored, waiting = [], [], []
+        for record, webhook in unrouted:
             owner = owners.get((webhook.provider, webhook.object_id))
             if owner is not None:
                 known.append(routed(owner, webhook.value, webhook.headers))
-            elif (nothing := self._ignored(webhook)) is not None:
-                ignored.append(nothing)
+            elif (without_effect := self._as_ignored(webhook)) is not None:
+                ignored.append(without_effect)
             elif webhook.object_id:
-                kept.append(webhook)
+                waiting.append(webhook)
             else:
                 dead.append(DeadLetter(record, f"header {headers.OBJECT_ID} is missing or empty"))
         await with_timeout(ADAPTER_TIMEOUT_S, self._store.ignore(ignored, self._clock()))
         with best_effort("metrics"):
-            for nothing in ignored:
-                self._metrics.ignored.labels(nothing.webhook.provider, nothing.kind).inc()
-        await with_timeout(ADAPTER_TIMEOUT_S, self._store.park(kept, self._clock()))
+            for each in ignored:
+                self._metrics.ignored.labels(each.webhook.provider, each.kind).inc()
+        await with_timeout(ADAPTER_TIMEOUT_S, self._store.park(waiting, self._clock()))
         await self._send(known, dead)
 
-    async def route_kept(self) -> None:
-        """Routes what was kept and is known now; gives up on what is too old."""
-        found = await with_timeout(ADAPTER_TIMEOUT_S, self._store.routable(BATCH))
+    async def route_waiting(self) -> None:
+        """Routes waiting webhooks whose payment is known now; those too old become dead letters."""
+        found = await with_timeout(ADAPTER_TIMEOUT_S, self._store.routable(BATCH_RECORDS))
         too_old = self._clock() - timedelta(seconds=self._settings.unrouted_max_age_s)
-        nobodys = await with_timeout(ADAPTER_TIMEOUT_S, self._store.expired(too_old, BATCH))
+        expired = await with_timeout(ADAPTER_TIMEOUT_S, self._store.expired(too_old, BATCH_RECORDS))
         ids = {u.event_id for u in found}
-        leaving = [*found, *(u for u in nobodys if u.event_id not in ids)]
+        leaving = [*found, *(u for u in expired if u.event_id not in ids)]
         if not leaving:
             return
         try:
-            await self._let_go(leaving)
+            await self._finish(leaving)
         except ANY_ERROR as error:
             if must_propagate(error):
                 raise
-            log.exception("router.failed", kept=len(leaving))
+            log.exception("webhooks.routing_failed", waiting=len(leaving))
             for each in leaving:
                 self._heartbeat.beat()
-                await self._let_go_alone(each)
+                with bound_contextvars(event_id=each.event_id, object_id=each.object_id):
+                    await self._finish_alone(each)
 
-    async def _let_go(self, kept: Sequence[UnroutedWebhook], error: str | None = None) -> None:
-        """Sends to its payment what has one, the rest to the dead letters: all, for an error."""
+    async def _finish(self, waiting: Sequence[UnroutedWebhook], error: str | None = None) -> None:
+        """Routes webhooks with a payment; the others become dead letters, with an error all do."""
         known = [
-            routed(u.payment_id, u.value, u.headers) for u in kept if u.payment_id and not error
+            routed(u.payment_id, u.value, u.headers) for u in waiting if u.payment_id and not error
         ]
-        dead = [_dead(u, error or _NOBODYS) for u in kept if error or not u.payment_id]
+        dead = [_dead(u, error or _NO_PAYMENT) for u in waiting if error or not u.payment_id]
         await self._send(known, dead)
-        await with_timeout(ADAPTER_TIMEOUT_S, self._store.forget([u.event_id for u in kept]))
+        await with_timeout(ADAPTER_TIMEOUT_S, self._store.forget([u.event_id for u in waiting]))
 
-    async def _let_go_alone(self, kept: UnroutedWebhook) -> None:
+    async def _finish_alone(self, webhook: UnroutedWebhook) -> None:
+        """Routes one waiting webhook; it becomes a dead letter if our own code fails on it."""
         try:
-            await self._let_go([kept])
+            await self._finish([webhook])
         except ANY_ERROR as error:
             if must_propagate(error):
                 raise
-            await self._let_go([kept], f"our own code failed: {describe_error(error)}")
+            log.exception("webhook.routing_failed")
+            await self._finish([webhook], f"our own code failed: {describe_error(error)}")
 
-    def _ignored(self, webhook: UnroutedWebhook) -> IgnoredWebhook | None:
-        """The webhook as one without effect, if it is; what can't be read is no such thing."""
+    def _as_ignored(self, webhook: UnroutedWebhook) -> IgnoredWebhook | None:
+        """Returns the webhook as ignored if it has no effect; None if it has, or is unreadable."""
+        with bound_contextvars(event_id=webhook.event_id, object_id=webhook.object_id):
+            return self._without_effect(webhook)
+
+    def _without_effect(self, webhook: UnroutedWebhook) -> IgnoredWebhook | None:
         translator = self._translators.get(webhook.provider)
         if translator is None:
             return None
@@ -185,8 +211,8 @@ class Router:
             translated = translator.translate(webhook.value)
         except MalformedWebhookError:
             return None
-        except ANY_ERROR:  # our own defect: the webhook is kept, or a dead letter where it can't be
-            log.exception("webhook.not_translated", provider=webhook.provider)
+        except ANY_ERROR:  # our own defect: the webhook waits, or becomes a dead letter
+            log.exception("webhook.translation_failed", provider=webhook.provider)
             return None
         fact = translated.fact
         if isinstance(fact, Foreign):
@@ -203,8 +229,14 @@ class Router:
             self._metrics.dead_letters.inc(len(dead))
 
 
+def _log_fields(record: ConsumedRecord) -> dict[str, str | int]:
+    event_id = record.headers.get(headers.EVENT_ID, "")[: headers.ID_CHARS_MAX]
+    at = record.position
+    return {"event_id": event_id, "partition": at.partition, "offset": at.offset}
+
+
 def _dead(unrouted: UnroutedWebhook, error: str) -> DeadLetter:
-    position = RecordOffset(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # its place in the log is long past
+    position = RecordOffset(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # its own offset was not stored
     record = ConsumedRecord(
         position, unrouted.object_id.encode(), unrouted.value, unrouted.headers, 0
     )
@@ -215,14 +247,14 @@ def _as_record(record: ConsumerRecord[bytes, bytes]) -> ConsumedRecord:
     return ConsumedRecord(
         RecordOffset(record.topic, record.partition, record.offset),
         record.key,
-        b"" if record.value is None else record.value,  # an Unreadable stays one, if empty too
+        b"" if record.value is None else record.value,  # an empty Unreadable must stay Unreadable
         headers.as_text(record.headers),
         record.timestamp,
     )
 
 
 def _as_unrouted(record: ConsumedRecord) -> UnroutedWebhook:
-    """The record as a webhook to route. Raises UndecodableRecordError, which says why."""
+    """Returns the record as a webhook to route. Raises UndecodableRecordError with the reason."""
     if isinstance(record.value, Unreadable):
         raise UndecodableRecordError(record.value.why)
     named = record.headers

@@ -1,4 +1,4 @@
-"""An event of a provider as a record of ``provider-webhooks``, whoever found it."""
+"""Converts a provider's event to a record of ``provider-webhooks``."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ from schemas.topics import BODY_BYTES_MAX, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_
 
 
 def fetched(event: FetchedEvent, provider: str, now: datetime) -> ProducerRecord:
-    """A fetched event, keyed by its payment where it names one, for the router otherwise.
+    """Returns a record for the payment that the event names, or for the router if it names none.
 
     Raises EventTooLargeError.
     """
@@ -26,16 +26,16 @@ def fetched(event: FetchedEvent, provider: str, now: datetime) -> ProducerRecord
     if webhook.payment_id is not None and is_payment_id(webhook.payment_id):
         return routed(webhook.payment_id, event.body, named)
     key = (webhook.object_id or webhook.event_id).encode()
-    return ProducerRecord(PROVIDER_WEBHOOKS_UNROUTED, key, _fitting(event.body), _as_bytes(named))
+    return ProducerRecord(PROVIDER_WEBHOOKS_UNROUTED, key, _checked(event.body), _as_bytes(named))
 
 
 def routed(payment_id: str, body: bytes, named: Mapping[str, str]) -> ProducerRecord:
-    """A webhook whose payment is known. Raises EventTooLargeError."""
-    return ProducerRecord(PROVIDER_WEBHOOKS, payment_id.encode(), _fitting(body), _as_bytes(named))
+    """Returns a record for the webhook's payment. Raises EventTooLargeError."""
+    return ProducerRecord(PROVIDER_WEBHOOKS, payment_id.encode(), _checked(body), _as_bytes(named))
 
 
-def _fitting(body: bytes) -> bytes:
-    """A body that a topic takes; another one would keep all that is sent with it from being so."""
+def _checked(body: bytes) -> bytes:
+    """Returns the body. One that is too large would make the whole send fail."""
     if len(body) > BODY_BYTES_MAX:
         raise EventTooLargeError(f"the event has {len(body)} bytes, a topic takes {BODY_BYTES_MAX}")
     return body

@@ -130,7 +130,7 @@ BUGS: Final[Mapping[str, Bug]] = {
         ),
     ),
     "no-fence": Bug(stream={"producers": unfenced}),
-    "new-key-on-retry": Bug(work=replace(REAL_WORK, calls=NewKeyForEachTry)),
+    "new-key-on-retry": Bug(work=replace(REAL_WORK, outbox=NewKeyForEachTry)),
 }
 
 

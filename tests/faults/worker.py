@@ -110,7 +110,7 @@ def parts(trap: Trap) -> WorkerParts:
     def trapped_clients() -> dict[str, ProviderClient]:
         return {name: TrappedClient(client, trap) for name, client in clients().items()}
 
-    return WorkerParts(calls=calls, sender=sender, clients=trapped_clients)
+    return WorkerParts(outbox=calls, sender=sender, clients=trapped_clients)
 
 
 if __name__ == "__main__":

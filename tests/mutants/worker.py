@@ -16,15 +16,15 @@ from providers.stripe.webhooks import StripeWebhooks, read
 class NewKeyForEachTry(Dispatcher):
     """The provider takes each try for another call."""
 
-    async def _outcome(self, claimed: ClaimedCall) -> CallOutcome:
-        return await super()._outcome(replace(claimed, generation=claimed.attempts))
+    async def _attempt(self, claimed: ClaimedCall) -> CallOutcome:
+        return await super()._attempt(replace(claimed, generation=claimed.attempts))
 
 
 class TakesSilenceForRefusal(Dispatcher):
     """Unknown for long enough is taken for a refusal."""
 
-    async def _outcome(self, claimed: ClaimedCall) -> CallOutcome:
-        outcome = await super()._outcome(claimed)
+    async def _attempt(self, claimed: ClaimedCall) -> CallOutcome:
+        outcome = await super()._attempt(claimed)
         if isinstance(outcome, Unknown) and claimed.attempts > 1:
             return Refused("timeout", "It did not answer.")
         return outcome
@@ -33,14 +33,14 @@ class TakesSilenceForRefusal(Dispatcher):
 class KeepsKeysForEver(Dispatcher):
     """Also after the provider has forgotten them."""
 
-    async def _outcome(self, claimed: ClaimedCall) -> CallOutcome:
-        return await super()._outcome(replace(claimed, key_first_used_at=self._clock()))
+    async def _attempt(self, claimed: ClaimedCall) -> CallOutcome:
+        return await super()._attempt(replace(claimed, key_first_used_at=self._clock()))
 
 
 class BelievesReplayedErrors(Dispatcher):
     """A 500 that is replayed under its key is taken for: nothing happened, a new key is safe."""
 
-    async def _outcome(self, claimed: ClaimedCall) -> CallOutcome:
+    async def _attempt(self, claimed: ClaimedCall) -> CallOutcome:
         client = self._clients[claimed.call.provider]
         outcome = await client.call(claimed.call, claimed.key)
         repeats = isinstance(outcome, Unknown) and outcome.repeats
@@ -50,7 +50,7 @@ class BelievesReplayedErrors(Dispatcher):
 class FinishesFirst(Dispatcher):
     """The call is done before its result is published."""
 
-    async def make(self, claimed: ClaimedCall, since: float) -> None:
+    async def make_call(self, claimed: ClaimedCall, since: float) -> None:
         """One call."""
         sender, finish = self._sender, self._store.finish
 
@@ -61,13 +61,13 @@ class FinishesFirst(Dispatcher):
 
         one = FinishesFirst.__new__(FinishesFirst)
         one.__dict__ = {**self.__dict__, "_sender": After()}
-        await Dispatcher.make(one, claimed, since)
+        await Dispatcher.make_call(one, claimed, since)
 
 
 class LooksAtNoObject(Reconciler):
     """What no event tells stays unknown."""
 
-    async def _objects(self, provider: str, client: ProviderClient) -> None:
+    async def _look_up_objects(self, provider: str, client: ProviderClient) -> None:
         del provider, client
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 #: More than the failures in a row that open the breaker.
 CALLS: Final = 12
-BREAKER: Final = "payments_breaker_open"
+BREAKER: Final = "payments_circuit_breaker_open"
 #: How long a webhook about another payment may take. A machine at its limit takes a second; a
 #: partition that waited for the provider would take as long as the trouble lasts.
 GOES_ON_S: Final = 10.0

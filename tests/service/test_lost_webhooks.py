@@ -46,12 +46,12 @@ async def _ended(stack: Stack, seed: int, **faults: object) -> None:
 
 async def test_every_third_webhook_lost_for_good_changes_no_end(stack: Stack) -> None:
     """What was not delivered is read from the provider's list; the payments end as they must."""
-    before = stack.metric("worker", "payments_fetched_total")
+    before = stack.metric("worker", "payments_reconciled_events_total")
     await _ended(stack, SEED, drop=0.3)
     async with SimulatorControl(stack.simulator_url) as simulator:
         stats = await simulator.get("/stats")
     assert stats["faults"]["drop"] > SIZE / 3, stats
-    assert stack.metric("worker", "payments_fetched_total") > before
+    assert stack.metric("worker", "payments_reconciled_events_total") > before
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ async def _refusing(stack: Stack) -> AsyncIterator[None]:
 async def _gauge_says(stack: Stack, quarantined: float) -> None:
     deadline = time.monotonic() + operator.WITHIN_S
     while (
-        said := stack.metric("worker", 'payments_waiting{what="quarantined_payment"}')
+        said := stack.metric("worker", 'payments_backlog_rows{kind="quarantined_payment"}')
     ) != quarantined:
         assert time.monotonic() < deadline, f"the gauge of quarantined payments says {said}"
         await asyncio.sleep(0.2)  # between two looks at one gauge

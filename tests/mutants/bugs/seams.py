@@ -100,7 +100,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.lease:Lease._renewed",
+        "processor.worker.lease:Lease._renew_once",
         "is_ours is False or",
         "",
         "a call whose lease is another worker's goes on beside it",
@@ -225,7 +225,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.lease:Lease._renewed",
+        "processor.worker.lease:Lease._renew_once",
         "or loop.time() >= self._until",
         "",
         "with Postgres away a call goes on after its lease, beside another worker's",
@@ -357,7 +357,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.lease:Lease._renewed",
+        "processor.worker.lease:Lease._renew_once",
         "self._until = began + self._lease_s",
         "str(began)",
         "every call longer than its lease is cut off, though it was renewed",

@@ -36,7 +36,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._outcome",
+        "processor.worker.dispatcher:Dispatcher._attempt",
         "claimed.created_at",
         "claimed.key_first_used_at",
         (
@@ -48,16 +48,16 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._again",
-        "max(self._wait(claimed), asked)",
-        "self._wait(claimed)",
+        "processor.worker.dispatcher:Dispatcher._reschedule",
+        "max(self._backoff(claimed), retry_after)",
+        "self._backoff(claimed)",
         "the provider's Retry-After is ignored",
         (_PROVIDER_CALLS.format("a_provider_that_names_a_wait_is_given_it"),),
         servers=True,
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._wait",
+        "processor.worker.dispatcher:Dispatcher._backoff",
         "min(claimed.attempts - 1, 20)",
         "(claimed.attempts - 1)",
         "a call tried a thousand times raises OverflowError and is never tried again",
@@ -66,7 +66,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._wait",
+        "processor.worker.dispatcher:Dispatcher._backoff",
         "self._settings.call_backoff_max_s,",
         "",
         "a call that failed for a while is next tried in weeks",
@@ -75,8 +75,8 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher.make",
-        "breaker.failed() #",
+        "processor.worker.dispatcher:Dispatcher.make_call",
+        "breaker.call_failed() #",
         "pass #",
         "a call whose lease is lost while it tries an open breaker leaves it open for ever",
         (_CALL_BREAKER.format("a_lease_that_is_lost_while_one_tries_blocks_no_other_for_good"),),
@@ -84,7 +84,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher.make",
+        "processor.worker.dispatcher:Dispatcher.make_call",
         "isinstance(outcome, Unknown)",
         "isinstance(outcome, Refused)",
         "refusals open the breaker and silence does not",
@@ -93,8 +93,8 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._again",
-        "timedelta(0) if outcome is _NEVER_HAPPENED else self._wait(claimed)",
+        "processor.worker.dispatcher:Dispatcher._reschedule",
+        "timedelta(0) if outcome is _NEVER_HAPPENED else self._backoff(claimed)",
         "timedelta(0)",
         "what the provider said is not possible now is asked again at once, without a pause",
         (_PROVIDER_CALLS.format("what_could_happen_later_is_not_asked_again_at_once"),),
@@ -102,7 +102,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.breaker:Breaker.failed",
+        "processor.worker.breaker:CircuitBreaker.call_failed",
         "self._trying = False",
         "pass",
         "after one failed try an open breaker never closes",
@@ -110,7 +110,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.breaker:Breaker.room",
+        "processor.worker.breaker:CircuitBreaker.admits",
         "or self._clock() - self._opened_at < self._open_for",
         "",
         "an open breaker does not wait before it tries",
@@ -118,7 +118,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.breaker:Breaker.succeeded",
+        "processor.worker.breaker:CircuitBreaker.call_succeeded",
         "self._failed, self._opened_at, self._trying = 0, None, False",
         "self._opened_at, self._trying = None, False",
         "failures that are not in a row open the breaker",
@@ -126,7 +126,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.breaker:Breaker.failed",
+        "processor.worker.breaker:CircuitBreaker.call_failed",
         "self._failed >= self._limit",
         "self._failed > self._limit",
         "the breaker opens one failure later than PAYMENTS_BREAKER_FAILURES says",
@@ -134,7 +134,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.breaker:Breaker.started",
+        "processor.worker.breaker:CircuitBreaker.call_started",
         "self._opened_at is not None",
         "False",
         "an open breaker lets all calls try at once instead of one",
@@ -142,7 +142,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.router:Router.route_kept",
+        "processor.worker.router:Router.route_waiting",
         "if u.event_id not in ids",
         "",
         "a webhook that is routed late is a dead letter too",
@@ -160,7 +160,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.router:Router._ignored",
+        "processor.worker.router:Router._without_effect",
         "or fact.unknown_status",
         "",
         "a webhook with a status not known here is ignored instead of kept",
@@ -178,7 +178,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._events",
+        "processor.worker.reconciler:Reconciler._list_events",
         "page[-1].webhook.event_id",
         "page[0].webhook.event_id",
         "the cursor stays at the oldest event of a page: it is read again for ever",
@@ -187,16 +187,16 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._objects",
-        "failed = 0 if await self._object(client, payment_id, object_id) else failed + 1",
-        "failed += not await self._object(client, payment_id, object_id)",
+        "processor.worker.reconciler:Reconciler._look_up_objects",
+        "failed = 0 if await self._look_up(client, payment_id, object_id) else failed + 1",
+        "failed += not await self._look_up(client, payment_id, object_id)",
         "five broken objects anywhere keep all that come after them from being looked at",
         (_RECONCILER.format("single_objects_that_cannot_be_looked_at_end_no_round"),),
         servers=True,
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._objects",
+        "processor.worker.reconciler:Reconciler._look_up_objects",
         "its_provider != provider",
         "False",
         "a provider is asked for another provider's object",
@@ -205,7 +205,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._objects",
+        "processor.worker.reconciler:Reconciler._look_up_objects",
         "len(rows) == page else",
         "len(rows) > page else",
         "only the first page of unfinished payments is ever looked at",
@@ -214,8 +214,8 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._objects",
-        "await self._store.write_cursor(place, payment_id, self._clock())",
+        "processor.worker.reconciler:Reconciler._look_up_objects",
+        "await self._store.write_cursor(cursor, payment_id, self._clock())",
         "pass",
         "after five failures the next round begins with the same five again",
         (_RECONCILER.format("after_failures_in_a_row_the_next_round_goes_on_behind_them"),),
@@ -232,7 +232,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._gauges",
+        "processor.worker.reconciler:Reconciler._measure_backlog",
         "(now - since).total_seconds()",
         "(since - now).total_seconds()",
         "the age of what waits is negative: no alarm ever rings",
@@ -251,17 +251,17 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.worker.reconciler:Reconciler.round",
-        "self._noting_errors(name, sweep())",
-        "sweep()",
+        'self._run_sweep("expiry", self._expire())',
+        "self._expire()",
         "one sweep that fails keeps the others from running",
         (_RECONCILER_LOOP.format("a_sweep_that_fails_keeps_no_other_from_running"),),
         servers=True,
     ),
     Bug(
         "worker",
-        "processor.worker.retention:_little_by_little",
-        "if count < ROWS:",
-        "if count <= ROWS:",
+        "processor.worker.retention:_in_chunks",
+        "if count < CHUNK_ROWS:",
+        "if count <= CHUNK_ROWS:",
         "one statement's rows are forgotten per sweep: the tables grow",
         (_RETENTION.format("rows_go_a_few_at_a_time_and_the_oldest_first"),),
         servers=True,
@@ -277,7 +277,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.loops:_again_and_again",
+        "processor.worker.loops:_run_forever",
         "min(longest * 2, LONGEST_WAIT_S)",
         "longest * 2",
         "after an outage a loop waits for hours",
@@ -285,7 +285,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.loops:_again_and_again",
+        "processor.worker.loops:_run_forever",
         "FIRST_WAIT_S if recovered else",
         "",
         "a fault once an hour makes each wait as long as a long outage",

@@ -43,14 +43,14 @@ async def test_the_payment_whose_object_it_is_gets_it(
         wrong = _under(log, named, about)
         await worker.process(wrong)
         assert await group.outcomes(wrong) == ["conflict"]
-        await routing.router.route_kept()
+        await routing.router.route_waiting()
         (sent,) = routing.outbox.records
         assert (sent.key, sent.value) == (meant.encode(), about.value)
         assert as_text(sent.headers) == about.headers
         routed = _under(log, meant, about)
         await worker.process(routed)
         assert await group.outcomes(routed) == ["applied"]
-        await routing.router.route_kept()
+        await routing.router.route_waiting()
         assert len(routing.outbox.records) == 1
 
 

@@ -48,7 +48,7 @@ async def test_a_lease_that_is_lost_while_one_tries_blocks_no_other_for_good(
     await caller.round()
     clock.forward(100.0)
     with monkeypatch.context() as losing:
-        losing.setattr(caller.calls, "_ask", lost)
+        losing.setattr(caller.calls, "_call_provider", lost)
         assert await caller.round() == 1
     clock.forward(100.0)
     assert await caller.round() == 1

@@ -186,7 +186,7 @@ async def test_the_end_waits_for_calls_under_way_but_not_for_ever(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the brokers away a result can't be published: the call is due again after its lease."""
-    monkeypatch.setattr(dispatcher, "FINISH_WITHIN_S", 0.1)
+    monkeypatch.setattr(dispatcher, "SHUTDOWN_TIMEOUT_S", 0.1)
     caller.provider.answers = [Acknowledged("pi_1")]
     publishing = asyncio.Event()
 

@@ -113,7 +113,7 @@ async def test_an_adapter_that_will_not_end_keeps_its_own_slot_and_no_other(
     pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its call is noted as unknown all the same; what goes on is bounded by the slots."""
-    monkeypatch.setattr(adapter_call, "END_WITHIN_S", 0.05)
+    monkeypatch.setattr(adapter_call, "CANCEL_TIMEOUT_S", 0.05)
     await due(pool, 4)
     await another_providers(pool, 2)
     other = Provider(name="another", answers=[Refused("no", "No.")] * 2)

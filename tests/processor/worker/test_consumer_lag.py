@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
 
 from messaging.lag import Partition
-from processor.worker.consumer_lag import NAME, ConsumerLag
+from processor.worker.consumer_lag import LOOP, ConsumerLag
 from processor.worker.metrics import WorkerMetrics
 from schemas.topics import PROVIDER_RESULTS
 from tests.support.waiting import until
@@ -24,7 +24,7 @@ def waiting(registry: CollectorRegistry, group: str) -> float | None:
         sample.value
         for metric in registry.collect()
         for sample in metric.samples
-        if sample.name == "payments_consumer_lag" and sample.labels["group"] == group
+        if sample.name == "payments_consumer_lag_records" and sample.labels["group"] == group
     ]
     return sum(found) if found else None
 
@@ -52,7 +52,7 @@ class _Failing:
         self.failures = []
 
     async def by_partition(self, topics: Iterable[str]) -> Mapping[Partition, int]:
-        """See ``Measure.by_partition``."""
+        """See ``LagSource.by_partition``."""
         if self.failures:
             raise self.failures.pop()
         return {(topic, 0): 3 for topic in topics}
@@ -67,13 +67,13 @@ async def test_what_cannot_be_measured_is_absent(error: BaseException) -> None:
     """And counted; the next measurement brings it back."""
     registry, made = CollectorRegistry(), _Failing("", "")
     lag = ConsumerLag(
-        "", {"group": ("topic",)}, 1.0, WorkerMetrics(registry), measure=lambda *_: made
+        "", {"group": ("topic",)}, 1.0, WorkerMetrics(registry), make_source=lambda *_: made
     )
     assert await lag.measure()
     assert waiting(registry, "group") == 3
     made.failures = [error]
     assert not await lag.measure()
     assert waiting(registry, "group") is None
-    assert registry.get_sample_value("payments_worker_errors_total", {"loop": NAME}) == 1
+    assert registry.get_sample_value("payments_worker_errors_total", {"loop": LOOP}) == 1
     assert await lag.measure()
     assert waiting(registry, "group") == 3

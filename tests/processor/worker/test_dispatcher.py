@@ -64,7 +64,7 @@ async def test_the_wait_is_drawn_by_chance(pool: Pool, clock: Clock) -> None:
     names = [f"{ONE[:-2]}{a}{b}" for a in "abcd" for b in "abcde"]
     await database.process(pool, *(log.create(name) for name in names))
     caller = Caller(pool, clock, call_concurrency=100)
-    caller.calls._chance = random.Random(7)  # noqa: S311  # jitter is no secret
+    caller.calls._rng = random.Random(7)  # noqa: S311  # jitter is no secret
     assert await caller.round() == len(names)
     due = await database.rows(pool, "select next_attempt_at from provider_calls")
     waits = {(at - clock.now).total_seconds() for (at,) in due}

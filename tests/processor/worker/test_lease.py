@@ -52,13 +52,13 @@ async def test_long_work_keeps_its_lease() -> None:
         await until(lambda: is_asked(renewals, 10), 10)
         return "done"
 
-    assert await held_lease(renewals).during(work()) == "done"
+    assert await held_lease(renewals).renew_during(work()) == "done"
 
 
 async def test_short_work_renews_nothing() -> None:
     """Most calls take far less than their lease."""
     renewals = Renewals()
-    assert await held_lease(renewals).during(asyncio.sleep(0, "done")) == "done"
+    assert await held_lease(renewals).renew_during(asyncio.sleep(0, "done")) == "done"
     assert renewals.asked == 0
 
 
@@ -74,7 +74,7 @@ async def test_a_lost_lease_ends_the_work() -> None:
 
     renewals = Renewals(lambda number: number < 3)
     with pytest.raises(LeaseLostError):
-        await held_lease(renewals).during(work())
+        await held_lease(renewals).renew_during(work())
     assert ended.is_set()
     assert renewals.asked == 3, "it ends with the first word that it is another's"
 
@@ -87,7 +87,7 @@ async def test_a_renewal_may_fail_while_the_lease_lasts() -> None:
         await until(lambda: is_asked(renewals, 6), 10)
         return "done"
 
-    assert await held_lease(renewals).during(work()) == "done"
+    assert await held_lease(renewals).renew_during(work()) == "done"
 
 
 @pytest.mark.parametrize("silent", [True, False])
@@ -102,7 +102,7 @@ async def test_a_lease_that_can_not_be_renewed_is_lost(*, silent: bool) -> None:
 
     began = asyncio.get_running_loop().time()
     with pytest.raises(LeaseLostError):
-        await Lease(renew, LEASE_S, began).during(asyncio.sleep(60))
+        await Lease(renew, LEASE_S, began).renew_during(asyncio.sleep(60))
     assert asyncio.get_running_loop().time() - began < LEASE_S + 0.5
     never.set()
     await asyncio.sleep(0)
@@ -115,12 +115,12 @@ async def test_what_the_work_raises_is_raised() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await held_lease(Renewals()).during(work())
+        await held_lease(Renewals()).renew_during(work())
 
 
 async def test_work_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """For longer than a moment."""
-    monkeypatch.setattr(lease, "END_WITHIN_S", 0.1)
+    monkeypatch.setattr(lease, "CANCEL_TIMEOUT_S", 0.1)
     release = asyncio.Event()
 
     async def work() -> None:
@@ -132,6 +132,6 @@ async def test_work_that_does_not_end_is_not_waited_for(monkeypatch: pytest.Monk
 
     async with asyncio.timeout(5):
         with pytest.raises(LeaseLostError):
-            await held_lease(Renewals(lambda _number: False)).during(work())
+            await held_lease(Renewals(lambda _number: False)).renew_during(work())
     release.set()
     await asyncio.sleep(0.01)

@@ -104,8 +104,8 @@ async def test_a_loop_that_comes_to_no_next_step_is_begun_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What it waits for never answers: it is cancelled. One that makes progress is left alone."""
-    monkeypatch.setattr(loops, "STEP_S", 0.1)
-    monkeypatch.setattr(loops, "LOOK_S", 0.02)
+    monkeypatch.setattr(loops, "STALLED_AFTER_S", 0.1)
+    monkeypatch.setattr(loops, "CHECK_EVERY_S", 0.02)
     stop, hung, lively = asyncio.Event(), [], []
     heartbeat = Heartbeat()
 

@@ -102,14 +102,14 @@ async def test_a_sweep_that_fails_keeps_no_other_from_running(
     sweeping.outbox.failures = [PublishError("no word")]
     assert ids(await sweeping.round()) == ["look"]
     assert (sweeping.errors("expiry"), sweeping.errors("events")) == (1, 1)
-    assert sweeping.gauge("payments_waiting", "unfinished_payment") == 1
+    assert sweeping.gauge("payments_backlog_rows", "unfinished_payment") == 1
 
 
 async def test_a_store_that_is_away_is_no_end(sweeping: Sweeping, pool: Pool) -> None:
     """Without connections every sweep fails, is counted, and the round comes to its end."""
     await pool.close()
     assert await sweeping.round() == []
-    assert [sweeping.errors(name) for name in ("expiry", "gauges", "events", "objects")] == [1] * 4
+    assert [sweeping.errors(name) for name in ("expiry", "backlog", "events", "objects")] == [1] * 4
 
 
 async def test_what_waits_is_measured(sweeping: Sweeping, pool: Pool, clock: Clock) -> None:
@@ -129,8 +129,8 @@ async def test_what_waits_is_measured(sweeping: Sweeping, pool: Pool, clock: Clo
         ("unrouted_webhook", 0, 0),
         ("quarantined_payment", 0, 0),
     ):
-        assert sweeping.gauge("payments_waiting", what) == count, what
-        assert sweeping.gauge("payments_oldest_seconds", what) == age, what
+        assert sweeping.gauge("payments_backlog_rows", what) == count, what
+        assert sweeping.gauge("payments_backlog_oldest_age_seconds", what) == age, what
 
 
 async def test_what_is_done_waits_no_more(sweeping: Sweeping, pool: Pool, clock: Clock) -> None:
@@ -150,8 +150,8 @@ async def test_what_is_done_waits_no_more(sweeping: Sweeping, pool: Pool, clock:
     clock.forward(50)
     await sweeping.round()
     for what in ("due_call", "unpublished_version"):
-        assert sweeping.gauge("payments_waiting", what) == 1, what
-    assert sweeping.gauge("payments_oldest_seconds", "unfinished_payment") == 50
+        assert sweeping.gauge("payments_backlog_rows", what) == 1, what
+    assert sweeping.gauge("payments_backlog_oldest_age_seconds", "unfinished_payment") == 50
 
 
 async def led(sweeping: Sweeping, rounds: int) -> None:

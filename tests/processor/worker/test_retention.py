@@ -57,7 +57,7 @@ async def test_what_is_too_old_goes_and_the_payment_stays(
     await sweep()
     assert await database.everything(pool) == {**before, "inbox": []}
     counted = {"table": "inbox"}
-    assert registry.get_sample_value("payments_history_forgotten_total", counted) == 2
+    assert registry.get_sample_value("payments_history_deleted_rows_total", counted) == 2
 
 
 async def test_every_history_is_swept(pool: Pool, sweep: Sweep, clock: Clock) -> None:
@@ -127,7 +127,7 @@ async def test_what_waits_for_a_payment_that_never_came_is_given_up(
     assert await outcomes(pool) == {ONE: "ignored", TWO: "rejected", quarantined: "parked"}
     kept = "select value, reason from inbox where payment_id = any(%s)"
     assert set(await database.rows(pool, kept, [ONE, TWO])) == {(None, "its payment never came")}
-    assert registry.get_sample_value("payments_parked_given_up_total") == 2
+    assert registry.get_sample_value("payments_parked_expired_total") == 2
 
     await database.process(pool, log.create(ONE))
     assert await database.rows(pool, "select status, version from payments") == [("CREATED", 1)]
@@ -163,7 +163,7 @@ async def test_rows_go_a_few_at_a_time_and_the_oldest_first(
     pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No statement holds many locks, and somebody else's row is left for another time."""
-    monkeypatch.setattr(retention, "ROWS", 2)
+    monkeypatch.setattr(retention, "CHUNK_ROWS", 2)
     store, asked = PostgresHistory(pool), list[int]()
     async with pool.connection() as connection:
         for number in range(5):

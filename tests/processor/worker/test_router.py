@@ -56,16 +56,16 @@ async def test_an_unknown_objects_webhook_is_kept_until_it_is_known(
     """To the byte; then it goes to its payment, once."""
     record = unrouted(ONE)
     await routing.router.route([record])
-    await routing.router.route_kept()
+    await routing.router.route_waiting()
     assert routing.outbox.records == []
     assert await kept(pool) == ["evt_1"]
     await known(pool, ONE, TWO)
-    await routing.router.route_kept()
+    await routing.router.route_waiting()
     (sent,) = routing.outbox.records
     assert (sent.topic, sent.key, sent.value) == (PROVIDER_WEBHOOKS, ONE.encode(), record.value)
     assert headers.as_text(sent.headers) == record.headers
     assert await kept(pool) == []
-    await routing.router.route_kept()
+    await routing.router.route_waiting()
     assert len(routing.outbox.records) == 1
 
 
@@ -102,7 +102,7 @@ async def test_what_lay_in_the_log_for_long_is_kept_as_long_as_any(
     """Its time begins when it is first looked at: an outage of ours takes nothing from it."""
     long_ago = (clock.now - timedelta(seconds=2 * MAX_AGE_S)).isoformat()
     await routing.router.route([unrouted(ONE, **{headers.RECEIVED_AT: long_ago})])
-    await routing.router.route_kept()
+    await routing.router.route_waiting()
     assert (await kept(pool), routing.sent()) == (["evt_1"], [])
 
 
@@ -127,7 +127,7 @@ async def test_another_providers_object_is_another_object(routing: Routing, pool
     """Two providers may use the same ID."""
     await known(pool, ONE)
     await routing.router.route([unrouted(ONE, **{headers.PROVIDER: "another"})])
-    await routing.router.route_kept()
+    await routing.router.route_waiting()
     assert routing.outbox.records == []
 
 
@@ -138,10 +138,10 @@ async def test_what_stays_unknown_for_too_long_is_a_dead_letter(
     record = unrouted(ONE)
     await routing.router.route([record])
     clock.forward(MAX_AGE_S)
-    await routing.router.route_kept()
+    await routing.router.route_waiting()
     assert routing.sent() == []
     clock.forward(0.001)
-    await routing.router.route_kept()
+    await routing.router.route_waiting()
     ((topic, key, named),) = routing.sent()
     assert (topic, key) == (DEAD_LETTERS, object_of(ONE).encode())
     assert "no payment is known" in named[headers.ERROR]
@@ -157,7 +157,7 @@ async def test_what_is_known_at_last_is_routed_however_old(
     await routing.router.route([unrouted(ONE), unrouted(TWO, "evt_2")])
     await known(pool, ONE)
     clock.forward(2 * MAX_AGE_S)
-    await routing.router.route_kept()
+    await routing.router.route_waiting()
     assert [(topic, key) for topic, key, _ in routing.sent()] == [
         (PROVIDER_WEBHOOKS, ONE.encode()),
         (DEAD_LETTERS, object_of(TWO).encode()),
@@ -168,17 +168,17 @@ async def test_what_is_kept_leaves_in_the_order_it_came(
     routing: Routing, pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With more of it than a round takes, to its payments as well as to the dead letters."""
-    monkeypatch.setattr(router, "BATCH", 1)
+    monkeypatch.setattr(router, "BATCH_RECORDS", 1)
     for number, about in enumerate((ONE, TWO, payment("three"), payment("four"))):
         await routing.router.route([unrouted(about, f"evt_{number}")])
         clock.forward(1)
     await known(pool, ONE, TWO)
-    await routing.router.route_kept()
+    await routing.router.route_waiting()
     assert [key for _, key, _ in routing.sent()] == [ONE.encode()]
-    await routing.router.route_kept()
+    await routing.router.route_waiting()
     assert [key for _, key, _ in routing.sent()] == [TWO.encode()]
     clock.forward(2 * MAX_AGE_S)
-    await routing.router.route_kept()
+    await routing.router.route_waiting()
     assert await kept(pool) == ["evt_3"]
 
 
@@ -212,7 +212,7 @@ async def test_what_was_not_sent_is_kept(routing: Routing, pool: Pool) -> None:
     await known(pool, ONE)
     routing.outbox.failures = [PublishError("no word")]
     with pytest.raises(PublishError):
-        await routing.router.route_kept()
+        await routing.router.route_waiting()
     assert await kept(pool) == ["evt_1"]
-    await routing.router.route_kept()
+    await routing.router.route_waiting()
     assert len(routing.sent()) == 1

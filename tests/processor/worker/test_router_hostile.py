@@ -89,7 +89,7 @@ async def test_what_can_be_kept_is_kept_and_given_up_in_time(
     assert routing.sent() == []
     assert await kept(pool) == sorted([odd.headers[headers.EVENT_ID], "evt_2"])
     clock.forward(MAX_AGE_S + 1)
-    await routing.router.route_kept()
+    await routing.router.route_waiting()
     sent = routing.sent()
     assert {topic for topic, _, _ in sent} == {DEAD_LETTERS}
     assert [named.items() >= odd.headers.items() for _, _, named in sent].count(True) == 1
@@ -111,7 +111,7 @@ async def test_dead_letters_are_counted_and_in_the_log(
     bad = with_header(unrouted(ONE), headers.EVENT_ID, b"")
     await routing.router.route([bad, unrouted(TWO, "evt_2")])
     clock.forward(MAX_AGE_S + 1)
-    await routing.router.route_kept()
+    await routing.router.route_waiting()
     assert [topic for topic, _, _ in routing.sent()] == [DEAD_LETTERS] * 2
     assert routing.metrics.dead_letters._value.get() == 2
     first, second = lines(caplog, "dead_letter")

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from ports.errors import PublishError
 from postgres.stores import Pool
-from processor.worker.router import GROUP, consumer
+from processor.worker.router import GROUP, create_consumer
 from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
 from tests.conftest import PARTITIONS
 from tests.support.builders import Clock
@@ -30,7 +30,7 @@ async def lag(bootstrap: str) -> int:
 
 def stopped_as_it_fetches_again(bootstrap: str) -> AIOKafkaConsumer:
     """A consumer that lets the cancellation of its own task out, as aiokafka's can."""
-    source = consumer(bootstrap)
+    source = create_consumer(bootstrap)
     really_stop = source.stop
 
     async def stop() -> None:

@@ -68,7 +68,7 @@ async def test_all_is_closed_when_a_loop_fails(
 
     async with nothing_left():
         with pytest.raises(LoopFailedError):
-            await program._work(WorkerParts(Failing, sender, clients))
+            await program._run(WorkerParts(Failing, sender, clients))
     assert client.closed == 1
     assert senders[0]._producer._instances.current is None
 

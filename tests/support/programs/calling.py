@@ -12,7 +12,7 @@ from ports.producer_record import ProducerRecord
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from ports.stores import Outbox
 from postgres.stores import Pool, PostgresOutbox
-from processor.worker.dispatcher import Dispatcher
+from processor.worker.dispatcher import LOOP, Dispatcher
 from processor.worker.metrics import WorkerMetrics
 from schemas.settings import WorkerSettings
 from tests.support import database
@@ -22,7 +22,6 @@ from tests.support.programs.folding import ONE
 
 #: Seconds: a lease, the first wait, the longest wait, the life of a key.
 LEASE_S, BASE_S, MAX_S, KEY_S = 60.0, 1.0, 8.0, 3600.0
-LOOP: Final = {"loop": "provider_calls"}
 KEY: Final = f"{ONE}:create"
 
 
@@ -74,11 +73,11 @@ class Caller:
 
     async def finished(self) -> None:
         """Returns once no call is under way."""
-        await asyncio.gather(*self.calls.under_way(), return_exceptions=True)
+        await asyncio.gather(*self.calls.in_flight(), return_exceptions=True)
 
     def errors(self) -> float:
         """How many calls our own side failed on."""
-        found = self._registry.get_sample_value("payments_worker_errors_total", LOOP)
+        found = self._registry.get_sample_value("payments_worker_errors_total", {"loop": LOOP})
         return found or 0.0
 
     async def row(self, *columns: str) -> tuple[Any, ...]:

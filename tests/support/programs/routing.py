@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from ports.records import ConsumedRecord
 from postgres.stores import Pool, PostgresRouting
 from processor.worker.metrics import WorkerMetrics
-from processor.worker.router import Router, consumer
+from processor.worker.router import Router, create_consumer
 from providers.examplepay.webhooks import ExamplePayTranslator
 from providers.stripe.webhooks import StripeTranslator
 from schemas import headers
@@ -60,7 +60,7 @@ class Routing:
         pool: Pool,
         clock: Clock,
         bootstrap: str = "nowhere:1",
-        source: Callable[[str], AIOKafkaConsumer] = consumer,
+        source: Callable[[str], AIOKafkaConsumer] = create_consumer,
     ) -> None:
         self.outbox = RecordingSender()
         settings = WorkerSettings(unrouted_max_age_s=MAX_AGE_S)

@@ -60,9 +60,9 @@ class Sweeping:
         """How often a sweep has failed."""
         return self.registry.get_sample_value("payments_worker_errors_total", {"loop": sweep})
 
-    def gauge(self, name: str, what: str) -> float | None:
+    def gauge(self, name: str, kind: str) -> float | None:
         """A gauge of what waits."""
-        return self.registry.get_sample_value(name, {"what": what})
+        return self.registry.get_sample_value(name, {"kind": kind})
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
