@@ -1,7 +1,10 @@
--- A payment, its versions, and everything that was ever said about it.
--- Amounts are integer minor units. Times are UTC. IDs are text and derived, never drawn by chance.
+-- The whole schema of the first release. This file never changes again: every later change is a new
+-- migration that adds to it.
+--
+-- Amounts are integer minor units. Times are UTC. IDs are text, derived from their inputs and never
+-- random.
 
--- The state machine, as rows: filled from domain/transitions.py, which a test holds equal.
+-- The state machine as rows. A test keeps them equal to domain/transitions.py.
 create table payment_statuses (
     status text primary key,
     final  boolean not null
@@ -77,8 +80,8 @@ create trigger object_never_changes before update on payments for each row
     when (old.object_id is not null and new.object_id is distinct from old.object_id)
     execute function keep_object();
 
--- One row per part of a batch that came from one partition: what has to be published together.
--- A publication without published_at is the mark of a crash between commit and publishing.
+-- One row per batch and partition: the versions that are published together. A publication that stays
+-- without published_at is the trace of a crash between the commit and the publishing.
 create table publications (
     publication_id bigint primary key,
     partition      integer not null,
@@ -88,7 +91,7 @@ create table publications (
 create sequence publication_ids;
 create index publications_unpublished on publications (partition) where published_at is null;
 
--- Every version of every payment with the snapshot as of itself; previous_status is null for the first.
+-- Every version of every payment, each with its snapshot. previous_status is null for the first.
 create table payment_versions (
     payment_id      text not null references payments,
     version         integer not null check (version >= 1),
@@ -120,7 +123,7 @@ create view transitions as
     select payment_id, version, previous_status, status, event_id, at from payment_versions
     where previous_status is distinct from status;
 
--- A refund or dispute belongs to its payment: no other payment can write its row.
+-- The payment is part of the key, so no other payment can write a row of its refunds or disputes.
 create table refunds (
     payment_id text not null references payments,
     refund_id  text not null,
@@ -145,7 +148,8 @@ create table disputes (
     primary key (payment_id, dispute_id)
 );
 
--- Every input by its event ID: the authority on what was processed, and what became of it.
+-- One row per event ID: its outcome and the reason. This table decides what was processed; the
+-- stream's dedup table is only a faster copy.
 create table inbox (
     event_id     text primary key,
     payment_id   text not null,
@@ -163,17 +167,26 @@ create table inbox (
     reason       text not null,
     version      integer,
     publication_id bigint,
-    -- the record as it came, kept only while it waits: parked or quarantined
+    -- the consumed record, kept only while the input waits: parked or quarantined
     headers      jsonb,
     value        bytea,
+    -- The order of decisions: the batch's number times a million, plus the input's ordinal in it.
+    -- Decided again after waiting, an input gets a new number. The topics have no order between
+    -- them, so a rebuild decides in this order.
+    decided      bigint,
     constraint waiting_records_are_kept
         check (outcome not in ('parked', 'quarantined') or value is not null)
 );
 create index inbox_by_payment on inbox (payment_id, recorded_at);
 create index inbox_by_operation on inbox (operation_id) where operation_id is not null;
 create index inbox_waiting on inbox (payment_id) where outcome in ('parked', 'quarantined');
+create index inbox_by_age on inbox (recorded_at);
+create index inbox_parked_by_age on inbox (recorded_at) where outcome = 'parked';
 
--- Another record with an event ID the inbox has: delivered again, and without effect.
+-- One number per batch, drawn under the locks of the batch's payments.
+create sequence decision_batches;
+
+-- A further record with an event ID that the inbox has. It has no effect.
 create table duplicates (
     topic       text not null,
     partition   integer not null,
@@ -185,8 +198,9 @@ create table duplicates (
     primary key (topic, partition, "offset")
 );
 create index duplicates_by_payment on duplicates (payment_id);
+create index duplicates_by_age on duplicates (recorded_at);
 
--- Records nobody could decode. They are on dead-letters too, with their bytes.
+-- Undecodable records: source and reason. Their bytes are on the topic dead-letters.
 create table dead_letters (
     topic       text not null,
     partition   integer not null,
@@ -196,17 +210,27 @@ create table dead_letters (
     primary key (topic, partition, "offset")
 );
 
--- A payment our own code failed on. Its inputs are parked until an operator releases it.
+create index dead_letters_by_age on dead_letters (recorded_at);
+
+-- Dead letters that an operator sent to their topics again, by their offset on dead-letters.
+create table dead_letter_replays (
+    partition   integer not null,
+    "offset"    bigint not null,
+    replayed_at timestamptz not null,
+    primary key (partition, "offset")
+);
+
+-- Payments on which our own code failed. Their inputs are parked until an operator releases them.
 create table quarantines (
-    payment_id text primary key,
-    event_id   text not null,
-    error      text not null,
+    payment_id     text primary key,
+    event_id       text not null,
+    error          text not null,
     quarantined_at timestamptz not null,
-    -- the last release that could take up nothing; the error is then its own
+    -- the event ID of the last release that failed; error is then that release's
     failed_release text
 );
 
--- Calls to make, written in the transaction that wanted them. One row per operation, for ever.
+-- The outbox: provider calls, written in the transaction that decided them. Rows are never deleted.
 create table provider_calls (
     call_key        text primary key check (length(call_key) <= 255),
     payment_id      text not null references payments,
@@ -230,7 +254,7 @@ create table provider_calls (
 create index provider_calls_due on provider_calls (next_attempt_at) where state = 'due';
 create index provider_calls_by_payment on provider_calls (payment_id);
 
--- Webhooks without a payment ID whose payment isn't known yet.
+-- Webhooks that name no payment, and whose payment is not known yet.
 create table unrouted (
     event_id    text primary key,
     provider    text not null,
@@ -242,7 +266,18 @@ create table unrouted (
 );
 create index unrouted_by_object on unrouted (provider, object_id);
 
--- How far each provider's event list has been read.
+-- Webhooks that belong to no payment and could have no effect on one, with the reason.
+create table ignored_webhooks (
+    event_id    text primary key,
+    provider    text not null,
+    kind        text not null,
+    reason      text not null,
+    received_at timestamptz not null,
+    recorded_at timestamptz not null
+);
+create index ignored_webhooks_by_age on ignored_webhooks (recorded_at);
+
+-- How far the reconciler has read each provider's event list.
 create table cursors (
     provider   text primary key,
     event_id   text not null,
