@@ -17,7 +17,8 @@ from cli.checks import audit, rebuild
 from cli.dead_letters import dead_letters
 from cli.programs import PROGRAMS, SERVERS, Programs
 from cli.replay import replay
-from ports.errors import LoopFailedError, ProcessorError, PublishError, StoreUnavailableError
+from ports.errors import LoopFailedError, ProcessorError
+from ports.failures import RETRYABLE_AT_START
 from postgres.migrate import MigrationError
 from runtime import logs
 from runtime.restart import RESTART
@@ -27,15 +28,6 @@ log = logs.get_logger("payments")
 
 #: Wrong settings, a server that does not answer, a defect of ours: nothing was found out.
 COULD_NOT_RUN: Final = 2
-#: What a server needs is not there now: started again later, it may be.
-AWAY: Final = (
-    KafkaError,
-    psycopg.OperationalError,
-    StoreUnavailableError,
-    PublishError,
-    ConnectionError,
-    TimeoutError,
-)
 Commands = Mapping[str, Callable[..., int | None]]
 #: Each checks, or decides, what an operator looks after.
 COMMANDS: Final[Commands] = {
@@ -95,12 +87,14 @@ def _exit_code(name: str, call: Callable[[], int | None]) -> int:
     except LoopFailedError:
         log.exception("worker.stopped", note="the process restarts")
         return RESTART
-    except (*AWAY, SettingsError, ProcessorError, MigrationError) as error:
+    except (*RETRYABLE_AT_START, SettingsError, ProcessorError, MigrationError) as error:
         what = "Postgres: " if isinstance(error, psycopg.OperationalError) else ""
         what = "Kafka: " if isinstance(error, KafkaError) else what
         why = str(error) or type(error).__name__
         print(f"payments {name}: {what}{why}", file=sys.stderr)  # noqa: T201  # for the operator
-        return RESTART if isinstance(error, AWAY) and name in SERVERS else COULD_NOT_RUN
+        return (
+            RESTART if isinstance(error, RETRYABLE_AT_START) and name in SERVERS else COULD_NOT_RUN
+        )
     except typer.BadParameter:
         raise
     except Exception:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
 from messaging.lifetime import CLOSE_DEADLINE_S, close_producer, start_client
-from ports.errors import NotDeliveredError, TopicsNotReadyError
+from ports.errors import NotDeliveredError
+from ports.failures import RETRYABLE_ON_CONNECT
 from ports.producer_record import OVERHEAD_BYTES
 from runtime.logs import get_logger
 from schemas.topics import BATCH_BYTES_MAX
@@ -24,7 +24,6 @@ LONGEST_WAIT_S: Final = 2.0
 CLOSING_MAX: Final = 4
 #: The longest ``close`` takes.
 STOP_DEADLINE_S: Final = CLOSE_DEADLINE_S + 1.0
-NO_ANSWER: Final = (KafkaError, OSError, TimeoutError, TopicsNotReadyError)
 
 _log = get_logger(__name__)
 
@@ -158,7 +157,7 @@ class Instances:
         """Says why there is no connection; in the log only when the reason is a new one."""
         why = str(error) or f"no answer from {self._target.bootstrap}"
         if why != self.why_not:
-            known = isinstance(error, NO_ANSWER)
+            known = isinstance(error, RETRYABLE_ON_CONNECT)
             _log.warning(
                 "producer.not_connected",
                 client_id=self._target.client_id,

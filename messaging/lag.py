@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 
+from ports.failures import BROKERS_AWAY
 from runtime.logs import get_logger
 from runtime.tasks import is_cancelled
 from schemas.topics import PROCESSOR_SOURCES, fetching
@@ -78,7 +78,7 @@ async def _close(close: Any) -> None:
     try:
         async with asyncio.timeout(CLOSE_WITHIN_S):
             await close()
-    except (KafkaError, OSError) as error:
+    except BROKERS_AWAY as error:
         log.warning("lag.not_closed", error=repr(error))
     except asyncio.CancelledError:
         if is_cancelled():

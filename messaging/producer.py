@@ -15,8 +15,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from messaging.in_flight import InFlightLimiter, InFlightLimits
-from messaging.instances import NO_ANSWER, Check, Instance, Instances, Target
+from messaging.instances import Check, Instance, Instances, Target
 from ports.errors import NotDeliveredError, RecordTooLargeError
+from ports.failures import RETRYABLE_ON_CONNECT
 from ports.producer_record import ProducerRecord
 
 DEFAULT_LIMITS: Final = InFlightLimits()
@@ -134,7 +135,7 @@ class Producer:
         try:
             async with asyncio.timeout(PROBE_DEADLINE_S):
                 await self._check(instance.producer)
-        except NO_ANSWER as error:
+        except RETRYABLE_ON_CONNECT as error:
             return str(error) or "the brokers don't answer"
         return None
 

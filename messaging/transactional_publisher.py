@@ -16,6 +16,7 @@ from messaging.batch_send import KeyedRecord, send_in_batches
 from messaging.lifetime import close_producer, start_client
 from ports.batch import PublishableVersion
 from ports.errors import FencedError, PublishError
+from ports.failures import BROKERS_AWAY
 from schemas.headers import cloud_event
 from schemas.topics import BATCH_BYTES_MAX, PAYMENT_STATE, request_bytes_max
 
@@ -71,7 +72,7 @@ class StatePublisher:
         producer = self._make(partition)
         try:
             await start_client(producer, self._deadline_s)
-        except (KafkaError, OSError, TimeoutError) as error:
+        except BROKERS_AWAY as error:
             await close_producer(producer)
             raise PublishError(f"partition {partition} can't be taken over: {error!r}") from error
         except BaseException:

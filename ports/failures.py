@@ -1,8 +1,8 @@
-"""What nobody foresaw, and how far it may reach: one payment, one record, one round of a loop.
+"""Retryable errors, the only lists of them, and how every other error is contained.
 
-Our own code, and the adapters it calls, can fail in ways that nobody thought of. Such an error must
-never stop others. It is told apart from an outage (``RETRYABLE``), which passes by itself and is
-nobody's fault: after one, the same is tried again, and nothing is quarantined.
+An outage passes by itself: the same step is tried again, and nothing is quarantined. Every other
+error is unforeseen: a defect of ours or of an adapter. It stops one payment, one record or one
+round of a loop, and never the others.
 """
 
 import asyncio
@@ -17,7 +17,9 @@ from ports.errors import (
     PublishError,
     StoreUnavailableError,
     TableFilesError,
+    TopicsNotReadyError,
 )
+from ports.provider import ProviderUnavailableError
 from ports.texts import storable
 from runtime.logs import get_logger
 from runtime.tasks import is_cancelled
@@ -25,7 +27,8 @@ from runtime.tasks import is_cancelled
 log = get_logger(__name__)
 T = TypeVar("T")
 
-#: Postgres, the brokers, the network or the disk are away, or another worker was faster.
+#: Any outage. The containment of unforeseen errors (``must_propagate``) and the worker's loops use
+#: it; it is the widest list, because an outage must never be mistaken for a payment's defect.
 RETRYABLE: Final = (
     StoreUnavailableError,
     BatchConflictError,
@@ -37,25 +40,45 @@ RETRYABLE: Final = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
 )
-#: What an adapter does takes no longer than that: it has shorter limits of its own.
+#: The stream decides the same batch again after these. Errors of the brokers are not among them:
+#: after one the producers are unusable, so the worker restarts.
+RETRYABLE_IN_BATCH: Final = (StoreUnavailableError, BatchConflictError)
+#: The reconciler logs these without a traceback and goes on with the next sweep. A provider's
+#: outage is in this list alone: the dispatcher handles it per call.
+RETRYABLE_IN_SWEEP: Final = (ProviderUnavailableError, PublishError, StoreUnavailableError)
+#: A program that ends with one of these asks to be started again. Of the network's errors only two
+#: are in it: any other OSError at start-up, such as a folder it may not write to, needs a person.
+RETRYABLE_AT_START: Final = (
+    KafkaError,
+    psycopg.OperationalError,
+    StoreUnavailableError,
+    PublishError,
+    ConnectionError,
+    TimeoutError,
+)
+#: Kafka clients let these pass: the brokers are away.
+BROKERS_AWAY: Final = (KafkaError, OSError)
+#: The producer connects again after these. Topics that are missing may be created meanwhile.
+RETRYABLE_ON_CONNECT: Final = (*BROKERS_AWAY, TopicsNotReadyError)
+#: The longest that one call of an adapter may take; adapters have shorter limits of their own.
 ADAPTER_TIMEOUT_S: Final = 60.0
 
 
 def must_propagate(error: BaseException) -> bool:
-    """Whether it is an outage, or our own cancellation; everything else nobody foresaw."""
+    """Whether the caller must re-raise: an outage, or this task's own cancellation."""
     if isinstance(error, asyncio.CancelledError):
         return is_cancelled()
     return isinstance(error, RETRYABLE) or not isinstance(error, Exception)
 
 
 def describe_error(error: BaseException) -> str:
-    """The error in words that can be stored, whatever it says of itself.
+    """Returns the error as text that Postgres can store. Never raises.
 
-    Of Postgres' errors the message alone: their details repeat what is in the row.
+    Of a Postgres error it has the primary message alone: the details repeat the row.
     """
     try:
         message = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
         text = f"{type(error).__name__}: {message}"
-    except Exception:  # noqa: BLE001  # an error may fail to say what it is, too
+    except Exception:  # noqa: BLE001  # str() of an error may raise
         text = type(error).__name__
     return storable(text)

@@ -33,8 +33,13 @@ from decisions.decode import Decoder
 from decisions.decode_failure import unforeseen
 from decisions.fold import fold
 from ports.batch import CommittedBatch, PublishableVersion
-from ports.errors import BatchConflictError, KeyTakenError, StoreUnavailableError
-from ports.failures import ADAPTER_TIMEOUT_S, describe_error, must_propagate
+from ports.errors import KeyTakenError, StoreUnavailableError
+from ports.failures import (
+    ADAPTER_TIMEOUT_S,
+    RETRYABLE_IN_BATCH,
+    describe_error,
+    must_propagate,
+)
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, RecordOffset, failed
 from ports.stores import BatchStore, RecordSender, TransactionalPublisher
 from processor.stream.dedup_table import DedupTable
@@ -46,8 +51,6 @@ from schemas.topics import SNAPSHOT_BYTES_MAX
 
 log = get_logger(__name__)
 
-#: Postgres is away, or another worker was faster: the same batch may well succeed next time.
-TRANSIENT: Final = (StoreUnavailableError, BatchConflictError)
 #: A batch is tried for this long; then the worker starts over, without having acknowledged.
 RETRY_FOR_S: Final = 300.0
 #: A key that keeps colliding after this many tries is no race: the payment is quarantined.
@@ -346,9 +349,9 @@ class BatchProcessor:
         return left
 
     async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Tries until it succeeds, with jitter, while the fault is transient; bounded in time."""
+        """Tries until it succeeds, with jitter, for ``RETRY_FOR_S`` at most."""
         async for trial in AsyncRetrying(
-            retry=retry_if_exception_type(TRANSIENT) | _few_collisions(),
+            retry=retry_if_exception_type(RETRYABLE_IN_BATCH) | _few_collisions(),
             wait=wait_random_exponential(multiplier=0.05, max=5.0),
             stop=stop_after_delay(RETRY_FOR_S),
             before_sleep=self._note_retry,

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final, TypeVar
 
-from aiokafka.errors import KafkaError
-
 from messaging.lag import Partition
+from ports.failures import BROKERS_AWAY
 from runtime.logs import get_logger
 from runtime.restart import restart_process
 
@@ -95,7 +94,7 @@ async def watch(patience_s: float, look: Callable[[], Awaitable[Look]]) -> None:
         await asyncio.sleep(patience_s / LOOKS)
         try:
             seen = await look()
-        except (KafkaError, OSError) as error:
+        except BROKERS_AWAY as error:
             log.warning("watchdog.blind", error=repr(error))  # nobody can process anything now
             patience, failures = Patience(patience_s), 0
             continue

@@ -14,8 +14,12 @@ import psycopg
 from structlog.contextvars import bound_contextvars
 
 from decisions.dead_letters import as_outgoing
-from ports.errors import PublishError, StoreUnavailableError
-from ports.failures import ADAPTER_TIMEOUT_S, describe_error, must_propagate
+from ports.failures import (
+    ADAPTER_TIMEOUT_S,
+    RETRYABLE_IN_SWEEP,
+    describe_error,
+    must_propagate,
+)
 from ports.producer_record import ProducerRecord
 from ports.provider import FetchedEvent, ProviderClient, ProviderUnavailableError
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset
@@ -39,7 +43,6 @@ log = get_logger(__name__)
 LEADER_LOCK: Final = 7_236_120_572
 #: After this many failed look-ups in a row, the provider counts as unavailable: the sweep ends.
 FAILURES_MAX: Final = 5
-_RETRYABLE: Final = (ProviderUnavailableError, PublishError, StoreUnavailableError)
 
 
 class Reconciler:
@@ -116,7 +119,7 @@ class Reconciler:
         self._heartbeat.beat()
         try:
             await sweep
-        except _RETRYABLE as error:
+        except RETRYABLE_IN_SWEEP as error:
             self._metrics.loop_errors.labels(name).inc()
             log.warning("sweep.failed", sweep=name, error=repr(error))
         except ANY_ERROR:  # unforeseen: the other sweeps still run

@@ -27,6 +27,7 @@ from faust.types import TP
 
 from messaging.kafka_internals.consumer import GapReportingConsumer
 from messaging.kafka_internals.records import OffsetGap
+from ports.failures import BROKERS_AWAY
 from ports.records import Unreadable
 from runtime.logs import get_logger
 from runtime.restart import restart_process
@@ -166,7 +167,7 @@ class StrictConsumer(Consumer):
         try:
             async with asyncio.timeout(MISSED_FOR_S):
                 first = (await self.earliest_offsets(tp))[tp]
-        except (KafkaError, OSError, TimeoutError):
+        except BROKERS_AWAY:
             log.exception("record.missed", **_place(tp, offset), note="not looked for")
             first = offset
         if first > offset:

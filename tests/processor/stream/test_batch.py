@@ -7,6 +7,7 @@ import pytest
 
 from ports.batch import CommittedBatch
 from ports.errors import BatchConflictError, FencedError, KeyTakenError, StoreUnavailableError
+from ports.failures import RETRYABLE_IN_BATCH
 from ports.records import ConsumedRecord
 from postgres import batch as store
 from processor.stream import batch as batching
@@ -107,7 +108,7 @@ async def test_what_time_mends_quarantines_no_payment(
             return await commit(*arguments)
 
         monkeypatch.setattr(worker.processor, "_commit", failing)
-        with pytest.raises(batching.TRANSIENT):
+        with pytest.raises(RETRYABLE_IN_BATCH):
             await worker.process(Log().create(payment()))
         assert worker.acked == []
         assert await database.rows(group.pool, "select payment_id from quarantines") == []
