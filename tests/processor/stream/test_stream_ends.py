@@ -70,7 +70,7 @@ async def test_one_that_hangs_keeps_no_other_from_being_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is given up, and the worker ends all the same."""
-    monkeypatch.setattr(cleanup, "CLOSE_WITHIN_S", 0.05)
+    monkeypatch.setattr(cleanup, "CLOSE_TIMEOUT_S", 0.05)
     opened = Opened(tmp_path, "postgresql://nobody@127.0.0.1:1/none", hangs=True)
     began = time.monotonic()
     await opened.app.stop()
