@@ -1,28 +1,27 @@
-"""The provider calls a payment needs, derived from what it is.
+"""The provider calls that a payment needs, derived from its state.
 
-A call's idempotency key is made of the payment ID and the operation, never of chance: the same
-payment always asks for the same calls, and asking twice is asking once.
+A call's idempotency key is derived from the payment, never random. The same state always needs the
+same calls, and a call that is requested twice is made once.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.call_key import CallKey, Operation
 from domain.facts import join
-from domain.facts.binding import create_key
 from domain.payment import Payment
 from domain.status import CancelCause
 from domain.view import exhausted
 
 
-class ProviderCall(Struct, frozen=True):
-    """One call to make. Which fields are set depends on ``operation``; amounts are minor units."""
+class ProviderCall(Struct, frozen=True, kw_only=True):
+    """One call to make. Which fields are set depends on ``operation``. Amounts are minor units."""
 
+    #: The call's first idempotency key, as text; see ``CallKey``.
     key: str
-    #: create, confirm, capture, cancel or refund
-    operation: str
+    operation: Operation
     payment_id: str
     provider: str
     #: The provider's payment object; None only for create.
@@ -40,9 +39,10 @@ class ProviderCall(Struct, frozen=True):
 
 
 def amount_of(call: ProviderCall) -> int:
-    """What a call on money is of, in minor units; providers take an absent amount for "all".
+    """The amount of a create, capture or refund, in minor units.
 
-    Raises ValueError where a create, capture or refund names none.
+    A provider takes a missing amount for "all of it", so one is never sent without. Raises
+    ValueError where the call has none.
     """
     if call.amount is None:
         raise ValueError(f"call {call.key} has no amount; a {call.operation} always names one")
@@ -51,8 +51,8 @@ def amount_of(call: ProviderCall) -> int:
 
 def _create(payment: Payment) -> ProviderCall:
     return ProviderCall(
-        key=create_key(payment.id),
-        operation="create",
+        key=str(CallKey.create(payment.id)),
+        operation=Operation.CREATE,
         payment_id=payment.id,
         provider=payment.provider,
         amount=payment.amount,
@@ -65,10 +65,10 @@ def _create(payment: Payment) -> ProviderCall:
     )
 
 
-def _on_object(payment: Payment, operation: str, key: str) -> ProviderCall:
+def _on_object(payment: Payment, key: CallKey) -> ProviderCall:
     return ProviderCall(
-        key=f"{payment.id}:{operation}:{key}",
-        operation=operation,
+        key=str(key),
+        operation=key.operation,
         payment_id=payment.id,
         provider=payment.provider,
         object_id=payment.object_id,
@@ -76,42 +76,39 @@ def _on_object(payment: Payment, operation: str, key: str) -> ProviderCall:
     )
 
 
-_EXHAUSTED_KEY: Final = "{}:cancel:exhausted"
-
-
 def _cancel_cause(payment: Payment) -> CancelCause | None:
-    """Why this payment should be cancelled at the provider now, if it should."""
+    """Why the payment is to be cancelled at the provider; None where it is not."""
     if join.terminal(payment.facts) is not None:
         return None
-    asked = CancelCause.REQUESTED if payment.cancel is not None else None
+    requested = CancelCause.REQUESTED if payment.cancel is not None else None
     if exhausted(payment):
-        answered = _EXHAUSTED_KEY.format(payment.id) in payment.settled
-        return asked if answered and asked else CancelCause.ATTEMPTS_EXHAUSTED
-    return asked
+        has_result = str(CallKey.cancel_exhausted(payment.id)) in payment.settled
+        return requested if has_result and requested else CancelCause.ATTEMPTS_EXHAUSTED
+    return requested
 
 
 def wanted(payment: Payment) -> Iterator[ProviderCall]:
-    """Every call this payment has ever needed up to now, made or not."""
+    """Every call that the payment has needed so far, made or not."""
     yield _create(payment)
     if payment.object_id is None:
-        return  # everything else names the provider's object; it waits until that is known
+        return  # every other call names the provider's object, and waits until it is known
     for attempt in payment.attempts[1:]:
-        call = _on_object(payment, "confirm", str(attempt.number))
+        call = _on_object(payment, CallKey.confirm(payment.id, attempt.number))
         yield replace(call, payment_method=attempt.payment_method, return_url=payment.return_url)
     if payment.capture is not None:
-        call = _on_object(payment, "capture", str(payment.capture.number))
+        call = _on_object(payment, CallKey.capture(payment.id, payment.capture.number))
         yield replace(call, amount=payment.capture.amount)
     cause = _cancel_cause(payment)
     if cause is not None:
-        spent = cause is CancelCause.ATTEMPTS_EXHAUSTED
-        name = "exhausted" if spent else str(payment.cancel_refusals + 1)
-        call = _on_object(payment, "cancel", name)
-        yield replace(call, cancel_cause=cause)
+        key = CallKey.cancel(payment.id, payment.cancel_refusals + 1)
+        if cause is CancelCause.ATTEMPTS_EXHAUSTED:
+            key = CallKey.cancel_exhausted(payment.id)
+        yield replace(_on_object(payment, key), cancel_cause=cause)
     for refund in payment.refunds:
-        call = _on_object(payment, "refund", refund.id)
+        call = _on_object(payment, CallKey.refund(payment.id, refund.id))
         yield replace(call, amount=refund.amount, refund_id=refund.id, reason=refund.reason)
 
 
 def new_calls(payment: Payment) -> tuple[ProviderCall, ...]:
-    """The calls this payment needs and has not asked for yet."""
+    """The calls that the payment needs and did not request yet."""
     return tuple(call for call in wanted(payment) if call.key not in payment.calls)

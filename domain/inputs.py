@@ -8,6 +8,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from domain.call_key import Operation
 from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
 
 
@@ -167,7 +168,7 @@ class CallResult(Struct, frozen=True):
     """
 
     call_key: str
-    operation: str
+    operation: Operation
     object_id: str | None
     refusal: Failure | None
 

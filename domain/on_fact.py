@@ -4,9 +4,10 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from domain.call_key import CallKey
 from domain.decision import Decision, changed, unchanged
 from domain.facts import join
-from domain.facts.binding import UNCONFIRMED, awaits_object, create_key, is_proof
+from domain.facts.binding import UNCONFIRMED, awaits_object, is_proof
 from domain.facts.refunds import bound, echoed
 from domain.inputs import DisputeFact, PaymentFact, RefundFact
 from domain.money import shown
@@ -62,7 +63,7 @@ def _refused_or_waiting(payment: Payment, fact: AnyFact) -> Decision | None:
     if wrong is not None:
         return Decision(Outcome.CONFLICT, wrong, payment, refused=True)
     if awaits_object(payment) and not is_proof(payment.id, fact):
-        urgent = create_key(payment.id)
+        urgent = str(CallKey.create(payment.id))
         return Decision(Outcome.PARKED, UNCONFIRMED, payment, urgent_call=urgent)
     return None
 
@@ -79,8 +80,9 @@ def on_payment_fact(payment: Payment, fact: PaymentFact, at: datetime) -> Decisi
     wrong = _terminal_contradiction(payment, fact)
     if wrong is not None:
         return _conflict(payment, wrong)
-    if fact.caused_by is not None and not fact.caused_by.startswith(f"{payment.id}:"):
-        fact = replace(fact, caused_by=None)  # somebody else's call: it tells no attempt of ours
+    key = CallKey.parse(fact.caused_by)
+    if key is None or key.payment_id != payment.id:
+        fact = replace(fact, caused_by=None)  # another payment's call is no attempt of this one
     known = join.kept_instead(payment.facts, fact)
     if known is not None:
         return unchanged(

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from domain.call_key import CallKey, Operation
 from domain.decision import Decision, changed, unchanged
 from domain.inputs import CallResult, Failure
 from domain.money import shown
@@ -16,7 +17,8 @@ def on_result(payment: Payment | None, result: CallResult, at: datetime) -> Deci
     """An acknowledgement moves nothing to success; facts do. A refusal undoes what was asked."""
     if payment is None:
         return unchanged(None, Outcome.PARKED, "its payment isn't here yet")
-    if result.call_key not in payment.calls:
+    key = CallKey.parse(result.call_key)
+    if key is None or result.call_key not in payment.calls:
         reason = f"no call {result.call_key} of this payment was asked for"
         return unchanged(payment, Outcome.CONFLICT, reason)
     if result.object_id is not None and payment.create_refusal is not None:
@@ -25,11 +27,11 @@ def on_result(payment: Payment | None, result: CallResult, at: datetime) -> Deci
     if result.call_key in payment.settled:
         return unchanged(payment, Outcome.STALE, f"the result of {result.call_key} is known")
     if result.refusal is not None:
-        return _refused(payment, result, result.refusal, at)
-    if result.operation == "create":
+        return _refused(payment, key.name, result, result.refusal, at)
+    if result.operation is Operation.CREATE:
         return _acknowledged_create(payment, result, at)
-    if result.operation == "refund":
-        return _acknowledged_refund(payment, result, at)
+    if result.operation is Operation.REFUND:
+        return _acknowledged_refund(payment, key.name, result, at)
     after = _settle(payment, result)
     return changed(payment, after, at, f"the provider has taken {result.operation} in hand")
 
@@ -49,9 +51,10 @@ def _acknowledged_create(payment: Payment, result: CallResult, at: datetime) -> 
     return changed(payment, after, at, f"the provider's object is {result.object_id}")
 
 
-def _acknowledged_refund(payment: Payment, result: CallResult, at: datetime) -> Decision:
+def _acknowledged_refund(
+    payment: Payment, refund_id: str, result: CallResult, at: datetime
+) -> Decision:
     """The refund of ours is this one at the provider: its answer says so, nothing else has to."""
-    *_, refund_id = result.call_key.split(":")
     (asked,) = (r for r in payment.refunds if r.id == refund_id)  # the call was made for it
     made = next((m for m in payment.provider_refunds if m.ref == result.object_id), None)
     names = f"{result.call_key} names {result.object_id}"
@@ -69,31 +72,34 @@ def _acknowledged_refund(payment: Payment, result: CallResult, at: datetime) -> 
     return changed(payment, after, at, f"refund {refund_id} is the provider's {result.object_id}")
 
 
-def _refused(payment: Payment, result: CallResult, refusal: Failure, at: datetime) -> Decision:
+def _refused(
+    payment: Payment, name: str, result: CallResult, refusal: Failure, at: datetime
+) -> Decision:
     why = f"the provider refused to {result.operation}: {refusal.message} ({refusal.code})"
-    *_, number = result.call_key.split(":")
     after = _settle(payment, result)
     match result.operation:
-        case "create":
+        case Operation.CREATE:
             if payment.object_id is not None:
                 reason = f"{why}; but its object {payment.object_id} exists"
                 return unchanged(payment, Outcome.CONFLICT, reason)
             after = replace(after, create_refusal=refusal)
-        case "confirm":
+        case Operation.CONFIRM:
             attempts = tuple(
-                replace(a, refusal=refusal) if str(a.number) == number else a
+                replace(a, refusal=refusal) if str(a.number) == name else a
                 for a in payment.attempts
             )
             after = replace(after, attempts=attempts)
-        case "capture" if payment.capture is not None and str(payment.capture.number) == number:
+        case Operation.CAPTURE if (
+            payment.capture is not None and str(payment.capture.number) == name
+        ):
             after = replace(after, capture=replace(payment.capture, refusal=refusal))
-        case "cancel" if not is_final(payment.status) and number == str(
+        case Operation.CANCEL if not is_final(payment.status) and name == str(
             payment.cancel_refusals + 1
         ):
             after = replace(after, cancel=None, cancel_refusals=payment.cancel_refusals + 1)
-        case "refund":
+        case Operation.REFUND:
             refunds = tuple(
-                replace(r, refusal=refusal) if r.id == number else r for r in payment.refunds
+                replace(r, refusal=refusal) if r.id == name else r for r in payment.refunds
             )
             after = replace(after, refunds=refunds)
     return changed(payment, after, at, why)

@@ -6,6 +6,7 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.call_key import Operation
 from domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact, Unmodelled
 
 
@@ -85,6 +86,6 @@ def named_object(received: DecodedInput) -> str | None:
     match received.input.body:
         case PaymentFact() | RefundFact() | DisputeFact() as fact:
             return fact.object_id
-        case CallResult(operation="create", object_id=object_id):
+        case CallResult(operation=Operation.CREATE, object_id=object_id):
             return object_id
     return None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.call_key import key_of_generation
 from domain.calls import ProviderCall
 
 
@@ -21,7 +22,7 @@ class ClaimedCall:
     @property
     def key(self) -> str:
         """The idempotency key for the provider."""
-        return f"{self.call.key}.{self.generation}" if self.generation else self.call.key
+        return key_of_generation(self.call.key, self.generation)
 
 
 @dataclass(frozen=True, slots=True)

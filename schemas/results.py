@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from domain.call_key import Operation
 from schemas.model import Model, PaymentId, ShortText, UtcTime
 
 
@@ -25,7 +26,7 @@ class ProviderResult(Model):
     provider: ShortText
     #: The call's idempotency key, which names the call.
     call_key: ShortText
-    operation: Literal["create", "confirm", "capture", "cancel", "refund"]
+    operation: Operation
     outcome: Literal["acknowledged", "refused"]
     object_id: ShortText | None = None
     refusal: Refusal | None = None

@@ -14,6 +14,7 @@ import msgspec
 from stripe import api_version
 
 from bench.load.courses import CHANGES, COURSES, Course, Facts, first_objects
+from domain.call_key import CallKey
 from ingress.command_builders import create, identify_create
 from sandbox.stripe_simulator.chance import Chance
 from sandbox.stripe_simulator.storage.types import JsonObject
@@ -160,7 +161,7 @@ def _events(
         about.update(CHANGES[kind](facts))
         event_id = ids.object_id("evt_3", number, index)
         ours = kind.startswith("payment_intent.") and after_s < CALL_S
-        key = f"{command.payment_id}:create" if ours else None
+        key = str(CallKey.create(command.payment_id)) if ours else None
         event = _event(event_id, kind, int(created + after_s), about, key)
         body = msgspec.json.format(msgspec.json.encode(event), indent=2)
         yield Delivery(event_id, command.payment_id, facts.intent, body)

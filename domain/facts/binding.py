@@ -8,15 +8,11 @@ key that is a look-up.
 
 from typing import Final
 
+from domain.call_key import CallKey, Operation, is_key_of
 from domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact
 from domain.payment import Payment
 
 UNCONFIRMED: Final = "its object is not confirmed as ours yet"
-
-
-def create_key(payment_id: str) -> str:
-    """The idempotency key of the call that makes the payment's object."""
-    return f"{payment_id}:create"
 
 
 def awaits_object(payment: Payment) -> bool:
@@ -26,16 +22,15 @@ def awaits_object(payment: Payment) -> bool:
 
 def is_proof(payment_id: str, fact: PaymentFact | RefundFact | DisputeFact) -> bool:
     """Whether the fact names its object as the one that our own call made."""
-    if not isinstance(fact, PaymentFact) or fact.caused_by is None:
+    if not isinstance(fact, PaymentFact):
         return False
-    call_key, *_ = fact.caused_by.split(".")  # a call made anew has .1, .2 ... behind its key
-    return call_key == create_key(payment_id)
+    return is_key_of(fact.caused_by, str(CallKey.create(payment_id)))
 
 
 def may_settle(payment_id: str, input_: Input) -> bool:
     """Whether the input can tell which object is the payment's, or that there is none."""
     match input_.body:
-        case CallResult(operation="create"):
+        case CallResult(operation=Operation.CREATE):
             return True
         case PaymentFact() as fact:
             return is_proof(payment_id, fact)

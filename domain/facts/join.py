@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from domain.call_key import CallKey
 from domain.inputs import DisputeFact, Movement, PaymentFact, RefundFact
 from domain.status import DisputeStatus, ProviderStatus, RefundStatus
 
@@ -47,17 +48,9 @@ def order(fact: PaymentFact) -> Order:
 
 
 def attempt_of(fact: PaymentFact) -> int:
-    """The attempt a fact is known to belong to, from the call it echoes; 0 where it tells none."""
-    if fact.caused_by is None:
-        return 0
-    call_key, *_ = fact.caused_by.split(".")  # a call made anew has .1, .2 ... behind its key
-    operation = call_key.split(":")[1:]
-    match operation:
-        case ["create", *_]:
-            return 1
-        case ["confirm", number, *_] if number.isdecimal():
-            return int(number)
-    return 0
+    """The number of the attempt whose call caused the fact; 0 where the fact names none."""
+    key = CallKey.parse(fact.caused_by)
+    return key.attempt if key is not None else 0
 
 
 def _slot(fact: PaymentFact) -> tuple[str, str]:

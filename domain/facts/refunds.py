@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from domain.call_key import CallKey, Operation
 from domain.payment import Payment, ProviderRefund, Refund
 from domain.status import RefundStatus
 
@@ -50,12 +51,11 @@ class Standing(Struct, frozen=True):
 
 
 def echoed(payment_id: str, caused_by: str | None) -> str | None:
-    """The refund of this payment whose call has this key; a key made anew ends in .1, .2 ..."""
-    call_key, *_ = (caused_by or "").split(".")
-    match call_key.split(":"):
-        case [owner, "refund", refund_id] if owner == payment_id:
-            return refund_id
-    return None
+    """The ID of this payment's refund whose call has this key, of whichever generation."""
+    key = CallKey.parse(caused_by)
+    if key is None or key.payment_id != payment_id or key.operation is not Operation.REFUND:
+        return None
+    return key.name
 
 
 def bound(payment: Payment) -> dict[str, str]:

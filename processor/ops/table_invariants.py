@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
+from domain.call_key import CallKey, Operation
 from domain.calls import ProviderCall
 from domain.money import shown
 from domain.payment import Payment
@@ -133,8 +134,11 @@ def _wrong_call(payment: Payment, row: CallRow) -> str | None:
         call = decode_call(row.request)
     except msgspec.MsgspecError as error:
         return f"can't be read: {error}"
-    _, operation, *_ = row.key.split(":")
-    says = (call.key, call.payment_id, call.provider, call.operation, row.provider, row.operation)
+    key = CallKey.parse(row.key)
+    operation = str(key.operation) if key is not None else ""
+    says = (
+        call.key, call.payment_id, call.provider, str(call.operation), row.provider, row.operation,
+    )  # fmt: skip
     means = (row.key, payment.id, payment.provider, operation, payment.provider, operation)
     if says != means:
         return f"says {says}, its payment {means}"
@@ -144,7 +148,7 @@ def _wrong_call(payment: Payment, row: CallRow) -> str | None:
 
 
 def _wrong_refund(payment: Payment, call: ProviderCall) -> str | None:
-    if call.operation != "refund":
+    if call.operation is not Operation.REFUND:
         return None
     amounts = {refund.id: refund.amount for refund in payment.refunds}
     asked = amounts.get(call.refund_id or "")

@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, cast
+from typing import Any, Final
 
 from structlog.contextvars import bound_contextvars
 
@@ -231,15 +231,12 @@ class Dispatcher:
     def _result(self, claimed: ClaimedCall, outcome: Acknowledged | Refused) -> ProducerRecord:
         call = claimed.call
         refused = outcome if isinstance(outcome, Refused) else None
-        operation = cast(
-            'Literal["create", "confirm", "capture", "cancel", "refund"]', call.operation
-        )
         result = ProviderResult(
             event_id=result_event_id(call.key),
             payment_id=call.payment_id,
             provider=call.provider,
             call_key=call.key,
-            operation=operation,
+            operation=call.operation,
             outcome="refused" if refused is not None else "acknowledged",
             object_id=outcome.object_id if isinstance(outcome, Acknowledged) else None,
             refusal=_refusal(refused) if refused is not None else None,

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from domain.call_key import Operation
 from domain.calls import ProviderCall
 from ports.provider import Acknowledged, CallOutcome, NotNow, Refused, Unknown
 from providers.examplepay.shapes import Fault, Made
@@ -53,13 +54,13 @@ def outcome_of_answer(
 def outcome_of_state(call: ProviderCall, state: str, object_id: str) -> CallOutcome | None:
     """What the payment's own state says of a call on it; None where the call has not happened."""
     match call.operation, state:
-        case "cancel", "voided" | "paid":
+        case Operation.CANCEL, "voided" | "paid":
             return Acknowledged(object_id)  # it is over either way; the facts say how
-        case "capture", "paid":
+        case Operation.CAPTURE, "paid":
             return Acknowledged(object_id)
-        case "confirm", "awaiting_customer" | "in_progress" | "held" | "paid":
+        case Operation.CONFIRM, "awaiting_customer" | "in_progress" | "held" | "paid":
             return Acknowledged(object_id)
-        case "capture" | "confirm" | "refund", "voided":
+        case Operation.CAPTURE | Operation.CONFIRM | Operation.REFUND, "voided":
             return Refused("voided", "The payment is voided at the provider.")
     return None
 

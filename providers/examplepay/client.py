@@ -10,6 +10,7 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
+from domain.call_key import Operation, is_key_of
 from domain.calls import ProviderCall
 from ports.provider import (
     Acknowledged,
@@ -66,15 +67,14 @@ class ExamplePayApi:
         """See ``ProviderClient.look_up``. Objects are found by our reference, of any age."""
         del first_tried_at
         match call.operation:
-            case "create":
+            case Operation.CREATE:
                 return await self._find("/payments", call.payment_id, call, None)
-            case "refund":
+            case Operation.REFUND:
                 return await self._find("/refunds", call.refund_id or "", call, call.object_id)
         payment = await self._get(payment_path(call), Payment)
-        if call.operation != "confirm":
+        if call.operation is not Operation.CONFIRM:
             return outcome_of_state(call, payment.state, payment.id)
-        keys = [attempt.operation_key or "" for attempt in payment.attempts]
-        if any(key == call.key or key.startswith(f"{call.key}.") for key in keys):
+        if any(is_key_of(attempt.operation_key, call.key) for attempt in payment.attempts):
             return Acknowledged(payment.id)
         return None
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, assert_never
 from urllib.parse import quote
 
+from domain.call_key import Operation
 from domain.calls import ProviderCall, amount_of
 from domain.status import CancelCause
 from providers.examplepay.money import decimal
@@ -24,22 +25,20 @@ class Request:
 def request_for(call: ProviderCall) -> Request:
     """The request that carries this call out. Unset fields are left away."""
     match call.operation:
-        case "create":
+        case Operation.CREATE:
             return _request("/payments", _create(call))
-        case "confirm":
+        case Operation.CONFIRM:
             body = {"instrument": call.payment_method, "return_to": call.return_url}
             return _request(f"{payment_path(call)}/attempts", body)
-        case "capture":
+        case Operation.CAPTURE:
             return _request(f"{payment_path(call)}/capture", {"amount": _money(call)})
-        case "cancel":
+        case Operation.CANCEL:
             reason = VOID_REASON[call.cancel_cause or CancelCause.REQUESTED]
             return _request(f"{payment_path(call)}/void", {"reason": reason})
-        case "refund":
+        case Operation.REFUND:
             return _request("/refunds", _refund(call))
         case other:
-            raise ValueError(
-                f"operation {other!r} is none of create, confirm, capture, cancel, refund"
-            )
+            assert_never(other)
 
 
 def payment_path(call: ProviderCall) -> str:

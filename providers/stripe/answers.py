@@ -10,6 +10,7 @@ from typing import Any
 
 import stripe
 
+from domain.call_key import Operation
 from domain.calls import ProviderCall
 from ports.provider import Acknowledged, CallOutcome, NotNow, Refused, Unknown
 
@@ -61,7 +62,7 @@ def _intent_in(error: stripe.StripeError) -> dict[str, Any]:
 
 def _declined(call: ProviderCall, error: stripe.CardError) -> CallOutcome:
     object_id = _intent_in(error).get("id") or call.object_id
-    if isinstance(object_id, str) and call.operation in {"create", "confirm"}:
+    if isinstance(object_id, str) and call.operation in {Operation.CREATE, Operation.CONFIRM}:
         return Acknowledged(object_id)
     return Refused(error.code or "card_error", error.user_message or "The card was refused.")
 
@@ -74,7 +75,7 @@ def _invalid(call: ProviderCall, error: stripe.InvalidRequestError) -> CallOutco
     found = outcome_of_state(call, str(intent.get("status")), call.object_id or "")
     return (
         refused
-        if found is None and call.operation == "confirm"
+        if found is None and call.operation is Operation.CONFIRM
         else found or NotNow(f"the payment intent is {intent.get('status')}")
     )
 
@@ -82,17 +83,17 @@ def _invalid(call: ProviderCall, error: stripe.InvalidRequestError) -> CallOutco
 def outcome_of_state(call: ProviderCall, status: str, object_id: str) -> CallOutcome | None:
     """What the object's own state says of a call on it; None where the call has not happened."""
     match call.operation, status:
-        case "cancel", "canceled" | "succeeded":
+        case Operation.CANCEL, "canceled" | "succeeded":
             return Acknowledged(object_id)  # it is over either way; the facts say how
-        case "capture", "succeeded":
+        case Operation.CAPTURE, "succeeded":
             return Acknowledged(object_id)
-        case "capture", "canceled":
+        case Operation.CAPTURE, "canceled":
             return Refused("canceled", "The authorization is gone.")
-        case "capture", "requires_payment_method":
+        case Operation.CAPTURE, "requires_payment_method":
             # what was authorized can only be captured after another attempt: not by asking on
             return Refused("authorization_lost", "The authorization is gone; another is needed.")
-        case "confirm", "processing" | "requires_action" | "requires_capture" | "succeeded":
+        case Operation.CONFIRM, "processing" | "requires_action" | "requires_capture" | "succeeded":
             return Acknowledged(object_id)
-        case "confirm", "canceled":
+        case Operation.CONFIRM, "canceled":
             return Refused("canceled", "The payment is cancelled at the provider.")
     return None

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import stripe
 
+from domain.call_key import Operation, is_key_of
 from domain.calls import ProviderCall
 from ports.provider import (
     Acknowledged,
@@ -79,16 +80,16 @@ class StripeApi:
     async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
         """See ``ProviderClient.look_up``."""
         match call.operation:
-            case "create":
+            case Operation.CREATE:
                 since = int((first_tried_at - CLOCK_SKEW).timestamp())
                 objects = self._list("/v1/payment_intents", created={"gte": since})
                 return await _find(objects, PAYMENT_ID_KEY, call.payment_id)
-            case "refund":
+            case Operation.REFUND:
                 return await self._made_refund(call, first_tried_at)
             case _:
                 intent, _ = await self._get(f"/v1/payment_intents/{call.object_id}")
                 found = outcome_of_state(call, str(intent["status"]), str(intent["id"]))
-        if found is None and call.operation == "confirm":
+        if found is None and call.operation is Operation.CONFIRM:
             return await self._ended_attempt(call, first_tried_at)
         return found
 
@@ -229,8 +230,8 @@ def _fetched(event: Mapping[str, Any]) -> FetchedEvent:
 
 def _names(event: Mapping[str, Any], call: ProviderCall) -> bool:
     """Whether an event names this call's key, of whichever generation, as what brought it about."""
-    key = str((event.get("request") or {}).get("idempotency_key") or "")
-    return key == call.key or key.startswith(f"{call.key}.")
+    key = (event.get("request") or {}).get("idempotency_key")
+    return is_key_of(str(key), call.key)
 
 
 async def _find(

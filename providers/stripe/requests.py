@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
+from domain.call_key import Operation
 from domain.calls import ProviderCall, amount_of
 from domain.status import CancelCause
 from providers.stripe.translate import CANCELLATION_REASON, PAYMENT_ID_KEY, REFUND_ID_KEY
@@ -20,25 +21,23 @@ class Request:
 def request_for(call: ProviderCall) -> Request:
     """The request that carries this call out. Unset parameters are left away."""
     match call.operation:
-        case "create":
+        case Operation.CREATE:
             return _request("/v1/payment_intents", _create(call))
-        case "confirm":
+        case Operation.CONFIRM:
             return _on(
                 call,
                 "confirm",
                 {"payment_method": call.payment_method, "return_url": call.return_url},
             )
-        case "capture":
+        case Operation.CAPTURE:
             return _on(call, "capture", {"amount_to_capture": amount_of(call)})
-        case "cancel":
+        case Operation.CANCEL:
             cause = call.cancel_cause or CancelCause.REQUESTED
             return _on(call, "cancel", {"cancellation_reason": CANCELLATION_REASON[cause]})
-        case "refund":
+        case Operation.REFUND:
             return _request("/v1/refunds", _refund(call))
         case other:
-            raise ValueError(
-                f"operation {other!r} is none of create, confirm, capture, cancel, refund"
-            )
+            assert_never(other)
 
 
 def _create(call: ProviderCall) -> dict[str, Any]:

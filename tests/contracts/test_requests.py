@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import fields, replace
 
+from domain.call_key import Operation
 from domain.calls import ProviderCall
 from domain.status import CancelCause
 from ports.provider import Acknowledged, ProviderUnavailableError, Refused, Unknown
@@ -35,7 +36,7 @@ REASONS: Final = RefundRequest.model_json_schema()["properties"]["reason"]["anyO
 #: Every field that a call can have; each operation takes what it has a use for.
 FULL: Final = ProviderCall(
     key=f"{PAYMENT}:full",
-    operation="create",
+    operation=Operation.CREATE,
     payment_id=PAYMENT,
     provider="stripe",
     object_id=INTENT,
@@ -59,7 +60,7 @@ UNSET: Final[Mapping[str, dict[str, Any]]] = {
     "refund": {"reason": None},
 }
 ROWS: Final[Mapping[str, ProviderCall]] = {
-    **{f"{name}, full": replace(FULL, operation=name) for name in OPERATIONS},
+    **{f"{name}, full": replace(FULL, operation=Operation(name)) for name in OPERATIONS},
     **{f"{name}, minimal": call(name, **UNSET[name]) for name in OPERATIONS},
     **{f"create, {name}": call("create", capture_method=name) for name in CAPTURE_METHODS},
     **{f"cancel, {cause}": call("cancel", cancel_cause=cause) for cause in CANCELLATION_REASON},
@@ -197,7 +198,7 @@ async def test_a_wrong_parameter_would_be_noticed(
         return Request(right.path, {k: v for k, v in params.items() if v is not None})
 
     monkeypatch.setattr("providers.stripe.client.request_for", planted)
-    asked = replace(FULL, operation=operation)
+    asked = replace(FULL, operation=Operation(operation))
     assert isinstance(await api.call(asked, asked.key), Refused)
 
 

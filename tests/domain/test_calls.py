@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import asdict, replace
 
+from domain.call_key import Operation
 from domain.calls import ProviderCall, amount_of
 from domain.inputs import Unmodelled
 from domain.status import CancelCause, Outcome, RefundStatus
@@ -34,7 +35,7 @@ def test_a_create_asks_the_provider_to_create_what_the_client_asked_for() -> Non
     (call,) = Replay().deliver(received(command)).provider_calls
     assert call == ProviderCall(
         key=key("create"),
-        operation="create",
+        operation=Operation.CREATE,
         payment_id=PAYMENT,
         provider="psp",
         amount=AMOUNT,
@@ -176,7 +177,13 @@ def _set_fields(call: ProviderCall) -> dict[str, object]:
 
 def test_the_amount_of_a_call_is_never_left_open() -> None:
     """A call on money without an amount is an error of ours: providers take it for "all"."""
-    call = ProviderCall(key("capture:1"), "capture", PAYMENT, "any", amount=5)
+    call = ProviderCall(
+        key=key("capture:1"),
+        operation=Operation.CAPTURE,
+        payment_id=PAYMENT,
+        provider="any",
+        amount=5,
+    )
     assert amount_of(call) == 5
     with pytest.raises(ValueError, match="has no amount"):
         amount_of(replace(call, amount=None))

@@ -5,17 +5,25 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from domain.call_key import Operation
 from domain.calls import ProviderCall
 from providers.examplepay import requests as examplepay
 from providers.stripe import requests as stripe
 
-CALL = ProviderCall("key", "capture", "pay_x", "any", object_id="obj_1", currency="EUR")
+CALL = ProviderCall(
+    key="pay_x:capture:1",
+    operation=Operation.CAPTURE,
+    payment_id="pay_x",
+    provider="any",
+    object_id="obj_1",
+    currency="EUR",
+)
 
 
 @pytest.mark.parametrize("request_for", [stripe.request_for, examplepay.request_for])
-@pytest.mark.parametrize("operation", ["create", "capture", "refund"])
+@pytest.mark.parametrize("operation", [Operation.CREATE, Operation.CAPTURE, Operation.REFUND])
 def test_a_call_without_an_amount_is_never_sent(
-    request_for: Callable[[ProviderCall], object], operation: str
+    request_for: Callable[[ProviderCall], object], operation: Operation
 ) -> None:
     """It is an error of ours, not a request for all."""
     call = replace(CALL, operation=operation)

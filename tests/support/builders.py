@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from decisions.decode import Decoder
+from domain.call_key import CallKey
 from domain.calls import ProviderCall
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from postgres.operator import Quarantine
@@ -184,7 +185,7 @@ def event_body(payment_id: str, status: str, event_id: str, **changes: Any) -> d
         "created": int(NOW.timestamp()),
         "livemode": False,
         "data": {"object": intent},
-        "request": {"id": "req_1", "idempotency_key": f"{payment_id}:create"},
+        "request": {"id": "req_1", "idempotency_key": str(CallKey.create(payment_id))},
     }
 
 
@@ -206,4 +207,11 @@ def result_body(payment_id: str, operation: str, **changes: Any) -> dict[str, An
 
 def create_call(payment_id: str) -> ProviderCall:
     """The call that makes a payment's object at the provider."""
-    return ProviderCall(f"{payment_id}:create", "create", payment_id, PROVIDER, amount=AMOUNT)
+    key = CallKey.create(payment_id)
+    return ProviderCall(
+        key=str(key),
+        operation=key.operation,
+        payment_id=payment_id,
+        provider=PROVIDER,
+        amount=AMOUNT,
+    )

@@ -3,11 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from domain.call_key import CallKey, Operation
 from domain.inputs import Cancel, Capture, Confirm, Create, Refund
 from domain.payment import Payment
 
 #: What each accepted command asks of the provider, once.
-_OPERATIONS = {Create: "create", Confirm: "confirm", Capture: "capture", Refund: "refund"}
+_OPERATIONS = {
+    Create: Operation.CREATE,
+    Confirm: Operation.CONFIRM,
+    Capture: Operation.CAPTURE,
+    Refund: Operation.REFUND,
+}
 
 
 def hold_calls(payment: Payment, taken: Sequence[object]) -> None:
@@ -15,12 +21,14 @@ def hold_calls(payment: Payment, taken: Sequence[object]) -> None:
 
     A cancel may wait for the object, or for an answer to our own cancel, and may then be needless.
     """
-    asked = Counter(key.removeprefix(f"{payment.id}:").split(":")[0] for key in payment.calls)
+    keys = [key for key in map(CallKey.parse, payment.calls) if key is not None]
+    assert len(keys) == len(payment.calls), "a call under a key that is none of ours"
+    asked = Counter(key.operation for key in keys)
     accepted = Counter(type(body) for body in taken)
     for command, operation in _OPERATIONS.items():
         assert asked[operation] == accepted[command], f"{operation}, not as often as accepted"
-    ours = f"{payment.id}:cancel:exhausted" in payment.calls
-    assert asked["cancel"] <= accepted[Cancel] + ours, "a cancel that nobody wants"
+    ours = CallKey.cancel_exhausted(payment.id) in keys
+    assert asked[Operation.CANCEL] <= accepted[Cancel] + ours, "a cancel that nobody wants"
     amounts = {refund.id: refund.amount for refund in payment.refunds}
     for body in taken:
         if isinstance(body, Refund) and body.amount is not None:

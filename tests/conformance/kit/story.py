@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from domain.call_key import Operation
 from domain.calls import ProviderCall
 from domain.status import CancelCause
 from ports.provider import Acknowledged, ProviderClient
@@ -35,7 +36,7 @@ def call(
     name = {"create": "create", "refund": f"refund:{REFUND}", "confirm": "confirm:2"}
     whole: dict[str, Any] = {
         "key": f"{PAYMENT}:{name.get(operation, f'{operation}:1')}",
-        "operation": operation,
+        "operation": Operation(operation),
         "payment_id": PAYMENT,
         "provider": adapter.name,
         "object_id": object_id,

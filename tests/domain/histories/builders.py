@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from domain.call_key import Operation
 from domain.inputs import (
     CallResult,
     Cancel,
@@ -157,12 +158,13 @@ def acknowledged(operation: str = "create") -> CallResult:
     """Return the provider's acknowledgement of a call, as ``create`` or ``confirm:2``."""
     name, _, number = operation.partition(":")
     made = f"psp_made_{number}" if name == "refund" else OBJECT
-    return CallResult(key(operation), name, made, None)
+    return CallResult(key(operation), Operation(name), made, None)
 
 
 def refused(operation: str) -> CallResult:
     """Return the provider's definite refusal of a call, as ``create`` or ``confirm:2``."""
-    return CallResult(key(operation), operation.split(":", maxsplit=1)[0], None, DECLINED)
+    name, _, _ = operation.partition(":")
+    return CallResult(key(operation), Operation(name), None, DECLINED)
 
 
 def received(body: Command | Fact | CallResult, second: int = EXPIRY - 1) -> Input:

@@ -126,7 +126,7 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.answers:_declined",
-        'call.operation in {"create", "confirm"}',
+        "call.operation in {Operation.CREATE, Operation.CONFIRM}",
         "call.object_id",
         "a declined create is refused though its payment intent is there",
         ("tests/providers/stripe/test_answers.py::test_a_declined_card_is_an_acknowledgement",),
@@ -154,7 +154,7 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.answers:_invalid",
-        'found is None and call.operation == "confirm"',
+        "found is None and call.operation is Operation.CONFIRM",
         "found is None",
         "a capture that came too early is refused for good",
         (
@@ -164,8 +164,8 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.answers:outcome_of_state",
-        'case "cancel", "canceled" | "succeeded":',
-        'case "cancel", "canceled":',
+        'case Operation.CANCEL, "canceled" | "succeeded":',
+        'case Operation.CANCEL, "canceled":',
         "a cancel of what succeeded is asked for again and again",
         (
             "tests/providers/stripe/test_answers.py::test_an_unexpected_state_says_what_has_happened",
@@ -174,8 +174,8 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.answers:outcome_of_state",
-        'case "capture", "canceled":',
-        'case "capture", "void":',
+        'case Operation.CAPTURE, "canceled":',
+        'case Operation.CAPTURE, "void":',
         "a capture of what was cancelled is asked for again and again",
         (
             "tests/providers/stripe/test_answers.py::test_an_unexpected_state_says_what_has_happened",
@@ -184,8 +184,8 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.answers:outcome_of_state",
-        'case "capture", "requires_payment_method":',
-        'case "capture", "void":',
+        'case Operation.CAPTURE, "requires_payment_method":',
+        'case Operation.CAPTURE, "void":',
         "a capture whose authorization was lost is asked for again and again",
         (
             "tests/providers/stripe/test_answers.py::test_an_unexpected_state_says_what_has_happened",
@@ -230,7 +230,7 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.client:StripeApi.look_up",
-        'found is None and call.operation == "confirm"',
+        "found is None and call.operation is Operation.CONFIRM",
         "found is None and False",
         "a declined confirm whose answer was lost is made again: the customer pays twice",
         ("tests/providers/stripe/test_look_up.py::test_a_confirm_that_happened_is_found",),

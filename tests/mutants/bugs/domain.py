@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
+_CALL_KEY: Final = "tests/domain/test_call_key.py::test_{}"
 _ATTEMPTS: Final = "tests/domain/test_attempts.py::test_{}"
 _COMMANDS: Final = "tests/domain/test_commands.py::test_{}"
 _CONFLICTS: Final = "tests/domain/test_conflicts.py::test_{}"
@@ -187,7 +188,7 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.on_fact:on_payment_fact",
-        'not fact.caused_by.startswith(f"{payment.id}:")',
+        "key.payment_id != payment.id",
         "False",
         "a call of somebody else's key is taken for an attempt of ours",
         (_ATTEMPTS.format("within_the_second_of_a_failure_only_the_next_attempts_word_is_later"),),
@@ -203,7 +204,7 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.on_result:_refused",
-        "str(a.number) == number",
+        "str(a.number) == name",
         "True",
         "one refused confirm marks every attempt as refused",
         (_HISTORIES.format("even_impossible_orders_end_where_the_oracle_says"),),
@@ -211,7 +212,7 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.on_result:_refused",
-        "if r.id == number",
+        "if r.id == name",
         "if True",
         "one refused refund turns all refunds of the payment FAILED",
         (_COMMANDS.format("one_refused_refund_leaves_the_others"),),
@@ -251,16 +252,56 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.facts.join:attempt_of",
-        'call_key, *_ = fact.caused_by.split(".")',
-        "call_key = fact.caused_by",
+        "key.attempt if key is not None else 0",
+        "key.attempt if key is not None and not key.generation else 0",
         "a confirm made under a second key belongs to no attempt",
         (_ATTEMPTS.format("within_the_second_of_a_failure_only_the_next_attempts_word_is_later"),),
     ),
     Bug(
         "domain",
+        "domain.call_key:CallKey.parse",
+        "return key if str(key) == text else None",
+        "return key",
+        "a key with something behind it that is no generation is taken for one of ours",
+        (_CALL_KEY.format("what_is_no_key_of_ours_is_none"),),
+    ),
+    Bug(
+        "domain",
+        "domain.call_key:CallKey.parse",
+        'or ":" in name',
+        "",
+        "a key with a part too many is taken for one of ours",
+        (_CALL_KEY.format("what_is_no_key_of_ours_is_none"),),
+    ),
+    Bug(
+        "domain",
+        "domain.call_key:key_of_generation",
+        "replace(key, generation=generation)",
+        "key",
+        "a call that did not happen is made again under its old key, and refused for ever",
+        (_CALL_KEY.format("every_generation_is_a_key_of_the_same_call"),),
+    ),
+    Bug(
+        "domain",
+        "domain.call_key:is_key_of",
+        "parsed.call == call_key",
+        "str(parsed) == call_key",
+        "a confirm made under a second key is not found at the provider",
+        (_CALL_KEY.format("every_generation_is_a_key_of_the_same_call"),),
+    ),
+    Bug(
+        "domain",
+        "domain.call_key:CallKey.attempt",
+        "self.operation is Operation.CONFIRM and self.name.isdecimal()",
+        "self.name.isdecimal()",
+        "a capture is taken for an attempt",
+        (_CALL_KEY.format("a_create_and_each_confirm_start_an_attempt"),),
+    ),
+    Bug(
+        "domain",
         "domain.calls:_cancel_cause",
-        "asked if answered and asked else",
-        "asked if asked else",
+        "requested if has_result and requested else",
+        "requested if requested else",
         "attempts used up while a cancel is asked for end CANCELED instead of FAILED",
         (_ATTEMPTS.format("a_cancel_asked_meanwhile_is_made_once_our_own_was_refused"),),
     ),

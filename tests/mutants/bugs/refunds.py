@@ -38,8 +38,8 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.facts.refunds:echoed",
-        "if owner == payment_id",
-        "if owner",
+        "key.payment_id != payment_id",
+        "False",
         "a refund that another payment's call made is taken for ours of the same ID",
         (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
     ),

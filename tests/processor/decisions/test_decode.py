@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from decisions.dead_letters import as_outgoing
+from domain.call_key import Operation
 from domain.inputs import (
     CallResult,
     Cancel,
@@ -120,11 +121,13 @@ def test_a_result_is_an_acknowledgement_or_a_refusal() -> None:
     taken = received(result())
     assert taken.kind == "result.create"
     assert taken.provider == "stripe"
-    assert taken.input.body == CallResult(f"{PAYMENT}:create", "create", object_of(PAYMENT), None)
+    assert taken.input.body == CallResult(
+        f"{PAYMENT}:create", Operation.CREATE, object_of(PAYMENT), None
+    )
     refusal = {"code": "no", "message": "never"}
     refused = received(result(outcome="refused", object_id=None, refusal=refusal))
     assert refused.input.body == CallResult(
-        f"{PAYMENT}:create", "create", None, Failure("no", "never")
+        f"{PAYMENT}:create", Operation.CREATE, None, Failure("no", "never")
     )
 
 

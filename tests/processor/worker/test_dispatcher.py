@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 
+from domain.call_key import Operation
 from domain.inputs import CallResult, Failure
 from ports.provider import Acknowledged, NotNow, ProviderUnavailableError, Refused, Unknown
 from postgres.stores import Pool
@@ -28,7 +29,7 @@ async def test_an_acknowledgement_is_published_and_the_call_done(caller: Caller)
     result = as_input(sent)
     assert result.payment_id == ONE
     assert result.event_id == result_event_id(KEY)
-    assert result.input.body == CallResult(KEY, "create", "pi_1", None)
+    assert result.input.body == CallResult(KEY, Operation.CREATE, "pi_1", None)
     assert caller.provider.keys == [KEY]
     assert await caller.row("state", "outcome") == ("done", "acknowledged: pi_1")
     assert await caller.round() == 0
@@ -40,7 +41,7 @@ async def test_a_refusal_is_a_result_too(caller: Caller) -> None:
     await caller.round()
     body = as_input(*caller.outbox.records).input.body
     assert body == CallResult(
-        KEY, "create", None, Failure("no_such_method", "There is no such method.")
+        KEY, Operation.CREATE, None, Failure("no_such_method", "There is no such method.")
     )
     assert await caller.row("state", "outcome") == ("done", "refused: no_such_method")
 

@@ -11,6 +11,7 @@ import pytest
 import stripe
 from pydantic import SecretStr
 
+from domain.call_key import Operation
 from domain.calls import ProviderCall
 from domain.status import CancelCause
 from providers.stripe.client import StripeApi
@@ -144,7 +145,7 @@ def call(operation: str, object_id: str | None = INTENT, **changes: Any) -> Prov
     name = {"create": "create", "refund": f"refund:{REFUND}"}.get(operation, f"{operation}:1")
     whole: dict[str, Any] = {
         "key": f"{PAYMENT}:{name}",
-        "operation": operation,
+        "operation": Operation(operation),
         "payment_id": PAYMENT,
         "provider": "stripe",
         "object_id": None if operation == "create" else object_id,

@@ -92,9 +92,3 @@ def test_a_clients_metadata_cannot_take_our_name() -> None:
     request = request_for(call("create", metadata=theirs))
     assert request.params["metadata"] == {"payment_id": PAYMENT, "order": "7"}
     assert theirs["payment_id"] == "pay_of_somebody_else"  # the call itself is left alone
-
-
-def test_an_unknown_operation_is_our_own_mistake() -> None:
-    """It names the ones there are."""
-    with pytest.raises(ValueError, match="'void' is none of create, confirm, capture"):
-        request_for(replace(call("cancel"), operation="void"))

@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from domain.call_key import CallKey
+
 Json = dict[str, Any]
 
 SHAPES: Final = Path(__file__).with_name("shapes")
@@ -81,7 +83,7 @@ class Subject:
     def call_key(self, report: Report) -> str | None:
         """The call of ours that brought a refund about; of all else the rows need none."""
         ours = report.ours and report.about == "refund" and self.refund_id is not None
-        return f"{self.payment_id}:refund:{self.refund_id}" if ours else None
+        return str(CallKey.refund(self.payment_id, self.refund_id or "")) if ours else None
 
     def metadata(self, kind: str) -> Json:
         """What we gave the provider with the call that made such an object."""
@@ -101,7 +103,7 @@ def event(subject: Subject, report: Report) -> Json:
     at = subject.began + 60 * report.minute
     key = subject.call_key(report)
     if report.about == "payment_intent" and report.type != "payment_intent.retrieved":
-        key = f"{subject.payment_id}:create"
+        key = str(CallKey.create(subject.payment_id))
     return whole | {
         "id": subject.event_id(report),
         "type": report.type,
