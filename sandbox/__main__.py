@@ -17,16 +17,16 @@ from sandbox.settings import SandboxSettings
 from sandbox.state import StateFolder
 
 COMMANDS: Final = {
-    "run": "start everything, play the payments, serve until Ctrl-C",
-    "demo": "start everything, play the payments, stop; 0 when each ended as it should",
+    "run": "start everything, run the sample payments, serve until Ctrl-C",
+    "demo": "start everything, run the sample payments, stop; fails unless each ended as expected",
     "up": "start Kafka, PostgreSQL and the Stripe simulator, serve until Ctrl-C",
-    "env": "write .env, with new secrets, for docker compose; an existing one is kept",
+    "env": "write .env for docker compose, with new secrets; an existing file is kept",
     "reset": "remove the sandbox's data, logs and secrets",
-    "doctor": "check what the sandbox needs",
+    "doctor": "check that this machine has what the sandbox needs",
 }
 LOG_WIDTH: Final = 132
 INTERRUPTED: Final = 128
-"""Added to the number of the signal that ended a program, as shells do."""
+"""Exit code of a program that a signal ended: this plus the signal's number, as in shells."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +60,7 @@ def _up(chosen: SandboxSettings, console: Console) -> int:
 
 def _env(chosen: SandboxSettings, console: Console) -> int:
     written = containers.keep(containers.FILE, chosen, os.environ)
-    console.print(f"{containers.FILE} {'written' if written else 'is there, and kept'}")
+    console.print(f"{containers.FILE} {'written' if written else 'exists already, and was kept'}")
     return 0
 
 
@@ -85,7 +85,7 @@ ACTIONS: Final[dict[str, Callable[[SandboxSettings, Console], int]]] = {
 
 
 def _live(session: Session) -> int:
-    """Run a session until its end or a signal."""
+    """Run a session until it ends or a signal arrives."""
     received: list[int] = []
 
     async def until_signalled() -> bool:
@@ -94,7 +94,7 @@ def _live(session: Session) -> int:
 
         def end(number: int) -> None:
             received.append(number)
-            task.cancel()  # again at a second signal: then the stopping itself is cut short
+            task.cancel()  # a second signal cuts the shutdown short
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, end, number)
@@ -103,13 +103,13 @@ def _live(session: Session) -> int:
     try:
         return 0 if asyncio.run(until_signalled()) else 1
     except asyncio.CancelledError:
-        # Ctrl-C is how a person ends `run`; there is nothing wrong with it.
+        # Ctrl-C is the normal end of `run`.
         serving = session.serve and received[0] == signal.SIGINT
         return 0 if serving else INTERRUPTED + received[0]
 
 
 async def _play(environment: Mapping[str, str], console: Console) -> bool:
-    """The scenario; imported late, for the infrastructure alone has no use for it."""
+    """Run the scenario. It is imported late: `up` does not need it."""
     from sandbox.scenario import play  # noqa: PLC0415 -- see the docstring
 
     return await play(environment, console)

@@ -16,7 +16,7 @@ POLL_S = 0.05
 
 
 class UnexpectedAnswerError(SandboxError):
-    """The service answered something else than was asked for, or did not get there in time."""
+    """An unexpected response, or an expected state that did not come in time."""
 
 
 class PaymentsClient:
@@ -39,7 +39,7 @@ class PaymentsClient:
         await self._http.aclose()
 
     async def post(self, path: str, body: Mapping[str, Any], key: str | None = None) -> Json:
-        """A command; answers the 202's body. Raises UnexpectedAnswerError."""
+        """Send a command and return the body of the 202. Raises UnexpectedAnswerError."""
         answer = await self.try_post(path, body, key)
         if answer.status_code != httpx.codes.ACCEPTED:
             raise UnexpectedAnswerError(f"POST {path}: {answer.status_code} {answer.text[:500]}")
@@ -49,17 +49,17 @@ class PaymentsClient:
     async def try_post(
         self, path: str, body: Mapping[str, Any], key: str | None = None
     ) -> httpx.Response:
-        """A command, whatever the answer."""
+        """Send a command and return the response, whatever its status."""
         headers = {"Idempotency-Key": key or secrets.token_hex(16)}
         return await self._http.post(path, json=body, headers=headers)
 
     async def create(self, body: Mapping[str, Any], key: str | None = None) -> str:
-        """Creates a payment; answers its ID."""
+        """Create a payment and return its ID."""
         accepted = await self.post("/v1/payments", body, key)
         return str(accepted["id"])
 
     async def get(self, path: str) -> Json:
-        """A read. Raises UnexpectedAnswerError."""
+        """Read a resource. Raises UnexpectedAnswerError unless the status is 200."""
         answer = await self._http.get(path)
         if answer.status_code != httpx.codes.OK:
             raise UnexpectedAnswerError(f"GET {path}: {answer.status_code} {answer.text[:500]}")
@@ -69,7 +69,7 @@ class PaymentsClient:
     async def wait_for(
         self, payment_id: str, condition: Callable[[Json], bool], within_s: float = 60.0
     ) -> Json:
-        """The payment, once the condition holds. Raises UnexpectedAnswerError in the end."""
+        """Return the payment once the condition holds. Raises UnexpectedAnswerError."""
         deadline = time.monotonic() + within_s
         last: Json | None = None
         while time.monotonic() < deadline:
@@ -79,11 +79,11 @@ class PaymentsClient:
                 if last is not None and condition(last):
                     return last
             await asyncio.sleep(POLL_S)
-        raise UnexpectedAnswerError(f"{payment_id} is not there after {within_s} s: {last}")
+        raise UnexpectedAnswerError(f"{payment_id} did not get there within {within_s} s: {last}")
 
 
 class SimulatorControl:
-    """The switches of the Stripe simulator: what a customer, a bank or a network would do."""
+    """The simulator's control API: acts as the customer, the bank or the network."""
 
     def __init__(self, url: str) -> None:
         self._http = httpx.AsyncClient(base_url=f"{url}/_control", timeout=30.0)
@@ -100,19 +100,19 @@ class SimulatorControl:
         await self._http.aclose()
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Json:
-        """Makes something happen."""
+        """Post to a path of the control API and return the body."""
         answer = await self._http.post(path, json=dict(body or {}))
         answer.raise_for_status()
         done: Json = answer.json()
         return done
 
     async def get(self, path: str) -> Json:
-        """Looks."""
+        """Get a path of the control API and return the body."""
         answer = await self._http.get(path)
         answer.raise_for_status()
         found: Json = answer.json()
         return found
 
     async def faults(self, **faults: Any) -> None:
-        """Switches these faults on, and all others off."""
+        """Switch these faults on and all others off."""
         (await self._http.put("/faults", json=faults)).raise_for_status()

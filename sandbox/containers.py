@@ -16,7 +16,7 @@ FILE: Final = Path(".env")
 def compose(settings: SandboxSettings, given: Mapping[str, str]) -> dict[str, str]:
     """The file's content, with new secrets.
 
-    Sourced on the host it says what the sandbox's own file says: how clients reach everything.
+    On the host it serves the same purpose as `.sandbox/env`: clients source it.
 
     Args:
         settings: the ports to publish.
@@ -35,9 +35,9 @@ def compose(settings: SandboxSettings, given: Mapping[str, str]) -> dict[str, st
 
 
 def keep(path: Path, settings: SandboxSettings, given: Mapping[str, str]) -> bool:
-    """Write the file unless it is there; True when it was written.
+    """Write the file unless it exists; return whether it was written.
 
-    What the volumes hold was made under the secrets of the existing one.
+    An existing file is kept because the volumes' data depends on its secrets.
     """
     if path.exists():
         return False

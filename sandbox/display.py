@@ -1,4 +1,4 @@
-"""Tells the person at the terminal what is going on, and how long each step took."""
+"""Shows the progress of each step at the terminal, and how long it took."""
 
 from types import TracebackType
 from typing import Final, Self
@@ -10,17 +10,17 @@ from sandbox.supervision.supervisor import State
 
 ENDED: Final = {
     State.READY: "[green]ready[/]  ",
-    State.RESTARTED: "[yellow]anew[/]   ",
+    State.RESTARTED: "[yellow]again[/]  ",
     State.STOPPED: "stopped",
     State.FAILED: "[red]failed[/] ",
 }
 
 
 class Display:
-    """A spinner for each step under way, a line for each that has ended.
+    """A spinner for each running step, and a line for each finished one.
 
-    Away from a terminal only the lines are written. Between steps the terminal is left alone, so
-    that others can draw on it.
+    Without a terminal only the lines are written. No spinner is drawn between steps, so other
+    output stays intact.
     """
 
     def __init__(self, console: Console) -> None:
@@ -34,7 +34,7 @@ class Display:
         self._tasks: dict[str, TaskID] = {}
 
     def observe(self, name: str, state: State, seconds: float) -> None:
-        """Follow a supervisor; see `supervisor.Observer`."""
+        """Show a step's new state; a `supervisor.Observer`."""
         if state not in ENDED:
             if not self._tasks:
                 self._progress.start()
@@ -49,7 +49,7 @@ class Display:
 
 
 class DownloadBar:
-    """A progress bar that appears with the first bytes. A context manager."""
+    """A download's progress bar, shown from the first byte on. A context manager."""
 
     def __init__(self, console: Console, title: str) -> None:
         self._title = title
@@ -75,7 +75,7 @@ class DownloadBar:
             self._progress.stop()
 
     def advance(self, come: int, total: int) -> None:
-        """Show that `come` bytes of `total` are here."""
+        """Show that `come` of `total` bytes have arrived."""
         if self._task is None:
             self._progress.start()
             self._task = self._progress.add_task(self._title, total=total)

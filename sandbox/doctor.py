@@ -1,4 +1,4 @@
-"""Says whether this machine has what the sandbox needs, and what to do where it hasn't."""
+"""Checks that this machine has what the sandbox needs, and says how to fix what is missing."""
 
 import platform
 import shutil
@@ -23,7 +23,7 @@ MEMORY_BYTES: Final = 2 << 30
 DISK_BYTES: Final = 2 << 30
 
 Check = Callable[[SandboxSettings], str]
-"""Returns what it found; raises SandboxError when that won't do."""
+"""One check: returns what it found, or raises SandboxError when that is not sufficient."""
 
 
 def _python(_settings: SandboxSettings) -> str:
@@ -93,7 +93,7 @@ CHECKS: Final[dict[str, Check]] = {
 
 
 def examine(settings: SandboxSettings, console: Console) -> bool:
-    """Make every check and print what it found; True when all will do."""
+    """Run every check and print its finding; return whether all passed."""
     good = True
     for name, check in CHECKS.items():
         try:

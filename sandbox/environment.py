@@ -1,7 +1,7 @@
 """The environment variables of the programs and their clients: addresses, keys and secrets.
 
-Secrets are made once and kept in the state folder, so that what was signed or granted before a
-restart still is after it.
+Secrets are generated once and kept in the state folder, so signatures and keys stay valid across
+restarts.
 """
 
 import hashlib
@@ -19,19 +19,19 @@ from sandbox.state import StateFolder
 from sandbox.supervision.ports import HOST
 
 TENANT: Final = "demo"
-#: The simulator's one account, which its events need not name; all is test data there.
+#: The simulator's only account. Its events do not name it, and all its data is test data.
 STRIPE_ACCOUNT: Final = "acct_sandbox"
 DEFAULT_PARTITIONS: Final = "4"
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """Made once per state folder.
+    """The secrets of one state folder.
 
     Args:
-        stripe_api_key: what the service shows the simulator.
-        stripe_webhook_secret: what the simulator signs webhooks with.
-        api_key: what the tenant `demo` shows the service.
+        stripe_api_key: authenticates the service at the simulator.
+        stripe_webhook_secret: signs the simulator's webhooks.
+        api_key: authenticates the tenant `demo` at the service.
     """
 
     stripe_api_key: str
@@ -40,7 +40,7 @@ class Secrets:
 
 
 def make_secrets() -> Secrets:
-    """New ones, unguessable, in the shapes the real ones have."""
+    """Generate random secrets in the formats of real ones."""
     return Secrets(
         stripe_api_key=f"sk_test_{secrets.token_urlsafe(32)}",
         stripe_webhook_secret=f"whsec_{secrets.token_urlsafe(32)}",
@@ -49,7 +49,7 @@ def make_secrets() -> Secrets:
 
 
 def keep_secrets(path: Path) -> Secrets:
-    """The secrets in `path`, made and written there the first time."""
+    """Return the secrets in `path`; generate and write them if the file does not exist."""
     if not path.exists():
         write_private(path, json.dumps(asdict(make_secrets()), indent=2) + "\n")
     return Secrets(**json.loads(path.read_text()))
@@ -63,7 +63,7 @@ def compose(
     database_url: str,
     given: Mapping[str, str],
 ) -> dict[str, str]:
-    """The environment of the service and of its clients.
+    """Compose the environment of the service and of its clients.
 
     Args:
         settings: the ports.
@@ -91,7 +91,7 @@ def compose(
 def simulator_environment(
     settings: SandboxSettings, own: Secrets, state: StateFolder
 ) -> dict[str, str]:
-    """What the simulator needs beyond that; faults and seed come from the person's environment."""
+    """The simulator's own variables; faults and seed come from the caller's environment."""
     return {
         "PAYMENTS_SIMULATOR_HOST": HOST,
         "PAYMENTS_SIMULATOR_PORT": str(settings.simulator_port),
@@ -103,17 +103,17 @@ def simulator_environment(
 
 
 def write_environment(path: Path, environment: Mapping[str, str]) -> None:
-    """Write KEY=VALUE lines a shell can source, readable by the owner alone."""
+    """Write KEY=VALUE lines that a shell can source, readable by the owner only."""
     lines = (f"{name}={shlex.quote(value)}\n" for name, value in environment.items())
     write_private(path, "".join(lines))
 
 
 def write_private(path: Path, content: str) -> None:
-    """Write a file of mode 0600, whole or not at all."""
+    """Write a file of mode 0600 atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(content)
-        os.fchmod(file.fileno(), 0o600)  # the scratch file may be left over from another day
+        os.fchmod(file.fileno(), 0o600)  # a temporary file left by a crash may have another mode
     scratch.replace(path)

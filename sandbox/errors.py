@@ -1,10 +1,10 @@
 """What can go wrong in the sandbox.
 
-SandboxError             one line for the person at the keyboard; says what to do
-├── InvalidSettingError  a PAYMENTS_SANDBOX_ variable has no meaning
-├── PortTakenError       another process listens where one of ours should
-├── StateInUseError      another sandbox holds this state folder
-├── DownloadError        a file the sandbox needs could not be fetched, or is not what it should be
+SandboxError             one line for the user; says what to do
+├── InvalidSettingError  a PAYMENTS_SANDBOX_ variable is unknown or its value invalid
+├── PortTakenError       another process listens on a port that a program needs
+├── StateInUseError      another sandbox uses this state folder
+├── DownloadError        a file could not be fetched, or its checksum is wrong
 └── ProgramError         a program died, ended with an error or was not ready in time
 """
 
@@ -12,15 +12,15 @@ from collections.abc import Sequence
 
 
 class SandboxError(Exception):
-    """A failure explained in one line, fit to be shown without a traceback."""
+    """A failure explained in one line, shown to the user without a traceback."""
 
 
 class InvalidSettingError(SandboxError):
-    """A `PAYMENTS_SANDBOX_` variable has no meaning."""
+    """A `PAYMENTS_SANDBOX_` variable is unknown, or its value is invalid."""
 
 
 class PortTakenError(SandboxError):
-    """A port that one of our programs needs is held by another process."""
+    """Another process listens on a port that a program needs."""
 
 
 class StateInUseError(SandboxError):
@@ -28,7 +28,7 @@ class StateInUseError(SandboxError):
 
 
 class DownloadError(SandboxError):
-    """A file could not be fetched, or what came is not what was asked for."""
+    """A file could not be fetched, or its checksum is wrong."""
 
 
 class ProgramError(SandboxError):
@@ -36,7 +36,7 @@ class ProgramError(SandboxError):
 
     Args:
         name: the program's name.
-        reason: what happened to it, as the end of a sentence that starts with its name.
+        reason: what happened; completes a sentence that starts with the name.
         last_lines: the end of its log, oldest line first.
     """
 

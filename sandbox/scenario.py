@@ -1,6 +1,6 @@
-"""A few payments through a rough world: every webhook late, out of order or more than once.
+"""Sample payments against a fault-injecting simulator: webhooks late, reordered or repeated.
 
-Each sample is a payment, what its client and its customer do, and how it must end.
+Each sample defines a payment, what its client and its customer do, and its expected end.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from sandbox.client import Json, PaymentsClient, SimulatorControl, UnexpectedAnswerError
 
-#: What the simulator does to webhooks meanwhile.
+#: The simulator's webhook faults during the samples.
 ROUGH: Final[Mapping[str, Any]] = {
     "duplicate": 0.5,
     "duplicate_max": 2,
@@ -32,7 +32,7 @@ CARD: Final = {"currency": "EUR", "payment_method": "pm_card_visa"}
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a sample's steps act upon."""
+    """The clients that a sample's steps use."""
 
     payments: PaymentsClient
     simulator: SimulatorControl
@@ -42,7 +42,7 @@ Step = Callable[[World, str], Awaitable[None]]
 
 
 def at(condition: Callable[[Json], bool], step: Step) -> Step:
-    """The step, once the condition holds."""
+    """Run the step once the condition holds."""
 
     async def run(world: World, payment_id: str) -> None:
         await world.payments.wait_for(payment_id, condition)
@@ -52,7 +52,7 @@ def at(condition: Callable[[Json], bool], step: Step) -> Step:
 
 
 def ask(operation: str, **body: Any) -> Step:
-    """The client asks for this operation."""
+    """The client requests this operation."""
 
     async def run(world: World, payment_id: str) -> None:
         await world.payments.post(f"/v1/payments/{payment_id}/{operation}", body)
@@ -61,7 +61,7 @@ def ask(operation: str, **body: Any) -> Step:
 
 
 async def authenticate(world: World, payment_id: str) -> None:
-    """The customer does what the bank asks for."""
+    """The customer authenticates with the bank."""
     payment = await world.payments.get(f"/v1/payments/{payment_id}")
     intent = payment["provider_object_id"]
     await world.simulator.post(f"/payment_intents/{intent}/complete_action", {"outcome": "succeed"})
@@ -73,13 +73,13 @@ def status_is(status: str) -> Callable[[Json], bool]:
 
 
 def refunded(amount: int) -> Callable[[Json], bool]:
-    """This much has been given back."""
+    """This amount was refunded, in minor units."""
     return lambda payment: bool(payment["amounts"]["refunded"] == amount)
 
 
 @dataclass(frozen=True, slots=True)
 class SamplePayment:
-    """A payment, what happens to it, and how it must end."""
+    """A payment, its steps, and its expected end."""
 
     title: str
     create: Mapping[str, Any]
@@ -139,7 +139,7 @@ SAMPLE_PAYMENTS: Final = (
     ),
 )
 
-#: Columns of a terminal from which on everything fits into a row.
+#: From this terminal width on, in columns, a row has room for the record's position.
 WIDE: Final = 120
 COLOURS: Final = {
     "applied": "green",
@@ -154,7 +154,7 @@ COLOURS: Final = {
 
 
 async def play(environment: Mapping[str, str], console: Console) -> bool:
-    """Plays all stories side by side and prints each payment's timeline; True if all ended well."""
+    """Run all samples at the same time and print their timelines; return whether all ended well."""
     payments = PaymentsClient(
         environment["PAYMENTS_INGRESS_URL"], environment["PAYMENTS_SANDBOX_API_KEY"]
     )
@@ -173,12 +173,12 @@ async def play(environment: Mapping[str, str], console: Console) -> bool:
                 timeline = await payments.get(f"/v1/payments/{payment_id}/timeline")
                 console.print(_table(sample, timeline, console.width))
     good = sum(payment_id is not None for payment_id in ended)
-    console.print(f"{good} of {len(SAMPLE_PAYMENTS)} payments ended as they should")
+    console.print(f"{good} of {len(SAMPLE_PAYMENTS)} payments ended as expected")
     return good == len(SAMPLE_PAYMENTS)
 
 
 async def _run(world: World, sample: SamplePayment, console: Console) -> str | None:
-    """One sample; the payment's ID, or None (and a line that says why) when it ended badly."""
+    """Run one sample and return the payment's ID; on failure print the reason and return None."""
     try:
         payment_id = await world.payments.create(sample.create)
         for step in sample.steps:
@@ -191,7 +191,7 @@ async def _run(world: World, sample: SamplePayment, console: Console) -> str | N
 
 
 def _table(sample: SamplePayment, timeline: Json, width: int) -> Table:
-    """The timeline of one payment; on a wide terminal with each record's position."""
+    """One payment's timeline; a wide terminal also shows each record's position."""
     title = f"{sample.title}: {timeline['payment_id']} is {timeline['status']}"
     table = Table(
         title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False

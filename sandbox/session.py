@@ -1,4 +1,4 @@
-"""One life of the sandbox: start everything, do something with it, stop everything."""
+"""One session of the sandbox: start everything, use it, stop everything."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from sandbox.supervision.ports import require_free
 from sandbox.supervision.supervisor import Job, Step, Supervisor
 
 Scenario = Callable[[Mapping[str, str], Console], Awaitable[bool]]
-"""Plays payments through the running service; True when each ended as it should."""
+"""Runs payments through the running service; returns whether each ended as expected."""
 
 INFRASTRUCTURE: Final = topology.SIMULATOR
 EVERYTHING: Final = (*topology.SIMULATOR, *topology.SERVICE)
@@ -32,10 +32,10 @@ class Session:
 
     Args:
         settings: ports and folder.
-        console: where the person reads.
+        console: the user's terminal.
         rows: the programs to run beside Kafka and PostgreSQL.
-        scenario: played once all are ready; None plays nothing.
-        serve: go on running afterwards, until cancelled.
+        scenario: runs once all programs are ready; None runs nothing.
+        serve: keep running afterwards, until cancelled.
     """
 
     settings: SandboxSettings
@@ -45,7 +45,7 @@ class Session:
     serve: bool
 
     async def run(self) -> bool:
-        """Live it; True when the scenario, if any, ended as it should.
+        """Run the session; return whether the scenario, if any, ended as expected.
 
         Raises:
             SandboxError: something could not be started, or died.
@@ -108,7 +108,7 @@ class Session:
         return steps, variables
 
     async def _play(self, variables: Mapping[str, str], supervisor: Supervisor) -> bool:
-        """Play the scenario, unless a program dies first."""
+        """Run the scenario, unless a program dies first."""
         if self.scenario is None:
             return True
         playing = asyncio.ensure_future(self.scenario(variables, self.console))
@@ -136,7 +136,7 @@ class Session:
         }
         for name, address in addresses.items():
             self._say(f"{name:<17} {address}")
-        self._say("Ctrl-C stops everything; what it holds is kept until make reset")
+        self._say("Ctrl-C stops everything; the data is kept until make reset")
 
     def _say(self, line: str) -> None:
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)

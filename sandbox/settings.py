@@ -11,13 +11,13 @@ from sandbox.errors import InvalidSettingError
 
 PREFIX: Final = "PAYMENTS_SANDBOX_"
 NOT_SETTINGS: Final = {"PAYMENTS_SANDBOX_API_KEY"}
-"""Names in `.sandbox/env` for the person at the keyboard, who may have sourced it."""
+"""Variables of `.sandbox/env` for clients; a user may have sourced them."""
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class SandboxSettings(BaseSettings):
-    """Where the sandbox keeps its state, and on which ports of the loopback interface it runs."""
+    """The sandbox's state folder, and its ports on the loopback interface."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
@@ -28,8 +28,8 @@ class SandboxSettings(BaseSettings):
     postgres_port: Port = Field(15_432, description="PostgreSQL.")
     simulator_port: Port = Field(12_111, description="The Stripe simulator.")
     ingress_port: Port = Field(8_080, description="The service's HTTP API.")
-    stream_metrics_port: Port = Field(9_101, description="Metrics of `processor stream`.")
-    worker_metrics_port: Port = Field(9_102, description="Metrics of `processor work`.")
+    stream_metrics_port: Port = Field(9_101, description="Metrics of `payments stream`.")
+    worker_metrics_port: Port = Field(9_102, description="Metrics of `payments worker`.")
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:
@@ -47,10 +47,10 @@ class SandboxSettings(BaseSettings):
 
 
 def load() -> SandboxSettings:
-    """The settings in this process's environment.
+    """Read the settings from this process's environment.
 
     Raises:
-        InvalidSettingError: names each variable that is wrong or unknown.
+        InvalidSettingError: names each variable that is invalid or unknown.
     """
     known = {f"{PREFIX}{name}".upper() for name in SandboxSettings.model_fields} | NOT_SETTINGS
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)

@@ -1,4 +1,4 @@
-"""The folder that holds everything the sandbox keeps between two starts."""
+"""The folder with everything the sandbox keeps between starts."""
 
 import fcntl
 import os
@@ -16,7 +16,7 @@ USUAL_NAME: Final = ".sandbox"
 
 @dataclass(frozen=True)
 class StateFolder:
-    """Where things are under `root`."""
+    """The paths under `root`."""
 
     root: Path
 
@@ -37,12 +37,12 @@ class StateFolder:
 
     @property
     def simulator(self) -> Path:
-        """What the simulated provider remembers."""
+        """The simulated provider's data."""
         return self.root / "simulator"
 
     @property
     def stream(self) -> Path:
-        """The stream processor's tables."""
+        """The stream program's tables."""
         return self.root / "stream"
 
     @property
@@ -52,17 +52,17 @@ class StateFolder:
 
     @property
     def environment(self) -> Path:
-        """What a client of the running sandbox needs, as KEY=VALUE lines."""
+        """The environment of the running sandbox's clients, as KEY=VALUE lines."""
         return self.root / "env"
 
     @property
     def lock(self) -> Path:
-        """Held while a sandbox runs; also the mark that a sandbox made this folder."""
+        """Locked while a sandbox runs; it also marks the folder as a sandbox's."""
         return self.root / "sandbox.lock"
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Make the folder if need be, and keep every other sandbox out of it.
+        """Create the folder if needed, and lock it against other sandboxes.
 
         Raises:
             StateInUseError: another sandbox is running on it.
@@ -70,7 +70,7 @@ class StateFolder:
         """
         self._refuse_foreign()
         self.root.mkdir(parents=True, exist_ok=True)
-        # The system drops the lock at the holder's end, whatever that end is.
+        # The system releases the lock when the process ends, even if it is killed.
         with self.lock.open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,7 +86,7 @@ class StateFolder:
             yield
 
     def remove(self) -> bool:
-        """Remove the folder; False when there was none.
+        """Remove the folder; return False if there was none.
 
         Raises:
             StateInUseError: a sandbox is running on it.
@@ -103,6 +103,6 @@ class StateFolder:
             return
         if any(self.root.iterdir()):
             raise InvalidSettingError(
-                f"PAYMENTS_SANDBOX_DIRECTORY: {self.root} holds files no sandbox made; "
+                f"PAYMENTS_SANDBOX_DIRECTORY: {self.root} contains files that no sandbox made; "
                 "name a new or empty folder"
             )

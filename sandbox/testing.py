@@ -14,7 +14,7 @@ from sandbox.supervision.supervisor import Supervisor
 
 @dataclass(frozen=True)
 class Infrastructure:
-    """Where a test finds what it needs.
+    """The addresses of the running servers.
 
     Args:
         kafka_bootstrap: `host:port` of the broker.
@@ -27,13 +27,12 @@ class Infrastructure:
 
 @contextmanager
 def running_infrastructure(root: Path) -> Iterator[Infrastructure]:
-    """Start both side by side, and stop them at the end; their data stays in `root`.
+    """Start both, and stop them at the end; their data stays in `root` for the next session.
 
-    Enter it on the main thread (see `processes.spawn`), outside of any event loop. What one
-    session leaves in `root` is there in the next.
+    Enter it on the main thread (see `processes.spawn`), outside of any event loop.
 
     Raises:
-        SandboxError: one of them could not be had or did not start.
+        SandboxError: one of them could not be installed or started.
     """
     logs = root / "logs"
     port, controller_port, database_port = free_ports(3)
@@ -53,7 +52,7 @@ def running_infrastructure(root: Path) -> Iterator[Infrastructure]:
 
 
 async def installed_kafka() -> Java:
-    """How to start Kafka, its jars and its cache there. Raises SandboxError."""
+    """The Java that runs Kafka, with jars and cache in place. Raises SandboxError."""
     java = await kafka.fetch(lambda _come, _total: None)
     if not java.cache.exists():
         await kafka.record(java)

@@ -1,4 +1,4 @@
-"""What runs in the sandbox, as one table: each program, what it needs and when it is ready."""
+"""The sandbox's programs as one table: what each needs, and when it is ready."""
 
 import os
 import sys
@@ -17,16 +17,16 @@ PROJECT: Final = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table.
+    """One program.
 
     Args:
         name: names the step and its log.
         arguments: of `python -m`.
-        needs: the steps that come before.
-        ready: a path that answers 200 once the program is ready; None for a command that ends.
-        port: the setting with the port `ready` is asked on.
-        own_port: the variable that tells the program this port.
-        restart_code: the exit code by which the program asks to be started anew.
+        needs: the steps that must be complete before.
+        ready: a path that returns 200 once the program is ready; None for a command that ends.
+        port: the setting with the port that serves `ready`.
+        own_port: the program's variable for this port.
+        restart_code: the exit code by which the program asks for a restart.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""A simulator of ExamplePay, the made-up second provider. Its state is in memory."""
+"""A simulator of ExamplePay, the fictional second provider. Its state is in memory."""

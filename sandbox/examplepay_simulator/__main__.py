@@ -1,7 +1,7 @@
 """`python -m sandbox.examplepay_simulator`: serve until interrupted.
 
-It reads the service's own settings: it is where ExamplePay's API is said to be, takes that API key,
-signs with the first of the secrets, and sends webhooks to the ingress.
+It reads the service's own settings: it serves at ExamplePay's configured API address, accepts the
+configured API key, signs with the first of the secrets and sends webhooks to the ingress.
 """
 
 import sys
@@ -14,7 +14,7 @@ from schemas.settings import ExamplePaySettings, IngressSettings, SettingsError,
 
 
 def main() -> int:
-    """Read the settings, refuse wrong ones by name, serve."""
+    """Read and check the settings, then serve; return the exit code."""
     try:
         settings, ingress = load(ExamplePaySettings), load(IngressSettings)
     except SettingsError as error:

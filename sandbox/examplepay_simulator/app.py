@@ -1,4 +1,4 @@
-"""The simulator as an application: ExamplePay's API, and ``/_control`` to make things happen."""
+"""The simulator as an application: ExamplePay's API, and the control API under ``/_control``."""
 
 import asyncio
 import contextlib
@@ -21,14 +21,14 @@ _GATEWAY: Final = Response(b"<html>gateway</html>", 504, media_type="text/html")
 
 
 def now() -> datetime:
-    """The real clock."""
+    """The current time, UTC."""
     return datetime.now(UTC)
 
 
 def create_app(
     api_key: str, webhook_url: str, webhook_secret: str, merchant: str, *, trial: bool = True
 ) -> Starlette:
-    """The simulator of one merchant. Webhooks are sent while it runs."""
+    """The simulator of one merchant; it sends webhooks while the application runs."""
     faults = Faults()
     webhooks = WebhookDelivery(webhook_url, webhook_secret, now, faults)
     store = Store(now, webhooks.send, merchant, trial=trial)
@@ -45,7 +45,7 @@ def create_app(
 
 
 class _Api:
-    """What a merchant may ask for, with an API key; an operation key makes a call one call."""
+    """The merchant's API. It needs an API key; an operation key makes a call idempotent."""
 
     def __init__(self, store: Store, faults: Faults, api_key: str) -> None:
         self._store = store
@@ -53,7 +53,7 @@ class _Api:
         self._authorization = f"ApiKey {api_key}"
 
     def routes(self) -> list[Route]:
-        """Everything that is no control."""
+        """The merchant's routes."""
         store = self._store
         return [
             self._post("/payments", lambda _, body, key: store.create(body, key)),
@@ -117,10 +117,10 @@ class _Api:
 
 
 def _control(store: Store, webhooks: WebhookDelivery, faults: Faults) -> list[Route]:
-    """What customer, bank and network do, asked for by a person or a test."""
+    """Routes by which a test or a user acts as the customer, the bank or the network."""
 
     def reset() -> Json:
-        store.forget()
+        store.clear()
         return switch()
 
     def switch(**switched: bool) -> Json:
@@ -153,7 +153,7 @@ def _control(store: Store, webhooks: WebhookDelivery, faults: Faults) -> list[Ro
 
 
 def _answering(endpoint: Endpoint) -> Endpoint:
-    """An endpoint whose refusals are answered as JSON."""
+    """Wrap an endpoint so that its refusals become JSON responses."""
 
     async def answer(request: Request) -> Response:
         try:

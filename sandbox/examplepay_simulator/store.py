@@ -1,4 +1,4 @@
-"""What ExamplePay knows: payments, refunds, chargebacks, and every event about them. No I/O."""
+"""ExamplePay's state: payments, refunds, chargebacks and their events. No I/O."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 Json = dict[str, Any]
 
-#: Test instruments: where an attempt with each of them gets to.
+#: The state in which an attempt with each test instrument ends.
 INSTRUMENTS: Final[Mapping[str, str]] = {
     "tok_good": "accepted",
     "tok_declined": "declined",
@@ -17,13 +17,13 @@ INSTRUMENTS: Final[Mapping[str, str]] = {
 }
 _DECLINE: Final = {"code": "card_refused", "text": "The card's bank said no."}
 _BOUNCE: Final = {"code": "account_closed", "text": "The account is closed."}
-#: Decimals of the currencies that have other than two, as far as it deals in them.
+#: Decimal places of the supported currencies that do not have two.
 _PLACES: Final = {"JPY": 0, "KWD": 3}
 _NOTHING_BACK: Final = ("bounced", "dropped")
 
 
 class RefusalError(Exception):
-    """What is asked for is not done, and the answer says why."""
+    """A request is refused; the body gives the reason."""
 
     def __init__(self, status: int, fault: str, explanation: str, state: str | None = None) -> None:
         super().__init__(explanation)
@@ -32,28 +32,28 @@ class RefusalError(Exception):
 
 
 class Store:
-    """All objects by kind and ID. ``tell`` is called with each event, once it is listed."""
+    """All objects by kind and ID. ``on_event`` is called with each event after it is listed."""
 
     def __init__(
         self,
         clock: Callable[[], datetime],
-        tell: Callable[[Json], None],
+        on_event: Callable[[Json], None],
         merchant: str,
         *,
         trial: bool,
     ) -> None:
         self._clock = clock
-        self._tell = tell
+        self._on_event = on_event
         self._owner: Json = {"merchant": merchant, "trial": trial}
         self._made = 0
         self._last = datetime.min.replace(tzinfo=UTC)
-        self.forget()
+        self.clear()
 
-    def forget(self) -> None:
-        """Begins anew; no ID is given out twice."""
+    def clear(self) -> None:
+        """Removes all objects and events; IDs are not reused."""
         self.objects: dict[str, dict[str, Json]] = {"payment": {}, "refund": {}, "chargeback": {}}
         self.events: list[Json] = []
-        #: By operation key: what was asked for, and how that was answered.
+        #: By operation key: the request, the status and the body of the response.
         self.answered: dict[str, tuple[Json, int, Json]] = {}
 
     def get(self, kind: str, object_id: str) -> Json:
@@ -64,11 +64,11 @@ class Store:
         return found
 
     def with_reference(self, kind: str, reference: str) -> list[Json]:
-        """The objects that carry a reference."""
+        """The objects with this reference."""
         return [o for o in self.objects[kind].values() if o["reference"] == reference]
 
     def create(self, body: Json, key: str) -> Json:
-        """A payment, and the first attempt at it."""
+        """Creates a payment and its first attempt."""
         _known_instrument(body)
         amount = _money(body)
         payment = self._new("payment", {
@@ -80,14 +80,14 @@ class Store:
         return self.attempt(payment["id"], body, key)
 
     def attempt(self, payment_id: str, body: Json, key: str) -> Json:
-        """One more try to take the money."""
+        """Starts another attempt."""
         payment = self._in_state(payment_id, "new", "declined")
         course = INSTRUMENTS[_known_instrument(body)]
         payment["attempts"].append({"id": self._id("try"), "operation_key": key, "decline": None})
         return self._go_on(payment, course)
 
     def go_on(self, payment_id: str, course: str) -> Json:
-        """The customer or the bank has acted: ``accepted`` or ``declined``."""
+        """Ends a pending attempt as ``accepted`` or ``declined`` by the customer or the bank."""
         return self._go_on(self._in_state(payment_id, "awaiting_customer", "in_progress"), course)
 
     def _go_on(self, payment: Json, course: str) -> Json:
@@ -100,20 +100,20 @@ class Store:
         return self._change("payment", payment, "held" if course == "accepted" else course)
 
     def capture(self, payment_id: str, body: Json) -> Json:
-        """Takes what is held, or a part of it; the rest is let go."""
+        """Captures the authorized amount or a part of it; the rest is released."""
         payment = self._in_state(payment_id, "held")
         amount = _money(body) if "amount" in body else payment["amount"]
         if Decimal(amount["value"]) > Decimal(payment["amount"]["value"]):
-            raise RefusalError(422, "too_much", "More than is held.")
+            raise RefusalError(422, "too_much", "More than is authorized.")
         return self._change("payment", payment, "paid", captured=amount["value"])
 
     def void(self, payment_id: str, body: Json) -> Json:
-        """Ends a payment of which nothing was taken."""
+        """Voids a payment of which nothing was captured."""
         payment = self._in_state(payment_id, "new", "declined", "awaiting_customer", "held")
         return self._change("payment", payment, "voided", void_reason=body.get("reason"))
 
     def refund(self, body: Json, *, ours: bool) -> Json:
-        """Gives money back; ``ours``: the refund carries the payment's reference."""
+        """Refunds an amount; with ``ours`` the refund carries the payment's reference."""
         payment = self._in_state(str(body.get("payment")), "paid")
         amount = _money(body)
         given = sum(
@@ -131,11 +131,11 @@ class Store:
         return self._change("refund", refund, "settled")
 
     def bounce(self, refund_id: str) -> Json:
-        """The customer's bank sends a refund back."""
+        """The customer's bank returns a refund."""
         return self._change("refund", self.get("refund", refund_id), "bounced", bounce=_BOUNCE)
 
     def charge_back(self, payment_id: str) -> Json:
-        """The card's owner wants the money back, which is taken at once."""
+        """The cardholder opens a chargeback; the money is withdrawn at once."""
         payment = self._in_state(payment_id, "paid")
         taken = {"id": self._id("move"), "direction": "taken", "value": payment["captured"]}
         return self._new("chargeback", {
@@ -144,7 +144,7 @@ class Store:
         })  # fmt: skip
 
     def decide(self, chargeback_id: str, state: str) -> Json:
-        """The bank has decided: ``upheld``, or ``overturned``, and the money comes back."""
+        """The bank decides a chargeback: ``upheld``, or ``overturned``, which returns the money."""
         chargeback = self.get("chargeback", chargeback_id)
         if state == "overturned":
             back = {**chargeback["moves"][0], "id": self._id("move"), "direction": "returned"}
@@ -152,7 +152,7 @@ class Store:
         return self._change("chargeback", chargeback, state)
 
     def say(self, kind: str, object_id: str, state: str) -> Json:
-        """An event that says another state of an object than it is in."""
+        """Emits an event with a state that the object is not in."""
         return self._event(kind, {**self.get(kind, object_id), "state": state})
 
     def _in_state(self, payment_id: str, *states: str) -> Json:
@@ -172,7 +172,7 @@ class Store:
         return self._change(kind, made, made["state"])
 
     def _change(self, kind: str, changed: Json, state: str, **fields: Any) -> Json:
-        # no two changes have the same time, so that times alone tell the order
+        # no two changes have the same time, so times alone give the order
         self._last = max(self._clock(), self._last + timedelta(microseconds=1))
         at = self._last.isoformat(timespec="microseconds").replace("+00:00", "Z")
         changed.update(fields, state=state, changed_at=at)
@@ -188,7 +188,7 @@ class Store:
             "subject": copy.deepcopy(subject),
         }
         self.events.append(event)
-        self._tell(event)
+        self._on_event(event)
         return event
 
 

@@ -1,4 +1,4 @@
-"""Sends webhooks, signed after the Standard Webhooks specification, again until they are taken."""
+"""Sends webhooks, signed as the Standard Webhooks specification says, and retries each delivery."""
 
 import asyncio
 import base64
@@ -22,20 +22,20 @@ _REORDERED_WITHIN_S: Final = 0.3
 
 @dataclass
 class Faults:
-    """What goes wrong now; each holds until it is switched off."""
+    """The faults in force; each stays on until it is switched off."""
 
-    #: Every webhook comes twice.
+    #: Sends every webhook twice.
     duplicate: bool = False
-    #: Every webhook waits for a while of its own, so that they come in any order.
+    #: Delays each webhook by a random time, so they arrive in any order.
     reorder: bool = False
-    #: Calls are not carried out; a gateway answers.
+    #: A gateway answers calls with an error; they are not executed.
     unreachable: bool = False
-    #: Calls are carried out; a gateway answers all the same.
+    #: A gateway answers calls with an error, although they were executed.
     lose_answers: bool = False
 
 
 def signature_headers(message_id: str, body: bytes, secret: str, timestamp: int) -> dict[str, str]:
-    """The three headers of a body, signed at a time in seconds since the Unix epoch."""
+    """The three signature headers; ``timestamp`` is in seconds since the Unix epoch."""
     key = base64.b64decode(secret.partition("_")[2])
     signed = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, sha256).digest()
     return {
@@ -46,7 +46,7 @@ def signature_headers(message_id: str, body: bytes, secret: str, timestamp: int)
 
 
 class WebhookDelivery:
-    """Delivers events to one address, each on its own; several are under way at a time."""
+    """Delivers events to one URL, concurrently and in no particular order."""
 
     def __init__(
         self, url: str, secret: str, clock: Callable[[], datetime], faults: Faults
@@ -60,13 +60,13 @@ class WebhookDelivery:
         self.undelivered = 0
 
     def send(self, event: Json) -> None:
-        """Sends it soon; while it is under way, it counts as undelivered."""
+        """Queues the event for delivery; it counts as undelivered until it is delivered."""
         for _ in range(2 if self._faults.duplicate else 1):
             self.undelivered += 1
             self._due.put_nowait(event)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Delivers queued events until cancelled."""
         async with httpx.AsyncClient(timeout=5.0) as http, asyncio.TaskGroup() as tasks:
             while True:
                 tasks.create_task(self._deliver(http, await self._due.get()))
@@ -87,5 +87,5 @@ class WebhookDelivery:
         try:
             answer = await http.post(self._url, content=body, headers=headers)
         except httpx.HTTPError:
-            return False  # nobody there yet: it is tried again
+            return False  # not reachable: a later try may succeed
         return answer.is_success

@@ -1,1 +1,1 @@
-"""Kafka, PostgreSQL and what they are made of."""
+"""Kafka and PostgreSQL: installation and start."""

@@ -1,6 +1,6 @@
-"""Fetches the jars of Apache Kafka and checks each against `kafka-jars.lock`.
+"""Downloads the jars of Apache Kafka and checks each against `kafka-jars.lock`.
 
-`python -m sandbox.servers.jar_download` writes the lock anew, resolving `BROKER` with jgo.
+`python -m sandbox.servers.jar_download` resolves `BROKER` with jgo and rewrites the lock.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from sandbox.servers.jars import LOCK, VERSION, Jar, missing
 
 BROKER: Final = ("org.apache.kafka", "kafka_2.13", VERSION)
 LOGGING: Final = ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.4")
-"""Lets the broker log; what it needs itself comes with the broker. Keep it at log4j's version."""
+"""The broker's logging back end. Its version must equal that of the log4j the broker brings."""
 DOWNLOADS_AT_ONCE: Final = 4
 ATTEMPTS: Final = 3
 TIMEOUT_SECONDS: Final = 30
@@ -32,15 +32,14 @@ Advance = Callable[[int], None]
 
 
 def download(folder: Path, advance: Advance) -> None:
-    """Bring what `missing` names into `folder`; safe when several processes do it at once.
+    """Download the missing jars into `folder`; several processes may do so at the same time.
 
     Args:
-        folder: where the jars end up.
-        advance: called with the number of bytes that have come since its last call,
-            from several threads.
+        folder: the jars' folder.
+        advance: called from several threads with the number of bytes received since its last call.
 
     Raises:
-        DownloadError: a jar could not be fetched, or is not the one the lock names.
+        DownloadError: a jar could not be fetched, or its checksum is wrong.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (
@@ -68,7 +67,7 @@ def _fetch(jar: Jar, context: MavenContext, folder: Path) -> None:
     try:
         for attempt in retrying:
             with attempt:
-                # jgo leaves a half-written file behind and would trust it the next time.
+                # jgo leaves an incomplete file and would accept it the next time.
                 if source.cached_path is not None:
                     source.cached_path.unlink(missing_ok=True)
                 file = source.resolve()
@@ -83,7 +82,7 @@ def _fetch(jar: Jar, context: MavenContext, folder: Path) -> None:
 
 
 class _AlteredError(OSError):
-    """What came is not what the lock names."""
+    """The downloaded file's checksum is not the one in the lock."""
 
 
 def _reason(error: Exception) -> str:
@@ -94,7 +93,7 @@ def _reason(error: Exception) -> str:
 
 
 def _maven(repo_cache: Path, advance: Advance) -> MavenContext:
-    """Describe where to fetch from: the user's own repositories first, then jgo's default."""
+    """Where to download from: the user's configured repositories first, then jgo's default."""
 
     @contextmanager
     def progress(_filename: str, _size: int) -> Iterator[Advance]:
@@ -111,12 +110,12 @@ def _maven(repo_cache: Path, advance: Advance) -> MavenContext:
 
 
 def write_lock(path: Path = LOCK) -> None:
-    """Resolve `BROKER` and what it needs at run time, and write the lock."""
+    """Resolve `BROKER` and its run-time dependencies, and write the lock."""
     with tempfile.TemporaryDirectory() as scratch:
         context = _maven(Path(scratch), lambda _bytes: None)
         group, artifact, version = BROKER
         broker = context.create_dependency(Coordinate(group, artifact, version, scope="compile"))
-        # One root alone: jgo lets each root manage the versions of all, which would lower Kafka's.
+        # One root only: with several, jgo lets each manage all versions and would lower Kafka's.
         roots, others = context.resolver.resolve([broker])
         group, artifact, version = LOGGING
         artifacts = [

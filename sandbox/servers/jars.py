@@ -1,7 +1,7 @@
-"""Which jars Apache Kafka is made of, and where they are kept.
+"""The jars of Apache Kafka, and where they are cached.
 
-`kafka-jars.lock` holds every jar's SHA-256, so nothing is resolved and nothing unknown is run;
-`sandbox/servers/jar_download.py` fetches what it names, and can write it anew.
+`kafka-jars.lock` lists every jar with its SHA-256, so only known files run.
+`sandbox/servers/jar_download.py` downloads them, and can rewrite the lock.
 """
 
 import os
@@ -23,25 +23,25 @@ class Jar:
 
     @property
     def filename(self) -> str:
-        """The jar's own name."""
+        """The jar's file name."""
         _, artifact, version = self.coordinate.split(":")
         return f"{artifact}-{version}.jar"
 
 
 def read_lock(path: Path = LOCK) -> tuple[Jar, ...]:
-    """The jars the lock names, in its order."""
+    """The jars of the lock, in its order."""
     rows = (line.split() for line in path.read_text().splitlines() if not line.startswith("#"))
     return tuple(Jar(sha256, int(size), coordinate) for sha256, size, coordinate in rows)
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept, shared by every clone of the project of one person."""
+    """The download cache, shared by all of a user's clones of the project."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "payments-sandbox" / f"kafka-{VERSION}"
 
 
 def missing(folder: Path) -> tuple[Jar, ...]:
-    """The jars of the lock that `folder` doesn't hold yet."""
+    """The jars of the lock that are not in `folder` yet."""
     return tuple(
         jar
         for jar in read_lock()
@@ -50,5 +50,5 @@ def missing(folder: Path) -> tuple[Jar, ...]:
 
 
 def classpath(folder: Path) -> str:
-    """Java's class path, always in the lock's order."""
+    """Java's class path, in the lock's order."""
     return os.pathsep.join(str(folder / jar.filename) for jar in read_lock())

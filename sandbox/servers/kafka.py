@@ -30,21 +30,21 @@ PROPERTIES: Final[Mapping[str, str]] = {
     "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
     # A misspelt topic is an error, not a new topic.
     "auto.create.topics.enable": "false",
-    # The first member of a group needs no grace period for others that may come.
+    # The first member of a group does not wait for others to join.
     "group.initial.rebalance.delay.ms": "0",
-    # A test may take a silent worker for dead sooner than after six seconds.
+    # Tests use session timeouts below the default minimum of six seconds.
     "group.min.session.timeout.ms": "1000",
-    # A node that was killed is let in again after this long, not after nine seconds.
+    # A killed node may rejoin after this time instead of nine seconds.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
-    # 50 partitions of each would be 100 folders to open at every start.
+    # 50 partitions of each would mean 100 folders to open at every start.
     "offsets.topic.num.partitions": "8",
     "transaction.state.log.num.partitions": "8",
     "log.cleaner.dedupe.buffer.size": str(16 << 20),
 }
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes of the jars that have come, and those that will have."""
+"""Called with the bytes downloaded so far, and the total."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Broker:
     """One node of a cluster.
 
     Args:
-        directory: the node's own folder: its configuration and, in `data/`, its logs.
+        directory: the node's folder: its configuration and, in `data/`, its logs.
         node_id: its number in the cluster.
         port: where clients connect, on the loopback interface.
         voters: each node's controller port by node id, the same on every node.
-        cluster_id: the cluster's name, the same on every node and for ever.
+        cluster_id: identifies the cluster; equal on every node, and never changes.
         java: how to start it.
-        doors: further listeners by name, each the port it listens on and the one it sends its
-            clients to, where something stands between.
+        doors: further listeners by name: the port to listen on, and the port to advertise
+            to clients, which may be a proxy's.
     """
 
     directory: Path
@@ -72,11 +72,11 @@ class Broker:
 
     @property
     def name(self) -> str:
-        """`kafka` when it is alone, `kafka-<node id>` otherwise."""
+        """`kafka` for a single node, otherwise `kafka-<node id>`."""
         return "kafka" if len(self.voters) == 1 else f"kafka-{self.node_id}"
 
     def properties(self) -> dict[str, str]:
-        """The content of its server.properties."""
+        """The content of server.properties."""
         copies = str(min(3, len(self.voters)))
         in_sync = str(min(2, len(self.voters)))
         listeners = {"PLAINTEXT": (self.port, self.port), **self.doors}
@@ -107,7 +107,7 @@ class Broker:
         }
 
     def write_properties(self) -> Path:
-        """Write server.properties and say where."""
+        """Write server.properties and return its path."""
         path = self.directory / "server.properties"
         self.directory.mkdir(parents=True, exist_ok=True)
         lines = (f"{key}={value}\n" for key, value in self.properties().items())
@@ -115,10 +115,10 @@ class Broker:
         return path
 
     async def format(self, logs: Path) -> None:
-        """Make the data folder this cluster's, unless it is already.
+        """Format the data folder for this cluster, unless it is formatted.
 
         Raises:
-            ProgramError: Kafka's own tool refused.
+            ProgramError: Kafka's storage tool failed.
         """
         properties = self.write_properties()
         if (self.directory / "data" / "meta.properties").exists():
@@ -131,7 +131,7 @@ class Broker:
         await run(command, logs, within=FORMAT_WITHIN_SECONDS)
 
     def program(self, needs: tuple[str, ...] = ()) -> Program:
-        """The running broker; its data folder must have been formatted when it starts."""
+        """The broker as a program; its data folder must be formatted before it starts."""
         properties = self.directory / "server.properties"
         return Program(
             Command(
@@ -148,12 +148,12 @@ class Broker:
 def cluster(
     directory: Path, ports: Sequence[int], controller_ports: Sequence[int], java: Java
 ) -> tuple[Broker, ...]:
-    """The brokers of one cluster, as many as there are `ports`.
+    """The brokers of one cluster, one for each of `ports`.
 
     Args:
-        directory: holds the cluster's id and a folder for each node.
+        directory: for the cluster's ID and one folder per node.
         ports: where clients connect to each node.
-        controller_ports: where the nodes find each other.
+        controller_ports: where the nodes connect to each other.
         java: how to start them.
     """
     voters = dict(enumerate(controller_ports, start=1))
@@ -165,12 +165,12 @@ def cluster(
 
 
 def bootstrap(brokers: Sequence[Broker]) -> str:
-    """What a client is given to find the cluster."""
+    """The brokers' addresses, for clients."""
     return ",".join(f"{HOST}:{broker.port}" for broker in brokers)
 
 
 def steps(brokers: Sequence[Broker], logs: Path, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
-    """Format where needed, then start; a step is named like the broker it readies."""
+    """Steps that format each broker if needed, then start it; each has its broker's name."""
     return tuple(
         step
         for broker in brokers
@@ -182,7 +182,7 @@ def steps(brokers: Sequence[Broker], logs: Path, needs: tuple[str, ...] = ()) ->
 
 
 async def fetch(progress: Progress, folder: Path | None = None) -> Java:
-    """Make sure of Kafka's jars, and say how to start it.
+    """Download Kafka's missing jars, and return the Java that runs it.
 
     Raises:
         DownloadError: a jar could not be fetched.
@@ -201,7 +201,7 @@ async def fetch(progress: Progress, folder: Path | None = None) -> Java:
         loop.call_soon_threadsafe(advance, count)
 
     if absent:
-        # Half a second of imports that only a first start has a use for.
+        # Imported late: it takes half a second, and only a first start needs it.
         from sandbox.servers import jar_download  # noqa: PLC0415 -- see above
 
         await asyncio.to_thread(jar_download.download, folder, advance_from_thread)
@@ -209,7 +209,7 @@ async def fetch(progress: Progress, folder: Path | None = None) -> Java:
 
 
 async def record(java: Java) -> None:
-    """Write the ahead-of-time cache from one start of a broker; about ten seconds, once.
+    """Record the ahead-of-time cache from one start of a broker, in about ten seconds.
 
     Raises:
         ProgramError: the broker did not start.
@@ -222,13 +222,13 @@ async def record(java: Java) -> None:
         await replace(broker, java=java).format(root)
         async with Supervisor(root) as supervisor:
             await supervisor.start([broker.program()])
-        # Java may decline to write one; then brokers start without, only slower.
+        # Java may write none; then brokers start without it, only slower.
         if recording.cache.exists():
             recording.cache.replace(java.cache)
 
 
 def _cluster_id(directory: Path) -> str:
-    """The id given to the cluster at its first start."""
+    """The cluster's ID, generated at its first start."""
     path = directory / "cluster.id"
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
@@ -237,7 +237,7 @@ def _cluster_id(directory: Path) -> str:
 
 
 def _new_cluster_id() -> str:
-    """A random UUID in Kafka's spelling; like Kafka's own, none that looks like an option."""
+    """A random UUID in Kafka's encoding, which must not begin like a command-line option."""
     while (name := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))[0] == "-":
         pass
     return name

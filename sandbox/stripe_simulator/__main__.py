@@ -10,7 +10,7 @@ from sandbox.stripe_simulator.settings import SimulatorSettings, describe_refusa
 
 
 def main() -> int:
-    """Read the settings, refuse wrong ones by name, serve."""
+    """Read and check the settings, then serve; return the exit code."""
     unknown = unknown_settings(os.environ)
     if unknown:
         print(f"stripe simulator: no such setting: {', '.join(unknown)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Wires the simulator: the one place where its parts meet."""
+"""Wires the simulator's parts together."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ class OperationEndpoint:
 
 
 def create_app(settings: SimulatorSettings) -> Starlette:
-    """The simulator as an ASGI application; its webhooks and timers run while it does."""
+    """The simulator as an ASGI application, which also runs its webhooks and timers."""
     store = Store(settings.state_dir)
     clock = Clock(float(store.noted(OFFSET_NOTE) or 0.0))
     chance = Chance(settings.seed)

@@ -1,7 +1,7 @@
-"""Chance without a shared generator: every draw is a function of the seed and of what is decided.
+"""Random draws without a shared generator: each is a function of the seed and an identity.
 
-Two runs with one seed decide alike however their requests interleave, because no draw depends on
-how many were made before it.
+No draw depends on the draws before it. Runs with one seed therefore decide alike, however their
+requests interleave.
 """
 
 from base64 import b64encode
@@ -16,17 +16,17 @@ class Chance:
     """Draws derived from a seed.
 
     Args:
-        seed: two instances with one seed draw alike.
+        seed: instances with the same seed make the same draws.
     """
 
     seed: str
 
     def unit(self, *identity: object) -> float:
-        """A number in [0, 1) that is always the same for the same identity."""
+        """A number in [0, 1), always the same for the same identity."""
         return self._number(8, identity) / 2**64
 
     def happens(self, probability: float, *identity: object) -> bool:
-        """Whether something with this probability happens to this identity."""
+        """Whether an event of this probability occurs for this identity."""
         return probability > 0 and self.unit(*identity) < probability
 
     def between(self, bounds: tuple[float, float], *identity: object) -> float:
@@ -39,7 +39,7 @@ class Chance:
         return low + self._number(8, identity) % (high - low + 1)
 
     def object_id(self, prefix: str, *identity: object, length: int = 24) -> str:
-        """An ID that looks like Stripe's, for example `pi_3` and 24 letters and digits."""
+        """An ID in Stripe's format, for example `pi_3` and 24 alphanumeric characters."""
         digest = self._digest(length, ("id", prefix, *identity))
         return prefix + b64encode(digest, b"ab")[:length].decode()
 

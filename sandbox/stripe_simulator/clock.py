@@ -1,4 +1,4 @@
-"""The simulator's own clock: wall time plus an offset that only grows, until it is reset."""
+"""The simulator's clock: wall time plus an offset that only grows until it is reset."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from email.utils import format_datetime
 
 
 class Clock:
-    """Tells the simulator's time in seconds since the Unix epoch.
+    """The simulator's time, in seconds since the Unix epoch.
 
     Args:
-        offset_s: how far it runs ahead of the wall.
+        offset_s: seconds ahead of the wall clock.
         wall: the wall clock, in seconds since the Unix epoch.
     """
 
@@ -20,7 +20,7 @@ class Clock:
 
     @property
     def offset_s(self) -> float:
-        """How far the clock runs ahead of the wall."""
+        """Seconds ahead of the wall clock."""
         return self._offset_s
 
     def now(self) -> float:
@@ -32,15 +32,15 @@ class Clock:
         return int(self.now())
 
     def wall(self) -> float:
-        """The wall's time, which an advance doesn't move."""
+        """The wall clock's time, which an advance does not change."""
         return self._wall()
 
     def advance_to(self, instant: float) -> None:
-        """Move forward to an instant; an instant already past changes nothing."""
+        """Move forward to an instant; a past instant changes nothing."""
         self._offset_s += max(0.0, instant - self.now())
 
     def reset(self) -> None:
-        """Go back to the wall's time."""
+        """Return to the wall clock's time."""
         self._offset_s = 0.0
 
     def http_date(self) -> str:

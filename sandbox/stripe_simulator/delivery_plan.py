@@ -1,4 +1,4 @@
-"""Which deliveries an event gets at one endpoint, faults included."""
+"""Plans an event's deliveries to one endpoint, faults included."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,12 +7,12 @@ from sandbox.stripe_simulator.chance import Chance
 from sandbox.stripe_simulator.faults import Faults
 
 Kind = Literal["first", "duplicate", "wrong_signature", "altered_body", "resend"]
-"""`first` is the one Stripe owes and repeats until it is taken; `resend` is asked for by hand."""
+"""`first` is the regular delivery, retried until it succeeds; `resend` is requested manually."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedDelivery:
-    """A delivery to be made after a delay, in seconds of wall time; `dropped` is never made."""
+    """A delivery after a delay in seconds of wall time; a `dropped` one is never made."""
 
     kind: Kind
     fault: str | None = None
@@ -23,7 +23,7 @@ class PlannedDelivery:
 def plan_delivery(
     faults: Faults, chance: Chance, identity: tuple[object, ...]
 ) -> list[PlannedDelivery]:
-    """Decide an event's deliveries to one endpoint.
+    """Plan an event's deliveries to one endpoint.
 
     Args:
         faults: those in force.

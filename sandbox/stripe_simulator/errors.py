@@ -5,16 +5,16 @@
     SimulatorError
     └── ApiError                 an answer in Stripe's error JSON
         ├── AuthenticationError  401  the key is missing or wrong
-        ├── ParameterError       400  refused before anything was executed
-        ├── ResourceMissingError 404  an object named in the path, or 400 one named by a parameter
-        ├── IdempotencyError     400  the key was used otherwise, or 409 it is in use now
+        ├── ParameterError       400  refused before execution
+        ├── ResourceMissingError 404  for an object in the path, 400 for one in a parameter
+        ├── IdempotencyError     400  the key was used for another request, or 409 it is in use
         ├── RateLimitError       429
         ├── StateError           400  the object's state forbids it
         ├── CardError            402  the card was declined
         └── ServerError          500
 
-An answer given once execution has begun is kept under the idempotency key and what was written
-stands; one given before is not kept, and nothing was written (`kept` says which).
+An error after execution began is stored under the idempotency key, and its writes are committed.
+An error before that is not stored, and nothing was written (`kept` distinguishes them).
 Source: https://docs.stripe.com/api/errors and https://docs.stripe.com/api/idempotent_requests
 """
 
@@ -26,16 +26,16 @@ _DOCUMENTED_AT = "https://docs.stripe.com/error-codes/"
 
 
 class SimulatorError(Exception):
-    """Anything the simulator raises itself."""
+    """The base of the simulator's errors."""
 
 
 class ApiError(SimulatorError):
-    """An answer other than success.
+    """An error response.
 
     Args:
-        message: what a developer reads.
-        code: Stripe's error code, where there is one.
-        param: the parameter at fault.
+        message: for the developer.
+        code: Stripe's error code, if any.
+        param: the wrong parameter.
         details: further members of the error object, such as `payment_intent` or `decline_code`.
     """
 
@@ -70,7 +70,7 @@ class ApiError(SimulatorError):
 
 
 class AuthenticationError(ApiError):
-    """The secret key is missing or is another one."""
+    """The secret key is missing or wrong."""
 
     status = 401
 
@@ -90,7 +90,7 @@ class ResourceMissingError(ApiError):
 
 
 class IdempotencyError(ApiError):
-    """The idempotency key can't be used for this request, or not now."""
+    """The idempotency key was used for another request, or is in use."""
 
     type = "idempotency_error"
 
@@ -100,7 +100,7 @@ class IdempotencyError(ApiError):
 
 
 class RateLimitError(ApiError):
-    """Too many requests; the same request may be sent again later."""
+    """Too many requests; the client may retry later."""
 
     status = 429
     headers: ClassVar[dict[str, str]] = {
@@ -110,7 +110,7 @@ class RateLimitError(ApiError):
 
 
 class StateError(ApiError):
-    """The object is in a state that forbids the operation."""
+    """The object's state forbids the operation."""
 
     kept = True
 

@@ -1,4 +1,4 @@
-"""Events: what happened, with the object as it was then, each planned for delivery at once."""
+"""Events: each contains the object at that time, and is planned for delivery at once."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from sandbox.stripe_simulator.storage.types import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why something happens.
+    """The cause of an event.
 
     Args:
-        identity: what IDs are derived from; no two causes share one.
-        request_id: the API call's ID, or None for what happens by itself.
-        idempotency_key: the API call's key, if it had one.
+        identity: unique per cause; IDs are derived from it.
+        request_id: the API call's ID; None without a call.
+        idempotency_key: the API call's key, if any.
     """
 
     identity: str
@@ -30,17 +30,16 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A delivery and when to make it, in seconds of wall time."""
+    """A delivery and its due time, in seconds of wall time."""
 
     delivery_id: int
     at: float
 
 
 class Journal:
-    """Writes events down and plans their deliveries.
+    """Records events and plans their deliveries.
 
-    `take_due` hands the deliveries planned since it was last called to whoever sends them, once
-    what caused them is committed.
+    Call `take_due` after the commit to get the deliveries to send.
     """
 
     def __init__(self, store: Store, clock: Clock, chance: Chance, faults: FaultSwitch) -> None:
@@ -53,13 +52,13 @@ class Journal:
     def record(
         self, event_type: str, body: JsonObject, cause: Cause, before: JsonObject | None = None
     ) -> None:
-        """Write down what happened to an object.
+        """Record an event of an object.
 
         Args:
             event_type: such as `payment_intent.succeeded`.
             body: the object as it is now.
-            cause: why it happened.
-            before: the object as it was, for events that tell what changed.
+            cause: its cause.
+            before: the object before the change, for events that list the changes.
         """
         object_id = str(body["id"])
         ordinal = self._store.count(f"event:{object_id}:{event_type}")
@@ -96,7 +95,7 @@ class Journal:
             self._plan(event_id, seq, endpoint_id, ordinal_of_endpoint)
 
     def plan_resend(self, event_seq: int, endpoint_id: str) -> None:
-        """Deliver an event once more, without faults."""
+        """Deliver an event again, without faults."""
         self._insert_delivery(event_seq, endpoint_id, PlannedDelivery("resend"))
 
     def take_due(self) -> list[Due]:
@@ -137,5 +136,5 @@ def listens(enabled_events: Iterable[str], event_type: str) -> bool:
 
 
 def changed(before: JsonObject, after: JsonObject) -> JsonObject:
-    """The former values of what differs."""
+    """The previous values of the fields that differ."""
     return {name: value for name, value in before.items() if after.get(name) != value}

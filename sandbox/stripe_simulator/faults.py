@@ -1,6 +1,6 @@
-"""What may go wrong, how often, and what each request meets.
+"""The faults, their probabilities, and the plan of faults for each request.
 
-A probability of 0 switches a fault off; all are 0 unless set.
+A probability of 0 switches a fault off; the default is 0.
 """
 
 import json
@@ -20,7 +20,7 @@ class Faults(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # A webhook's way to its endpoint, decided once for each event and endpoint.
+    # Faults of a webhook's delivery, drawn once per event and endpoint.
     duplicate: Probability = 0.0
     duplicate_max: Annotated[int, Field(ge=1, le=50)] = 2
     duplicate_spread_s: SecondsRange = (0.0, 1.0)
@@ -33,7 +33,7 @@ class Faults(BaseModel):
     wrong_signature: Probability = 0.0
     altered_body: Probability = 0.0
 
-    # An API call, decided anew for each attempt with an idempotency key.
+    # Faults of an API call, drawn for each attempt with an idempotency key.
     rate_limit_429: Probability = 0.0
     reset_before: Probability = 0.0
     error_500_before: Probability = 0.0
@@ -56,7 +56,7 @@ class Faults(BaseModel):
 
 PRESETS: dict[str, Faults] = {
     "none": Faults(),
-    # What any account meets in a bad week: nothing is lost for good.
+    # Realistic faults: nothing is lost permanently.
     "rough": Faults(
         duplicate=0.10,
         reorder=0.10,
@@ -69,7 +69,7 @@ PRESETS: dict[str, Faults] = {
         reset_after=0.01,
         slow=0.05,
     ),
-    # Everything at once, webhooks lost and forged included.
+    # All faults at once, lost and forged webhooks included.
     "hostile": Faults(
         duplicate=0.25,
         duplicate_max=4,
@@ -92,7 +92,7 @@ PRESETS: dict[str, Faults] = {
 
 
 def parse_faults(value: Any) -> Any:
-    """Turn the setting's text into what `Faults` takes: a preset's name, or JSON.
+    """Convert a preset's name or JSON text into input for `Faults`.
 
     Raises:
         ValueError: neither a preset nor JSON.
@@ -110,19 +110,19 @@ def parse_faults(value: Any) -> Any:
 
 
 class FaultSwitch:
-    """The faults in force now; `set` takes effect with the next request and the next event."""
+    """The faults in force; `set` applies from the next request and the next event on."""
 
     def __init__(self, faults: Faults) -> None:
         self.current = faults
 
     def set(self, faults: Faults) -> None:
-        """Put other faults in force."""
+        """Replace the faults in force."""
         self.current = faults
 
 
 @dataclass(frozen=True, slots=True)
 class RequestPlan:
-    """What one attempt at one API call meets. Latencies and holds are in seconds, 0 for none."""
+    """The faults of one attempt at an API call. Latencies and holds are in seconds; 0 is none."""
 
     rate_limit_429: bool = False
     reset_before: bool = False
@@ -141,14 +141,14 @@ _UNTROUBLED = RequestPlan()
 def plan_request(
     faults: Faults, chance: Chance, identity: str, attempt: int, *, writes: bool
 ) -> RequestPlan:
-    """Decide what an attempt meets.
+    """Draw the faults of an attempt.
 
     Args:
         faults: those in force.
         chance: the draws.
-        identity: what the attempt is an attempt at: the idempotency key, or the request line.
-        attempt: 1 for the first; a retry meets faults of its own.
-        writes: whether the call changes anything, so that failing after it means something.
+        identity: identifies the call: the idempotency key, or the request line.
+        attempt: 1 for the first; each retry has its own faults.
+        writes: whether the call writes; only then can it fail after execution.
     """
     if faults == PRESETS["none"]:
         return _UNTROUBLED

@@ -1,4 +1,4 @@
-"""Reading a request's parameters: each reader returns a typed value or refuses by name."""
+"""A request's parameters: each reader returns a typed value or names the wrong parameter."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -13,13 +13,13 @@ _METADATA_KEY_LENGTH_MAX = 40
 _METADATA_VALUE_LENGTH_MAX = 500
 _BOOLEANS = {"true": True, "false": False}
 _EVERYWHERE = frozenset({"expand"})
-# What an unknown parameter is refused with; those that an API version took away have their own.
+# The error code for unknown parameters; parameters removed by an API version have their own.
 _UNKNOWN = "parameter_unknown"
 _TAKEN_AWAY = {"payment_method_types": "payment_method_types_no_longer_supported"}
 
 
 def names_of(typed_dict: type) -> frozenset[str]:
-    """The parameter names the `stripe` package publishes for an operation."""
+    """An operation's parameter names, as the `stripe` package declares them."""
     return frozenset(typed_dict.__annotations__) - frozenset(RequestOptions.__annotations__)
 
 
@@ -28,10 +28,10 @@ class Params:
 
     Args:
         values: the decoded form.
-        known: the names the operation takes.
+        known: the names that the operation accepts.
 
     Raises:
-        ParameterError: a name that the operation doesn't take.
+        ParameterError: an unknown name.
     """
 
     def __init__(self, values: JsonObject, known: Collection[str]) -> None:
@@ -52,7 +52,7 @@ class Params:
         return value or None
 
     def required_text(self, name: str) -> str:
-        """A string that must be there."""
+        """A required string."""
         value = self.text(name)
         if value is None:
             raise _missing(name)
@@ -71,7 +71,7 @@ class Params:
         return None if value is None else _integer(name, value)
 
     def required_integer(self, name: str) -> int:
-        """A whole number that must be there."""
+        """A required whole number."""
         return _integer(name, self.required_text(name))
 
     def boolean(self, name: str) -> bool | None:
@@ -93,7 +93,7 @@ class Params:
         return value
 
     def hash(self, name: str) -> dict[str, Any]:
-        """A nested hash; absent is empty."""
+        """A nested hash; empty if absent."""
         value = self.values.get(name, {})
         if value == "":
             return {}
@@ -102,7 +102,7 @@ class Params:
         return value
 
     def metadata(self, before: dict[str, str] | None = None) -> dict[str, str]:
-        """The metadata that results: an empty value removes its key, an empty hash all of them."""
+        """The resulting metadata: an empty value removes its key, an empty hash all keys."""
         if self.values.get("metadata") == "":
             return {}
         result = dict(before or {})
@@ -118,7 +118,7 @@ class Params:
         return result
 
     def amount(self, name: str) -> int | None:
-        """A positive amount in the currency's minor unit."""
+        """A positive amount in minor units."""
         value = self.integer(name)
         if value is not None and value < 1:
             raise ParameterError(

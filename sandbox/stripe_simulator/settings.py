@@ -24,7 +24,7 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class SimulatorSettings(BaseSettings):
-    """What can be set. The API key has no default; a webhook URL needs its secret, and it a URL."""
+    """The settings. The API key has no default; webhook URL and secret need each other."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -33,34 +33,34 @@ class SimulatorSettings(BaseSettings):
     public_base_url: HttpUrl | None = Field(
         None, description="Where a browser reaches it, if not at that address."
     )
-    api_key: SecretStr = Field(description="The secret API key of its one account.")
+    api_key: SecretStr = Field(description="The secret API key of its only account.")
     webhook_url: HttpUrl | None = Field(None, description="Where webhooks go; needs the secret.")
-    webhook_secret: SecretStr | None = Field(None, description="What signs them; needs the URL.")
+    webhook_secret: SecretStr | None = Field(None, description="Signs the webhooks; needs the URL.")
     seed: str = Field("0", description="The same seed draws the same IDs and faults.")
     faults: Annotated[Faults, NoDecode, BeforeValidator(parse_faults)] = Field(
         PRESETS["none"],
         description="A preset (none, rough, hostile), or JSON with the fields of faults.py.",
         json_schema_extra={"default": "none"},
     )
-    state_dir: Path | None = Field(None, description="Keeps its state here, else in memory.")
+    state_dir: Path | None = Field(None, description="The state's folder; None: in memory.")
 
     webhook_concurrency: int = Field(32, ge=1, le=1_000, description="Deliveries at a time.")
     webhook_timeout_s: Seconds = Field(10.0, description="How long a delivery waits for an answer.")
     webhook_max_age_s: Seconds = Field(
         3.0 * DAY_S, description="A delivery is given up after this, on the simulator's clock."
     )
-    retry_base_delay_s: Seconds = Field(0.2, description="A delivery's first retry comes after it.")
-    retry_max_delay_s: Seconds = Field(5.0, description="A delivery's longest wait for a retry.")
+    retry_base_delay_s: Seconds = Field(0.2, description="Delay of a delivery's first retry.")
+    retry_max_delay_s: Seconds = Field(5.0, description="Longest delay between retries.")
 
     # On the simulator's clock.
     settlement_delay_s: float = Field(
         1.0, ge=0, description="After this refunds settle and disputes open."
     )
     authorization_hold_s: Seconds = Field(
-        7.0 * DAY_S, description="An authorization nobody captured is cancelled after this."
+        7.0 * DAY_S, description="An uncaptured authorization is cancelled after this."
     )
     idempotency_key_age_s: Seconds = Field(
-        1.0 * DAY_S, description="An idempotency key is forgotten after this."
+        1.0 * DAY_S, description="An idempotency key expires after this."
     )
     event_retention_s: Seconds = Field(30.0 * DAY_S, description="Events are listed for this long.")
 
@@ -81,12 +81,12 @@ class SimulatorSettings(BaseSettings):
 
     @property
     def base_url(self) -> str:
-        """Where a browser reaches the simulator, without a slash at the end."""
+        """The simulator's URL for browsers, without a slash at the end."""
         return str(self.public_base_url or f"http://{self.host}:{self.port}").rstrip("/")
 
 
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:
-    """Names in the environment that begin like a setting and are none: a slip of the pen."""
+    """Variables with the settings' prefix that are no setting, such as a misspelt one."""
     known = {f"{PREFIX}{name}".upper() for name in SimulatorSettings.model_fields}
     return sorted(
         name
@@ -96,7 +96,7 @@ def unknown_settings(environment: Mapping[str, str]) -> list[str]:
 
 
 def describe_refusal(error: ValidationError) -> list[str]:
-    """One line for each wrong setting, by the name it has in the environment, without its value."""
+    """One line per invalid setting, with its variable's name and without its value."""
     lines = []
     for problem in error.errors(include_url=False, include_input=False):
         place = [str(part) for part in problem["loc"]]

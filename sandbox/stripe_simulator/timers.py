@@ -1,4 +1,4 @@
-"""What happens by itself: authorizations expire, refunds settle, disputes open."""
+"""Scheduled changes: authorizations expire, refunds settle, disputes open."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ _HANDLERS: dict[str, Handler] = {
 
 
 class Timers:
-    """Fires what is due.
+    """Fires due timers.
 
     Args:
         world: the simulator's parts.
@@ -39,7 +39,7 @@ class Timers:
         self._release = release
 
     def advance(self, seconds: float) -> int:
-        """Move the clock forward, fire what becomes due, each at its own time; return how many."""
+        """Move the clock forward and fire each due timer at its time; return how many fired."""
         world = self._world
         target = world.clock.now() + seconds
         fired = 0
@@ -53,7 +53,7 @@ class Timers:
         return fired
 
     async def run(self, tick_s: float = 0.1) -> None:
-        """Fire what is due, for ever. Nothing here needs to be more punctual than a tick."""
+        """Fire due timers once per tick, until cancelled."""
         while True:
             self.advance(0.0)
             await asyncio.sleep(tick_s)

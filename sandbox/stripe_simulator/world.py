@@ -1,4 +1,4 @@
-"""The parts every operation works with, wired in one place (`app.create_app`)."""
+"""The parts that every operation uses; `app.create_app` wires them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ class World:
     journal: Journal
 
     def object_id(self, prefix: str, cause: Cause) -> str:
-        """An ID for an object that a cause creates."""
+        """The ID of an object that this cause creates."""
         return self.chance.object_id(prefix, cause.identity)
 
     def require(self, kind: str, object_id: str, *, param: str, in_path: bool = True) -> JsonObject:
-        """An object named by a request.
+        """The object that a request names.
 
         Raises:
-            ResourceMissingError: there is none.
+            ResourceMissingError: it does not exist.
         """
         found = self.store.find(kind, object_id)
         if found is None:
@@ -44,7 +44,7 @@ class World:
     def start_timer(
         self, kind: str, object_id: str, delay_s: float, detail: str | None = None
     ) -> None:
-        """Let something happen to an object after a delay on the simulator's clock."""
+        """Schedule a change of an object after a delay on the simulator's clock, in seconds."""
         self.store.run(
             "insert into timers (due, kind, object_id, detail) values (?, ?, ?, ?)",
             (self.clock.now() + delay_s, kind, object_id, detail),
@@ -53,7 +53,7 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One API call: its parameters, the IDs in its path, itself as the cause of what follows."""
+    """One API call: its parameters, the IDs in its path, and its cause for events."""
 
     params: Params
     path: Mapping[str, Any]

@@ -1,1 +1,1 @@
-"""Child processes: started, watched, and never left behind."""
+"""Starts and watches child processes, and leaves none running."""

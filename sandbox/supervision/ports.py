@@ -1,4 +1,4 @@
-"""TCP ports: free ones for tests, and a clear word about one that is taken."""
+"""TCP ports: finds free ones for tests, and names the process that has taken one."""
 
 import contextlib
 import functools
@@ -14,18 +14,18 @@ from sandbox.errors import PortTakenError, SandboxError
 
 HOST = "127.0.0.1"
 FIRST: Final = 20_000
-"""Where free ports begin; below are ports that programs have by custom."""
+"""The first port to consider; lower ones have customary uses."""
 BLOCK: Final = 32
-"""Ports that a process takes at a time. The first one is held, and is the proof of the rest."""
+"""Ports that a process reserves at a time. It keeps the first one bound to reserve the block."""
 _EPHEMERAL: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _USUALLY_EPHEMERAL: Final = 32_768
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """`count` different ports nothing listens on, given to nobody else while this process lives.
+    """Return `count` different free ports, reserved for this process while it runs.
 
-    They lie below those that the system gives to outgoing connections. No port is given twice in a
-    process: one that was given may not be listened on yet.
+    They are below the ports that the system gives to outgoing connections. A process gets no port
+    twice, because a program may not listen on it yet.
 
     Raises:
         SandboxError: all are taken.
@@ -36,24 +36,24 @@ def free_ports(count: int) -> tuple[int, ...]:
 
 @functools.cache
 def _given() -> Iterator[int]:
-    """The ports of this process, one after the other."""
+    """Yield this process's ports."""
     return _ports(FIRST, _ephemeral_from(), os.getpid())
 
 
 def _ports(first: int, end: int, start: int) -> Iterator[int]:
-    """The free ports of one block after the other, each block held until the iterator's end.
+    """Yield the free ports of one block after the other; blocks stay reserved until the end.
 
     Args:
-        first: the first port there is.
+        first: the first port.
         end: the port after the last one.
-        start: which block is tried first; processes that start elsewhere seldom meet.
+        start: the block to try first; different starts keep processes from competing.
     """
     blocks = (end - first) // BLOCK
     with contextlib.ExitStack() as held:
         for turn in range(blocks):
             port = first + (start + turn) % blocks * BLOCK
-            # Bound, not listening, and without SO_REUSEADDR: nobody else can bind it. The system
-            # releases it when the process ends, however it ends.
+            # Bound without SO_REUSEADDR and not listening: no other process can bind it. The
+            # system releases it when the process ends, even if it is killed.
             lock = held.enter_context(socket.socket())
             try:
                 lock.bind((HOST, port))
@@ -70,7 +70,7 @@ def _ephemeral_from() -> int:
         lowest = int(_EPHEMERAL.read_text().split()[0])
     except (OSError, ValueError):  # not Linux
         return _USUALLY_EPHEMERAL
-    # Somebody has made them begin early: then the ports above are as good as any.
+    # A changed system setting leaves too few ports below: use those above.
     return lowest if lowest >= FIRST + 100 * BLOCK else _USUALLY_EPHEMERAL
 
 
@@ -87,13 +87,13 @@ def is_free(port: int) -> bool:
 
 
 def require_free(ports: Mapping[str, int]) -> None:
-    """Refuse to go on when a port is taken.
+    """Check that all ports are free.
 
     Args:
-        ports: the environment variable that sets a port, and the port.
+        ports: each port by the environment variable that sets it.
 
     Raises:
-        PortTakenError: names each taken port, its holder and the variable that changes it.
+        PortTakenError: names each taken port, the process on it and the variable to change.
     """
     taken = [
         f"port {port} is taken by {holder(port)}: stop it, or set {variable} to another port"
@@ -105,7 +105,7 @@ def require_free(ports: Mapping[str, int]) -> None:
 
 
 def holder(port: int) -> str:
-    """The process that listens on `port`, as a person would name it."""
+    """Describe the process that listens on `port`."""
     try:
         listeners = [
             connection.pid

@@ -1,4 +1,4 @@
-"""One child process: its own group, its own log, and no life without its parent."""
+"""One child process with its own process group and log; it dies with its parent."""
 
 import asyncio
 import contextlib
@@ -28,11 +28,11 @@ class Command:
         name: names the process and its log, `<name>.log`.
         argv: the program and its arguments.
         environment: added to (and winning over) this process's own.
-        folder: the working directory; None is the present one.
-        stdin: what it reads from its standard input.
-        user: switch to this user; None stays.
-        stop_signal: asks the program to end in good order.
-        stop_within: seconds it may take to do so before it is killed.
+        folder: the working directory; None is the current one.
+        stdin: its standard input.
+        user: the user to switch to; None does not switch.
+        stop_signal: asks the program to shut down.
+        stop_within: seconds until it is killed instead.
     """
 
     name: str
@@ -55,15 +55,15 @@ class Child:
 
     @property
     def group(self) -> int:
-        """The process group, whose number is the child's own."""
+        """The process group; its ID is the child's PID."""
         return self.process.pid
 
     def failure(self, reason: str) -> ProgramError:
-        """An error that names this process and shows the end of its log."""
+        """An error with this process's name and the end of its log."""
         return ProgramError(self.command.name, f"{reason}; its log is {self.log}", tail(self.log))
 
     def exit_reason(self) -> str:
-        """How an ended process ended."""
+        """How the process ended."""
         code = self.process.returncode
         if code is not None and code < 0:
             return f"was killed by {signal.Signals(-code).name}"
@@ -73,11 +73,11 @@ class Child:
 async def spawn(command: Command, logs: Path) -> Child:
     """Start `command`; must be called on the main thread.
 
-    Linux ends the child when the *thread* that started it ends, so a worker thread would take its
-    children with it.
+    Linux kills the child when the *thread* that started it ends, so children of a worker thread
+    would die with that thread.
 
     Raises:
-        ProgramError: the program could not be started at all.
+        ProgramError: the program could not be started.
     """
     log = logs / f"{command.name}.log"
     user = command.user
@@ -108,7 +108,7 @@ async def run(command: Command, logs: Path, *, within: float) -> None:
     """Run `command` to its end.
 
     Raises:
-        ProgramError: it ended with another exit code than 0, or not `within` that many seconds.
+        ProgramError: its exit code was not 0, or it took longer than `within` seconds.
     """
     child = await spawn(command, logs)
     try:
@@ -123,7 +123,7 @@ async def run(command: Command, logs: Path, *, within: float) -> None:
 
 
 async def stop(child: Child) -> None:
-    """End the child in good order, then kill whatever is left of its group."""
+    """Shut the child down, then kill what is left of its group."""
     if child.process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             child.process.send_signal(child.command.stop_signal)
@@ -148,15 +148,15 @@ def tail(log: Path, lines: int = LAST_LINES) -> list[str]:
 
 
 def _die_with(parent: int) -> Callable[[], None] | None:
-    """What a new child does first: ask Linux for a SIGKILL at the death of its parent."""
+    """Return what a new child runs first: it asks Linux for SIGKILL when its parent dies."""
     if sys.platform != "linux":
         return None
-    # Loaded here: the child, between fork and exec, must not import or allocate much.
+    # Loaded in the parent, because little is safe between fork and exec.
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
     def ask() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we could ask
+        if os.getppid() != parent:  # the parent died before the request
             os._exit(1)
 
     return ask

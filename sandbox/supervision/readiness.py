@@ -1,4 +1,4 @@
-"""Conditions that say a program answers. Each is asked again and again until it holds."""
+"""Readiness conditions of programs; callers poll them until they hold."""
 
 import asyncio
 import contextlib
@@ -74,7 +74,7 @@ def kafka_answers(bootstrap: str, brokers: int = 1) -> Condition:
 
 
 def postgres_answers(url: str) -> Condition:
-    """The server lets us in and runs a query."""
+    """The server accepts a connection and runs a query."""
 
     async def ask() -> bool:
         try:

@@ -1,7 +1,7 @@
-"""A process that outlives its parent just long enough to kill what the parent left behind.
+"""A helper process that kills its parent's process groups when the parent dies.
 
-It reads `+<group>` and `-<group>` lines from its standard input. The input ends when the parent
-does, however that happened; then every process group still listed is killed.
+It reads `+<group>` and `-<group>` lines from its standard input, which ends when the parent ends,
+even if that was killed. Then it kills every process group still listed.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import sys
 
 
 class Reaper:
-    """The parent's side: starts the process and tells it what to look after."""
+    """The parent's side: starts the helper and registers process groups with it."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -27,28 +27,30 @@ class Reaper:
         )
 
     def add(self, group: int) -> None:
-        """Kill `group` when this process is gone."""
-        self._tell(f"+{group}\n")
+        """Register `group`: it is killed when this process ends."""
+        self._write(f"+{group}\n")
 
     def remove(self, group: int) -> None:
-        """Leave `group` alone again: it has ended, and its number may be given to others."""
-        self._tell(f"-{group}\n")
+        """Deregister `group`: it has ended, and the system may reuse its number."""
+        self._write(f"-{group}\n")
 
     def stop(self) -> None:
-        """End the process; groups that are still listed are killed."""
+        """End the helper; it kills the groups that are still registered."""
         if self._process is None:
             return
         self._process.communicate()
         self._process = None
 
-    def _tell(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         if self._process is not None and self._process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):  # somebody killed it; children still die
+            with contextlib.suppress(
+                BrokenPipeError
+            ):  # it was killed; children still die with their parent
                 self._process.stdin.write(line.encode())
 
 
 def main() -> None:
-    """Listen until the parent is gone, then kill."""
+    """Read until the parent has ended, then kill the groups that are left."""
     groups: set[int] = set()
     for line in sys.stdin:
         group = int(line[1:])

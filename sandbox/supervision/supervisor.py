@@ -1,4 +1,4 @@
-"""Starts programs as soon as what they need is there, watches them, and leaves none behind."""
+"""Starts programs in the order of their dependencies, watches them and stops them all."""
 
 import asyncio
 import random
@@ -18,21 +18,21 @@ from sandbox.supervision.reaper import Reaper
 
 POLL_SECONDS: Final = 0.05
 RESTARTS_MAX: Final = 5
-"""A program that asks to be started anew more often than this within a minute has failed."""
+"""A program that asks for more restarts than this within a minute has failed."""
 RESTART_WINDOW_SECONDS: Final = 60.0
 RESTART_WAIT_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True)
 class Program:
-    """A command that goes on running.
+    """A long-running command.
 
     Args:
         command: what to run.
-        ready: holds once it answers.
-        ready_within: seconds until then.
+        ready: its readiness condition.
+        ready_within: seconds until it must be ready.
         needs: names of the steps that must be ready or done before.
-        restart_code: the exit code by which it asks to be started anew; None never does.
+        restart_code: the exit code by which it asks for a restart; None: it never does.
     """
 
     command: Command
@@ -49,7 +49,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Job:
-    """Something done once, in this process, between the starts of programs."""
+    """A function that runs once, in this process, as a step between programs."""
 
     name: str
     action: Callable[[], Awaitable[None]]
@@ -60,7 +60,7 @@ Step = Program | Job
 
 
 class State(Enum):
-    """Where a step is."""
+    """A step's progress."""
 
     STARTED = "started"
     READY = "ready"
@@ -71,11 +71,11 @@ class State(Enum):
 
 
 Observer = Callable[[str, State, float], None]
-"""Called with a step's name, its new state and the seconds the last one took."""
+"""Called with a step's name, its new state and how long the previous state took, in seconds."""
 
 
 def ignore(_name: str, _state: State, _seconds: float) -> None:
-    """An observer that looks away."""
+    """An observer that does nothing."""
 
 
 def command_job(
@@ -116,14 +116,14 @@ class Supervisor:
         await self.stop()
 
     async def start(self, steps: Iterable[Step]) -> None:
-        """Take the steps in the order of their needs, side by side where nothing forbids it.
+        """Run the steps in the order of their needs, concurrently where possible.
 
-        A need that is not among `steps` is held to be met. When a step fails, the others are
-        cancelled; programs that are up go on until `stop`.
+        A need that is not among `steps` counts as met. When a step fails, the others are
+        cancelled; programs that are running go on until `stop`.
 
         Raises:
-            ProgramError: of the first program that failed.
-            SandboxError: of the first job that failed.
+            ProgramError: a program failed.
+            SandboxError: a job failed.
         """
         table = {step.name: step for step in steps}
         self._needs.update((name, set(step.needs)) for name, step in table.items())
@@ -147,10 +147,10 @@ class Supervisor:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def watch(self) -> None:
-        """Wait until a program ends by itself, which none of them should.
+        """Wait until a program ends by itself, which is always a failure.
 
         Raises:
-            ProgramError: names it and shows the end of its log.
+            ProgramError: with the program's name and the end of its log.
         """
         raise await asyncio.shield(self._death)
 
@@ -164,15 +164,15 @@ class Supervisor:
                 leaves = [name for name in self._running if name not in needed]
                 await asyncio.gather(*(self._end(name) for name in leaves or [*self._running]))
         finally:
-            self._reaper.stop()  # kills what a cut-short stop has left
+            self._reaper.stop()  # kills what an interrupted shutdown has left
 
     @property
     def running(self) -> Sequence[str]:
-        """The names of the programs that were started and not stopped."""
+        """The names of the programs that are running."""
         return tuple(self._running)
 
     def _all_needs(self, name: str) -> set[str]:
-        """What a step needs, and what that needs, and so on."""
+        """A step's needs, including indirect ones."""
         direct = self._needs.get(name, set())
         return direct.union(*(self._all_needs(need) for need in direct))
 
@@ -205,7 +205,7 @@ class Supervisor:
         return child
 
     async def _watch(self, program: Program, child: Child) -> None:
-        """Starts the program anew as often as it may ask for that; its end otherwise is a death."""
+        """Restart the program as often as it may ask for that; any other end is a failure."""
         restarts: list[float] = []
         while True:
             code = await child.process.wait()

@@ -63,6 +63,6 @@ def test_the_command_writes_it_once_and_for_its_owner(tmp_path: Path) -> None:
         )
         said.append(ended.stdout.strip())
         content.add((tmp_path / ".env").read_text())
-    assert said == [".env written", ".env is there, and kept"]
+    assert said == [".env written", ".env exists already, and was kept"]
     assert len(content) == 1
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600

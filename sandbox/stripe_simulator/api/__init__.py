@@ -1,1 +1,1 @@
-"""HTTP as Stripe has it: forms, keys, lists, errors."""
+"""Stripe's HTTP conventions: forms, keys, lists, errors."""

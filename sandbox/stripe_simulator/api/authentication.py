@@ -10,10 +10,10 @@ from sandbox.stripe_simulator.errors import AuthenticationError
 
 
 def authenticate(request: Request, secret: str) -> None:
-    """Refuse a request that doesn't carry the secret key, as a bearer token or as a user name.
+    """Check the secret key, given as a bearer token or as a user name.
 
     Raises:
-        AuthenticationError: the key is missing or is another one.
+        AuthenticationError: the key is missing or wrong.
     """
     given = _credential(request.headers.get("authorization", ""))
     if not given:

@@ -1,6 +1,6 @@
-"""Breaking the connection a request came in on.
+"""Resets the connection of a request.
 
-ASGI has no word for it, so the server's protocol puts its transport into the request's scope.
+ASGI does not support this, so the server's protocol puts its transport into the request's scope.
 """
 
 import asyncio
@@ -21,17 +21,18 @@ class BreakableProtocol(HttpToolsProtocol):
     """Uvicorn's protocol, whose connections the application can reset."""
 
     def on_message_begin(self) -> None:
-        """Begin a request: let its scope know the transport."""
+        """Begin a request and put the transport into its scope."""
         super().on_message_begin()
         scope: dict[str, Any] = self.scope  # type: ignore[assignment] # a TypedDict without our key
         scope.setdefault("extensions", {})[_EXTENSION] = {"transport": self.transport}
 
 
 async def reset_connection(scope: Scope, receive: Receive) -> None:
-    """Reset the connection, and return when the server knows.
+    """Reset the connection, and return when the server has noticed.
 
     Raises:
-        ConnectionAbortedError: the server doesn't let us; it closes the connection or answers 500.
+        ConnectionAbortedError: the server gives no access to the transport; it closes the
+            connection or answers 500.
     """
     extension = (scope.get("extensions") or {}).get(_EXTENSION)
     if extension is None:
@@ -42,11 +43,11 @@ async def reset_connection(scope: Scope, receive: Receive) -> None:
         with contextlib.suppress(OSError):  # the client may be gone already
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT_AT_ALL)
     transport.abort()
-    await hold_until_gone(receive, _ABORT_S)  # else the server would complain of no answer
+    await hold_until_gone(receive, _ABORT_S)  # otherwise the server logs a missing response
 
 
 async def hold_until_gone(receive: Receive, hold_s: float) -> None:
-    """Say nothing until the client hangs up, or for this long."""
+    """Wait until the client disconnects, for `hold_s` seconds at most."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(hold_s):
             while (await receive())["type"] != "http.disconnect":

@@ -1,4 +1,4 @@
-"""The `expand` parameter: IDs in an answer become the objects they name.
+"""The `expand` parameter: replaces IDs in a response by their objects.
 
 Source: https://docs.stripe.com/expand
 """
@@ -18,7 +18,7 @@ _KINDS = {
 
 
 def expand(store: Store, body: JsonObject, paths: Iterable[str]) -> JsonObject:
-    """A copy of an answer with the named fields expanded; a field that can't be stays as it is."""
+    """A copy of a response with the named fields expanded, where they can be."""
     result = body
     for path in paths:
         result = _expanded(store, result, path.split("."))

@@ -1,8 +1,8 @@
-"""Idempotency keys as Stripe keeps them.
+"""Idempotency keys with Stripe's behaviour.
 
-The first status and body given once execution began are kept for a day, 500s included, and given
-again. A key in use now, or used for something else, is refused. After a day the key is forgotten
-and stands for a new request.
+The first response after execution began is stored for a day, 500s included, and replayed. A key
+that is in use, or was used for another request, is refused. After a day the key expires and may be
+used for a new request.
 Source: https://docs.stripe.com/api/idempotent_requests
 """
 
@@ -21,7 +21,7 @@ KEY_LENGTH_MAX = 255
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer given before."""
+    """A stored response."""
 
     status: int
     body: str
@@ -30,7 +30,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A key's use by a request to be executed; `generation` counts how often it was new."""
+    """A key's use by a request to execute; `generation` counts how often the key was new."""
 
     key: str
     generation: int
@@ -48,10 +48,10 @@ class IdempotencyKeys:
         self._in_use: dict[str, Use] = {}
 
     def look_up(self, key: str, path: str, parameters: JsonObject) -> Kept | Use:
-        """The answer kept under a key, or leave to execute.
+        """The response stored under a key, or permission to execute.
 
         Raises:
-            IdempotencyError: the key is too long, stands for another request, or is in use now.
+            IdempotencyError: the key is too long, was used for another request, or is in use.
         """
         if len(key) > KEY_LENGTH_MAX:
             raise IdempotencyError(
@@ -84,7 +84,7 @@ class IdempotencyKeys:
 
     @contextmanager
     def in_use(self, use: Use | None) -> Iterator[None]:
-        """Refuse the key to others while its request is executed."""
+        """Reserve the key while its request executes."""
         if use is None:
             yield
             return
@@ -95,7 +95,7 @@ class IdempotencyKeys:
             del self._in_use[use.key]
 
     def keep(self, use: Use, status: int, body: str, request_id: str) -> None:
-        """Keep the answer to the request that a key stands for."""
+        """Store the response under the key."""
         self._store.run(
             "replace into idempotency_keys (key, generation, path, fingerprint, first_used, status,"
             " request_id, body) values (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -19,7 +19,7 @@ _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 @dataclass(slots=True)
 class Filter:
-    """Conditions of a query and their values. The conditions are constants of this program."""
+    """A query's conditions and their values. The conditions are constants of this program."""
 
     conditions: list[str] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Filter:
 
 
 def add_created(filters: Filter, params: Params) -> None:
-    """Require what the `created` parameter says: an instant, or bounds of a range."""
+    """Add the `created` parameter's condition: an instant, or the bounds of a range."""
     given = params.values.get("created")
     if isinstance(given, str) and given:
         filters.add("created = ?", params.required_integer("created"))
@@ -53,8 +53,8 @@ def page(
 ) -> JsonObject:
     """One page of a list, newest first.
 
-    `starting_after` gives the page of what is older than the cursor, `ending_before` the page of
-    what is newer and nearest to it; `has_more` tells whether there is more in that direction.
+    `starting_after` returns the objects older than the cursor, `ending_before` the nearest newer
+    ones; `has_more` says whether there are more in that direction.
 
     Raises:
         ParameterError: the limit is out of bounds, or both cursors are given.

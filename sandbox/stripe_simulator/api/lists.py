@@ -1,4 +1,4 @@
-"""Which objects each list holds."""
+"""The list operations."""
 
 from sandbox.stripe_simulator.api.listing import Filter, add_created, page
 from sandbox.stripe_simulator.api.webhook_endpoints import without_secret
@@ -46,7 +46,7 @@ def webhook_endpoints(world: World, call: Call) -> JsonObject:
 
 
 def events(world: World, call: Call) -> JsonObject:
-    """Events of the retention period, by type, time and whether every endpoint has them."""
+    """Events of the retention period, filtered by type, time and complete delivery."""
     params = call.params
     oldest = world.clock.now() - world.settings.event_retention_s
     filters = Filter(["created >= ?"], [int(oldest)])
@@ -56,7 +56,7 @@ def events(world: World, call: Call) -> JsonObject:
     if len(types) > EVENT_TYPES_MAX:
         raise ParameterError(f"You may pass at most {EVENT_TYPES_MAX} types.", param="types")
     if event_type is not None:
-        # A * stands for any text; the other characters SQLite's GLOB knows never occur in a type.
+        # Only * is a wildcard; SQLite's other GLOB characters never occur in a type.
         filters.add("type glob ?", event_type.replace("[", "").replace("?", ""))
     if types:
         filters.add(f"type in ({', '.join('?' * len(types))})", *types)
@@ -84,7 +84,7 @@ def event(world: World, call: Call) -> JsonObject:
 
 
 def with_pending(world: World, event: JsonObject) -> JsonObject:
-    """An event with the number of endpoints that don't have it yet."""
+    """An event with the number of endpoints that have not received it yet."""
     (pending,) = world.store.row(
         "select count(*) from deliveries join events on events.seq = event_seq"
         " where events.id = ? and kind = 'first' and state <> 'delivered'",

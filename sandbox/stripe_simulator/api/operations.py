@@ -1,4 +1,4 @@
-"""The API as a table: method, path, what it is called, which parameters it takes, what it does."""
+"""The API as a table: each operation's method, path, name, parameters and function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class Operation:
     Args:
         method: the HTTP method.
         path: the path, with `{id}` for the object's ID.
-        name: how statistics and executions call it.
-        known: the parameters it takes, as the `stripe` package publishes them.
-        run: what it does; the answer's body, or an ApiError.
+        name: its name in statistics and executions.
+        known: the parameters it accepts, as the `stripe` package declares them.
+        run: executes it; returns the response's body or raises ApiError.
     """
 
     method: str

@@ -1,4 +1,4 @@
-"""What every API call goes through, from its key to its answer.
+"""The path of every API call, from its key to its response.
 
 ::
 
@@ -38,18 +38,18 @@ _NO_RETRY = {"Stripe-Should-Retry": "false"}
 
 
 class Sender(Protocol):
-    """Whoever sends webhooks."""
+    """Sends webhooks."""
 
     def release(self, due: list[Due]) -> None:
         """Send these when they are due."""
 
     async def attempted(self, due: list[Due]) -> None:
-        """Return when each of these that is due now was tried once."""
+        """Return when each of these that is due now was attempted once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response, and the deliveries that may go out with it."""
+    """A response, and the deliveries it releases."""
 
     status: int
     body: str
@@ -59,7 +59,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request on its way through: what it says, what it meets, and its ID."""
+    """One request: its content, its planned faults and its ID."""
 
     request: Request
     form: str
@@ -85,7 +85,7 @@ class Pipeline:
         self._secret = world.settings.api_key.get_secret_value()
 
     async def serve(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one call, or fail to as its plan says."""
+        """Serve one call, with the faults of its plan."""
         request = Request(scope, receive)
         form = (await request.body()).decode("utf-8", "replace")
         exchange = self._exchange(operation, request, form)
@@ -111,7 +111,7 @@ class Pipeline:
         key = request.headers.get("idempotency-key") if writes else None
         path = request.url.path
         identity = f"{operation.method} {key or f'{path}?{request.url.query}{form}'}"
-        # Attempts are counted even while no fault is on: an ID is derived from each.
+        # Attempts are counted even without faults, because IDs are derived from them.
         attempt = self.world.store.count(f"attempt:{identity}")
         request_id = self.world.chance.object_id("req_", identity, attempt, length=14)
         plan = plan_request(
@@ -178,7 +178,7 @@ class Pipeline:
         call = self._call(operation, exchange, form, use)
         wanted = call.params.texts("expand")
         status, headers = 200, {}
-        self.world.journal.take_due()  # what a refused call planned was never written
+        self.world.journal.take_due()  # a refused call's planned deliveries were rolled back
         with store.transaction():
             try:
                 body = encode(expand(store, operation.run(self.world, call), wanted))

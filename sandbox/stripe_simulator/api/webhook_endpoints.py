@@ -1,4 +1,4 @@
-"""The webhook endpoint operations, and the endpoint set by the settings."""
+"""The webhook endpoint operations, and the endpoint from the settings."""
 
 import secrets
 
@@ -12,7 +12,7 @@ _STATUS_OF = {True: "disabled", False: "enabled"}
 
 
 def create(world: World, call: Call) -> JsonObject:
-    """Create an endpoint; its signing secret is in this answer and in no other."""
+    """Create an endpoint; only this response contains its signing secret."""
     params = call.params
     url = _url(params.required_text("url"))
     enabled_events = _enabled_events(params.texts("enabled_events"))
@@ -53,19 +53,19 @@ def update(world: World, call: Call) -> JsonObject:
 
 
 def delete(world: World, call: Call) -> JsonObject:
-    """Delete an endpoint; what wasn't delivered to it isn't delivered any more."""
+    """Delete an endpoint and abandon its undelivered webhooks."""
     endpoint = _require(world, call)
     world.store.run("delete from objects where id = ?", (endpoint["id"],))
     return {"id": endpoint["id"], "object": "webhook_endpoint", "deleted": True}
 
 
 def without_secret(endpoint: JsonObject) -> JsonObject:
-    """An endpoint as every answer but the first shows it."""
+    """An endpoint without its signing secret."""
     return {name: value for name, value in endpoint.items() if name != "secret"}
 
 
 def install_preset(world: World) -> None:
-    """Make the endpoint that the settings name, or bring it up to date."""
+    """Create or update the endpoint from the settings."""
     settings = world.settings
     if settings.webhook_url is None or settings.webhook_secret is None:
         return

@@ -1,1 +1,1 @@
-"""What a test or a person switches and looks at."""
+"""The control API for tests and users: actions, faults and inspection."""

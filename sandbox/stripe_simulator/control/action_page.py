@@ -1,4 +1,4 @@
-"""The page a customer is sent to for authentication: two buttons, then back to the shop."""
+"""The authentication page for customers: two buttons, then a redirect to the shop."""
 
 from html import escape
 from urllib.parse import urlencode
@@ -20,7 +20,7 @@ _SEE_OTHER = 303
 
 
 def action_routes(world: World, sender: WebhookSender) -> list[Route]:
-    """The page and what its buttons do."""
+    """The page, and the action of its buttons."""
 
     async def show(request: Request) -> Response:
         intent = _intent(world, request)

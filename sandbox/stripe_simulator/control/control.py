@@ -1,4 +1,4 @@
-"""What customer, bank, Dashboard and provider do by themselves, asked for by a person or a test."""
+"""Actions of the customer, the bank, the Dashboard and the provider, triggered by a request."""
 
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -30,7 +30,7 @@ class CompleteAction(_Body):
 
 
 class OpenDispute(_Body):
-    """A dispute to open; all of what was captured unless an amount is given."""
+    """A dispute to open; of the captured amount unless another is given."""
 
     amount: Annotated[int, Field(gt=0)] | None = None
     status: Literal[
@@ -54,13 +54,13 @@ class UpdateDispute(_Body):
 
 
 class DashboardRefund(_Body):
-    """A refund made by hand; all that is left unless an amount is given."""
+    """A manual refund; of the remaining amount unless another is given."""
 
     amount: Annotated[int, Field(gt=0)] | None = None
 
 
 class SettleRefund(_Body):
-    """What becomes of a refund."""
+    """A refund's final status."""
 
     status: Literal["succeeded", "failed", "canceled", "requires_action"]
 
@@ -78,11 +78,11 @@ class AdvanceClock(_Body):
 
 
 class Nothing(_Body):
-    """A request that says it all with its path."""
+    """An empty body."""
 
 
 def control_routes(world: World, sender: WebhookSender, timers: Timers) -> list[Route]:
-    """Everything under `/_control` that makes something happen."""
+    """The routes of the actions under `/_control`."""
 
     def act(
         path: str, model: type[BodyT], action: Callable[[World, str, BodyT, Cause], JsonObject]
@@ -133,7 +133,7 @@ def complete_action(world: World, intent_id: str, body: CompleteAction, cause: C
 
 
 def open_dispute(world: World, intent_id: str, body: OpenDispute, cause: Cause) -> JsonObject:
-    """The card's owner disputes a payment."""
+    """The cardholder disputes a payment."""
     inquiry = body.status.startswith("warning_")
     course = DisputeCourse(body.reason, body.status, "10" if inquiry else "10.4")
     charge = _charge_of(world, intent_id)
@@ -141,12 +141,12 @@ def open_dispute(world: World, intent_id: str, body: OpenDispute, cause: Cause) 
 
 
 def refund(world: World, intent_id: str, body: DashboardRefund, cause: Cause) -> JsonObject:
-    """Somebody refunds a payment in the Dashboard; the refund has no metadata."""
+    """A Dashboard user refunds a payment; the refund has no metadata."""
     return refunds.refund_charge(world, _charge_of(world, intent_id), cause, amount=body.amount)
 
 
 def cancel(world: World, intent_id: str, body: CancelByProvider, cause: Cause) -> JsonObject:
-    """The provider cancels a payment by itself."""
+    """The provider cancels a payment on its own."""
     intent = world.require("payment_intent", intent_id, param="id")
     return payment_intents.cancel_intent(world, intent, body.cancellation_reason, cause)
 
@@ -157,17 +157,17 @@ def close_dispute(world: World, dispute_id: str, body: CloseDispute, cause: Caus
 
 
 def update_dispute(world: World, dispute_id: str, body: UpdateDispute, cause: Cause) -> JsonObject:
-    """A dispute moves on and stays open."""
+    """A dispute changes its status and stays open."""
     return disputes.change_status(world, _dispute(world, dispute_id), body.status, cause)
 
 
 def withdraw_funds(world: World, dispute_id: str, _: Nothing, cause: Cause) -> JsonObject:
-    """The disputed amount is taken."""
+    """The disputed amount is withdrawn."""
     return disputes.move_funds(world, _dispute(world, dispute_id), "withdraw", cause)
 
 
 def reinstate_funds(world: World, dispute_id: str, _: Nothing, cause: Cause) -> JsonObject:
-    """The disputed amount is given back."""
+    """The disputed amount is reinstated."""
     return disputes.move_funds(world, _dispute(world, dispute_id), "reinstate", cause)
 
 
@@ -178,8 +178,8 @@ def settle_refund(world: World, refund_id: str, body: SettleRefund, cause: Cause
 
 
 def resend(world: World, event_id: str, _: Nothing, cause: Cause) -> JsonObject:
-    """An event is sent once more to every endpoint that was to have it."""
-    del cause  # an event is resent, nothing new happens
+    """Send an event again to every endpoint that was to receive it."""
+    del cause  # no new event occurs
     row = world.store.row("select seq from events where id = ?", (event_id,))
     if row is None:
         raise ResourceMissingError("event", event_id, param="id", in_path=True)

@@ -1,4 +1,4 @@
-"""Reading and answering control requests: JSON in, JSON out, a wrong field named."""
+"""Control requests over HTTP: JSON bodies, JSON responses, errors that name the field."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -15,7 +15,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 async def read_body(request: Request, model: type[BodyT]) -> BodyT:
-    """A request's body: JSON, a form, or nothing where nothing is needed.
+    """A request's body: JSON, a form, or empty if no field is required.
 
     Raises:
         ValidationError: a field is wrong or missing.
@@ -27,7 +27,7 @@ async def read_body(request: Request, model: type[BodyT]) -> BodyT:
 
 
 def answering(endpoint: Endpoint) -> Endpoint:
-    """An endpoint whose errors are answered as JSON, each naming the field."""
+    """Wrap an endpoint so that its errors become JSON responses that name the field."""
 
     async def answer(request: Request) -> Response:
         try:

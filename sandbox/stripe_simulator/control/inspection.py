@@ -1,4 +1,4 @@
-"""What a test asks of the simulator: statistics, ground truth, executions, faults, a new start."""
+"""The simulator's state for tests: statistics, objects, executions, faults, reset."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -31,7 +31,7 @@ _GROUND_TRUTH = {
 
 
 def inspection_routes(world: World, sender: WebhookSender) -> list[Route]:
-    """Everything under `/_control` that looks or switches."""
+    """The routes under `/_control` that inspect, set faults or reset."""
 
     async def stats(_: Request) -> Response:
         sender.flush()
@@ -54,8 +54,8 @@ def inspection_routes(world: World, sender: WebhookSender) -> list[Route]:
         return StreamingResponse(_executions(world.store, wanted), media_type="application/json")
 
     async def reset(_: Request) -> Response:
-        sender.forget()
-        world.store.forget_everything()
+        sender.clear()
+        world.store.clear()
         world.clock.reset()
         world.faults.set(world.settings.faults)
         install_preset(world)
@@ -72,7 +72,7 @@ def inspection_routes(world: World, sender: WebhookSender) -> list[Route]:
 
 
 def statistics(store: Store) -> JsonObject:
-    """Every count, and how many deliveries wait."""
+    """All counters, and the number of pending deliveries."""
     counts = {
         name.removeprefix(_STATISTICS): value
         for name, value in store.rows(
@@ -100,7 +100,7 @@ def statistics(store: Store) -> JsonObject:
 
 
 def parse_faults_body(text: str) -> Any:
-    """What a switch of faults says: JSON, a preset's bare name, or a preset's name in JSON."""
+    """Parse a setting of faults: JSON, a preset's bare name, or its name as a JSON string."""
     parsed = parse_faults(text)
     return parse_faults(parsed) if isinstance(parsed, str) else parsed
 
@@ -126,7 +126,7 @@ async def _executions(store: Store, idempotency_key: str | None) -> AsyncIterato
 
 
 async def _array(store: Store, query: str, values: tuple[str, ...]) -> AsyncIterator[str]:
-    """A JSON array of all a query finds, some rows at a time, so others get their turn."""
+    """Stream a query's rows as a JSON array, in chunks, to let other tasks run between."""
     yield "["
     seq, separator = 0, ""
     while rows := store.rows(query, (*values, seq, _CHUNK)):

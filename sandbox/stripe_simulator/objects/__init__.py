@@ -1,1 +1,1 @@
-"""Stripe's objects, and what happens to them."""
+"""Stripe's objects and their operations."""

@@ -1,4 +1,4 @@
-"""An attempt to charge a card: authentication, charge or decline, letting an authorization go."""
+"""An attempt to charge a card: authentication, charge or decline, release of an authorization."""
 
 from typing import Literal
 
@@ -20,10 +20,10 @@ DISPUTE_OPENING = "dispute_opening"
 
 
 def take_payment_method(world: World, name: str, cause: Cause) -> str:
-    """The ID under which a payment method is used: a test one is copied each time, as Stripe does.
+    """The ID of a payment method for one use; like Stripe, this copies a test payment method.
 
     Raises:
-        ResourceMissingError: it is no test payment method and no copy of one.
+        ResourceMissingError: it is neither a test payment method nor a copy of one.
     """
     card = TEST_CARDS.get(name)
     if card is None:
@@ -37,7 +37,7 @@ def take_payment_method(world: World, name: str, cause: Cause) -> str:
 
 
 def card_of(world: World, payment_method_id: str) -> TestCard:
-    """How the card behind a payment method behaves."""
+    """The test card of a payment method."""
     row = world.store.row("select name from cards where payment_method = ?", (payment_method_id,))
     return TEST_CARDS[row[0]]
 
@@ -84,13 +84,13 @@ def complete_action(
         error = _error_details(world, intent, AUTHENTICATION_FAILURE, None)
         _wait_for_another(world, intent, error, cause)
     elif card.decline is not None:
-        _declined(world, intent, card, card.decline, cause)  # nobody waits for this answer
+        _declined(world, intent, card, card.decline, cause)  # no request waits for this result
     else:
         _charged(world, intent, card, cause)
 
 
 def release(world: World, charge: JsonObject, amount: int, reason: str | None) -> None:
-    """Give back what was authorized and not captured; Stripe keeps it as a refund of the charge."""
+    """Release an uncaptured amount; Stripe records it as a refund of the charge."""
     now = world.clock.seconds()
     refund_id = world.chance.object_id("re_3", charge["id"], "release")
     world.store.insert(objects.refund(refund_id, now, charge, amount, reason=reason))

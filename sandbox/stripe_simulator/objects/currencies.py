@@ -1,10 +1,10 @@
-"""Currencies the simulator takes and the least that can be charged in each, in minor units.
+"""The supported currencies and the minimum amount of each, in minor units.
 
 Source: https://docs.stripe.com/currencies
 """
 
 AMOUNT_MAX = 99_999_999
-"""Stripe takes eight digits."""
+"""Stripe accepts eight digits."""
 
 MINIMUM_AMOUNTS: dict[str, int] = {
     "aed": 200, "aud": 50, "bgn": 100, "brl": 50, "cad": 50, "chf": 50, "czk": 1500, "dkk": 250,
@@ -25,10 +25,10 @@ WITHOUT_A_MINIMUM: frozenset[str] = frozenset(
 
 
 def is_supported(currency: str) -> bool:
-    """Whether a three-letter code in lower case can be charged in."""
+    """Whether a lower-case three-letter code is a supported currency."""
     return currency in MINIMUM_AMOUNTS or currency in WITHOUT_A_MINIMUM
 
 
 def minimum_amount(currency: str) -> int:
-    """The least amount that can be charged, in the currency's minor unit."""
+    """The minimum amount of a charge, in minor units."""
     return MINIMUM_AMOUNTS.get(currency, 1)

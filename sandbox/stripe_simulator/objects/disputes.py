@@ -1,4 +1,4 @@
-"""Disputes: opened by a card's owner, moved on and closed by the bank; read through the API.
+"""Disputes: opened by a cardholder, updated and closed by the bank, read through the API.
 
 Source: https://docs.stripe.com/api/disputes and https://docs.stripe.com/disputes/how-disputes-work
 """
@@ -22,7 +22,7 @@ def retrieve(world: World, call: Call) -> JsonObject:
 
 
 def open_by_card(world: World, charge_id: str, cause: Cause) -> None:
-    """The dispute that a test card's owner opens some time after paying."""
+    """Open the dispute of a test card, some time after the payment."""
     charge = world.store.get("charge", charge_id)
     course = card_of(world, charge["payment_method"]).dispute
     if course is not None:
@@ -40,7 +40,7 @@ def open_dispute(
     """Open a dispute; unless it is an inquiry, the disputed amount is withdrawn at once.
 
     Raises:
-        StateError: the charge wasn't captured.
+        StateError: the charge was not captured.
     """
     if not charge["captured"]:
         raise StateError(f"Charge {charge['id']} wasn't captured, so it can't be disputed.")
@@ -66,7 +66,7 @@ def open_dispute(
 
 
 def change_status(world: World, dispute: JsonObject, status: str, cause: Cause) -> JsonObject:
-    """Bring a dispute into another status that leaves it open."""
+    """Change an open dispute to another open status."""
     before = dict(dispute)
     dispute["status"] = status
     world.store.update(dispute)
@@ -75,7 +75,7 @@ def change_status(world: World, dispute: JsonObject, status: str, cause: Cause) 
 
 
 def close(world: World, dispute: JsonObject, status: str, cause: Cause) -> JsonObject:
-    """Decide a dispute; one that is won gives the amount back. A lost one may be won later."""
+    """Close a dispute; winning reinstates the amount. A lost dispute may be won later."""
     before = dict(dispute)
     dispute["status"] = status
     gives_back = status in ("won", "prevented") and _balance(dispute) < 0
@@ -89,7 +89,7 @@ def close(world: World, dispute: JsonObject, status: str, cause: Cause) -> JsonO
 
 
 def move_funds(world: World, dispute: JsonObject, direction: str, cause: Cause) -> JsonObject:
-    """Withdraw the disputed amount, or reinstate it, without any word on who is right."""
+    """Withdraw or reinstate the disputed amount without deciding the dispute."""
     sign = -1 if direction == "withdraw" else 1
     _move_funds(world, dispute, sign * dispute["amount"])
     world.store.update(dispute)

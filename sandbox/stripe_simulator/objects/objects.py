@@ -24,7 +24,7 @@ _BILLING_DETAILS: JsonObject = {
 
 
 def payment_intent(object_id: str, created: int, **given: Any) -> JsonObject:
-    """A PaymentIntent that has everything before it; `given` is what the request decides."""
+    """A new PaymentIntent; `given` are the fields from the request."""
     return {
         "id": object_id,
         "object": "payment_intent",
@@ -99,7 +99,7 @@ def payment_method(object_id: str, created: int, card: TestCard) -> JsonObject:
 
 
 def charge(object_id: str, created: int, intent: JsonObject, card: TestCard) -> JsonObject:
-    """A charge of a PaymentIntent, neither paid nor failed yet; it copies the intent's metadata."""
+    """A pending charge of a PaymentIntent, with a copy of the intent's metadata."""
     return {
         "id": object_id,
         "object": "charge",
@@ -224,7 +224,7 @@ def dispute(
 
 
 def webhook_endpoint(object_id: str, created: int, **given: Any) -> JsonObject:
-    """A webhook endpoint; `secret` is kept with it and shown only at its creation."""
+    """A webhook endpoint with its `secret`, which is returned only at creation."""
     return {
         "id": object_id,
         "object": "webhook_endpoint",

@@ -1,4 +1,4 @@
-"""What a PaymentIntent is asked to be: money, payment methods, the way back."""
+"""A PaymentIntent's parameters: money, payment methods, return URL."""
 
 from sandbox.stripe_simulator.errors import ParameterError
 from sandbox.stripe_simulator.objects.currencies import AMOUNT_MAX, is_supported, minimum_amount
@@ -7,7 +7,7 @@ from sandbox.stripe_simulator.storage.types import JsonObject
 
 
 def money(params: Params) -> tuple[int, str]:
-    """The amount in minor units and its currency, both of which must be there."""
+    """The amount in minor units and its currency, both required."""
     amount = params.required_integer("amount")
     currency = params.required_text("currency").lower()
     if not is_supported(currency):
@@ -21,7 +21,7 @@ def money(params: Params) -> tuple[int, str]:
 
 
 def check_amount(amount: int, currency: str) -> None:
-    """Refuse an amount that is too small for its currency, or has too many digits."""
+    """Check that an amount is between its currency's minimum and the maximum."""
     if amount < minimum_amount(currency):
         raise ParameterError(
             f"Amount must be at least {minimum_amount(currency)} in {currency}'s minor unit",
@@ -35,7 +35,7 @@ def check_amount(amount: int, currency: str) -> None:
 
 
 def method_settings(params: Params, *, confirm_now: bool) -> JsonObject:
-    """Which payment methods an intent takes, as the intent says it."""
+    """The intent's fields for its accepted payment methods."""
     allowed = params.texts("allowed_payment_method_types")
     automatic = params.hash("automatic_payment_methods")
     if allowed and automatic:
@@ -61,7 +61,7 @@ def method_settings(params: Params, *, confirm_now: bool) -> JsonObject:
 
 
 def require_return_url(params: Params, automatic: JsonObject | None) -> None:
-    """Refuse to confirm without a way back where the customer might be sent away."""
+    """Require a return URL to confirm if the customer might be redirected."""
     redirects = automatic is not None and automatic["allow_redirects"] == "always"
     if redirects and params.text("return_url") is None:
         raise ParameterError(

@@ -32,7 +32,7 @@ _TAKEN_AS_GIVEN = (
 
 
 def create(world: World, call: Call) -> JsonObject:
-    """Create a PaymentIntent, and confirm it at once where `confirm` asks for it."""
+    """Create a PaymentIntent, and confirm it at once if `confirm` is set."""
     params = call.params
     amount, currency = money(params)
     confirm_now = params.boolean("confirm") or False
@@ -80,17 +80,17 @@ def create(world: World, call: Call) -> JsonObject:
 
 
 def retrieve(world: World, call: Call) -> JsonObject:
-    """A PaymentIntent as it is now."""
+    """A PaymentIntent's current state."""
     return world.require("payment_intent", call.object_id, param="intent")
 
 
 def retrieve_charge(world: World, call: Call) -> JsonObject:
-    """A charge as it is now."""
+    """A charge's current state."""
     return world.require("charge", call.object_id, param="id")
 
 
 def update(world: World, call: Call) -> JsonObject:
-    """Change what describes a PaymentIntent; its amount only while nothing was charged."""
+    """Change a PaymentIntent's descriptive fields, and its amount before the first charge."""
     intent = retrieve(world, call)
     params = call.params
     metadata = params.metadata(intent["metadata"])
@@ -154,7 +154,7 @@ def confirm(world: World, call: Call) -> JsonObject:
 
 
 def capture(world: World, call: Call) -> JsonObject:
-    """Capture an authorization, wholly or in part; the rest is let go."""
+    """Capture an authorization fully or partly; the rest is released."""
     intent = retrieve(world, call)
     asked = call.params.amount("amount_to_capture")
     metadata = call.params.metadata(intent["metadata"])
@@ -197,13 +197,13 @@ def capture(world: World, call: Call) -> JsonObject:
 
 
 def cancel(world: World, call: Call) -> JsonObject:
-    """Cancel a PaymentIntent that isn't final."""
+    """Cancel a PaymentIntent that is not final."""
     reason = call.params.choice("cancellation_reason", CANCELLATION_REASONS)
     return cancel_intent(world, retrieve(world, call), reason, call.cause)
 
 
 def cancel_intent(world: World, intent: JsonObject, reason: str | None, cause: Cause) -> JsonObject:
-    """Cancel an intent and let its authorization go.
+    """Cancel an intent and release its authorization.
 
     Raises:
         StateError: it is final.
@@ -239,7 +239,7 @@ def cancel_intent(world: World, intent: JsonObject, reason: str | None, cause: C
 
 
 def expire_authorization(world: World, intent_id: str, cause: Cause) -> None:
-    """Cancel an intent whose authorization was held too long; others stay as they are."""
+    """Cancel an intent if its authorization has expired."""
     intent = world.store.get("payment_intent", intent_id)
     if intent["status"] == "requires_capture":
         cancel_intent(world, intent, "automatic", cause)

@@ -1,4 +1,4 @@
-"""Stripe's test payment methods: what each one does, as data.
+"""Stripe's test payment methods and their behaviour, as a table.
 
 Source: https://docs.stripe.com/testing
 """
@@ -11,7 +11,7 @@ RefundCourse = Literal["succeeds", "pending_then_succeeds", "succeeds_then_fails
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """Why a card is declined, as the error says it."""
+    """A decline's codes and message."""
 
     code: str
     message: str
@@ -20,7 +20,7 @@ class Decline:
 
 @dataclass(frozen=True, slots=True)
 class DisputeCourse:
-    """The dispute a card's owner opens after paying."""
+    """The dispute that the cardholder opens after paying."""
 
     reason: str
     status: str
@@ -31,7 +31,7 @@ class DisputeCourse:
 class TestCard:
     """A test payment method's behaviour."""
 
-    __test__ = False  # the name begins like a test class and is none
+    __test__ = False  # not a test class, despite its name
 
     brand: str = "visa"
     last4: str = "4242"

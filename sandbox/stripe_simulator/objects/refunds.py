@@ -1,4 +1,4 @@
-"""The refund operations, and what becomes of a refund later.
+"""The refund operations, and the later settlement of refunds.
 
 Source: https://docs.stripe.com/api/refunds and https://docs.stripe.com/refunds
 """
@@ -17,7 +17,7 @@ _LATER = {"pending_then_succeeds": "succeeded", "succeeds_then_fails": "failed"}
 
 
 def create(world: World, call: Call) -> JsonObject:
-    """Refund a charge, wholly or in part."""
+    """Refund a charge fully or partly."""
     params = call.params
     amount = params.amount("amount")
     reason = params.choice("reason", REASONS)
@@ -35,10 +35,10 @@ def refund_charge(
     reason: str | None = None,
     metadata: dict[str, str] | None = None,
 ) -> JsonObject:
-    """Refund a charge; all that is left of it where no amount is given.
+    """Refund a charge; without an amount, the remainder.
 
     Raises:
-        StateError: it can't be refunded, or not by this much.
+        StateError: the charge cannot be refunded, or the amount exceeds the remainder.
     """
     left = charge["amount"] - charge["amount_refunded"]
     asked = left if amount is None else amount
@@ -68,7 +68,7 @@ def refund_charge(
 
 
 def retrieve(world: World, call: Call) -> JsonObject:
-    """A refund as it is now."""
+    """A refund's current state."""
     return world.require("refund", call.object_id, param="id")
 
 
@@ -94,7 +94,7 @@ def cancel(world: World, call: Call) -> JsonObject:
 
 
 def settle(world: World, refund: JsonObject, status: str, cause: Cause) -> JsonObject:
-    """Bring a refund into another status; one that fails gives its amount back to the charge."""
+    """Change a refund's status; a failed refund returns its amount to the charge."""
     before = dict(refund)
     refund["status"] = status
     refund.pop("pending_reason", None)
@@ -118,7 +118,7 @@ def settle(world: World, refund: JsonObject, status: str, cause: Cause) -> JsonO
 
 
 def settle_later(world: World, refund_id: str, cause: Cause, status: str) -> None:
-    """What was to become of a refund becomes of it, unless it was settled otherwise meanwhile."""
+    """Settle a refund as planned, unless it was settled meanwhile."""
     refund = world.store.get("refund", refund_id)
     if refund["status"] in ("pending", "succeeded") and refund["status"] != status:
         settle(world, refund, status, cause)
@@ -188,6 +188,6 @@ def _add_to_charge(world: World, charge: JsonObject, amount: int, cause: Cause) 
 
 
 def _record_update(world: World, refund: JsonObject, cause: Cause, before: JsonObject) -> None:
-    # A refund in the Dashboard's old name and in its new one: endpoints listen to either.
+    # Stripe sends a refund's event under an old and a new name; endpoints listen to either.
     world.journal.record("refund.updated", refund, cause, before)
     world.journal.record("charge.refund.updated", refund, cause, before)

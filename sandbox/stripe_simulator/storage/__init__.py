@@ -1,1 +1,1 @@
-"""What the simulator remembers."""
+"""The simulator's storage."""

@@ -1,7 +1,7 @@
-"""What the simulator remembers: one SQLite file, or memory when it has no folder.
+"""The simulator's state: one SQLite file, or an in-memory database without a folder.
 
-Written in one transaction for each request. `synchronous=off` leaves a finished transaction with
-the operating system, which is enough to outlive the process; it needn't outlive the machine.
+Each request is one transaction. With `synchronous=off` a transaction survives the process but not
+a crash of the machine, which is sufficient here.
 """
 
 import sqlite3
@@ -22,7 +22,7 @@ class Store:
     """The simulator's tables, and the objects in them.
 
     Args:
-        folder: where the file lives; None keeps everything in memory.
+        folder: the file's folder; None keeps everything in memory.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -31,9 +31,9 @@ class Store:
         else:
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / _FILE
-            path.touch(mode=0o600)  # it holds webhook secrets
+            path.touch(mode=0o600)  # it contains webhook secrets
             place = str(path)
-        # One thread at a time uses it, but not always the one that opened it.
+        # One thread at a time uses it, not always the one that opened it.
         self._db = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
         self._db.execute("pragma journal_mode = wal")
         self._db.execute("pragma synchronous = off")
@@ -46,7 +46,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of what is written inside, or none of it. `created` names the objects made inside."""
+        """Commit all writes of the block, or none; `created` lists the objects it created."""
         self.created = []
         self._db.execute("begin immediate")
         try:
@@ -73,7 +73,7 @@ class Store:
         return self._db.execute(query, values).fetchone()
 
     def insert(self, body: JsonObject) -> None:
-        """Remember a new object."""
+        """Insert a new object."""
         owner = body["id"] if body["object"] == "payment_intent" else body.get("payment_intent")
         self._db.execute(
             "insert into objects (kind, id, created, payment_intent, charge, body)"
@@ -83,7 +83,7 @@ class Store:
         self.created.append(body["id"])
 
     def update(self, body: JsonObject) -> None:
-        """Remember what became of an object."""
+        """Replace an object's body."""
         self._db.execute("update objects set body = ? where id = ?", (encode(body), body["id"]))
 
     def find(self, kind: str, object_id: str) -> JsonObject | None:
@@ -104,7 +104,7 @@ class Store:
         return [decode(body) for (body,) in self.rows(query, (charge_id, kind))]
 
     def count(self, name: str, by: int = 1) -> int:
-        """Add to a counter that outlives the process, and return what it comes to."""
+        """Increment a stored counter and return its new value."""
         (value,) = self.row(
             "insert into counters values (?, ?)"
             " on conflict (name) do update set value = value + excluded.value returning value",
@@ -113,16 +113,16 @@ class Store:
         return int(value)
 
     def note(self, name: str, value: str) -> None:
-        """Keep a small fact under a name."""
+        """Store a value under a name."""
         self._db.execute("replace into notes values (?, ?)", (name, value))
 
     def noted(self, name: str) -> str | None:
-        """The fact kept under a name, or None."""
+        """The value stored under a name, or None."""
         row = self.row("select value from notes where name = ?", (name,))
         return None if row is None else str(row[0])
 
-    def forget_everything(self) -> None:
-        """Empty every table; row IDs go on, so what is under way isn't taken for something new."""
+    def clear(self) -> None:
+        """Empty every table; row IDs go on, so work in flight does not match new rows."""
         with self.transaction():
             for table in TABLES:
                 self._db.execute(f"delete from {table}")  # noqa: S608 - the names are the constants above

@@ -1,7 +1,7 @@
 """The simulator's tables."""
 
 SCHEMA = """
--- Every Stripe object but events, as it is now, in the order of creation.
+-- The current state of every Stripe object except events, in the order of creation.
 create table if not exists objects (
     seq integer primary key autoincrement,
     kind text not null,
@@ -16,7 +16,7 @@ create index if not exists objects_of_payment on objects (payment_intent, kind, 
 create index if not exists objects_of_charge on objects (charge, kind, seq)
     where charge is not null;
 
--- Which test card is behind a payment method.
+-- The test card of each payment method.
 create table if not exists cards (
     payment_method text primary key,
     name text not null
@@ -75,7 +75,7 @@ create table if not exists executions (
 );
 create index if not exists executions_of_key on executions (idempotency_key, seq);
 
--- What will happen by itself, by the simulator's clock.
+-- Scheduled changes; `due` is the simulator's time.
 create table if not exists timers (
     id integer primary key autoincrement,
     due real not null,

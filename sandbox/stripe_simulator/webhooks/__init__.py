@@ -1,1 +1,1 @@
-"""Events and their delivery."""
+"""Webhook delivery and signatures."""

@@ -1,4 +1,4 @@
-"""Sends webhooks: what is due, over kept connections, again and later until it is taken."""
+"""Sends due webhooks over persistent connections, with retries and back-off."""
 
 import asyncio
 import heapq
@@ -14,9 +14,7 @@ from sandbox.stripe_simulator.webhooks.signing import signature_header
 from sandbox.stripe_simulator.world import World
 
 _FORGED: tuple[Kind, ...] = ("wrong_signature", "altered_body")
-_FLUSH_EVERY_S = (
-    0.02  # outcomes are written together; one lost in a crash is only a delivery repeated
-)
+_FLUSH_EVERY_S = 0.02  # outcomes are written in groups; losing one in a crash repeats a delivery
 _HEADERS = {
     "Content-Type": "application/json; charset=utf-8",
     "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
@@ -27,7 +25,7 @@ _SUCCESS = range(200, 300)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery about to be made."""
+    """A due delivery."""
 
     delivery_id: int
     kind: Kind
@@ -41,7 +39,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one attempt: the delivery's state after it, and when it is due again."""
+    """The outcome of one attempt: the delivery's new state, and its next due time."""
 
     delivery: Delivery
     state: str
@@ -52,7 +50,7 @@ class Outcome:
 class WebhookSender:
     """Sends due webhooks until it is stopped.
 
-    Deliveries pending in the store are taken up at the start, so a restart loses none.
+    It resumes the store's pending deliveries at the start, so a restart loses none.
     """
 
     def __init__(self, world: World) -> None:
@@ -75,7 +73,7 @@ class WebhookSender:
                 self._changed.set()
 
     async def attempted(self, due: list[Due]) -> None:
-        """Return when each of these that is due now was tried once."""
+        """Return when each of these that is due now was attempted once."""
         now = self._world.clock.wall()
         tried = {item.delivery_id: asyncio.Event() for item in due if item.at <= now}
         self._awaited.update(tried)
@@ -84,13 +82,13 @@ class WebhookSender:
                 for event in tried.values():
                     await event.wait()
         except TimeoutError:
-            pass  # a receiver that doesn't answer mustn't hold the caller for ever
+            pass  # a receiver that does not answer must not block the caller
         finally:
             for delivery_id in tried:
                 self._awaited.pop(delivery_id, None)
 
     async def run(self) -> None:
-        """Send what is due, for ever."""
+        """Send due deliveries until cancelled."""
         self.resume()
         settings = self._world.settings
         connector = aiohttp.TCPConnector(limit=settings.webhook_concurrency, keepalive_timeout=60)
@@ -111,19 +109,19 @@ class WebhookSender:
             self.flush()
 
     def resume(self) -> None:
-        """Take up what the store says is pending."""
+        """Schedule the store's pending deliveries."""
         rows = self._world.store.rows("select id, due from deliveries where state = 'pending'")
         self.release([Due(delivery_id, due) for delivery_id, due in rows])
 
-    def forget(self) -> None:
-        """Drop everything that waits."""
+    def clear(self) -> None:
+        """Drop all scheduled deliveries."""
         self._later.clear()
         self._outcomes.clear()
         while not self._ready.empty():
             self._ready.get_nowait()
 
     def flush(self) -> None:
-        """Write down what became of the attempts made."""
+        """Write the outcomes of finished attempts."""
         outcomes, self._outcomes = self._outcomes, []
         if not outcomes:
             return
@@ -194,7 +192,7 @@ class WebhookSender:
         if endpoint is None or endpoint["status"] != "enabled":
             self._note(Outcome(delivery, "abandoned", 0.0, ("deliveries.abandoned",)))
             return
-        # Everything is tried once, however far the clock was moved meanwhile.
+        # The first attempt is made however far the clock has moved.
         too_old = world.clock.now() - delivery.created > world.settings.webhook_max_age_s
         if delivery.attempts and too_old:
             self._note(Outcome(delivery, "given_up", 0.0, ("deliveries.given_up",)))
@@ -205,8 +203,8 @@ class WebhookSender:
     async def _post(
         self, session: aiohttp.ClientSession, endpoint: JsonObject, delivery: Delivery
     ) -> int | None:
-        # Signed with the wall's time: the receiver compares it with its own clock, which an
-        # advance of the simulator's doesn't move.
+        # Signed with wall time: the receiver compares it with its own clock, which an advance of
+        # the simulator's clock does not change.
         timestamp = int(self._world.clock.wall())
         body = delivery.body.encode()
         secret = endpoint["secret"]
@@ -233,7 +231,7 @@ class WebhookSender:
         if delivery.attempts:
             counted.append("deliveries.retries")
         if delivery.kind in _FORGED and status is not None:
-            # A forgery is sent once; being taken is the receiver's failure, and counted.
+            # A forgery is sent once; the counters show whether the receiver accepted it.
             counted.append(f"forged.{'accepted' if taken else 'refused'}")
             return Outcome(delivery, "answered", 0.0, tuple(counted))
         if taken:
@@ -249,12 +247,12 @@ class WebhookSender:
         settings = self._world.settings
         doubled = settings.retry_base_delay_s * 2.0 ** min(delivery.attempts, 30)
         longest = min(doubled, settings.retry_max_delay_s)
-        # Half of it fixed and half drawn: retries spread out, and none comes at once.
+        # Half fixed, half random: retries spread out, and none is immediate.
         drawn = self._world.chance.unit("back-off", delivery.delivery_id, delivery.attempts)
         return longest * (0.5 + drawn / 2)
 
     def _was_overtaken(self, delivery: Delivery) -> bool:
-        self.flush()  # what was delivered a moment ago counts too
+        self.flush()  # include deliveries that are not written yet
         row = self._world.store.row(
             "select 1 from events held"
             " join events later on later.payment_intent = held.payment_intent"
