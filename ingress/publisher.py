@@ -10,7 +10,7 @@ from ingress.errors import BodyTooLargeError, BrokerUnavailableError
 from ingress.kafka_target import LINGER_MS, WRITTEN, KafkaTarget
 from ingress.metrics import Metrics
 from messaging.in_flight import InFlightLimits
-from messaging.instances import Target
+from messaging.instances import ProducerConfig
 from messaging.producer import DEFAULT_LIMITS, Producer
 from ports.errors import NotDeliveredError, RecordTooLargeError
 from ports.producer_record import ProducerRecord as Record
@@ -42,9 +42,9 @@ class KafkaPublisher:
     ) -> None:
         self._timeout_s = timeout_s
         self._producer = Producer(
-            Target(target.bootstrap, "payments-ingress", target.max_value_bytes, LINGER_MS),
+            ProducerConfig(target.bootstrap, "payments-ingress", target.max_value_bytes, LINGER_MS),
             check=target.check,
-            watch=_Measured(metrics),
+            observer=_Measured(metrics),
             limits=limits,
         )
 
@@ -67,7 +67,7 @@ class KafkaPublisher:
 
     async def missing(self) -> str | None:
         """See ``Publisher.missing``. Asks the brokers."""
-        return await self._producer.missing()
+        return await self._producer.unavailable_reason()
 
 
 class _Measured:

@@ -1,1 +1,1 @@
-"""Putting records into Kafka: one producer component for every program."""
+"""Kafka: producers and consumers, built on aiokafka."""

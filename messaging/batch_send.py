@@ -1,7 +1,6 @@
-"""Many records to one partition at once.
+"""Sends many records to one partition in as few batches as possible.
 
-Sent one by one, each record is a call, a look at the topic's metadata and a future of its own.
-Here they are put into as few batches as they fit in.
+Sending records one by one costs a call, a metadata look-up and a future for each.
 """
 
 import asyncio
@@ -15,7 +14,7 @@ from schemas.headers import Headers
 
 
 class KeyedRecord(Struct, frozen=True):
-    """A record of whatever topic and partition; no value deletes the key."""
+    """A record without its topic and partition. A value of None deletes the key."""
 
     key: bytes
     value: bytes | None
@@ -25,9 +24,10 @@ class KeyedRecord(Struct, frozen=True):
 async def send_in_batches(
     producer: AIOKafkaProducer, topic: str, partition: int, records: Iterable[KeyedRecord]
 ) -> list[tuple[int, asyncio.Future[Any]]]:
-    """Hands records to a producer, in order; for each batch, how many and what becomes of them.
+    """Hands records to a producer, in order.
 
-    Raises what ``AIOKafkaProducer.send_batch`` raises.
+    Returns the number of records and the delivery future of each batch. Raises what
+    ``AIOKafkaProducer.send_batch`` raises.
     """
     sending: list[tuple[int, asyncio.Future[Any]]] = []
     batch = producer.create_batch()
@@ -40,13 +40,13 @@ async def send_in_batches(
         if not _append(batch, record):
             await send()
             batch = producer.create_batch()
-            _append(batch, record)  # a first record always fits in
+            _append(batch, record)  # the first record of a batch always fits
     await send()
     return sending
 
 
 def _append(batch: Any, record: KeyedRecord) -> bool:
-    """Whether the record still fits in."""
+    """Adds the record to the batch. Returns whether it fitted."""
     added = batch.append(
         key=record.key, value=record.value, timestamp=None, headers=list(record.headers)
     )

@@ -1,4 +1,4 @@
-"""How much may be in flight at once, in records and in bytes."""
+"""Limits how much is in flight at once, in records and in bytes."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class InFlightLimits:
-    """Records in flight at once, and their bytes."""
+    """The most records that may be in flight at once, and their size in bytes."""
 
     records: int = 4096
     bytes: int = 64 * 1024 * 1024
 
 
 class InFlightLimiter:
-    """Counts what is in flight. ``changed`` is given the number of records after each change."""
+    """Counts records in flight. ``changed`` is called with their number after each change."""
 
     def __init__(self, limits: InFlightLimits, changed: Callable[[int], None]) -> None:
         self._limits = limits
@@ -23,10 +23,10 @@ class InFlightLimiter:
         self._bytes = 0
         self._freed = asyncio.Event()
 
-    def try_take(self, size: int) -> bool:
-        """Takes room for one record of this size, if there is any.
+    def try_acquire(self, size: int) -> bool:
+        """Reserves capacity for one record of ``size`` bytes, if there is enough.
 
-        A record that is larger than all of it is let through alone.
+        A record larger than the whole limit is admitted when nothing else is in flight.
         """
         full = self._records >= self._limits.records or self._bytes + size > self._limits.bytes
         if full and self._records:
@@ -36,14 +36,14 @@ class InFlightLimiter:
         self._changed(self._records)
         return True
 
-    async def take(self, size: int) -> None:
-        """Waits until there is room, and takes it. The caller sets the deadline."""
-        while not self.try_take(size):
+    async def acquire(self, size: int) -> None:
+        """Waits for capacity and reserves it. The caller sets the timeout."""
+        while not self.try_acquire(size):
             self._freed.clear()
             await self._freed.wait()
 
-    def give_back(self, size: int) -> None:
-        """The record is in flight no longer, whatever became of it."""
+    def release(self, size: int) -> None:
+        """Frees the capacity of a record that is no longer in flight, delivered or not."""
         self._records -= 1
         self._bytes -= size
         self._changed(self._records)

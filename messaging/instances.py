@@ -1,4 +1,4 @@
-"""Which aiokafka producer is the one in use: connected with patience, replaced by identity."""
+"""Connects the aiokafka producer that is in use, and replaces it when it fails."""
 
 import asyncio
 import random
@@ -17,131 +17,139 @@ from schemas.topics import BATCH_BYTES_MAX
 
 CONNECT_DEADLINE_S: Final = 10.0
 REQUEST_TIMEOUT_MS: Final = 10_000
-#: Between two attempts to connect, with full jitter.
+#: The back-off between two attempts to connect, in seconds, with full jitter.
 FIRST_WAIT_S: Final = 0.1
 LONGEST_WAIT_S: Final = 2.0
-#: Instances that are being closed at a time; no new one is opened beyond that.
+#: How many instances may be closing at once; no new one is opened beyond that.
 CLOSING_MAX: Final = 4
-#: The longest ``close`` takes.
+#: The longest that ``close`` takes, in seconds.
 STOP_DEADLINE_S: Final = CLOSE_DEADLINE_S + 1.0
 
 _log = get_logger(__name__)
 
-#: Asked before an instance is used; raises TopicsNotReadyError.
+#: Called before an instance is used. Raises TopicsNotReadyError.
 Check = Callable[[AIOKafkaProducer], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """The brokers (``host:port,...``), and what is asked of one record."""
+class ProducerConfig:
+    """The brokers (``host:port,...``), and the largest record value in bytes."""
 
     bootstrap: str
     client_id: str
     max_value_bytes: int
-    #: How long a record waits for others to share a request with.
+    #: How long a record waits for others to share its request, in milliseconds.
     linger_ms: int = 2
 
 
 @dataclass(slots=True, eq=False)
 class Instance:
-    """One started aiokafka producer, and when it last had an acknowledgement."""
+    """One started aiokafka producer, and the monotonic time of its last acknowledgement."""
 
     producer: AIOKafkaProducer
     acknowledged_at: float = 0.0
 
 
 class Instances:
-    """The instance in use, or none and why. ``replaced`` is called when one is given up."""
+    """The instance in use, or the reason why there is none.
 
-    def __init__(self, target: Target, check: Check, replaced: Callable[[], None]) -> None:
-        self._target = target
+    Args:
+        config: how to connect.
+        check: must pass before an instance is used.
+        replaced: called when an instance is replaced.
+    """
+
+    def __init__(self, config: ProducerConfig, check: Check, replaced: Callable[[], None]) -> None:
+        self._config = config
         self._check = check
         self._replaced = replaced
         self.current: Instance | None = None
-        self.why_not = "not connected yet"
+        self.unavailable_reason = "not connected yet"
         self._changed = asyncio.Event()
         self._connecting: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     def connect(self) -> None:
-        """Begins to connect, unless it is connected or at it already."""
+        """Starts to connect in the background, unless connected or connecting."""
         if self.current is None and self._connecting is None and not self._is_closed:
-            self._connecting = asyncio.create_task(self._keep_trying(), name="kafka-connecting")
+            self._connecting = asyncio.create_task(
+                self._connect_with_retries(), name="kafka-connecting"
+            )
 
     async def wait(self) -> Instance:
-        """The instance in use, once there is one. The caller sets the deadline.
+        """Returns the instance in use, once there is one. The caller sets the timeout.
 
-        Raises NotDeliveredError where it is closed.
+        Raises NotDeliveredError if it is closed.
         """
         while self.current is None:
             if self._is_closed:
-                raise NotDeliveredError(self.why_not, sent=False)
+                raise NotDeliveredError(self.unavailable_reason, sent=False)
             self.connect()
             await self._changed.wait()
         return self.current
 
     def replace(self, instance: Instance, why: str) -> None:
-        """Gives this instance up. Where another task was first, there is nothing to do."""
+        """Replaces this instance, unless another task has already replaced it."""
         if self.current is not instance:
             return
-        self._let_go(instance, why)
+        self._retire(instance, why)
         self._replaced()
-        _log.warning("producer.replaced", client_id=self._target.client_id, reason=why)
+        _log.warning("producer.replaced", client_id=self._config.client_id, reason=why)
         self.connect()
 
     async def close(self) -> None:
-        """Closes for good, within ``STOP_DEADLINE_S``, whether the brokers answer or not."""
+        """Closes within ``STOP_DEADLINE_S`` seconds, even if the brokers do not respond."""
         self._is_closed = True
         if self._connecting is not None:
             self._connecting.cancel()
         if self.current is not None:
-            self._let_go(self.current, "closed")
-        self.why_not = "closed"
-        self._changed.set()  # those that wait for a connection need not wait
+            self._retire(self.current, "closed")
+        self.unavailable_reason = "closed"
+        self._changed.set()  # wakes the tasks that wait for a connection
         ending = self._closing | ({self._connecting} if self._connecting is not None else set())
         if ending:
             await asyncio.wait(ending, timeout=STOP_DEADLINE_S)
 
-    def _let_go(self, instance: Instance, why: str) -> None:
-        self.current, self.why_not = None, why
+    def _retire(self, instance: Instance, why: str) -> None:
+        self.current, self.unavailable_reason = None, why
         self._changed.clear()
         task = asyncio.create_task(close_producer(instance.producer), name="kafka-closing")
         self._closing.add(task)
-        task.add_done_callback(self._closed)
+        task.add_done_callback(self._on_closed)
 
-    def _closed(self, task: asyncio.Task[None]) -> None:
+    def _on_closed(self, task: asyncio.Task[None]) -> None:
         self._closing.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.warning("producer.not_closed", client_id=self._target.client_id, exc_info=error)
+            _log.warning("producer.close_failed", client_id=self._config.client_id, exc_info=error)
 
-    async def _keep_trying(self) -> None:
-        """Until there is an instance. Whatever keeps it from being one may pass."""
+    async def _connect_with_retries(self) -> None:
+        """Tries until there is an instance, with back-off. Any error may be temporary."""
         longest = FIRST_WAIT_S
         while True:
             while len(self._closing) >= CLOSING_MAX:
                 await asyncio.wait(self._closing, return_when=asyncio.FIRST_COMPLETED)
             try:
                 self.current = Instance(await self._open())
-            except Exception as error:  # noqa: BLE001  # whatever it is, nobody else tries again
-                self._note(error)
+            except Exception as error:  # noqa: BLE001  # any error: nothing else would try again
+                self._log_failure(error)
             else:
                 break
             await asyncio.sleep(random.uniform(0, longest))  # noqa: S311  # jitter is no secret
             longest = min(longest * 2, LONGEST_WAIT_S)
         self._connecting = None
         self._changed.set()
-        _log.info("producer.connected", client_id=self._target.client_id)
+        _log.info("producer.connected", client_id=self._config.client_id)
 
     async def _open(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._target.bootstrap,
-            client_id=self._target.client_id,
+            bootstrap_servers=self._config.bootstrap,
+            client_id=self._config.client_id,
             acks="all",
             enable_idempotence=True,
-            linger_ms=self._target.linger_ms,
+            linger_ms=self._config.linger_ms,
             max_batch_size=BATCH_BYTES_MAX,
-            max_request_size=self._target.max_value_bytes + OVERHEAD_BYTES,
+            max_request_size=self._config.max_value_bytes + OVERHEAD_BYTES,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
         try:
@@ -153,15 +161,15 @@ class Instances:
             raise
         return producer
 
-    def _note(self, error: Exception) -> None:
-        """Says why there is no connection; in the log only when the reason is a new one."""
-        why = str(error) or f"no answer from {self._target.bootstrap}"
-        if why != self.why_not:
+    def _log_failure(self, error: Exception) -> None:
+        """Keeps the reason for the missing connection, and logs it if it changed."""
+        why = str(error) or f"no response from {self._config.bootstrap}"
+        if why != self.unavailable_reason:
             known = isinstance(error, RETRYABLE_ON_CONNECT)
             _log.warning(
-                "producer.not_connected",
-                client_id=self._target.client_id,
+                "producer.connection_failed",
+                client_id=self._config.client_id,
                 reason=why,
                 exc_info=None if known else error,
             )
-        self.why_not = why
+        self.unavailable_reason = why

@@ -1,4 +1,4 @@
-"""Records that a consumer group has not acknowledged yet, as the brokers know it."""
+"""Measures a consumer group's lag: records that it has not acknowledged yet."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
@@ -17,36 +17,36 @@ log = get_logger(__name__)
 
 Partition = tuple[str, int]
 
-#: One measurement takes no longer than that, in seconds; so does closing its connections.
-WITHIN_S: Final = 15.0
-CLOSE_WITHIN_S: Final = 5.0
+#: Timeouts of one measurement, and of closing one of its connections, in seconds.
+TIMEOUT_S: Final = 15.0
+CLOSE_TIMEOUT_S: Final = 5.0
 
 
 class GroupLag:
-    """Measures one group's lag, each time with connections of its own: nothing is kept open."""
+    """Measures one group's lag. Each measurement opens and closes its own connections."""
 
     def __init__(self, bootstrap: str, group: str) -> None:
         self._bootstrap = bootstrap
         self._group = group
 
     async def __call__(self, partitions: Collection[Partition]) -> int:
-        """Of these partitions together. Raises KafkaError, TimeoutError, also for none of them."""
-        return sum((await self._measured(partitions=partitions)).values())
+        """Returns the total lag of these partitions. Raises KafkaError, TimeoutError."""
+        return sum((await self._measure(partitions=partitions)).values())
 
     async def by_partition(self, topics: Iterable[str]) -> Mapping[Partition, int]:
-        """Of each partition of these topics. Raises KafkaError, TimeoutError."""
-        return await self._measured(topics=topics)
+        """Returns the lag of each partition of these topics. Raises KafkaError, TimeoutError."""
+        return await self._measure(topics=topics)
 
-    async def _measured(
+    async def _measure(
         self, partitions: Collection[Partition] = (), topics: Iterable[str] = ()
     ) -> dict[Partition, int]:
-        async with AsyncExitStack() as opened, asyncio.timeout(WITHIN_S):
+        async with AsyncExitStack() as stack, asyncio.timeout(TIMEOUT_S):
             admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
-            opened.push_async_callback(_close, admin.close)
+            stack.push_async_callback(_close, admin.close)
             consumer = AIOKafkaConsumer(
                 bootstrap_servers=self._bootstrap, **fetching(*PROCESSOR_SOURCES)
             )
-            opened.push_async_callback(_close, consumer.stop)
+            stack.push_async_callback(_close, consumer.stop)
             await admin.start()
             await consumer.start()
             wanted = [TopicPartition(*partition) for partition in partitions]
@@ -66,21 +66,21 @@ class GroupLag:
 
 
 def _acknowledged(done: Any) -> int:
-    """The offset up to which a group is done; 0 where it has acknowledged nothing."""
+    """Returns the group's committed offset; 0 if it has none."""
     return 0 if done is None else max(0, int(done.offset))
 
 
 async def _close(close: Any) -> None:
-    """Closes a client, started or not; brokers that don't answer keep nobody waiting.
+    """Closes a client, started or not, within ``CLOSE_TIMEOUT_S`` seconds.
 
-    A client may let the cancellation of a task of its own out; that is not ours.
+    aiokafka may raise the CancelledError of one of its own tasks; that does not cancel us.
     """
     try:
-        async with asyncio.timeout(CLOSE_WITHIN_S):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await close()
     except BROKERS_AWAY as error:
-        log.warning("lag.not_closed", error=repr(error))
+        log.warning("client.close_failed", error=repr(error))
     except asyncio.CancelledError:
         if is_cancelled():
             raise
-        log.warning("lag.not_closed", note="the client was cancelled by itself")
+        log.warning("client.close_failed", note="the client cancelled itself")

@@ -1,8 +1,8 @@
-"""Starts and closes one aiokafka producer or consumer, within limits that hold without Kafka.
+"""Starts and closes an aiokafka producer or consumer within a time limit, even without brokers.
 
-aiokafka has no way to do either. ``start()`` has no deadline, and when it is cancelled it forgets
-the connection it has just made. ``stop()`` waits for a silent broker for ever, and when it is
-cancelled it leaves a task and its connections behind (aiokafka issue 1101). So both look inside.
+aiokafka can't do either. ``start()`` has no timeout, and if it is cancelled it leaks the connection
+that it has just opened. ``stop()`` waits for an unresponsive broker for ever, and if cancelled,
+it leaks a task and its connections (aiokafka issue 1101). So both functions access its internals.
 """
 
 import asyncio
@@ -15,62 +15,64 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaTimeoutError
 
-#: What has been sent is given this long to be acknowledged before a producer is closed.
+#: Seconds that sent records may take to be acknowledged before a producer is closed.
 FLUSH_DEADLINE_S: Final = 2.0
-#: A cancelled task of aiokafka's may first wait for another one; then it is cancelled again.
+#: A cancelled task of aiokafka may first wait for another task, so it is cancelled repeatedly.
 CANCEL_ROUNDS: Final = 20
 CANCEL_WAIT_S: Final = 0.1
-#: With its tasks ended and its connections aborted nothing is left to wait for.
+#: Seconds for ``stop()``, once the tasks have ended and the connections are aborted.
 STOP_DEADLINE_S: Final = 1.0
-#: The longest a producer takes to close.
+#: The longest that a producer takes to close, in seconds.
 CLOSE_DEADLINE_S: Final = FLUSH_DEADLINE_S + CANCEL_ROUNDS * CANCEL_WAIT_S + STOP_DEADLINE_S
 
 
 class Startable(Protocol):
-    """A producer, a consumer or an admin client of aiokafka's."""
+    """A producer, a consumer or an admin client of aiokafka."""
 
     def start(self) -> Coroutine[Any, Any, None]:
         """Connects."""
         ...
 
 
-async def start_client(client: Startable, within_s: float) -> None:
-    """Starts it. Raises KafkaTimeoutError after ``within_s``, KafkaError or OSError before.
+async def start_client(client: Startable, timeout_s: float) -> None:
+    """Starts a client. A client that did not start must still be closed.
 
-    One that did not start is still to be closed.
+    Raises:
+        KafkaTimeoutError: the brokers did not respond within ``timeout_s`` seconds.
+        KafkaError, OSError: the client could not connect.
     """
     starting = client.start()
     task = asyncio.create_task(starting, name="kafka-starting")
     try:
-        done, _ = await asyncio.wait({task}, timeout=within_s)
+        done, _ = await asyncio.wait({task}, timeout=timeout_s)
     finally:
         if not task.done():
             found = [c for c in _locals_of(starting, "bootstrap_conn") if c is not None]
-            await _end({task})
+            await _cancel({task})
             for connection in found:
                 connection.close()
     if not done:
-        raise KafkaTimeoutError(f"no answer from the brokers within {within_s:g} s")
+        raise KafkaTimeoutError(f"no response from the brokers within {timeout_s:g} s")
     task.result()
 
 
 async def close_producer(
-    producer: AIOKafkaProducer, flush_within_s: float = FLUSH_DEADLINE_S
+    producer: AIOKafkaProducer, flush_timeout_s: float = FLUSH_DEADLINE_S
 ) -> None:
-    """Waits for what is being sent, then closes.
+    """Waits for records in flight to be acknowledged, then closes.
 
-    Takes ``CLOSE_DEADLINE_S`` at most, so there is no reason to cancel it. What is not acknowledged
-    by then is dropped: its sender has a deadline of its own, and takes its fate for unknown.
+    Takes at most ``CLOSE_DEADLINE_S`` seconds, so it never needs to be cancelled. Records that are
+    not acknowledged by then are dropped; their senders have timeouts of their own.
     """
-    sender = producer._sender  # noqa: SLF001  # there is no public way to end it
-    accumulator = producer._message_accumulator  # noqa: SLF001  # nor to drop what it holds
+    sender = producer._sender  # noqa: SLF001  # no public way to end it
+    accumulator = producer._message_accumulator  # noqa: SLF001  # nor to drop its records
     try:
-        if sender.sender_task is not None and flush_within_s:
+        if sender.sender_task is not None and flush_timeout_s:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(flush_within_s):
+                async with asyncio.timeout(flush_timeout_s):
                     await producer.flush()
     finally:
-        await _end(_tasks_of(sender, producer.client))
+        await _cancel(_tasks_of(sender, producer.client))
         accumulator._batches.clear()  # noqa: SLF001  # see above
         accumulator._pending_batches.clear()  # noqa: SLF001  # see above
         _abort_connections(producer.client)
@@ -79,35 +81,35 @@ async def close_producer(
                 await producer.stop()
 
 
-async def close_consumer(consumer: AIOKafkaConsumer, within_s: float) -> bool:
-    """Leaves the group and closes; whether that was done within ``within_s``.
+async def close_consumer(consumer: AIOKafkaConsumer, timeout_s: float) -> bool:
+    """Leaves the group and closes. Returns whether that took at most ``timeout_s`` seconds.
 
-    Else its tasks are ended and its connections aborted. A consumer that stops while it waits to
-    fetch again is cancelled by itself; that ends nothing but its own stop.
+    If it takes longer, the consumer's tasks are cancelled and its connections aborted. A consumer
+    that stops while it waits to fetch may raise a CancelledError of its own; it is ignored.
     """
     stopping = asyncio.create_task(consumer.stop(), name="kafka-consumer-stopping")
     try:
-        await asyncio.wait({stopping}, timeout=within_s)
+        await asyncio.wait({stopping}, timeout=timeout_s)
         is_stopped = stopping.done() and not stopping.cancelled() and stopping.exception() is None
     finally:
         parts = [getattr(consumer, name, None) for name in ("_coordinator", "_fetcher", "_client")]
-        await _end({stopping} | _tasks_of(*(part for part in parts if part is not None)))
+        await _cancel({stopping} | _tasks_of(*(part for part in parts if part is not None)))
         if parts[-1] is not None:
             _abort_connections(parts[-1])
     return is_stopped
 
 
 def _abort_connections(client: AIOKafkaClient) -> None:
-    """Closes sockets at once; one that still has bytes for a silent broker would never close."""
-    for connection in list(client._conns.values()):  # noqa: SLF001  # nobody else has them
-        writer = connection._writer  # noqa: SLF001  # ``close()`` only begins to close
+    """Aborts sockets. A socket with unsent bytes for an unresponsive broker would never close."""
+    for connection in list(client._conns.values()):  # noqa: SLF001  # no public access
+        writer = connection._writer  # noqa: SLF001  # ``close()`` only starts to close
         connection.close()
         if writer is not None:
             writer.transport.abort()
 
 
 def _tasks_of(*owners: object) -> set[asyncio.Task[Any]]:
-    """Every task that runs a method of one of these objects."""
+    """Returns the tasks that run a method of one of these objects."""
     return {
         task
         for task in asyncio.all_tasks()
@@ -116,19 +118,19 @@ def _tasks_of(*owners: object) -> set[asyncio.Task[Any]]:
 
 
 def _first_locals(task: asyncio.Task[Any], name: str) -> list[Any]:
-    """A local variable of the coroutine that the task was made for; what it waits for is not it."""
+    """Returns a local variable of the task's outermost coroutine, as a list of at most one."""
     return list(_locals_of(task.get_coro(), name))[:1]
 
 
 def _locals_of(coroutine: object, name: str) -> Iterator[Any]:
-    """A local variable of a coroutine, and of every one it waits for."""
+    """Yields a local variable of a coroutine and of each coroutine that it awaits."""
     while inspect.iscoroutine(coroutine):
         yield inspect.getcoroutinelocals(coroutine).get(name)
         coroutine = coroutine.cr_await
 
 
-async def _end(tasks: set[asyncio.Task[Any]]) -> None:
-    """Cancels tasks until they have ended, and takes note of what they ended with."""
+async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancels tasks until they have ended, and retrieves their exceptions."""
     running = {task for task in tasks if not task.done()}
     for _ in range(CANCEL_ROUNDS):
         if not running:
@@ -138,4 +140,4 @@ async def _end(tasks: set[asyncio.Task[Any]]) -> None:
         _, running = await asyncio.wait(running, timeout=CANCEL_WAIT_S)
     for task in tasks - running:
         if not task.cancelled():
-            task.exception()  # the records' own senders have it; else it is logged as unnoticed
+            task.exception()  # retrieved: the senders of the records have it too

@@ -1,4 +1,4 @@
-"""Reading topics from their beginning to their present end, in no consumer group."""
+"""Reads topics from the beginning to their present end, outside of any consumer group."""
 
 from collections.abc import AsyncIterator
 from time import monotonic
@@ -13,18 +13,18 @@ from ports.records import ConsumedRecord, RecordOffset
 from schemas.headers import as_text
 from schemas.topics import fetching
 
-#: Brokers that accept a connection and do not answer are given up after this.
-START_WITHIN_S: Final = 8.0
+#: Timeouts of connecting, of one request, and of closing.
+START_TIMEOUT_S: Final = 8.0
 REQUEST_TIMEOUT_MS: Final = 8_000
-CLOSE_WITHIN_S: Final = 1.0
-#: Records that are there and do not come.
+CLOSE_TIMEOUT_S: Final = 1.0
+#: Seconds without a record, although there are more, after which reading fails.
 SILENCE_MAX_S: Final = 30.0
 
 
 async def records(bootstrap: str, topic: str) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
-    """Every committed record of a topic, to its end as it was at first.
+    """Yields every committed record of a topic, up to its end at the time of the call.
 
-    Partitions come in no order, each in its own. Raises KafkaError.
+    The order is kept within a partition only. Raises KafkaError.
     """
     consumer = TolerantConsumer(
         bootstrap_servers=bootstrap,
@@ -35,40 +35,40 @@ async def records(bootstrap: str, topic: str) -> AsyncIterator[ConsumerRecord[by
         **fetching(topic),
     )
     try:
-        await start_client(consumer, START_WITHIN_S)
+        await start_client(consumer, START_TIMEOUT_S)
         partitions = await partitions_of(consumer, topic)
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
-        came_at = monotonic()
+        received_at = monotonic()
         while any([await consumer.position(p) < ends[p] for p in partitions]):
             batches = await consumer.getmany(timeout_ms=500)
             if batches:
-                came_at = monotonic()
-            elif monotonic() - came_at > SILENCE_MAX_S:
-                raise KafkaTimeoutError(f"{topic}: no record came for {SILENCE_MAX_S:g} s")
+                received_at = monotonic()
+            elif monotonic() - received_at > SILENCE_MAX_S:
+                raise KafkaTimeoutError(f"{topic}: no record arrived for {SILENCE_MAX_S:g} s")
             for partition, found in batches.items():
                 for record in found:
                     if record.offset < ends[partition]:
                         yield record
     finally:
-        await close_consumer(consumer, CLOSE_WITHIN_S)
+        await close_consumer(consumer, CLOSE_TIMEOUT_S)
 
 
 async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    """The topic's partitions; none where there is no such topic."""
-    await consumer._client.force_metadata_update()  # noqa: SLF001  # no public call waits for it
+    """Returns the topic's partitions; none if there is no such topic."""
+    await consumer._client.force_metadata_update()  # noqa: SLF001  # no public method
     found = consumer._client.cluster.partitions_for_topic(topic)  # noqa: SLF001  # as above
     return [TopicPartition(topic, partition) for partition in sorted(found or ())]
 
 
 def position(record: ConsumerRecord[bytes, bytes]) -> RecordOffset:
-    """Where a record stands."""
+    """Returns the record's topic, partition and offset."""
     return RecordOffset(record.topic, record.partition, record.offset)
 
 
 def as_record(record: ConsumerRecord[bytes, bytes]) -> ConsumedRecord:
-    """A record as the processor knows it."""
+    """Converts aiokafka's record to ours."""
     return ConsumedRecord(
         position(record), record.key, b"" if record.value is None else record.value,
         as_text(record.headers), record.timestamp,

@@ -1,4 +1,4 @@
-"""Creates the topics of ``schemas.topics`` and checks that they are as they must be."""
+"""Creates the topics of ``schemas.topics`` and checks their partitions."""
 
 from typing import Final
 
@@ -25,22 +25,25 @@ CHANGELOG: Final = Topic(
     read_by="processor",
     config={"cleanup.policy": "compact", **KEEP_FOR_EVER},
 )
-ALL: Final = (*TOPICS, CHANGELOG)
+ALL_TOPICS: Final = (*TOPICS, CHANGELOG)
 _ALREADY_EXISTS: Final = TopicAlreadyExistsError.errno
-#: A process that starts while the brokers are away waits for them; then it starts anew.
-BROKERS_WITHIN_S: Final = 300.0
-#: Brokers that accept a connection and do not answer are given up, or tried again, after this.
-START_WITHIN_S: Final = 8.0
+#: Seconds that a starting program waits for the brokers before it fails and is restarted.
+BROKERS_TIMEOUT_S: Final = 300.0
+#: Seconds after which brokers that accept a connection but do not respond are given up.
+START_TIMEOUT_S: Final = 8.0
 REQUEST_TIMEOUT_MS: Final = 30_000
 
 
 async def create_topics(settings: KafkaSettings) -> list[str]:
-    """Creates what is missing; answers the names created. Raises MissingTopicsError, KafkaError."""
+    """Creates the missing topics and returns their names.
+
+    Raises MissingTopicsError, KafkaError.
+    """
     admin = AIOKafkaAdminClient(
         bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS
     )
     try:
-        await start_client(admin, START_WITHIN_S)
+        await start_client(admin, START_TIMEOUT_S)
         new = [
             NewTopic(
                 topic.name,
@@ -48,11 +51,11 @@ async def create_topics(settings: KafkaSettings) -> list[str]:
                 settings.replication_factor,
                 topic_configs={**topic.settings, **_durability(settings)},
             )
-            for topic in ALL
+            for topic in ALL_TOPICS
         ]
-        answer = await admin.create_topics(new)
+        response = await admin.create_topics(new)
         created = []
-        for name, code, *_ in answer.topic_errors:
+        for name, code, *_ in response.topic_errors:
             if code == 0:
                 created.append(name)
             elif code != _ALREADY_EXISTS:
@@ -70,28 +73,31 @@ async def create_topics(settings: KafkaSettings) -> list[str]:
     reraise=True,
 )
 async def _until_known(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> None:
-    """A topic that was created is not known to every broker at once."""
+    """Waits until every broker knows the new topics."""
     await _check(admin, settings)
 
 
 @retry(
     retry=retry_if_exception_type(KafkaError),
     wait=wait_random_exponential(multiplier=0.1, max=5.0),
-    stop=stop_after_delay(BROKERS_WITHIN_S),
+    stop=stop_after_delay(BROKERS_TIMEOUT_S),
     reraise=True,
 )
 async def check_topics(settings: KafkaSettings) -> None:
-    """Raises MissingTopicsError unless every topic is there with the right partitions.
+    """Checks that every topic exists with the right number of partitions.
 
-    Waits for brokers that don't answer, and raises KafkaError in the end: whoever starts anew
-    because of an outage should find its end, and not end again. A stream worker whose topic is
-    missing would wait for ever and not even stop when asked.
+    Waits for unresponsive brokers, so that a program restarted in an outage survives its rest.
+    Without this check, a stream worker whose topic is missing would wait for ever.
+
+    Raises:
+        MissingTopicsError: a topic is missing or has the wrong number of partitions.
+        KafkaError: the brokers did not respond within ``BROKERS_TIMEOUT_S`` seconds.
     """
     admin = AIOKafkaAdminClient(
         bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS
     )
     try:
-        await start_client(admin, START_WITHIN_S)
+        await start_client(admin, START_TIMEOUT_S)
         await _check(admin, settings)
     finally:
         await admin.close()
@@ -99,20 +105,20 @@ async def check_topics(settings: KafkaSettings) -> None:
 
 async def _check(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> None:
     names = set(await admin.list_topics())
-    missing = sorted(topic.name for topic in ALL if topic.name not in names)
+    missing = sorted(topic.name for topic in ALL_TOPICS if topic.name not in names)
     if missing:
         raise MissingTopicsError(f"missing: {', '.join(missing)}. `payments topics` creates them")
-    described = await admin.describe_topics([topic.name for topic in ALL])
-    counts = {topic["topic"]: len(topic["partitions"]) for topic in described}
-    for topic in ALL:
+    descriptions = await admin.describe_topics([topic.name for topic in ALL_TOPICS])
+    counts = {topic["topic"]: len(topic["partitions"]) for topic in descriptions}
+    for topic in ALL_TOPICS:
         if topic.copartitioned and counts[topic.name] != settings.partitions:
             raise MissingTopicsError(
                 f"{topic.name} has {counts[topic.name]} partitions, but PAYMENTS_PARTITIONS is "
-                f"{settings.partitions}; the two must be equal, and can't change with data in it"
+                f"{settings.partitions}; they must be equal and can't change later"
             )
 
 
 def _durability(settings: KafkaSettings) -> dict[str, str]:
-    """With three copies, two must have a record before it counts as written."""
+    """Of three replicas, two must have a record before it counts as written."""
     enough = settings.replication_factor - 1 or 1
     return {"min.insync.replicas": str(enough)}

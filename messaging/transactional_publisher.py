@@ -1,7 +1,7 @@
-"""Publishing ``payment-state``, fenced: only a partition's newest owner can.
+"""Publishes ``payment-state`` with fencing: only a partition's current owner can publish.
 
-There is one transactional id per partition. A worker that takes a partition over starts a producer
-with that id, and from then on the brokers refuse the former owner's, whatever it still holds.
+There is one transactional ID per partition. A worker that is assigned a partition starts a producer
+with that ID; from then on the brokers refuse the former owner's producer.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ from ports.failures import BROKERS_AWAY
 from schemas.headers import cloud_event
 from schemas.topics import BATCH_BYTES_MAX, PAYMENT_STATE, request_bytes_max
 
-#: Records of one transaction; a larger publication is split, each part in version order.
+#: Records per transaction. A larger publication is split; each part is in version order.
 TRANSACTION_RECORDS_MAX: Final = 5_000
 
 ProducerFactory = Callable[[int], AIOKafkaProducer]
 
 
 def fenced_producer(bootstrap: str, group: str) -> ProducerFactory:
-    """A factory of producers with the partition's transactional id. None is started."""
+    """Returns a factory of producers, not started, with the partition's transactional ID."""
 
     def make(partition: int) -> AIOKafkaProducer:
         return AIOKafkaProducer(
@@ -44,10 +44,10 @@ def fenced_producer(bootstrap: str, group: str) -> ProducerFactory:
 
 
 class StatePublisher:
-    """Publishes versions to ``payment-state``, each to the partition its payment lives in.
+    """Publishes versions to ``payment-state``, each to the partition of its payment's inputs.
 
-    A partition is taken over when it is assigned, before any of its records is read, and at no
-    other time: a worker that lost it in its sleep must not fence the one that has it now.
+    Former owners are fenced only when a partition is assigned, before its records are read. A
+    worker that was suspended while it lost a partition must not fence the new owner.
     """
 
     def __init__(self, make: ProducerFactory, deadline_s: float) -> None:
@@ -56,13 +56,16 @@ class StatePublisher:
         self._producers: dict[int, AIOKafkaProducer] = {}
 
     async def assign(self, partitions: Iterable[int]) -> None:
-        """Has exactly these partitions: fences their former owners. Raises PublishError."""
+        """Owns exactly these partitions from now on. Fences their former owners.
+
+        Raises PublishError.
+        """
         wanted = set(partitions)
         gone = [self._producers.pop(p) for p in set(self._producers) - wanted]
         ends = await asyncio.gather(
             *(close_producer(producer) for producer in gone),
             *(self._start(partition) for partition in wanted - set(self._producers)),
-            return_exceptions=True,  # one that fails leaves no other one at work behind its back
+            return_exceptions=True,  # waits for all, so that none still runs when one fails
         )
         for end in ends:
             if isinstance(end, BaseException):
@@ -74,37 +77,38 @@ class StatePublisher:
             await start_client(producer, self._deadline_s)
         except BROKERS_AWAY as error:
             await close_producer(producer)
-            raise PublishError(f"partition {partition} can't be taken over: {error!r}") from error
+            raise PublishError(f"partition {partition} can't be acquired: {error!r}") from error
         except BaseException:
             await close_producer(producer)
             raise
         self._producers[partition] = producer
 
     async def publish(self, records: Sequence[PublishableVersion]) -> None:
-        """Publishes in order and returns once the brokers have all of them.
+        """Publishes in order and returns once the brokers have all records.
 
-        Raises FencedError where a partition has a newer owner, PublishError where the brokers
-        gave no word in time; then nobody knows which records are there, and the producers are of
-        no use any more.
+        Raises:
+            FencedError: a partition has a newer owner.
+            PublishError: the brokers did not confirm in time. Any of the records may have been
+                written; the producers can't be used any more.
         """
         ordered = sorted(records, key=lambda r: (r.partition, r.payment_id, r.version))
         by_partition = {p: list(group) for p, group in groupby(ordered, key=lambda r: r.partition)}
         lost = by_partition.keys() - self._producers.keys()
         if lost:
-            raise FencedError(f"partitions {sorted(lost)} are not ours any more")
-        # each to its end, so that none is still under way when another is tried again
+            raise FencedError(f"partitions {sorted(lost)} are no longer ours")
+        # waits for all, so that none still runs when the batch is retried
         sending = asyncio.gather(
             *(self._transact(self._producers[p], part) for p, part in by_partition.items()),
             return_exceptions=True,
         )
-        sending.add_done_callback(_noticed)
+        sending.add_done_callback(_retrieve_exception)
         try:
-            # not asyncio.timeout: it would wait for the transactions to end, and they may never
+            # not asyncio.timeout: it would wait for transactions that may never end
             done, _ = await asyncio.wait({sending}, timeout=self._deadline_s)
         finally:
-            sending.cancel()  # whoever gave up on it, nothing of it goes on; no effect once done
+            sending.cancel()  # no effect once done
         if not done:
-            raise PublishError(f"no word from the brokers in {self._deadline_s} s")
+            raise PublishError(f"no confirmation from the brokers within {self._deadline_s:g} s")
         _raise_worst([end for end in sending.result() if end is not None])
 
     async def _transact(
@@ -122,7 +126,7 @@ class StatePublisher:
             except KafkaError:
                 raise
             except Exception as error:
-                # no payment's fault: a transaction that is half open leaves a producer of no use
+                # not the payment's fault: a half-open transaction makes the producer unusable
                 raise PublishError(f"the producer failed: {error!r}") from error
 
     async def close(self) -> None:
@@ -142,7 +146,7 @@ def _as_record(record: PublishableVersion) -> KeyedRecord:
 
 
 def _raise_worst(errors: Sequence[BaseException]) -> None:
-    """Raises the most telling of what some partitions ended with; nothing where all ended well."""
+    """Raises the most specific error: fencing first, then the brokers' errors, then any other."""
     for error in errors:
         if isinstance(error, ProducerFenced | InvalidProducerEpoch):
             raise FencedError(f"a partition has a newer owner: {error!r}") from error
@@ -153,7 +157,7 @@ def _raise_worst(errors: Sequence[BaseException]) -> None:
         raise error
 
 
-def _noticed(sending: asyncio.Future[Any]) -> None:
-    """What it ends with after its deadline, nobody waits for: it was a PublishError."""
+def _retrieve_exception(sending: asyncio.Future[Any]) -> None:
+    """Prevents asyncio's warning; the caller has already raised a PublishError."""
     if not sending.cancelled():
         sending.exception()

@@ -1,6 +1,6 @@
-"""Everything that reaches inside aiokafka, with its reasons.
+"""Extensions that depend on aiokafka's internals, with the reasons.
 
-* ``records``: what a fetched batch holds, whatever stands in it.
-* ``size``: how large a batch becomes when it is decompressed.
-* ``consumer``: aiokafka's consumer, reading with that.
+* ``records``: parses fetched batches, damaged ones too.
+* ``size``: limits the size of a decompressed batch.
+* ``consumer``: aiokafka's consumer with both.
 """

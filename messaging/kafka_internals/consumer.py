@@ -1,7 +1,7 @@
-"""aiokafka's consumer, reading whatever stands in a topic (``messaging.kafka_internals.records``).
+"""aiokafka's consumer, made able to read any content (``messaging.kafka_internals.records``).
 
-aiokafka makes the parser of a fetch itself. ``TolerantConsumer`` notes the bytes of each answer as
-they come in, and puts its own parser in the place of aiokafka's before anything is read with it.
+aiokafka creates the parser of a fetch itself. ``TolerantConsumer`` records the bytes of each fetch
+response, and replaces aiokafka's parser with its own before anything is parsed.
 """
 
 from collections import OrderedDict
@@ -16,58 +16,58 @@ from messaging.kafka_internals.records import TolerantRecords
 
 
 class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
-    """A consumer that no record stops."""
+    """A consumer that no record and no batch can stop."""
 
-    #: Whether offsets without a record are among the records.
-    TELLS_ABSENT = False
+    #: Whether an ``OffsetGap`` is returned for offsets without a record.
+    REPORTS_GAPS = False
 
     @property
     def _fetcher(self) -> Any:
-        """What aiokafka keeps under this name."""
+        """Aiokafka's attribute of this name."""
         return self.__dict__.get("_fetcher")
 
     @_fetcher.setter
     def _fetcher(self, fetcher: Any) -> None:
         if fetcher is not None:
             raw: dict[TopicPartition, bytes] = {}
-            fetcher._client = _Noting(fetcher._client, raw)  # noqa: SLF001  # see above
-            fetcher._records = _Results(raw, tells_absent=self.TELLS_ABSENT)  # noqa: SLF001  # see above
+            fetcher._client = _RecordingClient(fetcher._client, raw)  # noqa: SLF001  # see above
+            fetcher._records = _FetchedResults(raw, reports_gaps=self.REPORTS_GAPS)  # noqa: SLF001  # see above
         self.__dict__["_fetcher"] = fetcher
 
 
 class GapReportingConsumer(TolerantConsumer):
-    """One that reports offsets without a record too."""
+    """Returns an ``OffsetGap`` for offsets without a record."""
 
-    TELLS_ABSENT = True
+    REPORTS_GAPS = True
 
 
-class _Noting:
-    """The client of a fetcher; notes the bytes of each partition's part of an answer."""
+class _RecordingClient:
+    """A fetcher's client that records the bytes of each partition in a fetch response."""
 
     def __init__(self, client: Any, raw: dict[TopicPartition, bytes]) -> None:
         self._client = client
         self._raw = raw
 
     async def send(self, node_id: Any, request: Any, **named: Any) -> Any:
-        answer = await self._client.send(node_id, request, **named)
+        response = await self._client.send(node_id, request, **named)
         if isinstance(request, FetchRequest):
-            for topic, partitions in answer.topics:
+            for topic, partitions in response.topics:
                 for partition, *_, records in partitions:
                     self._raw[TopicPartition(topic, partition)] = records
-        return answer
+        return response
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
 
-class _Results(OrderedDict[TopicPartition, Any]):
-    """What was fetched and is not read yet, by partition."""
+class _FetchedResults(OrderedDict[TopicPartition, Any]):
+    """Fetched results that are not consumed yet, by partition. Replaces their parsers."""
 
-    def __init__(self, raw: dict[TopicPartition, bytes], *, tells_absent: bool) -> None:
+    def __init__(self, raw: dict[TopicPartition, bytes], *, reports_gaps: bool) -> None:
         super().__init__()
         self._raw = raw
-        self._tells_absent = tells_absent
-        self._tries: dict[TopicPartition, tuple[int, int]] = {}
+        self._reports_gaps = reports_gaps
+        self._attempts: dict[TopicPartition, tuple[int, int]] = {}
 
     def __setitem__(self, tp: TopicPartition, result: Any) -> None:
         raw = self._raw.pop(tp, None)
@@ -76,7 +76,7 @@ class _Results(OrderedDict[TopicPartition, Any]):
                 result._partition_records,  # noqa: SLF001  # see above
                 raw,
                 result._assignment.state_value(tp).highwater,  # noqa: SLF001  # see above
-                self._tries,
-                tells_absent=self._tells_absent,
+                self._attempts,
+                reports_gaps=self._reports_gaps,
             )
         super().__setitem__(tp, result)

@@ -1,16 +1,16 @@
-"""What a fetched batch holds. Whatever stands in it becomes records; nothing in it stops a reader.
+"""Parses a fetched batch. Any content becomes records, so no content can block a partition.
 
-aiokafka raises on a header name that is not UTF-8, on a wrong checksum, on a codec it does not know
-and on bytes that are no records, and never gets past any of them. Here
+aiokafka raises on a header name that is not UTF-8, on a wrong checksum, on an unknown codec and on
+malformed records, and it never gets past them. Here:
 
-* a header name that is not UTF-8 is read with replacement characters;
-* a batch that cannot be taken apart is fetched a few times more, because a network may have damaged
-  it, and then becomes one ``Unreadable`` record for each of its offsets, so that each of them gets
-  an outcome of its own. The first of them carries the whole batch;
-* a compressed batch that would become too large is unreadable at once
-  (``messaging.kafka_internals.size``);
-* offsets that hold no record (markers of transactions, records that compaction removed) are
-  reported as ``OffsetGap`` to a reader that asks for it.
+* A header name that is not UTF-8 is decoded with replacement characters.
+* A batch that can't be parsed is fetched again a few times, because the network may have damaged
+  it. Then it becomes one ``Unreadable`` record per offset, so that each offset has an outcome. The
+  first of them carries the bytes of the whole batch.
+* A compressed batch that would become too large is unreadable at once
+  (``messaging.kafka_internals.size``).
+* Offsets without a record (transaction markers, records removed by compaction) are reported as
+  ``OffsetGap`` to readers that ask for it.
 """
 
 import struct
@@ -30,34 +30,34 @@ from runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-#: How often a batch is fetched before it counts as unreadable.
-TRIES: Final = 3
-#: Offset and length of a batch, before everything that its length counts.
+#: How many times a batch is fetched before it counts as unreadable.
+FETCH_ATTEMPTS: Final = 3
+#: A batch's offset and length; the length counts what follows them.
 _HEAD: Final = struct.Struct(">qi")
-#: Up to this format a batch's offset is its last one, and the oldest has no time.
+#: Up to this format, a batch's offset is its last one. The oldest format has no timestamps.
 _OLD_MAGIC_MAX: Final = 1
 _NO_TIME: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
 class OffsetGap:
-    """Offsets from ``offset`` to before ``stop`` hold no record."""
+    """The offsets from ``offset`` up to, but not including, ``stop`` have no record."""
 
     offset: int
     stop: int
-    #: There is nothing behind them yet.
+    #: The partition ends at ``stop``.
     is_last: bool
 
 
 class TolerantRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
-    """One partition's part of a fetch, in place of aiokafka's own.
+    """One partition's part of a fetch. Replaces aiokafka's parser.
 
     Args:
-        theirs: aiokafka's, of which nothing was read.
-        raw: the bytes it reads.
-        end: the offset behind the partition's last record.
-        tries: how often each partition's batch was fetched in vain: its first offset and a count.
-        tells_absent: whether ``OffsetGap`` is among the records.
+        theirs: aiokafka's parser, from which nothing was read.
+        raw: the bytes to parse.
+        end: the offset after the partition's last record.
+        attempts: by partition: the first offset of the batch that failed last, and how often.
+        reports_gaps: whether to return an ``OffsetGap`` for offsets without a record.
     """
 
     next_fetch_offset: int
@@ -67,12 +67,12 @@ class TolerantRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has n
         theirs: Any,
         raw: bytes,
         end: int,
-        tries: dict[TopicPartition, tuple[int, int]],
+        attempts: dict[TopicPartition, tuple[int, int]],
         *,
-        tells_absent: bool,
+        reports_gaps: bool,
     ) -> None:
         super().__init__(
-            theirs._tp,  # noqa: SLF001  # what this package is for
+            theirs._tp,  # noqa: SLF001  # the purpose of this package
             MemoryRecords(raw),
             theirs._aborted_transactions,  # noqa: SLF001  # as above
             theirs.next_fetch_offset,
@@ -83,24 +83,24 @@ class TolerantRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has n
         )
         self._raw = raw
         self._end = end
-        self._tries = tries
-        self._tells_absent = tells_absent
+        self._attempts = attempts
+        self._reports_gaps = reports_gaps
 
     def _unpack_records(self) -> Iterator[Any]:
         for one in _batches(self._raw):
             try:
-                # by itself: aiokafka reads all of a fetch in the format of its first batch
-                yield from self._of(MemoryRecords(one).next_batch(), memoryview(one))
-            except Exception as error:  # noqa: BLE001  # whatever it is, it must not stop a reader
-                found = self._names_replaced(one) if isinstance(error, UnicodeError) else None
+                # one at a time: aiokafka parses a whole fetch in the format of its first batch
+                yield from self._records_of(MemoryRecords(one).next_batch(), memoryview(one))
+            except Exception as error:  # noqa: BLE001  # no error may stop a reader
+                found = self._with_replaced_names(one) if isinstance(error, UnicodeError) else None
                 if found is None:
-                    for_good = isinstance(error, BatchTooLargeError)  # its checksum was right
-                    if not for_good and self._is_to_be_fetched_again():
+                    is_final = isinstance(error, BatchTooLargeError)  # its checksum was right
+                    if not is_final and self._should_refetch():
                         return
                     found = self._unreadable(one, error)
                 yield from found
 
-    def _of(self, batch: Any, raw: memoryview | None = None) -> Iterator[Any]:
+    def _records_of(self, batch: Any, raw: memoryview | None = None) -> Iterator[Any]:
         if self._check_crcs and not batch.validate_crc():
             raise CorruptRecordException("its checksum is wrong")
         if raw is not None:
@@ -110,52 +110,55 @@ class TolerantRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has n
             if batch.is_control_batch and self._contains_abort_marker(batch):
                 self._aborted_producers.discard(batch.producer_id)
             if batch.is_transactional and batch.producer_id in self._aborted_producers:
-                yield from self._up_to(batch.next_offset)
+                yield from self._skip_to(batch.next_offset)
                 return
         if not batch.is_control_batch:
             for record in batch:
                 if record.offset < self.next_fetch_offset:
-                    continue  # of a batch that begins before what was asked for
+                    continue  # the batch begins before the requested offset
                 if record.offset > self.next_fetch_offset:
-                    yield from self._up_to(record.offset)
+                    yield from self._skip_to(record.offset)
                 self.next_fetch_offset = record.offset + 1
-                came = self._consumer_record(self._tp, record)
-                yield came if came.timestamp is not None else replace(came, timestamp=_NO_TIME)
-        yield from self._up_to(batch.next_offset)
+                parsed = self._consumer_record(self._tp, record)
+                yield (
+                    parsed if parsed.timestamp is not None else replace(parsed, timestamp=_NO_TIME)
+                )
+        yield from self._skip_to(batch.next_offset)
 
-    def _up_to(self, offset: int) -> Iterator[OffsetGap]:
-        """Goes on at this offset; what lies before it holds no record."""
+    def _skip_to(self, offset: int) -> Iterator[OffsetGap]:
+        """Continues at this offset. The offsets before it have no record."""
         first = self.next_fetch_offset
         if offset <= first:
             return
         self.next_fetch_offset = offset
-        if self._tells_absent:
+        if self._reports_gaps:
             yield OffsetGap(first, offset, is_last=offset >= self._end)
 
-    def _names_replaced(self, batch: bytes) -> Iterator[Any] | None:
-        """The batch's records with readable header names; None where it can't be read so either."""
+    def _with_replaced_names(self, batch: bytes) -> Iterator[Any] | None:
+        """Returns the records with lenient header names; None if that fails too."""
         parsed = _DefaultRecordBatchPy(batch)
         try:
             parsed._maybe_uncompress()  # noqa: SLF001  # see above
             parsed._buffer = _Lenient(parsed._buffer)  # noqa: SLF001  # see above
             records = list(parsed)
-        except Exception:  # noqa: BLE001  # it becomes unreadable, with what was raised first
+        except Exception:  # noqa: BLE001  # it becomes unreadable, with the first error
             return None
-        return self._of(_Parsed(parsed, records))
+        return self._records_of(_Parsed(parsed, records))
 
-    def _is_to_be_fetched_again(self) -> bool:
-        first, count = self._tries.get(self._tp, (-1, 0))
+    def _should_refetch(self) -> bool:
+        """Counts a failed parse. Returns whether to fetch the batch again."""
+        first, count = self._attempts.get(self._tp, (-1, 0))
         count = count + 1 if first == self.next_fetch_offset else 1
-        self._tries[self._tp] = self.next_fetch_offset, count
-        return count < TRIES
+        self._attempts[self._tp] = self.next_fetch_offset, count
+        return count < FETCH_ATTEMPTS
 
     def _unreadable(self, batch: bytes, error: Exception) -> Iterator[Any]:
         tp, first = self._tp, self.next_fetch_offset
         stop = max(first + 1, min(_stop(batch), self._end))
-        why = f"the batch at offsets {first} to {stop - 1} can't be taken apart: {error!r}"
-        log.error("batch.unreadable", topic=tp.topic, partition=tp.partition, reason=why)
+        reason = f"the batch at offsets {first} to {stop - 1} can't be parsed: {error!r}"
+        log.error("batch.unreadable", topic=tp.topic, partition=tp.partition, reason=reason)
         for offset in range(first, stop):
-            value = Unreadable(batch if offset == first else b"", why)
+            value = Unreadable(batch if offset == first else b"", reason)
             self.next_fetch_offset = offset + 1
             yield ConsumerRecord(
                 tp.topic, tp.partition, offset, -1, 0, None, value, None, -1, len(value), ()
@@ -163,7 +166,7 @@ class TolerantRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has n
 
 
 class _Lenient(bytearray):
-    """Bytes whose parts are always a text."""
+    """Bytes whose slices always decode."""
 
     def __getitem__(self, at: Any) -> Any:
         found = super().__getitem__(at)
@@ -175,7 +178,7 @@ class _Lenient(bytearray):
 
 
 class _Parsed:
-    """A batch whose records were read already, and whose checksum was right."""
+    """A batch whose records are already parsed and whose checksum was right."""
 
     def __init__(self, batch: Any, records: list[Any]) -> None:
         self.producer_id = batch.producer_id
@@ -186,7 +189,7 @@ class _Parsed:
         self._records = records
 
     def validate_crc(self) -> bool:
-        """It was looked at before anything was read."""
+        """Always true: it was checked before the records were parsed."""
         return True
 
     def __iter__(self) -> Iterator[Any]:
@@ -194,7 +197,7 @@ class _Parsed:
 
 
 def _batches(raw: bytes) -> Iterator[bytes]:
-    """The batches of a fetch, which may end in the middle of one."""
+    """Yields the complete batches of a fetch; it may end in the middle of one."""
     at = 0
     while len(raw) - at >= _HEAD.size:
         _, length = _HEAD.unpack_from(raw, at)
@@ -205,7 +208,7 @@ def _batches(raw: bytes) -> Iterator[bytes]:
 
 
 def _stop(batch: bytes) -> int:
-    """The offset behind the batch's last one, as far as its header says."""
+    """Returns the offset after the batch's last one according to its header, or 0."""
     try:
         if batch[MAGIC_AT] <= _OLD_MAGIC_MAX:
             return int(_HEAD.unpack_from(batch)[0]) + 1

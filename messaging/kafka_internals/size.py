@@ -1,8 +1,8 @@
-"""How large a compressed batch becomes, found out before aiokafka decompresses it.
+"""Checks the decompressed size of a batch before aiokafka decompresses it.
 
-A topic's limit is on a batch as it comes. A few kilobytes of zeros become gigabytes in a reader,
-and aiokafka decompresses a whole batch at once, whatever becomes of it. Here it is decompressed up
-to a limit first. None of our own producers compresses, so this costs nothing for what they write.
+A topic limits the compressed size only. A few kilobytes of compressed zeros become gigabytes in a
+reader, and aiokafka decompresses a whole batch at once, without a limit. So each compressed batch
+is first decompressed here, up to a limit. Our own producers do not compress.
 """
 
 import gzip
@@ -17,36 +17,36 @@ from aiokafka.errors import CorruptRecordException
 
 from schemas.topics import DECOMPRESSED_BYTES_MAX
 
-#: Where a batch has its format, and the formats before the second their attributes and their key.
+#: The position of a batch's format number; of attributes and key in the formats 0 and 1.
 MAGIC_AT: Final = 16
 _OLD_ATTRIBUTES_AT: Final = 17
 _OLD_KEY_AT: Final = (18, 26)
-#: The same of the second format: the low byte of its attributes, and its records.
+#: In format 2: the position of the low byte of the attributes, and of the records.
 _ATTRIBUTES_AT: Final = 22
 _RECORDS_AT: Final = 61
 _CODEC: Final = 0x07
 _GZIP, _SNAPPY, _LZ4, _ZSTD = 1, 2, 3, 4
-#: Before each message of an old batch: its offset and its length, which counts at least that much.
+#: The head of a message in the old formats: its offset and its length, which has a minimum.
 _OLD_HEAD: Final = struct.Struct(">qi")
 _OLD_LENGTH_MIN: Final = 14
 _LENGTH: Final = struct.Struct(">i")
 _XERIAL_HEADER_BYTES: Final = 16
-#: Read at a time.
+#: Bytes that are read at a time.
 _PART_BYTES: Final = 64 * 1024
 
 
 class BatchTooLargeError(CorruptRecordException):  # type: ignore[misc]  # aiokafka has no types
-    """A batch that would take more than ``DECOMPRESSED_BYTES_MAX`` bytes of memory."""
+    """The batch decompresses to more than ``DECOMPRESSED_BYTES_MAX`` bytes."""
 
     def __init__(self) -> None:
         super().__init__(f"decompressed it is larger than {DECOMPRESSED_BYTES_MAX} bytes")
 
 
 def check_size(raw: memoryview) -> None:
-    """Raises BatchTooLargeError for a batch that is too large once it is decompressed.
+    """Raises BatchTooLargeError if the batch is too large when decompressed.
 
-    Raises whatever a codec raises on bytes that are not its own. An unknown codec is left to
-    aiokafka, which knows none either.
+    Raises a codec's own errors for malformed data. An unknown codec is left to aiokafka, which
+    raises its own error.
     """
     magic = raw[MAGIC_AT]
     if magic >= len(_OLD_KEY_AT):
@@ -59,7 +59,7 @@ def check_size(raw: memoryview) -> None:
 
 
 def _check(codec: int, data: memoryview) -> None:
-    if codec == _GZIP:  # as aiokafka reads it, one member after the other
+    if codec == _GZIP:  # like aiokafka: all members
         is_too_large = _gzip_bytes(data) > DECOMPRESSED_BYTES_MAX
     elif codec == _SNAPPY:
         is_too_large = _snappy_bytes(data) > DECOMPRESSED_BYTES_MAX
@@ -72,7 +72,7 @@ def _check(codec: int, data: memoryview) -> None:
 
 
 def _gzip_bytes(data: memoryview) -> int:
-    """What it becomes, as far as the limit and a little beyond."""
+    """Returns the decompressed size in bytes; it stops counting soon after the limit."""
     total = 0
     with gzip.GzipFile(fileobj=io.BytesIO(data)) as reading:
         while total <= DECOMPRESSED_BYTES_MAX and (part := reading.read(_PART_BYTES)):
@@ -81,7 +81,7 @@ def _gzip_bytes(data: memoryview) -> int:
 
 
 def _overflows(module: object, data: memoryview) -> bool:
-    """Whether it has no room in a buffer of that size; pages that it does not use take none."""
+    """Whether it overflows a buffer of the limit's size. Unused pages take no memory."""
     with mmap.mmap(-1, DECOMPRESSED_BYTES_MAX) as room:
         try:
             module.decompress_into(data.tobytes(), room)  # type: ignore[attr-defined]
@@ -93,8 +93,8 @@ def _overflows(module: object, data: memoryview) -> bool:
 
 
 def _snappy_bytes(data: memoryview) -> int:
-    """What it says it becomes; the codec holds it to that."""
-    if not codecs._detect_xerial_stream(data):  # noqa: SLF001  # there is no public way to tell
+    """Returns the size in bytes that the data declares; the codec enforces it."""
+    if not codecs._detect_xerial_stream(data):  # noqa: SLF001  # no public equivalent
         return int(cramjam.snappy.decompress_raw_len(data.tobytes()))
     total, at = 0, _XERIAL_HEADER_BYTES
     while at < len(data):
@@ -108,7 +108,7 @@ def _snappy_bytes(data: memoryview) -> int:
 
 
 def _old_messages(raw: memoryview, at: int) -> memoryview:
-    """The compressed messages in an old batch: its value."""
+    """Returns the compressed messages of a batch in an old format: its value."""
     (key_bytes,) = _LENGTH.unpack_from(raw, at)
     at += _LENGTH.size + max(0, key_bytes)
     (value_bytes,) = _LENGTH.unpack_from(raw, at)
@@ -117,10 +117,10 @@ def _old_messages(raw: memoryview, at: int) -> memoryview:
 
 
 def _check_lengths(codec: int, messages: memoryview) -> None:
-    """Raises CorruptRecordException for a length that would keep aiokafka at it for ever."""
+    """Raises CorruptRecordException for a length on which aiokafka would loop for ever."""
     decode = {_GZIP: codecs.gzip_decode, _SNAPPY: codecs.snappy_decode, _LZ4: codecs.lz4_decode}
     if codec not in decode:
-        return  # the old formats have no other
+        return  # the old formats have no other codec
     found, at = decode[codec](messages.tobytes()), 0
     while at < len(found):
         _, length = _OLD_HEAD.unpack_from(found, at)

@@ -17,10 +17,10 @@ from aiokafka import AIOKafkaConsumer
 from domain.status import Status
 from messaging.lifetime import close_consumer, start_client
 from messaging.log_reader import (
-    CLOSE_WITHIN_S,
+    CLOSE_TIMEOUT_S,
     REQUEST_TIMEOUT_MS,
     SILENCE_MAX_S,
-    START_WITHIN_S,
+    START_TIMEOUT_S,
     partitions_of,
     position,
     records,
@@ -233,7 +233,7 @@ async def _acknowledged(bootstrap: str) -> dict[tuple[str, int], int]:
         **fetching(*PROCESSOR_SOURCES),
     )
     try:
-        await start_client(consumer, START_WITHIN_S)
+        await start_client(consumer, START_TIMEOUT_S)
         found: dict[tuple[str, int], int] = {}
         async with asyncio.timeout(SILENCE_MAX_S):
             for topic in PROCESSOR_SOURCES:
@@ -242,7 +242,7 @@ async def _acknowledged(bootstrap: str) -> dict[tuple[str, int], int]:
                     found[topic, partition.partition] = offset or 0
         return found
     finally:
-        await close_consumer(consumer, CLOSE_WITHIN_S)
+        await close_consumer(consumer, CLOSE_TIMEOUT_S)
 
 
 async def _marked(connection: psycopg.AsyncConnection[Any]) -> dict[str, int]:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from messaging.instances import Target
+from messaging.instances import ProducerConfig
 from tests.own_broker import OwnBroker, own_broker
 
 
@@ -24,6 +24,6 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OwnB
 
 
 @pytest.fixture
-def target(broker: OwnBroker) -> Target:
+def target(broker: OwnBroker) -> ProducerConfig:
     """The broker, and records of up to a mebibyte."""
-    return Target(broker.bootstrap, "test", 1 << 20)
+    return ProducerConfig(broker.bootstrap, "test", 1 << 20)

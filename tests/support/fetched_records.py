@@ -6,7 +6,7 @@ from typing import Any, Final
 from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED
 from aiokafka.structs import TopicPartition
 
-from messaging.kafka_internals.records import TRIES, TolerantRecords
+from messaging.kafka_internals.records import FETCH_ATTEMPTS, TolerantRecords
 
 HERE: Final = TopicPartition("payment-commands", 0)
 #: Where in a batch its first offset stands, and its attributes.
@@ -31,7 +31,7 @@ def fetched(
     *,
     checked: bool = True,
     committed: bool = False,
-    tells_absent: bool = True,
+    reports_gaps: bool = True,
 ) -> TolerantRecords:
     """What was fetched at this offset, of a partition with this end."""
     theirs = SimpleNamespace(
@@ -42,14 +42,14 @@ def fetched(
         _isolation_level=READ_COMMITTED if committed else READ_UNCOMMITTED,
     )
     return TolerantRecords(
-        theirs, raw, end, {} if tries is None else tries, tells_absent=tells_absent
+        theirs, raw, end, {} if tries is None else tries, reports_gaps=reports_gaps
     )
 
 
 def in_the_end(raw: bytes, begin: int = 0, end: int = 100, *, checked: bool = True) -> list[Any]:
     """What a reader gets that fetches again as long as nothing comes."""
     tries: dict[TopicPartition, tuple[int, int]] = {}
-    for _ in range(TRIES):
+    for _ in range(FETCH_ATTEMPTS):
         if found := list(fetched(raw, begin, end, tries, checked=checked)):
             return found
     raise AssertionError("a reader would fetch this for ever")

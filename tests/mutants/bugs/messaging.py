@@ -10,7 +10,7 @@ _ROOM: Final = "tests/messaging/test_in_flight.py::test_{}"
 BUGS: Final = (
     Bug(
         "messaging",
-        "messaging.in_flight:InFlightLimiter.give_back",
+        "messaging.in_flight:InFlightLimiter.release",
         "self._bytes -= size",
         "self._bytes -= 0",
         "after 64 MiB in all every record is refused until a restart",
@@ -18,7 +18,7 @@ BUGS: Final = (
     ),
     Bug(
         "messaging",
-        "messaging.in_flight:InFlightLimiter.give_back",
+        "messaging.in_flight:InFlightLimiter.release",
         "self._records -= 1",
         "self._records -= 0",
         "after 4096 records in all every record is refused until a restart",
@@ -26,7 +26,7 @@ BUGS: Final = (
     ),
     Bug(
         "messaging",
-        "messaging.in_flight:InFlightLimiter.give_back",
+        "messaging.in_flight:InFlightLimiter.release",
         "self._freed.set()",
         "self._freed.clear()",
         "a sender that waits for room waits for ever",
@@ -34,7 +34,7 @@ BUGS: Final = (
     ),
     Bug(
         "messaging",
-        "messaging.in_flight:InFlightLimiter.try_take",
+        "messaging.in_flight:InFlightLimiter.try_acquire",
         "if full and self._records:",
         "if full:",
         "a record larger than the limit is never sent, not even alone",
@@ -42,7 +42,7 @@ BUGS: Final = (
     ),
     Bug(
         "messaging",
-        "messaging.in_flight:InFlightLimiter.try_take",
+        "messaging.in_flight:InFlightLimiter.try_acquire",
         "self._bytes + size > self._limits.bytes",
         "self._bytes > self._limits.bytes",
         "one record too many is taken in: memory above the limit",
@@ -78,7 +78,7 @@ BUGS: Final = (
     Bug(
         "messaging",
         "messaging.producer:Producer.publish",
-        "finally: self._room.give_back(size)",
+        "finally: self._limiter.release(size)",
         "finally:\n            str(size)",
         "after 64 MiB in all the ingress answers 503 until a restart",
         (_PRODUCER.format("room_is_given_back_whatever_became_of_the_records"),),

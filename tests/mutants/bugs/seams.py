@@ -13,8 +13,8 @@ _EARLIER_RELEASE: Final = (
 BUGS: Final = (
     Bug(
         "stream",
-        "messaging.kafka_internals.records:TolerantRecords._up_to",
-        "if self._tells_absent:",
+        "messaging.kafka_internals.records:TolerantRecords._skip_to",
+        "if self._reports_gaps:",
         "if True:",
         "a plain reader is handed what is no record, and fails on it",
         (
@@ -33,7 +33,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "messaging.kafka_internals.records:TolerantRecords._is_to_be_fetched_again",
+        "messaging.kafka_internals.records:TolerantRecords._should_refetch",
         "count + 1 if first == self.next_fetch_offset else 1",
         "count + 1",
         "the second damaged batch is given up at its first try, though it may be read",
@@ -118,7 +118,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "messaging.kafka_internals.records:TolerantRecords._of",
+        "messaging.kafka_internals.records:TolerantRecords._records_of",
         "self._check_crcs and not batch.validate_crc()",
         "False",
         "a batch that the network damaged is taken for what it says",
@@ -128,7 +128,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "messaging.kafka_internals.records:TolerantRecords._of",
+        "messaging.kafka_internals.records:TolerantRecords._records_of",
         "if record.offset > self.next_fetch_offset:",
         "if False:",
         "an offset that compaction emptied is waited for: the worker starts again for ever",
@@ -138,8 +138,8 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "messaging.kafka_internals.records:TolerantRecords._is_to_be_fetched_again",
-        "count < TRIES",
+        "messaging.kafka_internals.records:TolerantRecords._should_refetch",
+        "count < FETCH_ATTEMPTS",
         "count <= 1000000",
         "a damaged batch is fetched for ever: its partition stands still",
         (
@@ -281,7 +281,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "messaging.kafka_internals.records:TolerantRecords._of",
+        "messaging.kafka_internals.records:TolerantRecords._records_of",
         "record.offset < self.next_fetch_offset",
         "False",
         "records from before where a reader begins are read again",
@@ -291,7 +291,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "messaging.kafka_internals.records:TolerantRecords._up_to",
+        "messaging.kafka_internals.records:TolerantRecords._skip_to",
         "is_last=offset >= self._end",
         "is_last=True",
         "a table's recovery ends before the changelog does",

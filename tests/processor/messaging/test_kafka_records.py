@@ -5,7 +5,7 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.structs import TopicPartition
 
 from messaging.kafka_internals.consumer import GapReportingConsumer
-from messaging.kafka_internals.records import TRIES, OffsetGap, TolerantRecords
+from messaging.kafka_internals.records import FETCH_ATTEMPTS, OffsetGap, TolerantRecords
 from ports.records import Unreadable
 from tests.support.fetched_records import HERE, at, fetched, in_the_end
 from tests.support.raw_batches import CODECS, batch, replaced
@@ -28,7 +28,7 @@ def test_a_wrong_checksum_is_fetched_again_and_then_unreadable() -> None:
     bad[-3] ^= 1
     raw = bytes(bad) + at(5, batch([(b"k", b"good", [])]))
     tries: dict[TopicPartition, tuple[int, int]] = {}
-    for _ in range(TRIES - 1):
+    for _ in range(FETCH_ATTEMPTS - 1):
         again = fetched(raw, 3, tries=tries)
         assert list(again) == []
         assert again.next_fetch_offset == 3
@@ -45,13 +45,13 @@ def test_each_damaged_batch_is_fetched_as_often() -> None:
     """That one before it was damaged for good says nothing of the next."""
     bad = bytearray(batch([(b"k", b"value", [])]))
     bad[-3] ^= 1
-    raw, tries = at(3, bytes(bad)) + at(4, bytes(bad)), {HERE: (3, TRIES - 1)}
+    raw, tries = at(3, bytes(bad)) + at(4, bytes(bad)), {HERE: (3, FETCH_ATTEMPTS - 1)}
     begin = 3
     for offset in (3, 4):
         part = fetched(raw[len(bad) * (begin - 3) :], begin, tries=tries)
         assert [record.offset for record in part] == [offset]
         begin = part.next_fetch_offset
-        for _ in range(TRIES - 2):
+        for _ in range(FETCH_ATTEMPTS - 2):
             assert list(fetched(raw[len(bad) :], begin, tries=tries)) == []
 
 
@@ -107,7 +107,7 @@ def test_offsets_without_a_record_are_reported() -> None:
 
 def test_a_reader_that_did_not_ask_is_handed_records_alone() -> None:
     """It goes on behind offsets without one, and does not know of them."""
-    found = fetched(at(4, batch([(b"k", b"v", [])])), 2, end=5, tells_absent=False)
+    found = fetched(at(4, batch([(b"k", b"v", [])])), 2, end=5, reports_gaps=False)
     assert [record.offset for record in found] == [4]
     assert found.next_fetch_offset == 5
 

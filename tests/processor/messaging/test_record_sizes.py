@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from decisions.dead_letters import HEADER_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX
 from messaging.sender import Sender
-from messaging.topic_admin import ALL, CHANGELOG
+from messaging.topic_admin import ALL_TOPICS, CHANGELOG
 from messaging.transactional_publisher import fenced_producer
 from ports.producer_record import OVERHEAD_BYTES
 from processor.stream.app import create_app
@@ -71,7 +71,7 @@ def test_every_client_has_its_limit_from_the_table() -> None:
 
 def test_every_topic_has_a_limit() -> None:
     """A whole batch of small records has room as well, and an answer has room for any batch."""
-    for topic in ALL:
+    for topic in ALL_TOPICS:
         assert topic.settings["max.message.bytes"] == str(topic.bytes_max)
         assert BATCH_BYTES_MAX <= topic.bytes_max <= FETCH_BYTES_MAX
         assert topic.bytes_max <= fetching(topic.name)["max_partition_fetch_bytes"]
@@ -107,7 +107,7 @@ async def test_each_client_has_the_limit_of_its_topics(tmp_path: Path) -> None:
     versions = fenced_producer("127.0.0.1:1", "limits")(0)
     await versions.stop()  # it never began; it only must not be left
     assert versions._max_request_size == request_bytes_max(PAYMENT_STATE)
-    target = Sender("127.0.0.1:1", "limits", 1.0)._producer._instances._target
+    target = Sender("127.0.0.1:1", "limits", 1.0)._producer._instances._config
     assert target.max_value_bytes + OVERHEAD_BYTES == request_bytes_max(DEAD_LETTERS)
     kafka = KafkaSettings(kafka_bootstrap="127.0.0.1:1")
     conf = create_app(kafka, StreamSettings(data_dir=tmp_path)).conf
@@ -123,7 +123,7 @@ async def test_the_brokers_have_the_same_limits(kafka_bootstrap: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     await admin.start()
     try:
-        for topic in ALL:
+        for topic in ALL_TOPICS:
             asked = ConfigResource(ConfigResourceType.TOPIC, topic.name)
             (answer,) = await admin.describe_configs([asked])
             found = {e[0]: e[1] for _, _, _, _, entries in answer.resources for e in entries}
@@ -134,7 +134,7 @@ async def test_the_brokers_have_the_same_limits(kafka_bootstrap: str) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    "topic", [topic for topic in ALL if topic.name in {PAYMENT_STATE, DEAD_LETTERS}]
+    "topic", [topic for topic in ALL_TOPICS if topic.name in {PAYMENT_STATE, DEAD_LETTERS}]
 )
 async def test_the_largest_record_is_taken_and_read(kafka_bootstrap: str, topic: Topic) -> None:
     """By one topic of each size, with the limits that its clients have."""
