@@ -28,7 +28,7 @@ def another(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a topic that has to be there too, and is not."""
     name = f"another-{uuid.uuid4().hex}"
     topic = Topic(name, "k", "v", "nobody", "nobody", config={"retention.ms": "-1"})
-    monkeypatch.setattr(topic_admin, "ALL", (*topic_admin.ALL_TOPICS, topic))
+    monkeypatch.setattr(topic_admin, "ALL_TOPICS", (*topic_admin.ALL_TOPICS, topic))
     return name
 
 
@@ -73,7 +73,7 @@ async def test_a_topic_nobody_shares_may_have_any_number(
     """Dead letters and unrouted webhooks belong to no payment's worker."""
     alone = tuple(topic for topic in topic_admin.ALL_TOPICS if not topic.copartitioned)
     assert alone
-    monkeypatch.setattr(topic_admin, "ALL", alone)
+    monkeypatch.setattr(topic_admin, "ALL_TOPICS", alone)
     await check_topics(settings(kafka_bootstrap, partitions=PARTITIONS + 1))
 
 

@@ -125,7 +125,7 @@ async def test_silent_brokers_are_a_publish_error_at_the_deadline(
         publishing = asyncio.ensure_future(publisher.publish(versions))
         await asyncio.wait({publishing}, timeout=SOON_S)
         assert publishing.done()
-    with pytest.raises(PublishError, match=r"in 1\.0 s"):
+    with pytest.raises(PublishError, match=r"within 1 s"):
         await publishing
     await until(nothing_goes_on, NOTHING_LEFT_WITHIN_S)
     gc.collect()
