@@ -54,7 +54,7 @@ quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up test model sim mutants cover bench profile outages chaos chaos-minute soak containers contracts browser check lint generate env reset doctor lock clean
+.PHONY: help run demo up test fast model sim mutants cover bench profile outages chaos chaos-minute soak containers contracts browser check lint generate env reset doctor lock clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,8 +68,11 @@ demo: $(STAMP) ## Start everything, play the payments, stop; fails when one ende
 up: $(STAMP) ## Start Kafka, PostgreSQL and the Stripe simulator only
 	@$(VENV)/bin/python -m sandbox up
 
-test: $(STAMP) $(QUIX_STAMP) ## Run the tests
-	@$(VENV)/bin/pytest $(ARGS)
+test: $(STAMP) $(QUIX_STAMP) ## Run the tests; ARGS=tests/processor one room's
+	@$(VENV)/bin/python -m tests $(ARGS)
+
+fast: $(STAMP) ## Run the tests that need no server, in seconds
+	@$(VENV)/bin/python -m tests --fast $(ARGS)
 
 bench: $(STAMP) $(QUIX_STAMP) ## Run the benchmarks, about twenty minutes; ARGS=--quick takes four, for a look only
 	@$(VENV)/bin/python -m bench $(ARGS)

@@ -6,8 +6,9 @@ import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -18,14 +19,27 @@ from postgres.migrate import migrate
 from runtime import logs
 from sandbox.testing import Infrastructure, running_infrastructure
 from schemas.settings import KafkaSettings
-from tests.isolation import environment
+from tests.isolation import environment, side_by_side
 from tests.isolation.apart import end_in_good_order
+from tests.isolation.environment import SERVERS
 from tests.isolation.leftovers import ENDS_WITHIN_S, Watch
 
 PARTITIONS = 4
-#: `host:port` of a broker and the URL of a database, where a session shall not start its own.
-SERVERS = "PAYMENTS_TEST_SERVERS"
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
+SHARED: pytest.StashKey[ExitStack] = pytest.StashKey()
+LEFT: pytest.StashKey[list[str]] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What a run of many tests does with servers."""
+    parser.addoption(
+        "--share-servers",
+        action="store_true",
+        help="start one Kafka and one Postgres for all of pytest-xdist's workers",
+    )
+    parser.addoption(
+        "--no-servers", action="store_true", help="leave out what needs Kafka or Postgres"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,18 +57,54 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = Path(tempfile.mkdtemp(prefix="payments-tests-"))
         config.option.basetemp = str(folder / "session")
     config.stash[WATCH] = Watch(os.environ, folder)
+    config.stash[SHARED] = ExitStack()
+    config.stash[LEFT] = []
     signal.signal(signal.SIGTERM, end_in_good_order)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The servers that all workers share are up before there is a worker."""
+    config = session.config
+    if (
+        config.option.share_servers
+        and side_by_side.has_workers(config)
+        and SERVERS not in os.environ
+    ):
+        root = Path(config.option.basetemp).with_name("servers")
+        running = config.stash[SHARED].enter_context(running_infrastructure(root))
+        os.environ[SERVERS] = f"{running.kafka_bootstrap} {running.database_url}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each test has the group that one worker runs."""
+    if config.option.no_servers:
+        left_out = [item for item in items if side_by_side.needs_servers(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not side_by_side.needs_servers(item)]
+    if config.getoption("numprocesses", None) or side_by_side.is_worker(config):
+        side_by_side.arrange(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker has ended, and says what it left behind."""
+    node.config.stash[LEFT] += side_by_side.reported(getattr(node, "workeroutput", {}))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A session that leaves a process behind has failed; the process is killed."""
+    config = session.config
     has_passed = session.exitstatus == pytest.ExitCode.OK
-    left = session.config.stash[WATCH].close(
-        ENDS_WITHIN_S if has_passed else 0, keep=not has_passed
-    )
-    if left and has_passed:
-        raise pytest.exit.Exception("left running:\n" + "\n".join(left), returncode=1)
+    config.stash[SHARED].close()
+    left = config.stash[WATCH].close(ENDS_WITHIN_S if has_passed else 0, keep=not has_passed)
+    if side_by_side.is_worker(config):
+        side_by_side.report(config, left if has_passed else [])
+        return
+    found = [f"left running: {line}" for line in left] + config.stash[LEFT]
+    if found and has_passed:
+        raise pytest.exit.Exception("\n".join(found), returncode=1)
 
 
 @pytest.fixture(scope="session")

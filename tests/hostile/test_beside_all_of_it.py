@@ -17,7 +17,7 @@ from tests.hostile.poison import poison
 from tests.service.stack import Stack
 from tests.support.raw_batches import publish
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 BODY: Final = {"amount": 1000, "currency": "EUR", "payment_method": "pm_card_visa"}
 #: Payments of one measurement, one started every so many seconds.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from runtime import logs
 from tests.isolation import environment
 from tests.isolation.leftovers import Watch
 
@@ -14,6 +15,7 @@ from tests.isolation.leftovers import Watch
 def apart() -> Iterator[None]:
     """Clean the environment, end on SIGTERM as on Ctrl-C, and leave no process behind."""
     environment.clean(os.environ)
+    logs.configure_structlog()
     watch = Watch(os.environ)
     signal.signal(signal.SIGTERM, end_in_good_order)
     try:

@@ -30,6 +30,8 @@ NAMES: Final = frozenset(
 )
 #: What a person may choose for the tests themselves.
 KEPT: Final = ("PAYMENTS_TEST_",)
+#: `host:port` of a broker and the URL of a database, where a session shall not start its own.
+SERVERS: Final = "PAYMENTS_TEST_SERVERS"
 #: A proxy is for downloads; what the tests start is on this machine.
 LOOPBACK: Final = "127.0.0.1,localhost,::1"
 

@@ -1,5 +1,7 @@
 """What the tests of isolation run in sessions of their own; not collected by name."""
 
+import gc
+import socket
 import stat
 import subprocess
 import sys
@@ -53,6 +55,13 @@ async def test_hangs_with_servers(infrastructure: Infrastructure, tmp_path: Path
 def test_forgets_a_program(tmp_path: Path) -> None:
     """A test that passes and leaves a program behind."""
     start(tmp_path)
+
+
+def test_leaves_a_socket_open() -> None:
+    """A test that passes and leaves a socket for the garbage collector."""
+    gc.disable()  # until the session ends
+    cycle: list[object] = [socket.socket()]
+    cycle.append(cycle)
 
 
 @pytest.mark.anyio

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.isolation.environment import SERVERS
+
 ROOT: Final = Path(__file__).parents[2]
 PROBES: Final = "tests/isolation/probes.py"
 ENDS_WITHIN_S: Final = 120.0
@@ -37,7 +39,7 @@ def session(
             *arguments,
         ],
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**_own(), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -49,6 +51,15 @@ def session(
             yield process
         finally:
             process.kill()
+
+
+def _own() -> dict[str, str]:
+    """Nothing of the session around it: not its servers, not its workers."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name != SERVERS and not name.startswith("PYTEST_XDIST_")
+    }
 
 
 def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:

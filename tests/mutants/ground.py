@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.testing import Infrastructure
-from tests.conftest import SERVERS
+from tests.isolation.environment import SERVERS
 from tests.mutants.planted import ROOT, Bug
 
 WITHIN_S: Final = 120.0

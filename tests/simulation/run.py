@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from ingress.metrics import Metrics as IngressMetrics
 from processor.stream.metrics import StreamMetrics
 from processor.worker.metrics import WorkerMetrics
+from runtime import logs
 from tests.simulation import loop
 from tests.simulation.judging.violation import Violation
 from tests.simulation.programs.machine import Counters
@@ -44,6 +45,7 @@ class Runner:
     """Runs seeds, one after the other, on the program's real parts or on others."""
 
     def __init__(self, parts: Parts = REAL) -> None:
+        logs.configure_structlog()  # left alone, it prints each line, and its traceback in colors
         self._parts = parts
         self._counters = Counters(
             StreamMetrics(CollectorRegistry()), WorkerMetrics(CollectorRegistry()), IngressMetrics()

@@ -1,0 +1,113 @@
+"""Every test, in as few minutes as this machine allows: ``python -m tests [pytest's options]``.
+
+Most run side by side, on one Kafka and one Postgres. Those that attack a server come afterwards,
+and at last, alone, those that compare times. One line sums all of it up; the exit code is 0 only
+where everything passed. Tests that are named by their paths run as pytest runs them, nothing else.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.isolation.apart import apart
+
+ATTACKS: Final = "tests/hostile"
+#: Tests wait more than they compute: more workers than processors.
+WORKERS: Final = 4
+#: The tests that need no server: seconds, for a person who edits.
+FAST: Final = (
+    "tests/domain",
+    "tests/checker",
+    "tests/simulation",
+    "tests/simulator",
+    "tests/schemas",
+    "tests/runtime",
+    "tests/processor/decisions",
+    "tests/providers",
+    "tests/test_house.py",
+)
+COUNTED: Final = ("tests", "failures", "errors", "skipped")
+_NO_TESTS: Final = pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the tests: how they are called, and what pytest is given."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+
+def side_by_side(workers: int) -> tuple[str, ...]:
+    """Options that share tests out to this many workers, see ``tests.isolation.side_by_side``."""
+    return (f"-n{workers}", "--dist=loadgroup", "--no-loadscope-reorder")
+
+
+PARTS: Final = (
+    Part("tests", (*side_by_side(WORKERS), "--share-servers", f"--ignore={ATTACKS}")),
+    Part("attacks", (*side_by_side(WORKERS), "--share-servers", "-mnot alone", ATTACKS)),
+    Part("comparisons of times", ("-malone", ATTACKS)),
+)
+QUICK: Final = (Part("tests that need no server", (*side_by_side(2), *FAST)),)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run every part, whatever the others come to, and print the sum. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__, add_help=False)
+    parser.add_argument("--fast", action="store_true", help="only what needs no server")
+    parser.add_argument("--junitxml", type=Path, help="where one report of all parts is written")
+    options, given = parser.parse_known_args(arguments)
+    began = time.monotonic()
+    with apart(), tempfile.TemporaryDirectory(prefix="payments-reports-") as folder:
+        parts = QUICK if options.fast else PARTS
+        if any(Path(argument.partition("::")[0]).exists() for argument in given):
+            parts = (Part("what is named", ()),)
+        reports = [Path(folder) / f"{number}.xml" for number, _ in enumerate(parts)]
+        codes = [_run(part, given, report) for part, report in zip(parts, reports, strict=True)]
+        report = merged([report for report in reports if report.exists()])
+        if options.junitxml:
+            report.write(options.junitxml, encoding="utf-8", xml_declaration=True)
+    failed = [code for code in codes if code not in {pytest.ExitCode.OK, _NO_TESTS}]
+    code = failed[0] if failed else min(codes)  # no test at all is a failure too
+    sys.stdout.write(f"{summary(report, codes, time.monotonic() - began)}\n")
+    return code
+
+
+def merged(reports: Sequence[Path]) -> "ET.ElementTree[ET.Element]":
+    """JUnit reports as one."""
+    root = ET.Element("testsuites")
+    for report in reports:
+        root.extend(ET.parse(report).getroot())  # noqa: S314 -- pytest has just written it
+    return ET.ElementTree(root)
+
+
+def summary(report: "ET.ElementTree[ET.Element]", codes: Sequence[int], seconds: float) -> str:
+    """What all parts came to, as one line."""
+    suites = list(report.getroot())
+    counts = {name: sum(int(suite.get(name, 0)) for suite in suites) for name in COUNTED}
+    passed = counts.pop("tests") - sum(counts.values())
+    said = [f"{passed} passed", *(f"{count} {name}" for name, count in counts.items() if count)]
+    if any(code not in {pytest.ExitCode.OK, _NO_TESTS} for code in codes):
+        said.insert(0, "FAILED")
+    minutes, rest = divmod(round(seconds), 60)
+    return f"all parts: {', '.join(said)} in {minutes} min {rest} s"
+
+
+def _run(part: Part, given: Sequence[str], report: Path) -> int:
+    sys.stdout.write(f"== {part.name}\n")
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "pytest", *part.arguments, f"--junitxml={report}", *given]
+    return subprocess.run(command, check=False).returncode  # noqa: S603 -- pytest
+
+
+if __name__ == "__main__":
+    sys.exit(main())

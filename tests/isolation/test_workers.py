@@ -1,0 +1,38 @@
+"""A session with workers ends as one without: what a worker leaves behind fails it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.isolation.sessions import PROBES, outcome, session
+from tests.sandbox.helpers import processes_with
+
+
+def test_a_program_that_a_worker_leaves_behind_fails_the_session(tmp_path: Path) -> None:
+    """It is named, and ended."""
+    folder = tmp_path / "inner"
+    with session(folder, f"{PROBES}::test_forgets_a_program", "-n1") as process:
+        code, output = outcome(process)
+    assert code == 1
+    assert "left running" in output
+    assert str(folder) in output
+    assert processes_with(str(folder)) == []
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n1"])
+def test_what_nobody_closed_fails_the_session(tmp_path: Path, workers: str) -> None:
+    """Also where only the session's end shows it."""
+    probe = f"{PROBES}::test_leaves_a_socket_open"
+    with session(tmp_path / "inner", probe, workers) as process:
+        code, output = outcome(process)
+    assert code == 1
+    assert "unclosed <socket" in output
+
+
+def test_a_session_with_workers_passes(tmp_path: Path) -> None:
+    """And keeps no file."""
+    folder = tmp_path / "inner"
+    with session(folder, f"{PROBES}::test_writes_a_file", "-n2") as process:
+        code, output = outcome(process)
+    assert code == 0, output
+    assert processes_with(str(folder)) == []
