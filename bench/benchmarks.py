@@ -117,7 +117,7 @@ BENCHMARKS: Final = (
     ),
     Benchmark(
         "full_store",
-        "one worker where millions of events are in store: Postgres and the table of seen events",
+        "one worker where millions of events are in store: Postgres and the dedup table",
         full_store.run,
         beside=("one_worker",),
         kind="scale",

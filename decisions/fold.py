@@ -38,7 +38,7 @@ class _Fold:
         self._quarantined = set(loaded.quarantined)
         self._owners = dict(loaded.owners)
         #: Where each event ID taken in by this batch stands.
-        self._seen: dict[str, RecordOffset] = {}
+        self._first_positions: dict[str, RecordOffset] = {}
         #: Refused records of this batch, and the event IDs that they leave free.
         self._refused: set[str] = set()
         self._freed: set[str] = set()
@@ -81,9 +81,9 @@ class _Fold:
             return False  # the very same record, again
         known = self._known(received.event_id)
         if known is None:
-            first = self._seen.get(received.event_id)
+            first = self._first_positions.get(received.event_id)
             if first is None:
-                self._seen[received.event_id] = position
+                self._first_positions[received.event_id] = position
                 return True
             # around a rebalance a batch may hold the very same record twice: it is one record
             if first != position:
@@ -97,9 +97,13 @@ class _Fold:
         # a parked record that comes again after its payment came: it still has to be applied
         payment_id = received.payment_id
         free = payment_id in self._payments and payment_id not in self._quarantined
-        if known.outcome is not Outcome.PARKED or not free or received.event_id in self._seen:
+        if (
+            known.outcome is not Outcome.PARKED
+            or not free
+            or received.event_id in self._first_positions
+        ):
             return False
-        self._seen[received.event_id] = position
+        self._first_positions[received.event_id] = position
         return True
 
     def _known(self, event_id: str) -> InboxEntry | None:
@@ -192,7 +196,7 @@ class _Fold:
             row.refused = True
             self._refused.add(row.event_id)
             self._freed.add(row.received.event_id)
-            self._seen.pop(row.received.event_id, None)
+            self._first_positions.pop(row.received.event_id, None)
         after = decision.payment
         payment_id = row.received.payment_id
         if decision.outcome is Outcome.PARKED:
@@ -228,8 +232,11 @@ class _Fold:
         waited = [
             InboxRow(received, Outcome.PARKED, "", waiting=True)
             for received in self._loaded.parked.get(payment_id, ())
-            if received.event_id not in self._seen and refusal_id(received) not in self._refused
+            if received.event_id not in self._first_positions
+            and refusal_id(received) not in self._refused
         ]
-        self._seen |= {row.received.event_id: row.received.record.position for row in waited}
+        self._first_positions |= {
+            row.received.event_id: row.received.record.position for row in waited
+        }
         self._plan.inbox.extend(waited)
         return waited

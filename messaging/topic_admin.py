@@ -16,9 +16,9 @@ from ports.errors import MissingTopicsError
 from schemas.settings import KafkaSettings
 from schemas.topics import APP_ID, KEEP_FOR_EVER, TOPICS, Topic
 
-#: Faust's name for the changelog of the table of seen events; it must have the sources' partitions.
+#: Faust's name for the changelog of the dedup table; it must have the sources' partitions.
 CHANGELOG: Final = Topic(
-    f"{APP_ID}-seen-changelog",
+    f"{APP_ID}-dedup-changelog",
     key="payment ID",
     value="its recent event IDs",
     written_by="processor",

@@ -263,10 +263,10 @@ class StreamSettings(Group):
     stall_timeout_s: Seconds = Field(
         60.0, description="A worker that has records and does nothing for this restarts itself."
     )
-    seen_retention_s: Seconds = Field(
+    dedup_retention_s: Seconds = Field(
         604_800.0, description="A silent payment leaves the changelog table after this (7 days)."
     )
-    seen_per_payment: int = Field(
+    dedup_per_payment: int = Field(
         64, ge=8, le=256, description="Recent event IDs kept per payment in the changelog table."
     )
     standby_replicas: int = Field(

@@ -33,7 +33,7 @@ def payment_id(number: int) -> str:
 
 
 def entries(payments: int) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of the table of seen events, in no order."""
+    """Keys and values of the dedup table, in no order."""
     now = int(time.time())
     for number in range(payments):
         id_ = payment_id(number)
@@ -45,7 +45,7 @@ def write(payments: int, ends: Sequence[int]) -> None:
     """Fills the partitions; ``ends`` is where each one's changelog ends."""
     kafka = load(KafkaSettings)
     app = create_app(kafka, load(StreamSettings))
-    table: Any = app.Table("seen", key_type=bytes, value_type=bytes, options=ROCKSDB_OPTIONS).data
+    table: Any = app.Table("dedup", key_type=bytes, value_type=bytes, options=ROCKSDB_OPTIONS).data
     numbers = range(kafka.partitions)
     databases = [table._db_for_partition(number) for number in numbers]  # noqa: SLF001  # Faust's own
     batches = [WriteBatch(raw_mode=True) for _ in numbers]

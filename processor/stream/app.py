@@ -1,4 +1,4 @@
-"""The Faust app: one agent over the three co-partitioned sources, and the table of seen events."""
+"""The Faust app: one agent over the three co-partitioned sources, and the dedup table."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -49,8 +49,8 @@ log = get_logger(__name__)
 #: What a worker must hear from in order to be ready.
 POSTGRES: Final = "postgres"
 BROKERS: Final = "brokers"
-ASK_EVERY_S: Final = 2.0
-ASK_WITHIN_S: Final = 5.0
+PROBE_EVERY_S: Final = 2.0
+PROBE_TIMEOUT_S: Final = 5.0
 ROCKSDB_OPTIONS: Final = {
     "driver": "rocksdict",
     # the defaults take 2 GiB of cache and 90 % of all file handles per partition
@@ -68,7 +68,7 @@ class StreamParts:
     producers: Callable[[str, str], ProducerFactory] = fenced_producer
     publisher: Callable[[ProducerFactory, float], TransactionalPublisher] = StatePublisher
     sender: Callable[[str, str, float], Sender] = Sender
-    seen: Callable[[TableEntries, int, timedelta, Callable[[], datetime]], DedupTable] = DedupTable
+    dedup: Callable[[TableEntries, int, timedelta, Callable[[], datetime]], DedupTable] = DedupTable
     processor: Callable[..., BatchProcessor] = BatchProcessor
 
 
@@ -143,13 +143,13 @@ def wire(
     pool = _pool(database, stream)
     bootstrap, deadline_s = kafka.kafka_bootstrap, stream.publish_deadline_s
     table = app.Table(
-        "seen",
+        "dedup",
         key_type=bytes,
         value_type=bytes,
         partitions=kafka.partitions,
         options=ROCKSDB_OPTIONS,
     )
-    retention = timedelta(seconds=stream.seen_retention_s)
+    retention = timedelta(seconds=stream.dedup_retention_s)
     decoder = Decoder(translators)
     publisher = parts.publisher(parts.producers(bootstrap, APP_ID), deadline_s)
     sender = parts.sender(bootstrap, f"{APP_ID}-dead-letters", deadline_s)
@@ -163,7 +163,7 @@ def wire(
     processor = parts.processor(
         decoder,
         parts.store(pool, decoder.decode),
-        parts.seen(PartitionedTable(app, table), stream.seen_per_payment, retention, clock),
+        parts.dedup(PartitionedTable(app, table), stream.dedup_per_payment, retention, clock),
         publisher,
         sender,
         metrics,
@@ -171,18 +171,18 @@ def wire(
     )
     activity = Activity()
     health.heartbeats = heartbeats = {name: Heartbeat() for name in (POSTGRES, BROKERS)}
-    health.on_beat = partial(_write_down, app, activity)
+    health.on_beat = partial(_note_recovery, app, activity)
     ours = _follow_rebalances(app, pool, processor, activity, health)
     sources = app.topic(*PROCESSOR_SOURCES, schema=RawSchema())
 
     @app.agent(sources, concurrency=1)
     async def payments(events: StreamT[Any]) -> None:
         taken = batches(events, stream.batch_size, stream.batch_wait_s)
-        asking = asyncio.create_task(_ask_again_and_again(pool, activity, heartbeats[POSTGRES]))
+        probing = asyncio.create_task(_probe_postgres(pool, activity, heartbeats[POSTGRES]))
         try:
             await _run(taken, processor, stream.batch_size, ours, activity)
         finally:
-            asking.cancel()
+            probing.cancel()
 
     return activity
 
@@ -213,7 +213,7 @@ def _follow_rebalances(
         )
         activity.is_assigned = True
         await pool.open()
-        await processor.take_over(partitions)
+        await processor.on_assigned(partitions)
         log.info("partitions.assigned", partitions=partitions)
         ours.set()
         look()
@@ -227,12 +227,12 @@ def _follow_rebalances(
     return ours
 
 
-def _write_down(app: faust.App, activity: Activity) -> None:
+def _note_recovery(app: faust.App, activity: Activity) -> None:
     """Notes what the watchdog wants to know and only the worker's own loop may look at."""
     activity.recovering = records_to_recover(app)
 
 
-async def _ask_again_and_again(pool: Pool, activity: Activity, heartbeat: Heartbeat) -> None:
+async def _probe_postgres(pool: Pool, activity: Activity, heartbeat: Heartbeat) -> None:
     """Whether Postgres answers. A batch that was done has shown it.
 
     While a batch is under way, it is what waits for Postgres, and nothing else asks.
@@ -243,13 +243,13 @@ async def _ask_again_and_again(pool: Pool, activity: Activity, heartbeat: Heartb
             done = activity.batches
             heartbeat.beat()
         elif activity.is_assigned and not activity.is_busy:
-            await _ask(pool, heartbeat)
-        await asyncio.sleep(ASK_EVERY_S)
+            await _probe_once(pool, heartbeat)
+        await asyncio.sleep(PROBE_EVERY_S)
 
 
-async def _ask(pool: Pool, heartbeat: Heartbeat) -> None:
+async def _probe_once(pool: Pool, heartbeat: Heartbeat) -> None:
     try:
-        async with asyncio.timeout(ASK_WITHIN_S), pool.connection(ASK_WITHIN_S) as connection:
+        async with asyncio.timeout(PROBE_TIMEOUT_S), pool.connection(PROBE_TIMEOUT_S) as connection:
             await connection.execute("select 1")
     except Exception as error:  # noqa: BLE001  # whatever it is, it is no answer
         log.warning("postgres.silent", error=repr(error))

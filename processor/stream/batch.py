@@ -60,7 +60,7 @@ Event = EventT[Any]
 T = TypeVar("T")
 
 
-def bare_record(event: Event) -> ConsumedRecord:
+def minimal_record(event: Event) -> ConsumedRecord:
     """A Faust event as a record without what our own code could not read of it."""
     message = event.message
     position = RecordOffset(message.topic, message.partition, message.offset)
@@ -98,7 +98,7 @@ class ProcessedBatch:
     fresh: Sequence[DecodedInput]
     committed: CommittedBatch
     #: How often others had published what batches under way may hold, when it was begun.
-    catch_ups: int
+    republications: int
 
 
 class BatchProcessor:
@@ -108,7 +108,7 @@ class BatchProcessor:
         self,
         decoder: Decoder,
         store: BatchStore,
-        seen: DedupTable,
+        dedup: DedupTable,
         publisher: TransactionalPublisher,
         sender: RecordSender,
         metrics: StreamMetrics,
@@ -116,7 +116,7 @@ class BatchProcessor:
     ) -> None:
         self._decoder = decoder
         self._store = store
-        self._seen = seen
+        self._dedup = dedup
         self._publisher = publisher
         self._sender = sender
         self._metrics = metrics
@@ -125,18 +125,18 @@ class BatchProcessor:
         #: under way while its worker takes partitions over.
         self._publishing = asyncio.Lock()
         #: How often versions were published that batches under way may hold too.
-        self._catch_ups = 0
+        self._republications = 0
 
     async def process(self, events: Sequence[Event]) -> None:
         """The whole batch, acknowledged at the end. What it raises, nothing was acknowledged of."""
-        await self.settle(await self.commit(self.decode(events)))
+        await self.publish_and_ack(await self.commit(self.decode(events)))
 
     def decode(self, events: Sequence[Event]) -> DecodedBatch:
         """Step 1, but for the sending. Knows nothing of other batches."""
         with best_effort("metrics"):
             self._metrics.batch_records.observe(len(events))
         with self._step("decode"):
-            items = [self._understood(event) for event in events]
+            items = [self._decode_event(event) for event in events]
         return DecodedBatch(
             events,
             [item for item in items if isinstance(item, DecodedInput)],
@@ -145,50 +145,50 @@ class BatchProcessor:
 
     async def commit(self, batch: DecodedBatch) -> ProcessedBatch:
         """Steps 1 to 3; one batch after the other."""
-        catch_ups = self._catch_ups
+        republications = self._republications
         if batch.dead:
             await with_timeout(ADAPTER_TIMEOUT_S, self._sender.send(as_outgoing(batch.dead)))
             with best_effort("log"):
                 note(batch.dead)
-        with self._step("seen"):
-            fresh, duplicates = self._set_aside(batch.received)
+        with self._step("dedup"):
+            fresh, duplicates = self._split_duplicates(batch.received)
         with self._step("commit"):
             committed = await self._commit_all(fresh, duplicates, batch.dead)
-        return ProcessedBatch(batch.events, fresh, committed, catch_ups)
+        return ProcessedBatch(batch.events, fresh, committed, republications)
 
-    async def settle(self, batch: ProcessedBatch) -> None:
+    async def publish_and_ack(self, batch: ProcessedBatch) -> None:
         """Steps 4 to 6; one batch after the other, perhaps while the next is committed."""
         with self._step("publish"):
-            await self._publish(batch.committed, batch.catch_ups)
-        with self._step("remember"):
-            await self._remember(batch)
+            await self._publish(batch.committed, batch.republications)
+        with self._step("dedup_add"):
+            await self._add_to_dedup(batch)
         for event in batch.events:
             event.ack()
 
-    def _understood(self, event: Event) -> DecodedInput | DeadLetter:
+    def _decode_event(self, event: Event) -> DecodedInput | DeadLetter:
         """What a record says; one that is not even a record is kept as far as it is one."""
         try:
             return self._decoder.decode(as_record(event))
         except ANY_ERROR as error:
             log.exception("record.not_decoded")
-            return unforeseen(bare_record(event), describe_error(error))
+            return unforeseen(minimal_record(event), describe_error(error))
 
-    async def _remember(self, batch: ProcessedBatch) -> None:
+    async def _add_to_dedup(self, batch: ProcessedBatch) -> None:
         """Writes the table. It is only the fast path: without it, Postgres says what is known."""
         used = [r for r in batch.fresh if r.event_id not in batch.committed.open]
         try:
-            await with_timeout(ADAPTER_TIMEOUT_S, self._seen.remember(used, batch.committed.known))
+            await with_timeout(ADAPTER_TIMEOUT_S, self._dedup.add(used, batch.committed.known))
             partitions = {event.message.partition for event in batch.events}
-            forgotten = await with_timeout(ADAPTER_TIMEOUT_S, self._seen.forget_old(partitions))
+            evicted = await with_timeout(ADAPTER_TIMEOUT_S, self._dedup.evict(partitions))
         except ANY_ERROR as error:
             if must_propagate(error):
                 raise
             log.exception("table.not_written", note="Postgres says what was seen")
             return
         with best_effort("metrics"):
-            self._metrics.forgotten.inc(forgotten)
+            self._metrics.evicted.inc(evicted)
 
-    async def take_over(self, partitions: Sequence[int]) -> None:
+    async def on_assigned(self, partitions: Sequence[int]) -> None:
         """Has exactly these partitions, and publishes what their former owners did not.
 
         A batch under way publishes before that, as the owner it was, or after it: then Postgres
@@ -198,17 +198,17 @@ class BatchProcessor:
             await with_timeout(ADAPTER_TIMEOUT_S, self._publisher.assign(partitions))
             left = await self._retrying(lambda: self._store.unpublished(partitions=partitions))
             await self._send(left, {p.publication_id for p in left})
-            self._catch_ups += 1
+            self._republications += 1
         with best_effort("metrics"):
             self._metrics.republished.inc(len(left))
 
-    def _set_aside(
+    def _split_duplicates(
         self, batch: Sequence[DecodedInput]
     ) -> tuple[list[DecodedInput], list[DecodedInput]]:
         """What the table does not know, and what it knows from another place in the log."""
         fresh, duplicates = [], []
         try:
-            positions = self._seen.positions(batch)
+            positions = self._dedup.lookup(batch)
         except ANY_ERROR as error:
             if must_propagate(error):
                 raise
@@ -283,7 +283,7 @@ class BatchProcessor:
         known = {event_id: known.position for event_id, known in loaded.known.items()}
         return CommittedBatch(published, plan.redelivered, known | plan.resolved, plan.open)
 
-    async def _publish(self, committed: CommittedBatch, catch_ups: int) -> None:
+    async def _publish(self, committed: CommittedBatch, republications: int) -> None:
         """Publishes a batch's versions, and what came again. Then Postgres says what is left.
 
         What it says goes up to the newest version, also of batches that were committed since. So it
@@ -293,7 +293,7 @@ class BatchProcessor:
         async with self._publishing:
             published = committed.published
             ids = committed.redelivered | {p.publication_id for p in published}
-            asked = bool(committed.redelivered) or catch_ups != self._catch_ups
+            asked = bool(committed.redelivered) or republications != self._republications
             if asked:
                 published = await self._retrying(
                     lambda: self._store.unpublished(publication_ids=ids)
@@ -302,7 +302,7 @@ class BatchProcessor:
                 with best_effort("metrics"):
                     self._metrics.republished.inc(max(0, again))
             await self._send(published, ids)
-            self._catch_ups += asked
+            self._republications += asked
 
     async def _send(self, published: Sequence[PublishableVersion], ids: Iterable[int]) -> None:
         """Publishes, then notes these publications, every part of which is out now.

@@ -3,7 +3,7 @@
 Keyed by payment, with its recent event IDs and where they stood: one entry per payment and batch
 to write, a bounded number of IDs in each, and the same partition as the payment's records by
 construction. It is written only after the Postgres commit and the publishing, so it never says
-"seen" of an effect that did not happen. What it has forgotten, Postgres still knows.
+"seen" of an effect that did not happen. What it has evicted, Postgres still knows.
 
 An entry leaves when its payment was silent for the retention: each batch looks at a few entries
 more, so the table is gone through again and again without ever being stopped for.
@@ -28,7 +28,7 @@ class DedupEntry(msgspec.Struct, array_like=True):
     #: Seconds since the epoch when it was last written.
     touched: int
     #: Event ID to (index of its topic in PROCESSOR_SOURCES, offset), oldest first.
-    seen: dict[str, tuple[int, int]]
+    event_ids: dict[str, tuple[int, int]]
 
 
 _DECODE: Final = msgspec.msgpack.Decoder(DedupEntry).decode
@@ -57,20 +57,18 @@ class DedupTable:
         self._retention_s = retention.total_seconds()
         self._clock = clock
         #: The last key looked at, by partition.
-        self._walked: dict[int, bytes] = {}
+        self._last_walked: dict[int, bytes] = {}
 
-    def positions(self, batch: Sequence[DecodedInput]) -> list[RecordOffset | None]:
+    def lookup(self, batch: Sequence[DecodedInput]) -> list[RecordOffset | None]:
         """Where each one's event ID was seen, if it was."""
         partitions = self._load(batch)
         return [_position(r, partitions[_partition(r)][r.payment_id]) for r in batch]
 
-    async def remember(
-        self, batch: Sequence[DecodedInput], known: Mapping[str, RecordOffset]
-    ) -> None:
+    async def add(self, batch: Sequence[DecodedInput], known: Mapping[str, RecordOffset]) -> None:
         """Adds the batch's event IDs; one change per payment.
 
         ``known`` has the positions of those that Postgres knew before. The table must agree with
-        it: of an event ID it had forgotten, the record at hand may be a second one, and the first
+        it: of an event ID it had evicted, the record at hand may be a second one, and the first
         may yet be delivered again.
         """
         partitions = self._load(batch)
@@ -78,7 +76,7 @@ class DedupTable:
             position = known.get(received.event_id, received.record.position)
             entry = partitions[_partition(received)][received.payment_id]
             where = (_TOPIC_INDEX[position.topic], position.offset)
-            entry.seen.setdefault(received.event_id, where)
+            entry.event_ids.setdefault(received.event_id, where)
         touched = int(self._clock().timestamp())
         for partition, entries in partitions.items():
             await self._entries.put(
@@ -86,19 +84,19 @@ class DedupTable:
                 {key.encode(): self._encode(touched, entry) for key, entry in entries.items()},
             )
 
-    async def forget_old(self, partitions: Iterable[int]) -> int:
+    async def evict(self, partitions: Iterable[int]) -> int:
         """Looks at a few entries more of each partition; answers how many left the table."""
-        forgotten = 0
+        evicted = 0
         oldest = self._clock().timestamp() - self._retention_s
         for partition in set(partitions):
-            after = self._walked.get(partition, b"")
+            after = self._last_walked.get(partition, b"")
             found = self._entries.walk(partition, after, LOOKED_AT)
-            self._walked[partition] = found[-1][0] if len(found) == LOOKED_AT else b""
+            self._last_walked[partition] = found[-1][0] if len(found) == LOOKED_AT else b""
             old = [key for key, value in found if _touched(value) < oldest]
             if old:
                 await self._entries.put(partition, dict.fromkeys(old))
-            forgotten += len(old)
-        return forgotten
+            evicted += len(old)
+        return evicted
 
     def _load(self, batch: Sequence[DecodedInput]) -> dict[int, dict[str, DedupEntry]]:
         """The entries of a batch's payments, by partition and payment; empty ones where none is."""
@@ -115,10 +113,10 @@ class DedupTable:
         return wanted
 
     def _encode(self, touched: int, entry: DedupEntry) -> bytes:
-        seen = entry.seen
-        if len(seen) > self._per_payment:
-            seen = dict(list(seen.items())[-self._per_payment :])
-        return _ENCODE(DedupEntry(touched, seen))
+        event_ids = entry.event_ids
+        if len(event_ids) > self._per_payment:
+            event_ids = dict(list(event_ids.items())[-self._per_payment :])
+        return _ENCODE(DedupEntry(touched, event_ids))
 
 
 def _touched(value: bytes) -> int:
@@ -134,7 +132,7 @@ def _partition(received: DecodedInput) -> int:
 
 
 def _position(received: DecodedInput, entry: DedupEntry) -> RecordOffset | None:
-    found = entry.seen.get(received.event_id)
+    found = entry.event_ids.get(received.event_id)
     if found is None:
         return None
     topic, offset = found

@@ -37,9 +37,9 @@ class StreamMetrics:
             buckets=SECONDS,
             registry=registry,
         )
-        self.forgotten = Counter(
-            "payments_seen_forgotten_total",
-            "Entries that left the table of seen events after the retention.",
+        self.evicted = Counter(
+            "payments_dedup_evicted_total",
+            "Entries evicted from the dedup table after the retention.",
             registry=registry,
         )
         self.retries = Counter(

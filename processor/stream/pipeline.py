@@ -73,21 +73,21 @@ async def run(
             committed.put_nowait(await processor.commit(batch))
         committed.put_nowait(None)
 
-    async def settle() -> None:
+    async def publish_and_ack() -> None:
         while (batch := await committed.get()) is not None:
-            await processor.settle(batch)
+            await processor.publish_and_ack(batch)
             room.free()
             done()
 
     try:
         async with asyncio.TaskGroup() as group:
-            for stage in (decode, commit, settle):
-                group.create_task(_loudly(stage()))
+            for stage in (decode, commit, publish_and_ack):
+                group.create_task(_run_stage(stage()))
     except BaseExceptionGroup as several:
         raise several.exceptions[0] from None  # the first; it ended the others
 
 
-async def _loudly(stage: Awaitable[None]) -> None:
+async def _run_stage(stage: Awaitable[None]) -> None:
     """A stage that does not end in silence: a group takes a task that was cancelled for done."""
     try:
         await stage

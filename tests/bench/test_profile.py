@@ -33,7 +33,7 @@ def _stack(*frames: str) -> list[str]:
         (["f (processor/stream/batch.py:1)", "replace (dataclasses.py:1)"], "batches and retries"),
         (["send (aiokafka/producer/sender.py:9)", "write (asyncio/streams.py:3)"], "publishing"),
         (["f (faust/tables/base.py:1)", "g (faust/topics.py:2)"], "reading through Faust"),
-        (["remember (faust/tables/base.py:1)"], "seen table"),
+        (["remember (faust/tables/base.py:1)"], "dedup table"),
         (["data_received (asyncio/streams.py:284)"], LOOP),
         ([], LOOP),
     ],
@@ -56,7 +56,7 @@ def test_waiting_is_not_counted() -> None:
         "run (threading.py:982);Condition.wait (threading.py:327) 80",
         f"{WORKER};{LOOP_FRAME} 2",
     ]
-    assert by_part(lines) == {"seen table": 3, LOOP: 2}
+    assert by_part(lines) == {"dedup table": 3, LOOP: 2}
 
 
 @pytest.mark.parametrize("prefix", [each for each in PARTS if each.startswith("processor/")])
@@ -72,7 +72,7 @@ def test_shares_come_greatest_first() -> None:
         f"{';'.join(_stack('f (psycopg/cursor.py:1)'))} 3",
     ]
     text = as_markdown(lines, {"commit": "abc"})
-    places = [text.index(each) for each in ("Postgres client", "75.0 %", "seen table", "25.0 %")]
+    places = [text.index(each) for each in ("Postgres client", "75.0 %", "dedup table", "25.0 %")]
     assert places == sorted(places)
     assert "commit: abc" in text
 

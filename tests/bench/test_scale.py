@@ -90,7 +90,7 @@ def _keys(folder: Path) -> set[str]:
     """Of the table of seen events, all its partitions."""
     found: set[str] = set()
     for number in range(PARTITIONS):
-        (path,) = folder.rglob(f"seen-{number}.db")
+        (path,) = folder.rglob(f"dedup-{number}.db")
         table = Rdict(str(path), Options(raw_mode=True), access_type=AccessType.read_only())
         found |= {str(key, "utf-8") for key in table.keys()}  # type: ignore[arg-type]  # noqa: SIM118  # raw: bytes
         table.close()

@@ -118,7 +118,7 @@ BUGS: Final[Mapping[str, Bug]] = {
     NONE: Bug(),
     "ack-before-publish": Bug(stream={"processor": AcknowledgesBeforePublishing}),
     "no-dedup": Bug(
-        stream={"seen": KnowsNothing},
+        stream={"dedup": KnowsNothing},
         plant=_no_dedup,
         statements=("alter table inbox drop constraint inbox_pkey",),
     ),

@@ -34,7 +34,7 @@ class Failpoint(StrEnum):
     """One partition of a batch is published; others of the same batch perhaps are not."""
     AFTER_PUBLISH = "after_publish"
     """Every version is published; the publications are not marked."""
-    BEFORE_REMEMBER = "before_remember"
+    BEFORE_DEDUP_ADD = "before_dedup_add"
     """The publications are marked; the table does not know the batch's events."""
     BEFORE_ACK = "before_ack"
     """The table is written; nothing is acknowledged."""

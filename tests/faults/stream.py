@@ -13,9 +13,9 @@ from processor.stream.bootstrap import run_stream
 from tests.faults.failpoints import Trap
 from tests.faults.stream_ports import (
     TrappedBatches,
+    TrappedDedupTable,
     TrappedProcessor,
     TrappedPublishing,
-    TrappedSeen,
 )
 
 
@@ -32,8 +32,8 @@ def parts(trap: Trap) -> StreamParts:
     def publisher(make: ProducerFactory, deadline_s: float) -> TransactionalPublisher:
         return publishing.around(StatePublisher(make, deadline_s))
 
-    def seen(*arguments: Any) -> TrappedSeen:
-        table = TrappedSeen(*arguments)
+    def dedup(*arguments: Any) -> TrappedDedupTable:
+        table = TrappedDedupTable(*arguments)
         table.trap = trap
         return table
 
@@ -43,7 +43,7 @@ def parts(trap: Trap) -> StreamParts:
         return trapped
 
     return StreamParts(
-        store=store, producers=producers, publisher=publisher, seen=seen, processor=processor
+        store=store, producers=producers, publisher=publisher, dedup=dedup, processor=processor
     )
 
 

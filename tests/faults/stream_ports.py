@@ -118,26 +118,24 @@ class TrappedPublishing:
         return make_trapped
 
 
-class TrappedSeen(DedupTable):
-    """The table of seen events."""
+class TrappedDedupTable(DedupTable):
+    """The dedup table."""
 
     trap: Trap
 
     def positions(self, batch: Sequence[DecodedInput]) -> list[RecordOffset | None]:
         """See ``DedupTable.positions``."""
         self.trap.strike(Failpoint.AFTER_DECODE)
-        return super().positions(batch)
+        return super().lookup(batch)
 
-    async def remember(
-        self, batch: Sequence[DecodedInput], known: Mapping[str, RecordOffset]
-    ) -> None:
-        """See ``DedupTable.remember``."""
-        self.trap.strike(Failpoint.BEFORE_REMEMBER)
-        await super().remember(batch, known)
+    async def add(self, batch: Sequence[DecodedInput], known: Mapping[str, RecordOffset]) -> None:
+        """See ``DedupTable.add``."""
+        self.trap.strike(Failpoint.BEFORE_DEDUP_ADD)
+        await super().add(batch, known)
 
-    async def forget_old(self, partitions: Iterable[int]) -> int:
-        """See ``DedupTable.forget_old``."""
-        forgotten = await super().forget_old(partitions)
+    async def evict(self, partitions: Iterable[int]) -> int:
+        """See ``DedupTable.evict``."""
+        forgotten = await super().evict(partitions)
         self.trap.strike(Failpoint.BEFORE_ACK)
         return forgotten
 
@@ -147,7 +145,7 @@ class TrappedProcessor(BatchProcessor):
 
     trap: Trap
 
-    async def settle(self, batch: ProcessedBatch) -> None:
-        """See ``BatchProcessor.settle``."""
-        await super().settle(batch)
+    async def publish_and_ack(self, batch: ProcessedBatch) -> None:
+        """See ``BatchProcessor.publish_and_ack``."""
+        await super().publish_and_ack(batch)
         self.trap.strike(Failpoint.AFTER_ACK)

@@ -29,7 +29,7 @@ STREAM: Final[dict[Failpoint, int | None]] = {
     Failpoint.IN_PUBLISH: RESTART,
     Failpoint.BETWEEN_PUBLISHES: RESTART,
     Failpoint.AFTER_PUBLISH: None,
-    Failpoint.BEFORE_REMEMBER: None,
+    Failpoint.BEFORE_DEDUP_ADD: None,
     Failpoint.BEFORE_ACK: None,
     Failpoint.AFTER_ACK: RESTART,
 }

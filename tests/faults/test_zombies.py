@@ -32,7 +32,7 @@ PLACES: Final = {
     Failpoint.IN_PUBLISH: True,
     Failpoint.BETWEEN_PUBLISHES: False,
     Failpoint.AFTER_PUBLISH: False,
-    Failpoint.BEFORE_REMEMBER: False,
+    Failpoint.BEFORE_DEDUP_ADD: False,
     Failpoint.BEFORE_ACK: False,
 }
 SIZE: Final = 10

@@ -194,8 +194,8 @@ async def test_counting_and_the_table_keep_nobody_waiting(group: Group) -> None:
                 metrics: Any = worker.processor._metrics
                 for name in ("count",):
                     patch.setattr(metrics, name, failing)
-                for name in ("positions", "remember", "forget_old"):
-                    patch.setattr(worker.seen, name, failing)
+                for name in ("lookup", "add", "evict"):
+                    patch.setattr(worker.dedup, name, failing)
                 await worker.process(*batch)
                 await worker.process(*[log.again(record) for record in batch])
             assert await group.outcomes(*batch) == ["applied"] * 4, repr(error)

@@ -28,10 +28,10 @@ class AcknowledgesBeforePublishing(BatchProcessor):
 
     _at_hand: Sequence[Event] = ()
 
-    async def settle(self, batch: ProcessedBatch) -> None:
+    async def publish_and_ack(self, batch: ProcessedBatch) -> None:
         """The batch."""
         self._at_hand = batch.events
-        await super().settle(batch)
+        await super().publish_and_ack(batch)
 
     async def _send(self, published: Sequence[PublishableVersion], ids: Iterable[int]) -> None:
         marked = set(ids)
@@ -45,26 +45,26 @@ class AcknowledgesBeforePublishing(BatchProcessor):
 class NeverPublishesAgain(BatchProcessor):
     """Not after a take-over, not after a crash."""
 
-    async def take_over(self, partitions: Sequence[int]) -> None:
+    async def on_assigned(self, partitions: Sequence[int]) -> None:
         """Fences the former owner, and that is all."""
         await self._publisher.assign(partitions)
 
-    async def _publish(self, committed: CommittedBatch, catch_ups: int) -> None:
+    async def _publish(self, committed: CommittedBatch, republications: int) -> None:
         committed.redelivered.clear()
-        await super()._publish(committed, catch_ups)
+        await super()._publish(committed, republications)
 
 
 class PublishesFromMemory(BatchProcessor):
     """Beside a batch under way, and what the batch holds even after a take-over."""
 
-    async def take_over(self, partitions: Sequence[int]) -> None:
+    async def on_assigned(self, partitions: Sequence[int]) -> None:
         """Fences, and publishes what was left, whatever else goes on."""
         await self._publisher.assign(partitions)
         left = await self._retrying(lambda: self._store.unpublished(partitions=partitions))
         await self._send(left, {p.publication_id for p in left})
 
-    async def _publish(self, committed: CommittedBatch, catch_ups: int) -> None:
-        del catch_ups
+    async def _publish(self, committed: CommittedBatch, republications: int) -> None:
+        del republications
         published, redelivered = committed.published, committed.redelivered
         ids = redelivered | {p.publication_id for p in published}
         if redelivered:
@@ -77,7 +77,7 @@ class PublishesFromMemory(BatchProcessor):
 
 
 class RemembersFirst(BatchProcessor):
-    """The table of seen events is written before the commit."""
+    """The dedup table is written before the commit."""
 
     async def _commit_all(
         self,
@@ -85,19 +85,17 @@ class RemembersFirst(BatchProcessor):
         duplicates: Sequence[DecodedInput],
         dead: Sequence[DeadLetter],
     ) -> CommittedBatch:
-        await self._seen.remember(fresh, {})
+        await self._dedup.add(fresh, {})
         return await super()._commit_all(fresh, duplicates, dead)
 
 
 class RemembersTheRecordAtHand(DedupTable):
     """Of an event that Postgres knew, the table learns another place than Postgres'."""
 
-    async def remember(
-        self, batch: Sequence[DecodedInput], known: Mapping[str, RecordOffset]
-    ) -> None:
+    async def add(self, batch: Sequence[DecodedInput], known: Mapping[str, RecordOffset]) -> None:
         """Notes a batch."""
         del known
-        await super().remember(batch, {})
+        await super().add(batch, {})
 
 
 class DropsTheParked(MemoryBatches):

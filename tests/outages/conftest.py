@@ -14,7 +14,7 @@ from tests.service.stack import QUICK, Stack, running_stack
 #: keeps what it has seen.
 QUICKER = {
     **QUICK,
-    "PAYMENTS_SEEN_RETENTION_S": "604800",
+    "PAYMENTS_DEDUP_RETENTION_S": "604800",
     "PAYMENTS_SESSION_TIMEOUT_S": "6",
     "PAYMENTS_CALL_LEASE_S": "2",
     "PAYMENTS_PUBLISH_DEADLINE_S": "10",

@@ -38,7 +38,7 @@ from tests.outages.workers import another, partitions_of
 from tests.service.stack import Program, Stack, running_stack
 from tests.support.log_lines import written
 
-CHANGELOG: Final = f"{APP_ID}-seen-changelog"
+CHANGELOG: Final = f"{APP_ID}-dedup-changelog"
 OFFSET: Final = b"__faust\0offset__"
 EVENTS_PER_PAYMENT: Final = 3
 #: A standby this close to the end of the changelog has it; records are written all the time.
@@ -81,7 +81,7 @@ async def ends(bootstrap: str) -> dict[int, int]:
 
 def kept_offset(worker: Program, partition: int) -> int:
     """Up to where a running worker's folder has the changelog of a partition."""
-    folders = list(Path(worker.environment["PAYMENTS_DATA_DIR"]).rglob(f"seen-{partition}.db"))
+    folders = list(Path(worker.environment["PAYMENTS_DATA_DIR"]).rglob(f"dedup-{partition}.db"))
     if not folders:
         return -1
     try:
@@ -147,8 +147,8 @@ async def recover_once(stack: Stack, worker: Program) -> Path:
 def forget_what_is_not_theirs(workers: Sequence[Program]) -> None:
     """Removes what the workers have on disk of partitions that others have."""
     for worker in workers:
-        tables = Path(worker.environment["PAYMENTS_DATA_DIR"]).rglob("seen-*.db")
-        mine = {f"seen-{partition}.db" for partition in partitions_of(worker)}
+        tables = Path(worker.environment["PAYMENTS_DATA_DIR"]).rglob("dedup-*.db")
+        mine = {f"dedup-{partition}.db" for partition in partitions_of(worker)}
         for folder in [table for table in tables if table.name not in mine]:
             shutil.rmtree(folder)
 

@@ -32,7 +32,7 @@ OFFSET: Final = b"__faust\0offset__"
 
 def folder(worker: Program, partition: int) -> Path:
     """A partition's RocksDB."""
-    (found,) = Path(worker.environment["PAYMENTS_DATA_DIR"]).rglob(f"seen-{partition}.db")
+    (found,) = Path(worker.environment["PAYMENTS_DATA_DIR"]).rglob(f"dedup-{partition}.db")
     return found
 
 

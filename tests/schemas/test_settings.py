@@ -164,7 +164,7 @@ WRONG: list[tuple[type[Group], str, str]] = [
     (IngressSettings, "INGRESS_PORT", "65536"),
     (IngressSettings, "INGRESS_URL", "localhost"),
     (StreamSettings, "BATCH_SIZE", "0"),
-    (StreamSettings, "SEEN_PER_PAYMENT", "7"),
+    (StreamSettings, "DEDUP_PER_PAYMENT", "7"),
     (MetricsSettings, "METRICS_PORT", "-1"),
     (WorkerSettings, "CALL_CONCURRENCY", "0"),
     (WorkerSettings, "CALL_BACKOFF_BASE_S", "-0.5"),

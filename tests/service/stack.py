@@ -148,7 +148,7 @@ QUICK = {
     "PAYMENTS_RECONCILE_PER_S": "500",
     "PAYMENTS_BREAKER_OPEN_S": "0.5",
     # so short that some duplicates meet the table and others only Postgres
-    "PAYMENTS_SEEN_RETENTION_S": "2",
+    "PAYMENTS_DEDUP_RETENTION_S": "2",
 }
 
 

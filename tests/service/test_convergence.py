@@ -55,7 +55,7 @@ async def test_every_payment_ends_as_the_oracle_says(stack: Stack) -> None:
     load = Load(stack, SIZE, SEED)
     await load.run()
     await _everything_holds(stack, load)
-    assert stack.metric("stream", "payments_seen_forgotten_total") > 0, "nothing left the table"
+    assert stack.metric("stream", "payments_dedup_evicted_total") > 0, "nothing left the table"
 
 
 async def test_kill_minus_nine_changes_nothing(stack: Stack) -> None:

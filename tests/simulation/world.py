@@ -56,8 +56,8 @@ def _settings(chance: Chance) -> Settings:
     return Settings(
         stream=StreamSettings(
             publish_deadline_s=10.0,
-            seen_retention_s=chance.choice((15.0, 604_800.0)),
-            seen_per_payment=chance.choice((8, 64)),
+            dedup_retention_s=chance.choice((15.0, 604_800.0)),
+            dedup_per_payment=chance.choice((8, 64)),
         ),
         work=WorkerSettings(
             call_concurrency=8,

@@ -25,7 +25,7 @@ ROUGH: Final = {"duplicate": 0.3, "reorder": 0.3, "delay": 0.2, "drop": 0.02}
 FORGETFUL: Final = QUICK | {
     "PAYMENTS_HISTORY_RETENTION_S": "30",
     "PAYMENTS_HISTORY_SWEEP_S": "2",
-    "PAYMENTS_SEEN_RETENTION_S": "10",
+    "PAYMENTS_DEDUP_RETENTION_S": "10",
 }
 
 

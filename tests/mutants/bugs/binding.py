@@ -113,7 +113,7 @@ BUGS: Final = (
     Bug(
         "stream",
         "decisions.fold:_Fold._apply",
-        "self._seen.pop(row.received.event_id, None)",
+        "self._first_positions.pop(row.received.event_id, None)",
         "str(row)",
         "a refused record and the real event in one batch: the real one is lost",
         (

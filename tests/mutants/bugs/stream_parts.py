@@ -8,7 +8,7 @@ _DECODE: Final = "tests/processor/decisions/test_decode.py::test_{}"
 _FAUST_INTERNALS: Final = "tests/processor/stream/test_faust_internals.py::test_{}"
 _PIPELINE: Final = "tests/processor/stream/test_pipeline.py::test_{}"
 _PRODUCE: Final = "tests/processor/messaging/test_batch_send.py::test_{}"
-_SEEN: Final = "tests/processor/stream/test_dedup_table.py::test_{}"
+_DEDUP: Final = "tests/processor/stream/test_dedup_table.py::test_{}"
 _STRICT_CONSUMER: Final = "tests/processor/stream/test_strict_consumer.py::test_{}"
 _TABLE_REPAIR: Final = "tests/processor/stream/test_table_repair.py::test_{}"
 _WATCHDOG: Final = "tests/processor/stream/test_watchdog.py::test_{}"
@@ -19,32 +19,32 @@ BUGS: Final = (
         "processor.stream.dedup_table:DedupTable._encode",
         "[-self._per_payment :]",
         "[: self._per_payment]",
-        "the table of seen events keeps the oldest event IDs and forgets each new one",
-        (_SEEN.format("only_a_payments_latest_events_are_kept"),),
+        "the dedup table keeps the oldest event IDs and drops each new one",
+        (_DEDUP.format("only_a_payments_latest_events_are_kept"),),
     ),
     Bug(
         "stream",
-        "processor.stream.dedup_table:DedupTable.forget_old",
+        "processor.stream.dedup_table:DedupTable.evict",
         'found[-1][0] if len(found) == LOOKED_AT else b""',
         'b""',
         "only the first entries of a partition are ever looked at: the table grows for ever",
-        (_SEEN.format("entries_that_stay_are_passed_by"),),
+        (_DEDUP.format("entries_that_stay_are_passed_by"),),
     ),
     Bug(
         "stream",
-        "processor.stream.dedup_table:DedupTable.forget_old",
+        "processor.stream.dedup_table:DedupTable.evict",
         "< oldest",
         "> oldest",
         "entries in use are forgotten and silent ones kept for ever",
-        (_SEEN.format("a_silent_payment_leaves_after_the_retention"),),
+        (_DEDUP.format("a_silent_payment_leaves_after_the_retention"),),
     ),
     Bug(
         "stream",
-        "processor.stream.dedup_table:DedupTable.remember",
+        "processor.stream.dedup_table:DedupTable.add",
         "self._clock().timestamp()",
         "self._clock().timestamp() * 1000",
         "entries never become old: the table grows for ever",
-        (_SEEN.format("a_silent_payment_leaves_after_the_retention"),),
+        (_DEDUP.format("a_silent_payment_leaves_after_the_retention"),),
     ),
     Bug(
         "stream",

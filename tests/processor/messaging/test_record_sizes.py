@@ -94,8 +94,8 @@ def test_no_setting_goes_beyond_the_topics() -> None:
     with pytest.raises(ValidationError, match="body_limit_bytes"):
         IngressSettings(api_keys={}, body_limit_bytes=BODY_BYTES_MAX + 1)
     most = 256
-    with pytest.raises(ValidationError, match="seen_per_payment"):
-        StreamSettings(seen_per_payment=most + 1)
+    with pytest.raises(ValidationError, match="dedup_per_payment"):
+        StreamSettings(dedup_per_payment=most + 1)
     # four bytes for a character at most
     entry = most * (4 * ID_CHARS_MAX + _BESIDE_BYTES) + OVERHEAD_BYTES
     assert entry <= request_bytes_max(CHANGELOG.name)

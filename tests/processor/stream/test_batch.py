@@ -139,7 +139,7 @@ async def test_a_new_owner_publishes_what_its_partitions_still_owe(group: Group)
     assert await database.rows(group.pool, owed) == [(1,)]
 
 
-async def test_a_take_over_between_commit_and_publishing_leaves_the_newest_last(
+async def test_an_assignment_between_commit_and_publishing_leaves_the_newest_last(
     group: Group,
 ) -> None:
     """What the take-over has published is not published again from what the batch remembers."""
@@ -147,11 +147,11 @@ async def test_a_take_over_between_commit_and_publishing_leaves_the_newest_last(
     async with group.worker(0) as worker:
         first = await worker.committed(log.create(mine))
         second = await worker.committed(log.result(mine))
-        await worker.processor.take_over([0])
+        await worker.processor.on_assigned([0])
         assert [version for version, _ in await group.published(mine)] == [1, 2]
-        await worker.processor.settle(first)
+        await worker.processor.publish_and_ack(first)
         assert (await group.published(mine))[-1][0] == 2
-        await worker.processor.settle(second)
+        await worker.processor.publish_and_ack(second)
         assert (await group.published(mine))[-1][0] == 2
 
 
@@ -165,7 +165,7 @@ async def test_a_batch_behind_one_that_came_again_leaves_the_newest_last(group: 
         again = await worker.committed(create)
         second, third = await worker.committed(result), await worker.committed(paid)
         for batch in (again, second, third):
-            await worker.processor.settle(batch)
+            await worker.processor.publish_and_ack(batch)
             assert (await group.published(mine))[-1][0] == 3
 
 

@@ -48,8 +48,8 @@ CRASHES: Final[dict[str, tuple[str, str, str]]] = {
     "committed": ("publisher", "publish", "before"),
     "published": ("publisher", "publish", "after"),
     "publications marked": ("store", "mark_published", "after"),
-    "events remembered": ("seen", "remember", "after"),
-    "old events forgotten": ("seen", "forget_old", "after"),
+    "events added": ("dedup", "add", "after"),
+    "old events evicted": ("dedup", "evict", "after"),
 }
 #: What becomes of the changelog table, and whether partitions are assigned anew.
 AFTERWARDS: Final = {

@@ -41,9 +41,9 @@ class Stages:
         await self._do(f"commit {batch}")
         return cast("ProcessedBatch", batch)
 
-    async def settle(self, batch: ProcessedBatch) -> None:
-        """See ``BatchProcessor.settle``."""
-        await self._do(f"settle {batch}")
+    async def publish_and_ack(self, batch: ProcessedBatch) -> None:
+        """See ``BatchProcessor.publish_and_ack``."""
+        await self._do(f"publish_and_ack {batch}")
 
 
 class Run:
@@ -79,26 +79,26 @@ async def test_every_batch_goes_through_every_stage_in_order() -> None:
     stages = Stages()
     run = Run("abcdef", stages)
     await run.task
-    for stage in ("decode", "commit", "settle"):
+    for stage in ("decode", "commit", "publish_and_ack"):
         assert [s for s in stages.log if s.startswith(stage)] == [f"{stage} {n}" for n in "abcdef"]
     assert run.done == 6
     for name in "abcdef":
         order = [s.split()[0] for s in stages.log if s.endswith(name)]
-        assert order == ["decode", "commit", "settle"]
+        assert order == ["decode", "commit", "publish_and_ack"]
 
 
 async def test_the_next_batch_is_committed_while_one_is_published() -> None:
     """And the one after it is decoded; neither is settled before."""
     stages = Stages()
-    published = stages.hold("settle a")
+    published = stages.hold("publish_and_ack a")
     run = Run("abc", stages)
     await settled()
     assert "commit b" in stages.log
     assert "decode c" in stages.log
-    assert not [s for s in stages.log if s.startswith("settle")]
+    assert not [s for s in stages.log if s.startswith("publish_and_ack")]
     published.set()
     await run.task
-    assert stages.log[-3:] == ["settle a", "settle b", "settle c"]
+    assert stages.log[-3:] == ["publish_and_ack a", "publish_and_ack b", "publish_and_ack c"]
 
 
 async def test_no_more_is_taken_than_can_be_worked_on() -> None:
@@ -114,7 +114,7 @@ async def test_no_more_is_taken_than_can_be_worked_on() -> None:
 async def test_a_batch_that_is_not_full_has_the_pipeline_for_itself() -> None:
     """What comes meanwhile is the next batch: none waits between two stages."""
     stages = Stages()
-    published = stages.hold("settle a")
+    published = stages.hold("publish_and_ack a")
     run = Run("abc", stages, full=2)
     await settled()
     assert run.taken == ["a"]
@@ -135,7 +135,7 @@ async def test_nothing_is_committed_while_partitions_are_taken_over() -> None:
     assert run.done == 2
 
 
-@pytest.mark.parametrize("step", ["commit b", "settle b"])
+@pytest.mark.parametrize("step", ["commit b", "publish_and_ack b"])
 async def test_what_a_stage_raises_ends_all_of_them(step: str) -> None:
     """The error itself comes out; what came before is settled, nothing after it."""
     stages = Stages()
@@ -143,5 +143,5 @@ async def test_what_a_stage_raises_ends_all_of_them(step: str) -> None:
     run = Run("abcd", stages)
     with pytest.raises(ValueError, match=step):
         await run.task
-    assert "settle c" not in stages.log
-    assert "settle b" not in stages.log
+    assert "publish_and_ack c" not in stages.log
+    assert "publish_and_ack b" not in stages.log

@@ -29,8 +29,8 @@ class Parts:
     async def open(self) -> None:
         """See the pool's."""
 
-    async def take_over(self, partitions: Sequence[int]) -> None:
-        """See ``BatchProcessor.take_over``."""
+    async def on_assigned(self, partitions: Sequence[int]) -> None:
+        """See ``BatchProcessor.on_assigned``."""
         self.taken.append(partitions)
 
 

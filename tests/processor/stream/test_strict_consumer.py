@@ -22,7 +22,7 @@ from processor.stream.faust_internals.consumer import (
 )
 
 HERE = TP("payment-commands", 0)
-CHANGES = TP("payments-processor-seen-changelog", 0)
+CHANGES = TP("payments-processor-dedup-changelog", 0)
 
 
 class Offsets(StrictConsumer):

@@ -11,7 +11,7 @@ from processor.stream.faust_internals.table import PartitionedTable
 
 pytestmark = pytest.mark.anyio
 
-FULL = "IO error: No space left on device: While appending to file: /data/seen-0.db/000008.log"
+FULL = "IO error: No space left on device: While appending to file: /data/dedup-0.db/000008.log"
 DAMAGED = "Corruption: block checksum mismatch"
 
 

@@ -16,7 +16,7 @@ ENTRIES: Final = 2_000
 @pytest.fixture
 def tables(tmp_path: Path) -> Path:
     """The folder of the tables: one of one partition, part of it in files, part in the log."""
-    table = Rdict(str(tmp_path / "seen-0.db"), Options(raw_mode=True))
+    table = Rdict(str(tmp_path / "dedup-0.db"), Options(raw_mode=True))
     for part in range(2):
         for number in range(ENTRIES):
             table.put(f"{part}-{number:06}".encode(), secrets.token_bytes(64))
@@ -36,7 +36,7 @@ def overwrite(file: Path, start: int, length: int) -> None:
 @pytest.mark.parametrize("pattern", ["CURRENT", "MANIFEST-*", "*.sst"])
 def test_a_folder_that_cannot_be_opened_is_dropped(tables: Path, pattern: str) -> None:
     """Garbage instead of what RocksDB reads first: the folder is gone, and may be made anew."""
-    folder = tables / "seen-0.db"
+    folder = tables / "dedup-0.db"
     for file in folder.glob(pattern):
         overwrite(file, 0, file.stat().st_size)
     assert mend(tables) == [folder]
@@ -45,7 +45,7 @@ def test_a_folder_that_cannot_be_opened_is_dropped(tables: Path, pattern: str) -
 
 def test_damage_in_the_middle_is_found_after_an_unclean_end(tables: Path) -> None:
     """It is not looked for after an end in good order; after any other the folder is dropped."""
-    folder = tables / "seen-0.db"
+    folder = tables / "dedup-0.db"
     file = max(folder.glob("*.sst"))
     overwrite(file, file.stat().st_size // 2, 64)
     assert mend(tables) == []
@@ -57,22 +57,22 @@ def test_damage_in_the_middle_is_found_after_an_unclean_end(tables: Path) -> Non
 def test_an_unclean_end_alone_drops_nothing(tables: Path, tmp_path: Path) -> None:
     """A worker that was killed, even in the middle of a write, has its table again."""
     left = tmp_path / "left"
-    table = Rdict(str(tables / "seen-0.db"), Options(raw_mode=True))
+    table = Rdict(str(tables / "dedup-0.db"), Options(raw_mode=True))
     table.put(b"2-last", b"written")
-    shutil.copytree(tables / "seen-0.db", left / "seen-0.db")
+    shutil.copytree(tables / "dedup-0.db", left / "dedup-0.db")
     table.close()
-    (log,) = (file for file in (left / "seen-0.db").glob("*.log") if file.stat().st_size)
+    (log,) = (file for file in (left / "dedup-0.db").glob("*.log") if file.stat().st_size)
     with log.open("r+b") as opened:
         opened.truncate(log.stat().st_size - 3)
     assert [mend(left) for _ in range(3)] == [[], [], []]
-    table = Rdict(str(left / "seen-0.db"), Options(raw_mode=True))
+    table = Rdict(str(left / "dedup-0.db"), Options(raw_mode=True))
     assert table.get(f"1-{ENTRIES - 1:06}".encode()) is not None
     table.close()
 
 
 def test_a_folder_in_use_is_left_alone(tables: Path) -> None:
     """Another worker has it open: that is no damage."""
-    table = Rdict(str(tables / "seen-0.db"), Options(raw_mode=True))
+    table = Rdict(str(tables / "dedup-0.db"), Options(raw_mode=True))
     assert [mend(tables) for _ in range(2)] == [[], []]
     assert table.get(b"0-000000") is not None
     table.close()

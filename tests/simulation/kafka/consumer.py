@@ -48,7 +48,7 @@ class Consumer:
         """Forgets everything about its partitions."""
         self._read_to, self._committed, self._acknowledged = {}, {}, {}
 
-    def take_over(self, generation: int, partitions: Sequence[int]) -> None:
+    def on_assigned(self, generation: int, partitions: Sequence[int]) -> None:
         """Reads on from the committed offsets."""
         self._generation = generation
         places = [(topic, p) for topic in self._group.topics for p in partitions]

@@ -33,7 +33,7 @@ class Member(Protocol):
         """The partitions are dealt anew: whatever was given before is not yours any more."""
         ...
 
-    async def take_over(self, generation: int, partitions: Sequence[int]) -> None:
+    async def on_assigned(self, generation: int, partitions: Sequence[int]) -> None:
         """These are yours from now on."""
         ...
 
@@ -139,7 +139,7 @@ class Group:
             dealt = {m.process.name: s for m, s in zip(members, shares, strict=True)}
             self._trace.note("rebalanced", self._name, f"generation {self._generation}: {dealt}")
             for member, share in zip(members, shares, strict=True):
-                member.process.spawn(member.take_over(self._generation, share))
+                member.process.spawn(member.on_assigned(self._generation, share))
 
     async def _all_give_up(self) -> None:
         """Waits until all have, or their session is over."""

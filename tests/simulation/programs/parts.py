@@ -23,7 +23,7 @@ class Parts:
     """Each is called as the class it stands for."""
 
     decoder: Callable[..., Any] = Decoder
-    seen_table: Callable[..., Any] = DedupTable
+    dedup_table: Callable[..., Any] = DedupTable
     state_publisher: Callable[..., Any] = StatePublisher
     batch_processor: Callable[..., Any] = BatchProcessor
     provider_calls: Callable[..., Any] = Dispatcher

@@ -37,8 +37,8 @@ class StreamWorker:
         translator = parts.translator(accounts.STRIPE)
         decoder = parts.decoder({translator.name: translator})
         self._table = Table(disk, around.changelog, process)
-        retention = timedelta(seconds=settings.seen_retention_s)
-        seen = parts.seen_table(self._table, settings.seen_per_payment, retention, process.clock)
+        retention = timedelta(seconds=settings.dedup_retention_s)
+        dedup = parts.dedup_table(self._table, settings.dedup_per_payment, retention, process.clock)
         publisher = parts.state_publisher(
             lambda partition: TransactionalProducer(around.state, partition, process),
             settings.publish_deadline_s,
@@ -47,7 +47,7 @@ class StreamWorker:
             Connection(around.database, process), decoder.decode, around.watch
         )
         self._processor = parts.batch_processor(
-            decoder, store, seen, publisher, LogSender(around.log, process, "dead_letters"),
+            decoder, store, dedup, publisher, LogSender(around.log, process, "dead_letters"),
             around.counters.stream, process.clock,
         )  # fmt: skip
         self._consumer = Consumer(around.log, self._group, process)
@@ -77,14 +77,14 @@ class StreamWorker:
             self._consumer.give_up()
             self._ours.clear()
 
-    async def take_over(self, generation: int, partitions: Sequence[int]) -> None:
-        """See ``Member.take_over``. As in ``stream.app``, what goes wrong ends the worker."""
+    async def on_assigned(self, generation: int, partitions: Sequence[int]) -> None:
+        """See ``Member.on_assigned``. As in ``stream.app``, what goes wrong ends the worker."""
         async with self._callbacks:
             try:
                 await self.process.step("partitions.assigned")
                 self._table.recover(partitions)
-                self._consumer.take_over(generation, partitions)
-                await self._processor.take_over(partitions)
+                self._consumer.on_assigned(generation, partitions)
+                await self._processor.on_assigned(partitions)
                 self._ours.set()
             except Exception as error:  # noqa: BLE001  # whatever it is, Faust crashes on it
                 self._stop(error)

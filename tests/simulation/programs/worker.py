@@ -52,8 +52,8 @@ class RouterConsumer:
             await self.process.step("router.revoked")
             self._read_to = {}
 
-    async def take_over(self, generation: int, partitions: Sequence[int]) -> None:
-        """See ``Member.take_over``."""
+    async def on_assigned(self, generation: int, partitions: Sequence[int]) -> None:
+        """See ``Member.on_assigned``."""
         async with self._callbacks:
             await self.process.step("router.assigned")
             self._generation = generation

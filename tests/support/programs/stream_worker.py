@@ -32,13 +32,13 @@ class Worker:
         self.registry = CollectorRegistry()
         self.acked: list[RecordOffset] = []
         self.store = PostgresBatches(pool, DECODER.decode)
-        self.seen = DedupTable(table, 64, timedelta(days=7), clock)
+        self.dedup = DedupTable(table, 64, timedelta(days=7), clock)
         self.publisher = StatePublisher(fenced_producer(bootstrap, group), DEADLINE_S)
         self.sender = Sender(bootstrap, f"{group}-dead-letters", DEADLINE_S)
         self.processor = BatchProcessor(
             DECODER,
             self.store,
-            self.seen,
+            self.dedup,
             self.publisher,
             self.sender,
             StreamMetrics(self.registry),
@@ -79,7 +79,7 @@ class Group:
         worker = Worker(self.pool, self.bootstrap, self.name, table or Table())
         try:
             if republish:
-                await worker.processor.take_over(partitions)
+                await worker.processor.on_assigned(partitions)
             else:
                 await worker.publisher.assign(partitions)
             yield worker
