@@ -151,7 +151,7 @@ class _Fold:
             return None
         # neither by name: the other may be another tenant's, and the reason is in the timeline
         reason = "the provider's object that it names belongs to another payment"
-        return Decision(Outcome.CONFLICT, reason, payment, refused=True)
+        return Decision(outcome=Outcome.CONFLICT, reason=reason, payment=payment, refused=True)
 
     def _quarantine_failure(self, row: InboxRow, error: str) -> None:
         self._quarantine(row, f"our own code failed: {error}", error)

@@ -1,5 +1,5 @@
-"""The rules of a payment, pure: no I/O, no clock, no chance, no provider's words.
+"""The rules of a payment. Pure: no I/O, no clock, no randomness, no provider's terms.
 
-``transitions`` is the state machine, ``decide`` the one way in, ``join`` what makes any order of
-the provider's facts end in the same state.
+``decide`` is the entry point and ``transitions`` the state machine. ``facts.join`` makes any order
+of the provider's facts end in the same state.
 """

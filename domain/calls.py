@@ -82,7 +82,7 @@ def _cancel_cause(payment: Payment) -> CancelCause | None:
         return None
     requested = CancelCause.REQUESTED if payment.cancel is not None else None
     if exhausted(payment):
-        has_result = str(CallKey.cancel_exhausted(payment.id)) in payment.settled
+        has_result = str(CallKey.cancel_exhausted(payment.id)) in payment.finished_calls
         return requested if has_result and requested else CancelCause.ATTEMPTS_EXHAUSTED
     return requested
 

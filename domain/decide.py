@@ -1,4 +1,4 @@
-"""The one way in: what one input does to one payment. Pure; the caller stores what it answers."""
+"""The entry point: what one input does to one payment. Pure; the caller stores the decision."""
 
 from typing import assert_never
 
@@ -28,11 +28,11 @@ from domain.status import Outcome
 
 
 def decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
-    """What becomes of ``input_``, given the payment as it stands (None: it is not here yet).
+    """Returns the decision on ``input_``; ``payment`` is None where it does not exist yet.
 
-    Total: every input has exactly one outcome in every state. Deduplication by event ID happens
-    before; an input that comes here twice all the same is found stale or duplicate, never applied
-    twice. Raises AssertionError for what is no input.
+    Total: in every state, every input has exactly one outcome. Callers deduplicate by event ID
+    first. An input that is decided twice nevertheless is stale or a duplicate the second time, and
+    never applied twice. Raises AssertionError where the body is of no known type.
     """
     decision = _decide(payment, input_, payment_id)
     after = decision.payment
@@ -41,7 +41,7 @@ def decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
     why = exceeded(payment, after)
     if why is None:
         return decision
-    # a client is answered; what a provider says waits for an operator, and is never dropped
+    # a client can be refused; a provider's fact must not be lost, so it waits for an operator
     is_command = isinstance(input_.body, Command)
     return unchanged(payment, Outcome.REJECTED if is_command else Outcome.QUARANTINED, why)
 
@@ -52,7 +52,9 @@ def _decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision
         case Unmodelled() | Foreign():
             refused = isinstance(body, Foreign) or body.unknown_status
             reason = f"{body.kind}: {body.why}"
-            return Decision(Outcome.IGNORED, reason, payment, refused=refused)
+            return Decision(
+                outcome=Outcome.IGNORED, reason=reason, payment=payment, refused=refused
+            )
         case Create():
             return on_create(payment, body, payment_id, at)
         case Confirm() | Capture() | Cancel() | Refund():
@@ -62,7 +64,7 @@ def _decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision
         case Release():
             return unchanged(payment, Outcome.REJECTED, "the payment is not quarantined")
         case PaymentFact() | RefundFact() | DisputeFact() if payment is None:
-            return unchanged(None, Outcome.PARKED, "its payment isn't here yet")
+            return unchanged(None, Outcome.PARKED, "its payment does not exist yet")
         case PaymentFact():
             return on_payment_fact(payment, body, at)
         case RefundFact():

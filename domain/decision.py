@@ -1,4 +1,4 @@
-"""What ``decide`` answers."""
+"""The decision that ``decide`` returns."""
 
 from datetime import datetime
 
@@ -6,79 +6,68 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.calls import ProviderCall, new_calls
-from domain.money import shown
+from domain.money import format_amount
 from domain.payment import Payment
-from domain.status import Outcome, Status
+from domain.status import Outcome
 from domain.transitions import is_allowed, is_final
 from domain.view import amounts_in, snapshot, status_of
 
 
-class Transition(Struct, frozen=True):
-    """One change of a payment's status; ``source`` is None when the payment came to be."""
-
-    source: Status | None
-    target: Status
-
-
-class Decision(Struct, frozen=True):
-    """What became of one input: its outcome and why, the payment afterwards, what to do next."""
+class Decision(Struct, frozen=True, kw_only=True):
+    """The outcome of one input and its reason, the payment afterwards, and the calls to make."""
 
     outcome: Outcome
     reason: str
     payment: Payment | None
-    transitions: tuple[Transition, ...] = ()
     provider_calls: tuple[ProviderCall, ...] = ()
-    #: The record is refused for its binding or its form: the event, told rightly, may yet come.
+    #: The record is refused, but not the event: a correct record of the same event may follow.
     refused: bool = False
-    #: The key of a call asked for before, to be made at once instead of when it is due.
+    #: The key of an earlier call, which is to be made at once instead of when it is due.
     urgent_call: str | None = None
 
 
 def unchanged(payment: Payment | None, outcome: Outcome, reason: str) -> Decision:
-    """The input had no effect."""
-    return Decision(outcome, reason, payment)
+    """The decision on an input without effect."""
+    return Decision(outcome=outcome, reason=reason, payment=payment)
 
 
 def created(payment: Payment) -> Decision:
-    """The payment came to be."""
+    """The decision that creates the payment."""
     calls = new_calls(payment)
     return Decision(
-        Outcome.APPLIED,
-        f"payment of {shown(payment.amount, payment.currency)} accepted",
-        replace(payment, calls=frozenset(call.key for call in calls)),
-        (Transition(None, payment.status),),
-        calls,
+        outcome=Outcome.APPLIED,
+        reason=f"payment of {format_amount(payment.amount, payment.currency)} accepted",
+        payment=replace(payment, calls=frozenset(call.key for call in calls)),
+        provider_calls=calls,
     )
 
 
 def changed(before: Payment, after: Payment, at: datetime, reason: str) -> Decision:
-    """The input was taken in: derive the status and the calls, and guard what must never happen.
+    """The decision that turns ``before`` into ``after``; a conflict where that is impossible.
 
-    The amounts always add up; the version grows by one when the published payment differs;
-    ``updated_at`` never goes back.
+    Derives status and provider calls. A change is impossible where the state machine does not
+    allow the new status, or the amounts contradict each other. The version grows by one where the
+    published payment differs. ``updated_at`` never goes back.
     """
     status = status_of(after)
     if status is not before.status and not is_allowed(before.status, status):
-        kind = "is final" if is_final(before.status) else "does not allow it"
-        return unchanged(
-            before, Outcome.CONFLICT, f"says {status}, but {before.status} {kind}: {reason}"
-        )
+        kind = "is final" if is_final(before.status) else "does not allow that"
+        why = f"the payment would become {status}, but {before.status} {kind}: {reason}"
+        return unchanged(before, Outcome.CONFLICT, why)
     money = amounts_in(after, status)
     if not 0 <= money.captured <= money.authorized:
         captured, authorized = (
-            shown(amount, before.currency) for amount in (money.captured, money.authorized)
+            format_amount(amount, before.currency) for amount in (money.captured, money.authorized)
         )
-        wrong = f"the amounts don't add up ({captured} captured of {authorized} authorized)"
-        return unchanged(before, Outcome.CONFLICT, f"{wrong}: {reason}")
+        why = f"{captured} would be captured, but {authorized} is authorized: {reason}"
+        return unchanged(before, Outcome.CONFLICT, why)
     calls = new_calls(after)
     keys = after.calls | {call.key for call in calls}
-    transitions: tuple[Transition, ...] = ()
     if status is not before.status:
-        transitions = (Transition(before.status, status),)
         reason = f"{before.status} → {status}: {reason}"
-    if transitions or snapshot(after) != snapshot(before):
+    if status is not before.status or snapshot(after) != snapshot(before):
         version, updated_at = before.version + 1, max(before.updated_at, at)
         after = replace(after, status=status, calls=keys, version=version, updated_at=updated_at)
     elif calls:
         after = replace(after, calls=keys)
-    return Decision(Outcome.APPLIED, reason, after, transitions, calls)
+    return Decision(outcome=Outcome.APPLIED, reason=reason, payment=after, provider_calls=calls)

@@ -1,4 +1,4 @@
-"""What ``decide`` is given: a client's command, a provider's fact, or a call's result. Frozen.
+"""The inputs of ``decide``: a client's command, a provider's fact, or a call's result. Frozen.
 
 Amounts are integer minor units of the payment's currency; times are aware UTC.
 """
@@ -20,7 +20,7 @@ class Failure(Struct, frozen=True):
 
 
 class Create(Struct, frozen=True):
-    """Take this amount with this payment method."""
+    """Collect this amount with this payment method."""
 
     tenant: str
     operation_id: str
@@ -47,7 +47,7 @@ class Confirm(Struct, frozen=True):
 
 
 class Capture(Struct, frozen=True):
-    """Capture an authorized payment: this much, or all of it."""
+    """Capture an authorized payment: this amount, or all of it where ``amount`` is None."""
 
     tenant: str
     operation_id: str
@@ -56,7 +56,7 @@ class Capture(Struct, frozen=True):
 
 
 class Cancel(Struct, frozen=True):
-    """Ask the provider to cancel, for the client or because nobody acted in time."""
+    """Cancel the payment at the provider: for the client, or because the payment expired."""
 
     tenant: str
     operation_id: str
@@ -65,7 +65,7 @@ class Cancel(Struct, frozen=True):
 
 
 class Refund(Struct, frozen=True):
-    """Give back this much, or all that is left."""
+    """Refund this amount, or all that is left where ``amount`` is None."""
 
     tenant: str
     operation_id: str
@@ -88,9 +88,9 @@ class PaymentFact(Struct, frozen=True):
     amount: int
     currency: str
     captured: int = 0
-    #: The provider's name for the attempt that failed; the same failure told twice has one.
+    #: The provider's name for the failed attempt. Every report of one failure has the same.
     attempt_ref: str | None = None
-    #: Idempotency key of our call that brought this about, where the provider echoes it.
+    #: Idempotency key of the call that caused this, where the provider names it.
     caused_by: str | None = None
     failure: Failure | None = None
     action_url: str | None = None
@@ -106,21 +106,21 @@ class RefundFact(Struct, frozen=True):
     object_id: str
     #: The provider's own refund object.
     ref: str
-    #: Derived from the provider's refund object, whoever asked for it.
+    #: Derived from the provider's refund object, requested by a client or not.
     refund_id: str
     status: RefundStatus
     amount: int
     currency: str
     reason: str | None = None
     failure: Failure | None = None
-    #: The refund of ours that it says it is, in a field that anybody with access may write there.
+    #: Our refund ID in its metadata. Anybody with write access there can set it.
     claims: str | None = None
-    #: Idempotency key of our call that brought this about, where the provider echoes it.
+    #: Idempotency key of the call that caused this, where the provider names it.
     caused_by: str | None = None
 
 
 class Movement(Struct, frozen=True):
-    """Disputed money that moved: out (withdrawn, positive) or back (reinstated, negative)."""
+    """Disputed money that moved: withdrawn (positive) or reinstated (negative)."""
 
     ref: str
     amount: int
@@ -141,17 +141,17 @@ class DisputeFact(Struct, frozen=True):
 
 
 class Unmodelled(Struct, frozen=True):
-    """An event of a kind that has no effect on a payment, or says a status nobody knows."""
+    """An event of a kind without effect on a payment, or with an unknown status."""
 
     event_id: str
     kind: str
     why: str
-    #: The kind has an effect, but its status is one that nobody here knows: the state is kept.
+    #: The kind has an effect, but its status is unknown, so the payment is left unchanged.
     unknown_status: bool = False
 
 
 class Foreign(Struct, frozen=True):
-    """An event of another account than ours, or of the other mode: test instead of live money."""
+    """An event of another account than ours, or of the other mode (test or live)."""
 
     event_id: str
     kind: str
@@ -162,9 +162,9 @@ Fact = PaymentFact | RefundFact | DisputeFact | Unmodelled | Foreign
 
 
 class CallResult(Struct, frozen=True):
-    """What a call to the provider came to: its object's ID, or a definite refusal.
+    """The result of a provider call: the object's ID, or a definitive refusal.
 
-    The object of a refund is the provider's refund, of any other operation its payment object.
+    The object of a refund call is the provider's refund, of any other call its payment object.
     """
 
     call_key: str
@@ -178,7 +178,7 @@ class Release(Struct, frozen=True):
 
 
 class Input(Struct, frozen=True):
-    """One record of the log, decoded: its event ID, when we received it, and what it says."""
+    """One record of the log, decoded: its event ID, the time we received it, and its content."""
 
     event_id: str
     received_at: datetime

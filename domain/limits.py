@@ -1,8 +1,7 @@
-"""How much one payment can hold, as a table: whatever grows inside it has an end.
+"""The limits of one payment, as a table: everything inside it that grows has one.
 
-A command beyond a limit is rejected. What a provider says is never dropped: beyond a limit the
-payment is quarantined, its inputs wait, and they are applied once it is released under a higher
-limit.
+A command beyond a limit is rejected. A provider's fact must not be lost: beyond a limit the payment
+is quarantined and its inputs wait. They are applied once it is released under a higher limit.
 """
 
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from domain.payment import Payment
 
 
 class Limit(Struct, frozen=True):
-    """At most so many of these in one payment."""
+    """At most ``most`` items of one kind in one payment."""
 
     what: str
     most: int
@@ -26,7 +25,7 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit("operations", 2_000, lambda p: len(p.operations)),
     Limit("provider calls", 2_500, lambda p: len(p.calls)),
     Limit("facts about the payment", 200, lambda p: len(p.facts)),
-    Limit("refunds asked for", 1_000, lambda p: len(p.refunds)),
+    Limit("requested refunds", 1_000, lambda p: len(p.refunds)),
     Limit("refunds at the provider", 1_500, lambda p: len(p.provider_refunds)),
     Limit("disputes", 100, lambda p: len(p.disputes)),
     Limit("movements of money", 1_000, lambda p: sum(len(d.movements) for d in p.disputes)),
@@ -34,7 +33,10 @@ LIMITS: Final[tuple[Limit, ...]] = (
 
 
 def exceeded(before: Payment | None, after: Payment) -> str | None:
-    """The limit that a change goes beyond, in words; a payment that was beyond it may go on."""
+    """The limit that a change exceeds, as a sentence; None where it exceeds none.
+
+    A payment that already exceeds a limit may change, as long as it does not grow further.
+    """
     for limit in LIMITS:
         count = limit.count(after)
         if count > limit.most and (before is None or count > limit.count(before)):

@@ -1,4 +1,4 @@
-"""Amounts as a person reads them, with their currency's decimals; all others are minor units."""
+"""Formats amounts for people, with the decimals of their currency. Elsewhere: minor units."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -23,11 +23,10 @@ EXPONENTS: Final[Mapping[str, int]] = {
 }
 
 
-def shown(amount: int, currency: str) -> str:
+def format_amount(amount: int, currency: str) -> str:
     """``1999`` minor units of EUR as ``19.99 EUR``.
 
-    Of a currency that ISO 4217 does not know, or gives no decimals, nobody here can say where the
-    point belongs: ``1999 minor units of XYZ``.
+    Where ISO 4217 does not define the currency's decimals: ``1999 minor units of XYZ``.
     """
     exponent = EXPONENTS.get(currency)
     if exponent is None:

@@ -1,4 +1,4 @@
-"""What a client's command does: it is checked against the state, and what it asks is noted."""
+"""Applies a client's command: checks it against the state and records the request."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -8,39 +8,42 @@ from msgspec.structs import replace
 
 from domain.decision import Decision, changed, created, unchanged
 from domain.facts.join import failures
-from domain.facts.refunds import awaited
+from domain.facts.refunds import unproven_refund
 from domain.inputs import Cancel, Capture, Command, Confirm, Create
 from domain.inputs import Refund as RefundCommand
-from domain.money import shown
-from domain.payment import Attempt, CancelRequest, CaptureRequest, Payment, Refund
+from domain.money import format_amount
+from domain.payment import Attempt, CancelRequest, CaptureRequest, Payment, RefundRequest
 from domain.status import Outcome, Status
 from domain.transitions import is_final
 from domain.view import awaits_payment_method, refundable
 
 
-def _shown(payment: Payment, amount: int) -> str:
-    return shown(amount, payment.currency)
+def _format(payment: Payment, amount: int) -> str:
+    return format_amount(amount, payment.currency)
 
 
 def rejected(payment: Payment | None, reason: str) -> Decision:
-    """The state forbids the command; the reason is for the client to read."""
+    """The state forbids the command. Clients read the reason."""
     return unchanged(payment, Outcome.REJECTED, reason)
 
 
-def repeated(payment: Payment, command: Command) -> Decision | None:
-    """An operation that is known already: a duplicate, or rejected when its body differs."""
+def known_operation(payment: Payment, command: Command) -> Decision | None:
+    """The decision on a repeated operation: duplicate, or rejected where its body differs.
+
+    None where the operation is new.
+    """
     known = payment.operations.get(command.operation_id)
     if known is None:
         return None
     if known == command.fingerprint:
-        return unchanged(payment, Outcome.DUPLICATE, "this operation was processed")
-    return rejected(payment, "this Idempotency-Key was used with another body")
+        return unchanged(payment, Outcome.DUPLICATE, "this operation was already processed")
+    return rejected(payment, "this Idempotency-Key was already used with another body")
 
 
 def on_create(payment: Payment | None, command: Create, payment_id: str, at: datetime) -> Decision:
-    """A new payment, unless its ID is taken: the ID is a hash of tenant and Idempotency-Key."""
+    """Creates the payment, unless its ID exists: the ID is a hash of tenant and Idempotency-Key."""
     if payment is not None:
-        return repeated(payment, command) or rejected(payment, "this payment exists")
+        return known_operation(payment, command) or rejected(payment, "this payment already exists")
     return created(
         Payment(
             id=payment_id,
@@ -67,10 +70,10 @@ def on_create(payment: Payment | None, command: Create, payment_id: str, at: dat
 def on_command(
     payment: Payment | None, command: Confirm | Capture | Cancel | RefundCommand, at: datetime
 ) -> Decision:
-    """Checks who asks and whether it was asked before, then the state's own rules."""
+    """Checks the tenant and whether the operation is new, then applies the command's own rule."""
     if payment is None or payment.tenant != command.tenant:
         return rejected(payment, "there is no such payment")
-    known = repeated(payment, command)
+    known = known_operation(payment, command)
     if known is not None:
         return known
     decision = _RULES[type(command)](payment, command, at)
@@ -86,14 +89,16 @@ def _confirm(payment: Payment, command: Confirm, at: datetime) -> Decision:
             payment, f"confirm needs a payment in REQUIRES_ACTION; it is {payment.status}"
         )
     if not awaits_payment_method(payment):
-        return rejected(payment, "the customer's action is awaited, not a new payment method")
+        return rejected(
+            payment, "the customer has to act first; a new payment method is not needed"
+        )
     if payment.cancel is not None:
         return rejected(payment, "the payment is being cancelled")
     number = len(payment.attempts) + 1
     failed = len(failures(payment.facts))
     attempts = (*payment.attempts, Attempt(number, command.payment_method, failed))
     after = replace(payment, attempts=attempts)
-    return changed(payment, after, at, f"attempt {number} asked for")
+    return changed(payment, after, at, f"attempt {number} requested")
 
 
 def _capture(payment: Payment, command: Capture, at: datetime) -> Decision:
@@ -104,28 +109,28 @@ def _capture(payment: Payment, command: Capture, at: datetime) -> Decision:
     previous = payment.capture
     if previous is not None and previous.refusal is None:
         return rejected(
-            payment, f"a capture of {_shown(payment, previous.amount)} is already on its way"
+            payment, f"a capture of {_format(payment, previous.amount)} is already in progress"
         )
     amount = payment.amount if command.amount is None else command.amount
     if not 0 < amount <= payment.amount:
-        asked, whole = _shown(payment, amount), _shown(payment, payment.amount)
-        return rejected(payment, f"{asked} can't be captured of {whole}")
+        requested, whole = _format(payment, amount), _format(payment, payment.amount)
+        return rejected(payment, f"{requested} can't be captured of a payment of {whole}")
     number = 1 if previous is None else previous.number + 1
     after = replace(payment, capture=CaptureRequest(number, amount))
-    return changed(payment, after, at, f"capture of {_shown(payment, amount)} asked for")
+    return changed(payment, after, at, f"capture of {_format(payment, amount)} requested")
 
 
 def _cancel(payment: Payment, command: Cancel, at: datetime) -> Decision:
     if is_final(payment.status):
         return rejected(payment, f"{payment.status} is final")
     if payment.cancel is not None:
-        return rejected(payment, "a cancel is already on its way")
+        return rejected(payment, "a cancel is already in progress")
     if command.expired:
         if payment.status is not Status.REQUIRES_ACTION:
             return rejected(payment, f"only REQUIRES_ACTION expires; it is {payment.status}")
         if at < payment.expires_at:
             return rejected(payment, f"it expires at {payment.expires_at.isoformat()}")
-    why = "nobody acted in time" if command.expired else "cancel asked for"
+    why = "the payment expired" if command.expired else "cancel requested"
     return changed(payment, replace(payment, cancel=CancelRequest(command.expired)), at, why)
 
 
@@ -133,32 +138,36 @@ def _refund(payment: Payment, command: RefundCommand, at: datetime) -> Decision:
     if payment.status is not Status.SUCCEEDED:
         return rejected(payment, f"refund needs a payment in SUCCEEDED; it is {payment.status}")
     if any(r.id == command.refund_id for r in payment.refunds):
-        return rejected(payment, "this refund exists")
-    told = next((m for m in payment.provider_refunds if m.echoes == command.refund_id), None)
-    if told is not None:  # the provider's word on our own refund was read before the command
-        if command.amount not in {None, told.amount}:
-            said = _shown(payment, told.amount)
-            return rejected(payment, f"the provider's word on this refund is of {said}")
-        return _asked_for(payment, command, told.amount, at)
+        return rejected(payment, "this refund already exists")
+    reported = next(
+        (r for r in payment.provider_refunds if r.key_refund_id == command.refund_id), None
+    )
+    if reported is not None:  # the log was read out of order: the refund came before its command
+        if command.amount not in {None, reported.amount}:
+            actual = _format(payment, reported.amount)
+            return rejected(payment, f"the provider already made this refund, of {actual}")
+        return _request_refund(payment, command, reported.amount, at)
     left = refundable(payment)
-    if command.amount is None and (pending := awaited(payment)) is not None:
-        why = f"the provider's answer to refund {pending} is awaited"
-        return rejected(payment, f"{why}: until then nobody knows what is left; name an amount")
+    if command.amount is None and (pending := unproven_refund(payment)) is not None:
+        why = f"the refundable amount is unknown until the provider responds to refund {pending}"
+        return rejected(payment, f"{why}; name an amount")
     amount = left if command.amount is None else command.amount
     if not 0 < amount <= left:
-        asked, rest = _shown(payment, amount), _shown(payment, left)
-        return rejected(payment, f"{asked} can't be refunded; {rest} is left")
-    return _asked_for(payment, command, amount, at)
+        requested, rest = _format(payment, amount), _format(payment, left)
+        return rejected(payment, f"{requested} can't be refunded; {rest} is left")
+    return _request_refund(payment, command, amount, at)
 
 
-def _asked_for(payment: Payment, command: RefundCommand, amount: int, at: datetime) -> Decision:
-    refund = Refund(command.refund_id, amount, command.reason)
+def _request_refund(
+    payment: Payment, command: RefundCommand, amount: int, at: datetime
+) -> Decision:
+    refund = RefundRequest(command.refund_id, amount, command.reason)
     refunds = tuple(sorted((*payment.refunds, refund), key=lambda r: r.id))
     after = replace(payment, refunds=refunds)
-    return changed(payment, after, at, f"refund of {_shown(payment, amount)} asked for")
+    return changed(payment, after, at, f"refund of {_format(payment, amount)} requested")
 
 
-#: Each command's own rule; what all of them share is checked before.
+#: Each command's own rule; ``on_command`` checks what they share.
 _RULES: Final[Mapping[type, Callable[[Payment, Any, datetime], Decision]]] = {
     Confirm: _confirm,
     Capture: _capture,

@@ -1,6 +1,6 @@
-"""A payment as the domain knows it: what was asked, and what the provider is known to have said.
+"""A payment: what its client requested, and the facts that its provider reported.
 
-``status`` and every amount are derived from these by ``view``; nothing is added up on arrival.
+``view`` derives the status and every amount from these. Nothing is accumulated on arrival.
 """
 
 from collections.abc import Mapping
@@ -13,18 +13,18 @@ from domain.status import Status
 
 
 class Attempt(Struct, frozen=True):
-    """One try to take the money. The first belongs to the create, each next to a confirm."""
+    """One try to collect the amount. The create starts the first one, each confirm the next."""
 
     number: int
     payment_method: str
-    #: Failed attempts known when this one was started; it has failed once more are known.
+    #: How many failures were known when this attempt started. It has failed once more are known.
     failures_before: int = 0
-    #: The provider refused to even try; the attempt does not count.
+    #: The provider refused to start it, so the attempt does not count.
     refusal: Failure | None = None
 
 
 class CaptureRequest(Struct, frozen=True):
-    """A capture somebody asked for. A refused one may be asked for again under the next number."""
+    """A requested capture. After a refusal, another one can be requested under the next number."""
 
     number: int
     amount: int
@@ -32,38 +32,38 @@ class CaptureRequest(Struct, frozen=True):
 
 
 class CancelRequest(Struct, frozen=True):
-    """A cancel somebody asked for."""
+    """A requested cancel."""
 
     expired: bool
 
 
-class Refund(Struct, frozen=True):
-    """One refund that a client asked for. Which of the provider's it is: see ``refunds``."""
+class RefundRequest(Struct, frozen=True):
+    """One refund that a client requested. ``facts.refunds`` matches it with the provider's."""
 
     id: str
     amount: int
     reason: str | None
     refusal: Failure | None = None
-    #: The provider's refund object, as our call was answered with it.
-    acknowledged: str | None = None
+    #: The provider's refund object, as the response to our call named it.
+    provider_ref: str | None = None
 
 
 class ProviderRefund(Struct, frozen=True):
-    """One refund at the provider, whoever asked for it: the latest fact of each status."""
+    """One refund at the provider, requested by a client or not: the latest fact of each status."""
 
     ref: str
     id: str
     amount: int
-    #: By ``join.refund_order``: the last one tells its status. Never empty.
+    #: In ``join.refund_order``; the last one has the refund's status. Never empty.
     facts: tuple[RefundFact, ...]
-    #: The refund of ours whose call's key one of its events echoed; the first by name of several.
-    echoes: str | None = None
-    #: What any of its events said it is, by our refund IDs: a later event may leave that out.
+    #: Our refund ID in the call key that its events carry; the first in order of several.
+    key_refund_id: str | None = None
+    #: Every refund ID of ours that an event claimed for it. A later event may leave it out.
     claims: tuple[str, ...] = ()
 
 
 class Dispute(Struct, frozen=True):
-    """One dispute: the latest fact, and every movement of money told by any fact."""
+    """One dispute: the latest fact, and every movement of money that any fact reported."""
 
     id: str
     fact: DisputeFact
@@ -71,7 +71,7 @@ class Dispute(Struct, frozen=True):
 
 
 class Payment(Struct, frozen=True):
-    """One payment. Frozen: ``decide`` answers with another one."""
+    """One payment. Frozen: ``decide`` returns a new one."""
 
     id: str
     tenant: str
@@ -89,21 +89,21 @@ class Payment(Struct, frozen=True):
     version: int
     status: Status
     attempts: tuple[Attempt, ...]
-    #: Body fingerprint of each operation a client asked for, by operation ID.
+    #: Body fingerprint of each operation that the client requested, by operation ID.
     operations: Mapping[str, str]
-    #: The provider's object, once acknowledged or named by a fact.
+    #: The provider's object, once a result or a fact named it.
     object_id: str | None = None
     create_refusal: Failure | None = None
     capture: CaptureRequest | None = None
     cancel: CancelRequest | None = None
-    #: How many of the client's cancels the provider refused; the next one has a key of its own.
+    #: How many cancels the provider refused. The next one has the next number in its key.
     cancel_refusals: int = 0
-    #: A sufficient part of all facts heard (see ``join``): the view of it is the view of the whole.
+    #: The facts that determine the view; ``join`` drops those that no longer can.
     facts: tuple[PaymentFact, ...] = ()
-    refunds: tuple[Refund, ...] = ()
+    refunds: tuple[RefundRequest, ...] = ()
     provider_refunds: tuple[ProviderRefund, ...] = ()
     disputes: tuple[Dispute, ...] = ()
-    #: Idempotency keys of the provider calls asked for so far.
+    #: Keys of the provider calls requested so far.
     calls: frozenset[str] = frozenset()
-    #: Keys of those calls that have come to something.
-    settled: frozenset[str] = frozenset()
+    #: Keys of those calls that have a result.
+    finished_calls: frozenset[str] = frozenset()

@@ -1,10 +1,10 @@
-"""The words for where a payment, a refund and a dispute stand, and for what became of an input."""
+"""The statuses of payments, refunds and disputes, and the outcomes of inputs."""
 
 from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Where a payment stands. SUCCEEDED, FAILED and CANCELED are final and never change."""
+    """The status of a payment. SUCCEEDED, FAILED and CANCELED are final and never change."""
 
     CREATED = "CREATED"
     PROCESSING = "PROCESSING"
@@ -16,7 +16,7 @@ class Status(StrEnum):
 
 
 class RefundStatus(StrEnum):
-    """Where a refund stands. A succeeded refund can still fail: the bank may return it."""
+    """The status of a refund. A succeeded refund can still fail: the bank may return it."""
 
     REQUESTED = "REQUESTED"
     PENDING = "PENDING"
@@ -27,7 +27,7 @@ class RefundStatus(StrEnum):
 
 
 class DisputeStatus(StrEnum):
-    """Where a dispute stands. A lost one may yet be won."""
+    """The status of a dispute. A lost one can still be won."""
 
     WARNING_NEEDS_RESPONSE = "WARNING_NEEDS_RESPONSE"
     WARNING_UNDER_REVIEW = "WARNING_UNDER_REVIEW"
@@ -40,28 +40,28 @@ class DisputeStatus(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of one input. Every record in the log ends in exactly one of these."""
+    """The outcome of one input. Every record in the log ends in exactly one of these."""
 
     APPLIED = "applied"
-    DUPLICATE = "duplicate"  # this event ID was processed
-    STALE = "stale"  # a later fact is known
+    DUPLICATE = "duplicate"  # this event ID was already processed
+    STALE = "stale"  # a newer fact was already applied
     PARKED = "parked"  # its payment isn't here yet (or is quarantined); applied when it is
     REJECTED = "rejected"  # a command the state forbids
-    CONFLICT = "conflict"  # contradicts a final state, or names another payment's object
+    CONFLICT = "conflict"  # contradicts a final state, or is about another payment's object
     IGNORED = "ignored"  # a kind of event that has no effect on a payment
     QUARANTINED = "quarantined"  # our own code failed on it
 
 
 class ProviderStatus(StrEnum):
-    """What a provider says of its own payment object, in no provider's words."""
+    """The status of the provider's payment object, independent of any provider's names."""
 
     OPEN = "open"  # exists, nothing tried yet
     ACTION_NEEDED = "action_needed"  # the customer has to do something
     PENDING = "pending"  # the provider is working on it
     ATTEMPT_FAILED = "attempt_failed"  # this attempt failed; another may succeed
-    AUTHORIZED = "authorized"  # the money is held, to be captured
+    AUTHORIZED = "authorized"  # the money is reserved, to be captured
     SUCCEEDED = "succeeded"  # terminal: captured
-    CANCELED = "canceled"  # terminal: can never succeed any more
+    CANCELED = "canceled"  # terminal: can no longer succeed
 
 
 class CancelCause(StrEnum):
@@ -69,4 +69,4 @@ class CancelCause(StrEnum):
 
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"  # our request, after the last attempt failed
     REQUESTED = "requested"  # our request, for the client or because it expired
-    PROVIDER = "provider"  # the provider's own doing, or somebody's in its dashboard
+    PROVIDER = "provider"  # by the provider itself, or by a person in its dashboard

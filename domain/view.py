@@ -1,4 +1,4 @@
-"""What a payment looks like from outside: status, amounts, what to do next. Derived, never stored.
+"""The payment as clients see it: status, amounts, next action. Derived, never stored.
 
 ``snapshot`` is the value of ``payment-state`` and of ``GET /v1/payments/{id}``.
 """
@@ -23,7 +23,7 @@ _LIVE_STATUS: Final = {
 
 
 class NextAction(Struct, frozen=True):
-    """What has to be done before the payment goes on: ``redirect`` or ``new_payment_method``."""
+    """What has to happen before the payment continues: ``redirect`` or ``new_payment_method``."""
 
     type: str
     url: str | None = None
@@ -92,12 +92,12 @@ def started_attempts(payment: Payment) -> tuple[Attempt, ...]:
 
 
 def has_failed(payment: Payment, attempt: Attempt) -> bool:
-    """Whether the provider told of a failure after this attempt was started."""
+    """Whether the provider reported a failure after this attempt was started."""
     return len(join.failures(payment.facts)) > attempt.failures_before
 
 
 def live_fact(payment: Payment) -> PaymentFact | None:
-    """The provider's latest word on the current attempt, if it has said one."""
+    """The latest fact about the current attempt; None where there is none."""
     if not any(f.status is ProviderStatus.ATTEMPT_FAILED for f in payment.facts):
         return join.latest_live(payment.facts, 0)
     over = [a.number for a in started_attempts(payment) if has_failed(payment, a)]
@@ -120,13 +120,13 @@ def awaits_payment_method(payment: Payment) -> bool:
 
 
 def status_of(payment: Payment) -> Status:
-    """Where the payment stands, from everything known about it."""
+    """The payment's status, derived from everything known about it."""
     terminal = join.terminal(payment.facts)
     if terminal is not None:
         if terminal.status is ProviderStatus.SUCCEEDED:
             return Status.SUCCEEDED
-        hopeless = terminal.cancel_cause is CancelCause.ATTEMPTS_EXHAUSTED
-        return Status.FAILED if hopeless else Status.CANCELED
+        has_failed_finally = terminal.cancel_cause is CancelCause.ATTEMPTS_EXHAUSTED
+        return Status.FAILED if has_failed_finally else Status.CANCELED
     if payment.create_refusal is not None:
         return Status.FAILED
     live = live_fact(payment)
@@ -138,15 +138,15 @@ def status_of(payment: Payment) -> Status:
 
 
 def captured(payment: Payment) -> int:
-    """What the provider has captured, in minor units."""
+    """The captured amount, in minor units."""
     terminal = join.terminal(payment.facts)
     succeeded = terminal is not None and terminal.status is ProviderStatus.SUCCEEDED
     return terminal.captured if terminal is not None and succeeded else 0
 
 
 def refundable(payment: Payment) -> int:
-    """What can still be refunded: captured, less every refund that holds or has taken money."""
-    return captured(payment) - refunds.reserved(payment)
+    """What can still be refunded, in minor units: captured, less what refunds reserve."""
+    return captured(payment) - refunds.reserved_amount(payment)
 
 
 def amounts(payment: Payment) -> Amounts:
@@ -155,23 +155,23 @@ def amounts(payment: Payment) -> Amounts:
 
 
 def amounts_in(payment: Payment, status: Status) -> Amounts:
-    """The amounts, were the payment in this status."""
+    """The amounts that the payment would have in this status."""
     has_authorization = status in {Status.AUTHORIZED, Status.SUCCEEDED}
-    taken = captured(payment)
+    captured_amount = captured(payment)
     return Amounts(
         authorized=payment.amount if has_authorization else 0,
-        captured=taken,
-        # a returned refund and its replacement may cross each other
-        refunded=min(refunds.given_back(payment), taken),
+        captured=captured_amount,
+        # a refund that the bank returned and its replacement can both be succeeded for a while
+        refunded=min(refunds.refunded_amount(payment), captured_amount),
     )
 
 
 def failure_of(payment: Payment) -> Failure | None:
-    """Why the payment is not going well, where it is not."""
+    """Why the payment failed or is stuck; None where it is not."""
     if payment.status is Status.SUCCEEDED:
         return None
     if payment.status is Status.AUTHORIZED:
-        # who asked for a capture has to hear that it is to be asked for again
+        # the client has to learn that its capture was refused, and request another
         return payment.capture.refusal if payment.capture is not None else None
     if payment.create_refusal is not None:
         return payment.create_refusal
@@ -179,7 +179,7 @@ def failure_of(payment: Payment) -> Failure | None:
     if last.refusal is not None:
         return last.refusal
     failed = join.failures(payment.facts)
-    # a failed payment goes on saying why, also when the provider had gone on before the end
+    # a failed payment keeps its failure, even where a newer attempt had started before the end
     has_gone_on = live_fact(payment) is not None and payment.status is not Status.FAILED
     if not failed or has_gone_on:
         return None
@@ -189,7 +189,7 @@ def failure_of(payment: Payment) -> Failure | None:
 
 
 def next_action(payment: Payment) -> NextAction | None:
-    """What the customer or client has to do, while the payment requires action."""
+    """What the customer or client has to do; None unless the payment requires action."""
     if payment.status is not Status.REQUIRES_ACTION:
         return None
     live = live_fact(payment)
@@ -198,11 +198,11 @@ def next_action(payment: Payment) -> NextAction | None:
     return NextAction("redirect", live.action_url)
 
 
-def _refund_view(refund: refunds.Standing) -> RefundView:
-    facts = refund.made.facts if refund.made is not None else ()
+def _refund_view(refund: refunds.RefundRecord) -> RefundView:
+    facts = refund.reported.facts if refund.reported is not None else ()
     succeeded = any(f.status is RefundStatus.SUCCEEDED for f in facts)
-    if refund.asked is not None:
-        reason, failure = refund.asked.reason, refund.asked.refusal
+    if refund.requested is not None:
+        reason, failure = refund.requested.reason, refund.requested.refusal
     else:
         reason, failure = facts[-1].reason, None
     return RefundView(
@@ -227,7 +227,7 @@ def _dispute_view(dispute: Dispute) -> DisputeView:
 
 
 def snapshot(payment: Payment) -> Snapshot:
-    """The payment as the world sees it at this version."""
+    """The payment as it is published at this version."""
     return Snapshot(
         id=payment.id,
         tenant=payment.tenant,
@@ -246,7 +246,7 @@ def snapshot(payment: Payment) -> Snapshot:
         provider_object_id=payment.object_id,
         description=payment.description,
         metadata=payment.metadata,
-        refunds=tuple(_refund_view(r) for r in refunds.standings(payment)),
+        refunds=tuple(_refund_view(r) for r in refunds.all_refunds(payment)),
         disputes=tuple(_dispute_view(d) for d in payment.disputes),
         expires_at=payment.expires_at,
         created_at=payment.created_at,

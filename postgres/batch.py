@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from psycopg import AsyncConnection, AsyncCursor
 
-from domain.facts.binding import may_settle
+from domain.facts.binding import may_identify_object
 from domain.inputs import Create, Release
 from domain.payment import Payment
 from domain.status import Outcome
@@ -92,7 +92,9 @@ def _known_by(batch: Sequence[DecodedInput]) -> set[str]:
 def may_take_up(received: DecodedInput) -> bool:
     """Whether the input may bring what others wait for: the payment, its object, its release."""
     body = received.input.body
-    return isinstance(body, Create | Release) or may_settle(received.payment_id, received.input)
+    return isinstance(body, Create | Release) or may_identify_object(
+        received.payment_id, received.input
+    )
 
 
 def _decode_payments(

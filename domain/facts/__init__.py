@@ -1,1 +1,1 @@
-"""How the provider's facts are read together: which object each is about, and which counts."""
+"""Combines the provider's facts: which object each is about, and which of them count."""

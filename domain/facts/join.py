@@ -1,8 +1,8 @@
-"""The provider's side of a payment as a join: any order and repetition of the facts, one result.
+"""Combines the provider's facts into one set: any order and repetition gives the same result.
 
-A payment keeps a sufficient part of the facts it heard, so what it stores does not grow with the
-number of webhooks: every terminal kind's latest, each failed attempt once, and the latest of the
-rest per attempt. ``add`` is commutative, associative and idempotent.
+A payment keeps only the facts that can still matter, so its size does not grow with the number of
+webhooks: the latest fact of each terminal status, one fact for each failed attempt, and the latest
+other fact of each attempt. ``add`` is commutative, associative and idempotent.
 """
 
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ from domain.call_key import CallKey
 from domain.inputs import DisputeFact, Movement, PaymentFact, RefundFact
 from domain.status import DisputeStatus, ProviderStatus, RefundStatus
 
-#: Order of facts of the same second, as a payment runs through them.
+#: The order of facts of the same second: that in which a payment passes through the statuses.
 RANK: Final = {status: rank for rank, status in enumerate(ProviderStatus)}
 
 TERMINAL: Final = frozenset({ProviderStatus.SUCCEEDED, ProviderStatus.CANCELED})
 
 _REFUND_RANK: Final = {status: rank for rank, status in enumerate(RefundStatus)}
-#: What settles a refund beats what does not, whenever it was said; a failure beats a success.
+#: A settled status beats an open one, whenever it was reported. A failure beats a success.
 _REFUND_CLASS: Final = {
     RefundStatus.REQUESTED: 1,
     RefundStatus.PENDING: 1,
@@ -54,7 +54,7 @@ def attempt_of(fact: PaymentFact) -> int:
 
 
 def _slot(fact: PaymentFact) -> tuple[str, str]:
-    """Facts in one slot replace each other, the later one staying; other slots don't see it."""
+    """The fact's slot. Only one fact per slot is kept; slots don't affect each other."""
     if fact.status in TERMINAL:
         return "terminal", fact.status
     if fact.status is ProviderStatus.ATTEMPT_FAILED:
@@ -63,7 +63,7 @@ def _slot(fact: PaymentFact) -> tuple[str, str]:
 
 
 def add(facts: tuple[PaymentFact, ...], fact: PaymentFact) -> tuple[PaymentFact, ...]:
-    """The facts with one more heard, in a canonical order, keeping what the view needs."""
+    """The facts with one more, in a canonical order, without those that can no longer matter."""
     kept = {_slot(known): known for known in facts}
     slot = _slot(fact)
     known = kept.get(slot)
@@ -73,14 +73,14 @@ def add(facts: tuple[PaymentFact, ...], fact: PaymentFact) -> tuple[PaymentFact,
 
 
 def _replaces(fact: PaymentFact, known: PaymentFact) -> bool:
-    """Of two facts of one slot the later stays; of one failure told twice, the first telling."""
+    """Of two facts in one slot the later one stays; of two about one failure, the earlier one."""
     if fact.status is ProviderStatus.ATTEMPT_FAILED:
         return order(fact) < order(known)
     return order(fact) > order(known)
 
 
-def kept_instead(facts: tuple[PaymentFact, ...], fact: PaymentFact) -> PaymentFact | None:
-    """The known fact that makes this one say nothing new, if there is one."""
+def superseding(facts: tuple[PaymentFact, ...], fact: PaymentFact) -> PaymentFact | None:
+    """The known fact because of which this one adds nothing; None where it adds something."""
     slot = _slot(fact)
     known = next((known for known in facts if _slot(known) == slot), None)
     return known if known is not None and not _replaces(fact, known) else None
@@ -92,7 +92,7 @@ def failures(facts: Iterable[PaymentFact]) -> tuple[PaymentFact, ...]:
 
 
 def terminal(facts: Iterable[PaymentFact]) -> PaymentFact | None:
-    """The fact after which the provider cannot change its mind, if one is known."""
+    """The fact that ends the payment at the provider; None where none is known."""
     known = [f for f in facts if f.status in TERMINAL]
     return max(known, key=order) if known else None
 
@@ -100,9 +100,9 @@ def terminal(facts: Iterable[PaymentFact]) -> PaymentFact | None:
 def latest_live(facts: Iterable[PaymentFact], failed_attempt: int) -> PaymentFact | None:
     """The latest fact that is neither terminal nor older than the last failed attempt.
 
-    Within the second of that failure, a fact known to belong to an attempt is the later one where
-    that attempt is after ``failed_attempt``: an attempt that failed does not go on. A fact that
-    names no attempt is the later one by its rank.
+    Within the second of that failure, the attempt decides: a fact is later where it belongs to an
+    attempt after ``failed_attempt``, since a failed attempt does not continue. Where the fact names
+    no attempt, the rank decides.
     """
     facts = tuple(facts)
     failed = failures(facts)
@@ -126,7 +126,7 @@ def _is_after(fact: PaymentFact, failure: PaymentFact, failed_attempt: int) -> b
 
 
 def refund_order(fact: RefundFact) -> tuple[int, datetime, int, str]:
-    """The refund fact with the greatest order tells the refund's status."""
+    """The sort key of a refund's facts: the greatest one determines the refund's status."""
     return (
         _REFUND_CLASS[fact.status],
         fact.occurred_at,
@@ -145,7 +145,7 @@ def add_refund_fact(facts: tuple[RefundFact, ...], fact: RefundFact) -> tuple[Re
 
 
 def dispute_order(fact: DisputeFact) -> tuple[bool, datetime, int, str]:
-    """A closed dispute is not reopened by an older word; among closings the later one holds."""
+    """The sort key of a dispute's facts. A closed dispute stays closed; the last closing counts."""
     return (
         fact.status in DISPUTE_CLOSED,
         fact.occurred_at,
@@ -154,7 +154,7 @@ def dispute_order(fact: DisputeFact) -> tuple[bool, datetime, int, str]:
     )
 
 
-def add_movements(known: tuple[Movement, ...], heard: tuple[Movement, ...]) -> tuple[Movement, ...]:
-    """The union of movements by the provider's reference: told twice, moved once."""
-    by_ref = {m.ref: m for m in (*known, *heard)}
+def add_movements(known: tuple[Movement, ...], new: tuple[Movement, ...]) -> tuple[Movement, ...]:
+    """The union of both by the provider's reference: a movement reported twice counts once."""
+    by_ref = {m.ref: m for m in (*known, *new)}
     return tuple(sorted(by_ref.values(), key=lambda m: m.ref))

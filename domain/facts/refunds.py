@@ -1,10 +1,10 @@
-"""Which of the provider's refunds are the ones we asked for, and how much money all of them hold.
+"""Matches the provider's refunds with the requested ones, and adds up their amounts.
 
-Anybody with access to the provider can write our refund's ID on another refund, so such a claim
-proves nothing. Two things do: the object our call was answered with, and our call's idempotency
-key in an event. What is bound is worked out from all that is known, so no order matters. Until a
-refund of ours is bound, it and whatever claims to be it count both: too little may be refunded
-meanwhile, never too much.
+Anybody with write access at the provider can put our refund ID into another refund's metadata, so
+such a claim proves nothing. Two things are proof: the response to our own refund call, and an event
+that carries that call's idempotency key. Matches are derived from everything known, so the order of
+arrival does not matter. Until a requested refund is matched, its amount and that of every refund
+that claims to be it are both reserved: the refundable amount may be too small, never too large.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from typing import Final
 from msgspec import Struct
 
 from domain.call_key import CallKey, Operation
-from domain.payment import Payment, ProviderRefund, Refund
+from domain.payment import Payment, ProviderRefund, RefundRequest
 from domain.status import RefundStatus
 
-#: Refunds in these states hold or have taken money that cannot be refunded again.
+#: A refund in one of these states reserves its amount: that money can't be refunded again.
 RESERVING: Final = frozenset(
     {
         RefundStatus.REQUESTED,
@@ -27,30 +27,30 @@ RESERVING: Final = frozenset(
 )
 
 
-class Standing(Struct, frozen=True):
-    """One refund: asked for by us, known at the provider, or both; never neither."""
+class RefundRecord(Struct, frozen=True):
+    """One refund: requested by a client, known at the provider, or both; never neither."""
 
-    #: Ours where we asked for it, otherwise derived from the provider's object.
+    #: Our own ID where the refund was requested, otherwise derived from the provider's object.
     id: str
-    asked: Refund | None
-    made: ProviderRefund | None
+    requested: RefundRequest | None
+    reported: ProviderRefund | None
 
     @property
     def amount(self) -> int:
         """In minor units."""
-        known = self.made or self.asked
+        known = self.reported or self.requested
         return known.amount if known is not None else 0
 
     @property
     def status(self) -> RefundStatus:
-        """Its strongest fact, or our own request until there is one."""
-        if self.made is not None:
-            return self.made.facts[-1].status
-        refused = self.asked is not None and self.asked.refusal is not None
+        """The status of the strongest fact; without a fact, that of the request."""
+        if self.reported is not None:
+            return self.reported.facts[-1].status
+        refused = self.requested is not None and self.requested.refusal is not None
         return RefundStatus.FAILED if refused else RefundStatus.REQUESTED
 
 
-def echoed(payment_id: str, caused_by: str | None) -> str | None:
+def refund_id_in_key(payment_id: str, caused_by: str | None) -> str | None:
     """The ID of this payment's refund whose call has this key, of whichever generation."""
     key = CallKey.parse(caused_by)
     if key is None or key.payment_id != payment_id or key.operation is not Operation.REFUND:
@@ -58,62 +58,66 @@ def echoed(payment_id: str, caused_by: str | None) -> str | None:
     return key.name
 
 
-def bound(payment: Payment) -> dict[str, str]:
-    """The provider's refund of each of ours that is proven, by our ID. No two have the same."""
-    by_id = {r.id: r.acknowledged for r in payment.refunds if r.acknowledged is not None}
-    taken = set(by_id.values())
-    asked = {r.id for r in payment.refunds}
-    for made in sorted(payment.provider_refunds, key=lambda made: made.ref):
-        if made.echoes in asked and made.echoes not in by_id and made.ref not in taken:
-            by_id[made.echoes] = made.ref
-    return by_id
+def proven_refunds(payment: Payment) -> dict[str, str]:
+    """The matches that are proven: our refund ID to the provider's. No two share an object."""
+    refs = {r.id: r.provider_ref for r in payment.refunds if r.provider_ref is not None}
+    taken = set(refs.values())
+    requested = {r.id for r in payment.refunds}
+    for refund in sorted(payment.provider_refunds, key=lambda refund: refund.ref):
+        refund_id = refund.key_refund_id
+        if refund_id in requested and refund_id not in refs and refund.ref not in taken:
+            refs[refund_id] = refund.ref
+    return refs
 
 
-def standings(payment: Payment) -> tuple[Standing, ...]:
-    """Every refund once, by ID: ours, and those that were made without us.
+def all_refunds(payment: Payment) -> tuple[RefundRecord, ...]:
+    """Every refund once, by ID: the requested ones, and those made at the provider.
 
-    What claims to be one of ours that isn't bound yet is not among them: it is soon one of ours,
-    or nobody's but the provider's.
+    Leaves out a refund that claims to be a requested one which has no match yet: whether it is the
+    requested one or another is still open.
     """
     if not payment.refunds and not payment.provider_refunds:
         return ()
-    ours = bound(payment)
-    made = {made.ref: made for made in payment.provider_refunds}
-    asked = [Standing(r.id, r, made.pop(ours.get(r.id, ""), None)) for r in payment.refunds]
-    unbound = _unbound(payment, ours)
-    others = [Standing(m.id, None, m) for m in made.values() if not _claimed(m, unbound)]
-    return tuple(sorted((*asked, *others), key=lambda each: each.id))
+    refs = proven_refunds(payment)
+    reported = {refund.ref: refund for refund in payment.provider_refunds}
+    ours = [RefundRecord(r.id, r, reported.pop(refs.get(r.id, ""), None)) for r in payment.refunds]
+    unmatched = _unmatched(payment, refs)
+    others = [RefundRecord(r.id, None, r) for r in reported.values() if not _claimed(r, unmatched)]
+    return tuple(sorted((*ours, *others), key=lambda record: record.id))
 
 
-def awaited(payment: Payment) -> str | None:
-    """A refund of ours that something claims to be, and whose call's answer will tell; its ID."""
-    ours = bound(payment)
-    unbound, taken = _unbound(payment, ours), set(ours.values())
-    claimed = (_claimed(m, unbound) for m in payment.provider_refunds if m.ref not in taken)
+def unproven_refund(payment: Payment) -> str | None:
+    """The ID of a requested refund that another refund claims to be, until its call has a result.
+
+    The first such ID in order; None where there is none.
+    """
+    refs = proven_refunds(payment)
+    unmatched, taken = _unmatched(payment, refs), set(refs.values())
+    claimed = (_claimed(r, unmatched) for r in payment.provider_refunds if r.ref not in taken)
     return min((claim for claims in claimed for claim in claims), default=None)
 
 
-def _unbound(payment: Payment, ours: Mapping[str, str]) -> frozenset[str]:
-    return frozenset(r.id for r in payment.refunds if r.id not in ours and r.refusal is None)
+def _unmatched(payment: Payment, refs: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(r.id for r in payment.refunds if r.id not in refs and r.refusal is None)
 
 
-def _claimed(made: ProviderRefund, unbound: frozenset[str]) -> frozenset[str]:
-    return unbound.intersection(made.claims)
+def _claimed(refund: ProviderRefund, unmatched: frozenset[str]) -> frozenset[str]:
+    return unmatched.intersection(refund.claims)
 
 
-def reserved(payment: Payment) -> int:
-    """What refunds hold or have taken, in minor units; what isn't proven to be one counts twice."""
-    known = {made.ref for made in payment.provider_refunds}
-    ours = bound(payment)
-    asked = (r for r in payment.refunds if r.refusal is None and ours.get(r.id) not in known)
-    made = (m for m in payment.provider_refunds if m.facts[-1].status in RESERVING)
-    return sum(r.amount for r in asked) + sum(m.amount for m in made)
+def reserved_amount(payment: Payment) -> int:
+    """The amount that refunds reserve, in minor units. A refund without a match counts twice."""
+    known = {refund.ref for refund in payment.provider_refunds}
+    refs = proven_refunds(payment)
+    unreported = (r for r in payment.refunds if r.refusal is None and refs.get(r.id) not in known)
+    reserving = (r for r in payment.provider_refunds if r.facts[-1].status in RESERVING)
+    return sum(r.amount for r in unreported) + sum(r.amount for r in reserving)
 
 
-def given_back(payment: Payment) -> int:
-    """What the provider has given back, in minor units, whichever refund it counts for."""
+def refunded_amount(payment: Payment) -> int:
+    """The amount of all succeeded refunds at the provider, in minor units."""
     return sum(
-        made.amount
-        for made in payment.provider_refunds
-        if made.facts[-1].status is RefundStatus.SUCCEEDED
+        refund.amount
+        for refund in payment.provider_refunds
+        if refund.facts[-1].status is RefundStatus.SUCCEEDED
     )

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from domain.money import shown
+from domain.money import format_amount
 from domain.status import Status
 from domain.transitions import is_allowed, is_final
 from domain.view import amounts, snapshot, status_of
@@ -176,7 +176,7 @@ def _in_words(
 
 def _shown(p: PaymentEvidence, amount: int) -> str:
     """An amount of the payment with the decimals of its currency, where the row names that."""
-    return shown(amount, str(p.repeats.get("currency", "a currency not named")))
+    return format_amount(amount, str(p.repeats.get("currency", "a currency not named")))
 
 
 def all_or_none(e: Evidence) -> Violations:

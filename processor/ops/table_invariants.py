@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from domain.call_key import CallKey, Operation
 from domain.calls import ProviderCall
-from domain.money import shown
+from domain.money import format_amount
 from domain.payment import Payment
 from domain.view import Snapshot, snapshot
 from ports.records import RecordOffset
@@ -155,7 +155,7 @@ def _wrong_refund(payment: Payment, call: ProviderCall) -> str | None:
     if asked == call.amount:
         return None
     said, meant = (
-        "nothing" if amount is None else shown(amount, payment.currency)
+        "nothing" if amount is None else format_amount(amount, payment.currency)
         for amount in (call.amount, asked)
     )
     return f"refunds {said}, its payment asked for {meant}"

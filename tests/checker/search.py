@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from traceback import extract_tb
 
-from domain.decision import Decision, Transition
+from domain.decision import Decision
 from domain.payment import Payment
-from domain.status import Outcome
+from domain.status import Outcome, Status
 from domain.transitions import is_final
 from tests.checker.space import grouping
 from tests.checker.space.asked import hold_calls
@@ -45,7 +45,7 @@ class Found:
     #: By node: the inputs that lead on from it, and where to. None: the history ends there.
     steps: dict[Node, list[tuple[int, Node]]] = field(default_factory=dict)
     outcomes: set[Outcome] = field(default_factory=set)
-    transitions: set[Transition] = field(default_factory=set)
+    transitions: set[tuple[Status | None, Status]] = field(default_factory=set)
     #: Every end that was met.
     ends: list[Meaning] = field(default_factory=list)
 
@@ -124,14 +124,17 @@ class _Search:
         (row,) = step.plan.inbox
         before = self._payments[step.source.document] if step.source.document else None
         after = step.plan.payments.get(PAYMENT, before)
-        transitions = tuple(
-            Transition(version.previous_status, version.payment.status)
-            for version in step.plan.versions
-            if version.previous_status is not version.payment.status
+        stored = [(v.previous_status, v.payment.status) for v in step.plan.versions]
+        if step.plan.versions and after is not None:
+            assert stored == [(before.status if before is not None else None, after.status)]
+        self._found.transitions.update((old, new) for old, new in stored if old is not new)
+        decision = Decision(
+            outcome=row.outcome,
+            reason=row.reason,
+            payment=after,
+            provider_calls=tuple(step.plan.calls),
         )
-        self._found.transitions.update(transitions)
-        calls = tuple(step.plan.calls)
-        hold_to_invariants(before, Decision(row.outcome, row.reason, after, transitions, calls))
+        hold_to_invariants(before, decision)
 
     def _hold(self, node: Node) -> None:
         grouping.repeated(self._store, self._script, node)

@@ -10,9 +10,9 @@ import pytest
 from domain.decide import decide
 from domain.decision import Decision
 from domain.facts.binding import UNCONFIRMED
-from domain.facts.refunds import standings
+from domain.facts.refunds import all_refunds
 from domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact
-from domain.money import shown
+from domain.money import format_amount
 from domain.payment import Payment
 from domain.status import Outcome
 from tests.checker.conftest import Searching
@@ -52,7 +52,7 @@ def _lost_to_a_later_word(payment: Payment, input_: Input, reason: str) -> bool:
 
 def _contradicts(payment: Payment, input_: Input, reason: str) -> bool:
     """A conflict names what is known: the object, the final fact, the amount, the call, the end."""
-    amounts = (shown(r.amount, payment.currency) for r in standings(payment))
+    amounts = (format_amount(r.amount, payment.currency) for r in all_refunds(payment))
     known = [payment.object_id, payment.currency, *amounts]
     if isinstance(input_.body, CallResult):
         known.append(input_.body.call_key)
@@ -65,8 +65,8 @@ def _contradicts(payment: Payment, input_: Input, reason: str) -> bool:
 
 def _forbidden(payment: Payment, _input: Input, reason: str) -> bool:
     """A rejection names the state, what is on its way, or what was used before."""
-    named = (payment.status, "on its way", "Idempotency-Key", "exists", "no such payment")
-    awaited = ("is awaited", "being cancelled", "is left", "expires at")
+    named = (payment.status, "in progress", "Idempotency-Key", "exists", "no such payment")
+    awaited = ("has to act", "responds to", "being cancelled", "is left", "expires at")
     return any(each in reason for each in (*named, *awaited))
 
 
@@ -76,7 +76,7 @@ def _any(_payment: Payment, _input: Input, _reason: str) -> bool:
 
 NAMES: Final[dict[Outcome, Callable[[Payment, Input, str], bool]]] = {
     Outcome.APPLIED: _any,
-    Outcome.DUPLICATE: lambda _payment, _input, reason: "was processed" in reason,
+    Outcome.DUPLICATE: lambda _payment, _input, reason: "already processed" in reason,
     Outcome.STALE: _lost_to_a_later_word,
     Outcome.REJECTED: _forbidden,
     Outcome.CONFLICT: _contradicts,
@@ -91,7 +91,7 @@ def reached(searched: Searching) -> list[Payment]:
     payments: dict[str, Payment] = {}
     for history in ALL_HISTORIES:
         for payment in searched(history).reached.values():
-            stands = [standing.of_payment(payment), *map(standing.of_refund, standings(payment))]
+            stands = [standing.of_payment(payment), *map(standing.of_refund, all_refunds(payment))]
             stands += [dispute.fact.status for dispute in payment.disputes]
             stands += [row for _, row in standing.of_calls(payment)]
             payments.setdefault(" | ".join(stands), payment)
@@ -100,7 +100,7 @@ def reached(searched: Searching) -> list[Payment]:
 
 def _tried(payment: Payment) -> Iterable[Input]:
     facts = [*probes.payment_facts(payment, LATER), *probes.payment_facts(payment, EARLIER)]
-    for refund in standings(payment):
+    for refund in all_refunds(payment):
         facts += probes.refund_facts(payment, refund, LATER)
         facts += probes.refund_facts(payment, refund, EARLIER)
     for dispute in payment.disputes:
@@ -139,7 +139,7 @@ def test_what_comes_before_its_payment_says_what_it_waits_for() -> None:
     for _, input_ in (*probes.payment_facts(None, LATER), *probes.results(None, "create")):
         decision = decide(None, input_, PAYMENT)
         assert decision.outcome is Outcome.PARKED
-        assert decision.reason == "its payment isn't here yet"
+        assert decision.reason == "its payment does not exist yet"
 
 
 #: What has a number in a reason and is no money.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.facts.binding import is_proof, may_settle
+from domain.facts.binding import is_proof, may_identify_object
 from domain.inputs import CallResult, Fact
 from domain.status import ProviderStatus, RefundStatus
 from tests.domain.histories.builders import (
@@ -36,7 +36,7 @@ def test_the_answer_to_our_create_and_its_key_settle_it(
     body: Fact | CallResult, *, settles: bool
 ) -> None:
     """Its answer, also a refusal, and an event that echoes its key under any generation."""
-    assert may_settle(PAYMENT, received(body, 1)) is settles
+    assert may_identify_object(PAYMENT, received(body, 1)) is settles
 
 
 def test_what_is_said_of_a_refund_proves_nothing_of_the_payments_object() -> None:

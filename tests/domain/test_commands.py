@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from domain.decide import decide
 from domain.facts import join
 from domain.inputs import Command, Input, RefundFact
-from domain.money import shown
+from domain.money import format_amount
 from domain.status import DisputeStatus, Outcome, RefundStatus, Status
 from domain.view import snapshot
 from tests.domain.histories.builders import (
@@ -30,12 +30,12 @@ from tests.domain.histories.builders import (
 from tests.domain.histories.situations import SITUATIONS, payment_that_is, replay_until
 
 ACCEPTED = ""
-IN_FLIGHT, CANCELLING = "already on its way", "being cancelled"
+IN_FLIGHT, CANCELLING = "already in progress", "being cancelled"
 NEEDS_ACTION, NEEDS_AUTHORIZED = (
     "needs a payment in REQUIRES_ACTION",
     "needs a payment in AUTHORIZED",
 )
-NEEDS_SUCCESS, CUSTOMER = "needs a payment in SUCCEEDED", "the customer's action is awaited"
+NEEDS_SUCCESS, CUSTOMER = "needs a payment in SUCCEEDED", "the customer has to act first"
 FINAL, NOT_EXPIRING = "is final", "only REQUIRES_ACTION expires"
 
 _COMMANDS: dict[str, Input] = {
@@ -161,7 +161,7 @@ def test_no_more_can_be_captured_than_was_authorized(amount: int) -> None:
     """A capture is of something, at most of everything; the reason names the limit."""
     decision = replay_until("authorized").deliver(received(capture(amount)))
     assert decision.outcome is Outcome.REJECTED
-    assert shown(amount, CURRENCY) in decision.reason
+    assert format_amount(amount, CURRENCY) in decision.reason
     assert "10.00 EUR" in decision.reason
 
 
@@ -179,7 +179,7 @@ def test_refunds_may_take_what_is_left_and_no_more(situation: str, left: int) ->
     for amount in (left + 1, 0, -1):
         decision = replay_until(situation).deliver(received(refund("re_1", amount)))
         assert decision.outcome is Outcome.REJECTED
-        assert f"{shown(left, CURRENCY)} is left" in decision.reason
+        assert f"{format_amount(left, CURRENCY)} is left" in decision.reason
     (call,) = replay_until(situation).deliver(received(refund("re_1"))).provider_calls
     assert (call.refund_id, call.amount) == ("re_1", left)
     (call,) = replay_until(situation).deliver(received(refund("re_1", left))).provider_calls
@@ -203,7 +203,7 @@ def test_a_refund_is_asked_for_once() -> None:
     story = replay_until("succeeded")
     story.deliver(received(refund("re_0", 300)))
     decision = story.deliver(received(refund("re_0", 100, operation_id="op_other")))
-    assert (decision.outcome, decision.reason) == (Outcome.REJECTED, "this refund exists")
+    assert (decision.outcome, decision.reason) == (Outcome.REJECTED, "this refund already exists")
 
 
 def test_one_refused_refund_leaves_the_others() -> None:
@@ -212,8 +212,8 @@ def test_one_refused_refund_leaves_the_others() -> None:
     story.deliver(received(refund("re_0", 700)))
     story.deliver(received(refund("re_1", 300)))
     story.deliver(received(refused("refund:re_1")))
-    shown = {r.id: r.status for r in snapshot(story.existing).refunds}
-    assert shown == {"re_0": RefundStatus.REQUESTED, "re_1": RefundStatus.FAILED}
+    format_amount = {r.id: r.status for r in snapshot(story.existing).refunds}
+    assert format_amount == {"re_0": RefundStatus.REQUESTED, "re_1": RefundStatus.FAILED}
     assert "3.00 EUR is left" in story.deliver(received(refund("re_2", 301))).reason
 
 
@@ -225,8 +225,8 @@ def test_a_refund_that_did_not_happen_is_not_brought_back_by_a_success(end: Refu
         story.deliver(received(refund("re_0", 700)))
         story.deliver(received(our_refund_said("re_0", end, 9, 700)))
         story.deliver(received(our_refund_said("re_0", RefundStatus.SUCCEEDED, second, 700)))
-        (shown,) = snapshot(story.existing).refunds
-        assert shown.status is end
+        (format_amount,) = snapshot(story.existing).refunds
+        assert format_amount.status is end
 
 
 @pytest.mark.parametrize("end", sorted(join.DISPUTE_CLOSED))
@@ -238,8 +238,8 @@ def test_a_closed_dispute_is_not_reopened(end: DisputeStatus) -> None:
             for status in told:
                 at = 9 if status is end else second
                 story.deliver(received(dispute_said("dis_1", status, at)))
-            (shown,) = snapshot(story.existing).disputes
-            assert shown.status is end
+            (format_amount,) = snapshot(story.existing).disputes
+            assert format_amount.status is end
 
 
 def test_the_closed_disputes_are_these() -> None:
@@ -289,7 +289,7 @@ def test_what_claims_to_be_a_refund_counts_beside_it_until_the_answer_tells() ->
     assert (decision.outcome, "4.00 EUR is left" in decision.reason) == (Outcome.REJECTED, True)
     decision = replay.deliver(received(refund("re_2")))
     assert decision.outcome is Outcome.REJECTED
-    assert "answer to refund re_1 is awaited" in decision.reason
+    assert "until the provider responds to refund re_1" in decision.reason
     answered = replace(acknowledged("refund:re_1"), object_id="psp_made_there")
     assert replay.deliver(received(answered)).outcome is Outcome.APPLIED
     (seen,) = snapshot(replay.existing).refunds
@@ -324,7 +324,7 @@ def test_an_answer_that_names_a_refund_of_another_amount_is_a_conflict(amount: i
         assert replay.deliver(one).outcome is Outcome.APPLIED
         decision = replay.deliver(other)
         assert decision.outcome is Outcome.CONFLICT
-        assert shown(amount, CURRENCY) in decision.reason
+        assert format_amount(amount, CURRENCY) in decision.reason
 
 
 def test_a_refund_that_was_only_answered_holds_its_money() -> None:

@@ -51,8 +51,12 @@ def test_a_movement_told_twice_moved_once() -> None:
     ("situation", "derived", "said_why"),
     [
         ("succeeded", {"facts": (said(ProviderStatus.CANCELED, 9),)}, "SUCCEEDED is final"),
-        ("processing", {"object_id": None}, "PROCESSING does not allow it"),
-        ("succeeded", {"facts": (said(ProviderStatus.SUCCEEDED, 9, captured=1001),)}, "add up"),
+        ("processing", {"object_id": None}, "PROCESSING does not allow that"),
+        (
+            "succeeded",
+            {"facts": (said(ProviderStatus.SUCCEEDED, 9, captured=1001),)},
+            "would be captured",
+        ),
     ],
 )
 def test_whatever_is_derived_no_forbidden_change_gets_through(

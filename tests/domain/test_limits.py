@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from domain import limits
 from domain.inputs import Failure, Input, Movement
 from domain.limits import LIMITS
-from domain.payment import Dispute, Payment, ProviderRefund, Refund
+from domain.payment import Dispute, Payment, ProviderRefund, RefundRequest
 from domain.status import DisputeStatus, Outcome, ProviderStatus, RefundStatus
 from domain.view import snapshot
 from postgres.documents import encode_snapshot
@@ -65,7 +65,7 @@ _GROWTH: Final[dict[str, tuple[str, Callable[[int], Iterable[Input]], Outcome]]]
         lambda n: (received(failed(f"at_{n}", n)),),
         Outcome.QUARANTINED,
     ),
-    "refunds asked for": (
+    "requested refunds": (
         "succeeded",
         lambda n: (received(refund(f"re_{n}", 1)),),
         Outcome.REJECTED,
@@ -180,8 +180,8 @@ def _full() -> Payment:
     return replace(
         replay.existing,
         refunds=tuple(
-            Refund(f"ref_a{n:025}", 1, _REASON, refusal=failure)
-            for n in range(_BY_WHAT["refunds asked for"].most)
+            RefundRequest(f"ref_a{n:025}", 1, _REASON, refusal=failure)
+            for n in range(_BY_WHAT["requested refunds"].most)
         ),
         provider_refunds=tuple(
             ProviderRefund(f"re_{n}", f"ref_b{n:025}", 1, (told,))

@@ -3,7 +3,7 @@
 import pytest
 from iso4217 import Currency
 
-from domain.money import EXPONENTS, shown
+from domain.money import EXPONENTS, format_amount
 
 
 def test_the_table_is_iso_4217s() -> None:
@@ -34,4 +34,4 @@ def test_an_amount_is_shown_as_its_currency_writes_it(
     amount: int, currency: str, text: str
 ) -> None:
     """Of a currency nobody knows, nobody says where the point belongs."""
-    assert shown(amount, currency) == text
+    assert format_amount(amount, currency) == text

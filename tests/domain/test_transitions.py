@@ -76,7 +76,7 @@ def test_every_edge_really_happens() -> None:
     for situation, word in product(SITUATIONS, _WORDS):
         replay = replay_until(situation)
         replay.deliver(received(word))
-        met |= {(t.source, t.target) for t in replay.transitions if t.source is not None}
+        met |= {move for move in replay.transitions if move[0] is not None}
     assert met == set(_EDGES)
 
 
@@ -95,8 +95,8 @@ def test_a_life_is_a_path_through_the_table() -> None:
     """Transitions chain: each begins where the one before it ended, the first from nowhere."""
     for situation in SITUATIONS:
         replay: Replay = replay_until(situation)
-        sources = [transition.source for transition in replay.transitions]
-        targets = [transition.target for transition in replay.transitions]
+        sources = [source for source, _ in replay.transitions]
+        targets = [target for _, target in replay.transitions]
         assert sources == [None, *targets[:-1]]
         assert targets[-1] is replay.existing.status
 

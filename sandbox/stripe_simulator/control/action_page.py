@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from domain.money import shown
+from domain.money import format_amount
 from sandbox.stripe_simulator.control.control import CompleteAction, complete_action
 from sandbox.stripe_simulator.control.control_http import answering, read_body
 from sandbox.stripe_simulator.events import Cause
@@ -64,7 +64,7 @@ def _return_url(intent: JsonObject) -> str | None:
 
 
 def _page(intent: JsonObject) -> str:
-    amount = escape(shown(intent["amount"], intent["currency"].upper()))
+    amount = escape(format_amount(intent["amount"], intent["currency"].upper()))
     waits = intent["status"] == "requires_action"
     buttons = (
         '<form method="post">'

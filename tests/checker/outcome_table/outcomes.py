@@ -6,7 +6,7 @@ from typing import Final
 
 from domain.decide import decide
 from domain.decision import Decision
-from domain.facts.refunds import standings
+from domain.facts.refunds import all_refunds
 from domain.payment import Payment
 from tests.checker.outcome_table import probes, standing
 from tests.checker.outcome_table.probes import EARLIER, LATER, Probe
@@ -30,12 +30,12 @@ TITLES: Final = (
 Row = dict[str, Counter[str]]
 #: By title and row's name.
 Cells = dict[str, dict[str, Row]]
-#: So often a kind of input is tried where payments stand alike.
+#: How often each kind of input is tried on payments of the same row.
 _ENOUGH: Final = 25
 
 
 def outcomes(payments: Iterable[Payment]) -> Cells:
-    """Try every kind of input on none of these payments, and on each, until it was often enough."""
+    """Try every kind of input without a payment and on each of these, ``_ENOUGH`` times per row."""
     cells: Cells = {title: defaultdict(lambda: defaultdict(Counter)) for title in TITLES}
     for payment in (None, *payments):
         _try_payment(cells, payment)
@@ -55,21 +55,23 @@ def _try(
     row: Row,
     payment: Payment | None,
     tried: Iterable[Probe],
-    said: Callable[[Decision], str],
+    label: Callable[[Payment | None, Decision], str],
 ) -> None:
     for name, input_ in tried:
         if row[name].total() < _ENOUGH:
-            row[name][said(decide(payment, input_, PAYMENT))] += 1
+            row[name][label(payment, decide(payment, input_, PAYMENT))] += 1
 
 
-def _outcome(decision: Decision) -> str:
+def _outcome(_before: Payment | None, decision: Decision) -> str:
     return str(decision.outcome)
 
 
-def _status(decision: Decision) -> str:
-    """The outcome, or where it brought the payment."""
-    moved = [f"→ {transition.target}" for transition in decision.transitions]
-    return moved[-1] if moved else str(decision.outcome)
+def _status(before: Payment | None, decision: Decision) -> str:
+    """Return the payment's new status where that changed, otherwise the outcome."""
+    after = decision.payment
+    if after is None or (before is not None and after.status is before.status):
+        return str(decision.outcome)
+    return f"→ {after.status}"
 
 
 def _try_payment(cells: Cells, payment: Payment | None) -> None:
@@ -81,25 +83,32 @@ def _try_payment(cells: Cells, payment: Payment | None) -> None:
 
 
 def _try_refunds(table: dict[str, Row], payment: Payment, second: int) -> None:
-    for refund in standings(payment):
+    for refund in all_refunds(payment):
         before = standing.of_refund(refund)
 
-        def said(decision: Decision, before: str = before, refund_id: str = refund.id) -> str:
-            known = standings(decision.payment) if decision.payment is not None else ()
+        def label(
+            _: Payment | None, decision: Decision, before: str = before, refund_id: str = refund.id
+        ) -> str:
+            known = all_refunds(decision.payment) if decision.payment is not None else ()
             (after,) = (standing.of_refund(r) for r in known if r.id == refund_id)
             return str(decision.outcome) if after == before else f"→ {after}"
 
         tried = probes.refund_facts(payment, refund, second)
-        _try(table[before], payment, tried, said)
+        _try(table[before], payment, tried, label)
 
 
 def _try_disputes(table: dict[str, Row], payment: Payment, second: int) -> None:
     for dispute in payment.disputes:
         before = dispute.fact.status
 
-        def said(decision: Decision, before: str = before, dispute_id: str = dispute.id) -> str:
+        def label(
+            _: Payment | None,
+            decision: Decision,
+            before: str = before,
+            dispute_id: str = dispute.id,
+        ) -> str:
             known = decision.payment.disputes if decision.payment is not None else ()
             (after,) = (d.fact.status for d in known if d.id == dispute_id)
             return str(decision.outcome) if after == before else f"→ {after}"
 
-        _try(table[before], payment, probes.dispute_facts(payment, dispute.id, second), said)
+        _try(table[before], payment, probes.dispute_facts(payment, dispute.id, second), label)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from domain.facts.join import failures
-from domain.facts.refunds import Standing
+from domain.facts.refunds import RefundRecord
 from domain.inputs import Failure, Foreign, Input, Unmodelled
 from domain.payment import Payment
 from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
@@ -87,15 +87,15 @@ def _failures(payment: Payment | None, object_id: str) -> Iterator[Probe]:
         yield "attempt_failed, the last", received(fact)
 
 
-def refund_facts(payment: Payment | None, refund: Standing, second: int) -> list[Probe]:
+def refund_facts(payment: Payment | None, refund: RefundRecord, second: int) -> list[Probe]:
     """Give the provider's word on a refund in each of its states; of ours, naming our call."""
-    told = refund_said if refund.asked is None else our_refund_said
+    told = refund_said if refund.requested is None else our_refund_said
     changes = {"object_id": _object_of(payment), "event_id": _EVENT}
     probes = []
     for status in RefundStatus:
         fact = told(refund.id, status, second, refund.amount, **changes)
-        if refund.made is not None:
-            fact = replace(fact, ref=refund.made.ref, refund_id=refund.made.id)
+        if refund.reported is not None:
+            fact = replace(fact, ref=refund.reported.ref, refund_id=refund.reported.id)
         probes.append((str(status), received(fact)))
     return probes
 

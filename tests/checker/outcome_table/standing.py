@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from domain.facts.join import failures, terminal
-from domain.facts.refunds import Standing, awaited
+from domain.facts.refunds import RefundRecord, unproven_refund
 from domain.payment import Payment
 from domain.status import CancelCause, RefundStatus, Status
 from domain.view import exhausted, failure_of, live_fact, refundable
@@ -32,7 +32,7 @@ def of_payment(payment: Payment) -> str:
             asked = payment.capture is not None and payment.capture.refusal is None
             return f"{status}{', capturing' if asked else ''}{cancelling}"
         case Status.SUCCEEDED:
-            if awaited(payment) is not None:
+            if unproven_refund(payment) is not None:
                 return f"{status}, a refund's answer awaited"
             return f"{status}{'' if refundable(payment) > 0 else ', nothing left to refund'}"
         case Status.FAILED:
@@ -66,23 +66,26 @@ def of_calls(payment: Payment) -> Iterator[tuple[str, str]]:
             yield name, f"create, {_of_create(payment, key)}"
         else:
             operation, *_ = name.split(":")
-            yield name, f"{operation}, {'answered' if key in payment.settled else 'asked for'}"
+            yield (
+                name,
+                f"{operation}, {'answered' if key in payment.finished_calls else 'asked for'}",
+            )
 
 
 def _of_create(payment: Payment, key: str) -> str:
     if payment.create_refusal is not None:
         return "refused"
-    if key in payment.settled:
+    if key in payment.finished_calls:
         return "acknowledged"
     return "nothing known" if payment.object_id is None else "its object known"
 
 
-def of_refund(refund: Standing) -> str:
+def of_refund(refund: RefundRecord) -> str:
     """Say where a refund stands, and whether money that was given back has come back."""
     status = refund.status
-    if refund.made is None:
-        refused = refund.asked is not None and refund.asked.refusal is not None
+    if refund.reported is None:
+        refused = refund.requested is not None and refund.requested.refusal is not None
         return f"{status}, refused" if refused else status
-    was_given = any(fact.status is RefundStatus.SUCCEEDED for fact in refund.made.facts)
+    was_given = any(fact.status is RefundStatus.SUCCEEDED for fact in refund.reported.facts)
     came_back = was_given and status is not RefundStatus.SUCCEEDED
     return f"{status}{', reversed' if came_back else ''}"

@@ -24,7 +24,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "domain.facts.refunds:reserved",
+        "domain.facts.refunds:reserved_amount",
         "status in RESERVING",
         "status is RefundStatus.SUCCEEDED",
         "two refunds on their way together give back more than was captured",
@@ -33,8 +33,8 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.view:amounts_in",
-        "min(refunds.given_back(payment), taken)",
-        "refunds.given_back(payment)",
+        "min(refunds.refunded_amount(payment), captured_amount)",
+        "refunds.refunded_amount(payment)",
         "a returned refund and its replacement that cross publish more refunded than captured",
         (_CONFLICTS.format("refunds_told_early_never_stand_in_the_way_of_success"),),
     ),
@@ -120,7 +120,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "domain.on_command:repeated",
+        "domain.on_command:known_operation",
         "known == command.fingerprint",
         "known",
         "another body under a used Idempotency-Key is recorded as a duplicate, not rejected",
@@ -136,7 +136,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "domain.facts.refunds:reserved",
+        "domain.facts.refunds:reserved_amount",
         "r.refusal is None and",
         "",
         "a refund that was refused holds its money: less can be refunded than is left",
@@ -144,8 +144,8 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "domain.facts.refunds:reserved",
-        "ours.get(r.id) not in known",
+        "domain.facts.refunds:reserved_amount",
+        "refs.get(r.id) not in known",
         "True",
         (
             "a refund of ours that the provider has made counts twice: less can be refunded "
@@ -155,7 +155,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "domain.facts.refunds:_unbound",
+        "domain.facts.refunds:_unmatched",
         "and r.refusal is None",
         "",
         "a refund made elsewhere that names a refused one of ours is never shown",
