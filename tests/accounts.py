@@ -1,4 +1,4 @@
-"""The accounts at each provider that the tests' events are of."""
+"""The provider accounts of the tests' events."""
 
 from typing import Final
 

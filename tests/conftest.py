@@ -1,4 +1,4 @@
-"""The session, apart from all others; a real Kafka and a real Postgres, once for all of it."""
+"""Isolates the session, and starts one real Kafka and one real Postgres for it."""
 
 import asyncio
 import os

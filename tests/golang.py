@@ -1,4 +1,4 @@
-"""Programs written in Go that tests use: a pinned module, built once into the cache folder."""
+"""Go programs that tests use, built once from pinned modules into the cache folder."""
 
 import json
 import shutil
@@ -18,9 +18,9 @@ class Module:
     """A module at one version.
 
     Args:
-        path: its name.
-        version: as its tag says it.
-        digest: the hash of its files, as a go.sum has it.
+        path: the module's path.
+        version: its tag.
+        digest: the hash of its files, in go.sum's notation.
     """
 
     path: str
@@ -28,11 +28,11 @@ class Module:
     digest: str
 
     def source(self) -> Path:
-        """Its files, downloaded where that was not done before.
+        """The folder of its files, downloaded if needed.
 
         Raises:
-            SandboxError: there is no Go.
-            DownloadError: it could not be had, or is not the one that was pinned.
+            SandboxError: Go is not installed.
+            DownloadError: the download failed, or its hash is not the pinned one.
         """
         asked = f"{self.path}@{self.version}"
         module = json.loads(_go(Path.cwd(), "mod", "download", "-json", asked))
@@ -41,10 +41,9 @@ class Module:
         return Path(module["Dir"])
 
     def program(self, name: str, package: str = ".") -> Path:
-        """One of its packages as a program, built where that was not done before. Raises as above.
+        """The program of one of its packages, built if needed. Raises like ``source``.
 
-        What it depends on is what the module's own go.sum names, and nobody is asked for that
-        once it is there.
+        The module's own go.sum pins its dependencies, which are downloaded once.
         """
         built = cache_folder().with_name(f"{name}-{self.version}") / name
         _go(self.source(), "build", "-mod=readonly", "-o", str(built), package)
@@ -52,7 +51,7 @@ class Module:
 
 
 def _go(folder: Path, *arguments: str) -> str:
-    """What Go answers in a folder."""
+    """Runs Go in a folder, and returns its output."""
     go = shutil.which("go")
     if go is None:
         raise SandboxError("this needs Go, to build a program: no `go` is on the PATH")

@@ -1,4 +1,4 @@
-"""A broker of a test's own: one that it may freeze, kill and start again."""
+"""A test's own broker, which it may freeze, kill and restart."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ BACK_WITHIN_S = 60.0
 
 @dataclass
 class OwnBroker:
-    """A broker that a test may stop, kill and start again."""
+    """A broker that a test may stop, kill and restart."""
 
     broker: kafka.Broker
     logs: Path
@@ -28,11 +28,11 @@ class OwnBroker:
 
     @property
     def bootstrap(self) -> str:
-        """Where it listens."""
+        """Its address."""
         return kafka.bootstrap([self.broker])
 
     async def start(self) -> None:
-        """Starts it, and returns once it answers."""
+        """Starts it, and returns once it is ready."""
         program = self.broker.program()
         self.child = await spawn(program.command, self.logs)
         await until(program.ready, BACK_WITHIN_S)
@@ -44,7 +44,7 @@ class OwnBroker:
         os.killpg(self.child.group, number)
 
     async def make_topics(self) -> None:
-        """All topics, empty."""
+        """Creates all topics."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:
@@ -55,7 +55,7 @@ class OwnBroker:
 
 @asynccontextmanager
 async def own_broker(folder: Path) -> AsyncIterator[OwnBroker]:
-    """A formatted broker with its files in this folder, not started; gone at the end."""
+    """A formatted broker with its files in this folder, not started; killed at the end."""
     port, controller_port = free_ports(2)
     java = await kafka.fetch(lambda _come, _total: None)
     (node,) = kafka.cluster(folder / "kafka", [port], [controller_port], java)

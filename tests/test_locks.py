@@ -1,4 +1,4 @@
-"""The locks: one version of each package, every file by its hash, and no word of where from."""
+"""The lock files: one version of each package, a hash for every file, and no registry's address."""
 
 import re
 import subprocess
@@ -11,15 +11,15 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 RUN_TIME = PROJECT / "requirements.lock"
 DEVELOPMENT = PROJECT / "requirements-dev.lock"
-#: Of a program the service is measured beside, which wants older ones of these.
+#: The lock of a benchmark's peer, which needs older versions of some packages.
 QUIX = PROJECT / "bench" / "peers" / "quix" / "requirements.lock"
-#: What the service's libraries need themselves, and the sandbox uses directly.
+#: Dependencies of the service's libraries that the sandbox uses directly.
 BROUGHT_ALONG = {"aiohttp", "requests"}
 OLDER = {"pydantic", "pydantic-core", "pydantic-settings"}
 PACKAGE = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[^ ;]+)( ; (?P<marker>[^\\]+))? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
 
-#: Hosts of package registries, in pieces: a file that named one whole would break the rule itself.
+#: Hosts of package registries, in pieces, because this file must not name one either.
 REGISTRIES = (
     ("pypi", "org"),
     ("python" + "hosted", "org"),
@@ -41,7 +41,7 @@ REGISTRIES = (
 
 @dataclass(frozen=True)
 class Locked:
-    """One package of a lock: its version, for which machines, and the hashes of its files."""
+    """One package of a lock: its version, marker and hashes."""
 
     version: str
     marker: str | None
@@ -49,7 +49,7 @@ class Locked:
 
 
 def read(lock: Path) -> dict[str, Locked]:
-    """A lock by package; it holds requirements and hashes, and no other line."""
+    """Parses a lock, which contains only requirements and hashes; returns it by package."""
     packages: dict[str, Locked] = {}
     for block in re.split(r"\n(?=\S)", lock.read_text().rstrip("\n")):
         head, *hashes = block.splitlines()
@@ -63,18 +63,18 @@ def read(lock: Path) -> dict[str, Locked]:
 
 
 def names(requirements: list[str]) -> set[str]:
-    """The packages that requirements of pyproject.toml are about."""
+    """The package names in requirements of pyproject.toml."""
     return {re.split(r"[^A-Za-z0-9._-]", each, maxsplit=1)[0].lower() for each in requirements}
 
 
 def test_both_locks_agree() -> None:
-    """What runs is what was tested: the same version, and the same files to choose from."""
+    """The tested versions and files are those that run."""
     run_time, development = read(RUN_TIME), read(DEVELOPMENT)
     assert run_time == {name: development.get(name) for name in run_time}
 
 
 def test_the_peer_with_a_lock_of_its_own_runs_on_our_versions() -> None:
-    """Beside it, as much as can be is the same; what can't be is known by name."""
+    """The peer uses our versions, except for a list of known packages."""
     run_time, quix = read(RUN_TIME), read(QUIX)
     assert "quixstreams" in quix
     ours = {name: locked.version for name, locked in run_time.items()}
@@ -84,14 +84,14 @@ def test_the_peer_with_a_lock_of_its_own_runs_on_our_versions() -> None:
 
 @pytest.mark.parametrize("lock", [RUN_TIME, DEVELOPMENT, QUIX], ids=lambda lock: lock.parent.name)
 def test_every_package_has_hashes(lock: Path) -> None:
-    """A file that is not the one that was locked is refused."""
+    """Pip refuses a file whose hash is not in the lock."""
     packages = read(lock)
     assert packages
     assert [name for name, locked in packages.items() if not locked.hashes] == []
 
 
 def test_the_run_time_lock_holds_what_runs_and_nothing_else() -> None:
-    """Every dependency of the service, and none that only the sandbox or the tests declare."""
+    """It contains every dependency of the service, and none of the sandbox or the tests only."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     locked = read(RUN_TIME).keys()
     dependencies = names(project["dependencies"])
@@ -101,7 +101,7 @@ def test_the_run_time_lock_holds_what_runs_and_nothing_else() -> None:
 
 
 def test_no_file_names_a_registry() -> None:
-    """Where packages come from is the machine's own affair, set outside of the project."""
+    """The machine's configuration, not the project, chooses the registry."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 -- git, wherever it is
         cwd=PROJECT,

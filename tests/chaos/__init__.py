@@ -1,1 +1,1 @@
-"""The whole service on three brokers, every link of it broken and every process of it killed."""
+"""The whole service on three brokers, while every link is broken and every process killed."""

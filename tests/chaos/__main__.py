@@ -1,4 +1,4 @@
-"""``python -m tests.chaos --minutes 5 --seed 7``: one run; 1 where something is violated.
+"""``python -m tests.chaos --minutes 5 --seed 7``: one run; exits with 1 after a violation.
 
 The folder of a failed run is kept: its history, every program's log and all data.
 """
@@ -23,7 +23,7 @@ RATE: Final = 5.0
 
 
 def main() -> int:
-    """Plays a run and prints what came of it."""
+    """Runs one course and prints its summary; returns the exit code."""
     asked = _parser().parse_args()
     course = Course(asked.minutes * 60, asked.seed, asked.rate)
     if asked.bug is not None:

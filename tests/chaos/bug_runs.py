@@ -1,4 +1,4 @@
-"""Which run finds which planted bug: the faults that lead to where it is, and no others."""
+"""For each planted bug, the run that finds it: only the faults that lead to it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,10 +22,10 @@ from tests.faults.failpoints import Action, Failpoint, Trap
 SECONDS: Final = 40.0
 RATE: Final = 6.0
 SEED: Final = 11
-#: A silent worker is soon dead.
+#: Short, so that the group soon excludes a paused worker.
 SESSION: Final = timedelta(seconds=2)
 ENVIRONMENT: Final = {"PAYMENTS_SESSION_TIMEOUT_S": f"{SESSION.seconds}"}
-#: Partitions that somebody works on after a session has ended.
+#: The number of partitions with commits after a session has ended.
 MOVED_ON: Final = "select count(distinct partition) from publications where committed_at > %s"
 MOVED_WITHIN_S: Final = 20.0
 POLL_S: Final = 0.05
@@ -33,7 +33,7 @@ MET_WITHIN_S: Final = 15.0
 
 
 async def asleep_at(world: World, one: Occurrence, *, place: Failpoint) -> str:
-    """Stops the worker when it comes to this place; it wakes some time after all has moved on."""
+    """Pauses the worker at this failpoint, and wakes it after others took over its partitions."""
     folder, process = world.plan.traps, world.processes[one.target]
     trap = Trap(folder, one.target)
     trap.set(place, Action.STOP)
@@ -48,7 +48,7 @@ async def asleep_at(world: World, one: Occurrence, *, place: Failpoint) -> str:
 
 
 async def _within(seconds: float, holds: Callable[[], Awaitable[bool]]) -> bool:
-    """Whether it comes to hold."""
+    """Polls a condition; returns whether it held within the time."""
     loop = asyncio.get_running_loop()
     given_up = loop.time() + seconds
     while not (found := await holds()) and loop.time() < given_up:  # noqa: ASYNC110  # it is elsewhere
@@ -64,7 +64,7 @@ def _at_once(holds: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
 
 
 async def _moved_on(world: World, since: datetime) -> bool:
-    """Whether every partition has a worker that commits: the sleeper's have another one."""
+    """Whether every partition has commits again, so others took over the paused worker's."""
     url = world.plan.infrastructure.database_url
     async with await psycopg.AsyncConnection.connect(url) as connection:
         found = await connection.execute(MOVED_ON, [since + SESSION])
@@ -72,7 +72,7 @@ async def _moved_on(world: World, since: datetime) -> bool:
         return bool(partitions == PARTITIONS)
 
 
-#: The stream workers' links are slow all the time, so that much is under way at any time.
+#: The stream workers' links are slow throughout, so that much is in flight at any time.
 _WHOLE: Final = ((1.0, 1.0), (SECONDS - 1, SECONDS - 1))
 _SLOW: Final = partial(toxic, kind="latency", attributes={"latency": 250, "jitter": 50})
 _SLOW_BROKERS: Final = (
@@ -89,17 +89,17 @@ _SILENT: Final = (
 
 
 def _asleep(place: Failpoint) -> tuple[tuple[Kind, Do], ...]:
-    """The others are at work on what the sleeper had long before it wakes."""
+    """Pauses a worker until long after others took over its partitions."""
     kind = Kind("stream asleep", STREAMS, (6, 8), (2, 3), "silent")
     return ((kind, partial(asleep_at, place=place)),)
 
 
 @dataclass(frozen=True, slots=True)
 class BugRun:
-    """The faults that find a bug, and what is then said of it: any of these, whichever rule's."""
+    """The faults that find a bug, and texts of which one must be in a violation."""
 
     faults: Sequence[tuple[Kind, Do]]
-    said: Sequence[str]
+    symptoms: Sequence[str]
 
 
 BUG_RUNS: Final[Mapping[str, BugRun]] = {
@@ -112,7 +112,7 @@ BUG_RUNS: Final[Mapping[str, BugRun]] = {
 
 
 def course(name: str, *, planted: bool = True) -> Course:
-    """The run that finds a bug; without it, the same run finds nothing."""
+    """The run that finds a bug. With ``planted=False`` the bug is left out: no violation."""
     bug = name if planted else NONE
     programs = {each: ("tests.chaos.planted", bug, each) for each in ("stream", "worker")}
     service = Service({**AS_IT_IS.modules, **programs}, ENVIRONMENT, BUGS[bug].statements)
@@ -120,6 +120,6 @@ def course(name: str, *, planted: bool = True) -> Course:
 
 
 def is_found(name: str, history: IndexedHistory) -> bool:
-    """Whether a run has said what is to be said of a bug."""
+    """Whether a run's violations show the bug."""
     found = [what for violations in check(history).values() for what in violations]
-    return any(said in what for said in BUG_RUNS[name].said for what in found)
+    return any(symptom in what for symptom in BUG_RUNS[name].symptoms for what in found)

@@ -1,4 +1,4 @@
-"""The chaos run needs Go, to build toxiproxy: where that can't be had, it is all that is said."""
+"""The chaos run needs Go to build toxiproxy; without it the session stops with that message."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.chaos.stack import toxiproxy
 
 @pytest.fixture(scope="session")
 def toxiproxy_is_built() -> None:
-    """Once for all tests."""
+    """Builds toxiproxy once for all tests."""
     try:
         toxiproxy.built()
     except SandboxError as error:

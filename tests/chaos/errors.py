@@ -1,7 +1,7 @@
-"""What can go wrong with a chaos run itself."""
+"""The errors of a chaos run."""
 
 from sandbox.errors import SandboxError
 
 
 class ChaosError(SandboxError):
-    """The run can't go on: one line for the person at the keyboard."""
+    """The run cannot continue; one line for the user."""

@@ -1,7 +1,7 @@
-"""What happened in a run, in order: one JSON object a line, each with its time.
+"""A run's history: one JSON object per line, in order, each with its time.
 
-Times are seconds since the run began, of one monotonic clock. What a run is judged by is all in
-here, so that it can be judged again, elsewhere and later.
+Times are seconds since the run began, of one monotonic clock. The verdict depends on the history
+only, so a run can be checked again elsewhere and later.
 """
 
 import time
@@ -13,16 +13,16 @@ import msgspec
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """Something that happened; ``at`` is when."""
+    """An entry of the history; ``at`` is its time."""
 
     at: float = -1.0
 
 
 class Invoked(Entry, frozen=True, kw_only=True, tag="invoke"):
-    """A request is sent, or a webhook; ``number`` tells it from all others.
+    """A request or a webhook was sent; ``number`` is unique.
 
-    ``key`` is what its sender repeats it under: the idempotency key with its path, or the
-    event ID. ``via`` is the link.
+    ``key`` is equal for all its tries: the path and the idempotency key, or the event ID. ``via``
+    is the link.
     """
 
     number: int
@@ -32,7 +32,7 @@ class Invoked(Entry, frozen=True, kw_only=True, tag="invoke"):
 
 
 class Answered(Entry, frozen=True, kw_only=True, tag="ok"):
-    """It was taken: the payment it is about and the event ID it was given, where it has them."""
+    """It was accepted, with the payment's ID and the event ID, if it has them."""
 
     number: int
     payment_id: str | None = None
@@ -40,21 +40,21 @@ class Answered(Entry, frozen=True, kw_only=True, tag="ok"):
 
 
 class Refused(Entry, frozen=True, kw_only=True, tag="fail"):
-    """It has certainly had no effect: refused, or never sent."""
+    """It certainly had no effect: it was refused, or never sent."""
 
     number: int
     why: str
 
 
 class Unknown(Entry, frozen=True, kw_only=True, tag="unknown"):
-    """Nobody knows what became of it: no answer, or one that says so."""
+    """Its result is unknown: there was no response, or a server error."""
 
     number: int
     why: str
 
 
 class Read(Entry, frozen=True, kw_only=True, tag="read"):
-    """A payment was read through ``via``; ``asked`` is when the reading began."""
+    """A payment was read through ``via``; ``asked`` is the time of the request."""
 
     asked: float
     via: str
@@ -64,7 +64,7 @@ class Read(Entry, frozen=True, kw_only=True, tag="read"):
 
 
 class Published(Entry, frozen=True, kw_only=True, tag="state"):
-    """A committed record of ``payment-state`` was seen."""
+    """The observer read a committed record of ``payment-state``."""
 
     partition: int
     offset: int
@@ -74,7 +74,7 @@ class Published(Entry, frozen=True, kw_only=True, tag="state"):
 
 
 class FaultBegan(Entry, frozen=True, kw_only=True, tag="fault_begin"):
-    """A fault begins."""
+    """A fault began."""
 
     number: int
     kind: str
@@ -82,7 +82,7 @@ class FaultBegan(Entry, frozen=True, kw_only=True, tag="fault_begin"):
 
 
 class FaultEnded(Entry, frozen=True, kw_only=True, tag="fault_end"):
-    """It is over; ``met`` says what it met, and is empty where it met nothing."""
+    """A fault ended; ``met`` describes its effect, and is empty if it had none."""
 
     number: int
     kind: str
@@ -98,7 +98,7 @@ class Started(Entry, frozen=True, kw_only=True, tag="start"):
 
 
 class Exited(Entry, frozen=True, kw_only=True, tag="exit"):
-    """A process has ended; as in ``subprocess``, a signal's number is negative."""
+    """A process ended; as in ``subprocess``, a negative code is a signal's number."""
 
     name: str
     pid: int
@@ -106,13 +106,13 @@ class Exited(Entry, frozen=True, kw_only=True, tag="exit"):
 
 
 class Mark(Entry, frozen=True, kw_only=True, tag="mark"):
-    """The run enters its next part."""
+    """A phase of the run began."""
 
     name: str
 
 
 class Outcome(Entry, frozen=True, kw_only=True, tag="outcome"):
-    """At rest: what the service recorded of an input, and of which payment."""
+    """At rest: the outcome that the service recorded for an input."""
 
     event_id: str
     payment_id: str | None
@@ -122,7 +122,7 @@ class Outcome(Entry, frozen=True, kw_only=True, tag="outcome"):
 
 
 class Stored(Entry, frozen=True, kw_only=True, tag="payment"):
-    """At rest: a payment as it is stored."""
+    """At rest: a stored payment."""
 
     payment_id: str
     version: int
@@ -130,7 +130,7 @@ class Stored(Entry, frozen=True, kw_only=True, tag="payment"):
 
 
 class Violation(Entry, frozen=True, kw_only=True, tag="violation"):
-    """At rest: what an invariant, the oracle or the provider's own objects say against it."""
+    """At rest: a contradiction to an invariant, the oracle or the provider's objects."""
 
     code: str
     what: str
@@ -145,7 +145,7 @@ _DECODE: Final = msgspec.json.Decoder(Happened).decode
 
 
 class History:
-    """A run's history, as it is written. A line is with the system once it is noted."""
+    """Writes a run's history, unbuffered."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb", buffering=0)
@@ -164,17 +164,17 @@ class History:
         return round(time.monotonic() - self._began, 6)
 
     def number(self) -> int:
-        """A number no request and no fault has yet."""
+        """A new number for a request or a fault."""
         self._numbers += 1
         return self._numbers
 
     def note(self, entry: Happened) -> None:
-        """Writes it down, as of now."""
+        """Writes an entry with the current time."""
         self._file.write(_ENCODE(msgspec.structs.replace(entry, at=self.now)) + b"\n")
 
 
 def read(path: Path) -> Iterator[Happened]:
-    """A history's entries in order. Raises msgspec.MsgspecError where it is none."""
+    """Reads a history's entries in order. Raises msgspec.MsgspecError."""
     with path.open("rb") as file:
         for line in file:
             yield _DECODE(line)

@@ -1,6 +1,6 @@
-"""The service's programs with a bug planted: ``python -m tests.chaos.planted <bug> <program>``.
+"""The service's programs with a planted bug: ``python -m tests.chaos.planted <bug> <program>``.
 
-Nothing of the service knows of them: each bug stands in the place of a part, or of a statement.
+The service's code is unchanged: each bug replaces a part or a statement.
 """
 
 import os
@@ -31,32 +31,32 @@ from tests.mutants.stream import AcknowledgesBeforePublishing
 REAL_WORK: Final = WorkerParts()
 
 
-class KnowsNothing(DedupTable):
-    """The table has seen no event."""
+class EmptyTable(DedupTable):
+    """The dedup table finds no event."""
 
     def positions(self, batch: Sequence[DecodedInput]) -> list[RecordOffset | None]:
-        """Nowhere."""
+        """No position for any input."""
         return [None] * len(batch)
 
 
 class NewKeyForEachTry(PostgresOutbox):
-    """The provider takes each try for another call."""
+    """Each try of a call has another idempotency key."""
 
     async def claim(
         self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
     ) -> list[ClaimedCall]:
-        """Due calls, each under a key of its own."""
+        """Due calls, each with a new key."""
         claimed = await super().claim(providers, limit, now, lease_until)
         return [replace(each, generation=each.attempts) for each in claimed]
 
 
 def unfenced(bootstrap: str, group: str) -> ProducerFactory:
-    """Producers that share no transactional id with a former owner's."""
+    """Producers that do not share a transactional ID with a former owner's."""
     return fenced_producer(bootstrap, f"{group}-{os.getpid()}")
 
 
 def _nothing(_patch: pytest.MonkeyPatch) -> None:
-    """No statement is another."""
+    """Changes no statement."""
 
 
 def _no_dedup(patch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def _no_dedup(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_guard(patch: pytest.MonkeyPatch) -> None:
-    """Whoever wakes up writes what he has in mind, over whatever was written meanwhile."""
+    """A worker that wakes up overwrites what others wrote meanwhile."""
 
     async def no_limit(_connection: Any) -> None:
         pass
@@ -97,13 +97,13 @@ def _no_guard(patch: pytest.MonkeyPatch) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """A bug: what stands in the place of what, in the programs and in the database.
+    """A bug: its replacements in the programs and in the database.
 
     Args:
-        stream: the stream worker's parts that are others.
-        work: the background loops' parts.
-        plant: puts other statements in the place of the real ones.
-        statements: SQL that takes a guard out of the migrated database.
+        stream: replaced parts of the stream worker.
+        work: the worker's parts.
+        plant: replaces statements.
+        statements: SQL that drops a constraint of the migrated database.
     """
 
     stream: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
@@ -112,13 +112,13 @@ class Bug:
     statements: Sequence[str] = ()
 
 
-#: The programs as they are.
+#: The name of the unchanged programs.
 NONE: Final = "none"
 BUGS: Final[Mapping[str, Bug]] = {
     NONE: Bug(),
     "ack-before-publish": Bug(stream={"processor": AcknowledgesBeforePublishing}),
     "no-dedup": Bug(
-        stream={"dedup": KnowsNothing},
+        stream={"dedup": EmptyTable},
         plant=_no_dedup,
         statements=("alter table inbox drop constraint inbox_pkey",),
     ),
@@ -135,9 +135,9 @@ BUGS: Final[Mapping[str, Bug]] = {
 
 
 def run(name: str, program: str) -> NoReturn:
-    """Runs a program with a bug planted, and ends with its exit code. Raises KeyError.
+    """Runs a program with a planted bug, and exits with its code. Raises KeyError.
 
-    A stream worker has failpoints too: what is to sleep at a certain place does so there.
+    A stream worker also has failpoints, at which a run can pause it.
     """
     bug = BUGS[name]
     bug.plant(pytest.MonkeyPatch())

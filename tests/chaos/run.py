@@ -1,4 +1,4 @@
-"""One run: start everything, load and faults side by side, quiet, verdict."""
+"""One run: start everything, run load and faults together, wait for rest, check."""
 
 import asyncio
 import random
@@ -18,19 +18,19 @@ from tests.chaos.judging.verdict import QUIET_WITHIN_S, at_rest, judge
 from tests.chaos.stack.world import AS_IT_IS, Service, World, running
 
 HISTORY: Final = "history.jsonl"
-#: Nothing breaks before the first payments are under way, or after the last have begun.
+#: Seconds of load before the first fault and after the last.
 CALM_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What a run consists of.
+    """The parameters of a run.
 
     Args:
-        seconds: of faults.
-        seed: of the schedule and of the load.
-        rate: payments a second.
-        faults: the table.
+        seconds: the duration of the faults.
+        seed: determines the schedule and the load.
+        rate: payments per second.
+        faults: the table of faults.
         service: the programs.
     """
 
@@ -42,16 +42,16 @@ class Course:
 
     @property
     def schedule(self) -> list[Occurrence]:
-        """The faults, drawn. Raises ValueError where there is too little time for all kinds."""
+        """The drawn faults. Raises ValueError if the time is too short for all kinds."""
         return draw([kind for kind, _ in self.faults], self.seconds, self.seed)
 
     @property
     def kinds(self) -> list[str]:
-        """The kinds of faults that have to be met."""
+        """The kinds of faults that must have had an effect."""
         return [*(kind.name for kind, _ in self.faults), *WEBHOOK_KINDS.values()]
 
 
-#: The simulator's names of what happens to webhooks all the time.
+#: The simulator's webhook faults, by its names, and their names in the history.
 WEBHOOK_KINDS: Final[Mapping[str, str]] = {
     "duplicate": "webhook doubled",
     "reorder": "webhook overtaken",
@@ -60,7 +60,7 @@ WEBHOOK_KINDS: Final[Mapping[str, str]] = {
 
 
 async def play(course: Course, folder: Path) -> IndexedHistory:
-    """Plays it; everything is in the folder's history. Raises SandboxError where it can't start."""
+    """Runs a course and returns its history, which is in the folder. Raises SandboxError."""
     schedule = course.schedule
     with History(folder / HISTORY) as history:
         async with running(folder, history, course.seed, course.service) as world:
@@ -69,7 +69,7 @@ async def play(course: Course, folder: Path) -> IndexedHistory:
 
 
 def indexed(folder: Path, course: Course) -> IndexedHistory:
-    """What a run's history tells."""
+    """Reads a run's history."""
     return IndexedHistory(list(read(folder / HISTORY)), course.kinds)
 
 
@@ -79,7 +79,7 @@ async def _live(world: World, course: Course, schedule: Sequence[Occurrence]) ->
     async with client:
         load = Load(client, world.provider, course.seed)
         here = world.plan.infrastructure
-        observing = asyncio.create_task(observe(here.kafka_bootstrap, history, load.tell))
+        observing = asyncio.create_task(observe(here.kafka_bootstrap, history, load.observe))
         trouble = asyncio.create_task(_trouble(world, course, schedule))
         try:
             await load.begin(course.rate, course.seconds + 2 * CALM_S)
@@ -113,7 +113,7 @@ async def _trouble(world: World, course: Course, schedule: Sequence[Occurrence])
 
 
 async def _quiet(world: World, load: Load) -> None:
-    """Everything is whole: within a minute all is done, and then judged."""
+    """After the faults: waits a minute at most until all is at rest, then checks."""
     history = world.history
     history.note(Mark(name="quiet"))
     deadline = asyncio.get_running_loop().time() + QUIET_WITHIN_S

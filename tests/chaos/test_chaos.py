@@ -1,4 +1,4 @@
-"""A minute of everything at once, from a fixed seed: every payment ends right, nothing is lost."""
+"""A minute of all faults from a fixed seed: every payment ends correctly, nothing is lost."""
 
 import asyncio
 from pathlib import Path
@@ -17,7 +17,7 @@ RATE = 4.0
 
 @pytest.mark.usefixtures("toxiproxy_is_built")
 def test_a_minute_of_chaos_violates_nothing(tmp_path: Path) -> None:
-    """Brokers, Postgres, workers and links break; all is whole again within a minute after."""
+    """Brokers, Postgres, workers and links fail; all is at rest within a minute afterwards."""
     course = Course(SECONDS, SEED, RATE)
     history = asyncio.run(play(course, tmp_path))
     found = check(history)
@@ -27,7 +27,7 @@ def test_a_minute_of_chaos_violates_nothing(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("toxiproxy_is_built")
 @pytest.mark.parametrize("bug", bug_runs.BUG_RUNS)
 def test_a_planted_bug_is_found(tmp_path: Path, bug: str) -> None:
-    """By a shorter run, with the faults that lead there; and said in so many words."""
+    """A shorter run with the faults that lead to the bug reports it."""
     course = bug_runs.course(bug)
     history = asyncio.run(play(course, tmp_path))
     assert bug_runs.is_found(bug, history), f"{bug} lives: {check(history)}"

@@ -1,4 +1,4 @@
-"""Each rule over a history: a good one breaks none, and one wrong entry breaks the rule named."""
+"""Each rule on a history: a good one breaks none, and one wrong entry breaks the named rule."""
 
 from collections.abc import Callable
 from typing import Final
@@ -36,7 +36,7 @@ def read_of(version: int, asked: float, at: float) -> Read:
     return Read(asked=asked, at=at, via="a", payment_id=PAID, version=version, status="CREATED")
 
 
-#: A create that is unknown at first, its webhook twice, a take-over that publishes again.
+#: A create with an unknown result at first, a repeated webhook, a take-over that republishes.
 GOOD: Final[tuple[Happened, ...]] = (
     FaultBegan(number=90, kind="stream killed", target="stream-1"),
     Invoked(number=1, operation="create", key="k1", via="a"),
@@ -51,7 +51,7 @@ GOOD: Final[tuple[Happened, ...]] = (
     state(1, "CREATED", 0),
     state(2, "PROCESSING", 1),
     read_of(2, 1.0, 2.0),
-    # published again in one transaction: its last is the newest
+    # republished in one transaction: its last record is the newest
     state(1, "CREATED", 3),
     state(2, "PROCESSING", 4),
     state(3, "SUCCEEDED", 5),
@@ -74,14 +74,14 @@ def without(*kinds: type) -> tuple[Happened, ...]:
 
 
 def changed(chosen: Callable[[Happened], bool], **fields: object) -> tuple[Happened, ...]:
-    """The good history with other fields in the entries chosen."""
+    """The good history with changed fields in the chosen entries."""
     return tuple(
         msgspec.structs.replace(entry, **fields) if chosen(entry) else entry for entry in GOOD
     )
 
 
 def test_a_good_history_breaks_no_rule() -> None:
-    """Retries, repeats and a second publishing are all right."""
+    """Retries, repeats and a republication are allowed."""
     assert broken(GOOD) == set()
 
 
@@ -113,15 +113,15 @@ WRONG: Final[tuple[tuple[str, tuple[Happened, ...]], ...]] = (
 
 @pytest.mark.parametrize(("rule", "entries"), WRONG, ids=[rule for rule, _ in WRONG])
 def test_one_wrong_entry_breaks_its_rule(rule: str, entries: tuple[Happened, ...]) -> None:
-    """And is named by it."""
+    """The broken rule is reported by its name."""
     assert rule in broken(entries)
 
 
 def test_every_rule_has_been_seen_to_fail() -> None:
-    """None is there that can't."""
+    """Every rule is broken by one of the wrong histories."""
     assert {rule for rule, _ in WRONG} == check(IndexedHistory(GOOD)).keys()
 
 
 def test_reads_at_the_same_time_may_be_in_any_order() -> None:
-    """Only one that began when the other had ended must not be older."""
+    """Only a read that began after the other ended must not be older."""
     assert broken((*GOOD, read_of(2, 3.5, 6.0))) == set()

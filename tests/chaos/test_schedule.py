@@ -1,4 +1,4 @@
-"""The schedule: the same for a seed, every kind in it, and nothing at once that must not be."""
+"""The schedule: reproducible from its seed, with every kind, without forbidden overlaps."""
 
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ MINUTE_S = 60.0
 
 @pytest.mark.parametrize("seed", range(50))
 def test_a_minute_holds_every_kind(seed: int) -> None:
-    """In the order of time, and over in time."""
+    """The schedule is in order of time and ends in time."""
     schedule = draw(KINDS, MINUTE_S, seed)
     assert {one.kind for one in schedule} == {kind.name for kind in KINDS}
     assert [one.at for one in schedule] == sorted(one.at for one in schedule)
@@ -23,19 +23,19 @@ def test_a_minute_holds_every_kind(seed: int) -> None:
 
 
 def test_a_seed_draws_one_schedule() -> None:
-    """The same again, and another for another seed."""
+    """The same seed gives the same schedule, another seed another one."""
     assert draw(KINDS, MINUTE_S, 5) == draw(KINDS, MINUTE_S, 5)
     assert draw(KINDS, MINUTE_S, 5) != draw(KINDS, MINUTE_S, 6)
 
 
 def test_nothing_happens_to_a_target_while_something_else_does() -> None:
-    """Nor two of what is to be alone: one broker at a time."""
+    """Nor do kinds with the same value of ``alone``: one broker at a time."""
     schedule = draw(KINDS, 600.0, 7)
-    words = {kind.name: kind.alone for kind in KINDS}
+    alone = {kind.name: kind.alone for kind in KINDS}
     for target in {one.target for one in schedule}:
         assert apart([one for one in schedule if one.target == target])
-    for word in {word for word in words.values() if word}:
-        assert apart([one for one in schedule if words[one.kind] == word])
+    for value in {value for value in alone.values() if value}:
+        assert apart([one for one in schedule if alone[one.kind] == value])
 
 
 def apart(several: list[Occurrence]) -> bool:
@@ -44,14 +44,14 @@ def apart(several: list[Occurrence]) -> bool:
 
 
 def test_a_kind_without_room_is_refused() -> None:
-    """A run that can't meet every kind would fail anyway."""
+    """A run without every kind would fail, so it is refused at the start."""
     kinds = [Kind("long", ("a",), (1, 1), (9, 9)), Kind("too long", ("a",), (1, 1), (5, 5))]
     with pytest.raises(ValueError, match="no room for 'too long'"):
         draw(kinds, 10.0, 1)
 
 
 def test_recovery_is_the_time_to_the_next_commit() -> None:
-    """Anywhere, and on the partition that was the last to have one."""
+    """On any partition, and on the last partition to have one."""
     entries: list[Happened] = [
         _commit(1.0, 0), _commit(1.0, 1),
         FaultBegan(at=2.0, number=1, kind="broker killed", target="kafka-1"),

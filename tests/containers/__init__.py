@@ -1,1 +1,1 @@
-"""The service in containers. Needs a Docker engine, and runs by `make containers` alone."""
+"""The service in containers. Needs a Docker engine, and runs with `make containers` only."""

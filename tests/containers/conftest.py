@@ -1,4 +1,4 @@
-"""docker-compose.yml, up on free ports under a project name of its own, and gone at the end."""
+"""Starts docker-compose.yml on free ports with its own project name, and removes it at the end."""
 
 import secrets
 import subprocess
@@ -20,7 +20,7 @@ ASKED = (("docker", "version"), ("docker", "compose", "version"))
 
 @pytest.fixture(scope="session")
 def engine() -> None:
-    """A Docker engine with `docker compose`; where one is missing, that is all that is said."""
+    """A Docker engine with `docker compose`; without one the session stops with that message."""
     for command in ASKED:
         try:
             subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 -- see ASKED
@@ -35,7 +35,7 @@ def engine() -> None:
 
 @pytest.fixture(scope="session")
 def variables() -> dict[str, str]:
-    """What `make env` would write, for free ports and a project of our own."""
+    """The content of `make env`'s file, with free ports and our own project name."""
     ports = [name for name in SandboxSettings.model_fields if name.endswith("_port")]
     free = dict(zip(ports, free_ports(len(ports)), strict=True))
     settings = SandboxSettings.model_validate(free)
@@ -48,11 +48,11 @@ def compose(
     engine: None, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DockerCompose]:
     """Everything built, up and healthy; at the end containers, network and volumes are removed."""
-    del engine  # only has to be there
+    del engine  # it only has to exist
     file = tmp_path_factory.mktemp("containers") / ".env"
     write_environment(file, variables)
     with pytest.MonkeyPatch.context() as patch:
-        for name in variables:  # docker compose would believe the caller's variables first
+        for name in variables:  # docker compose prefers the caller's variables
             patch.delenv(name, raising=False)
         with DockerCompose(PROJECT, build=True, env_file=str(file)) as running:
             yield running
@@ -60,8 +60,8 @@ def compose(
 
 @pytest.fixture
 def stack(compose: DockerCompose, variables: dict[str, str]) -> Stack:
-    """The running service as its clients on the host see it, through the published ports."""
-    del compose  # only has to be up
+    """The running service, through the published ports."""
+    del compose  # it only has to be up
     infrastructure = Infrastructure(
         variables["PAYMENTS_KAFKA_BOOTSTRAP"], variables["PAYMENTS_DATABASE_URL"]
     )

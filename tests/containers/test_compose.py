@@ -1,4 +1,4 @@
-"""The service in containers does what it does without them, and keeps what it was given."""
+"""The service in containers works as without them, and keeps its data."""
 
 import os
 import subprocess
@@ -22,20 +22,20 @@ SERVERS = {*OURS, "kafka", "postgres"}
 
 
 async def succeeded(stack: Stack, key: str) -> Json:
-    """The payment made under this key, once the simulator's webhooks said it succeeded."""
+    """Creates a payment under this key, and waits until it has succeeded."""
     async with PaymentsClient(stack.url, stack.api_key) as client:
         payment_id = await client.create(BODY, key)
         return await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
 
 
 def docker_compose(compose: DockerCompose, *arguments: str) -> None:
-    """A further command on the same project; what it answers doesn't matter."""
+    """Runs a command on the same project."""
     command = [*compose.docker_compose_command(), *arguments]
     subprocess.run(command, cwd=PROJECT, check=False, capture_output=True)  # noqa: S603 -- ours
 
 
 def restarts(compose: DockerCompose, service: str) -> int:
-    """How often Docker started the service's container anew."""
+    """How often Docker has restarted the service's container."""
     info = compose.get_container(service).get_container_info()
     assert info is not None
     assert info.RestartCount is not None
@@ -71,7 +71,7 @@ def test_everything_is_published_on_the_loopback_only(compose: DockerCompose) ->
 def test_no_program_of_ours_is_root_or_can_change_itself(
     compose: DockerCompose, service: str
 ) -> None:
-    """Each runs as a user of its own, over code it can't write."""
+    """Each runs as an unprivileged user, and cannot write its own code."""
     uid, _, _ = compose.exec_in_container(["id", "-u"], service)
     assert int(uid) > 0
     with pytest.raises(subprocess.CalledProcessError):
@@ -79,7 +79,7 @@ def test_no_program_of_ours_is_root_or_can_change_itself(
 
 
 async def test_a_killed_stream_worker_is_started_anew(compose: DockerCompose, stack: Stack) -> None:
-    """After kill -9 nobody has to do anything: the next payment succeeds."""
+    """After kill -9 the next payment succeeds without any intervention."""
     before = restarts(compose, "stream")
     docker_compose(compose, "exec", "-T", "stream", "sh", "-c", "kill -9 -1")
     await succeeded(stack, "after-the-kill")
@@ -88,7 +88,7 @@ async def test_a_killed_stream_worker_is_started_anew(compose: DockerCompose, st
 
 
 async def test_what_was_known_outlives_the_containers(compose: DockerCompose, stack: Stack) -> None:
-    """Removed and made anew on the same volumes, it knows its payments and goes on."""
+    """Recreated with the same volumes, the service has its payments and goes on."""
     known = await succeeded(stack, "before-the-end")
     old = {container.ID for container in compose.get_containers(include_all=True)}
     docker_compose(compose, "down")
@@ -101,11 +101,11 @@ async def test_what_was_known_outlives_the_containers(compose: DockerCompose, st
 
 
 @pytest.mark.usefixtures("engine")
-def test_nothing_starts_without_its_secrets(told: dict[str, str], tmp_path: Path) -> None:
-    """No secret has a default: docker compose refuses, and says what to do."""
+def test_nothing_starts_without_its_secrets(variables: dict[str, str], tmp_path: Path) -> None:
+    """No secret has a default: docker compose refuses, and says how to set them."""
     empty = tmp_path / "empty"
     empty.touch()
-    environment = {name: value for name, value in os.environ.items() if name not in told}
+    environment = {name: value for name, value in os.environ.items() if name not in variables}
     refused = subprocess.run(  # noqa: S603 -- nothing but our own file's name
         ["docker", "compose", "--env-file", str(empty), "config"],  # noqa: S607 -- as a person would
         cwd=PROJECT,

@@ -219,4 +219,4 @@ async def test_the_audit_finds_nothing_wrong(service: Stack) -> None:
     deadline = time.monotonic() + WITHIN_S
     while answer.code != 0 and time.monotonic() < deadline:
         answer = await operator.run(service, "audit", "--settle", "0")
-    assert answer.code == 0, answer.said + answer.complained
+    assert answer.code == 0, answer.stdout + answer.stderr

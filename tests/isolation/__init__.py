@@ -1,1 +1,1 @@
-"""What keeps a test session apart from the machine it runs on, and from other sessions there."""
+"""Isolates a test session from the machine's environment and from other sessions."""

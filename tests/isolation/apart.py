@@ -1,4 +1,4 @@
-"""A program of the tests, apart from the machine it runs on: as a test session is."""
+"""Isolates a program of the tests like a test session."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from tests.isolation.leftovers import Watch
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """Clean the environment, end on SIGTERM as on Ctrl-C, and leave no process behind."""
+    """Clean the environment, handle SIGTERM like Ctrl-C, and leave no process running."""
     environment.clean(os.environ)
     logs.configure_structlog()
     watch = Watch(os.environ)
@@ -25,10 +25,10 @@ def apart() -> Iterator[None]:
 
 
 def end_in_good_order(_number: int, frame: FrameType | None) -> None:
-    """What SIGTERM does: end as Ctrl-C does; the next one ends at once."""
+    """Handle SIGTERM like Ctrl-C; a second one ends the process at once."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     on_ctrl_c = signal.getsignal(signal.SIGINT)  # an event loop may have its own
     if callable(on_ctrl_c):
         on_ctrl_c(signal.SIGINT, frame)
-    else:  # where a shell runs this in the background, Ctrl-C is ignored
+    else:  # a shell's background process ignores Ctrl-C
         raise KeyboardInterrupt

@@ -1,9 +1,9 @@
-"""The environment of a test session: nothing in it decides how a test ends."""
+"""Cleans the environment of a test session, so that no variable affects a test's result."""
 
 from collections.abc import MutableMapping
 from typing import Final
 
-#: What the service, its libraries and the programs of the sandbox read by themselves.
+#: Prefixes of variables that the service, its libraries and the sandbox read.
 PREFIXES: Final = (
     "PAYMENTS_",
     "COMPOSE_",
@@ -28,18 +28,18 @@ NAMES: Final = frozenset(
         "_JAVA_OPTIONS",
     }
 )
-#: What a person may choose for the tests themselves.
+#: Prefixes of variables that configure the tests themselves.
 KEPT: Final = ("PAYMENTS_TEST_",)
-#: `host:port` of a broker and the URL of a database, where a session shall not start its own.
+#: `host:port` of a broker and the URL of a database, for sessions that must not start their own.
 SERVERS: Final = "PAYMENTS_TEST_SERVERS"
-#: A proxy is for downloads; what the tests start is on this machine.
+#: Hosts without a proxy: the tests' own servers; a proxy is for downloads only.
 LOOPBACK: Final = "127.0.0.1,localhost,::1"
 
 
 def clean(environment: MutableMapping[str, str]) -> None:
-    """Remove, from this process and those it starts, what would change how a test ends.
+    """Remove the variables that would affect a test's result, for this process and its children.
 
-    Variables are read in any case by some, so they are removed in any case.
+    Some libraries ignore the case of names, so variables are removed in any case.
     """
     for name in tuple(environment):
         upper = name.upper()

@@ -1,7 +1,7 @@
-"""What a test session leaves behind: processes, each with a mark in its environment, and files.
+"""Removes what a test session leaves: processes, found by a mark in their environment, and files.
 
-Run as a program it waits until the session is gone, however that happened, kills what carries the
-mark, and removes the session's folder.
+As a program it waits until the session has ended, even by kill -9, then kills the marked
+processes and removes the session's folder.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import psutil  # type: ignore[import-untyped] # it ships no types
 
 MARK: Final = "TEST_SESSION_MARK"
 ENDS_WITHIN_S: Final = 3.0
-#: A process that was being started while the others were looked for is found the next time.
+#: Rounds of the search; a later one finds processes that were starting during an earlier one.
 _ROUNDS: Final = 20
 _BETWEEN_ROUNDS_S: Final = 0.1
 _KEEP: Final = b"keep"
@@ -28,11 +28,11 @@ T = TypeVar("T")
 
 
 class Watch:
-    """The session's side: marks all that it starts, and has somebody watch over them.
+    """The session's side: marks its children, and starts the watching program.
 
     Args:
-        environment: the session's own, which its children inherit.
-        folder: its temporary files, removed at its end; None where it has none.
+        environment: the session's environment, which its children inherit.
+        folder: its temporary files, removed at its end; None without any.
     """
 
     def __init__(self, environment: MutableMapping[str, str], folder: Path | None = None) -> None:
@@ -42,27 +42,27 @@ class Watch:
         self._process = subprocess.Popen(  # noqa: S603 -- this file, run by this interpreter
             [sys.executable, __file__, self.mark, *([str(folder)] if folder else ())],
             stdin=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C and a kill of the group don't reach it
-            env=unmarked,  # neither this session nor one around it may kill it
+            start_new_session=True,  # Ctrl-C and a kill of the group must not reach it
+            env=unmarked,  # no session may kill it by its mark
         )
 
     def close(self, within: float = ENDS_WITHIN_S, *, keep: bool = False) -> list[str]:
-        """End what has not ended `within` that many seconds, and return its command lines.
+        """Kill the processes that do not end in time, and return their command lines.
 
         Args:
-            within: seconds.
-            keep: leave the folder to look into.
+            within: the time to end by themselves, in seconds.
+            keep: leave the folder for inspection.
         """
         deadline = time.monotonic() + within
         while (left := marked(self.mark)) and time.monotonic() < deadline:
-            time.sleep(_BETWEEN_ROUNDS_S)  # it may just be ending
+            time.sleep(_BETWEEN_ROUNDS_S)  # it may be about to end
         lines = [" ".join(_of(process, process.cmdline) or ()) for process in left]
         self._process.communicate(_KEEP if keep else b"")
         return lines
 
 
 def marked(mark: str) -> list[psutil.Process]:
-    """The living processes with this mark, apart from this one."""
+    """The running processes with this mark, except this one."""
     found = []
     for process in psutil.process_iter():
         environment = _of(process, process.environ) or {}
@@ -72,7 +72,7 @@ def marked(mark: str) -> list[psutil.Process]:
 
 
 def _of(process: psutil.Process, question: Callable[[], T]) -> T | None:
-    """An answer about a process; None where it is gone, or another user's."""
+    """A process's attribute; None if it has ended or belongs to another user."""
     with contextlib.suppress(psutil.Error, OSError):
         if process.status() != psutil.STATUS_ZOMBIE:
             return question()
@@ -80,7 +80,7 @@ def _of(process: psutil.Process, question: Callable[[], T]) -> T | None:
 
 
 def main() -> None:
-    """Wait for the end of the input, which ends with the session, then clear up."""
+    """Wait for the end of the input, which ends with the session, then clean up."""
     keeps = sys.stdin.buffer.read() == _KEEP
     _kill(sys.argv[1])
     for folder in sys.argv[2:]:

@@ -1,4 +1,4 @@
-"""What the tests of isolation run in sessions of their own; not collected by name."""
+"""Probes that the tests of isolation run in separate sessions; not collected by name."""
 
 import gc
 import socket
@@ -25,14 +25,14 @@ HAS_CHILD = (
 
 
 def start(mark: Path) -> None:
-    """A program that nothing ends, and a child of it in a session of its own."""
+    """Start a program that does not end, with a child in a separate session."""
     code = HAS_CHILD.format(child=SLEEPS.format(mark=mark), mark=mark)
     process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)  # noqa: S603
-    process.returncode = 0  # Python would warn that it is forgotten, which is what is wanted
+    process.returncode = 0  # prevents Python's warning about a running child
 
 
 def hang(said: str) -> None:
-    """Stay until somebody ends the session."""
+    """Wait until the session is ended."""
     sys.stderr.write(f"{said}\n")
     sys.stderr.flush()
     subprocess.run([sys.executable, "-c", SLEEPS.format(mark="hangs")], check=False)  # noqa: S603
@@ -53,7 +53,7 @@ async def test_hangs_with_servers(infrastructure: Infrastructure, tmp_path: Path
 
 
 def test_forgets_a_program(tmp_path: Path) -> None:
-    """A test that passes and leaves a program behind."""
+    """A test that passes and leaves a program running."""
     start(tmp_path)
 
 
@@ -66,10 +66,10 @@ def test_leaves_a_socket_open() -> None:
 
 @pytest.mark.anyio
 async def test_uses_servers(infrastructure: Infrastructure) -> None:
-    """A broker and a database of the session's own, both at work."""
+    """The session's own broker and database, both in use."""
     assert await kafka_answers(infrastructure.kafka_bootstrap, 1)()
     with psycopg.connect(infrastructure.database_url) as connection:
-        connection.execute("create table mine ()")  # in another session's it would exist
+        connection.execute("create table mine ()")  # it would exist in another session's database
 
 
 def test_writes_a_file(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_writes_a_file(tmp_path: Path) -> None:
 
 
 def test_others_may_enter(tmp_path: Path) -> None:
-    """A folder opened to another user stays so while other sessions begin and end."""
+    """A folder opened to another user stays open while other sessions begin and end."""
     make_reachable(tmp_path)
     with session(None, f"{PROBES}::test_writes_a_file") as other:
         assert outcome(other)[0] == 0
@@ -88,7 +88,7 @@ def test_others_may_enter(tmp_path: Path) -> None:
 
 
 def test_no_variable_of_ours_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the service comes from where the tests were started."""
+    """The caller's environment sets no setting of the service."""
     for name, _, _ in variables():
         with pytest.raises(KeyError):
             monkeypatch.delenv(name)

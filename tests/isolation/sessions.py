@@ -1,4 +1,4 @@
-"""Test sessions inside a test."""
+"""Runs test sessions inside a test."""
 
 import os
 import signal
@@ -25,10 +25,10 @@ def _ignore_no_signal() -> None:
 def session(
     folder: Path | None, *arguments: str, **environment: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """A pytest session that is running; killed at the end.
+    """A running pytest session, killed at the end.
 
     Args:
-        folder: its temporary files, which its programs are known by; None leaves it to itself.
+        folder: its temporary files, which identify its programs; None: its default.
         arguments: what to run.
         environment: exported to it.
     """
@@ -43,7 +43,7 @@ def session(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # where these tests run in the background of a shell, or under nohup, it would ignore some
+        # a shell's background process, or nohup, would ignore some signals
         preexec_fn=_ignore_no_signal,  # noqa: PLW1509 -- it does two system calls
     )
     with process:
@@ -63,13 +63,13 @@ def _own() -> dict[str, str]:
 
 
 def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """The exit code and output of a session that ends by itself."""
+    """Waits for the end of a session; returns its exit code and output."""
     output, _ = process.communicate(timeout=ENDS_WITHIN_S)
     return process.returncode, output
 
 
 def until_up(process: subprocess.Popen[str]) -> None:
-    """Return once a probe says that it hangs."""
+    """Return once a probe reports that it hangs."""
     assert process.stdout is not None
     said = []
     for line in process.stdout:

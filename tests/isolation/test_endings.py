@@ -1,4 +1,4 @@
-"""However a test session ends, no program of it is left."""
+"""A test session leaves no program running, however it ends."""
 
 import signal
 from pathlib import Path
@@ -19,7 +19,7 @@ ENDED = (
 
 @pytest.mark.parametrize(("number", "probe"), ENDED)
 def test_a_signal_ends_every_program(tmp_path: Path, number: signal.Signals, probe: str) -> None:
-    """Servers, programs and their children, in whatever session of the system they are."""
+    """It ends servers, programs and their children, also those in other process sessions."""
     folder = tmp_path / "inner"
     with session(folder, f"{PROBES}::{probe}") as process:
         until_up(process)
@@ -30,7 +30,7 @@ def test_a_signal_ends_every_program(tmp_path: Path, number: signal.Signals, pro
 
 
 def test_a_test_that_leaves_a_program_behind_fails_the_session(tmp_path: Path) -> None:
-    """It is named, and ended."""
+    """The program is named and killed."""
     folder = tmp_path / "inner"
     with session(folder, f"{PROBES}::test_forgets_a_program") as process:
         code, output = outcome(process)

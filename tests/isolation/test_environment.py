@@ -1,4 +1,4 @@
-"""Exported variables change no result."""
+"""Exported variables change no test's result."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from schemas.settings import variables
 from tests.isolation.environment import clean
 from tests.isolation.sessions import PROBES, outcome, session
 
-#: Those that settings, addresses and programs' environments are about, without a broker.
+#: Tests of settings, addresses and programs' environments, without a broker.
 SELECTION = (
     "tests/schemas/test_settings.py",
     "tests/sandbox/test_settings.py",
@@ -44,7 +44,7 @@ OTHERS = {
 
 
 def test_every_documented_variable_is_exported_and_nothing_changes(tmp_path: Path) -> None:
-    """Odd values, a misspelt name, and what libraries read by themselves: all tests pass."""
+    """All tests pass despite odd values, a misspelt name and variables that libraries read."""
     exported = dict.fromkeys(DOCUMENTED, "7") | OTHERS | {"PAYMENTS_MISSPELT": "7"}
     with session(tmp_path / "inner", *SELECTION, **exported) as process:
         code, output = outcome(process)
@@ -53,7 +53,7 @@ def test_every_documented_variable_is_exported_and_nothing_changes(tmp_path: Pat
 
 @pytest.mark.parametrize("name", [*DOCUMENTED, "PGHOST", "Payments_Partitions", "_JAVA_OPTIONS"])
 def test_a_variable_that_decides_something_is_removed(name: str) -> None:
-    """In whatever case it is written."""
+    """Names match in upper and lower case."""
     environment = {name: "7", "PATH": "/bin", "PAYMENTS_TEST_PAYMENTS": "9"}
     clean(environment)
     assert name not in environment
@@ -62,7 +62,7 @@ def test_a_variable_that_decides_something_is_removed(name: str) -> None:
 
 
 def test_a_proxy_is_not_for_this_machine() -> None:
-    """What is excepted from a proxy already stays so."""
+    """Existing exceptions from the proxy stay."""
     environment = {"HTTPS_PROXY": "http://proxy.example:1", "NO_PROXY": "inner.example"}
     clean(environment)
     assert environment["HTTPS_PROXY"] == "http://proxy.example:1"

@@ -1,4 +1,4 @@
-"""Sessions beside each other don't meet."""
+"""Concurrent sessions do not affect each other."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ PROCESSES = 8
 
 
 def test_processes_at_once_are_given_different_ports() -> None:
-    """As long as they live; and none that an outgoing connection could be given meanwhile."""
+    """No two running processes get the same port, and no port is in the ephemeral range."""
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     with ExitStack() as stack:
         processes = [
@@ -43,7 +43,7 @@ def test_processes_at_once_are_given_different_ports() -> None:
 
 
 def test_sessions_at_once_have_servers_of_their_own(tmp_path: Path) -> None:
-    """Each starts a broker and a database, uses them and ends them."""
+    """Each session starts its own broker and database, uses and stops them."""
     with ExitStack() as stack:
         sessions = [
             stack.enter_context(session(tmp_path / str(n), f"{PROBES}::test_uses_servers"))
@@ -55,7 +55,7 @@ def test_sessions_at_once_have_servers_of_their_own(tmp_path: Path) -> None:
 
 
 def test_a_session_that_begins_closes_no_folder_of_another() -> None:
-    """Postgres reads its data as another user, all the time; and a passed session keeps no file."""
+    """Postgres, as another user, keeps access to its data; a passed session keeps no file."""
     with session(None, f"{PROBES}::test_others_may_enter") as process:
         code, output = outcome(process)
     assert code == 0, output

@@ -1,1 +1,1 @@
-"""What the service stands on fails: brokers, Postgres, the provider, disks, clocks, workers."""
+"""Outages of what the service depends on: brokers, Postgres, provider, disks, clocks, workers."""

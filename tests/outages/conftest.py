@@ -1,4 +1,4 @@
-"""The service on servers that a test may kill, once for all tests that want one broker."""
+"""The service on servers that a test may kill, shared by all tests with one broker."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from postgres.migrate import migrate
 from tests.outages.servers import Servers, running_servers, topics
 from tests.service.stack import QUICK, Stack, running_stack
 
-#: A silent worker is soon dead, and one whose records nobody confirms soon starts anew. The table
-#: keeps what it has seen.
+#: Short timeouts: a silent worker is soon excluded, and one without acknowledgements soon restarts.
+#: The dedup table evicts nothing.
 QUICKER = {
     **QUICK,
     "PAYMENTS_DEDUP_RETENTION_S": "604800",
@@ -38,7 +38,7 @@ class Site:
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Everything, running. A test leaves it as it was."""
+    """Everything, running. A test must restore it."""
     root = tmp_path_factory.mktemp("outages")
     with running_servers(root) as servers:
         migrate(servers.infrastructure.database_url)

@@ -1,4 +1,4 @@
-"""Payments and webhooks without a pause: each is sent again and again until it is taken."""
+"""A continuous load of payments and webhooks; each is retried until it is accepted."""
 
 import asyncio
 import json
@@ -20,13 +20,13 @@ from tests.service.stack import Stack
 BODY: Final = {"amount": 1_000, "currency": "EUR", "payment_method": "pm_card_visa"}
 PAUSE_S: Final = 0.05
 PATIENCE_S: Final = 20.0
-#: Whatever has to come, on a machine that has much else to do.
+#: The timeout of any wait; generous, for busy machines.
 LONG_S: Final = 120.0
 UNAVAILABLE: Final = httpx.codes.SERVICE_UNAVAILABLE
 
 
 class Load:
-    """What was sent, and what the ingress said of it."""
+    """The requests sent, and the ingress's responses."""
 
     def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
         self._stack = stack
@@ -37,23 +37,23 @@ class Load:
         self.payments: set[str] = set()
         #: Event IDs of the webhooks that were answered 200.
         self.events: set[str] = set()
-        #: Answers by status code; 0: there was none.
+        #: Responses by status code; 0 counts requests without one.
         self.answers: Counter[int] = Counter()
-        #: When the last of them was taken, on the monotonic clock.
+        #: When the last request was accepted, on the monotonic clock.
         self.taken_at = 0.0
 
     async def more(self, count: int) -> None:
-        """Waits until so many payments more are taken."""
+        """Waits until ``count`` more payments are accepted."""
         wanted = len(self.payments) + count
         await until(lambda: len(self.payments) >= wanted, f"{count} payments more", LONG_S)
 
     async def answered(self, code: int) -> None:
-        """Waits for one more answer with this code."""
+        """Waits for another response with this code."""
         wanted = self.answers[code] + 1
         await until(lambda: self.answers[code] >= wanted, f"an answer {code}", LONG_S)
 
     async def send(self, sender: int) -> None:
-        """Payments and, about each, a webhook; the last of them is taken too."""
+        """Sends payments and a webhook about each, until stopped and all are accepted."""
         number = 0
         while not self._stopping:
             key = f"{self._name}-{sender}-{number}"
@@ -64,7 +64,7 @@ class Load:
             await asyncio.sleep(PAUSE_S)  # the rate
 
     def stop(self) -> None:
-        """No payment more; what was begun is brought to its end."""
+        """Starts no further payment; requests in progress are completed."""
         self._stopping = True
 
     async def _create(self, key: str) -> str:
@@ -82,7 +82,7 @@ class Load:
     async def _until_taken(
         self, path: str, body: bytes, headers: Mapping[str, str]
     ) -> httpx.Response:
-        """Repeats it as its sender does, for as long as it takes."""
+        """Retries a request until it is accepted, as its sender would."""
         while True:
             try:
                 answer = await self._http.post(
@@ -100,9 +100,9 @@ class Load:
 
 
 def webhook(event_id: str, payment_id: str, padding: int = 0) -> bytes:
-    """An event about a payment, of a kind without effect: it must have an outcome all the same.
+    """An event about a payment, of a type without effect, which must still have an outcome.
 
-    It is larger by ``padding`` bytes.
+    ``padding`` bytes are added to it.
     """
     about = {"id": "cus_1", "object": "customer", "metadata": {"payment_id": payment_id}}
     about["description"] = "x" * padding
@@ -119,7 +119,7 @@ def webhook(event_id: str, payment_id: str, padding: int = 0) -> bytes:
 
 @asynccontextmanager
 async def loaded(stack: Stack, senders: int = 3) -> AsyncIterator[Load]:
-    """A load for as long as the block goes on; afterwards everything that was sent is taken."""
+    """Runs a load during the block, then waits until everything sent is accepted."""
     async with httpx.AsyncClient(base_url=stack.url, timeout=PATIENCE_S) as http:
         load = Load(stack, http)
         sending = [asyncio.create_task(load.send(sender)) for sender in range(senders)]
@@ -134,7 +134,7 @@ async def loaded(stack: Stack, senders: int = 3) -> AsyncIterator[Load]:
 
 
 async def all_is_well(stack: Stack, load: Load) -> Evidence:
-    """At rest: nothing that was answered 2xx is lost, and every invariant holds."""
+    """Asserts at rest that nothing answered 2xx is lost, and that every invariant holds."""
     found = await evidence.at_rest(stack)
     evidence.check(found)
     assert load.payments, "nothing was sent"

@@ -1,4 +1,4 @@
-"""Brokers and a Postgres of a test's own: it may kill each of them and start it again."""
+"""A test's own brokers and Postgres, which it may kill and restart."""
 
 import asyncio
 import os
@@ -21,13 +21,13 @@ from schemas.settings import KafkaSettings
 from tests.conftest import PARTITIONS
 
 READY_WITHIN_S: Final = 90.0
-#: Several brokers on one machine; one broker of tests has no more to do than this either.
+#: Enough for tests, and small enough for several brokers on one machine.
 HEAP: Final = "256m"
 
 
 @dataclass
 class Server:
-    """One broker, or Postgres. What it has written stays when it ends."""
+    """One broker, or Postgres. Its data survives its end."""
 
     program: Program
     logs: Path
@@ -52,13 +52,13 @@ class Server:
         self.reaper.add(self.process.pid)
 
     async def until_ready(self) -> None:
-        """Returns once it answers. Raises TimeoutError."""
+        """Returns once it is ready. Raises TimeoutError."""
         async with asyncio.timeout(READY_WITHIN_S):
             while not await self.program.ready():  # noqa: ASYNC110  # only it knows when
-                await asyncio.sleep(0.05)  # between two questions of one condition
+                await asyncio.sleep(0.05)  # polling interval
 
     def end(self, number: signal.Signals) -> None:
-        """Ends it with this signal, and waits until it is gone."""
+        """Ends it with this signal, and waits for its end."""
         if self.process is None:
             raise ValueError(f"{self.program.name} was never started")
         self.process.send_signal(number)
@@ -66,14 +66,14 @@ class Server:
         self.reaper.remove(self.process.pid)
 
     def stop(self) -> None:
-        """Ends it however it stands."""
+        """Ends it, if it is running."""
         if self.process is not None and self.process.poll() is None:
             self.end(signal.SIGKILL if self.program.command.user is None else signal.SIGQUIT)
 
 
 @dataclass(frozen=True)
 class Servers:
-    """All of them, and where they are."""
+    """All servers, and their addresses."""
 
     brokers: tuple[Server, ...]
     database: Server
@@ -85,7 +85,7 @@ def running_servers(root: Path, brokers: int = 1) -> Iterator[Servers]:
     """Starts them, and ends them at the end. Enter it on the main thread, outside any event loop.
 
     Raises:
-        SandboxError: one of them could not be had.
+        SandboxError: one of them could not be installed or started.
     """
     logs, reaper = root / "logs", Reaper()
     *ports, database_port = free_ports(2 * brokers + 1)
@@ -108,7 +108,7 @@ def running_servers(root: Path, brokers: int = 1) -> Iterator[Servers]:
 async def _made(
     root: Path, logs: Path, ports: list[int], database_port: int
 ) -> tuple[tuple[kafka.Broker, ...], postgres.Server]:
-    """The folders of all of them."""
+    """Creates the folders of all servers."""
     java: Java = await kafka.fetch(lambda _come, _total: None)
     if not java.cache.exists():
         await kafka.record(java)
@@ -126,7 +126,7 @@ async def _ready(servers: Servers) -> None:
 
 
 def topics(bootstrap: str, copies: int) -> None:
-    """Creates every topic, with so many copies of each."""
+    """Creates every topic with this replication factor."""
     settings = KafkaSettings(
         kafka_bootstrap=bootstrap, partitions=PARTITIONS, replication_factor=copies
     )

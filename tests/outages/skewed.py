@@ -1,4 +1,4 @@
-"""A program of the service on a host whose clock is off.
+"""Runs a program of the service with a wrong clock.
 
 ``python -m tests.outages.skewed <seconds> ingress``, or ``<seconds> stream``, ``<seconds> work``.
 """
@@ -18,7 +18,7 @@ import providers.registry
 
 
 def set_clocks(offset_s: float) -> None:
-    """Every clock that a program of the service reads the time of day from is off by so much."""
+    """Shifts every wall clock that a program of the service reads by this many seconds."""
     really = time.time
 
     def now() -> datetime:
@@ -32,7 +32,7 @@ def set_clocks(offset_s: float) -> None:
 
 
 def main(offset_s: str, program: str) -> NoReturn:
-    """Runs it, and ends with its exit code."""
+    """Runs the program, and exits with its code."""
     set_clocks(float(offset_s))
     cli.main.run([program])
 

@@ -1,7 +1,7 @@
-"""Measures how soon others process a worker's partitions, with and without standby tables.
+"""Measures how soon others take over a worker's partitions, with and without standby tables.
 
-``python -m tests.outages.takeover --events 300000 --times 3`` prints a row per take-over. Who takes
-over has nothing on its disk of the partitions it gets, unless it kept them as a standby.
+``python -m tests.outages.takeover --events 300000 --times 3`` prints a row per take-over. A new
+owner has no table of its new partitions on its disk, unless it was a standby for them.
 """
 
 import argparse
@@ -41,15 +41,15 @@ from tests.support.log_lines import written
 CHANGELOG: Final = f"{APP_ID}-dedup-changelog"
 OFFSET: Final = b"__faust\0offset__"
 EVENTS_PER_PAYMENT: Final = 3
-#: A standby this close to the end of the changelog has it; records are written all the time.
+#: A standby within this many records of the changelog's end counts as complete.
 NEAR: Final = 1_500
 LONG_S: Final = 420.0
-#: What a worker writes into its log when it was given partitions.
+#: The log event of an assignment of partitions.
 ASSIGNED: Final = "partitions.assigned"
 
 
 async def fill(bootstrap: str, events: int) -> None:
-    """Writes so many records of payments long gone to the table's changelog, in its own format."""
+    """Writes this many entries of old payments to the table's changelog, in its format."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=20, max_batch_size=1 << 18)
     await producer.start()
     try:
@@ -67,7 +67,7 @@ async def fill(bootstrap: str, events: int) -> None:
 
 
 async def ends(bootstrap: str) -> dict[int, int]:
-    """Where each partition of the changelog ends."""
+    """The end offset of each partition of the changelog."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
     await consumer.start()
     try:
@@ -80,7 +80,7 @@ async def ends(bootstrap: str) -> dict[int, int]:
 
 
 def kept_offset(worker: Program, partition: int) -> int:
-    """Up to where a running worker's folder has the changelog of a partition."""
+    """The changelog offset up to which a running worker has a partition's table."""
     folders = list(Path(worker.environment["PAYMENTS_DATA_DIR"]).rglob(f"dedup-{partition}.db"))
     if not folders:
         return -1
@@ -94,7 +94,7 @@ def kept_offset(worker: Program, partition: int) -> int:
 
 
 async def standbys_are_near(stack: Stack, workers: Sequence[Program], copies: int) -> None:
-    """Waits until enough workers have each partition's table, as far as is on their disks."""
+    """Waits until enough workers have each partition's table on their disks."""
     end = await ends(stack.infrastructure.kafka_bootstrap)
 
     def near() -> bool:
@@ -104,11 +104,11 @@ async def standbys_are_near(stack: Stack, workers: Sequence[Program], copies: in
 
     async with asyncio.timeout(LONG_S):
         while not await asyncio.to_thread(near):  # noqa: ASYNC110  # only the folders know
-            await asyncio.sleep(0.5)  # between two looks, each of which opens every table
+            await asyncio.sleep(0.5)  # polling interval; each round opens every table
 
 
 async def resumed(stack: Stack, partitions: Collection[int], since: datetime) -> float:
-    """Seconds from then until each of these partitions has been committed for again."""
+    """Seconds from then until each of these partitions had a commit again."""
     found: list[datetime] = []
 
     def all_committed() -> bool:
@@ -126,7 +126,7 @@ async def resumed(stack: Stack, partitions: Collection[int], since: datetime) ->
 
 
 def assigned_after(workers: Collection[Program], since: datetime) -> float:
-    """Seconds from then until the last of the workers had been given its new partitions."""
+    """Seconds from then until the last of the workers had its new partitions."""
     times: list[datetime] = []
     for worker in workers:
         lines = written(worker.log, ASSIGNED)
@@ -136,7 +136,7 @@ def assigned_after(workers: Collection[Program], since: datetime) -> float:
 
 
 async def recover_once(stack: Stack, worker: Program) -> Path:
-    """The folder of the one worker, once it has read every partition's table; it has ended."""
+    """Lets one worker read every partition's table, ends it and returns its folder."""
     data, began = worker.environment["PAYMENTS_DATA_DIR"], time.monotonic()
     await standbys_are_near(stack, [worker], 0)
     print(f"the whole table recovered in {time.monotonic() - began:.0f} s", flush=True)  # noqa: T201
@@ -144,8 +144,8 @@ async def recover_once(stack: Stack, worker: Program) -> Path:
     return Path(shutil.move(data, f"{data}.whole"))
 
 
-def forget_what_is_not_theirs(workers: Sequence[Program]) -> None:
-    """Removes what the workers have on disk of partitions that others have."""
+def remove_other_partitions(workers: Sequence[Program]) -> None:
+    """Removes the workers' tables of partitions that are assigned to others."""
     for worker in workers:
         tables = Path(worker.environment["PAYMENTS_DATA_DIR"]).rglob("dedup-*.db")
         mine = {f"dedup-{partition}.db" for partition in partitions_of(worker)}
@@ -155,7 +155,7 @@ def forget_what_is_not_theirs(workers: Sequence[Program]) -> None:
 
 @contextmanager
 def fresh(workers: Sequence[Program], copies: int, whole: Path) -> Iterator[None]:
-    """In here the workers run; they begin with the tables as they once were."""
+    """Runs the workers during the block; they start with copies of the given tables."""
     for worker in workers:
         shutil.rmtree(worker.environment["PAYMENTS_DATA_DIR"], ignore_errors=True)
         shutil.copytree(whole, worker.environment["PAYMENTS_DATA_DIR"])
@@ -170,7 +170,7 @@ def fresh(workers: Sequence[Program], copies: int, whole: Path) -> Iterator[None
 
 
 def used(workers: Sequence[Program]) -> tuple[float, ...]:
-    """CPU seconds of each so far."""
+    """Each worker's CPU seconds so far."""
     processes = [psutil.Process(w.process.pid) for w in workers if w.process is not None]
     return tuple(sum(p.cpu_times()[:2]) for p in processes)
 
@@ -182,7 +182,7 @@ def on_disk(workers: Sequence[Program]) -> float:
 
 
 async def end(worker: Program, how: str) -> None:
-    """Ends it, and waits until it is gone."""
+    """Ends the worker, and waits for its end."""
     assert worker.process is not None
     if how == "SIGTERM":
         worker.process.terminate()
@@ -194,11 +194,11 @@ async def end(worker: Program, how: str) -> None:
 async def take_over(
     stack: Stack, workers: Sequence[Program], copies: int, how: str, whole: Path
 ) -> str:
-    """One take-over, as a row."""
+    """Measures one take-over, and returns its row."""
     with fresh(workers, copies, whole):
         await share(workers)
         if not copies:
-            forget_what_is_not_theirs(workers)
+            remove_other_partitions(workers)
         async with loaded(stack) as load:
             await load.more(20)
             await standbys_are_near(stack, workers, copies)
@@ -231,7 +231,7 @@ async def take_over(
 
 
 async def measure(stack: Stack, arguments: argparse.Namespace) -> None:
-    """Every row."""
+    """Measures and prints every row."""
     first = stack.programs["stream"]
     whole = await recover_once(stack, first)
     others = [another(stack, name) for name in ("stream-2", "stream-3")]
@@ -246,11 +246,11 @@ async def measure(stack: Stack, arguments: argparse.Namespace) -> None:
                         row = (
                             f"| {count} | {copies} | {how} | {type(error).__name__}: {error!s:.300}"
                         )
-                    print(row, flush=True)  # noqa: T201  # for whoever measures
+                    print(row, flush=True)  # noqa: T201  # a row of the table
 
 
 def main() -> int:
-    """Servers of its own, the table filled, then every row."""
+    """Starts servers, fills the table, then measures every row."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=300_000)
     parser.add_argument("--times", type=int, default=3)
@@ -265,7 +265,7 @@ def main() -> int:
         topics(servers.infrastructure.kafka_bootstrap, copies=1)
         asyncio.run(fill(servers.infrastructure.kafka_bootstrap, arguments.events))
         with running_stack(servers.infrastructure, root, quick=QUICKER) as stack:
-            print(  # noqa: T201  # for whoever measures
+            print(  # noqa: T201  # a row of the table
                 "| workers | copies | how | ended, s | assigned, s | recovered, s | whole, s"
                 " | CPU of the others, s | CPU per payment | disk, MiB | restarts |",
                 flush=True,

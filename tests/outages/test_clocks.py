@@ -1,4 +1,4 @@
-"""Hosts whose clocks differ by minutes: the end states are the same."""
+"""Clocks that differ by minutes change no end state."""
 
 import asyncio
 import time
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.anyio
 
 SIZE: Final = 16
 SEED: Final = 7
-#: Stripe's signatures may be five minutes old.
+#: The accepted age of Stripe's signatures, in seconds.
 TOLERANCE_S: Final = 300
-#: Seconds by which each program's clock is off; minutes between any two of them.
+#: The error of each program's clock in seconds; any two differ by minutes.
 SKEWS: Final[Mapping[str, Mapping[str, int]]] = {
     "work_ahead": {"ingress": 120, "stream": -120, "worker": 240},
     "work_behind": {"ingress": -120, "stream": 120, "worker": -240},
@@ -32,7 +32,7 @@ SKEWS: Final[Mapping[str, Mapping[str, int]]] = {
 
 @contextmanager
 def skewed(stack: Stack, offsets: Mapping[str, int]) -> Iterator[None]:
-    """In here the programs run with clocks that are off."""
+    """Runs the programs with wrong clocks during the block."""
     before = {name: stack.programs[name] for name in offsets}
     for program in before.values():
         program.stop()
@@ -50,7 +50,7 @@ def skewed(stack: Stack, offsets: Mapping[str, int]) -> Iterator[None]:
 
 
 def restart(stack: Stack, names: Mapping[str, int]) -> None:
-    """Starts these, and waits until they do their work."""
+    """Starts these programs, and waits until they are ready."""
     for name in names:
         stack.programs[name].start()
     for name in names:
@@ -58,7 +58,7 @@ def restart(stack: Stack, names: Mapping[str, int]) -> None:
 
 
 async def answer(stack: Stack, signed_at: float) -> int:
-    """What a webhook signed then is answered."""
+    """The status of a webhook that was signed at this time."""
     body = webhook(f"evt_signed_{signed_at}", "pay_" + "a" * 30)
     header = signature_header(body, stack.webhook_secret, int(signed_at))
     async with httpx.AsyncClient(base_url=stack.url, timeout=20.0) as http:
@@ -72,7 +72,7 @@ async def answer(stack: Stack, signed_at: float) -> int:
 async def test_clocks_that_differ_change_no_end_state(
     site: Site, record_property: Note, skew: str
 ) -> None:
-    """Every payment ends as it must; webhooks within the tolerance of the ingress are verified."""
+    """Every payment ends as expected; webhooks within the ingress's tolerance are accepted."""
     stack, offsets = site.stack, SKEWS[skew]
     with skewed(stack, offsets):
         here = time.time() + offsets["ingress"]

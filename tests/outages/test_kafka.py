@@ -1,4 +1,4 @@
-"""The broker goes away and comes back: the ingress says so at once, and nothing taken is lost."""
+"""A broker outage: the ingress refuses at once, and nothing that was accepted is lost."""
 
 import asyncio
 import json
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.anyio
 
 REQUESTS: Final = 2_000
 AT_A_TIME: Final = 16
-#: A refusal is told at once, without waiting for the brokers (3 s): half of them come within this
-#: time, and how many more depends on what else the machine has to do.
+#: The longest median of refusals in seconds: they come without waiting for the brokers (3 s). The
+#: slower half depends on the machine's other load.
 AT_ONCE_S: Final = 1.0
-#: Every second request is this large: kept until Kafka is back, they would be 98 MiB.
+#: The size of every second request; buffered until Kafka is back, they would be 98 MiB.
 LARGE: Final = 100 << 10
-#: There is nothing that waits here; the rest is what a busy process takes and keeps.
+#: The largest growth of memory: a busy process's own, because no request is buffered.
 GROWTH_MAX: Final = 48 << 20
 STOPS_WITHIN_S: Final = 15.0
 MIB: Final = 1 << 20
@@ -37,27 +37,27 @@ Request = tuple[str, bytes, dict[str, str]]
 
 
 def memory(program: Program) -> int:
-    """Bytes it has in memory."""
+    """The process's resident memory in bytes."""
     assert program.process is not None
     return int(psutil.Process(program.process.pid).memory_info().rss)
 
 
 def payment(stack: Stack, number: int) -> Request:
-    """A payment's creation."""
+    """A request that creates a payment."""
     headers = {"authorization": f"Bearer {stack.api_key}", "idempotency-key": f"hammer-{number}"}
     headers["content-type"] = "application/json"
     return "/v1/payments", json.dumps(BODY).encode(), headers
 
 
 def large_webhook(stack: Stack, number: int) -> Request:
-    """A webhook of such a size that all of them would be noticed if they were kept."""
+    """A webhook so large that buffering all of them would be noticed."""
     body = webhook(f"evt_hammer_{number}", "pay_" + "a" * 30, padding=LARGE)
     header = signature_header(body, stack.webhook_secret, int(time.time()))
     return "/webhooks/stripe", body, {"stripe-signature": header}
 
 
 async def hammer(stack: Stack) -> tuple[Counter[int], list[float]]:
-    """Thousands of requests that can't be taken: the answers by code, and how long each took."""
+    """Sends thousands of requests; returns the responses by code, and each one's duration."""
     room, codes, took = asyncio.Semaphore(AT_A_TIME), Counter[int](), list[float]()
 
     async def one(http: httpx.AsyncClient, number: int) -> None:
@@ -75,7 +75,7 @@ async def hammer(stack: Stack) -> tuple[Counter[int], list[float]]:
 
 
 async def test_kafka_is_down_and_comes_back(site: Site, record_property: Note) -> None:
-    """503 with Retry-After at once, no hoard; then everything goes on, nothing taken is lost."""
+    """503 with Retry-After at once, without buffering; afterwards nothing accepted is lost."""
     stack, (broker,) = site.stack, site.servers.brokers
     ingress = stack.programs["ingress"]
     process = ingress.process
@@ -112,7 +112,7 @@ async def test_kafka_is_down_and_comes_back(site: Site, record_property: Note) -
 
 
 async def test_a_broker_killed_under_load_has_all_that_was_taken(site: Site) -> None:
-    """Kill -9 and a start at once, twice: all that was answered 2xx has one outcome."""
+    """After kill -9 and a restart, twice, everything answered 2xx has one outcome."""
     stack, (broker,) = site.stack, site.servers.brokers
     async with (
         kept(stack.programs["stream"]) as stream,
@@ -131,10 +131,10 @@ async def test_a_broker_killed_under_load_has_all_that_was_taken(site: Site) -> 
     assert set(stream + work) <= {os.EX_TEMPFAIL}
 
 
-async def test_what_is_told_to_stop_while_kafka_is_down_stops(
+async def test_programs_stop_on_sigterm_while_kafka_is_down(
     site: Site, record_property: Note
 ) -> None:
-    """SIGTERM, with records under way that nobody confirms: each program ends in time."""
+    """Each program ends in time after SIGTERM, although records in flight are unconfirmed."""
     stack, (broker,) = site.stack, site.servers.brokers
     programs = [stack.programs[name] for name in ("ingress", "stream", "worker")]
     async with loaded(stack) as load:

@@ -1,4 +1,4 @@
-"""Postgres goes away and comes back: everything is taken in meanwhile, and nothing is given up."""
+"""A Postgres outage: input is still accepted, and no work is dropped."""
 
 import os
 import signal
@@ -18,14 +18,14 @@ RETRIES: Final = "payments_batch_retries_total"
 
 
 def dead_letters(url: str) -> int:
-    """How many records nobody could decode."""
+    """The number of dead letters."""
     with psycopg.connect(url) as connection:
         (count,) = connection.execute("select count(*) from dead_letters").fetchone() or (0,)
     return int(count)
 
 
 async def test_postgres_is_down_and_comes_back(site: Site, record_property: Note) -> None:
-    """Payments and webhooks are taken all the time; the worker waits, then catches up."""
+    """Payments and webhooks are accepted throughout; the worker waits, then catches up."""
     stack, database = site.stack, site.servers.database
     url = site.servers.infrastructure.database_url
     dead = dead_letters(url)

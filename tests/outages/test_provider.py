@@ -1,4 +1,4 @@
-"""The provider is away, slow, full, or acts without an answer: only its own calls wait."""
+"""The provider is down, slow, overloaded or loses responses: only its own calls wait."""
 
 import asyncio
 import secrets
@@ -23,10 +23,10 @@ pytestmark = pytest.mark.anyio
 #: More than the failures in a row that open the breaker.
 CALLS: Final = 12
 BREAKER: Final = "payments_circuit_breaker_open"
-#: How long a webhook about another payment may take. A machine at its limit takes a second; a
-#: partition that waited for the provider would take as long as the trouble lasts.
+#: The longest latency of a webhook about another payment. A busy machine needs a second; a
+#: partition that waited for the provider would need as long as the trouble lasts.
 GOES_ON_S: Final = 10.0
-#: Faults of the simulator, and what the rows of the calls then say.
+#: Faults of the simulator, and the resulting errors in the calls' rows.
 TROUBLE: Final[Mapping[str, dict[str, Any]]] = {
     "away": {"reset_before": 1.0},
     "slow": {"slow": 1.0, "slow_s": (1.5, 2.0)},
@@ -36,7 +36,7 @@ TROUBLE: Final[Mapping[str, dict[str, Any]]] = {
 
 
 def rows(stack: Stack, payment_ids: list[str]) -> list[tuple[int, float, str | None, str]]:
-    """Of each call that creates one of these: attempts, seconds until the next, error, state."""
+    """Attempts, next attempt (seconds since the epoch), error and state of each create."""
     with psycopg.connect(stack.infrastructure.database_url) as connection:
         return connection.execute(
             "select attempts, extract(epoch from next_attempt_at)::float8, last_error, state"
@@ -73,7 +73,7 @@ async def latency(stack: Stack, payment_id: str) -> float:
 async def test_a_provider_in_trouble_holds_up_only_its_own_calls(
     site: Site, record_property: Note, trouble: str
 ) -> None:
-    """Calls are tried again with jitter, the breaker opens and closes, one object is made each."""
+    """Calls are retried with jitter, the breaker opens and closes, each makes one object."""
     stack = site.stack
     async with (
         PaymentsClient(stack.url, stack.api_key) as client,

@@ -1,4 +1,4 @@
-"""Workers come and go while payments flow: order is kept, and how soon others take over."""
+"""Workers come and go under load: the order is kept, and others take over in time."""
 
 import asyncio
 import os
@@ -21,32 +21,32 @@ from tests.service.stack import Program, Stack
 pytestmark = pytest.mark.anyio
 
 SESSION_S: Final = float(QUICKER["PAYMENTS_SESSION_TIMEOUT_S"])
-#: What may come on top of the session of a silent worker; a busy machine takes a few seconds.
+#: Allowed in addition to a silent worker's session; a busy machine needs a few seconds.
 SLACK_S: Final = 30.0
-#: The session of the worker that is told to stop: were it to go without a word, the others would
-#: wait for longer than the test allows.
+#: The session of the terminated worker: if it did not leave the group, the others would wait for
+#: longer than the test allows.
 LONG_SESSION_S: Final = 60.0
 LONG_S: Final = 120.0
 
 
 @pytest.fixture
 def others(site: Site) -> Iterator[list[Program]]:
-    """Two workers more, not started; none is left at the end."""
-    told = {"PAYMENTS_SESSION_TIMEOUT_S": str(LONG_SESSION_S)}
-    made = [another(site.stack, "stream-2", **told), another(site.stack, "stream-3")]
+    """Two more workers, not started; stopped at the end."""
+    variables = {"PAYMENTS_SESSION_TIMEOUT_S": str(LONG_SESSION_S)}
+    made = [another(site.stack, "stream-2", **variables), another(site.stack, "stream-3")]
     yield made
     for worker in made:
         worker.stop()
 
 
 def out_of_order(found: Evidence, payment_ids: Collection[str]) -> dict[str, list[int]]:
-    """Payments whose versions did not first appear in ``payment-state`` as 1, 2, 3 ..."""
-    told = {p: list(dict.fromkeys(found.published_versions[p])) for p in payment_ids}
-    return {p: versions for p, versions in told.items() if versions != sorted(versions)}
+    """Payments whose versions did not first appear in ``payment-state`` in order."""
+    first_seen = {p: list(dict.fromkeys(found.published_versions[p])) for p in payment_ids}
+    return {p: versions for p, versions in first_seen.items() if versions != sorted(versions)}
 
 
 async def share(workers: Collection[Program]) -> None:
-    """Waits until every partition is some worker's, each has some, and all do their work."""
+    """Waits until all partitions are assigned, and all workers have some and are ready."""
 
     def shared() -> bool:
         given = [partitions_of(worker) for worker in workers]
@@ -80,7 +80,7 @@ async def taken_over(stack: Stack, partitions: Collection[int], since: datetime)
 async def test_workers_come_and_go(
     site: Site, others: list[Program], record_property: Note
 ) -> None:
-    """One worker becomes three, one is told to stop, one is killed: versions stay in order."""
+    """One worker becomes three, one is terminated, one is killed: versions stay in order."""
     stack, first = site.stack, site.stack.programs["stream"]
     second, third = others
     async with kept(first) as ended, loaded(stack, senders=4) as load:
@@ -92,7 +92,7 @@ async def test_workers_come_and_go(
         mine, began = partitions_of(second), datetime.now(UTC)
         assert second.process is not None
         second.process.terminate()
-        told = await taken_over(stack, mine, await gone(second, began))
+        terminated = await taken_over(stack, mine, await gone(second, began))
         await share([first, third])
         await load.more(20)
         mine = partitions_of(third)
@@ -102,17 +102,17 @@ async def test_workers_come_and_go(
         await load.more(20)
         load.stop()
         found = await all_is_well(stack, load)
-    record_property("take-over after SIGTERM, s", told)
+    record_property("take-over after SIGTERM, s", terminated)
     record_property("take-over after kill -9, s", killed)
     assert second.process.returncode == 0
     assert set(ended) <= {os.EX_TEMPFAIL}
-    assert told < SLACK_S
+    assert terminated < SLACK_S
     assert killed < SESSION_S + SLACK_S
     assert out_of_order(found, load.payments) == {}
 
 
 async def gone(worker: Program, asked: datetime) -> datetime:
-    """Waits until a worker that was told to stop has ended; says when it ended."""
+    """Waits for the end of a terminated worker, and returns when it ended."""
     assert worker.process is not None
     await asyncio.to_thread(worker.process.wait, SLACK_S)
     assert worker.process.returncode != -signal.SIGKILL

@@ -1,4 +1,4 @@
-"""The worker's own disk: full, damaged, or left in the middle of a write."""
+"""The worker's disk: full, damaged, or interrupted in a write."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ from tests.service.stack import Program, Stack
 
 pytestmark = pytest.mark.anyio
 
-#: What is overwritten, by partition; nothing of the others.
+#: The files to overwrite, by partition.
 DAMAGED: Final = {0: "CURRENT", 1: "MANIFEST-*", 2: "*.sst"}
 DROPPED: Final = "table.dropped"
 OFFSET: Final = b"__faust\0offset__"
@@ -37,7 +37,7 @@ def folder(worker: Program, partition: int) -> Path:
 
 
 def entries(worker: Program) -> list[dict[Any, Any]]:
-    """What the worker's table holds, by partition; the worker does not run."""
+    """The table's entries by partition, while the worker does not run."""
     found = []
     for partition in range(PARTITIONS):
         path = str(folder(worker, partition))
@@ -48,7 +48,7 @@ def entries(worker: Program) -> list[dict[Any, Any]]:
 
 
 def identities(worker: Program) -> list[str]:
-    """The name that each partition's RocksDB was given when it was made."""
+    """The ID that each partition's RocksDB got at its creation."""
     return [(folder(worker, p) / "IDENTITY").read_text() for p in range(PARTITIONS)]
 
 
@@ -62,7 +62,7 @@ def damage(worker: Program) -> None:
 
 
 async def stop(worker: Program) -> None:
-    """Ends it in good order."""
+    """Terminates the worker and waits for its end."""
     assert worker.process is not None
     worker.process.terminate()
     await asyncio.to_thread(worker.process.wait, 30)
@@ -70,13 +70,13 @@ async def stop(worker: Program) -> None:
 
 
 async def start(worker: Program) -> None:
-    """Starts it, and waits until it does its work."""
+    """Starts the worker and waits until it is ready."""
     worker.start()
     await asyncio.to_thread(worker.wait_until_ready)
 
 
 def payments_of(stack: Stack, event_ids: set[str]) -> dict[str, str]:
-    """By event ID: the payment it was about."""
+    """The payment IDs by event ID."""
     with psycopg.connect(stack.infrastructure.database_url) as connection:
         rows = connection.execute(
             "select event_id, payment_id from inbox where event_id = any(%s)", [list(event_ids)]
@@ -85,14 +85,14 @@ def payments_of(stack: Stack, event_ids: set[str]) -> dict[str, str]:
 
 
 def duplicates(stack: Stack) -> int:
-    """How many records are noted as duplicates."""
+    """The number of records recorded as duplicates."""
     with psycopg.connect(stack.infrastructure.database_url) as connection:
         (count,) = connection.execute("select count(*) from duplicates").fetchone() or (0,)
     return int(count)
 
 
-async def tell_again(stack: Stack, event_ids: set[str]) -> None:
-    """Delivers webhooks once more, and waits until each is noted as a duplicate."""
+async def deliver_again(stack: Stack, event_ids: set[str]) -> None:
+    """Delivers webhooks again, and waits until each is recorded as a duplicate."""
     known, before = payments_of(stack, event_ids), duplicates(stack)
     assert known.keys() == event_ids
     async with httpx.AsyncClient(base_url=stack.url, timeout=20.0) as http:
@@ -108,8 +108,8 @@ async def tell_again(stack: Stack, event_ids: set[str]) -> None:
     assert duplicates(stack) == wanted
 
 
-async def test_a_damaged_table_is_read_anew_from_the_changelog(site: Site) -> None:
-    """Garbage in three partitions' files: by itself the worker has the same table again."""
+async def test_a_damaged_table_is_reread_from_the_changelog(site: Site) -> None:
+    """After garbage in three partitions' files the worker rebuilds the same table by itself."""
     stack, worker = site.stack, site.stack.programs["stream"]
     async with loaded(stack) as load:
         await load.more(30)
@@ -121,7 +121,7 @@ async def test_a_damaged_table_is_read_anew_from_the_changelog(site: Site) -> No
     assert all(before), "a partition's table is empty"
     damage(worker)
     await start(worker)
-    await tell_again(stack, load.events)
+    await deliver_again(stack, load.events)
     await stop(worker)
     dropped = worker.log.read_text()[len(said) :]
     same = [old == new for old, new in zip(names, identities(worker), strict=True)]
@@ -133,7 +133,7 @@ async def test_a_damaged_table_is_read_anew_from_the_changelog(site: Site) -> No
 
 
 async def test_a_kill_damages_no_table(site: Site) -> None:
-    """Kill -9 under load: the worker goes on with the tables it had, and drops none."""
+    """After kill -9 under load the worker reuses its tables, and drops none."""
     stack, worker = site.stack, site.stack.programs["stream"]
     async with kept(worker) as ended, loaded(stack) as load:
         await load.more(10)
@@ -149,13 +149,13 @@ async def test_a_kill_damages_no_table(site: Site) -> None:
 
 
 async def test_a_full_disk_stops_the_worker_and_loses_nothing(site: Site) -> None:
-    """No byte more can be written: the worker ends without acknowledging, and later catches up."""
+    """When no byte can be written, the worker ends without acknowledging, and later catches up."""
     stack, worker = site.stack, site.stack.programs["stream"]
     async with loaded(stack) as load:
         await load.more(10)
         full = worker.process
         assert full is not None
-        # as a full disk, this refuses every byte that a file would grow by
+        # like a full disk, this limit refuses every growth of a file
         resource.prlimit(full.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         await until(lambda: full.poll() is not None, "the worker ends")
         assert full.returncode == os.EX_TEMPFAIL

@@ -1,4 +1,4 @@
-"""Three brokers, three copies, two in sync: one may die, two may not, and both are survived."""
+"""Three brokers with min.insync.replicas 2: the loss of one stops nothing, of two the intake."""
 
 import asyncio
 import os
@@ -28,18 +28,18 @@ BROKERS: Final = 3
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The service on three brokers, with three copies of everything."""
+    """The service on three brokers with a replication factor of three."""
     root = tmp_path_factory.mktemp("three")
-    told = {**QUICKER, "PAYMENTS_REPLICATION_FACTOR": str(BROKERS)}
+    variables = {**QUICKER, "PAYMENTS_REPLICATION_FACTOR": str(BROKERS)}
     with running_servers(root, BROKERS) as servers:
         migrate(servers.infrastructure.database_url)
         topics(servers.infrastructure.kafka_bootstrap, BROKERS)
-        with running_stack(servers.infrastructure, root, quick=told) as stack:
+        with running_stack(servers.infrastructure, root, quick=variables) as stack:
             yield Site(servers, stack, root)
 
 
 async def described(bootstrap: str) -> list[dict[str, Any]]:
-    """Every partition of the processor's sources: its leader and who is in sync with it."""
+    """Every partition of the processor's sources, with its leader and in-sync replicas."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
@@ -50,10 +50,10 @@ async def described(bootstrap: str) -> list[dict[str, Any]]:
 
 
 async def copies_demanded(bootstrap: str) -> dict[str, str]:
-    """How many brokers must have a record of each source before it counts as written.
+    """By source, the number of brokers that must have a record before it is acknowledged.
 
-    To be asked: with two of three brokers gone their quorum is gone too, and the last one then
-    refuses everything whatever this says.
+    The test checks the setting itself, because with two of three brokers gone the quorum is lost,
+    and the last broker refuses everything whatever the setting.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
@@ -74,7 +74,7 @@ async def in_sync(bootstrap: str, count: int) -> None:
     """Waits until so many brokers are in sync for every partition, and each has a leader."""
     async with asyncio.timeout(WITHIN_S):
         while True:
-            with suppress(KafkaError):  # whoever is asked may just be going away
+            with suppress(KafkaError):  # the broker may be shutting down
                 found = await described(bootstrap)
                 if all(len(p["isr"]) == count and p["leader"] in p["isr"] for p in found):
                     return
@@ -84,7 +84,7 @@ async def in_sync(bootstrap: str, count: int) -> None:
 async def test_one_broker_may_die_and_two_are_waited_for(
     three: Site, record_property: Note
 ) -> None:
-    """A leader is killed: all goes on. A second: 503 until it is back. Nothing taken is lost."""
+    """With one broker dead all goes on; with two, 503 until one is back. Nothing is lost."""
     stack, bootstrap = three.stack, three.servers.infrastructure.kafka_bootstrap
     ingress = stack.programs["ingress"].process
     assert await copies_demanded(bootstrap) == dict.fromkeys(PROCESSOR_SOURCES, "2")

@@ -1,4 +1,4 @@
-"""More stream workers beside the first, each with a folder of its own."""
+"""Further stream workers, each with its own folder."""
 
 from dataclasses import replace
 
@@ -9,8 +9,8 @@ from tests.service.stack import Program, Stack
 from tests.support.log_lines import written
 
 
-def another(stack: Stack, name: str, **told: str) -> Program:
-    """A stream worker like the first, but for what it is told; not started."""
+def another(stack: Stack, name: str, **variables: str) -> Program:
+    """A stream worker like the first, with these variables in addition; not started."""
     first = stack.programs["stream"]
     (port,) = free_ports(1)
     log = first.log.with_name(f"{name}.log")
@@ -21,7 +21,7 @@ def another(stack: Stack, name: str, **told: str) -> Program:
     return replace(
         first,
         name=name,
-        environment={**first.environment, **own, **told},
+        environment={**first.environment, **own, **variables},
         ready=f"http://{HOST}:{port}/readyz",
         log=log,
         process=None,
@@ -29,13 +29,13 @@ def another(stack: Stack, name: str, **told: str) -> Program:
 
 
 def partitions_of(worker: Program) -> list[int]:
-    """The partitions it was given last, as its log says."""
+    """The last assigned partitions, from the worker's log."""
     given = written(worker.log, "partitions.assigned")
     return list(given[-1]["partitions"]) if given else []
 
 
 def is_ready(worker: Program) -> bool:
-    """Whether it does its work; not while it starts or has ended."""
+    """Whether the worker is running and ready."""
     try:
         return httpx.get(worker.ready, timeout=2.0).is_success
     except httpx.HTTPError:

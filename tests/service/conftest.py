@@ -1,4 +1,4 @@
-"""The service, running, on a Kafka and a Postgres of its own: nothing else is in its log."""
+"""The running service on its own Kafka and Postgres, so that its log has no other records."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from tests.service.stack import Stack, running_service
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The whole service, once for the session."""
+    """The whole service, started once per session."""
     with running_service(tmp_path_factory.mktemp("service")) as running:
         yield running

@@ -1,4 +1,4 @@
-"""What the service says in the end, held against the invariants, the oracle and the provider."""
+"""Compares the service's final state with the invariants, the oracle and the provider."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ PROVIDER_STATUS = {"succeeded": Status.SUCCEEDED, "canceled": Status.CANCELED}
 
 
 async def at_rest(stack: Stack) -> Evidence:
-    """The evidence once nothing waits any more; fails when something still does after a minute."""
+    """The evidence once nothing is waiting; fails if something still is after a minute."""
     deadline = time.monotonic() + QUIET_WITHIN_S
     while True:
         here = stack.infrastructure
@@ -36,18 +36,18 @@ async def at_rest(stack: Stack) -> Evidence:
         if not waiting:
             return evidence
         assert time.monotonic() < deadline, f"still waiting: {waiting[:5]} ({len(waiting)})"
-        await asyncio.sleep(0.2)  # between two looks at one condition
+        await asyncio.sleep(0.2)  # polling interval
 
 
 def check(evidence: Evidence) -> None:
-    """Every invariant holds."""
+    """Asserts that every invariant holds."""
     found = {code: v for code, v in invariants.check(evidence).items() if v}
     shown = "\n".join(f"{code}: {len(v)}, such as {v[:5]}" for code, v in found.items())
     assert not found, f"violated invariants\n{shown}"
 
 
 async def agrees_with_oracle(stack: Stack, evidence: Evidence) -> None:
-    """Each payment is where the oracle, given what was taken in, says it must be."""
+    """Asserts that each payment equals the oracle's result for the accepted inputs."""
     taken_in = await _taken_in(stack, evidence)
     for payment_id, versions in evidence.versions.items():
         expected = meaning_of(payment_id, taken_in[payment_id])
@@ -70,7 +70,7 @@ async def agrees_with_oracle(stack: Stack, evidence: Evidence) -> None:
 
 
 async def _taken_in(stack: Stack, evidence: Evidence) -> dict[str, list[Input]]:
-    """By payment, the inputs that had a say, decoded anew from the log, in the order recorded."""
+    """By payment, the inputs with an effect, decoded from the log, in the recorded order."""
     by_position: dict[RecordOffset, ConsumedRecord] = {}
     for topic in PROCESSOR_SOURCES:
         async for r in records(stack.infrastructure.kafka_bootstrap, topic):
@@ -94,7 +94,7 @@ async def _taken_in(stack: Stack, evidence: Evidence) -> dict[str, list[Input]]:
 
 
 async def agrees_with_provider(stack: Stack, evidence: Evidence) -> None:
-    """One object at the provider per payment, in the same final state, with the same amounts."""
+    """Asserts one object per payment at the provider, with the same final state and amounts."""
     async with SimulatorControl(stack.simulator_url) as simulator:
         objects = await simulator.get("/objects")
     intents = [i for i in objects["payment_intents"] if "payment_id" in i["metadata"]]

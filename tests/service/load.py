@@ -1,6 +1,6 @@
-"""A load of payments and the client that brings them up: it follows ``payment-state`` alone.
+"""A load of payments and their client, which follows ``payment-state`` only.
 
-Which kind each payment is comes from the seed; each kind is a row of rules.
+The seed determines each payment's kind; each kind has a row of rules.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ CREATES_AT_A_TIME = 32
 
 @dataclass(frozen=True)
 class Rule:
-    """When the condition first holds, the client posts this; ``act``: its customer acts instead."""
+    """What the client posts when the condition first holds; with ``act`` the customer acts."""
 
     when: Condition
     operation: str
@@ -42,13 +42,13 @@ def awaiting(action: str) -> Condition:
 
 
 def refunded(amount: int) -> Condition:
-    """This much was given back."""
+    """This amount was refunded, in minor units."""
     return lambda p: bool(p["amounts"]["refunded"] == amount)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of payment: how it is created, what its client does, how it must end."""
+    """A kind of payment: its create, its expected end and its rules."""
 
     create: Mapping[str, Any]
     ends: Condition
@@ -95,7 +95,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 class Load:
-    """Creates payments and acts on what ``payment-state`` says of them, until all have ended."""
+    """Creates payments and acts on their records of ``payment-state`` until all have ended."""
 
     def __init__(self, stack: Stack, size: int, seed: int) -> None:
         self._stack = stack
@@ -109,7 +109,7 @@ class Load:
         self._last: dict[str, Json] = {}
 
     async def run(self) -> None:
-        """Until every payment ended as its kind must; fails with the state of those that don't."""
+        """Returns once every payment has its kind's end; fails with the states of the others."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._stack.infrastructure.kafka_bootstrap,
             isolation_level="read_committed",
@@ -154,7 +154,7 @@ class Load:
                 key = f"load-{self._seed}-{number}"
                 payment_id = await client.create(body, key)
                 self.kinds[payment_id] = name
-                if payment_id in self._last:  # its first versions were here before the answer
+                if payment_id in self._last:  # its first versions came before the response
                     self._look(self._last[payment_id], client, None)
 
         await asyncio.gather(*(create(number, name) for number, name in enumerate(names)))
@@ -162,7 +162,7 @@ class Load:
     def _on(self, payment: Json, client: PaymentsClient, simulator: SimulatorControl) -> None:
         known = self._last.get(payment["id"])
         if known is not None and known["version"] >= payment["version"]:
-            return  # what a consumer of payment-state does with a version it has
+            return  # consumers of payment-state ignore versions they have
         self._last[payment["id"]] = payment
         self._simulator = simulator
         self._look(payment, client, simulator)

@@ -1,4 +1,4 @@
-"""An operator at a terminal: the commands as processes of their own."""
+"""Runs an operator's commands, each as a process."""
 
 import asyncio
 import os
@@ -14,31 +14,31 @@ WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a command came to."""
+class Completed:
+    """A finished command: exit code and output."""
 
     code: int
-    said: str
-    complained: str
+    stdout: str
+    stderr: str
 
 
-async def run(stack: Stack, *arguments: str) -> Answer:
-    """``payments`` with these arguments."""
+async def run(stack: Stack, *arguments: str) -> Completed:
+    """Runs ``payments`` with these arguments."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "cli", *arguments,
         env={**os.environ, **stack.environment}, cwd=PROJECT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(ENDS_WITHIN_S):
-        said, complained = await process.communicate()
-    return Answer(process.returncode or 0, said.decode(), complained.decode())
+        stdout, stderr = await process.communicate()
+    return Completed(process.returncode or 0, stdout.decode(), stderr.decode())
 
 
-async def until_said(stack: Stack, words: str, *arguments: str) -> Answer:
-    """Asks again and again, until the answer has these words in it."""
+async def until_printed(stack: Stack, words: str, *arguments: str) -> Completed:
+    """Repeats a command until its output contains this text."""
     deadline = time.monotonic() + WITHIN_S
     while True:
         answer = await run(stack, *arguments)
-        if words in answer.said:
+        if words in answer.stdout:
             return answer
-        assert time.monotonic() < deadline, f"never said {words!r}: {answer}"
+        assert time.monotonic() < deadline, f"never printed {words!r}: {answer}"

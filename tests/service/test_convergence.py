@@ -1,4 +1,4 @@
-"""A load of payments through duplicated, reordered and early webhooks, and through kill -9."""
+"""Payments end correctly despite duplicated, reordered and early webhooks, and kill -9."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ SEED = 20_260_101
 SIZE = int(os.environ.get("PAYMENTS_TEST_PAYMENTS", "150"))
 KILLS = int(os.environ.get("PAYMENTS_TEST_KILLS", "3"))
 
-#: Each webhook one to three times, in any order, often before the call that caused it is answered.
+#: Each webhook comes one to three times, in any order, often before its call is answered.
 ROUGH = {
     "duplicate": 0.66,
     "duplicate_max": 2,
@@ -50,7 +50,7 @@ async def _everything_holds(stack: Stack, load: Load) -> None:
 
 
 async def test_every_payment_ends_as_the_oracle_says(stack: Stack) -> None:
-    """Webhooks one to three times in random order: the oracle's end state, no effect twice."""
+    """Repeated webhooks in random order lead to the oracle's end state, without double effects."""
     await _rough(stack)
     load = Load(stack, SIZE, SEED)
     await load.run()
@@ -59,7 +59,7 @@ async def test_every_payment_ends_as_the_oracle_says(stack: Stack) -> None:
 
 
 async def test_kill_minus_nine_changes_nothing(stack: Stack) -> None:
-    """The same while the stream worker is killed again and again: it catches up by itself."""
+    """The same while the stream worker is killed repeatedly: it catches up by itself."""
     await _rough(stack)
     load = Load(stack, SIZE, SEED + 1)
     living = asyncio.create_task(load.run())

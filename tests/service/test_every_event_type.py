@@ -18,13 +18,13 @@ BY_NAME = pytest.mark.parametrize(("name", "row"), ROWS.items(), ids=ROWS.keys()
 
 @pytest.fixture(scope="module")
 def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
-    """All rows, played once on a service of their own."""
+    """All rows, run once on a separate service."""
     with running_service(tmp_path_factory.mktemp("event_types")) as stack:
         return asyncio.run(play(stack))
 
 
 def test_every_type_of_the_adapter_has_a_row() -> None:
-    """A type that is new in the adapter needs a row that says what it does; no other has one."""
+    """Every type of the adapter has a row with its effect, and no other type has one."""
     assert {row.says.type for row in MODELLED_ROWS.values()} == TRANSLATORS.keys()
     assert TRANSLATORS.keys().isdisjoint(row.says.type for row in UNMODELLED_ROWS.values())
     assert PAYOUT.type not in TRANSLATORS
@@ -32,7 +32,7 @@ def test_every_type_of_the_adapter_has_a_row() -> None:
 
 @BY_NAME
 def test_the_client_reads_the_documented_effect(batch: Batch, name: str, row: Row) -> None:
-    """Status, amounts, what to do next, refunds and disputes; a new version where that changed."""
+    """Status, amounts, next action, refunds and disputes; a new version if they changed."""
     played, effect = batch.row(name), row.effect
     assert shown(played.after) == expected(effect)
     assert played.after["provider_object_id"] == played.object_id
@@ -44,7 +44,7 @@ def test_the_client_reads_the_documented_effect(batch: Batch, name: str, row: Ro
 
 @BY_NAME
 def test_the_timeline_says_what_became_of_it(batch: Batch, name: str, row: Row) -> None:
-    """Its outcome, the change of status, and what the provider is asked for because of it."""
+    """The entry has the outcome, the change of status and the resulting provider calls."""
     played, effect = batch.row(name), row.effect
     (entry,) = [e for e in played.timeline["entries"] if e["event_id"] == played.event_id]
     assert (entry["kind"], entry["outcome"]) == (f"stripe.{row.says.type}", effect.outcome)
@@ -56,7 +56,7 @@ def test_the_timeline_says_what_became_of_it(batch: Batch, name: str, row: Row) 
 
 @BY_NAME
 def test_the_inbox_keeps_its_outcome_and_the_reason(batch: Batch, name: str, row: Row) -> None:
-    """One row in Postgres, as the timeline shows it; the reason names the fact it lost to."""
+    """One row in Postgres agrees with the timeline; the reason names the fact it lost to."""
     played, effect = batch.row(name), row.effect
     kind, outcome, reason, version = batch.inbox[played.event_id]
     assert (kind, outcome) == (f"stripe.{row.says.type}", effect.outcome)
@@ -68,7 +68,7 @@ def test_the_inbox_keeps_its_outcome_and_the_reason(batch: Batch, name: str, row
 
 @BY_NAME
 def test_the_newest_record_is_the_row(batch: Batch, name: str, row: Row) -> None:
-    """What payment-state has last is what Postgres has to the byte, and what the client read."""
+    """The last record of payment-state equals Postgres byte by byte, and the client's read."""
     del row
     played = batch.row(name)
     newest = batch.evidence.versions[played.payment_id][-1]
@@ -81,14 +81,14 @@ def test_the_newest_record_is_the_row(batch: Batch, name: str, row: Row) -> None
 
 
 def test_a_type_without_effect_is_counted(batch: Batch) -> None:
-    """Once for each that was sent, by its type."""
+    """Each sent event is counted once, by its type."""
     types = [*(row.says.type for row in UNMODELLED_ROWS.values()), PAYOUT.type]
     assert batch.counted == dict.fromkeys(types, 1.0)
 
 
 def test_an_event_about_no_payment_is_recorded_as_ignored(batch: Batch) -> None:
-    """With its reason, beside the inbox: it was never a payment's."""
-    assert batch.nobodys == {
+    """It is recorded with its reason, outside of the inbox, because it belongs to no payment."""
+    assert batch.ignored == {
         batch.payout: ("payout.paid", "this type of event has no effect on a payment")
     }
     assert batch.payout not in batch.inbox
@@ -96,7 +96,7 @@ def test_an_event_about_no_payment_is_recorded_as_ignored(batch: Batch) -> None:
 
 
 def test_every_invariant_holds(batch: Batch) -> None:
-    """All but that nothing waits: the calls to the provider do, which can't be reached."""
+    """All hold except that nothing waits: calls to the unreachable provider do."""
     found = {code: v for code, v in invariants.check(batch.evidence).items() if v}
     assert found.keys() <= {"L1"}, found
     assert not batch.evidence.dead_letters
@@ -117,7 +117,7 @@ def shown(payment: Json) -> Json:
 
 
 def expected(effect: Effect) -> Json:
-    """The same, as the table says it."""
+    """The same parts, from the table."""
     return {
         "status": effect.status,
         "amounts": {"authorized": 0, "captured": 0, "refunded": 0, **effect.amounts},
@@ -129,6 +129,6 @@ def expected(effect: Effect) -> Json:
 
 
 def _shown_beside(each: Json) -> Json:
-    """A refund or a dispute without its ID; of a failure, the code."""
+    """A refund or a dispute without its ID, and with its failure's code only."""
     shown = {name: value for name, value in each.items() if name != "id"}
     return {**shown, "failure": shown["failure"]["code"]} if shown.get("failure") else shown

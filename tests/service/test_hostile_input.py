@@ -1,4 +1,4 @@
-"""What is unsigned, altered, stale or garbage has no effect, and stops nobody."""
+"""Unsigned, altered, stale and undecodable input has no effect, and blocks nothing else."""
 
 import asyncio
 import hashlib
@@ -35,7 +35,7 @@ def signature(body: bytes, secret: str, at: int) -> str:
 
 
 def canceled(payment_id: str) -> bytes:
-    """An event that would cancel this payment, if anybody believed it."""
+    """An event that would cancel this payment if it were accepted."""
     intent = {
         "id": "pi_forged",
         "object": "payment_intent",
@@ -57,7 +57,7 @@ def canceled(payment_id: str) -> bytes:
 
 @pytest.mark.parametrize("forgery", ["wrong", "missing", "stale", "altered"])
 async def test_a_forged_webhook_changes_nothing(stack: Stack, forgery: str) -> None:
-    """A wrong, missing, stale or altered signature is 400, and no record is made of it."""
+    """A wrong, missing, stale or altered signature is a 400, and nothing is written to the log."""
     body = canceled("pay_" + "a" * 30)
     now = int(time.time())
     header = {
@@ -83,7 +83,7 @@ async def test_a_forged_webhook_changes_nothing(stack: Stack, forgery: str) -> N
 
 
 async def test_a_signed_webhook_reaches_the_log(stack: Stack) -> None:
-    """The same event under the right signature is in the log: the tests above could have failed."""
+    """The same event with a valid signature is in the log, so the tests above can fail."""
     body = canceled("pay_" + "a" * 30).replace(b"evt_forged", b"evt_signed")
     header = signature(body, stack.webhook_secret, int(time.time()))
     async with httpx.AsyncClient(base_url=stack.url) as client:
@@ -96,7 +96,7 @@ async def test_a_signed_webhook_reaches_the_log(stack: Stack) -> None:
 
 
 async def test_garbage_on_every_topic_goes_to_the_dead_letters(stack: Stack) -> None:
-    """Bytes that are nothing, put straight onto each topic: dead letters, and payments go on."""
+    """Undecodable bytes on each topic become dead letters, and payments go on."""
     bootstrap = stack.infrastructure.kafka_bootstrap
     garbage = {topic: b"\x00garbage for \xff" + topic.encode() for topic in PROCESSOR_SOURCES}
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
@@ -121,7 +121,7 @@ async def test_garbage_on_every_topic_goes_to_the_dead_letters(stack: Stack) -> 
 
 
 async def test_the_database_itself_guards_a_final_state(stack: Stack) -> None:
-    """Even by hand, a final status can't be changed and a version can't go back."""
+    """SQL by hand cannot change a final status or decrease a version."""
     async with PaymentsClient(stack.url, stack.api_key) as client:
         body = {"amount": 100, "currency": "EUR", "payment_method": "pm_card_visa"}
         payment_id = await client.create(body)
@@ -142,7 +142,7 @@ async def test_the_database_itself_guards_a_final_state(stack: Stack) -> None:
 async def test_an_event_of_another_account_or_mode_changes_nothing(
     stack: Stack, foreign: dict[str, Any], why: str
 ) -> None:
-    """Rightly signed, about our own object: taken, recorded as ignored, counted, without effect."""
+    """With a valid signature and our object: accepted, recorded as ignored, counted, no effect."""
     event_id = f"evt_foreign_{'account' if 'account' in foreign else 'mode'}"
     before = stack.metric("stream", "payments_foreign_events_total")
     async with PaymentsClient(stack.url, stack.api_key) as client:
@@ -163,7 +163,7 @@ async def test_an_event_of_another_account_or_mode_changes_nothing(
         assert entry["outcome"] == "ignored"
         assert why in entry["reason"]
         assert await client.get(f"/v1/payments/{payment_id}") == held
-        # the other tests of this stack find nothing under way
+        # so that the other tests of this stack find nothing in progress
         await client.post(f"/v1/payments/{payment_id}/cancel", {})
         await client.wait_for(payment_id, lambda p: bool(p["status"] == "CANCELED"))
     async with asyncio.timeout(30):

@@ -1,4 +1,4 @@
-"""One Idempotency-Key is one payment, whatever the client does with it."""
+"""One Idempotency-Key is one payment, however the client uses it."""
 
 import asyncio
 
@@ -35,7 +35,7 @@ async def test_twenty_concurrent_posts_make_one_payment_and_one_charge(stack: St
 
 
 async def test_another_body_under_the_same_key_is_refused(stack: Stack) -> None:
-    """Another amount under a used key: 422, and the payment is as it was."""
+    """Another amount under a used key is a 422, and the payment does not change."""
     async with PaymentsClient(stack.url, stack.api_key) as client:
         payment_id = await client.create(BODY, "another-body")
         await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))

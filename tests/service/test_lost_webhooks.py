@@ -1,4 +1,4 @@
-"""What got lost on its way is found: webhooks that never came, answers that nobody read."""
+"""Lost webhooks and lost responses of the provider are recovered."""
 
 from collections.abc import Iterator
 
@@ -15,14 +15,14 @@ pytestmark = pytest.mark.anyio
 SEED = 20_260_201
 SIZE = 60
 
-#: So short that most unknown outcomes are looked up, their keys forgotten by the provider.
-FORGETFUL = QUICK | {
+#: So short that most unknown results are looked up after the provider's keys have expired.
+SHORT_LIVED_KEYS = QUICK | {
     "PAYMENTS_STRIPE_TIMEOUT_S": "0.5",
     "PAYMENTS_CALL_KEY_LIFETIME_S": "0.2",
     "PAYMENTS_SIMULATOR_IDEMPOTENCY_KEY_AGE_S": "0.5",
 }
-#: The provider does what it was asked, and nobody hears of it.
-UNHEARD = {
+#: The provider executes calls, but its responses are lost.
+LOST_RESPONSES = {
     "timeout_after": 0.25,
     "timeout_hold_s": 1.0,
     "reset_after": 0.25,
@@ -45,7 +45,7 @@ async def _ended(stack: Stack, seed: int, **faults: object) -> None:
 
 
 async def test_every_third_webhook_lost_for_good_changes_no_end(stack: Stack) -> None:
-    """What was not delivered is read from the provider's list; the payments end as they must."""
+    """Undelivered events are read from the provider's list; the payments end as expected."""
     before = stack.metric("worker", "payments_reconciled_events_total")
     await _ended(stack, SEED, drop=0.3)
     async with SimulatorControl(stack.simulator_url) as simulator:
@@ -55,19 +55,21 @@ async def test_every_third_webhook_lost_for_good_changes_no_end(stack: Stack) ->
 
 
 @pytest.fixture(scope="module")
-def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A service whose provider forgets idempotency keys within half a second."""
-    with running_service(tmp_path_factory.mktemp("forgetful"), quick=FORGETFUL) as running:
+def short_lived_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A service whose provider's idempotency keys expire within half a second."""
+    with running_service(
+        tmp_path_factory.mktemp("short_lived_keys"), quick=SHORT_LIVED_KEYS
+    ) as running:
         yield running
 
 
-async def test_an_answer_that_was_lost_ends_in_exactly_one_object(forgetful: Stack) -> None:
-    """Create, confirm, capture, cancel and refund, also when the key was forgotten meanwhile."""
-    await _ended(forgetful, SEED + 1, **UNHEARD)
-    async with SimulatorControl(forgetful.simulator_url) as simulator:
+async def test_an_answer_that_was_lost_ends_in_exactly_one_object(short_lived_keys: Stack) -> None:
+    """Create, confirm, capture, cancel and refund, also after the key has expired."""
+    await _ended(short_lived_keys, SEED + 1, **LOST_RESPONSES)
+    async with SimulatorControl(short_lived_keys.simulator_url) as simulator:
         stats = await simulator.get("/stats")
     assert all(stats["faults"][name] for name in ("timeout_after", "reset_after")), stats
-    with psycopg.connect(forgetful.infrastructure.database_url) as connection:
+    with psycopg.connect(short_lived_keys.infrastructure.database_url) as connection:
         ((unknown,),) = connection.execute(UNKNOWN).fetchall()
         ((looked_up,),) = connection.execute(LOOKED_UP).fetchall()
     assert unknown > SIZE / 4

@@ -1,4 +1,4 @@
-"""The operator's commands on the running service: what they show, and what they mend."""
+"""The operator's commands on the running service: their output and their effect."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def _has_succeeded(payment: dict[str, Any]) -> bool:
 
 @asynccontextmanager
 async def _refusing(stack: Stack) -> AsyncIterator[None]:
-    """Postgres refuses every payment of POISON."""
+    """In the block, Postgres rejects every payment of POISON."""
     async with await psycopg.AsyncConnection.connect(
         stack.infrastructure.database_url, autocommit=True
     ) as connection:
@@ -62,7 +62,7 @@ async def _gauge_says(stack: Stack, quarantined: float) -> None:
 
 
 async def test_an_audit_of_a_living_system_finds_nothing(stack: Stack) -> None:
-    """Look after look while payments come and go: what is in flight is no violation."""
+    """Repeated audits under load report no violation for records in flight."""
     here = stack.infrastructure
     load = Load(stack, SIZE, SEED)
     living = asyncio.create_task(load.run())
@@ -74,13 +74,13 @@ async def test_an_audit_of_a_living_system_finds_nothing(stack: Stack) -> None:
     await living
     answer = await operator.run(stack, "audit", "--json")
     assert answer.code == 0, answer
-    found = json.loads(answer.said)
+    found = json.loads(answer.stdout)
     assert [code for code, line in found.items() if line["violations"]] == []
     assert found["S1"]["checked"] > sizes[0]
 
 
 async def test_a_record_under_way_is_no_violation(stack: Stack) -> None:
-    """With the worker down a command has no outcome; only an audit of a system at rest minds."""
+    """Without the worker a command has no outcome; only an audit at rest reports that."""
     here, stream = stack.infrastructure, stack.programs["stream"]
     await evidence.at_rest(stack)
     async with PaymentsClient(stack.url, stack.api_key) as client:
@@ -98,7 +98,7 @@ async def test_a_record_under_way_is_no_violation(stack: Stack) -> None:
 
 
 async def test_an_audit_finds_what_is_missing(stack: Stack) -> None:
-    """One line for each invariant; a record without an outcome is named, and the code is 1."""
+    """It prints a line per invariant, names the record without an outcome, and exits with 1."""
     await evidence.at_rest(stack)
     async with (
         PaymentsClient(stack.url, stack.api_key) as client,
@@ -118,16 +118,16 @@ async def test_an_audit_finds_what_is_missing(stack: Stack) -> None:
             await connection.execute("insert into inbox select * from lost")
             await connection.execute("drop table lost")
     assert answer.code == 1, answer
-    lines = answer.said.splitlines()
+    lines = answer.stdout.splitlines()
     assert [line.split()[0] for line in lines if line[0] != " "] == [
         "S1", "S2", "S3", "S4", "S5", "S6", "S8", "S11", "L1",
     ]  # fmt: skip
-    assert "has no outcome" in answer.said
-    assert f"{payment_id} version 1: its event" in answer.said
+    assert "has no outcome" in answer.stdout
+    assert f"{payment_id} version 1: its event" in answer.stdout
 
 
 async def test_an_audit_leaves_out_what_may_be_forgotten(stack: Stack) -> None:
-    """Records and versions from before the retention need no outcome any more; others do."""
+    """Only records and versions within the retention need an outcome."""
     here = stack.infrastructure
     found = await evidence.at_rest(stack)
     assert found.log
@@ -137,41 +137,41 @@ async def test_an_audit_leaves_out_what_may_be_forgotten(stack: Stack) -> None:
     everything = await gather(
         here.kafka_bootstrap, here.database_url, SETTLE_S, retention_s=86_400.0
     )
-    assert everything.log >= found.log  # a webhook that comes twice may still have come
+    assert everything.log >= found.log  # a repeated webhook may have arrived meanwhile
     assert not any(v.is_old for versions in everything.versions.values() for v in versions)
 
 
 async def test_a_quarantined_payment_is_released_after_the_fix(stack: Stack) -> None:
-    """Others go on; the gauge and the list show it; replay takes it up; all is as it must be."""
+    """Others go on; gauge and list show it; after replay every invariant holds."""
     async with PaymentsClient(stack.url, stack.api_key) as client:
         async with _refusing(stack):
             poison = await client.create(_body(POISON))
             other = await client.create(_body(700))
             await client.wait_for(other, _has_succeeded)
-            listed = await operator.until_said(stack, poison, "replay", "--list")
+            listed = await operator.until_printed(stack, poison, "replay", "--list")
             assert listed.code == 0
-            assert "1 payments quarantined" in listed.said
-            assert "refused" in listed.said
+            assert "1 payments quarantined" in listed.stdout
+            assert "refused" in listed.stdout
             await _gauge_says(stack, 1.0)
             vain = await operator.run(stack, "replay", "--all")
             assert vain.code == 1, vain
-            assert "1 releases published, 1 quarantined again or still" in vain.said
+            assert "1 releases published, 1 quarantined again or still" in vain.stdout
         done = await operator.run(stack, "replay", "--payment", poison)
         assert done.code == 0, done
-        assert f"{poison}  applied: the payment was released" in done.said
+        assert f"{poison}  applied: the payment was released" in done.stdout
         await client.wait_for(poison, _has_succeeded)
         again = await operator.run(stack, "replay", "--payment", poison)
         assert again.code == 1
-        assert f"{poison}  is not quarantined" in again.said
+        assert f"{poison}  is not quarantined" in again.stdout
     await _gauge_says(stack, 0.0)
     evidence.check(await evidence.at_rest(stack))
     audited = await operator.run(stack, "audit", "--settle", "0", "--rebuild")
     assert audited.code == 0, audited
-    assert "S7    ok" in audited.said
+    assert "S7    ok" in audited.stdout
 
 
 async def test_a_dead_letter_is_seen_and_sent_again(stack: Stack) -> None:
-    """Listed, shown, and back on its topic: what still is garbage is a dead letter once more."""
+    """It is listed, shown and replayed; still undecodable, it becomes a new dead letter."""
     key = uuid.uuid4().hex
     garbage = f"garbage {key}"
     async with AIOKafkaProducer(
@@ -181,21 +181,21 @@ async def test_a_dead_letter_is_seen_and_sent_again(stack: Stack) -> None:
             PAYMENT_COMMANDS, key=key.encode(), value=garbage.encode()
         )
     origin = f"from {PAYMENT_COMMANDS} {at.partition}:{at.offset}, {len(garbage)} bytes"
-    listed = await operator.until_said(stack, origin, "dead-letters")
-    assert garbage not in listed.said
-    (line,) = [line for line in listed.said.splitlines() if origin in line]
+    listed = await operator.until_printed(stack, origin, "dead-letters")
+    assert garbage not in listed.stdout
+    (line,) = [line for line in listed.stdout.splitlines() if origin in line]
     position = line.partition(" ")[0]
     shown = await operator.run(stack, "dead-letters", "--show", position)
-    assert garbage in shown.said
-    before = listed.said.count(f" from {PAYMENT_COMMANDS}")
+    assert garbage in shown.stdout
+    before = listed.stdout.count(f" from {PAYMENT_COMMANDS}")
     sent = await operator.run(stack, "dead-letters", "--replay", "--position", position)
-    assert (sent.code, sent.said) == (0, "1 dead letters sent to their topics again\n")
-    more = f"{len(listed.said.splitlines()) // 2 + 1} dead letters"
-    listed = await operator.until_said(stack, more, "dead-letters")
-    assert listed.said.count(f" from {PAYMENT_COMMANDS}") == before + 1
-    assert "sent again" in listed.said
+    assert (sent.code, sent.stdout) == (0, "1 dead letters sent to their topics again\n")
+    more = f"{len(listed.stdout.splitlines()) // 2 + 1} dead letters"
+    listed = await operator.until_printed(stack, more, "dead-letters")
+    assert listed.stdout.count(f" from {PAYMENT_COMMANDS}") == before + 1
+    assert "sent again" in listed.stdout
     again = await operator.run(stack, "dead-letters", "--replay", "--position", position)
-    assert "1 left out: they were sent before" in again.said
+    assert "1 left out: they were sent before" in again.stdout
     evidence.check(await evidence.at_rest(stack))
 
 
@@ -212,7 +212,7 @@ async def test_a_dead_letter_is_seen_and_sent_again(stack: Stack) -> None:
 async def test_what_makes_no_sense_is_refused(
     stack: Stack, arguments: tuple[str, ...], complaint: str
 ) -> None:
-    """In words, and with the code of a wrong command line."""
+    """The error says why, and the exit code is that of a wrong command line."""
     answer = await operator.run(stack, *arguments)
     assert answer.code == 2
-    assert complaint in answer.complained
+    assert complaint in answer.stderr

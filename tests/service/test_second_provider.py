@@ -1,4 +1,4 @@
-"""A payment through another provider, beside the usual one: the service knows no difference."""
+"""Payments through a second provider behave like those through the first."""
 
 import asyncio
 from typing import Any
@@ -18,13 +18,13 @@ BODY = {"provider": "examplepay", "amount": 1234, "currency": "EUR", "payment_me
 
 
 async def control(stack: Stack, action: str, **body: Any) -> None:
-    """Makes something happen at the second provider."""
+    """Calls the second simulator's control API."""
     async with SimulatorControl(stack.second_simulator_url) as simulator:
         await simulator.post(f"/{action}", body)
 
 
 async def test_a_payment_through_it_succeeds_and_is_refunded(stack: Stack) -> None:
-    """Declined, tried again, captured, refunded; with every webhook twice and out of order."""
+    """Declined, retried, captured, refunded, with every webhook repeated and reordered."""
     await control(stack, "faults", duplicate=True, reorder=True)
     body = {**BODY, "payment_method": "tok_declined", "max_attempts": 2}
     async with PaymentsClient(stack.url, stack.api_key) as client:
@@ -46,7 +46,7 @@ async def test_a_payment_through_it_succeeds_and_is_refunded(stack: Stack) -> No
 
 
 async def test_a_dispute_that_carries_our_reference_is_no_detour(stack: Stack) -> None:
-    """And a refund that carries none finds its payment by the provider's object."""
+    """A dispute with our reference is not routed; a refund without one is found by its object."""
     async with PaymentsClient(stack.url, stack.api_key) as client:
         payment_id = await client.create(BODY)
         paid = await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
@@ -61,7 +61,7 @@ async def test_a_dispute_that_carries_our_reference_is_no_detour(stack: Stack) -
 
 
 async def test_an_unknown_status_keeps_the_state_and_is_counted(stack: Stack) -> None:
-    """The provider says a word of next year: recorded as ignored, and one more on the metric."""
+    """An unknown status from a newer API is recorded as ignored, and counted."""
     async with PaymentsClient(stack.url, stack.api_key) as client:
         payment_id = await client.create(BODY)
         paid = await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
@@ -79,7 +79,7 @@ async def test_an_unknown_status_keeps_the_state_and_is_counted(stack: Stack) ->
 
 
 async def test_its_webhooks_need_its_signature(stack: Stack) -> None:
-    """Neither unsigned nor for a provider that is not there."""
+    """An unsigned webhook and one for an unknown provider are refused."""
     async with httpx.AsyncClient(base_url=stack.url) as client:
         assert (await client.post("/webhooks/examplepay", content=b"{}")).status_code == 400
         assert (await client.post("/webhooks/nobody", content=b"{}")).status_code == 404

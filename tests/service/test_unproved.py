@@ -1,4 +1,4 @@
-"""A create whose answer is lost, and a webhook that nothing proves ours: looked up at once."""
+"""A create whose response is lost, and a webhook without our key: looked up at once."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 ROUNDS, AT_ONCE = 8, 3
 BODY = {"amount": 1000, "currency": "EUR", "payment_method": "pm_card_visa"}
-#: The provider has done it, answers nobody, and generates no event.
+#: The provider executes the call, but sends neither a response nor an event.
 SILENT = {"timeout_after": 1.0, "timeout_hold_s": 30.0, "generation_failure": 1.0}
 
 
@@ -31,11 +31,11 @@ async def _objects(simulator: SimulatorControl, payment_ids: set[str]) -> dict[s
             }
             if payment_ids <= found.keys():
                 return {payment_id: found[payment_id] for payment_id in payment_ids}
-            await asyncio.sleep(0.02)  # between two looks at one condition
+            await asyncio.sleep(0.02)  # polling interval
 
 
-async def _told(stack: Stack, http: httpx.AsyncClient, intent: Any) -> None:
-    """A webhook of the object that echoes no key of ours."""
+async def _send_webhook(stack: Stack, http: httpx.AsyncClient, intent: Any) -> None:
+    """Delivers a webhook about the object that does not echo our key."""
     event = {
         "id": f"evt_unproved_{intent['id']}",
         "object": "event",
@@ -54,23 +54,23 @@ async def _told(stack: Stack, http: httpx.AsyncClient, intent: Any) -> None:
 async def _right_after_s(
     stack: Stack, client: PaymentsClient, payment_id: str, intent: Any
 ) -> float:
-    """Seconds from the webhook until the payment is as the provider has it."""
+    """Seconds from the webhook until the payment has the provider's state."""
     async with httpx.AsyncClient(base_url=stack.url) as http:
         began = time.monotonic()
-        await _told(stack, http, intent)
+        await _send_webhook(stack, http, intent)
         await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
         return time.monotonic() - began
 
 
 async def _usual_s(client: PaymentsClient) -> float:
-    """Seconds from the request to the end of a payment of which nothing is lost."""
+    """Seconds from the request to the end of a payment without losses."""
     began = time.monotonic()
     await client.wait_for(await client.create(BODY), lambda p: bool(p["status"] == "SUCCEEDED"))
     return time.monotonic() - began
 
 
 async def test_a_lost_answer_is_looked_up_at_once(stack: Stack, record_property: Any) -> None:
-    """The call still waits for its answer when the payment is right already."""
+    """The payment is correct while the call still waits for its response."""
     took: list[float] = []
     usual: list[float] = []
     async with (
@@ -95,5 +95,5 @@ async def test_a_lost_answer_is_looked_up_at_once(stack: Stack, record_property:
         f"usual payment: median {median(usual):.3f} s, longest {usual[-1]:.3f} s"
     )
     record_property("right_after", figures)
-    print(figures)  # noqa: T201  # for whoever measures, with -s
+    print(figures)  # noqa: T201  # a measurement, shown with -s
     assert median(took) < 1.0 + median(usual), figures

@@ -1,4 +1,4 @@
-"""What a payment's timeline says, waited for."""
+"""Waits for entries of a payment's timeline."""
 
 import asyncio
 
@@ -15,4 +15,4 @@ async def entry_of(client: PaymentsClient, payment_id: str, kind: str) -> Json:
             for entry in timeline["entries"]:
                 if entry["kind"] == kind:
                     return dict(entry)
-            await asyncio.sleep(0.05)  # between two looks at one condition
+            await asyncio.sleep(0.05)  # polling interval

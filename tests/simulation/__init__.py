@@ -1,1 +1,1 @@
-"""The whole pipeline without I/O, under every fault at once, a seed at a time."""
+"""Deterministic simulation: the whole pipeline in virtual time, with faults drawn from a seed."""

@@ -1,7 +1,7 @@
-"""``make sim SEEDS=n`` lives through so many seeds; ``make sim SEED=n`` through one of them again.
+"""``make sim SEEDS=n`` runs n seeds; ``make sim SEED=n`` repeats one of them.
 
-A failing seed is printed with the invariant it violates, what happened to the payment concerned,
-and the command that shows it again. Every 50th seed is run twice and must do the same twice.
+A failing seed is printed with the violated invariant, the payment's trace and the command that
+repeats it. Every 50th seed is run twice, and both runs must have the same trace.
 """
 
 import argparse
@@ -17,28 +17,28 @@ from itertools import repeat
 from tests.simulation.judging.coverage import Coverage
 from tests.simulation.run import Runner
 
-#: Seeds of one piece of work.
+#: Seeds per unit of work of a process.
 PIECE = 25
-#: Every so many seeds, one is run twice.
+#: One seed out of this many is run twice.
 TWICE_EVERY = 50
-#: So many seeds meet everything there is to meet.
+#: This many seeds reach full coverage.
 ENOUGH_FOR_ALL = 2_000
 SHOWN_MAX = 5
 
 
 @dataclass(slots=True)
 class Part:
-    """What came of some seeds."""
+    """The results of some seeds."""
 
     coverage: Coverage = field(default_factory=Coverage)
     failures: list[str] = field(default_factory=list)
-    #: Violated invariants by their code, each seed counted once.
+    #: By invariant, the number of seeds that violated it.
     codes: Counter[str] = field(default_factory=Counter)
 
 
 def run_part(seeds: Sequence[int]) -> Part:
-    """Lives through seeds, one after the other."""
-    gc.freeze()  # what was imported needs no looking at while seeds come and go
+    """Runs seeds, one after the other."""
+    gc.freeze()  # excludes the imported modules from garbage collection
     runner, part = Runner(), Part()
     for seed in seeds:
         report = runner.run(seed)
@@ -49,7 +49,7 @@ def run_part(seeds: Sequence[int]) -> Part:
         again = seed % TWICE_EVERY == 0
         if again and runner.run(seed).trace.digest() != report.trace.digest():
             part.codes["twice"] += 1
-            part.failures.append(f"seed {seed} did not do the same twice: it isn't deterministic")
+            part.failures.append(f"seed {seed} is not deterministic: two runs differ")
     return part
 
 
@@ -68,7 +68,7 @@ def _parts(seeds: range, jobs: int) -> Iterator[Part]:
 
 
 def run_many(seeds: range, jobs: int) -> int:
-    """Prints failures as they come, and the sum of it all; 1 where anything failed."""
+    """Runs seeds, prints failures and a summary; returns 1 if anything failed."""
     started, done, whole = time.monotonic(), 0, Part()
     for part, size in zip(_parts(seeds, jobs), repeat(PIECE), strict=False):
         done = min(done + size, len(seeds))
@@ -91,7 +91,7 @@ def run_many(seeds: range, jobs: int) -> int:
 
 
 def run_one(seed: int, *, whole: bool) -> int:
-    """One seed, and what it violates; ``whole`` prints everything that happened."""
+    """Runs one seed and prints its violations; with ``whole`` also the trace."""
     report = Runner().run(seed)
     if whole:
         for at, what, whom, how in report.trace.lines:

@@ -1,8 +1,8 @@
-"""What may go wrong, as a table, and the one source of chance of a simulation.
+"""The table of faults, and a simulation's only source of randomness.
 
-Each seed has about half of the faults, each with a probability of its own: a run with few faults
-goes deep where a run with all of them never gets to. And each has one fault, and one point to crash
-at, that it favours: so many seeds in a row as there are of them meet them all.
+Each seed draws about half of the faults, each with its own probability: runs with few faults reach
+states that runs with all faults never reach. Each seed also favours one fault and one crash point,
+in turn, so consecutive seeds cover them all.
 """
 
 import random
@@ -21,9 +21,9 @@ class Fault:
     """One kind of fault.
 
     Args:
-        name: how the rest of the simulation asks for it.
+        name: names it in the simulation.
         most: the highest probability per occasion that a seed can draw.
-        meaning: what happens.
+        meaning: its effect.
     """
 
     name: str
@@ -34,74 +34,74 @@ class Fault:
 FAULTS: Final = (
     # a process, at any step of its I/O
     Fault("crash", 0.006, "the process ends there, as with kill -9"),
-    Fault("pause", 0.004, "the process stands still for a moment"),
-    Fault("sleep", 0.002, "it stands still for longer than its session, and wakes as a zombie"),
-    Fault("delay", 0.3, "the answer takes its time"),
-    Fault("lost_disk", 0.5, "a restarted worker finds nothing of its tables"),
+    Fault("pause", 0.004, "the process is paused for a moment"),
+    Fault("sleep", 0.002, "it is paused for longer than its session, and wakes as a zombie"),
+    Fault("delay", 0.3, "the response is slow"),
+    Fault("lost_disk", 0.5, "a restarted worker has lost its tables"),
     # Postgres
     Fault("store_unavailable", 0.02, "a statement fails, nothing is written"),
-    Fault("store_answer_lost", 0.03, "the transaction is committed, and nobody is told"),
-    Fault("store_outage", 0.25, "nothing can be asked for some seconds"),
-    Fault("lingering_locks", 0.5, "the locks of a dead process are held for a while"),
+    Fault("store_answer_lost", 0.03, "the transaction is committed, but the response is lost"),
+    Fault("store_outage", 0.25, "Postgres is unreachable for some seconds"),
+    Fault("lingering_locks", 0.5, "a dead process' locks stay for a while"),
     # the brokers
-    Fault("send_failed", 0.05, "records are not taken"),
-    Fault("send_unknown", 0.06, "some records are taken, and nobody is told"),
+    Fault("send_failed", 0.05, "no record is appended"),
+    Fault("send_unknown", 0.06, "some records are appended, but the response is lost"),
     Fault("fence_failed", 0.05, "a transactional producer can't be started"),
     Fault("publish_failed", 0.03, "a transaction of payment-state is aborted"),
-    Fault("publish_answer_lost", 0.03, "it is committed, and nobody is told"),
-    Fault("rebalance", 0.6, "the partitions are dealt anew"),
+    Fault("publish_answer_lost", 0.03, "it is committed, but the response is lost"),
+    Fault("rebalance", 0.6, "the partitions are reassigned"),
     Fault("ingress_unavailable", 0.05, "the ingress finds no broker"),
     # the provider, on a call
     Fault("refused_connection", 0.2, "the call never arrives"),
     Fault("rate_limited", 0.2, "429"),
-    Fault("error_before", 0.2, "500, and nothing was done"),
-    Fault("error_after", 0.2, "500, and it was done; the key gives the same answer from now on"),
-    Fault("no_answer", 0.15, "it was done, and no answer ever comes"),
-    Fault("reset_after", 0.15, "it was done, and the connection breaks"),
-    Fault("slow", 0.3, "the call is carried out late, perhaps when nobody waits any more"),
+    Fault("error_before", 0.2, "500 before execution"),
+    Fault("error_after", 0.2, "500 after execution; the key replays it from now on"),
+    Fault("no_answer", 0.15, "executed, but never answered"),
+    Fault("reset_after", 0.15, "executed, but the connection breaks"),
+    Fault("slow", 0.3, "executed late, perhaps after the caller's time-out"),
     Fault("key_in_use", 0.0, "409: met, never drawn"),
-    Fault("old_key", 0.0, "a call has to be looked up, its key may be forgotten: met, never drawn"),
+    Fault("old_key", 0.0, "a call must be looked up, its key may have expired: met, never drawn"),
     # the provider, on a webhook
     Fault("duplicated", 0.6, "delivered more than once"),
     Fault("delayed", 0.6, "delivered later than the ones after it"),
     Fault("dropped", 0.6, "never delivered; the list of events has it"),
-    Fault("not_generated", 0.25, "there never was an event; only the object tells"),
+    Fault("not_generated", 0.25, "no event is generated; only the object shows the change"),
     Fault("wrong_signature", 0.1, "a copy signed with another secret"),
     Fault("altered_body", 0.1, "a copy with another amount under the signature of the first"),
-    Fault("stale_signature", 0.1, "an old copy of it is sent again by somebody else"),
+    Fault("stale_signature", 0.1, "an old copy is replayed by an attacker"),
     Fault("early", 0.0, "a webhook came before its call was answered: met, never drawn"),
     # time
     Fault("skewed_clock", 1.0, "every machine's clock is wrong by some seconds"),
     Fault("jumping_clock", 0.3, "a clock is set, forwards or backwards"),
-    Fault("night", 0.7, "everything of ours is down for hours, past the life of a key"),
+    Fault("outage", 0.7, "all our machines are down for hours, past the lifetime of a key"),
     # clients and strangers
     Fault("twins", 0.15, "a client sends the same request many times at once"),
     Fault("other_body", 0.15, "another body under the same key"),
     Fault("senseless", 0.2, "a command that the state forbids"),
-    Fault("stranger", 0.15, "an event of somebody's, which names a payment that isn't here yet"),
-    Fault("garbage", 0.2, "a record that nobody can decode"),
-    Fault("poison", 0.06, "a payment whose rows Postgres refuses to take"),
+    Fault("stranger", 0.15, "a third party's event that names a payment which is not here yet"),
+    Fault("garbage", 0.2, "an undecodable record"),
+    Fault("poison", 0.06, "a payment whose rows Postgres rejects"),
 )  # fmt: skip
-#: Faults that nobody draws: they follow from others.
+#: Faults that are not drawn but follow from others.
 FOLLOWING: Final = frozenset(fault.name for fault in FAULTS if not fault.most)
-#: A point is crashed at more readily when it was seldom passed, so that rare ones are met too.
+#: Up to this many passes, a crash at a point is more likely, so that rare points are covered.
 RARE_PASSES: Final = 4
 RARE_BOOST: Final = 8.0
-#: What a seed has too, and with which probability, when it favours a point of this name, which is
-#: hardly passed without.
+#: Faults and probabilities that lead to points which are rarely passed otherwise, by the first
+#: part of the point's name; a seed that favours such a point gets them.
 LEADING_TO: Final[Mapping[str, Mapping[str, float]]] = {
     "dead_letters": {"garbage": 0.2},
     "park": {"no_answer": 0.15, "slow": 0.3},
     "forget": {"no_answer": 0.15, "slow": 0.3},
-    "retry_with_new_key": {"refused_connection": 0.7, "night": 1.0},
+    "retry_with_new_key": {"refused_connection": 0.7, "outage": 1.0},
 }
-#: How readily a seed crashes at the point it favours, so many times at most.
+#: The probability of a crash at the favoured point, and the most such crashes.
 FAVOUR: Final = 0.3
 FAVOURS: Final = 2
 
 
 class Chance:
-    """Every draw of one simulation, in the order in which things happen."""
+    """All random draws of one simulation."""
 
     def __init__(self, seed: int) -> None:
         self.random: Final = random.Random(seed)  # noqa: S311  # seeded on purpose
@@ -111,17 +111,17 @@ class Chance:
         always = drawn[seed % len(drawn)]
         self.rates = {f.name: self._rate(f, has_it=f.name == always) for f in FAULTS}
         self.rates.update(leading)
-        #: Whether a night is longer than a provider's key lives.
-        self.is_night_long: Final = leading.get("night") == 1.0
+        #: Whether an outage is longer than an idempotency key's lifetime.
+        self.is_outage_long: Final = leading.get("outage") == 1.0
         self.met: Final[Counter[str]] = Counter()
         self.crashed_at: Final[Counter[str]] = Counter()
-        #: Seconds that an answer takes at most, when it takes its time.
+        #: The longest delay of a slow response, in seconds.
         self.longest_delay_s: Final = self.random.choice((0.05, 0.3, 1.5))
         self._passed = dict.fromkeys(POINTS, 0)
         self.is_healed = False
 
     def _rate(self, fault: Fault, *, has_it: bool) -> float:
-        """A rate of this seed's own, or the highest where it has to have the fault."""
+        """Draws the seed's probability of a fault; the highest if the seed must have it."""
         draws_it = self.random.random() < 0.5
         rate = fault.most * self.random.uniform(0.2, 1.0)
         if has_it:
@@ -129,7 +129,7 @@ class Chance:
         return rate if draws_it else 0.0
 
     def happens(self, fault: str) -> bool:
-        """Whether this fault happens now; if so it is met."""
+        """Draws whether this fault happens now, and counts it."""
         rate = self.rates[fault]
         if rate and self.random.random() < rate:
             self.met[fault] += 1
@@ -137,9 +137,9 @@ class Chance:
         return False
 
     def at(self, point: str, trouble: float = 1.0) -> str | None:
-        """What a process meets at this step of its I/O: crash, pause, sleep, delay or nothing.
+        """Draws a process's fault at a step of I/O: crash, pause, sleep, delay or None.
 
-        ``trouble`` is how many times more readily than others this process stands still.
+        ``trouble`` multiplies the probability of pauses and sleeps.
         """
         rates = self.rates
         self._passed[point] = passed = self._passed[point] + 1
@@ -166,18 +166,18 @@ class Chance:
         return favoured and self.crashed_at[point] < FAVOURS
 
     def heal(self) -> None:
-        """From now on nothing goes wrong any more."""
+        """Switches all faults off."""
         self.is_healed = True
         self.rates = dict.fromkeys(self.rates, 0.0)
 
     def between(self, low: float, high: float) -> float:
-        """A number between the two."""
+        """A number from low to high."""
         return self.random.uniform(low, high)
 
     def one_in(self, number: int) -> bool:
-        """True once in so many times. For what is no fault."""
+        """True with probability 1/``number``; for choices that are not faults."""
         return self.random.random() * number < 1.0
 
     def choice(self, options: "list[T] | tuple[T, ...]") -> T:
-        """One of them."""
+        """One of the options."""
         return self.random.choice(options)

@@ -1,7 +1,7 @@
-"""An asyncio loop in which time is virtual: it stands still while there is work, then jumps.
+"""An asyncio loop with virtual time, which advances only when no task can run.
 
-Whatever else asks for the time or for chance behind our back is given the virtual time, or is
-seeded, for as long as ``deterministic`` holds.
+During a run, libraries that read the clock get virtual time, and those that use randomness are
+seeded.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ from processor.worker import loops
 from tests.simulation.clock import EPOCH_S
 
 T = TypeVar("T")
-#: Modules that ask for the time themselves: for time-outs, signatures, and waits between restarts.
+#: Modules that read the clock: for time-outs, signatures, and waits between restarts.
 _ASK_FOR_TIME: Final = (tenacity, stripe._webhook, loops)
 
 
 class StalledError(Exception):
-    """Nothing is left that could ever happen: every task waits for another."""
+    """A deadlock: every task waits for another, and no timer is set."""
 
 
 class _Jumping(selectors.SelectSelector):
-    """Nothing is ever read from a socket, so a wait is over at once and time has passed."""
+    """A selector without sockets: a wait returns at once and advances virtual time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,11 +50,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._jumping = _Jumping()
         super().__init__(self._jumping)
         self.set_exception_handler(self._note_failure)
-        #: What went wrong in callbacks: in the simulation itself, whose tasks end in one.
+        #: Errors in callbacks, which are errors of the simulation itself.
         self.failures: Final[list[BaseException]] = []
 
     def _note_failure(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Tasks that nobody waits for, since their process died, may end as they do."""
+        """Collects errors, except those of a dead process's abandoned tasks."""
         error = context.get("exception")
         if "handle" in context and isinstance(error, BaseException):
             self.failures.append(error)
@@ -66,7 +66,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 @contextmanager
 def _deterministic(loop: VirtualLoop, seed: int) -> Iterator[None]:
-    """Virtual time and seeded chance for libraries; no log records, whose text costs time."""
+    """Gives libraries virtual time and seeded randomness; disables logging, which is slow."""
     asked = SimpleNamespace(time=lambda: EPOCH_S + loop.time(), monotonic=loop.time)
     before = random.getstate()
     random.seed(seed)  # tenacity's jitter
@@ -82,9 +82,9 @@ def _deterministic(loop: VirtualLoop, seed: int) -> Iterator[None]:
 
 
 def run(main: Coroutine[Any, Any, T], seed: int) -> T:
-    """Runs ``main`` to its end on a loop of its own; whatever is left running then is cancelled.
+    """Runs ``main`` on its own loop, then cancels the remaining tasks.
 
-    Raises what went wrong in the simulation itself.
+    Raises the simulation's own errors.
     """
     loop = VirtualLoop()
     with _deterministic(loop, seed):

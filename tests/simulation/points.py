@@ -1,7 +1,7 @@
-"""Every step of I/O at which a process may die, stand still or be slow, as a table.
+"""The table of crash points: every step of I/O at which a process may die, pause or be slow.
 
-``ask`` and ``told`` are before and after one statement in Postgres, ``send`` and ``sent`` before
-and after records went to the brokers.
+``before`` and ``after`` surround one statement in Postgres, ``send`` and ``sent`` a send to the
+brokers.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _STEPS: Final = (
     "table.write", "table.flush", "event.ack", "offsets.commit",
     "partitions.revoked", "partitions.assigned",
     "dead_letters.send", "dead_letters.sent",
-    # a work process
+    # a worker
     "provider.send", "provider.answered", "worker.send", "worker.sent",
     "router.poll", "router.commit", "router.revoked", "router.assigned", "reconciler.lead",
 )  # fmt: skip

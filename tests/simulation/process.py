@@ -1,4 +1,4 @@
-"""A process of ours: it may die, stand still or be slow at every step of its I/O."""
+"""A process of ours, which may die, pause or be slow at every step of its I/O."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,34 +9,34 @@ from tests.simulation.clock import SkewedClock
 from tests.simulation.faults import Chance
 from tests.simulation.trace import Trace
 
-#: The process whose program a task runs, and every task that such a task begins.
+#: The process of the current task; tasks that it starts inherit it.
 _RUNNING: Final[ContextVar["Process | None"]] = ContextVar("running", default=None)
 
 
 class ProcessDiedError(asyncio.CancelledError):
-    """The process is gone; nothing of it runs any more.
+    """The process has died.
 
-    A cancellation, so that no ``except Exception`` of the program under test lives on.
+    It is a cancellation, so that no ``except Exception`` of the program under test catches it.
     """
 
 
 def surface(task: asyncio.Task[Any]) -> None:
-    """A task's callback: what went wrong in it ends the simulation, instead of being forgotten."""
+    """A task's callback: raises the task's error, which ends the simulation."""
     if not task.cancelled():
         task.result()
 
 
 class Process:
-    """One life of a program. After it died, none of its steps has an effect any more.
+    """One process of a program. After its death none of its steps has an effect.
 
     Args:
         name: unique, for the trace.
-        chance: decides what it meets.
-        trace: what happened.
+        chance: draws its faults.
+        trace: the run's trace.
         clock: its machine's clock.
-        on_death: called once when it died.
-        on_pause: called when it begins to stand still.
-        trouble: how many times more readily than others it stands still.
+        on_death: called once, at its death.
+        on_pause: called when it is paused.
+        trouble: multiplies the probability of its pauses.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class Process:
         self._tasks: list[asyncio.Task[Any]] = []
 
     @property
-    def stands_still(self) -> bool:
-        """Whether it was stopped, and not yet woken."""
+    def is_paused(self) -> bool:
+        """Whether it is paused."""
         return self._still_until > self._loop.time()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Runs a coroutine as long as the process lives."""
+        """Runs a coroutine in the process."""
         self._tasks = [task for task in self._tasks if not task.done()]
         here = copy_context()
         here.run(_RUNNING.set, self)
@@ -77,19 +77,19 @@ class Process:
         return task
 
     async def step(self, point: str) -> None:
-        """A step of I/O. Raises ProcessDiedError when the process died here or before."""
+        """A step of I/O. Raises ProcessDiedError if the process died here or before."""
         if self.dead:
             self._die()
         met = self.chance.at(point, self._trouble)
         if met is not None:
             await self._meet(met, point)
-        while self.stands_still:  # noqa: ASYNC110  # how long it does may change meanwhile
+        while self.is_paused:  # noqa: ASYNC110  # how long it does may change meanwhile
             await asyncio.sleep(min(1.0, self._still_until - self._loop.time()))
         if self.dead:
             self._die()
 
     def step_at_once(self, point: str) -> None:
-        """A step between two statements of the program, where nothing can be awaited."""
+        """A step in synchronous code, where nothing can be awaited."""
         if self.dead:
             self._die()
         if self.chance.at(point) == "crash":
@@ -97,9 +97,9 @@ class Process:
             self._die()
 
     def _die(self) -> NoReturn:
-        """Ends the running task: the program under test must take it for its own cancellation.
+        """Ends the running task, which the program under test takes for a cancellation.
 
-        Others, such as whoever delivers a webhook to the program, only see that it has gone.
+        Other parties, such as the sender of a webhook, only see a broken connection.
         """
         task = asyncio.current_task()
         if task is not None and _RUNNING.get() is self:
@@ -118,17 +118,17 @@ class Process:
             self.pause(self.chance.between(8.0, 25.0))
 
     def pause(self, seconds: float) -> None:
-        """Stands still, as after SIGSTOP."""
+        """Pauses the process, like SIGSTOP."""
         self._trace.note("paused", self.name, f"{seconds:.1f} s")
         self._still_until = self._loop.time() + seconds
         self._on_pause()
 
     def wake(self) -> None:
-        """Goes on."""
+        """Continues the process, like SIGCONT."""
         self._still_until = 0.0
 
     def kill(self, where: str) -> None:
-        """Ends the process, as kill -9 does."""
+        """Kills the process, like kill -9."""
         if self.dead:
             return
         self.dead = True

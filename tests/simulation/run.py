@@ -1,4 +1,4 @@
-"""Runs one seed and says what came of it."""
+"""Runs one seed and reports its violations."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ SHOWN: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of one seed."""
+    """The result of one seed."""
 
     seed: int
     violations: tuple[Violation, ...]
     trace: Trace
-    #: How often each fault, outcome and transition was met, and each point crashed at.
+    #: How often each fault, outcome and transition occurred, and each crash point was used.
     met: Counter[str]
     crashed_at: Counter[str]
 
     def __str__(self) -> str:
-        """The first violation, how it came to it, and how to see it again."""
+        """The first violations, the payment's trace, and the command that repeats the run."""
         first = self.violations[0]
         lines = [f"seed {self.seed}: {v.code} {v.payment_id} {v.what}" for v in self.violations[:5]]
         if first.payment_id:
@@ -42,7 +42,7 @@ class Report:
 
 
 class Runner:
-    """Runs seeds, one after the other, on the program's real parts or on others."""
+    """Runs seeds, one after the other, with the programs' real parts or replacements."""
 
     def __init__(self, parts: Parts = REAL) -> None:
         logs.configure_structlog()  # left alone, it prints each line, and its traceback in colors
@@ -52,11 +52,11 @@ class Runner:
         )
 
     def run(self, seed: int) -> Report:
-        """Lives through one seed. Whatever it meets depends on the number alone."""
+        """Runs one seed; the result depends on its number only."""
         return loop.run(self._live(seed), seed)
 
     async def _live(self, seed: int) -> Report:
         world = World(seed, self._parts, self._counters)
-        await world.live()
+        await world.run()
         chance = world.chance
         return Report(seed, tuple(world.violations), world.trace, chance.met, chance.crashed_at)

@@ -1,4 +1,4 @@
-"""The whole pipeline in virtual time: the program's own code, a rough world, no I/O."""
+"""The whole pipeline in virtual time: the programs' own code, injected faults, no I/O."""
 
 import os
 import subprocess
@@ -8,11 +8,11 @@ from tests.simulation.judging.coverage import Coverage
 from tests.simulation.run import Runner
 
 SEEDS = range(1, 121)
-#: Seeds that once found something, and what.
+#: Seeds that once found a bug, and the bug.
 REGRESSIONS = {
     93: "a batch published from memory what a take-over had published, and a newer version, before",
     1702: "a take-over read what was unpublished, and published it after the batch under way",
-    9361: "a capture refused while the client asked for it again, and nobody was told",
+    9361: "a capture refused while the client repeated it, and never reported",
     10346: "a batch begun during a take-over published from memory what that had published before",
     6800: "the last authorization was taken back in its own second, and the payment never ended",
     9947: "a fact parked for ever while a former owner created its payment",
@@ -20,7 +20,7 @@ REGRESSIONS = {
 
 
 def test_every_invariant_holds_in_every_world_and_everything_was_met() -> None:
-    """Crashes, pauses, rebalances, lost answers: S1 to S10 and L1; and each fault really struck."""
+    """Crashes, pauses, rebalances, lost responses: S1 to S10 and L1, with full coverage (C1)."""
     runner, coverage = Runner(), Coverage()
     for seed in SEEDS:
         report = runner.run(seed)
@@ -31,7 +31,7 @@ def test_every_invariant_holds_in_every_world_and_everything_was_met() -> None:
 
 
 def test_seeds_that_once_found_something_find_it_no_more() -> None:
-    """What they found stays mended."""
+    """The bugs they found stay fixed."""
     runner = Runner()
     for seed, found in REGRESSIONS.items():
         report = runner.run(seed)
@@ -39,7 +39,7 @@ def test_seeds_that_once_found_something_find_it_no_more() -> None:
 
 
 def digest(seed: int, hash_seed: str) -> str:
-    """The trace of a seed, in a process of its own."""
+    """The digest of a seed's trace, from a separate process."""
     code = f"from tests.simulation.run import Runner; print(Runner().run({seed}).trace.digest())"
     done = subprocess.run(  # noqa: S603  # our own program
         [sys.executable, "-c", code],
@@ -52,5 +52,5 @@ def digest(seed: int, hash_seed: str) -> str:
 
 
 def test_a_seed_is_the_same_run_whenever_and_wherever() -> None:
-    """It depends on the number alone: not on the process, nor on the order of sets."""
+    """The trace depends on the seed only, not on the process or the order of sets."""
     assert digest(7, "1") == digest(7, "2") != digest(8, "1")

@@ -1,4 +1,4 @@
-"""The store in memory does as Postgres does: the same batches through both, and the same races."""
+"""The in-memory store behaves like Postgres: the same batches and the same races on both."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -33,14 +33,14 @@ from tests.simulation.trace import Trace
 
 pytestmark = pytest.mark.anyio
 
-#: Seeds whose payments are refunded, disputed, parked, and told of in every order.
+#: Seeds with refunds, disputes, parked inputs and reports in every order.
 SEEDS: Final = (3, 11, 19)
 DECODER: Final = Decoder({"stripe": StripeTranslator(accounts.STRIPE)})
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch as it was committed."""
+    """A committed batch."""
 
     received: Sequence[DecodedInput]
     plan: WriteSet
@@ -48,7 +48,7 @@ class Batch:
 
 
 class _Recording(MemoryTransaction):
-    """Notes what it committed, in the order of the commits."""
+    """Records the committed batches, in order."""
 
     batches: list[Batch]
 
@@ -83,7 +83,7 @@ def batches_of(seed: int) -> list[Batch]:
 
 
 def memory() -> BatchStore:
-    """An empty store in memory, with which nothing goes wrong."""
+    """An empty in-memory store without faults."""
     chance = Chance(1)
     chance.heal()
     process = Process("test", chance, Trace(), SkewedClock())
@@ -92,7 +92,7 @@ def memory() -> BatchStore:
 
 @pytest.fixture
 async def postgres(database_url: str) -> AsyncIterator[BatchStore]:
-    """The real one."""
+    """The real store."""
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
         database_url, min_size=1, max_size=4, open=False
     )
@@ -102,22 +102,22 @@ async def postgres(database_url: str) -> AsyncIterator[BatchStore]:
 
 @pytest.fixture(params=["memory", "postgres"])
 async def store(request: pytest.FixtureRequest, postgres: BatchStore) -> BatchStore:
-    """Either of them."""
+    """The in-memory store or the real one."""
     return postgres if request.param == "postgres" else memory()
 
 
 class _Numbered:
-    """IDs of publications as the numbers of their first appearance: a sequence begins anywhere."""
+    """Publication IDs replaced by their order of appearance, because sequences start anywhere."""
 
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
 
     def of(self, publication_id: int) -> int:
-        """The number of one."""
+        """A publication's number."""
         return self._numbers.setdefault(publication_id, len(self._numbers))
 
     def known(self, known: Mapping[str, InboxEntry]) -> dict[str, InboxEntry]:
-        """InboxEntry events, with numbers."""
+        """Inbox entries, with numbers."""
         return {
             event_id: structs.replace(
                 k, publication_id=k.publication_id and self.of(k.publication_id)
@@ -132,7 +132,7 @@ class _Numbered:
 
 
 async def _replayed(store: BatchStore, batches: Sequence[Batch]) -> AsyncIterator[tuple[Any, ...]]:
-    """What the store says to each batch: what it knew, what to publish, what is left to."""
+    """Yields per batch the store's read set, records to publish and unpublished records."""
     numbers = _Numbered()
     for number, batch in enumerate(batches):
         async with store.transaction() as transaction:
@@ -144,13 +144,13 @@ async def _replayed(store: BatchStore, batches: Sequence[Batch]) -> AsyncIterato
         ids = {p.publication_id for p in published}
         if number % 3:  # every third publication stays unpublished
             await store.mark_published(ids, batch.now)
-        told = structs.replace(loaded, known=numbers.known(loaded.known), parked=_parked(loaded))
+        entry = structs.replace(loaded, known=numbers.known(loaded.known), parked=_parked(loaded))
         left = await store.unpublished(publication_ids=ids)
-        yield told, numbers.published(published), numbers.published(left)
+        yield entry, numbers.published(published), numbers.published(left)
 
 
 def _parked(loaded: ReadSet) -> dict[str, tuple[DecodedInput, ...]]:
-    """What waited; the broker's time of a record is not kept with it."""
+    """The parked inputs without the broker's timestamp, which is not stored."""
     return {
         payment_id: tuple(
             structs.replace(r, record=structs.replace(r.record, timestamp_ms=0)) for r in waiting
@@ -160,7 +160,7 @@ def _parked(loaded: ReadSet) -> dict[str, tuple[DecodedInput, ...]]:
 
 
 def _life_of_one(seed: int) -> tuple[Batch, Batch]:
-    """The batch that created a payment, and the next that changed it; nothing about others."""
+    """The batches that created and next changed one payment, without other payments."""
     batches = batches_of(seed)
     creating = next(b for b in batches if b.plan.payments.keys() - b.plan.expected.keys())
     payment_id = min(creating.plan.payments.keys() - creating.plan.expected.keys())
@@ -174,7 +174,7 @@ def _life_of_one(seed: int) -> tuple[Batch, Batch]:
 
 @pytest.fixture(params=SEEDS)
 def batches(request: pytest.FixtureRequest) -> list[Batch]:
-    """The batches of one seed. No loop runs yet: a simulation has one of its own."""
+    """The batches of one seed. It is synchronous, because a simulation has its own loop."""
     return batches_of(request.param)
 
 
@@ -187,7 +187,7 @@ def life(request: pytest.FixtureRequest) -> tuple[Batch, Batch]:
 async def test_the_same_batches_come_to_the_same(
     batches: list[Batch], postgres: BatchStore
 ) -> None:
-    """What is loaded, what is to be published and what is left unpublished, batch by batch."""
+    """Read sets, records to publish and unpublished records are equal, batch by batch."""
     assert len(batches) > 5
     here = [step async for step in _replayed(memory(), batches)]
     there = [step async for step in _replayed(postgres, batches)]
@@ -196,14 +196,14 @@ async def test_the_same_batches_come_to_the_same(
 
 
 async def _write(store: BatchStore, batch: Batch, loaded: ReadSet | None = None) -> None:
-    """Commits a batch; as decided on what was known before, where that is given."""
+    """Commits a batch, decided on the given read set if there is one."""
     async with store.transaction() as transaction:
         now = await transaction.load(batch.received)
         await transaction.write(fold(loaded or now, batch.received), batch.now)
 
 
 async def _second(waiting: asyncio.Task[None], go_on: asyncio.Event) -> BaseException | None:
-    """What a transaction ends with that has to wait for another, which goes on then."""
+    """The error of a transaction that waits for another, after that one went on."""
     done, _ = await asyncio.wait({waiting}, timeout=0.2)
     assert not done, "it did not wait"
     go_on.set()
@@ -212,7 +212,7 @@ async def _second(waiting: asyncio.Task[None], go_on: asyncio.Event) -> BaseExce
 
 
 async def test_races_end_alike(life: tuple[Batch, Batch], store: BatchStore) -> None:
-    """Who comes second waits, and sees what the first wrote; who knew nothing of it is refused."""
+    """The second transaction waits and sees the first's writes; an outdated one is refused."""
     creating, changing = life
 
     async def hold(batch: Batch, entered: asyncio.Event, go_on: asyncio.Event) -> None:

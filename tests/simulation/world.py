@@ -1,4 +1,4 @@
-"""The world of one seed: put together from parts, lived through, healed, and held to account."""
+"""The world of one seed: builds the parts, runs them, ends the faults and checks the result."""
 
 import asyncio
 from collections import Counter
@@ -37,14 +37,14 @@ from tests.simulation.programs.stream import StreamWorker
 from tests.simulation.programs.worker import WorkerProcess
 from tests.simulation.trace import Trace
 
-#: L1: seconds within which everything is at rest once nothing goes wrong any more.
+#: L1: everything is at rest within this many seconds after the faults have ended.
 REST_WITHIN_S: Final = 60.0
-#: Seconds in which clients come, and in which faults go on after the last of them.
+#: Seconds in which clients arrive, and in which faults go on after the last of them.
 ARRIVALS_S: Final = 18.0
 AFTER_FAULTS_S: Final = 12.0
-#: A stream worker does little I/O, and what goes wrong at it is what matters most.
+#: Pauses are more likely at stream workers, which do little I/O and matter most.
 STREAM_TROUBLE: Final = 6.0
-#: Seconds between two looks of the operator, who releases each quarantine twice.
+#: Seconds between two rounds of the operator, who releases each quarantine twice.
 OPERATOR_S: Final = 5.0
 RELEASES: Final = 2
 _SETTLED: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELED"})
@@ -52,7 +52,7 @@ _TIMERS: Final = "select count(*) from timers where kind <> 'authorization_expir
 
 
 def _settings(chance: Chance) -> Settings:
-    """Waits that fit into a minute; the sizes of what is remembered are small now and then."""
+    """Settings with waits below a minute, and sometimes a small dedup table."""
     return Settings(
         stream=StreamSettings(
             publish_deadline_s=10.0,
@@ -74,7 +74,7 @@ def _settings(chance: Chance) -> Settings:
 
 
 class _IngressLife:
-    """One life of an ingress; a ``Program``."""
+    """One ingress process; a ``Program``."""
 
     def __init__(self, around: Surroundings, process: Process) -> None:
         self.process = process
@@ -85,14 +85,14 @@ class _IngressLife:
         )  # fmt: skip
 
     def start(self) -> None:
-        """It waits for requests."""
+        """Waits for requests."""
 
-    def stands_still(self) -> None:
-        """Nobody waits for its session."""
+    def on_paused(self) -> None:
+        """Does nothing: an ingress has no session."""
 
 
 class World:
-    """Everything of one seed. Made inside its loop."""
+    """Everything of one seed. Create it inside its loop."""
 
     def __init__(self, seed: int, parts: Parts, counters: Counters) -> None:
         self.chance = chance = Chance(seed)
@@ -102,7 +102,7 @@ class World:
         self._log = log = Log(chance.random.randint(1, 3), trace)
         self._state: StateTopic = parts.state_topic(self._published)
         self._healed = asyncio.Event()
-        #: Started with the first payment that may be quarantined: other worlds do not change.
+        #: Started with the first payment that may be quarantined; other seeds are not affected.
         self._operating: asyncio.Task[None] | None = None
         self._provider = Provider(seed, chance, trace, self._happened)
         self._webhook_delivery = WebhookDelivery(
@@ -141,8 +141,8 @@ class World:
         kinds = [names[seed % len(names)], *(self.chance.choice(some) for _ in range(size - 1))]
         return [Client(number, kind, market) for number, kind in enumerate(kinds)]
 
-    async def live(self) -> None:
-        """From the first create to rest, and to the reckoning."""
+    async def run(self) -> None:
+        """Runs from the first create to rest, then checks everything."""
         self._fault_injector.set_clocks()
         for machine in self._machines:
             machine.start()
@@ -157,7 +157,7 @@ class World:
         self._provider.close()
 
     async def _operate(self) -> None:
-        """Until cancelled, ``replay --all``: in vain until what our code failed on is mended."""
+        """Runs ``replay --all`` until cancelled; it fails until the poison is removed."""
         asked: Counter[Quarantine] = Counter()
         while True:
             await asyncio.sleep(OPERATOR_S)
@@ -169,15 +169,15 @@ class World:
                     self._log.append(record.topic, record.key, record.value, record.headers)
 
     async def _through_the_faults(self) -> None:
-        """A day with its evening, perhaps a night, and what is left of the day after."""
-        day = ARRIVALS_S + AFTER_FAULTS_S
-        evening = self.chance.between(3.0, day) if self.chance.happens("night") else day
-        await self._day(evening)
-        if evening < day:
-            await self._fault_injector.night()
-            await self._day(day - evening)
+        """Runs clients under faults, perhaps interrupted by an outage of all machines."""
+        whole = ARRIVALS_S + AFTER_FAULTS_S
+        first = self.chance.between(3.0, whole) if self.chance.happens("outage") else whole
+        await self._run_clients(first)
+        if first < whole:
+            await self._fault_injector.outage()
+            await self._run_clients(whole - first)
 
-    async def _day(self, seconds: float) -> None:
+    async def _run_clients(self, seconds: float) -> None:
         acting = self._spawn(self._fault_injector.run())
         await asyncio.sleep(seconds)
         acting.cancel()
@@ -194,8 +194,8 @@ class World:
             if self.chance.happens("poison"):
                 self._database.poisoned[client.payment_id] = self.chance.random.randint(1, 4)
                 self._operating = self._operating or self._spawn(self._operate())
-            if KINDS[client.kind].unheard:
-                self._provider.keep_silent(client.payment_id)
+            if KINDS[client.kind].suppressed:
+                self._provider.suppress_creation_events(client.payment_id)
             if self.chance.happens("stranger"):
                 self._webhook_delivery.send(*_strangers_event(client.payment_id, client.amount))
                 await asyncio.sleep(self.chance.between(0.0, 2.0))
@@ -212,7 +212,7 @@ class World:
         self._healed.set()
 
     async def _comes_to_rest(self) -> bool:
-        """L1, or why not. A client that goes on asking has its own answer within that time."""
+        """L1: whether all is at rest in time. A client that retries is answered within it, too."""
         loop = asyncio.get_running_loop()
         healed_at = loop.time()
         while loop.time() < max(healed_at, *(c.acted_at for c in self._clients)) + REST_WITHIN_S:
@@ -222,11 +222,11 @@ class World:
             if not any(self._waiting()):
                 return True
         for what, payment_id in self._waiting():
-            self._watch.found("L1", payment_id, f"{what}, {REST_WITHIN_S} s after all was well")
+            self._watch.found("L1", payment_id, f"{what}, {REST_WITHIN_S} s after the faults ended")
         return False
 
     def _waiting(self) -> Iterator[tuple[str, str]]:  # noqa: C901  # a list of things to look at
-        """What is not at rest, and of which payment."""
+        """Yields what is not at rest, with the payment's ID if it concerns one."""
         database, around = self._database, self._around
         for group, name in ((around.stream_group, "stream"), (around.router_group, "router")):
             if group.lag():
@@ -241,7 +241,7 @@ class World:
         if database.cursors.get("stripe") != newest:
             yield f"the provider's events are not read to {newest}", ""
         if self._provider.world.store.row(_TIMERS)[0]:
-            yield "something is about to happen at the provider", ""
+            yield "a timer is pending at the provider", ""
         for key, call in database.calls.items():
             payment_id = key.partition(":")[0]
             if call.outcome is None:
@@ -266,7 +266,7 @@ class World:
                 yield f"its refund is {refund['status']}", client.payment_id
 
     def _reckon(self) -> None:
-        """Everything that must hold now that all is at rest."""
+        """Checks all invariants at rest."""
         database, provider = self._database, self._provider
         group = self._around.stream_group
         for found in (
@@ -285,7 +285,7 @@ class World:
 
     @property
     def violations(self) -> list[Violation]:
-        """What did not hold."""
+        """The violations so far."""
         return self._watch.violations
 
     def _published(self, records: list[StateRecord]) -> None:
@@ -293,7 +293,7 @@ class World:
         for record in records:
             client = self._by_payment.get(record.payment_id)
             if client is not None:
-                client.told(record.version, record.value)
+                client.observe(record.version, record.value)
 
     def _happened(self, event: Happened) -> None:
         self._webhook_delivery.deliver(event, self._provider.unanswered.__contains__)
@@ -311,19 +311,19 @@ class World:
 
 
 def _stream(around: Surroundings, disk: Disk, process: Process) -> StreamWorker:
-    """A stream worker on what its disk has kept."""
+    """A stream worker with its machine's disk."""
     if around.chance.happens("lost_disk"):
         disk.entries.clear()
         disk.replayed.clear()
     return StreamWorker(around, process, disk)
 
 
-#: Of another account, of the other mode, or of an object in our own account that isn't ours.
+#: Another account, the other mode, or an object in our account that belongs to no payment.
 _STRANGERS: Final[tuple[dict[str, Any], ...]] = ({"account": "acct_other"}, {"livemode": True}, {})
 
 
 def _strangers_event(payment_id: str, amount: int) -> tuple[str, bytes]:
-    """An event that names a payment which isn't here yet, and fits it in all but whose it is."""
+    """An event that matches a payment which is not here yet in all but its owner."""
     event_id = f"evt_stranger_{payment_id}"
     intent = {
         "id": f"pi_stranger_{payment_id}",

@@ -1,1 +1,1 @@
-"""A long run under an even load: what grows with time, and must not."""
+"""A long run under a steady load, which finds unbounded growth."""

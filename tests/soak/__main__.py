@@ -1,6 +1,6 @@
-"""``make soak MINUTES=n``: one load of payments after the other; 1 when something has grown.
+"""``make soak MINUTES=n``: runs one load after the other; exits with 1 if something has grown.
 
-What became of inputs is forgotten after half a minute here, so that a few minutes show it.
+The retention is half a minute here, so that a few minutes suffice.
 """
 
 import argparse
@@ -53,7 +53,7 @@ async def _soak(stack: Stack, tables: Path, seconds: float) -> tuple[list[Sample
 
 
 def main() -> int:
-    """Plays it and prints what has grown."""
+    """Runs the loads, and prints what has grown."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long, at least")
     asked = parser.parse_args()

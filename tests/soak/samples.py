@@ -1,4 +1,4 @@
-"""What is measured again and again, and when it has grown. Pure but for ``take``."""
+"""The samples of a soak run, and the test for growth. Pure except ``take``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from tests.service.stack import Stack
 
 PROGRAMS: Final = ("ingress", "stream", "worker")
 MIB: Final = 1024 * 1024
-#: Rows that are forgotten after a while, in one number.
+#: The number of rows that retention deletes.
 _HISTORY: Final = "select (select count(*) from inbox) + (select count(*) from duplicates)"
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How much more the last quarter may have than the second: a part of it, or so many."""
+    """The allowed growth from the second quarter to the last: a share, or an absolute amount."""
 
     part: float
     count: float
 
 
-#: By what is measured. The first quarter warms up caches and fills what is kept for a while.
+#: Limits by measurement. The first quarter warms up caches and fills the retention.
 LIMITS: Final[Mapping[str, Limit]] = {
     "memory, MiB": Limit(0.10, 16),
     "file handles": Limit(0.0, 8),
@@ -37,7 +37,7 @@ Sample = Mapping[str, float]
 
 
 def take(stack: Stack, tables: Path) -> Sample:
-    """One look at every program, at the table's folder, and at Postgres."""
+    """Samples every program, the table's folder and Postgres."""
     found: dict[str, float] = {}
     for name in PROGRAMS:
         process = stack.programs[name].process
@@ -45,7 +45,7 @@ def take(stack: Stack, tables: Path) -> Sample:
         seen = psutil.Process(process.pid)
         with seen.oneshot():
             found[f"{name}: memory, MiB"] = seen.memory_info().rss / MIB
-            # how many clients are connected at this moment is theirs to say
+            # the number of open connections depends on the clients
             found[f"{name}: file handles"] = seen.num_fds() - _connected(seen)
             found[f"{name}: threads"] = seen.num_threads()
     found["table on disk, MiB"] = _size(tables) / MIB
@@ -66,13 +66,13 @@ def _size(folder: Path) -> int:
         try:
             total += path.stat().st_size
         except FileNotFoundError:
-            continue  # RocksDB has just merged it into another
+            continue  # RocksDB has merged the file into another
     return total
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thing that was measured: in the second quarter and in the last, and whether it grew."""
+    """A measurement in the second and in the last quarter, and whether it has grown."""
 
     name: str
     before: float
@@ -81,7 +81,7 @@ class Row:
 
 
 def compare(samples: Sequence[Sample]) -> list[Row]:
-    """The medians of the second and of the last quarter of all samples, of at least four."""
+    """The medians of the second and the last quarter of at least four samples."""
     quarter = len(samples) // 4
     second, last = samples[quarter : 2 * quarter], samples[-quarter:]
     rows = []

@@ -1,1 +1,1 @@
-"""Load and faults."""
+"""The load and the faults of a run."""

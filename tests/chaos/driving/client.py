@@ -1,4 +1,4 @@
-"""A client that gives up on nothing: the same request, through either ingress, until answered."""
+"""A client that retries each request through either ingress until it is answered."""
 
 import asyncio
 import itertools
@@ -17,11 +17,11 @@ LONGEST_WAIT_S: Final = 2.0
 
 
 class RefusedError(Exception):
-    """The service refuses what it should take."""
+    """The service refused a valid request."""
 
 
 class Client:
-    """Sends requests through links, and writes each one down. An async context manager."""
+    """Sends requests through links and records each one. An async context manager."""
 
     def __init__(
         self, urls: Mapping[str, str], api_key: str, history: History, chance: random.Random
@@ -47,7 +47,7 @@ class Client:
         await asyncio.gather(*(door.aclose() for door in self._doors.values()))
 
     async def post(self, operation: str, path: str, body: Mapping[str, Any], key: str) -> Json:
-        """The body of the 202, whenever it comes. Raises RefusedError."""
+        """Retries until a 202 and returns its body. Raises RefusedError."""
         longest = FIRST_WAIT_S
         while (answer := await self._try(operation, path, body, key)) is None:
             await asyncio.sleep(self._chance.uniform(0, longest))
@@ -57,7 +57,7 @@ class Client:
     async def _try(
         self, operation: str, path: str, body: Mapping[str, Any], key: str
     ) -> Json | None:
-        """One request; None when it is to be sent again."""
+        """Sends one request; returns None if it must be retried."""
         link, number, note = next(self._turns), self._history.number(), self._history.note
         note(Invoked(number=number, operation=operation, key=f"{path} {key}", via=link))
         try:
@@ -82,13 +82,13 @@ class Client:
         return said
 
     async def look(self, payment_id: str) -> None:
-        """Reads a payment through each ingress once, and writes down what those say that answer."""
+        """Reads a payment once through each ingress, and records each response."""
         for link, door in self._doors.items():
             asked = self._history.now
             try:
                 answer = await door.get(f"/v1/payments/{payment_id}")
             except httpx.HTTPError:
-                continue  # a read that failed says nothing
+                continue  # a failed read proves nothing
             if answer.is_success:
                 said = answer.json()
                 self._history.note(Read(

@@ -1,4 +1,4 @@
-"""The kinds of faults, as a table: to whom, how often, how long, and what is done."""
+"""The table of faults: targets, frequency, duration and function of each kind."""
 
 import asyncio
 import itertools
@@ -22,17 +22,17 @@ from tests.chaos.stack.topology import (
 )
 from tests.chaos.stack.world import World
 
-#: A kind that met nothing all the time is tried again so often, each time on another target.
+#: How often a kind of fault without any effect is repeated at the end, on changing targets.
 AGAIN: Final = 8
-#: What the simulator counts by the fault's own name.
+#: Faults that the simulator counts under their own name.
 COUNTED: Final = frozenset({
     "error_500_before", "error_500_after", "rate_limit_429", "timeout_after", "reset_before",
     "reset_after",
 })  # fmt: skip
 Do = Callable[[World, Occurrence], Awaitable[str]]
-"""Does it, for as long as it lasts; answers what it met, '' for nothing."""
+"""Injects a fault for its duration; returns its effect as text, '' if it had none."""
 
-#: All the time: 30 % twice or more, 30 % late, 5 % never.
+#: The webhook faults during the whole run: 30 % repeated, 30 % late, 5 % lost.
 WEBHOOKS: Final[Mapping[str, Any]] = {
     "duplicate": 0.3,
     "duplicate_max": 2,
@@ -48,21 +48,21 @@ WEBHOOKS: Final[Mapping[str, Any]] = {
 
 
 async def killed(world: World, one: Occurrence) -> str:
-    """Kill -9; it is started anew at once, and nothing else happens to it until it is up."""
+    """Kill -9. The supervisor restarts the process at once."""
     met = await world.processes[one.target].end(signal.SIGKILL)
     await asyncio.sleep(one.lasts)
     return met
 
 
 async def restarted(world: World, one: Occurrence) -> str:
-    """Postgres' immediate shutdown: it recovers from its log."""
+    """Shuts Postgres down in immediate mode, so that it recovers from its log."""
     met = await world.processes[one.target].end(signal.SIGQUIT)
     await asyncio.sleep(one.lasts)
     return met
 
 
 async def asleep(world: World, one: Occurrence) -> str:
-    """Stopped for longer than its session, then continued."""
+    """Pauses a process for longer than its session."""
     return await world.processes[one.target].sleep(one.lasts)
 
 
@@ -70,7 +70,7 @@ async def toxic(
     world: World, one: Occurrence, *, kind: str, attributes: Mapping[str, Any],
     streams: tuple[str, ...] = ("upstream", "downstream"),
 ) -> str:  # fmt: skip
-    """A toxic on a link, or on all of a group's links to the brokers."""
+    """Puts a toxic on a link, or on all of a group's links to the brokers."""
     links = [f"{one.target}-{b}" for b in BROKERS] if one.target in GROUPS else [one.target]
     were, before = world.links.connections(links), await world.links.received(links)
     names = [
@@ -86,13 +86,13 @@ async def toxic(
     finally:
         for link, name in names:
             await world.links.cure(link, name)
-    # who waits for an answer in a black hole may send nothing more into it
+    # a client that waits for a response in a black hole may send nothing more
     meant = {"reset_peer": ended, "timeout": came or len(were)}.get(kind, came)
     return f"{came} bytes of {len(were)} connections, {ended} ended" if meant else ""
 
 
 async def cut(world: World, one: Occurrence) -> str:
-    """A link's connections are closed, and new ones refused."""
+    """Closes a link's connections and refuses new ones."""
     count = len(world.links.connections([one.target]))
     await world.links.cut(one.target)
     try:
@@ -103,7 +103,7 @@ async def cut(world: World, one: Occurrence) -> str:
 
 
 async def provider(world: World, one: Occurrence, *, faults: Mapping[str, Any]) -> str:
-    """The provider answers calls wrongly, or not."""
+    """Switches faults of the provider's responses on."""
 
     async def count() -> int:
         stats = await world.provider.get("/stats")
@@ -136,7 +136,7 @@ _LIMITS: Final = partial(provider, faults={"rate_limit_429": 0.7})
 _SILENT: Final = partial(provider, faults={"timeout_after": 0.6, "timeout_hold_s": 4.0})
 _HANGS_UP: Final = partial(provider, faults={"reset_before": 0.3, "reset_after": 0.4})
 
-#: A broker, or Postgres, needs its time to come back; the next of its kind waits for that.
+#: The durations leave a broker or Postgres the time to recover before the next of its kind.
 FAULTS: Final[tuple[tuple[Kind, Do], ...]] = (
     (Kind("stream killed", STREAMS, (5, 20), (1, 1)), killed),
     (Kind("stream asleep", STREAMS, (15, 30), (SESSION_S + 1.5, SESSION_S + 4), "silent"), asleep),
@@ -165,9 +165,9 @@ FAULTS: Final[tuple[tuple[Kind, Do], ...]] = (
 async def inflict(
     world: World, schedule: Sequence[Occurrence], faults: Sequence[tuple[Kind, Do]]
 ) -> None:
-    """Everything in a schedule, each at its time from now; returns when the last is over.
+    """Injects a schedule's faults at their times from now on; returns when the last is over.
 
-    A kind that met nothing is then tried again, elsewhere: a link may be idle for a while.
+    A kind without any effect is then repeated on other targets, because a link may be idle.
     """
     began, do = asyncio.get_running_loop().time(), {kind.name: what for kind, what in faults}
     met: set[str] = set()
@@ -191,6 +191,6 @@ async def inflict(
 
 
 async def webhooks_met(world: World) -> dict[str, int]:
-    """How many webhooks each of their faults met."""
+    """By fault, how many webhooks it affected."""
     stats = await world.provider.get("/stats")
     return {name: int(stats["faults"].get(name, 0)) for name in ("duplicate", "reorder", "drop")}

@@ -1,4 +1,4 @@
-"""Payments of every kind, at a rate; their client acts on what ``payment-state`` says of them."""
+"""Creates payments of every kind at a rate; their client acts on records of ``payment-state``."""
 
 import asyncio
 import random
@@ -12,15 +12,15 @@ from sandbox.client import Json, SimulatorControl
 from tests.chaos.driving.client import Client, RefusedError
 from tests.service.load import AMOUNT, KINDS
 
-#: With so many unfinished, no more are begun: a client that waits for its customers.
+#: No payment is started while this many are unfinished.
 UNFINISHED_MAX: Final = 250
-#: So many of a payment's operations are followed by a look at it.
+#: The share of operations that are followed by a read of the payment.
 LOOKS: Final = 0.3
 CUSTOMER_TRIES_AGAIN_S: Final = 0.5
 
 
 class Load:
-    """Begins payments, acts on them, and knows which have ended as they must."""
+    """Starts payments, acts on them, and tracks which have ended as expected."""
 
     def __init__(self, client: Client, provider: SimulatorControl, seed: int) -> None:
         self._client = client
@@ -36,7 +36,7 @@ class Load:
         self.problems: list[str] = []
 
     async def begin(self, rate: float, seconds: float) -> None:
-        """Begins payments at random times, ``rate`` of them a second, for so long."""
+        """Starts payments at random times, ``rate`` per second, for ``seconds``."""
         loop = asyncio.get_running_loop()
         due, end = loop.time(), loop.time() + seconds
         while (due := due + self._choose.expovariate(rate)) < end:
@@ -47,7 +47,7 @@ class Load:
                 self._spawn(self._create(self.begun, name))
 
     async def until_ended(self, within_s: float) -> bool:
-        """Returns once every payment has ended, or it took too long."""
+        """Returns True once every payment has ended, False after ``within_s`` seconds."""
         try:
             async with asyncio.timeout(within_s):
                 while self._tasks or self.begun > len(self.ended):  # noqa: ASYNC110  # two conditions
@@ -57,7 +57,7 @@ class Load:
         return True
 
     async def stop(self) -> None:
-        """Gives up whatever is under way."""
+        """Cancels everything in progress."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -73,8 +73,8 @@ class Load:
         """Payments by their kind."""
         return Counter(self.kinds.values())
 
-    def tell(self, payment: Json) -> None:
-        """What ``payment-state`` says of a payment now."""
+    def observe(self, payment: Json) -> None:
+        """Acts on a payment's newest record of ``payment-state``."""
         self._last[payment["id"]] = payment
         self._act(payment)
 
@@ -109,13 +109,13 @@ class Load:
             await self._client.look(said["payment_id"])
 
     async def _customer_acts(self, intent: str) -> None:
-        """A customer tries until the bank's page says something."""
+        """Completes the customer's authentication, with retries."""
         path = f"/payment_intents/{intent}/complete_action"
         while True:
             try:
                 await self._provider.post(path, {"outcome": "succeed"})
             except httpx.HTTPStatusError:
-                return  # it was done before, though nobody heard of it
+                return  # an earlier try succeeded, but its response was lost
             except httpx.HTTPError:
                 await asyncio.sleep(CUSTOMER_TRIES_AGAIN_S)
             else:

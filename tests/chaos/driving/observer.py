@@ -1,4 +1,4 @@
-"""A consumer of ``payment-state``, past all links, that writes down every committed record."""
+"""A consumer of ``payment-state`` that bypasses all links and records every committed record."""
 
 import asyncio
 import json
@@ -15,8 +15,8 @@ from tests.conftest import PARTITIONS
 ROUND_MS: Final = 100
 
 
-async def observe(bootstrap: str, history: History, tell: Callable[[Json], None]) -> None:
-    """Until cancelled. ``tell`` is called with each payment that is newer than what it knew."""
+async def observe(bootstrap: str, history: History, on_payment: Callable[[Json], None]) -> None:
+    """Reads until cancelled. Calls ``on_payment`` with each newer version of a payment."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         isolation_level="read_committed",
@@ -37,5 +37,5 @@ async def observe(bootstrap: str, history: History, tell: Callable[[Json], None]
                 ))  # fmt: skip
                 if version > known.get(payment_id, 0):
                     known[payment_id] = version
-                    tell(payment)
-            await asyncio.sleep(0)  # the others' turn, however much there is
+                    on_payment(payment)
+            await asyncio.sleep(0)  # lets other tasks run

@@ -1,4 +1,4 @@
-"""When which fault happens to whom: drawn from a seed, before anything happens. Pure."""
+"""The schedule of faults: times and targets, drawn from a seed before the run. Pure."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -14,11 +14,11 @@ class Kind:
     """A kind of fault.
 
     Args:
-        name: says what happens.
-        targets: to whom: programs, links or groups.
-        every_s: least and most seconds from the end of one to the beginning of the next.
-        lasts_s: least and most seconds it lasts.
-        alone: two of kinds with the same word are never at the same time.
+        name: its effect.
+        targets: programs, links or groups.
+        every_s: the range of seconds from the end of one to the beginning of the next.
+        lasts_s: the range of its duration, in seconds.
+        alone: kinds with the same value never overlap.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """A fault to come: when, in seconds from the beginning, for how long, to whom."""
+    """A planned fault: its start and duration in seconds, its kind and its target."""
 
     at: float
     lasts: float
@@ -39,7 +39,7 @@ class Occurrence:
 
     @property
     def until(self) -> float:
-        """When it is over."""
+        """When it ends, in seconds from the beginning."""
         return self.at + self.lasts
 
     def __str__(self) -> str:
@@ -47,10 +47,9 @@ class Occurrence:
 
 
 def draw(kinds: Sequence[Kind], seconds: float, seed: int) -> list[Occurrence]:
-    """A schedule for so many seconds, in order of time. Every kind is in it at least once.
+    """Draws a schedule for so many seconds, in order of time, with every kind at least once.
 
-    Nothing happens to a target while something else happens to it. Raises ValueError when a kind
-    finds no room.
+    Faults on one target never overlap. Raises ValueError if a kind does not fit.
     """
     taken: list[tuple[Kind, Occurrence]] = []
     rarest_first = sorted(kinds, key=lambda kind: -(kind.every_s[0] + kind.lasts_s[1]))
@@ -66,7 +65,7 @@ def draw(kinds: Sequence[Kind], seconds: float, seed: int) -> list[Occurrence]:
 def _of(
     kind: Kind, seconds: float, chance: random.Random, taken: Sequence[tuple[Kind, Occurrence]]
 ) -> Iterator[Occurrence]:
-    """One kind's occurrences, the first soon. Later ones that find no room are left out."""
+    """One kind's occurrences, beginning early. Later ones that do not fit are left out."""
 
     def one_at(begin: float) -> Occurrence:
         lasts, target = chance.uniform(*kind.lasts_s), chance.choice(kind.targets)
@@ -89,7 +88,7 @@ def _of(
 
 
 def _clash(kind: Kind, one: Occurrence, other: Kind, another: Occurrence) -> bool:
-    """Whether the two can't both be: at one time, and of one target or each to be alone."""
+    """Whether two occurrences overlap although they share a target or a value of ``alone``."""
     together = kind.alone is not None and kind.alone == other.alone
     apart = one.until < another.at or another.until < one.at
     return not apart and (together or one.target == another.target)

@@ -1,1 +1,1 @@
-"""From a recorded history to a verdict."""
+"""Checks a recorded history."""

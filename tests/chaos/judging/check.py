@@ -1,4 +1,4 @@
-"""Judges a history, and nothing else: pure, so that any history can be judged anywhere."""
+"""The rules that a history must obey. Pure, so that any history can be checked anywhere."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,17 +19,17 @@ from tests.chaos.history import (
 )
 
 FINAL: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELED"})
-#: What only repeats what another input said, or is nobody's, is an outcome too.
+#: The operation of webhooks in the history.
 WEBHOOK: Final = "webhook"
 
 
 @dataclass(frozen=True)
 class IndexedHistory:
-    """A history, sorted out.
+    """A history with indexes.
 
     Args:
-        entries: in order.
-        kinds: the kinds of faults that have to be in it.
+        entries: the history's entries, in order.
+        kinds: the kinds of faults that must have had an effect.
     """
 
     entries: Sequence[Happened]
@@ -42,12 +42,12 @@ class IndexedHistory:
 
     @cached_property
     def answered(self) -> list[tuple[Invoked, Answered]]:
-        """Those that were taken."""
+        """The accepted requests, with their responses."""
         return [(self.invoked[e.number], e) for e in self.entries if isinstance(e, Answered)]
 
     @cached_property
     def outcomes(self) -> dict[str, list[Outcome]]:
-        """What was recorded, by event ID."""
+        """The recorded outcomes by event ID."""
         found: dict[str, list[Outcome]] = defaultdict(list)
         for e in self.entries:
             if isinstance(e, Outcome):
@@ -61,7 +61,7 @@ class IndexedHistory:
 
     @cached_property
     def published(self) -> dict[str, list[Published]]:
-        """What was published, by payment, in order."""
+        """The published records by payment, in order."""
         found: dict[str, list[Published]] = defaultdict(list)
         for e in self.entries:
             if isinstance(e, Published):
@@ -73,14 +73,14 @@ Violations = Iterator[str]
 
 
 def answered_is_recorded(history: IndexedHistory) -> Violations:
-    """What was answered ok has an outcome, under the event ID it was given."""
+    """Every accepted request has an outcome under its event ID."""
     for request, answer in history.answered:
         if answer.event_id not in history.outcomes:
             yield f"{request.operation} {request.key} was answered ok: nothing is recorded of it"
 
 
 def one_payment_per_key(history: IndexedHistory) -> Violations:
-    """One key is one payment and one event, whoever answered."""
+    """All responses to one key name the same payment and event, from either ingress."""
     found: dict[str, set[tuple[str | None, str | None]]] = defaultdict(set)
     for request, answer in history.answered:
         found[request.key].add((answer.payment_id, answer.event_id))
@@ -90,7 +90,7 @@ def one_payment_per_key(history: IndexedHistory) -> Violations:
 
 
 def happened_once_or_never(history: IndexedHistory) -> Violations:
-    """An event has one outcome at most, whether its sender was answered or not."""
+    """An event has at most one outcome, whether or not its sender was answered."""
     for event_id, several in history.outcomes.items():
         if len(several) > 1:
             yield f"{event_id} has {len(several)} outcomes: {[o.outcome for o in several]}"
@@ -102,14 +102,14 @@ def nothing_from_nowhere(history: IndexedHistory) -> Violations:
     settled = {request.key for request, _ in history.answered}
     open_keys = {r.key for r in history.invoked.values() if r.operation != WEBHOOK} - settled
     if open_keys:
-        return  # what a client never heard of could be any of these
+        return  # an outcome may belong to any of the unanswered requests
     for event_id, (first, *_) in history.outcomes.items():
         if first.kind.startswith("command.") and event_id not in sent:
             yield f"{event_id} ({first.kind} of {first.payment_id}) was sent by nobody"
 
 
 def every_request_was_answered(history: IndexedHistory) -> Violations:
-    """A client that repeats itself is answered in the end."""
+    """A client that retries is answered in the end."""
     settled = {request.key for request, _ in history.answered}
     for request in {r.key: r for r in history.invoked.values() if r.operation != WEBHOOK}.values():
         if request.key not in settled:
@@ -119,7 +119,7 @@ def every_request_was_answered(history: IndexedHistory) -> Violations:
 def replica_never_goes_back(history: IndexedHistory) -> Violations:
     """After each transaction on ``payment-state``, the last value of a key is its newest so far.
 
-    A transaction is what stands without a gap: its end takes an offset of its own.
+    A transaction is a run of records without a gap, because its end takes an offset.
     """
     last: dict[str, int] = {}
     for run in _transactions(e for e in history.entries if isinstance(e, Published)):
@@ -157,7 +157,7 @@ def versions_have_no_gaps(history: IndexedHistory) -> Violations:
 
 
 def final_is_final(history: IndexedHistory) -> Violations:
-    """A final status never changes, and one version always says the same."""
+    """A final status never changes, and all records of one version agree."""
     for payment_id, records in history.published.items():
         said: dict[int, str] = {}
         for e in records:
@@ -171,7 +171,7 @@ def final_is_final(history: IndexedHistory) -> Violations:
 
 
 def reads_never_go_back(history: IndexedHistory) -> Violations:
-    """A read that began when another had ended shows nothing older, through one ingress."""
+    """Through one ingress, a read that began after another ended shows no older version."""
     ended: dict[tuple[str, str], list[Read]] = defaultdict(list)
     for e in history.entries:
         if not isinstance(e, Read):
@@ -184,7 +184,7 @@ def reads_never_go_back(history: IndexedHistory) -> Violations:
 
 
 def every_fault_was_met(history: IndexedHistory) -> Violations:
-    """C1: each kind of fault has really met something."""
+    """C1: each kind of fault had an effect."""
     met = {e.kind for e in history.entries if isinstance(e, FaultEnded) and e.met}
     for kind in history.kinds:
         if kind not in met:
@@ -192,7 +192,7 @@ def every_fault_was_met(history: IndexedHistory) -> Violations:
 
 
 def judged_at_rest(history: IndexedHistory) -> Violations:
-    """What the invariants, the oracle and the provider's own objects say against the run."""
+    """No invariant, oracle or provider's object contradicts the service at rest."""
     for e in history.entries:
         if isinstance(e, Violation):
             yield f"{e.code}: {e.what}"
@@ -217,5 +217,5 @@ CHECKS: Final[tuple[Check, ...]] = (
 
 
 def check(history: IndexedHistory) -> dict[str, list[str]]:
-    """Violations by the name of the rule; all empty when all is well."""
+    """Violations by the name of the rule; all empty for a good history."""
     return {rule.__name__.replace("_", " "): list(rule(history)) for rule in CHECKS}

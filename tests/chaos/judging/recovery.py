@@ -1,4 +1,4 @@
-"""How long after a fault payments went on. Pure: from a history."""
+"""The time from a fault to the next commits, from a history. Pure."""
 
 from bisect import bisect
 from collections import defaultdict
@@ -9,17 +9,17 @@ from typing import Final
 
 from tests.chaos.history import FaultBegan, Happened, Published
 
-#: The faults after which the service has to find its way back by itself.
+#: The first words of the faults for which the recovery time is measured.
 AFTER: Final = ("stream", "broker", "postgres", "worker", "ingress")
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Of one kind of fault, in seconds.
+    """The recovery times of one kind of fault, in seconds.
 
     Args:
-        first: until the next committed version, anywhere.
-        whole: until there was one on every partition.
+        first: until the next committed version on any partition.
+        whole: until every partition had one.
     """
 
     first: list[float] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Recovery:
 
 
 def recoveries(entries: Sequence[Happened]) -> Mapping[str, Recovery]:
-    """By kind of fault. One at the very end, after which nothing was to be done, has no part."""
+    """Recovery times by kind of fault. Faults without later commits are left out."""
     commits: dict[int, list[float]] = defaultdict(list)
     for entry in entries:
         if isinstance(entry, Published):

@@ -1,4 +1,4 @@
-"""What a run is told by: one page. Pure."""
+"""The one-page summary of a run. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,14 +19,14 @@ from tests.chaos.history import (
 from tests.chaos.judging.check import WEBHOOK, IndexedHistory
 from tests.chaos.judging.recovery import recoveries
 
-#: Of each rule, so many violations are shown.
+#: The most violations shown per rule.
 SHOWN: Final = 8
 
 
 def lines(
     history: IndexedHistory, seed: int, violations: Mapping[str, Sequence[str]]
 ) -> Iterator[str]:
-    """The page, line by line."""
+    """The page's lines."""
     entries = history.entries
     yield f"seed {seed}"
     yield f"payments    {_counted(Counter(e.status for e in history.stored.values()))}"
@@ -60,7 +60,7 @@ def _faults(history: IndexedHistory) -> Iterator[str]:
     met = Counter(e.kind for e in history.entries if isinstance(e, FaultEnded) and e.met)
     last = {e.kind: e.met for e in history.entries if isinstance(e, FaultEnded) and e.met}
     yield ""
-    yield "faults: how many, how many of them met something, what the last one met"
+    yield "faults: count, how many had an effect, the last effect"
     for kind in sorted(begun):
         yield f"  {kind:<20} {begun[kind]:>4} {met[kind]:>4}   {last.get(kind, 'NOTHING')}"
 

@@ -1,4 +1,4 @@
-"""Waits until nothing waits any more, and puts what is then true into the history."""
+"""Waits until the service is at rest, and records its state and all violations."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,14 +14,14 @@ from tests.chaos.stack.world import World
 from tests.service import evidence
 
 QUIET_WITHIN_S: Final = 60.0
-#: One round of evidence reads the whole log.
+#: Seconds between two rounds, each of which reads the whole log.
 ROUND_S: Final = 0.5
 _IGNORED: Final = "select event_id from ignored_webhooks"
 _KINDS: Final = "select event_id, payment_id, kind, outcome, version from inbox"
 
 
 async def at_rest(world: World, deadline: float) -> tuple[Evidence, list[str]]:
-    """The evidence, once nothing waits or at the loop's time ``deadline``; and what waits then."""
+    """The evidence at rest, or at the loop's time ``deadline``; and what is still waiting then."""
     here = world.plan.infrastructure
     while True:
         found = await gather(here.kafka_bootstrap, here.database_url)
@@ -32,7 +32,7 @@ async def at_rest(world: World, deadline: float) -> tuple[Evidence, list[str]]:
 
 
 async def judge(world: World, found: Evidence) -> None:
-    """Notes what is stored, and every violation."""
+    """Records the stored state and every violation."""
     history = world.history
     for code, violations in invariants.check(found).items():
         for what in violations:

@@ -1,1 +1,1 @@
-"""What a run starts, and the links between it."""
+"""The processes of a run, and the links between them."""

@@ -1,4 +1,4 @@
-"""Where the provider's webhooks come in: passes each on to an ingress, and writes it down."""
+"""Receives the provider's webhooks, forwards each to an ingress, and records it."""
 
 import itertools
 from collections.abc import AsyncIterator, Mapping
@@ -25,11 +25,11 @@ _EVENT_ID: Final = msgspec.json.Decoder(_Event).decode
 
 
 class Gateway:
-    """A balancer between the links to the ingresses; what one does not take, the provider repeats.
+    """A load balancer over the links to the ingresses; the provider retries failed deliveries.
 
     Args:
-        urls: by link, where it leads to.
-        history: told of every delivery.
+        urls: each link's URL.
+        history: records every delivery.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Gateway:
         self._history = history
 
     async def deliver(self, request: web.Request) -> web.Response:
-        """One delivery."""
+        """Forwards one delivery."""
         body = await request.read()
         (link, url), number = next(self._turns), self._history.number()
         key = _EVENT_ID(body).id
@@ -69,7 +69,7 @@ class Gateway:
 
 @asynccontextmanager
 async def serving(port: int, urls: Mapping[str, str], history: History) -> AsyncIterator[None]:
-    """The gateway, listening."""
+    """Serves the gateway."""
     timeout = aiohttp.ClientTimeout(total=ANSWERED_WITHIN_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         app = web.Application()

@@ -1,4 +1,4 @@
-"""Which port everything has, and what each program is environment: nothing is started here."""
+"""The ports and the environment of every program; this module starts nothing."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -37,9 +37,9 @@ from tests.conftest import PARTITIONS
 from tests.faults.failpoints import VARIABLE
 from tests.service.stack import QUICK
 
-#: A worker that is silent for longer than this is dead.
+#: The session timeout: a worker that is silent for longer is excluded from its group.
 SESSION_S: Final = 6.0
-TOLD: Final[Mapping[str, str]] = {
+ENVIRONMENT: Final[Mapping[str, str]] = {
     **QUICK,
     "PAYMENTS_SESSION_TIMEOUT_S": str(SESSION_S),
     "PAYMENTS_PUBLISH_DEADLINE_S": "10",
@@ -58,7 +58,7 @@ def _door(broker: str, group: str) -> str:
 
 
 def url(port: int) -> str:
-    """Where a program answers HTTP."""
+    """The URL of a program on this port."""
     return f"http://{HOST}:{port}"
 
 
@@ -67,8 +67,8 @@ class Plan:
     """One run's layout.
 
     Args:
-        folder: holds everything.
-        ports: by the name of a program, or of a link.
+        folder: for all data and logs.
+        ports: by the name of a program or a link.
         own: keys and secrets.
     """
 
@@ -78,7 +78,7 @@ class Plan:
 
     @classmethod
     def new(cls, folder: Path) -> Self:
-        """On free ports."""
+        """A plan with free ports."""
         names = [TOXIPROXY, GATEWAY, SIMULATOR, POSTGRES, *BROKERS, *PROGRAMS]
         names += [link.name for link in LINKS]
         names += [_controller(broker) for broker in BROKERS]
@@ -93,26 +93,26 @@ class Plan:
 
     @cached_property
     def traps(self) -> Path:
-        """Where a stream worker with failpoints looks for what is to happen to it."""
+        """The folder in which a stream worker looks for its failpoints' actions."""
         folder = self.folder / "traps"
         folder.mkdir(exist_ok=True)
         return folder
 
     @cached_property
     def server(self) -> Server:
-        """Postgres; its folder and password are made here."""
+        """Postgres; this creates its folder and password."""
         made = postgres.server(self.folder / "postgres", self.ports[POSTGRES])
         made.make_folder()
         return made
 
     @property
     def infrastructure(self) -> Infrastructure:
-        """Brokers and Postgres, past all links."""
+        """Brokers and Postgres, bypassing all links."""
         bootstrap = ",".join(f"{HOST}:{self.ports[broker]}" for broker in BROKERS)
         return Infrastructure(bootstrap, self.server.url())
 
     def brokers(self, java: Java) -> tuple[Broker, ...]:
-        """Each sends a group's clients to the group's own link, and the other brokers past it."""
+        """The brokers. Each advertises its link to a group's clients, and its port to brokers."""
         ports = self.ports
         cluster = kafka.cluster(
             self.folder / "kafka",
@@ -129,7 +129,7 @@ class Plan:
         )  # fmt: skip
 
     def behind(self) -> dict[str, int]:
-        """By link, the port behind it."""
+        """Each link's target port."""
         doors = {
             f"{group}-{broker}": self.ports[_door(broker, group)]
             for group in GROUPS
@@ -150,7 +150,7 @@ class Plan:
         composed = environment.compose(
             settings, self.own, kafka_bootstrap=bootstrap, database_url=server.url(), given={}
         )
-        return {**composed, **TOLD}
+        return {**composed, **ENVIRONMENT}
 
     def simulator(self) -> tuple[Command, Condition]:
         """The provider; its webhooks go to the gateway."""
@@ -167,7 +167,7 @@ class Plan:
     def programs(
         self, modules: Mapping[str, tuple[str, ...]], more: Mapping[str, str]
     ) -> Iterator[tuple[Command, Condition]]:
-        """The service's processes, and when each is ready.
+        """The service's processes and their readiness conditions.
 
         Args:
             modules: the arguments of ``python -m`` by the first part of a program's name.

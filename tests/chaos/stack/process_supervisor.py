@@ -1,4 +1,4 @@
-"""Programs that are started anew whenever they end, as a supervisor would, and what ended them."""
+"""The process supervisor: restarts programs whenever they end, and records starts and exits."""
 
 import asyncio
 import random
@@ -16,12 +16,12 @@ from tests.chaos.history import Exited, History, Started
 
 READY_WITHIN_S: Final = 90.0
 POLL_S: Final = 0.05
-#: Who ends by itself is started anew a little later, with jitter; who was killed, at once.
+#: The longest delay before a restart, with jitter; a killed program restarts at once.
 WAIT_S: Final = 0.5
 
 
 class ProcessSupervisor:
-    """Owns the processes of a run. Enter it on the main thread; leaving it ends them all."""
+    """Owns the processes of a run. Enter it on the main thread; it ends them all on exit."""
 
     def __init__(self, logs: Path, history: History) -> None:
         self._logs = logs
@@ -40,14 +40,14 @@ class ProcessSupervisor:
         self._reaper.stop()
 
     def supervise(self, command: Command, ready: Condition) -> "SupervisedProcess":
-        """Starts it, and starts it anew until the end."""
+        """Starts a program, and restarts it until the end."""
         process = SupervisedProcess(command, ready, self._logs, self._history, self._reaper)
         self._tasks.append(asyncio.create_task(process.run(), name=f"supervise {command.name}"))
         return process
 
 
 class SupervisedProcess:
-    """One program."""
+    """One program under supervision."""
 
     def __init__(
         self, command: Command, ready: Condition, logs: Path, history: History, reaper: Reaper
@@ -62,7 +62,7 @@ class SupervisedProcess:
         self._killed = False
 
     async def run(self) -> None:
-        """Until cancelled; then whatever is left of it is killed."""
+        """Runs the program until cancelled, then kills what is left of it."""
         try:
             while True:
                 child = await spawn(self._command, self._logs)
@@ -83,7 +83,7 @@ class SupervisedProcess:
                 await stop(self._child)
 
     async def until_ready(self, within_s: float = READY_WITHIN_S) -> None:
-        """Returns once it answers. Raises ChaosError when that takes too long."""
+        """Returns once it is ready. Raises ChaosError after ``within_s`` seconds."""
         try:
             async with asyncio.timeout(within_s):
                 while not (self._child is not None and await self._ready()):  # noqa: ASYNC110  # it is in another process
@@ -94,13 +94,13 @@ class SupervisedProcess:
 
     @property
     def pid(self) -> int | None:
-        """Of the process that runs now, if one does."""
+        """The running process's ID, or None."""
         return None if self._child is None else self._child.process.pid
 
     async def end(self, number: signal.Signals) -> str:
-        """Ends the process with a signal, and waits for that; says how it ended, '' if it did not.
+        """Ends the process with a signal; returns how it ended, '' if none was running.
 
-        It is started anew at once.
+        It is restarted at once.
         """
         child = self._child
         if child is None:
@@ -111,14 +111,14 @@ class SupervisedProcess:
         return f"pid {child.process.pid}, exit code {code}"
 
     def wake(self) -> int | None:
-        """Continues the process, if it stopped itself; answers its pid."""
+        """Continues a process that stopped itself, and returns its ID."""
         if self._child is None:
             return None
         self._child.process.send_signal(signal.SIGCONT)
         return self._child.process.pid
 
     async def sleep(self, seconds: float) -> str:
-        """Stops the process for so long; says how, '' if it did not sleep all the time."""
+        """Pauses the process for ``seconds``; returns '' if it did not sleep all that time."""
         child = self._child
         if child is None:
             return ""

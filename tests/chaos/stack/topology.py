@@ -1,4 +1,4 @@
-"""The run's processes and the links between them, as tables."""
+"""The run's processes and links, as tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ INGRESSES: Final = ("ingress-1", "ingress-2")
 POSTGRES: Final = "postgres"
 SIMULATOR: Final = "simulator"
 TOXIPROXY: Final = "toxiproxy"
-#: It is in this process.
+#: The gateway, which runs in this process.
 GATEWAY: Final = "gateway"
 
-#: The service's programs in groups, each with links of its own to the brokers and to Postgres.
+#: The service's programs in groups; each group has its own links to the brokers and Postgres.
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "ingress": INGRESSES,
-    # one worker alone, so that it can be cut off while the others go on
+    # a single worker, which can be cut off while the others go on
     "first": STREAMS[:1],
     "stream": STREAMS[1:],
     "worker": WORKERS,
 }
 PROGRAMS: Final = tuple(name for names in GROUPS.values() for name in names)
-#: The only way to the provider.
+#: The only link to the provider.
 PROVIDER: Final = "worker-simulator"
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link: its name, and the program behind it."""
+    """A link: its name and its target program."""
 
     name: str
     behind: str

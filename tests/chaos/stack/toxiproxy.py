@@ -1,6 +1,6 @@
 """toxiproxy: the server, built from its pinned source, and its HTTP API.
 
-A link is a proxy: who is to be disturbed connects to its port instead of to the one behind it.
+A link is a proxy: clients connect to its port instead of their server's.
 """
 
 import itertools
@@ -26,22 +26,22 @@ Connection = tuple[int, int]
 
 
 def built() -> Path:
-    """The server's program. Raises SandboxError without Go, DownloadError."""
+    """Builds the server and returns its path. Raises SandboxError without Go, DownloadError."""
     return MODULE.program(TOXIPROXY, "./cmd/server")
 
 
 def command(program: Path, port: int, seed: int) -> Command:
-    """The server, with its API on a port."""
+    """The server's command, with its API on a port."""
     flags = ("-host", HOST, "-port", str(port), "-seed", str(seed), "-proxy-metrics")
     return Command(TOXIPROXY, (str(program), *flags), environment={"LOG_LEVEL": "warn"})
 
 
 class Links:
-    """Every link by its name, and what can be done to it. An async context manager.
+    """Controls every link by its name. An async context manager.
 
     Args:
-        ports: each link's, by its name, and the API's.
-        pid: the server's process.
+        ports: the port of each link, by its name, and of the API.
+        pid: returns the server's process ID.
     """
 
     def __init__(self, ports: Mapping[str, int], pid: Callable[[], int | None]) -> None:
@@ -58,7 +58,7 @@ class Links:
         await self._http.aclose()
 
     async def open(self, behind: Mapping[str, int]) -> None:
-        """Makes every link, each to the port behind it. Raises httpx.HTTPError."""
+        """Creates every link to its target port. Raises httpx.HTTPError."""
         proxies = [
             {"name": name, "listen": f"{HOST}:{self._listening[name]}",
              "upstream": f"{HOST}:{port}", "enabled": True}
@@ -69,32 +69,32 @@ class Links:
     async def poison(
         self, link: str, toxic: str, stream: str, attributes: Mapping[str, Any]
     ) -> str:
-        """Puts a toxic on a link's stream; answers the name it is taken off by."""
+        """Puts a toxic on a link's stream; returns the toxic's name."""
         name = f"{toxic} {next(self._numbers)}"
         body = {"name": name, "type": toxic, "stream": stream, "attributes": dict(attributes)}
         (await self._http.post(f"/proxies/{link}/toxics", json=body)).raise_for_status()
         return name
 
     async def cure(self, link: str, name: str) -> None:
-        """Takes a toxic off."""
+        """Removes a toxic."""
         (await self._http.delete(f"/proxies/{link}/toxics/{name}")).raise_for_status()
 
     async def cut(self, link: str) -> None:
-        """Closes all its connections, and refuses new ones."""
+        """Closes a link's connections and refuses new ones."""
         answer = await self._http.post(f"/proxies/{link}", json={"enabled": False})
         answer.raise_for_status()
 
     async def mend(self, link: str) -> None:
-        """Takes connections again."""
+        """Accepts connections again."""
         answer = await self._http.post(f"/proxies/{link}", json={"enabled": True})
         answer.raise_for_status()
 
     async def heal(self) -> None:
-        """Takes every toxic off, and mends every link."""
+        """Removes every toxic and restores every link."""
         (await self._http.post("/reset")).raise_for_status()
 
     async def received(self, links: Sequence[str]) -> int:
-        """Bytes that came to these links, from either side, since they were made."""
+        """Bytes that these links have received, from either side."""
         text = (await self._http.get("/metrics")).raise_for_status().text
         theirs = {f'proxy="{link}"' for link in links}
         return round(sum(
@@ -104,7 +104,7 @@ class Links:
         ))  # fmt: skip
 
     def connections(self, links: Sequence[str]) -> set[Connection]:
-        """Their connections now, by their ports: the link's, its client's."""
+        """The open connections of these links, as pairs of the link's and the client's port."""
         ports = {self._listening[link] for link in links}
         return {
             (found.laddr.port, found.raddr.port)

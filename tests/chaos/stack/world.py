@@ -1,4 +1,4 @@
-"""Everything a run needs, started: brokers, Postgres, the provider, the service, the links."""
+"""Starts everything a run needs: brokers, Postgres, the provider, the service, the links."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -27,12 +27,12 @@ from tests.service.stack import Stack
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Which programs are run as the service.
+    """The programs that run as the service.
 
     Args:
         modules: the arguments of ``python -m``, by the first part of a program's name.
         environment: variables added to every program's own.
-        statements: SQL that the migrated database is changed by.
+        statements: SQL that changes the migrated database.
     """
 
     modules: Mapping[str, tuple[str, ...]]
@@ -47,7 +47,7 @@ AS_IT_IS: Final = Service(
 
 @dataclass(frozen=True)
 class World:
-    """What is running, and how to get at it past all links."""
+    """The running processes, with access that bypasses all links."""
 
     plan: Plan
     history: History
@@ -57,16 +57,16 @@ class World:
 
     @property
     def stack(self) -> Stack:
-        """Where the evidence is."""
+        """The stack, for gathering evidence."""
         return Stack(self.plan.infrastructure, self.plan.environment())
 
     def urls(self, side: str) -> dict[str, str]:
-        """By link, where clients or webhooks reach an ingress."""
+        """By link, the URL at which clients or webhooks reach an ingress."""
         names = [f"{side}-{ingress}" for ingress in INGRESSES]
         return {name: url(self.plan.ports[name]) for name in names}
 
     async def until_ready(self) -> None:
-        """Returns once every process does its work. Raises ChaosError."""
+        """Returns once every process is ready. Raises ChaosError."""
         await asyncio.gather(*(each.until_ready() for each in self.processes.values()))
 
 
@@ -74,9 +74,9 @@ class World:
 async def running(
     folder: Path, history: History, seed: int, service: Service
 ) -> AsyncIterator[World]:
-    """Everything, ready; nothing of it is left at the end. Enter it on the main thread.
+    """Starts everything, and stops it at the end. Enter it on the main thread.
 
-    Raises SandboxError where something can't be had or does not start.
+    Raises SandboxError if something cannot be installed or started.
     """
     program = await asyncio.to_thread(toxiproxy.built)
     plan, java = Plan.new(folder), await installed_kafka()
@@ -107,7 +107,7 @@ async def running(
 
 
 async def _prepare(plan: Plan, statements: Sequence[str]) -> None:
-    """Tables and topics."""
+    """Creates tables and topics."""
     here = plan.infrastructure
     await asyncio.to_thread(migrate, here.database_url)
     async with await psycopg.AsyncConnection.connect(here.database_url) as connection:

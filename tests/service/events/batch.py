@@ -1,6 +1,6 @@
-"""Plays every row on a running service at once, and gathers what all who look at it can see.
+"""Runs every row on a running service at the same time, and gathers all visible results.
 
-Stripe itself can't be reached, so that nothing but the webhooks of the rows tells anything.
+Stripe is unreachable, so the rows' webhooks are the only source of facts.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from tests.service.events.webhooks import AMOUNT, CURRENCY, Json, Report, Subjec
 from tests.service.stack import Stack
 
 WITHIN_S: Final = 60.0
-LOOK_EVERY_S: Final = 0.1  # between two looks at one condition
+LOOK_EVERY_S: Final = 0.1  # polling interval
 #: A sample of the stream's and one of the router's, without its value.
 STREAM_IGNORED: Final = 'payments_inputs_total{kind="stripe.%s",outcome="ignored"}'
 ROUTER_IGNORED: Final = 'payments_ignored_webhooks_total{kind="%s",provider="stripe"}'
@@ -37,7 +37,7 @@ class Played:
     payment_id: str
     object_id: str
     event_id: str
-    #: The event before it, if there was one.
+    #: The ID of the event before it, if any.
     event_before: str | None
     before: Json
     after: Json
@@ -46,26 +46,26 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What became of all rows.
+    """The results of all rows.
 
     Args:
-        played: by the row's name; an error where it could not be played to its end.
-        evidence: what the log and Postgres hold, all of it published.
-        inbox: rows of Postgres by event ID: kind, outcome, reason, version.
-        nobodys: rows of the table of ignored webhooks by event ID: kind, reason.
-        payout: the event ID of the webhook about no payment.
-        counted: how often an event was counted as ignored, by type.
+        played: by the row's name; an error if the row could not be completed.
+        evidence: the log and Postgres after everything was published.
+        inbox: kind, outcome, reason and version of the inbox's rows, by event ID.
+        ignored: kind and reason of the ignored webhooks, by event ID.
+        payout: the event ID of the webhook that concerns no payment.
+        counted: the ignored events by type, from the metrics.
     """
 
     played: Mapping[str, Played | BaseException]
     evidence: Evidence
     inbox: Mapping[str, tuple[str, str, str, int | None]]
-    nobodys: Mapping[str, tuple[str, str]]
+    ignored: Mapping[str, tuple[str, str]]
     payout: str
     counted: Mapping[str, float]
 
     def row(self, name: str) -> Played:
-        """What became of one row. Raises what kept it from being played."""
+        """One row's result. Raises the error that stopped the row."""
         found = self.played[name]
         if isinstance(found, BaseException):
             raise found
@@ -73,7 +73,7 @@ class Batch:
 
 
 async def play(stack: Stack) -> Batch:
-    """Plays all rows side by side, each on a payment of its own."""
+    """Runs all rows concurrently, each on its own payment."""
     async with SimulatorControl(stack.simulator_url) as simulator:
         await simulator.faults(reset_before=1.0)
     began = int(time.time()) - 3600
@@ -91,21 +91,21 @@ async def play(stack: Stack) -> Batch:
     counted = await _counted(stack)
     evidence = await _published(stack)
     inbox = await _rows(stack, "select event_id, kind, outcome, reason, version from inbox")
-    nobodys = await _rows(stack, "select event_id, kind, reason from ignored_webhooks")
+    ignored = await _rows(stack, "select event_id, kind, reason from ignored_webhooks")
     by_name = dict(zip(ROWS, played, strict=True))
-    return Batch(by_name, evidence, inbox, nobodys, nobody.event_id(PAYOUT), counted)
+    return Batch(by_name, evidence, inbox, ignored, nobody.event_id(PAYOUT), counted)
 
 
 @dataclass(frozen=True, slots=True)
 class _Player:
-    """A client and Stripe, side by side."""
+    """Acts as the client and as Stripe."""
 
     stack: Stack
     client: PaymentsClient
     stripe: httpx.AsyncClient
 
     async def send(self, subject: Subject, report: Report) -> str:
-        """Delivers one webhook as Stripe does; its event ID."""
+        """Delivers one webhook as Stripe does, and returns its event ID."""
         body = json.dumps(event(subject, report)).encode()
         signed = signature_header(body, self.stack.webhook_secret, int(time.time()))
         answer = await self.stripe.post(
@@ -115,7 +115,7 @@ class _Player:
         return subject.event_id(report)
 
     async def play(self, name: str, began: int, row: Row) -> Played:
-        """One row on a new payment, each step once the one before is recorded."""
+        """Runs one row on a new payment; each step waits until the previous one is recorded."""
         payment_id = await self.client.create({**BODY, **row.body})
         path = f"/v1/payments/{payment_id}"
         await self.client.wait_for(payment_id, lambda _: True)
@@ -139,7 +139,7 @@ class _Player:
         )  # fmt: skip
 
     async def _recorded(self, path: str, event_id: str) -> tuple[Json, Json]:
-        """The timeline once it has this event, and its entry."""
+        """Waits for an event's entry; returns the timeline and the entry."""
 
         async def look() -> tuple[Json, Json] | None:
             timeline = await self.client.get(f"{path}/timeline")
@@ -153,7 +153,7 @@ _T = TypeVar("_T")
 
 
 async def _eventually(what: str, look: Callable[[], Awaitable[_T | None]]) -> _T:
-    """What is there once it is there. Raises AssertionError in the end."""
+    """Polls until there is a value, and returns it. Raises AssertionError at the timeout."""
     deadline = time.monotonic() + WITHIN_S
     while time.monotonic() < deadline:
         found = await look()
@@ -175,7 +175,7 @@ async def _published(stack: Stack) -> Evidence:
 
 
 async def _counted(stack: Stack) -> dict[str, float]:
-    """How often events were counted as ignored, by type, once each was or it took too long."""
+    """The counts of ignored events by type, once all are counted or at the timeout."""
     samples = {
         row.says.type: ("stream", STREAM_IGNORED % row.says.type)
         for row in UNMODELLED_ROWS.values()
@@ -189,7 +189,7 @@ async def _counted(stack: Stack) -> dict[str, float]:
 
 
 async def _rows(stack: Stack, statement: str) -> dict[str, Any]:
-    """A table by its first column."""
+    """A query's rows by their first column."""
     url = stack.infrastructure.database_url
     async with await psycopg.AsyncConnection.connect(url) as connection:
         found = await (await connection.execute(statement)).fetchall()

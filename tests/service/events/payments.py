@@ -105,7 +105,7 @@ PAYMENT_ROWS: Final[Mapping[str, Row]] = {
             status="SUCCEEDED", amounts=PAID,
         ),
     ),
-    # no webhook of Stripe's: what a look-up of the object tells, in the form of one
+    # not a webhook of Stripe's: the result of a look-up, in the form of an event
     "payment_intent.retrieved": Row(
         first=(CREATED, ASKED),
         says=intent("retrieved", 5, "succeeded", amount_received=AMOUNT),

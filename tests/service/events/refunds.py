@@ -1,4 +1,4 @@
-"""Events about a refund. The payment stays SUCCEEDED whatever becomes of it."""
+"""Events about a refund. The payment stays SUCCEEDED whatever the refund's result."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What Stripe says in one webhook, short enough to read in a table."""
+"""Builders of one webhook's report, short enough to read in a table."""
 
 from typing import Any, Final
 
@@ -14,19 +14,19 @@ DECLINED: Final[Json] = {
 
 
 def intent(kind: str, minute: int, status: str, **fields: Any) -> Report:
-    """A word on the payment itself; Stripe's object carries our payment ID."""
+    """A report on the payment itself; Stripe's object carries our payment ID."""
     fields = {"status": status, **fields}
     return Report(f"payment_intent.{kind}", "payment_intent", minute, ours=True, fields=fields)
 
 
 def refund(type_: str, minute: int, status: str, *, ours: bool = False, **fields: Any) -> Report:
-    """A word on a refund of 400; where it isn't ours, it was made in the provider's dashboard."""
+    """A report on a refund of 400; if it is not ours, it was made in the provider's dashboard."""
     fields = {"status": status, "amount": 400, **fields}
     return Report(type_, "refund", minute, ours=ours, fields=fields)
 
 
 def dispute(kind: str, minute: int, status: str, *moved: int) -> Report:
-    """A word on a dispute over the whole payment, which never carries our payment ID."""
+    """A report on a dispute over the whole payment, which never carries our payment ID."""
     fields = {"status": status, "reason": "fraudulent"}
     return Report(
         f"charge.dispute.{kind}", "dispute", minute, ours=False, moved=moved, fields=fields

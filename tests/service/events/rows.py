@@ -1,4 +1,4 @@
-"""A row of the table: an event, what came before it, and what it does."""
+"""A row of the table: an event, the webhooks before it, and its effect."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,21 +11,21 @@ PAID: Final = {"authorized": AMOUNT, "captured": AMOUNT}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """Where the payment is after the event, and what is recorded of it.
+    """The payment after the event, and the recorded outcome.
 
     Args:
         reason: a part of the reason.
-        status: the payment's.
-        came_from: the payment's status before, where it was another.
-        outcome: the input's.
-        lost_to: whether the reason names the event before, which the outcome is due to.
-        seen: whether the payment that the world sees is another, which makes a version.
-        amounts: those that are not 0, in minor units.
-        next_action: the customer's or the client's.
-        failure: its code.
-        refunds: all of them.
-        disputes: all of them.
-        asked: what the provider is asked for, besides to create the payment.
+        status: the payment's status.
+        came_from: the payment's previous status, if it changed.
+        outcome: the input's outcome.
+        lost_to: whether the reason names the previous event as the cause of the outcome.
+        seen: whether the visible payment changed, which creates a version.
+        amounts: the amounts other than 0, in minor units.
+        next_action: the customer's or the client's next action.
+        failure: the failure's code.
+        refunds: all refunds.
+        disputes: all disputes.
+        asked: the provider calls other than the create.
     """
 
     reason: str
@@ -47,11 +47,11 @@ class Row:
     """An event of one type.
 
     Args:
-        says: the event.
-        effect: what comes of it.
-        first: the webhooks that came before, in this order.
-        body: what the client creates the payment with, besides amount and payment method.
-        asks_refund: whether the client then asks for a refund of 400, before the event.
+        says: the event's report.
+        effect: its expected effect.
+        first: the webhooks before it, in order.
+        body: fields of the client's create besides amount and payment method.
+        asks_refund: whether the client requests a refund of 400 before the event.
     """
 
     says: Report
@@ -62,7 +62,7 @@ class Row:
 
 
 def refunded(status: str, **more: Any) -> Json:
-    """How the refund is shown."""
+    """The refund as a client reads it."""
     return {
         "status": status,
         "amount": 400,
@@ -74,6 +74,6 @@ def refunded(status: str, **more: Any) -> Json:
 
 
 def disputed(status: str, withdrawn: int = 0, reinstated: int = 0) -> Json:
-    """How the dispute is shown."""
+    """The dispute as a client reads it."""
     moved = {"funds_withdrawn": withdrawn, "funds_reinstated": reinstated}
     return {"status": status, "amount": AMOUNT, "reason": "fraudulent", **moved}

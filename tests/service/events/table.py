@@ -1,4 +1,4 @@
-"""Every type of event that means something to a payment: what it says, and what it does.
+"""Every event type that affects a payment, with its report and its effect.
 
 The effects are written down from docs/outcomes.md, docs/semantics.md and docs/state-machine.md.
 """
@@ -13,7 +13,7 @@ from tests.service.events.reports import CREATED, SUCCEEDED, intent
 from tests.service.events.rows import PAID, Effect, Row
 from tests.service.events.webhooks import AMOUNT, Report
 
-#: Types without effect, though their objects say what would have one in another type.
+#: Types without effect, although their objects would have one in an event of another type.
 UNMODELLED_ROWS: Final[Mapping[str, Row]] = {
     "payment_intent.some_future_thing": Row(
         first=(CREATED,),
@@ -40,5 +40,5 @@ UNMODELLED_ROWS: Final[Mapping[str, Row]] = {
 
 MODELLED_ROWS: Final = {**PAYMENT_ROWS, **REFUND_ROWS, **DISPUTE_ROWS}
 ROWS: Final = {**MODELLED_ROWS, **UNMODELLED_ROWS}
-#: About no payment of anybody.
+#: An event that concerns no payment.
 PAYOUT: Final = Report("payout.paid", "payout", 0, ours=False, fields={"status": "paid"})

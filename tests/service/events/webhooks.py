@@ -1,7 +1,7 @@
-"""Webhooks as Stripe sends them: its published shapes, with what they say of one payment put in.
+"""Builds webhooks from Stripe's published example objects and the fields of one report.
 
-`shapes/` holds Stripe's own example of each object with every property; `tests/contracts` holds
-the examples, and what is made of them here, to Stripe's description.
+`shapes/` contains Stripe's example of each object with every property. `tests/contracts` validates
+the examples, and the webhooks built here, against Stripe's specification.
 """
 
 import json
@@ -26,13 +26,13 @@ PREFIXES: Final[Mapping[str, str]] = {
     "dispute": "dp",
     "payout": "po",
 }
-#: How an object names the others of its payment.
+#: The fields in which an object names the payment's other objects.
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "charge": ("payment_intent", "payment_method"),
     "refund": ("payment_intent", "charge"),
     "dispute": ("payment_intent", "charge"),
 }
-#: Where the examples fill in what a plain payment by card doesn't have.
+#: Fields of the examples that a plain card payment does not have.
 NOT_THERE: Final[Mapping[str, tuple[str, ...]]] = {
     "payment_intent": (
         *("canceled_at", "last_payment_error", "next_action", "processing", "shipping"),
@@ -44,15 +44,15 @@ NOT_THERE: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one webhook says.
+    """What one webhook reports.
 
     Args:
-        type: the event's.
+        type: the event's type.
         about: the kind of its object, which is the shape's name.
-        minute: when it happened, counted from the payment's beginning.
-        ours: whether the object carries our IDs, so that its payment is known from it.
-        moved: a dispute's movements of money so far, in minor units; negative took it from us.
-        fields: what differs from the shape.
+        minute: the event's time, in minutes since the payment's beginning.
+        ours: whether the object carries our IDs, which identify the payment.
+        moved: a dispute's movements of money so far, in minor units; negative ones took money.
+        fields: the differences from the shape.
     """
 
     type: str
@@ -65,7 +65,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One payment: its name in every ID of Stripe's, when it began, and our own IDs."""
+    """One payment: the name in all of Stripe's IDs, its start time, and our own IDs."""
 
     name: str
     began: int
@@ -73,20 +73,20 @@ class Subject:
     refund_id: str | None = None
 
     def event_id(self, report: Report) -> str:
-        """The event's ID: one per type and minute."""
+        """The event's ID, unique per type and minute."""
         return f"evt_{self.name}_{report.type.replace('.', '_')}_{report.minute}"
 
     def object_id(self, kind: str) -> str:
-        """The payment's one object of this kind."""
+        """The ID of the payment's only object of this kind."""
         return f"{PREFIXES[kind]}_{self.name}"
 
     def call_key(self, report: Report) -> str | None:
-        """The call of ours that brought a refund about; of all else the rows need none."""
+        """The key of our call that made the refund; None for all other reports."""
         ours = report.ours and report.about == "refund" and self.refund_id is not None
         return str(CallKey.refund(self.payment_id, self.refund_id or "")) if ours else None
 
     def metadata(self, kind: str) -> Json:
-        """What we gave the provider with the call that made such an object."""
+        """The metadata that our call gave to such an object."""
         refund = {"refund_id": self.refund_id} if kind == "refund" else {}
         return {"payment_id": self.payment_id, **refund}
 
@@ -136,7 +136,7 @@ def about(subject: Subject, report: Report, at: int) -> Json:
 
 
 def _attempt(subject: Subject) -> Json:
-    """Which charge failed, with which payment method."""
+    """The failed charge and its payment method."""
     method = json.loads(shape("payment_method")) | {"id": subject.object_id("payment_method")}
     return {"charge": subject.object_id("charge"), "payment_method": method}
 

@@ -1,1 +1,1 @@
-"""What makes things happen: clients, webhooks on their way, faults."""
+"""The drivers of a simulation: clients, webhook delivery, fault injection."""

@@ -1,7 +1,7 @@
-"""A client: it creates one payment, follows ``payment-state``, and does what its kind says.
+"""A client: creates one payment, follows ``payment-state`` and applies the rules of its kind.
 
-It sends a request again until it has an answer, always under the same key. Now and then it sends
-more than it should.
+It retries each request under the same key until it is answered. Sometimes it sends duplicate or
+invalid requests.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from tests.simulation.programs.ingress import Ingress, NoAnswerError
 from tests.simulation.trace import Trace
 
 TENANT: Final = "shop"
-#: Seconds between two tries of one request: at first, and at most.
+#: The first and the longest delay between two tries of a request, in seconds.
 RETRY_S: Final = (0.2, 3600.0)
 _SENSELESS: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("confirm", {"payment_method": "pm_card_visa"}),
@@ -45,7 +45,7 @@ _SENSELESS: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What clients meet. ``ingress`` answers with a process to ask, or None when all are down."""
+    """A client's surroundings. ``ingress`` returns a running ingress, or None if all are down."""
 
     seed: int
     chance: Chance
@@ -56,7 +56,7 @@ class Market:
 
 
 class Client:
-    """One client of one payment; ``busy`` counts what it has begun and not ended."""
+    """The client of one payment; ``busy`` counts its unfinished actions."""
 
     def __init__(self, number: int, kind: str, market: Market) -> None:
         self.kind: Final = kind
@@ -64,7 +64,7 @@ class Client:
         self.payment_id: Final = identity.payment_id(TENANT, self._key)
         self.answered: Final[set[str]] = set()
         self.busy = 0
-        #: When it last finished something, in the loop's time.
+        #: When it last finished an action, in the loop's time.
         self.acted_at = 0.0
         self._market = market
         self._chance = market.chance
@@ -74,7 +74,7 @@ class Client:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def create(self) -> None:
-        """Sends the create, and perhaps some more of the same."""
+        """Sends the create, sometimes several times."""
         kind = KINDS[self.kind]
         body = {"amount": self.amount, "currency": "EUR", **kind.create}
         expiry = timedelta(seconds=self._chance.between(*kind.expires_s))
@@ -93,10 +93,10 @@ class Client:
         )
         await self._post(operation, build)
 
-    def told(self, version: int, value: bytes) -> None:
-        """A record of ``payment-state`` about its payment."""
+    def observe(self, version: int, value: bytes) -> None:
+        """Acts on a record of ``payment-state`` about its payment."""
         if version <= self._version:
-            return  # what a consumer does with a version it has
+            return  # consumers ignore versions they have
         self._version = version
         payment: Json = msgspec.json.decode(value)
         for number, rule in enumerate(KINDS[self.kind].rules):
@@ -131,10 +131,10 @@ class Client:
         operation, build = _operation(self.payment_id, name, body, key)
         await self._post(operation, build)
         if self._chance.one_in(10):
-            await self._post(operation, build)  # the answer was lost on its side
+            await self._post(operation, build)  # as if the client had lost the response
 
     async def _post(self, operation: Operation, build: Build) -> None:
-        """Posts until there is an answer."""
+        """Posts until it is answered."""
         wait, longest = RETRY_S
         while True:
             ingress = self._market.ingress()
@@ -152,7 +152,7 @@ class Client:
                 return
 
     async def _sleep(self, seconds: float) -> None:
-        """Until then, or until all is well again."""
+        """Sleeps, or until the faults have ended."""
         if self._market.healed.is_set():
             await asyncio.sleep(min(seconds, 0.5))
             return
@@ -178,7 +178,7 @@ class Client:
 def _operation(
     payment_id: str, name: str, body: Mapping[str, Any], key: str
 ) -> tuple[Operation, Build]:
-    """An operation of the API as the ingress identifies it, and its command."""
+    """An operation's identity at the ingress, and the function that builds its command."""
     match name:
         case "confirm":
             confirm = ConfirmRequest.model_validate(body)
@@ -199,4 +199,4 @@ def _operation(
             return operation, partial(
                 command_builders.refund, operation, refund, refund_id=refund_id
             )
-    raise ValueError(f"{name!r} is no operation of the API")
+    raise ValueError(f"the API has no operation {name!r}")

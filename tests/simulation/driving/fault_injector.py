@@ -1,4 +1,4 @@
-"""What goes wrong by itself: rebalances, outages, clocks, garbage, and the night."""
+"""The fault injector: rebalances, outages, wrong clocks, undecodable records."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from tests.simulation.outside.bank import pay_out
 from tests.simulation.programs.machine import Machine, Surroundings
 
 HOUR_S: Final = 3_600.0
-#: How wrong a clock of ours may be; whatever is due is late by that much.
+#: The largest error of our clocks; due work is late by up to this.
 SKEW_S: Final = 8.0
-#: And the provider's; the tolerance of its signatures is 300 s.
+#: The largest error of the provider's clock; its signatures tolerate 300 s.
 PROVIDER_SKEW_S: Final = 90.0
-#: How long everything of ours is down, around the life of a provider's key.
-NIGHTS_H: Final = (0.1, 1.0, 5.0, 19.9, 21.0, 24.5, 30.0)
-LONG_NIGHTS_H: Final = (21.0, 24.5, 30.0)
+#: Durations of an outage of all our machines, around the lifetime of an idempotency key.
+OUTAGES_H: Final = (0.1, 1.0, 5.0, 19.9, 21.0, 24.5, 30.0)
+LONG_OUTAGES_H: Final = (21.0, 24.5, 30.0)
 
 
 class FaultInjector:
-    """Acts until it is stopped."""
+    """Injects faults that are not tied to a step of I/O."""
 
     def __init__(self, around: Surroundings, machines: Sequence[Machine]) -> None:
         self._around = around
@@ -28,14 +28,14 @@ class FaultInjector:
         self._time = asyncio.get_running_loop().time
 
     def set_clocks(self) -> None:
-        """Before anything starts: some clocks are wrong."""
+        """Sets some clocks wrong; call it before the programs start."""
         clocks = [(machine.clock, SKEW_S) for machine in self._machines]
         for clock, most in (*clocks, (self._around.provider.clock, PROVIDER_SKEW_S)):
             if self._around.chance.happens("skewed_clock"):
                 clock.ahead_s = self._around.chance.between(-most, most)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Injects faults at random times until cancelled."""
         chance = self._around.chance
         while True:
             await asyncio.sleep(chance.between(0.5, 4.0))
@@ -51,12 +51,12 @@ class FaultInjector:
                 machine = chance.choice(list(self._machines))
                 machine.clock.ahead_s = chance.between(-SKEW_S, SKEW_S)
             if chance.happens("garbage"):
-                self._litter()
+                self._append_garbage()
             if chance.one_in(10):
                 self._around.provider.act(pay_out)
 
-    def _litter(self) -> None:
-        """A record that nobody can decode, each in another way."""
+    def _append_garbage(self) -> None:
+        """Appends one of several undecodable records."""
         chance = self._around.chance
         topic, key, value, named = chance.choice(
             (
@@ -70,15 +70,15 @@ class FaultInjector:
         )
         self._around.log.append(topic, key, value, named)
 
-    async def night(self) -> None:
-        """Everything of ours is down, for hours."""
+    async def outage(self) -> None:
+        """Takes all our machines down for hours of virtual time."""
         chance, trace = self._around.chance, self._around.trace
-        hours = chance.choice(LONG_NIGHTS_H if chance.is_night_long else NIGHTS_H)
-        trace.note("night", "", f"{hours} h")
+        hours = chance.choice(LONG_OUTAGES_H if chance.is_outage_long else OUTAGES_H)
+        trace.note("outage", "", f"{hours} h")
         for machine in self._machines:
             machine.go_down(hours * HOUR_S)
         await asyncio.sleep(hours * HOUR_S)
-        trace.note("morning", "")
+        trace.note("recovered", "")
 
 
 def _named(event_id: bytes) -> list[tuple[str, bytes]]:

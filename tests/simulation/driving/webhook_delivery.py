@@ -1,4 +1,4 @@
-"""How the provider's webhooks travel: late, twice, out of order, or not at all; and forgeries."""
+"""Delivers the provider's webhooks late, twice, out of order or not at all, and forged ones."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,22 +12,22 @@ from tests.simulation.process import surface
 from tests.simulation.programs.ingress import NoAnswerError
 from tests.simulation.trace import Trace
 
-SECRET: Final = "whsec_simulation"  # noqa: S105  # nobody else's
-_ANOTHER_SECRET: Final = "whsec_somebody_elses"  # noqa: S105  # nor is this
-#: Seconds between the provider's tries, until it gives up; like Stripe's, soon slow.
+SECRET: Final = "whsec_simulation"  # noqa: S105  # made up
+_ANOTHER_SECRET: Final = "whsec_somebody_elses"  # noqa: S105  # made up
+#: Seconds between the provider's tries, until it gives up; they soon grow long, like Stripe's.
 RETRIES_S: Final = (1.0, 4.0, 15.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0)
-#: A delivery that is due within this is waited for; later ones are found in the list of events.
+#: A run waits for deliveries due within this; the reconciler finds later ones in the event list.
 SOON_S: Final = 15.0
-#: A forged body carries this instead of its event's ID, so that it would be found.
+#: Replaces the event ID in a forged body, so that an accepted forgery can be found.
 FORGED: Final = "evt_forged"
 _TOO_OLD_S: Final = 1_000
 
-#: Posts a body and its signature header; answers the status. Raises NoAnswerError.
+#: Posts a body with its signature header and event ID; returns the status. Raises NoAnswerError.
 Post = Callable[[bytes, str, str], Awaitable[int]]
 
 
 class WebhookDelivery:
-    """Delivers events. ``in_flight`` counts the genuine ones that arrive soon."""
+    """Delivers events. ``in_flight`` counts the genuine deliveries that are due soon."""
 
     def __init__(
         self, chance: Chance, trace: Trace, clock: Callable[[], SkewedClock], post: Post
@@ -61,7 +61,7 @@ class WebhookDelivery:
             self._start(self._forge(forged, signature_header(forged, SECRET, then)))
 
     def send(self, event_id: str, body: bytes) -> None:
-        """Delivers a body of somebody's own making, with a signature that holds."""
+        """Delivers an arbitrary body with a valid signature."""
         event = Happened(event_id, "", body.decode(), None)
         self._start(self._deliver(event, 0.0, lambda _: False))
 

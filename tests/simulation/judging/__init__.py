@@ -1,1 +1,1 @@
-"""What a run is held to, while it runs and at its end."""
+"""The checks of a run, during it and at its end."""

@@ -1,4 +1,4 @@
-"""What is held at rest: the invariants, the oracle, and the provider's objects."""
+"""The checks at rest: the invariants, the oracle, and the provider's objects."""
 
 import re
 from collections import Counter
@@ -31,7 +31,7 @@ _PARTS = (
     "select kind, body from objects o where payment_intent = ? and kind in ('refund', 'dispute')"
     " and exists (select 1 from events e where e.object_id = o.id)"
 )
-#: Answers to a call that did something. A 400 did not; that a 500 was told is another matter.
+#: Statuses of calls that had an effect. A 400 had none; a 500 is recorded by its real outcome.
 _DONE = {200, 402}
 
 
@@ -46,7 +46,7 @@ def invariants(
 
 
 def accepted_is_logged(accepted: Sequence[str], database: Database) -> Iterator[Violation]:
-    """S1: what was answered 2xx is in the log, so it has an outcome."""
+    """S1: everything answered 2xx is in the log, so it has an outcome."""
     in_inbox = {row.received.event_id for row in database.inbox.values()}
     recorded = in_inbox | database.unrouted.keys() | database.ignored.keys()
     for event_id in dict.fromkeys(accepted):
@@ -55,13 +55,13 @@ def accepted_is_logged(accepted: Sequence[str], database: Database) -> Iterator[
 
 
 def nothing_is_quarantined(database: Database) -> Iterator[Violation]:
-    """L1: what was quarantined is released once it is mended."""
+    """L1: every quarantine is released after the cause is fixed."""
     for payment_id, quarantine in database.quarantines.items():
         yield Violation("L1", payment_id, f"it is quarantined: {quarantine.error}")
 
 
 def calls_are_written_with_their_payment(database: Database) -> Iterator[Violation]:
-    """S6: a payment and the calls it asks for are written together."""
+    """S6: a payment and its provider calls are written together."""
     asked = {
         key for row in database.payments.values() for key in decode_payment(row.document).calls
     }
@@ -71,7 +71,7 @@ def calls_are_written_with_their_payment(database: Database) -> Iterator[Violati
 
 
 def dead_letters_are_sent(log: Log, database: Database) -> Iterator[Violation]:
-    """S1: what is recorded as a dead letter is on the topic, for an operator to see."""
+    """S1: every recorded dead letter is on the topic, where an operator can see it."""
     sent = {_original(record) for record in log.all((DEAD_LETTERS,))}
     for position in database.dead_letters:
         if position not in sent:
@@ -85,23 +85,23 @@ def _original(letter: Logged) -> RecordOffset:
 
 
 def forgeries_have_no_effect(log: Log, accepted_forgeries: Sequence[str]) -> Iterator[Violation]:
-    """S10: nothing forged was accepted, nor is in the log."""
+    """S10: no forged webhook was accepted, and none is in the log."""
     for what in accepted_forgeries:
         yield Violation("S10", "", what)
     for record in log.all(PROCESSOR_SOURCES):
         if FORGED.encode() in record.value:
-            yield Violation("S10", "", f"a forged webhook stands at {record.position}")
+            yield Violation("S10", "", f"a forged webhook is at {record.position}")
 
 
 def same_key_same_payment(clients: Sequence[Client]) -> Iterator[Violation]:
-    """S9: every request with one key was answered with one payment."""
+    """S9: all requests with one key were answered with the same payment."""
     for client in clients:
         if client.answered - {client.payment_id}:
             yield Violation("S9", client.payment_id, f"was answered with {client.answered}")
 
 
 def one_object_per_operation(provider: Provider) -> Iterator[Violation]:
-    """S2: each operation was carried out at the provider at most once, whatever its key."""
+    """S2: the provider executed each operation at most once, whatever its key."""
     done = Counter(_call(e) for e in provider.executions if e.status in _DONE)
     for call, count in done.items():
         if count > 1:
@@ -109,12 +109,12 @@ def one_object_per_operation(provider: Provider) -> Iterator[Violation]:
 
 
 def _call(execution: Execution) -> str:
-    """The operation behind an idempotency key, which may have had several generations."""
+    """The operation of an idempotency key, without the key's generation."""
     return execution.key.partition(".")[0]
 
 
 def agrees_with_provider(provider: Provider, database: Database) -> Iterator[Violation]:
-    """S4: every payment is where the provider has it, with the same amounts, refunds, disputes."""
+    """S4: every payment has the provider's status, amounts, refunds and disputes."""
     bodies = provider.world.store.rows("select body from objects where kind = 'payment_intent'")
     for (body,) in bodies:
         intent = decode(body)
@@ -145,7 +145,7 @@ def _status(intent: JsonObject) -> Status | None:
 def _parts(
     provider: Provider, intent_id: str
 ) -> Iterator[tuple[str, RefundStatus | DisputeStatus]]:
-    """Refunds and disputes, by our IDs. What an authorization let go is no refund: none tells."""
+    """Refunds and disputes by our IDs, without released authorizations, which have no events."""
     for kind, body in provider.world.store.rows(_PARTS, (intent_id,)):
         part = decode(body)
         if kind == "dispute":

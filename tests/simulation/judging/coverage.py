@@ -1,4 +1,4 @@
-"""C1: what a set of seeds must really have met. What it has not is named."""
+"""C1: the coverage of a set of seeds, and what is missing from it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,29 +9,29 @@ from domain.transitions import TRANSITIONS
 from tests.simulation.faults import FAULTS
 from tests.simulation.points import POINTS
 
-#: An event that echoes the key of our create tells of no cancelled object at this provider; from
-#: another it may, and the model checker has it.
+#: At this provider an event with the key of our create never reports a cancelled object. Another
+#: provider's may; the model checker covers that transition.
 _NEVER_HERE: Final = (Status.CREATED, Status.CANCELED)
 
 
 class Coverage:
-    """Adds up what seeds have met."""
+    """The total coverage of several seeds."""
 
     def __init__(self) -> None:
         self.met: Counter[str] = Counter()
         self.crashed_at: Counter[str] = Counter()
 
     def add(self, met: Counter[str], crashed_at: Counter[str]) -> None:
-        """Takes in what one seed has met."""
+        """Adds one seed's coverage."""
         self.met.update(met)
         self.crashed_at.update(crashed_at)
 
     def missing(self) -> list[str]:
-        """Transitions, outcomes, faults and points to crash at that no seed has met."""
+        """Transitions, outcomes, faults and crash points that no seed has met."""
         return [name for name, count in self.counts() if not count]
 
     def counts(self) -> Iterator[tuple[str, int]]:
-        """Everything that has to be met, and how often it was."""
+        """Everything that must be covered, with its count."""
         for edge in TRANSITIONS:
             if (edge.source, edge.target) == _NEVER_HERE:
                 continue

@@ -1,4 +1,4 @@
-"""The evidence for ``processor.ops.invariants``, out of the world's memory."""
+"""The evidence for ``processor.ops.invariants``, from the simulation's memory."""
 
 from processor.ops.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
 from schemas.topics import PROCESSOR_SOURCES
@@ -9,7 +9,7 @@ from tests.simulation.postgres.database import Database
 
 
 def gather(log: Log, database: Database, state: StateTopic, group: Group) -> Evidence:
-    """Everything there is, as ``processor.ops.audit`` gathers it from a live system."""
+    """Gathers what ``processor.ops.audit`` gathers from a live system."""
     published_versions: dict[str, list[int]] = {}
     for record in state.records:
         published_versions.setdefault(record.payment_id, []).append(record.version)

@@ -1,4 +1,4 @@
-"""S4 and S7: everything recorded is decided a second time from nothing, and by the oracle."""
+"""S4 and S7: compares the stored state with a second decision of the log and with the oracle."""
 
 from collections.abc import Iterator
 
@@ -14,12 +14,12 @@ from tests.simulation.judging.violation import Violation
 from tests.simulation.postgres.database import Database, InboxRow
 
 _TAKEN_IN = (Outcome.APPLIED, Outcome.STALE)
-#: Only the store can know this; ``decide`` can't.
+#: Only the store knows this reason; ``decide`` does not.
 _ANOTHERS = "belongs to another payment"
 
 
 class _Refold:
-    """Decides everything anew."""
+    """Decides the recorded inputs again, from an empty state."""
 
     def __init__(self) -> None:
         self.payments: dict[str, Payment] = {}
@@ -27,7 +27,7 @@ class _Refold:
         self.outcomes: dict[RecordOffset, Outcome] = {}
 
     def decide(self, row: InboxRow) -> None:
-        """One row after the other, in the order of decisions."""
+        """Decides one row; call it in the order of decisions."""
         received = row.received
         payment_id, position = received.payment_id, received.record.position
         if row.outcome is Outcome.CONFLICT and _ANOTHERS in row.reason:
@@ -42,7 +42,7 @@ class _Refold:
 
 
 def refolded(database: Database) -> Iterator[Violation]:
-    """S7: a rebuild from the log is what is stored. S4: and it is what the oracle says."""
+    """S7: a rebuild from the log equals the stored state. S4: so does the oracle's state."""
     again = _Refold()
     rows = [r for r in database.inbox.values() if not isinstance(r.received.input.body, Release)]
     for row in sorted(rows, key=lambda row: row.decided):

@@ -1,11 +1,11 @@
-"""What a run is held to, and does not hold."""
+"""A violated invariant."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """An invariant that does not hold; ``payment_id`` is empty where it is about none."""
+    """A violated invariant; ``payment_id`` is empty if it concerns no payment."""
 
     code: str
     payment_id: str

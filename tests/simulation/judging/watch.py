@@ -1,4 +1,4 @@
-"""What is held throughout a run, at every commit, publication and committed offset."""
+"""The checks during a run, at every commit, publication and committed offset."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -16,24 +16,24 @@ from tests.simulation.trace import Trace
 
 
 class Watch:
-    """Looks at everything that becomes visible to others. What it finds is in ``violations``."""
+    """Checks every change that becomes visible, and collects ``violations``."""
 
     def __init__(self, database: Database, chance: Chance, trace: Trace) -> None:
         self._database = database
         self._met = chance.met
         self._trace = trace
         self._published: dict[str, int] = {}
-        #: Everything that has an outcome.
+        #: The positions of all records with an outcome.
         self._recorded: set[RecordOffset] = set()
         self.violations: Final[list[Violation]] = []
 
     def found(self, code: str, payment_id: str, what: str) -> None:
-        """Notes a violation."""
+        """Records a violation."""
         self.violations.append(Violation(code, payment_id, what))
         self._trace.note("VIOLATED", payment_id, f"{code}: {what}")
 
     def commit(self, changes: Changes) -> None:
-        """A transaction is about to be committed."""
+        """Checks a transaction that is about to be committed."""
         for payment_id in dict.fromkeys(v.published.payment_id for v in changes.versions):
             self._versions(
                 payment_id, [v for v in changes.versions if v.published.payment_id == payment_id]
@@ -56,7 +56,7 @@ class Watch:
         self._trace.note("decided", payment_id, f"{event_id} {outcome} {reason}".rstrip())
 
     def _versions(self, payment_id: str, new: Sequence[VersionRow]) -> None:
-        """S3: versions without gaps, transitions of the table, final states for ever."""
+        """S3: no gaps in versions, only allowed transitions, final states never change."""
         stored = self._database.payments.get(payment_id)
         status = None if stored is None else stored.status
         known = 0 if stored is None else stored.version
@@ -76,7 +76,7 @@ class Watch:
             status = to
 
     def publish(self, records: list[StateRecord]) -> None:
-        """S8: a transaction of payment-state has just become visible."""
+        """S8: checks a transaction of payment-state that has become visible."""
         for record in records:
             self._trace.note("published", record.payment_id, f"version {record.version}")
             versions = self._database.versions.get(record.payment_id, ())

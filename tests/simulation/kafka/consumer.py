@@ -1,8 +1,7 @@
-"""A Faust worker's consumer: what it reads, in which batches, and what it has acknowledged.
+"""A Faust worker's consumer: its batches and its acknowledged offsets.
 
-Acknowledged offsets are committed from time to time, the first unbroken run of them, as Faust does;
-a rebalance forgets the ones that were not. A batch that was taken before a rebalance is still
-processed after it.
+Like Faust, it commits from time to time the first contiguous run of acknowledged offsets. A
+rebalance drops the uncommitted ones. A batch taken before a rebalance is still processed after it.
 """
 
 import asyncio
@@ -13,9 +12,9 @@ from tests.simulation.kafka.group import Group
 from tests.simulation.kafka.log import Log, Logged, Place
 from tests.simulation.process import Process
 
-#: Seconds a record waits for company; longer than for real, so that batches are worth their name.
+#: Seconds to gather a batch; longer than in production, so that batches have several records.
 GATHER_S: Final = (0.01, 0.4)
-#: Records in a batch at most: one of these.
+#: The maximum batch size is one of these.
 BATCH_MAX: Final = (2, 6, 40)
 
 
@@ -27,12 +26,12 @@ class Event:
         self._acknowledge = acknowledge
 
     def ack(self) -> None:
-        """The event is done with."""
+        """Acknowledges the event."""
         self._acknowledge(self.message)
 
 
 class Consumer:
-    """Reads the partitions that the group gave to one worker."""
+    """Reads the partitions assigned to one worker."""
 
     def __init__(self, log: Log, group: Group, process: Process) -> None:
         self._log = log
@@ -44,12 +43,12 @@ class Consumer:
         self._committed: dict[Place, int] = {}
         self._acknowledged: dict[Place, set[int]] = {}
 
-    def give_up(self) -> None:
-        """Forgets everything about its partitions."""
+    def on_revoked(self) -> None:
+        """Drops the state of its partitions."""
         self._read_to, self._committed, self._acknowledged = {}, {}, {}
 
     def on_assigned(self, generation: int, partitions: Sequence[int]) -> None:
-        """Reads on from the committed offsets."""
+        """Starts reading at the committed offsets."""
         self._generation = generation
         places = [(topic, p) for topic in self._group.topics for p in partitions]
         self._committed = {place: self._group.committed.get(place, 0) for place in places}
@@ -57,7 +56,7 @@ class Consumer:
         self._log.wake_readers()
 
     async def take(self) -> list[Event]:
-        """The next batch, once there is something."""
+        """Returns the next batch, waiting for the first record."""
         while not self._available():
             await self._log.news()
         await asyncio.sleep(self._process.chance.between(*GATHER_S))
@@ -67,7 +66,7 @@ class Consumer:
         return [place for place, offset in self._read_to.items() if self._log.end(place) > offset]
 
     def _batch(self) -> list[Event]:
-        """Records of all places, mixed, each place's in order."""
+        """Records of all partitions, interleaved, each partition's in order."""
         chance = self._process.chance.random
         events: list[Event] = []
         places = self._available()
@@ -88,7 +87,7 @@ class Consumer:
             self._acknowledged.setdefault(place, set()).add(record.offset)
 
     def commit(self) -> None:
-        """Commits what was acknowledged, as far as it is unbroken from its first on."""
+        """Commits the first contiguous run of acknowledged offsets."""
         offsets: dict[Place, int] = {}
         for place, acknowledged in self._acknowledged.items():
             if place in self._read_to and acknowledged:

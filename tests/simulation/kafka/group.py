@@ -1,7 +1,7 @@
-"""A consumer group: each partition belongs to one member at a time, generation after generation.
+"""A consumer group: in each generation, each partition belongs to one member.
 
-A member that does not give its partitions up in time is left out. It does not know that: it goes
-on with what it has until it is told.
+A member that does not release its partitions in time is excluded. It goes on with them until it
+learns of that.
 """
 
 import asyncio
@@ -13,28 +13,28 @@ from tests.simulation.kafka.log import Log, Place
 from tests.simulation.process import Process
 from tests.simulation.trace import Trace
 
-#: Seconds without a sign of life after which a member is dead to the group.
+#: Seconds without a heartbeat after which the group excludes a member.
 SESSION_S: Final = 6.0
 
 Watch = Callable[[Mapping[Place, int], Mapping[Place, int]], None]
 
 
 class Member(Protocol):
-    """What a group asks of its members. Both are awaited one after the other, never at once."""
+    """A member's callbacks. The group never runs both at the same time."""
 
     process: Process
 
     @property
     def is_gone(self) -> bool:
-        """Whether it will never come back."""
+        """Whether its process has ended."""
         ...
 
-    async def give_up(self) -> None:
-        """The partitions are dealt anew: whatever was given before is not yours any more."""
+    async def on_revoked(self) -> None:
+        """Releases all partitions before a rebalance."""
         ...
 
     async def on_assigned(self, generation: int, partitions: Sequence[int]) -> None:
-        """These are yours from now on."""
+        """Takes over the partitions assigned in a generation."""
         ...
 
 
@@ -43,11 +43,11 @@ class Group:
 
     Args:
         name: for the trace.
-        topics: what they read; one member has a partition of all of them.
-        log: where they read.
-        chance: how the partitions are dealt.
-        trace: what happened.
-        watch: called with the committed offsets and the ones about to be.
+        topics: the topics to read; a partition of all of them belongs to one member.
+        log: the brokers.
+        chance: draws the assignment.
+        trace: the run's trace.
+        watch: called with the committed offsets and the new ones before each commit.
     """
 
     def __init__(
@@ -72,30 +72,30 @@ class Group:
         self._running: asyncio.Task[None] | None = None
 
     def lag(self) -> int:
-        """Records that are in the log and not committed as processed."""
+        """The number of records after the committed offsets."""
         places = [(t, p) for t in self.topics for p in range(self._log.partitions)]
         return sum(self._log.end(place) - self.committed.get(place, 0) for place in places)
 
     def join(self, member: Member) -> None:
-        """A member comes in, and the partitions are dealt anew."""
+        """Adds a member and rebalances."""
         if member not in self._members:
             self._members.append(member)
         self.rebalance()
 
     def rebalance(self) -> None:
-        """Deals the partitions anew, after the present dealing if there is one."""
+        """Reassigns the partitions, after a running rebalance if there is one."""
         self._wanted = True
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._rebalance())
 
     def leave(self, member: Member) -> None:
-        """A member goes, and the partitions are dealt anew."""
+        """Removes a member and rebalances."""
         if member in self._members:
             self._members.remove(member)
             self.rebalance()
 
     def _leave_out(self, member: Member) -> None:
-        """A member is dead to the group; if it is not dead, it learns of that and joins again."""
+        """Excludes a member; if it is alive, it notices and joins again."""
         self.leave(member)
         wait = self._chance.between(0.5, 3.0)
         asyncio.get_running_loop().call_later(wait, self._come_back, member)
@@ -103,18 +103,18 @@ class Group:
     def _come_back(self, member: Member) -> None:
         if member.is_gone or member in self._members:
             return
-        if member.process.stands_still:
+        if member.process.is_paused:
             asyncio.get_running_loop().call_later(1.0, self._come_back, member)
         else:
             self.join(member)
 
     def silent(self, member: Member) -> None:
-        """A member died or stands still: when its session is over it is left out."""
+        """Handles a dead or paused member: it is excluded when its session ends."""
         loop = asyncio.get_running_loop()
         loop.call_later(SESSION_S, self._end_session, member)
 
     def commit(self, generation: int, offsets: Mapping[Place, int]) -> bool:
-        """Commits offsets, unless they come from an older generation."""
+        """Commits offsets and returns True, unless they are of an older generation."""
         if generation != self._generation:
             return False
         self._watch(self.committed, offsets)
@@ -122,13 +122,13 @@ class Group:
         return True
 
     def _end_session(self, member: Member) -> None:
-        if member.process.dead or member.process.stands_still:
+        if member.process.dead or member.process.is_paused:
             self._leave_out(member)
 
     async def _rebalance(self) -> None:
         while self._wanted:
             self._wanted = False
-            await self._all_give_up()
+            await self._all_revoked()
             members = list(self._members)
             self._generation += 1
             shares: list[list[int]] = [[] for _ in members]
@@ -141,9 +141,9 @@ class Group:
             for member, share in zip(members, shares, strict=True):
                 member.process.spawn(member.on_assigned(self._generation, share))
 
-    async def _all_give_up(self) -> None:
-        """Waits until all have, or their session is over."""
-        asked = [(m, m.process.spawn(m.give_up())) for m in self._members if not m.process.dead]
+    async def _all_revoked(self) -> None:
+        """Waits until all members have released their partitions or lost their session."""
+        asked = [(m, m.process.spawn(m.on_revoked())) for m in self._members if not m.process.dead]
         late = [m for m in self._members if m.process.dead]
         if asked:
             await asyncio.wait([task for _, task in asked], timeout=SESSION_S)

@@ -1,4 +1,4 @@
-"""The brokers: topics of partitions that only grow, and what was sent to them."""
+"""The brokers: topics with append-only partitions, and a sender to them."""
 
 import asyncio
 import zlib
@@ -15,13 +15,13 @@ from tests.simulation.process import Process
 from tests.simulation.trace import Trace
 
 Place = tuple[str, int]
-#: Topics that somebody reads by partition; all others have one partition.
+#: Topics with several partitions; all others have one.
 _PARTITIONED: Final = (*PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED)
 
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """A record as the brokers have it; ``timestamp`` is in ms since the Unix epoch."""
+    """A stored record; ``timestamp`` is in ms since the Unix epoch."""
 
     topic: str
     partition: int
@@ -33,18 +33,18 @@ class Logged:
 
     @property
     def position(self) -> RecordOffset:
-        """Where it stands."""
+        """Its position."""
         return RecordOffset(self.topic, self.partition, self.offset)
 
     def as_record(self) -> ConsumedRecord:
-        """As the processor knows it."""
+        """The record as the processor consumes it."""
         return ConsumedRecord(
             self.position, self.key, self.value, as_text(self.headers), self.timestamp
         )
 
 
 class Log:
-    """Every topic but ``payment-state``."""
+    """All topics except ``payment-state``."""
 
     def __init__(self, partitions: int, trace: Trace) -> None:
         self.partitions: Final = partitions
@@ -54,7 +54,7 @@ class Log:
         self._waiting: list[asyncio.Future[None]] = []
 
     def append(self, topic: str, key: bytes | None, value: bytes, headers: Headers) -> RecordOffset:
-        """A record at the end of the partition its key chooses."""
+        """Appends a record to its key's partition and returns its position."""
         partition = zlib.crc32(key or b"") % self.partitions if topic in _PARTITIONED else 0
         records = self._records.setdefault((topic, partition), [])
         at = int(self._time() * 1000)
@@ -84,21 +84,21 @@ class Log:
                 yield from self._records.get((topic, partition), ())
 
     def wake_readers(self) -> None:
-        """Lets all look again, because something new may be theirs to read."""
+        """Wakes all readers."""
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():
                 future.set_result(None)
 
     async def news(self) -> None:
-        """Returns when a record was appended, to whatever topic, or partitions were dealt anew."""
+        """Returns when a record was appended to any topic, or after a rebalance."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         await future
 
 
 class LogSender:
-    """A ``Sending``, and an idempotent producer's ways to fail."""
+    """A ``Sending`` with the failures of an idempotent producer."""
 
     def __init__(self, log: Log, process: Process, name: str) -> None:
         self._log = log
@@ -110,11 +110,11 @@ class LogSender:
         chance = self._process.chance
         await self._process.step(f"{self._name}.send")
         if chance.happens("send_failed"):
-            raise PublishError("the brokers took nothing")
+            raise PublishError("the brokers accepted nothing")
         unknown = chance.happens("send_unknown")
         taken = chance.random.randint(0, len(records)) if unknown else len(records)
         for record in records[:taken]:
             self._log.append(record.topic, record.key, record.value, record.headers)
         await self._process.step(f"{self._name}.sent")
         if unknown:
-            raise PublishError("no word from the brokers in time")
+            raise PublishError("the brokers did not answer in time")

@@ -1,7 +1,7 @@
 """``payment-state``: transactional producers, one transactional id per partition, fenced.
 
-The real ``StatePublisher`` runs on these; they raise what aiokafka's producer raises, its failed
-assertion included where two transactions are begun at once.
+The real ``StatePublisher`` runs on these. They raise what aiokafka's producer raises, including its
+failed assertion when two transactions begin at once.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ from aiokafka.errors import (
 from schemas.headers import QUARANTINED
 from tests.simulation.process import Process
 
-#: Seconds after which the brokers abort a transaction by themselves, and fence its producer.
+#: Seconds after which the brokers abort a transaction and fence its producer.
 TRANSACTION_TIMEOUT_S: Final = 60.0
-#: Records of one batch: so few that a transaction may have several.
+#: Records per batch; few, so that a transaction has several batches.
 BATCH_MAX: Final = 3
 
 
@@ -41,7 +41,7 @@ Watch = Callable[[list[StateRecord]], None]
 
 
 class StateTopic:
-    """What readers of committed records see, and which producer may write to each partition."""
+    """The committed records, and the current producer epoch of each partition."""
 
     def __init__(self, watch: Watch) -> None:
         self.records: Final[list[StateRecord]] = []
@@ -50,7 +50,7 @@ class StateTopic:
         self._epochs: dict[int, int] = {}
 
     def fence(self, partition: int) -> int:
-        """The epoch of a new producer; all before it are refused from now on."""
+        """Starts a producer epoch and returns it; older epochs are rejected from now on."""
         self._epochs[partition] = self._epochs.get(partition, 0) + 1
         return self._epochs[partition]
 
@@ -83,7 +83,7 @@ class Batch:
         return version
 
     def record_count(self) -> int:
-        """How many."""
+        """The number of records."""
         return len(self.records)
 
 
@@ -98,7 +98,7 @@ class TransactionalProducer:
         self._epoch = 0
         self._in_transaction = False
         self._sent: list[StateRecord] = []
-        # looked at when the producer is given up
+        # read when the producer is discarded
         self._sender = SimpleNamespace(sender_task=None)
         self._message_accumulator = SimpleNamespace(_batches={}, _pending_batches=set())
         self.client = SimpleNamespace(_conns={})
@@ -116,7 +116,7 @@ class TransactionalProducer:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """Everything sent inside is visible at once when the block ends well."""
+        """Makes the records sent in the block visible at once when it succeeds."""
         assert not self._in_transaction, "Invalid state transition IN_TRANSACTION -> IN_TRANSACTION"
         self._in_transaction = True
         self._sent = []

@@ -1,8 +1,8 @@
-"""The table of seen events, as Faust keeps it: on a worker's disk, with a changelog behind it.
+"""The dedup table as Faust stores it: on a worker's disk, backed by a changelog topic.
 
-A write stands on the disk at once, and in the changelog once it is flushed. Whoever takes a
-partition over reads the changelog from where his own disk ends. Nothing fences the changelog: a
-worker that lost a partition may still flush an old entry over a newer one, as with Faust.
+A write is on the disk at once, and in the changelog after a flush. A new owner of a partition
+reads the changelog from its own disk's offset on. As with Faust, nothing fences the changelog: a
+former owner may still flush an old entry over a newer one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,12 @@ class Changelog:
         self._writes: dict[int, list[tuple[bytes, bytes | None]]] = {}
 
     def append(self, writes: Sequence[Write]) -> None:
-        """Flushed writes."""
+        """Appends flushed writes."""
         for partition, key, value in writes:
             self._writes.setdefault(partition, []).append((key, value))
 
     def replay(self, partition: int, entries: _Entries, after: int) -> int:
-        """Brings entries up to date from an offset on; answers the new one."""
+        """Applies the changelog from an offset on, and returns the new offset."""
         writes = self._writes.get(partition, [])
         for key, value in writes[after:]:
             _put(entries, key, value)
@@ -35,7 +35,7 @@ class Changelog:
 
 
 class Disk:
-    """What a worker's machine keeps of its tables."""
+    """The tables' files on a worker's machine."""
 
     def __init__(self) -> None:
         self.entries: Final[dict[int, _Entries]] = {}
@@ -52,14 +52,14 @@ class Table:
         self._unflushed: list[Write] = []
 
     def recover(self, partitions: Sequence[int]) -> None:
-        """Reads the changelog of partitions that were just assigned."""
+        """Reads the changelog of newly assigned partitions."""
         for partition in partitions:
             after = self._disk.replayed.get(partition, 0)
             entries = self._of(partition)
             self._disk.replayed[partition] = self._changelog.replay(partition, entries, after)
 
     def flush(self) -> None:
-        """Everything written so far is in the changelog."""
+        """Appends all unflushed writes to the changelog."""
         self._changelog.append(self._unflushed)
         self._unflushed = []
 

@@ -1,1 +1,1 @@
-"""What is outside of the service: clients, customers, the provider, outages."""
+"""The outside of the service: customers, banks and the provider."""

@@ -1,4 +1,4 @@
-"""What happens at the provider without us: customers, banks, and people in the Dashboard."""
+"""Changes at the provider without a call of ours: by customers, banks and Dashboard users."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,7 +21,7 @@ _DISPUTES: Final = "select body from objects where kind = 'dispute' and payment_
 
 
 def _process(world: World, intent: JsonObject, cause: Cause) -> None:
-    """The bank takes its time over an attempt."""
+    """The bank processes an attempt slowly."""
     intent["status"] = "processing"
     intent["next_action"] = None
     world.store.update(intent)
@@ -42,7 +42,7 @@ def _cancel(world: World, intent: JsonObject, cause: Cause, *, reason: str | Non
     payment_intents.cancel_intent(world, intent, reason, cause)
 
 
-#: Each act: in which states of the payment intent it can happen, and what it does.
+#: Each act: the payment intent's states in which it is possible, and its function.
 ACTS: Final[Mapping[str, tuple[frozenset[str], Act]]] = {
     "customer passes": (
         frozenset({"requires_action", "processing"}),
@@ -78,7 +78,7 @@ ACTS: Final[Mapping[str, tuple[frozenset[str], Act]]] = {
 
 
 def pay_out(world: World, cause: Cause) -> None:
-    """The provider pays out: an event about no payment of ours."""
+    """A payout: an event that concerns no payment of ours."""
     payout: JsonObject = {
         "id": world.object_id("po_1", cause),
         "object": "payout",
@@ -90,12 +90,12 @@ def pay_out(world: World, cause: Cause) -> None:
 
 
 def intents_of(world: World, payment_id: str) -> list[Any]:
-    """The payment intents of one of our payments: one, unless something is very wrong."""
+    """The payment intents of one of our payments; more than one is a violation."""
     return [decode(body) for (body,) in world.store.rows(_INTENTS, (payment_id,))]
 
 
 def act(provider: Provider, payment_id: str, name: str) -> bool:
-    """Lets it happen to a payment, if it can now; answers whether it did."""
+    """Applies an act to a payment if its state allows it; returns whether it did."""
     states, what = ACTS[name]
     for intent in intents_of(provider.world, payment_id):
         if intent["status"] in states:

@@ -1,4 +1,4 @@
-"""The kinds of payments, as a table: how each is created, and what its client does about it."""
+"""The kinds of payments, as a table: how each is created, and its rules."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ Condition = Callable[[Json], bool]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When a new version meets the condition, this is done; at most so many times.
+    """An action on a version that meets the condition, at most ``times`` times.
 
-    ``operation`` is one of the API with its body, or an act of ``bank.ACTS``. ``share`` stands for
-    an amount: that part of the payment's. ``after_s`` is waited for before, and then for the
+    ``operation`` is an API operation with its body, or an act of ``bank.ACTS``. ``share`` gives an
+    amount as a share of the payment's. The action waits ``after_s`` seconds, then for the
     provider's next full second.
     """
 
@@ -31,19 +31,19 @@ class Kind:
 
     Args:
         create: the body of its create.
-        rules: what its client, its customer and its bank do.
-        expires_s: how long it waits for its customer, between these seconds.
-        unheard: no event of its creation is ever generated.
+        rules: the actions of its client, its customer and its bank.
+        expires_s: the range of its expiry, in seconds.
+        suppressed: the provider generates no event of its creation.
     """
 
     create: Mapping[str, Any]
     rules: tuple[Rule, ...] = ()
     expires_s: tuple[float, float] = (86_400.0, 86_400.0)
-    unheard: bool = False
+    suppressed: bool = False
 
 
 def status(*names: str) -> Condition:
-    """The payment has one of these."""
+    """The payment has one of these statuses."""
     return lambda p: p["status"] in names
 
 
@@ -53,12 +53,12 @@ def awaiting(action: str) -> Condition:
 
 
 def attempts(number: int, condition: Condition) -> Condition:
-    """At this attempt."""
+    """The condition holds at this attempt."""
     return lambda p: p["attempts"] == number and condition(p)
 
 
 def refunded(part: float) -> Condition:
-    """At least this part of what was captured was given back."""
+    """At least this share of the captured amount was refunded."""
     return lambda p: p["amounts"]["refunded"] >= part * p["amounts"]["captured"] > 0
 
 
@@ -74,7 +74,7 @@ def reversed_refund(p: Json) -> bool:
 
 VISA, DECLINED, ACTION = "pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired"
 TAKEN_BACK: Final = "bank takes the authorization back"
-#: The provider's events tell whole seconds: within one, nobody can say what came last.
+#: The provider's events have whole seconds; within one second their order is unknown.
 ANOTHER_SECOND: Final = 1.1
 BACK: Final = {"return_url": "https://shop.example/back"}
 AUTHORIZED, SUCCEEDED = status("AUTHORIZED"), status("SUCCEEDED")
@@ -193,7 +193,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             Rule(status("CREATED"), "refunded in the dashboard"),
             Rule(status("CREATED"), "refunded in the dashboard"),
         ),
-        unheard=True,
+        suppressed=True,
     ),
     "is refunded in the dashboard": Kind(
         {"payment_method": VISA}, (Rule(SUCCEEDED, "refunded in the dashboard", times=2),)
@@ -216,7 +216,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "is canceled in the dashboard before we know of it": Kind(
         {"payment_method": VISA, "capture_method": "manual"},
         (Rule(status("CREATED"), "canceled in the dashboard"), CAPTURE),
-        unheard=True,
+        suppressed=True,
     ),
     "is abandoned in the dashboard": Kind(
         {"payment_method": ACTION, **BACK},
@@ -229,7 +229,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 
 _BEFORE: Final = ("is refunded before we know of it",)
-#: Points that are hardly passed without payments of these kinds.
+#: Points that are rarely passed without payments of these kinds.
 LEADING_TO: Final[Mapping[str, tuple[str, ...]]] = {
     "owners": (*_BEFORE, "is disputed", "is refunded in the dashboard"),
     "park": _BEFORE,

@@ -1,4 +1,4 @@
-"""Stripe: the simulator's objects without its HTTP, and every way in which a call can go wrong."""
+"""The Stripe simulator's objects without HTTP, with every failure of a call."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ _ROUTES: Final = {(o.method, tuple(o.path.split("/"))): o for o in OPERATIONS}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call is answered."""
+    """The response to a call."""
 
     status: int
     body: str
@@ -51,7 +51,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A write that was carried out: its idempotency key, and how often that key had been new."""
+    """An executed write: its idempotency key, and how often that key had been new."""
 
     operation: str
     key: str
@@ -61,7 +61,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """An event as the provider has it, ready to be delivered; ``call`` is the key it echoes."""
+    """A provider's event, ready for delivery; ``call`` is the idempotency key it echoes."""
 
     event_id: str
     kind: str
@@ -70,17 +70,17 @@ class Happened:
 
 
 class _Journal(Journal):
-    """Some events of payment intents are never generated: only the object tells of them.
+    """Drops some events of payment intents, so only the object shows the change.
 
-    Not those of a confirm: an attempt that is over leaves the object as it was before, so that
-    nothing would tell of it, and it may be made a second time.
+    Events of a confirm are kept: a finished attempt leaves the object unchanged, so without the
+    event nothing would show it, and it might be repeated.
     """
 
     def __init__(self, store: Store, clock: Clock, derived: Derived, chance: Chance) -> None:
         super().__init__(store, clock, derived, FaultSwitch(Faults()))
         self._lost = chance
-        #: Payments of whose creation no event is generated.
-        self.unheard: Final[set[str]] = set()
+        #: IDs of payments without events of their creation.
+        self.suppressed: Final[set[str]] = set()
 
     def record(
         self, event_type: str, body: JsonObject, cause: Cause, before: JsonObject | None = None
@@ -88,7 +88,7 @@ class _Journal(Journal):
         of_confirm = ":confirm:" in (cause.idempotency_key or "")
         can_be_lost = event_type.startswith("payment_intent.") and not of_confirm
         is_unheard = (
-            body.get("metadata", {}).get("payment_id") in self.unheard
+            body.get("metadata", {}).get("payment_id") in self.suppressed
             and event_type in EVENTS_OF_CREATION
             and not self._lost.is_healed
         )
@@ -98,7 +98,7 @@ class _Journal(Journal):
 
 
 class Provider:
-    """One Stripe account. ``deliver`` is given every event, once what caused it is written."""
+    """One Stripe account. ``deliver`` is called with every event after its cause is committed."""
 
     def __init__(
         self, seed: int, chance: Chance, trace: Trace, deliver: Callable[[Happened], None]
@@ -118,26 +118,26 @@ class Provider:
         self._told_to = 0
         self._acts = 0
         self.executions: Final[list[Execution]] = []
-        #: Keys of the calls that are not answered yet.
+        #: Keys of unanswered calls.
         self.unanswered: Final[set[str]] = set()
 
     def close(self) -> None:
-        """Forgets everything."""
+        """Closes the store."""
         self.world.store.close()
 
-    def keep_silent(self, payment_id: str) -> None:
-        """Generates no event of this payment's creation."""
-        self._journal.unheard.add(payment_id)
+    def suppress_creation_events(self, payment_id: str) -> None:
+        """Suppresses the events of this payment's creation."""
+        self._journal.suppressed.add(payment_id)
 
     def newest_event(self) -> str | None:
-        """The ID of the last event that its list has."""
+        """The ID of the newest listed event."""
         row = self.world.store.row("select id from events order by seq desc limit 1")
         return None if row is None else str(row[0])
 
     async def exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: str | None
     ) -> Answer:
-        """One call, in the course of its own task. Raises stripe.APIConnectionError."""
+        """Executes one call in its own task. Raises stripe.APIConnectionError."""
         happens = self._chance.happens
         parts = urlsplit(url)
         operation, object_id = _route(method, parts.path)
@@ -208,7 +208,7 @@ class Provider:
         return self._answer(status, body)
 
     def act(self, what: Callable[[World, Cause], object]) -> None:
-        """Something that is no call of ours: a customer, a bank, or somebody in the Dashboard."""
+        """Applies a change that is not a call of ours, such as a customer's or a bank's."""
         self._acts += 1
         try:
             with self.world.store.transaction():
@@ -217,7 +217,7 @@ class Provider:
             self._after_change()
 
     def _after_change(self) -> None:
-        """Tells of the new events, and sets the alarm for what happens by itself."""
+        """Delivers new events, and sets a timer for the next scheduled change."""
         rows = self.world.store.rows(
             "select seq, id, type, body, json_extract(body, '$.request.idempotency_key')"
             " from events where seq > ? order by seq",

@@ -1,4 +1,4 @@
-"""The HTTP client under Stripe's package: what the process asks goes to the simulated provider."""
+"""The HTTP client under Stripe's package: sends calls to the simulated provider."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from tests.simulation.process import Process
 
 
 class Transport(stripe.HTTPClient):
-    """Carries calls out in tasks of their own, which go on when whoever asked gives up."""
+    """Executes each call in its own task, which goes on after the caller's time-out."""
 
     name = "simulation"
 
@@ -31,4 +31,4 @@ class Transport(stripe.HTTPClient):
         return answer.body.encode(), answer.status, answer.headers
 
     async def close_async(self) -> None:
-        """There is nothing to close."""
+        """Does nothing."""

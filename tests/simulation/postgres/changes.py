@@ -1,4 +1,4 @@
-"""What one transaction will have changed, and the commit that makes it so all at once."""
+"""The pending changes of one transaction, and their atomic commit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

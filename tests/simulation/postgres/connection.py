@@ -1,4 +1,4 @@
-"""A process' way to Postgres: it may be slow, be cut, or lead nowhere for a while."""
+"""A process's connection to Postgres, with its faults."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from tests.simulation.process import Process
 
 
 class Connection:
-    """A process' way to the database: it may be slow, cut, or away altogether."""
+    """A process's connection, which may be slow, broken, or unavailable for a while."""
 
     def __init__(self, database: Database, process: Process) -> None:
         self.database = database
@@ -18,7 +18,7 @@ class Connection:
         self._time = asyncio.get_running_loop().time
 
     def fail(self) -> None:
-        """Raises StoreUnavailableError where the database can't be asked now."""
+        """Raises StoreUnavailableError if the database is unavailable now."""
         out = self._time() < self.database.out_until
         if out or self.process.chance.happens("store_unavailable"):
             raise StoreUnavailableError("no connection")
@@ -33,6 +33,6 @@ class Connection:
         self.lose_answer()
 
     def lose_answer(self) -> None:
-        """Raises StoreUnavailableError where it was done and nobody is told."""
+        """Raises StoreUnavailableError if the statement succeeded but its response is lost."""
         if self.process.chance.happens("store_answer_lost"):
             raise StoreUnavailableError("the connection broke")

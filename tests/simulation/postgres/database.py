@@ -1,4 +1,4 @@
-"""The tables of Postgres in memory: rows, unique keys, guards. What is committed, nothing else."""
+"""The tables of Postgres in memory: committed rows, unique keys and constraints."""
 
 import itertools
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from tests.simulation.postgres.locks import Locks
 
 
 class RowRefusedError(Exception):
-    """A constraint or trigger of Postgres refuses a row. No transient error: our code is wrong."""
+    """A constraint or trigger rejects a row. Not retryable: our code is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class PaymentRow:
     document: str
 
     def check(self, before: "PaymentRow | None") -> None:
-        """The constraints and triggers of the table. Raises RowRefusedError."""
+        """Checks the table's constraints and triggers. Raises RowRefusedError."""
         if not 0 <= self.refunded <= self.captured <= self.authorized:
             raise RowRefusedError(f"amounts_add_up: {self}")
         if before is None:
@@ -49,7 +49,7 @@ class PaymentRow:
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """A row of payment_versions, with what it takes to publish it."""
+    """A row of payment_versions, with its publication's data."""
 
     previous_status: Status | None
     status: Status
@@ -106,7 +106,7 @@ class CallRow:
 
 @dataclass(slots=True)
 class Database:
-    """Every table, by its primary key, and what is locked."""
+    """Every table, by its primary key, and the locks."""
 
     locks: Locks = field(default_factory=Locks)
     payments: dict[str, PaymentRow] = field(default_factory=dict)
@@ -118,23 +118,23 @@ class Database:
     dead_letters: dict[RecordOffset, str] = field(default_factory=dict)
     quarantines: dict[str, QuarantineRow] = field(default_factory=dict)
     calls: dict[str, CallRow] = field(default_factory=dict)
-    #: Partition by publication ID, of those not known to be published.
+    #: Partition by the ID of each publication that is not confirmed.
     unpublished: dict[int, int] = field(default_factory=dict)
     unrouted: dict[str, tuple[datetime, UnroutedWebhook]] = field(default_factory=dict)
-    #: Webhooks that are nobody's: event ID to why they have no effect.
+    #: Webhooks that match no payment of ours: the reason by event ID.
     ignored: dict[str, str] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
-    #: The reconciler's advisory lock: who holds it.
+    #: The holder of the reconciler's advisory lock.
     leader: object = None
-    #: Until then nothing can be asked.
+    #: The end of the outage, in the loop's time.
     out_until: float = 0.0
-    #: Payments whose rows are refused from this version on, by ID; until that is mended.
+    #: By payment ID, the first version whose rows are rejected until the fault is removed.
     poisoned: dict[str, int] = field(default_factory=dict)
     is_mended: bool = False
     publication_ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     decision_batches: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def refuses(self, payment_id: str, version: int) -> bool:
-        """Whether this version of the payment is poison."""
+        """Whether this version's rows are rejected."""
         first = self.poisoned.get(payment_id)
         return first is not None and version >= first and not self.is_mended

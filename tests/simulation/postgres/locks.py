@@ -1,4 +1,4 @@
-"""Row locks and unique keys of transactions under way: a second one waits for the first's end."""
+"""Row locks and unique keys of open transactions: a second one waits until the first ends."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ from ports.errors import StoreUnavailableError
 
 
 class Session:
-    """One transaction under way, as far as others have to wait for it."""
+    """An open transaction that others may wait for."""
 
     def __init__(self) -> None:
         self.held: Final[list[Hashable]] = []
@@ -17,16 +17,16 @@ class Session:
 
 
 class Locks:
-    """Who holds what, and who waits."""
+    """The locks, their holders and the waiters."""
 
     def __init__(self) -> None:
         self._holders: dict[Hashable, Session] = {}
         self._queues: dict[Hashable, deque[asyncio.Future[None]]] = {}
 
     async def acquire(self, session: Session, key: Hashable) -> None:
-        """Takes a lock until ``release``; waits for whoever has it.
+        """Acquires a lock until ``release``; waits for its holder.
 
-        Raises StoreUnavailableError where the wait would be a circle.
+        Raises StoreUnavailableError on a deadlock.
         """
         while (holder := self._holders.get(key)) is not None:
             if holder is session:
@@ -43,7 +43,7 @@ class Locks:
         session.held.append(key)
 
     def release(self, session: Session) -> None:
-        """The transaction is over: all its locks are free."""
+        """Releases all locks of a finished transaction."""
         for key in session.held:
             del self._holders[key]
             for future in self._queues.pop(key, ()):

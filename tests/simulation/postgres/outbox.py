@@ -1,4 +1,4 @@
-"""The stores of provider calls, router and reconciler, in memory."""
+"""The outbox and the stores of router and reconciler, in memory."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ KEY_LIFE: Final = timedelta(hours=20)
 
 
 class MemoryOutbox:
-    """A ``Outbox``."""
+    """An ``Outbox``."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

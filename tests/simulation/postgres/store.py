@@ -13,12 +13,12 @@ from tests.simulation.postgres.connection import Connection
 from tests.simulation.postgres.locks import Session
 from tests.simulation.postgres.transaction import Decode, MemoryTransaction
 
-#: Called with what is about to be committed.
+#: Called with the changes before each commit.
 Watch = Callable[[Changes], None]
 
 
 class MemoryBatches:
-    """A ``BatchStore``. ``decode`` turns parked records into inputs again."""
+    """A ``BatchStore``. ``decode`` decodes parked records."""
 
     make_transaction: type[MemoryTransaction] = MemoryTransaction
 
@@ -48,7 +48,7 @@ class MemoryBatches:
         self._connection.lose_answer()
 
     def _release(self, session: Session) -> None:
-        """At once, unless its process died and the server has not noticed yet."""
+        """Releases locks at once, or later if the process died and Postgres has not noticed."""
         process = self._connection.process
         if process.dead and process.chance.happens("lingering_locks"):
             wait = process.chance.between(0.1, 5.0)

@@ -1,7 +1,7 @@
-"""One transaction of a batch in memory, with the locks, unique keys and guards of the SQL.
+"""A batch's transaction in memory, with the locks, unique keys and constraints of the SQL.
 
-It follows ``postgres/batch.py`` statement by statement. What a statement sees is what was
-committed when it began; what two transactions want at once, one waits for.
+It follows ``postgres/batch.py`` statement by statement. A statement sees what was committed when
+it began; of two transactions that need the same row, one waits.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -206,11 +206,11 @@ class MemoryTransaction:
             )  # fmt: skip
 
     async def _insert(self, table: str, key: Hashable, taken: Callable[[], bool]) -> None:
-        """A unique key: whoever inserts it at the same time is waited for."""
+        """Inserts a unique key, after waiting for a concurrent insert of the same key."""
         if not taken():
             await self._lock(table, key)
         if taken():
-            raise KeyTakenError(f"{table} {key} is there")
+            raise KeyTakenError(f"{table} {key} exists")
 
     async def _lock(self, table: str, key: Hashable) -> None:
         await self._database.locks.acquire(self._session, (table, key))

@@ -1,1 +1,1 @@
-"""The service's programs, on the simulated machines."""
+"""The service's programs on simulated machines."""

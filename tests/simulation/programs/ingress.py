@@ -1,4 +1,4 @@
-"""The ingress without HTTP servers: its real intake of commands and webhooks, on this log."""
+"""The ingress without an HTTP server: its real command service and webhook route, on this log."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -24,11 +24,11 @@ from tests.simulation.process import Process, ProcessDiedError
 
 T = TypeVar("T")
 BODY_LIMIT: Final = 262_144
-#: Given by the sender, so that none is drawn by chance.
+#: Sent with each request, so that the ingress generates no random one.
 
 
 class NoAnswerError(Exception):
-    """The connection broke, or the answer was 503: the sender does not know, and sends again."""
+    """The connection broke or the response was 503: the sender must retry."""
 
 
 class _Publisher:
@@ -73,7 +73,7 @@ class _Seen:
 
 
 class Ingress:
-    """One life of an ingress process. What it answers 2xx is noted in ``accepted``."""
+    """One ingress process. ``accepted`` lists the event IDs that it answered with 2xx."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Ingress:
             readers=readers,
             publisher=publisher,
             intake=self._intake,
-            database=cast("Any", None),  # only what reads payments asks it
+            database=cast("Any", None),  # only routes that read payments use it
             metrics=metrics,
             clock=process.clock,
             body_limit=BODY_LIMIT,
@@ -110,7 +110,7 @@ class Ingress:
         return command
 
     async def webhook(self, body: bytes, signature: str, event_id: str) -> int:
-        """Posts a webhook; answers the status. Raises NoAnswerError."""
+        """Posts a webhook and returns the status. Raises NoAnswerError."""
         scope = {
             "type": "http",
             "method": "POST",

@@ -1,4 +1,4 @@
-"""A machine: it runs one program, starts it anew when it died, and has a clock of its own."""
+"""A machine: it runs one program, restarts it after a death, and has its own clock."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from tests.simulation.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of every program, with waits that fit into a minute."""
+    """The settings of every program, with waits below a minute."""
 
     stream: StreamSettings
     work: WorkerSettings
@@ -34,7 +34,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Nobody looks at the metrics, so all processes share them."""
+    """The metrics, shared by all processes because no check reads them."""
 
     stream: StreamMetrics
     work: WorkerMetrics
@@ -43,7 +43,7 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What every program meets: the brokers, Postgres, the provider, and chance."""
+    """Every program's surroundings: brokers, Postgres, the provider and the random draws."""
 
     parts: Parts
     settings: Settings
@@ -58,22 +58,22 @@ class Surroundings:
     stream_group: Group
     router_group: Group
     watch: Watch
-    #: Told what should never stop a program.
+    #: Called with an error that should never stop a program.
     unforeseen: Callable[[str], None]
     accepted: list[str]
 
 
 class Program(Protocol):
-    """One life of a program."""
+    """One process of a program."""
 
     process: Process
 
     def start(self) -> None:
-        """Begins its work."""
+        """Starts its work."""
         ...
 
-    def stands_still(self) -> None:
-        """Its process was stopped."""
+    def on_paused(self) -> None:
+        """Handles a pause of its process."""
         ...
 
 
@@ -81,13 +81,13 @@ Begin = Callable[[Process], Program]
 
 
 class Machine:
-    """Runs lives of one program, one after the other.
+    """Runs the processes of one program, one after the other.
 
     Args:
         name: of the machine.
-        around: what its programs meet.
-        begin: makes the next life.
-        trouble: how many times more readily than others its processes stand still.
+        around: its surroundings.
+        begin: creates the next process's program.
+        trouble: multiplies the probability of pauses.
     """
 
     def __init__(self, name: str, around: Surroundings, begin: Begin, trouble: float = 1.0) -> None:
@@ -103,7 +103,7 @@ class Machine:
         self.program: Program | None = None
 
     def start(self) -> None:
-        """Begins the next life, unless there is one or the machine is down."""
+        """Starts the next process, unless one is running or the machine is down."""
         if self._loop.time() < self._down_until:
             self._loop.call_at(self._down_until + 0.001, self.start)
             return
@@ -124,16 +124,16 @@ class Machine:
 
     def _paused(self) -> None:
         if self.program is not None:
-            self.program.stands_still()
+            self.program.on_paused()
 
     def go_down(self, seconds: float) -> None:
-        """Ends its program, and is down for so long."""
+        """Kills its program and is down for ``seconds``."""
         self._down_until = self._loop.time() + seconds
         if self.program is not None:
             self.program.process.kill("the machine goes down")
 
     def heal(self) -> None:
-        """From now on it runs, and runs on."""
+        """Brings the machine up, for good."""
         self._is_healed = True
         self._down_until = 0.0
         if self.program is not None:

@@ -1,4 +1,4 @@
-"""The program under test, part by part. Whoever wants to plant a bug replaces a part."""
+"""The parts of the programs under test; a planted bug replaces a part."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from tests.simulation.postgres.store import MemoryBatches
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Each is called as the class it stands for."""
+    """Each part is called like the class it stands for."""
 
     decoder: Callable[..., Any] = Decoder
     dedup_table: Callable[..., Any] = DedupTable
@@ -36,7 +36,7 @@ class Parts:
     call_store: Callable[..., Any] = MemoryOutbox
     routing_store: Callable[..., Any] = MemoryRouting
     sweep_store: Callable[..., Any] = MemorySweeps
-    #: Where the brokers fence a partition's former owner.
+    #: The topic on which the brokers fence a partition's former owner.
     state_topic: Callable[..., Any] = StateTopic
 
 

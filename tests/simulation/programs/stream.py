@@ -1,4 +1,4 @@
-"""A stream worker: the real batch processor as ``stream.app`` wires it, on a fake Faust."""
+"""A stream worker: the real batch processor, wired as in ``stream.app``, on a fake Faust."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -18,16 +18,16 @@ from tests.simulation.postgres.connection import Connection
 from tests.simulation.process import Process
 from tests.simulation.programs.machine import Surroundings
 
-#: Seconds between two commits of offsets: quick, or so slow that a crash repeats a lot.
+#: Seconds between two commits of offsets: short, or so long that a crash repeats much work.
 QUICK_S: Final = (0.7, 2.0)
 COMMIT_EVERY_S: Final = (QUICK_S, (3.0, 9.0))
 
-#: What may stop a worker, so that it starts anew.
+#: Errors that may stop a worker, which then restarts.
 FORESEEN: Final = (FencedError, PublishError, StoreUnavailableError, BatchConflictError)
 
 
 class StreamWorker:
-    """One life of a stream worker; a ``Program`` and a ``Member`` of the stream's group."""
+    """One stream worker process; a ``Program`` and a ``Member`` of the stream's group."""
 
     def __init__(self, around: Surroundings, process: Process, disk: Disk) -> None:
         self.process = process
@@ -52,17 +52,17 @@ class StreamWorker:
         )  # fmt: skip
         self._consumer = Consumer(around.log, self._group, process)
         self._ours = asyncio.Event()
-        #: Faust awaits one rebalance callback before it makes the next.
+        #: Faust awaits one rebalance callback before it calls the next.
         self._callbacks = asyncio.Lock()
 
     def start(self) -> None:
-        """Begins its work."""
+        """Starts its work."""
         self.process.spawn(self._run())
         self.process.spawn(self._keep_committing())
         self._group.join(self)
 
-    def stands_still(self) -> None:
-        """Its session may end."""
+    def on_paused(self) -> None:
+        """Its session may expire."""
         self._group.silent(self)
 
     @property
@@ -70,11 +70,11 @@ class StreamWorker:
         """See ``Member.is_gone``."""
         return self.process.dead
 
-    async def give_up(self) -> None:
-        """See ``Member.give_up``."""
+    async def on_revoked(self) -> None:
+        """See ``Member.on_revoked``."""
         async with self._callbacks:
             await self.process.step("partitions.revoked")
-            self._consumer.give_up()
+            self._consumer.on_revoked()
             self._ours.clear()
 
     async def on_assigned(self, generation: int, partitions: Sequence[int]) -> None:
@@ -92,9 +92,9 @@ class StreamWorker:
     async def _run(self) -> None:
         """As ``processor.stream.app._run``."""
         try:
-            # every batch counts as full: so there are always several under way
+            # every batch counts as full, so several are always in progress
             await pipeline.run(self._batches(), self._processor, 1, self._ours.wait, lambda: None)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the worker starts anew
+        except Exception as error:  # noqa: BLE001  # any error restarts the worker
             self._stop(error)
 
     async def _batches(self) -> AsyncIterator[Sequence[EventT[Any]]]:
@@ -108,7 +108,7 @@ class StreamWorker:
         self.process.kill(f"stopped by {error!r}"[:120])
 
     async def _keep_committing(self) -> None:
-        """Flushes the table and commits offsets, in either order: nothing ties them together."""
+        """Flushes the table and commits offsets, in either order, because they are independent."""
         chance = self.process.chance
         every_s = chance.choice(COMMIT_EVERY_S)
         while True:

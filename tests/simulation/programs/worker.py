@@ -1,4 +1,4 @@
-"""A work process: the real calls, router and reconciler, as ``payments worker`` runs them."""
+"""A worker: the real dispatcher, router and reconciler, as ``payments worker`` runs them."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from tests.simulation.postgres.connection import Connection
 from tests.simulation.process import Process
 from tests.simulation.programs.machine import Surroundings
 
-#: How long the router waits for records, instead of the real 0.2 s; every wait costs time here.
+#: Seconds that the router waits for records; longer than in production, because waits are costly.
 POLL_S = 2.0
 
 
@@ -37,7 +37,7 @@ class RouterConsumer:
         self._group.join(self)
 
     async def stop(self) -> None:
-        """Leaves it, for good."""
+        """Leaves the group for good."""
         self._is_stopped = True
         self._group.leave(self)
 
@@ -46,8 +46,8 @@ class RouterConsumer:
         """See ``Member.is_gone``."""
         return self._is_stopped or self.process.dead
 
-    async def give_up(self) -> None:
-        """See ``Member.give_up``."""
+    async def on_revoked(self) -> None:
+        """See ``Member.on_revoked``."""
         async with self._callbacks:
             await self.process.step("router.revoked")
             self._read_to = {}
@@ -61,7 +61,7 @@ class RouterConsumer:
             self._read_to = {place: self._group.committed.get(place, 0) for place in places}
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> dict[Place, list[Logged]]:
-        """What there is, or nothing after a while."""
+        """Returns the available records, or none after the wait."""
         del timeout_ms
         await self.process.step("router.poll")
         for _ in range(2):
@@ -74,14 +74,14 @@ class RouterConsumer:
         return {}
 
     async def commit(self) -> None:
-        """Commits what was read. Raises CommitFailedError where it is another's by now."""
+        """Commits the read offsets. Raises CommitFailedError after losing a partition."""
         await self.process.step("router.commit")
         if not self._group.commit(self._generation, self._read_to):
             raise CommitFailedError
 
 
 class WorkerProcess:
-    """One life of a work process; a ``Program``."""
+    """One worker process; a ``Program``."""
 
     def __init__(self, around: Surroundings, process: Process) -> None:
         self.process = process
@@ -108,11 +108,11 @@ class WorkerProcess:
         )
 
     def start(self) -> None:
-        """Begins its work."""
+        """Starts its work."""
         self.process.spawn(self._run())
 
-    def stands_still(self) -> None:
-        """Its router's session may end."""
+    def on_paused(self) -> None:
+        """Its router's session may expire."""
         for consumer in self._consumers[-1:]:
             self._around.router_group.silent(consumer)
 
@@ -123,7 +123,7 @@ class WorkerProcess:
         return consumer
 
     async def _run(self) -> None:
-        """As ``cli.main``: what no loop can mend ends the process."""
+        """Like ``cli.main``: an error that no loop handles ends the process."""
         loops = {
             "provider_calls": Loop(self._calls.run),
             "router": Loop(self._router.run),
@@ -136,7 +136,7 @@ class WorkerProcess:
             self.process.kill(f"stopped by {error.__cause__!r}"[:120])
 
     async def _lead(self) -> None:
-        """As ``Reconciler.run``, which holds a lock in Postgres by its connection's life."""
+        """Like ``Reconciler.run``, which has a lock in Postgres while its connection lives."""
         database = self._around.database
         while True:
             await self.process.step("reconciler.lead")
