@@ -6,6 +6,7 @@ where everything passed. Tests that are named by their paths run as pytest runs 
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,15 +20,17 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.isolation.apart import apart
+from tests.support.properties import EXAMPLES
 
 ATTACKS: Final = "tests/hostile"
 #: Tests wait more than they compute: more workers than processors.
 WORKERS: Final = 4
 #: The tests that need no server: seconds, for a person who edits.
 FAST: Final = (
+    "--no-servers",
     "tests/domain",
     "tests/checker",
-    "tests/simulation",
+    "tests/simulation/test_simulation.py::test_seeds_that_once_found_something_find_it_no_more",
     "tests/simulator",
     "tests/schemas",
     "tests/runtime",
@@ -35,6 +38,8 @@ FAST: Final = (
     "tests/providers",
     "tests/test_house.py",
 )
+#: Examples of a property in that run.
+FEW: Final = "25"
 COUNTED: Final = ("tests", "failures", "errors", "skipped")
 _NO_TESTS: Final = pytest.ExitCode.NO_TESTS_COLLECTED
 
@@ -66,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fast", action="store_true", help="only what needs no server")
     parser.add_argument("--junitxml", type=Path, help="where one report of all parts is written")
     options, given = parser.parse_known_args(arguments)
+    if options.fast:
+        os.environ.setdefault(EXAMPLES, FEW)
     began = time.monotonic()
     with apart(), tempfile.TemporaryDirectory(prefix="payments-reports-") as folder:
         parts = QUICK if options.fast else PARTS

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import tempfile
 import uuid
@@ -64,8 +65,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """The servers that all workers share are up before there is a worker."""
+    """Before there is a worker: one order of sets for all, and the servers that they share.
+
+    Workers must collect the same tests in the same order.
+    """
     config = session.config
+    if side_by_side.has_workers(config):
+        os.environ["PYTHONHASHSEED"] = str(secrets.randbelow(2**32))
     if (
         config.option.share_servers
         and side_by_side.has_workers(config)

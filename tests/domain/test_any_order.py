@@ -1,6 +1,6 @@
 """Random worlds: any order, any repeats, and always the state the oracle computes from the set."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -11,9 +11,9 @@ from tests.domain.histories.builders import PAYMENT, acknowledged, at, received
 from tests.domain.histories.replay import Replay, meaning_told_by
 from tests.domain.histories.worlds import asked_and_answered, creates, facts
 from tests.oracle import meaning_of
+from tests.support.properties import thorough
 
 #: The same worlds in every run, enough of them.
-thorough = settings(max_examples=250, derandomize=True, deadline=None)
 
 
 def _seen(inputs: list[Input]) -> Snapshot:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -14,8 +14,7 @@ from domain.status import Outcome, ProviderStatus
 from tests.domain.histories.builders import at, said
 from tests.domain.histories.situations import payment_that_is
 from tests.domain.histories.worlds import facts
-
-thorough = settings(max_examples=250, derandomize=True, deadline=None)
+from tests.support.properties import thorough
 
 
 def _joined(told: list[PaymentFact]) -> tuple[PaymentFact, ...]:

@@ -128,6 +128,7 @@ def test_metrics_that_cannot_be_collected_are_a_500() -> None:
     assert get((HOST, port), "/readyz").status_code == 200
 
 
+@pytest.mark.alone
 def test_a_stalled_event_loop_fails_both_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The program's own event loop beats; a closed loop no longer does."""
     monkeypatch.setattr(health_module, "STALLED_S", 0.3)

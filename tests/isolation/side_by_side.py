@@ -5,14 +5,21 @@ Without workers nothing here has an effect.
 
 import gc
 import sys
-from collections.abc import Collection
 from typing import Any, Final
 
 import pytest
 
-#: Folders whose tests share a running service. A service of its own for each worker would cost more
-#: than it saves.
-ONE_SERVICE: Final = ("tests/service", "tests/conformance", "tests/messaging", "tests/hostile")
+#: Folders whose tests share what takes long to make, such as a running service, by the fixture that
+#: makes it: a service for each worker would cost more than it saves.
+SHARED: Final = {
+    "tests/service": "stack",
+    "tests/conformance": "kind",
+    "tests/messaging": "broker",
+    "tests/hostile": "service",
+    "tests/checker": "searched",
+    "tests/simulator": "simulator",
+    "tests/providers/stripe": "shared_provider",
+}
 #: Tests with this fixture read and write the same topics of the shared broker.
 BROKER: Final = "kafka_bootstrap"
 #: What takes longest begins first, so that no worker is alone with it in the end. Paths and groups.
@@ -72,19 +79,10 @@ def reported(output: dict[str, Any]) -> list[str]:
 def _group(item: pytest.Item) -> str:
     path = item.nodeid.partition("::")[0]
     fixtures = getattr(item, "fixturenames", ())
-    for folder in ONE_SERVICE:
-        if path.startswith(f"{folder}/") and _shares_a_service(folder, fixtures):
+    for folder, fixture in SHARED.items():
+        if path.startswith(f"{folder}/") and fixture in fixtures:
             return folder
     return "broker" if BROKER in fixtures else path
-
-
-def _shares_a_service(folder: str, fixtures: Collection[str]) -> bool:
-    return {
-        "tests/service": True,
-        "tests/conformance": True,
-        "tests/messaging": "broker" in fixtures,
-        "tests/hostile": "service" in fixtures,
-    }[folder]
 
 
 def _place(item: pytest.Item) -> int:

@@ -14,6 +14,8 @@ from tests.hostile.sockets.beside import assert_unnoticed
 from tests.hostile.sockets.conftest import FULL, TIGHT
 from tests.hostile.sockets.server import Answers, Server
 
+pytestmark = pytest.mark.alone
+
 HELLO = b"GET /hello HTTP/1.1\r\n\r\n"
 
 

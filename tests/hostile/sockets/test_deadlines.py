@@ -14,6 +14,8 @@ from tests.hostile.sockets.beside import assert_unnoticed
 from tests.hostile.sockets.conftest import HASTY
 from tests.hostile.sockets.server import Answers, Server
 
+pytestmark = pytest.mark.alone
+
 #: How late the look at all connections may come on a busy machine.
 LATE_S = 1.0
 #: The attacker leaves the machine's two processors some time for the client beside it.

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -12,9 +12,9 @@ from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from schemas import headers
 from schemas.topics import PROCESSOR_SOURCES
 from tests.support.builders import DECODER, NOW, Log, payment, received
+from tests.support.properties import thorough
 
 PAYMENT: Final = payment("decoded")
-thorough = settings(max_examples=250, derandomize=True, deadline=None)
 
 _keys = st.one_of(st.none(), st.binary(max_size=40), st.just(PAYMENT.encode()))
 _text = st.binary(max_size=20).map(lambda drawn: drawn.decode("utf-8", "replace"))
