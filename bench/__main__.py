@@ -1,9 +1,9 @@
-"""``python -m bench``: runs the benchmarks of the table, and prints and keeps their figures.
+"""``python -m bench``: runs the benchmarks of the table, and prints and stores their figures.
 
-Round by round, each benchmark has one turn on the same Kafka and Postgres, with the same work and
-empty tables, in programs started for that turn alone. What is compared is run in the same round, so
-a busy machine slows both. One turn more comes before the first round and is not counted: it finds
-both servers cold. A turn whose work was not done right ends the run.
+In each round every benchmark has one turn on the same Kafka and Postgres, with the same work, empty
+tables and newly started programs. Compared benchmarks run in the same round, so a busy machine
+slows both. A turn before the first round warms up the servers and is not counted. A turn with a
+wrong result ends the run.
 """
 
 import argparse
@@ -30,9 +30,9 @@ SEED: Final = 20_260_101
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is done: payments of the measured work and of the warm-up, in each turn.
+    """The size of each turn: payments of the measured work and of the warm-up.
 
-    ``stored`` is how many events a full store holds.
+    ``stored`` is the number of events in a full store.
     """
 
     rounds: int
@@ -46,7 +46,7 @@ QUICK: Final = Sizes(rounds=2, payments=300, warm_up=100, stored=100_000)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs what was asked for; answers the exit code."""
+    """Runs the chosen benchmarks and returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=__doc__,
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = sorted(set(options.names) - BY_NAME.keys())
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
-    # A group's coordinator is not there at once on a new broker: asked again, and no news.
+    # A new broker has no group coordinator at first: aiokafka retries, and its warnings are noise.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         sizes = QUICK if options.quick else FULL
@@ -80,7 +80,7 @@ def _run_all(benchmarks: Sequence[Benchmark], sizes: Sizes, *, keep: bool) -> li
     with opened() as site:
         _take(site, benchmarks[0], sizes, sizes.rounds)
         for number in range(sizes.rounds):
-            # Every other round the other way round: who comes first has no advantage.
+            # Every other round runs in reverse order, so that no benchmark has an advantage.
             for benchmark in benchmarks if number % 2 == 0 else reversed(benchmarks):
                 if number >= benchmark.rounds:
                     continue

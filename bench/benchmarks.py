@@ -1,4 +1,4 @@
-"""The benchmarks, as one table. A further one is a module with a ``run``, and a row here."""
+"""The table of benchmarks. A new one needs a module with a ``run``, and a row here."""
 
 from functools import partial
 from typing import Final
@@ -20,10 +20,10 @@ from bench.measured import (
     trivial_asgi,
 )
 
-#: Of a turn's payments: more than 20,000 webhooks in a full run, 2,000 in a quick one.
+#: The burst's share of a turn's payments: over 20,000 webhooks in a full run, 2,000 in a quick one.
 BURST_SHARE: Final = 1.3
 BURST_ROUNDS: Final = 3
-#: What scales is told by ratios within a round, each of which takes minutes.
+#: Few rounds are enough for scaling: it is a ratio within a round, and a round takes minutes.
 SCALE_ROUNDS: Final = 2
 
 BENCHMARKS: Final = (
@@ -173,7 +173,7 @@ BY_NAME: Final = {benchmark.name: benchmark for benchmark in BENCHMARKS}
 
 
 def chosen(names: list[str]) -> list[Benchmark]:
-    """These benchmarks and what they are compared with, in the table's order; all for no names."""
+    """These benchmarks and those they are compared with, in order; without names, all."""
     wanted = set(names or BY_NAME)
     wanted |= {beside for name in wanted for beside in BY_NAME[name].beside}
     return [benchmark for benchmark in BENCHMARKS if benchmark.name in wanted]

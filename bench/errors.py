@@ -1,23 +1,23 @@
-"""What ends a benchmark without a figure.
+"""Errors that end a benchmark without a figure.
 
 BenchError
-├── WrongResultError   the work was not done, or not done right: its speed means nothing
+├── WrongResultError   the result is wrong or incomplete, so its speed is meaningless
 ├── StuckError         the work was not done in time
-└── ProfilerError      the profiler could not look into the program
+└── ProfilerError      the profiler could not attach to the program
 """
 
 
 class BenchError(Exception):
-    """Base of what a benchmark raises; the text is for the person at the terminal."""
+    """The base of a benchmark's errors; the text is for the user."""
 
 
 class WrongResultError(BenchError):
-    """What is stored or answered in the end is not what the workload says must be."""
+    """The stored result or the responses differ from the workload's expectation."""
 
 
 class StuckError(BenchError):
-    """Nothing more happened before the deadline."""
+    """No progress before the deadline."""
 
 
 class ProfilerError(BenchError):
-    """The profiler did not start, or did not write what it saw."""
+    """The profiler did not start, or wrote no profile."""

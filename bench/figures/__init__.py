@@ -1,1 +1,1 @@
-"""Figures as tables and drawings, and what they are held to."""
+"""Tables and charts of the figures, and the targets."""

@@ -1,4 +1,4 @@
-"""What of a kind's results is drawn, and what the files are called."""
+"""The charts of a kind's results, and their file names."""
 
 from collections.abc import Mapping, Sequence
 from math import nan
@@ -10,14 +10,14 @@ from bench.load.samples import Sample, Samples, Spread, spread
 Ratios = Mapping[tuple[str, str], Spread]
 
 NONE: Final = Spread(nan, nan, nan)
-#: Latencies, drawn where any benchmark of the kind has them.
+#: Latencies, drawn if any benchmark of the kind has them.
 LATENCIES: Final = {"p50": "p50_ms", "p99": "p99_ms"}
 
 
 def drawn(kind: str, ratios: Mapping[str, Ratios], samples: Samples) -> dict[str, str]:
-    """SVG by the name of its file, those with nothing to show left out.
+    """SVG by file name, without empty charts.
 
-    ``ratios`` are by what they are ratios of; each has the same pairs.
+    ``ratios`` are by figure; each has the same pairs.
     """
     pairs = list(next(iter(ratios.values())))
     found: dict[str, str] = {}

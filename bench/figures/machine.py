@@ -1,4 +1,4 @@
-"""What the figures were measured on: without it, they mean nothing."""
+"""Describes the machine and the versions of a measurement, without which figures mean nothing."""
 
 import os
 import platform
@@ -13,13 +13,13 @@ import psutil  # type: ignore[import-untyped] # it ships no types
 from sandbox.servers import jars, postgres
 from sandbox.topology import PROJECT
 
-#: What is measured beside ours in an environment of its own, as its lock names it.
+#: The lock of the peer that has its own environment.
 QUIX_LOCK: Final = PROJECT / "bench" / "peers" / "quix" / "requirements.lock"
 PACKAGES: Final = ("faust-streaming", "aiokafka", "fastapi", "uvicorn", "psycopg")
 
 
 def describe() -> dict[str, Any]:
-    """Processor, memory, versions and commit; how busy the machine was before."""
+    """Processor, memory, versions, commit, and the load before the run."""
     return {
         "cpu": _cpu_model(),
         "cpus": os.cpu_count(),
@@ -55,7 +55,7 @@ def _quix_version() -> str:
 
 
 def _commit() -> str:
-    """The commit; `+` behind it says that what was measured had changes; earlier results aren't."""
+    """The commit, followed by `+` if the measured code had changes (results do not count)."""
     changed = _output(
         "git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)bench/results"
     )
@@ -63,7 +63,7 @@ def _commit() -> str:
 
 
 def _output(*command: str) -> str:
-    """What a program prints; empty where there is no such program, or it fails."""
+    """A program's output; empty if it is missing or fails."""
     try:
         done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)  # noqa: S603  # two constants
     except (OSError, subprocess.CalledProcessError):

@@ -1,6 +1,6 @@
 """Figures as bars, in SVG: the median of the rounds, and a line from the least to the greatest.
 
-Equal figures make equal files, and a file shows what it shows without anything from elsewhere.
+Equal figures make equal files. The files need no external resources.
 """
 
 import sys
@@ -15,7 +15,7 @@ from pygal.style import Style
 
 from bench.load.samples import Spread
 
-# pygal's way to find plug-ins is one that importers of today stumble over; there are no plug-ins.
+# pygal's search for plug-ins fails with current importers, and there are no plug-ins.
 sys.meta_path[:] = [each for each in sys.meta_path if hasattr(each, "find_spec")]
 
 WIDTH: Final = 1000
@@ -28,14 +28,14 @@ AROUND_BARS: Final = 150
 def bars(
     name: str, title: str, rows: Sequence[str], series: Mapping[str, Sequence[Spread]], digits: int
 ) -> str:
-    """A group of horizontal bars for each row, one of each series, from the top down.
+    """A group of horizontal bars per row, one bar per series, from top to bottom.
 
     Args:
-        name: sets the image's identifiers apart from those of others on the same page.
-        title: what the bars are, with their unit.
-        rows: what is written beside each group.
-        series: by what the legend says, a figure per row; one that isn't finite has no bar.
-        digits: after the decimal point, on the axis and where the pointer rests.
+        name: makes the image's identifiers unique on a page.
+        title: the bars' meaning and unit.
+        rows: the labels of the groups.
+        series: by legend, a figure per row; an infinite or NaN figure has no bar.
+        digits: decimal places on the axis and in tooltips.
     """
     chart = pygal.HorizontalBar(
         style=_style(),
@@ -54,7 +54,7 @@ def bars(
     )
     chart.uuid = name
     chart.add_xml_filter(_only_what_is_drawn)
-    # The library draws from the bottom up.
+    # pygal draws from bottom to top.
     chart.x_labels = list(reversed(rows))
     for legend, spreads in series.items():
         chart.add(legend, [_bar(spread) for spread in reversed(spreads)])

@@ -1,4 +1,4 @@
-"""Figures as tables and bars: the ratios first, the targets, the figures, what they were got on."""
+"""The report of a run: ratios, targets, figures and the machine, as tables and charts."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ PER_SECOND: Final = attrgetter("per_second")
 PER_CPU_SECOND: Final = attrgetter("per_cpu_second")
 
 RESULTS: Final = Path(__file__).parents[1] / "results"
-#: Other figures that have a column, where any benchmark of the table has them.
+#: Other figures, which have a column if any benchmark of the table has them.
 COLUMNS: Final = {
     "p50_ms": "p50 ms",
     "p99_ms": "p99 ms",
@@ -28,11 +28,10 @@ COLUMNS: Final = {
 }
 NOTES: Final = """\
 Medians of the rounds; a ratio is taken within each round. Latencies are what the sender of a
-request waits for, in a closed loop at full load, but for those at a share of the capacity: these
-are from a webhook's arrival, whoever was answered before, to its record. Memory is that of all
-measured processes together. Own CPU is the benchmarked program's; all CPU, which ratios per CPU
-second are taken of, adds Kafka's and Postgres'. What else the machine does moves it far less than
-the clock."""
+request waits for, in a closed loop at full load. Those at a share of the capacity are from a
+webhook's arrival to its record, in an open loop. Memory is that of all measured processes together.
+Own CPU is the benchmarked program's; all CPU, which ratios per CPU second are taken of, adds
+Kafka's and Postgres'. The machine's other load affects it far less than the clock."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Report:
     about: Mapping[str, Any]
 
     def ratios(self, figure: Figure = PER_SECOND) -> dict[tuple[str, str], Spread]:
-        """How many times as much as each benchmark beside it, in the same round."""
+        """Each benchmark's ratios to those it is compared with, within rounds."""
         return {
             (b.name, beside): spread(
                 [
@@ -58,7 +57,7 @@ class Report:
         }
 
     def judged(self) -> list[Judged]:
-        """The targets of these benchmarks; what they are compared with may be of another kind."""
+        """The judged targets of these benchmarks, which may compare with another kind's."""
         names = {benchmark.name for benchmark in self.benchmarks}
         return judge(self.samples, [target for target in TARGETS if target.row in names])
 
@@ -73,7 +72,7 @@ class Report:
         )
 
     def as_markdown(self) -> str:
-        """For people."""
+        """The report for people, in Markdown."""
         by_cpu = self.ratios(PER_CPU_SECOND)
         ratios = [
             [f"{a} / {b}", *_times(by_clock), *_times(by_cpu[a, b])]
@@ -117,7 +116,7 @@ class Report:
         return table(heads, rows)
 
     def as_json(self) -> str:
-        """For programs: every turn of every benchmark."""
+        """The report for programs, in JSON, with every turn of every benchmark."""
         found = {
             "kind": self.kind,
             "about": self.about,
@@ -145,7 +144,7 @@ class Report:
         return json.dumps(found, indent=1) + "\n"
 
     def keep(self, folder: Path = RESULTS) -> list[Path]:
-        """Writes all of it, over what was there."""
+        """Writes all files, replacing older ones."""
         folder.mkdir(parents=True, exist_ok=True)
         written = {
             f"{self.kind}.md": self.as_markdown(),
@@ -158,7 +157,7 @@ class Report:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table that reads as one in a terminal too; empty without rows."""
+    """A Markdown table with aligned columns; empty without rows."""
     if not rows:
         return ""
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]

@@ -1,7 +1,7 @@
-"""What the service is held to, as one table, and what was measured of it.
+"""The table of performance targets, and their comparison with the measured figures.
 
-A target of a benchmark that was not run, or of a figure that was not taken, is not judged. A
-missed one ends no run unless that is asked for: a busy machine misses it too.
+Targets without a measured figure are not judged. A missed target fails a run only with
+``--strict``, because a busy machine also misses it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,11 +15,11 @@ from bench.load.samples import Sample, Samples
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One figure, or one ratio of two, and what it may be.
+    """A bound for one figure, or for the ratio of two.
 
     Args:
         row: the benchmark's name.
-        bound: what the figure may not be under, or over.
+        bound: whether the limit is a minimum or a maximum.
         limit: in the figure's unit; without one for a ratio.
         beside: of a ratio, the name of the other benchmark; the ratio is of one round's turns.
         figure: ``per_second``, or a name of ``Sample.others``.
@@ -56,14 +56,14 @@ TARGETS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A target and the median of what the rounds had."""
+    """A target and the median over the rounds."""
 
     target: Target
     measured: float
 
     @property
     def is_met(self) -> bool:
-        """Whether it keeps to the limit, which itself is enough."""
+        """Whether the median is within the limit, inclusive."""
         limit = self.target.limit
         if self.target.bound == "at least":
             return self.measured >= limit
@@ -71,13 +71,13 @@ class Judged:
 
 
 def judge(samples: Samples, targets: Iterable[Target] = TARGETS) -> list[Judged]:
-    """Each target whose figure every round has."""
+    """The targets whose figure was measured in every round."""
     found = [Judged(target, _measured(target, samples)) for target in targets]
     return [each for each in found if not isnan(each.measured)]
 
 
 def summary(judged: Sequence[Judged]) -> str:
-    """One line: how many are met."""
+    """One line with the number of met targets."""
     return f"targets: {sum(each.is_met for each in judged)} of {len(judged)} met"
 
 

@@ -1,1 +1,1 @@
-"""The work that is put in, and what it leaves behind."""
+"""The workload of the benchmarks, and the checks of its results."""

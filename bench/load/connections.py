@@ -1,4 +1,4 @@
-"""A kept-alive HTTP connection of a load generator: lean, one request at a time."""
+"""A lean persistent HTTP connection of a load generator, with one request at a time."""
 
 import asyncio
 import re
@@ -11,17 +11,17 @@ LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
 class Load(Protocol):
-    """Whoever sends requests over connections."""
+    """A load generator that sends requests over connections."""
 
     def answered(self, connection: "Connection", status: bytes, latency_s: float) -> None:
-        """The connection's request was answered, and it can take the next one."""
+        """Handles a response; the connection is free for the next request."""
 
     def failed(self, error: BaseException) -> None:
-        """No further answer will come."""
+        """Handles a failure, after which no response will come."""
 
 
 class Connection(asyncio.Protocol):
-    """Sends complete bytes; of an answer only status and length are read."""
+    """Sends complete requests as bytes; reads only the status and length of responses."""
 
     def __init__(self) -> None:
         self.load: Load | None = None
@@ -31,19 +31,19 @@ class Connection(asyncio.Protocol):
 
     @classmethod
     async def opened(cls, host: str, port: int, count: int) -> list[Self]:
-        """This many connections. Raises OSError."""
+        """Opens this many connections. Raises OSError."""
         loop = asyncio.get_running_loop()
         return [(await loop.create_connection(cls, host, port))[1] for _ in range(count)]
 
     def send(self, request: bytes) -> None:
-        """Sends a request, once the last one was answered."""
+        """Sends a request; the previous one must have been answered."""
         if self._transport is None:
             return
         self._sent_at = perf_counter()
         self._transport.write(request)
 
     def close(self) -> None:
-        """Nothing more will be sent."""
+        """Closes the connection."""
         if self._transport is not None:
             self._transport.close()
 
@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
 
 
 def close_all(connections: Sequence[Connection]) -> None:
-    """None of them sends any more; what happens to them is of no interest."""
+    """Closes all connections and ignores later errors on them."""
     for connection in connections:
         connection.load = None
         connection.close()

@@ -1,6 +1,6 @@
-"""How a payment runs at Stripe, as tables: which events come, and what each one's object says.
+"""Tables of the courses of a payment at Stripe: its events and their objects.
 
-The objects are of the shapes that Stripe publishes, made by the simulator's own builders.
+The simulator's builders make the objects, in the shapes that Stripe publishes.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ CARD: Final = TEST_CARDS["pm_card_visa"]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What one payment's objects are made of; ``amount`` in minor units."""
+    """The data of one payment's objects; ``amount`` is in minor units."""
 
     amount: int
     intent: str
@@ -29,10 +29,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One way for a payment to go.
+    """One course of a payment.
 
     ``steps`` are (seconds after the payment's creation, event type); ``captured`` and ``refunded``
-    say whether its whole amount is in the end.
+    say whether the whole amount is captured and refunded at the end.
     """
 
     name: str
@@ -118,7 +118,7 @@ def _redirect(facts: Facts) -> JsonObject:
     }
 
 
-#: What becomes of an event's object at that event; all else stays as it was.
+#: The changes of an event's object at that event.
 CHANGES: Final[Mapping[str, Callable[[Facts], JsonObject]]] = {
     "payment_intent.created": lambda _: {"status": "requires_confirmation"},
     "payment_intent.requires_action": lambda f: {
@@ -165,7 +165,7 @@ CHANGES: Final[Mapping[str, Callable[[Facts], JsonObject]]] = {
 
 
 def first_objects(facts: Facts, metadata: Mapping[str, str], **given: Any) -> dict[str, JsonObject]:
-    """A payment's objects before anything happened, by the name that its event types begin with."""
+    """A payment's initial objects, by the first part of their event types."""
     intent = objects.payment_intent(
         facts.intent,
         facts.created,

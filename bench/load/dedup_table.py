@@ -1,7 +1,7 @@
 """``python -m bench.load.dedup_table``: fills a worker's dedup table on disk, without Kafka.
 
-The partitions are Faust's own, in the folder and with the options of the worker, and say how far
-they are in the changelog: the worker reads nothing of it again.
+The partitions are Faust's own, in the worker's folder and with its options. They contain the
+changelog's end offset, so the worker does not read the changelog.
 """
 
 import argparse
@@ -20,16 +20,16 @@ from processor.stream.app import ROCKSDB_OPTIONS, create_app
 from processor.stream.dedup_table import DedupEntry
 from schemas.settings import KafkaSettings, StreamSettings, load
 
-#: The first is the command that created the payment, the others had no effect.
+#: The first is the command that created the payment; the others had no effect.
 EVENTS_PER_PAYMENT: Final = 5
 WRITTEN_AT_ONCE: Final = 5_000
-_LETTERS: Final = str.maketrans("0189", "ghij")  # an ID has none of these four
+_NOT_IN_IDS: Final = str.maketrans("0189", "ghij")  # an ID has none of these four
 
 
 def payment_id(number: int) -> str:
-    """The same as ``stored.PAYMENT_IDS`` makes."""
+    """The payment's ID, as ``stored.PAYMENT_IDS`` computes it."""
     digest = hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()
-    return f"pay_{digest[:30].translate(_LETTERS)}"
+    return f"pay_{digest[:30].translate(_NOT_IN_IDS)}"
 
 
 def entries(payments: int) -> Iterator[tuple[bytes, bytes]]:
@@ -42,7 +42,7 @@ def entries(payments: int) -> Iterator[tuple[bytes, bytes]]:
 
 
 def write(payments: int, ends: Sequence[int]) -> None:
-    """Fills the partitions; ``ends`` is where each one's changelog ends."""
+    """Fills the partitions; ``ends`` has each one's end offset of the changelog."""
     kafka = load(KafkaSettings)
     app = create_app(kafka, load(StreamSettings))
     table: Any = app.Table("dedup", key_type=bytes, value_type=bytes, options=ROCKSDB_OPTIONS).data
@@ -63,7 +63,7 @@ def write(payments: int, ends: Sequence[int]) -> None:
 
 
 def main() -> int:
-    """Told by the worker's settings where to."""
+    """Fills the table in the folder that the worker's settings name."""
     parser = argparse.ArgumentParser(prog="bench.load.dedup_table", description=__doc__)
     parser.add_argument("payments", type=int)
     parser.add_argument("ends", type=int, nargs="+")

@@ -1,4 +1,4 @@
-"""Signed webhooks over HTTP, at full load or at set times, against any program that takes them."""
+"""Sends signed webhooks over HTTP, at full load or at set times, to any program."""
 
 import sys
 import time
@@ -22,7 +22,7 @@ from sandbox.supervision.ports import HOST
 from sandbox.supervision.processes import Command
 from sandbox.topology import PROJECT
 
-#: What the ingress answers when the broker does not have the record in time.
+#: The ingress's status if the broker does not acknowledge the record in time.
 REFUSED: Final = "503"
 PATH: Final = "/webhooks/stripe"
 CONNECTIONS: Final = 64
@@ -34,14 +34,14 @@ SENT_WITHIN_S: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """What came of the work, and when its first request was sent, in seconds since the epoch."""
+    """The figures, and when the first request was sent, in seconds since the epoch."""
 
     sample: Sample
     begun_at: float
 
 
 async def drive(site: Site, server: Running, turn: Turn) -> Driven:
-    """Sends the warm-up, then the work, and measures the latter; processor time is of both.
+    """Sends the warm-up, then the work, and measures the latter; CPU time covers both.
 
     Raises WrongResultError unless every single answer is 200, ProgramError when the generator
     fails or takes too long.
@@ -69,7 +69,7 @@ async def drive(site: Site, server: Running, turn: Turn) -> Driven:
 async def send_when_due(
     site: Site, server: Running, deliveries: Sequence[Delivery], due_s: Sequence[float]
 ) -> Arrivals:
-    """Sends each webhook when it is due, in seconds from the beginning, whatever is answered.
+    """Sends each webhook when it is due, in seconds from the beginning, in an open loop.
 
     Raises WrongResultError unless every answer is 200 or 503, which asks the sender to repeat it;
     ProgramError when the generator fails or takes too long.
@@ -87,7 +87,7 @@ async def send_when_due(
 
 
 def _requests(site: Site, deliveries: Iterable[Delivery]) -> list[bytes]:
-    """Complete requests, signed just now, with the headers that Stripe sends."""
+    """Complete requests with Stripe's headers, signed with the current time."""
     now = int(time.time())
     return [
         b"POST %s HTTP/1.1\r\nHost: %s\r\n"

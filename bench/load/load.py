@@ -1,8 +1,8 @@
 """``python -m bench.load.load``: sends prepared HTTP requests as fast as they are answered.
 
-Its own process, and lean: the requests are complete bytes, each connection sends the next one as
-soon as the last was answered, and of an answer only status and length are read. So it is a closed
-loop: a slower server gets fewer requests, and latencies are those at full load.
+It is a lean process: requests are complete bytes, and only the status and length of responses are
+read. Each connection sends its next request after the last response. This is a closed loop: a
+slower server gets fewer requests, and latencies are those at full load.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from bench.load.connections import Connection, close_all
 
 
 class Phase:
-    """Requests to send, and what came of them."""
+    """Requests to send, and their results."""
 
     def __init__(self, requests: Sequence[bytes]) -> None:
         self.left: Iterator[bytes] = iter(requests)
@@ -34,12 +34,12 @@ class Phase:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def begin(self, connection: Connection) -> None:
-        """Has the connection send requests until none is left."""
+        """Lets the connection send requests until none is left."""
         connection.load = self
         self._send_next(connection)
 
     def answered(self, connection: Connection, status: bytes, latency_s: float) -> None:
-        """One more answer; the last one ends the phase."""
+        """Records a response; the last one ends the phase."""
         self.latencies_s.append(latency_s)
         self.statuses[status.decode("latin-1")] += 1
         if len(self.latencies_s) == self.expected:
@@ -61,7 +61,7 @@ class Phase:
 async def send_all(
     host: str, port: int, connections: int, phases: Sequence[Sequence[bytes]]
 ) -> list[dict[str, object]]:
-    """Sends one phase after the other over the same connections; answers each one's figures."""
+    """Sends the phases over the same connections, and returns each one's figures."""
     opened = await Connection.opened(host, port, connections)
     try:
         return [await _send(opened, requests) for requests in phases]
@@ -89,7 +89,7 @@ async def _send(opened: Sequence[Connection], requests: Sequence[bytes]) -> dict
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """The least of these, in order, that so large a share of them does not exceed."""
+    """The quantile of sorted figures, by the nearest rank."""
     return ordered[math.ceil(share * len(ordered)) - 1]
 
 

@@ -1,4 +1,4 @@
-"""The log under measurement: what is put there, read back, and how far its reader has come."""
+"""The log under measurement: writes and reads it, and tracks its consumer group's progress."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -25,9 +25,9 @@ from schemas.topics import APP_ID, PAYMENT_COMMANDS, PAYMENT_STATE, PROCESSOR_SO
 
 Ends = Mapping[TopicPartition, int]
 
-#: A session that was not ended takes 45 s to end by itself.
+#: Longer than the 45 s after which an abandoned session expires.
 SHARED_WITHIN_S: Final = 90.0
-#: A producer holds no more than it can send within its deadline.
+#: Records per send: no more than a producer can deliver within its deadline.
 FILLED_AT_ONCE: Final = 20_000
 FEED_WITHIN_S: Final = 120.0
 PROCESSED_WITHIN_S: Final = 900.0
@@ -59,7 +59,7 @@ def deliveries_as_records(deliveries: Iterable[Delivery]) -> list[ProducerRecord
 
 
 async def feed(site: Site, records: Sequence[ProducerRecord]) -> None:
-    """Publishes the records and has the broker's word for each. Raises PublishError."""
+    """Publishes the records and awaits their acknowledgements. Raises PublishError."""
     sender = Sender(site.kafka_bootstrap, "payments-bench", FEED_WITHIN_S)
     try:
         await sender.send(records)
@@ -68,19 +68,19 @@ async def feed(site: Site, records: Sequence[ProducerRecord]) -> None:
 
 
 async def ends(site: Site, topics: Iterable[str] = PROCESSOR_SOURCES) -> Ends:
-    """Where these topics, with as many partitions as the processor's sources, end now."""
+    """The current end offsets of these topics, partitioned like the processor's sources."""
     async with _reader(site) as consumer:
         found: Ends = await consumer.end_offsets(_partitions(topics))
         return found
 
 
 async def count(site: Site, topic: str) -> int:
-    """How many records were ever written to a topic, of as many partitions as the sources."""
+    """The number of records ever written to a topic, partitioned like the sources."""
     return sum((await ends(site, [topic])).values())
 
 
 async def fill(site: Site, topic: str, records: Iterable[KeyedRecord]) -> None:
-    """Publishes records to a topic's partitions by turns, many at a time."""
+    """Publishes records to a topic's partitions in turn, in large batches."""
     async with AIOKafkaProducer(bootstrap_servers=site.kafka_bootstrap, acks="all") as producer:
         left = iter(records)
         while some := list(islice(left, FILLED_AT_ONCE)):
@@ -111,10 +111,10 @@ async def published(site: Site, begin: Ends) -> set[str]:
 
 
 async def skip_to_end(site: Site, group: str = APP_ID) -> None:
-    """Has the group go on at the present ends of the sources; no worker of it may run.
+    """Commits the current ends of the sources for the group, which must have no running worker.
 
-    One that was stopped in a rebalance has not left the group, and is waited for until its session
-    ends. Raises StuckError.
+    A worker that was stopped during a rebalance has not left the group; this waits until its
+    session expires. Raises StuckError.
     """
     await until_shared(site, 0, group)
     async with _reader(site, group_id=group) as consumer:
@@ -123,7 +123,7 @@ async def skip_to_end(site: Site, group: str = APP_ID) -> None:
 
 
 async def until_shared(site: Site, workers: int, group: str = APP_ID) -> None:
-    """Waits until so many workers have an equal part of the partitions each, or none is left.
+    """Waits until this many workers have equal shares of the partitions, or, for 0, none is left.
 
     Raises StuckError.
     """
@@ -139,7 +139,7 @@ async def until_shared(site: Site, workers: int, group: str = APP_ID) -> None:
 async def _until(
     site: Site, missing: Callable[[AIOKafkaAdminClient], Awaitable[str]], within_s: float
 ) -> None:
-    """Waits until nothing is missing. Raises StuckError, which says what was."""
+    """Waits until nothing is missing. Raises StuckError, which names what was missing."""
     admin = AIOKafkaAdminClient(bootstrap_servers=site.kafka_bootstrap)
     await admin.start()
     what = "no answer"
@@ -157,7 +157,7 @@ async def _parts(admin: AIOKafkaAdminClient, group: str) -> list[int] | None:
     """How many partitions of a source each member of the group has; None while none can tell."""
     try:
         (answer,) = await admin.describe_consumer_groups([group])
-    except GroupCoordinatorNotAvailableError:  # not there at once on a new broker
+    except GroupCoordinatorNotAvailableError:  # a new broker has none at first
         return None
     ((_, _, state, _, _, members, *_),) = answer.groups
     if state not in {"Stable", "Empty", "Dead"}:
@@ -167,7 +167,7 @@ async def _parts(admin: AIOKafkaAdminClient, group: str) -> list[int] | None:
 
 
 async def until_processed(site: Site, group: str = APP_ID) -> None:
-    """Waits until the group has acknowledged everything there is. Raises StuckError."""
+    """Waits until the group has acknowledged all records. Raises StuckError."""
     finish = await ends(site)
 
     async def missing(admin: AIOKafkaAdminClient) -> str:

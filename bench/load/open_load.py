@@ -1,8 +1,8 @@
 """``python -m bench.load.open_load``: sends prepared HTTP requests when due, answered or not.
 
-An open loop: a slow server gets as many requests as a fast one. A request for which no connection
-is free waits, and whoever counts its latency counts from when it was due, so that a server which
-stands still is not spared the requests that would have come meanwhile.
+An open loop: a slow server gets as many requests as a fast one. A request waits for a free
+connection, and its latency counts from its due time, so a stalled server is charged for all
+requests that were due meanwhile.
 """
 
 import argparse
@@ -28,7 +28,7 @@ class Schedule(msgspec.Struct):
 
 
 class Arrivals(msgspec.Struct):
-    """What came of them; ``sent_s`` and ``answered_s`` are in seconds from the beginning.
+    """The results; ``sent_s`` and ``answered_s`` are in seconds from the beginning.
 
     ``begun_at`` is the beginning, in seconds since the epoch.
     """
@@ -60,7 +60,7 @@ class OpenLoop:
         self._look()
 
     def answered(self, connection: Connection, status: bytes, _latency_s: float) -> None:
-        """One more answer; the last one ends it."""
+        """Records a response; the last one ends the run."""
         number = self._under_way.pop(connection)
         self.answered_s[number] = perf_counter() - self._begun
         self.statuses[number] = status.decode("latin-1")
@@ -78,7 +78,7 @@ class OpenLoop:
             self.done.set_exception(error)
 
     def _look(self) -> None:
-        """Sends what is due, and comes again for the next."""
+        """Sends due requests, and schedules itself for the next."""
         due_s, now = self._schedule.due_s, perf_counter() - self._begun
         while self._next < len(due_s) and due_s[self._next] <= now:
             if self._free:
@@ -96,7 +96,7 @@ class OpenLoop:
 
 
 async def send_when_due(host: str, port: int, connections: int, schedule: Schedule) -> Arrivals:
-    """Returns when the last one is answered."""
+    """Sends the schedule, and returns when the last request is answered."""
     opened = await Connection.opened(host, port, connections)
     try:
         begun_at = time()

@@ -1,4 +1,4 @@
-"""The database under measurement: emptied before a turn, held against the workload after it."""
+"""The database under measurement: emptied before a turn, checked against the workload after it."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -60,13 +60,13 @@ async def _rows(site: Site, statement: LiteralString, *values: Any) -> list[tupl
 
 
 async def empty(site: Site) -> None:
-    """Every turn begins with empty tables."""
+    """Empties the tables before a turn."""
     async with await psycopg.AsyncConnection.connect(site.database_url) as connection:
         await connection.execute(EMPTY)
 
 
 async def analyze(site: Site) -> None:
-    """What autovacuum does in the long run: tells the planner how large the tables are."""
+    """Updates the planner's statistics, as autovacuum would in the long run."""
     async with await psycopg.AsyncConnection.connect(
         site.database_url, autocommit=True
     ) as connection:
@@ -74,7 +74,7 @@ async def analyze(site: Site) -> None:
 
 
 def creates(commands: Iterable[CommandBase]) -> list[DecodedInput]:
-    """The commands, as the processor understands them. Raises WrongResultError."""
+    """The commands, decoded like the processor's inputs. Raises WrongResultError."""
     decoder = Decoder({})
     received = []
     for number, command in enumerate(commands):
@@ -88,7 +88,7 @@ def creates(commands: Iterable[CommandBase]) -> list[DecodedInput]:
 
 
 async def create_payments(site: Site, commands: Iterable[CommandBase]) -> None:
-    """What the processor does with create commands, for programs that have no log."""
+    """Creates the payments as the processor would, for programs without a log."""
     received = creates(commands)
     nothing = ReadSet({}, {}, frozenset(), {}, {})
     async with await psycopg.AsyncConnection.connect(site.database_url) as connection:
@@ -101,7 +101,7 @@ async def create_payments(site: Site, commands: Iterable[CommandBase]) -> None:
 
 
 async def check(site: Site, workload: Workload) -> Counter[str]:
-    """What became of the workload, by outcome. Raises WrongResultError unless it is all right."""
+    """Checks the workload's results, and counts them by outcome. Raises WrongResultError."""
     payment_ids = list(workload.endings)
     stored = dict(await _rows(site, OUTCOMES, payment_ids))
     expected = workload.events | {command.event_id for command in workload.commands}
@@ -123,7 +123,7 @@ async def check(site: Site, workload: Workload) -> Counter[str]:
 
 
 async def check_duplicates(site: Site, workload: Workload) -> int:
-    """How many repeated deliveries are recorded. Raises WrongResultError unless it is each one."""
+    """The number of recorded duplicates. Raises WrongResultError unless all are recorded."""
     ((count,),) = await _rows(site, DUPLICATES, list(workload.endings))
     repeated = len(workload.deliveries) - len(workload.events)
     if count != repeated:
@@ -132,7 +132,7 @@ async def check_duplicates(site: Site, workload: Workload) -> int:
 
 
 async def check_published(site: Site, workload: Workload, published: AbstractSet[str]) -> None:
-    """Raises WrongResultError unless each version that webhooks brought is in ``payment-state``.
+    """Raises WrongResultError unless each version from a webhook is in ``payment-state``.
 
     ``published`` holds ``<payment ID>:<version>``.
     """
@@ -143,12 +143,12 @@ async def check_published(site: Site, workload: Workload, published: AbstractSet
 
 
 async def versions(site: Site, workload: Workload) -> dict[str, str]:
-    """``<payment ID>:<version>`` of each version, by the event that made it."""
+    """``<payment ID>:<version>`` by the event that created the version."""
     return dict(await _rows(site, MADE_BY, list(workload.endings)))
 
 
 async def published_at(site: Site) -> float:
-    """When the processor was done, in seconds since the epoch. Raises WrongResultError."""
+    """When the processor had finished, in seconds since the epoch. Raises WrongResultError."""
     ((unpublished,),) = await _rows(site, UNPUBLISHED)
     if unpublished:
         raise WrongResultError(f"{unpublished} publications are not marked as published")
@@ -157,5 +157,5 @@ async def published_at(site: Site) -> float:
 
 
 async def batches_since(site: Site, begun_at: float) -> list[int]:
-    """How many records each batch had that was written since then (seconds since the epoch)."""
+    """The sizes of the batches written since then (seconds since the epoch)."""
     return [count for (count,) in await _rows(site, BATCHES, begun_at)]

@@ -1,4 +1,4 @@
-"""What a benchmark is, and what one turn of it answers."""
+"""A benchmark, its turns and its figures."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -11,22 +11,21 @@ from bench.load.workload import Workload
 from bench.programs import Running
 from bench.site import Site
 
-#: What looks at the program under measurement while the measured work is done.
+#: Observes the program during the measured work, such as a profiler.
 Watch = Callable[[Running], AbstractAsyncContextManager[None]]
 
 
 def unwatched(_: Running) -> AbstractAsyncContextManager[None]:
-    """Nobody looks, as wherever figures are taken."""
+    """Observes nothing; the default for measurements."""
     return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn's work: ``warm_up`` first, which is not measured, then ``work``.
+    """One turn's work: an unmeasured ``warm_up``, then ``work``.
 
-    ``watch`` is asked for where a profile is taken (``profile.py``), and kept by those benchmarks
-    that have one.
-    ``stored`` is how many events are in store before, for a benchmark with a full store.
+    ``watch`` observes the program for a profile (``profile.py``), in benchmarks that support it.
+    ``stored`` is the number of stored events for a benchmark with a full store.
     """
 
     warm_up: Workload
@@ -37,7 +36,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One turn's figures: how much was done in how many seconds, and others by name.
+    """One turn's figures: the amount of work, the seconds it took, and others by name.
 
     A name ends in its unit: ``p50_ms``, ``cpu_us``.
     """
@@ -48,19 +47,19 @@ class Sample:
 
     @property
     def per_second(self) -> float:
-        """How much was done in a second of the clock."""
+        """The work per second of wall time."""
         return self.count / self.seconds
 
     @property
     def per_cpu_second(self) -> float:
-        """How much was done in a second of processor time: steadier than the clock's.
+        """The work per second of CPU time, which varies less than wall time.
 
-        It counts the program, Kafka and Postgres; not a number where that was not measured.
+        The CPU time is that of the program, Kafka and Postgres; NaN if it was not measured.
         """
         return 1e6 / self.others["all_cpu_us"] if "all_cpu_us" in self.others else nan
 
 
-#: Each benchmark's turns by its name, those of a round at the same index.
+#: The turns of each benchmark, by its name; a round has the same index in all.
 Samples = Mapping[str, Sequence[Sample]]
 
 
@@ -69,13 +68,13 @@ class Benchmark:
     """One row of the table.
 
     Args:
-        name: what it is called for on the command line.
-        what: what is measured, for a reader.
-        run: one turn of it; raises BenchError when the work was not done right.
-        beside: names of those it is compared with, which are run in every round too.
-        kind: names the files in ``bench/results`` its figures are kept in.
-        rounds: no more rounds of a run than these are its own.
-        share: of a turn's payments, how many it is given.
+        name: its name on the command line.
+        what: a description of what it measures.
+        run: runs one turn; raises BenchError if the result is wrong.
+        beside: names of benchmarks to compare with, which run in every round too.
+        kind: names the files of its figures in ``bench/results``.
+        rounds: the most rounds it takes part in.
+        share: its share of a turn's payments.
     """
 
     name: str
@@ -89,7 +88,7 @@ class Benchmark:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The median of several rounds, the least and the greatest."""
+    """The median, minimum and maximum over several rounds."""
 
     median: float
     least: float
@@ -97,5 +96,5 @@ class Spread:
 
 
 def spread(figures: list[float]) -> Spread:
-    """Of at least one figure."""
+    """The spread of at least one figure."""
     return Spread(median(figures), min(figures), max(figures))

@@ -1,9 +1,8 @@
-"""What long use leaves behind: payments with their events, in Postgres and in the table of events.
+"""Fills a store as long use would: payments with their events, in Postgres and the dedup table.
 
-ReadSet at once, not through the service, which would take an hour: rows and entries are those the
-service would have written, as narrow as they can be, under the real constraints and indexes. IDs
-are hashes, so that what comes later falls anywhere among them, and are loaded in their order, so
-that loading does not.
+It loads rows in bulk, because the service would take an hour. Rows and entries are minimal versions
+of the service's own, under the real constraints and indexes. IDs are hashes, so later rows fall
+anywhere among them; they are loaded in order for speed.
 """
 
 import asyncio
@@ -33,11 +32,11 @@ from sandbox.supervision.processes import Command
 from sandbox.topology import PROJECT
 
 DATABASE: Final = "bench_stored"
-#: Versions that were published together.
+#: Versions per publication.
 PER_PUBLICATION: Final = 1_000
 WRITTEN_WITHIN_S: Final = 900.0
 
-#: Millions of rows at once: references are right, and not looked up one by one.
+#: Skips the foreign key checks of millions of rows, whose references are correct.
 PREPARE: Final = "set session_replication_role = replica"
 PUBLICATIONS: Final = """
     insert into publications
@@ -74,7 +73,7 @@ INBOX: Final = """
 
 
 def place(site: Site) -> Site:
-    """The site with a database of its own in the place of the other; ``load`` makes it."""
+    """The site with a separate database, which ``load`` creates."""
     url = make_conninfo(site.database_url, dbname=DATABASE)
     return replace(
         site, database_url=url, environment={**site.environment, "PAYMENTS_DATABASE_URL": url}
@@ -82,7 +81,7 @@ def place(site: Site) -> Site:
 
 
 async def load(full: Site, payments: int, data_dir: Path) -> float:
-    """Fills database and data folder with so many payments; answers how many seconds it took."""
+    """Fills database and data folder with this many payments; returns the seconds it took."""
     begun, url = time.monotonic(), full.database_url
     maintenance = make_conninfo(url, dbname="postgres")
     with psycopg.connect(maintenance, autocommit=True) as connection:
@@ -98,14 +97,14 @@ async def load(full: Site, payments: int, data_dir: Path) -> float:
         _write_table(full, payments, data_dir),
     )
     with psycopg.connect(url, autocommit=True) as connection:
-        # what autovacuum and the checkpointer would else do while something is measured
+        # otherwise autovacuum and the checkpointer would do this during a measurement
         connection.execute("vacuum analyze")
         connection.execute("checkpoint")
     return time.monotonic() - begun
 
 
 def _values(payments: int) -> dict[str, Any]:
-    """What the statements are filled with: one payment, as the service would have stored it."""
+    """The statements' parameters: one payment, as the service would have stored it."""
     received = rows.creates(generate(0, "stored", 1).commands)
     (version,) = fold(ReadSet({}, {}, frozenset(), {}, {}), received).versions
     return {
@@ -127,7 +126,7 @@ def _insert(url: str, values: Mapping[str, Any], statements: Sequence[LiteralStr
 
 
 async def _write_table(full: Site, payments: int, data_dir: Path) -> None:
-    """In a process of its own, beside Postgres' two."""
+    """Fills the dedup table in a separate process."""
     ends = await log.ends(full, [CHANGELOG.name])
     argv = [sys.executable, "-m", "bench.load.dedup_table", str(payments)]
     argv += [str(ends[TopicPartition(CHANGELOG.name, number)]) for number in range(PARTITIONS)]

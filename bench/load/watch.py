@@ -1,8 +1,8 @@
-"""``python -m bench.load.watch``: notes when each version could first be read in ``payment-state``.
+"""``python -m bench.load.watch``: records when each version is first readable in ``payment-state``.
 
-A downstream service in a process of its own: it reads from the topic's end what is committed, and
-looks at nothing but the header that names payment and version. Told to stop, it reads on to the
-present end and writes what it noted.
+A downstream consumer in a separate process: it reads committed records from the topic's end, and
+only their header with payment and version. On SIGTERM it reads to the current end and writes its
+record.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from schemas.headers import as_text, version_name
 from schemas.settings import KafkaSettings, MetricsSettings, load
 from schemas.topics import PAYMENT_STATE
 
-#: Longer than between two commits: who waits is woken by a record, not by this.
+#: Longer than the time between two commits, so that records and not this timeout wake the poll.
 POLL_MS: Final = 200
 
 
 class Watch:
-    """Reads, and notes the time."""
+    """Reads records and their time of arrival."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         #: ``<payment ID>:<version>`` to seconds since the epoch.
@@ -35,21 +35,21 @@ class Watch:
         self._consumer = consumer
 
     async def read(self) -> None:
-        """Notes what there is, or waits for it for a moment."""
+        """Reads available records, waiting a moment for the first."""
         for records in (await self._consumer.getmany(timeout_ms=POLL_MS)).values():
             now = time.time()
             for record in records:
                 self.seen.setdefault(version_name(as_text(record.headers)), now)
 
     async def read_to_the_end(self) -> None:
-        """Notes all there is now."""
+        """Reads to the current end."""
         ends = await self._consumer.end_offsets(self._consumer.assignment())
         while any([await self._consumer.position(p) < end for p, end in ends.items()]):
             await self.read()
 
 
 async def watched() -> dict[str, float]:
-    """What was seen until SIGTERM."""
+    """Reads until SIGTERM, and returns the times by version."""
     status, kafka, health = load(MetricsSettings), load(KafkaSettings), Health()
     serve(status.metrics_host, status.metrics_port, CollectorRegistry(), health)
     stop = asyncio.Event()

@@ -1,7 +1,7 @@
-"""The work of every benchmark: create commands, and the signed-for webhooks that follow them.
+"""The workload of every benchmark: create commands and the webhooks that follow them.
 
-The same seed makes the same work under every name; the name only keeps its IDs apart, so that two
-benchmarks can do the same work on one Kafka and one Postgres without meeting each other's events.
+A seed determines the work; the name only makes its IDs unique, so that two benchmarks can do the
+same work on one Kafka and one Postgres.
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a payment must end; amounts in minor units."""
+    """A payment's expected end; amounts in minor units."""
 
     status: str
     captured: int
@@ -65,7 +65,7 @@ class Workload:
         return frozenset(delivery.event_id for delivery in self.deliveries)
 
     def mix(self) -> dict[str, float]:
-        """What it is made of, for the record."""
+        """The composition of the workload, for the report."""
         events = len(self.events)
         return {
             "payments": len(self.commands),
@@ -129,7 +129,7 @@ def _command(key: str, course: Course, amount: int, begin_s: float) -> CreatePay
 
 
 def _times(draw: Chance, course: Course, number: int) -> list[float]:
-    """When each event is delivered first: some just after the one that should follow them."""
+    """Each event's first delivery time; some come just after their successor."""
     due = [at for at, _ in course.steps]
     following = [*due[1:], None]
     return [

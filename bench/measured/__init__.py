@@ -1,1 +1,1 @@
-"""What is measured: the service's programs, and what they are compared with."""
+"""The benchmarks of the service's programs and of their peers."""

@@ -1,7 +1,7 @@
 """What a plain aiokafka consumer reads: ``bench/peers/aiokafka_read.py``, one process.
 
-A floor: nobody's work, only records and commits. Measured as ``reading.py`` says, until the last
-record was had.
+A lower bound: it only reads and commits. Measured as ``reading.py`` says, until the last
+record.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
 """What Faust reads when it does nothing: ``bench/peers/faust_read.py``.
 
-A floor: nobody's work, only records and commits. Measured as ``reading.py`` says, until the last
-record was had.
+A lower bound: it only reads and commits. Measured as ``reading.py`` says, until the last
+record.
 """
 
 from typing import Final

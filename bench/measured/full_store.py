@@ -1,7 +1,7 @@
-"""The processor's work where much was done before; beside it, one worker on empty tables.
+"""The processor's throughput with a full store; compared with one worker on empty tables.
 
-What is in store (``stored.py``) is loaded once in a run, into a database and a data folder of its
-own, and is there in every round.
+The store (``stored.py``) is loaded once per run, into a separate database and data folder, and is
+used in every round.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""From a webhook's arrival to the record in ``payment-state``, at a share of what is possible.
+"""The latency from a webhook's arrival to the record in ``payment-state``, at partial load.
 
 What ingress and processor can do together is measured first, in the same turn: a part of the work
 in a closed loop, until its last version is published. Then webhooks arrive at a share of that rate,
@@ -86,7 +86,7 @@ async def _capacity(site: Site, server: Running, turn: Turn) -> float:
 
 
 def arrival_times(rate: float, count: int) -> list[float]:
-    """When each of so many arrives, in seconds: a Poisson process, ``rate`` of them in a second."""
+    """Arrival times in seconds of a Poisson process with ``rate`` arrivals per second."""
     draw, at, times = Chance(SEED), 0.0, []
     for number in range(count):
         at -= math.log(1.0 - draw.unit(number)) / rate

@@ -1,9 +1,9 @@
-"""How soon a worker without a disk is at work: it reads its table of events from the changelog.
+"""The time a worker without a disk needs to restore its dedup table from the changelog.
 
-The changelog is given as many keys as the run is told to have, once; what other turns have written
-there is read too, and counted. A worker starts with an empty folder and has records to process; the
-time runs from its start until it has committed them. The same is done again with the folder it
-leaves, and the difference is what recovery takes.
+The changelog is filled once with as many keys as the run asks for; other turns' entries are read
+too, and counted. A worker starts with an empty folder and records to process; the time runs from
+its start until it has committed them. The same is measured with the folder it leaves; the
+difference is the recovery time.
 """
 
 import shutil
@@ -21,7 +21,7 @@ from messaging.batch_send import KeyedRecord
 from messaging.topic_admin import CHANGELOG
 from schemas.commands import CommandBase
 
-#: Far fewer keys than a full store has: other turns' workers have to read them too, once.
+#: Far fewer keys than in a full store, because other turns' workers must read them too.
 EVENTS_PER_KEY: Final = 50
 
 

@@ -1,1 +1,1 @@
-"""What the service is measured beside. Each is as good as its kind can be made."""
+"""The alternatives that the service is compared with, each tuned as far as its kind allows."""

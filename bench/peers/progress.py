@@ -1,6 +1,6 @@
-"""What a program under measurement has done so far, as it says itself at ``/metrics``.
+"""A measured program's progress, which it reports at ``/metrics``.
 
-Whoever measures asks once, when all is done: nobody's polling is in the figure.
+The benchmark reads it once, at the end, so no polling affects the figure.
 """
 
 import time
@@ -18,7 +18,7 @@ LAST_AT: Final = "bench_last_at"
 
 
 class Progress:
-    """Counts what was handled, and notes when: cheap enough for every record."""
+    """Counts the handled records and the last one's time; cheap enough for every record."""
 
     def __init__(self) -> None:
         self.records = 0
@@ -26,7 +26,7 @@ class Progress:
         self.last_at = 0.0
 
     def note(self, records: int, size: int) -> None:
-        """So many records more, of ``size`` bytes together, were handled just now."""
+        """Records that this many records, ``size`` bytes in total, were handled now."""
         self.records += records
         self.bytes += size
         self.last_at = time.time()

@@ -1,7 +1,7 @@
-"""Whose work a program was at, told from the stacks that a sampling profiler saw.
+"""Attributes a sampling profiler's stacks to parts of the program.
 
-A sample belongs to the part of the innermost frame that has one. asyncio is the exception: what it
-does for a caller is the caller's, so it has only what is nobody's: the loop itself.
+A sample belongs to the part of the innermost frame that has one. asyncio is the exception: its work
+for a caller belongs to the caller, so its own share is only the loop itself.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-#: What a frame's file begins with, and its part; of several, the longest decides.
+#: The part by the beginning of a frame's file; the longest match decides.
 PARTS: Final[Mapping[str, str]] = {
     "faust/": "reading through Faust",
     "mode/": "reading through Faust",
@@ -33,7 +33,6 @@ PARTS: Final[Mapping[str, str]] = {
     "psycopg/": "Postgres client",
     "psycopg_pool/": "Postgres client",
     "messaging/transactional_publisher.py": "publishing",
-    "messaging/sender.py": "publishing",
     "messaging/": "publishing",
     "messaging/batch_send.py": "publishing",
     "aiokafka/producer/": "publishing",
@@ -47,10 +46,10 @@ PARTS: Final[Mapping[str, str]] = {
 LOOP: Final = "asyncio"
 #: Files of the event loop.
 LOOP_FILES: Final = ("asyncio/", "uvloop/", "selectors.py")
-#: The loop itself; what is outside of it started the program.
+#: The loop's frame; frames outside of it only started the program.
 TURN: Final = "BaseEventLoop._run_once (asyncio/base_events.py"
 OTHER: Final = "other"
-#: A thread whose innermost frame is one of these waits, whatever the profiler takes it for.
+#: A thread with one of these innermost frames is waiting, even if the profiler counts it as busy.
 WAITING: Final = re.compile(
     r"select \(selectors\.py|(^|\.)(wait|sleep|accept) \((threading|socket)"
 )

@@ -1,7 +1,7 @@
 """``python -m bench.profiling.profile``: where stream and ingress spend their time.
 
-Each is given its benchmark's work once more, with a profiler beside it that stops it two hundred
-times a second, so no figure of such a turn is kept but the shares.
+Each does its benchmark's work again under a profiler that stops it two hundred times a second, so
+only the shares of such a turn are recorded.
 """
 
 import argparse
@@ -35,7 +35,7 @@ WARM_UP: Final = 400
 #: the GIL are counted.
 PROFILED: Final = {"processor": (processor.run, ("--gil",)), "ingress": (ingress.run, ())}
 TITLE: Final = re.compile(r'(<text id="title"[^>]*>)[^<]*')
-#: A comment that says who drew it, and on which page that is explained.
+#: A comment with the generator's name and address.
 COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 NOTES: Final = f"""\
 Of the samples ({pyspy.PER_SECOND} a second) in which a thread of the worker was at work, not
@@ -46,12 +46,12 @@ so what a library does for a part is the part's. The flame graphs are of turns o
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Takes the profiles; answers the exit code."""
+    """Takes the profiles and returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.profiling.profile", description=__doc__)
     parser.add_argument("--into", type=Path, default=RESULTS, help="folder (%(default)s)")
     parser.add_argument("--payments", type=int, default=PAYMENTS, help="work (%(default)s)")
     options = parser.parse_args(arguments)
-    # A group's coordinator is not there at once on a new broker: asked again, and no news.
+    # A new broker has no group coordinator at first: aiokafka retries, and its warnings are noise.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     about = _about(options.payments)
     try:

@@ -72,11 +72,11 @@ async def test_a_wrong_ending_is_wrong(site: Site, work: Workload) -> None:
 async def test_a_version_that_nobody_was_told_is_wrong(site: Site, work: Workload) -> None:
     """Every version that a webhook brought must be in payment-state, or there are no figures."""
     await _deliver(site, work.deliveries)
-    told = {f"{payment_id}:{n}" for payment_id in work.endings for n in range(1, 9)}
-    await rows.check_published(site, work, told)
+    published = {f"{payment_id}:{n}" for payment_id in work.endings for n in range(1, 9)}
+    await rows.check_published(site, work, published)
     untold = next(iter(work.endings))
     with pytest.raises(WrongResultError, match=r"^1 of \d+ versions"):
-        await rows.check_published(site, work, told - {f"{untold}:2"})
+        await rows.check_published(site, work, published - {f"{untold}:2"})
 
 
 async def test_a_repeated_delivery_that_is_not_recorded_is_wrong(

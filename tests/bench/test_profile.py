@@ -125,15 +125,15 @@ async def test_what_is_at_work_is_seen(busy: int, tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "expected"),
     [
         ("Error: Permission Denied: Try running again with elevated permissions", RIGHTS),
         ("Error: Operation not permitted (os error 1)", RIGHTS),
         ("Error: No python processes found", "py-spy did not start: Error: No python processes"),
     ],
 )
-async def test_it_says_why_there_is_no_profile(tmp_path: Path, said: str, told: str) -> None:
-    """Who has not the right to trace is told how to have it; other reasons are passed on."""
+async def test_it_says_why_there_is_no_profile(tmp_path: Path, said: str, expected: str) -> None:
+    """Without the right to trace, the error says how to get it; other reasons are passed on."""
     program = tmp_path / "py-spy"
     program.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
     program.chmod(0o755)
@@ -141,7 +141,7 @@ async def test_it_says_why_there_is_no_profile(tmp_path: Path, said: str, told: 
     with pytest.raises(ProfilerError) as raised:
         async with recorded(1, recording):
             raise AssertionError("nothing is profiled")
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(expected)
 
 
 @pytest.mark.anyio

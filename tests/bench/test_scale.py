@@ -50,7 +50,7 @@ def test_a_burst_is_accepted_before_it_is_published(site: Site) -> None:
 
 @pytest.mark.parametrize("name", ["two_workers", "two_ingress"])
 def test_several_do_the_work_of_one(site: Site, name: str) -> None:
-    """Each event once, whoever of them has it."""
+    """Each event once, in either of them."""
     turn = _turn(name)
     sample = asyncio.run(BY_NAME[name].run(site, turn))
     assert sample.count == len(turn.work.deliveries)

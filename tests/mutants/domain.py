@@ -37,10 +37,10 @@ def ties_by_arrival(patch: pytest.MonkeyPatch) -> None:
 
 
 def movements_add_up(patch: pytest.MonkeyPatch) -> None:
-    """Money that moved once, and was told of twice, has moved twice."""
+    """Money that moved once, but was reported twice, has moved twice."""
 
-    def add(known: tuple[Movement, ...], heard: tuple[Movement, ...]) -> tuple[Movement, ...]:
-        return (*known, *heard)
+    def add(known: tuple[Movement, ...], reported: tuple[Movement, ...]) -> tuple[Movement, ...]:
+        return (*known, *reported)
 
     patch.setattr(join, "add_movements", add)
 
@@ -54,11 +54,11 @@ def refunds_are_deltas(patch: pytest.MonkeyPatch) -> None:
 
     def amounts(payment: Payment) -> Amounts:
         succeeded = RefundStatus.SUCCEEDED
-        told = sum(
+        reported = sum(
             sum(f.status is succeeded for f in r.facts) * r.amount for r in payment.provider_refunds
         )
         recomputed = plain(payment)
-        return replace(recomputed, refunded=min(told, recomputed.captured))
+        return replace(recomputed, refunded=min(reported, recomputed.captured))
 
     patch.setattr(join, "add_refund_fact", add)
     patch.setattr(view, "amounts", amounts)
@@ -70,8 +70,10 @@ def claims_are_believed(patch: pytest.MonkeyPatch) -> None:
 
     def proven_refunds(payment: Payment) -> dict[str, str]:
         asked = {refund.id for refund in payment.refunds}
-        told = ((fact.claims, fact.ref) for m in payment.provider_refunds for fact in m.facts)
-        claimed = {claims: ref for claims, ref in told if claims is not None and claims in asked}
+        reported = ((fact.claims, fact.ref) for m in payment.provider_refunds for fact in m.facts)
+        claimed = {
+            claims: ref for claims, ref in reported if claims is not None and claims in asked
+        }
         return {**plain(payment), **claimed}
 
     patch.setattr(refunds, "proven_refunds", proven_refunds)
@@ -100,8 +102,8 @@ def money_withdrawn_is_lost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(decide, "on_dispute_fact", on_dispute_fact)
 
 
-def each_telling_is_a_failure(patch: pytest.MonkeyPatch) -> None:
-    """One failed attempt, told of by three events, has failed three times."""
+def each_report_is_a_failure(patch: pytest.MonkeyPatch) -> None:
+    """One failed attempt, reported by three events, has failed three times."""
 
     def slot(fact: PaymentFact) -> tuple[str, str]:
         return fact.status, fact.event_id

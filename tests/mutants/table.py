@@ -32,8 +32,8 @@ class InThePipeline:
 
 AUTOMATIC: Final = "automatic success"
 LOST_AND_WON: Final = "a dispute is lost, then won, its money out and back"
-TOLD_THRICE: Final = "one failure told by three events leaves the second attempt"
-ONE_SECOND: Final = "success within one second, told twice by different events"
+REPORTED_THRICE: Final = "one failure reported by three events leaves the second attempt"
+ONE_SECOND: Final = "success within one second, reported twice by different events"
 CLAIMED: Final = "another refund fails under the ID of ours"
 RETURNED: Final = "the bank returns a refund that had succeeded"
 ACTED: Final = "the customer acts, then it succeeds"
@@ -45,10 +45,14 @@ IN_THE_DOMAIN: Final = (
     InTheDomain("claims are accepted", domain.claims_are_believed, CLAIMED, 5, "the oracle"),
     InTheDomain("movements add up", domain.movements_add_up, LOST_AND_WON, 4, "the oracle"),
     InTheDomain(
-        "payment_failed is final", domain.a_failed_attempt_is_the_end, TOLD_THRICE, 3, "oracle"
+        "payment_failed is final", domain.a_failed_attempt_is_the_end, REPORTED_THRICE, 3, "oracle"
     ),
     InTheDomain(
-        "each telling is a failure", domain.each_telling_is_a_failure, TOLD_THRICE, 4, "the oracle"
+        "each report is a failure",
+        domain.each_report_is_a_failure,
+        REPORTED_THRICE,
+        4,
+        "the oracle",
     ),
     InTheDomain(
         "funds_withdrawn is lost", domain.money_withdrawn_is_lost, LOST_AND_WON, 3, "the oracle"

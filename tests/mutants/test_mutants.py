@@ -12,7 +12,7 @@ from tests.simulation.run import Runner
 
 @pytest.mark.parametrize("mutant", IN_THE_DOMAIN, ids=lambda mutant: mutant.name)
 def test_the_search_finds_it_by_its_shortest_path(mutant: InTheDomain) -> None:
-    """With no input on the path that is not needed, and told in words."""
+    """The path has no unnecessary input, and is described in words."""
     found = by_search(mutant)
     assert found is not None
     text = counterexample(found)

@@ -65,7 +65,7 @@ class FinishesFirst(Dispatcher):
 
 
 class LooksAtNoObject(Reconciler):
-    """What no event tells stays unknown."""
+    """Facts without an event stay unknown."""
 
     async def _look_up_objects(self, provider: str, client: ProviderClient) -> None:
         del provider, client
@@ -80,7 +80,7 @@ class NeverLooksUp(StripeApi):
 
 
 class BelievesAnySignature(StripeWebhooks):
-    """Whoever sent it."""
+    """Any signature is accepted."""
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> Webhook:
         """A webhook."""

@@ -51,7 +51,7 @@ def command(name: str, chosen: dict[str, str]) -> tuple[int, str]:
 def test_a_signal_ends_every_process(
     chosen: dict[str, str], number: signal.Signals, code: int
 ) -> None:
-    """Ctrl-C is the usual end and no failure; SIGTERM is told as shells do."""
+    """Ctrl-C is the normal end and no failure; SIGTERM gives the exit code that shells use."""
     with sandbox_up(chosen) as process:
         assert processes_with(chosen["PAYMENTS_SANDBOX_DIRECTORY"]) != []
         process.send_signal(number)

@@ -107,7 +107,7 @@ def test_a_program_that_is_not_ready_in_time_is_a_failure(tmp_path: Path) -> Non
 
 
 def test_a_program_that_cannot_be_started_is_a_failure(tmp_path: Path) -> None:
-    """A missing executable is told like any other failure."""
+    """A missing executable is reported like any other failure."""
     command = Command("absent", ("/nonexistent/program",))
     with pytest.raises(ProgramError, match="absent could not be started"):
         live(tmp_path, [command_job(command, tmp_path)])
@@ -178,7 +178,7 @@ def test_a_program_that_asks_to_be_started_anew_is(tmp_path: Path) -> None:
 def test_a_program_that_always_asks_to_be_started_anew_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Starting anew is bounded: after the last try the program is named as dead."""
+    """Restarts are bounded: after the last one the program is reported as failed."""
     monkeypatch.setattr(supervisor_module, "RESTART_WAIT_SECONDS", 0.01)
     progress = ProgressLog()
     restless = dataclasses.replace(

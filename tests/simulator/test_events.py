@@ -85,7 +85,7 @@ def test_events_are_listed_for_thirty_days(simulator: Simulator) -> None:
 
 
 def test_what_was_not_taken_is_listed_as_such() -> None:
-    """delivery_success tells what every endpoint has from what one still lacks."""
+    """delivery_success filters events by whether every endpoint has received them."""
     receiver = Receiver(answer=500)
     with running(receiver, retry_max_delay_s=0.1) as simulator:
         simulator.pay()

@@ -1,4 +1,4 @@
-"""The name of its consumer group, for whoever measures and can't import quix-streams."""
+"""The consumer group's name, importable without quix-streams."""
 
 from typing import Final
 

@@ -23,8 +23,7 @@ _NEW_EVENT: Final = """
 
 WRITE_EVENT: Final = _NEW_EVENT
 
-#: Everything hangs on the new event. The publication is what a program that tells others of new
-#: versions would find them by.
+#: All writes depend on the new event. A publisher would find new versions by the publication.
 WRITE_PAYMENT: Final = f"""
     with new_event as ({_NEW_EVENT} returning event_id),
     payment as (

@@ -29,7 +29,7 @@ class UnknownPaymentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """What an event made of its payment, and how the world is encoded."""
+    """An event's change of its payment, and the new version's publication."""
 
     payment_id: str
     version: int

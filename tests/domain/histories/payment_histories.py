@@ -44,7 +44,7 @@ _AUTOMATIC: Final = (
     ),
     History("automatic success", create(), (_ACKNOWLEDGED, _OPENED, _PROCESSING, _CAPTURED), _PAID),
     History(
-        "success within one second, told twice by different events",
+        "success within one second, reported twice by different events",
         create(),
         (
             Told(said(_OPEN, 1)),
@@ -171,7 +171,7 @@ _CANCELLING: Final = (
 
 _ATTEMPTS: Final = (
     History(
-        "one failure told by three events leaves the second attempt",
+        "one failure reported by three events leaves the second attempt",
         create(max_attempts=2),
         (
             _OPENED,

@@ -230,7 +230,7 @@ BUGS: Final = (
         "domain.facts.join:_REFUND_CLASS",
         "RefundStatus.CANCELED: 3",
         "RefundStatus.CANCELED: 2",
-        "a success told late takes back the cancellation of a refund",
+        "a success reported late takes back the cancellation of a refund",
         (_COMMANDS.format("a_refund_that_did_not_happen_is_not_brought_back_by_a_success"),),
     ),
     Bug(

@@ -213,7 +213,7 @@ BUGS: Final = (
             "      await sender.send([ProducerRecord(x.topic, x.key, x.value, x.came_with) for x "
             "in chunk])"
         ),
-        "letters that the brokers did not take are noted as sent and never sent",
+        "dead letters that the brokers did not accept are recorded as sent and never sent",
         (_DEAD_LETTERS.format("what_the_brokers_did_not_take_is_not_noted_as_sent"),),
         servers=True,
     ),

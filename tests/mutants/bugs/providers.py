@@ -72,7 +72,7 @@ BUGS: Final = (
         "providers.stripe.translate:_failure",
         "error.decline_code or error.code",
         "error.code",
-        "the client is told card_declined and not why",
+        "the client reads card_declined and not the reason",
         (_TRANSLATE_PAYMENTS.format("a_failed_attempt_is_never_an_end"),),
     ),
     Bug(
@@ -80,7 +80,7 @@ BUGS: Final = (
         "providers.stripe.translate:TRANSLATORS",
         '"charge.refund.updated": _refund,',
         "",
-        "a refund that fails late is never heard of from older API versions",
+        "a refund that fails late is never reported by older API versions",
         (_TRANSLATE_MONEY.format("every_type_of_event_that_moves_a_payment_is_translated"),),
     ),
     Bug(

@@ -45,7 +45,7 @@ BUGS: Final = (
         "postgres.routing:UNFINISHED",
         "updated_at < %s",
         "updated_at > %s",
-        "payments heard of just now are looked up, and silent ones never",
+        "payments with recent reports are looked up, and silent ones never",
         (_RECONCILER.format("an_unfinished_silent_payments_object_is_looked_at"),),
         servers=True,
     ),
