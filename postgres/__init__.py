@@ -1,1 +1,1 @@
-"""All SQL and nothing but: ``batch`` is the transaction of a batch, ``reads`` the API's side."""
+"""All of the service's SQL. ``batch`` is the stream's transaction, ``reads`` is the API's side."""

@@ -1,4 +1,4 @@
-"""The stores of ``ports.stores`` in Postgres. Its errors become ours here, and nowhere else."""
+"""The stores of ``ports.stores`` in Postgres, with its errors translated into ours."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -16,15 +16,15 @@ from postgres import batch, history, outbox, routing
 from postgres.batch import Connection, Decode
 
 Pool = AsyncConnectionPool[Any]
-#: Before Postgres 17 only the pauses between two statements of a transaction have a limit.
+#: The first version that can limit a whole transaction; before it, only the pauses inside one.
 _LIMITS_WHOLE_TRANSACTIONS: Final = 170_000
 
 
 def limit_transactions(longest_s: float) -> Callable[[Connection], Awaitable[None]]:
-    """A pool's ``configure``: Postgres ends a transaction that takes longer, and its session.
+    """Returns a ``configure`` for a pool: a transaction longer than ``longest_s`` seconds is ended.
 
-    A worker that sleeps inside one (a suspended machine, a cut network) would keep its locks, and
-    whoever has its partitions would wait for them as long as it sleeps.
+    Its session ends with it. Otherwise a worker that is suspended or cut off inside a transaction
+    would keep its locks, and the next owner of its partitions would wait for them.
     """
 
     async def configure(connection: Connection) -> None:
@@ -37,9 +37,15 @@ def limit_transactions(longest_s: float) -> Callable[[Connection], Awaitable[Non
     return configure
 
 
+async def probe(pool: Pool, timeout_s: float) -> None:
+    """Returns once Postgres has answered. Raises psycopg.Error, PoolTimeout."""
+    async with pool.connection(timeout_s) as connection:
+        await connection.execute("select 1")
+
+
 @asynccontextmanager
 async def connected(pool: Pool) -> AsyncIterator[Connection]:
-    """A connection; its work is committed where the block ends well.
+    """Yields a connection. Commits when the block ends, and rolls back when it raises.
 
     Raises StoreUnavailableError, KeyTakenError.
     """

@@ -26,51 +26,13 @@ from messaging.log_reader import (
     records,
 )
 from ports.records import RecordOffset
+from postgres import audit as sql
 from postgres.deadlines import OperatingConnection
 from processor.ops.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
 from processor.ops.table_invariants import CallRow, Tables, VersionPlace
 from schemas.headers import QUARANTINED
 from schemas.topics import APP_ID, PAYMENT_STATE, PROCESSOR_SOURCES, fetching
 
-#: Statements with a ``%s`` are asked of what is older than that.
-_INBOX: Final = """
-    select event_id, payment_id, topic, partition, "offset", outcome, version, recorded_at >= %s,
-        publication_id
-    from inbox"""
-_DUPLICATES: Final = 'select topic, partition, "offset" from duplicates'
-_DEAD: Final = 'select topic, partition, "offset" from dead_letters'
-_PAYMENTS: Final = """
-    select payment_id, status, version, amount, authorized, captured, refunded, document::text,
-        tenant, provider, object_id, currency, expires_at, created_at, updated_at
-    from payments"""
-#: Columns of payments that repeat the document, beside those that have a meaning of their own.
-_REPEATED: Final = (
-    "tenant", "provider", "object_id", "currency", "expires_at", "created_at", "updated_at",
-)  # fmt: skip
-_VERSIONS: Final = """
-    select payment_id, version, previous_status, status, event_id, snapshot::text, at < %s,
-        v.publication_id, p.partition
-    from payment_versions v left join publications p using (publication_id)
-    order by payment_id, version"""
-_QUARANTINED: Final = "select payment_id, event_id from quarantines"
-_REFUNDS: Final = "select payment_id, refund_id, status, amount, reversed from refunds"
-_DISPUTES: Final = """
-    select payment_id, dispute_id, status, amount, funds_withdrawn, funds_reinstated
-    from disputes"""
-_CALLS: Final = """
-    select call_key, payment_id, provider, operation, request::text,
-        state = 'done' and done_at < %s and done_at > %s
-    from provider_calls"""
-_DUE: Final = "select call_key from provider_calls where state = 'due' and created_at < %s"
-_UNPUBLISHED: Final = """
-    select count(*) from publications where published_at is null and committed_at < %s"""
-#: A webhook may wait for a payment that isn't known here; one that is known has to get it.
-_UNROUTED: Final = """
-    select count(*) from unrouted u join payments p using (provider, object_id)
-    where greatest(u.recorded_at, p.updated_at) < %s"""
-_MARKED: Final = """
-    select payment_id, max(version) from payment_versions join publications using (publication_id)
-    where published_at is not null group by payment_id"""
 #: Later than everything: at rest, nothing is too young.
 _ALWAYS: Final = datetime.max.replace(tzinfo=UTC)
 #: Earlier than everything: nothing was forgotten.
@@ -115,7 +77,7 @@ async def gather(
         await connection.commit()
         before = now - timedelta(seconds=settle_s) if settle_s else _ALWAYS
         log = await _read_log(kafka_bootstrap, before, since)
-        await connection.execute("set transaction isolation level repeatable read, read only")
+        await connection.execute(sql.ONE_MOMENT)
         return await _with_tables(connection, log, marked, before, since)
 
 
@@ -160,7 +122,7 @@ async def _with_tables(
     versions: dict[str, list[VersionEvidence]] = {}
     places = []
     for p, version, previous, status, event_id, snapshot, is_old, *publication in await rows(
-        _VERSIONS, since
+        sql.VERSIONS, since
     ):
         row = VersionEvidence(
             p, version, Status(previous) if previous else None, Status(status), event_id,
@@ -168,9 +130,9 @@ async def _with_tables(
         )  # fmt: skip
         versions.setdefault(p, []).append(row)
         places.append(VersionPlace(p, version, event_id, *publication))
-    payments = await rows(_PAYMENTS)
-    inbox = await rows(_INBOX, before)
-    quarantines = {r[0]: r[1] for r in await rows(_QUARANTINED)}
+    payments = await rows(sql.PAYMENTS)
+    inbox = await rows(sql.INBOX, before)
+    quarantines = {r[0]: r[1] for r in await rows(sql.QUARANTINED)}
     return Evidence(
         log=log.positions,
         unacknowledged=log.unacknowledged if marked is not None else frozenset(),
@@ -178,9 +140,11 @@ async def _with_tables(
             InboxEvidence(r[0], r[1], RecordOffset(r[2], r[3], r[4]), r[5], r[6], r[7])
             for r in inbox
         ],
-        duplicates=[RecordOffset(*r) for r in await rows(_DUPLICATES)],
+        duplicates=[RecordOffset(*r) for r in await rows(sql.DUPLICATES)],
         dead_letters=[
-            p for r in await rows(_DEAD) if (p := RecordOffset(*r)).topic in PROCESSOR_SOURCES
+            p
+            for r in await rows(sql.DEAD_LETTERS)
+            if (p := RecordOffset(*r)).topic in PROCESSOR_SOURCES
         ],
         payments={r[0]: _payment(r) for r in payments},
         documents={r[0]: r[7] for r in payments},
@@ -191,14 +155,14 @@ async def _with_tables(
         is_whole=marked is None,
         quarantined=frozenset(quarantines),
         published_quarantined=log.quarantined if marked is None else None,
-        due_calls=frozenset(r[0] for r in await rows(_DUE, before)),
-        unpublished=(await rows(_UNPUBLISHED, before))[0][0],
-        unrouted=(await rows(_UNROUTED, before))[0][0],
+        due_calls=frozenset(r[0] for r in await rows(sql.DUE_CALLS, before)),
+        unpublished=(await rows(sql.UNPUBLISHED, before))[0][0],
+        unrouted=(await rows(sql.UNROUTED, before))[0][0],
         lag=log.lag,
         tables=Tables(
-            refunds=_by_payment(await rows(_REFUNDS)),
-            disputes=_by_payment(await rows(_DISPUTES)),
-            calls=[CallRow(*r) for r in await rows(_CALLS, before, since + _RESULT_BEFORE_DONE)],
+            refunds=_by_payment(await rows(sql.REFUNDS)),
+            disputes=_by_payment(await rows(sql.DISPUTES)),
+            calls=[CallRow(*r) for r in await rows(sql.CALLS, before, since + _RESULT_BEFORE_DONE)],
             quarantines=quarantines,
             inbox={r[0]: (r[1], r[5], r[8]) for r in inbox},
             places=places,
@@ -209,7 +173,7 @@ async def _with_tables(
 
 def _payment(row: tuple[Any, ...]) -> PaymentEvidence:
     payment_id, status, version, amount, authorized, captured, refunded, _, *repeated = row
-    repeats = dict(zip(_REPEATED, repeated, strict=True))
+    repeats = dict(zip(sql.REPEATED_COLUMNS, repeated, strict=True))
     return PaymentEvidence(
         payment_id, Status(status), version, amount, authorized, captured, refunded, repeats
     )
@@ -247,4 +211,6 @@ async def _acknowledged(bootstrap: str) -> dict[tuple[str, int], int]:
 
 async def _marked(connection: psycopg.AsyncConnection[Any]) -> dict[str, int]:
     """By payment ID: the last version that is noted as published."""
-    return {row[0]: row[1] for row in await (await connection.execute(_MARKED)).fetchall()}
+    return {
+        row[0]: row[1] for row in await (await connection.execute(sql.LAST_PUBLISHED)).fetchall()
+    }

@@ -5,48 +5,24 @@ schema of its own, in the order in which it was decided at first. One transactio
 rows as of one moment, so the service may go on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from psycopg import sql
-
 from decisions.fold import fold
+from messaging import log_reader
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset
 from postgres import batch
+from postgres import rebuild as shadow
 from postgres.batch import Decode
 from postgres.deadlines import OperatingConnection
-from postgres.history import NEVER_CAME
-from processor.ops import shadow_schema
-from processor.ops.compare import TABLES, Compared, compare
-from processor.ops.shadow_schema import Connection
+from postgres.rebuild import TABLES, Connection
+from processor.ops.compare import Compared, compare
+from schemas.topics import PROCESSOR_SOURCES
 
 #: Inputs of one batch of the rebuild; what is in memory at a time.
 CHUNK: Final = 500
-
-#: A record that is gone from the log, or was decided before the order was kept; an input that was
-#: given up by its age; a payment whose beginning is so old that what became of it is forgotten.
-_NOT_CHECKABLE: Final = """
-    create table not_checkable as
-    select distinct i.payment_id
-    from {stored}.inbox i left join log l using (topic, partition, "offset")
-    where l.topic is null or i.decided is null
-    union
-    select i.payment_id from {stored}.inbox i where i.reason = {given_up}
-    union
-    select v.payment_id from {stored}.payment_versions v
-    where v.version = 1
-        and not exists (select from {stored}.inbox i where i.event_id = v.event_id)"""
-
-_INPUTS: Final = """
-    select l.topic, l.partition, l."offset", l.key, l.headers, l.value
-    from {stored}.inbox i join log l using (topic, partition, "offset")
-    where i.kind <> 'operator.release'
-        and i.payment_id not in (select payment_id from not_checkable)
-        and not (i.outcome in ('parked', 'quarantined')
-                 and i.payment_id in (select payment_id from {stored}.quarantines))
-    order by i.decided"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +52,14 @@ async def rebuild(
     Raises RebuildRunningError, psycopg.Error, KafkaError.
     """
     async with await OperatingConnection.connect(database_url, autocommit=True) as guard:
-        await shadow_schema.lock(guard)
-        await shadow_schema.make(database_url)
-        stored = await shadow_schema.stored_schema(database_url)
-        async with await OperatingConnection.connect(
-            shadow_schema.url_of(database_url)
-        ) as connection:
-            await connection.execute("set transaction isolation level repeatable read")
+        await shadow.lock(guard)
+        await shadow.make(database_url)
+        stored = await shadow.stored_schema(database_url)
+        async with await OperatingConnection.connect(shadow.url_of(database_url)) as connection:
+            await connection.execute(shadow.ONE_MOMENT)
             found = await _rebuild(connection, kafka_bootstrap, stored, decode, clock)
         if found.is_equal:
-            await shadow_schema.drop(guard)
+            await shadow.drop(guard)
     return found
 
 
@@ -96,23 +70,25 @@ async def _rebuild(
     decode: Decode,
     clock: Callable[[], datetime],
 ) -> Rebuilt:
-    schema = sql.Identifier(stored)
-    quarantined = await shadow_schema.value(
-        connection, sql.SQL("select count(*) from {}.quarantines").format(schema)
-    )  # from here on the stored rows are those of this moment
-    records = await shadow_schema.copy_log(connection, kafka_bootstrap)
-    await connection.execute(
-        sql.SQL(_NOT_CHECKABLE).format(stored=schema, given_up=sql.Literal(NEVER_CAME))
-    )
+    # the stored rows are those of the moment of this first statement
+    quarantined = await shadow.count_quarantines(connection, stored)
+    records = await shadow.copy_log(connection, _log(kafka_bootstrap))
+    not_checkable = await shadow.note_not_checkable(connection, stored)
     inputs = 0
     async with connection.cursor(name="inputs") as cursor:
-        await cursor.execute(sql.SQL(_INPUTS).format(stored=schema))
+        await cursor.execute(shadow.inputs(stored))
         while rows := await cursor.fetchmany(CHUNK):
             await _decide(connection, rows, decode, clock())
             inputs += len(rows)
-    not_checkable = await shadow_schema.value(connection, "select count(*) from not_checkable")
     tables = tuple([await compare(connection, stored, table) for table in TABLES])
     return Rebuilt(records, inputs, not_checkable, quarantined, tables)
+
+
+async def _log(kafka_bootstrap: str) -> AsyncIterator[ConsumedRecord]:
+    """Yields every record of the sources, topic by topic."""
+    for topic in PROCESSOR_SOURCES:
+        async for found in log_reader.records(kafka_bootstrap, topic):
+            yield log_reader.as_record(found)
 
 
 async def _decide(

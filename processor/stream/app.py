@@ -18,7 +18,7 @@ from ports.provider import Translator
 from ports.stores import BatchStore, TableEntries, TransactionalPublisher
 from postgres.batch import Decode
 from postgres.deadlines import CONNECTING, ServingConnection
-from postgres.stores import Pool, PostgresBatches, limit_transactions
+from postgres.stores import Pool, PostgresBatches, limit_transactions, probe
 from processor.stream import pipeline
 from processor.stream.batch import BatchProcessor, Event
 from processor.stream.dedup_table import DedupTable
@@ -249,8 +249,8 @@ async def _probe_postgres(pool: Pool, activity: Activity, heartbeat: Heartbeat) 
 
 async def _probe_once(pool: Pool, heartbeat: Heartbeat) -> None:
     try:
-        async with asyncio.timeout(PROBE_TIMEOUT_S), pool.connection(PROBE_TIMEOUT_S) as connection:
-            await connection.execute("select 1")
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            await probe(pool, PROBE_TIMEOUT_S)
     except Exception as error:  # noqa: BLE001  # whatever it is, it is no answer
         log.warning("postgres.silent", error=repr(error))
     else:

@@ -148,7 +148,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.audit:_UNROUTED",
+        "postgres.audit:UNROUTED",
         "greatest(u.recorded_at, p.updated_at)",
         "u.recorded_at",
         "a webhook whose payment came to be a moment ago is reported as stuck",
@@ -157,7 +157,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.audit:_MARKED",
+        "postgres.audit:LAST_PUBLISHED",
         "where published_at is not null group by",
         "group by",
         "a version in flight is reported as not published",
@@ -166,7 +166,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.compare:_DIFFERENT",
+        "postgres.rebuild:_DIFFERENT",
         "full join",
         "join",
         "rebuild does not see a row that is missing on one side",
@@ -175,7 +175,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.compare:TABLES",
+        "postgres.rebuild:TABLES",
         '("previous_status", "status", "event_id", "at", "snapshot")',
         '("previous_status", "status", "event_id", "at")',
         "rebuild does not see a snapshot that was altered",
@@ -246,7 +246,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.rebuild:_INPUTS",
+        "postgres.rebuild:_INPUTS",
         "order by i.decided",
         'order by l."offset", l.topic',
         "a rebuild decides commands before the webhooks that came first, and differs",
@@ -255,7 +255,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.rebuild:_NOT_CHECKABLE",
+        "postgres.rebuild:_NOT_CHECKABLE",
         "or i.decided is null",
         "",
         "a payment decided before the order was kept is reported as different",
@@ -264,7 +264,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.rebuild:_INPUTS",
+        "postgres.rebuild:_INPUTS",
         "i.kind <> 'operator.release' and",
         "",
         "a rebuild stumbles over releases, which are no part of what the log says",

@@ -1,7 +1,7 @@
 """Rebuild: the log decided anew is what is stored; whatever is stored otherwise is found."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -10,10 +10,11 @@ from psycopg import AsyncConnection
 
 from ports.errors import RebuildRunningError
 from ports.records import ConsumedRecord
+from postgres import rebuild as shadow
+from postgres.rebuild import TABLES, Table
 from postgres.stores import Pool, PostgresHistory
 from processor.ops import rebuild as rebuilding
-from processor.ops import shadow_schema
-from processor.ops.compare import TABLES, Compared, Table, compare
+from processor.ops.compare import Compared, compare
 from tests.support import database
 from tests.support.builders import NOW, Log, object_of, payment
 from tests.support.programs.folding import failing
@@ -61,7 +62,7 @@ async def _live(operating: Operating, worker: Worker) -> None:
 
 async def _has_shadow(pool: Pool) -> bool:
     found = await database.rows(
-        pool, "select 1 from pg_namespace where nspname = %s", shadow_schema.SCHEMA
+        pool, "select 1 from pg_namespace where nspname = %s", shadow.SCHEMA
     )
     return bool(found)
 
@@ -199,14 +200,16 @@ async def test_a_rebuild_sees_one_moment_of_a_service_that_goes_on(
     mine, log = payment(), Log()
     async with operating.group.worker(*ALL) as worker:
         await _live(operating, worker)
-        really = shadow_schema.copy_log
+        really = shadow.copy_log
 
-        async def meanwhile(connection: shadow_schema.Connection, bootstrap: str) -> int:
-            records = await really(connection, bootstrap)
+        async def meanwhile(
+            connection: shadow.Connection, log_records: AsyncIterator[ConsumedRecord]
+        ) -> int:
+            records = await really(connection, log_records)
             await operating.process(worker, log.create(mine), log.webhook(TWO, "canceled"))
             return records
 
-        monkeypatch.setattr(shadow_schema, "copy_log", meanwhile)
+        monkeypatch.setattr(shadow, "copy_log", meanwhile)
         found = await operating.rebuilt()
     assert found.is_equal, found.tables
     assert found.inputs == 12
@@ -221,9 +224,7 @@ async def test_a_rebuild_keeps_no_worker_waiting(
         await _live(operating, worker)
         really = compare
 
-        async def meanwhile(
-            connection: shadow_schema.Connection, stored: str, table: Table
-        ) -> Compared:
+        async def meanwhile(connection: shadow.Connection, stored: str, table: Table) -> Compared:
             if table is TABLES[-1]:  # everything is decided again by now
                 await operating.process(worker, log.create(mine), log.webhook(ONE, "canceled"))
             return await really(connection, stored, table)
@@ -237,7 +238,7 @@ async def test_a_rebuild_keeps_no_worker_waiting(
 async def test_one_rebuild_at_a_time(operating: Operating, own_database: str) -> None:
     """Two would share one schema: the second says so, and has done nothing."""
     async with await AsyncConnection.connect(own_database, autocommit=True) as other:
-        await shadow_schema.lock(other)
+        await shadow.lock(other)
         async with asyncio.timeout(20):
             with pytest.raises(RebuildRunningError, match="another rebuild"):
                 await operating.rebuilt()
