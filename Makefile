@@ -2,33 +2,33 @@
 
 VENV := .venv
 LOCK := requirements-dev.lock
-# Newer than the lock when .venv holds what the lock names.
+# Newer than the lock when .venv contains the lock's packages.
 STAMP := $(VENV)/.made-from-lock
 IS_USABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
-# What the project is measured beside and can't be in one environment with.
+# The peer of the benchmarks that needs its own environment.
 QUIX := bench/peers/quix
 QUIX_LOCK := $(QUIX)/requirements.lock
 QUIX_VENV := .venv-quix
 QUIX_STAMP := $(QUIX_VENV)/.made-from-lock
 
-# The first usable one; `make PYTHON=/path/to/python` chooses another.
+# The first usable Python; `make PYTHON=/path/to/python` chooses another.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	"$$each" -c '$(IS_USABLE)' 2>/dev/null && echo "$$each" && exit; done; echo python3)
 
 UV ?= uv
-# For every Python and system the project runs on; wheels only, and no word of where they come from.
+# For every supported Python and system; wheels only, without the address of any registry.
 COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-build --no-header --no-annotate --no-emit-index-url
 
-# The versions of $(LOCK), where they can be had together with quix-streams.
+# The versions of $(LOCK), except those that quix-streams is incompatible with.
 KEEP := sed -n 's/^\([A-Za-z0-9._-]*\)\(\[.*\]\)*==\([^ ;]*\).*/\1==\3/p' $(LOCK) | grep -v '^pydantic'
 
-# A lock that did not change keeps its time, so that $(VENV) is not made anew.
+# An unchanged lock keeps its modification time, so that $(VENV) is not rebuilt.
 write-lock = cp $(1) $(1).new && $(COMPILE) $(2) --output-file $(1).new $(ARGS) \
 	&& if cmp -s $(1) $(1).new; then rm $(1).new; else mv $(1).new $(1); fi
 
-# $(1) is the environment, $(2) its lock, $(3) says whether the project is in it, with its command line.
+# $(1) is the environment, $(2) its lock; with $(3) the project and its command line are installed too.
 define make-venv
 	$(PYTHON) -c '$(IS_USABLE)' 2>/dev/null || { \
 		echo "Python 3.11, 3.12 or 3.13 is needed: install one, or name it with make PYTHON=..." >&2; \
@@ -47,7 +47,7 @@ define make-venv
 	touch $@
 endef
 
-# Says something only where it fails.
+# Prints a command's output only if it fails.
 quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 
 # Further arguments: make test ARGS="-k refund"
@@ -56,13 +56,13 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help run demo up test fast model sim mutants cover bench profile outages chaos chaos-minute soak containers contracts browser check lint generate env reset doctor lock clean
 
-help: ## Say what there is to make
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(STAMP) ## Start everything, play the payments, serve until Ctrl-C
+run: $(STAMP) ## Start everything, run the sample payments, serve until Ctrl-C
 	@$(VENV)/bin/python -m sandbox run
 
-demo: $(STAMP) ## Start everything, play the payments, stop; fails when one ended wrongly
+demo: $(STAMP) ## Start everything, run the sample payments, stop; fails unless each ended as expected
 	@$(VENV)/bin/python -m sandbox demo
 
 up: $(STAMP) ## Start Kafka, PostgreSQL and the Stripe simulator only
@@ -74,69 +74,69 @@ test: $(STAMP) $(QUIX_STAMP) ## Run the tests; ARGS=tests/processor one room's
 fast: $(STAMP) ## Run the tests that need no server, in seconds
 	@$(VENV)/bin/python -m tests --fast $(ARGS)
 
-bench: $(STAMP) $(QUIX_STAMP) ## Run the benchmarks, about twenty minutes; ARGS=--quick takes four, for a look only
+bench: $(STAMP) $(QUIX_STAMP) ## Run the benchmarks in about twenty minutes; ARGS=--quick: in four, without results
 	@$(VENV)/bin/python -m bench $(ARGS)
 
-profile: $(STAMP) ## Draw where the processor's and the ingress' time goes, two minutes; needs ptrace
+profile: $(STAMP) ## Profile stream and ingress in two minutes; needs ptrace
 	@$(VENV)/bin/python -m bench.profiling.profile $(ARGS)
 
-model: $(STAMP) ## Search every order of the providers' histories, print what that covers
+model: $(STAMP) ## Run the model checker on every order of the providers' histories
 	@$(VENV)/bin/python -m tests.checker
 
-sim: $(STAMP) ## Play the whole pipeline in virtual time; SEEDS=2000 of them, or one: SEED=93
+sim: $(STAMP) ## Run the deterministic simulation; SEEDS=2000 of them, or one: SEED=93
 	@$(VENV)/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
 
-mutants: $(STAMP) ## Plant bugs one at a time; AREA=ingress one area's; fails when one is not found
+mutants: $(STAMP) ## Plant bugs one at a time (AREA=ingress: only its); fails if no test finds one
 	@$(VENV)/bin/python -m tests.mutants $(AREA) $(ARGS)
 
-cover: $(STAMP) ## Hold the domain's tests to every branch of the domain
+cover: $(STAMP) ## Check that the domain's tests cover every branch of the domain
 	@$(VENV)/bin/coverage run -m pytest -q tests/domain tests/checker
 	@$(VENV)/bin/coverage report
 
-outages: $(STAMP) ## Take Kafka, Postgres, the provider and workers away and back
+outages: $(STAMP) ## Run the tests of outages: Kafka, Postgres, the provider, workers
 	@$(VENV)/bin/pytest tests/outages $(ARGS)
 
-chaos: $(STAMP) ## Break everything at once for MINUTES=1, from SEED=1; needs Go
+chaos: $(STAMP) ## Inject all faults at once for MINUTES=1, from SEED=1; needs Go
 	@$(VENV)/bin/python -m tests.chaos --minutes $(or $(MINUTES),1) --seed $(or $(SEED),1) $(ARGS)
 
 chaos-minute: $(STAMP) # the rules, a minute of faults from a fixed seed; not the planted bugs
 	@$(VENV)/bin/pytest tests/chaos -k "not planted"
 
-soak: $(STAMP) ## Play MINUTES=10 of payments; fails when memory, disk or file handles grow
+soak: $(STAMP) ## Run MINUTES=10 of payments; fails if memory, disk or file handles grow
 	@$(VENV)/bin/python -m tests.soak --minutes $(or $(MINUTES),10)
 
 containers: $(STAMP) ## Run the tests of docker-compose.yml; needs a Docker engine
 	@$(VENV)/bin/pytest tests/containers $(ARGS)
 
-contracts: $(STAMP) ## Hold requests and simulator to Stripe's own description; needs Go
+contracts: $(STAMP) ## Check requests and the simulator against Stripe's specification; needs Go
 	@$(VENV)/bin/pytest tests/contracts $(ARGS)
 
-browser: $(STAMP) ## Open the documentation in a browser without internet; needs chromium
+browser: $(STAMP) ## Test the API documentation in a browser without internet; needs chromium
 	@$(VENV)/bin/pytest tests/browser $(ARGS)
 
 check: lint ## Lint, formatting and types
 	@$(VENV)/bin/mypy .
 
-lint: $(STAMP) ## Lint, formatting, which room imports which, declared dependencies
+lint: $(STAMP) ## Lint, formatting, import rules, declared dependencies
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(call quietly,$(VENV)/bin/lint-imports --no-logo)
 	@$(call quietly,$(VENV)/bin/deptry .)
 
-generate: $(STAMP) ## Write the pages and JSON Schema files that are made from code
+generate: $(STAMP) ## Write the generated pages and JSON Schema files
 	@$(VENV)/bin/python -m tools.generate
 	@$(VENV)/bin/python -m tools.configuration_page
 
-env: $(STAMP) ## Write .env, with new secrets, for docker compose; an existing one is kept
+env: $(STAMP) ## Write .env for docker compose, with new secrets; an existing file is kept
 	@$(VENV)/bin/python -m sandbox env
 
 reset: $(STAMP) ## Remove the sandbox's data, logs and secrets
 	@$(VENV)/bin/python -m sandbox reset
 
-doctor: $(STAMP) ## Check what the sandbox needs from this machine
+doctor: $(STAMP) ## Check that this machine has what the sandbox needs
 	@$(VENV)/bin/python -m sandbox doctor
 
-lock: ## Make the locks from pyproject.toml, with uv; ARGS=--upgrade takes newer versions
+lock: ## Write the lock files from pyproject.toml with uv; ARGS=--upgrade for newer versions
 	@command -v $(UV) >/dev/null || { echo "uv is needed: install it, or name it with make UV=..." >&2; exit 1; }
 	@$(call write-lock,$(LOCK),--all-extras)
 	@$(call write-lock,requirements.lock,--constraint $(LOCK))

@@ -1,1 +1,1 @@
-"""Bugs that payment services had, planted one at a time: what does not find them is no test."""
+"""Plants known bugs of payment services one at a time, and checks that the tests find each."""

@@ -1,8 +1,8 @@
-"""``make mutants``: plants every bug and says what found it; 1 where one lives.
+"""``make mutants``: plants every bug and prints what found it; exits with 1 if one survives.
 
-`AREA=ingress` takes one area's alone. The 31 that stand in the place of a function are of the areas
-`model` and `simulation`; the others are planted in the text of a throw-away copy. `--sample=15`
-takes so many of these, from the first to the last of the table at even distances.
+`AREA=ingress` selects one area. The areas `model` and `simulation` have 31 bugs that replace a
+function; all others are edits of a temporary copy of the source. `--sample=15` selects that many
+edits, evenly spaced over the table.
 """
 
 import argparse
@@ -30,7 +30,7 @@ MODEL: Final = "model"
 SIMULATION: Final = "simulation"
 SAMPLE: Final = "sample"
 Found = tuple[str, str | None]
-"""A bug's name, and what found it; None where it lives."""
+"""A bug's name, and what found it; None if it survived."""
 
 
 def _search(planted: InTheDomain) -> str | None:
@@ -47,10 +47,10 @@ def _seeds(planted: InThePipeline) -> str | None:
 
 
 def _in_the_text(bugs: Sequence[Bug], folder: Path) -> Iterator[Found]:
-    """Each bug in turn. First their tests run without any: what fails then finds nothing.
+    """Plants each bug in turn. First the tests run without a bug, because they must pass then.
 
     Raises:
-        MisplacedError: a bug can't be planted.
+        MisplacedError: a bug's source text was not found.
         NoTrialError: its tests could not be run.
     """
     with _servers(folder, needed=any(bug.servers for bug in bugs)) as servers:
@@ -67,7 +67,7 @@ def _in_the_text(bugs: Sequence[Bug], folder: Path) -> Iterator[Found]:
 
 @contextmanager
 def _servers(folder: Path, *, needed: bool) -> Iterator[Infrastructure | None]:
-    """A broker with its topics, and a database, for all tests that need them."""
+    """A broker with its topics, and a database, if any test needs them."""
     if not needed:
         yield None
         return
@@ -90,7 +90,7 @@ def _found(area: str, bugs: Sequence[Bug]) -> Iterator[Found]:
 
 
 def _runs(area: str | None, sample: int | None) -> Iterator[tuple[str, Sequence[Bug]]]:
-    """What to plant: areas, each with its bugs in the text; or a sample of all of these."""
+    """The selected areas with their edits, or a sample of all edits."""
     if sample is not None:
         yield SAMPLE, [BUGS[at * len(BUGS) // sample] for at in range(sample)]
         return
@@ -100,11 +100,11 @@ def _runs(area: str | None, sample: int | None) -> Iterator[tuple[str, Sequence[
 
 
 def main() -> int:
-    """Plants the bugs of each area. Returns the exit code."""
+    """Plants the selected bugs, and returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     areas = (MODEL, SIMULATION, *AREAS)
     parser.add_argument("area", nargs="?", choices=areas, help="all when none is named")
-    parser.add_argument("--sample", type=int, metavar="N", help="so many of those in the text")
+    parser.add_argument("--sample", type=int, metavar="N", help="this many of the edits")
     asked = parser.parse_args()
     planted = alive = 0
     for area, bugs in _runs(asked.area, asked.sample):

@@ -1,4 +1,4 @@
-"""Every bug that is planted in the text of the program, an area a file."""
+"""All bugs that are edits of the source."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ from tests.mutants.bugs import (
     statements,
     stream,
     stream_parts,
-    words,
+    translation,
     worker,
 )
 from tests.mutants.planted import Bug
@@ -35,6 +35,6 @@ BUGS: Final[tuple[Bug, ...]] = (
     *statements.BUGS,
     *stream.BUGS,
     *stream_parts.BUGS,
-    *words.BUGS,
+    *translation.BUGS,
     *worker.BUGS,
 )

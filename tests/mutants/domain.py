@@ -1,6 +1,6 @@
-"""Bugs of the domain and of the fold, each planted in the place of one function.
+"""Bugs of the domain and of the fold; each replaces one function.
 
-Each one is a mistake that somebody has made somewhere, or that this project has made once.
+Each is a mistake that some payment service, or this project, once made.
 """
 
 from collections.abc import Callable
@@ -22,13 +22,13 @@ from domain.view import Amounts
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
-def last_told_wins(patch: pytest.MonkeyPatch) -> None:
-    """Of two facts the one that came last holds."""
+def last_report_wins(patch: pytest.MonkeyPatch) -> None:
+    """Of two facts the last to arrive wins."""
     patch.setattr(join, "_replaces", lambda _fact, _known: True)
 
 
 def ties_by_arrival(patch: pytest.MonkeyPatch) -> None:
-    """Of two facts of one second the one that came first holds."""
+    """Of two facts of the same second the first to arrive wins."""
 
     def order(fact: PaymentFact) -> tuple[datetime, int, str]:
         return fact.occurred_at, 0, ""
@@ -46,7 +46,7 @@ def movements_add_up(patch: pytest.MonkeyPatch) -> None:
 
 
 def refunds_are_deltas(patch: pytest.MonkeyPatch) -> None:
-    """Each word of a refund's success takes its amount off, and nothing brings it back."""
+    """Each report of a refund's success subtracts its amount, and nothing adds it back."""
     plain = view.amounts
 
     def add(facts: tuple[RefundFact, ...], fact: RefundFact) -> tuple[RefundFact, ...]:
@@ -64,8 +64,8 @@ def refunds_are_deltas(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(view, "amounts", amounts)
 
 
-def claims_are_believed(patch: pytest.MonkeyPatch) -> None:
-    """A refund is ours because that is written on it."""
+def claims_are_trusted(patch: pytest.MonkeyPatch) -> None:
+    """A refund counts as ours because it carries our ID."""
     plain = refunds.proven_refunds
 
     def proven_refunds(payment: Payment) -> dict[str, str]:
@@ -91,7 +91,7 @@ def a_failed_attempt_is_the_end(patch: pytest.MonkeyPatch) -> None:
 
 
 def money_withdrawn_is_lost(patch: pytest.MonkeyPatch) -> None:
-    """A dispute whose money was taken for the time being is taken for lost."""
+    """A dispute counts as lost as soon as its money is withdrawn."""
     plain = on_fact.on_dispute_fact
 
     def on_dispute_fact(payment: Payment, fact: DisputeFact, at: datetime) -> Decision:
@@ -111,13 +111,13 @@ def each_report_is_a_failure(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(join, "_slot", slot)
 
 
-def calls_are_asked_again(patch: pytest.MonkeyPatch) -> None:
-    """What was asked of the provider is asked again with the next input."""
+def calls_are_repeated(patch: pytest.MonkeyPatch) -> None:
+    """The next input repeats provider calls that were made."""
     patch.setattr(decision, "new_calls", lambda payment: tuple(calls.wanted(payment)))
 
 
-def the_end_is_no_end(patch: pytest.MonkeyPatch) -> None:
-    """A final state is overwritten by a later word."""
+def final_state_changes(patch: pytest.MonkeyPatch) -> None:
+    """A later report overwrites a final state."""
     patch.setattr(decision, "is_allowed", lambda _source, _target: True)
     patch.setattr(on_fact, "_terminal_contradiction", lambda _payment, _fact: None)
 
@@ -127,13 +127,13 @@ def known_events_are_new(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(_Fold, "_is_new", lambda _self, _received: True)
 
 
-def early_facts_are_lost(patch: pytest.MonkeyPatch) -> None:
-    """What came before its payment stays parked for ever."""
+def parked_facts_are_lost(patch: pytest.MonkeyPatch) -> None:
+    """A fact that came before its payment stays parked forever."""
     patch.setattr(_Fold, "_take_parked", lambda _self, _payment_id: None)
 
 
 def versions_have_gaps(patch: pytest.MonkeyPatch) -> None:
-    """A change of status takes two numbers."""
+    """A change of status increases the version by two."""
     plain = decision.changed
 
     def changed(before: Payment, after: Payment, at: datetime, reason: str) -> Decision:
@@ -146,7 +146,7 @@ def versions_have_gaps(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_batch_is_decided_on_its_beginning(patch: pytest.MonkeyPatch) -> None:
-    """Each record of a batch is decided on the payment as it was before the batch."""
+    """Each record is decided on the payment's state before the batch."""
     take = _Fold._take
 
     def decided(self: Any, row: Any) -> None:
@@ -158,8 +158,8 @@ def a_batch_is_decided_on_its_beginning(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(_Fold, "_take", decided)
 
 
-def redeliveries_are_not_looked_at(patch: pytest.MonkeyPatch) -> None:
-    """What is read again after a crash is not published again."""
+def redeliveries_are_skipped(patch: pytest.MonkeyPatch) -> None:
+    """Records read again after a crash are not published again."""
     known = _Fold._is_new
 
     def is_new(self: Any, received: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Plants a bug and lets the search or the simulation look for it."""
+"""Plants a bug, and looks for it with the model checker or the simulation."""
 
 from itertools import chain
 from typing import Final
@@ -10,14 +10,14 @@ from tests.checker.search import DisagreementError, search
 from tests.mutants.table import InTheDomain, InThePipeline
 from tests.simulation.run import Report, Runner
 
-#: Tried after the seeds that are known to find a bug: what a seed meets changes with the program.
+#: Seeds to try after the known ones, because a change of the program changes what a seed covers.
 SEEDS: Final = range(1, 401)
 
 _HISTORIES: Final = {history.name: history for history in ALL_HISTORIES}
 
 
 def by_search(mutant: InTheDomain) -> DisagreementError | None:
-    """What the search of its history says; None where it sees nothing wrong."""
+    """The model checker's disagreement on the bug's history; None if there is none."""
     with pytest.MonkeyPatch.context() as patch:
         mutant.plant(patch)
         try:
@@ -28,7 +28,7 @@ def by_search(mutant: InTheDomain) -> DisagreementError | None:
 
 
 def by_seeds(mutant: InThePipeline) -> Report | None:
-    """The first seed's report that finds it; None where none does."""
+    """The report of the first seed that finds it; None if none does."""
     runner = Runner(mutant.parts)
     tried = chain(mutant.seeds, SEEDS)
     return next((report for seed in tried if (report := runner.run(seed)).violations), None)

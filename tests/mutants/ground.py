@@ -1,4 +1,4 @@
-"""A throw-away copy of the project, where bugs are planted one at a time."""
+"""A temporary copy of the project, in which bugs are planted one at a time."""
 
 import os
 import re
@@ -22,12 +22,12 @@ _PASSED, _FAILED, _INTERRUPTED = 0, 1, 2
 
 
 class NoTrialError(Exception):
-    """pytest ran no test, or failed in a way that says nothing about the bug."""
+    """pytest ran no test, or failed for a reason unrelated to the bug."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a bug: the test that found it, None where it lives; and how long it took."""
+    """The test that found a bug, None if it survived; and the duration in seconds."""
 
     found_by: str | None
     seconds: float
@@ -38,7 +38,7 @@ class Ground:
     """One copy, for one trial at a time.
 
     Args:
-        folder: where the copy is made; it must not exist yet.
+        folder: the copy's folder, which must not exist yet.
         servers: a broker and a database for tests that need them.
     """
 
@@ -50,10 +50,10 @@ class Ground:
         shutil.copytree(ROOT, self.folder, ignore=_NOT_COPIED)
 
     def trial(self, bug: Bug) -> Verdict:
-        """Plant it, let its tests look for it, and take it out again.
+        """Plant a bug, run its tests, and remove it.
 
         Raises:
-            MisplacedError: it can't be planted.
+            MisplacedError: its source text was not found.
             NoTrialError: its tests could not be run.
         """
         source = (self.folder / bug.path).read_text()
@@ -64,7 +64,7 @@ class Ground:
             self._write(bug.path, source)
 
     def run(self, tests: tuple[str, ...]) -> Verdict:
-        """Run tests until the first one fails. A hang is a failure too. Raises NoTrialError."""
+        """Run tests until one fails; a hang counts as a failure. Raises NoTrialError."""
         began = time.monotonic()
         process = subprocess.Popen(  # noqa: S603 -- pytest, and what the table names
             [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
@@ -80,7 +80,7 @@ class Ground:
                 said, _ = process.communicate(timeout=WITHIN_S)
                 found = _found(process.returncode, said)
             except subprocess.TimeoutExpired:
-                process.kill()  # its watch ends what it leaves behind
+                process.kill()  # its watching program ends its children
                 found = f"a hang of {WITHIN_S:g} s"
         return Verdict(found, time.monotonic() - began)
 
@@ -90,7 +90,7 @@ class Ground:
         return {SERVERS: f"{self.servers.kafka_bootstrap} {self.servers.database_url}"}
 
     def _write(self, path: Path, text: str) -> None:
-        """Write a module so that no compiled file of it, of the same second and size, is used."""
+        """Write a module and remove its compiled file, which may have the same time and size."""
         file = self.folder / path
         file.write_text(text)
         self._edits += 1

@@ -1,7 +1,7 @@
-"""A bug planted in the text of the program: an expression in one symbol, and what stands instead.
+"""A planted bug as an edit of the source: an expression in one symbol, and its replacement.
 
-An expression is found by its text, whatever the white space in it, and exactly once within the
-symbol. So a bug survives when its symbol moves within its module, and fails loudly otherwise.
+The expression's text must match exactly once within the symbol; white space does not matter. So a
+symbol may move within its module, and any other change is an error.
 """
 
 import ast
@@ -16,7 +16,7 @@ AREAS: Final = ("domain", "ingress", "messaging", "ops", "providers", "sql", "st
 
 
 class MisplacedError(Exception):
-    """A bug's symbol or expression is not there, or there more than once."""
+    """A bug's symbol or expression was not found, or found more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class Bug:
     """One careless edit.
 
     Args:
-        area: the part of the program it is in, one of `AREAS`.
+        area: the part of the program, one of `AREAS`.
         symbol: `package.module:qualified.name` of a function, a class or a constant.
-        expression: what is there.
-        replacement: what a careless hand made of it.
-        consequence: what goes wrong then, as somebody outside would see it.
-        tests: what has to find it, as pytest takes it; narrow, so that it is quick.
+        expression: the original text.
+        replacement: the wrong text.
+        consequence: the visible effect of the bug.
+        tests: pytest's arguments for the tests that must find it; few, to be quick.
         servers: whether these tests need a broker or a database.
     """
 
@@ -43,18 +43,18 @@ class Bug:
 
     @property
     def name(self) -> str:
-        """How it is named in a report."""
+        """Its name in a report."""
         return f"{self.symbol}: {' '.join(self.expression.split())}"
 
     @property
     def path(self) -> Path:
-        """The file it is in, from the root of the project."""
+        """Its file, relative to the project's root."""
         module = Path(*self.symbol.partition(":")[0].split("."))
         package = module / "__init__.py"
         return package if (ROOT / package).exists() else module.with_suffix(".py")
 
     def planted(self, source: str) -> str:
-        """The module's source with the bug in it. Raises MisplacedError."""
+        """The module's source with the bug. Raises MisplacedError."""
         start, end = _segment(source, self.symbol.partition(":")[2])
         pattern = r"\s+".join(re.escape(word) for word in self.expression.split())
         found = list(re.finditer(pattern, source[start:end]))
@@ -65,7 +65,7 @@ class Bug:
 
 
 def _segment(source: str, name: str) -> tuple[int, int]:
-    """Where a symbol begins and ends in a source. Raises MisplacedError."""
+    """A symbol's beginning and end in a source. Raises MisplacedError."""
     spans = [(node.lineno, node.end_lineno) for found, node in _symbols(source) if found == name]
     if len(spans) != 1:
         raise MisplacedError(f"{name} is there {len(spans)} times")

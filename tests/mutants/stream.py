@@ -1,4 +1,4 @@
-"""Bugs of the stream: the batch, its table, its store and where it publishes."""
+"""Bugs of the stream: the batch, the dedup table, the store and the publication."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -14,7 +14,7 @@ from tests.simulation.postgres.transaction import MemoryTransaction
 
 
 class AcknowledgesFirst(BatchProcessor):
-    """Before anything is committed."""
+    """Acknowledges before the commit."""
 
     async def commit(self, batch: DecodedBatch) -> ProcessedBatch:
         """The batch."""
@@ -24,7 +24,7 @@ class AcknowledgesFirst(BatchProcessor):
 
 
 class AcknowledgesBeforePublishing(BatchProcessor):
-    """What is committed is taken for published: acknowledged, and marked as such."""
+    """Acknowledges committed records, and marks them as published, before publishing."""
 
     _at_hand: Sequence[Event] = ()
 
@@ -43,10 +43,10 @@ class AcknowledgesBeforePublishing(BatchProcessor):
 
 
 class NeverPublishesAgain(BatchProcessor):
-    """Not after a take-over, not after a crash."""
+    """Publishes nothing again, neither after a take-over nor after a crash."""
 
     async def on_assigned(self, partitions: Sequence[int]) -> None:
-        """Fences the former owner, and that is all."""
+        """Only fences the former owner."""
         await self._publisher.assign(partitions)
 
     async def _publish(self, committed: CommittedBatch, republications: int) -> None:
@@ -55,10 +55,10 @@ class NeverPublishesAgain(BatchProcessor):
 
 
 class PublishesFromMemory(BatchProcessor):
-    """Beside a batch under way, and what the batch holds even after a take-over."""
+    """Publishes from memory during a take-over, concurrently with a batch."""
 
     async def on_assigned(self, partitions: Sequence[int]) -> None:
-        """Fences, and publishes what was left, whatever else goes on."""
+        """Fences the former owner and publishes, without waiting for a running batch."""
         await self._publisher.assign(partitions)
         left = await self._retrying(lambda: self._store.unpublished(partitions=partitions))
         await self._send(left, {p.publication_id for p in left})
@@ -76,7 +76,7 @@ class PublishesFromMemory(BatchProcessor):
         await self._send(published, ids)
 
 
-class RemembersFirst(BatchProcessor):
+class AddsBeforeCommit(BatchProcessor):
     """The dedup table is written before the commit."""
 
     async def _commit_all(
@@ -89,8 +89,8 @@ class RemembersFirst(BatchProcessor):
         return await super()._commit_all(fresh, duplicates, dead)
 
 
-class RemembersTheRecordAtHand(DedupTable):
-    """Of an event that Postgres knew, the table learns another place than Postgres'."""
+class AddsTheCurrentPosition(DedupTable):
+    """Adds the current position to the table, although Postgres has an earlier one."""
 
     async def add(self, batch: Sequence[DecodedInput], known: Mapping[str, RecordOffset]) -> None:
         """Notes a batch."""
@@ -98,19 +98,19 @@ class RemembersTheRecordAtHand(DedupTable):
         await super().add(batch, {})
 
 
-class DropsTheParked(MemoryBatches):
-    """What came before its payment is not found again."""
+class LosesParkedInputs(MemoryBatches):
+    """Parked inputs are not loaded again."""
 
     class make_transaction(MemoryTransaction):  # noqa: N801  # stands where an attribute stands
         """One transaction."""
 
         async def load(self, batch: Sequence[DecodedInput]) -> ReadSet:
-            """What is known, without what waits."""
+            """The read set without parked inputs."""
             return replace(await super().load(batch), parked={})
 
 
-class TakesNoLocks(MemoryBatches):
-    """Two workers may change one payment at once."""
+class LocksNothing(MemoryBatches):
+    """Two workers may change a payment at the same time."""
 
     class make_transaction(MemoryTransaction):  # noqa: N801  # as above
         """One transaction."""
@@ -120,18 +120,18 @@ class TakesNoLocks(MemoryBatches):
 
 
 class PublishesOnlyTheUnpublished(MemoryBatches):
-    """Not every version from the first unpublished one on."""
+    """Publishes only unpublished versions, not all from the first unpublished one on."""
 
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
     ) -> list[PublishableVersion]:
-        """What was left."""
+        """The unpublished versions only."""
         found = await super().unpublished(publication_ids=publication_ids, partitions=partitions)
         return [p for p in found if p.publication_id in self._database.unpublished]
 
 
-class FencesNobody(StateTopic):
-    """A partition's former owner publishes on."""
+class FencesNothing(StateTopic):
+    """A partition's former owner goes on publishing."""
 
     def is_fenced(self, partition: int, epoch: int) -> bool:
         """Whether it may no longer publish."""

@@ -1,4 +1,4 @@
-"""Every planted bug is found: by the search of every order, or by the simulation."""
+"""The model checker or the simulation finds every bug that replaces a function."""
 
 import pytest
 
@@ -23,14 +23,14 @@ def test_the_search_finds_it_by_its_shortest_path(mutant: InTheDomain) -> None:
 
 @pytest.mark.parametrize("mutant", IN_THE_PIPELINE, ids=lambda mutant: mutant.name)
 def test_a_seed_finds_it(mutant: InThePipeline) -> None:
-    """And names the seed, so that anybody can see it again."""
+    """The report names the seed, which repeats the run."""
     found = by_seeds(mutant)
     assert found is not None
     assert f"SEED={found.seed}" in str(found)
 
 
 def test_without_a_bug_nothing_is_found() -> None:
-    """The same histories and the same seeds find nothing in the program as it is."""
+    """The same histories and seeds find nothing in the unchanged program."""
     histories = {mutant.history for mutant in IN_THE_DOMAIN}
     for history in ALL_HISTORIES:
         if history.name in histories:

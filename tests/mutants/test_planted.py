@@ -1,4 +1,4 @@
-"""Every bug planted in the text is where the table says it is, and would run."""
+"""Every edit of the source applies, and its tests exist."""
 
 import ast
 from collections import Counter
@@ -11,7 +11,7 @@ from tests.mutants.planted import AREAS, ROOT, Bug, MisplacedError
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_it_can_be_planted(bug: Bug) -> None:
-    """Its expression is there once, what replaces it is another program, and its tests exist."""
+    """Its expression matches once, its replacement is a different program, and its tests exist."""
     assert bug.area in AREAS
     source = (ROOT / bug.path).read_text()
     planted = bug.planted(source)
@@ -26,7 +26,7 @@ def test_it_can_be_planted(bug: Bug) -> None:
 
 
 def test_no_bug_is_planted_twice() -> None:
-    """Each is another edit."""
+    """All edits are different."""
     counted = Counter((bug.symbol, bug.expression, bug.replacement) for bug in BUGS)
     assert max(counted.values()) == 1
 
@@ -56,7 +56,7 @@ class Door:
 
 
 def test_an_expression_is_looked_for_in_its_symbol_whatever_its_white_space() -> None:
-    """A statement of several lines, a method, a constant; only the expression is replaced."""
+    """In a statement of several lines, a method and a constant, only the expression is replaced."""
     assert "select x" in _bug("m:STATEMENT", "a from b where a").planted(SOURCE)
     assert "self.x" in _bug("m:Door.open", "lock(LIMIT, 2)").planted(SOURCE)
     planted = _bug("m:LIMIT", "1").planted(SOURCE)
@@ -73,6 +73,6 @@ def test_an_expression_is_looked_for_in_its_symbol_whatever_its_white_space() ->
     ],
 )
 def test_a_bug_that_has_lost_its_place_is_an_error(symbol: str, expression: str) -> None:
-    """It can't silently find nothing to change."""
+    """A bug that no longer applies is reported."""
     with pytest.raises(MisplacedError):
         _bug(symbol, expression).planted(SOURCE)

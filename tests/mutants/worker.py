@@ -1,4 +1,4 @@
-"""Bugs of the provider calls, of the look-ups, and of who is accepted."""
+"""Bugs of the dispatcher, of look-ups, and of signatures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,14 +14,14 @@ from providers.stripe.webhooks import StripeWebhooks, read
 
 
 class NewKeyForEachTry(Dispatcher):
-    """The provider takes each try for another call."""
+    """Each try has a new idempotency key."""
 
     async def _attempt(self, claimed: ClaimedCall) -> CallOutcome:
         return await super()._attempt(replace(claimed, generation=claimed.attempts))
 
 
-class TakesSilenceForRefusal(Dispatcher):
-    """Unknown for long enough is taken for a refusal."""
+class TreatsTimeoutAsRefusal(Dispatcher):
+    """A result that stays unknown is treated as a refusal."""
 
     async def _attempt(self, claimed: ClaimedCall) -> CallOutcome:
         outcome = await super()._attempt(claimed)
@@ -31,14 +31,14 @@ class TakesSilenceForRefusal(Dispatcher):
 
 
 class KeepsKeysForEver(Dispatcher):
-    """Also after the provider has forgotten them."""
+    """Uses keys after they have expired at the provider."""
 
     async def _attempt(self, claimed: ClaimedCall) -> CallOutcome:
         return await super()._attempt(replace(claimed, key_first_used_at=self._clock()))
 
 
-class BelievesReplayedErrors(Dispatcher):
-    """A 500 that is replayed under its key is taken for: nothing happened, a new key is safe."""
+class TrustsReplayedErrors(Dispatcher):
+    """Treats a replayed 500 as proof that nothing was executed, and retries with a new key."""
 
     async def _attempt(self, claimed: ClaimedCall) -> CallOutcome:
         client = self._clients[claimed.call.provider]
@@ -48,10 +48,10 @@ class BelievesReplayedErrors(Dispatcher):
 
 
 class FinishesFirst(Dispatcher):
-    """The call is done before its result is published."""
+    """Marks the call as done before its result is published."""
 
     async def make_call(self, claimed: ClaimedCall, since: float) -> None:
-        """One call."""
+        """Makes one call."""
         sender, finish = self._sender, self._store.finish
 
         class After:
@@ -72,17 +72,17 @@ class LooksAtNoObject(Reconciler):
 
 
 class NeverLooksUp(StripeApi):
-    """What is unknown is tried again."""
+    """Unknown results are retried without a look-up."""
 
     async def look_up(self, *_: Any) -> CallOutcome | None:
-        """What became of a call."""
+        """No result."""
         return None
 
 
-class BelievesAnySignature(StripeWebhooks):
+class AcceptsAnySignature(StripeWebhooks):
     """Any signature is accepted."""
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> Webhook:
-        """A webhook."""
+        """Returns the webhook unchecked."""
         del headers
         return read(body)

@@ -1,1 +1,1 @@
-"""Planted bugs, by what they are about."""
+"""The planted bugs, by subject."""

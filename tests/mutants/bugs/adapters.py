@@ -1,4 +1,4 @@
-"""More bugs of the adapters: words, signatures, what an answer means."""
+"""More bugs of the adapters: translation, signatures, the meaning of responses."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Bugs of whose an object is, and of what a batch folds into."""
+"""Bugs of the ownership of objects, and of folding a batch."""
 
 from typing import Final
 

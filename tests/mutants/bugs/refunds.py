@@ -1,4 +1,4 @@
-"""Bugs around refunds: which of the provider's is ours, how much there may be, what is checked."""
+"""Bugs of refunds: matching with the provider's, limits of amounts, checks."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Bugs where the program meets Kafka, the brokers and the clock."""
+"""Bugs at the interfaces to Kafka, the brokers and the clock."""
 
 from typing import Final
 

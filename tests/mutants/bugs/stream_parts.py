@@ -1,4 +1,4 @@
-"""Bugs of what the stream is made of: its table, its pipeline, what it takes from Faust."""
+"""Bugs of the stream's parts: dedup table, pipeline, use of Faust's internals."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Bugs of the first provider's words: each becomes one of the domain's."""
+"""Bugs of the translation of Stripe's events into facts."""
 
 from typing import Final
 
