@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from messaging.lifetime import start_client
 from ports.failures import BROKERS_AWAY
 from runtime.logs import get_logger
 from runtime.tasks import is_cancelled
@@ -47,8 +48,8 @@ class GroupLag:
                 bootstrap_servers=self._bootstrap, **fetching(*PROCESSOR_SOURCES)
             )
             stack.push_async_callback(_close, consumer.stop)
-            await admin.start()
-            await consumer.start()
+            await start_client(admin, TIMEOUT_S)
+            await start_client(consumer, TIMEOUT_S)
             wanted = [TopicPartition(*partition) for partition in partitions]
             for described in await admin.describe_topics(list(topics)) if topics else ():
                 wanted += [

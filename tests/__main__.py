@@ -7,6 +7,7 @@ where everything passed. Tests that are named by their paths run as pytest runs 
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -117,4 +118,7 @@ def _run(part: Part, given: Sequence[str], report: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -11,11 +11,14 @@ import psycopg
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from messaging.lifetime import start_client
 from sandbox.supervision.ports import HOST
 
 Condition = Callable[[], Awaitable[bool]]
 
 ANSWER_WITHIN_SECONDS = 2.0
+#: Seconds for a broker that accepts connections to describe its cluster to a new client.
+START_TIMEOUT_S = 5.0
 
 
 def listens(port: int) -> Condition:
@@ -62,7 +65,7 @@ def kafka_answers(bootstrap: str, brokers: int = 1) -> Condition:
             return False
         admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=2_000)
         try:
-            await admin.start()
+            await start_client(admin, START_TIMEOUT_S)
             cluster = await admin.describe_cluster()
             return len(cluster["brokers"]) >= brokers
         except (KafkaError, OSError):
