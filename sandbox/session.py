@@ -52,7 +52,7 @@ class Session:
         """
         started = time.monotonic()
         state = StateFolder(self.settings.directory.resolve())
-        with state.held():
+        with state.locked():
             require_free(self.settings.ports())
             display = Display(self.console)
             java = await self._install(display)

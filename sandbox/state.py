@@ -61,7 +61,7 @@ class StateFolder:
         return self.root / "sandbox.lock"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Create the folder if needed, and lock it against other sandboxes.
 
         Raises:
@@ -94,7 +94,7 @@ class StateFolder:
         """
         if not self.root.exists():
             return False
-        with self.held():
+        with self.locked():
             shutil.rmtree(self.root)
         return True
 

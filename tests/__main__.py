@@ -31,7 +31,7 @@ FAST: Final = (
     "--no-servers",
     "tests/domain",
     "tests/checker",
-    "tests/simulation/test_simulation.py::test_seeds_that_once_found_something_find_it_no_more",
+    "tests/simulation/test_simulation.py::test_seeds_that_once_found_a_bug_find_none",
     "tests/simulator",
     "tests/schemas",
     "tests/runtime",

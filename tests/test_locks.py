@@ -90,7 +90,7 @@ def test_every_package_has_hashes(lock: Path) -> None:
     assert [name for name, locked in packages.items() if not locked.hashes] == []
 
 
-def test_the_run_time_lock_holds_what_runs_and_nothing_else() -> None:
+def test_the_run_time_lock_has_only_what_runs() -> None:
     """It contains every dependency of the service, and none of the sandbox or the tests only."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     locked = read(RUN_TIME).keys()

@@ -119,7 +119,7 @@ class Server:
         """Remove the lock file of a server that was killed and is still a zombie process.
 
         PostgreSQL takes a zombie process for a running one. Two sandboxes never share a folder
-        (see `state.StateFolder.held`).
+        (see `state.StateFolder.locked`).
         """
         lock = self.data / "postmaster.pid"
         if not lock.exists():

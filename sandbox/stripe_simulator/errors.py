@@ -14,7 +14,7 @@
         └── ServerError          500
 
 An error after execution began is stored under the idempotency key, and its writes are committed.
-An error before that is not stored, and nothing was written (`kept` distinguishes them).
+An error before that is not stored, and nothing was written (`stored` distinguishes them).
 Source: https://docs.stripe.com/api/errors and https://docs.stripe.com/api/idempotent_requests
 """
 
@@ -41,7 +41,7 @@ class ApiError(SimulatorError):
 
     status: int = 400
     type: ClassVar[str] = "invalid_request_error"
-    kept: ClassVar[bool] = False
+    stored: ClassVar[bool] = False
     headers: ClassVar[dict[str, str]] = {}
 
     def __init__(
@@ -112,7 +112,7 @@ class RateLimitError(ApiError):
 class StateError(ApiError):
     """The object's state forbids the operation."""
 
-    kept = True
+    stored = True
 
 
 class CardError(ApiError):
@@ -120,7 +120,7 @@ class CardError(ApiError):
 
     status = 402
     type = "card_error"
-    kept = True
+    stored = True
 
 
 class ServerError(ApiError):
@@ -128,7 +128,7 @@ class ServerError(ApiError):
 
     status = 500
     type = "api_error"
-    kept = True
+    stored = True
 
 
 def documentation_url(code: str) -> str:

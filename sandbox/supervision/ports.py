@@ -96,7 +96,7 @@ def require_free(ports: Mapping[str, int]) -> None:
         PortTakenError: names each taken port, the process on it and the variable to change.
     """
     taken = [
-        f"port {port} is taken by {holder(port)}: stop it, or set {variable} to another port"
+        f"port {port} is taken by {listener(port)}: stop it, or set {variable} to another port"
         for variable, port in ports.items()
         if not is_free(port)
     ]
@@ -104,7 +104,7 @@ def require_free(ports: Mapping[str, int]) -> None:
         raise PortTakenError("\n".join(taken))
 
 
-def holder(port: int) -> str:
+def listener(port: int) -> str:
     """Describe the process that listens on `port`."""
     try:
         listeners = [

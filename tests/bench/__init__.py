@@ -1,1 +1,1 @@
-"""What the benchmarks measure with: the work must be real, and wrong results must be seen."""
+"""Tests of the benchmarks: the work is real, and wrong results are detected."""

@@ -1,4 +1,4 @@
-"""Where the tests of the benchmarks measure: on the broker of all, in a database of their own."""
+"""The benchmarks' tests run on the session's broker, with a separate database."""
 
 import psycopg
 import pytest

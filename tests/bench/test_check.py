@@ -1,4 +1,4 @@
-"""A benchmark whose work is not done, or not done right, fails instead of showing its speed."""
+"""A benchmark with incomplete or wrong results fails instead of reporting its speed."""
 
 import asyncio
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ TRANSLATOR = StripeTranslator(accounts.STRIPE)
 
 @pytest.fixture
 async def work(site: Site, request: pytest.FixtureRequest) -> Workload:
-    """A small workload whose payments exist, in tables that hold nothing else."""
+    """A small workload whose payments exist, in otherwise empty tables."""
     await rows.empty(site)
     work = generate(7, request.node.name, 60)
     await rows.create_payments(site, work.commands)
@@ -35,7 +35,7 @@ async def work(site: Site, request: pytest.FixtureRequest) -> Workload:
 
 
 async def _deliver(site: Site, deliveries: Iterable[Delivery]) -> None:
-    """Has each webhook's effect, as the synchronous program has it."""
+    """Applies each webhook as the synchronous program does."""
     connect = psycopg.AsyncConnection.connect
     async with await connect(site.database_url, autocommit=True) as connection:
         for delivery in deliveries:
@@ -45,7 +45,7 @@ async def _deliver(site: Site, deliveries: Iterable[Delivery]) -> None:
 
 
 async def test_work_that_was_done_is_right(site: Site, work: Workload) -> None:
-    """The synchronous program brings every payment to its ending, each event once."""
+    """The synchronous program brings every payment to its end, and applies each event once."""
     await _deliver(site, work.deliveries)
     outcomes = await rows.check(site, work)
     assert outcomes.total() == len(work.events) + len(work.commands)
@@ -53,7 +53,7 @@ async def test_work_that_was_done_is_right(site: Site, work: Workload) -> None:
 
 
 async def test_a_missing_event_is_wrong(site: Site, work: Workload) -> None:
-    """One event less than was delivered, and there are no figures."""
+    """One missing event, and there are no figures."""
     last = work.deliveries[-1].event_id
     await _deliver(site, (d for d in work.deliveries if d.event_id != last))
     with pytest.raises(WrongResultError, match=r"^1 of"):
@@ -61,7 +61,7 @@ async def test_a_missing_event_is_wrong(site: Site, work: Workload) -> None:
 
 
 async def test_a_wrong_ending_is_wrong(site: Site, work: Workload) -> None:
-    """A payment that ended otherwise than its course says, and there are no figures."""
+    """One payment with another end than its course's, and there are no figures."""
     await _deliver(site, work.deliveries)
     some = next(iter(work.endings))
     other = replace(work, endings={**work.endings, some: Ending("SUCCEEDED", 1, 0)})
@@ -69,8 +69,8 @@ async def test_a_wrong_ending_is_wrong(site: Site, work: Workload) -> None:
         await rows.check(site, other)
 
 
-async def test_a_version_that_nobody_was_told_is_wrong(site: Site, work: Workload) -> None:
-    """Every version that a webhook brought must be in payment-state, or there are no figures."""
+async def test_an_unpublished_version_is_wrong(site: Site, work: Workload) -> None:
+    """Every version from a webhook must be in payment-state, or there are no figures."""
     await _deliver(site, work.deliveries)
     published = {f"{payment_id}:{n}" for payment_id in work.endings for n in range(1, 9)}
     await rows.check_published(site, work, published)
@@ -82,21 +82,21 @@ async def test_a_version_that_nobody_was_told_is_wrong(site: Site, work: Workloa
 async def test_a_repeated_delivery_that_is_not_recorded_is_wrong(
     site: Site, work: Workload
 ) -> None:
-    """Who has a log records each repetition; the synchronous program, which has none, does not."""
+    """Programs with a log record each duplicate; the synchronous program has none."""
     await _deliver(site, work.deliveries)
     with pytest.raises(WrongResultError, match=r"^0 of \d+ repeated"):
         await rows.check_duplicates(site, work)
 
 
 async def test_the_synchronous_program_asks_for_an_unknown_payment_again(site: Site) -> None:
-    """It can't keep a webhook whose payment isn't there: it answers 503, and the sender repeats."""
+    """It cannot park a webhook without its payment: it answers 503, and the sender retries."""
     strange = generate(7, "strange", 1)
     with pytest.raises(UnknownPaymentError):
         await _deliver(site, strange.deliveries)
 
 
-async def test_the_load_generator_tells_every_status() -> None:
-    """Answers are counted by status, so that a server which only refuses has no speed."""
+async def test_the_load_generator_counts_every_status() -> None:
+    """Responses are counted by status, so that a server which only refuses gets no figure."""
     answers = iter([b"200 OK", *[b"503 Service Unavailable"] * 3])
     ended = asyncio.Event()
 

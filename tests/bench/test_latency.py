@@ -1,4 +1,4 @@
-"""Latencies that a standstill can't hide, and the two ends they are measured between."""
+"""Latencies: a stalled server cannot hide them, and their start and end are correct."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ STANDSTILL_S = 0.4
 
 @asynccontextmanager
 async def _serving(standstill_s: float) -> AsyncIterator[int]:
-    """A server on this port that stands still before its first answer, and for nobody after it."""
+    """A server on this port that stalls before its first response only."""
     stood, still = asyncio.Event(), asyncio.Lock()
     ended: list[asyncio.Event] = []
 
@@ -42,8 +42,8 @@ async def _serving(standstill_s: float) -> AsyncIterator[int]:
 
 
 @pytest.mark.anyio
-async def test_a_standstill_is_in_the_latency_of_all_that_were_due_in_it() -> None:
-    """With one connection the rest can't even be sent: they wait, and their waiting is counted."""
+async def test_a_stall_is_in_the_latency_of_all_requests_due_meanwhile() -> None:
+    """With one connection the others wait to be sent, and their waiting counts."""
     due_s = [0.0, 0.05, 0.1, 0.15]
     async with _serving(STANDSTILL_S) as port:
         found = await send_when_due(HOST, port, 1, Schedule([REQUEST] * 4, due_s))
@@ -55,7 +55,7 @@ async def test_a_standstill_is_in_the_latency_of_all_that_were_due_in_it() -> No
 
 @pytest.mark.anyio
 async def test_nothing_is_sent_before_it_is_due() -> None:
-    """Requests come at their times, however fast the server is."""
+    """Requests are sent at their times, however fast the server is."""
     due_s = [0.0, 0.03, 0.2]
     async with _serving(0.0) as port:
         found = await send_when_due(HOST, port, 3, Schedule([REQUEST] * 3, due_s))
@@ -76,20 +76,20 @@ def test_arrivals_are_a_poisson_process_of_the_rate() -> None:
 
 
 def test_a_repeated_event_began_with_its_first_delivery() -> None:
-    """The version came of the first one, and what came before the measuring is not measured."""
+    """The version is from the first delivery; events before the measurement do not count."""
     events = [Delivery(event, "pay", "pi", b"") for event in ("a", "b", "a", "c")]
     arrived = arrived_at(events, [0.0, 1.0, 2.0, 3.0], 100.0, {"c"})
     assert arrived == {"a": 100.0, "b": 101.0}
 
 
 def test_only_events_that_made_a_version_are_counted() -> None:
-    """An event without effect has no record to wait for."""
+    """An event without effect has no record."""
     found = until_seen({"a": 1.0, "b": 2.0}, {"a": "p:2"}, {"p:2": 1.5, "p:1": 0.5})
     assert found == [0.5]
 
 
 @pytest.mark.parametrize("versions", [{"a": "p:2", "b": "p:3"}, {}])
 def test_a_version_that_was_never_seen_is_wrong(versions: dict[str, str]) -> None:
-    """A record that did not come has no latency, and neither has anything else then."""
+    """A missing record makes the whole turn wrong."""
     with pytest.raises(WrongResultError, match=r"never seen"):
         until_seen({"a": 1.0, "b": 2.0}, versions, {"p:2": 1.5})

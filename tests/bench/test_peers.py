@@ -1,4 +1,4 @@
-"""What the processor is measured beside does the same work, and does it right."""
+"""The processor's peers do the same work, with correct results."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ def _turn(name: str) -> Turn:
     "name", ["processor", "idiomatic_faust", pytest.param("quix", marks=NEEDS_QUIX)]
 )
 def test_it_brings_every_payment_to_its_ending(site: Site, name: str) -> None:
-    """A turn checks every event, ending and version itself, and has figures only then."""
+    """A turn checks every event, end and version, and only then has figures."""
     turn = _turn(name)
     sample = asyncio.run(BY_NAME[name].run(site, turn))
     assert sample.count == len(turn.work.deliveries)
@@ -45,7 +45,7 @@ def test_it_brings_every_payment_to_its_ending(site: Site, name: str) -> None:
 
 
 def test_the_rows_are_the_processors(site: Site) -> None:
-    """What is written without any log is checked as the processor's rows are."""
+    """Rows written without a log pass the same check as the processor's."""
     turn = _turn("rows")
     sample = asyncio.run(BY_NAME["postgres_rows"].run(site, turn))
     assert sample.count == len(turn.work.deliveries)
@@ -54,7 +54,7 @@ def test_the_rows_are_the_processors(site: Site) -> None:
 
 @pytest.mark.parametrize("name", PROFILED)
 def test_what_is_profiled_can_be_watched(site: Site, name: str) -> None:
-    """From before the work until it is done, and the program runs when the watch begins."""
+    """The watch covers the whole work, and the program is running when it begins."""
     states: list[str] = []
 
     @asynccontextmanager
@@ -74,7 +74,7 @@ def test_what_is_profiled_can_be_watched(site: Site, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["faust_read", "aiokafka_read"])
 def test_a_reader_has_every_record(site: Site, name: str) -> None:
-    """A turn fails unless the program has read each record once, to the byte."""
+    """A turn fails unless the program has read each record exactly once."""
     turn = _turn(name)
     sample = asyncio.run(BY_NAME[name].run(site, turn))
     assert sample.count == reading.READ_TIMES * len(turn.work.deliveries)

@@ -1,4 +1,4 @@
-"""The images of figures: equal for equal figures, and complete in themselves."""
+"""The charts: equal for equal figures, and self-contained."""
 
 import re
 from math import nan
@@ -27,12 +27,12 @@ def _lengths(shown: ET.Element) -> list[float]:
 
 
 def test_equal_figures_make_equal_images() -> None:
-    """A run that measures the same changes no file."""
+    """A run with the same figures changes no file."""
     assert bars("some", "t", ROWS, SERIES, 1) == bars("some", "t", ROWS, SERIES, 1)
 
 
 def test_nothing_comes_from_elsewhere() -> None:
-    """No address but the names of XML's own languages, no script, no date."""
+    """The file has no address except XML namespaces, no script and no date."""
     text = bars("some", "A title", ROWS, SERIES, 1)
     assert set(re.findall(r"https?://[^\"' <>]*", text)) <= {
         "http://www.w3.org/2000/svg",
@@ -49,7 +49,7 @@ def test_a_bar_is_as_long_as_its_median() -> None:
 
 
 def test_a_line_shows_the_spread() -> None:
-    """One for each bar, from the least to the greatest: two, as long as the shorter bar."""
+    """Each bar has a line from the minimum to the maximum."""
     shown = _drawn()
     paths = [
         path.attrib["d"]
@@ -63,7 +63,7 @@ def test_a_line_shows_the_spread() -> None:
 
 
 def test_the_first_row_is_on_top() -> None:
-    """As in the table above the image."""
+    """The order is that of the table above the chart."""
     places = {
         text.text: float(text.attrib["y"])
         for text in _drawn().iter(f"{SVG}text")
@@ -73,7 +73,7 @@ def test_the_first_row_is_on_top() -> None:
 
 
 def test_what_was_not_measured_has_no_bar() -> None:
-    """Its row is there, and the other's bar is drawn."""
+    """Its row is shown without a bar; the other's bar is drawn."""
     series = {"clock": (Spread(nan, nan, nan), Spread(6.0, 5.0, 7.0))}
     shown = bars("some", "t", ROWS, series, 1)
     assert shown.count('class="rect reactive') == 1

@@ -1,4 +1,4 @@
-"""Profiles: whose a sample is, what is written of it, and what is said where none can be taken."""
+"""Profiles: the part of each sample, the written shares, and the errors without a profile."""
 
 import asyncio
 import os
@@ -39,17 +39,17 @@ def _stack(*frames: str) -> list[str]:
     ],
 )
 def test_a_sample_belongs_to_its_innermost_part(frames: list[str], part: str) -> None:
-    """What started the loop, and what a library does for a part, decides nothing."""
+    """Frames that started the loop, and a library's frames for a part, do not count."""
     assert part_of(_stack(*frames)) == part
 
 
-def test_who_is_nobodys() -> None:
-    """A thread outside of the loop, in no part's files."""
+def test_a_thread_in_no_part_is_other() -> None:
+    """A thread outside of the loop, in no part's files, counts as other."""
     assert part_of(["f (threading.py:1)", "g (json/decoder.py:2)"]) == OTHER
 
 
 def test_waiting_is_not_counted() -> None:
-    """A thread that waits for the selector may be taken for one at work; it is not."""
+    """A thread that waits for the selector is not counted, even if py-spy calls it active."""
     lines = [
         f"{';'.join(_stack('f (processor/stream/dedup_table.py:1)'))} 3",
         f"{WORKER};{LOOP_FRAME};EpollSelector.select (selectors.py:468) 90",
@@ -61,12 +61,12 @@ def test_waiting_is_not_counted() -> None:
 
 @pytest.mark.parametrize("prefix", [each for each in PARTS if each.startswith("processor/")])
 def test_a_part_of_ours_is_there(prefix: str) -> None:
-    """A file that was renamed would fall to another part unseen."""
+    """Every file of ours in the table exists, because a renamed one would count elsewhere."""
     assert (PROJECT / prefix).exists()
 
 
 def test_shares_come_greatest_first() -> None:
-    """Of what was at work, with the commit."""
+    """The shares are of the working samples, and the commit is shown."""
     lines = [
         f"{';'.join(_stack('f (processor/stream/dedup_table.py:1)'))} 1",
         f"{';'.join(_stack('f (psycopg/cursor.py:1)'))} 3",
@@ -78,13 +78,13 @@ def test_shares_come_greatest_first() -> None:
 
 
 def test_a_profile_without_a_sample_is_none() -> None:
-    """Shares of nothing are no shares."""
+    """A profile without samples is an error."""
     with pytest.raises(ProfilerError, match="never saw"):
         as_markdown([], {})
 
 
 def test_a_graph_says_what_it_is_of() -> None:
-    """In the place of py-spy's own title, which is the command with the paths of a machine."""
+    """Our title replaces py-spy's, which contains the machine's paths."""
     graph = '<svg><!-- by --><text id="title" x="1">py-spy record -o /tmp/x</text></svg>'
     expected = '<svg><text id="title" x="1">commit &lt;abc&gt;</text></svg>'
     assert headed(graph, "commit <abc>") == expected
@@ -94,7 +94,7 @@ def test_a_graph_says_what_it_is_of() -> None:
 
 @pytest.fixture
 async def busy() -> AsyncIterator[int]:
-    """The process ID of a program that is at work in ``busy``."""
+    """The process ID of a program that runs ``busy``."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", BUSY, stdout=asyncio.subprocess.PIPE
     )
@@ -112,11 +112,11 @@ def _may_trace() -> bool:
 @pytest.mark.anyio
 @pytest.mark.skipif(not _may_trace(), reason="needs the right to trace a process")
 async def test_what_is_at_work_is_seen(busy: int, tmp_path: Path) -> None:
-    """The real profiler, on a program that does one thing, in both of its formats."""
+    """The real profiler finds a program's only function, in both of its formats."""
     raw, graph = tmp_path / "x.raw", tmp_path / "x.svg"
     for recording in (Recording(raw, "raw"), Recording(graph, "flamegraph", ("--gil",))):
         async with recorded(busy, recording):
-            await asyncio.sleep(0.5)  # so many samples; there is nothing to wait for
+            await asyncio.sleep(0.5)  # the duration of the recording
     assert {line.split(";")[-1].split(" ")[0] for line in raw.read_text().splitlines()} == {"busy"}
     text = headed(graph.read_text(), "commit abc")
     assert "commit abc" in text
@@ -132,7 +132,7 @@ async def test_what_is_at_work_is_seen(busy: int, tmp_path: Path) -> None:
         ("Error: No python processes found", "py-spy did not start: Error: No python processes"),
     ],
 )
-async def test_it_says_why_there_is_no_profile(tmp_path: Path, said: str, expected: str) -> None:
+async def test_a_missing_profile_has_a_reason(tmp_path: Path, said: str, expected: str) -> None:
     """Without the right to trace, the error says how to get it; other reasons are passed on."""
     program = tmp_path / "py-spy"
     program.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
@@ -146,7 +146,7 @@ async def test_it_says_why_there_is_no_profile(tmp_path: Path, said: str, expect
 
 @pytest.mark.anyio
 async def test_it_says_when_there_is_no_profiler(tmp_path: Path) -> None:
-    """As on a system that py-spy has no wheel for."""
+    """On systems without a wheel of py-spy the error says so."""
     recording = Recording(tmp_path / "x.raw", "raw", program=tmp_path / "py-spy")
     with pytest.raises(ProfilerError, match="can't be started"):
         async with recorded(1, recording):

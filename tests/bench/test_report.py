@@ -1,4 +1,4 @@
-"""The tables of figures: ratios of one round's turns, first of all."""
+"""The report: ratios within rounds come first."""
 
 import json
 import re
@@ -41,13 +41,13 @@ def test_a_ratio_is_taken_within_a_round() -> None:
 
 
 def test_less_processor_time_is_more_per_cpu_second() -> None:
-    """Twice the processor time for the same work is half as much per second of it."""
+    """Twice the CPU time for the same work is half the work per CPU second."""
     ratio = REPORT.ratios(PER_CPU_SECOND)["ours", "theirs"]
     assert (ratio.least, ratio.median, ratio.greatest) == pytest.approx((1.5, 2.0, 9.0))
 
 
 def test_ratios_come_before_figures() -> None:
-    """A reader meets the comparison first, then what was measured, then on what."""
+    """The comparison comes first, then the figures, then the machine."""
     text = REPORT.as_markdown()
     places = [
         text.index(part) for part in ("ours / theirs", "what we do", "commit: abc", "kafka 4")
@@ -55,7 +55,7 @@ def test_ratios_come_before_figures() -> None:
     assert places == sorted(places)
 
 
-def test_a_column_stands_where_anyone_has_its_figure() -> None:
+def test_a_column_is_there_if_any_benchmark_has_its_figure() -> None:
     """Latency has a column as soon as one benchmark has it, and the others' cells are empty."""
     text = REPORT.as_markdown()
     assert "p50 ms" in text
@@ -79,14 +79,14 @@ def test_results_are_written_over_the_last_ones(tmp_path: Path) -> None:
 
 
 def test_every_image_is_shown(tmp_path: Path) -> None:
-    """An image that is kept is linked from the Markdown beside it, and the other way round."""
+    """The Markdown links every stored image, and no other."""
     kept = {path.name for path in REPORT.keep(tmp_path)}
     shown = set(re.findall(r"\]\((.*?)\)", (tmp_path / "speed.md").read_text()))
     assert shown == {name for name in kept if name.endswith(".svg")}
 
 
-def test_a_target_stands_after_the_ratios_of_its_kind() -> None:
-    """With what was measured, and whether that is enough; another kind's is not there."""
+def test_targets_come_after_the_ratios_of_their_kind() -> None:
+    """It shows the measured value and whether it is met; other kinds' targets are left out."""
     processor = replace(OURS, name="processor", beside=("quix",))
     quix = replace(THEIRS, name="quix")
     samples = {
@@ -105,7 +105,7 @@ def test_a_target_stands_after_the_ratios_of_its_kind() -> None:
 
 
 def test_no_targets_no_section() -> None:
-    """A report without anything to judge says nothing of targets."""
+    """A report without judged targets has no section for them."""
     assert "Targets" not in REPORT.as_markdown()
 
 
@@ -119,8 +119,8 @@ def test_a_table_reads_as_one_in_a_terminal() -> None:
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda b: b.name)
-def test_whoever_is_compared_with_is_in_the_table_and_runs_too(benchmark: Benchmark) -> None:
-    """A choice brings its comparisons along, which are of the same kind."""
+def test_a_comparison_is_in_the_table_and_runs_too(benchmark: Benchmark) -> None:
+    """A chosen benchmark adds those it is compared with, which are of the same kind."""
     names = {each.name for each in chosen([benchmark.name])}
     assert {benchmark.name, *benchmark.beside} <= names
     assert {BY_NAME[name].kind for name in benchmark.beside} <= {benchmark.kind}

@@ -1,4 +1,4 @@
-"""What latency and scale are measured with does the work, and does it right."""
+"""The benchmarks of latency and scale do their work, with correct results."""
 
 import asyncio
 from pathlib import Path
@@ -17,7 +17,7 @@ PAYMENTS = 40
 WARM_UP = 10
 #: Payments in a full store; not a round number of publications.
 STORED = 2_400
-#: Rows that a foreign key would have refused; loading does not look at them.
+#: Rows that violate a foreign key, which loading does not check.
 ORPHANS = """
     select count(*) from payment_versions v
     full join payments p using (payment_id) full join publications o using (publication_id)
@@ -32,7 +32,7 @@ def _turn(name: str) -> Turn:
 
 
 def test_a_webhook_is_followed_to_its_record(site: Site) -> None:
-    """A turn fails unless each version that was made is seen; what the sender waits for is less."""
+    """Each version's record is seen, and the sender waits for less time than the record takes."""
     sample = asyncio.run(BY_NAME["latency_50"].run(site, _turn("latency")))
     assert 0.0 < sample.others["p50_ms"] <= sample.others["p99_ms"] <= sample.others["max_ms"]
     assert 0.0 < sample.others["answer_p50_ms"] < sample.others["p50_ms"]
@@ -41,7 +41,7 @@ def test_a_webhook_is_followed_to_its_record(site: Site) -> None:
 
 
 def test_a_burst_is_accepted_before_it_is_published(site: Site) -> None:
-    """The figure is of the ingress, and the processor's work behind it is checked."""
+    """The figure is the ingress's, and the processor's work is checked."""
     turn = _turn("burst")
     sample = asyncio.run(BY_NAME["burst"].run(site, turn))
     assert sample.count == len(turn.work.deliveries)
@@ -58,7 +58,7 @@ def test_several_do_the_work_of_one(site: Site, name: str) -> None:
 
 
 def test_a_table_is_recovered(site: Site) -> None:
-    """Who begins without a table is later at work than who has one."""
+    """A worker without a table needs longer to start than one with its table."""
     sample = asyncio.run(BY_NAME["recovery"].run(site, _turn("recovery")))
     assert sample.count >= STORED * dedup_table.EVENTS_PER_PAYMENT // 50
     assert sample.others["cold_s"] > 0
@@ -66,7 +66,7 @@ def test_a_table_is_recovered(site: Site) -> None:
 
 
 def test_a_full_store_is_as_the_service_would_have_left_it(site: Site) -> None:
-    """Payments, versions, publications and events fit together, and the table has every event."""
+    """Payments, versions, publications and events are consistent; the dedup table has all."""
     turn = _turn("full")
     sample = asyncio.run(BY_NAME["full_store"].run(site, turn))
     assert sample.count == len(turn.work.deliveries)
@@ -87,7 +87,7 @@ def test_a_full_store_is_as_the_service_would_have_left_it(site: Site) -> None:
 
 
 def _keys(folder: Path) -> set[str]:
-    """Of the table of seen events, all its partitions."""
+    """The dedup table's keys in all partitions."""
     found: set[str] = set()
     for number in range(PARTITIONS):
         (path,) = folder.rglob(f"dedup-{number}.db")

@@ -1,4 +1,4 @@
-"""Targets: what is judged, and from where on one is met."""
+"""Targets: which are judged, and when one is met."""
 
 import pytest
 
@@ -17,7 +17,7 @@ SAMPLES = {
 
 
 def test_the_median_round_is_judged() -> None:
-    """A ratio is taken within a round, a figure as it is."""
+    """The ratio's or figure's median over the rounds counts."""
     measured = [each.measured for each in judge(SAMPLES, (RATIO, P99, P99_RATIO))]
     assert measured == [2.0, 140.0, 0.7]
 
@@ -32,7 +32,7 @@ def test_the_median_round_is_judged() -> None:
     ],
 )
 def test_the_limit_itself_is_enough(target: Target, measured: float, met: bool) -> None:  # noqa: FBT001
-    """At least and at most are both met by what is equal."""
+    """Minimum and maximum include the limit."""
     assert Judged(target, measured).is_met is met
 
 
@@ -45,18 +45,18 @@ def test_the_limit_itself_is_enough(target: Target, measured: float, met: bool) 
     ],
 )
 def test_what_was_not_measured_is_not_judged(target: Target) -> None:
-    """Neither met nor missed: it has no line."""
+    """It is neither met nor missed."""
     assert judge(SAMPLES, (target,)) == []
 
 
 def test_a_figure_that_a_round_lacks_is_not_judged() -> None:
-    """A median of the other rounds would be another figure."""
+    """A figure must be measured in every round to be judged."""
     samples = {"ours": [*SAMPLES["ours"], Sample(1, 1.0)]}
     assert judge(samples, (P99,)) == []
 
 
 def test_the_summary_counts() -> None:
-    """One line for all of them."""
+    """The summary is one line with the counts."""
     judged = [Judged(RATIO, 3.0), Judged(RATIO, 1.0), Judged(P99, 1.0)]
     assert summary(judged) == "targets: 2 of 3 met"
 
@@ -72,7 +72,7 @@ def test_a_missed_target_fails_a_strict_run_only(
     measured: float,
     code: int,
 ) -> None:
-    """And the last line says how many are met, in either case."""
+    """In either case the last line counts the met targets."""
     judged = [Judged(RATIO, measured)]
     monkeypatch.setattr(program, "_run_all", lambda *_, **__: judged)
     assert program.main(arguments) == code
@@ -88,6 +88,6 @@ def test_a_target_says_what_it_wants() -> None:
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda each: each.text)
 def test_a_ratio_with_a_target_is_measured(target: Target) -> None:
-    """Both are run in the same round, or the target would never be judged."""
+    """Both benchmarks run in the same round, or the target would never be judged."""
     if target.row in BY_NAME and target.beside is not None:
         assert target.beside in BY_NAME[target.row].beside

@@ -1,4 +1,4 @@
-"""The benchmarks' work: Stripe's shapes, in Stripe's disorder, with known endings."""
+"""The benchmarks' workload: Stripe's object shapes and disorder, with known ends."""
 
 import time
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ TRANSLATOR = StripeTranslator(accounts.STRIPE)
 
 @pytest.fixture(scope="module")
 def work() -> Workload:
-    """Enough payments for every course."""
+    """A workload with every course."""
     return generate(7, "test", PAYMENTS)
 
 
@@ -33,7 +33,7 @@ def test_equal_arguments_make_equal_work() -> None:
     assert generate(7, "a", 20) == generate(7, "a", 20)
 
 
-def test_a_name_keeps_its_ids_apart_and_changes_nothing_else(work: Workload) -> None:
+def test_a_name_changes_the_ids_and_nothing_else(work: Workload) -> None:
     """Under another name no payment and no event has the same ID, and the mix is the same."""
     other = generate(7, "best", PAYMENTS)
     assert not work.endings.keys() & other.endings.keys()
@@ -59,7 +59,7 @@ def test_bodies_are_of_the_size_of_stripes(work: Workload) -> None:
 
 
 def test_every_delivery_is_a_signed_webhook_of_its_payment(work: Workload) -> None:
-    """Signed, each is read as the event it says, about the payment it says."""
+    """Each signed delivery is read as its event about its payment."""
     now = int(time.time())
     for delivery in work.deliveries:
         header = signature_header(delivery.body, SECRET, now)
@@ -70,7 +70,7 @@ def test_every_delivery_is_a_signed_webhook_of_its_payment(work: Workload) -> No
 
 
 def test_the_endings_are_what_the_oracle_says(work: Workload) -> None:
-    """Given a payment's command and all its facts, the oracle ends where the workload says."""
+    """The oracle's end for a payment's command and facts equals the workload's."""
     inputs = {c.payment_id: [Input(c.event_id, c.received_at, to_domain(c))] for c in work.commands}
     for delivery in work.deliveries:
         fact = TRANSLATOR.translate(delivery.body).fact

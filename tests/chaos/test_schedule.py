@@ -14,7 +14,7 @@ MINUTE_S = 60.0
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_a_minute_holds_every_kind(seed: int) -> None:
+def test_a_minute_has_every_kind(seed: int) -> None:
     """The schedule is in order of time and ends in time."""
     schedule = draw(KINDS, MINUTE_S, seed)
     assert {one.kind for one in schedule} == {kind.name for kind in KINDS}

@@ -124,7 +124,7 @@ def counted(plan: WriteSet) -> list[str]:
     return [line for line in lines if line.startswith("payments_unknown_status_total")]
 
 
-def test_an_unknown_status_keeps_the_state_and_is_counted(kind: type[Adapter]) -> None:
+def test_an_unknown_status_changes_nothing_and_is_counted(kind: type[Adapter]) -> None:
     """Recorded as ignored, with the status in its reason; one on a metric of its own."""
     paid, limbo = kind.payment_event("event-1"), kind.payment_event("event-2")
     fact = kind.translator().translate(paid).fact

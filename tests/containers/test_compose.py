@@ -78,7 +78,7 @@ def test_no_program_of_ours_is_root_or_can_change_itself(
         compose.exec_in_container(["touch", "/app/changed"], service)
 
 
-async def test_a_killed_stream_worker_is_started_anew(compose: DockerCompose, stack: Stack) -> None:
+async def test_a_killed_stream_worker_is_restarted(compose: DockerCompose, stack: Stack) -> None:
     """After kill -9 the next payment succeeds without any intervention."""
     before = restarts(compose, "stream")
     docker_compose(compose, "exec", "-T", "stream", "sh", "-c", "kill -9 -1")

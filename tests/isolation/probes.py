@@ -52,7 +52,7 @@ async def test_hangs_with_servers(infrastructure: Infrastructure, tmp_path: Path
     hang("up")
 
 
-def test_forgets_a_program(tmp_path: Path) -> None:
+def test_leaves_a_program_running(tmp_path: Path) -> None:
     """A test that passes and leaves a program running."""
     start(tmp_path)
 

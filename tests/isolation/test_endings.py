@@ -32,7 +32,7 @@ def test_a_signal_ends_every_program(tmp_path: Path, number: signal.Signals, pro
 def test_a_test_that_leaves_a_program_behind_fails_the_session(tmp_path: Path) -> None:
     """The program is named and killed."""
     folder = tmp_path / "inner"
-    with session(folder, f"{PROBES}::test_forgets_a_program") as process:
+    with session(folder, f"{PROBES}::test_leaves_a_program_running") as process:
         code, output = outcome(process)
     assert code == 1
     assert "left running" in output

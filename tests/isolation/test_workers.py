@@ -11,7 +11,7 @@ from tests.sandbox.helpers import processes_with
 def test_a_program_that_a_worker_leaves_behind_fails_the_session(tmp_path: Path) -> None:
     """It is named, and ended."""
     folder = tmp_path / "inner"
-    with session(folder, f"{PROBES}::test_forgets_a_program", "-n1") as process:
+    with session(folder, f"{PROBES}::test_leaves_a_program_running", "-n1") as process:
         code, output = outcome(process)
     assert code == 1
     assert "left running" in output

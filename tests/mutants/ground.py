@@ -90,7 +90,7 @@ class Ground:
         return {SERVERS: f"{self.servers.kafka_bootstrap} {self.servers.database_url}"}
 
     def _write(self, path: Path, text: str) -> None:
-        """Write a module and remove its compiled file, which may have the same time and size."""
+        """Write a module with a unique modification time, so no stale compiled file is used."""
         file = self.folder / path
         file.write_text(text)
         self._edits += 1

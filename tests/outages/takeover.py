@@ -79,7 +79,7 @@ async def ends(bootstrap: str) -> dict[int, int]:
     return {tp.partition: end for tp, end in found.items()}
 
 
-def kept_offset(worker: Program, partition: int) -> int:
+def changelog_offset(worker: Program, partition: int) -> int:
     """The changelog offset up to which a running worker has a partition's table."""
     folders = list(Path(worker.environment["PAYMENTS_DATA_DIR"]).rglob(f"dedup-{partition}.db"))
     if not folders:
@@ -99,7 +99,7 @@ async def standbys_are_near(stack: Stack, workers: Sequence[Program], copies: in
 
     def near() -> bool:
         return all(
-            sum(kept_offset(w, p) > end[p] - NEAR for w in workers) >= 1 + copies for p in end
+            sum(changelog_offset(w, p) > end[p] - NEAR for w in workers) >= 1 + copies for p in end
         )
 
     async with asyncio.timeout(LONG_S):

@@ -70,7 +70,7 @@ async def latency(stack: Stack, payment_id: str) -> float:
 
 
 @pytest.mark.parametrize("trouble", TROUBLE)
-async def test_a_provider_in_trouble_holds_up_only_its_own_calls(
+async def test_a_provider_in_trouble_delays_only_its_own_calls(
     site: Site, record_property: Note, trouble: str
 ) -> None:
     """Calls are retried with jitter, the breaker opens and closes, each makes one object."""

@@ -108,7 +108,7 @@ async def deliver_again(stack: Stack, event_ids: set[str]) -> None:
     assert duplicates(stack) == wanted
 
 
-async def test_a_damaged_table_is_reread_from_the_changelog(site: Site) -> None:
+async def test_a_damaged_table_is_rebuilt_from_the_changelog(site: Site) -> None:
     """After garbage in three partitions' files the worker rebuilds the same table by itself."""
     stack, worker = site.stack, site.stack.programs["stream"]
     async with loaded(stack) as load:

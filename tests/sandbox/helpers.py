@@ -17,7 +17,7 @@ from sandbox.supervision.supervisor import Program
 
 PROJECT = Path(__file__).parents[2]
 
-# Says it is ready by making a file, as a server would by answering.
+# Creates a file when it is ready, as a server would answer.
 SERVES = "import pathlib, time; pathlib.Path({marker!r}).touch(); time.sleep(600)"
 IGNORES_TERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 HAS_CHILD = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}]); "
@@ -38,7 +38,7 @@ def program(
     ready_within: float = 20.0,
     stop_within: float = 5.0,
 ) -> Program:
-    """A program that runs `before`, is ready, and then does nothing until it is stopped."""
+    """A program that runs `before`, becomes ready, and waits until it is stopped."""
     marker = folder / f"{name}.ready"
     command = Command(
         name,
@@ -66,7 +66,7 @@ def background(*arguments: str, **environment: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # where these tests run in the background of a shell, Ctrl-C would be ignored from birth
+        # a shell's background process ignores Ctrl-C from the start
         preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 -- it does one system call
     )
 

@@ -1,4 +1,4 @@
-"""`python -m sandbox`: one sandbox per folder, and nothing left after its end."""
+"""`python -m sandbox`: one sandbox per folder, which leaves no process running."""
 
 import signal
 import subprocess
@@ -15,7 +15,7 @@ from tests.sandbox.helpers import background, processes_with, wait_until
 
 @pytest.fixture
 def chosen(tmp_path: Path) -> dict[str, str]:
-    """A folder and free ports, as a person would choose them."""
+    """Variables with a folder and free ports."""
     variables = SandboxSettings().ports()
     ports = map(str, free_ports(len(variables)))
     folder = tmp_path / ".sandbox"
@@ -24,7 +24,7 @@ def chosen(tmp_path: Path) -> dict[str, str]:
 
 @contextmanager
 def sandbox_up(chosen: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """`python -m sandbox up`, once everything is."""
+    """`python -m sandbox up`, once everything is up."""
     with background("-m", "sandbox", "up", **chosen) as process:
         assert process.stdout is not None
         said = []
@@ -41,7 +41,7 @@ def sandbox_up(chosen: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
 
 
 def command(name: str, chosen: dict[str, str]) -> tuple[int, str]:
-    """The exit code and output of a command that ends by itself."""
+    """Waits for a command's end; returns its exit code and output."""
     with background("-m", "sandbox", name, **chosen) as process:
         output, _ = process.communicate(timeout=60)
         return process.returncode, output
@@ -60,7 +60,7 @@ def test_a_signal_ends_every_process(
 
 
 def test_kill_9_ends_every_process_and_the_next_start_works(chosen: dict[str, str]) -> None:
-    """Nothing survives the sandbox, and nothing it left keeps the next one from starting."""
+    """No process survives the sandbox, and its files do not prevent the next start."""
     folder = chosen["PAYMENTS_SANDBOX_DIRECTORY"]
     with sandbox_up(chosen) as process:
         process.kill()
@@ -70,8 +70,8 @@ def test_kill_9_ends_every_process_and_the_next_start_works(chosen: dict[str, st
         assert process.poll() is None
 
 
-def test_a_running_sandbox_keeps_others_and_reset_out(chosen: dict[str, str]) -> None:
-    """A second start and a reset are refused, naming the first one's process."""
+def test_a_running_sandbox_excludes_others_and_reset(chosen: dict[str, str]) -> None:
+    """A second start and a reset are refused with the first one's process ID."""
     with sandbox_up(chosen) as process:
         for name in ("up", "reset"):
             code, output = command(name, chosen)

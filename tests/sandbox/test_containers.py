@@ -1,4 +1,4 @@
-"""`make env`: the file docker-compose.yml reads, written once, for its owner alone."""
+"""`make env`: writes the file for docker-compose.yml once, readable by its owner only."""
 
 import re
 import stat
@@ -14,8 +14,8 @@ SETTINGS = SandboxSettings(ingress_port=1234, kafka_port=2345)
 COMPOSE_FILE = (PROJECT / "docker-compose.yml").read_text()
 
 
-def test_it_holds_every_secret_that_has_no_default() -> None:
-    """Whatever docker-compose.yml can't do without is in the file."""
+def test_it_has_every_variable_without_a_default() -> None:
+    """The file has every variable that docker-compose.yml requires."""
     required = set(re.findall(r"\$\{(\w+):\?", COMPOSE_FILE))
     variables = containers.compose(SETTINGS, given={})
     assert {"POSTGRES_PASSWORD", "PAYMENTS_STRIPE_API_KEY"} <= required <= variables.keys()
@@ -23,7 +23,7 @@ def test_it_holds_every_secret_that_has_no_default() -> None:
 
 
 def test_no_secret_of_the_compose_file_has_a_default() -> None:
-    """What has a default is a port, a number or a preset; anything else has to be given."""
+    """Only ports, numbers and presets have defaults; everything else is required."""
     defaults = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE_FILE))
     ports = {variable: str(port) for variable, port in SandboxSettings().ports().items()}
     unpublished = {"PAYMENTS_SANDBOX_KAFKA_CONTROLLER_PORT": "19093"}
@@ -31,8 +31,8 @@ def test_no_secret_of_the_compose_file_has_a_default() -> None:
     assert {**defaults, **unpublished} == {**ports, **others}
 
 
-def test_it_tells_the_host_the_published_ports() -> None:
-    """Sourced, it leads a client to the ports docker compose publishes."""
+def test_the_host_finds_the_published_ports() -> None:
+    """A client that sources it finds the published ports."""
     variables = containers.compose(SETTINGS, given={"PAYMENTS_PARTITIONS": "12"})
     assert variables["PAYMENTS_SANDBOX_INGRESS_PORT"] == "1234"
     assert variables["PAYMENTS_INGRESS_URL"] == "http://127.0.0.1:1234"
@@ -42,7 +42,7 @@ def test_it_tells_the_host_the_published_ports() -> None:
 
 
 def test_secrets_differ_each_time() -> None:
-    """Nothing in the file can be guessed from another one."""
+    """Two files have different secrets."""
     one, other = (containers.compose(SETTINGS, given={}) for _ in range(2))
     secret = {"POSTGRES_PASSWORD", "PAYMENTS_STRIPE_API_KEY", "PAYMENTS_STRIPE_WEBHOOK_SECRETS"}
     assert all(one[name] != other[name] for name in {*secret, "PAYMENTS_API_KEYS"})

@@ -1,4 +1,4 @@
-"""The environment file: what it says, who may read it, what outlives a restart."""
+"""The environment file: its content, its mode, and its secrets across restarts."""
 
 import hashlib
 import stat
@@ -13,7 +13,7 @@ SETTINGS = SandboxSettings(ingress_port=1234, simulator_port=2345)
 
 
 def composed(tmp_path: Path, **given: str) -> dict[str, str]:
-    """The environment made from the secrets kept under `tmp_path`."""
+    """The environment with the secrets stored under `tmp_path`."""
     return environment.compose(
         SETTINGS,
         environment.keep_secrets(tmp_path / "secrets.json"),
@@ -24,7 +24,7 @@ def composed(tmp_path: Path, **given: str) -> dict[str, str]:
 
 
 def test_it_names_every_address_and_secret(tmp_path: Path) -> None:
-    """A client and the service find all they need in it."""
+    """It has everything that a client and the service need."""
     variables = composed(tmp_path)
     assert variables["PAYMENTS_INGRESS_URL"] == "http://127.0.0.1:1234"
     assert variables["PAYMENTS_STRIPE_API_BASE"] == "http://127.0.0.1:2345"
@@ -33,7 +33,7 @@ def test_it_names_every_address_and_secret(tmp_path: Path) -> None:
 
 
 def test_the_service_learns_only_the_hash_of_the_api_key(tmp_path: Path) -> None:
-    """The key's hash goes with its tenant; the plain key is for the person alone."""
+    """The service gets the key's hash and tenant, only the client the key itself."""
     variables = composed(tmp_path)
     key = variables["PAYMENTS_SANDBOX_API_KEY"]
     assert variables["PAYMENTS_API_KEYS"] == f"demo:{hashlib.sha256(key.encode()).hexdigest()}"
@@ -47,7 +47,7 @@ def test_secrets_outlive_a_restart_and_differ_between_sandboxes(tmp_path: Path) 
 
 
 def test_the_simulator_and_the_service_share_their_secrets(tmp_path: Path) -> None:
-    """What the simulator signs with is what the service verifies with."""
+    """The simulator signs with the secret that the service verifies with."""
     variables = composed(tmp_path)
     own = environment.keep_secrets(tmp_path / "secrets.json")
     simulator = environment.simulator_environment(SETTINGS, own, StateFolder(tmp_path))
@@ -60,12 +60,12 @@ def test_the_simulator_and_the_service_share_their_secrets(tmp_path: Path) -> No
 
 
 def test_partitions_may_be_given(tmp_path: Path) -> None:
-    """A person's own PAYMENTS_PARTITIONS wins."""
+    """The caller's PAYMENTS_PARTITIONS has precedence."""
     assert composed(tmp_path, PAYMENTS_PARTITIONS="12")["PAYMENTS_PARTITIONS"] == "12"
 
 
 def test_only_the_owner_reads_the_files(tmp_path: Path) -> None:
-    """Both files have mode 0600, also when an older one was laxer."""
+    """Both files have mode 0600, even if an older one had another mode."""
     path = tmp_path / "env"
     path.write_text("")
     path.chmod(0o644)
@@ -75,7 +75,7 @@ def test_only_the_owner_reads_the_files(tmp_path: Path) -> None:
 
 
 def test_a_shell_reads_back_what_was_written(tmp_path: Path) -> None:
-    """Sourcing the file gives the very values, odd characters included."""
+    """Sourcing the file gives the exact values, special characters included."""
     variables = {"PAYMENTS_A": "plain", "PAYMENTS_B": "a b&c'd$e"}
     environment.write_environment(tmp_path / "env", variables)
     script = f'. {tmp_path}/env; printf "%s\\n%s\\n" "$PAYMENTS_A" "$PAYMENTS_B"'

@@ -1,4 +1,4 @@
-"""Downloads: only what the lock names is kept, and a failure is one line."""
+"""Downloads: only files of the lock are stored, and a failure is one line."""
 
 import threading
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from sandbox.supervision.ports import HOST, free_ports
 
 
 class Forger(BaseHTTPRequestHandler):
-    """A repository that has something else under every name."""
+    """A repository that serves wrong content under every name."""
 
     def do_GET(self) -> None:
-        """Answer with a few bytes that are no jar."""
+        """Respond with a few bytes instead of a jar."""
         content = b"not what was asked for"
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
@@ -24,12 +24,12 @@ class Forger(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_arguments: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def forger() -> Iterator[int]:
-    """The port of a repository that can't be trusted."""
+    """The port of a repository with wrong content."""
     with ThreadingHTTPServer((HOST, 0), Forger) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -39,7 +39,7 @@ def forger() -> Iterator[int]:
 
 
 def use_repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: int) -> None:
-    """Let a person's own jgo configuration name `port` as the repository."""
+    """A user's jgo configuration with `port` as the repository."""
     configuration = tmp_path / "jgo.conf"
     configuration.write_text(f"[repositories]\ncentral = http://{HOST}:{port}\n")
     monkeypatch.setenv("JGO_CONFIG_FILE", str(configuration))
@@ -50,7 +50,7 @@ def use_repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: int) -
 def test_a_jar_that_was_altered_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, forger: int
 ) -> None:
-    """What has another hash than the lock's never reaches the class path."""
+    """A file with another hash than the lock's never reaches the class path."""
     use_repository(monkeypatch, tmp_path, forger)
     with pytest.raises(DownloadError, match="SHA-256"):
         jar_download.download(tmp_path / "jars", lambda _count: None)
@@ -60,7 +60,7 @@ def test_a_jar_that_was_altered_is_refused(
 def test_an_unreachable_repository_is_one_clear_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The line says what failed, why, and where to look."""
+    """The line says what failed, the reason, and what to check."""
     (port,) = free_ports(1)
     use_repository(monkeypatch, tmp_path, port)
     with pytest.raises(DownloadError) as failure:

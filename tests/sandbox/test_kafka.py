@@ -1,4 +1,4 @@
-"""A real broker: it starts, keeps its data, and is what the service expects of it."""
+"""A real broker: it starts, keeps its data, and meets the service's expectations."""
 
 import asyncio
 import os
@@ -21,14 +21,14 @@ TOPIC = "kept"
 
 @pytest.fixture(scope="module")
 def java() -> Java:
-    """Kafka's jars, downloaded if they have to be."""
+    """Kafka's jars, downloaded if needed."""
     return asyncio.run(kafka.fetch(lambda _come, _total: None))
 
 
 def test_a_cluster_id_never_looks_like_an_option(
     tmp_path: Path, java: Java, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One UUID in 64 begins with a dash in Kafka's spelling; its tools refuse such an id."""
+    """One UUID in 64 begins with a dash in Kafka's encoding, and Kafka's tools refuse it."""
     drawn = [uuid.UUID(bytes=b"\xf8" + bytes(15)), uuid.UUID(bytes=b"\x00" * 16)]
     monkeypatch.setattr(uuid, "uuid4", lambda: drawn.pop(0))
     (broker,) = kafka.cluster(tmp_path, [1], [2], java)
@@ -36,7 +36,7 @@ def test_a_cluster_id_never_looks_like_an_option(
 
 
 async def write(bootstrap: str, value: bytes) -> None:
-    """Make the topic if it isn't there, and write one record."""
+    """Create the topic if needed, and write one record."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
@@ -67,7 +67,7 @@ async def read(bootstrap: str) -> list[bytes]:
 
 
 async def topics(bootstrap: str, asked: str) -> list[str]:
-    """The topics there are after a client has asked for one that isn't."""
+    """The topics after a client has requested a missing one."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
@@ -81,7 +81,7 @@ async def topics(bootstrap: str, asked: str) -> list[str]:
 def test_data_and_cluster_outlive_a_restart(
     java: Java, tmp_path: Path, end: signal.Signals
 ) -> None:
-    """What was acknowledged is there after a stop in good order, and after a kill."""
+    """Acknowledged records survive a shutdown and a kill."""
     ports, controller_ports = free_ports(1), free_ports(1)
 
     async def life(value: bytes) -> list[bytes]:
@@ -103,7 +103,7 @@ def test_data_and_cluster_outlive_a_restart(
 
 
 def test_a_missing_topic_stays_missing(java: Java, tmp_path: Path) -> None:
-    """A misspelt topic doesn't come into being because a client asked for it."""
+    """A client's misspelt topic is not created."""
     brokers = kafka.cluster(tmp_path, free_ports(1), free_ports(1), java)
 
     async def main() -> list[str]:
@@ -115,7 +115,7 @@ def test_a_missing_topic_stays_missing(java: Java, tmp_path: Path) -> None:
 
 
 def test_several_brokers_make_one_cluster(java: Java, tmp_path: Path) -> None:
-    """Given three ports there are three nodes that know of each other."""
+    """Three ports make a cluster of three nodes."""
     brokers = kafka.cluster(tmp_path, free_ports(3), free_ports(3), java.with_heap("256m"))
 
     async def main() -> int:
@@ -132,7 +132,7 @@ def test_several_brokers_make_one_cluster(java: Java, tmp_path: Path) -> None:
 
 
 def test_internal_topics_are_copied_as_often_as_there_are_brokers(tmp_path: Path) -> None:
-    """One node can't hold three copies, and three nodes shouldn't hold one."""
+    """The replication factor fits the number of nodes: one, or three."""
     java = Java(classpath="", cache=tmp_path)
     for nodes, copies in ((1, "1"), (3, "3"), (5, "3")):
         ports = tuple(range(9000, 9000 + nodes))

@@ -10,7 +10,7 @@ from sandbox.supervision.ports import HOST, free_ports, is_free, require_free
 
 
 def test_free_ports_differ_and_can_be_listened_on() -> None:
-    """Asked for several, it gives as many different ones."""
+    """It returns the requested number of different ports."""
     ports = free_ports(5)
     assert len(set(ports)) == 5
     for port in ports:
@@ -18,8 +18,8 @@ def test_free_ports_differ_and_can_be_listened_on() -> None:
             assert not is_free(port)
 
 
-def test_a_taken_port_names_its_holder_and_the_variable_that_changes_it() -> None:
-    """One line says what is wrong and both ways out."""
+def test_a_taken_port_names_its_process_and_its_variable() -> None:
+    """One line says what is wrong and both fixes."""
     with socket.create_server((HOST, 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(PortTakenError) as refusal:
@@ -32,6 +32,6 @@ def test_a_taken_port_names_its_holder_and_the_variable_that_changes_it() -> Non
 
 
 def test_free_ports_pass() -> None:
-    """Nothing is said where nothing is wrong."""
+    """Free ports raise no error."""
     (port,) = free_ports(1)
     require_free({"PAYMENTS_SANDBOX_KAFKA_PORT": port})

@@ -1,4 +1,4 @@
-"""Settings are refused by name, with the fix."""
+"""Invalid settings are refused with their name and the fix."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from sandbox.errors import InvalidSettingError
 
 
 def test_each_port_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variable a refusal names is the one that is read."""
+    """The refusal names the variable that was read."""
     for number, variable in enumerate(settings.load().ports(), start=20_000):
         monkeypatch.setenv(variable, str(number))
     assert sorted(settings.load().ports().values()) == [*range(20_000, 20_007)]
@@ -25,7 +25,7 @@ def test_each_port_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wrong_or_unknown_variable_is_named(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    """Neither a senseless value nor a misspelt name passes in silence."""
+    """An invalid value and a misspelt name are both refused."""
     monkeypatch.setenv(variable, value)
     with pytest.raises(InvalidSettingError, match=variable):
         settings.load()
@@ -39,6 +39,6 @@ def test_two_programs_cannot_have_one_port(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_environment_file_may_have_been_sourced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `.sandbox/env` exports doesn't stand in the way of a next start."""
+    """The variables of `.sandbox/env` do not prevent another start."""
     monkeypatch.setenv("PAYMENTS_SANDBOX_API_KEY", "demo_x")
     settings.load()

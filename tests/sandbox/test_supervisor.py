@@ -1,4 +1,4 @@
-"""The supervisor starts programs in the order of their needs and leaves none behind."""
+"""The supervisor starts programs in the order of their needs, and stops them all."""
 
 import asyncio
 import dataclasses
@@ -26,17 +26,17 @@ from tests.sandbox.helpers import (
 
 
 class ProgressLog:
-    """Remembers what a supervisor said."""
+    """Records a supervisor's progress."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, State]] = []
 
     def observe(self, name: str, state: State, _seconds: float) -> None:
-        """Take a note."""
+        """Record one state."""
         self.lines.append((name, state))
 
     def when(self, name: str, state: State) -> int:
-        """The position of a note."""
+        """The position of a recorded state."""
         return self.lines.index((name, state))
 
 
@@ -52,11 +52,11 @@ def live(tmp_path: Path, steps: list[Step], progress: ProgressLog | None = None)
 
 
 def test_a_program_starts_after_what_it_needs_and_stops_before_it(tmp_path: Path) -> None:
-    """Needs order the start, and the other way round the stop, also across a job between."""
+    """Needs determine the order of the start, and in reverse of the stop, also across a job."""
     progress = ProgressLog()
 
     async def nothing() -> None:
-        """Be a job."""
+        """A job that does nothing."""
 
     live(
         tmp_path,
@@ -73,15 +73,15 @@ def test_a_program_starts_after_what_it_needs_and_stops_before_it(tmp_path: Path
 
 
 def test_independent_programs_start_side_by_side(tmp_path: Path) -> None:
-    """What needs nothing of each other doesn't wait for each other."""
+    """Independent programs start concurrently."""
     progress = ProgressLog()
     live(tmp_path, [program(tmp_path, "one"), program(tmp_path, "two")], progress)
     assert {name for name, _ in progress.lines[:2]} == {"one", "two"}
     assert {state for _, state in progress.lines[:2]} == {State.STARTED}
 
 
-def test_a_child_that_dies_at_start_is_named_with_its_last_words(tmp_path: Path) -> None:
-    """The failure says which program, how it ended, and the end of its log."""
+def test_a_child_that_dies_at_start_is_named_with_its_last_log_lines(tmp_path: Path) -> None:
+    """The error has the program's name, how it ended, and the end of its log."""
     with pytest.raises(ProgramError) as failure:
         live(tmp_path, [failing(tmp_path, "broken", "print('no disk left'); raise SystemExit(3)")])
     assert failure.value.name == "broken"
@@ -90,7 +90,7 @@ def test_a_child_that_dies_at_start_is_named_with_its_last_words(tmp_path: Path)
 
 
 def test_a_failure_ends_the_programs_that_were_up(tmp_path: Path) -> None:
-    """One program's failure leaves no other behind."""
+    """After one program's failure no other keeps running."""
     mark = f"mark-{tmp_path}"
     good = program(tmp_path, "good", before=f"_ = {mark!r}; ")
     bad = failing(tmp_path, "bad", "raise SystemExit(1)")
@@ -100,7 +100,7 @@ def test_a_failure_ends_the_programs_that_were_up(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_not_ready_in_time_is_a_failure(tmp_path: Path) -> None:
-    """Readiness has a deadline, and the failure names it."""
+    """Readiness has a deadline, and the error names it."""
     slow = failing(tmp_path, "slow", "import time; time.sleep(600)")
     with pytest.raises(ProgramError, match=r"slow was not ready within 0\.3 s"):
         live(tmp_path, [dataclasses.replace(slow, ready_within=0.3)])
@@ -114,7 +114,7 @@ def test_a_program_that_cannot_be_started_is_a_failure(tmp_path: Path) -> None:
 
 
 def test_a_command_that_fails_stops_the_start(tmp_path: Path) -> None:
-    """What needs a failed command is never started."""
+    """A program that needs a failed command is never started."""
     progress = ProgressLog()
     command = Command("migrate", (sys.executable, "-c", "raise SystemExit('no such table')"))
     steps: list[Step] = [
@@ -127,7 +127,7 @@ def test_a_command_that_fails_stops_the_start(tmp_path: Path) -> None:
 
 
 def test_a_command_has_a_deadline(tmp_path: Path) -> None:
-    """A command that hangs is ended and named."""
+    """A command that hangs is killed and named."""
     mark = f"mark-{tmp_path}"
     command = Command("hangs", (sys.executable, "-c", CHILD.format(mark=mark)))
     with pytest.raises(ProgramError, match=r"hangs was not done within 0\.3 s"):
@@ -136,7 +136,7 @@ def test_a_command_has_a_deadline(tmp_path: Path) -> None:
 
 
 def test_a_program_that_dies_later_is_noticed(tmp_path: Path) -> None:
-    """`watch` ends with the name of the program that died, and how."""
+    """`watch` raises with the dead program's name and how it ended."""
 
     async def main() -> None:
         async with Supervisor(tmp_path / "logs") as supervisor:
@@ -159,8 +159,8 @@ if not asked.exists():
 """
 
 
-def test_a_program_that_asks_to_be_started_anew_is(tmp_path: Path) -> None:
-    """The exit code agreed upon is no death: the program is started again, and the others go on."""
+def test_a_program_that_asks_for_a_restart_is_restarted(tmp_path: Path) -> None:
+    """With its restart code a program is restarted, and the others go on."""
     progress = ProgressLog()
     asking = program(
         tmp_path, "asking", before=ASKS_ONCE.format(asked=str(tmp_path / "asked")) + "\n"
@@ -175,7 +175,7 @@ def test_a_program_that_asks_to_be_started_anew_is(tmp_path: Path) -> None:
     ]
 
 
-def test_a_program_that_always_asks_to_be_started_anew_has_failed(
+def test_a_program_that_always_asks_for_a_restart_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Restarts are bounded: after the last one the program is reported as failed."""
@@ -190,7 +190,7 @@ def test_a_program_that_always_asks_to_be_started_anew_has_failed(
 
 
 def test_a_program_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
-    """Stopping is bounded."""
+    """A program that ignores the stop signal is killed in time."""
     mark = f"mark-{tmp_path}"
     stubborn = program(
         tmp_path, "stubborn", before=f"_ = {mark!r}; {IGNORES_TERM}", stop_within=0.3
@@ -232,7 +232,7 @@ asyncio.run(main())
 
 
 def test_kill_9_of_the_supervisor_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Even a supervisor that could do nothing any more takes children and grandchildren along."""
+    """When the supervisor is killed, its children and grandchildren die too."""
     mark = f"mark-{tmp_path.name}-{os.getpid()}"
     with background("-c", SUPERVISING, str(tmp_path), mark) as supervisor:
         assert supervisor.stdout is not None
@@ -243,7 +243,7 @@ def test_kill_9_of_the_supervisor_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
-    """SIGINT ends the supervisor's programs in good order."""
+    """SIGINT shuts the supervisor's programs down."""
     mark = f"mark-{tmp_path.name}-{os.getpid()}"
     with background("-c", SUPERVISING, str(tmp_path), mark) as supervisor:
         assert supervisor.stdout is not None

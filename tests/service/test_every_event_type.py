@@ -55,7 +55,7 @@ def test_the_timeline_says_what_became_of_it(batch: Batch, name: str, row: Row) 
 
 
 @BY_NAME
-def test_the_inbox_keeps_its_outcome_and_the_reason(batch: Batch, name: str, row: Row) -> None:
+def test_the_inbox_has_its_outcome_and_the_reason(batch: Batch, name: str, row: Row) -> None:
     """One row in Postgres agrees with the timeline; the reason names the fact it lost to."""
     played, effect = batch.row(name), row.effect
     kind, outcome, reason, version = batch.inbox[played.event_id]

@@ -126,7 +126,7 @@ async def test_an_audit_finds_what_is_missing(stack: Stack) -> None:
     assert f"{payment_id} version 1: its event" in answer.stdout
 
 
-async def test_an_audit_leaves_out_what_may_be_forgotten(stack: Stack) -> None:
+async def test_an_audit_ignores_what_retention_may_delete(stack: Stack) -> None:
     """Only records and versions within the retention need an outcome."""
     here = stack.infrastructure
     found = await evidence.at_rest(stack)

@@ -60,7 +60,7 @@ async def test_a_dispute_that_carries_our_reference_is_no_detour(stack: Stack) -
         await client.wait_for(payment_id, lambda p: bool(p["amounts"]["refunded"] == 100))
 
 
-async def test_an_unknown_status_keeps_the_state_and_is_counted(stack: Stack) -> None:
+async def test_an_unknown_status_changes_nothing_and_is_counted(stack: Stack) -> None:
     """An unknown status from a newer API is recorded as ignored, and counted."""
     async with PaymentsClient(stack.url, stack.api_key) as client:
         payment_id = await client.create(BODY)

@@ -19,7 +19,7 @@ REGRESSIONS = {
 }
 
 
-def test_every_invariant_holds_in_every_world_and_everything_was_met() -> None:
+def test_every_invariant_holds_in_every_seed_with_full_coverage() -> None:
     """Crashes, pauses, rebalances, lost responses: S1 to S10 and L1, with full coverage (C1)."""
     runner, coverage = Runner(), Coverage()
     for seed in SEEDS:
@@ -30,7 +30,7 @@ def test_every_invariant_holds_in_every_world_and_everything_was_met() -> None:
     assert set(coverage.missing()) <= rarely, "a fault, an outcome or a transition was never met"
 
 
-def test_seeds_that_once_found_something_find_it_no_more() -> None:
+def test_seeds_that_once_found_a_bug_find_none() -> None:
     """The bugs they found stay fixed."""
     runner = Runner()
     for seed, found in REGRESSIONS.items():
@@ -51,6 +51,6 @@ def digest(seed: int, hash_seed: str) -> str:
     return done.stdout
 
 
-def test_a_seed_is_the_same_run_whenever_and_wherever() -> None:
+def test_a_seed_is_always_the_same_run() -> None:
     """The trace depends on the seed only, not on the process or the order of sets."""
     assert digest(7, "1") == digest(7, "2") != digest(8, "1")

@@ -28,7 +28,7 @@ def _pay(simulator: Simulator, number: int) -> None:
     raise AssertionError("never answered")
 
 
-def test_hostile_is_hostile_and_keeps_its_books() -> None:
+def test_hostile_faults_do_not_corrupt_the_simulator() -> None:
     """One payment per key, each event delivered or owed, each fault met, no forgery genuine."""
     quick = {"timeout_hold_s": 0.2, "slow_s": (0.0, 0.1), "delay_s": (0.1, 0.3)}
     faults = PRESETS["hostile"].model_copy(update={"drop": 0.1, "timeout_after": 0.1, **quick})

@@ -32,7 +32,7 @@ def test_the_same_request_gets_the_same_answer(simulator: Simulator) -> None:
     assert _count(simulator, "payment_intents") == 1
 
 
-def test_a_decline_is_kept(simulator: Simulator) -> None:
+def test_a_decline_is_stored_under_the_key(simulator: Simulator) -> None:
     """A declined payment's answer is kept: a retry charges nothing."""
     for _ in range(2):
         with pytest.raises(stripe.CardError):
@@ -50,14 +50,14 @@ def test_other_parameters_are_refused(simulator: Simulator) -> None:
     assert _count(simulator, "payment_intents") == 1
 
 
-def test_a_validation_error_is_not_kept(simulator: Simulator) -> None:
+def test_a_validation_error_is_not_stored(simulator: Simulator) -> None:
     """A request refused before execution leaves its key free."""
     with pytest.raises(stripe.InvalidRequestError):
         simulator.pay(amount=0, options=KEY)
     assert simulator.pay(options=KEY).status == "succeeded"
 
 
-def test_a_state_error_is_kept(simulator: Simulator) -> None:
+def test_a_state_error_is_stored(simulator: Simulator) -> None:
     """A refusal by the object's state is an execution, so its answer is kept."""
     held = simulator.pay(capture_method="manual")
     intents = simulator.client.v1.payment_intents

@@ -44,7 +44,7 @@ def test_created_then_confirmed_with_a_method(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize(("method", "code", "decline_code"), DECLINES)
-def test_a_declined_card_is_told(
+def test_a_declined_card_is_reported(
     simulator: Simulator, method: str, code: str, decline_code: str | None
 ) -> None:
     """A decline answers 402 with the intent, which waits for another method and may succeed."""
@@ -107,7 +107,7 @@ def test_a_card_may_be_declined_after_authentication(simulator: Simulator) -> No
     assert after["last_payment_error"]["decline_code"] == "generic_decline"
 
 
-def test_nobody_there_to_authenticate(simulator: Simulator) -> None:
+def test_off_session_authentication_is_a_decline(simulator: Simulator) -> None:
     """Off session a card that wants authentication is declined."""
     with pytest.raises(stripe.CardError) as refusal:
         simulator.pay("pm_card_authenticationRequired", off_session=True)

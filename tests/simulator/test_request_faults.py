@@ -30,7 +30,7 @@ def test_nothing_is_executed_before(simulator: Simulator, fault: str) -> None:
     assert simulator.pay(options=KEY).status == "succeeded"
 
 
-def test_a_500_after_is_kept_under_the_key(simulator: Simulator) -> None:
+def test_a_500_after_execution_is_stored_under_the_key(simulator: Simulator) -> None:
     """A 500 after execution is replayed for ever; the payment was made, and its webhooks come."""
     simulator.set_faults(error_500_after=1.0)
     for _ in range(2):
@@ -44,7 +44,7 @@ def test_a_500_after_is_kept_under_the_key(simulator: Simulator) -> None:
     assert {item.event["request"]["idempotency_key"] for item in received} == {"key-1"}
 
 
-def test_a_client_is_told_not_to_retry_a_500_after(simulator: Simulator) -> None:
+def test_a_500_after_execution_says_not_to_retry(simulator: Simulator) -> None:
     """Stripe-Should-Retry says no after an execution, and yes before one."""
     form = {"amount": "1000", "currency": "eur"}
     headers = {"authorization": "Bearer sk_test_of_the_tests"}
@@ -77,7 +77,7 @@ def test_a_reset_is_a_reset(simulator: Simulator) -> None:
     assert "reset" in repr(failure.value.__cause__ or failure.value).lower()
 
 
-def test_a_client_that_waits_is_held(simulator: Simulator) -> None:
+def test_a_waiting_client_gets_no_response(simulator: Simulator) -> None:
     """timeout_after holds the answer back for as long as it says, unless the client hangs up."""
     simulator.set_faults(timeout_after=1.0, timeout_hold_s=0.5)
     begun = time.monotonic()

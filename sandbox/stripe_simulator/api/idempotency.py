@@ -20,7 +20,7 @@ KEY_LENGTH_MAX = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredResponse:
     """A stored response."""
 
     status: int
@@ -47,7 +47,7 @@ class IdempotencyKeys:
         self._age_s = age_s
         self._in_use: dict[str, Use] = {}
 
-    def look_up(self, key: str, path: str, parameters: JsonObject) -> Kept | Use:
+    def look_up(self, key: str, path: str, parameters: JsonObject) -> StoredResponse | Use:
         """The response stored under a key, or permission to execute.
 
         Raises:
@@ -80,7 +80,7 @@ class IdempotencyKeys:
         if row is None:
             return use
         _compare(use, row[1], row[2])
-        return Kept(row[4], row[5], row[6])
+        return StoredResponse(row[4], row[5], row[6])
 
     @contextmanager
     def in_use(self, use: Use | None) -> Iterator[None]:

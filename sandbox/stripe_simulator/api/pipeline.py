@@ -2,7 +2,7 @@
 
 ::
 
-    authenticate ─▶ 429 · 500 · reset ─▶ answer kept? ─▶ slow ─▶ execute in a transaction ─▶ early
+    authenticate ─▶ 429 · 500 · reset ─▶ replayable?  ─▶ slow ─▶ execute in a transaction ─▶ early
                                               │                                            │
                          answer ◀─ reset · timeout ◀───────────────────────────────────────┘
 """
@@ -21,7 +21,7 @@ from sandbox.stripe_simulator.api.authentication import authenticate
 from sandbox.stripe_simulator.api.connection import hold_until_gone, reset_connection
 from sandbox.stripe_simulator.api.expand import expand
 from sandbox.stripe_simulator.api.forms import decode_form
-from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys, Kept, Use
+from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys, StoredResponse, Use
 from sandbox.stripe_simulator.api.operations import Operation
 from sandbox.stripe_simulator.errors import ApiError, RateLimitError, ServerError
 from sandbox.stripe_simulator.events import Cause, Due
@@ -143,7 +143,7 @@ class Pipeline:
         use = None
         if exchange.key is not None:
             found = self._keys.look_up(exchange.key, exchange.request.url.path, form)
-            if isinstance(found, Kept):
+            if isinstance(found, StoredResponse):
                 self.world.store.count("stat:idempotent_replays")
                 return Answer(
                     found.status,
@@ -183,7 +183,7 @@ class Pipeline:
             try:
                 body = encode(expand(store, operation.run(self.world, call), wanted))
             except ApiError as error:
-                if not error.kept:
+                if not error.stored:
                     raise  # nothing was executed: nothing is written
                 status, body = error.status, encode(error.body())
             if exchange.plan.error_500_after:

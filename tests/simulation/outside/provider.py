@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from sandbox.stripe_simulator.api.expand import expand
 from sandbox.stripe_simulator.api.forms import decode_form
-from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys, Kept, Use
+from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys, StoredResponse, Use
 from sandbox.stripe_simulator.api.operations import OPERATIONS, Operation
 from sandbox.stripe_simulator.chance import Chance as Derived
 from sandbox.stripe_simulator.clock import Clock
@@ -115,7 +115,7 @@ class Provider:
         self.world: Final = World(settings, store, clock, derived, FaultSwitch(Faults()), journal)
         self._keys = IdempotencyKeys(store, clock, settings.idempotency_key_age_s)
         self._timers = Timers(self.world, lambda _: None)
-        self._told_to = 0
+        self._delivered_seq = 0
         self._acts = 0
         self.executions: Final[list[Execution]] = []
         #: Keys of unanswered calls.
@@ -174,7 +174,7 @@ class Provider:
                 call = Call(Params(values, operation.known), {"id": object_id}, Cause("read"))
                 return self._answer(200, encode(operation.run(self.world, call)))
             found = self._keys.look_up(key, path, values)
-            if isinstance(found, Kept):
+            if isinstance(found, StoredResponse):
                 return self._answer(found.status, found.body, {"Idempotent-Replayed": "true"})
             with self._keys.in_use(found):
                 await asyncio.sleep(self._chance.between(0.0, 0.1) if on_its_way else slow)
@@ -197,7 +197,7 @@ class Provider:
             try:
                 body = encode(expand(self.world.store, operation.run(self.world, call), ()))
             except ApiError as error:
-                if not error.kept:
+                if not error.stored:
                     raise
                 status, body = error.status, encode(error.body())
             self.executions.append(Execution(operation.name, use.key, use.generation, status))
@@ -221,10 +221,10 @@ class Provider:
         rows = self.world.store.rows(
             "select seq, id, type, body, json_extract(body, '$.request.idempotency_key')"
             " from events where seq > ? order by seq",
-            (self._told_to,),
+            (self._delivered_seq,),
         )
         for seq, event_id, kind, body, call in rows:
-            self._told_to = seq
+            self._delivered_seq = seq
             self._deliver(Happened(event_id, kind, body, call))
         due = self.world.store.row("select min(due) from timers")[0]
         if due is not None:

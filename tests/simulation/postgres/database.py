@@ -124,7 +124,7 @@ class Database:
     #: Webhooks that match no payment of ours: the reason by event ID.
     ignored: dict[str, str] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
-    #: The holder of the reconciler's advisory lock.
+    #: The listener of the reconciler's advisory lock.
     leader: object = None
     #: The end of the outage, in the loop's time.
     out_until: float = 0.0
