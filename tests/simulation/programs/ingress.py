@@ -53,8 +53,8 @@ class _Publisher:
         return None
 
 
-class _Seen:
-    """The ingress' ``Seen``."""
+class _FirstInputs:
+    """The ingress's look-up of an operation's first input."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -87,12 +87,14 @@ class Ingress:
         publisher = _Publisher(log, process)
         self._process = process
         self._accepted = accepted
-        self._intake = CommandService(publisher, OperationMemory(), _Seen(database), metrics)
+        self._commands = CommandService(
+            publisher, OperationMemory(), _FirstInputs(database), metrics
+        )
         self._parts = Parts(
             tenants={},
             readers=readers,
             publisher=publisher,
-            intake=self._intake,
+            intake=self._commands,
             database=cast("Any", None),  # only routes that read payments use it
             metrics=metrics,
             clock=process.clock,
@@ -104,7 +106,7 @@ class Ingress:
 
     async def command(self, operation: Operation, build: Build) -> CommandBase:
         """Posts a command. Raises NoAnswerError, IdempotencyKeyReusedError."""
-        accept = self._intake.accept
+        accept = self._commands.accept
         command, _ = await self._answered(lambda: accept(operation, build, self._process.clock()))
         self._accepted.append(command.event_id)
         return command
