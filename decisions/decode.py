@@ -139,37 +139,18 @@ def _command(record: ConsumedRecord) -> DecodedInput:
     )
 
 
+_IN_THE_DOMAIN: Final[Mapping[type[commands.CommandBase], type[Command]]] = {
+    commands.CreatePayment: Create,
+    commands.ConfirmPayment: Confirm,
+    commands.CapturePayment: Capture,
+    commands.CancelPayment: Cancel,
+    commands.RefundPayment: Refund,
+}
+
+
 def to_domain(command: commands.Command) -> Command:
-    """A command as it travels, as the domain takes it."""
-    asked = (command.tenant, command.operation_id, command.fingerprint)
-    match command:
-        case commands.CreatePayment():
-            return Create(
-                *asked,
-                provider=command.provider,
-                amount=command.amount,
-                currency=command.currency,
-                payment_method=command.payment_method,
-                capture_method=command.capture_method,
-                max_attempts=command.max_attempts,
-                return_url=command.return_url,
-                description=command.description,
-                metadata=command.metadata,
-                expires_at=command.expires_at,
-            )
-        case commands.ConfirmPayment():
-            return Confirm(*asked, payment_method=command.payment_method)
-        case commands.CapturePayment():
-            return Capture(*asked, amount=command.amount)
-        case commands.CancelPayment():
-            return Cancel(*asked, expired=command.cause == "expired")
-        case commands.RefundPayment():
-            return Refund(
-                *asked,
-                refund_id=command.refund_id,
-                amount=command.amount,
-                reason=command.reason,
-            )
+    """The command in the domain's types, field by field of the same name."""
+    return msgspec.convert(command, _IN_THE_DOMAIN[type(command)], from_attributes=True)
 
 
 def _result(record: ConsumedRecord) -> DecodedInput:

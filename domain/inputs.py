@@ -3,13 +3,13 @@
 Amounts are integer minor units of the payment's currency; times are aware UTC.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
 
 from domain.call_key import Operation
 from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from domain.terms import PaymentTerms
 
 
 class Failure(Struct, frozen=True):
@@ -19,22 +19,13 @@ class Failure(Struct, frozen=True):
     message: str
 
 
-class Create(Struct, frozen=True):
-    """Collect this amount with this payment method."""
+class Create(PaymentTerms, frozen=True):
+    """Create a payment on these terms, and start its first attempt."""
 
     tenant: str
     operation_id: str
     fingerprint: str
-    provider: str
-    amount: int
-    currency: str
     payment_method: str
-    capture_method: str
-    max_attempts: int
-    return_url: str | None
-    description: str | None
-    metadata: Mapping[str, str]
-    expires_at: datetime
 
 
 class Confirm(Struct, frozen=True):

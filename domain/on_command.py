@@ -14,6 +14,7 @@ from domain.inputs import Refund as RefundCommand
 from domain.money import format_amount
 from domain.payment import Attempt, CancelRequest, CaptureRequest, Payment, RefundRequest
 from domain.status import Outcome, Status
+from domain.terms import payment_terms
 from domain.transitions import is_final
 from domain.view import awaits_payment_method, refundable
 
@@ -48,21 +49,13 @@ def on_create(payment: Payment | None, command: Create, payment_id: str, at: dat
         Payment(
             id=payment_id,
             tenant=command.tenant,
-            provider=command.provider,
-            amount=command.amount,
-            currency=command.currency,
-            capture_method=command.capture_method,
-            max_attempts=command.max_attempts,
-            return_url=command.return_url,
-            description=command.description,
-            metadata=dict(command.metadata),
             created_at=at,
-            expires_at=command.expires_at,
             updated_at=at,
             version=1,
             status=Status.CREATED,
             attempts=(Attempt(1, command.payment_method),),
             operations={command.operation_id: command.fingerprint},
+            **payment_terms(command),
         )
     )
 

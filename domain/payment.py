@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from domain.inputs import DisputeFact, Failure, Movement, PaymentFact, RefundFact
 from domain.status import Status
+from domain.terms import PaymentTerms
 
 
 class Attempt(Struct, frozen=True):
@@ -70,21 +71,12 @@ class Dispute(Struct, frozen=True):
     movements: tuple[Movement, ...] = ()
 
 
-class Payment(Struct, frozen=True):
+class Payment(PaymentTerms, frozen=True):
     """One payment. Frozen: ``decide`` returns a new one."""
 
     id: str
     tenant: str
-    provider: str
-    amount: int
-    currency: str
-    capture_method: str
-    max_attempts: int
-    return_url: str | None
-    description: str | None
-    metadata: Mapping[str, str]
     created_at: datetime
-    expires_at: datetime
     updated_at: datetime
     version: int
     status: Status

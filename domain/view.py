@@ -3,7 +3,6 @@
 ``snapshot`` is the value of ``payment-state`` and of ``GET /v1/payments/{id}``.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -13,6 +12,7 @@ from domain.facts import join, refunds
 from domain.inputs import Failure, PaymentFact
 from domain.payment import Attempt, Dispute, Payment
 from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus, Status
+from domain.terms import PublishedTerms, published_terms
 
 _LIVE_STATUS: Final = {
     ProviderStatus.OPEN: Status.PROCESSING,
@@ -59,29 +59,21 @@ class DisputeView(Struct, frozen=True):
     funds_reinstated: int
 
 
-class Snapshot(Struct, frozen=True):
+class Snapshot(PublishedTerms, frozen=True):
     """The whole payment as of ``version``, as published."""
 
     id: str
     tenant: str
     version: int
     status: Status
-    amount: int
-    currency: str
-    capture_method: str
     amounts: Amounts
     attempts: int
-    max_attempts: int
     next_action: NextAction | None
     failure: Failure | None
     cancel_requested: bool
-    provider: str
     provider_object_id: str | None
-    description: str | None
-    metadata: Mapping[str, str]
     refunds: tuple[RefundView, ...]
     disputes: tuple[DisputeView, ...]
-    expires_at: datetime
     created_at: datetime
     updated_at: datetime
 
@@ -233,22 +225,15 @@ def snapshot(payment: Payment) -> Snapshot:
         tenant=payment.tenant,
         version=payment.version,
         status=payment.status,
-        amount=payment.amount,
-        currency=payment.currency,
-        capture_method=payment.capture_method,
         amounts=amounts(payment),
         attempts=len(payment.attempts),
-        max_attempts=payment.max_attempts,
         next_action=next_action(payment),
         failure=failure_of(payment),
         cancel_requested=payment.cancel is not None,
-        provider=payment.provider,
         provider_object_id=payment.object_id,
-        description=payment.description,
-        metadata=payment.metadata,
         refunds=tuple(_refund_view(r) for r in refunds.all_refunds(payment)),
         disputes=tuple(_dispute_view(d) for d in payment.disputes),
-        expires_at=payment.expires_at,
         created_at=payment.created_at,
         updated_at=payment.updated_at,
+        **published_terms(payment),
     )

@@ -12,6 +12,7 @@ from schemas.commands import (
     CommandBase,
     ConfirmPayment,
     CreatePayment,
+    PaymentTerms,
     RefundPayment,
 )
 from schemas.http import (
@@ -89,27 +90,20 @@ def create(
     """Raises pydantic's ValidationError where a command is narrower than the request."""
     return CreatePayment(
         **_shared(operation, received_at),
+        **body.model_dump(exclude={"provider"}),
         provider=provider,
-        amount=body.amount,
-        currency=body.currency,
-        payment_method=body.payment_method,
-        capture_method=body.capture_method,
-        max_attempts=body.max_attempts,
-        return_url=None if body.return_url is None else str(body.return_url),
-        description=body.description,
-        metadata=body.metadata,
         expires_at=received_at + expiry,
     )
 
 
 def confirm(operation: Operation, body: ConfirmRequest, received_at: datetime) -> ConfirmPayment:
     """Start the next attempt."""
-    return ConfirmPayment(**_shared(operation, received_at), payment_method=body.payment_method)
+    return ConfirmPayment(**_shared(operation, received_at), **body.model_dump())
 
 
 def capture(operation: Operation, body: CaptureRequest, received_at: datetime) -> CapturePayment:
     """Capture an amount, or all."""
-    return CapturePayment(**_shared(operation, received_at), amount=body.amount)
+    return CapturePayment(**_shared(operation, received_at), **body.model_dump())
 
 
 def cancel(operation: Operation, _body: CancelRequest, received_at: datetime) -> CancelPayment:
@@ -121,26 +115,14 @@ def refund(
     operation: Operation, body: RefundRequest, received_at: datetime, refund_id: str
 ) -> RefundPayment:
     """Give back an amount, or all that is left."""
-    return RefundPayment(
-        **_shared(operation, received_at),
-        refund_id=refund_id,
-        amount=body.amount,
-        reason=body.reason,
-    )
+    return RefundPayment(**_shared(operation, received_at), refund_id=refund_id, **body.model_dump())
 
 
 def accepted_payment(command: CreatePayment) -> AcceptedPayment:
     """The answer to a create."""
     return AcceptedPayment(
+        **command.model_dump(include=set(PaymentTerms.model_fields)),
         id=command.payment_id,
-        amount=command.amount,
-        currency=command.currency,
-        payment_method=command.payment_method,
-        capture_method=command.capture_method,
-        max_attempts=command.max_attempts,
-        return_url=command.return_url,
-        description=command.description,
-        metadata=command.metadata,
         expires_at=command.expires_at,
         event_id=command.event_id,
     )

@@ -23,20 +23,29 @@ class CommandBase(Model):
     received_at: UtcTime
 
 
-class CreatePayment(CommandBase):
-    """Take this amount with this payment method."""
+class PaymentTerms(Model):
+    """The terms a client gives when it creates a payment.
 
-    type: Literal["create"] = "create"
-    provider: ShortText
-    amount: Amount
-    currency: Currency
-    payment_method: ShortText
+    The request, the command and the answer inherit them, so a new term is one line here.
+    """
+
+    amount: Annotated[Amount, Field(description="Minor units: 1999 is 19.99 EUR.")]
+    currency: Annotated[Currency, Field(description="ISO 4217, such as EUR.")]
+    payment_method: Annotated[ShortText, Field(description="The provider's payment method token.")]
     capture_method: Literal["automatic", "manual"] = "automatic"
-    max_attempts: Annotated[int, Field(ge=1, le=10)] = 1
+    max_attempts: Annotated[int, Field(strict=True, ge=1, le=10)] = 1
     return_url: ShortText | None = None
     description: ShortText | None = None
     metadata: Metadata = Field(default_factory=dict)
-    #: A payment still waiting for the customer then is cancelled at the provider.
+
+
+class CreatePayment(PaymentTerms, CommandBase):
+    """Create a payment on these terms, and start its first attempt."""
+
+    type: Literal["create"] = "create"
+    provider: ShortText
+    #: The service asks the provider to cancel a payment that is then still waiting for its
+    #: customer.
     expires_at: UtcTime
 
 
@@ -60,6 +69,11 @@ class CancelPayment(CommandBase):
 
     type: Literal["cancel"] = "cancel"
     cause: Literal["requested", "expired"] = "requested"
+
+    @property
+    def expired(self) -> bool:
+        """Whether the payment expired, instead of its client asking for the cancel."""
+        return self.cause == "expired"
 
 
 class RefundPayment(CommandBase):

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
+    ConfigDict,
     Field,
     HttpUrl,
     PlainSerializer,
@@ -13,7 +14,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from domain.status import Outcome, Status
-from schemas.model import Amount, Currency, Metadata, Model, ShortText, UtcTime
+from schemas.commands import PaymentTerms
+from schemas.model import Amount, Currency, Model, ShortText, UtcTime
 from schemas.state import PaymentState
 
 _ReturnUrl = Annotated[HttpUrl, PlainSerializer(str)]
@@ -22,21 +24,15 @@ _AnyCaseCurrency = Annotated[
 ]
 
 
-class CreateRequest(Model):
-    """``POST /v1/payments``."""
+class CreateRequest(PaymentTerms):
+    """The body of ``POST /v1/payments``: the terms, some of them checked more closely."""
 
-    amount: Annotated[Amount, Field(description="Minor units: 1999 is 19.99 EUR.")]
-    currency: Annotated[_AnyCaseCurrency, Field(description="ISO 4217.")]
-    payment_method: Annotated[ShortText, Field(description="The provider's payment method token.")]
+    currency: Annotated[_AnyCaseCurrency, Field(description="ISO 4217, in upper or lower case.")]
+    return_url: _ReturnUrl | None = None  # type: ignore[assignment]  # dumped as the text it was
     provider: Annotated[
         ShortText | None,
-        Field(description="One of the providers there are; without it, the usual one."),
+        Field(description="The provider's name. Left out: PAYMENTS_DEFAULT_PROVIDER."),
     ] = None
-    capture_method: Literal["automatic", "manual"] = "automatic"
-    max_attempts: Annotated[int, Field(strict=True, ge=1, le=10)] = 1
-    return_url: _ReturnUrl | None = None
-    description: ShortText | None = None
-    metadata: Metadata = Field(default_factory=dict)
 
 
 class ConfirmRequest(Model):
@@ -83,19 +79,13 @@ class RefundRequest(Model):
     reason: Literal["duplicate", "fraudulent", "requested_by_customer"] | None = None
 
 
-class AcceptedPayment(Model):
-    """The answer to a create: what was accepted. What becomes of it is at ``Location``."""
+class AcceptedPayment(PaymentTerms):
+    """The answer to a create: the accepted terms. Read ``Location`` for the payment's progress."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     id: str
     status: Literal["CREATED"] = "CREATED"
-    amount: int
-    currency: str
-    payment_method: str
-    capture_method: str
-    max_attempts: int
-    return_url: str | None
-    description: str | None
-    metadata: dict[str, str]
     expires_at: UtcTime
     event_id: str
 
