@@ -11,7 +11,7 @@ from ingress.command_service import CommandService, StoredOperations
 from ingress.database import Database
 from ingress.http import problems
 from ingress.http.connections import STATE_KEY, Connections
-from ingress.http.middleware import ErrorMiddleware
+from ingress.http.middleware import RequestMiddleware
 from ingress.idempotency import OperationMemory
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
@@ -83,5 +83,5 @@ def create_app(
     documented, make_document = documentation.routes(lambda: document(app))
     app.router.routes.extend(documented)
     problems.install(app, metrics)
-    app.add_middleware(ErrorMiddleware, metrics=metrics)
+    app.add_middleware(RequestMiddleware, metrics=metrics)
     return app

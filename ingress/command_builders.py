@@ -115,7 +115,9 @@ def refund(
     operation: Operation, body: RefundRequest, received_at: datetime, refund_id: str
 ) -> RefundPayment:
     """Give back an amount, or all that is left."""
-    return RefundPayment(**_shared(operation, received_at), refund_id=refund_id, **body.model_dump())
+    return RefundPayment(
+        **_shared(operation, received_at), refund_id=refund_id, **body.model_dump()
+    )
 
 
 def accepted_payment(command: CreatePayment) -> AcceptedPayment:

@@ -35,6 +35,7 @@ from ingress.errors import (
 from ingress.http.connections import LINGER_S, NEVER, STATE_KEY, Connections
 from ingress.http.head import Head
 from ingress.http.reader import RequestReader
+from ingress.http.request_id import HEADER, REQUEST_ID, new_request_id
 
 #: A body that nobody reads any more is taken up to here, so that its sender gets to the answer.
 MOST_DISCARDED: Final = 1_048_576
@@ -309,11 +310,14 @@ class IngressProtocol(HttpToolsProtocol):
         Closing a socket with unread data in it takes the answer back, so what still arrives is
         read for a while.
         """
+        has_begun = self._phase == _IN_BODY
         answered = self._leave()
         self._end = end
         self._discarded = 0
         if not answered:
-            self.transport.write(_answer(error, self.server_state.default_headers))
+            own_id = self.scope["state"].get(REQUEST_ID) if has_begun else None
+            answer = _answer(error, own_id, self.server_state.default_headers)
+            self.transport.write(answer)
         if linger and not answered and self.transport.can_write_eof():
             self.transport.write_eof()
             self.flow.resume_reading()
@@ -336,7 +340,9 @@ def _no_room() -> TooManyConnectionsError:
     return TooManyConnectionsError("This server has no room for the connection. Connect again.")
 
 
-def _answer(error: IngressError, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+def _answer(
+    error: IngressError, own_id: str | None, default_headers: list[tuple[bytes, bytes]]
+) -> bytes:
     """A whole response: the problem as the application would write it."""
     body = error.problem().model_dump_json(exclude_defaults=True).encode()
     headers = [
@@ -345,6 +351,7 @@ def _answer(error: IngressError, default_headers: list[tuple[bytes, bytes]]) -> 
         (b"content-length", b"%d" % len(body)),
         (b"x-content-type-options", b"nosniff"),
         (b"cache-control", b"no-store"),
+        (HEADER, (own_id or new_request_id()).encode()),
         (b"connection", b"close"),
         *((name.lower().encode(), value.encode()) for name, value in error.headers.items()),
     ]

@@ -7,6 +7,7 @@ from typing import Annotated, Final, TypeVar
 
 from fastapi import Depends, Header, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from structlog.contextvars import bind_contextvars
 
 from ingress.auth import tenant_of
 from ingress.cards import holds_card_number
@@ -77,6 +78,7 @@ async def _owned_payment(
 ) -> str:
     if not (identity.is_payment_id(payment_id) and identity.belongs_to(tenant, payment_id)):
         raise UnknownPaymentError("No payment of yours has this ID. Check that it is complete.")
+    bind_contextvars(payment_id=payment_id)
     return payment_id
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
+from structlog.contextvars import bind_contextvars
 
 from ingress import command_builders, errors
 from ingress.command_builders import Build, OnPayment, Operation
@@ -18,7 +19,7 @@ from ingress.routes.dependencies import (
 )
 from ingress.routes.openapi import ACCEPTED, json_request, problems
 from schemas import identity
-from schemas.commands import CreatePayment
+from schemas.commands import CommandBase, CreatePayment
 from schemas.http import (
     AcceptedOperation,
     AcceptedPayment,
@@ -84,7 +85,7 @@ async def create_payment(
         provider=_provider(parts, body),
         expiry=parts.payment_expiry,
     )
-    command, replayed = await parts.intake.accept(operation, build, parts.clock())
+    command, replayed = await _accept(parts, operation, build)
     if not isinstance(command, CreatePayment):
         raise TypeError(f"a create was built as {type(command).__name__}")
     return _accepted(command_builders.accepted_payment(command), operation, replayed=replayed)
@@ -176,9 +177,14 @@ async def _operate(
     build: Build,
 ) -> Response:
     parts = parts_of(request)
-    command, replayed = await parts.intake.accept(operation, build, parts.clock())
+    command, replayed = await _accept(parts, operation, build)
     answer = command_builders.accepted_operation(name, command)
     return _accepted(answer, operation, replayed=replayed)
+
+
+async def _accept(parts: Parts, operation: Operation, build: Build) -> tuple[CommandBase, bool]:
+    bind_contextvars(payment_id=operation.payment_id, event_id=operation.event_id)
+    return await parts.intake.accept(operation, build, parts.clock())
 
 
 def _accepted(answer: Model, operation: Operation, *, replayed: bool) -> Response:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
+from structlog.contextvars import bind_contextvars
 
 from ingress.errors import (
     BodyTooLargeError,
@@ -82,7 +83,9 @@ def _record(webhook: Webhook, body: bytes, provider: str, parts: Parts) -> Recor
     if webhook.object_id is not None:
         about.append((headers.OBJECT_ID, webhook.object_id.encode()))
     if webhook.payment_id is not None and is_payment_id(webhook.payment_id):
+        bind_contextvars(event_id=webhook.event_id, payment_id=webhook.payment_id)
         return Record(PROVIDER_WEBHOOKS, webhook.payment_id.encode(), body, about)
+    bind_contextvars(event_id=webhook.event_id)
     key = webhook.object_id or webhook.event_id
     return Record(PROVIDER_WEBHOOKS_UNROUTED, key.encode(), body, about)
 

@@ -58,6 +58,7 @@ class Stall:
                 assert answer.status == 408, self
                 assert json.loads(answer.body)["type"] == f"/problems/{self.slug}", self
                 assert answer.headers["connection"] == "close", self
+                assert answer.headers["x-request-id"], self
             assert answers.end(), self
         assert self.after_s * 0.9 <= time.monotonic() - started, self
         assert time.monotonic() - started <= self.after_s + 2 * LATE_S, self

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from ingress.http.middleware import ErrorMiddleware
+from ingress.http.middleware import RequestMiddleware
 from ingress.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +29,6 @@ async def test_an_answer_is_begun_once(metrics: Metrics, *, has_begun: bool) -> 
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await ErrorMiddleware(failing, metrics)(SCOPE, receive, send)
+    await RequestMiddleware(failing, metrics)(SCOPE, receive, send)
     begun = [each["status"] for each in sent if each["type"] == "http.response.start"]
     assert begun == [200 if has_begun else 500]

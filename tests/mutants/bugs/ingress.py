@@ -211,7 +211,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.http.middleware:ErrorMiddleware.__call__",
+        "ingress.http.middleware:RequestMiddleware.__call__",
         "if status is None:",
         "if True:",
         "an error after the answer began sends a second one into it",

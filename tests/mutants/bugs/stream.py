@@ -256,9 +256,9 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "decisions.decode:to_domain",
-        'expired=command.cause == "expired"',
-        "expired=False",
+        "schemas.commands:CancelPayment.expired",
+        'return self.cause == "expired"',
+        "return False",
         "an expiry cancels a payment whose customer has acted meanwhile",
         (_DECODE.format("an_expiry_is_no_clients_cancel"),),
     ),
