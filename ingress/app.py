@@ -1,4 +1,4 @@
-"""Puts the application together from its parts. It opens nothing until its lifespan begins."""
+"""Assembles the application. It opens nothing before its lifespan begins."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -7,17 +7,16 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from ingress.command_service import CommandService, StoredOperations
+from ingress.command_service import CommandService, PostgresOperationLookup
 from ingress.database import Database
 from ingress.http import problems
 from ingress.http.connections import STATE_KEY, Connections
 from ingress.http.middleware import RequestMiddleware
-from ingress.idempotency import OperationMemory
+from ingress.idempotency import RecentOperations
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
-from ingress.routes import documentation, payment_commands, payment_reads
-from ingress.routes import health as operations
-from ingress.routes.dependencies import Clock, Parts
+from ingress.routes import documentation, health, payment_commands, payment_reads
+from ingress.routes.dependencies import AppContext, Clock
 from ingress.routes.openapi import DESCRIPTION, document
 from ingress.routes.webhooks import ROUTE as WEBHOOKS
 from ports.provider import WebhookReader
@@ -37,9 +36,17 @@ def create_app(
     resources: Sequence[AbstractAsyncContextManager[Any]] = (),
     connections: Connections | None = None,
 ) -> FastAPI:
-    """The ingress. ``resources`` are entered at start-up and left, last first, at shutdown.
+    """Returns the application.
 
-    ``connections`` are handed to the server's protocol, through the state of the lifespan.
+    Args:
+        settings: limits, API keys and defaults.
+        readers: the webhook reader of each provider, by name.
+        publisher: where webhooks and commands are published.
+        database: for reads and for the look-up of operations.
+        metrics: what is counted.
+        clock: returns the current time, aware UTC.
+        resources: entered at start-up, and left in reverse order at shutdown.
+        connections: passed to the server's protocol through the state of the lifespan.
     """
 
     @asynccontextmanager
@@ -60,25 +67,25 @@ def create_app(
         lifespan=lifespan,
         openapi_url=None,
         redirect_slashes=False,
-        # it asks the environment at every request whether it is wanted; /metrics has the figures
+        # FastAPI would read the environment at every request. /metrics has these figures.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    seen = StoredOperations(database, metrics)
-    app.state.parts = Parts(
+    lookup = PostgresOperationLookup(database, metrics)
+    app.state.context = AppContext(
         tenants=settings.api_keys,
         readers=readers,
         publisher=publisher,
-        intake=CommandService(publisher, OperationMemory(), seen, metrics),
+        command_service=CommandService(publisher, RecentOperations(), lookup, metrics),
         database=database,
         metrics=metrics,
         clock=clock,
-        body_limit=settings.body_limit_bytes,
+        body_limit_bytes=settings.body_limit_bytes,
         default_provider=settings.default_provider,
         payment_expiry=timedelta(seconds=settings.payment_expiry_s),
     )
-    # First, because routes are tried in order and this one is the busiest.
+    # First, because routes are tried in order and this is the busiest one.
     app.router.routes.insert(0, WEBHOOKS)
-    for router in (payment_commands.router, payment_reads.router, operations.router):
+    for router in (payment_commands.router, payment_reads.router, health.router):
         app.include_router(router)
     documented, make_document = documentation.routes(lambda: document(app))
     app.router.routes.extend(documented)

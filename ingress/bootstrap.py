@@ -23,7 +23,7 @@ from schemas.settings import (
     load,
 )
 
-FEWEST_CONNECTIONS: Final = 16
+CONNECTIONS_MIN: Final = 16
 
 
 def application() -> FastAPI:
@@ -59,11 +59,11 @@ def connection_limits(settings: IngressSettings) -> Limits:
     Raises this process's limit of open files as far as it may; SettingsError where that isn't
     enough.
     """
-    files = open_files.raise_limit(settings.max_connections + open_files.OWN)
-    room = files - open_files.OWN
-    if room < FEWEST_CONNECTIONS:
+    files = open_files.raise_limit(settings.max_connections + open_files.RESERVED)
+    room = files - open_files.RESERVED
+    if room < CONNECTIONS_MIN:
         raise SettingsError(
-            f"this process may open {files} files; {open_files.OWN + FEWEST_CONNECTIONS} are the "
+            f"this process may open {files} files; {open_files.RESERVED + CONNECTIONS_MIN} are the "
             "least it can work with. Raise the limit of open files (ulimit -n)"
         )
     return Limits(
@@ -77,7 +77,7 @@ def connection_limits(settings: IngressSettings) -> Limits:
     )
 
 
-def worker() -> FastAPI:
+def worker_application() -> FastAPI:
     """Uvicorn's factory, called in each worker's process: the application, at home there.
 
     What was imported and made for good is left out when garbage is looked for: to go through it

@@ -1,9 +1,9 @@
-"""Finds card numbers in text. Pure: the brands are a table, the check digit is Luhn's.
+"""Finds card numbers in text, by the prefixes and lengths of the brands and Luhn's check digit.
 
-A run of digits counts, in any script's digits, with spaces, dashes, underscores, slashes or plus
-signs between them, also where a URL has them percent-encoded. Inside a longer run
-(``1234 5555 5555 5555 4444``) it is found where such a gap parts it from the rest; digits without a
-gap are one number, and a longer one than any brand's is no card's.
+The digits may be of any script and percent-encoded. Between them may be spaces, dashes,
+underscores, slashes and plus signs. A card number inside a longer run of digits
+(``1234 5555 5555 5555 4444``) is found if such gaps separate it from the rest. Digits without a gap
+are one number, so a run longer than every brand's numbers is none.
 """
 
 import re
@@ -17,13 +17,12 @@ from urllib.parse import unquote
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """The numbers of one brand: ranges of what they begin with, inclusive, and how long they are.
-
-    Both ends of a range have as many digits.
-    """
+    """The card numbers of one brand."""
 
     name: str
+    #: Inclusive ranges of prefixes. Both ends of a range have the same number of digits.
     prefixes: tuple[tuple[int, int], ...]
+    #: Numbers of digits.
     lengths: frozenset[int]
 
 
@@ -54,19 +53,19 @@ BRANDS: Final[Sequence[Brand]] = (
 )  # fmt: skip
 
 _SHORTEST: Final = min(min(brand.lengths) for brand in BRANDS)
-#: Spaces and dashes of every kind, and what stands for a space in a name or a URL; up to three
-#: between two groups of digits.
+#: One character between two groups of digits: any space or dash, or a substitute for a space in a
+#: name or a URL. Up to three may follow each other.
 _GAP: Final = r"[_/+\s\u00ad\u200b-\u200d\u2010-\u2015\u2060\u2212\ufe58\ufe63\ufeff\uff0d-]"
 _ENOUGH_DIGITS: Final = re.compile(rf"(?:\d{_GAP}{{0,3}}){{{_SHORTEST - 1}}}\d")
 _RUN: Final = re.compile(rf"\d+(?:{_GAP}{{1,3}}\d+)*")
 _GROUP: Final = re.compile(r"\d+")
-#: A digit of every second place, doubled, and the digits of that added up.
+#: Maps a digit to the sum of the digits of its double.
 _DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
 _ZERO: Final = ord("0")
 
 
-def _by_beginning() -> Mapping[str, frozenset[int]]:
-    """How long a card number may be, by what it begins with."""
+def _lengths_by_prefix() -> Mapping[str, frozenset[int]]:
+    """Returns the possible lengths of a card number by its prefix."""
     found: dict[str, frozenset[int]] = {}
     for brand in BRANDS:
         for low, high in brand.prefixes:
@@ -75,69 +74,72 @@ def _by_beginning() -> Mapping[str, frozenset[int]]:
     return found
 
 
-_LENGTHS: Final = _by_beginning()
-_BEGINNINGS: Final = sorted({len(prefix) for prefix in _LENGTHS})
+_LENGTHS_BY_PREFIX: Final = _lengths_by_prefix()
+_PREFIX_LENGTHS: Final = sorted({len(prefix) for prefix in _LENGTHS_BY_PREFIX})
 
 
-def holds_card_number(text: str) -> bool:
-    """Whether a card number stands anywhere in the text."""
-    if "%" in text and _holds_as_it_stands(unquote(text)):
+def contains_card_number(text: str) -> bool:
+    """Returns whether the text contains a card number anywhere."""
+    if "%" in text and _contains_unescaped(unquote(text)):
         return True
-    return _holds_as_it_stands(text)
+    return _contains_unescaped(text)
 
 
-def _holds_as_it_stands(text: str) -> bool:
+def _contains_unescaped(text: str) -> bool:
     if _ENOUGH_DIGITS.search(text) is None:
         return False
-    return any(_holds(run[0]) for run in _RUN.finditer(text))
+    return any(_run_contains_card(run[0]) for run in _RUN.finditer(text))
 
 
-def _holds(run: str) -> bool:
-    """Whether neighbouring whole groups of the run's digits are a card number together."""
+def _run_contains_card(run: str) -> bool:
+    """Returns whether adjacent whole groups of the run's digits form a card number."""
     groups = [_ascii(group) for group in _GROUP.findall(run)]
     ends = list(accumulate(map(len, groups)))
     digits, all_ends = "".join(groups), set(ends)
     return any(
         end in all_ends and luhn(digits[start:end])
         for start in (0, *ends[:-1])
-        for end in (start + length for length in _lengths(digits[start : start + _BEGINNINGS[-1]]))
+        for end in (
+            start + length
+            for length in _possible_lengths(digits[start : start + _PREFIX_LENGTHS[-1]])
+        )
     )
 
 
-def _lengths(digits: str) -> set[int]:
-    """How long a card number that begins so may be."""
+def _possible_lengths(digits: str) -> set[int]:
+    """Returns the lengths of the card numbers that begin with these digits."""
     found: set[int] = set()
-    for size in _BEGINNINGS:
-        found |= _LENGTHS.get(digits[:size], frozenset())
+    for size in _PREFIX_LENGTHS:
+        found |= _LENGTHS_BY_PREFIX.get(digits[:size], frozenset())
     return found
 
 
 def _ascii(digits: str) -> str:
-    """Digits of any script as those of ASCII."""
+    """Returns digits of any script as ASCII digits."""
     return digits if digits.isascii() else "".join(str(unicodedata.digit(d)) for d in digits)
 
 
 def luhn(digits: str) -> bool:
-    """Whether the last digit is the check digit of the others (ISO/IEC 7812-1)."""
+    """Returns whether the last digit is the check digit of the others (ISO/IEC 7812-1)."""
     places = digits.encode()[::-1]
     total = sum(places[::2]) + sum(places[1::2].translate(_DOUBLED)) - _ZERO * len(places)
     return total % 10 == 0
 
 
 def fields_with_card_numbers(body: Mapping[str, Any]) -> list[str]:
-    """The fields of a body in whose text a card number stands, by their path.
+    """Returns the paths of the body's fields that contain a card number.
 
-    A key that holds one is named by the field it is in, so that it is not repeated.
+    For a card number in a key it returns the field around the key, so as not to repeat the number.
     """
     return list(dict.fromkeys(_fields(body, "")))
 
 
 def _fields(value: Any, path: str) -> Iterator[str]:
-    if isinstance(value, str) and holds_card_number(value):
+    if isinstance(value, str) and contains_card_number(value):
         yield path
     elif isinstance(value, Mapping):
         for name, each in value.items():
-            if holds_card_number(name):
+            if contains_card_number(name):
                 yield path or "body"
             else:
                 yield from _fields(each, f"{path}.{name}" if path else name)

@@ -1,4 +1,8 @@
-"""From a checked request to the command that is published, and to the answer. Pure."""
+"""Builds commands from checked requests, and answers from commands. Pure.
+
+A command takes its fields from the request by name. A field that both models have needs no line
+here.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,39 +30,42 @@ from schemas.http import (
 )
 from schemas.model import Model
 
-OnPayment = Literal["confirm", "capture", "cancel", "refund"]
+PaymentOperation = Literal["confirm", "capture", "cancel", "refund"]
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """What one request asks for, by its derived names: a retry of it has the same ones."""
+class ClientOperation:
+    """What a client asks for, with its derived IDs. A retry has the same ones."""
 
     tenant: str
     payment_id: str
     operation_id: str
+    #: Digest of the request's body.
     fingerprint: str
     event_id: str
 
 
-#: Builds an operation's command from the time at which the operation first came.
-Build = Callable[[datetime], CommandBase]
+#: Builds an operation's command. Takes the time at which the operation's first request came.
+BuildCommand = Callable[[datetime], CommandBase]
 
 
-def identify_create(tenant: str, key: str, body: CreateRequest) -> Operation:
-    """The payment that this tenant's Idempotency-Key names, and the creation of it."""
+def identify_create(tenant: str, key: str, body: CreateRequest) -> ClientOperation:
+    """Returns the creation of the payment that this tenant's Idempotency-Key names."""
     return _identify(tenant, identity.payment_id(tenant, key), "create", key, body)
 
 
-def identify(tenant: str, payment_id: str, name: OnPayment, key: str, body: Model) -> Operation:
-    """An operation on a payment that exists, as far as its ID can tell."""
+def identify(
+    tenant: str, payment_id: str, name: PaymentOperation, key: str, body: Model
+) -> ClientOperation:
+    """Returns an operation on an existing payment. Whether it exists is not checked here."""
     return _identify(tenant, payment_id, name, key, body)
 
 
-def _identify(tenant: str, payment_id: str, name: str, key: str, body: Model) -> Operation:
+def _identify(tenant: str, payment_id: str, name: str, key: str, body: Model) -> ClientOperation:
     operation_id = identity.operation_id(tenant, payment_id, name, key)
-    # a field that is not given is left out, so that a new one changes no known operation
+    # Absent fields are left out, so that a new optional field changes no stored fingerprint.
     fingerprint = identity.fingerprint(body.model_dump(mode="json", exclude_none=True))
-    return Operation(
+    return ClientOperation(
         tenant=tenant,
         payment_id=payment_id,
         operation_id=operation_id,
@@ -67,8 +74,8 @@ def _identify(tenant: str, payment_id: str, name: str, key: str, body: Model) ->
     )
 
 
-def _shared(operation: Operation, received_at: datetime) -> dict[str, Any]:
-    """What every command carries."""
+def _envelope(operation: ClientOperation, received_at: datetime) -> dict[str, Any]:
+    """Returns the fields that every command has."""
     return {
         "event_id": operation.event_id,
         "payment_id": operation.payment_id,
@@ -80,48 +87,55 @@ def _shared(operation: Operation, received_at: datetime) -> dict[str, Any]:
 
 
 def create(
-    operation: Operation,
+    operation: ClientOperation,
     body: CreateRequest,
     received_at: datetime,
     *,
     provider: str,
     expiry: timedelta,
 ) -> CreatePayment:
-    """Raises pydantic's ValidationError where a command is narrower than the request."""
+    """Builds a create.
+
+    Raises pydantic's ValidationError where the command's limits are narrower than the request's.
+    """
     return CreatePayment(
-        **_shared(operation, received_at),
+        **_envelope(operation, received_at),
         **body.model_dump(exclude={"provider"}),
         provider=provider,
         expires_at=received_at + expiry,
     )
 
 
-def confirm(operation: Operation, body: ConfirmRequest, received_at: datetime) -> ConfirmPayment:
-    """Start the next attempt."""
-    return ConfirmPayment(**_shared(operation, received_at), **body.model_dump())
+def confirm(
+    operation: ClientOperation, body: ConfirmRequest, received_at: datetime
+) -> ConfirmPayment:
+    """Builds a confirm."""
+    return ConfirmPayment(**_envelope(operation, received_at), **body.model_dump())
 
 
-def capture(operation: Operation, body: CaptureRequest, received_at: datetime) -> CapturePayment:
-    """Capture an amount, or all."""
-    return CapturePayment(**_shared(operation, received_at), **body.model_dump())
+def capture(
+    operation: ClientOperation, body: CaptureRequest, received_at: datetime
+) -> CapturePayment:
+    """Builds a capture of the amount given, or of everything."""
+    return CapturePayment(**_envelope(operation, received_at), **body.model_dump())
 
 
-def cancel(operation: Operation, _body: CancelRequest, received_at: datetime) -> CancelPayment:
-    """Ask for a cancel."""
-    return CancelPayment(**_shared(operation, received_at))
+def cancel(operation: ClientOperation, body: CancelRequest, received_at: datetime) -> CancelPayment:
+    """Builds a cancel that the client requested."""
+    return CancelPayment(**_envelope(operation, received_at), **body.model_dump())
 
 
 def refund(
-    operation: Operation, body: RefundRequest, received_at: datetime, refund_id: str
+    operation: ClientOperation, body: RefundRequest, received_at: datetime, *, refund_id: str
 ) -> RefundPayment:
-    """Give back an amount, or all that is left."""
+    """Builds a refund of the amount given, or of everything that is left."""
     return RefundPayment(
-        **_shared(operation, received_at), refund_id=refund_id, **body.model_dump()
+        **_envelope(operation, received_at), **body.model_dump(), refund_id=refund_id
     )
 
 
 def accepted_payment(command: CreatePayment) -> AcceptedPayment:
-    """The answer to a create."""
+    """Returns the answer to a create."""
     return AcceptedPayment(
         **command.model_dump(include=set(PaymentTerms.model_fields)),
         id=command.payment_id,
@@ -130,9 +144,9 @@ def accepted_payment(command: CreatePayment) -> AcceptedPayment:
     )
 
 
-def accepted_operation(name: OnPayment, command: CommandBase) -> AcceptedOperation:
-    """The answer to everything else, read off the command as the brokers have it."""
-    amount, amount_is = _understood(command)
+def accepted_operation(name: PaymentOperation, command: CommandBase) -> AcceptedOperation:
+    """Returns the answer to any other operation, from the command that was published."""
+    amount, amount_is = _accepted_amount(command)
     return AcceptedOperation(
         payment_id=command.payment_id,
         operation=name,
@@ -144,7 +158,7 @@ def accepted_operation(name: OnPayment, command: CommandBase) -> AcceptedOperati
     )
 
 
-def _understood(
+def _accepted_amount(
     command: CommandBase,
 ) -> tuple[int | None, Literal["given", "all_that_is_left"] | None]:
     if not isinstance(command, CapturePayment | RefundPayment):

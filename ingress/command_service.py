@@ -1,7 +1,7 @@
-"""Takes a command in exactly as often as it was meant: a retry meets itself, another body doesn't.
+"""Accepts commands. A retry gets the answer of its first request; another body is refused.
 
-Nothing here is needed for correctness, which the processor's dedup keeps; it is what lets a client
-know at once.
+Correctness does not depend on this module: the processor drops duplicates and rejects a second
+body. This module only lets the client know at once.
 """
 
 import time
@@ -10,11 +10,11 @@ from typing import Final, Protocol
 
 from pydantic import ValidationError
 
-from ingress.command_builders import Build, Operation
+from ingress.command_builders import BuildCommand, ClientOperation
 from ingress.database import Database
 from ingress.errors import BrokerUnavailableError, DatabaseUnavailableError
 from ingress.http.json_body import invalid_fields
-from ingress.idempotency import OperationMemory, Remembered, key_reused
+from ingress.idempotency import RecentOperation, RecentOperations, key_reused
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher, Record
 from postgres import reads
@@ -22,33 +22,33 @@ from schemas.commands import CommandBase
 from schemas.topics import PAYMENT_COMMANDS
 
 LOOKUP_DEADLINE_S: Final = 0.25
-#: After a look-up that got no answer, the next ones aren't even tried for this long.
+#: No look-up is tried for this long after one that Postgres did not answer in time.
 LOOKUP_PAUSE_S: Final = 1.0
-#: A retry this much later of something never accepted starts its times anew.
-FRESH_FOR: Final = timedelta(minutes=1)
+#: A retry of a command that was never accepted keeps its first ``received_at`` for this long.
+RECEIVED_AT_KEPT_FOR: Final = timedelta(minutes=1)
 
 
-class KnownOperations(Protocol):
-    """Finds what is stored of an operation."""
+class OperationLookup(Protocol):
+    """Finds the first recorded input of an operation."""
 
-    async def first_input(self, operation: Operation) -> reads.FirstInput | None:
-        """The operation's first recorded input; None when there is none.
+    async def first_input(self, operation: ClientOperation) -> reads.FirstInput | None:
+        """Returns the operation's first recorded input, or None if there is none.
 
-        Raises DatabaseUnavailableError when nobody can tell.
+        Raises DatabaseUnavailableError when the store does not answer.
         """
         ...
 
 
-class StoredOperations:
-    """``KnownOperations`` in Postgres. A slow store is counted and left out."""
+class PostgresOperationLookup:
+    """An ``OperationLookup`` in Postgres. After a time-out it pauses, and fails at once."""
 
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database = database
         self._metrics = metrics
         self._paused_until = 0.0
 
-    async def first_input(self, operation: Operation) -> reads.FirstInput | None:
-        """See ``KnownOperations``."""
+    async def first_input(self, operation: ClientOperation) -> reads.FirstInput | None:
+        """See ``OperationLookup.first_input``."""
         if time.monotonic() < self._paused_until:
             self._metrics.lookups_skipped.inc()
             raise DatabaseUnavailableError("it did not answer a moment ago")
@@ -66,72 +66,87 @@ class StoredOperations:
 
 
 class CommandService:
-    """Publishes commands, and remembers them."""
+    """Publishes commands, each of them once as far as this process knows.
+
+    Args:
+        publisher: where commands are published.
+        recent: the operations that this process accepted lately.
+        lookup: asked for operations that ``recent`` is not certain of.
+        metrics: counts replays.
+    """
 
     def __init__(
-        self, publisher: Publisher, memory: OperationMemory, seen: KnownOperations, metrics: Metrics
+        self,
+        publisher: Publisher,
+        recent: RecentOperations,
+        lookup: OperationLookup,
+        metrics: Metrics,
     ) -> None:
         self._publisher = publisher
-        self._memory = memory
-        self._seen = seen
+        self._recent = recent
+        self._lookup = lookup
         self._metrics = metrics
 
     async def accept(
-        self, operation: Operation, build: Build, now: datetime
+        self, operation: ClientOperation, build: BuildCommand, now: datetime
     ) -> tuple[CommandBase, bool]:
-        """The command as the brokers have it, and whether it was known to be accepted before.
+        """Returns the published command, and whether an earlier request had published it.
 
-        Raises IdempotencyKeyReusedError, BrokerUnavailableError, InvalidFieldsError.
+        Raises IdempotencyKeyReusedError, BrokerUnavailableError or InvalidFieldsError.
         """
-        known = self._memory.find(operation.operation_id)
+        known = self._recent.find(operation.operation_id)
         found_in = "memory"
-        if known is None or not known.settled:
+        if known is None or not known.is_first:
             known, found_in = await self._claim(operation, now)
-        # From the claim to the publishing nothing waits, so a request beside this one sees it.
+        # No await between the claim and the publishing: a concurrent request sees the claim.
         if known.event_id != operation.event_id:
             raise key_reused()
         if known.accepted:
             self._metrics.replays.labels(found_in).inc()
             return _built(build, known.received_at), True
-        if now - known.received_at > FRESH_FOR:
+        if now - known.received_at > RECEIVED_AT_KEPT_FOR:
             known.received_at = now
         try:
             command = _built(build, known.received_at)
             await self._publisher.publish(_record(command))
         except BrokerUnavailableError as error:
             if not error.sent:
-                self._memory.forget(operation.operation_id, known)
+                self._recent.discard(operation.operation_id, known)
             raise
         known.accepted = True
         return command, False
 
-    async def _claim(self, operation: Operation, now: datetime) -> tuple[Remembered, str]:
-        """What holds the operation, after the store was asked, and who said so.
+    async def _claim(
+        self, operation: ClientOperation, now: datetime
+    ) -> tuple[RecentOperation, str]:
+        """Returns the input that the operation belongs to, and where it was found.
 
-        Another body than a remembered one is refused where the store names the first input, or
-        where it had none when the remembered one came. A body that was taken in while the store
-        did not answer holds nothing: the first may be in the log, or in the store. Then both are
-        published, and the processor rejects the later one.
+        It is another input than this request's, which the caller then refuses, in two cases: the
+        store has it as the first input, or it came when the store had none. An input that came
+        while the store did not answer claims nothing, because an earlier one may be stored. Then
+        both are published, and the processor rejects the later one.
         """
         stored, answered = None, True
         try:
-            stored = await self._seen.first_input(operation)
+            stored = await self._lookup.first_input(operation)
         except DatabaseUnavailableError:
             answered = False
-        keep = self._memory.keep
+        put = self._recent.put
         if stored is not None:
-            first = Remembered(stored.event_id, stored.received_at, accepted=True, settled=True)
-            return keep(operation.operation_id, first), "store"
-        known = self._memory.find(operation.operation_id)
+            first = RecentOperation(
+                stored.event_id, stored.received_at, accepted=True, is_first=True
+            )
+            return put(operation.operation_id, first), "store"
+        known = self._recent.find(operation.operation_id)
         if known is None:
-            new = Remembered(operation.event_id, now, looked_up=answered)
-            return keep(operation.operation_id, new), "memory"
-        if known.event_id == operation.event_id or known.looked_up or known.settled:
+            new = RecentOperation(operation.event_id, now, looked_up=answered)
+            return put(operation.operation_id, new), "memory"
+        if known.event_id == operation.event_id or known.looked_up or known.is_first:
             return known, "memory"
-        return keep(operation.operation_id, Remembered(operation.event_id, now)), "memory"
+        return put(operation.operation_id, RecentOperation(operation.event_id, now)), "memory"
 
 
-def _built(build: Build, received_at: datetime) -> CommandBase:
+def _built(build: BuildCommand, received_at: datetime) -> CommandBase:
     try:
         return build(received_at)
     except ValidationError as error:

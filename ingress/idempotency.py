@@ -1,4 +1,4 @@
-"""Idempotency keys, and what this process remembers of the operations they named."""
+"""Idempotency keys, and the operations that this process accepted lately under them."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -13,16 +13,19 @@ from ingress.errors import (
 )
 
 MAX_KEY_LENGTH: Final = 255
-REMEMBERED_OPERATIONS: Final = 50_000
+RECENT_OPERATIONS_MAX: Final = 50_000
 _FIRST_PRINTABLE, _LAST_PRINTABLE = " ", "~"
 
 
 def idempotency_key(sent: Sequence[str]) -> str:
-    """The key, from all ``Idempotency-Key`` headers sent; otherwise an error says what to send."""
+    """Returns the key from the values of all ``Idempotency-Key`` headers of a request.
+
+    Raises MissingIdempotencyKeyError or InvalidIdempotencyKeyError.
+    """
     if not sent:
         raise MissingIdempotencyKeyError(
             "Send an Idempotency-Key header: a new unique value for a new operation, "
-            "the same value to retry one."
+            "the same value to retry it."
         )
     if len(sent) > 1:
         raise InvalidIdempotencyKeyError("Send exactly one Idempotency-Key header.")
@@ -30,62 +33,62 @@ def idempotency_key(sent: Sequence[str]) -> str:
     printable = all(_FIRST_PRINTABLE <= char <= _LAST_PRINTABLE for char in key)
     if not (1 <= len(key) <= MAX_KEY_LENGTH and printable):
         raise InvalidIdempotencyKeyError(
-            f"Idempotency-Key takes 1 to {MAX_KEY_LENGTH} printable ASCII characters; "
-            "a UUID is a good one."
+            f"Send an Idempotency-Key of 1 to {MAX_KEY_LENGTH} printable ASCII characters, "
+            "such as a UUID."
         )
     return key
 
 
 def key_reused() -> IdempotencyKeyReusedError:
-    """The refusal of another body under a known key."""
+    """Returns the error for a second body under a known key."""
     return IdempotencyKeyReusedError(
-        "This Idempotency-Key came with another body before. "
-        "Send the first body again, or use a new key for a new operation."
+        "This Idempotency-Key was used with another body. "
+        "Send that body to retry the operation, or a new key for a new operation."
     )
 
 
 @dataclass(slots=True)
-class Remembered:
-    """The input that this process holds for an operation's first, and how surely."""
+class RecentOperation:
+    """One input of an operation, and how certain it is that no earlier one exists."""
 
     event_id: str
-    #: When it came first; a retry is answered with the same times.
+    #: When its first request came. The answers to all retries have the same times.
     received_at: datetime
-    #: The brokers have it.
+    #: Whether the brokers have acknowledged it.
     accepted: bool = False
-    #: The store was asked before it was taken in, and had no input of this operation.
+    #: Whether a look-up before its acceptance found no earlier input of the operation.
     looked_up: bool = False
-    #: The store said that this input is the first: the only word that never changes.
-    settled: bool = False
+    #: Whether the store has it as the operation's first input. That never changes.
+    is_first: bool = False
 
 
-class OperationMemory:
-    """The last operations seen by this process.
+class RecentOperations:
+    """A bounded map of the operations that this process handled last, by operation ID.
 
-    Only a help: other replicas have their own, a restart empties it, and the processor's word is
-    final. So an operation that is not settled refuses nothing without the store being asked again.
+    It is a cache: other replicas have their own, a restart empties it, and the processor decides.
+    An entry whose ``is_first`` is false refuses no request before the store was asked again.
     """
 
-    def __init__(self, capacity: int = REMEMBERED_OPERATIONS) -> None:
+    def __init__(self, capacity: int = RECENT_OPERATIONS_MAX) -> None:
         self._capacity = capacity
-        self._operations: OrderedDict[str, Remembered] = OrderedDict()
+        self._operations: OrderedDict[str, RecentOperation] = OrderedDict()
 
-    def find(self, operation_id: str) -> Remembered | None:
-        """The operation, if it is remembered."""
+    def find(self, operation_id: str) -> RecentOperation | None:
+        """Returns the entry, if there is one, and marks it as the most recently used."""
         known = self._operations.get(operation_id)
         if known is not None:
             self._operations.move_to_end(operation_id)
         return known
 
-    def keep(self, operation_id: str, known: Remembered) -> Remembered:
-        """Remembers this of the operation, in place of what was known before."""
+    def put(self, operation_id: str, known: RecentOperation) -> RecentOperation:
+        """Adds or replaces an entry, evicts the least recently used one, returns the new entry."""
         self._operations[operation_id] = known
         self._operations.move_to_end(operation_id)
         if len(self._operations) > self._capacity:
             self._operations.popitem(last=False)
         return known
 
-    def forget(self, operation_id: str, known: Remembered) -> None:
-        """Forgets an operation whose record certainly never left, unless a twin was accepted."""
+    def discard(self, operation_id: str, known: RecentOperation) -> None:
+        """Removes an entry whose record was not sent, unless a concurrent request was accepted."""
         if not known.accepted and self._operations.get(operation_id) is known:
             del self._operations[operation_id]

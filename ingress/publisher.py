@@ -44,7 +44,7 @@ class KafkaPublisher:
         self._producer = Producer(
             ProducerConfig(target.bootstrap, "payments-ingress", target.max_value_bytes, LINGER_MS),
             check=target.check,
-            observer=_Measured(metrics),
+            observer=_PublishMetrics(metrics),
             limits=limits,
         )
 
@@ -70,7 +70,7 @@ class KafkaPublisher:
         return await self._producer.unavailable_reason()
 
 
-class _Measured:
+class _PublishMetrics:
     """The producer's ``Watch`` in the ingress' metrics."""
 
     def __init__(self, metrics: Metrics) -> None:

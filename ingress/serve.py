@@ -7,11 +7,11 @@ from typing import Final
 import uvicorn
 
 from ingress.bootstrap import application
-from ingress.http.serving import serving
+from ingress.http.serving import uvicorn_options
 from ingress.metrics import SHARED_FOLDER_VARIABLE
 from schemas.settings import IngressSettings, load
 
-FACTORY: Final = "ingress.bootstrap:worker"
+FACTORY: Final = "ingress.bootstrap:worker_application"
 
 
 def serve() -> int:
@@ -37,5 +37,5 @@ def _serve(settings: IngressSettings) -> None:
         host=settings.ingress_host,
         port=settings.ingress_port,
         workers=settings.ingress_workers,
-        **serving(),
+        **uvicorn_options(),
     )

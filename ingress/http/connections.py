@@ -24,9 +24,9 @@ NEVER: Final = math.inf
 #: Under this name the lifespan state of an application has its ``Connections``.
 STATE_KEY: Final = "connections"
 #: Handles kept free for what is opened between two looks at how many are.
-SPARE_HANDLES: Final = 32
+SPARE_FILES: Final = 32
 #: Most connections that linger until their client has read why they end.
-MOST_LEAVING: Final = 64
+CLOSING_MAX: Final = 64
 LINGER_S: Final = 2.0
 #: How often, at most, the log says how many connections were closed.
 LOG_EVERY_S: Final = 10.0
@@ -89,13 +89,13 @@ class Connections:
         # Each is a set that remembers the order in which its members came.
         self._waiting: dict[Connection, None] = {}
         self._busy: dict[Connection, None] = {}
-        self._leaving: dict[Connection, None] = {}
+        self._closing: dict[Connection, None] = {}
         self._ends: Counter[str] = Counter()
         self._log_at = 0.0
         self._sweeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._sweeper = asyncio.create_task(self._sweep_on())
+        self._sweeper = asyncio.create_task(self._sweep_forever())
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
@@ -103,12 +103,12 @@ class Connections:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
-        self._say()
+        self._log_closed()
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._busy) + len(self._leaving)
+        return len(self._waiting) + len(self._busy) + len(self._closing)
 
-    def made(self, connection: Connection) -> None:
+    def add(self, connection: Connection) -> None:
         """It is new. Where there is no room, the longest waiting one goes, or else this one."""
         self._metrics.open_connections.inc()
         self._waiting[connection] = None
@@ -119,39 +119,39 @@ class Connections:
             else:
                 longest.evict()
 
-    def waits(self, connection: Connection) -> None:
+    def mark_waiting(self, connection: Connection) -> None:
         """From now on, its client has to act."""
         self._busy.pop(connection, None)
         self._waiting.pop(connection, None)
         self._waiting[connection] = None
 
-    def works(self, connection: Connection) -> None:
+    def mark_busy(self, connection: Connection) -> None:
         """A request is there, whole."""
         self._waiting.pop(connection, None)
         self._busy[connection] = None
 
-    def leaves(self, connection: Connection) -> None:
+    def mark_closing(self, connection: Connection) -> None:
         """Its place is another's. It is closed as soon as its client knows, or by its deadline."""
         self._waiting.pop(connection, None)
         self._busy.pop(connection, None)
-        self._leaving[connection] = None
-        if len(self._leaving) > MOST_LEAVING:
-            next(iter(self._leaving)).abort()
+        self._closing[connection] = None
+        if len(self._closing) > CLOSING_MAX:
+            next(iter(self._closing)).abort()
 
-    def aborted(self, connection: Connection) -> None:
+    def discard(self, connection: Connection) -> None:
         """It is as good as closed."""
         self._waiting.pop(connection, None)
         self._busy.pop(connection, None)
-        self._leaving.pop(connection, None)
+        self._closing.pop(connection, None)
 
-    def lost(self, connection: Connection, reason: str) -> None:
+    def remove(self, connection: Connection, reason: str) -> None:
         """It is closed."""
-        self.aborted(connection)
+        self.discard(connection)
         self._metrics.open_connections.dec()
         self._metrics.closed_connections.labels(reason).inc()
         self._ends[reason] += 1
 
-    async def _sweep_on(self) -> None:
+    async def _sweep_forever(self) -> None:
         """Costs a look at each connection, so no request pays for a timer of its own."""
         limits = self.limits
         shortest = min(limits.head_s, limits.body_s, limits.keep_alive_s, limits.response_s)
@@ -165,11 +165,11 @@ class Connections:
 
     def sweep(self, now: float) -> None:
         """Ends whatever is past its deadline, and what there is no room for any more."""
-        for group in (self._waiting, self._busy, self._leaving):
+        for group in (self._waiting, self._busy, self._closing):
             for connection in [each for each in group if each.deadline <= now]:
                 self._end(connection)
         self._make_room()
-        if now >= self._log_at and self._say():
+        if now >= self._log_at and self._log_closed():
             self._log_at = now + LOG_EVERY_S
 
     def _end(self, connection: Connection) -> None:
@@ -187,7 +187,7 @@ class Connections:
         used = self._handles()
         if used is None:
             return
-        room = self.limits.open_files - SPARE_HANDLES - MOST_LEAVING - (used - len(self))
+        room = self.limits.open_files - SPARE_FILES - CLOSING_MAX - (used - len(self))
         most = max(1, min(self.limits.connections, room))
         if most < self._most:
             _log.warning(
@@ -202,7 +202,7 @@ class Connections:
         for connection in list(self._waiting)[: max(0, surplus)]:
             connection.evict()
 
-    def _say(self) -> bool:
+    def _log_closed(self) -> bool:
         """One line for all connections closed since the last, if a client is to blame for one."""
         ends = dict(self._ends)
         self._ends.clear()

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from ingress.errors import HeadTooLargeError, MalformedRequestError
 
-MOST_HEADERS: Final = 128
+HEADERS_MAX: Final = 128
 #: The ``length`` of a body that says by its chunks where it ends.
 CHUNKED: Final = -1
 
@@ -66,8 +66,8 @@ def read_head(raw: bytes) -> Head:
     if not path and not raw.startswith((b"http", b"HTTP"), len(method) + 1):
         raise _malformed(b"")
     lines = raw.split(b"\r\n")[1:-1]
-    if len(lines) > MOST_HEADERS:
-        raise HeadTooLargeError(f"A request has at most {MOST_HEADERS} header lines.")
+    if len(lines) > HEADERS_MAX:
+        raise HeadTooLargeError(f"A request has at most {HEADERS_MAX} header lines.")
     headers = []
     for each in lines:
         name, _, value = each.partition(b":")

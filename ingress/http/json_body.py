@@ -73,11 +73,11 @@ def parse(body: bytes, model: type[M]) -> M:
     try:
         found = model.model_validate_json(body)
     except ValidationError as error:
-        raise _refusal(error) from None
+        raise _body_error(error) from None
     # what the model took is of limited size
     named = fields_with_card_numbers(found.model_dump(mode="json"))
     if named:
-        raise card_number_sent(named)
+        raise card_number_error(named)
     return found
 
 
@@ -106,7 +106,7 @@ def _check_text(body: bytes) -> None:
         raise MalformedBodyError("The body is nested too deeply.") from None
 
 
-def card_number_sent(fields: Sequence[str]) -> InvalidFieldsError:
+def card_number_error(fields: Sequence[str]) -> InvalidFieldsError:
     """The refusal of card numbers in these fields. It does not repeat them."""
     problem = "Holds a card number; remove it, and send the provider's payment method token"
     return InvalidFieldsError(
@@ -130,7 +130,7 @@ def _no_number(constant: str) -> NoReturn:
     raise MalformedBodyError(f"The body is not JSON: {constant} is no JSON number.")
 
 
-def _refusal(error: ValidationError) -> Exception:
+def _body_error(error: ValidationError) -> Exception:
     found = error.errors(include_url=False, include_input=False)
     if any(each["type"] == "json_invalid" for each in found):
         return MalformedBodyError(f"The body is not JSON: {found[0]['msg'].lower()}.")

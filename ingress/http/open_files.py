@@ -6,7 +6,7 @@ import resource
 from typing import Final
 
 #: Handles that are no client's: brokers, Postgres, the listening socket, logs, metrics.
-OWN: Final = 128
+RESERVED: Final = 128
 _FOLDERS: Final = ("/proc/self/fd", "/dev/fd")
 
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ingress.cards import holds_card_number
+from ingress.cards import contains_card_number
 from ingress.errors import (
     PROBLEM_MEDIA_TYPE,
     PROBLEMS,
@@ -57,7 +57,7 @@ def field_problems(errors: Iterable[Mapping[str, Any]]) -> Sequence[FieldProblem
 
 def shown_name(name: str) -> str:
     """A field's name as an answer may repeat it: not endlessly long, and no card number."""
-    if holds_card_number(name[: 5 * _NAME_CHARS_SHOWN]):
+    if contains_card_number(name[: 5 * _NAME_CHARS_SHOWN]):
         return "(a card number)"
     return name[:_NAME_CHARS_SHOWN]
 

@@ -38,7 +38,7 @@ from ingress.http.reader import RequestReader
 from ingress.http.request_id import HEADER, REQUEST_ID, new_request_id
 
 #: A body that nobody reads any more is taken up to here, so that its sender gets to the answer.
-MOST_DISCARDED: Final = 1_048_576
+DISCARDED_BYTES_MAX: Final = 1_048_576
 
 
 # Plain numbers: members of an enum cost a look-up each time.
@@ -71,8 +71,8 @@ class IngressProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.parser = None  # type: ignore[assignment]  # nothing here may ask it
-        self._all: Connections = app_state[STATE_KEY]
-        self._limits = self._all.limits
+        self._connections: Connections = app_state[STATE_KEY]
+        self._limits = self._connections.limits
         self._reader = RequestReader(self._limits.head_bytes)
         self._phase: int = _IN_HEAD
         self._discarded = 0
@@ -84,14 +84,14 @@ class IngressProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """It begins, and may have to end at once."""
         super().connection_made(transport)
-        self._due_in(self._limits.head_s)
-        self._all.made(self)
+        self._set_deadline(self._limits.head_s)
+        self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over."""
         super().connection_lost(exc)
         self._phase = _CLOSING
-        self._all.lost(self, self._end)
+        self._connections.remove(self, self._end)
 
     def data_received(self, data: bytes) -> None:
         """Reads on, unless there is a request to be answered first."""
@@ -102,23 +102,23 @@ class IngressProtocol(HttpToolsProtocol):
         if self._phase == _BUSY:
             self.flow.pause_reading()
         else:
-            self._read_on()
+            self._read()
 
     def pause_writing(self) -> None:
         """The client takes an answer more slowly than it is written: it is its turn."""
         super().pause_writing()
         if self._phase == _BUSY:
-            self._due_in(self._limits.response_s)
-            self._all.waits(self)
+            self._set_deadline(self._limits.response_s)
+            self._connections.mark_waiting(self)
 
     def resume_writing(self) -> None:
         """It goes on."""
         super().resume_writing()
         if self._phase == _BUSY:
             self.deadline = NEVER
-            self._all.works(self)
+            self._connections.mark_busy(self)
         elif self._phase == _IDLE:
-            self._due_in(self._limits.keep_alive_s)
+            self._set_deadline(self._limits.keep_alive_s)
 
     # What uvicorn calls
 
@@ -151,10 +151,10 @@ class IngressProtocol(HttpToolsProtocol):
             self.abort("response_timeout" if unsent else None)
         elif self._phase == _IN_BODY:
             slow = f"Send the whole body within {self._limits.body_s:g} s."
-            self._hang_up("body_timeout", SlowBodyError(slow))
+            self._refuse_request("body_timeout", SlowBodyError(slow))
         elif self._phase == _IN_HEAD and self._reader.pending:
             slow = f"Send the whole head within {self._limits.head_s:g} s."
-            self._hang_up("head_timeout", SlowHeadError(slow))
+            self._refuse_request("head_timeout", SlowHeadError(slow))
         elif self._phase == _IN_HEAD:
             self._close("head_timeout")
         else:
@@ -166,25 +166,25 @@ class IngressProtocol(HttpToolsProtocol):
             # it does not take its answer
             self.abort("evicted")
         elif self._phase == _IN_BODY or self._reader.pending:
-            self._hang_up("evicted", _no_room(), linger=False)
+            self._refuse_request("evicted", _too_many_connections(), linger=False)
         else:
             self._close("evicted")
-            self._all.leaves(self)
+            self._connections.mark_closing(self)
 
     def refuse(self) -> None:
         """There is no place for this one."""
-        self._hang_up("refused", _no_room())
+        self._refuse_request("refused", _too_many_connections())
 
     def abort(self, end: str | None = None) -> None:
         """At once, without another word."""
         self._end = end or self._end
-        self._leave()
-        self._all.aborted(self)
+        self._detach_application()
+        self._connections.discard(self)
         self.transport.abort()
 
     # Reading
 
-    def _read_on(self) -> None:
+    def _read(self) -> None:
         try:
             head = None
             if self._phase != _IN_BODY:
@@ -194,27 +194,27 @@ class IngressProtocol(HttpToolsProtocol):
                     return
             body, complete = self._reader.body()
         except MalformedRequestError as error:
-            self._hang_up("malformed", error)
+            self._refuse_request("malformed", error)
             return
         except HeadTooLargeError as error:
-            self._hang_up("head_too_large", error)
+            self._refuse_request("head_too_large", error)
             return
         if head is not None:
-            self._begin(head)
-        self._hand_on(body, complete=complete)
+            self._start_request(head)
+        self._forward_body(body, complete=complete)
         if complete:
-            self._complete()
+            self._complete_request()
         elif head is not None:
             self._phase = _IN_BODY
-            self._due_in(self._limits.body_s)
-            self._all.waits(self)
+            self._set_deadline(self._limits.body_s)
+            self._connections.mark_waiting(self)
 
     def _await_head(self) -> None:
         if self._phase == _IDLE and self._reader.pending:
             self._phase = _IN_HEAD
-            self._due_in(self._limits.head_s)
+            self._set_deadline(self._limits.head_s)
 
-    def _begin(self, head: Head) -> None:
+    def _start_request(self, head: Head) -> None:
         """Gives the request to the application, as uvicorn would."""
         raw_path = head.path
         path = raw_path.decode("ascii")
@@ -250,7 +250,7 @@ class IngressProtocol(HttpToolsProtocol):
         )
         self._start_asgi_task(self.cycle, self.app)
 
-    def _hand_on(self, body: bytes, *, complete: bool) -> None:
+    def _forward_body(self, body: bytes, *, complete: bool) -> None:
         cycle = self.cycle
         if cycle.response_complete:
             self._discard(len(body))
@@ -264,7 +264,7 @@ class IngressProtocol(HttpToolsProtocol):
         if body or complete:
             cycle.message_event.set()
 
-    def _complete(self) -> None:
+    def _complete_request(self) -> None:
         if self._phase == _CLOSING:
             return
         if self.cycle.response_complete:
@@ -273,60 +273,60 @@ class IngressProtocol(HttpToolsProtocol):
         self._phase = _BUSY
         if not self.flow.write_paused:  # else the last answer is still to be taken, in its time
             self.deadline = NEVER
-            self._all.works(self)
+            self._connections.mark_busy(self)
         if self._reader.pending:
             self.flow.pause_reading()
 
     def _wait_for_next(self) -> None:
         self._phase = _IDLE
         slow = self.flow.write_paused
-        self._due_in(self._limits.response_s if slow else self._limits.keep_alive_s)
-        self._all.waits(self)
+        self._set_deadline(self._limits.response_s if slow else self._limits.keep_alive_s)
+        self._connections.mark_waiting(self)
         self.flow.resume_reading()
         if self._reader.pending:
-            self._read_on()
+            self._read()
 
     def _discard(self, size: int) -> None:
         self._discarded += size
-        if self._discarded > MOST_DISCARDED:
+        if self._discarded > DISCARDED_BYTES_MAX:
             self.abort("discarded" if self._phase != _CLOSING else None)
 
     # Ending
 
-    def _due_in(self, seconds: float) -> None:
+    def _set_deadline(self, seconds: float) -> None:
         self.deadline = self.loop.time() + seconds
 
     def _close(self, end: str) -> None:
         """Ends once what was written is sent, or the client had its time to take it."""
         self._end = end
         self._phase = _CLOSING
-        self._due_in(self._limits.response_s)
+        self._set_deadline(self._limits.response_s)
         self.transport.close()
-        self._all.waits(self)
+        self._connections.mark_waiting(self)
 
-    def _hang_up(self, end: str, error: IngressError, *, linger: bool = True) -> None:
+    def _refuse_request(self, end: str, error: IngressError, *, linger: bool = True) -> None:
         """Refuses what is there of a request, and ends.
 
         Closing a socket with unread data in it takes the answer back, so what still arrives is
         read for a while.
         """
         has_begun = self._phase == _IN_BODY
-        answered = self._leave()
+        answered = self._detach_application()
         self._end = end
         self._discarded = 0
         if not answered:
             own_id = self.scope["state"].get(REQUEST_ID) if has_begun else None
-            answer = _answer(error, own_id, self.server_state.default_headers)
+            answer = _problem_bytes(error, own_id, self.server_state.default_headers)
             self.transport.write(answer)
         if linger and not answered and self.transport.can_write_eof():
             self.transport.write_eof()
             self.flow.resume_reading()
         else:
             self.transport.close()
-        self._due_in(LINGER_S)
-        self._all.leaves(self)
+        self._set_deadline(LINGER_S)
+        self._connections.mark_closing(self)
 
-    def _leave(self) -> bool:
+    def _detach_application(self) -> bool:
         """Disconnects the application from its client; returns whether it had begun to answer."""
         answered = self._phase == _IN_BODY and self.cycle.response_started
         self._phase = _CLOSING
@@ -336,11 +336,11 @@ class IngressProtocol(HttpToolsProtocol):
         return answered
 
 
-def _no_room() -> TooManyConnectionsError:
+def _too_many_connections() -> TooManyConnectionsError:
     return TooManyConnectionsError("This server has no room for the connection. Connect again.")
 
 
-def _answer(
+def _problem_bytes(
     error: IngressError, own_id: str | None, default_headers: list[tuple[bytes, bytes]]
 ) -> bytes:
     """A whole response: the problem as the application would write it."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from ingress.cards import holds_card_number
+from ingress.cards import contains_card_number
 
 HEADER: Final = b"x-request-id"
 #: The name of the ID in log lines and in the ``state`` of a request's scope.
@@ -31,7 +31,7 @@ def _accepted(value: bytes) -> str | None:
     if _PLAIN.fullmatch(value) is None:
         return None
     text = value.decode("ascii")
-    return None if holds_card_number(text) else text
+    return None if contains_card_number(text) else text
 
 
 def new_request_id() -> str:

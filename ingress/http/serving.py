@@ -8,7 +8,7 @@ from runtime import logs
 GRACE_S: Final = 10
 
 
-def serving() -> Mapping[str, Any]:
+def uvicorn_options() -> Mapping[str, Any]:
     """What uvicorn is given, beside the application and its address."""
     return {
         "loop": "uvloop",

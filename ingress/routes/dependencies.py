@@ -1,4 +1,4 @@
-"""What the routes share: the parts they are given, and what a request says of its sender."""
+"""FastAPI dependencies of the routes: the application's services, and the sender of a request."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from structlog.contextvars import bind_contextvars
 
 from ingress.auth import tenant_of
-from ingress.cards import holds_card_number
+from ingress.cards import contains_card_number
 from ingress.command_service import CommandService
 from ingress.database import Database
 from ingress.errors import UnknownPaymentError
-from ingress.http.json_body import card_number_sent, read_model
+from ingress.http.json_body import card_number_error, read_model
 from ingress.idempotency import idempotency_key
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
@@ -26,40 +26,42 @@ Clock = Callable[[], datetime]
 M = TypeVar("M", bound=Model)
 
 _BEARER: Final = HTTPBearer(
-    auto_error=False, scheme_name="ApiKey", description="An API key; it belongs to one tenant."
+    auto_error=False, scheme_name="ApiKey", description="The API key of one tenant."
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything the routes work with; ``app.create_app`` puts it together."""
+class AppContext:
+    """The services and settings that routes use. ``ingress.app.create_app`` makes it."""
 
+    #: The tenant of each API key, by the key's SHA-256 in hex.
     tenants: Mapping[str, str]
+    #: By the provider's name.
     readers: Mapping[str, WebhookReader]
     publisher: Publisher
-    intake: CommandService
+    command_service: CommandService
     database: Database
     metrics: Metrics
     clock: Clock
-    body_limit: int
+    body_limit_bytes: int
     default_provider: str
     payment_expiry: timedelta
 
 
-def parts_of(request: Request) -> Parts:
-    """The application's parts."""
-    parts = request.app.state.parts
-    if not isinstance(parts, Parts):
-        raise TypeError("the application has no parts; create_app makes it whole")
-    return parts
+def context_of(request: Request) -> AppContext:
+    """Returns the application's context."""
+    context = request.app.state.context
+    if not isinstance(context, AppContext):
+        raise TypeError("the application has no context: make it with create_app")
+    return context
 
 
 async def _tenant(
     request: Request,
-    # Only declares the scheme for the documentation; the header is read below.
+    # Declares the scheme for the documentation only. The header is read below.
     _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
 ) -> str:
-    return tenant_of(request.headers.get("authorization"), parts_of(request).tenants)
+    return tenant_of(request.headers.get("authorization"), context_of(request).tenants)
 
 
 Tenant = Annotated[str, Depends(_tenant)]
@@ -77,7 +79,7 @@ async def _owned_payment(
     ],
 ) -> str:
     if not (identity.is_payment_id(payment_id) and identity.belongs_to(tenant, payment_id)):
-        raise UnknownPaymentError("No payment of yours has this ID. Check that it is complete.")
+        raise UnknownPaymentError("You have no payment with this ID. Check the ID.")
     bind_contextvars(payment_id=payment_id)
     return payment_id
 
@@ -91,14 +93,14 @@ async def _idempotency_key(
         str | None,
         Header(
             alias="Idempotency-Key",
-            description="Names the operation: a retry sends the same key and the same body.",
+            description="Names the operation. A retry has the same key and the same body.",
             examples=["order-1001"],
         ),
     ] = None,
 ) -> str:
     key = idempotency_key(request.headers.getlist("idempotency-key"))
-    if holds_card_number(key):
-        raise card_number_sent(["Idempotency-Key"])
+    if contains_card_number(key):
+        raise card_number_error(["Idempotency-Key"])
     return key
 
 
@@ -106,13 +108,12 @@ IdempotencyKey = Annotated[str, Depends(_idempotency_key)]
 
 
 def json_body(model: type[M]) -> Callable[[Request], Awaitable[M]]:
-    """A dependency that reads the body as ``model``.
+    """Returns a dependency that reads the body as ``model``.
 
-    Not FastAPI's own body parameter: that reads any amount of any sender's body before the
-    sender is known.
+    FastAPI's own body parameter would read a body of any size before the sender is known.
     """
 
     async def read(request: Request) -> M:
-        return await read_model(request, model, parts_of(request).body_limit)
+        return await read_model(request, model, context_of(request).body_limit_bytes)
 
     return read

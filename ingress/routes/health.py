@@ -1,4 +1,4 @@
-"""What operators and their machines ask: alive, ready, metrics."""
+"""Health checks and metrics, for operators and orchestrators."""
 
 import asyncio
 from typing import Final
@@ -9,13 +9,13 @@ from starlette.responses import JSONResponse, Response
 
 from ingress.database import Database
 from ingress.errors import DatabaseUnavailableError
-from ingress.routes.dependencies import parts_of
+from ingress.routes.dependencies import context_of
 from postgres import reads
 from runtime.logs import get_logger
 
 PROBE_DEADLINE_S: Final = 1.0
 OK: Final = "ok"
-#: Anybody may ask, so the reason, which may name hosts, is in the log alone.
+#: The endpoint needs no key, and the reason may name hosts: only the log has it.
 UNAVAILABLE: Final = "unavailable"
 
 _log: Final = get_logger(__name__)
@@ -25,30 +25,32 @@ router: Final = APIRouter(tags=["operations"])
 
 @router.get("/healthz", response_model=dict[str, str])
 async def healthz() -> Response:
-    """The process answers. Nothing else is asked."""
+    """Answers 200 whenever the process runs. Checks nothing else."""
     return JSONResponse({"status": OK})
 
 
 @router.get("/readyz", response_model=dict[str, str], responses={503: {"description": "Not ready"}})
 async def readyz(request: Request) -> Response:
-    """Whether requests can be accepted, which takes Kafka. Postgres is shown, but not needed."""
-    parts = parts_of(request)
-    missing, silent = await asyncio.gather(parts.publisher.missing(), _silent(parts.database))
-    ready = missing is None
+    """Answers 200 if requests can be accepted, which needs Kafka. Postgres is only reported."""
+    context = context_of(request)
+    kafka_error, database_error = await asyncio.gather(
+        context.publisher.missing(), _database_error(context.database)
+    )
+    ready = kafka_error is None
     if not ready:
-        _log.warning("ingress.not_ready", kafka=missing, postgres=silent or OK)
+        _log.warning("ingress.not_ready", kafka=kafka_error, postgres=database_error or OK)
     return JSONResponse(
         {
             "status": OK if ready else "not ready",
             "kafka": OK if ready else UNAVAILABLE,
-            "postgres": OK if silent is None else UNAVAILABLE,
+            "postgres": OK if database_error is None else UNAVAILABLE,
         },
         status_code=200 if ready else 503,
     )
 
 
-async def _silent(database: Database) -> str | None:
-    """Why the database can't be read; None where it can."""
+async def _database_error(database: Database) -> str | None:
+    """Returns why the database can't be read, or None if it can."""
     try:
         await database.run(reads.alive, PROBE_DEADLINE_S)
     except DatabaseUnavailableError as error:
@@ -58,6 +60,6 @@ async def _silent(database: Database) -> str | None:
 
 @router.get("/metrics", response_class=Response, response_model=None)
 async def metrics(request: Request) -> Response:
-    """Metrics in Prometheus' text format."""
-    content = parts_of(request).metrics.exposition()
+    """Returns the metrics in Prometheus' text format."""
+    content = context_of(request).metrics.exposition()
     return Response(content, headers={"Content-Type": CONTENT_TYPE_LATEST})

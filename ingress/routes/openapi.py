@@ -114,7 +114,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     found = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    found["paths"][WEBHOOKS] = _webhook_path(app.state.parts.readers)
+    found["paths"][WEBHOOKS] = _webhook_path(app.state.context.readers)
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     for model in _ADDED:
         schema = model.model_json_schema(ref_template=_REF)

@@ -1,4 +1,4 @@
-"""``POST /v1/payments`` and the operations on one payment: checked, published, answered 202."""
+"""``POST /v1/payments`` and the operations on a payment: checked, published, answered 202."""
 
 from functools import partial
 from typing import Annotated, Any, Final
@@ -8,14 +8,14 @@ from starlette.responses import Response
 from structlog.contextvars import bind_contextvars
 
 from ingress import command_builders, errors
-from ingress.command_builders import Build, OnPayment, Operation
+from ingress.command_builders import BuildCommand, ClientOperation, PaymentOperation
 from ingress.routes.dependencies import (
+    AppContext,
     IdempotencyKey,
     OwnedPayment,
-    Parts,
     Tenant,
+    context_of,
     json_body,
-    parts_of,
 )
 from ingress.routes.openapi import ACCEPTED, json_request, problems
 from schemas import identity
@@ -51,7 +51,7 @@ router: Final = APIRouter(tags=["payments"])
 
 
 def _route(body: type[Model], example: dict[str, Any], answer: type[Model]) -> dict[str, Any]:
-    """What all command routes declare alike."""
+    """Returns what every command route declares for FastAPI."""
     refusals = _REFUSALS if body is CreateRequest else (*_REFUSALS, errors.UnknownPaymentError)
     return {
         "status_code": 202,
@@ -75,17 +75,17 @@ async def create_payment(
     key: IdempotencyKey,
     body: Annotated[CreateRequest, Depends(json_body(CreateRequest))],
 ) -> Response:
-    """Accepts a payment. What becomes of it is at ``Location``."""
-    parts = parts_of(request)
+    """Accepts a new payment. Read its progress at ``Location``."""
+    context = context_of(request)
     operation = command_builders.identify_create(tenant, key, body)
     build = partial(
         command_builders.create,
         operation,
         body,
-        provider=_provider(parts, body),
-        expiry=parts.payment_expiry,
+        provider=_provider(context, body),
+        expiry=context.payment_expiry,
     )
-    command, replayed = await _accept(parts, operation, build)
+    command, replayed = await _accept(context, operation, build)
     if not isinstance(command, CreatePayment):
         raise TypeError(f"a create was built as {type(command).__name__}")
     return _accepted(command_builders.accepted_payment(command), operation, replayed=replayed)
@@ -102,9 +102,9 @@ async def confirm_payment(
     key: IdempotencyKey,
     body: Annotated[ConfirmRequest, Depends(json_body(ConfirmRequest))],
 ) -> Response:
-    """Starts the next attempt, with another payment method."""
+    """Starts the next attempt with another payment method."""
     operation = command_builders.identify(tenant, payment_id, "confirm", key, body)
-    return await _operate(
+    return await _accept_operation(
         request, operation, "confirm", partial(command_builders.confirm, operation, body)
     )
 
@@ -119,9 +119,9 @@ async def capture_payment(
     key: IdempotencyKey,
     body: Annotated[CaptureRequest, Depends(json_body(CaptureRequest))],
 ) -> Response:
-    """Captures an authorized payment: the amount given, or all of it for the body ``{}``."""
+    """Captures the given amount of an authorized payment. The body ``{}`` captures all of it."""
     operation = command_builders.identify(tenant, payment_id, "capture", key, body)
-    return await _operate(
+    return await _accept_operation(
         request, operation, "capture", partial(command_builders.capture, operation, body)
     )
 
@@ -134,9 +134,9 @@ async def cancel_payment(
     key: IdempotencyKey,
     body: Annotated[CancelRequest, Depends(json_body(CancelRequest))],
 ) -> Response:
-    """Asks for a cancel; the body is ``{}``. The payment is CANCELED once the provider says so."""
+    """Requests a cancel, with the body ``{}``. CANCELED follows once the provider confirms it."""
     operation = command_builders.identify(tenant, payment_id, "cancel", key, body)
-    return await _operate(
+    return await _accept_operation(
         request, operation, "cancel", partial(command_builders.cancel, operation, body)
     )
 
@@ -152,42 +152,44 @@ async def refund_payment(
     key: IdempotencyKey,
     body: Annotated[RefundRequest, Depends(json_body(RefundRequest))],
 ) -> Response:
-    """Gives back the amount given, or all that is left for the body ``{}``."""
+    """Refunds the given amount. The body ``{}`` refunds all that is left."""
     operation = command_builders.identify(tenant, payment_id, "refund", key, body)
     refund_id = identity.refund_id(payment_id, key)
     build = partial(command_builders.refund, operation, body, refund_id=refund_id)
-    return await _operate(request, operation, "refund", build)
+    return await _accept_operation(request, operation, "refund", build)
 
 
-def _provider(parts: Parts, body: CreateRequest) -> str:
-    """The provider that is asked for, or the usual one. Raises InvalidFieldsError."""
-    provider = parts.default_provider if body.provider is None else body.provider
-    if provider not in parts.readers:
+def _provider(context: AppContext, body: CreateRequest) -> str:
+    """Returns the requested provider, or the default one. Raises InvalidFieldsError."""
+    provider = context.default_provider if body.provider is None else body.provider
+    if provider not in context.readers:
         problem = FieldProblem(
-            field="provider", problem=f"One of {', '.join(sorted(parts.readers))}"
+            field="provider", problem=f"Use one of: {', '.join(sorted(context.readers))}"
         )
-        raise errors.InvalidFieldsError("See errors for each field.", (problem,))
+        raise errors.InvalidFieldsError("Correct each field that is listed in errors.", (problem,))
     return provider
 
 
-async def _operate(
+async def _accept_operation(
     request: Request,
-    operation: Operation,
-    name: OnPayment,
-    build: Build,
+    operation: ClientOperation,
+    name: PaymentOperation,
+    build: BuildCommand,
 ) -> Response:
-    parts = parts_of(request)
-    command, replayed = await _accept(parts, operation, build)
+    context = context_of(request)
+    command, replayed = await _accept(context, operation, build)
     answer = command_builders.accepted_operation(name, command)
     return _accepted(answer, operation, replayed=replayed)
 
 
-async def _accept(parts: Parts, operation: Operation, build: Build) -> tuple[CommandBase, bool]:
+async def _accept(
+    context: AppContext, operation: ClientOperation, build: BuildCommand
+) -> tuple[CommandBase, bool]:
     bind_contextvars(payment_id=operation.payment_id, event_id=operation.event_id)
-    return await parts.intake.accept(operation, build, parts.clock())
+    return await context.command_service.accept(operation, build, context.clock())
 
 
-def _accepted(answer: Model, operation: Operation, *, replayed: bool) -> Response:
+def _accepted(answer: Model, operation: ClientOperation, *, replayed: bool) -> Response:
     headers = {"Location": f"/v1/payments/{operation.payment_id}"}
     if replayed:
         headers[REPLAYED] = "true"

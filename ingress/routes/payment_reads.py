@@ -8,7 +8,7 @@ from starlette.responses import Response
 from domain.status import Status
 from ingress import errors
 from ingress.routes import cursors
-from ingress.routes.dependencies import OwnedPayment, Tenant, parts_of
+from ingress.routes.dependencies import OwnedPayment, Tenant, context_of
 from ingress.routes.openapi import problems
 from ingress.routes.timeline import timeline
 from postgres import reads
@@ -40,7 +40,7 @@ async def list_payments(
     """A page of payments, newest first."""
     after = None if cursor is None else cursors.decode(cursor)
     # One more than asked for tells whether there is a next page.
-    found = await parts_of(request).database.run(
+    found = await context_of(request).database.run(
         lambda connection: reads.page(connection, tenant, status, after, limit + 1),
         READ_DEADLINE_S,
     )
@@ -68,7 +68,7 @@ async def list_payments(
 )
 async def get_payment(request: Request, tenant: Tenant, payment_id: OwnedPayment) -> Response:
     """The payment as of its last version, with its refunds and disputes."""
-    snapshot = await parts_of(request).database.run(
+    snapshot = await context_of(request).database.run(
         lambda connection: reads.snapshot(connection, payment_id, tenant), READ_DEADLINE_S
     )
     if snapshot is None:
@@ -88,7 +88,7 @@ async def get_payment(request: Request, tenant: Tenant, payment_id: OwnedPayment
 )
 async def get_timeline(request: Request, tenant: Tenant, payment_id: OwnedPayment) -> Response:
     """Every command, webhook and call result: what it did, why, and where it stands in the log."""
-    history = await parts_of(request).database.run(
+    history = await context_of(request).database.run(
         lambda connection: reads.history(connection, payment_id, tenant), READ_DEADLINE_S
     )
     if history is None:

@@ -1,4 +1,4 @@
-"""A payment's stored history, as the API tells it."""
+"""Turns a payment's stored history into the answer of the API."""
 
 import re
 from typing import Final
@@ -12,7 +12,7 @@ _PAYMENT_ID: Final = re.compile(PAYMENT_ID_PATTERN.strip("^$"))
 
 
 def timeline(payment_id: str, history: History) -> Timeline:
-    """Everything that was ever said about one payment, oldest first."""
+    """Returns the payment's inputs and provider calls, oldest first."""
     return Timeline(
         payment_id=payment_id,
         status=Status(history.standing.status),
@@ -25,7 +25,7 @@ def timeline(payment_id: str, history: History) -> Timeline:
 
 
 def _quarantine_text(standing: Standing) -> str | None:
-    """A sentence for the client; the error itself is the operator's to read."""
+    """Returns a sentence for the client. The error itself is for the operator."""
     if standing.quarantined_at is None:
         return None
     return (
@@ -36,15 +36,17 @@ def _quarantine_text(standing: Standing) -> str | None:
 
 
 def _reason(payment_id: str, entry: Entry) -> str:
-    """The reason as its tenant may read it: an error of ours may hold anything."""
+    """Returns the reason for the tenant, without the text of an unforeseen error."""
     if entry.outcome == Outcome.QUARANTINED:
-        return "our own code failed on it; an operator has to look"
-    return _own(payment_id, entry.reason)
+        return "an unforeseen error; it waits for an operator"
+    return _hide_other_payments(payment_id, entry.reason)
 
 
-def _own(payment_id: str, text: str) -> str:
-    """The text without the ID of any other payment, which may be another tenant's."""
-    return _PAYMENT_ID.sub(lambda found: found[0] if found[0] == payment_id else "(another)", text)
+def _hide_other_payments(payment_id: str, text: str) -> str:
+    """Returns the text without the IDs of other payments, which may be another tenant's."""
+    return _PAYMENT_ID.sub(
+        lambda found: found[0] if found[0] == payment_id else "(another payment)", text
+    )
 
 
 def _entry(payment_id: str, entry: Entry) -> TimelineEntry:
@@ -69,5 +71,5 @@ def _entry(payment_id: str, entry: Entry) -> TimelineEntry:
 
 def _call(payment_id: str, call: Call) -> CallEntry:
     entry = CallEntry.model_validate(call, from_attributes=True)
-    error = None if entry.last_error is None else _own(payment_id, entry.last_error)
+    error = None if entry.last_error is None else _hide_other_payments(payment_id, entry.last_error)
     return entry.model_copy(update={"last_error": error})

@@ -1,6 +1,7 @@
-"""``POST /webhooks/{provider}``: verified, published as it came, answered 200.
+"""``POST /webhooks/{provider}``: verifies a webhook, publishes its raw body, answers 200.
 
-The busiest path: a plain Starlette route without FastAPI's dependencies, no pydantic, no Postgres.
+This is the busiest path. It is a plain Starlette route: no FastAPI dependencies, no pydantic, no
+Postgres.
 """
 
 from typing import Final
@@ -21,7 +22,7 @@ from ingress.errors import (
 from ingress.http.body import read_body
 from ingress.http.json_body import refuse_encoded
 from ingress.publisher import Record
-from ingress.routes.dependencies import Parts, parts_of
+from ingress.routes.dependencies import AppContext, context_of
 from ports.provider import MalformedWebhookError, SignatureError, Webhook, WebhookReader
 from schemas import headers
 from schemas.identity import is_payment_id
@@ -38,28 +39,28 @@ _RECEIVED: Final = b'{"received":true}'
 
 
 class WebhookRoute(Route):
-    """A route that says it was taken: plain ones don't, and metrics go by the route."""
+    """A route that adds itself to the scope, where the middleware's metrics look for it."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """As ``Route``, and names itself."""
-        match, taken = super().matches(scope)
-        return match, taken if match is Match.NONE else {**taken, "route": self}
+        """See ``Route.matches``."""
+        match, child_scope = super().matches(scope)
+        return match, child_scope if match is Match.NONE else {**child_scope, "route": self}
 
 
 async def receive_webhook(request: Request) -> Response:
-    """Takes in one webhook; refused ones are counted and stored nowhere."""
-    parts = parts_of(request)
+    """Accepts one webhook. Refused ones are counted, not stored."""
+    context = context_of(request)
     provider = request.path_params["provider"]
-    reader = parts.readers.get(provider)
+    reader = context.readers.get(provider)
     if reader is None:
-        raise UnknownProviderError("No provider of this name sends webhooks here.")
+        raise UnknownProviderError("No such provider is configured. Check the webhook's address.")
     try:
         refuse_encoded(request.headers)
-        body = await read_body(request, parts.body_limit)
+        body = await read_body(request, context.body_limit_bytes)
         webhook = _verified(reader, body, request)
-        await parts.publisher.publish(_record(webhook, body, provider, parts))
+        await context.publisher.publish(_record(webhook, body, provider, context))
     except _REFUSALS as error:
-        parts.metrics.rejected_webhooks.labels(provider, error.slug).inc()
+        context.metrics.rejected_webhooks.labels(provider, error.slug).inc()
         raise
     return Response(_RECEIVED, media_type="application/json")
 
@@ -73,12 +74,12 @@ def _verified(reader: WebhookReader, body: bytes, request: Request) -> Webhook:
         raise MalformedEventError(str(error)) from error
 
 
-def _record(webhook: Webhook, body: bytes, provider: str, parts: Parts) -> Record:
-    """The record: the body untouched, keyed by our payment ID where the event carries one."""
+def _record(webhook: Webhook, body: bytes, provider: str, context: AppContext) -> Record:
+    """Returns a record of the unchanged body. Its key is our payment ID if the event has one."""
     about = [
         (headers.EVENT_ID, webhook.event_id.encode()),
         (headers.PROVIDER, provider.encode()),
-        (headers.RECEIVED_AT, parts.clock().isoformat().encode()),
+        (headers.RECEIVED_AT, context.clock().isoformat().encode()),
     ]
     if webhook.object_id is not None:
         about.append((headers.OBJECT_ID, webhook.object_id.encode()))

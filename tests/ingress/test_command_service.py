@@ -1,4 +1,4 @@
-"""When an operation counts as new again, and when the store is asked at all."""
+"""When a retry gets new times, and when the store is not asked."""
 
 from datetime import timedelta
 from functools import partial
@@ -7,10 +7,10 @@ from typing import Final, TypeVar
 import pytest
 
 from ingress import command_builders
-from ingress.command_service import CommandService, StoredOperations
+from ingress.command_service import CommandService, PostgresOperationLookup
 from ingress.database import Query
 from ingress.errors import BrokerUnavailableError, DatabaseUnavailableError
-from ingress.idempotency import OperationMemory
+from ingress.idempotency import RecentOperations
 from ingress.metrics import Metrics
 from schemas.http import CreateRequest
 from tests.ingress.harness import NOW, PAYMENT, FakeStore, Log
@@ -25,17 +25,17 @@ BUILD: Final = partial(
 )
 
 
-class Asked(FakeStore):
-    """A store that does not answer; how often it was asked."""
+class SilentStore(FakeStore):
+    """A store that does not answer and counts the attempts."""
 
     def __init__(self) -> None:
         super().__init__()
         self.answers = False
-        self.asked = 0
+        self.attempts = 0
 
     async def run(self, query: Query[T], deadline_s: float) -> T:
         """See ``Database.run``."""
-        self.asked += 1
+        self.attempts += 1
         return await super().run(query, deadline_s)
 
 
@@ -43,22 +43,23 @@ class Asked(FakeStore):
 async def test_a_retry_within_a_minute_is_the_same_command(
     log: Log, metrics: Metrics, *, later_s: float, is_first: bool
 ) -> None:
-    """The first may be in the log. Much later the times would be a surprise: they are new ones."""
-    intake = CommandService(log, OperationMemory(), StoredOperations(FakeStore(), metrics), metrics)
+    """The first may be in the log. A much later retry gets new times, as a new command would."""
+    lookup = PostgresOperationLookup(FakeStore(), metrics)
+    service = CommandService(log, RecentOperations(), lookup, metrics)
     log.failure = BrokerUnavailableError("not acknowledged in time", sent=True)
     with pytest.raises(BrokerUnavailableError):
-        await intake.accept(CREATE, BUILD, NOW)
+        await service.accept(CREATE, BUILD, NOW)
     log.failure = None
     later = NOW + timedelta(seconds=later_s)
-    command, replayed = await intake.accept(CREATE, BUILD, later)
+    command, replayed = await service.accept(CREATE, BUILD, later)
     assert (command.received_at, replayed) == (NOW if is_first else later, False)
 
 
-async def test_a_store_that_did_not_answer_is_left_alone_for_a_moment(metrics: Metrics) -> None:
-    """Else every request would wait for its deadline, as long as Postgres is away."""
-    store = Asked()
-    stored = StoredOperations(store, metrics)
+async def test_no_lookup_is_tried_for_a_moment_after_a_timeout(metrics: Metrics) -> None:
+    """Otherwise every request would wait for its deadline during an outage of Postgres."""
+    store = SilentStore()
+    lookup = PostgresOperationLookup(store, metrics)
     for _ in range(3):
         with pytest.raises(DatabaseUnavailableError):
-            await stored.first_input(CREATE)
-    assert store.asked == 1
+            await lookup.first_input(CREATE)
+    assert store.attempts == 1

@@ -1,44 +1,44 @@
-"""What one process remembers of operations: the latest ones, and no more than it may."""
+"""One process keeps the operations used last, and no more of them than its capacity."""
 
-from ingress.idempotency import OperationMemory, Remembered
+from ingress.idempotency import RecentOperation, RecentOperations
 from tests.ingress.harness import NOW
 
 
-def memory(*names: str, capacity: int = 2) -> OperationMemory:
-    """A memory that was given these operations, one after the other."""
-    made = OperationMemory(capacity)
+def recent_operations(*names: str, capacity: int = 2) -> RecentOperations:
+    """Returns a map into which these operations were put, one after the other."""
+    recent = RecentOperations(capacity)
     for name in names:
-        made.keep(name, Remembered(name, NOW))
-    return made
+        recent.put(name, RecentOperation(name, NOW))
+    return recent
 
 
-def known(made: OperationMemory, *names: str) -> list[str]:
-    """Those of them that are remembered."""
-    return [name for name in names if made.find(name) is not None]
+def kept(recent: RecentOperations, *names: str) -> list[str]:
+    """Returns those of the operations that are still there."""
+    return [name for name in names if recent.find(name) is not None]
 
 
-def test_the_oldest_is_forgotten_first() -> None:
-    """The newest is what its client may just be trying again."""
-    assert known(memory("a", "b", "c", "d"), "a", "b", "c", "d") == ["c", "d"]
+def test_the_oldest_is_evicted_first() -> None:
+    """A client is most likely to retry what it sent last."""
+    assert kept(recent_operations("a", "b", "c", "d"), "a", "b", "c", "d") == ["c", "d"]
 
 
-def test_what_is_asked_for_counts_as_new() -> None:
-    """A client that goes on trying is recognised as long as it does."""
-    made = memory("a", "b")
-    assert made.find("a") is not None
-    made.keep("c", Remembered("c", NOW))
-    assert known(made, "a", "b", "c") == ["a", "c"]
+def test_an_operation_that_is_found_counts_as_recent() -> None:
+    """A client that keeps retrying is recognised for as long as it does."""
+    recent = recent_operations("a", "b")
+    assert recent.find("a") is not None
+    recent.put("c", RecentOperation("c", NOW))
+    assert kept(recent, "a", "b", "c") == ["a", "c"]
 
 
-def test_what_was_accepted_is_not_forgotten_by_a_twin_that_failed() -> None:
-    """Nor is what stands in its place by now; and forgetting twice is no error."""
-    made = memory("a", "b")
-    accepted, failed = Remembered("a", NOW, accepted=True), Remembered("b", NOW)
-    made.keep("a", accepted)
-    made.forget("a", accepted)
-    made.forget("b", failed)
-    assert known(made, "a", "b") == ["a", "b"]
-    made.keep("b", failed)
-    made.forget("b", failed)
-    made.forget("b", failed)
-    assert known(made, "a", "b") == ["a"]
+def test_a_failed_request_does_not_discard_its_accepted_twin() -> None:
+    """It also keeps an entry that replaced its own. Discarding twice is no error."""
+    recent = recent_operations("a", "b")
+    accepted, failed = RecentOperation("a", NOW, accepted=True), RecentOperation("b", NOW)
+    recent.put("a", accepted)
+    recent.discard("a", accepted)
+    recent.discard("b", failed)
+    assert kept(recent, "a", "b") == ["a", "b"]
+    recent.put("b", failed)
+    recent.discard("b", failed)
+    recent.discard("b", failed)
+    assert kept(recent, "a", "b") == ["a"]

@@ -24,7 +24,7 @@ PATIENT: Final = Limits(
 )
 HASTY: Final = replace(PATIENT, head_s=0.5, body_s=0.8, keep_alive_s=1.2, response_s=0.7)
 #: What a process makes of 1,024 handles, see ``ingress.bootstrap``.
-FULL: Final = replace(PATIENT, connections=1024 - open_files.OWN)
+FULL: Final = replace(PATIENT, connections=1024 - open_files.RESERVED)
 TIGHT: Final = replace(PATIENT, connections=20, open_files=256)
 
 

@@ -15,7 +15,7 @@ import uvicorn
 
 from ingress.http import open_files
 from ingress.http.connections import STATE_KEY, Connections, Limits
-from ingress.http.serving import serving
+from ingress.http.serving import uvicorn_options
 from ingress.metrics import Metrics
 
 BIG: Final = 4 * 2**20
@@ -117,7 +117,7 @@ def main() -> None:
     files = given.get("open_files", 4096)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     app = Echo(Limits(**given))
-    uvicorn.run(app, host="127.0.0.1", port=port, **serving())
+    uvicorn.run(app, host="127.0.0.1", port=port, **uvicorn_options())
 
 
 if __name__ == "__main__":

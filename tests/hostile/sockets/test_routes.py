@@ -13,7 +13,7 @@ import uvicorn
 
 from ingress.database import Database
 from ingress.http.connections import Connections
-from ingress.http.serving import serving
+from ingress.http.serving import uvicorn_options
 from ingress.metrics import Metrics
 from sandbox.supervision.ports import HOST, free_ports
 from schemas.identity import payment_id
@@ -59,7 +59,7 @@ async def served(log: Log, database: Database) -> AsyncIterator[int]:
     (port,) = free_ports(1)
     metrics = Metrics()
     app = application(log, database, metrics, connections=Connections(PATIENT, metrics))
-    options = {**serving(), "log_config": None, "loop": "none"}
+    options = {**uvicorn_options(), "log_config": None, "loop": "none"}
     server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, **options))
     served = asyncio.create_task(server._serve())  # serve() would take the test's signals
     while not server.started:  # noqa: ASYNC110  # it has no event for it

@@ -33,7 +33,7 @@ def test_what_is_there_for_good_is_no_garbage(monkeypatch: pytest.MonkeyPatch) -
     gone = weakref.ref(garbage)
     monkeypatch.setattr(bootstrap, "application", lambda: made)
     del garbage  # it refers to itself
-    assert bootstrap.worker() is made
+    assert bootstrap.worker_application() is made
     everything = gc.get_freeze_count()
     assert everything > 10_000
     gc.collect()
@@ -45,7 +45,7 @@ def test_what_is_there_for_good_is_no_garbage(monkeypatch: pytest.MonkeyPatch) -
 def test_every_worker_is_made_so() -> None:
     """The factory that uvicorn is told, by name."""
     module, name = FACTORY.split(":")
-    assert (module, getattr(bootstrap, name)) == (bootstrap.__name__, bootstrap.worker)
+    assert (module, getattr(bootstrap, name)) == (bootstrap.__name__, bootstrap.worker_application)
 
 
 LIMITS = """

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from ingress.http.connections import (
+    CLOSING_MAX,
     LOG_EVERY_S,
-    MOST_LEAVING,
     NEVER,
-    SPARE_HANDLES,
+    SPARE_FILES,
     Connections,
     Limits,
 )
@@ -32,29 +32,29 @@ class Client:
     """A connection that notes what is asked of it."""
 
     def __init__(self, connections: Connections, deadline: float = NEVER) -> None:
-        self._all = connections
+        self._connections = connections
         self.deadline = deadline
         self.asked: list[str] = []
 
     def expire(self) -> None:
         """See ``Connection``."""
         self.asked.append("expire")
-        self._all.lost(self, "head_timeout")
+        self._connections.remove(self, "head_timeout")
 
     def evict(self) -> None:
         """See ``Connection``."""
         self.asked.append("evict")
-        self._all.leaves(self)
+        self._connections.mark_closing(self)
 
     def refuse(self) -> None:
         """See ``Connection``."""
         self.asked.append("refuse")
-        self._all.leaves(self)
+        self._connections.mark_closing(self)
 
     def abort(self) -> None:
         """See ``Connection``."""
         self.asked.append("abort")
-        self._all.aborted(self)
+        self._connections.discard(self)
 
 
 class Broken(Client):
@@ -65,11 +65,11 @@ class Broken(Client):
         raise KeyError("unforeseen")
 
 
-def made(connections: Connections, number: int) -> list[Client]:
+def connected(connections: Connections, number: int) -> list[Client]:
     """So many new connections."""
     clients = [Client(connections) for _ in range(number)]
     for client in clients:
-        connections.made(client)
+        connections.add(client)
     return clients
 
 
@@ -79,7 +79,7 @@ def test_one_that_fails_keeps_no_other_from_its_deadline() -> None:
     broken = Broken(connections, deadline=1.0)
     others = [Client(connections, deadline=1.0), Client(connections, deadline=3.0)]
     for each in (broken, *others):
-        connections.made(each)
+        connections.add(each)
     connections.sweep(2.0)
     connections.sweep(2.1)
     assert broken.asked == ["abort"]
@@ -106,45 +106,45 @@ async def test_a_look_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixtur
 def test_the_one_that_waits_longest_goes_and_a_busy_one_never() -> None:
     """What counts is since when, not who came first."""
     connections = Connections(LIMITS, Metrics())
-    clients = made(connections, LIMITS.connections)
-    connections.works(clients[0])
-    connections.waits(clients[1])
-    (newest,) = made(connections, 1)
+    clients = connected(connections, LIMITS.connections)
+    connections.mark_busy(clients[0])
+    connections.mark_waiting(clients[1])
+    (newest,) = connected(connections, 1)
     assert [each for each in clients if each.asked] == [clients[2]]
     assert clients[2].asked == ["evict"]
     for each in (*clients[1:2], *clients[3:], newest):
-        connections.works(each)
-    (refused,) = made(connections, 1)
+        connections.mark_busy(each)
+    (refused,) = connected(connections, 1)
     assert refused.asked == ["refuse"]
-    connections.waits(clients[0])
-    made(connections, 1)
+    connections.mark_waiting(clients[0])
+    connected(connections, 1)
     assert clients[0].asked == ["evict"]
 
 
 def test_those_that_leave_are_bounded() -> None:
     """However many have to go, only so many linger."""
     connections = Connections(LIMITS, Metrics())
-    clients = made(connections, 3 * LIMITS.connections)
-    assert len(connections) == LIMITS.connections + MOST_LEAVING
-    assert sum("abort" in each.asked for each in clients) == 2 * LIMITS.connections - MOST_LEAVING
+    clients = connected(connections, 3 * LIMITS.connections)
+    assert len(connections) == LIMITS.connections + CLOSING_MAX
+    assert sum("abort" in each.asked for each in clients) == 2 * LIMITS.connections - CLOSING_MAX
 
 
 def test_connections_make_room_for_other_open_files() -> None:
     """Fewer are possible while others need handles, and as many as before afterwards."""
     used = 100
     connections = Connections(replace(LIMITS, open_files=400), Metrics(), lambda: used)
-    clients = made(connections, 100)
+    clients = connected(connections, 100)
     connections.sweep(0.0)
     assert not any(each.asked for each in clients)
     used = 400
     connections.sweep(1.0)
-    room = 400 - 300 - SPARE_HANDLES - MOST_LEAVING
+    room = 400 - 300 - SPARE_FILES - CLOSING_MAX
     assert ["evict" in each.asked for each in clients] == [True] * (100 - room) + [False] * room
     for each in clients[: 100 - room]:
-        connections.lost(each, "evicted")
+        connections.remove(each, "evicted")
     used = room
     connections.sweep(2.0)
-    assert not any(each.asked for each in made(connections, 100 - room))
+    assert not any(each.asked for each in connected(connections, 100 - room))
 
 
 def test_the_log_has_one_line_for_many(caplog: pytest.LogCaptureFixture) -> None:
@@ -152,8 +152,8 @@ def test_the_log_has_one_line_for_many(caplog: pytest.LogCaptureFixture) -> None
     connections = Connections(LIMITS, Metrics())
 
     def lose(number: int, reason: str) -> None:
-        for client in made(connections, number):
-            connections.lost(client, reason)
+        for client in connected(connections, number):
+            connections.remove(client, reason)
 
     with caplog.at_level(logging.WARNING):
         lose(5, "client")

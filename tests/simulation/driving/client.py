@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from ingress import command_builders
-from ingress.command_builders import Build, Operation
+from ingress.command_builders import BuildCommand, ClientOperation
 from ingress.errors import IdempotencyKeyReusedError
 from schemas import identity
 from schemas.http import (
@@ -133,7 +133,7 @@ class Client:
         if self._chance.one_in(10):
             await self._post(operation, build)  # as if the client had lost the response
 
-    async def _post(self, operation: Operation, build: Build) -> None:
+    async def _post(self, operation: ClientOperation, build: BuildCommand) -> None:
         """Posts until it is answered."""
         wait, longest = RETRY_S
         while True:
@@ -177,7 +177,7 @@ class Client:
 
 def _operation(
     payment_id: str, name: str, body: Mapping[str, Any], key: str
-) -> tuple[Operation, Build]:
+) -> tuple[ClientOperation, BuildCommand]:
     """An operation's identity at the ingress, and the function that builds its command."""
     match name:
         case "confirm":

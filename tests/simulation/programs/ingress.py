@@ -7,13 +7,13 @@ from typing import Any, Final, TypeVar, cast
 
 from starlette.requests import Request
 
-from ingress.command_builders import Build, Operation
+from ingress.command_builders import BuildCommand, ClientOperation
 from ingress.command_service import CommandService
 from ingress.errors import BrokerUnavailableError, IngressError
-from ingress.idempotency import OperationMemory
+from ingress.idempotency import RecentOperations
 from ingress.metrics import Metrics
 from ingress.publisher import Record
-from ingress.routes.dependencies import Parts
+from ingress.routes.dependencies import AppContext
 from ingress.routes.webhooks import receive_webhook
 from ports.provider import WebhookReader
 from postgres.reads import FirstInput
@@ -53,13 +53,13 @@ class _Publisher:
         return None
 
 
-class _FirstInputs:
+class _OperationLookup:
     """The ingress's look-up of an operation's first input."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def first_input(self, operation: Operation) -> FirstInput | None:
+    async def first_input(self, operation: ClientOperation) -> FirstInput | None:
         rows = [
             row.received
             for row in self._database.inbox.values()
@@ -87,26 +87,26 @@ class Ingress:
         publisher = _Publisher(log, process)
         self._process = process
         self._accepted = accepted
-        self._commands = CommandService(
-            publisher, OperationMemory(), _FirstInputs(database), metrics
+        self._command_service = CommandService(
+            publisher, RecentOperations(), _OperationLookup(database), metrics
         )
-        self._parts = Parts(
+        self._context = AppContext(
             tenants={},
             readers=readers,
             publisher=publisher,
-            intake=self._commands,
+            command_service=self._command_service,
             database=cast("Any", None),  # only routes that read payments use it
             metrics=metrics,
             clock=process.clock,
-            body_limit=BODY_LIMIT,
+            body_limit_bytes=BODY_LIMIT,
             default_provider="stripe",
             payment_expiry=timedelta(days=1),
         )
-        self._app = SimpleNamespace(state=SimpleNamespace(parts=self._parts))
+        self._app = SimpleNamespace(state=SimpleNamespace(context=self._context))
 
-    async def command(self, operation: Operation, build: Build) -> CommandBase:
+    async def command(self, operation: ClientOperation, build: BuildCommand) -> CommandBase:
         """Posts a command. Raises NoAnswerError, IdempotencyKeyReusedError."""
-        accept = self._commands.accept
+        accept = self._command_service.accept
         command, _ = await self._answered(lambda: accept(operation, build, self._process.clock()))
         self._accepted.append(command.event_id)
         return command
