@@ -1,1 +1,1 @@
-"""The HTTP side: authenticate, check, publish, answer. It decides nothing about a payment."""
+"""The HTTP program: it authenticates, checks and publishes requests. It decides no payment."""

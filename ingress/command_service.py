@@ -16,7 +16,8 @@ from ingress.errors import BrokerUnavailableError, DatabaseUnavailableError
 from ingress.http.json_body import invalid_fields
 from ingress.idempotency import RecentOperation, RecentOperations, key_reused
 from ingress.metrics import Metrics
-from ingress.publisher import Publisher, Record
+from ingress.publisher import Publisher
+from ports.producer_record import ProducerRecord
 from postgres import reads
 from schemas.commands import CommandBase
 from schemas.topics import PAYMENT_COMMANDS
@@ -153,5 +154,7 @@ def _built(build: BuildCommand, received_at: datetime) -> CommandBase:
         raise invalid_fields(error) from None
 
 
-def _record(command: CommandBase) -> Record:
-    return Record(PAYMENT_COMMANDS, command.payment_id.encode(), command.model_dump_json().encode())
+def _record(command: CommandBase) -> ProducerRecord:
+    return ProducerRecord(
+        PAYMENT_COMMANDS, command.payment_id.encode(), command.model_dump_json().encode()
+    )

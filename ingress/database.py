@@ -1,8 +1,8 @@
-"""Postgres, for reading only, and never waited for longer than asked.
+"""Read-only access to Postgres, with a deadline for each query.
 
-psycopg's pool loses the connection of a task that is cancelled while it gives it back, and one
-that has lost all of them answers nobody any more. So only the query itself is cancelled, at its
-deadline; the task goes on and gives the connection back. Every step of it has its own limit.
+A task that is cancelled while it returns its connection loses the connection for psycopg's pool. A
+pool that has lost all its connections serves no query any more. So only the query is cancelled at
+its deadline; the task lives on and returns the connection. Every step of that has its own limit.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ POOL_SIZE: Final = 8
 MAX_WAITING: Final = 256
 CONNECT_TIMEOUT_S: Final = 2
 CHECK_TIMEOUT_S: Final = 0.5
-#: A query, psycopg's asking the server to give it up, the rollback, the asking to give that up:
-#: each is cancelled so much later than the one before.
+#: The query, psycopg's request to cancel it, the rollback, and the request to cancel the rollback.
+#: Each is cancelled ``STEP_S`` after the one before.
 STEPS: Final = 4
-GIVE_UP_S: Final = 0.5
+STEP_S: Final = 0.5
 STATEMENT_TIMEOUT_MS: Final = 5000
-#: A server whose machine confirms nothing any more.
+#: How long sent data may stay unacknowledged before the connection counts as lost.
 VANISHED_AFTER_MS: Final = 5000
 RECONNECT_TIMEOUT_S: Final = 30.0
 CLOSE_TIMEOUT_S: Final = 2.0
@@ -37,7 +37,7 @@ Query = Callable[[AsyncConnection[Any]], Awaitable[T]]
 
 
 class Database:
-    """A pool of read-only connections, opened as they are needed; an async context manager."""
+    """An async context manager: a pool of read-only connections, opened when needed."""
 
     def __init__(self, url: SecretStr) -> None:
         self._pool = AsyncConnectionPool(
@@ -48,7 +48,7 @@ class Database:
             open=False,
             reconnect_timeout=RECONNECT_TIMEOUT_S,
             check=_check,
-            # It would never connect again by itself, with as many waiting as may.
+            # Without this a pool with ``max_waiting`` waiting queries would never reconnect.
             reconnect_failed=AsyncConnectionPool.check,
             name="ingress",
             kwargs={
@@ -67,7 +67,7 @@ class Database:
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
-        """Nothing is read after this, so connections that are lost here are no loss."""
+        """Cancels running queries. Connections lost by that do not matter any more."""
         for task in self._running:
             task.cancel()
         if self._running:
@@ -75,14 +75,14 @@ class Database:
         await self._pool.close(CLOSE_TIMEOUT_S)
 
     async def run(self, query: Query[T], deadline_s: float) -> T:
-        """What ``query`` reads on a connection. Raises DatabaseUnavailableError after the deadline.
+        """Returns the result of ``query``. Raises DatabaseUnavailableError after the deadline.
 
-        The query runs in a task of its own: psycopg waits seconds for a silent server to confirm
-        that it gave up, and that must not count against the caller's deadline.
+        The query runs in its own task: psycopg waits seconds for a silent server to confirm a
+        cancel, and the caller's deadline must not wait with it.
         """
         task = asyncio.create_task(self._read(query, deadline_s))
         self._running.add(task)
-        task.add_done_callback(self._forget)
+        task.add_done_callback(self._on_done)
         done, _ = await asyncio.wait({task}, timeout=deadline_s)
         if not done:
             raise DatabaseUnavailableError(f"no answer within {deadline_s:g} s")
@@ -100,29 +100,29 @@ class Database:
             return await _until(ends_at, lambda: query(connection))
         finally:
             if connection.pgconn.transaction_status != TransactionStatus.IDLE:
-                await connection.close()  # the pool would wait for a rollback, however long
+                await connection.close()  # the pool would wait for a rollback without limit
             await self._pool.putconn(connection)
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
+    def _on_done(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled():
-            task.exception()  # a late failure has been answered already
+            task.exception()  # the caller got its error at the deadline
 
 
 async def _until(ends_at: float, work: Callable[[], Awaitable[T]]) -> T:
-    """What ``work`` answers until then, in the loop's time; too late, it is not even begun.
+    """Returns the result of ``work``, which is cancelled at ``ends_at`` in the loop's time.
 
-    Raises TimeoutError.
+    Raises TimeoutError, after ``ends_at`` without calling ``work``.
     """
     if asyncio.get_running_loop().time() >= ends_at:
         raise TimeoutError
     async with AsyncExitStack() as limits:
         for step in reversed(range(STEPS)):
-            await limits.enter_async_context(asyncio.timeout_at(ends_at + step * GIVE_UP_S))
+            await limits.enter_async_context(asyncio.timeout_at(ends_at + step * STEP_S))
         return await work()
 
 
 async def _check(connection: AsyncConnection[Any]) -> None:
-    """Whether the server still answers on this connection. Raises psycopg.Error, TimeoutError."""
+    """Checks that the server answers on this connection. Raises psycopg.Error or TimeoutError."""
     ends_at = asyncio.get_running_loop().time() + CHECK_TIMEOUT_S
     await _until(ends_at, lambda: AsyncConnectionPool.check_connection(connection))

@@ -1,4 +1,4 @@
-"""Which topics the ingress writes, and whether the brokers have them as they must be."""
+"""The topics that the ingress writes, and the check that the brokers have them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,22 +16,24 @@ from schemas.topics import (
 
 WRITTEN: Final = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED)
 COPARTITIONED: Final[Mapping[str, bool]] = {t.name: t.copartitioned for t in TOPICS}
-#: A webhook waits no longer for company; with less, the brokers have many more requests to answer.
+#: How long a record waits for others to share its request. Less means many more requests.
 LINGER_MS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaTarget:
-    """The brokers (``host:port,...``), and what is asked of the topics and of one record."""
+    """The brokers, and the expected topics and record sizes."""
 
+    #: ``host:port``, comma-separated.
     bootstrap: str
+    #: Of each co-partitioned topic.
     partitions: int
     max_value_bytes: int
 
     async def check(self, producer: AIOKafkaProducer) -> None:
-        """Asks the brokers whether every topic written here is there and co-partitioned.
+        """Checks that every topic written here exists and has the right number of partitions.
 
-        Raises TopicsNotReadyError naming what is wrong, KafkaError where no broker answers.
+        Raises TopicsNotReadyError, which names what is wrong, or KafkaError if no broker answers.
         """
         cluster = await producer.client.fetch_all_metadata()
         wrong = []
@@ -42,7 +44,7 @@ class KafkaTarget:
             elif COPARTITIONED[topic] and len(found) != self.partitions:
                 wrong.append(
                     f"topic {topic} has {len(found)} partitions, "
-                    f"PAYMENTS_PARTITIONS says {self.partitions}"
+                    f"but PAYMENTS_PARTITIONS is {self.partitions}"
                 )
         if wrong:
             raise TopicsNotReadyError("; ".join(wrong))

@@ -1,4 +1,4 @@
-"""What the ingress counts. No label is drawn from what a client sends."""
+"""The metrics of the ingress. No label value comes from a client."""
 
 import os
 from typing import Final
@@ -13,7 +13,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-#: prometheus_client keeps its values in this folder, where several worker processes share them.
+#: The folder in which prometheus_client shares values between worker processes.
 SHARED_FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 _LATENCY_BUCKETS: Final = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
@@ -21,7 +21,7 @@ _LATENCY_BUCKETS: Final = (
 
 
 class Metrics:
-    """One set of metrics per application, in a registry of its own."""
+    """The metrics of one application, in their own registry."""
 
     def __init__(self) -> None:
         self.registry: Final = CollectorRegistry()
@@ -33,54 +33,54 @@ class Metrics:
         )
         self.publish_seconds: Final = Histogram(
             "payments_ingress_publish_seconds",
-            "From handing a record over to the brokers' acknowledgement.",
+            "Seconds from sending a record to the brokers' acknowledgement, by topic.",
             ("topic",),
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
         self.in_flight: Final = Gauge(
             "payments_ingress_in_flight_publishes",
-            "Records handed over and not acknowledged yet.",
+            "Records sent and not yet acknowledged.",
             registry=self.registry,
             multiprocess_mode="livesum",
         )
         self.rejected_webhooks: Final = Counter(
             "payments_ingress_rejected_webhooks",
-            "Webhooks refused and stored nowhere, by provider and reason.",
+            "Refused webhooks, which are not stored, by provider and reason.",
             ("provider", "reason"),
             registry=self.registry,
         )
         self.unavailable: Final = Counter(
             "payments_ingress_unavailable",
-            "Requests answered 503, by what did not answer.",
+            "Requests answered 503, by problem type.",
             ("problem",),
             registry=self.registry,
         )
         self.replays: Final = Counter(
             "payments_ingress_replays",
-            "Commands recognised as accepted before, by where they were found.",
+            "Retries of accepted commands, by where the first was found: memory or store.",
             ("found_in",),
             registry=self.registry,
         )
         self.lookups_skipped: Final = Counter(
             "payments_ingress_lookups_skipped",
-            "Idempotency look-ups given up because Postgres did not answer in time.",
+            "Idempotency look-ups skipped because Postgres did not answer in time.",
             registry=self.registry,
         )
         self.producers_replaced: Final = Counter(
             "payments_ingress_producers_replaced",
-            "Kafka producers given up because they had failed or stalled.",
+            "Kafka producers replaced because they failed or stalled.",
             registry=self.registry,
         )
         self.open_connections: Final = Gauge(
             "payments_ingress_open_connections",
-            "Connections of clients that are open.",
+            "Open client connections.",
             registry=self.registry,
             multiprocess_mode="livesum",
         )
         self.closed_connections: Final = Counter(
             "payments_ingress_closed_connections",
-            "Connections of clients that ended, by why.",
+            "Closed client connections, by reason.",
             ("reason",),
             registry=self.registry,
         )
@@ -88,7 +88,7 @@ class Metrics:
             ProcessCollector(registry=self.registry)
 
     def exposition(self) -> bytes:
-        """All values in Prometheus' text format, of all worker processes."""
+        """Returns the values of all worker processes, in Prometheus' text format."""
         if SHARED_FOLDER_VARIABLE not in os.environ:
             return generate_latest(self.registry)
         shared = CollectorRegistry()

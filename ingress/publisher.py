@@ -1,7 +1,6 @@
-"""Puts records into Kafka: the brokers' confirmation, or an error that a client understands.
+"""Publishes records to Kafka, and turns the producer's errors into errors for clients.
 
-While there is no connection every publish fails at once; how it comes back is the business of
-``messaging.producer``.
+Without a connection every publish fails at once. ``messaging.producer`` reconnects.
 """
 
 from typing import Protocol, Self
@@ -13,25 +12,23 @@ from messaging.in_flight import InFlightLimits
 from messaging.instances import ProducerConfig
 from messaging.producer import DEFAULT_LIMITS, Producer
 from ports.errors import NotDeliveredError, RecordTooLargeError
-from ports.producer_record import ProducerRecord as Record
-
-__all__ = ["KafkaPublisher", "Publisher", "Record"]
+from ports.producer_record import ProducerRecord
 
 
 class Publisher(Protocol):
-    """Where records go."""
+    """Publishes records."""
 
-    async def publish(self, record: Record) -> None:
-        """Returns once every in-sync replica has the record. Raises BrokerUnavailableError."""
+    async def publish(self, record: ProducerRecord) -> None:
+        """Returns when every in-sync replica has the record. Raises BrokerUnavailableError."""
         ...
 
-    async def missing(self) -> str | None:
-        """What keeps records from being published at this moment; None when nothing does."""
+    async def unavailable_reason(self) -> str | None:
+        """Returns why records can't be published now, or None if they can."""
         ...
 
 
 class KafkaPublisher:
-    """A ``Publisher`` and an async context manager. Entering it needs no broker to be up."""
+    """A ``Publisher`` and an async context manager. Entering it does not wait for a broker."""
 
     def __init__(
         self,
@@ -56,17 +53,19 @@ class KafkaPublisher:
         """Stops within the producer's ``STOP_DEADLINE_S``, whether the broker answers or not."""
         await self._producer.close()
 
-    async def publish(self, record: Record) -> None:
-        """See ``Publisher.publish``. Raises BodyTooLargeError when Kafka can't take its size."""
+    async def publish(self, record: ProducerRecord) -> None:
+        """See ``Publisher.publish``. Raises BodyTooLargeError if the topic refuses its size."""
         try:
             await self._producer.publish(record, self._timeout_s)
         except NotDeliveredError as error:
             raise BrokerUnavailableError(error.reason, sent=error.sent) from error
         except RecordTooLargeError as error:
-            raise BodyTooLargeError("The brokers take no record of this size.") from error
+            raise BodyTooLargeError(
+                "The body is too large for its topic. Send a smaller one."
+            ) from error
 
-    async def missing(self) -> str | None:
-        """See ``Publisher.missing``. Asks the brokers."""
+    async def unavailable_reason(self) -> str | None:
+        """See ``Publisher.unavailable_reason``. Asks the brokers."""
         return await self._producer.unavailable_reason()
 
 

@@ -15,9 +15,9 @@ FACTORY: Final = "ingress.bootstrap:worker_application"
 
 
 def serve() -> int:
-    """Serves until SIGTERM or SIGINT; answers the exit code.
+    """Serves until SIGTERM or SIGINT. Returns the exit code.
 
-    Wrong settings are refused before anything is started: raises SettingsError.
+    Raises SettingsError for wrong settings, before anything starts.
     """
     settings = load(IngressSettings)
     application()
@@ -25,7 +25,9 @@ def serve() -> int:
         _serve(settings)
         return 0
     with tempfile.TemporaryDirectory(prefix="payments-ingress-metrics-") as folder:
-        os.environ.setdefault(SHARED_FOLDER_VARIABLE, folder)  # before a worker imports its client
+        os.environ.setdefault(
+            SHARED_FOLDER_VARIABLE, folder
+        )  # before a worker imports prometheus_client
         _serve(settings)
     return 0
 

@@ -1,1 +1,1 @@
-"""HTTP itself: connections, heads, bodies, problems; nothing of payments."""
+"""The HTTP server: connections, heads, bodies, problems. It knows nothing of payments."""

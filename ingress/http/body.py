@@ -1,4 +1,4 @@
-"""Reads a request's body: no more of it than the limit. The server's protocol has the deadline."""
+"""Reads a request's body up to a size limit. ``ingress.http.protocol`` has the deadline."""
 
 from starlette.requests import Request
 
@@ -6,9 +6,9 @@ from ingress.errors import BodyTooLargeError, ClientGoneError
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The raw body, at most ``limit`` bytes of it whatever Content-Length says.
+    """Returns the raw body, of at most ``limit`` bytes.
 
-    Raises BodyTooLargeError, or ClientGoneError when the sender hung up or was too slow.
+    Raises BodyTooLargeError, or ClientGoneError if the client disconnected or was too slow.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
@@ -37,4 +37,4 @@ async def _chunk(request: Request) -> tuple[bytes, bool]:
 
 
 def _too_large(limit: int) -> BodyTooLargeError:
-    return BodyTooLargeError(f"A body has at most {limit} bytes.")
+    return BodyTooLargeError(f"Send a body of at most {limit} bytes.")

@@ -1,12 +1,12 @@
-"""Every open connection of one worker process: how many, for how long, and which has to go.
+"""The open connections of one worker process: their limits, deadlines and eviction.
 
-A connection *waits* while its client has to act: to send the rest of a request, or the next one, or
-to take an answer. It is *busy* while we do, with a request that arrived whole; then nothing takes
-it away. It is *leaving* once it is refused, or its place is another's, until its socket is closed.
+A connection is *waiting* while its client has to act: send a request or the rest of it, or read an
+answer. It is *busy* while the application handles a complete request; then it is never evicted. It
+is *closing* once it is refused or evicted, until its socket is closed.
 
-Where there is no room, the connection that has waited longest goes. Waiting begins when it is made,
-when a head is complete, and when an answer is out; single bytes don't begin it again, so no trickle
-makes a connection look young.
+At the limit, the connection that has been waiting longest is evicted. Waiting starts with the
+connection, with a complete head and with a sent answer. Single bytes do not restart it, so a client
+that sends one byte at a time gains nothing.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ from ingress.metrics import Metrics
 from runtime.logs import get_logger
 
 NEVER: Final = math.inf
-#: Under this name the lifespan state of an application has its ``Connections``.
+#: The key of the ``Connections`` in the application's lifespan state.
 STATE_KEY: Final = "connections"
-#: Handles kept free for what is opened between two looks at how many are.
+#: Files kept free for what is opened between two counts of the open files.
 SPARE_FILES: Final = 32
-#: Most connections that linger until their client has read why they end.
+#: Most connections in state closing. Their clients may still read why they were refused.
 CLOSING_MAX: Final = 64
 LINGER_S: Final = 2.0
-#: How often, at most, the log says how many connections were closed.
+#: Shortest time between two log lines about closed connections.
 LOG_EVERY_S: Final = 10.0
 _LONGEST_SWEEP_S: Final = 1.0
-#: Ends that a well-behaved client brings about too.
+#: Reasons that well-behaved clients cause too. They are not logged.
 _ORDINARY: Final = frozenset({"client", "answered", "idle", "shutdown"})
 
 _log = get_logger(__name__)
@@ -39,7 +39,7 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What connections may take: times in seconds, sizes in bytes."""
+    """Limits of the connections. Times are in seconds, sizes in bytes."""
 
     head_bytes: int
     head_s: float
@@ -47,50 +47,50 @@ class Limits:
     keep_alive_s: float
     response_s: float
     connections: int
-    #: The limit of open files; the number of connections stays below it, whatever else is open.
+    #: The process's limit of open files. Connections make room for all other open files.
     open_files: int
 
 
 class Connection(Protocol):
-    """What is asked of a connection."""
+    """What ``Connections`` needs of a connection."""
 
-    #: When ``expire`` is due, by the clock of the event loop; ``NEVER`` for no deadline.
+    #: When ``expire`` is to be called, in the event loop's time. ``NEVER`` means no deadline.
     deadline: float
 
     def expire(self) -> None:
-        """The deadline has passed."""
+        """Ends it because its deadline has passed."""
 
     def evict(self) -> None:
-        """It has to make room."""
+        """Ends it to make room for another one."""
 
     def refuse(self) -> None:
-        """It is new, and there is no room."""
+        """Ends it, a new one, because there is no room."""
 
     def abort(self) -> None:
-        """It goes at once, whatever is still to be sent."""
+        """Closes it at once, without sending what is still to be sent."""
 
 
 class Connections:
-    """An async context manager: inside it, deadlines are kept.
+    """All connections of one worker process. As an async context manager it enforces deadlines.
 
     Args:
         limits: see ``Limits``.
-        metrics: what is counted.
-        handles: how many files the process has open, or None if that can't be found out.
+        metrics: counts open and closed connections.
+        open_files: returns how many files the process has open, or None if that is unknown.
     """
 
     def __init__(
-        self, limits: Limits, metrics: Metrics, handles: Callable[[], int | None] = lambda: None
+        self, limits: Limits, metrics: Metrics, open_files: Callable[[], int | None] = lambda: None
     ) -> None:
         self.limits: Final = limits
         self._metrics = metrics
-        self._handles = handles
-        self._most = limits.connections
-        # Each is a set that remembers the order in which its members came.
+        self._open_files = open_files
+        self._max = limits.connections
+        # Each is a set in order of insertion.
         self._waiting: dict[Connection, None] = {}
         self._busy: dict[Connection, None] = {}
         self._closing: dict[Connection, None] = {}
-        self._ends: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
         self._log_at = 0.0
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -109,10 +109,10 @@ class Connections:
         return len(self._waiting) + len(self._busy) + len(self._closing)
 
     def add(self, connection: Connection) -> None:
-        """It is new. Where there is no room, the longest waiting one goes, or else this one."""
+        """Adds a new one. At the limit, evicts the longest waiting one or refuses the new one."""
         self._metrics.open_connections.inc()
         self._waiting[connection] = None
-        if len(self._waiting) + len(self._busy) > self._most:
+        if len(self._waiting) + len(self._busy) > self._max:
             longest = next(iter(self._waiting))
             if longest is connection:
                 connection.refuse()
@@ -120,18 +120,18 @@ class Connections:
                 longest.evict()
 
     def mark_waiting(self, connection: Connection) -> None:
-        """From now on, its client has to act."""
+        """From now on its client has to act."""
         self._busy.pop(connection, None)
         self._waiting.pop(connection, None)
         self._waiting[connection] = None
 
     def mark_busy(self, connection: Connection) -> None:
-        """A request is there, whole."""
+        """From now on the application handles its complete request."""
         self._waiting.pop(connection, None)
         self._busy[connection] = None
 
     def mark_closing(self, connection: Connection) -> None:
-        """Its place is another's. It is closed as soon as its client knows, or by its deadline."""
+        """It no longer counts. It closes once its client has the answer, or at its deadline."""
         self._waiting.pop(connection, None)
         self._busy.pop(connection, None)
         self._closing[connection] = None
@@ -139,20 +139,20 @@ class Connections:
             next(iter(self._closing)).abort()
 
     def discard(self, connection: Connection) -> None:
-        """It is as good as closed."""
+        """Removes it from all states: its socket is being closed."""
         self._waiting.pop(connection, None)
         self._busy.pop(connection, None)
         self._closing.pop(connection, None)
 
     def remove(self, connection: Connection, reason: str) -> None:
-        """It is closed."""
+        """Counts it as closed for this reason."""
         self.discard(connection)
         self._metrics.open_connections.dec()
         self._metrics.closed_connections.labels(reason).inc()
-        self._ends[reason] += 1
+        self._reasons[reason] += 1
 
     async def _sweep_forever(self) -> None:
-        """Costs a look at each connection, so no request pays for a timer of its own."""
+        """Checks all deadlines periodically. A timer for each request would cost more."""
         limits = self.limits
         shortest = min(limits.head_s, limits.body_s, limits.keep_alive_s, limits.response_s)
         loop = asyncio.get_running_loop()
@@ -160,11 +160,11 @@ class Connections:
             await asyncio.sleep(min(_LONGEST_SWEEP_S, shortest / 4))
             try:
                 self.sweep(loop.time())
-            except Exception as error:  # noqa: BLE001  # deadlines are kept on, whatever failed once
+            except Exception as error:  # noqa: BLE001  # one failure must not end the enforcement of deadlines
                 _log.error("connections.not_checked", error=type(error).__name__)
 
     def sweep(self, now: float) -> None:
-        """Ends whatever is past its deadline, and what there is no room for any more."""
+        """Ends the connections that are past their deadline or over the limit."""
         for group in (self._waiting, self._busy, self._closing):
             for connection in [each for each in group if each.deadline <= now]:
                 self._end(connection)
@@ -175,7 +175,7 @@ class Connections:
     def _end(self, connection: Connection) -> None:
         try:
             connection.expire()
-        except Exception as error:  # noqa: BLE001  # one that fails keeps no other from its deadline
+        except Exception as error:  # noqa: BLE001  # one failure must not keep others from their deadline
             _log.error(  # its text may repeat what a client sent
                 "connection.not_closed", error=type(error).__name__
             )
@@ -183,30 +183,33 @@ class Connections:
             connection.abort()
 
     def _make_room(self) -> None:
-        """Other files may be open than were reckoned with: connections are what can go."""
-        used = self._handles()
+        """Lowers the limit of connections while other open files use up the limit of files."""
+        used = self._open_files()
         if used is None:
             return
         room = self.limits.open_files - SPARE_FILES - CLOSING_MAX - (used - len(self))
         most = max(1, min(self.limits.connections, room))
-        if most < self._most:
+        if most < self._max:
             _log.warning(
                 "connections.fewer",
                 connections=most,
                 open_files=used,
                 limit=self.limits.open_files,
-                note="other files are open, up to the limit of files",
+                note="other open files use up the limit of open files",
             )
-        self._most = most
+        self._max = most
         surplus = len(self._waiting) + len(self._busy) - most
         for connection in list(self._waiting)[: max(0, surplus)]:
             connection.evict()
 
     def _log_closed(self) -> bool:
-        """One line for all connections closed since the last, if a client is to blame for one."""
-        ends = dict(self._ends)
-        self._ends.clear()
-        if ends.keys() <= _ORDINARY:
+        """Logs the connections closed since the last line, if any was not ordinary.
+
+        Returns whether it logged.
+        """
+        reasons = dict(self._reasons)
+        self._reasons.clear()
+        if reasons.keys() <= _ORDINARY:
             return False
-        _log.warning("connections.closed", closed=ends, open=len(self))
+        _log.warning("connections.closed", closed=reasons, open=len(self))
         return True

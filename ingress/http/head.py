@@ -1,8 +1,7 @@
-"""The head of an HTTP/1.1 request, read strictly. Pure: bytes in, a ``Head`` or a refusal out.
+"""Parses the head of an HTTP/1.1 request strictly. Pure: bytes in, a ``Head`` or an error out.
 
-Every byte that isn't plainly right is refused, because what two programs read differently is a way
-past one of them. An offer to upgrade (``Upgrade: h2c``) is ignored, as RFC 9110 allows: the request
-is answered as what it is, HTTP/1.1.
+Everything ambiguous is refused, because a request that two programs read differently can slip past
+one of them. An offer to upgrade (``Upgrade: h2c``) is ignored, as RFC 9110 allows.
 """
 
 import re
@@ -11,7 +10,7 @@ from typing import Final, NamedTuple
 from ingress.errors import HeadTooLargeError, MalformedRequestError
 
 HEADERS_MAX: Final = 128
-#: The ``length`` of a body that says by its chunks where it ends.
+#: The ``length`` of a chunked body.
 CHUNKED: Final = -1
 
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -27,8 +26,8 @@ _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 #: One line of a header or trailer, without its end.
 FIELD: Final = re.compile(_FIELD)
 
-#: Fields that mean one thing, so that two of them are two readings.
-_ONCE: Final = (
+#: Headers that must not be repeated, because programs differ in which one they read.
+_NOT_REPEATABLE: Final = (
     b"content-length",
     b"transfer-encoding",
     b"host",
@@ -41,21 +40,21 @@ _ONCE: Final = (
 
 
 class Head(NamedTuple):
-    """What a head says; names of headers are in lower case."""
+    """A parsed head. Names of headers are in lower case."""
 
     method: str
     path: bytes
     query: bytes
     version: str
     headers: list[tuple[bytes, bytes]]
-    #: Bytes of the body, 0 for none, or ``CHUNKED``.
+    #: Bytes of the body, 0 if there is none, or ``CHUNKED``.
     length: int
     keep_alive: bool
     expects_continue: bool
 
 
 def read_head(raw: bytes) -> Head:
-    """The head in ``raw``, which ends with its last line's CRLF, without the empty line.
+    """Parses ``raw``: the head with the CRLF of its last line, without the empty line after it.
 
     Raises MalformedRequestError or HeadTooLargeError.
     """
@@ -67,18 +66,18 @@ def read_head(raw: bytes) -> Head:
         raise _malformed(b"")
     lines = raw.split(b"\r\n")[1:-1]
     if len(lines) > HEADERS_MAX:
-        raise HeadTooLargeError(f"A request has at most {HEADERS_MAX} header lines.")
+        raise HeadTooLargeError(f"Send at most {HEADERS_MAX} header lines.")
     headers = []
     for each in lines:
         name, _, value = each.partition(b":")
-        headers.append((name.lower(), value.strip()))  # only blanks: the pattern has the rest out
+        headers.append((name.lower(), value.strip()))  # the pattern allows no other white space
     fields = dict(headers)
     if len(fields) < len(headers):
         _refuse_repeated(headers)
     length = _body_length(fields, minor)
     expects = fields.get(b"expect")
     if expects is not None and expects.lower() != b"100-continue":
-        raise MalformedRequestError("The only expectation that can be met is 100-continue.")
+        raise MalformedRequestError("Send no Expect header but '100-continue'.")
     return Head(
         method.decode("ascii"),
         path or b"/",
@@ -86,15 +85,15 @@ def read_head(raw: bytes) -> Head:
         "1.1" if minor == b"1" else "1.0",
         headers,
         length,
-        minor == b"1" and not (b"connection" in fields and _closes(headers)),
+        minor == b"1" and not (b"connection" in fields and _asks_to_close(headers)),
         expects is not None and minor == b"1" and length != 0,
     )
 
 
 def _malformed(raw: bytes) -> MalformedRequestError:
     if re.match(_REQUEST_LINE, raw) is None:
-        return MalformedRequestError("The request line is not 'METHOD /path HTTP/1.1'.")
-    return MalformedRequestError("A header line is not 'Name: value'.")
+        return MalformedRequestError("The request line must be 'METHOD /path HTTP/1.1'.")
+    return MalformedRequestError("Each header line must be 'Name: value'.")
 
 
 def _body_length(fields: dict[bytes, bytes], minor: bytes) -> int:
@@ -103,22 +102,22 @@ def _body_length(fields: dict[bytes, bytes], minor: bytes) -> int:
         if declared is None:
             return 0
         if _LENGTH.fullmatch(declared) is None:
-            raise MalformedRequestError("Content-Length is not a number of bytes.")
+            raise MalformedRequestError("Content-Length must be a number of bytes.")
         return int(declared)
     if declared is not None:
         raise MalformedRequestError("Send Content-Length or Transfer-Encoding, not both.")
     if encoding.lower() != b"chunked" or minor != b"1":
-        raise MalformedRequestError("The only Transfer-Encoding is chunked, in HTTP/1.1.")
+        raise MalformedRequestError("Transfer-Encoding must be 'chunked', in HTTP/1.1.")
     return CHUNKED
 
 
 def _refuse_repeated(headers: list[tuple[bytes, bytes]]) -> None:
     names = [name for name, _ in headers]
-    for name in _ONCE:
+    for name in _NOT_REPEATABLE:
         if names.count(name) > 1:
-            raise MalformedRequestError(f"The header {name.decode()} is there more than once.")
+            raise MalformedRequestError(f"The header {name.decode()} is repeated. Send it once.")
 
 
-def _closes(headers: list[tuple[bytes, bytes]]) -> bool:
+def _asks_to_close(headers: list[tuple[bytes, bytes]]) -> bool:
     options = b",".join(value for name, value in headers if name == b"connection")
     return b"close" in (option.strip(b" \t") for option in options.lower().split(b","))

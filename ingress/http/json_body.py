@@ -1,4 +1,4 @@
-"""Reads a JSON request: an object in UTF-8 that says what it is, or an error that names the fix."""
+"""Reads and checks JSON request bodies. Every error names the fix."""
 
 import json
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ M = TypeVar("M", bound=Model)
 
 
 async def read_model(request: Request, model: type[M], limit: int) -> M:
-    """The JSON object in the body as ``model``. An absent body is an error, never ``{}``.
+    """Returns the JSON object in the body as ``model``. An absent body is an error, never ``{}``.
 
-    Raises what ``read_body`` raises, UnsupportedMediaTypeError, MalformedBodyError or
-    InvalidFieldsError naming every wrong field.
+    Raises UnsupportedMediaTypeError, MalformedBodyError, InvalidFieldsError, and what ``read_body``
+    raises.
     """
     refuse_encoded(request.headers)
     body = await read_body(request, limit)
     refuse_cut_off(request.headers, body)
     if not body:
         raise MalformedBodyError(
-            "There is no body. Send a JSON object; without any field it is {}."
+            "The body is missing. Send a JSON object. Without any field it is {}."
         )
     if not _is_json(request.headers.getlist("content-type")):
         raise UnsupportedMediaTypeError(
@@ -42,7 +42,7 @@ async def read_model(request: Request, model: type[M], limit: int) -> M:
 
 
 def _is_json(content_types: Sequence[str]) -> bool:
-    """Whether there is one Content-Type, of JSON, and in UTF-8 where it names a charset."""
+    """Returns whether there is exactly one Content-Type, of JSON, in UTF-8 if it has a charset."""
     if len(content_types) != 1:
         return False
     media_type, *parameters = (part.strip().lower() for part in content_types[0].split(";"))
@@ -52,29 +52,29 @@ def _is_json(content_types: Sequence[str]) -> bool:
 
 
 def refuse_encoded(headers: Headers) -> None:
-    """Raises UnsupportedMediaTypeError where the body is compressed: its bytes are read as sent."""
+    """Raises UnsupportedMediaTypeError if the body is compressed, because it is read as sent."""
     codings = ",".join(headers.getlist("content-encoding"))
     if any(coding.strip().lower() not in {"", "identity"} for coding in codings.split(",")):
-        raise UnsupportedMediaTypeError("Send the body as it is, without a Content-Encoding.")
+        raise UnsupportedMediaTypeError("Send the body uncompressed, without a Content-Encoding.")
 
 
 def refuse_cut_off(headers: Headers, body: bytes) -> None:
-    """Raises MalformedBodyError where another number of bytes came than Content-Length says."""
+    """Raises MalformedBodyError if the body does not have the size that Content-Length declares."""
     declared = headers.get("content-length", "")
     if declared.isdecimal() and int(declared) != len(body):
         raise MalformedBodyError(
-            f"Content-Length says {int(declared)} bytes, but {len(body)} came. Send it again."
+            f"Content-Length is {int(declared)}, but the body has {len(body)} bytes. Send it again."
         )
 
 
 def parse(body: bytes, model: type[M]) -> M:
-    """JSON text as ``model``. Raises MalformedBodyError, InvalidFieldsError."""
+    """Returns JSON text as ``model``. Raises MalformedBodyError or InvalidFieldsError."""
     _check_text(body)
     try:
         found = model.model_validate_json(body)
     except ValidationError as error:
         raise _body_error(error) from None
-    # what the model took is of limited size
+    # After validation, because the model limits the size of what is searched.
     named = fields_with_card_numbers(found.model_dump(mode="json"))
     if named:
         raise card_number_error(named)
@@ -82,33 +82,33 @@ def parse(body: bytes, model: type[M]) -> M:
 
 
 def _check_text(body: bytes) -> None:
-    """What pydantic's parser lets pass: a name that comes twice, and numbers that aren't JSON.
+    """Refuses what pydantic's parser accepts: repeated names, and constants that are not JSON.
 
-    Of two values under one name a proxy, a log and this service could each believe another one.
+    Two programs may read different values from a repeated name. Raises MalformedBodyError.
     """
     try:
         json.loads(
             body.decode(),
             object_pairs_hook=_without_repeated_names,
-            parse_constant=_no_number,
-            # only the names matter here; Python refuses to convert a very long number
+            parse_constant=_refuse_constant,
+            # Only names matter here, and Python refuses to convert very long numbers.
             parse_int=len,
             parse_float=len,
         )
     except UnicodeDecodeError:
-        raise MalformedBodyError("The body is not UTF-8.") from None
+        raise MalformedBodyError("The body is not in UTF-8. Encode it in UTF-8.") from None
     except json.JSONDecodeError as error:
         raise MalformedBodyError(
             f"The body is not JSON: {error.msg.lower()} at line {error.lineno} "
             f"column {error.colno}."
         ) from None
     except RecursionError:
-        raise MalformedBodyError("The body is nested too deeply.") from None
+        raise MalformedBodyError("The body is nested too deeply. Send a flat object.") from None
 
 
 def card_number_error(fields: Sequence[str]) -> InvalidFieldsError:
-    """The refusal of card numbers in these fields. It does not repeat them."""
-    problem = "Holds a card number; remove it, and send the provider's payment method token"
+    """Returns the error for card numbers in these fields. It does not repeat the numbers."""
+    problem = "Remove the card number, and send the provider's payment method token instead"
     return InvalidFieldsError(
         "Card numbers are not accepted in any field.",
         [FieldProblem(field=field, problem=problem) for field in fields],
@@ -121,13 +121,13 @@ def _without_repeated_names(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         repeated = next(name for name in names if names.count(name) > 1)
         raise MalformedBodyError(
-            f"The field {shown_name(repeated)!r} comes more than once in one object. Send it once."
+            f"The field {shown_name(repeated)!r} is repeated in one object. Send it once."
         )
     return found
 
 
-def _no_number(constant: str) -> NoReturn:
-    raise MalformedBodyError(f"The body is not JSON: {constant} is no JSON number.")
+def _refuse_constant(constant: str) -> NoReturn:
+    raise MalformedBodyError(f"The body is not JSON: {constant} is not a JSON number.")
 
 
 def _body_error(error: ValidationError) -> Exception:
@@ -138,6 +138,6 @@ def _body_error(error: ValidationError) -> Exception:
 
 
 def invalid_fields(error: ValidationError) -> InvalidFieldsError:
-    """What pydantic says of a body, as a problem that names each field and its fix."""
+    """Returns pydantic's errors as a problem that names each field and its fix."""
     found = error.errors(include_url=False, include_input=False)
-    return InvalidFieldsError("See errors for each field.", field_problems(found))
+    return InvalidFieldsError("Correct each field that is listed in errors.", field_problems(found))

@@ -1,19 +1,19 @@
-"""How many files and sockets this process may have open, and has."""
+"""The limit and the number of this process's open files and sockets."""
 
 import errno
 import os
 import resource
 from typing import Final
 
-#: Handles that are no client's: brokers, Postgres, the listening socket, logs, metrics.
+#: Open files for other things than clients: brokers, Postgres, the listening socket, logs, metrics.
 RESERVED: Final = 128
 _FOLDERS: Final = ("/proc/self/fd", "/dev/fd")
 
 
 def raise_limit(wanted: int) -> int:
-    """Raises the soft limit towards ``wanted``, as far as the hard one allows; answers the limit.
+    """Raises the soft limit towards ``wanted``, as far as the hard limit allows. Returns it.
 
-    It is never lowered. Processes started from this one inherit it.
+    It never lowers the limit. Child processes inherit it.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
@@ -26,13 +26,13 @@ def raise_limit(wanted: int) -> int:
 
 
 def in_use() -> int | None:
-    """Handles open now; None where the system doesn't say.
+    """Returns the number of open files, or None if the system does not report it.
 
-    With none left to look with, all that may be open are.
+    If no file can be opened to count them, the limit is reached, and so the limit is returned.
     """
     for folder in _FOLDERS:
         try:
-            return len(os.listdir(folder)) - 1  # noqa: PTH208  # names are enough, and quicker
+            return len(os.listdir(folder)) - 1  # noqa: PTH208  # quicker, and names are enough
         except OSError as error:
             if error.errno in {errno.EMFILE, errno.ENFILE}:
                 return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -1,4 +1,4 @@
-"""Turns what went wrong into ``application/problem+json``, for every route and every status."""
+"""Turns every error of the application into ``application/problem+json``."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
@@ -23,13 +23,13 @@ from ingress.errors import (
 from ingress.metrics import Metrics
 from schemas.http import FieldProblem, Problem
 
-CLIENT_GONE: Final = 499  # never sent: only a label, nobody is left to read it
+CLIENT_GONE: Final = 499  # a metric label only: there is no client left to send it to
 _NAME_CHARS_SHOWN: Final = 40  # as long as a key of metadata
 _EXPLANATIONS: Final = {problem.slug: problem for problem in PROBLEMS}
 
 
 def problem_response(problem: Problem, headers: Mapping[str, str]) -> Response:
-    """The problem as an answer; ``errors`` is left out where there are none."""
+    """Returns the problem as a response, without ``errors`` if there are none."""
     return Response(
         problem.model_dump_json(exclude_defaults=True),
         status_code=problem.status,
@@ -39,13 +39,13 @@ def problem_response(problem: Problem, headers: Mapping[str, str]) -> Response:
 
 
 def internal_error() -> Response:
-    """The answer to a request our own code failed on: it tells nothing about the inside."""
-    error = IngressError("The request could not be handled. It is safe to send it again.")
+    """Returns the response to an unforeseen error. It reveals nothing about the cause."""
+    error = IngressError("An unforeseen error occurred. It is safe to send the request again.")
     return problem_response(error.problem(), error.headers)
 
 
 def field_problems(errors: Iterable[Mapping[str, Any]]) -> Sequence[FieldProblem]:
-    """Errors as pydantic lists them, as fields and fixes; the input itself is never repeated."""
+    """Returns pydantic's errors as fields and fixes. They never repeat the input."""
     return tuple(
         FieldProblem(
             field=".".join(shown_name(str(part)) for part in error["loc"]) or "body",
@@ -56,20 +56,20 @@ def field_problems(errors: Iterable[Mapping[str, Any]]) -> Sequence[FieldProblem
 
 
 def shown_name(name: str) -> str:
-    """A field's name as an answer may repeat it: not endlessly long, and no card number."""
+    """Returns a field's name as an answer may repeat it: shortened, without a card number."""
     if contains_card_number(name[: 5 * _NAME_CHARS_SHOWN]):
         return "(a card number)"
     return name[:_NAME_CHARS_SHOWN]
 
 
 _FIXES: Final = {
-    "extra_forbidden": "There is no such field; remove it or correct its name",
-    "missing": "This field is required",
+    "extra_forbidden": "This field is unknown. Remove it or correct its name",
+    "missing": "Send this field; it is required",
 }
 
 
 def install(app: FastAPI, metrics: Metrics) -> None:
-    """Makes every error of the application a problem."""
+    """Installs the error handlers and the route that explains problem types."""
 
     async def on_ingress_error(_request: Request, error: Exception) -> Response:
         if not isinstance(error, IngressError):
@@ -88,10 +88,10 @@ def install(app: FastAPI, metrics: Metrics) -> None:
 
 
 async def explain(slug: str) -> Response:
-    """What a problem type means: the type URI of every problem leads here."""
+    """Explains a problem type. Every problem's type URI leads here."""
     known = _EXPLANATIONS.get(slug)
     if known is None:
-        raise NotFoundError("There is no problem type of this name.")
+        raise NotFoundError("There is no such problem type.")
     named = {"type": type_uri(slug), "status": known.status, "title": known.title}
     return JSONResponse({**named, "meaning": known.meaning})
 
@@ -99,9 +99,10 @@ async def explain(slug: str) -> Response:
 async def _on_invalid_parameters(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    # "query" or "path" says where FastAPI looked; the client knows the parameter by its name.
+    # FastAPI puts "query" or "path" before the name that the client knows.
     named = ({**each, "loc": each["loc"][1:]} for each in error.errors())
-    invalid = InvalidFieldsError("See errors for each parameter.", field_problems(named))
+    detail = "Correct each parameter that is listed in errors."
+    invalid = InvalidFieldsError(detail, field_problems(named))
     return problem_response(invalid.problem(), invalid.headers)
 
 
@@ -110,8 +111,8 @@ async def _on_http_error(_request: Request, error: Exception) -> Response:
         raise error
     phrase = HTTPStatus(error.status_code).phrase
     details = {
-        HTTPStatus.NOT_FOUND: "There is nothing at this address. /docs lists what there is.",
-        HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take this method.",
+        HTTPStatus.NOT_FOUND: "There is nothing at this address. /docs lists all addresses.",
+        HTTPStatus.METHOD_NOT_ALLOWED: "This address does not support this method. See /docs.",
     }
     found_nothing = error.status_code == NotFoundError.status
     problem = Problem(
@@ -127,4 +128,4 @@ async def _on_client_gone(_request: Request, _error: Exception) -> Response:
     return Response(status_code=CLIENT_GONE)
 
 
-_BLANK: Final = "about:blank"  # RFC 9457: the status says it all
+_BLANK: Final = "about:blank"  # RFC 9457: the problem is no more specific than the status

@@ -1,11 +1,11 @@
-"""Uvicorn's protocol with a reader, deadlines and limits of our own.
+"""Uvicorn's HTTP protocol with our own request reader, deadlines and limits.
 
-From uvicorn come the request's life in the application, flow control and shutdown. Not its parser:
-httptools ends a message at the head of a request that offers an upgrade, so that its body is lost;
-it can't tell a trailer from a header, counts nothing and never gives up. What is relied on inside
-uvicorn is named in ``tests/hostile/sockets/test_uvicorn.py``, which fails when it changes.
+Uvicorn runs the application, and does flow control and shutdown. Its parser, httptools, is not
+used: it loses the body of a request that offers an upgrade, confuses trailers with headers, and has
+no limits. ``tests/hostile/sockets/test_uvicorn.py`` fails when an internal of uvicorn changes that
+this module relies on.
 
-One request at a time: what a client sends behind it is not looked at before the answer is out.
+A connection handles one request at a time. Pipelined requests wait until the answer is sent.
 """
 
 import asyncio
@@ -37,30 +37,33 @@ from ingress.http.head import Head
 from ingress.http.reader import RequestReader
 from ingress.http.request_id import HEADER, REQUEST_ID, new_request_id
 
-#: A body that nobody reads any more is taken up to here, so that its sender gets to the answer.
+#: How much of an unwanted body is read and dropped, so that its sender gets to read the answer.
 DISCARDED_BYTES_MAX: Final = 1_048_576
 
 
-# Plain numbers: members of an enum cost a look-up each time.
-_IDLE: Final = 0  # nothing has arrived of the next request
-_IN_HEAD: Final = 1  # a part of its head has, or the connection is new
-_IN_BODY: Final = 2  # its head is complete, the application has it
-_BUSY: Final = 3  # it is complete and not answered yet
+# The phases of a connection. Plain numbers, because an enum's members cost a look-up each time.
+_IDLE: Final = 0  # between requests
+_IN_HEAD: Final = 1  # a part of a head has arrived, or the connection is new
+_IN_BODY: Final = 2  # the head is complete, the application runs
+_BUSY: Final = 3  # the request is complete, the answer is not
 _CLOSING: Final = 4
 
 
 class _ExpectingCycle(RequestResponseCycle):
-    """A request whose client waits for ``100 Continue`` before it sends the body."""
+    """A request with ``Expect: 100-continue``: the client waits before it sends the body."""
 
     async def send(self, message: ASGISendEvent) -> None:
-        """An answer without having asked for the body: nobody knows whether it comes."""
+        """Sends a message. An answer before ``100 Continue`` ends the connection.
+
+        The client may or may not send the body then, so the next request could not be found.
+        """
         if self.waiting_for_100_continue and self.more_body:
             self.keep_alive = False
         await super().send(message)
 
 
 class IngressProtocol(HttpToolsProtocol):
-    """For uvicorn's ``http``. The application's lifespan state has a ``Connections``."""
+    """For uvicorn's option ``http``. The lifespan state must have a ``Connections``."""
 
     def __init__(
         self,
@@ -70,31 +73,31 @@ class IngressProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.parser = None  # type: ignore[assignment]  # nothing here may ask it
+        self.parser = None  # type: ignore[assignment]  # nothing may use uvicorn's parser
         self._connections: Connections = app_state[STATE_KEY]
         self._limits = self._connections.limits
         self._reader = RequestReader(self._limits.head_bytes)
         self._phase: int = _IN_HEAD
         self._discarded = 0
-        self._end = "client"
+        self._close_reason = "client"
         self.deadline = NEVER
 
-    # What the transport calls
+    # Called by the transport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """It begins, and may have to end at once."""
+        """Starts the connection, which may be refused at once."""
         super().connection_made(transport)
         self._set_deadline(self._limits.head_s)
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is over."""
+        """Counts the connection as closed."""
         super().connection_lost(exc)
         self._phase = _CLOSING
-        self._connections.remove(self, self._end)
+        self._connections.remove(self, self._close_reason)
 
     def data_received(self, data: bytes) -> None:
-        """Reads on, unless there is a request to be answered first."""
+        """Reads what arrived, or keeps it until the current request is answered."""
         if self._phase == _CLOSING:
             self._discard(len(data))
             return
@@ -105,14 +108,14 @@ class IngressProtocol(HttpToolsProtocol):
             self._read()
 
     def pause_writing(self) -> None:
-        """The client takes an answer more slowly than it is written: it is its turn."""
+        """The client reads an answer too slowly: it gets a deadline."""
         super().pause_writing()
         if self._phase == _BUSY:
             self._set_deadline(self._limits.response_s)
             self._connections.mark_waiting(self)
 
     def resume_writing(self) -> None:
-        """It goes on."""
+        """The client has caught up."""
         super().resume_writing()
         if self._phase == _BUSY:
             self.deadline = NEVER
@@ -120,21 +123,21 @@ class IngressProtocol(HttpToolsProtocol):
         elif self._phase == _IDLE:
             self._set_deadline(self._limits.keep_alive_s)
 
-    # What uvicorn calls
+    # Called by uvicorn
 
     def on_response_complete(self) -> None:
-        """An answer is written: on to the next request."""
+        """Goes on to the next request once an answer is written."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             if self._phase != _CLOSING:
                 self._close("answered")
         elif self._phase == _IN_BODY:
-            self.flow.resume_reading()  # what is left of the body is discarded
+            self.flow.resume_reading()  # the rest of the body is discarded
         else:
             self._wait_for_next()
 
     def shutdown(self) -> None:
-        """The server ends: so does this, as soon as the request that is there is answered."""
+        """Closes the connection, after the answer to the current request if there is one."""
         if self._phase == _CLOSING:
             return
         if self.cycle is None or self.cycle.response_complete:
@@ -142,28 +145,28 @@ class IngressProtocol(HttpToolsProtocol):
         else:
             self.cycle.keep_alive = False
 
-    # What ``Connections`` calls
+    # Called by ``Connections``
 
     def expire(self) -> None:
-        """The client had its time."""
+        """Ends the connection: its client was too slow."""
         if self._phase == _CLOSING or self.flow.write_paused:
             unsent = self.transport.get_write_buffer_size()
             self.abort("response_timeout" if unsent else None)
         elif self._phase == _IN_BODY:
-            slow = f"Send the whole body within {self._limits.body_s:g} s."
-            self._refuse_request("body_timeout", SlowBodyError(slow))
+            fix = f"Send the whole body within {self._limits.body_s:g} s."
+            self._refuse_request("body_timeout", SlowBodyError(fix))
         elif self._phase == _IN_HEAD and self._reader.pending:
-            slow = f"Send the whole head within {self._limits.head_s:g} s."
-            self._refuse_request("head_timeout", SlowHeadError(slow))
+            fix = f"Send the whole head within {self._limits.head_s:g} s."
+            self._refuse_request("head_timeout", SlowHeadError(fix))
         elif self._phase == _IN_HEAD:
             self._close("head_timeout")
         else:
             self._close("idle")
 
     def evict(self) -> None:
-        """Another one is to have this place."""
+        """Ends the connection to make room for another one."""
         if self._phase in {_BUSY, _CLOSING} or self.transport.get_write_buffer_size():
-            # it does not take its answer
+            # The client is not reading its answer.
             self.abort("evicted")
         elif self._phase == _IN_BODY or self._reader.pending:
             self._refuse_request("evicted", _too_many_connections(), linger=False)
@@ -172,12 +175,12 @@ class IngressProtocol(HttpToolsProtocol):
             self._connections.mark_closing(self)
 
     def refuse(self) -> None:
-        """There is no place for this one."""
+        """Refuses the connection because there is no room."""
         self._refuse_request("refused", _too_many_connections())
 
-    def abort(self, end: str | None = None) -> None:
-        """At once, without another word."""
-        self._end = end or self._end
+    def abort(self, reason: str | None = None) -> None:
+        """Closes the socket at once."""
+        self._close_reason = reason or self._close_reason
         self._detach_application()
         self._connections.discard(self)
         self.transport.abort()
@@ -215,7 +218,7 @@ class IngressProtocol(HttpToolsProtocol):
             self._set_deadline(self._limits.head_s)
 
     def _start_request(self, head: Head) -> None:
-        """Gives the request to the application, as uvicorn would."""
+        """Runs the application for the request, as uvicorn would."""
         raw_path = head.path
         path = raw_path.decode("ascii")
         self.scope = {
@@ -271,7 +274,7 @@ class IngressProtocol(HttpToolsProtocol):
             self._wait_for_next()
             return
         self._phase = _BUSY
-        if not self.flow.write_paused:  # else the last answer is still to be taken, in its time
+        if not self.flow.write_paused:  # otherwise the last answer's deadline still runs
             self.deadline = NEVER
             self._connections.mark_busy(self)
         if self._reader.pending:
@@ -296,23 +299,23 @@ class IngressProtocol(HttpToolsProtocol):
     def _set_deadline(self, seconds: float) -> None:
         self.deadline = self.loop.time() + seconds
 
-    def _close(self, end: str) -> None:
-        """Ends once what was written is sent, or the client had its time to take it."""
-        self._end = end
+    def _close(self, reason: str) -> None:
+        """Closes the connection once everything written is sent, or at the deadline."""
+        self._close_reason = reason
         self._phase = _CLOSING
         self._set_deadline(self._limits.response_s)
         self.transport.close()
         self._connections.mark_waiting(self)
 
-    def _refuse_request(self, end: str, error: IngressError, *, linger: bool = True) -> None:
-        """Refuses what is there of a request, and ends.
+    def _refuse_request(self, reason: str, error: IngressError, *, linger: bool = True) -> None:
+        """Answers an incomplete request with an error, and closes the connection.
 
-        Closing a socket with unread data in it takes the answer back, so what still arrives is
-        read for a while.
+        To close a socket with unread data may discard the answer on its way. So the connection
+        lingers and drops what still arrives.
         """
         has_begun = self._phase == _IN_BODY
         answered = self._detach_application()
-        self._end = end
+        self._close_reason = reason
         self._discarded = 0
         if not answered:
             own_id = self.scope["state"].get(REQUEST_ID) if has_begun else None
@@ -327,7 +330,7 @@ class IngressProtocol(HttpToolsProtocol):
         self._connections.mark_closing(self)
 
     def _detach_application(self) -> bool:
-        """Disconnects the application from its client; returns whether it had begun to answer."""
+        """Disconnects the application. Returns whether it had begun to answer."""
         answered = self._phase == _IN_BODY and self.cycle.response_started
         self._phase = _CLOSING
         if self.cycle is not None and not self.cycle.response_complete:
@@ -337,13 +340,13 @@ class IngressProtocol(HttpToolsProtocol):
 
 
 def _too_many_connections() -> TooManyConnectionsError:
-    return TooManyConnectionsError("This server has no room for the connection. Connect again.")
+    return TooManyConnectionsError("The server has too many connections. Connect again later.")
 
 
 def _problem_bytes(
     error: IngressError, own_id: str | None, default_headers: list[tuple[bytes, bytes]]
 ) -> bytes:
-    """A whole response: the problem as the application would write it."""
+    """Returns the bytes of a complete response, as the application would write it."""
     body = error.problem().model_dump_json(exclude_defaults=True).encode()
     headers = [
         *default_headers,

@@ -1,8 +1,8 @@
-"""Takes a connection's bytes apart into requests. Pure: no socket, no clock, no framework.
+"""Splits a connection's bytes into requests. Pure: no socket, no clock, no framework.
 
-Every byte is counted. What is not a body (empty lines before a request, the head, what stands
-around chunks, trailers) shares one budget per request; a body is handed on as it comes, and its
-reader limits it. Nothing is looked at twice, so the cost is linear however the bytes are cut.
+Everything of a request but its body shares one budget of bytes: empty lines before it, the head,
+chunk headers and trailers. The body is passed on as it arrives; its reader limits it. No byte is
+searched twice, so the cost is linear however the bytes are cut.
 """
 
 import re
@@ -12,11 +12,11 @@ from ingress.errors import HeadTooLargeError, MalformedRequestError
 from ingress.http.head import CHUNKED, FIELD, Head, read_head
 
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?\r\n")
-#: What can't stand in a line that is still to be completed.
+#: What an incomplete line can't contain.
 _STRAY: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r[^\n]|(?<!\r)\n")
 
 
-# What the next byte belongs to. Plain numbers: members of an enum cost a look-up each time.
+# What the next byte belongs to. Plain numbers, because an enum's members cost a look-up each time.
 _HEAD: Final = 0
 _BODY: Final = 1
 _CHUNK_SIZE: Final = 2
@@ -26,31 +26,31 @@ _TRAILERS: Final = 5
 
 
 class RequestReader:
-    """Feed it with what arrives, then ask for a head, and for its body until that is complete.
+    """Reads requests: ``feed`` it, call ``head`` until there is one, then ``body`` until complete.
 
     Args:
-        limit: most bytes of a request that are not its body.
+        limit: most bytes of a request besides its body.
     """
 
-    __slots__ = ("_at", "_budget", "_data", "_left", "_limit", "_next", "_scanned")
+    __slots__ = ("_budget", "_data", "_limit", "_next", "_remaining", "_scanned", "_state")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._budget = limit
         self._data: bytes | bytearray = b""
-        #: Everything before this was read, everything before ``_scanned`` was searched.
+        #: Bytes before this position were read; those before ``_scanned`` were searched.
         self._next = 0
         self._scanned = 0
-        self._at: int = _HEAD
-        self._left = 0
+        self._state: int = _HEAD
+        self._remaining = 0
 
     @property
     def pending(self) -> int:
-        """Bytes that arrived and are not read yet."""
+        """The number of bytes that arrived and are not yet read."""
         return len(self._data) - self._next
 
     def feed(self, data: bytes) -> None:
-        """Takes what arrived."""
+        """Adds bytes that arrived."""
         if self._next == len(self._data):
             self._data, self._next, self._scanned = data, 0, 0
             return
@@ -63,7 +63,7 @@ class RequestReader:
         self._data += data
 
     def head(self) -> Head | None:
-        """The next request's head, once it is complete.
+        """Returns the next request's head, or None while it is incomplete.
 
         Raises MalformedRequestError or HeadTooLargeError.
         """
@@ -79,74 +79,74 @@ class RequestReader:
         head = read_head(bytes(data[begin : end + 2]))
         self._next = self._scanned = end + 4
         if head.length == CHUNKED:
-            self._at = _CHUNK_SIZE
+            self._state = _CHUNK_SIZE
         else:
-            self._at, self._left = _BODY, head.length
+            self._state, self._remaining = _BODY, head.length
         return head
 
     def body(self) -> tuple[bytes, bool]:
-        """What is there of the body and was not given out before, and whether that was the last.
+        """Returns the new bytes of the body, and whether the body is complete.
 
         Raises MalformedRequestError or HeadTooLargeError.
         """
-        if self._at == _BODY:
+        if self._state == _BODY:
             part = self._take()
-            complete = self._left == 0
+            complete = self._remaining == 0
         else:
             parts: list[bytes] = []
             complete = self._chunks(parts)
             part = b"".join(parts)
         if complete:
-            self._at, self._budget = _HEAD, self._limit
-        if self._next == len(self._data):  # an idle connection keeps nothing of what it sent
+            self._state, self._budget = _HEAD, self._limit
+        if self._next == len(self._data):  # an idle connection holds no memory
             self._data, self._next, self._scanned = b"", 0, 0
         return part, complete
 
     def _take(self) -> bytes:
         begin = self._next
-        end = min(begin + self._left, len(self._data))
-        self._left -= end - begin
+        end = min(begin + self._remaining, len(self._data))
+        self._remaining -= end - begin
         self._next = end
         return bytes(self._data[begin:end])
 
     def _chunks(self, parts: list[bytes]) -> bool:
-        """Reads on as far as it goes; whether the body and its trailers are complete."""
+        """Reads all chunks that arrived. Returns whether the body and its trailers are complete."""
         while True:
-            if self._at == _CHUNK_DATA:
+            if self._state == _CHUNK_DATA:
                 parts.append(self._take())
-                if self._left:
+                if self._remaining:
                     return False
-                self._at = _CHUNK_END
-            if self._at == _CHUNK_END:
+                self._state = _CHUNK_END
+            if self._state == _CHUNK_END:
                 found = self._data[self._next : self._next + 2]
                 if not b"\r\n".startswith(found):
-                    raise MalformedRequestError("A chunk is not as long as it says.")
+                    raise MalformedRequestError("A chunk is longer than the size that it declares.")
                 if len(found) < 2:  # noqa: PLR2004  # CRLF
                     return False
                 self._next += 2
-                self._at = _CHUNK_SIZE
+                self._state = _CHUNK_SIZE
                 self._spend(2)
-            if self._at == _CHUNK_SIZE and not self._chunk():
+            if self._state == _CHUNK_SIZE and not self._chunk():
                 return False
-            if self._at == _TRAILERS:
+            if self._state == _TRAILERS:
                 return self._trailers()
 
     def _chunk(self) -> bool:
-        """Reads a chunk's first line; whether it was there."""
+        """Reads a chunk's first line. Returns whether it was complete."""
         if self._data.find(b"\r\n", max(self._next, self._scanned - 1)) < 0:
             self._incomplete()
             return False
         line = _CHUNK.match(self._data, self._next)
         if line is None:
-            raise MalformedRequestError("A chunk does not begin with its size.")
+            raise MalformedRequestError("A chunk does not begin with its size in hexadecimal.")
         self._spend(line.end() - self._next)
         self._next = self._scanned = line.end()
-        self._left = int(line[1], 16)
-        self._at = _CHUNK_DATA if self._left else _TRAILERS
+        self._remaining = int(line[1], 16)
+        self._state = _CHUNK_DATA if self._remaining else _TRAILERS
         return True
 
     def _trailers(self) -> bool:
-        """Reads past the trailers: they come too late to say anything about the request."""
+        """Skips the trailers. Returns whether they are complete."""
         while (line := self._line()) is not None:
             self._spend(len(line) + 2)
             if not line:
@@ -156,7 +156,7 @@ class RequestReader:
         return False
 
     def _line(self) -> bytes | None:
-        """The next line without its end."""
+        """Returns the next line without its end, or None while it is incomplete."""
         end = self._data.find(b"\r\n", max(self._next, self._scanned - 1))
         if end < 0:
             self._incomplete()
@@ -166,11 +166,13 @@ class RequestReader:
         return line
 
     def _incomplete(self) -> None:
-        """Nothing is complete yet: refuses what can't become so."""
+        """Refuses incomplete data that can't become valid."""
         if self.pending > self._budget:
             raise self._too_large()
         if _STRAY.search(self._data, max(self._next, self._scanned - 1)):
-            raise MalformedRequestError("A line of the head ends with CRLF and has no NUL.")
+            raise MalformedRequestError(
+                "Each line of the head must end with CRLF and contain no control characters."
+            )
         self._scanned = len(self._data)
 
     def _spend(self, size: int) -> None:
@@ -180,6 +182,6 @@ class RequestReader:
 
     def _too_large(self) -> HeadTooLargeError:
         return HeadTooLargeError(
-            f"A request has at most {self._limit} bytes besides its body: "
-            "the request line, headers, what stands around chunks, and trailers."
+            f"Send at most {self._limit} bytes besides the body: "
+            "request line, headers, chunk headers and trailers together."
         )

@@ -1,4 +1,4 @@
-"""How uvicorn serves, whatever it serves and wherever."""
+"""The options of uvicorn that do not depend on the application or its address."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,7 +9,7 @@ GRACE_S: Final = 10
 
 
 def uvicorn_options() -> Mapping[str, Any]:
-    """What uvicorn is given, beside the application and its address."""
+    """Returns keyword arguments for ``uvicorn.run`` and ``uvicorn.Config``."""
     return {
         "loop": "uvloop",
         "http": "ingress.http.protocol:IngressProtocol",

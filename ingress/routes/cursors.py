@@ -1,4 +1,4 @@
-"""The opaque cursor of a page: base64url of where the page before ended."""
+"""Opaque page cursors: the position where the previous page ended, in base64url."""
 
 import base64
 import binascii
@@ -11,16 +11,16 @@ from schemas.identity import is_payment_id
 
 
 def encode(position: PageCursor) -> str:
-    """A cursor for the page after ``position``."""
+    """Returns the cursor of the page after ``position``."""
     text = f"{position.created_at.astimezone(UTC).isoformat()} {position.payment_id}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode(cursor: str) -> PageCursor:
-    """The position a cursor stands for. Raises InvalidCursorError for any other text.
+    """Returns the position of a cursor. Raises InvalidCursorError unless ``encode`` made it.
 
-    Any other: what it decodes to goes into a question to Postgres, which takes neither NUL nor
-    every time zone that Python knows.
+    It must be strict, because the position goes into a query: Postgres accepts neither NUL nor
+    every time zone of Python.
     """
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
@@ -29,7 +29,7 @@ def decode(cursor: str) -> PageCursor:
         position = PageCursor(datetime.fromisoformat(moment), payment_id)
     except (ValueError, binascii.Error):
         raise _invalid() from None
-    # One position has one cursor: whatever else decodes to it was made up.
+    # A position has one cursor. Any other text that decodes to it was not made by ``encode``.
     in_utc = position.created_at.utcoffset() == timedelta(0)
     if not (in_utc and is_payment_id(payment_id) and encode(position) == cursor):
         raise _invalid()
@@ -38,6 +38,9 @@ def decode(cursor: str) -> PageCursor:
 
 def _invalid() -> InvalidCursorError:
     problem = FieldProblem(
-        field="cursor", problem="Use next_cursor as a page gave it, or leave it out to start anew"
+        field="cursor",
+        problem="Use next_cursor of the previous page, or leave the cursor out to start again",
     )
-    return InvalidCursorError("The query parameter 'cursor' is not one of ours.", [problem])
+    return InvalidCursorError(
+        "The query parameter 'cursor' is not a next_cursor of this API.", [problem]
+    )

@@ -1,7 +1,7 @@
-"""``/openapi.json`` and ``/docs``: made once, and served from this host alone.
+"""``/openapi.json`` and ``/docs``, served without any other host.
 
-The page, its script and its style come from packages that are installed; a browser without the
-internet shows it, and its policy forbids any request elsewhere.
+The page's script and style come from an installed package, so it works without internet access. Its
+security policy forbids requests to other hosts.
 """
 
 import json
@@ -25,7 +25,7 @@ _FILES: Final[Mapping[str, str]] = {
     "swagger-ui.css": "text/css",
     "favicon.png": "image/png",
 }
-#: The page's own script. A file of its own, so that the policy need allow none in the page.
+#: The page's own script. It is a separate file because the policy forbids inline scripts.
 _START: Final = "start.js"
 _SCRIPT: Final = f"""SwaggerUIBundle({{
   url: "{DOCUMENT}",
@@ -58,23 +58,23 @@ _POLICY: Final = {
 
 
 def routes(document: Callable[[], Mapping[str, Any]]) -> tuple[list[Route], Callable[[], bytes]]:
-    """The routes, and what makes the document's bytes, once: to make it takes some 50 ms.
+    """Returns the routes, and a function that builds the document once and caches its bytes.
 
-    Called at start-up, no request has to wait for it.
+    Building takes about 50 ms. Call the function at start-up, so that no request waits for it.
     """
 
     @cache
-    def made() -> bytes:
+    def document_bytes() -> bytes:
         return json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
 
     async def openapi(_request: Request) -> Response:
-        return Response(made(), media_type="application/json")
+        return Response(document_bytes(), media_type="application/json")
 
     return [
         Route(DOCUMENT, openapi, include_in_schema=False),
         Route(PAGE, _page, include_in_schema=False),
         Route(f"{PAGE}/{{name}}", _file, include_in_schema=False),
-    ], made
+    ], document_bytes
 
 
 async def _page(_request: Request) -> Response:
@@ -86,5 +86,5 @@ async def _file(request: Request) -> Response:
     if name == _START:
         return Response(_SCRIPT, media_type="text/javascript")
     if name not in _FILES:
-        raise NotFoundError("There is nothing at this address. /docs lists what there is.")
+        raise NotFoundError("There is nothing at this address. /docs lists all addresses.")
     return FileResponse(_PACKAGE / name, media_type=_FILES[name])

@@ -34,7 +34,7 @@ async def readyz(request: Request) -> Response:
     """Answers 200 if requests can be accepted, which needs Kafka. Postgres is only reported."""
     context = context_of(request)
     kafka_error, database_error = await asyncio.gather(
-        context.publisher.missing(), _database_error(context.database)
+        context.publisher.unavailable_reason(), _database_error(context.database)
     )
     ready = kafka_error is None
     if not ready:

@@ -1,4 +1,4 @@
-"""What the generated OpenAPI document can't know by itself: problems, raw bodies, the webhooks."""
+"""Adds to the generated OpenAPI document: problems, request bodies and the webhook route."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -17,15 +17,15 @@ _ADDED: Final = (FieldProblem, Problem)
 _FOREIGN: Final = ("HTTPValidationError", "ValidationError")
 
 DESCRIPTION: Final = (
-    "Payments that stay correct when nothing around them does. Every POST names its operation with "
-    "an Idempotency-Key: a retry with the same key and body is the same operation."
+    "Create payments and operate on them. Every POST needs an Idempotency-Key: a retry with the "
+    "same key and body is the same operation, and is done once. Every answer has an X-Request-Id."
 )
 ACCEPTED: Final[dict[str, Any]] = {
-    "description": "In the log, on every in-sync replica; to be processed.",
+    "description": "Accepted: stored on every in-sync replica, and not yet processed.",
     "headers": {
-        "Location": {"description": "The payment.", "schema": {"type": "string"}},
+        "Location": {"description": "The payment's path.", "schema": {"type": "string"}},
         "Idempotent-Replayed": {
-            "description": "`true` where this operation is known to have been accepted before.",
+            "description": "`true` if an earlier request of this operation was accepted.",
             "schema": {"type": "string"},
         },
     },
@@ -33,7 +33,7 @@ ACCEPTED: Final[dict[str, Any]] = {
 
 
 def problems(*kinds: type[IngressError]) -> dict[int | str, dict[str, Any]]:
-    """The problems a route can answer with, by status."""
+    """Returns the OpenAPI responses of these problems, by status."""
     answers: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         answer = answers.setdefault(
@@ -64,7 +64,7 @@ def _example(kind: type[IngressError]) -> dict[str, Any]:
 
 
 def json_request(model: type[Model], example: Mapping[str, Any]) -> dict[str, Any]:
-    """A JSON request body; always required, also where no field is."""
+    """Returns the OpenAPI request body. It is always required, even if no field is."""
     schema = model.model_json_schema()
     content = {"application/json": {"schema": schema, "example": dict(example)}}
     return {"requestBody": {"required": True, "content": content}}
@@ -84,7 +84,7 @@ def _webhook_path(providers: Iterable[str]) -> dict[str, Any]:
         "post": {
             "tags": ["webhooks"],
             "summary": "Receive a provider's webhook",
-            "description": "Answered 200 once the log has it. Signed by the provider.",
+            "description": "Answered 200 once it is stored on every in-sync replica.",
             "operationId": "receive_webhook",
             "parameters": [
                 {
@@ -100,7 +100,7 @@ def _webhook_path(providers: Iterable[str]) -> dict[str, Any]:
             },
             "responses": {
                 "200": {
-                    "description": "In the log",
+                    "description": "Accepted",
                     "content": {"application/json": {"example": {"received": True}}},
                 },
                 **{str(status): answer for status, answer in refusals.items()},
@@ -110,7 +110,7 @@ def _webhook_path(providers: Iterable[str]) -> dict[str, Any]:
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """The application's OpenAPI document."""
+    """Returns the application's OpenAPI document."""
     found = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
@@ -130,14 +130,14 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 
 def _drop_foreign_errors(operation: dict[str, Any]) -> None:
-    """FastAPI announces its own form of error wherever there is a parameter; ours is another."""
+    """Removes FastAPI's own 422 response, which this application never sends."""
     answer = operation["responses"].get("422", {})
     if "application/json" in answer.get("content", {}):
         del operation["responses"]["422"]
 
 
 def _require_idempotency_key(operation: dict[str, Any]) -> None:
-    """It is declared optional, so that its absence is a 400 of ours; for clients it is required."""
+    """Documents the header as required. FastAPI has it as optional, so that we answer the 400."""
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == "Idempotency-Key":
             parameter["required"] = True

@@ -1,4 +1,4 @@
-"""``GET`` on payments: as published and whether quarantined, pages, and the timeline of one."""
+"""Reads payments: one, pages of them, and the timeline of one."""
 
 from typing import Annotated, Final
 
@@ -34,12 +34,12 @@ async def list_payments(
     request: Request,
     tenant: Tenant,
     status: Annotated[Status | None, Query(description="Only payments in this status.")] = None,
-    limit: Annotated[int, Query(ge=1, le=100, description="Payments on a page.")] = 20,
-    cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="Most payments on a page.")] = 20,
+    cursor: Annotated[str | None, Query(description="next_cursor of the previous page.")] = None,
 ) -> Response:
-    """A page of payments, newest first."""
+    """Returns a page of payments, newest first."""
     after = None if cursor is None else cursors.decode(cursor)
-    # One more than asked for tells whether there is a next page.
+    # One row more than requested shows whether there is a next page.
     found = await context_of(request).database.run(
         lambda connection: reads.page(connection, tenant, status, after, limit + 1),
         READ_DEADLINE_S,
@@ -67,7 +67,7 @@ async def list_payments(
     ),
 )
 async def get_payment(request: Request, tenant: Tenant, payment_id: OwnedPayment) -> Response:
-    """The payment as of its last version, with its refunds and disputes."""
+    """Returns the payment's latest version, with its refunds and disputes."""
     snapshot = await context_of(request).database.run(
         lambda connection: reads.snapshot(connection, payment_id, tenant), READ_DEADLINE_S
     )
@@ -87,7 +87,7 @@ async def get_payment(request: Request, tenant: Tenant, payment_id: OwnedPayment
     ),
 )
 async def get_timeline(request: Request, tenant: Tenant, payment_id: OwnedPayment) -> Response:
-    """Every command, webhook and call result: what it did, why, and where it stands in the log."""
+    """Returns every command, webhook and call result: its outcome, reason and log position."""
     history = await context_of(request).database.run(
         lambda connection: reads.history(connection, payment_id, tenant), READ_DEADLINE_S
     )
@@ -98,6 +98,6 @@ async def get_timeline(request: Request, tenant: Tenant, payment_id: OwnedPaymen
 
 def _not_ready() -> errors.PaymentNotReadyError:
     return errors.PaymentNotReadyError(
-        "If it was just accepted, it may not be processed yet: ask again. "
+        "A payment that was just accepted may not be processed yet: try again. "
         "Otherwise there is no such payment."
     )

@@ -21,8 +21,8 @@ from ingress.errors import (
 )
 from ingress.http.body import read_body
 from ingress.http.json_body import refuse_encoded
-from ingress.publisher import Record
 from ingress.routes.dependencies import AppContext, context_of
+from ports.producer_record import ProducerRecord
 from ports.provider import MalformedWebhookError, SignatureError, Webhook, WebhookReader
 from schemas import headers
 from schemas.identity import is_payment_id
@@ -74,7 +74,7 @@ def _verified(reader: WebhookReader, body: bytes, request: Request) -> Webhook:
         raise MalformedEventError(str(error)) from error
 
 
-def _record(webhook: Webhook, body: bytes, provider: str, context: AppContext) -> Record:
+def _record(webhook: Webhook, body: bytes, provider: str, context: AppContext) -> ProducerRecord:
     """Returns a record of the unchanged body. Its key is our payment ID if the event has one."""
     about = [
         (headers.EVENT_ID, webhook.event_id.encode()),
@@ -85,10 +85,10 @@ def _record(webhook: Webhook, body: bytes, provider: str, context: AppContext) -
         about.append((headers.OBJECT_ID, webhook.object_id.encode()))
     if webhook.payment_id is not None and is_payment_id(webhook.payment_id):
         bind_contextvars(event_id=webhook.event_id, payment_id=webhook.payment_id)
-        return Record(PROVIDER_WEBHOOKS, webhook.payment_id.encode(), body, about)
+        return ProducerRecord(PROVIDER_WEBHOOKS, webhook.payment_id.encode(), body, about)
     bind_contextvars(event_id=webhook.event_id)
     key = webhook.object_id or webhook.event_id
-    return Record(PROVIDER_WEBHOOKS_UNROUTED, key.encode(), body, about)
+    return ProducerRecord(PROVIDER_WEBHOOKS_UNROUTED, key.encode(), body, about)
 
 
 ROUTE: Final = WebhookRoute(PATH, receive_webhook, methods=["POST"], include_in_schema=False)

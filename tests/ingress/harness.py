@@ -19,7 +19,8 @@ from ingress.database import Database, Query
 from ingress.errors import DatabaseUnavailableError
 from ingress.http.connections import Connections
 from ingress.metrics import Metrics
-from ingress.publisher import Publisher, Record
+from ingress.publisher import Publisher
+from ports.producer_record import ProducerRecord
 from ports.provider import WebhookReader
 from postgres.reads import FirstInput
 from providers.examplepay.webhooks import ExamplePayWebhooks
@@ -46,13 +47,13 @@ PAYMENT: Final[dict[str, Any]] = {
 class Log:
     """A ``Publisher`` that keeps the records, and fails or holds back when told to."""
 
-    records: list[Record] = field(default_factory=list)
+    records: list[ProducerRecord] = field(default_factory=list)
     failure: Exception | None = None
     #: Publishing waits for this, and tells by ``waiting`` that it does.
     gate: asyncio.Event | None = None
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def publish(self, record: Record) -> None:
+    async def publish(self, record: ProducerRecord) -> None:
         """See ``Publisher.publish``."""
         if self.failure is not None:
             raise self.failure
@@ -61,8 +62,8 @@ class Log:
             await self.gate.wait()
         self.records.append(record)
 
-    async def missing(self) -> str | None:
-        """See ``Publisher.missing``."""
+    async def unavailable_reason(self) -> str | None:
+        """See ``Publisher.unavailable_reason``."""
         return None if self.failure is None else "it was told to fail"
 
 

@@ -13,8 +13,9 @@ from ingress.database import Database
 from ingress.errors import BodyTooLargeError, BrokerUnavailableError
 from ingress.kafka_target import KafkaTarget
 from ingress.metrics import Metrics
-from ingress.publisher import KafkaPublisher, Record
+from ingress.publisher import KafkaPublisher
 from messaging.in_flight import InFlightLimits
+from ports.producer_record import ProducerRecord
 from schemas import headers, identity
 from schemas.commands import VALUE
 from schemas.settings import KafkaSettings
@@ -38,7 +39,7 @@ async def connected(publisher: KafkaPublisher) -> None:
     """Returns once the publisher has found its brokers."""
 
     async def ready() -> bool:
-        return await publisher.missing() is None
+        return await publisher.unavailable_reason() is None
 
     await until(ready, 15)
 
@@ -136,16 +137,16 @@ async def test_twenty_at_once_reach_the_log_under_one_event(
 async def test_the_largest_body_fits(publisher: KafkaPublisher, kafka_bootstrap: str) -> None:
     """A value as large as a body may be is taken; one that is larger is refused as such."""
     key = uuid.uuid4().hex.encode()
-    await publisher.publish(Record(PROVIDER_WEBHOOKS, key, b"a" * MAX_VALUE))
+    await publisher.publish(ProducerRecord(PROVIDER_WEBHOOKS, key, b"a" * MAX_VALUE))
     (record,) = await records_of(kafka_bootstrap, PROVIDER_WEBHOOKS, key)
     assert len(record.value or b"") == MAX_VALUE
     with pytest.raises(BodyTooLargeError):
-        await publisher.publish(Record(PROVIDER_WEBHOOKS, key, b"a" * 2 * MAX_VALUE))
+        await publisher.publish(ProducerRecord(PROVIDER_WEBHOOKS, key, b"a" * 2 * MAX_VALUE))
 
 
 async def test_too_much_at_once_is_refused_at_once(kafka_bootstrap: str, metrics: Metrics) -> None:
     """Past the limit of records in flight the answer is no, without waiting; then yes again."""
-    record = Record(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x")
+    record = ProducerRecord(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x")
     async with KafkaPublisher(
         target(kafka_bootstrap), 5, metrics, InFlightLimits(records=3)
     ) as publisher:
@@ -162,7 +163,7 @@ async def test_too_much_at_once_is_refused_at_once(kafka_bootstrap: str, metrics
 
 async def test_too_many_bytes_at_once_are_refused(kafka_bootstrap: str, metrics: Metrics) -> None:
     """Few large records fill the memory set aside as well as many small ones."""
-    record = Record(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x" * MAX_VALUE)
+    record = ProducerRecord(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x" * MAX_VALUE)
     limits = InFlightLimits(bytes=3 * MAX_VALUE)
     async with KafkaPublisher(target(kafka_bootstrap), 5, metrics, limits) as publisher:
         await connected(publisher)
@@ -177,7 +178,7 @@ async def test_bytes_are_counted_only_while_they_are_in_flight(
     kafka_bootstrap: str, metrics: Metrics
 ) -> None:
     """There may be any number of bytes in time, two records at once: acknowledged ones go."""
-    record = Record(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x" * MAX_VALUE)
+    record = ProducerRecord(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x" * MAX_VALUE)
     limits = InFlightLimits(bytes=3 * MAX_VALUE)
     async with KafkaPublisher(target(kafka_bootstrap), 5, metrics, limits) as publisher:
         await connected(publisher)
@@ -192,8 +193,8 @@ async def test_topics_that_are_not_as_they_must_be_are_named(
     async with KafkaPublisher(target(kafka_bootstrap, 77), 5, metrics) as publisher:
 
         async def named() -> bool:
-            return "PAYMENTS_PARTITIONS says 77" in (await publisher.missing() or "")
+            return "PAYMENTS_PARTITIONS is 77" in (await publisher.unavailable_reason() or "")
 
         await until(named, 15)
         with pytest.raises(BrokerUnavailableError):
-            await publisher.publish(Record(PROVIDER_WEBHOOKS, b"k", b"v"))
+            await publisher.publish(ProducerRecord(PROVIDER_WEBHOOKS, b"k", b"v"))

@@ -70,7 +70,7 @@ else:
     [
         (256, 1024, 4096, "896 1024 (1024, 1024)"),
         (256, 1024, 500, "500 628 (628, 1024)"),
-        (100, 100, 4096, "this process may open 100 files; 144 are"),
+        (100, 100, 4096, "this process may open 100 files, but needs at least 144"),
     ],
 )
 def test_connections_stay_below_the_limit_of_open_files(

@@ -120,7 +120,7 @@ async def test_all_wrong_fields_are_named_at_once(acme: httpx.AsyncClient) -> No
     answer = await acme.post("/v1/payments", json=body, headers=keyed("k"))
     named = fields(answer)
     assert set(named) == {"amount", "currency", "payment_method", "metadata.a", "surprise"}
-    assert named["currency"] == "This field is required"
+    assert named["currency"] == "Send this field; it is required"
     assert "4242" not in answer.text
     assert "private" not in answer.text
 

@@ -152,7 +152,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.database:Database._forget",
+        "ingress.database:Database._on_done",
         "self._running.discard(task)",
         "pass",
         "every read leaves its task behind: memory grows",

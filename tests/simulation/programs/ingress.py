@@ -12,9 +12,9 @@ from ingress.command_service import CommandService
 from ingress.errors import BrokerUnavailableError, IngressError
 from ingress.idempotency import RecentOperations
 from ingress.metrics import Metrics
-from ingress.publisher import Record
 from ingress.routes.dependencies import AppContext
 from ingress.routes.webhooks import receive_webhook
+from ports.producer_record import ProducerRecord
 from ports.provider import WebhookReader
 from postgres.reads import FirstInput
 from schemas.commands import CommandBase
@@ -38,7 +38,7 @@ class _Publisher:
         self._log = log
         self._process = process
 
-    async def publish(self, record: Record) -> None:
+    async def publish(self, record: ProducerRecord) -> None:
         chance = self._process.chance
         await self._process.step("ingress.publish")
         if chance.happens("ingress_unavailable"):
@@ -49,7 +49,7 @@ class _Publisher:
         self._log.append(record.topic, record.key, record.value, record.headers)
         await self._process.step("ingress.published")
 
-    async def missing(self) -> str | None:
+    async def unavailable_reason(self) -> str | None:
         return None
 
 
