@@ -1,5 +1,5 @@
-"""What travels on topics and over HTTP, and the settings of every process.
+"""Message formats of the topics and of HTTP, and the settings of every process.
 
-``topics`` and ``settings`` are tables; ``http``, ``commands``, ``results`` and ``state`` are the
-models; ``identity`` derives every identifier; ``headers`` names the record headers.
+``http``, ``commands``, ``results`` and ``state`` are models. ``topics`` and ``settings`` are tables.
+``identity`` derives every identifier, ``headers`` names the record headers.
 """

@@ -1,6 +1,6 @@
-"""Values of ``payment-commands``: what a client (or the expiry sweep) asks of one payment.
+"""Values of ``payment-commands``: commands of clients and of the expiry sweep.
 
-An operator's release is there too, so that it is processed in the order of its payment's records.
+An operator's release is on this topic too, so that it is processed in the payment's order.
 """
 
 from typing import Annotated, Final, Literal
@@ -11,14 +11,14 @@ from schemas.model import Amount, Currency, Metadata, Model, PaymentId, ShortTex
 
 
 class CommandBase(Model):
-    """What every command carries."""
+    """The fields of every command."""
 
     event_id: ShortText
     payment_id: PaymentId
     tenant: ShortText
-    #: One per (payment, operation, Idempotency-Key); a retry has the same.
+    #: One per payment, operation and Idempotency-Key. A retry has the same.
     operation_id: ShortText
-    #: Digest of the request body: the same operation with another body is rejected.
+    #: Digest of the request body. The same operation with another body is rejected.
     fingerprint: ShortText
     received_at: UtcTime
 
@@ -50,17 +50,17 @@ class CreatePayment(PaymentTerms, CommandBase):
 
 
 class ConfirmPayment(CommandBase):
-    """Start the next attempt, with another payment method."""
+    """Start the next attempt with another payment method."""
 
     type: Literal["confirm"] = "confirm"
     payment_method: ShortText
 
 
 class CapturePayment(CommandBase):
-    """Capture an authorized payment: an amount, or all of it where null says so."""
+    """Capture an amount of an authorized payment, or all of it if the amount is null."""
 
     type: Literal["capture"] = "capture"
-    #: Required: a record that lost its amount must not be taken for one that asks for all.
+    #: Required, so that a record that lost its amount is not read as a capture of everything.
     amount: Amount | None
 
 
@@ -77,11 +77,11 @@ class CancelPayment(CommandBase):
 
 
 class RefundPayment(CommandBase):
-    """Give money back: an amount, or all that is left where null says so."""
+    """Refund an amount, or all that is left if the amount is null."""
 
     type: Literal["refund"] = "refund"
     refund_id: ShortText
-    #: Required, as a capture's.
+    #: Required, as in a capture.
     amount: Amount | None
     reason: ShortText | None = None
 
@@ -105,6 +105,6 @@ class ReleasePayment(Model):
     received_at: UtcTime
 
 
-#: Everything that may stand on the topic.
+#: Every value of the topic.
 Value = Annotated[Command | ReleasePayment, Field(discriminator="type")]
 VALUE: Final[TypeAdapter[Value]] = TypeAdapter(Value)

@@ -1,21 +1,21 @@
-"""Deadlines of one group of settings that bound those of another."""
+"""Checks deadlines of one settings group against those of another."""
 
 from schemas.settings import ExamplePaySettings, SettingsError, StripeSettings, WorkerSettings, load
 
 
 def check_deadlines(work: WorkerSettings) -> None:
-    """Refuses a provider's time-out that no attempt at a call has time for.
+    """Refuses a provider's time-out that is longer than the deadline of an attempt.
 
-    Raises SettingsError naming both variables.
+    Raises SettingsError, which names both variables.
     """
-    waits = {
+    timeouts = {
         "PAYMENTS_STRIPE_TIMEOUT_S": load(StripeSettings).stripe_timeout_s,
         "PAYMENTS_EXAMPLEPAY_TIMEOUT_S": load(ExamplePaySettings).examplepay_timeout_s,
     }
-    for name, seconds in waits.items():
+    for name, seconds in timeouts.items():
         if seconds > work.call_deadline_s:
             raise SettingsError(
                 f"{name} is {seconds:g}, but PAYMENTS_CALL_DEADLINE_S is "
-                f"{work.call_deadline_s:g}: an attempt would end before its answer may come. "
+                f"{work.call_deadline_s:g}: an attempt would end before its answer can arrive. "
                 f"Lower {name}, or raise PAYMENTS_CALL_DEADLINE_S"
             )

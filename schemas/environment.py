@@ -1,8 +1,7 @@
-"""What the environment holds beside our settings: the variables Kubernetes sets for a Service.
+"""Recognises the environment variables that Kubernetes sets for a Service.
 
-For each Service of a namespace Kubernetes sets variables with the Service's name before them. One
-called ``payments-ingress`` brings ``PAYMENTS_INGRESS_PORT=tcp://10.0.0.1:80``, which has the name
-of a setting and is none.
+Their names begin with the Service's name. So a Service ``payments-ingress`` sets
+``PAYMENTS_INGRESS_PORT=tcp://10.0.0.1:80``, which has the name of a setting but is none.
 """
 
 import re
@@ -11,7 +10,7 @@ from typing import Final
 _ADDRESS: Final = r"(?:tcp|udp|sctp)://\S+:\d+"
 _PROTOCOL: Final = r"PORT_\d+_(?:TCP|UDP|SCTP)"
 _HOST: Final = r"[0-9A-Fa-f.:]+"
-#: What the names end with, and what their values are.
+#: Patterns of names and of their values.
 _PATTERNS: Final = tuple(
     (re.compile(rf"PAYMENTS(?:_[A-Z0-9_]+)?_{name}"), re.compile(value))
     for name, value in (
@@ -26,6 +25,6 @@ _PATTERNS: Final = tuple(
 )
 
 
-def is_of_a_service(name: str, value: str) -> bool:
-    """Whether Kubernetes sets such a variable, name and value, for a Service."""
+def is_set_for_a_service(name: str, value: str) -> bool:
+    """Returns whether Kubernetes sets such a variable, name and value, for a Service."""
     return any(n.fullmatch(name.upper()) and v.fullmatch(value) for n, v in _PATTERNS)

@@ -12,16 +12,16 @@ PROVIDER: Final = "provider"
 RECEIVED_AT: Final = "received-at"
 OBJECT_ID: Final = "object-id"
 
-# On dead-letters: where the record stood, and why it is here.
+# On dead-letters: the position of the original record, and the error.
 ORIGINAL_TOPIC: Final = "original-topic"
 ORIGINAL_PARTITION: Final = "original-partition"
 ORIGINAL_OFFSET: Final = "original-offset"
 ORIGINAL_TIMESTAMP: Final = "original-timestamp"
 ERROR: Final = "error"
-#: Why the dead letter is not the record as it came, where it isn't. Such a one is not sent again.
+#: Why the dead letter differs from the original record, if it does. It is then never sent again.
 ALTERED: Final = "altered"
 
-#: A longer ID is nobody's.
+#: A longer ID in a header is refused.
 ID_CHARS_MAX: Final = 500
 
 CLOUD_EVENT_TYPE: Final = "payments.payment.state.v1"
@@ -29,9 +29,9 @@ CLOUD_EVENT_SOURCE: Final = "/payments/processor"
 
 
 def as_text(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
-    """Headers as text by name; the last of a repeated name wins.
+    """Returns headers as text by name. Of a repeated name the last one wins.
 
-    What no text can hold is replaced: undecodable bytes, and NUL, which PostgreSQL can't store.
+    Replaces undecodable bytes, and NUL, which PostgreSQL can't store.
     """
     return {
         _text(name): _text((value or b"").decode("utf-8", "replace")) for name, value in headers
@@ -43,21 +43,22 @@ def _text(text: str) -> str:
 
 
 def version_name(headers: Mapping[str, str]) -> str:
-    """``<payment ID>:<version>`` of a ``payment-state`` record, however often it is published."""
+    """Returns ``<payment ID>:<version>`` of a ``payment-state`` record, from its headers."""
     return f"{headers['ce_subject']}:{headers['ce_id'].rpartition(':')[2]}"
 
 
-#: There, with the value ``true``, while the payment is quarantined.
+#: Has the value ``true`` while the payment is quarantined; otherwise it is absent.
 QUARANTINED: Final = "ce_quarantined"
 
 
 def cloud_event(
     payment_id: str, version: int, at: datetime, publication_id: int, *, quarantined: bool = False
 ) -> list[tuple[str, bytes]]:
-    """Headers of one ``payment-state`` record: CloudEvents 1.0, Kafka binary content mode.
+    """Returns the headers of a ``payment-state`` record: CloudEvents 1.0, binary content mode.
 
-    ``ce_id`` is ``<payment ID>:<publication>:<version>``: a record that is published twice has the
-    same one, a version that is published again because a quarantine began or ended has another.
+    ``ce_id`` is ``<payment ID>:<publication>:<version>``. Both copies of a record that is published
+    twice have the same ``ce_id``. A version that is published again because a quarantine began or
+    ended is a new publication.
     """
     return [
         *([(QUARANTINED, b"true")] if quarantined else []),

@@ -1,4 +1,4 @@
-"""Bodies of the HTTP API."""
+"""Request and response bodies of the HTTP API."""
 
 from typing import Annotated, Any, Literal
 
@@ -36,44 +36,45 @@ class CreateRequest(PaymentTerms):
 
 
 class ConfirmRequest(Model):
-    """``POST /v1/payments/{id}/confirm``."""
+    """The body of ``POST /v1/payments/{id}/confirm``."""
 
     payment_method: ShortText
 
 
 def _given(amount: Any) -> Any:
-    """A client whose amount got lost on its way sends null: that must not move all there is."""
+    """Refuses null: a client that lost its amount must not move everything."""
     if amount is None:
         raise PydanticCustomError(
-            "amount_null", "Send a number of minor units; for all that is left, leave the field out"
+            "amount_null",
+            "Send an amount in minor units, or leave the field out for all that is left",
         )
     return amount
 
 
-#: Minor units; left out, all that is left. Null is refused.
+#: Minor units, or all that is left if the field is left out. Null is refused.
 _PartAmount = Annotated[
     Amount | None,
     BeforeValidator(_given),
     WithJsonSchema(TypeAdapter(Amount).json_schema()),
     Field(
-        description="Minor units: 500 is 5.00 EUR. Left out: all that is left. Null is refused.",
+        description="Minor units: 500 is 5.00 EUR. Left out: all that is left. Not null.",
         json_schema_extra=lambda schema: schema.pop("default", None),
     ),
 ]
 
 
 class CaptureRequest(Model):
-    """``POST /v1/payments/{id}/capture``; ``{}`` captures all of it."""
+    """The body of ``POST /v1/payments/{id}/capture``. ``{}`` captures everything."""
 
     amount: _PartAmount = None
 
 
 class CancelRequest(Model):
-    """``POST /v1/payments/{id}/cancel``: ``{}``."""
+    """The body of ``POST /v1/payments/{id}/cancel``: ``{}``."""
 
 
 class RefundRequest(Model):
-    """``POST /v1/payments/{id}/refunds``; ``{}`` gives back all that is left."""
+    """The body of ``POST /v1/payments/{id}/refunds``. ``{}`` refunds all that is left."""
 
     amount: _PartAmount = None
     reason: Literal["duplicate", "fraudulent", "requested_by_customer"] | None = None
@@ -91,10 +92,10 @@ class AcceptedPayment(PaymentTerms):
 
 
 class AcceptedOperation(Model):
-    """The answer to confirm, capture, cancel and refunds: what was accepted for which payment.
+    """The answer to a confirm, capture, cancel or refund.
 
-    A capture and a refund say which amount was understood: ``amount_is`` is ``given`` with the
-    ``amount`` of the request, or ``all_that_is_left``, which is computed when it is processed.
+    For a capture and a refund ``amount_is`` is ``given``, with the ``amount`` of the request, or
+    ``all_that_is_left``, which is computed when the command is processed.
     """
 
     payment_id: str
@@ -102,15 +103,15 @@ class AcceptedOperation(Model):
     operation_id: str
     event_id: str
     refund_id: str | None
-    amount: Annotated[int | None, Field(description="Minor units, as the request gave it.")]
+    amount: Annotated[int | None, Field(description="Minor units, as in the request.")]
     amount_is: Annotated[
         Literal["given", "all_that_is_left"] | None,
-        Field(description="Which amount was accepted; null where the operation has none."),
+        Field(description="How the amount is determined; null if the operation has none."),
     ]
 
 
 class Payment(PaymentState):
-    """A payment as its tenant reads it."""
+    """A payment, as the API returns it."""
 
     quarantined: Annotated[
         bool,
@@ -136,7 +137,7 @@ class TransitionEntry(Model):
 
 
 class TimelineEntry(Model):
-    """One record of the log about this payment, and what became of it."""
+    """One input about the payment, and its outcome."""
 
     event_id: str
     kind: str
@@ -152,7 +153,7 @@ class TimelineEntry(Model):
 
 
 class CallEntry(Model):
-    """One call to the provider: how often it was tried, and what came of it."""
+    """One provider call: its attempts and its outcome."""
 
     operation: str
     key: str
@@ -166,7 +167,7 @@ class CallEntry(Model):
 
 
 class Timeline(Model):
-    """Everything that was ever said about one payment, oldest first."""
+    """All inputs and provider calls of one payment, oldest first."""
 
     payment_id: str
     status: Status
@@ -178,7 +179,7 @@ class Timeline(Model):
 
 
 class FieldProblem(Model):
-    """One field of a request that is wrong, and how to mend it."""
+    """One wrong field of a request, and how to fix it."""
 
     field: str
     problem: str

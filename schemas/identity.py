@@ -1,8 +1,8 @@
-"""How every identifier is derived. Nothing here is drawn by chance, so a retry meets itself.
+"""Derives every identifier. None is random, so a retry has the same ones.
 
-A payment ID is a hash of (tenant, Idempotency-Key) plus four check characters bound to the tenant:
-any replica finds the same payment for a client's retry without a look-up, and refuses a mistyped or
-foreign ID without one too.
+A payment ID is a hash of tenant and Idempotency-Key, with four check characters bound to the tenant.
+So any replica derives the same payment ID for a retry, and refuses a mistyped or foreign payment ID,
+both without a look-up.
 """
 
 import base64
@@ -21,73 +21,73 @@ _REFUND_ID: Final = re.compile(rf"ref_[a-z2-7]{{{_CORE_CHARS}}}")
 
 
 def _digest(*parts: str) -> str:
-    """128 bits of SHA-256 over length-prefixed parts, as 26 lower-case base32 characters."""
+    """Returns 128 bits of SHA-256 over length-prefixed parts, in 26 lower-case base32 characters."""
     joined = b"".join(len(p.encode()).to_bytes(4, "big") + p.encode() for p in parts)
     return base64.b32encode(hashlib.sha256(joined).digest()[:16]).decode().rstrip("=").lower()
 
 
 def payment_id(tenant: str, idempotency_key: str) -> str:
-    """The payment that this tenant's Idempotency-Key names, now and for ever."""
+    """Returns the ID of the payment that this tenant's Idempotency-Key names."""
     core = _digest("payment", tenant, idempotency_key)
     return f"pay_{core}{_digest('check', tenant, core)[:_CHECK_CHARS]}"
 
 
 def is_payment_id(text: str) -> bool:
-    """Whether this has the form of a payment ID."""
+    """Returns whether the text has the form of a payment ID."""
     return _PAYMENT_ID.fullmatch(text) is not None
 
 
 def belongs_to(tenant: str, identifier: str) -> bool:
-    """Whether a payment ID could be this tenant's. A filter, not the authority: the row is."""
+    """Returns whether a payment ID may be this tenant's. Only the stored row is authoritative."""
     body = identifier.removeprefix("pay_")
     core, check = body[:_CORE_CHARS], body[_CORE_CHARS:]
     return identifier.startswith("pay_") and check == _digest("check", tenant, core)[:_CHECK_CHARS]
 
 
 def operation_id(tenant: str, payment: str, operation: str, idempotency_key: str) -> str:
-    """One operation a tenant asked for: the same for every retry of it.
+    """Returns the ID of one operation that a tenant asked for. Every retry has the same one.
 
-    The tenant is part of it, and so of the command's event ID: whatever another tenant asks of
-    this payment, in vain, never makes the owner's own command a duplicate.
+    It contains the tenant, and so does the command's event ID. So a command of another tenant,
+    which is rejected, never makes the owner's command a duplicate.
     """
     return f"op_{_digest('operation', tenant, payment, operation, idempotency_key)}"
 
 
 def fingerprint(body: Mapping[str, Any]) -> str:
-    """What a request asked for, independent of key order and white space."""
+    """Returns a digest of a request's body that ignores key order and white space."""
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return _digest("body", canonical)
 
 
 def command_event_id(operation: str, body_fingerprint: str) -> str:
-    """The event ID of a command: one per operation, and so per tenant, and body.
+    """Returns the event ID of a command: one per operation and body.
 
-    The body is part of it so that a second body under the same key is an input of its own, which
-    the processor records as rejected, instead of vanishing as a duplicate.
+    It contains the body, so that the processor records a second body under the same key as a
+    rejected input of its own, and does not drop it as a duplicate.
     """
     return f"cmd_{_digest('command', operation, body_fingerprint)}"
 
 
 def refund_id(payment: str, idempotency_key: str) -> str:
-    """The refund that this Idempotency-Key names under this payment.
+    """Returns the ID of the refund that this Idempotency-Key names under this payment.
 
-    Only a refund of the payment's own tenant comes to be, so the payment stands for the tenant.
+    The tenant need not be part of it: only the payment's own tenant can refund it.
     """
     return f"ref_{_digest('refund', payment, idempotency_key)}"
 
 
 def is_refund_id(text: str) -> bool:
-    """Whether this has the form of a refund ID."""
+    """Returns whether the text has the form of a refund ID."""
     return _REFUND_ID.fullmatch(text) is not None
 
 
 def provider_made_id(prefix: str, provider: str, object_id: str) -> str:
-    """Our ID for something the provider made without us: a refund made there, a dispute."""
+    """Returns our ID for an object that was made at the provider: a refund or a dispute."""
     return f"{prefix}_{_digest(prefix, provider, object_id)}"
 
 
 def result_event_id(call_key: str) -> str:
-    """The event ID of a provider call's result: one per call, however often it was tried."""
+    """Returns the event ID of a provider call's result. All attempts at a call share it."""
     return f"res_{_digest('result', call_key)}"
 
 

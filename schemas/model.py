@@ -1,4 +1,4 @@
-"""The base of every model here, and the field types they share."""
+"""The base of all models, and the field types they share."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,13 +10,13 @@ from schemas.identity import PAYMENT_ID_PATTERN
 
 
 class Model(BaseModel):
-    """Frozen, and strict about names: an unknown field is an error, never silently dropped."""
+    """A frozen model. An unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _storable(text: str) -> str:
-    """PostgreSQL stores every character but one."""
+    """Refuses NUL, the only character that PostgreSQL can't store."""
     if "\0" in text:
         raise PydanticCustomError("nul_character", "Remove the NUL character (U+0000)")
     return text
@@ -26,7 +26,7 @@ Storable = AfterValidator(_storable)
 
 
 def _without_brackets(key: str) -> str:
-    """In a form, which is what some providers are sent, a bracket would address another field."""
+    """Refuses brackets: in the forms that some providers take they would address another field."""
     if "[" in key or "]" in key:
         raise PydanticCustomError("bracket", "Remove the square brackets from the key")
     return key
@@ -36,15 +36,15 @@ def _utc(at: datetime) -> datetime:
     try:
         return at.astimezone(UTC)
     except OverflowError:
-        raise PydanticCustomError("calendar", "The time is outside of the calendar") from None
+        raise PydanticCustomError("calendar", "Send a time within the years 1 to 9999") from None
 
 
 PaymentId = Annotated[str, StringConstraints(pattern=PAYMENT_ID_PATTERN)]
-#: Minor units (cents) of the currency. Eight digits are what every provider here takes.
+#: Minor units (cents) of the currency. Every provider accepts up to eight digits.
 Amount = Annotated[int, Field(strict=True, gt=0, le=99_999_999)]
 #: ISO 4217, upper case.
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-#: The limits are the narrowest of the providers' here.
+#: The limits are the narrowest of all providers.
 Metadata = Annotated[
     dict[
         Annotated[

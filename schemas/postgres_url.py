@@ -1,7 +1,7 @@
-"""Whether a text is the address of a Postgres, said without repeating any of it.
+"""Checks a Postgres address without repeating any of it in an error.
 
-libpq names what it stumbles over in its errors, and where a password holds a special character
-that may be the password. So what it would take apart wrongly is refused before it is used.
+libpq's errors quote the part that it can't parse, which may be a password with a special character.
+So an address that libpq would parse wrongly is refused before it is used.
 """
 
 import re
@@ -20,15 +20,15 @@ _PORTS: Final = re.compile(r"(?:\d{1,5})?(?:,\d{0,5})*")
 
 
 def checked(url: SecretStr) -> SecretStr:
-    """The address itself. Raises ValueError, whose text holds none of it."""
+    """Returns the address. Raises ValueError, whose text contains no part of it."""
     try:
         parts = conninfo_to_dict(url.get_secret_value())
-    except (psycopg.Error, ValueError):  # a NUL is a ValueError
-        raise ValueError(f"is no address of a Postgres; {_FIX}") from None
+    except (psycopg.Error, ValueError):  # a NUL raises ValueError
+        raise ValueError(f"is not a Postgres address; {_FIX}") from None
     plain = ("host", "hostaddr", "user", "dbname")
     wrong = [name for name in plain if not _PLAIN.fullmatch(str(parts.get(name) or ""))]
     if not _PORTS.fullmatch(str(parts.get("port") or "")):
         wrong.append("port")
     if wrong:
-        raise ValueError(f"its {' and '.join(wrong)} can't be right; {_FIX}")
+        raise ValueError(f"its {' and '.join(wrong)} can't be parsed; {_FIX}")
     return url

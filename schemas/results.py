@@ -1,4 +1,4 @@
-"""Values of ``provider-results``: what a call to the provider came to."""
+"""Values of ``provider-results``: the results of provider calls."""
 
 from typing import Literal, Self
 
@@ -9,22 +9,22 @@ from schemas.model import Model, PaymentId, ShortText, UtcTime
 
 
 class Refusal(Model):
-    """Why the provider definitely refused, in its own code and words."""
+    """Why the provider definitively refused: its code and its message."""
 
     code: ShortText
     message: str
 
 
 class ProviderResult(Model):
-    """An acknowledgement (the provider's object) or a definite refusal; never a success.
+    """An acknowledgement with the provider's object, or a definitive refusal. Never a success.
 
-    A call whose outcome is unknown has no result yet: it is retried or looked up until it has one.
+    A call with an unknown outcome has no result yet: it is retried or looked up until it has one.
     """
 
     event_id: ShortText
     payment_id: PaymentId
     provider: ShortText
-    #: The call's idempotency key, which names the call.
+    #: Identifies the call. It is also its idempotency key.
     call_key: ShortText
     operation: Operation
     outcome: Literal["acknowledged", "refused"]
@@ -35,7 +35,7 @@ class ProviderResult(Model):
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.outcome == "acknowledged") != (self.object_id is not None):
-            raise ValueError("object_id goes with outcome 'acknowledged', and only with it")
+            raise ValueError("send object_id if and only if outcome is 'acknowledged'")
         if (self.outcome == "refused") != (self.refusal is not None):
-            raise ValueError("refusal goes with outcome 'refused', and only with it")
+            raise ValueError("send refusal if and only if outcome is 'refused'")
         return self

@@ -28,7 +28,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from schemas.environment import is_of_a_service
+from schemas.environment import is_set_for_a_service
 from schemas.postgres_url import checked
 from schemas.topics import BODY_BYTES_MAX
 
@@ -78,7 +78,7 @@ class _Environment(EnvSettingsSource):
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         found = super()._load_env_vars()
-        return {n: v for n, v in found.items() if not is_of_a_service(n, v or "")}
+        return {n: v for n, v in found.items() if not is_set_for_a_service(n, v or "")}
 
 
 class Group(BaseSettings):
@@ -369,7 +369,7 @@ def refuse_unknown(environment: Mapping[str, str]) -> None:
         name
         for name, value in environment.items()
         if (upper := name.upper()).startswith(PREFIX)
-        and not is_of_a_service(name, value)
+        and not is_set_for_a_service(name, value)
         and not upper.startswith(OWN_PREFIXES)
         and upper not in known
     )

@@ -1,6 +1,6 @@
-"""Values of ``payment-state`` and of ``GET /v1/payments/{id}``: the payment as of one version.
+"""Values of ``payment-state`` and ``GET /v1/payments/{id}``: one version of a payment.
 
-A consumer keeps a record whose ``version`` is higher than the one it has, and drops the others.
+A consumer keeps a record only if its ``version`` is higher than the version that it has.
 """
 
 from typing import Annotated, Literal
@@ -14,21 +14,21 @@ MinorUnits = Annotated[int, Field(strict=True, ge=0)]
 
 
 class Failure(Model):
-    """Why an attempt, a refund or a call failed: the provider's code, and a sentence."""
+    """Why an attempt, a refund or a call failed: the provider's code and a message for people."""
 
     code: str
     message: str
 
 
 class NextAction(Model):
-    """What the customer or the client has to do before the payment can go on."""
+    """What the customer or the client has to do next."""
 
     type: Literal["redirect", "new_payment_method"]
     url: str | None = None
 
 
 class Amounts(Model):
-    """0 <= refunded <= captured <= authorized, recomputed from all known facts."""
+    """Minor units, computed from all known facts: 0 <= refunded <= captured <= authorized."""
 
     authorized: MinorUnits
     captured: MinorUnits
@@ -36,7 +36,7 @@ class Amounts(Model):
 
 
 class RefundState(Model):
-    """One refund. ``reversed`` is a refund that failed after it had succeeded."""
+    """One refund. ``reversed``: it failed after it had succeeded."""
 
     id: ShortText
     status: RefundStatus
@@ -47,7 +47,7 @@ class RefundState(Model):
 
 
 class DisputeState(Model):
-    """One dispute. Funds moved are movements, not outcomes: a withdrawal is not a loss."""
+    """One dispute. A withdrawal of funds is not yet a loss: ``status`` has the outcome."""
 
     id: ShortText
     status: DisputeStatus
@@ -58,7 +58,7 @@ class DisputeState(Model):
 
 
 class PaymentState(Model):
-    """The whole payment as of ``version``; versions of a payment are 1, 2, 3 ... without gaps."""
+    """One version of a payment. Versions are numbered 1, 2, 3 without gaps."""
 
     id: PaymentId
     tenant: ShortText

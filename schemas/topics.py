@@ -1,4 +1,4 @@
-"""The topics, as one table. ``payments topics`` creates them; processes check them at start."""
+"""The table of topics. ``payments topics`` creates them; processes check them at start-up."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,35 +10,35 @@ PROVIDER_RESULTS: Final = "provider-results"
 PAYMENT_STATE: Final = "payment-state"
 DEAD_LETTERS: Final = "dead-letters"
 
-#: The topics one worker must own together, partition by partition: what is said about one payment.
+#: Topics whose partitions of one number one worker must own together: they hold a payment's inputs.
 PROCESSOR_SOURCES: Final = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS, PROVIDER_RESULTS)
 
-#: The stream's consumer group, and what its changelog topic is named after.
+#: The stream's consumer group, and the prefix of its changelog topic.
 APP_ID: Final = "payments-processor"
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
-#: What a topic takes as one batch: the largest record, alone, or many small ones.
+#: Largest batch of a topic: one large record, or many small ones.
 RECORD_BYTES_MAX: Final = 1024 * 1024
-#: A record of any size that other topics take, and the headers that say why it is here.
+#: Largest batch of ``dead-letters``: a record of any other topic, and its added headers.
 DEAD_LETTER_BYTES_MAX: Final = 2 * 1024 * 1024
-#: A batch of records once it is decompressed; what is larger ends as a dead letter, unread.
+#: Largest decompressed batch. A larger one becomes a dead letter, unread.
 DECOMPRESSED_BYTES_MAX: Final = 16 * 1024 * 1024
 #: A payment's snapshot; a payment that would be larger is quarantined instead of committed.
 SNAPSHOT_BYTES_MAX: Final = 1_000_000
-#: What Kafka puts around a record that is alone in its batch, and some to spare.
+#: Kafka's overhead for a batch of one record, with some margin.
 ENVELOPE_BYTES: Final = 1024
-#: Small records that a producer puts into one batch.
+#: Largest batch that a producer makes of small records.
 BATCH_BYTES_MAX: Final = 256 * 1024
-#: What the brokers put into one answer to a consumer, from all of its partitions together.
+#: Largest fetch response, over all partitions of a consumer.
 FETCH_BYTES_MAX: Final = 32 * 1024 * 1024
-#: The largest body of a request: as a record, with key and headers, each topic takes it.
+#: Largest body of a request. As a record, with key and headers, it fits every topic.
 BODY_BYTES_MAX: Final = 1_000_000
 KEEP_FOR_EVER: Final = {"retention.ms": "-1"}
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: what its key is, what its value is, who writes and who reads it."""
+    """One topic: its key, its value, its writers and its readers."""
 
     name: str
     key: str
@@ -48,12 +48,12 @@ class Topic:
     #: Co-partitioned topics share one partition count (``PAYMENTS_PARTITIONS``).
     copartitioned: bool = True
     config: dict[str, str] = field(default_factory=dict)
-    #: A batch, and so a record, is not larger.
+    #: Largest batch, and so largest record.
     bytes_max: int = RECORD_BYTES_MAX
 
     @property
     def settings(self) -> dict[str, str]:
-        """How the topic is made: its ``config``, and the limit on size."""
+        """Returns the topic's configuration: its ``config`` and its size limit."""
         return {**self.config, "max.message.bytes": str(self.bytes_max)}
 
 
@@ -77,7 +77,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         PROVIDER_RESULTS,
         key="payment ID",
-        value="what a call to the provider came to",
+        value="the result of a provider call",
         written_by="provider calls",
         read_by="processor",
         config=KEEP_FOR_EVER,
@@ -85,7 +85,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         PAYMENT_STATE,
         key="payment ID",
-        value="the whole payment as of one version",
+        value="one version of the payment",
         written_by="processor",
         read_by="downstream services",
         config={
@@ -104,8 +104,8 @@ TOPICS: Final[tuple[Topic, ...]] = (
     ),
     Topic(
         DEAD_LETTERS,
-        key="as it came",
-        value="a record nobody could decode, as it came; where it stood and why in headers",
+        key="of the original record",
+        value="an undecodable record, unchanged; its position and the error are in headers",
         written_by="processor, router",
         read_by="operator",
         copartitioned=False,
@@ -121,12 +121,12 @@ def _bytes_max(topic: str) -> int:
 
 
 def request_bytes_max(*topics: str) -> int:
-    """A producer's ``max_request_size``: the largest record that one of these topics takes."""
+    """Returns a producer's ``max_request_size`` for the largest record of these topics."""
     return max(map(_bytes_max, topics)) - ENVELOPE_BYTES
 
 
 def fetching(*topics: str) -> dict[str, int]:
-    """A consumer's limits: the largest batch of any of these topics comes in one answer."""
+    """Returns a consumer's limits, with which the largest batch of these topics can be fetched."""
     return {
         "max_partition_fetch_bytes": max(map(_bytes_max, topics)),
         "fetch_max_bytes": FETCH_BYTES_MAX,

@@ -130,7 +130,7 @@ BUGS: Final = (
         "time.monotonic() + LOOKUP_PAUSE_S",
         "time.monotonic()",
         "without Postgres every request waits for the look-up's deadline",
-        (_INTAKE.format("a_store_that_did_not_answer_is_left_alone_for_a_moment"),),
+        (_INTAKE.format("no_lookup_is_tried_for_a_moment_after_a_timeout"),),
     ),
     Bug(
         "ingress",
@@ -196,7 +196,7 @@ BUGS: Final = (
     Bug(
         "ingress",
         "ingress.routes.webhooks:receive_webhook",
-        "parts.metrics.rejected_webhooks.labels(provider, error.slug).inc()",
+        "context.metrics.rejected_webhooks.labels(provider, error.slug).inc()",
         "pass",
         "refused webhooks are counted nowhere",
         (_WEBHOOKS.format("a_bad_signature_leaves_no_trace"),),
@@ -204,7 +204,7 @@ BUGS: Final = (
     Bug(
         "ingress",
         "ingress.routes.webhooks:_record",
-        "(headers.RECEIVED_AT, parts.clock().isoformat().encode()),",
+        "(headers.RECEIVED_AT, context.clock().isoformat().encode()),",
         "(headers.RECEIVED_AT, parts.clock().replace(tzinfo=None).isoformat().encode()),",
         "the stream takes a webhook's time for one without a zone: a dead letter",
         (_WEBHOOKS.format("a_webhook_is_published_as_it_came"),),
@@ -252,7 +252,7 @@ BUGS: Final = (
     Bug(
         "ingress",
         "ingress.command_service:CommandService.accept",
-        "or not known.settled",
+        "or not known.is_first",
         "",
         "a body taken in without a look-up refuses the one that the store has",
         (_CLAIMS.format("a_body_taken_in_unseen_refuses_no_other"),),
