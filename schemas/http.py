@@ -46,7 +46,7 @@ def _given(amount: Any) -> Any:
     if amount is None:
         raise PydanticCustomError(
             "amount_null",
-            "Send an amount in minor units, or leave the field out for all that is left",
+            "Send minor units, or leave the field out for all that is left",
         )
     return amount
 

@@ -1,8 +1,8 @@
 """Derives every identifier. None is random, so a retry has the same ones.
 
-A payment ID is a hash of tenant and Idempotency-Key, with four check characters bound to the tenant.
-So any replica derives the same payment ID for a retry, and refuses a mistyped or foreign payment ID,
-both without a look-up.
+A payment ID is a hash of tenant and Idempotency-Key, with four check characters bound to the
+tenant. So any replica derives the same payment ID for a retry, and refuses a mistyped or foreign
+one, both without a look-up.
 """
 
 import base64
@@ -21,7 +21,7 @@ _REFUND_ID: Final = re.compile(rf"ref_[a-z2-7]{{{_CORE_CHARS}}}")
 
 
 def _digest(*parts: str) -> str:
-    """Returns 128 bits of SHA-256 over length-prefixed parts, in 26 lower-case base32 characters."""
+    """Returns 128 bits of SHA-256 over length-prefixed parts, as 26 lower-case characters."""
     joined = b"".join(len(p.encode()).to_bytes(4, "big") + p.encode() for p in parts)
     return base64.b32encode(hashlib.sha256(joined).digest()[:16]).decode().rstrip("=").lower()
 

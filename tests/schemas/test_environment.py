@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from schemas.environment import is_of_a_service
+from schemas.environment import is_set_for_a_service
 from schemas.settings import (
     PREFIX,
     IngressSettings,
@@ -84,7 +84,7 @@ def test_what_no_service_has_is_misspelt(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     """The name and the value are both looked at."""
-    assert not is_of_a_service(name, value)
+    assert not is_set_for_a_service(name, value)
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=f"unknown: {name}"):
         load(KafkaSettings)
