@@ -1,1 +1,1 @@
-"""Providers, one folder each, behind the port in ``port``: nothing of their words passes it."""
+"""Provider adapters, one folder each, behind ``ports.provider``. Their terms stay inside."""

@@ -1,4 +1,4 @@
-"""ExamplePay's API over HTTP: calls, look-ups, and what was never delivered."""
+"""The client of ExamplePay's API: calls, look-ups and undelivered events."""
 
 import asyncio
 import hashlib
@@ -27,7 +27,7 @@ from providers.examplepay.shapes import EventPage, Found, FoundList, Payment
 from providers.examplepay.translate import NAME, event_id
 from providers.examplepay.webhooks import read
 
-#: Names a call: the same key is the same call, however often it is sent.
+#: The header of a call's idempotency key.
 OPERATION_KEY_HEADER: Final = "Operation-Key"
 PAGE: Final = 100
 
@@ -35,11 +35,11 @@ S = TypeVar("S")
 
 
 class _GoneError(ProviderUnavailableError):
-    """What was named in the question is not there."""
+    """The requested object or event does not exist."""
 
 
 class ExamplePayApi:
-    """A ``ProviderClient``. Retries are the caller's."""
+    """A ``ProviderClient``. It does not retry."""
 
     name = NAME
 
@@ -64,7 +64,7 @@ class ExamplePayApi:
         return outcome_of_answer(call, answer.status_code, answer.content, answer.headers)
 
     async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
-        """See ``ProviderClient.look_up``. Objects are found by our reference, of any age."""
+        """See ``ProviderClient.look_up``. Objects of any age are found by our reference."""
         del first_tried_at
         match call.operation:
             case Operation.CREATE:
@@ -81,21 +81,21 @@ class ExamplePayApi:
     async def _find(
         self, path: str, reference: str, call: ProviderCall, payment: str | None
     ) -> CallOutcome | None:
-        """The oldest object with our reference, on our payment, of our amount.
+        """Finds the oldest object with our reference, payment and amount.
 
-        A reference is free text, and anybody with access may write ours on another object.
+        A reference alone is not enough: anybody with access may write ours on another object.
         """
         found = await self._get(path, FoundList, reference=reference)
         for item in found.items:
-            if item.reference == reference and item.payment == payment and _is_of(item, call):
+            if item.reference == reference and item.payment == payment and _matches(item, call):
                 return Acknowledged(item.id)
         return None
 
     async def retrieve(self, object_id: str) -> FetchedEvent:
         """See ``ProviderClient.retrieve``.
 
-        The event's ID is made of the object's content, so that looking at an unchanged object
-        twice tells nothing twice; its time is when the object last changed.
+        The event's ID is a digest of the object's content, so an unchanged object gives the same
+        event. Its time is when the object last changed.
         """
         content = await self._get(path_of(object_id), msgspec.Raw)
         payment = _decoded(bytes(content), Payment)
@@ -112,7 +112,7 @@ class ExamplePayApi:
     async def events_after(self, cursor: str | None) -> AsyncIterator[Sequence[FetchedEvent]]:
         """See ``ProviderClient.events_after``.
 
-        A cursor that is listed no longer is as good as none: what is told again is known again.
+        Without the cursor's event it starts with the oldest event. The processor drops duplicates.
         """
         after = cursor.removeprefix(event_id("")) if cursor is not None else None
         while True:
@@ -133,7 +133,7 @@ class ExamplePayApi:
         await self._http.aclose()
 
     async def _get(self, path: str, kind: type[S], **params: Any) -> S:
-        """The answer to a question. Raises ProviderUnavailableError."""
+        """Gets an object. Raises ProviderUnavailableError."""
         asked = {name: value for name, value in params.items() if value is not None}
         try:
             answer = await self._send("GET", path, params=asked)
@@ -154,13 +154,13 @@ class ExamplePayApi:
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """The answer, within the deadline, whole. Raises httpx.HTTPError or TimeoutError."""
+        """Returns the complete response. Raises httpx.HTTPError or TimeoutError."""
         async with asyncio.timeout(self._deadline_s):
             return await self._http.request(method, path, json=json, params=params, headers=headers)
 
 
-def _is_of(item: Found, call: ProviderCall) -> bool:
-    """Whether an object is of the amount and the currency that a call asked for."""
+def _matches(item: Found, call: ProviderCall) -> bool:
+    """Returns whether an object has the amount and the currency of a call."""
     money = item.amount
     try:
         return money is not None and (minor_units(money.value, money.currency), money.currency) == (
@@ -174,7 +174,7 @@ def _is_of(item: Found, call: ProviderCall) -> bool:
 def _decoded(body: bytes, kind: type[S]) -> S:
     found = decoded(body, kind)
     if found is None:
-        raise ProviderUnavailableError("the answer is none of ExamplePay's")
+        raise ProviderUnavailableError("the answer is not ExamplePay's")
     return found
 
 
@@ -182,4 +182,4 @@ def _fetched(body: bytes) -> FetchedEvent:
     try:
         return FetchedEvent(read(body), body)
     except MalformedWebhookError as error:
-        raise ProviderUnavailableError(f"what was fetched is no event: {error}") from error
+        raise ProviderUnavailableError(f"the fetched event is malformed: {error}") from error

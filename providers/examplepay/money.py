@@ -1,4 +1,4 @@
-"""ExamplePay's amounts, decimals in major units, to integer minor units and back. Never a float."""
+"""Converts ExamplePay's decimal amounts in major units to minor units and back, without floats."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Final
 
 from ports.provider import MalformedWebhookError
 
-#: Decimals of the currencies that have other than two (ISO 4217).
+#: Decimals of the currencies that do not have two (ISO 4217).
 DECIMALS: Final[Mapping[str, int]] = {
     **dict.fromkeys(
         (
@@ -18,17 +18,20 @@ DECIMALS: Final[Mapping[str, int]] = {
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     **dict.fromkeys(("CLF", "UYW"), 4),
 }
-_USUAL: Final = 2
-#: Far above what is ever paid, far below what a bigint holds in minor units.
+_DEFAULT_DECIMALS: Final = 2
+#: Up to twelve digits: far above any payment, far below a bigint in minor units.
 _DECIMAL: Final = re.compile(r"\A(0|[1-9][0-9]{0,11})(?:\.([0-9]{1,4}))?\Z")
 
 
 def minor_units(text: str, currency: str) -> int:
-    """``12.34`` EUR as 1234. Raises MalformedWebhookError; also for a part of a minor unit."""
-    decimals = DECIMALS.get(currency, _USUAL)
+    """Returns ``12.34`` EUR as 1234.
+
+    Raises MalformedWebhookError, also for fractions of a minor unit.
+    """
+    decimals = DECIMALS.get(currency, _DEFAULT_DECIMALS)
     found = _DECIMAL.match(text)
     if found is None:
-        raise MalformedWebhookError(f"{text[:40]!r} is no decimal amount")
+        raise MalformedWebhookError(f"{text[:40]!r} is not a decimal amount")
     whole, fraction = found[1], found[2] or ""
     if len(fraction) > decimals:
         raise MalformedWebhookError(f"{text!r} has more than the {decimals} decimals of {currency}")
@@ -36,8 +39,8 @@ def minor_units(text: str, currency: str) -> int:
 
 
 def decimal(amount: int, currency: str) -> str:
-    """1234 minor units of EUR as ``12.34``."""
-    decimals = DECIMALS.get(currency, _USUAL)
+    """Returns 1234 minor units of EUR as ``12.34``."""
+    decimals = DECIMALS.get(currency, _DEFAULT_DECIMALS)
     if decimals == 0:
         return str(amount)
     whole, fraction = divmod(amount, 10**decimals)

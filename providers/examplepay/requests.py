@@ -1,4 +1,4 @@
-"""A provider call as an ExamplePay request: pure data, one row per operation."""
+"""Turns a provider call into a request to ExamplePay. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ CAPTURE: Final[Mapping[str | None, str]] = {"automatic": "at_once", "manual": "o
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A POST to ExamplePay's API: where, and with which JSON object."""
+    """A POST request to ExamplePay's API."""
 
     path: str
     body: Mapping[str, Any]
 
 
 def request_for(call: ProviderCall) -> Request:
-    """The request that carries this call out. Unset fields are left away."""
+    """Returns the request for a call, without unset fields."""
     match call.operation:
         case Operation.CREATE:
             return _request("/payments", _create(call))
@@ -42,12 +42,12 @@ def request_for(call: ProviderCall) -> Request:
 
 
 def payment_path(call: ProviderCall) -> str:
-    """Where the payment of a call is."""
+    """Returns the path of a call's payment."""
     return path_of(call.object_id or "")
 
 
 def path_of(object_id: str) -> str:
-    """Where a payment is."""
+    """Returns the path of a payment."""
     return f"/payments/{quote(object_id, safe='')}"
 
 

@@ -1,6 +1,6 @@
-"""The parts of ExamplePay's objects that are read here, and nothing else of them.
+"""The fields of ExamplePay's objects that we read.
 
-Unknown fields pass unread; a field of the wrong type is an error of the decoder.
+Unknown fields are ignored. A field of the wrong type is an error of the decoder.
 """
 
 from datetime import datetime
@@ -8,10 +8,10 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-#: IDs and names: each becomes a key, a header or a row, none of which takes everything.
+#: IDs and names. They become record keys, headers and columns, which accept no other characters.
 NAME_PATTERN: Final = r"\A[!-~]{1,255}\Z"
 Name = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
-#: RFC 3339, with a zone; fractions of a second are kept to the microsecond.
+#: RFC 3339 with a time zone, to the microsecond.
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 Currency = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z]{3}\Z")]
 
@@ -24,14 +24,14 @@ class Money(msgspec.Struct):
 
 
 class Reason(msgspec.Struct):
-    """Why something did not work: a code, and a sentence."""
+    """Why something failed: a code and a message."""
 
     code: str
     text: str
 
 
 class Attempt(msgspec.Struct):
-    """One try to take the money, under the operation key that it was asked for with."""
+    """One attempt, with the operation key of the request that started it."""
 
     id: Name
     operation_key: str | None = None
@@ -39,7 +39,7 @@ class Attempt(msgspec.Struct):
 
 
 class CustomerStep(msgspec.Struct):
-    """Where the customer has to go."""
+    """The page that the customer has to visit."""
 
     url: str
 
@@ -61,7 +61,7 @@ class Payment(msgspec.Struct):
 
 
 class Refund(msgspec.Struct):
-    """A refund. ``reference`` is whatever its maker called it."""
+    """A refund. ``reference`` is free text of its creator."""
 
     id: Name
     state: str
@@ -73,7 +73,7 @@ class Refund(msgspec.Struct):
 
 
 class Move(msgspec.Struct):
-    """Disputed money that was taken from us, or given back. ``value`` is never negative."""
+    """A movement of disputed money. ``value`` is never negative."""
 
     id: Name
     direction: Literal["taken", "returned"]
@@ -81,7 +81,7 @@ class Move(msgspec.Struct):
 
 
 class Chargeback(msgspec.Struct):
-    """A chargeback, or the inquiry before one."""
+    """A chargeback, or the inquiry before it."""
 
     id: Name
     state: str
@@ -92,20 +92,20 @@ class Chargeback(msgspec.Struct):
 
 
 class Event(msgspec.Struct):
-    """A notification. ``subject`` is undecoded until its kind is known, from ``name``."""
+    """A notification. ``subject`` stays undecoded until ``name`` has given its kind."""
 
     id: Name
-    #: The kind of subject, a slash, and what happened: ``payment/paid``.
+    #: The kind of the subject, a slash, and what happened: ``payment/paid``.
     name: Name
     occurred_at: Time
-    #: Whose event it is, and whether it is about trial data instead of money.
+    #: The merchant's name, and whether it is about trial data instead of real money.
     merchant: Name
     trial: bool
     subject: msgspec.Raw
 
 
 class RoutingSubject(msgspec.Struct):
-    """What routing reads of any subject: of any type, so that none is refused."""
+    """What routing reads of any subject. The fields are of any type, so that none is refused."""
 
     id: Any = None
     payment: Any = None
@@ -113,14 +113,14 @@ class RoutingSubject(msgspec.Struct):
     payment_reference: Any = None
 
 
-class Made(msgspec.Struct):
-    """What answers a call that was carried out: the object's ID is enough."""
+class CreatedObject(msgspec.Struct):
+    """The answer to a call that was carried out. We only need the object's ID."""
 
     id: Name
 
 
 class Fault(msgspec.Struct):
-    """What answers a call that was not. ``state`` is the payment's, where that was why."""
+    """The answer to a call that was not. ``state`` is the payment's, if that is the reason."""
 
     fault: str
     explanation: str = ""
@@ -128,7 +128,7 @@ class Fault(msgspec.Struct):
 
 
 class Found(msgspec.Struct):
-    """One object of a list that was asked for by reference."""
+    """One object that was found by its reference."""
 
     id: Name
     reference: str | None = None
@@ -143,7 +143,7 @@ class FoundList(msgspec.Struct):
 
 
 class EventPage(msgspec.Struct):
-    """Events, oldest first, each as its webhook brought it."""
+    """Events, oldest first, each in the form of its webhook."""
 
     events: list[msgspec.Raw]
     more: bool

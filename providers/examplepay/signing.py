@@ -1,7 +1,7 @@
-"""Signatures after the Standard Webhooks specification, version 1: HMAC-SHA256 with a shared key.
+"""Verifies signatures of the Standard Webhooks specification, version 1: HMAC-SHA256.
 
-Signed is ``<webhook-id>.<webhook-timestamp>.<body>``. The header ``webhook-signature`` may carry
-several signatures, separated by spaces, each with its version: ``v1,<base64>``.
+The signed text is ``<webhook-id>.<webhook-timestamp>.<body>``. The header ``webhook-signature`` has
+one or more signatures, separated by spaces, each with its version: ``v1,<base64>``.
 """
 
 import base64
@@ -17,13 +17,13 @@ from ports.provider import SignatureError
 ID_HEADER: Final = "webhook-id"
 TIMESTAMP_HEADER: Final = "webhook-timestamp"
 SIGNATURE_HEADER: Final = "webhook-signature"
-SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # begins every secret, and is none
+SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # a prefix, not a secret
 _VERSION: Final = "v1,"
 _SECONDS: Final = re.compile(r"\A[0-9]{1,12}\Z")
 
 
 def key_of(secret: str) -> bytes:
-    """The key that a secret, ``whsec_<base64>``, stands for. Raises ValueError where it is none."""
+    """Returns the key in a secret ``whsec_<base64>``. Raises ValueError for any other text."""
     return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
 
 
@@ -34,16 +34,17 @@ def verified_id(
     tolerance_s: int,
     now: datetime,
 ) -> str:
-    """The message's ID, once one of the keys signed it with the body, at about this time.
+    """Returns the message's ID, if one of the keys signed it, its time and the body.
 
-    Raises SignatureError, which tells neither a secret nor a signature.
+    Raises SignatureError, also for a time more than ``tolerance_s`` from ``now``. Its text contains
+    neither a secret nor a signature.
     """
     message_id = headers.get(ID_HEADER, "")
     timestamp = headers.get(TIMESTAMP_HEADER, "")
     if not message_id:
         raise SignatureError(f"{ID_HEADER} is missing")
     if not _SECONDS.match(timestamp):
-        raise SignatureError(f"{TIMESTAMP_HEADER} is missing, or no time in seconds")
+        raise SignatureError(f"{TIMESTAMP_HEADER} is missing, or is not a time in seconds")
     if abs(now.timestamp() - int(timestamp)) > tolerance_s:
         raise SignatureError(f"{TIMESTAMP_HEADER} is more than {tolerance_s} s from now")
     signed = f"{message_id}.{timestamp}.".encode("utf-8", "replace") + body
@@ -53,7 +54,7 @@ def verified_id(
         if part.startswith(_VERSION)
     ]
     for key in keys:
-        right = base64.b64encode(hmac.new(key, signed, sha256).digest())
-        if any(hmac.compare_digest(right, each) for each in given):
+        expected = base64.b64encode(hmac.new(key, signed, sha256).digest())
+        if any(hmac.compare_digest(expected, each) for each in given):
             return message_id
-    raise SignatureError(f"{SIGNATURE_HEADER} signs these bytes with none of the known secrets")
+    raise SignatureError(f"{SIGNATURE_HEADER} has no valid signature by a configured secret")

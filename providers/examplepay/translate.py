@@ -1,4 +1,4 @@
-"""ExamplePay's words to the domain's, as tables. The only place where they meet."""
+"""Translates ExamplePay's events into facts of the domain."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC
@@ -50,12 +50,12 @@ CHARGEBACK_STATUS: Final[Mapping[str, DisputeStatus]] = {
     "upheld": DisputeStatus.LOST,
     "overturned": DisputeStatus.WON,
 }
-#: What we give as void_reason, so that the event itself tells why it was voided.
+#: The void_reason that we send, so that the event itself has the cause of the cancel.
 VOID_REASON: Final[Mapping[CancelCause, str]] = {
     CancelCause.ATTEMPTS_EXHAUSTED: "tries_used_up",
     CancelCause.REQUESTED: "merchant_wish",
 }
-#: The reasons a client may give for a refund. Others are somebody else's, and stay as they are.
+#: Reasons that a client can give for a refund. Any other reason is passed on unchanged.
 REFUND_REASON: Final[Mapping[str, str]] = {
     "duplicate": "paid_twice",
     "fraudulent": "fraud",
@@ -66,7 +66,7 @@ _ASKED_REASON: Final = {theirs: ours for ours, theirs in REFUND_REASON.items()}
 
 
 def event_id(their_id: str) -> str:
-    """An event's ID among those of all providers: theirs are unique at ExamplePay only."""
+    """Returns an event ID that is unique among all providers: theirs is unique at ExamplePay."""
     return f"{NAME}:{their_id}"
 
 
@@ -122,7 +122,7 @@ def _refund(event: Event) -> Fact:
         currency=refund.amount.currency,
         reason=_ASKED_REASON.get(refund.reason or "", refund.reason),
         failure=_failure(refund.bounce),
-        # free text: only this form is one that we give, and anybody may write it
+        # free text that anybody may write; only this form can be ours
         claims=reference if is_refund_id(reference) else None,
     )
 
@@ -153,11 +153,11 @@ def _chargeback(event: Event) -> Fact:
 
 
 def _unknown_status(event: Event, state: str) -> Unmodelled:
-    why = f"its status {state[:40]!r} is not known here"
+    why = f"its status {state[:40]!r} is unknown"
     return Unmodelled(event_id(event.id), event.name, why, unknown_status=True)
 
 
-#: Every kind of subject that means something to a payment; what happened to it, its state tells.
+#: The kinds of subjects that concern a payment. Their state has what happened.
 TRANSLATORS: Final[Mapping[str, Callable[[Event], Fact]]] = {
     "payment": _payment,
     "refund": _refund,
@@ -166,12 +166,12 @@ TRANSLATORS: Final[Mapping[str, Callable[[Event], Fact]]] = {
 
 
 def subject_kind(event: Event) -> str:
-    """What an event is about: ``payment`` of ``payment/paid``."""
+    """Returns the kind of an event's subject: ``payment`` of ``payment/paid``."""
     return event.name.partition("/")[0]
 
 
 def translate(event: Event, account: Account | None) -> Fact:
-    """The fact this event tells. Raises msgspec.ValidationError or MalformedWebhookError."""
+    """Returns the fact of an event. Raises msgspec.ValidationError or MalformedWebhookError."""
     why = account.refuses(event.merchant, is_live=not event.trial) if account is not None else None
     if why is not None:
         return Foreign(event_id(event.id), event.name, why)

@@ -1,4 +1,4 @@
-"""ExamplePay's webhooks: verified over the raw bytes before anything is parsed, then read."""
+"""Verifies and reads ExamplePay's webhooks. The signature is checked before anything is parsed."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +17,12 @@ from schemas.identity import is_payment_id
 _EVENT: Final = msgspec.json.Decoder(Event)
 _ROUTING: Final = msgspec.json.Decoder(RoutingSubject)
 _NAME: Final = re.compile(NAME_PATTERN)
-#: Wrong JSON, wrong fields, wrong UTF-8, nesting without end, and a time outside of the calendar.
-_NO_EVENT: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
+#: Wrong JSON, fields or UTF-8, too deep nesting, and times outside the calendar.
+_DECODE_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
 
 
 class ExamplePayWebhooks:
-    """A ``WebhookReader``. ``secrets`` may be several, while one replaces another."""
+    """A ``WebhookReader``. There are several ``secrets`` while one replaces another."""
 
     name = NAME
 
@@ -38,12 +38,12 @@ class ExamplePayWebhooks:
         message_id = verified_id(body, headers, self._keys, self._tolerance_s, self._clock())
         webhook = read(body)
         if webhook.event_id != event_id(message_id):
-            raise MalformedWebhookError("the webhook-id that was signed is not the event's")
+            raise MalformedWebhookError("the signed webhook-id is not the event's ID")
         return webhook
 
 
 class ExamplePayTranslator:
-    """A ``Translator`` of the events of this account of ours; None where it is not known."""
+    """A ``Translator``. Without an ``account`` it does not check whose events it gets."""
 
     name = NAME
 
@@ -55,19 +55,19 @@ class ExamplePayTranslator:
         try:
             event = _EVENT.decode(body)
             return Translated(event.name, translate(event, self._account))
-        except _NO_EVENT as error:
+        except _DECODE_ERRORS as error:
             raise MalformedWebhookError(f"not an ExamplePay event: {error}") from error
 
 
 def read(body: bytes) -> Webhook:
-    """What routing needs of an event. Raises MalformedWebhookError.
+    """Returns what routing needs of an event. Raises MalformedWebhookError.
 
-    A payment's reference is free text too: only what has the form of our payment IDs is one.
+    A reference is free text, so it counts as our payment ID only if it has its form.
     """
     try:
         event = _EVENT.decode(body)
         about = _ROUTING.decode(event.subject)
-    except _NO_EVENT as error:
+    except _DECODE_ERRORS as error:
         raise MalformedWebhookError(f"not an ExamplePay event: {error}") from error
     is_payment = subject_kind(event) == "payment"
     reference = about.reference if is_payment else about.payment_reference

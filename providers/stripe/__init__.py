@@ -1,1 +1,1 @@
-"""Stripe behind the port: verify and translate its webhooks, make calls, fetch what got lost."""
+"""The adapter of Stripe: webhooks, provider calls, look-ups and undelivered events."""

@@ -1,9 +1,9 @@
-"""What Stripe's answer to a call means. Pure: an error in, an outcome out.
+"""Turns Stripe's answer to a call into an outcome. Pure.
 
-A definite refusal is only what Stripe says it did not and will not do. A time-out, a 5xx, a 409 or
-a 429 says nothing about the outcome; a declined card is an acknowledgement, for the payment intent
-exists and its webhook tells what happened. A wrong API key, or one of another account (which knows
-none of our objects), is the operator's to mend and refuses no payment.
+A call is refused only if Stripe states that it did not and will not do it. After a time-out, a 5xx,
+a 409 or a 429 the outcome is unknown. A declined card is an acknowledgement: the payment intent
+exists, and a webhook reports what happened. A wrong API key, or one of another account, which has
+none of our objects, refuses no payment: an operator has to correct it.
 """
 
 from typing import Any
@@ -18,15 +18,15 @@ _SERVER_ERROR = 500
 _NOT_FOUND = 404
 MISSING = "resource_missing"
 _UNEXPECTED_STATE = "payment_intent_unexpected_state"
-#: Nobody is believed who asks us to wait for longer.
+#: A longer Retry-After is cut to this.
 RETRY_AFTER_MAX_S = 86_400.0
 
 
 def outcome_of_error(call: ProviderCall, error: stripe.StripeError) -> CallOutcome:
-    """The outcome of a call that Stripe answered with an error, or did not answer."""
+    """Returns the outcome of a call that Stripe answered with an error, or did not answer."""
     if isinstance(error, stripe.CardError):
         return _declined(call, error)
-    if isinstance(error, stripe.InvalidRequestError) and not _asked_elsewhere(error):
+    if isinstance(error, stripe.InvalidRequestError) and not _is_wrong_account(error):
         return _invalid(call, error)
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     replayed = headers.get("idempotent-replayed") == "true"
@@ -43,11 +43,11 @@ def _seconds(value: str | None) -> float | None:
     return min(float(value), RETRY_AFTER_MAX_S)
 
 
-def _asked_elsewhere(error: stripe.InvalidRequestError) -> bool:
-    """Whether what is missing there is our own object or the address, not the client's token.
+def _is_wrong_account(error: stripe.InvalidRequestError) -> bool:
+    """Returns whether our own object or the address is missing, not the client's token.
 
-    Stripe never loses a payment intent: the API key is of another account or mode, or the host is
-    another. What was tried before may have happened where it belongs.
+    Stripe never loses a payment intent, so the API key or the host is of another account or mode.
+    An earlier attempt may have succeeded in the right one.
     """
     missing = error.code == MISSING or error.http_status == _NOT_FOUND
     return missing and error.param != "payment_method"
@@ -81,16 +81,16 @@ def _invalid(call: ProviderCall, error: stripe.InvalidRequestError) -> CallOutco
 
 
 def outcome_of_state(call: ProviderCall, status: str, object_id: str) -> CallOutcome | None:
-    """What the object's own state says of a call on it; None where the call has not happened."""
+    """Returns a call's outcome by the object's state, or None if the call has not happened."""
     match call.operation, status:
         case Operation.CANCEL, "canceled" | "succeeded":
-            return Acknowledged(object_id)  # it is over either way; the facts say how
+            return Acknowledged(object_id)  # final either way; the facts have the result
         case Operation.CAPTURE, "succeeded":
             return Acknowledged(object_id)
         case Operation.CAPTURE, "canceled":
             return Refused("canceled", "The authorization is gone.")
         case Operation.CAPTURE, "requires_payment_method":
-            # what was authorized can only be captured after another attempt: not by asking on
+            # Only another attempt can authorize again; retrying the capture can't.
             return Refused("authorization_lost", "The authorization is gone; another is needed.")
         case Operation.CONFIRM, "processing" | "requires_action" | "requires_capture" | "succeeded":
             return Acknowledged(object_id)

@@ -1,4 +1,4 @@
-"""Stripe's API through its own package: calls, look-ups, and what was never delivered."""
+"""The client of Stripe's API, on Stripe's package: calls, look-ups and undelivered events."""
 
 import asyncio
 import hashlib
@@ -27,29 +27,29 @@ from providers.stripe.translate import PAYMENT_ID_KEY, REFUND_ID_KEY
 from providers.stripe.webhooks import read
 from schemas.settings import StripeSettings
 
-#: Stripe's clock and ours may differ by this much when objects are looked for by creation time.
+#: How much Stripe's clock and ours may differ in a search by creation time.
 CLOCK_SKEW: Final = timedelta(minutes=10)
 PAGE: Final = 100
-#: Events of a confirm that may leave the payment intent in need of another payment method.
+#: Events of a confirm after which the payment intent may need another payment method.
 ATTEMPT_EVENTS: Final = ("payment_intent.payment_failed", "payment_intent.requires_action")
 
 
-#: Secret and restricted keys name their mode: ``sk_live_...``, ``rk_test_...``.
+#: Secret and restricted keys contain their mode: ``sk_live_...``, ``rk_test_...``.
 _KEY_MODE: Final = re.compile(r"\A[a-z]+_(live|test)_")
 
 
 def is_live_key(api_key: str) -> bool | None:
-    """Whether the key is one of live mode; None where it does not say."""
+    """Returns whether the key is of live mode, or None if it does not contain its mode."""
     found = _KEY_MODE.match(api_key)
     return found[1] == "live" if found is not None else None
 
 
 class _MissingError(ProviderUnavailableError):
-    """What was named in the question is not there."""
+    """The requested object or event does not exist."""
 
 
 class StripeApi:
-    """A ``ProviderClient``. Retries are the caller's: the package's own are off."""
+    """A ``ProviderClient``. It does not retry: the package's retries are off."""
 
     name = "stripe"
 
@@ -85,21 +85,21 @@ class StripeApi:
                 objects = self._list("/v1/payment_intents", created={"gte": since})
                 return await _find(objects, PAYMENT_ID_KEY, call.payment_id)
             case Operation.REFUND:
-                return await self._made_refund(call, first_tried_at)
+                return await self._find_refund(call, first_tried_at)
             case _:
                 intent, _ = await self._get(f"/v1/payment_intents/{call.object_id}")
                 found = outcome_of_state(call, str(intent["status"]), str(intent["id"]))
         if found is None and call.operation is Operation.CONFIRM:
-            return await self._ended_attempt(call, first_tried_at)
+            return await self._find_ended_attempt(call, first_tried_at)
         return found
 
-    async def _made_refund(
+    async def _find_refund(
         self, call: ProviderCall, first_tried_at: datetime
     ) -> CallOutcome | None:
-        """The refund that this call made: of its payment, its amount, with our ID, not older.
+        """Finds the refund that this call made, by payment, amount, our ID and age.
 
-        Anybody with access can write our ID on another refund. The event of a refund's creation
-        names the call that made it; where Stripe lists that event no longer, the oldest is ours.
+        Our ID alone is not enough: anybody with access can write it on another refund. The event of
+        a refund's creation names the call. If Stripe no longer lists it, the oldest refund is ours.
         """
         since = int((first_tried_at - CLOCK_SKEW).timestamp())
         found = [
@@ -112,31 +112,31 @@ class StripeApi:
         if not found:
             return None
         created = self._list("/v1/events", types=("refund.created",), created={"gte": since})
-        ours = {str(e["data"]["object"]["id"]): _names(e, call) async for e in created}
+        ours = {str(e["data"]["object"]["id"]): _is_caused_by(e, call) async for e in created}
         oldest_first = reversed([ref for ref in found if ours.get(ref, True)])
         made = sorted(oldest_first, key=lambda ref: ref not in ours)
         return Acknowledged(made[0]) if made else None
 
-    async def _ended_attempt(
+    async def _find_ended_attempt(
         self, call: ProviderCall, first_tried_at: datetime
     ) -> CallOutcome | None:
-        """An attempt that is over left the intent as it was before; an event tells of its begin.
+        """Finds an attempt that has ended, by an event that names this call.
 
-        A decline names our call itself. Where the customer failed to authenticate, that is no call
-        of ours, but the request to authenticate was.
+        The payment intent itself looks as it did before the attempt. A decline names our call. A
+        failed authentication does not, but the request to authenticate before it does.
         """
         since = int((first_tried_at - CLOCK_SKEW).timestamp())
-        begun = self._list("/v1/events", types=ATTEMPT_EVENTS, created={"gte": since})
-        async for event in begun:
-            if _names(event, call):
+        events = self._list("/v1/events", types=ATTEMPT_EVENTS, created={"gte": since})
+        async for event in events:
+            if _is_caused_by(event, call):
                 return Acknowledged(str(call.object_id))
         return None
 
     async def retrieve(self, object_id: str) -> FetchedEvent:
         """See ``ProviderClient.retrieve``.
 
-        The event's ID is made of the object's content, so that looking at an unchanged object
-        twice tells nothing twice; its time is the provider's, from the answer's Date header.
+        The event's ID is a digest of the object's content, so an unchanged object gives the same
+        event. Its time is Stripe's, from the Date header of the answer.
         """
         intent, headers = await self._get(f"/v1/payment_intents/{object_id}")
         content = json.dumps(intent, sort_keys=True, separators=(",", ":")).encode()
@@ -154,10 +154,10 @@ class StripeApi:
         return _fetched(event)
 
     async def events_after(self, cursor: str | None) -> AsyncIterator[Sequence[FetchedEvent]]:
-        """See ``ProviderClient.events_after``. Without a cursor: all that Stripe still lists.
+        """See ``ProviderClient.events_after``. Without a cursor it yields all that Stripe lists.
 
-        A cursor that Stripe lists no longer, after 30 days or where test data was deleted, is as
-        good as none: what is told again is known again.
+        So it does if Stripe no longer lists the cursor's event, after 30 days or because test data
+        was deleted. The processor drops duplicates.
         """
         page = await self._page_after(cursor) if cursor is not None else None
         if page is None:
@@ -173,7 +173,7 @@ class StripeApi:
             page = await self._page_after(page["data"][0]["id"])
 
     async def _page_after(self, cursor: str) -> dict[str, Any] | None:
-        """The events next after this one, newest first; None where this one is not listed."""
+        """Returns the next events after this one, newest first, or None if it is not listed."""
         try:
             page, _ = await self._get("/v1/events", limit=PAGE, ending_before=cursor)
         except _MissingError:
@@ -185,7 +185,7 @@ class StripeApi:
         await self._http.close_async()  # type: ignore[no-untyped-call]  # has no annotations
 
     async def _list(self, path: str, **params: Any) -> AsyncIterator[dict[str, Any]]:
-        """Every object of a list, newest first. Raises ProviderUnavailableError."""
+        """Yields every object of a list, newest first. Raises ProviderUnavailableError."""
         after: dict[str, Any] = {}
         while True:
             page, _ = await self._get(path, limit=PAGE, **params, **after)
@@ -207,16 +207,16 @@ class StripeApi:
     async def _send(
         self, method: str, path: str, **params: Any
     ) -> tuple[dict[str, Any], Mapping[str, str]]:
-        """Stripe's answer. Raises stripe.StripeError, also where what answered was not Stripe."""
+        """Returns Stripe's answer. Raises stripe.StripeError, also if it is not Stripe's answer."""
         try:
             response = await self._client.raw_request_async(method, path, **params)
         except stripe.StripeError:
             raise
-        except Exception as error:  # the package stumbles over errors of another form
+        except Exception as error:  # the package fails on errors in another form
             raise stripe.APIError(f"an unreadable answer: {error!r}") from error
         data: Any = response.data
         if not isinstance(data, dict) or "object" not in data:
-            raise stripe.APIError("the answer is no object of Stripe's")
+            raise stripe.APIError("the answer is not a Stripe object")
         return data, response.headers
 
 
@@ -225,11 +225,11 @@ def _fetched(event: Mapping[str, Any]) -> FetchedEvent:
     try:
         return FetchedEvent(read(body), body)
     except MalformedWebhookError as error:
-        raise ProviderUnavailableError(f"what was fetched is no event: {error}") from error
+        raise ProviderUnavailableError(f"the fetched event is malformed: {error}") from error
 
 
-def _names(event: Mapping[str, Any], call: ProviderCall) -> bool:
-    """Whether an event names this call's key, of whichever generation, as what brought it about."""
+def _is_caused_by(event: Mapping[str, Any], call: ProviderCall) -> bool:
+    """Returns whether an event names this call's key, of any generation, as its cause."""
     key = (event.get("request") or {}).get("idempotency_key")
     return is_key_of(str(key), call.key)
 
@@ -237,7 +237,7 @@ def _names(event: Mapping[str, Any], call: ProviderCall) -> bool:
 async def _find(
     objects: AsyncIterator[dict[str, Any]], key: str, value: str | None
 ) -> CallOutcome | None:
-    """The object whose metadata carries our ID: the operation happened after all."""
+    """Finds the object whose metadata has our ID: then the call did happen."""
     async for item in objects:
         if (item.get("metadata") or {}).get(key) == value:
             return Acknowledged(str(item["id"]))

@@ -1,4 +1,4 @@
-"""A provider call as a Stripe request: pure data, one row per operation."""
+"""Turns a provider call into a request to Stripe. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from providers.stripe.translate import CANCELLATION_REASON, PAYMENT_ID_KEY, REFU
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A POST to Stripe's API: where, and with which parameters."""
+    """A POST request to Stripe's API."""
 
     path: str
     params: Mapping[str, Any]
 
 
 def request_for(call: ProviderCall) -> Request:
-    """The request that carries this call out. Unset parameters are left away."""
+    """Returns the request for a call, without unset parameters."""
     match call.operation:
         case Operation.CREATE:
             return _request("/v1/payment_intents", _create(call))
@@ -50,7 +50,7 @@ def _create(call: ProviderCall) -> dict[str, Any]:
         "confirm": "true",
         "return_url": call.return_url,
         "description": call.description,
-        # ours last: a client's metadata can't take its name
+        # ours last, so that a client's metadata can't replace it
         "metadata": {**call.metadata, PAYMENT_ID_KEY: call.payment_id},
     }
 

@@ -1,19 +1,18 @@
-"""The parts of Stripe's published objects that are read here, and nothing else of them.
+"""The fields of Stripe's objects that we read.
 
-Unknown fields pass unread; a field of the wrong type or out of its bounds is a
-MalformedWebhookError at the decoder.
+Unknown fields are ignored. A field of the wrong type or out of bounds is an error of the decoder.
 """
 
 from typing import Annotated, Any, Final
 
 import msgspec
 
-#: Stripe's IDs and types: each becomes a key, a header or a row, none of which takes everything.
+#: IDs and types. They become record keys, headers and columns, which accept no other characters.
 NAME_PATTERN: Final = r"\A[!-~]{1,255}\Z"
 Name = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
-#: Unix seconds that are a date: the last is in the year 9999.
+#: Unix seconds up to the end of the year 9999.
 Timestamp = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
-#: Minor units, far above what Stripe takes and far below what a bigint holds.
+#: Minor units: far above any amount of Stripe, far below a bigint.
 Amount = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
 Movement = Annotated[int, msgspec.Meta(ge=-(10**15), le=10**15)]
 
@@ -55,7 +54,7 @@ class Refund(msgspec.Struct):
 
 
 class BalanceTransaction(msgspec.Struct):
-    """Money that a dispute moved; negative took it from us."""
+    """A movement of disputed money. A negative amount was withdrawn from us."""
 
     id: Name
     amount: Movement
@@ -81,7 +80,7 @@ class EventRequest(msgspec.Struct):
 
 
 class EventData(msgspec.Struct):
-    """The object as it was then, undecoded until its type is known."""
+    """The object at the time of the event, undecoded until its type is known."""
 
     object: msgspec.Raw
 
@@ -94,13 +93,13 @@ class Event(msgspec.Struct):
     created: Timestamp
     livemode: bool
     data: EventData
-    #: The connected account it is about; none where it is about the account that is told.
+    #: The connected account of the event; None for the account itself.
     account: str | None = None
     request: EventRequest | None = None
 
 
 class RoutingObject(msgspec.Struct):
-    """What routing reads of any object, whatever its kind: of any type, so that none is refused."""
+    """What routing reads of any object. The fields are of any type, so that none is refused."""
 
     id: Any = None
     payment_intent: Any = None

@@ -1,4 +1,4 @@
-"""Stripe's words to the domain's, as tables. The only place where they meet."""
+"""Translates Stripe's events into facts of the domain."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from providers.stripe.shapes import Dispute, Event, LastPaymentError, PaymentInt
 from schemas.identity import is_refund_id, provider_made_id
 
 PAYMENT_STATUS: Final[Mapping[str, ProviderStatus]] = {
-    "requires_payment_method": ProviderStatus.OPEN,  # ATTEMPT_FAILED where an error stands
+    "requires_payment_method": ProviderStatus.OPEN,  # ATTEMPT_FAILED if it has an error
     "requires_confirmation": ProviderStatus.OPEN,
     "requires_action": ProviderStatus.ACTION_NEEDED,
     "processing": ProviderStatus.PENDING,
@@ -49,7 +49,7 @@ DISPUTE_STATUS: Final[Mapping[str, DisputeStatus]] = {
     "won": DisputeStatus.WON,
     "lost": DisputeStatus.LOST,
 }
-#: What we give as cancellation_reason, so that the event itself tells why it was cancelled.
+#: The cancellation_reason that we send, so that the event itself has the cause of the cancel.
 CANCELLATION_REASON: Final[Mapping[CancelCause, str]] = {
     CancelCause.ATTEMPTS_EXHAUSTED: "abandoned",
     CancelCause.REQUESTED: "requested_by_customer",
@@ -60,7 +60,7 @@ _INTENT: Final = msgspec.json.Decoder(PaymentIntent)
 _REFUND: Final = msgspec.json.Decoder(Refund)
 _DISPUTE: Final = msgspec.json.Decoder(Dispute)
 
-#: Metadata keys we set, and find again in events and objects.
+#: Metadata keys that we set, and read in events and objects.
 PAYMENT_ID_KEY: Final = "payment_id"
 REFUND_ID_KEY: Final = "refund_id"
 
@@ -71,7 +71,7 @@ def _failure(error: LastPaymentError) -> Failure:
 
 
 def _attempt_ref(error: LastPaymentError) -> str | None:
-    """The charge that failed; where none was made (failed authentication), the payment method."""
+    """Returns the failed charge or, if authentication failed before one, the payment method."""
     method = error.payment_method or {}
     ref = error.charge or method.get("id")
     return ref if isinstance(ref, str) else None
@@ -156,13 +156,13 @@ def _dispute(event: Event, at: datetime) -> Fact:
 
 
 def _unknown_status(event: Event, status: str) -> Unmodelled:
-    why = f"its status {status[:40]!r} is not known here"
+    why = f"its status {status[:40]!r} is unknown"
     return Unmodelled(event.id, event.type, why, unknown_status=True)
 
 
 Translator = Callable[[Event, datetime], Fact]
 
-#: Every event type that means something to a payment. All others are recorded as ignored.
+#: The event types that concern a payment. All others are recorded as ignored.
 TRANSLATORS: Final[Mapping[str, Translator]] = {
     "payment_intent.created": _payment,
     "payment_intent.requires_action": _payment,
@@ -171,7 +171,7 @@ TRANSLATORS: Final[Mapping[str, Translator]] = {
     "payment_intent.payment_failed": _payment,
     "payment_intent.succeeded": _payment,
     "payment_intent.canceled": _payment,
-    # what a look-up of the object itself tells, in the form of an event
+    # made by ``StripeApi.retrieve`` from the object itself
     "payment_intent.retrieved": _payment,
     "refund.created": _refund,
     "refund.updated": _refund,
@@ -186,7 +186,7 @@ TRANSLATORS: Final[Mapping[str, Translator]] = {
 
 
 def translate(event: Event, account: Account) -> Fact:
-    """The fact this event tells. Raises msgspec.ValidationError where the object is malformed."""
+    """Returns the fact of an event. Raises msgspec.ValidationError for a malformed object."""
     why = account.refuses(event.account, is_live=event.livemode)
     if why is not None:
         return Foreign(event.id, event.type, why)

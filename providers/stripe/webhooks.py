@@ -1,4 +1,4 @@
-"""Stripe's webhooks: verified over the raw bytes before anything is parsed, then read sparingly."""
+"""Verifies and reads Stripe's webhooks. The signature is checked before anything is parsed."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,13 +17,13 @@ _EVENT: Final = msgspec.json.Decoder(Event)
 _ROUTING: Final = msgspec.json.Decoder(RoutingObject)
 _SECONDS: Final = re.compile(r"\A[0-9]{1,12}\Z")
 _NAME: Final = re.compile(NAME_PATTERN)
-#: Wrong JSON, wrong fields, wrong UTF-8, and nesting without end.
-_NO_EVENT: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+#: Wrong JSON, fields or UTF-8, and too deep nesting.
+_DECODE_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 SIGNATURE_HEADER: Final = "stripe-signature"
 
 
 class StripeWebhooks:
-    """A ``WebhookReader``. ``secrets`` may be several, while one replaces another."""
+    """A ``WebhookReader``. There are several ``secrets`` while one replaces another."""
 
     name = "stripe"
 
@@ -45,12 +45,12 @@ class StripeWebhooks:
         if any(_is_signed(body, header, secret) for secret in self._secrets):
             return read(body)
         raise SignatureError(
-            f"the {SIGNATURE_HEADER} header signs these bytes with none of the known secrets"
+            f"the {SIGNATURE_HEADER} header has no valid signature by a configured secret"
         )
 
 
 class StripeTranslator:
-    """A ``Translator`` of the events of this account of ours."""
+    """A ``Translator`` of the events of one account."""
 
     name = "stripe"
 
@@ -62,15 +62,14 @@ class StripeTranslator:
         try:
             event = _EVENT.decode(body)
             return Translated(event.type, translate(event, self._account))
-        except _NO_EVENT as error:
+        except _DECODE_ERRORS as error:
             raise MalformedWebhookError(f"not a Stripe event: {error}") from error
 
 
 def _time_of(header: str) -> int:
-    """When the header says it was signed, in seconds since the epoch. Raises SignatureError.
+    """Returns the header's signing time in seconds since the epoch. Raises SignatureError.
 
-    The package takes the first time there is, and checks its age alone: by its own clock, and not
-    whether it is to come.
+    Stripe's package would use its own clock, and accept a time in the future.
     """
     for item in header.split(","):
         name, _, value = item.partition("=")
@@ -78,12 +77,12 @@ def _time_of(header: str) -> int:
             if _SECONDS.match(value):
                 return int(value)
             break
-    raise SignatureError(f"the {SIGNATURE_HEADER} header is missing, or names no time in seconds")
+    raise SignatureError(f"the {SIGNATURE_HEADER} header is missing, or has no time in seconds")
 
 
 def _is_signed(body: bytes, header: str, secret: str) -> bool:
     if not header.isascii():
-        return False  # the package compares ASCII only, and raises a TypeError for anything else
+        return False  # the package raises TypeError for anything but ASCII
     try:
         return bool(stripe.WebhookSignature.verify_header(body, header, secret, tolerance=None))
     except (stripe.SignatureVerificationError, UnicodeDecodeError):
@@ -91,11 +90,11 @@ def _is_signed(body: bytes, header: str, secret: str) -> bool:
 
 
 def read(body: bytes) -> Webhook:
-    """What routing needs of an event. Raises MalformedWebhookError."""
+    """Returns what routing needs of an event. Raises MalformedWebhookError."""
     try:
         event = _EVENT.decode(body)
         about = _ROUTING.decode(event.data.object)
-    except _NO_EVENT as error:
+    except _DECODE_ERRORS as error:
         raise MalformedWebhookError(f"not a Stripe event: {error}") from error
     metadata = about.metadata if isinstance(about.metadata, dict) else {}
     return Webhook(
