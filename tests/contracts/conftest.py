@@ -53,7 +53,7 @@ def base_url(installed: StripeMock, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 async def shared(base_url: str) -> AsyncIterator[tuple[StripeApi, PagingClient]]:
-    """Our client of that server; making one for each test would read every certificate anew."""
+    """Our client of that server. One for each test would load all certificates each time."""
     settings = StripeSettings(
         stripe_api_base=base_url, stripe_api_key=SecretStr("sk_test_contracts"), stripe_timeout_s=10
     )

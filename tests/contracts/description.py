@@ -116,7 +116,7 @@ class Description:
         return {name: part for name, part in value.items() if name in named}
 
     def event_types(self) -> frozenset[str]:
-        """The types of events that a webhook endpoint can be told of."""
+        """Returns the types of events that a webhook endpoint can subscribe to."""
         operation = self._paths["/v1/webhook_endpoints"]["post"]
         (content,) = operation["requestBody"]["content"].values()
         return frozenset(content["schema"]["properties"]["enabled_events"]["items"]["enum"])

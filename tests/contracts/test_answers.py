@@ -20,7 +20,7 @@ NEVER_SAID: Final[Mapping[str, dict[str, str]]] = {
 }
 NEVER_SENT: Final[Mapping[str, str]] = {
     "payment_intent.processing": "see NEVER_SAID",
-    "payment_intent.retrieved": "our own word for what a look-up tells",
+    "payment_intent.retrieved": "our own type for the result of a look-up",
 }
 #: The HTTP status and type of every error that a client can tell from the others.
 ERRORS: Final = {

@@ -11,7 +11,9 @@ from tests.service.events.webhooks import SHAPES, Subject, event
 
 KINDS: Final = sorted(path.stem for path in SHAPES.glob("*.json"))
 SUBJECT: Final = Subject("row0", 1_767_225_600, f"pay_{'a' * 30}", "ref_a")
-TOLD: Final = {"a payout": (PAYOUT,)} | {name: (*row.first, row.says) for name, row in ROWS.items()}
+REPORTED: Final = {"a payout": (PAYOUT,)} | {
+    name: (*row.first, row.says) for name, row in ROWS.items()
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -25,12 +27,12 @@ def test_each_shape_is_stripes_own_example(
     assert json.loads((SHAPES / f"{kind}.json").read_bytes()) == published
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", REPORTED)
 def test_each_webhook_is_as_described(description: Description, name: str) -> None:
     """The event and the object in it, which has all that the shape has."""
-    for told in TOLD[name]:
-        made = event(SUBJECT, told)
+    for reported in REPORTED[name]:
+        made = event(SUBJECT, reported)
         about = made["data"]["object"]
         assert description.object_problems("event", made) == []
-        assert description.object_problems(told.about, about) == []
-        assert json.loads((SHAPES / f"{told.about}.json").read_bytes()).keys() <= about.keys()
+        assert description.object_problems(reported.about, about) == []
+        assert json.loads((SHAPES / f"{reported.about}.json").read_bytes()).keys() <= about.keys()

@@ -21,7 +21,7 @@ MALFORMED = {
     "a percent sign at the end": f"postgresql://pay:{MARK}%@127.0.0.1/payments",
     "an at sign": f"postgresql://pay:x@{MARK}@127.0.0.1/payments",
     "a slash": f"postgresql://pay:1/{MARK}@127.0.0.1/payments",
-    "a slash and letters": f"postgresql://pay:{MARK}/x@127.0.0.1/payments",
+    "a slash and a name": f"postgresql://pay:{MARK}/x@127.0.0.1/payments",
     "a blank": f"postgresql://pay:x@{MARK} y@127.0.0.1/payments",
     "a wrong port": f"postgresql://pay:x@127.0.0.1:{MARK}/payments",
     "an unknown option": f"postgresql://pay:x@127.0.0.1/payments?{MARK}=1",

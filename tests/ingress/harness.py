@@ -45,11 +45,11 @@ PAYMENT: Final[dict[str, Any]] = {
 
 @dataclass
 class Log:
-    """A ``Publisher`` that keeps the records, and fails or holds back when told to."""
+    """A ``Publisher`` that keeps the records. A test can make it fail or wait."""
 
     records: list[ProducerRecord] = field(default_factory=list)
     failure: Exception | None = None
-    #: Publishing waits for this, and tells by ``waiting`` that it does.
+    #: Publishing waits for this event, and sets ``waiting`` first.
     gate: asyncio.Event | None = None
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -64,7 +64,7 @@ class Log:
 
     async def unavailable_reason(self) -> str | None:
         """See ``Publisher.unavailable_reason``."""
-        return None if self.failure is None else "it was told to fail"
+        return None if self.failure is None else "a test made it fail"
 
 
 class FakeStore(Database):

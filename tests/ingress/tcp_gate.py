@@ -16,8 +16,8 @@ class Door:
         self._passing: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
         #: Set while what the server says gets through.
-        self.heard = asyncio.Event()
-        self.heard.set()
+        self.passing = asyncio.Event()
+        self.passing.set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -38,16 +38,16 @@ class Door:
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(HOST, self._to)
         self._writers += [writer, back]
-        for task in (self._pass(reader, back, None), self._pass(there, writer, self.heard)):
+        for task in (self._pass(reader, back, None), self._pass(there, writer, self.passing)):
             passing = asyncio.create_task(task)
             self._passing.add(passing)
 
     @staticmethod
     async def _pass(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heard: asyncio.Event | None
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passing: asyncio.Event | None
     ) -> None:
         while part := await reader.read(65_536):
-            if heard is not None:
-                await heard.wait()
+            if passing is not None:
+                await passing.wait()
             writer.write(part)
         writer.close()

@@ -37,7 +37,7 @@ class Watched(Database):
 
     @property
     def giving_back(self) -> asyncio.Lock:
-        """Held by whoever takes a connection or gives it back."""
+        """The lock of the tasks that take or return a connection."""
         return self._pool._lock  # a busy pool can't be had otherwise
 
 
@@ -166,11 +166,11 @@ async def test_a_transaction_whose_end_nobody_confirms_is_left(
         await database.run(pid, ENOUGH_S)
         reading = asyncio.create_task(database.run(query, 0.3))
         await begun.wait()
-        door.heard.clear()
+        door.passing.clear()
         with pytest.raises(DatabaseUnavailableError):
             await reading
         await until(database.is_idle, 5.0)
-        door.heard.set()
+        door.passing.set()
         assert await database.run(pid, ENOUGH_S)
 
 

@@ -94,7 +94,7 @@ def _assigned(consumer: AIOKafkaConsumer) -> Callable[[], Awaitable[bool]]:
 async def test_an_accepted_command_is_in_the_log(
     client: httpx.AsyncClient, kafka_bootstrap: str
 ) -> None:
-    """Once the answer is 202, whoever reads the topic finds the command under the payment's key."""
+    """Once the answer is 202, a reader of the topic finds the command under the payment's key."""
     answer = await client.post("/v1/payments", json=PAYMENT, headers=keyed(uuid.uuid4().hex))
     assert answer.status_code == 202
     key = answer.json()["id"].encode()

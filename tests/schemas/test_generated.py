@@ -77,4 +77,4 @@ def test_a_row_says_what_the_code_does(variable: str) -> None:
 def test_a_meaning_is_shown_as_it_is_written() -> None:
     """What looks like a tag would vanish from the page."""
     (row,) = (row for row in _rows() if row[0] == "`PAYMENTS_API_KEYS`")
-    assert row[1] == "tenant:&lt;SHA-256 of the key>, comma-separated."
+    assert row[1] == "API keys as tenant:&lt;SHA-256 of the key in hex>, comma-separated."

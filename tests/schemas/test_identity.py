@@ -93,7 +93,7 @@ def test_a_payment_is_not_another_tenants(tenant: str) -> None:
 
 
 @pytest.mark.parametrize("position", range(len("pay_"), len(PAYMENT)))
-def test_a_mistyped_id_belongs_to_nobody(position: int) -> None:
+def test_a_mistyped_id_belongs_to_no_tenant(position: int) -> None:
     """One wrong character anywhere is noticed without a look-up."""
     wrong = "a" if PAYMENT[position] != "a" else "b"
     assert not identity.belongs_to("shop", PAYMENT[:position] + wrong + PAYMENT[position + 1 :])
@@ -103,7 +103,7 @@ def test_a_mistyped_id_belongs_to_nobody(position: int) -> None:
     "identifier",
     ["", "pay_", PAYMENT[:-1], f"{PAYMENT}a", f"{PAYMENT}\n", PAYMENT[4:], PAYMENT.upper()],
 )
-def test_what_has_another_form_belongs_to_nobody(identifier: str) -> None:
+def test_an_id_of_another_form_belongs_to_no_tenant(identifier: str) -> None:
     """Too short, too long, without its prefix, in capitals."""
     assert not identity.belongs_to("shop", identifier)
     assert not re.fullmatch(identity.PAYMENT_ID_PATTERN, identifier)
@@ -137,7 +137,7 @@ def test_an_operation_is_named_by_tenant_payment_operation_and_key() -> None:
     assert made not in {identity.operation_id(*other) for other in others}
 
 
-def test_a_commands_event_id_tells_its_body_apart() -> None:
+def test_a_commands_event_id_depends_on_its_body() -> None:
     """A retry has the first one's; a second body under the same key is an event of its own."""
     bodies = [identity.fingerprint({"amount": amount}) for amount in (1, 1, 2)]
     first, retry, other = [identity.command_event_id(OPERATION, body) for body in bodies]
@@ -166,7 +166,7 @@ def test_a_fingerprint_does_not_depend_on_the_order_of_fields(
 @pytest.mark.parametrize(
     ("one", "other"), [(1, "1"), (1, True), (None, ""), ([], {}), ("a", ["a"]), (1, 1.5)]
 )
-def test_a_fingerprint_tells_types_apart(one: object, other: object) -> None:
+def test_a_fingerprint_distinguishes_types(one: object, other: object) -> None:
     """Two bodies that mean different things differ."""
     assert identity.fingerprint({"a": one}) != identity.fingerprint({"a": other})
 

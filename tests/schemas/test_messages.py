@@ -96,8 +96,8 @@ WRONG: dict[str, tuple[str, Any]] = {
     "no amount": ("amount", 0),
     "a negative amount": ("amount", -1),
     "an amount of nine digits": ("amount", 100_000_000),
-    "a currency in small letters": ("currency", "eur"),
-    "a currency of four letters": ("currency", "EURO"),
+    "a currency in lower case": ("currency", "eur"),
+    "a currency of four characters": ("currency", "EURO"),
     "a currency and a new line": ("currency", "EUR\n"),
     "an ID with another alphabet": ("payment_id", f"pay_{'1' * 30}"),
     "an ID and a new line": ("payment_id", CREATE["payment_id"] + "\n"),
@@ -136,9 +136,9 @@ def test_a_metadata_key_has_no_brackets(key: str) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"outcome": "acknowledged", "object_id": None}, "object_id goes with"),
-        ({"outcome": "refused"}, "goes with"),
-        ({"refusal": {"code": "no", "message": ""}}, "refusal goes with"),
+        ({"outcome": "acknowledged", "object_id": None}, "send object_id if and only if"),
+        ({"outcome": "refused"}, "if and only if"),
+        ({"refusal": {"code": "no", "message": ""}}, "send refusal if and only if"),
         ({"outcome": "succeeded"}, "outcome"),
         ({"operation": "void"}, "operation"),
     ],

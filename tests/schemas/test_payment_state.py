@@ -69,10 +69,10 @@ def test_the_histories_meet_every_word() -> None:
 
 
 @unhurried
-@given(told=facts(), asked=asked_and_answered(), random=st.randoms(use_true_random=False))
-def test_a_payment_whatever_it_was_told(told: list[Input], asked: list[Input], random: Any) -> None:
+@given(reported=facts(), asked=asked_and_answered(), random=st.randoms(use_true_random=False))
+def test_a_payment_after_any_inputs(reported: list[Input], asked: list[Input], random: Any) -> None:
     """In any order, possible or not."""
-    records = [*told, *asked]
+    records = [*reported, *asked]
     random.shuffle(records)
     assert_keeps_its_promise(published(Replay([received(create()), *records]).existing))
 
@@ -98,7 +98,7 @@ BROKEN: dict[str, Callable[[Any], None]] = {
     "a field that is missing inside": lambda document: document["refunds"][0].pop("reversed"),
     "an unknown status": _set("status", to="THINKING"),
     "an unknown refund status": _set("refunds", 0, "status", to="THINKING"),
-    "a status in small letters": _set("status", to="succeeded"),
+    "a status in lower case": _set("status", to="succeeded"),
     "an amount with a fraction": _set("amount", to=10.5),
     "an amount in words": _set("amount", to="1000"),
     "an amount that is true": _set("amount", to=True),
@@ -106,7 +106,7 @@ BROKEN: dict[str, Callable[[Any], None]] = {
     "a negative sum": _set("amounts", "captured", to=-1),
     "a sum with a fraction": _set("amounts", "captured", to=0.5),
     "version zero": _set("version", to=0),
-    "a currency in small letters": _set("currency", to="eur"),
+    "a currency in lower case": _set("currency", to="eur"),
     "an ID that is none": _set("id", to="pay_1"),
     "a time without a zone": _set("created_at", to="2026-01-01T00:00:00"),
     "a time that is none": _set("created_at", to="yesterday"),

@@ -67,7 +67,7 @@ def paced(connections: Iterable[socket.socket]) -> Iterator[socket.socket]:
             time.sleep(0.01)
 
 
-def test_more_idle_connections_than_handles_stop_nobody(full: Server) -> None:
+def test_more_idle_connections_than_open_files_stop_no_client(full: Server) -> None:
     """1,300 with 1,024 handles: a good client goes on, the log and a metric say what is done.
 
     They are silent, in a head or in a body. Memory and handles come back.
@@ -138,7 +138,7 @@ def test_a_request_under_way_is_never_closed_for_another(tight: Server) -> None:
             assert Answers(connection).next().status == 200
 
 
-def test_answers_that_nobody_takes_make_room(tight: Server) -> None:
+def test_unread_answers_make_room(tight: Server) -> None:
     """Also after ``Connection: close``, and where several wait for their turn."""
     requests = (
         b"GET /big HTTP/1.1\r\nConnection: close\r\n\r\n",

@@ -181,7 +181,7 @@ def test_what_waits_for_its_turn_is_not_taken_in(
         (b"POST / HTTP/1.1\r\nContent-Length: a\r\n\r\n", 400),
     ],
 )
-def test_what_nobody_reads_any_more_is_taken_up_to_a_limit(
+def test_an_unwanted_body_is_dropped_up_to_a_limit(
     patient: Server, begin: bytes, status: int
 ) -> None:
     """The answer is out, but its client sends on: enough for it to get there, then it is closed."""

@@ -43,7 +43,7 @@ def assert_said(answer: httpx.Response, *, private: bool) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), PRIVATE)
-async def test_nobody_keeps_an_answer_about_payments(
+async def test_no_cache_stores_an_answer_about_payments(
     acme: httpx.AsyncClient, nobody: httpx.AsyncClient, method: str, path: str
 ) -> None:
     """Nor a problem about them: with a key, without one, whatever the status."""
@@ -54,7 +54,7 @@ async def test_nobody_keeps_an_answer_about_payments(
 
 
 @pytest.mark.parametrize(("method", "path"), PUBLIC)
-async def test_nobody_guesses_a_type(nobody: httpx.AsyncClient, method: str, path: str) -> None:
+async def test_no_browser_guesses_a_type(nobody: httpx.AsyncClient, method: str, path: str) -> None:
     """Every other answer says so too."""
     assert_said(await nobody.request(method, path), private=False)
 

@@ -43,7 +43,7 @@ def test_what_is_there_for_good_is_no_garbage(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_every_worker_is_made_so() -> None:
-    """The factory that uvicorn is told, by name."""
+    """The factory whose name uvicorn is given."""
     module, name = FACTORY.split(":")
     assert (module, getattr(bootstrap, name)) == (bootstrap.__name__, bootstrap.worker_application)
 

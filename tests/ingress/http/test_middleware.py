@@ -1,4 +1,4 @@
-"""A fault of ours in the middle of an answer."""
+"""Unforeseen errors before and during an answer."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ SCOPE: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
 
 @pytest.mark.parametrize("has_begun", [False, True])
 async def test_an_answer_is_begun_once(metrics: Metrics, *, has_begun: bool) -> None:
-    """A fault before it becomes a 500; one after its beginning can't be told any more."""
+    """An error before the answer becomes a 500. An error during it only ends up in the log."""
     sent: list[Message] = []
 
     async def failing(_scope: Scope, _receive: Receive, send: Send) -> None:

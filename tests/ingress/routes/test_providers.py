@@ -96,10 +96,10 @@ async def test_each_providers_webhooks_have_their_address(
     assert (answer.status_code, answer.json()) == (200, {"received": True})
     (record,) = log.records
     assert (record.topic, record.key, record.value) == (PROVIDER_WEBHOOKS, OURS.encode(), body)
-    told = headers.as_text(record.headers)
-    assert told[headers.PROVIDER] == "examplepay"
-    assert told[headers.EVENT_ID] == "examplepay:ntf-1"
-    assert told[headers.OBJECT_ID] == "payment-1"
+    sent_headers = headers.as_text(record.headers)
+    assert sent_headers[headers.PROVIDER] == "examplepay"
+    assert sent_headers[headers.EVENT_ID] == "examplepay:ntf-1"
+    assert sent_headers[headers.OBJECT_ID] == "payment-1"
 
 
 async def test_one_providers_signature_is_nothing_to_another(

@@ -133,7 +133,7 @@ async def test_rows_are_filtered_by_tenant_too(store: Store, database: Database,
 
 
 async def test_pages_hold_everything_once(store: Store, acme: httpx.AsyncClient) -> None:
-    """Newest first, ties by ID, and no payment is left out or told twice."""
+    """Newest first, ties by ID, and no payment is missing or repeated."""
     for number in range(7):
         # Three moments for seven payments: most of them tie.
         store(f"p{number}", created_at=NOW + timedelta(seconds=number // 3)).version(
@@ -200,7 +200,7 @@ async def test_the_timeline_tells_everything(
     answer = await acme.get(f"/v1/payments/{payment.id}/timeline")
     timeline = Timeline.model_validate(answer.json())
     assert (timeline.payment_id, timeline.status, timeline.version) == (payment.id, "SUCCEEDED", 3)
-    told = [
+    listed = [
         (
             entry.event_id.split("-")[0],
             entry.outcome,
@@ -210,7 +210,7 @@ async def test_the_timeline_tells_everything(
         )
         for entry in timeline.entries
     ]
-    assert told == [
+    assert listed == [
         ("cmd", "applied", (None, "CREATED")),
         ("res", "applied", None),
         ("evt", "applied", ("CREATED", "SUCCEEDED")),

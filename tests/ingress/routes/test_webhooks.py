@@ -26,15 +26,15 @@ async def deliver(
 
 
 async def test_a_webhook_is_published_as_it_came(nobody: httpx.AsyncClient, log: Log) -> None:
-    """200 once the log has it: the raw bytes, keyed by our payment ID, told about in headers."""
+    """200 once the log has the raw bytes, with our payment ID as key and the rest in headers."""
     body = event(INTENT).replace(b'"created": 1', b'"created":   1 ')
     answer = await deliver(nobody, body)
     assert (answer.status_code, answer.json()) == (200, {"received": True})
     (record,) = log.records
     assert (record.topic, record.key, record.value) == (PROVIDER_WEBHOOKS, OURS.encode(), body)
-    told = headers.as_text(record.headers)
-    assert datetime.fromisoformat(told.pop(headers.RECEIVED_AT)) == NOW
-    assert told == {
+    sent_headers = headers.as_text(record.headers)
+    assert datetime.fromisoformat(sent_headers.pop(headers.RECEIVED_AT)) == NOW
+    assert sent_headers == {
         headers.EVENT_ID: "evt_1",
         headers.PROVIDER: "stripe",
         headers.OBJECT_ID: "pi_1",
@@ -129,7 +129,7 @@ async def test_a_large_webhook_is_413(
 
 
 async def test_no_answer_from_the_broker_is_503(nobody: httpx.AsyncClient, log: Log) -> None:
-    """The provider is told to come again, and its next delivery is taken."""
+    """The provider is asked to retry, and its next delivery is accepted."""
     log.failure = BrokerUnavailableError("not acknowledged in time", sent=True)
     refused = await deliver(nobody, BODY)
     assert_problem(refused, 503, "broker-unavailable")

@@ -70,7 +70,7 @@ BUGS: Final = (
         "_name(about.id)",
         "a dispute is routed by its own ID, and never to a payment",
         (
-            "tests/providers/stripe/test_webhooks.py::test_any_object_of_stripes_is_routed_by_what_it_tells",
+            "tests/providers/stripe/test_webhooks.py::test_any_stripe_object_is_routed_by_its_content",
         ),
     ),
     Bug(
@@ -80,7 +80,7 @@ BUGS: Final = (
         "metadata.get(PAYMENT_ID_KEY)",
         "metadata that is no name fails the ingress instead of being left out",
         (
-            "tests/providers/stripe/test_webhooks.py::test_any_object_of_stripes_is_routed_by_what_it_tells",
+            "tests/providers/stripe/test_webhooks.py::test_any_stripe_object_is_routed_by_its_content",
         ),
     ),
     Bug(

@@ -174,7 +174,7 @@ UNDECODABLE: Final[Mapping[str, tuple[ConsumedRecord, tuple[str, ...]]]] = {
     "result: acknowledges nothing": (result(object_id=None), ("object_id",)),
     "result: refuses, not saying why": (
         result(outcome="refused", object_id=None),
-        ("refusal goes with",),
+        ("send refusal if and only if",),
     ),
     "result: naive time": (result(received_at=_NAIVE), ("received_at", "timezone")),
 }

@@ -49,13 +49,13 @@ def refund(**changes: Any) -> bytes:
     )
 
 
-def told(body: bytes) -> Any:
+def fact_of(body: bytes) -> Any:
     """The fact."""
     return TRANSLATOR.translate(body).fact
 
 
 def test_every_word_of_the_domain_has_one_here() -> None:
-    """And only a refund that was merely asked for is nobody's word but ours."""
+    """Only a requested refund has no counterpart at the provider."""
     assert set(PAYMENT_STATUS.values()) == set(ProviderStatus)
     assert set(REFUND_STATUS.values()) == set(RefundStatus) - {RefundStatus.REQUESTED}
     assert set(CHARGEBACK_STATUS.values()) == set(DisputeStatus)
@@ -64,7 +64,7 @@ def test_every_word_of_the_domain_has_one_here() -> None:
 @pytest.mark.parametrize(("state", "status"), PAYMENT_STATUS.items())
 def test_a_state_is_a_status(state: str, status: ProviderStatus) -> None:
     """The subject's own state counts, not the notification's name."""
-    fact = told(payment(state, captured="12.34"))
+    fact = fact_of(payment(state, captured="12.34"))
     assert isinstance(fact, PaymentFact)
     assert fact.status is status
     assert fact.captured == (1234 if status is ProviderStatus.SUCCEEDED else 0)
@@ -81,7 +81,7 @@ def test_a_state_is_a_status(state: str, status: ProviderStatus) -> None:
 )
 def test_times_are_utc_with_fractions(text: str, at: datetime) -> None:
     """So that what happened within one second has an order."""
-    fact = told(event("payment", json.loads(payment())["subject"], occurred_at=text))
+    fact = fact_of(event("payment", json.loads(payment())["subject"], occurred_at=text))
     assert fact.occurred_at == at
     assert fact.occurred_at.tzinfo is UTC
 
@@ -93,7 +93,7 @@ def test_times_are_utc_with_fractions(text: str, at: datetime) -> None:
 def test_what_is_no_time_is_malformed(text: Any) -> None:
     """A time without a zone is none, and neither is one outside of the calendar."""
     with pytest.raises(MalformedWebhookError):
-        told(event("payment", json.loads(payment())["subject"], occurred_at=text))
+        fact_of(event("payment", json.loads(payment())["subject"], occurred_at=text))
 
 
 @pytest.mark.parametrize(
@@ -112,20 +112,20 @@ def test_what_is_no_time_is_malformed(text: Any) -> None:
 def test_what_is_no_amount_is_malformed(amount: Any) -> None:
     """A number is none: somebody's decimal point may be gone already."""
     with pytest.raises(MalformedWebhookError):
-        told(payment(amount=amount))
+        fact_of(payment(amount=amount))
 
 
 def test_a_decline_is_of_the_last_attempt() -> None:
     """Its name and its reason; an attempt without a reason still has a sentence."""
     reason = {"code": "card_refused", "text": "No."}
     attempts = [{"id": "try-1", "decline": {"code": "x", "text": "y"}}, {"id": "try-2"}]
-    fact = told(payment("declined", attempts=[*attempts, {"id": "try-3", "decline": reason}]))
+    fact = fact_of(payment("declined", attempts=[*attempts, {"id": "try-3", "decline": reason}]))
     assert (fact.attempt_ref, fact.failure.code, fact.failure.message) == (
         *("try-3", "card_refused"),
         "No.",
     )
-    assert told(payment("declined", attempts=attempts)).failure.code == "unknown"
-    assert told(payment("paid", attempts=attempts)).failure is None
+    assert fact_of(payment("declined", attempts=attempts)).failure.code == "unknown"
+    assert fact_of(payment("paid", attempts=attempts)).failure is None
 
 
 @pytest.mark.parametrize(
@@ -139,20 +139,20 @@ def test_a_decline_is_of_the_last_attempt() -> None:
 )
 def test_a_void_says_why(reason: str | None, cause: CancelCause) -> None:
     """Our own reasons come back; any other is the provider's doing."""
-    assert told(payment("voided", void_reason=reason)).cancel_cause is cause
+    assert fact_of(payment("voided", void_reason=reason)).cancel_cause is cause
 
 
 @pytest.mark.parametrize("reference", [None, "", "order 7", "ref_", f"{OUR_REFUND}\n", OURS])
 def test_a_reference_that_is_none_of_ours_is_not_believed(reference: str | None) -> None:
     """It is free text: the refund is known by an ID that is made of the provider's."""
-    fact = told(refund(reference=reference))
+    fact = fact_of(refund(reference=reference))
     assert isinstance(fact, RefundFact)
     assert fact.claims is None
 
 
 def test_a_reference_in_the_form_of_ours_is_a_claim_and_no_more() -> None:
     """Anybody may write it there: the refund keeps the ID that is made of the provider's."""
-    fact = told(refund(reference=OUR_REFUND))
+    fact = fact_of(refund(reference=OUR_REFUND))
     assert isinstance(fact, RefundFact)
     assert fact.claims == OUR_REFUND
     assert (fact.ref, fact.caused_by) == ("r-1", None)
@@ -162,8 +162,8 @@ def test_a_reference_in_the_form_of_ours_is_a_claim_and_no_more() -> None:
 @pytest.mark.parametrize(("ours", "theirs"), REFUND_REASON.items())
 def test_a_refunds_reason_is_the_clients(ours: str, theirs: str) -> None:
     """As it was given; what somebody else gave stays as it is."""
-    assert told(refund(reason=theirs)).reason == ours
-    assert told(refund(reason="goodwill")).reason == "goodwill"
+    assert fact_of(refund(reason=theirs)).reason == ours
+    assert fact_of(refund(reason="goodwill")).reason == "goodwill"
 
 
 def test_money_taken_is_positive_and_returned_is_negative() -> None:
@@ -173,12 +173,12 @@ def test_money_taken_is_positive_and_returned_is_negative() -> None:
         {"id": "m-2", "direction": "returned", "value": "2.34"},
     ]
     subject = {"id": "c-1", "state": "opened", "payment": "p-1", "amount": EUR, "moves": moves}
-    fact = told(event("chargeback", subject))
+    fact = fact_of(event("chargeback", subject))
     assert isinstance(fact, DisputeFact)
     assert [move.amount for move in fact.movements] == [1234, -234]
     moves[0]["direction"] = "lent"
     with pytest.raises(MalformedWebhookError):
-        told(event("chargeback", subject))
+        fact_of(event("chargeback", subject))
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_money_taken_is_positive_and_returned_is_negative() -> None:
         ("payout", {}, None, None),
     ],
 )
-def test_an_event_is_routed_by_what_it_tells(
+def test_an_event_is_routed_by_its_content(
     kind: str, subject: dict[str, Any], object_id: str | None, payment_id: str | None
 ) -> None:
     """By our payment ID where it carries one, else by the payment's object; none is refused."""
@@ -206,6 +206,6 @@ def test_an_event_is_routed_by_what_it_tells(
 
 def test_a_kind_without_effect_is_not_looked_at() -> None:
     """Whatever stands in it."""
-    fact = told(event("payout", {"id": 7}))
+    fact = fact_of(event("payout", {"id": 7}))
     assert isinstance(fact, Unmodelled)
     assert not fact.unknown_status

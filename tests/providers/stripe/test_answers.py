@@ -24,7 +24,7 @@ DECLINED = {
 
 @pytest.mark.parametrize("operation", ["create", "confirm"])
 def test_a_declined_card_is_an_acknowledgement(operation: str) -> None:
-    """The payment intent exists and an attempt was made: its webhook tells what came of it."""
+    """The payment intent exists and an attempt was made: its webhook reports the outcome."""
     error = stripe_error(402, {**DECLINED, "payment_intent": intent("requires_payment_method")})
     assert outcome_of_error(call(operation), error) == Acknowledged(INTENT)
 
@@ -124,7 +124,7 @@ def test_the_state_itself_says_the_same(operation: str, status: str) -> None:
 
 @pytest.mark.parametrize("operation", ["capture", "cancel", "refund"])
 @pytest.mark.parametrize("status", [None, "requires_thought"])
-def test_a_state_nobody_knows_refuses_nothing(operation: str, status: str | None) -> None:
+def test_an_unknown_state_refuses_nothing(operation: str, status: str | None) -> None:
     """It did not happen now; what is not known to be over may happen later."""
     error: dict[str, Any] = {"code": "payment_intent_unexpected_state"}
     if status is not None:

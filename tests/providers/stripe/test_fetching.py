@@ -87,7 +87,7 @@ async def test_what_happens_meanwhile_is_told_too(api: StripeApi, provider: Simu
 async def test_a_cursor_that_is_listed_no_more_is_as_good_as_none(
     api: StripeApi, provider: Simulator
 ) -> None:
-    """After 30 quiet days the cursor is gone; the events are told again from the first."""
+    """After 30 quiet days the cursor is gone; the events are fetched again from the first."""
     provider.pay()
     pages = await read(api.events_after("evt_of_another_year"))
     assert [event for page in pages for event in page] == happened(provider)

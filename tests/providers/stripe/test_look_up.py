@@ -136,7 +136,7 @@ async def test_of_refunds_that_carry_our_id_the_one_our_call_made_is_found(
 
 
 async def test_a_refund_older_than_our_call_is_not_it(api: StripeApi) -> None:
-    """Whoever guesses our ID beforehand has made a refund of their own."""
+    """Somebody who guesses our ID beforehand makes a refund of their own."""
     paid = await made(api, call("create"))
     await made(api, call("refund", paid, key="somebody"))
     later = now() + CLOCK_SKEW + timedelta(minutes=1)
@@ -154,7 +154,7 @@ async def test_a_refund_of_another_payment_is_not_it(api: StripeApi) -> None:
 async def test_a_confirm_that_happened_is_found(
     api: StripeApi, provider: Simulator, open_intent: str, method: str
 ) -> None:
-    """Also a declined one, which left the payment intent as it had been: its event tells of it."""
+    """Also a declined one, which left the payment intent as it had been: its event reports it."""
     asked = call("confirm", open_intent, payment_method=method)
     assert await api.look_up(asked, now()) is None
     tried_at = await lost(api, provider, asked)
@@ -211,7 +211,7 @@ async def test_a_cancelled_object_can_only_be_cancelled(api: StripeApi, held: st
 
 
 async def test_a_replayed_500_is_found_out(api: StripeApi, provider: Simulator) -> None:
-    """The key answers 500 for a day; the object tells that the call was made."""
+    """The key answers 500 for a day; the object shows that the call was made."""
     provider.set_faults(error_500_after=1.0)
     asked, tried_at = call("create"), now()
     await api.call(asked, asked.key)

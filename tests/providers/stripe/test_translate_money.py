@@ -107,7 +107,7 @@ def test_a_dispute_event_says_where_the_dispute_stood(
 
 
 def test_disputed_money_that_went_out_is_positive_and_back_is_negative() -> None:
-    """Stripe tells its effect on our balance; we tell what was withdrawn."""
+    """Stripe reports the effect on our balance; we report what was withdrawn."""
     moves = [{"id": "txn_1", "amount": -1000}, {"id": "txn_2", "amount": 1000}]
     fact = _dispute(status="won", balance_transactions=moves)
     assert fact.movements == (Movement("txn_1", 1000), Movement("txn_2", -1000))

@@ -90,7 +90,7 @@ def test_an_earlier_attempts_error_fails_nothing_later(status: str) -> None:
 def test_an_attempt_is_named_by_its_charge_or_its_payment_method(
     change: dict[str, Any], ref: str | None
 ) -> None:
-    """So that the same failure told twice counts once; failed authentication makes no charge."""
+    """A failure that is reported twice counts once. Failed authentication makes no charge."""
     fact = _payment(
         "payment_intent.payment_failed",
         status="requires_payment_method",
@@ -136,7 +136,7 @@ def test_a_cancellation_says_why(reason: str | None, cause: CancelCause) -> None
     assert fact.cancel_cause is cause
 
 
-def test_the_reasons_we_give_are_told_apart() -> None:
+def test_the_reasons_we_give_are_distinguished() -> None:
     """FAILED or CANCELED is read from them."""
     assert len(set(CANCELLATION_REASON.values())) == len(CANCELLATION_REASON)
     assert set(CANCELLATION_REASON) == set(CancelCause) - {CancelCause.PROVIDER}

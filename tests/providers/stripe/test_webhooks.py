@@ -28,18 +28,18 @@ from tests.providers.stripe.builders import (
 unhurried = settings(deadline=None)
 
 BODY = event("payment_intent.succeeded")
-TOLD = Webhook("evt_1", INTENT, PAYMENT)
+WEBHOOK = Webhook("evt_1", INTENT, PAYMENT)
 
 
 def test_what_our_secret_signed_is_read() -> None:
     """Event ID, the payment object and our own payment ID: enough to key the record."""
-    assert reader().verify(BODY, signed(BODY)) == TOLD
+    assert reader().verify(BODY, signed(BODY)) == WEBHOOK
 
 
 @pytest.mark.parametrize("secret", [SECRET, OLD_SECRET])
 def test_any_of_several_secrets_will_do(secret: str) -> None:
     """While one replaces the other, either may have signed."""
-    assert reader(SECRET, OLD_SECRET).verify(BODY, signed(BODY, secret)) == TOLD
+    assert reader(SECRET, OLD_SECRET).verify(BODY, signed(BODY, secret)) == WEBHOOK
 
 
 @pytest.mark.parametrize("known", [SECRET, OLD_SECRET])
@@ -48,13 +48,13 @@ def test_any_of_several_signatures_in_the_header_will_do(known: str) -> None:
     first = signed(BODY, SECRET)["stripe-signature"]
     second = signed(BODY, OLD_SECRET)["stripe-signature"].partition(",")[2]
     header = f"{first},v0=0000,{second}"
-    assert reader(known).verify(BODY, {"stripe-signature": header}) == TOLD
+    assert reader(known).verify(BODY, {"stripe-signature": header}) == WEBHOOK
 
 
 def test_the_bytes_are_signed_not_what_they_mean() -> None:
     """The same JSON with another white space is another body."""
     spaced = json.dumps(json.loads(BODY), indent=2).encode()
-    assert reader().verify(spaced, signed(spaced)) == TOLD
+    assert reader().verify(spaced, signed(spaced)) == WEBHOOK
     with pytest.raises(SignatureError):
         reader().verify(spaced, signed(BODY))
 
@@ -62,13 +62,13 @@ def test_the_bytes_are_signed_not_what_they_mean() -> None:
 @pytest.mark.parametrize("age_s", [0, TOLERANCE_S - 10])
 def test_a_signature_holds_for_the_tolerance(age_s: int) -> None:
     """Up to that age it is taken."""
-    assert reader().verify(BODY, signed(BODY, age_s=age_s)) == TOLD
+    assert reader().verify(BODY, signed(BODY, age_s=age_s)) == WEBHOOK
 
 
 @pytest.mark.parametrize("ahead_s", [TOLERANCE_S + 10, 86_400])
 def test_a_signature_from_the_future_is_refused(ahead_s: int) -> None:
     """A captured webhook dated ahead would stay valid until then; a little ahead is tolerated."""
-    assert reader().verify(BODY, signed(BODY, age_s=-10)) == TOLD
+    assert reader().verify(BODY, signed(BODY, age_s=-10)) == WEBHOOK
     with pytest.raises(SignatureError):
         reader().verify(BODY, signed(BODY, age_s=-ahead_s))
 
@@ -90,7 +90,7 @@ REFUSED = {
     "without a signature": {"stripe-signature": f"t={_NOW}"},
     "at no time": {"stripe-signature": f"t=now,v1={_V1}"},
     "at a time of 5000 digits": {"stripe-signature": f"t={'9' * 5000},v1={_V1}"},
-    "dated anew": {"stripe-signature": f"t={_NOW + 1000},v1={_V1}"},
+    "with a new date": {"stripe-signature": f"t={_NOW + 1000},v1={_V1}"},
     "of another scheme": {"stripe-signature": signed(BODY)["stripe-signature"].replace("v1", "v0")},
     "cut off": {"stripe-signature": signed(BODY)["stripe-signature"][:-1]},
     "not ASCII": {"stripe-signature": f"t={_NOW},v1=\xe9\xff"},
@@ -103,7 +103,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_any_other_signature_is_refused(case: str) -> None:
-    """Whatever stands in the header, the error is the one for signatures, and tells no secret."""
+    """Any other header is the same error, which contains no secret."""
     with pytest.raises(SignatureError) as refusal:
         reader(SECRET, OLD_SECRET).verify(BODY, REFUSED[case])
     assert SECRET not in str(refusal.value)
@@ -201,13 +201,13 @@ ROUTED: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
 
 
 @pytest.mark.parametrize("case", ROUTED)
-def test_any_object_of_stripes_is_routed_by_what_it_tells(case: str) -> None:
+def test_any_stripe_object_is_routed_by_its_content(case: str) -> None:
     """By our payment ID where it carries one, else by the payment's object; none is refused."""
     about, object_id, payment_id = ROUTED[case]
     body = event("some.event", about)
-    told = reader().verify(body, signed(body))
-    assert (told.object_id, told.payment_id) == (object_id, payment_id)
-    assert told.event_id == "evt_1"
+    webhook = reader().verify(body, signed(body))
+    assert (webhook.object_id, webhook.payment_id) == (object_id, payment_id)
+    assert webhook.event_id == "evt_1"
 
 
 _JSON = st.recursive(
@@ -242,12 +242,12 @@ def test_whatever_is_signed_is_read_or_malformed(
     """Events with any value in any field: read, or refused as malformed, never anything else."""
     body = event(kind, {**base, **about}, **changes)
     try:
-        told = reader().verify(body, signed(body))
+        webhook = reader().verify(body, signed(body))
         translated = translator().translate(body)
     except MalformedWebhookError:
         return
     assert isinstance(translated, Translated)
-    assert translated.fact.event_id == told.event_id
+    assert translated.fact.event_id == webhook.event_id
 
 
 @unhurried
