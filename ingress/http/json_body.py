@@ -63,7 +63,7 @@ def refuse_cut_off(headers: Headers, body: bytes) -> None:
     declared = headers.get("content-length", "")
     if declared.isdecimal() and int(declared) != len(body):
         raise MalformedBodyError(
-            f"Content-Length declares {int(declared)} bytes, but {len(body)} arrived. Send it again."
+            f"Content-Length declares {int(declared)} bytes, but {len(body)} came. Send it again."
         )
 
 
