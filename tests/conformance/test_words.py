@@ -10,8 +10,12 @@ from tests.conformance.kit.rows import ADAPTERS
 from tests.conformance.kit.words import PROVIDERS, STATUSES, foreign_words
 from tests.support.rooms import ROOT, modules
 
-#: A provider's settings are named after it, and one is the usual provider.
-SETTINGS = {ROOT / "schemas" / "settings.py", ROOT / "schemas" / "deadlines.py"}
+#: A provider's settings are named after it, and have types of their own. One is the default.
+SETTINGS = {
+    ROOT / "schemas" / "settings.py",
+    ROOT / "schemas" / "settings_types.py",
+    ROOT / "schemas" / "deadlines.py",
+}
 MODULES = [module for module in modules() if module not in SETTINGS]
 #: The places that wire the programs.
 WIRING = {
