@@ -203,7 +203,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi._made_refund",
+        "providers.stripe.client:StripeApi._find_refund",
         ", payment_intent=call.object_id",
         "",
         "another payment's refund is taken for ours",
@@ -211,7 +211,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi._made_refund",
+        "providers.stripe.client:StripeApi._find_refund",
         "if ours.get(ref, True)]",
         "]",
         "a refund that another call made is taken for ours",

@@ -133,7 +133,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.answers:_asked_elsewhere",
+        "providers.stripe.answers:_is_wrong_account",
         'and error.param != "payment_method"',
         "",
         "a mistyped payment method is tried for ever instead of refused",

@@ -101,7 +101,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi._made_refund",
+        "providers.stripe.client:StripeApi._find_refund",
         'and item.get("created", since) >= since',
         "",
         "a refund that somebody made under our ID beforehand is taken for the one we made",
