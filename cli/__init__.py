@@ -1,1 +1,1 @@
-"""The one command line, `payments`: every program and every operator's command."""
+"""The command line, ``payments``: the programs and the operators' commands."""

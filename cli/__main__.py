@@ -1,4 +1,4 @@
-"""``python -m cli``: as ``payments``, where no console script is installed."""
+"""``python -m cli`` is ``payments``, for when the console script is not installed."""
 
 from cli.main import run
 

@@ -1,53 +1,50 @@
-"""The commands that check what is stored: ``audit`` and ``rebuild``."""
+"""The commands that check the stored data: ``audit`` and ``rebuild``."""
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
 import typer
 
-from cli.terminal import bootstrap, database_url, say
+from cli.terminal import bootstrap, database_url, is_terminal, say, say_table
 from decisions.decode import Decoder
 from postgres.batch import Decode
 from processor.ops import rebuild as ops
 from processor.ops.audit import gather
 from processor.ops.invariants import INVARIANTS, check
-from processor.ops.rebuild import Rebuilt
+from processor.ops.rebuild import RebuildResult
 from providers.registry import translators
 from runtime.clock import utc_now
 from schemas.settings import WorkerSettings, load
 
-#: Violations of one invariant that are told in words.
-SHOWN_MAX: Final = 5
+#: Violations of one invariant that are printed.
+EXAMPLES_MAX: Final = 5
 
 
 def rebuild() -> int:
-    """Decides the whole log again and compares it with what is stored.
+    """Decides the whole log again and compares the result with the stored rows.
 
-    It works in the schema `rebuild` of the same database and changes nothing that is stored; the
-    service may go on. Takes as much disk as the log and the tables, a batch of memory, and one long
-    transaction. The schema is dropped when all is equal, and kept to look into when not: then 1.
+    Exit code 1: a row differs. The service can keep running, and no stored row is changed. The
+    command needs as much disk as the log and the tables, and holds one transaction open. It works
+    in the schema `rebuild`, which it keeps for inspection if a row differs and drops otherwise.
     """
-    done = asyncio.run(ops.rebuild(bootstrap(), database_url(), _decode(), utc_now))
-    for text in _rebuilt(done):
+    result = asyncio.run(ops.rebuild(bootstrap(), database_url(), _decode(), utc_now))
+    for text in _describe_rebuild(result):
         say(text)
-    return 0 if done.is_equal else 1
+    return 0 if result.is_equal else 1
 
 
 def _decode() -> Decode:
     return Decoder(translators()).decode
 
 
-def _rebuilt(done: Rebuilt) -> Sequence[str]:
-    lines = [f"{done.inputs} inputs decided again, of {done.records} records"]
-    for table in done.tables:
-        lines.append(f"{table.table:<17}{table.checked:>9} rows, {table.different} differ")
-        lines += [f"     {text}" for text in table.shown]
-    lines.append(
-        f"{done.not_checkable} payments are not checkable, {done.quarantined} are quarantined"
-    )
-    return lines
+def _describe_rebuild(result: RebuildResult) -> Iterator[str]:
+    yield f"{result.inputs} inputs decided again, of {result.records} records"
+    for table in result.tables:
+        yield f"{table.table:<17}{table.checked:>9} rows, {table.different} differ"
+        yield from (f"     {text}" for text in table.examples)
+    yield f"{result.not_checkable} payments can't be checked, {result.quarantined} are quarantined"
 
 
 def audit(
@@ -55,22 +52,32 @@ def audit(
         float,
         typer.Option(
             metavar="S",
-            help="What is younger may still be on its way, in seconds. 0: the system is at rest.",
+            help="Younger data may be in flight and is no violation, in seconds. 0: none is.",
         ),
     ] = 60.0,
     *,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="S7 too: takes as long as `rebuild`.")
+        bool, typer.Option("--rebuild", help="Check S7 too. Takes as long as `rebuild`.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
-    """Checks every invariant on the running system; 1 when one is violated.
+    """Checks every invariant on the running system.
 
-    What is in flight is no violation. Reads all tables and topics into memory.
+    Exit code 1: an invariant is violated. Records in flight are no violation. The command reads
+    all tables and topics into memory.
     """
     found = asyncio.run(_audit(settle, _decode() if rebuild else None))
-    say(json.dumps(found, indent=2) if as_json else "\n".join(_audited(found)))
-    return 1 if any(line["violations"] for line in found.values()) else 0
+    if as_json:
+        say(json.dumps(found, indent=2))
+    elif is_terminal():
+        say_table(("", "violations", "checked", "", "invariant"), map(_row, found, found.values()))
+        for code, result in found.items():
+            for text in result["first"]:
+                say(f"{code}: {text}")
+    else:
+        for text in _describe_audit(found):
+            say(text)
+    return 1 if any(result["violations"] for result in found.values()) else 0
 
 
 async def _audit(settle_s: float, rebuild_with: Decode | None) -> dict[str, dict[str, Any]]:
@@ -82,25 +89,27 @@ async def _audit(settle_s: float, rebuild_with: Decode | None) -> dict[str, dict
         found[code] = {
             "meaning": invariant.meaning,
             "checked": invariant.count(evidence), "unit": invariant.unit,
-            "violations": len(violations), "first": violations[:SHOWN_MAX],
+            "violations": len(violations), "first": violations[:EXAMPLES_MAX],
         }  # fmt: skip
     if rebuild_with is not None:
-        done = await ops.rebuild(bootstrap(), database_url(), rebuild_with, utc_now)
+        result = await ops.rebuild(bootstrap(), database_url(), rebuild_with, utc_now)
+        examples = [f"{table.table} {text}" for table in result.tables for text in table.examples]
         found["S7"] = {
             "meaning": "a rebuild from the log equals the stored rows.",
-            "checked": sum(table.checked for table in done.tables), "unit": "rows",
-            "violations": sum(table.different for table in done.tables),
-            "first": [f"{t.table} {text}" for t in done.tables for text in t.shown][:SHOWN_MAX],
+            "checked": sum(table.checked for table in result.tables), "unit": "rows",
+            "violations": sum(table.different for table in result.tables),
+            "first": examples[:EXAMPLES_MAX],
         }  # fmt: skip
     return dict(sorted(found.items(), key=lambda item: (item[0][0] == "L", int(item[0][1:]))))
 
 
-def _audited(found: Mapping[str, Mapping[str, Any]]) -> Sequence[str]:
-    lines = []
-    for code, line in found.items():
-        verdict = line["violations"] or "ok"
-        lines.append(
-            f"{code}  {verdict:>4}  {line['checked']:>8} {line['unit']:<9} {line['meaning']}"
-        )
-        lines += [f"     {text}" for text in line["first"]]
-    return lines
+def _row(code: str, result: Mapping[str, Any]) -> tuple[str, ...]:
+    verdict = str(result["violations"] or "ok")
+    return code, verdict, str(result["checked"]), result["unit"], result["meaning"]
+
+
+def _describe_audit(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for code, result in found.items():
+        _, verdict, checked, unit, meaning = _row(code, result)
+        yield f"{code}  {verdict:>4}  {checked:>8} {unit:<9} {meaning}"
+        yield from (f"     {text}" for text in result["first"])

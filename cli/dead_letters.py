@@ -1,4 +1,4 @@
-"""``dead-letters``: what lies on the topic, and sending it to where it came from again."""
+"""``dead-letters``: lists dead letters, shows one, or sends some to their topics again."""
 
 import asyncio
 from typing import Annotated
@@ -7,70 +7,72 @@ import typer
 
 from cli.terminal import PUBLISH_DEADLINE_S, bootstrap, database_url, say
 from messaging.sender import Sender
-from postgres.operator import Place
+from postgres.operator import DeadLetterPosition
 from processor.ops import dead_letters as ops
 from runtime.clock import utc_now
 
 
 def dead_letters(
     show: Annotated[
-        str | None, typer.Option(metavar="POSITION", help="All that is in one of them.")
+        str | None, typer.Option(metavar="POSITION", help="Show this one with its content.")
     ] = None,
     position: Annotated[
         list[str] | None,
-        typer.Option(metavar="POSITION", help="With --replay: this one; repeatable."),
+        typer.Option(metavar="POSITION", help="With --replay: send this one. Repeatable."),
     ] = None,
     *,
-    replay: Annotated[bool, typer.Option("--replay", help="Send to their topics again.")] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Send to the original topics again.")
+    ] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="With --replay: all not sent before.")
+        bool, typer.Option("--all", help="With --replay: send all not sent before.")
     ] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="With --replay: also what was sent before.")
+        bool, typer.Option("--again", help="With --replay: also send those sent before.")
     ] = False,
 ) -> int:
-    """Lists records nobody could decode, shows one, or sends some to their topics again.
+    """Lists undecodable records, shows one, or sends some to their topics again.
 
-    Each is named as PARTITION:OFFSET of the topic dead-letters. They are listed without what is in
-    them.
+    A POSITION is PARTITION:OFFSET on the topic dead-letters. The list has origin, size and error
+    of each record, without its content. Exit code 1: not every requested record was sent or found.
     """
     if replay != (bool(position) or everything) or (position and everything):
         raise typer.BadParameter("--replay goes with either --position or --all")
     if replay and show is not None:
         raise typer.BadParameter("--show and --replay do not go together")
     if replay:
-        wanted = frozenset(_place(each) for each in position) if position else None
+        wanted = frozenset(_position(each) for each in position) if position else None
         return asyncio.run(_send_again(wanted, again=again))
-    return asyncio.run(_show(None if show is None else _place(show)))
+    return asyncio.run(_show(None if show is None else _position(show)))
 
 
-def _place(text: str) -> Place:
+def _position(text: str) -> DeadLetterPosition:
     try:
-        return ops.place(text)
+        return ops.parse_position(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is not PARTITION:OFFSET") from error
 
 
-async def _send_again(wanted: frozenset[Place] | None, *, again: bool) -> int:
+async def _send_again(wanted: frozenset[DeadLetterPosition] | None, *, again: bool) -> int:
     sender = Sender(bootstrap(), "payments-dead-letters", PUBLISH_DEADLINE_S)
     try:
         result = await ops.replay(bootstrap(), database_url(), sender, wanted, utc_now, again=again)
     finally:
         await sender.close()
-    for text in ops.summary(result):
+    for text in ops.describe_replay(result):
         say(text)
     return 0 if result.is_done else 1
 
 
-async def _show(wanted: Place | None) -> int:
+async def _show(wanted: DeadLetterPosition | None) -> int:
     sent = await ops.replayed(database_url())
     count = 0
-    async for letter in ops.letters(bootstrap()):
+    async for dead_letter in ops.read_dead_letters(bootstrap()):
         if wanted is None:
-            say(ops.line(letter, sent.get(letter.place)))
+            say(ops.describe(dead_letter, sent.get(dead_letter.position)))
             count += 1
-        elif letter.place == wanted:
-            say("\n".join(ops.shown(letter)))
+        elif dead_letter.position == wanted:
+            say("\n".join(ops.describe_in_full(dead_letter)))
             return 0
     if wanted is None:
         say(f"{count} dead letters")

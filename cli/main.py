@@ -1,8 +1,4 @@
-"""``payments``: one console script for every program and every operator's command.
-
-Exit codes: 0 all is well; 1 something is not as it should be; 2 it could not be run, so nothing was
-found out; 75 a server is to be started again.
-"""
+"""``payments``: the console script for every program and every operator's command."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -26,17 +22,33 @@ from schemas.settings import SettingsError
 
 log = logs.get_logger("payments")
 
-#: Wrong settings, a server that does not answer, a defect of ours: nothing was found out.
+#: Exit code: nothing was checked or done. Wrong usage or settings, an outage, or our own defect.
 COULD_NOT_RUN: Final = 2
 Commands = Mapping[str, Callable[..., int | None]]
-#: Each checks, or decides, what an operator looks after.
+#: What operators run by hand or from a scheduler.
 COMMANDS: Final[Commands] = {
     "audit": audit,
     "rebuild": rebuild,
     "replay": replay,
     "dead-letters": dead_letters,
 }
-ABOUT: Final = "A payment orchestration service. docs/configuration.md lists every setting."
+ABOUT: Final = """
+Runs and operates the payment orchestration service.
+
+Set up Kafka and Postgres with `topics` and `migrate`, then run `ingress`, `stream` and `worker`.
+Check the running system with `audit`. Release quarantined payments with `replay`, and send
+undecodable records again with `dead-letters`. Each command has its own `--help`.
+
+Settings are environment variables named PAYMENTS_*; see docs/configuration.md.
+Results go to standard output, logs and errors to standard error.
+
+Exit codes:
+
+0: success.
+1: a check found something, or not everything requested was done.
+2: the command could not run (usage, settings, an outage, a defect); nothing was checked.
+75: the program must be restarted, usually after an outage.
+"""
 
 
 def main(
@@ -44,9 +56,15 @@ def main(
     programs: Programs = PROGRAMS,
     commands: Commands = COMMANDS,
 ) -> int:
-    """Runs one program or command; a wrong setting or an unreachable server is one clear line.
+    """Runs a program or a command. Wrong settings and outages are reported on one line.
 
-    Answers the exit code. Without arguments it takes those of the process.
+    Args:
+        arguments: the command line; None: that of the process.
+        programs: the programs, by name.
+        commands: the operators' commands, by name.
+
+    Returns:
+        The exit code.
     """
     app = typer.Typer(
         name="payments",
@@ -55,7 +73,10 @@ def main(
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for panel, table in (("Programs", programs), ("Operators", commands)):
+    setup = {name: call for name, call in programs.items() if name not in SERVERS}
+    servers = {name: call for name, call in programs.items() if name in SERVERS}
+    panels = (("Set-up", setup), ("Programs", servers), ("Operators' commands", commands))
+    for panel, table in panels:
         for name, function in table.items():
             app.command(name, rich_help_panel=panel)(_guarded(name, function))
     try:
@@ -66,13 +87,13 @@ def main(
 
 
 def run(arguments: Sequence[str] | None = None, programs: Programs = PROGRAMS) -> NoReturn:
-    """The console script: ``main`` in a process of its own, which logs to standard error."""
+    """The console script: configures logging and exits with the code of ``main``."""
     logs.configure()
     sys.exit(main(arguments, programs))
 
 
 def _guarded(name: str, function: Callable[..., int | None]) -> Callable[..., None]:
-    """The function as a command that ends with an exit code, whatever it ends in."""
+    """Returns the function as a command that always ends with an exit code."""
 
     @wraps(function)
     def command(*args: Any, **kwargs: Any) -> None:
@@ -82,19 +103,19 @@ def _guarded(name: str, function: Callable[..., int | None]) -> Callable[..., No
 
 
 def _exit_code(name: str, call: Callable[[], int | None]) -> int:
+    """Runs the call. Returns its exit code, or that of its error."""
     try:
         return call() or 0
     except LoopFailedError:
-        log.exception("worker.stopped", note="the process restarts")
+        log.exception("program.failed", command=name, note="must be restarted")
         return RESTART
     except (*RETRYABLE_AT_START, SettingsError, ProcessorError, MigrationError) as error:
-        what = "Postgres: " if isinstance(error, psycopg.OperationalError) else ""
-        what = "Kafka: " if isinstance(error, KafkaError) else what
-        why = str(error) or type(error).__name__
-        print(f"payments {name}: {what}{why}", file=sys.stderr)  # noqa: T201  # for the operator
-        return (
-            RESTART if isinstance(error, RETRYABLE_AT_START) and name in SERVERS else COULD_NOT_RUN
-        )
+        source = "Postgres: " if isinstance(error, psycopg.OperationalError) else ""
+        source = "Kafka: " if isinstance(error, KafkaError) else source
+        reason = str(error) or type(error).__name__
+        print(f"payments {name}: {source}{reason}", file=sys.stderr)  # noqa: T201  # for the operator
+        restart = name in SERVERS and isinstance(error, RETRYABLE_AT_START)
+        return RESTART if restart else COULD_NOT_RUN
     except typer.BadParameter:
         raise
     except Exception:

@@ -1,4 +1,4 @@
-"""The programs, and what sets the servers up. Each loads only what it runs."""
+"""The programs, and the commands that set up Kafka and Postgres. Each imports only its own code."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -9,43 +9,53 @@ from schemas.settings import KafkaSettings, load
 
 
 def run_ingress() -> int:
-    """Serves the HTTP API and takes webhooks in, until SIGTERM or Ctrl-C."""
+    """Serves the HTTP API and receives webhooks.
+
+    Publishes commands and webhooks to Kafka. Runs until SIGTERM or Ctrl-C.
+    """
     from ingress.serve import serve
 
     return serve()
 
 
 def run_stream() -> int:
-    """The Faust worker: commands, webhooks and results in, versions of payments out."""
+    """Decides: reads commands, webhooks and results, writes payments, publishes their versions.
+
+    Runs until SIGTERM or Ctrl-C. Several may run; they share the partitions.
+    """
     from processor.stream.bootstrap import run_stream as run
 
     return run()
 
 
 def run_worker() -> None:
-    """Provider calls, router, reconciler, retention."""
+    """Calls providers, routes webhooks without a payment ID, reconciles, deletes old history.
+
+    Runs until SIGTERM or Ctrl-C. Several may run; they share the work.
+    """
     from processor.worker.bootstrap import run_worker as run
 
     run()
 
 
 def run_migrate() -> None:
-    """Applies the migrations that are missing."""
+    """Applies the missing database migrations. Run it before each deployment."""
     from postgres.migrate import migrate
 
-    say(f"migrations applied: {', '.join(migrate(database_url())) or 'none, all were'}")
+    applied = ", ".join(migrate(database_url()))
+    say(f"migrations applied: {applied or 'none, the database is up to date'}")
 
 
 def run_topics() -> None:
-    """Creates the topics that are missing, and checks the others."""
+    """Creates the missing Kafka topics and checks the partitions of the others."""
     from messaging.topic_admin import create_topics
 
     created = asyncio.run(create_topics(load(KafkaSettings)))
-    say(f"topics created: {', '.join(created) or 'none, all were there'}")
+    say(f"topics created: {', '.join(created) or 'none, all exist'}")
 
 
 Programs = Mapping[str, Callable[[], int | None]]
-#: Those that run until they are stopped, and are started again where what they need is away.
+#: Programs that run until they are stopped. In an outage they exit with a code for a restart.
 SERVERS: Final = frozenset({"ingress", "stream", "worker"})
 PROGRAMS: Final[Programs] = {
     "ingress": run_ingress,

@@ -1,4 +1,4 @@
-"""``replay``: quarantined payments, and their release after a fix."""
+"""``replay``: lists quarantined payments, or releases them after a fix."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,31 +16,32 @@ from runtime.clock import utc_now
 
 def replay(
     payment: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="This one; repeatable.")
+        list[str] | None, typer.Option(metavar="ID", help="Release this payment. Repeatable.")
     ] = None,
-    wait: Annotated[float, typer.Option(metavar="S", help="For the stream, in seconds.")] = 30.0,
+    wait: Annotated[
+        float, typer.Option(metavar="S", help="How long to wait for the stream, in seconds.")
+    ] = 30.0,
     *,
-    listed: Annotated[
-        bool, typer.Option("--list", help="What is quarantined, since when, and why.")
-    ] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List them: since when, and why.")] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="Everything that is quarantined.")
+        bool, typer.Option("--all", help="Release every quarantined payment.")
     ] = False,
 ) -> int:
-    """Lists quarantined payments, or releases them after a fix; 1 if one is quarantined still.
+    """Lists quarantined payments, or releases them after a fix.
 
-    Released, what waited is processed.
+    A payment is quarantined when our own code fails on it; its inputs then wait. After a release
+    they are processed in order. Exit code 1: a payment is still quarantined, or again.
     """
     if [listed, everything, bool(payment)].count(True) != 1:
         raise typer.BadParameter("one of --list, --payment and --all is needed")
     if listed:
-        for text in ops.listed(asyncio.run(_quarantines())):
+        for text in ops.describe_quarantines(asyncio.run(_quarantines())):
             say(text)
         return 0
-    done = asyncio.run(_replay(payment or None, wait))
-    for text in ops.summary(done):
+    result = asyncio.run(_replay(payment or None, wait))
+    for text in ops.describe_replay(result):
         say(text)
-    return 0 if done.is_done else 1
+    return 0 if result.is_done else 1
 
 
 async def _quarantines() -> list[store.Quarantine]:
@@ -48,7 +49,7 @@ async def _quarantines() -> list[store.Quarantine]:
         return await store.quarantines(connection)
 
 
-async def _replay(payment_ids: Sequence[str] | None, wait_s: float) -> ops.Replayed:
+async def _replay(payment_ids: Sequence[str] | None, wait_s: float) -> ops.ReplayResult:
     sender = Sender(bootstrap(), "payments-replay", PUBLISH_DEADLINE_S)
     try:
         return await ops.replay(database_url(), sender, payment_ids, utc_now, wait_s)

@@ -1,27 +1,46 @@
-"""What every command needs: its settings, and words at a terminal."""
+"""Settings and output that the commands share."""
 
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from psycopg.conninfo import make_conninfo
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from postgres.deadlines import CONNECTING
 from schemas.settings import DatabaseSettings, KafkaSettings, load
 
-#: How long the brokers may take to take what a command publishes, in seconds.
+#: Seconds that the brokers may take to confirm what a command publishes.
 PUBLISH_DEADLINE_S: Final = 9.0
 
 
 def bootstrap() -> str:
-    """The brokers. Raises SettingsError."""
+    """Returns the brokers. Raises SettingsError."""
     return load(KafkaSettings).kafka_bootstrap
 
 
 def database_url() -> str:
-    """Postgres, with a limit on how long it may take to let us in. Raises SettingsError."""
+    """Returns the URL of Postgres, with a connection timeout. Raises SettingsError."""
     url = load(DatabaseSettings).database_url.get_secret_value()
     return make_conninfo(url, **CONNECTING)
 
 
 def say(text: str) -> None:
-    """One line, or a few, on standard output."""
-    print(text)  # noqa: T201  # this is what a command is for
+    """Prints text to standard output."""
+    print(text)  # noqa: T201  # the output of a command
+
+
+def is_terminal() -> bool:
+    """Whether a person reads the output, not a program."""
+    return sys.stdout.isatty()
+
+
+def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Prints a table, for a terminal."""
+    table = Table(*columns, box=box.SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console().print(table)

@@ -39,7 +39,7 @@ class Quarantine:
 
 
 #: Where a dead letter stands on its topic: partition and offset.
-Place = tuple[int, int]
+DeadLetterPosition = tuple[int, int]
 
 
 async def quarantines(connection: Connection) -> list[Quarantine]:
@@ -48,19 +48,23 @@ async def quarantines(connection: Connection) -> list[Quarantine]:
     return [Quarantine(*row) for row in await cursor.fetchall()]
 
 
-async def became(connection: Connection, event_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+async def release_outcomes(
+    connection: Connection, event_ids: Sequence[str]
+) -> dict[str, tuple[str, str]]:
     """Outcome and reason of those events that have one, by event ID."""
     cursor = await connection.execute(BECAME, [list(event_ids)])
     return {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
 
 
-async def replayed(connection: Connection) -> dict[Place, datetime]:
+async def replayed(connection: Connection) -> dict[DeadLetterPosition, datetime]:
     """When each dead letter was sent again, of those that were."""
     cursor = await connection.execute(REPLAYED)
     return {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
 
 
-async def note_replayed(connection: Connection, places: Sequence[Place], now: datetime) -> None:
+async def note_replayed(
+    connection: Connection, places: Sequence[DeadLetterPosition], now: datetime
+) -> None:
     """Notes that these dead letters were sent again."""
     columns = [[partition for partition, _ in places], [offset for _, offset in places]]
     await connection.execute(NOTE_REPLAYED, [now, *columns])

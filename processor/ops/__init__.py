@@ -1,1 +1,1 @@
-"""An operator's commands: replay, dead-letters, rebuild and audit."""
+"""Operators' commands: audit, rebuild, replay and dead letters."""

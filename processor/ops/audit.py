@@ -1,8 +1,8 @@
 """Gathers the evidence for the invariants from a running system, at rest or live.
 
-What must be true of two places at once is read in the order in which it comes to be, backwards:
-what was noted as published before the topic, what was acknowledged before the log, and the tables
-last, as of one moment. So whatever is in flight meanwhile is never taken for missing.
+An effect is read before its cause: the marks of publications before the topic, the acknowledged
+offsets before the log, and the tables last, as of one moment. So records in flight are never
+reported as missing.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from ports.records import RecordOffset
 from postgres import audit as sql
 from postgres.deadlines import OperatingConnection
 from processor.ops.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
-from processor.ops.table_invariants import CallRow, Tables, VersionPlace
+from processor.ops.table_invariants import CallRow, Tables, VersionPlacement
 from schemas.headers import QUARANTINED
 from schemas.topics import APP_ID, PAYMENT_STATE, PROCESSOR_SOURCES, fetching
 
@@ -43,15 +43,15 @@ _RESULT_BEFORE_DONE: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """What the brokers said."""
+    """What was read from Kafka."""
 
     positions: frozenset[RecordOffset]
     unacknowledged: frozenset[RecordOffset]
-    #: Of those, how many have been there for too long.
+    #: How many of the unacknowledged records are too old.
     lag: int
     published: Mapping[str, bytes]
     published_versions: Mapping[str, list[int]]
-    #: Payments whose last record says that they are quarantined.
+    #: Payments whose last record is marked as quarantined.
     quarantined: frozenset[str]
 
 
@@ -61,14 +61,14 @@ async def gather(
     settle_s: float = 0.0,
     retention_s: float | None = None,
 ) -> Evidence:
-    """Reads every table and topic concerned, into memory. Raises psycopg.Error, KafkaError.
+    """Reads the tables and topics into memory. Raises psycopg.Error, KafkaError.
 
     Args:
         kafka_bootstrap: the brokers.
         database_url: Postgres.
-        settle_s: what is younger than that may be on its way. 0: the system is at rest, and
-            nothing is.
-        retention_s: what became of older inputs may be forgotten; None: nothing is.
+        settle_s: rows younger than this many seconds may be in flight. 0: the system is at rest.
+        retention_s: the history of inputs older than this many seconds may be deleted. None: it
+            is complete.
     """
     now = datetime.now(UTC)
     since = now - timedelta(seconds=retention_s) if retention_s is not None else _NEVER
@@ -120,7 +120,7 @@ async def _with_tables(
         return await (await connection.execute(statement.encode(), values)).fetchall()
 
     versions: dict[str, list[VersionEvidence]] = {}
-    places = []
+    placements = []
     for p, version, previous, status, event_id, snapshot, is_old, *publication in await rows(
         sql.VERSIONS, since
     ):
@@ -129,7 +129,7 @@ async def _with_tables(
             snapshot.encode(), is_old,
         )  # fmt: skip
         versions.setdefault(p, []).append(row)
-        places.append(VersionPlace(p, version, event_id, *publication))
+        placements.append(VersionPlacement(p, version, event_id, *publication))
     payments = await rows(sql.PAYMENTS)
     inbox = await rows(sql.INBOX, before)
     quarantines = {r[0]: r[1] for r in await rows(sql.QUARANTINED)}
@@ -165,7 +165,7 @@ async def _with_tables(
             calls=[CallRow(*r) for r in await rows(sql.CALLS, before, since + _RESULT_BEFORE_DONE)],
             quarantines=quarantines,
             inbox={r[0]: (r[1], r[5], r[8]) for r in inbox},
-            places=places,
+            placements=placements,
             positions={r[0]: RecordOffset(r[2], r[3], r[4]) for r in inbox},
         ),
     )
@@ -180,7 +180,7 @@ def _payment(row: tuple[Any, ...]) -> PaymentEvidence:
 
 
 def _by_payment(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    """Rows that begin with the payment ID, without it, by payment."""
+    """Groups rows by their first column, the payment ID, and removes it."""
     found: dict[str, list[Any]] = {}
     for payment_id, *row in rows:
         found.setdefault(payment_id, []).append(tuple(row))
@@ -188,7 +188,7 @@ def _by_payment(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
 
 
 async def _acknowledged(bootstrap: str) -> dict[tuple[str, int], int]:
-    """By topic and partition of the sources: the offset up to which the processor is done."""
+    """Returns the stream's committed offsets, by source topic and partition."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         group_id=APP_ID,
@@ -210,7 +210,7 @@ async def _acknowledged(bootstrap: str) -> dict[tuple[str, int], int]:
 
 
 async def _marked(connection: psycopg.AsyncConnection[Any]) -> dict[str, int]:
-    """By payment ID: the last version that is noted as published."""
+    """Returns the last version marked as published, by payment ID."""
     return {
         row[0]: row[1] for row in await (await connection.execute(sql.LAST_PUBLISHED)).fetchall()
     }

@@ -1,4 +1,4 @@
-"""Compares what is stored with what was rebuilt, table by table; the first differences in words."""
+"""Compares stored and rebuilt rows, table by table."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -6,10 +6,10 @@ from typing import Any, Final
 from postgres import rebuild
 from postgres.rebuild import Connection, Table
 
-#: The most differences of one table that are shown in words.
-SHOWN_MAX: Final = 5
-#: Columns with a client's own texts, which are not for a terminal: only that they differ is shown.
-_UNSHOWN: Final = frozenset({"document", "snapshot", "request"})
+#: Differences per table that are described.
+EXAMPLES_MAX: Final = 5
+#: Columns with a client's own data. Their values are not printed, only that they differ.
+_PRIVATE: Final = frozenset({"document", "snapshot", "request"})
 #: Columns with amounts.
 _AMOUNTS: Final = frozenset(
     {"amount", "authorized", "captured", "refunded", "funds_withdrawn", "funds_reinstated"}
@@ -17,29 +17,32 @@ _AMOUNTS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """The result for one table: rows compared, rows that differ, the first of these in words."""
+class TableComparison:
+    """The result for one table: rows checked, rows that differ, and descriptions of the first."""
 
     table: str
     checked: int
     different: int
-    shown: tuple[str, ...]
+    examples: tuple[str, ...]
 
 
-async def compare(connection: Connection, stored: str, table: Table) -> Compared:
+async def compare(connection: Connection, stored: str, table: Table) -> TableComparison:
     """Compares one table of the schema ``stored`` with the rebuilt one."""
-    checked, different, rows = await rebuild.differences(connection, stored, table, SHOWN_MAX)
-    return Compared(table.name, checked, different, tuple(_in_words(*row) for row in rows))
+    checked, different, rows = await rebuild.differences(connection, stored, table, EXAMPLES_MAX)
+    examples = tuple(_describe_difference(*row) for row in rows)
+    return TableComparison(table.name, checked, different, examples)
 
 
-def _in_words(key: str, stored: dict[str, Any] | None, rebuilt: dict[str, Any] | None) -> str:
+def _describe_difference(
+    key: str, stored: dict[str, Any] | None, rebuilt: dict[str, Any] | None
+) -> str:
     if stored is None:
         return f"{key} is not stored"
     if rebuilt is None:
-        return f"{key} is stored, and was not rebuilt"
+        return f"{key} is stored but was not rebuilt"
     differ = [
         name
-        if name in _UNSHOWN
+        if name in _PRIVATE
         else f"{_label(name)} (stored {stored[name]!r}, rebuilt {rebuilt[name]!r})"
         for name in stored
         if stored[name] != rebuilt[name]
@@ -48,5 +51,5 @@ def _in_words(key: str, stored: dict[str, Any] | None, rebuilt: dict[str, Any] |
 
 
 def _label(column: str) -> str:
-    """A column by its name; the rows of one table don't name the currency of their amounts."""
+    """Returns the column's name, with the unit of amounts; these rows do not name the currency."""
     return f"{column} in minor units" if column in _AMOUNTS else column

@@ -1,4 +1,4 @@
-"""``dead-letters``: what lies on the topic, and sending it to where it came from again."""
+"""``dead-letters``: lists the topic's records, and sends them to their original topics again."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,16 +14,17 @@ from ports.stores import RecordSender
 from ports.texts import moment
 from postgres import operator as store
 from postgres.deadlines import OperatingConnection
-from postgres.operator import Place
+from postgres.operator import DeadLetterPosition
 from schemas import headers
 from schemas.headers import Headers, as_text
 from schemas.topics import DEAD_LETTERS, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 
-#: Letters sent and noted at a time.
-CHUNK: Final = 200
-#: Where a dead letter may have come from.
+#: Dead letters that are sent and noted together.
+CHUNK_RECORDS: Final = 200
+#: The topics that a dead letter may have come from.
 ORIGINS: Final = frozenset({*PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED})
-_OURS: Final = frozenset(
+#: The headers that we add to a dead letter.
+_ADDED_HEADERS: Final = frozenset(
     {
         headers.ORIGINAL_TOPIC,
         headers.ORIGINAL_PARTITION,
@@ -37,59 +38,61 @@ _OURS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterRecord:
-    """A dead letter: where it lies, and the record as it came, with our headers by name."""
+    """A dead letter: its position on the topic, and the original record."""
 
-    place: Place
+    position: DeadLetterPosition
     key: bytes | None
     value: bytes
-    came_with: Headers
-    ours: Mapping[str, str]
+    #: The headers of the original record.
+    headers: Headers
+    #: The headers that we added, by name: origin and error.
+    added: Mapping[str, str]
 
     @property
     def topic(self) -> str:
-        """Where it came from; empty where nobody noted it."""
-        return self.ours.get(headers.ORIGINAL_TOPIC, "")
+        """The topic that it came from; empty if unknown."""
+        return self.added.get(headers.ORIGINAL_TOPIC, "")
 
     @property
     def origin(self) -> str:
-        """Where it stood, for people."""
-        partition = self.ours.get(headers.ORIGINAL_PARTITION, "?")
-        return f"{self.topic or '?'} {partition}:{self.ours.get(headers.ORIGINAL_OFFSET, '?')}"
+        """The original topic, partition and offset, as text."""
+        partition = self.added.get(headers.ORIGINAL_PARTITION, "?")
+        return f"{self.topic or '?'} {partition}:{self.added.get(headers.ORIGINAL_OFFSET, '?')}"
 
 
 @dataclass(slots=True)
 class ReplaySummary:
-    """What became of a replay of dead letters."""
+    """How many dead letters a replay sent, and why it left others out."""
 
     sent: int = 0
-    #: Left out, because they were sent before.
-    before: int = 0
-    #: Nobody noted where they came from.
-    homeless: int = 0
-    #: They are not the records as they came; the log has those.
+    #: Left out: they were sent before.
+    already_sent: int = 0
+    #: Left out: their original topic is unknown.
+    unknown_origin: int = 0
+    #: Left out: parts of the original record were cut off. The log has it whole.
     altered: int = 0
-    #: Asked for by position, and not there.
-    missing: tuple[Place, ...] = ()
+    #: Requested by position, but not on the topic.
+    missing: tuple[DeadLetterPosition, ...] = ()
 
     @property
     def is_done(self) -> bool:
-        """Whether everything that was asked for was sent."""
-        return not (self.homeless or self.altered or self.missing)
+        """Whether every requested dead letter was sent, now or before."""
+        return not (self.unknown_origin or self.altered or self.missing)
 
 
-async def letters(kafka_bootstrap: str) -> AsyncIterator[DeadLetterRecord]:
-    """Every dead letter that the topic still has."""
+async def read_dead_letters(kafka_bootstrap: str) -> AsyncIterator[DeadLetterRecord]:
+    """Yields every dead letter that is still on the topic."""
     async for record in log_reader.records(kafka_bootstrap, DEAD_LETTERS):
-        yield _letter(record)
+        yield _as_dead_letter(record)
 
 
-def _letter(record: ConsumerRecord[bytes, bytes]) -> DeadLetterRecord:
+def _as_dead_letter(record: ConsumerRecord[bytes, bytes]) -> DeadLetterRecord:
     return DeadLetterRecord(
         (record.partition, record.offset),
         record.key,
         record.value or b"",
-        [(name, value) for name, value in record.headers if name not in _OURS],
-        as_text([(name, value) for name, value in record.headers if name in _OURS]),
+        [(name, value) for name, value in record.headers if name not in _ADDED_HEADERS],
+        as_text([(name, value) for name, value in record.headers if name in _ADDED_HEADERS]),
     )
 
 
@@ -97,35 +100,45 @@ async def replay(
     kafka_bootstrap: str,
     database_url: str,
     sender: RecordSender,
-    wanted: Collection[Place] | None,
+    wanted: Collection[DeadLetterPosition] | None,
     clock: Callable[[], datetime],
     *,
     again: bool = False,
 ) -> ReplaySummary:
-    """Sends these letters, or all, to where they came from, as they came.
+    """Sends dead letters to their original topics, with the original key, value and headers.
 
-    One that decodes now is processed like any other record; if its event was processed meanwhile,
-    it is a duplicate. One that still can't be decoded is a dead letter once more. What was sent is
-    noted, and left out the next time, unless ``again``. A crash between sending and noting sends
-    up to 200 letters twice. Raises PublishError, KafkaError, psycopg.Error.
+    A record that decodes now is processed like any other; if its event was processed meanwhile, it
+    is a duplicate. A record that still can't be decoded becomes a new dead letter. A crash may send
+    up to ``CHUNK_RECORDS`` records twice.
+
+    Args:
+        kafka_bootstrap: the brokers.
+        database_url: where it is noted which dead letters were sent.
+        sender: publishes the records.
+        wanted: positions on the topic; None: all.
+        clock: the current time in UTC.
+        again: also send those that were sent before.
+
+    Raises:
+        PublishError, KafkaError, psycopg.Error: an outage. The command can be repeated.
     """
     result, found = ReplaySummary(), set()
     async with await OperatingConnection.connect(database_url, autocommit=True) as connection:
-        before = {} if again else await store.replayed(connection)
+        sent = {} if again else await store.replayed(connection)
         chunk: list[DeadLetterRecord] = []
-        async for letter in letters(kafka_bootstrap):
-            if wanted is not None and letter.place not in wanted:
+        async for dead_letter in read_dead_letters(kafka_bootstrap):
+            if wanted is not None and dead_letter.position not in wanted:
                 continue
-            found.add(letter.place)
-            if letter.place in before:
-                result.before += 1
-            elif letter.topic not in ORIGINS:
-                result.homeless += 1
-            elif headers.ALTERED in letter.ours:
+            found.add(dead_letter.position)
+            if dead_letter.position in sent:
+                result.already_sent += 1
+            elif dead_letter.topic not in ORIGINS:
+                result.unknown_origin += 1
+            elif headers.ALTERED in dead_letter.added:
                 result.altered += 1
             else:
-                chunk.append(letter)
-            if len(chunk) == CHUNK:
+                chunk.append(dead_letter)
+            if len(chunk) == CHUNK_RECORDS:
                 result.sent += await _send(connection, sender, chunk, clock())
                 chunk.clear()
         result.sent += await _send(connection, sender, chunk, clock())
@@ -140,54 +153,54 @@ async def _send(
     now: datetime,
 ) -> int:
     if chunk:
-        await sender.send([ProducerRecord(x.topic, x.key, x.value, x.came_with) for x in chunk])
-        await store.note_replayed(connection, [letter.place for letter in chunk], now)
+        await sender.send([ProducerRecord(x.topic, x.key, x.value, x.headers) for x in chunk])
+        await store.note_replayed(connection, [dead_letter.position for dead_letter in chunk], now)
     return len(chunk)
 
 
-async def replayed(database_url: str) -> dict[Place, datetime]:
-    """When each letter was sent again, of those that were."""
+async def replayed(database_url: str) -> dict[DeadLetterPosition, datetime]:
+    """Returns when each dead letter was last sent again, of those that were."""
     async with await OperatingConnection.connect(database_url) as connection:
         return await store.replayed(connection)
 
 
-def line(letter: DeadLetterRecord, sent_at: datetime | None) -> str:
-    """One letter in words, without a word of what is in it."""
+def describe(dead_letter: DeadLetterRecord, sent_at: datetime | None) -> str:
+    """Describes a dead letter without its content."""
     sent = f"  (sent again {moment(sent_at)})" if sent_at is not None else ""
-    partition, offset = letter.place
-    error = letter.ours.get(headers.ERROR, "nobody noted why")
-    altered = letter.ours.get(headers.ALTERED)
-    note = f"\n    not the record as it came: {altered}" if altered else ""
+    partition, offset = dead_letter.position
+    error = dead_letter.added.get(headers.ERROR, "unknown error")
+    altered = dead_letter.added.get(headers.ALTERED)
+    note = f"\n    not the whole original record: {altered}" if altered else ""
     return (
-        f"{partition}:{offset}  from {letter.origin}, {len(letter.value)} bytes{sent}"
+        f"{partition}:{offset}  from {dead_letter.origin}, {len(dead_letter.value)} bytes{sent}"
         f"\n    {error}{note}"
     )
 
 
-def shown(letter: DeadLetterRecord) -> Iterator[str]:
-    """One letter with all that is in it."""
-    yield line(letter, None)
-    yield f"key: {letter.key!r}"
-    for name, text in as_text(letter.came_with).items():
+def describe_in_full(dead_letter: DeadLetterRecord) -> Iterator[str]:
+    """Describes a dead letter with its content, line by line."""
+    yield describe(dead_letter, None)
+    yield f"key: {dead_letter.key!r}"
+    for name, text in as_text(dead_letter.headers).items():
         yield f"{name}: {text}"
     yield ""
-    yield letter.value.decode("utf-8", "backslashreplace")
+    yield dead_letter.value.decode("utf-8", "backslashreplace")
 
 
-def summary(result: ReplaySummary) -> Iterator[str]:
-    """What became of a replay, in words."""
+def describe_replay(result: ReplaySummary) -> Iterator[str]:
+    """Describes the result of a replay, line by line."""
     yield f"{result.sent} dead letters sent to their topics again"
-    if result.before:
-        yield f"{result.before} left out: they were sent before (--again sends them all the same)"
-    if result.homeless:
-        yield f"{result.homeless} left out: nobody noted which topic they came from"
+    if result.already_sent:
+        yield f"{result.already_sent} left out: they were sent before (--again sends them anyway)"
+    if result.unknown_origin:
+        yield f"{result.unknown_origin} left out: their original topic is unknown"
     if result.altered:
-        yield f"{result.altered} left out: they are not the records as they came, which the log has"
+        yield f"{result.altered} left out: they are not the whole record, which the log has"
     for partition, offset in result.missing:
         yield f"{partition}:{offset} is not on the topic"
 
 
-def place(text: str) -> Place:
-    """A position as it is written, ``PARTITION:OFFSET``. Raises ValueError."""
+def parse_position(text: str) -> DeadLetterPosition:
+    """Parses ``PARTITION:OFFSET``. Raises ValueError."""
     partition, _, offset = text.partition(":")
     return int(partition), int(offset)

@@ -1,6 +1,6 @@
-"""What must always be true, stated once. Pure: evidence in, violations out.
+"""The invariants of the system. Pure: evidence in, violations out.
 
-Tests and the ``payments audit`` command gather the evidence and ask here.
+The tests and ``payments audit`` gather the evidence and call ``check``.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ class InboxEvidence:
     position: RecordOffset
     outcome: str
     version: int | None
-    #: Recorded so lately that what comes next may be on its way.
+    #: Recorded so recently that the next step may be in flight.
     is_young: bool = False
 
 
@@ -43,7 +43,7 @@ class PaymentEvidence:
     authorized: int
     captured: int
     refunded: int
-    #: What else the row repeats of the document, by column.
+    #: Further columns that repeat the document, by name.
     repeats: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -57,44 +57,44 @@ class VersionEvidence:
     status: Status
     event_id: str
     snapshot: bytes
-    #: So old that what became of its event may be forgotten.
+    #: So old that its inbox row may have been deleted.
     is_old: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything Postgres and Kafka hold: at rest, or with what was in flight set apart."""
+    """The contents of Postgres and Kafka, of a system at rest or of a live one."""
 
     #: Positions of every record in the processor's source topics.
     log: frozenset[RecordOffset] = frozenset()
-    #: Those not acknowledged when the evidence began to be gathered: an outcome may be on its way.
+    #: Those that were not acknowledged at the start: their outcomes may be in flight.
     unacknowledged: frozenset[RecordOffset] = frozenset()
     inbox: Sequence[InboxEvidence] = ()
     duplicates: Sequence[RecordOffset] = ()
     dead_letters: Sequence[RecordOffset] = ()
     payments: Mapping[str, PaymentEvidence] = field(default_factory=dict)
-    #: By payment ID: the domain's payment, as it is stored, in JSON.
+    #: By payment ID: the stored document, in JSON.
     documents: Mapping[str, str] = field(default_factory=dict)
     #: By payment ID, in order of version.
     versions: Mapping[str, Sequence[VersionEvidence]] = field(default_factory=dict)
     #: Last value per key of ``payment-state``.
     published: Mapping[str, bytes] = field(default_factory=dict)
-    #: Versions per key of ``payment-state`` in the order they stand there.
+    #: Versions per key of ``payment-state``, in log order.
     published_versions: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    #: By payment ID: what was noted as published before the topic was read. None: everything.
+    #: By payment ID: the last version marked as published before the topic was read. None: all are.
     due_versions: Mapping[str, int] | None = None
-    #: Whether every record ever published must still be there: the topic is compacted in time.
+    #: Whether every record ever published must still exist; compaction removes old ones.
     is_whole: bool = True
     quarantined: frozenset[str] = frozenset()
-    #: Payments whose last record says that they are quarantined; None: something is on its way.
+    #: Payments whose last record is marked as quarantined. None: records may be in flight.
     published_quarantined: frozenset[str] | None = None
     #: Provider calls that are not done, by key.
     due_calls: frozenset[str] = frozenset()
-    #: The tables beside ``payments``; None: nobody looked.
+    #: The rows of the other tables. None: not gathered.
     tables: Tables | None = None
     unpublished: int = 0
     unrouted: int = 0
-    #: Records that have been in the source topics for too long, not committed as processed.
+    #: Records that have been unacknowledged for too long.
     lag: int = 0
 
 
@@ -116,7 +116,7 @@ def one_effect_per_event(e: Evidence) -> Violations:
     effects = Counter(v.event_id for versions in e.versions.values() for v in versions)
     for event_id, count in effects.items():
         if count > 1:
-            yield f"{event_id} brought {count} versions"
+            yield f"{event_id} created {count} versions"
 
 
 def versions_dense_and_allowed(e: Evidence) -> Violations:
@@ -150,24 +150,24 @@ def stored_is_derived(e: Evidence) -> Violations:
         said = (status, money.authorized, money.captured, money.refunded)
         stored = (row.status, row.authorized, row.captured, row.refunded)
         if said != stored:
-            standing, meant = (_in_words(row, *each) for each in (stored, said))
-            yield f"{payment_id} is stored as {standing}, its facts say {meant}"
+            stored_text, derived_text = (_describe_state(row, *each) for each in (stored, said))
+            yield f"{payment_id} is stored as {stored_text}, its facts say {derived_text}"
         for column, value in row.repeats.items():
             if value != getattr(payment, column):
-                yield f"{payment_id}: {column} is stored as {value}, its document says another"
+                yield f"{payment_id}: {column} is stored as {value}, its document differs"
         if versions and encode_snapshot(snapshot(payment)) != versions[-1].snapshot:
-            yield f"{payment_id}: its last version is not what its facts say"
+            yield f"{payment_id}: its last version differs from its facts"
 
 
 def amounts_add_up(e: Evidence) -> Violations:
     """Yields the payments whose amounts contradict each other."""
     for p in e.payments.values():
         if not 0 <= p.refunded <= p.captured <= p.authorized <= p.amount:
-            standing = _in_words(p, p.status, p.authorized, p.captured, p.refunded)
-            yield f"{p.payment_id} of {_shown(p, p.amount)} is {standing}"
+            text = _describe_state(p, p.status, p.authorized, p.captured, p.refunded)
+            yield f"{p.payment_id} of {_shown(p, p.amount)} is {text}"
 
 
-def _in_words(
+def _describe_state(
     p: PaymentEvidence, status: Status, authorized: int, captured: int, refunded: int
 ) -> str:
     money = {"authorized": authorized, "captured": captured, "refunded": refunded}
@@ -175,8 +175,8 @@ def _in_words(
 
 
 def _shown(p: PaymentEvidence, amount: int) -> str:
-    """An amount of the payment with the decimals of its currency, where the row names that."""
-    return format_amount(amount, str(p.repeats.get("currency", "a currency not named")))
+    """Returns an amount with the decimals of its currency, if the row names one."""
+    return format_amount(amount, str(p.repeats.get("currency", "unknown currency")))
 
 
 def all_or_none(e: Evidence) -> Violations:
@@ -232,12 +232,12 @@ def nothing_waits(e: Evidence) -> Violations:
             and row.payment_id not in e.quarantined
             and not row.is_young
         ):
-            yield f"{row.event_id} is parked, though its payment {row.payment_id} is here"
+            yield f"{row.event_id} is parked, though its payment {row.payment_id} exists"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invariant:
-    """One invariant: what it means to a reader, how to check it, and how much there is to check."""
+    """One invariant: its meaning, its check, and the number of things checked."""
 
     meaning: str
     #: What is counted, in the plural.
@@ -314,5 +314,5 @@ def _count(versions: Mapping[str, Sequence[VersionEvidence]]) -> int:
 
 
 def check(evidence: Evidence) -> dict[str, list[str]]:
-    """Every invariant's violations by its code; all empty when all is well."""
+    """Returns every invariant's violations, by its code; empty lists if there are none."""
     return {code: list(invariant.violations(evidence)) for code, invariant in INVARIANTS.items()}

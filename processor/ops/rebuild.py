@@ -1,8 +1,8 @@
-"""S7: state as the log alone makes it, beside the stored rows.
+"""S7: rebuilds the state from the log alone, and compares it with the stored rows.
 
-Everything recorded is decided again from nothing, by the same ``fold`` and the same SQL, in a
-schema of its own, in the order in which it was decided at first. One transaction sees the stored
-rows as of one moment, so the service may go on.
+It decides every recorded input again, in the original order, with the same ``fold`` and the same
+SQL, in a schema of its own. One transaction sees the stored rows as of one moment, so the service
+can keep running.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,38 +18,46 @@ from postgres import rebuild as shadow
 from postgres.batch import Decode
 from postgres.deadlines import OperatingConnection
 from postgres.rebuild import TABLES, Connection
-from processor.ops.compare import Compared, compare
+from processor.ops.compare import TableComparison, compare
 from schemas.topics import PROCESSOR_SOURCES
 
-#: Inputs of one batch of the rebuild; what is in memory at a time.
-CHUNK: Final = 500
+#: Inputs per batch of the rebuild; this limits the memory used.
+CHUNK_INPUTS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
-    """What came of a rebuild."""
+class RebuildResult:
+    """The result of a rebuild."""
 
-    #: Records of the log, and those of them that were decided again.
+    #: Records in the log, and how many of them were decided again.
     records: int
     inputs: int
-    #: Payments that the log can't tell of any more, or not in which order.
+    #: Payments for which the log or the order of decisions is incomplete.
     not_checkable: int
-    #: Payments quarantined at the moment: they are compared as of what was decided before.
+    #: Payments now in quarantine. They are compared without the inputs that wait.
     quarantined: int
-    tables: tuple[Compared, ...]
+    tables: tuple[TableComparison, ...]
 
     @property
     def is_equal(self) -> bool:
-        """Whether every row that could be checked is as it was rebuilt."""
+        """Whether every stored row that could be checked equals the rebuilt one."""
         return not any(table.different for table in self.tables)
 
 
 async def rebuild(
     kafka_bootstrap: str, database_url: str, decode: Decode, clock: Callable[[], datetime]
-) -> Rebuilt:
-    """Rebuilds and compares. The shadow schema is left behind where something differs.
+) -> RebuildResult:
+    """Rebuilds and compares. The shadow schema is kept if something differs.
 
-    Raises RebuildRunningError, psycopg.Error, KafkaError.
+    Args:
+        kafka_bootstrap: the brokers.
+        database_url: Postgres.
+        decode: decodes a record.
+        clock: the current time in UTC.
+
+    Raises:
+        RebuildRunningError: another rebuild is running on this database.
+        psycopg.Error, KafkaError: Postgres or the brokers are unavailable.
     """
     async with await OperatingConnection.connect(database_url, autocommit=True) as guard:
         await shadow.lock(guard)
@@ -69,7 +77,7 @@ async def _rebuild(
     stored: str,
     decode: Decode,
     clock: Callable[[], datetime],
-) -> Rebuilt:
+) -> RebuildResult:
     # the stored rows are those of the moment of this first statement
     quarantined = await shadow.count_quarantines(connection, stored)
     records = await shadow.copy_log(connection, _log(kafka_bootstrap))
@@ -77,11 +85,11 @@ async def _rebuild(
     inputs = 0
     async with connection.cursor(name="inputs") as cursor:
         await cursor.execute(shadow.inputs(stored))
-        while rows := await cursor.fetchmany(CHUNK):
+        while rows := await cursor.fetchmany(CHUNK_INPUTS):
             await _decide(connection, rows, decode, clock())
             inputs += len(rows)
     tables = tuple([await compare(connection, stored, table) for table in TABLES])
-    return Rebuilt(records, inputs, not_checkable, quarantined, tables)
+    return RebuildResult(records, inputs, not_checkable, quarantined, tables)
 
 
 async def _log(kafka_bootstrap: str) -> AsyncIterator[ConsumedRecord]:
@@ -94,7 +102,7 @@ async def _log(kafka_bootstrap: str) -> AsyncIterator[ConsumedRecord]:
 async def _decide(
     connection: Connection, rows: Sequence[tuple[Any, ...]], decode: Decode, now: datetime
 ) -> None:
-    """Some inputs more. What can't be decoded any more is left out, and so is found to differ."""
+    """Decides a batch of inputs. Undecodable ones are skipped, so they show up as differences."""
     decoded = [decode(_record(*row)) for row in rows]
     received = [item for item in decoded if not isinstance(item, DeadLetter)]
     loaded = await batch.load(connection, received, decode, alone=True)

@@ -1,4 +1,4 @@
-"""The record that releases a payment. It goes through the log, like every other input."""
+"""The record that releases a quarantined payment. It goes through the log like every input."""
 
 from datetime import datetime
 
@@ -10,12 +10,12 @@ from schemas.topics import PAYMENT_COMMANDS
 
 
 def event_id(quarantine: Quarantine) -> str:
-    """The same for one quarantine, however often its release is asked for."""
+    """Returns the event ID of the release. It is always the same for one quarantine."""
     return release_event_id(quarantine.payment_id, quarantine.event_id, quarantine.quarantined_at)
 
 
-def release(quarantine: Quarantine, now: datetime) -> ProducerRecord:
-    """The release of this quarantine, as a record of ``payment-commands``."""
+def release_record(quarantine: Quarantine, now: datetime) -> ProducerRecord:
+    """Returns the release of this quarantine as a record of ``payment-commands``."""
     record = ReleasePayment(
         event_id=event_id(quarantine),
         payment_id=quarantine.payment_id,

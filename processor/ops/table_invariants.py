@@ -1,4 +1,4 @@
-"""Whether the tables beside ``payments`` say what it says. Pure: rows in, violations out."""
+"""Checks that the other tables agree with ``payments``. Pure: rows in, violations out."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -23,48 +23,48 @@ class CallRow(Struct, frozen=True):
     provider: str
     operation: str
     request: str
-    #: Done, and neither so lately that its result may be on its way nor so long ago that what
-    #: became of it may be forgotten.
-    must_be_answered: bool = False
+    #: Done, but not so recently that its result may be in flight, and not so long ago that its
+    #: outcome may have been deleted.
+    needs_result: bool = False
 
 
-class VersionPlace(Struct, frozen=True):
-    """Where a version was to be published, and where its event says it was."""
+class VersionPlacement(Struct, frozen=True):
+    """The publication and the partition of a version."""
 
     payment_id: str
     version: int
     event_id: str
     publication_id: int
-    #: None: there is no such publication.
+    #: None: the publication does not exist.
     partition: int | None
 
 
 class Tables(Struct, frozen=True):
-    """The rows of the tables that repeat, or hang on, what ``payments`` has."""
+    """The rows of the tables that repeat ``payments`` or depend on it."""
 
     #: By payment ID: (refund ID, status, amount, reversed).
     refunds: Mapping[str, Collection[tuple[str, str, int, bool]]] = {}
     #: By payment ID: (dispute ID, status, amount, withdrawn, reinstated).
     disputes: Mapping[str, Collection[tuple[str, str, int, int, int]]] = {}
     calls: Sequence[CallRow] = ()
-    #: By payment ID: the event our code failed on.
+    #: By payment ID: the event on which our code failed.
     quarantines: Mapping[str, str] = {}
     #: By event ID: (payment ID, outcome, publication ID).
     inbox: Mapping[str, tuple[str, str, int | None]] = {}
-    places: Sequence[VersionPlace] = ()
-    #: By event ID: where its record stands.
+    placements: Sequence[VersionPlacement] = ()
+    #: By event ID: the position of its record.
     positions: Mapping[str, RecordOffset] = {}
 
     def count(self) -> int:
-        """How many rows there are to look at."""
+        """Returns the number of rows to check."""
         parts = sum(map(len, (*self.refunds.values(), *self.disputes.values())))
-        return parts + len(self.calls) + len(self.quarantines) + len(self.places)
+        return parts + len(self.calls) + len(self.quarantines) + len(self.placements)
 
 
 def disagreements(documents: Mapping[str, str], tables: Tables) -> Iterator[str]:
-    """Every row that is missing, too many, or another than the payment's document says.
+    """Yields every row that is missing, superfluous or different from the payment's document.
 
-    Documents that can't be read are left to others; their payments' rows are not looked at.
+    Rows of payments whose document is unreadable are skipped; S4 reports those documents.
     """
     payments: dict[str, Payment] = {}
     unreadable = set[str]()
@@ -124,12 +124,12 @@ def _calls(
             yield f"the call {row.key} was never asked for by {row.payment_id}"
         elif (wrong := _wrong_call(asked_by, row)) is not None:
             yield f"the call {row.key} {wrong}"
-        if row.must_be_answered and result_event_id(row.key) not in tables.inbox:
+        if row.needs_result and result_event_id(row.key) not in tables.inbox:
             yield f"the call {row.key} is done, and its result was never processed"
 
 
 def _wrong_call(payment: Payment, row: CallRow) -> str | None:
-    """What a call's row says that is not its payment's, if anything is."""
+    """Returns how a call's row contradicts its payment; None if it does not."""
     try:
         call = decode_call(row.request)
     except msgspec.MsgspecError as error:
@@ -174,20 +174,19 @@ def _quarantines(tables: Tables) -> Iterator[str]:
 
 def _publications(tables: Tables) -> Iterator[str]:
     """A version is published with its event's partition, and by one publication."""
-    for place in tables.places:
-        name = f"{place.payment_id} version {place.version}"
-        if place.partition is None:
-            yield f"{name} is of publication {place.publication_id}, which is not there"
-        position = tables.positions.get(place.event_id)
+    for placement in tables.placements:
+        name = f"{placement.payment_id} version {placement.version}"
+        if placement.partition is None:
+            yield f"{name} is of publication {placement.publication_id}, which is missing"
+        position = tables.positions.get(placement.event_id)
         if position is None:
             continue
-        if place.partition is not None and place.partition != position.partition:
+        if placement.partition is not None and placement.partition != position.partition:
             yield (
-                f"{name} is published to partition {place.partition}, "
+                f"{name} is published to partition {placement.partition}, "
                 f"its event came from {position.partition}"
             )
-        row = tables.inbox.get(place.event_id)
-        if row is not None and row[2] != place.publication_id:
-            yield (
-                f"{name} is of publication {place.publication_id}, its event's row says {row[2]}"
-            )
+        row = tables.inbox.get(placement.event_id)
+        if row is not None and row[2] != placement.publication_id:
+            mine = placement.publication_id
+            yield f"{name} is of publication {mine}, its event's row says {row[2]}"

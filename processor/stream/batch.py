@@ -20,6 +20,7 @@ from time import perf_counter
 from typing import Any, Final, TypeVar
 
 from faust.types import EventT
+from structlog.contextvars import bound_contextvars
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -170,7 +171,9 @@ class BatchProcessor:
         try:
             return self._decoder.decode(as_record(event))
         except ANY_ERROR as error:
-            log.exception("record.not_decoded")
+            at = event.message
+            with bound_contextvars(topic=at.topic, partition=at.partition, offset=at.offset):
+                log.exception("record.not_decoded")
             return unforeseen(minimal_record(event), describe_error(error))
 
     async def _add_to_dedup(self, batch: ProcessedBatch) -> None:
@@ -241,7 +244,8 @@ class BatchProcessor:
         for item in fresh:
             by_payment.setdefault(item.payment_id, []).append(item)
         for payment_id, items in by_payment.items():
-            committed.add(await self._commit_or_quarantine(payment_id, items))
+            with bound_contextvars(payment_id=payment_id):
+                committed.add(await self._commit_or_quarantine(payment_id, items))
         return committed
 
     async def _commit_or_quarantine(
@@ -253,14 +257,14 @@ class BatchProcessor:
         except ANY_ERROR as error:
             if must_propagate(error):
                 raise
-            log.exception("payment.quarantined", payment_id=payment_id)
+            log.exception("payment.quarantined")
             why = {payment_id: describe_error(error)}
         try:
             return await self._retrying(lambda: self._commit(items, [], [], why))
         except ANY_ERROR as error:
             if must_propagate(error):
                 raise
-            log.exception("payment.quarantined", payment_id=payment_id, note="unread")
+            log.exception("payment.quarantined", note="unread")
         # nothing of ours looks at what the records say any more
         unread = [failed(received, why[payment_id]) for received in items]
         return await self._retrying(lambda: self._commit(unread, [], [], why))
@@ -339,14 +343,21 @@ class BatchProcessor:
         for each in published:
             by_payment.setdefault(each.payment_id, []).append(each)
         for payment_id, versions in by_payment.items():
-            try:
-                await with_timeout(ADAPTER_TIMEOUT_S, self._publisher.publish(versions))
-            except ANY_ERROR as error:
-                if must_propagate(error):
-                    raise
-                log.exception("payment.not_published", payment_id=payment_id)
-                left |= {version.publication_id for version in versions}
+            with bound_contextvars(payment_id=payment_id):
+                if not await self._publish_alone(versions):
+                    left |= {version.publication_id for version in versions}
         return left
+
+    async def _publish_alone(self, versions: Sequence[PublishableVersion]) -> bool:
+        """Publishes one payment's versions. Returns False if our own code fails on them."""
+        try:
+            await with_timeout(ADAPTER_TIMEOUT_S, self._publisher.publish(versions))
+        except ANY_ERROR as error:
+            if must_propagate(error):
+                raise
+            log.exception("payment.not_published")
+            return False
+        return True
 
     async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Tries until it succeeds, with jitter, for ``RETRY_FOR_S`` at most."""

@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.client import AIOKafkaClient
 
 from messaging.topic_admin import CHANGELOG
-from processor.ops.dead_letters import letters
+from processor.ops.dead_letters import read_dead_letters
 from processor.worker.router import GROUP
 from schemas import headers
 from schemas.topics import APP_ID, PAYMENT_COMMANDS, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
@@ -175,10 +175,12 @@ async def test_a_program_that_starts_on_poison_goes_on(service: Stack) -> None:
         work.wait_until_ready()
         for topic in rotten:
             await attacking.goes_on(topic, "a start on poison")
-    found = [letter async for letter in letters(attacking.bootstrap) if mark in letter.value]
+    found = [
+        letter async for letter in read_dead_letters(attacking.bootstrap) if mark in letter.value
+    ]
     assert sorted(letter.topic for letter in found) == sorted(rotten)
-    assert all("checksum" in letter.ours[headers.ERROR] for letter in found)
-    assert all(headers.ALTERED in letter.ours for letter in found), "none is sent again as it is"
+    assert all("checksum" in letter.added[headers.ERROR] for letter in found)
+    assert all(headers.ALTERED in letter.added for letter in found), "none is sent again as it is"
 
 
 async def test_records_deleted_before_they_were_read_stop_nobody(service: Stack) -> None:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from domain.transitions import is_final
 from postgres.operator import Quarantine
-from processor.ops.release import release
+from processor.ops.release import release_record
 from schemas.settings import StreamSettings, StripeSettings, WorkerSettings
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
 from tests.simulation.driving.client import Client, Market
@@ -165,7 +165,7 @@ class World:
                 found = Quarantine(payment_id, row.event_id, row.error, row.quarantined_at)
                 asked[found] += 1
                 if asked[found] <= RELEASES:
-                    record = release(found, self._around.provider.clock())
+                    record = release_record(found, self._around.provider.clock())
                     self._log.append(record.topic, record.key, record.value, record.headers)
 
     async def _through_the_faults(self) -> None:

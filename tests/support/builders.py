@@ -12,7 +12,7 @@ from domain.call_key import CallKey
 from domain.calls import ProviderCall
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from postgres.operator import Quarantine
-from processor.ops.release import release
+from processor.ops.release import release_record
 from providers.stripe.webhooks import StripeTranslator
 from schemas import headers, identity
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
@@ -82,7 +82,7 @@ class Log:
 
     def release(self, payment_id: str, since: datetime = NOW) -> ConsumedRecord:
         """An operator's release of a quarantine on it."""
-        record = release(Quarantine(payment_id, "evt_bad", "a defect", since), NOW)
+        record = release_record(Quarantine(payment_id, "evt_bad", "a defect", since), NOW)
         return self.append(record.topic, record.key, record.value)
 
     def create(self, payment_id: str, **changes: Any) -> ConsumedRecord:

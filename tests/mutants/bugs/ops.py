@@ -204,13 +204,14 @@ BUGS: Final = (
         "ops",
         "processor.ops.dead_letters:_send",
         (
-            "await sender.send([ProducerRecord(x.topic, x.key, x.value, x.came_with) for x in "
-            "chunk]) await store.note_replayed(connection, [letter.place for letter in chunk], "
-            "now)"
+            "await sender.send([ProducerRecord(x.topic, x.key, x.value, x.headers) for x in "
+            "chunk]) await store.note_replayed(connection, "
+            "[dead_letter.position for dead_letter in chunk], now)"
         ),
         (
-            "await store.note_replayed(connection, [letter.place for letter in chunk], now)\n  "
-            "      await sender.send([ProducerRecord(x.topic, x.key, x.value, x.came_with) for x "
+            "await store.note_replayed("
+            "connection, [dead_letter.position for dead_letter in chunk], now)\n  "
+            "      await sender.send([ProducerRecord(x.topic, x.key, x.value, x.headers) for x "
             "in chunk])"
         ),
         "dead letters that the brokers did not accept are recorded as sent and never sent",
@@ -219,8 +220,8 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.dead_letters:_letter",
-        "if name not in _OURS",
+        "processor.ops.dead_letters:_as_dead_letter",
+        "if name not in _ADDED_HEADERS",
         "if name",
         "a dead letter sent again carries the headers of its first failure",
         (_DEAD_LETTERS.format("one_that_still_cannot_be_decoded_is_a_dead_letter_once_more"),),
@@ -229,10 +230,10 @@ BUGS: Final = (
     Bug(
         "ops",
         "processor.ops.dead_letters:replay",
-        "letter.topic not in ORIGINS",
+        "dead_letter.topic not in ORIGINS",
         "False",
-        "a letter whose origin was not noted makes the whole replay fail",
-        (_DEAD_LETTERS.format("what_has_no_home_or_is_not_there_is_told"),),
+        "a dead letter whose origin was not noted makes the whole replay fail",
+        (_DEAD_LETTERS.format("what_has_no_origin_or_is_missing_is_reported"),),
         servers=True,
     ),
     Bug(
@@ -282,7 +283,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.replay:Replayed.is_done",
+        "processor.ops.replay:ReplayResult.is_done",
         "and not self.not_quarantined",
         "",
         "replay of a mistyped payment ID ends with 0",
@@ -291,8 +292,8 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.replay:_became",
-        "len(became) == len(event_ids) or",
+        "processor.ops.replay:_wait_for_outcomes",
+        "len(outcomes) == len(event_ids) or",
         "",
         "a replay waits its whole time even when all is processed",
         (_REPLAY.format("a_replay_is_about_what_it_was_asked_for"),),

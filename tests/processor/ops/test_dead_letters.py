@@ -39,8 +39,8 @@ def _of_a_newer_release(log: Log, payment_id: str) -> ConsumedRecord:
 async def _dead(operating: Operating, worker: Worker, payment_id: str) -> DeadLetterRecord:
     """A record that became a dead letter."""
     await operating.process(worker, _of_a_newer_release(Log(), payment_id))
-    (letter,) = await operating.dead_letters(payment_id.encode())
-    return letter
+    (dead_letter,) = await operating.dead_letters(payment_id.encode())
+    return dead_letter
 
 
 async def test_a_dead_letter_is_listed_without_what_is_in_it(operating: Operating) -> None:
@@ -48,42 +48,42 @@ async def test_a_dead_letter_is_listed_without_what_is_in_it(operating: Operatin
     mine = payment()
     async with operating.group.worker(*ALL) as worker:
         (record,) = await operating.process(worker, _of_a_newer_release(Log(), mine))
-    (letter,) = await operating.dead_letters(mine.encode())
+    (dead_letter,) = await operating.dead_letters(mine.encode())
     at = record.position
-    line = dead_letters.line(letter, None)
-    partition, offset = letter.place
+    line = dead_letters.describe(dead_letter, None)
+    partition, offset = dead_letter.position
     assert line.startswith(
         f"{partition}:{offset}  from {PAYMENT_COMMANDS} {at.partition}:{at.offset}, "
         f"{len(record.value)} bytes\n"
     )
     assert "colour" in line
     assert PRIVATE not in line
-    whole = "\n".join(dead_letters.shown(letter))
+    whole = "\n".join(dead_letters.describe_in_full(dead_letter))
     assert record.value.decode() in whole
     assert mine in whole
-    assert dead_letters.place(f"{partition}:{offset}") == letter.place
+    assert dead_letters.parse_position(f"{partition}:{offset}") == dead_letter.position
 
 
 async def test_one_that_still_cannot_be_decoded_is_a_dead_letter_once_more(
     operating: Operating,
 ) -> None:
-    """A letter of its own with the new position; the first one is known as sent."""
+    """A new dead letter with the new position; the first one is known as sent."""
     mine = payment()
     async with operating.group.worker(*ALL) as worker:
-        letter = await _dead(operating, worker, mine)
-        assert (await operating.send_letters(letter.place)).sent == 1
+        dead_letter = await _dead(operating, worker, mine)
+        assert (await operating.replay_dead_letters(dead_letter.position)).sent == 1
         (again,) = await operating.come()
         assert (again.position.topic, again.key, again.value) == (
-            PAYMENT_COMMANDS, letter.key, letter.value,
+            PAYMENT_COMMANDS, dead_letter.key, dead_letter.value,
         )  # fmt: skip
         await worker.process(again)
     first, second = await operating.dead_letters(mine.encode())
-    assert first.place == letter.place
-    assert second.ours["original-offset"] == str(again.position.offset)
-    assert second.came_with == letter.came_with
+    assert first.position == dead_letter.position
+    assert second.added["original-offset"] == str(again.position.offset)
+    assert second.headers == dead_letter.headers
     sent = await dead_letters.replayed(operating.database_url)
-    assert sent.keys() == {first.place}
-    assert "sent again 2026-03-01 12:00:00Z" in dead_letters.line(first, sent[first.place])
+    assert sent.keys() == {first.position}
+    assert "sent again 2026-03-01 12:00:00Z" in dead_letters.describe(first, sent[first.position])
 
 
 @pytest.mark.parametrize("kind", ["command", "webhook"])
@@ -97,14 +97,14 @@ async def test_one_that_can_be_decoded_now_is_processed_like_any_other(
         with monkeypatch.context() as defect:
             defect.setattr(worker.processor, "_decoder", _Nothing())
             (first,) = await operating.process(worker, broken)
-        (letter,) = await operating.dead_letters(mine.encode())
-        await operating.send_letters(letter.place)
+        (dead_letter,) = await operating.dead_letters(mine.encode())
+        await operating.replay_dead_letters(dead_letter.position)
         (again,) = await operating.come()
         assert again.headers == broken.headers
         await worker.process(again)
         became = "applied" if kind == "command" else "parked"
         assert await operating.group.outcomes(first, again) == [None, became]
-        await operating.send_letters(letter.place, again=True)
+        await operating.replay_dead_letters(dead_letter.position, again=True)
         (third,) = await operating.come()
         await worker.process(third)
         assert await operating.group.outcomes(again, third) == [became, None]
@@ -119,24 +119,24 @@ async def test_nothing_is_sent_twice_by_accident(operating: Operating) -> None:
     """What was sent is left out and told of, unless it is asked for again."""
     mine = payment()
     async with operating.group.worker(*ALL) as worker:
-        letter = await _dead(operating, worker, mine)
-    assert (await operating.send_letters(letter.place)).sent == 1
-    second = await operating.send_letters(letter.place)
-    assert (second.sent, second.before, second.is_done) == (0, 1, True)
-    assert "1 left out: they were sent before" in "\n".join(dead_letters.summary(second))
+        dead_letter = await _dead(operating, worker, mine)
+    assert (await operating.replay_dead_letters(dead_letter.position)).sent == 1
+    second = await operating.replay_dead_letters(dead_letter.position)
+    assert (second.sent, second.already_sent, second.is_done) == (0, 1, True)
+    assert "1 left out: they were sent before" in "\n".join(dead_letters.describe_replay(second))
     assert len(await operating.come()) == 1
-    assert (await operating.send_letters(letter.place, again=True)).sent == 1
+    assert (await operating.replay_dead_letters(dead_letter.position, again=True)).sent == 1
 
 
 async def test_many_are_sent_in_chunks_and_each_once(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last chunk may be a small one."""
-    monkeypatch.setattr(dead_letters, "CHUNK", 2)
+    monkeypatch.setattr(dead_letters, "CHUNK_RECORDS", 2)
     mine = [payment() for _ in range(5)]
     async with operating.group.worker(*ALL) as worker:
-        places = [(await _dead(operating, worker, one)).place for one in mine]
-    assert (await operating.send_letters(*places)).sent == 5
+        places = [(await _dead(operating, worker, one)).position for one in mine]
+    assert (await operating.replay_dead_letters(*places)).sent == 5
     assert sorted(record.key or b"" for record in await operating.come()) == sorted(
         one.encode() for one in mine
     )
@@ -145,27 +145,27 @@ async def test_many_are_sent_in_chunks_and_each_once(
 async def test_what_the_brokers_did_not_take_is_not_noted_as_sent(operating: Operating) -> None:
     """The next replay sends it."""
     async with operating.group.worker(*ALL) as worker:
-        letter = await _dead(operating, worker, payment())
+        dead_letter = await _dead(operating, worker, payment())
     outbox = RecordingSender(failures=[PublishError("no word")])
     with pytest.raises(PublishError):
         await dead_letters.replay(
-            operating.group.bootstrap, operating.database_url, outbox, {letter.place},
+            operating.group.bootstrap, operating.database_url, outbox, {dead_letter.position},
             operating.clock,
         )  # fmt: skip
     assert await dead_letters.replayed(operating.database_url) == {}
-    assert (await operating.send_letters(letter.place)).sent == 1
+    assert (await operating.replay_dead_letters(dead_letter.position)).sent == 1
 
 
-async def test_what_has_no_home_or_is_not_there_is_told(operating: Operating) -> None:
-    """Somebody else's record on the topic, and a position that is no letter's."""
+async def test_what_has_no_origin_or_is_missing_is_reported(operating: Operating) -> None:
+    """Somebody else's record on the topic, and a position that is no dead letter's."""
     key = uuid.uuid4().hex.encode()
     await operating.sender.send([ProducerRecord(DEAD_LETTERS, key, b"{}", ())])
-    (letter,) = await operating.dead_letters(key)
-    nowhere = replace(letter, place=(0, 10**9)).place
-    sent = await operating.send_letters(letter.place, nowhere)
-    assert (sent.sent, sent.homeless, sent.missing, sent.is_done) == (0, 1, (nowhere,), False)
-    words = "\n".join(dead_letters.summary(sent))
-    assert "1 left out: nobody noted which topic they came from" in words
+    (dead_letter,) = await operating.dead_letters(key)
+    nowhere = replace(dead_letter, position=(0, 10**9)).position
+    sent = await operating.replay_dead_letters(dead_letter.position, nowhere)
+    assert (sent.sent, sent.unknown_origin, sent.missing, sent.is_done) == (0, 1, (nowhere,), False)
+    words = "\n".join(dead_letters.describe_replay(sent))
+    assert "1 left out: their original topic is unknown" in words
     assert "0:1000000000 is not on the topic" in words
 
 
@@ -173,4 +173,4 @@ async def test_what_has_no_home_or_is_not_there_is_told(operating: Operating) ->
 def test_a_position_is_written_in_one_way(text: str) -> None:
     """PARTITION:OFFSET."""
     with pytest.raises(ValueError, match="invalid literal"):
-        dead_letters.place(text)
+        dead_letters.parse_position(text)

@@ -87,7 +87,7 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
     ),
     "an event made two versions": (
         "S2",
-        "evt_1 brought 2 versions",
+        "evt_1 created 2 versions",
         _versions(FIRST, SECOND, replace(SECOND, version=3)),
     ),
     "a version is missing": ("S3", "at version 2 has [2]", _versions(SECOND)),
@@ -135,7 +135,7 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
     ),
     "a last version that is not what the facts say": (
         "S4",
-        "its last version is not",
+        "its last version differs",
         {**_derived(), "versions": {ONE: (FIRST, SECOND)}},
     ),
     "refunded above captured": (

@@ -14,7 +14,7 @@ from postgres import rebuild as shadow
 from postgres.rebuild import TABLES, Table
 from postgres.stores import Pool, PostgresHistory
 from processor.ops import rebuild as rebuilding
-from processor.ops.compare import Compared, compare
+from processor.ops.compare import TableComparison, compare
 from tests.support import database
 from tests.support.builders import NOW, Log, object_of, payment
 from tests.support.programs.folding import failing
@@ -139,7 +139,7 @@ async def test_a_difference_is_found(operating: Operating, table: str) -> None:
         await connection.execute(change.encode(), {"one": ONE, "call": f"{ONE}:create"})
     found = await operating.rebuilt()
     assert {t.table: t.different for t in found.tables if t.different} == {table: _ROWS[table]}
-    told = next(t.shown for t in found.tables if t.table == table)
+    told = next(t.examples for t in found.tables if t.table == table)
     assert words in "\n".join(told)
     assert not found.is_equal
     assert await _has_shadow(operating.group.pool)
@@ -224,7 +224,9 @@ async def test_a_rebuild_keeps_no_worker_waiting(
         await _live(operating, worker)
         really = compare
 
-        async def meanwhile(connection: shadow.Connection, stored: str, table: Table) -> Compared:
+        async def meanwhile(
+            connection: shadow.Connection, stored: str, table: Table
+        ) -> TableComparison:
             if table is TABLES[-1]:  # everything is decided again by now
                 await operating.process(worker, log.create(mine), log.webhook(ONE, "canceled"))
             return await really(connection, stored, table)

@@ -11,7 +11,7 @@ import pytest
 from ports.records import ConsumedRecord
 from postgres.documents import decode_payment
 from postgres.stores import Pool
-from processor.ops.replay import listed, replay, summary
+from processor.ops.replay import describe_quarantines, describe_replay, replay
 from tests.support import database
 from tests.support.builders import NOW, Log, payment
 from tests.support.programs.folding import failing, folded
@@ -83,7 +83,7 @@ async def test_a_replay_is_about_what_it_was_asked_for(operating: Operating, poo
         )
     assert (done.quarantines, done.still_quarantined, done.not_quarantined) == ([], set(), [mine])
     assert not done.is_done
-    assert f"{mine}  is not quarantined" in "\n".join(summary(done))
+    assert f"{mine}  is not quarantined" in "\n".join(describe_replay(done))
 
 
 async def test_after_the_fix_a_replay_makes_it_as_if_it_was_never_quarantined(
@@ -104,7 +104,7 @@ async def test_after_the_fix_a_replay_makes_it_as_if_it_was_never_quarantined(
             "evt_bad",
             4,
         )
-        words = "\n".join(listed([quarantine]))
+        words = "\n".join(describe_quarantines([quarantine]))
         assert f"{poison}  quarantined since 2026-03-01 12:00:00Z, 4 inputs wait" in words
         assert "at evt_bad: ZeroDivisionError: a defect" in words
         assert [version for version, _ in await operating.group.published(other)] == [1]
@@ -147,7 +147,7 @@ async def test_replay_twice_changes_nothing(
         poison, _ = await _quarantined(operating, worker, monkeypatch)
         first, second = await operating.ask(poison), await operating.ask(poison)
         assert first.quarantines == second.quarantines
-        assert "not processed yet" in "\n".join(summary(first))
+        assert "not processed yet" in "\n".join(describe_replay(first))
         assert not first.is_done
         releases = await operating.come()
         assert len({record.value for record in releases}) == 1
@@ -157,7 +157,7 @@ async def test_replay_twice_changes_nothing(
         before = await database.everything(operating.group.pool)
         again = await operating.ask(poison)
         assert again.not_quarantined == [poison]
-        assert f"{poison}  is not quarantined" in "\n".join(summary(again))
+        assert f"{poison}  is not quarantined" in "\n".join(describe_replay(again))
         assert await operating.come() == []
         assert (await operating.ask()).is_done
         assert await database.everything(operating.group.pool) == before
@@ -175,7 +175,7 @@ async def test_what_became_of_a_release_is_told(
         await operating.ask()
         await worker.process(*await operating.come())  # quarantined again at the same time
         replayed = await operating.ask()
-    words = "\n".join(summary(replayed))
+    words = "\n".join(describe_replay(replayed))
     assert "applied: the payment was released; inputs taken up: 4, and it is quarantined" in words
     assert "1 releases published, 1 quarantined again or still" in words
     assert not replayed.is_done
@@ -213,7 +213,7 @@ async def test_what_postgres_refused_waits_through_releases_in_vain(
             (quarantine,) = await operating.quarantined()
             assert "refused" in quarantine.error
             assert "DETAIL" not in quarantine.error, "it repeats what a client wrote"
-            assert "refused" in "\n".join(listed([quarantine]))
+            assert "refused" in "\n".join(describe_quarantines([quarantine]))
             assert await database.rows(operating.group.pool, waiting) == before
         await operating.released(worker)
         assert await operating.quarantined() == []
@@ -242,7 +242,7 @@ async def test_a_waiting_record_nobody_can_read_is_not_lost(
             *release,
             4,
         )
-        words = "\n".join(listed([quarantine]))
+        words = "\n".join(describe_quarantines([quarantine]))
         assert "at evt_bad" in words
         assert f"its release {quarantine.failed_release} failed: " in words
         async with pool.connection() as connection:

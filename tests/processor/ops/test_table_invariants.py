@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from ports.batch import WriteSet
 from postgres.documents import decode_call, encode_call, encode_payment
-from processor.ops.table_invariants import CallRow, Tables, VersionPlace, disagreements
+from processor.ops.table_invariants import CallRow, Tables, VersionPlacement, disagreements
 from schemas import identity
 from tests.support.builders import Log
 from tests.support.programs.folding import ONE, TWO, folded
@@ -33,7 +33,7 @@ GOOD: Final = Tables(
     refunds={ONE: [(OURS, "REQUESTED", 400, False)]},
     calls=CALLS,
     inbox={row.received.event_id: (ONE, str(row.outcome), 7) for row in PLAN.inbox},
-    places=[VersionPlace(ONE, v.payment.version, v.event_id, 7, 0) for v in PLAN.versions],
+    placements=[VersionPlacement(ONE, v.payment.version, v.event_id, 7, 0) for v in PLAN.versions],
     positions={row.received.event_id: row.received.record.position for row in PLAN.inbox},
 )
 EVENT: Final = PLAN.versions[0].event_id
@@ -51,8 +51,8 @@ def _request(number: int, **changes: Any) -> Mapping[str, Any]:
 
 
 def _place(**changes: Any) -> Mapping[str, Any]:
-    first, *others = GOOD.places
-    return {"places": [replace(first, **changes), *others]}
+    first, *others = GOOD.placements
+    return {"placements": [replace(first, **changes), *others]}
 
 
 #: What is wrong: the words that must say so, and the change that makes it wrong.
@@ -85,7 +85,7 @@ WRONG: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "a call nobody can read": ("can't be read", _call(0, request="{}")),
     "a call that is done and was not answered": (
         "its result was never processed",
-        _call(1, must_be_answered=True),
+        _call(1, needs_result=True),
     ),
     "a quarantine for nothing": ("is quarantined for evt_none", {"quarantines": {ONE: "evt_none"}}),
     "a quarantine for another payment's event": (
@@ -96,7 +96,7 @@ WRONG: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
         "evt_bad is quarantined, but its payment",
         {"inbox": {**GOOD.inbox, "evt_bad": (ONE, "quarantined", None)}},
     ),
-    "a version of no publication": ("publication 7, which is not there", _place(partition=None)),
+    "a version of no publication": ("publication 7, which is missing", _place(partition=None)),
     "a version for another partition": ("is published to partition 3", _place(partition=3)),
     "a version of another publication": ("its event's row says 7", _place(publication_id=8)),
 }
@@ -106,10 +106,10 @@ def test_all_is_well() -> None:
     """No alarm on what one plan wrote, nor where a document can't be read: others tell of that."""
     assert list(disagreements(DOCUMENTS, GOOD)) == []
     answered = {**GOOD.inbox, identity.result_event_id(REFUND_CALL): (ONE, "applied", 7)}
-    done = replace(GOOD, inbox=answered, **_call(1, must_be_answered=True))
+    done = replace(GOOD, inbox=answered, **_call(1, needs_result=True))
     assert list(disagreements(DOCUMENTS, done)) == []
     assert list(disagreements({ONE: "{}"}, GOOD)) == []
-    assert GOOD.count() == len(GOOD.places) + 3
+    assert GOOD.count() == len(GOOD.placements) + 3
 
 
 @pytest.mark.parametrize("wrong", WRONG)

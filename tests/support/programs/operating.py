@@ -8,12 +8,12 @@ from aiokafka import AIOKafkaProducer
 from messaging import log_reader
 from messaging.sender import Sender
 from ports.records import ConsumedRecord, RecordOffset
-from postgres.operator import Place, Quarantine, quarantines
+from postgres.operator import DeadLetterPosition, Quarantine, quarantines
 from processor.ops import dead_letters, replay
 from processor.ops.audit import gather
 from processor.ops.dead_letters import DeadLetterRecord, ReplaySummary
 from processor.ops.invariants import check
-from processor.ops.rebuild import Rebuilt, rebuild
+from processor.ops.rebuild import RebuildResult, rebuild
 from schemas.topics import PROCESSOR_SOURCES
 from tests.conftest import PARTITIONS
 from tests.support.builders import DECODER, Clock
@@ -74,7 +74,7 @@ class Operating:
         async with self.group.pool.connection() as connection:
             return await quarantines(connection)
 
-    async def ask(self, *payment_ids: str) -> replay.Replayed:
+    async def ask(self, *payment_ids: str) -> replay.ReplayResult:
         """Releases these, or all; does not wait for a worker."""
         wanted = payment_ids or None
         return await replay.replay(self.database_url, self.sender, wanted, self.clock, 0.0)
@@ -88,15 +88,19 @@ class Operating:
 
     async def dead_letters(self, key: bytes) -> list[DeadLetterRecord]:
         """The dead letters with this key."""
-        return [x async for x in dead_letters.letters(self.group.bootstrap) if x.key == key]
+        return [
+            x async for x in dead_letters.read_dead_letters(self.group.bootstrap) if x.key == key
+        ]
 
-    async def send_letters(self, *places: Place, again: bool = False) -> ReplaySummary:
+    async def replay_dead_letters(
+        self, *places: DeadLetterPosition, again: bool = False
+    ) -> ReplaySummary:
         """Sends these dead letters again."""
         return await dead_letters.replay(
             self.group.bootstrap, self.database_url, self.sender, places, self.clock, again=again
         )
 
-    async def rebuilt(self) -> Rebuilt:
+    async def rebuilt(self) -> RebuildResult:
         """Rebuilds, and compares."""
         return await rebuild(self.group.bootstrap, self.database_url, DECODER.decode, self.clock)
 
