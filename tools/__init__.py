@@ -1,1 +1,1 @@
-"""Generators: the JSON Schema files, the page of settings, the drawing of the state machine."""
+"""Generators of the JSON Schema files and of pages in docs/."""

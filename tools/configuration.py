@@ -1,4 +1,4 @@
-"""Groups of settings as a page for people: a table per group. Pure: groups in, Markdown out."""
+"""Renders groups of settings as Markdown, with one table per group."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _HEAD: Final = (
     "| Variable | Meaning | Default | Takes |",
     "| --- | --- | --- | --- |",
 )
-#: What a value is, by the type and format of its JSON Schema.
+#: The kind of a value, by the type and format in its JSON Schema.
 _KINDS: Final[Mapping[tuple[str, str], str]] = {
     ("integer", ""): "whole number",
     ("number", ""): "number",
@@ -22,7 +22,7 @@ _KINDS: Final[Mapping[tuple[str, str], str]] = {
     ("array", ""): "list",
     ("object", ""): "list",
 }
-#: What counts the size of a value, by its type.
+#: By type: the keyword that limits a value's size, and its unit.
 _UNITS: Final[Mapping[str, tuple[str, str, str]]] = {
     "string": ("minLength", "character", "characters"),
     "array": ("minItems", "item", "items"),
@@ -32,7 +32,7 @@ _UNITS: Final[Mapping[str, tuple[str, str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Groups of settings that belong together, and what stands above them on the page."""
+    """Groups of settings under one heading, with an introduction."""
 
     title: str
     about: str
@@ -40,7 +40,7 @@ class Section:
 
 
 def page(title: str, about: str, sections: Sequence[Section]) -> str:
-    """The whole page."""
+    """Returns the page."""
     parts = [f"# {title}", about]
     for section in sections:
         parts += [f"## {section.title}", section.about]
@@ -57,12 +57,12 @@ def _table(group: type[BaseSettings]) -> Iterator[str]:
     schema = group.model_json_schema()
     prefix = group.model_config["env_prefix"]
     for name, field in group.model_fields.items():
-        described = schema["properties"][name]
+        field_schema = schema["properties"][name]
         cells = (
             f"`{prefix}{name}`".upper(),
             (field.description or "").replace("<", "&lt;"),
-            "**required**" if field.is_required() else _default(described["default"]),
-            _takes(described),
+            "**required**" if field.is_required() else _default(field_schema["default"]),
+            _takes(field_schema),
         )
         yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
@@ -74,9 +74,11 @@ def _default(value: Any) -> str:
     return f"`{text}`"
 
 
-def _takes(described: Mapping[str, Any]) -> str:
-    """The kind of a value and its bounds."""
-    kinds = [kind for kind in described.get("anyOf", (described,)) if kind.get("type") != "null"]
+def _takes(field_schema: Mapping[str, Any]) -> str:
+    """Returns the kind of a value and its bounds."""
+    kinds = [
+        kind for kind in field_schema.get("anyOf", (field_schema,)) if kind.get("type") != "null"
+    ]
     (schema,) = kinds
     kind = schema.get("type", "string")
     words = [_KINDS[kind, schema.get("format", "")], *_bounds(schema)]

@@ -1,6 +1,6 @@
-"""Writes docs/configuration.md: `python -m tools.configuration_page`.
+"""``python -m tools.configuration_page`` writes docs/configuration.md.
 
-The one place that knows the settings of all: the service's own, the sandbox's, the simulator's.
+It covers the settings of the service, of the sandbox and of the Stripe simulator.
 """
 
 import sys
@@ -16,10 +16,10 @@ PATH: Final = Path(__file__).parents[1] / "docs" / "configuration.md"
 COMMAND: Final = "python -m tools.configuration_page"
 
 _ABOUT: Final = (
-    "Everything that can be set is an environment variable. A wrong, a missing or a misspelt one "
-    "stops the start, and the message names it; no secret has a default. Names that end in `_S` "
-    "are in seconds.\n\n"
-    f"`{COMMAND}` writes this page from the settings themselves, and a test holds it equal."
+    "All settings are environment variables. A wrong, missing or misspelt variable prevents "
+    "start-up, and the error names it. No secret has a default. Names that end in `_S` are in "
+    "seconds.\n\n"
+    f"`{COMMAND}` generates this page from the settings; a test keeps it up to date."
 )
 _SECTIONS: Final = (
     Section(
@@ -35,7 +35,7 @@ _SECTIONS: Final = (
     ),
     Section(
         "The Stripe simulator",
-        "`make run` sets its addresses and secrets; faults and seed are the person's to choose "
+        "`make run` sets its addresses and secrets; faults and seed are yours to choose "
         "([settings.py](../sandbox/stripe_simulator/settings.py)).",
         (SimulatorSettings,),
     ),
@@ -43,7 +43,7 @@ _SECTIONS: Final = (
 
 
 def text() -> str:
-    """The page."""
+    """Returns the page."""
     return page("Configuration", _ABOUT, _SECTIONS)
 
 

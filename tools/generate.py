@@ -1,4 +1,4 @@
-"""``python -m tools.generate``: the topics' JSON Schema files, the drawn state machine."""
+"""``python -m tools.generate`` writes the JSON Schema files and the state machine's page."""
 
 import json
 import sys
@@ -22,13 +22,13 @@ MODELS: Final[dict[str, TypeAdapter[Any]]] = {
 
 
 def schema_of(name: str) -> str:
-    """The schema of one topic's values, as it stands in its file."""
+    """Returns the JSON Schema of a topic's values, as text."""
     schema = MODELS[name].json_schema()
     return json.dumps({"title": name, **schema}, indent=2, sort_keys=True) + "\n"
 
 
 def write_all() -> list[Path]:
-    """Writes every file; answers their paths."""
+    """Writes every file and returns their paths."""
     DIRECTORY.mkdir(exist_ok=True)
     paths = []
     for name in MODELS:

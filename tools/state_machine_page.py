@@ -1,4 +1,4 @@
-"""The drawn state machine in ``docs/state-machine.md``, made from the table of transitions."""
+"""Generates the diagram and the table in ``docs/state-machine.md`` from the transitions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ END: Final = "<!-- end -->"
 
 
 def _diagram() -> Iterator[str]:
-    """A Mermaid state diagram; events are told in the table, for arrows with text overlap."""
+    """Yields a Mermaid state diagram. The events are in the table: labels on arrows overlap."""
     yield "```mermaid"
     yield "stateDiagram-v2"
     yield "    direction LR"
@@ -27,7 +27,7 @@ def _diagram() -> Iterator[str]:
 
 
 def _table() -> Iterator[str]:
-    """Sources down, targets across; a cell has the event that brings the change."""
+    """Yields a table of events, with a row per source status and a column per target."""
     targets = [status for status in Status if status is not Status.CREATED]
     events = {(edge.source, edge.target): edge.event for edge in TRANSITIONS}
     yield "| from \\ to | " + " | ".join(targets) + " |"
@@ -38,14 +38,14 @@ def _table() -> Iterator[str]:
         yield f"| {name} | " + " | ".join(cells) + " |"
 
 
-def drawn() -> str:
-    """The generated part of the page, markers included."""
+def generated_part() -> str:
+    """Returns the generated part of the page, with its markers."""
     return "\n".join([BEGIN, "", *_diagram(), "", *_table(), "", END])
 
 
 def page() -> str:
-    """The whole page as it must stand in its file."""
+    """Returns the whole page with the generated part up to date."""
     text = PAGE.read_text()
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{drawn()}{after}"
+    return f"{before}{generated_part()}{after}"

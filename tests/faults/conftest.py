@@ -24,7 +24,7 @@ QUICKER = {
 
 @pytest.fixture(scope="package")
 def traps(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder where faults are set."""
+    """The folder in which faults are set."""
     return tmp_path_factory.mktemp("traps")
 
 
@@ -32,6 +32,6 @@ def traps(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stack(tmp_path_factory: pytest.TempPathFactory, traps: Path) -> Iterator[Stack]:
     """The whole service."""
     root = tmp_path_factory.mktemp("faults")
-    told = {**QUICKER, VARIABLE: str(traps)}
-    with running_service(root, TRAPPED, told) as running:
+    settings = {**QUICKER, VARIABLE: str(traps)}
+    with running_service(root, TRAPPED, settings) as running:
         yield running

@@ -1,8 +1,7 @@
-"""The places where a process can be made to fail, and how. Only test programs know them.
+"""Failpoints: named steps at which a test program fails, stops or dies.
 
-A file says what is to happen: ``<failpoint> <action> <the how manyth time>``. Just before it
-happens the file is renamed, durably: that proves that the place was met, and nothing happens there
-again.
+A file names the fault: ``<failpoint> <action> <n>``, for the nth time. Just before the fault the
+file is renamed durably: this proves that the failpoint was reached, and it is not reached again.
 """
 
 import os
@@ -19,15 +18,15 @@ class Failpoint(StrEnum):
     """A boundary between two steps of a batch, or of a provider call."""
 
     AFTER_DECODE = "after_decode"
-    """A batch is decoded and its dead letters are sent; the table was not asked yet."""
+    """A batch is decoded and its dead letters are sent; the dedup table was not read yet."""
     AFTER_LOAD = "after_load"
     """In the transaction, the payments' rows are locked and read; nothing is written."""
     BEFORE_COMMIT = "before_commit"
     """In the transaction, everything is written."""
     AFTER_COMMIT = "after_commit"
-    """A transaction with new versions is committed; the worker was not told what to publish."""
+    """A transaction with new versions is committed; the worker does not know them yet."""
     BEFORE_PUBLISH = "before_publish"
-    """The worker has the new versions in its hands; none is sent."""
+    """The worker knows the new versions; none is sent."""
     IN_PUBLISH = "in_publish"
     """A partition's records are sent; their transaction at the brokers is open."""
     BETWEEN_PUBLISHES = "between_publishes"
@@ -35,20 +34,20 @@ class Failpoint(StrEnum):
     AFTER_PUBLISH = "after_publish"
     """Every version is published; the publications are not marked."""
     BEFORE_DEDUP_ADD = "before_dedup_add"
-    """The publications are marked; the table does not know the batch's events."""
+    """The publications are marked; the dedup table lacks the batch's events."""
     BEFORE_ACK = "before_ack"
     """The table is written; nothing is acknowledged."""
     AFTER_ACK = "after_ack"
     """All is acknowledged; the offsets are not committed at the brokers."""
 
     AFTER_CLAIM = "after_claim"
-    """Due calls are claimed; none is under way."""
+    """Due calls are claimed; none is started."""
     BEFORE_CALL = "before_call"
     """A call is about to be made."""
     AFTER_CALL = "after_call"
-    """The provider has executed the call; nobody here knows its answer."""
+    """The provider has executed the call; its response is not received."""
     BEFORE_RESULT = "before_result"
-    """The answer is known; the result is not published."""
+    """The response is received; the result is not published."""
     BEFORE_DONE = "before_done"
     """The result is published; the call's row still says that it is due."""
 
@@ -57,19 +56,19 @@ class Action(StrEnum):
     """What happens there."""
 
     RAISE = "raise"
-    """An exception that no code expects."""
+    """An unforeseen exception."""
     KILL = "kill"
     """Kill -9 of the process, by itself."""
     STOP = "stop"
-    """The process stops itself, as if its machine were suspended, until it is continued."""
+    """The process suspends itself until it is continued."""
 
 
 class InjectedError(Exception):
-    """An error of a kind that no code knows."""
+    """An unforeseen error."""
 
 
 class Trap:
-    """The file, from both sides: a test sets it, a process of this program steps into it."""
+    """The file: a test writes it, and a process of this program reads it at each failpoint."""
 
     def __init__(self, folder: Path, program: str) -> None:
         self._path = folder / program
@@ -78,11 +77,11 @@ class Trap:
 
     @classmethod
     def of_this_process(cls, program: str) -> "Trap":
-        """The one in the folder that the environment names. Raises KeyError without it."""
+        """Returns the trap in the folder that the environment names. Raises KeyError."""
         return cls(Path(os.environ[VARIABLE]), program)
 
     def set(self, place: Failpoint, action: Action, time: int = 1) -> None:
-        """A process that comes there for the first time from now on, or the second, meets it."""
+        """Sets the fault for the nth time (``time``) that the failpoint is reached from now on."""
         self._met.unlink(missing_ok=True)
         scratch = self._path.with_suffix(".scratch")
         scratch.write_text(f"{place} {action} {time}")
@@ -94,7 +93,7 @@ class Trap:
         return self._met.exists()
 
     def strike(self, here: Failpoint) -> None:
-        """A process is here. Raises InjectedError, ends the process, stops it, or does nothing."""
+        """Called at each failpoint. Raises InjectedError, ends the process, stops it or returns."""
         try:
             place, action, time = self._path.read_text().split()
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Every failpoint, met by an error and by kill -9: the process starts anew and all ends right."""
+"""An error and a kill -9 at every failpoint: the process restarts and the end state is right."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 KILLED: Final = -signal.SIGKILL
 RESTART: Final = os.EX_TEMPFAIL
-#: What an error ends the process with there; None: the process goes on, and mends it by itself.
+#: The exit code after an error there. None: the process recovers without a restart.
 STREAM: Final[dict[Failpoint, int | None]] = {
     Failpoint.AFTER_DECODE: None,
     Failpoint.AFTER_LOAD: None,

@@ -94,7 +94,7 @@ async def test_a_sleeper_changes_nothing_when_it_wakes(
 ) -> None:
     """The other finishes everything meanwhile; awake, it writes and publishes nothing more of it.
 
-    It starts anew where it would publish. Left alone, it works again.
+    It restarts where it would publish. Alone again, it works.
     """
     seed = 1_000 + 10 * list(PLACES).index(place)
     first, trap = stack.programs["stream"], Trap(traps, "stream")
@@ -107,7 +107,7 @@ async def test_a_sleeper_changes_nothing_when_it_wakes(
             load = await living
             before = await evidence.at_rest(stack)
         if PLACES[place]:
-            await until(lambda: bool(ended), "it starts anew")
+            await until(lambda: bool(ended), "it restarts")
         second.kill()
         await live(stack, seed + 1)
         after = await evidence.at_rest(stack)

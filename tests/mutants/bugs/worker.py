@@ -88,7 +88,7 @@ BUGS: Final = (
         "isinstance(outcome, Unknown)",
         "isinstance(outcome, Refused)",
         "refusals open the breaker and silence does not",
-        (_CALL_BREAKER.format("a_provider_that_fails_is_left_in_peace"),),
+        (_CALL_BREAKER.format("a_failing_provider_is_not_called"),),
         servers=True,
     ),
     Bug(
@@ -97,7 +97,7 @@ BUGS: Final = (
         "timedelta(0) if outcome is _NEVER_HAPPENED else self._backoff(claimed)",
         "timedelta(0)",
         "what the provider said is not possible now is asked again at once, without a pause",
-        (_PROVIDER_CALLS.format("what_could_happen_later_is_not_asked_again_at_once"),),
+        (_PROVIDER_CALLS.format("what_could_happen_later_is_not_retried_at_once"),),
         servers=True,
     ),
     Bug(
@@ -106,7 +106,7 @@ BUGS: Final = (
         "self._trying = False",
         "pass",
         "after one failed try an open breaker never closes",
-        (_BREAKER.format("the_try_that_fails_opens_it_for_another_while"),),
+        (_BREAKER.format("a_failed_trial_call_keeps_it_open"),),
     ),
     Bug(
         "worker",
@@ -122,7 +122,7 @@ BUGS: Final = (
         "self._failed, self._opened_at, self._trying = 0, None, False",
         "self._opened_at, self._trying = None, False",
         "failures that are not in a row open the breaker",
-        (_BREAKER.format("the_try_that_is_answered_closes_it"),),
+        (_BREAKER.format("a_successful_trial_call_closes_it"),),
     ),
     Bug(
         "worker",
@@ -138,7 +138,7 @@ BUGS: Final = (
         "self._opened_at is not None",
         "False",
         "an open breaker lets all calls try at once instead of one",
-        (_BREAKER.format("one_call_tries_and_nobody_beside_it"),),
+        (_BREAKER.format("there_is_one_trial_call_at_a_time"),),
     ),
     Bug(
         "worker",
@@ -164,7 +164,7 @@ BUGS: Final = (
         "or fact.unknown_status",
         "",
         "a webhook with a status not known here is ignored instead of kept",
-        (_ROUTER.format("what_has_a_status_not_known_here_is_kept"),),
+        (_ROUTER.format("an_unknown_status_is_kept"),),
         servers=True,
     ),
     Bug(

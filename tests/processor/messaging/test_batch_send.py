@@ -25,7 +25,7 @@ async def topic(kafka_bootstrap: str) -> str:
 
 
 async def test_all_arrive_in_order_in_a_few_batches(kafka_bootstrap: str, topic: str) -> None:
-    """With their headers; no value is a deletion; and each batch's count is told."""
+    """With their headers; no value is a deletion; and the count of each batch is returned."""
     records = [
         KeyedRecord(f"{n}".encode(), None if n == 13 else b"x" * (n % 90), [("n", f"{n}".encode())])
         for n in range(200)

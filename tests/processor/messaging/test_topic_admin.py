@@ -59,7 +59,7 @@ async def test_what_is_missing_is_created(kafka_bootstrap: str, another: str) ->
 
 
 async def test_another_number_of_partitions_is_refused(kafka_bootstrap: str) -> None:
-    """It would split a payment between workers: the topic, its number and ours are told."""
+    """It would split a payment between workers: the error names the topic and both numbers."""
     wanted = settings(kafka_bootstrap, partitions=PARTITIONS + 1)
     with pytest.raises(MissingTopicsError) as refused:
         await check_topics(wanted)

@@ -177,7 +177,7 @@ async def test_a_partition_that_is_not_ours_stops_all_of_it(
 
 
 async def test_partitions_that_went_are_given_up(workers: Workers) -> None:
-    """They can't be published to any more, nor are they taken back from whoever has them now."""
+    """They can't be published to any more, and their new owner is not fenced."""
     publisher = await workers.one(0, 1)
     await publisher.assign([1])
     owner = await workers.one(0)

@@ -116,7 +116,7 @@ def _kind(kind: str) -> str:
 
 
 async def test_nothing_is_sent_twice_by_accident(operating: Operating) -> None:
-    """What was sent is left out and told of, unless it is asked for again."""
+    """What was sent is left out and counted, unless ``again`` is set."""
     mine = payment()
     async with operating.group.worker(*ALL) as worker:
         dead_letter = await _dead(operating, worker, mine)

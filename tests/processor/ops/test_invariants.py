@@ -36,13 +36,13 @@ PAYMENT: Final = PaymentEvidence(
     "pay_1", Status.SUCCEEDED, 2, 1000, 1000, 1000, 0, {"currency": "EUR"}
 )
 CREATED: Final = InboxEvidence("cmd_1", "pay_1", CREATE, "applied", 1)
-TOLD: Final = InboxEvidence("evt_1", "pay_1", PAID, "applied", 2)
+REPORTED: Final = InboxEvidence("evt_1", "pay_1", PAID, "applied", 2)
 PARKED: Final = InboxEvidence("evt_2", "pay_2", EARLY, "parked", None)
 
-#: A payment that was created and paid, told twice; garbage; a webhook whose payment isn't here.
+#: A payment created and paid, its payment reported twice; garbage; a webhook of an unknown payment.
 GOOD: Final = Evidence(
     log=frozenset({CREATE, PAID, PAID_AGAIN, GARBAGE, EARLY}),
-    inbox=(CREATED, TOLD, PARKED),
+    inbox=(CREATED, REPORTED, PARKED),
     duplicates=(PAID_AGAIN,),
     dead_letters=(GARBAGE,),
     payments={"pay_1": PAYMENT},
@@ -158,12 +158,12 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
     "a version whose event is stale": (
         "S6",
         "outcome='stale'",
-        _inbox(CREATED, replace(TOLD, outcome="stale"), PARKED),
+        _inbox(CREATED, replace(REPORTED, outcome="stale"), PARKED),
     ),
     "a version whose event made another": (
         "S6",
         "version=1,",
-        _inbox(CREATED, replace(TOLD, version=1), PARKED),
+        _inbox(CREATED, replace(REPORTED, version=1), PARKED),
     ),
     "an older version is published last": (
         "S8",
@@ -198,7 +198,7 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
     "an event waits for a payment that is here": (
         "L1",
         "evt_2 is parked, though its payment pay_1",
-        _inbox(CREATED, TOLD, replace(PARKED, payment_id="pay_1")),
+        _inbox(CREATED, REPORTED, replace(PARKED, payment_id="pay_1")),
     ),
 }
 
@@ -211,22 +211,22 @@ def test_all_is_well() -> None:
 
 
 @pytest.mark.parametrize("wrong", VIOLATIONS)
-def test_what_is_wrong_is_told(wrong: str) -> None:
+def test_what_is_wrong_is_reported(wrong: str) -> None:
     """The invariant that was broken says so, and names what broke it."""
     code, words, change = VIOLATIONS[wrong]
-    told = check(replace(GOOD, **change))[code]
-    assert [line for line in told if words in line], told
+    violations = check(replace(GOOD, **change))[code]
+    assert [line for line in violations if words in line], violations
 
 
 def test_every_invariant_has_been_heard() -> None:
-    """An alarm nobody has ever heard may be one that can't ring."""
+    """Every invariant has a case that violates it."""
     assert {code for code, *_ in VIOLATIONS.values()} == INVARIANTS.keys()
 
 
 def test_a_quarantined_payments_events_may_wait() -> None:
     """They wait for an operator, whom L1 doesn't hurry."""
     parked = replace(PARKED, payment_id="pay_1")
-    quarantined = replace(GOOD, inbox=(CREATED, TOLD, parked), quarantined=frozenset({"pay_1"}))
+    quarantined = replace(GOOD, inbox=(CREATED, REPORTED, parked), quarantined=frozenset({"pay_1"}))
     assert check(quarantined)["L1"] == []
 
 
@@ -244,7 +244,7 @@ def test_what_is_in_flight_is_no_violation() -> None:
         unacknowledged=frozenset({NEWEST}),
         versions={"pay_1": (FIRST, SECOND, third)},
         due_versions={"pay_1": 2},
-        inbox=(CREATED, TOLD, replace(PARKED, payment_id="pay_1", is_young=True)),
+        inbox=(CREATED, REPORTED, replace(PARKED, payment_id="pay_1", is_young=True)),
     )
     found = check(live)
     assert (found["S1"], found["S8"], found["L1"]) == ([], [], [])
@@ -264,7 +264,7 @@ def test_what_became_of_an_old_input_may_be_forgotten() -> None:
     old = replace(SECOND, is_old=True)
     forgotten = replace(GOOD, versions={"pay_1": (FIRST, old)}, inbox=(CREATED, PARKED))
     assert check(forgotten)["S6"] == []
-    wrong = replace(TOLD, outcome="stale")
+    wrong = replace(REPORTED, outcome="stale")
     assert check(replace(forgotten, inbox=(CREATED, wrong, PARKED)))["S6"]
 
 

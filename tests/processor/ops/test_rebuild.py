@@ -1,4 +1,4 @@
-"""Rebuild: the log decided anew is what is stored; whatever is stored otherwise is found."""
+"""Rebuild: the log, decided again, equals the stored rows; every difference is found."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -28,7 +28,7 @@ TWO: Final = payment("rebuilt two")
 
 
 def _stories(log: Log) -> Sequence[Sequence[ConsumedRecord]]:
-    """Batches of three payments: told of before they are here, refunded, disputed, contested."""
+    """Batches of three payments: reported before their creation, refunded, disputed, contested."""
     return (
         (log.webhook(ONE, "processing"), log.webhook(TWO, "succeeded")),
         (log.create(ONE), log.result(ONE)),
@@ -99,7 +99,7 @@ async def test_what_was_given_up_by_its_age_is_no_difference(operating: Operatin
     assert (found.inputs, found.not_checkable) == (11, 1)
 
 
-#: What was changed behind the log's back, by table, and the words in which it is told.
+#: By table: a change that the log does not contain, and how it is described.
 DIFFERENCES: Final[Mapping[str, tuple[str, str]]] = {
     "payments": (
         "update payments set captured = 999 where payment_id = %(one)s",
@@ -125,13 +125,13 @@ _ROWS: Final = {table: 2 if table == "provider_calls" else 1 for table in DIFFER
 
 
 async def test_every_table_has_a_difference_to_find() -> None:
-    """An alarm nobody has heard may be one that can't ring."""
+    """Every table has a case with a difference."""
     assert DIFFERENCES.keys() == {table.name for table in TABLES}
 
 
 @pytest.mark.parametrize("table", DIFFERENCES)
 async def test_a_difference_is_found(operating: Operating, table: str) -> None:
-    """In its table alone, and told; the shadow schema is kept to look into."""
+    """In its table alone, with a description; the shadow schema is kept for inspection."""
     async with operating.group.worker(*ALL) as worker:
         await _live(operating, worker)
     change, words = DIFFERENCES[table]
@@ -139,8 +139,8 @@ async def test_a_difference_is_found(operating: Operating, table: str) -> None:
         await connection.execute(change.encode(), {"one": ONE, "call": f"{ONE}:create"})
     found = await operating.rebuilt()
     assert {t.table: t.different for t in found.tables if t.different} == {table: _ROWS[table]}
-    told = next(t.examples for t in found.tables if t.table == table)
-    assert words in "\n".join(told)
+    examples = next(t.examples for t in found.tables if t.table == table)
+    assert words in "\n".join(examples)
     assert not found.is_equal
     assert await _has_shadow(operating.group.pool)
 

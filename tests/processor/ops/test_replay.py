@@ -163,7 +163,7 @@ async def test_replay_twice_changes_nothing(
         assert await database.everything(operating.group.pool) == before
 
 
-async def test_what_became_of_a_release_is_told(
+async def test_the_outcome_of_a_release_is_reported(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its outcome and reason once processed, and whether the payment is quarantined again."""

@@ -113,8 +113,8 @@ def test_all_is_well() -> None:
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_is_wrong_is_told(wrong: str) -> None:
+def test_what_is_wrong_is_reported(wrong: str) -> None:
     """In words that name it."""
     words, change = WRONG[wrong]
-    told = list(disagreements(DOCUMENTS, replace(GOOD, **change)))
-    assert [line for line in told if words in line], told
+    violations = list(disagreements(DOCUMENTS, replace(GOOD, **change)))
+    assert [line for line in violations if words in line], violations

@@ -1,1 +1,1 @@
-"""The worker's loops, one file of tests per module."""
+"""Tests of the worker's loops."""

@@ -1,4 +1,4 @@
-"""A provider that fails again and again is left in peace, then asked once, then asked as before."""
+"""The circuit breaker: open after failures in a row, then one trial call, then closed."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ def opened(clock: Clock) -> CircuitBreaker:
 
 
 def test_a_closed_breaker_grants_all_that_is_wanted(clock: Clock) -> None:
-    """Nothing is held back while the provider answers, or before failures add up."""
+    """All calls are admitted until there are enough failures in a row."""
     made = breaker(clock)
     made.call_failed()
     made.call_failed()
@@ -32,7 +32,7 @@ def test_a_closed_breaker_grants_all_that_is_wanted(clock: Clock) -> None:
 
 
 def test_only_failures_in_a_row_open_it(clock: Clock) -> None:
-    """An answer in between, whatever it says, begins the count anew."""
+    """A success in between resets the count."""
     made = breaker(clock)
     for _ in range(5):
         made.call_failed()
@@ -45,7 +45,7 @@ def test_only_failures_in_a_row_open_it(clock: Clock) -> None:
 
 
 def test_an_open_breaker_grants_nothing_until_its_time_is_over(clock: Clock) -> None:
-    """To the moment: no call before, one after."""
+    """No call before that moment, one after it."""
     made = opened(clock)
     assert made.admits(16) == 0
     clock.forward(OPEN_FOR_S - 0.001)
@@ -54,8 +54,8 @@ def test_an_open_breaker_grants_nothing_until_its_time_is_over(clock: Clock) -> 
     assert made.admits(16) == 1
 
 
-def test_one_call_tries_and_nobody_beside_it(clock: Clock) -> None:
-    """While the one that tries is under way, however long it takes, no other may start."""
+def test_there_is_one_trial_call_at_a_time(clock: Clock) -> None:
+    """While the trial call is in flight, no other call may start."""
     made = opened(clock)
     clock.forward(OPEN_FOR_S)
     made.call_started()
@@ -63,8 +63,8 @@ def test_one_call_tries_and_nobody_beside_it(clock: Clock) -> None:
     assert made.admits(16) == 0
 
 
-def test_the_try_that_is_answered_closes_it(clock: Clock) -> None:
-    """Then all may go again, and it takes as many failures as ever to open it."""
+def test_a_successful_trial_call_closes_it(clock: Clock) -> None:
+    """Then all calls are admitted, and it takes as many failures as before to open it."""
     made = opened(clock)
     clock.forward(OPEN_FOR_S)
     made.call_started()
@@ -76,8 +76,8 @@ def test_the_try_that_is_answered_closes_it(clock: Clock) -> None:
     assert not made.is_open
 
 
-def test_the_try_that_fails_opens_it_for_another_while(clock: Clock) -> None:
-    """One failure is enough now, and the wait begins anew; then one may try again."""
+def test_a_failed_trial_call_keeps_it_open(clock: Clock) -> None:
+    """The wait starts again, and then one more trial call is admitted."""
     made = opened(clock)
     clock.forward(OPEN_FOR_S)
     made.call_started()
@@ -90,7 +90,7 @@ def test_the_try_that_fails_opens_it_for_another_while(clock: Clock) -> None:
 
 
 def test_nothing_wanted_is_nothing_granted(clock: Clock) -> None:
-    """An open breaker whose time is over does not invent a call."""
+    """An open breaker admits no more calls than are wanted."""
     made = opened(clock)
     clock.forward(OPEN_FOR_S)
     assert made.admits(0) == 0

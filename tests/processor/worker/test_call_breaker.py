@@ -1,4 +1,4 @@
-"""A provider nobody can reach is left in peace, and never for good."""
+"""An unreachable provider is not called for a while, but never for good."""
 
 import asyncio
 
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.anyio
 OPEN_S = 5.0
 
 
-async def test_a_provider_that_fails_is_left_in_peace(pool: Pool, clock: Clock) -> None:
-    """After so many failures in a row no call is made; then one; its answer lets all go again."""
+async def test_a_failing_provider_is_not_called(pool: Pool, clock: Clock) -> None:
+    """After failures in a row no call is made; then a trial call; its success admits all."""
     await due(pool, 6)
     caller = Caller(pool, clock, breaker_failures=3, breaker_open_s=OPEN_S, call_concurrency=3)
     assert await caller.round() == 3
@@ -38,7 +38,7 @@ async def test_a_provider_that_fails_is_left_in_peace(pool: Pool, clock: Clock) 
 async def test_a_lease_that_is_lost_while_one_tries_blocks_no_other_for_good(
     pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another worker has that call by now; here another call tries after a while."""
+    """Another worker has that call now; here another call becomes the trial call."""
 
     async def lost(_: object) -> None:
         raise LeaseLostError("another worker's")
@@ -58,7 +58,7 @@ async def test_a_lease_that_is_lost_while_one_tries_blocks_no_other_for_good(
 async def test_the_one_call_that_tries_never_blocks_the_others_for_good(
     pool: Pool, clock: Clock, failure: BaseException
 ) -> None:
-    """Should our own code fail on the very call that tries, another one tries after a while."""
+    """If our own code fails on the trial call, another call becomes the trial call."""
     await due(pool, 4)
     caller = Caller(pool, clock, breaker_failures=1, breaker_open_s=OPEN_S)
     await caller.round()

@@ -1,4 +1,4 @@
-"""Who makes a call and when: one at a time, and again after a crash."""
+"""Claims on calls: one worker at a time, and again after a crash."""
 
 import asyncio
 from dataclasses import replace
@@ -23,12 +23,12 @@ LEASE = timedelta(seconds=LEASE_S)
 
 
 async def claim(pool: Pool, now: datetime = NOW, provider: str = "stripe") -> list[ClaimedCall]:
-    """Everything that is due then, for this provider."""
+    """Claims every call of the provider that is due at ``now``."""
     return await PostgresOutbox(pool).claim([provider], 100, now, now + LEASE)
 
 
 async def test_a_claim_is_a_lease(pool: Pool) -> None:
-    """Whoever claimed it has it until then; after that it is due again, under the same key."""
+    """The claim ends with the lease; then the call is due again, under the same key."""
     keys = await due(pool, 1)
     (first,) = await claim(pool)
     assert (first.attempts, first.key, first.key_first_used_at) == (1, *keys, NOW)
@@ -38,7 +38,7 @@ async def test_a_claim_is_a_lease(pool: Pool) -> None:
 
 
 async def test_two_claimers_never_get_the_same(pool: Pool) -> None:
-    """While one's claim is not committed, the other passes by those rows without waiting."""
+    """Rows of an uncommitted claim are skipped without waiting."""
     keys = await due(pool, 10)
     async with pool.connection() as one, pool.connection() as two:
         first = await store.claim(one, ["stripe"], 4, NOW, NOW + LEASE)
@@ -55,7 +55,7 @@ async def test_a_call_nobody_has_tried_is_due_whatever_the_time(pool: Pool) -> N
 
 
 async def test_a_new_key_is_given_once(pool: Pool) -> None:
-    """Two workers may have had the call: the second one's word is about an older key."""
+    """If two workers had the call, the second one's report is about an older key."""
     await due(pool, 1)
     (claimed,) = await claim(pool)
     calls = PostgresOutbox(pool)
@@ -66,7 +66,7 @@ async def test_a_new_key_is_given_once(pool: Pool) -> None:
 
 
 async def test_many_claimers_at_once_share_the_work(pool: Pool) -> None:
-    """Each call is claimed by one of them."""
+    """Each call is claimed once."""
     keys = await due(pool, 20)
     calls = PostgresOutbox(pool)
     claims = await asyncio.gather(
@@ -79,7 +79,7 @@ async def test_many_claimers_at_once_share_the_work(pool: Pool) -> None:
 
 
 async def test_what_waited_longest_comes_first(pool: Pool) -> None:
-    """In order of when they are due; what was tried and is not due yet does not come at all."""
+    """Calls are claimed in order of their due time; calls that are not due are not claimed."""
     keys = sorted(await due(pool, 4))
     moved = """update provider_calls set next_attempt_at = %s, attempts = 1
         where call_key = %s returning 1"""
@@ -96,14 +96,14 @@ async def test_what_waited_longest_comes_first(pool: Pool) -> None:
 
 
 async def test_another_providers_calls_are_not_ours(pool: Pool) -> None:
-    """Each provider has a breaker of its own, and so its own claims."""
+    """Each provider has its own circuit breaker, and so its own claims."""
     await due(pool, 1)
     assert await claim(pool, provider="another") == []
     assert len(await claim(pool)) == 1
 
 
 async def test_no_more_at_a_time_than_may_be(pool: Pool, clock: Clock) -> None:
-    """A slow provider is given as many calls as the settings say, and the rest waits."""
+    """A slow provider gets as many calls as the settings allow; the rest waits."""
     await due(pool, 5)
     caller = Caller(pool, clock, call_concurrency=2)
     answer = asyncio.Event()
@@ -119,7 +119,7 @@ async def test_no_more_at_a_time_than_may_be(pool: Pool, clock: Clock) -> None:
 async def test_a_crash_before_the_row_is_marked_repeats_the_same_event(
     caller: Caller, pool: Pool, clock: Clock
 ) -> None:
-    """The result goes out twice under one event ID; the provider saw one idempotency key."""
+    """The result is published twice under one event ID; the provider saw one idempotency key."""
 
     class Crashing(PostgresOutbox):
         async def finish(self, *_: Any, **__: Any) -> bool:
@@ -143,7 +143,7 @@ async def test_a_crash_before_the_row_is_marked_repeats_the_same_event(
 async def test_a_result_that_was_not_published_leaves_the_call_due(
     caller: Caller, clock: Clock
 ) -> None:
-    """Done means that the stream can read the result."""
+    """A call is done only when its result is published."""
     caller.provider.answers = [Refused("no", "No."), Refused("no", "No.")]
     caller.outbox.failures = [PublishError("no word")]
     await caller.round()
@@ -155,7 +155,7 @@ async def test_a_result_that_was_not_published_leaves_the_call_due(
 
 
 async def test_a_call_that_is_done_stays_done(caller: Caller, clock: Clock) -> None:
-    """A late claimer changes nothing any more, nor does the one that finished it."""
+    """Neither a late claimer nor the finisher can change the row any more."""
     (late,) = await claim(caller.pool)
     clock.forward(LEASE_S)
     caller.provider.answers = [Acknowledged("pi_1")]
@@ -171,7 +171,7 @@ async def test_a_call_that_is_done_stays_done(caller: Caller, clock: Clock) -> N
 
 
 async def test_each_payments_call_is_its_own(pool: Pool, clock: Clock) -> None:
-    """One that our code fails on is counted and due again later; the others come to their end."""
+    """A call on which our code fails is counted and due again later; the others finish."""
     await due(pool, 3)
     caller = Caller(pool, clock)
     caller.provider.answers = [Refused("no", "No."), ZeroDivisionError("a defect")]
@@ -185,7 +185,7 @@ async def test_each_payments_call_is_its_own(pool: Pool, clock: Clock) -> None:
 async def test_the_end_waits_for_calls_under_way_but_not_for_ever(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the brokers away a result can't be published: the call is due again after its lease."""
+    """Without brokers the result can't be published: the call is due again after its lease."""
     monkeypatch.setattr(dispatcher, "SHUTDOWN_TIMEOUT_S", 0.1)
     caller.provider.answers = [Acknowledged("pi_1")]
     publishing = asyncio.Event()

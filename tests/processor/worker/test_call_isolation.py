@@ -1,4 +1,4 @@
-"""No provider and no adapter stops another one, whatever it does: slow, silent, raising, stuck."""
+"""No provider and no adapter affects another one: slow, silent, raising or stuck."""
 
 import asyncio
 from datetime import timedelta
@@ -17,7 +17,7 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
-#: What an adapter may raise that nobody foresaw.
+#: Unforeseen errors of an adapter.
 UNFORESEEN: Final = [
     KeyError("amount"),
     AssertionError(),
@@ -32,7 +32,7 @@ UNFORESEEN: Final = [
 
 
 async def another_providers(pool: Pool, count: int) -> None:
-    """So many of the calls that are due belong to another provider."""
+    """Moves ``count`` of the due calls to another provider."""
     await database.rows(
         pool,
         """update provider_calls set provider = 'another',
@@ -44,7 +44,7 @@ async def another_providers(pool: Pool, count: int) -> None:
 
 
 async def test_a_slow_provider_takes_no_slot_of_another(pool: Pool, clock: Clock) -> None:
-    """With all of its own taken and more waiting, the other's calls are made at once."""
+    """The other provider's calls are made at once, though all slots of the first are taken."""
     await due(pool, 10)
     await another_providers(pool, 4)
     other = Provider(name="another", answers=[Refused("no", "No.")] * 4)
@@ -61,8 +61,8 @@ async def test_a_slow_provider_takes_no_slot_of_another(pool: Pool, clock: Clock
     await caller.finished()
 
 
-async def test_an_open_breaker_is_no_other_providers_matter(pool: Pool, clock: Clock) -> None:
-    """Calls of a provider that is away wait; the other's do not."""
+async def test_an_open_breaker_affects_no_other_provider(pool: Pool, clock: Clock) -> None:
+    """Calls of an unavailable provider wait; the other's do not."""
     await due(pool, 6)
     await another_providers(pool, 3)
     other = Provider(name="another", answers=[Refused("no", "No.")] * 3)
@@ -74,10 +74,10 @@ async def test_an_open_breaker_is_no_other_providers_matter(pool: Pool, clock: C
 
 @pytest.mark.parametrize("error", UNFORESEEN, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("where", ["call", "look_up"])
-async def test_what_nobody_foresaw_is_noted_and_tried_again_later(
+async def test_an_unforeseen_error_is_noted_and_retried_later(
     caller: Caller, clock: Clock, where: str, error: BaseException
 ) -> None:
-    """The outcome is unknown: the row says so, and the next try waits like every other."""
+    """The outcome is unknown: the row says so, and the retry waits like any other."""
     if where == "look_up":
         await caller.round()
         clock.forward(3600.0)
@@ -112,7 +112,7 @@ async def test_an_adapter_that_hangs_is_given_up_at_the_deadline(pool: Pool, clo
 async def test_an_adapter_that_will_not_end_keeps_its_own_slot_and_no_other(
     pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its call is noted as unknown all the same; what goes on is bounded by the slots."""
+    """Its call is noted as unknown; the number of stuck tasks is limited by the slots."""
     monkeypatch.setattr(adapter_call, "CANCEL_TIMEOUT_S", 0.05)
     await due(pool, 4)
     await another_providers(pool, 2)
@@ -152,7 +152,7 @@ async def test_an_adapter_that_will_not_end_keeps_its_own_slot_and_no_other(
 async def test_a_look_up_that_outlasts_its_lease_is_claimed_once(
     caller: Caller, clock: Clock
 ) -> None:
-    """While it is under way its lease is renewed, however long it takes."""
+    """While it is in flight, its lease is renewed."""
     long = Caller(caller.pool, clock, call_lease_s=0.3)
     long.provider.gate = asyncio.Event()
     assert await long.calls.claim_and_start() == 1
@@ -172,7 +172,7 @@ async def test_a_look_up_that_outlasts_its_lease_is_claimed_once(
 
 
 async def test_the_late_end_of_a_lost_lease_changes_nothing(caller: Caller, clock: Clock) -> None:
-    """Another worker claimed the call meanwhile: its lease, its error and its key stand."""
+    """Another worker has claimed the call: its lease, error and key stay."""
     slept = Caller(caller.pool, clock)
     slept.provider.gate = asyncio.Event()
     await slept.calls.claim_and_start()

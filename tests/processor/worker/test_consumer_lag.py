@@ -1,4 +1,4 @@
-"""How many records wait is a metric; what can't be measured is none, and no old figure either."""
+"""The lag is a metric; a lag that can't be measured is absent."""
 
 import asyncio
 import uuid
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 def waiting(registry: CollectorRegistry, group: str) -> float | None:
-    """Records of a group that wait, as the metric says."""
+    """Returns the group's lag according to the metric; None if it is absent."""
     found = [
         sample.value
         for metric in registry.collect()
@@ -29,8 +29,8 @@ def waiting(registry: CollectorRegistry, group: str) -> float | None:
     return sum(found) if found else None
 
 
-async def test_records_wait_while_nobody_reads(kafka_bootstrap: str) -> None:
-    """A group whose every worker is stopped: what is published meanwhile is seen."""
+async def test_the_lag_of_a_stopped_group_is_measured(kafka_bootstrap: str) -> None:
+    """Records published while no consumer runs are counted."""
     registry, group = CollectorRegistry(), f"stopped-{uuid.uuid4().hex}"
     lag = ConsumerLag(kafka_bootstrap, {group: (PROVIDER_RESULTS,)}, 1.0, WorkerMetrics(registry))
     await until(lag.measure, 30)  # brokers that just started have no coordinator yet
@@ -44,7 +44,7 @@ async def test_records_wait_while_nobody_reads(kafka_bootstrap: str) -> None:
 
 
 class _Failing:
-    """Measures once, and then no more."""
+    """A source that raises its failures, then measures."""
 
     failures: list[BaseException]
 
@@ -64,7 +64,7 @@ class _Failing:
     ids=lambda error: type(error).__name__,
 )
 async def test_what_cannot_be_measured_is_absent(error: BaseException) -> None:
-    """And counted; the next measurement brings it back."""
+    """The error is counted, and the next measurement restores the metric."""
     registry, made = CollectorRegistry(), _Failing("", "")
     lag = ConsumerLag(
         "", {"group": ("topic",)}, 1.0, WorkerMetrics(registry), make_source=lambda *_: made

@@ -1,4 +1,4 @@
-"""What the answers of a provider come to: a result, another try, or a look-up; never a guess."""
+"""A provider's response leads to a result, a retry or a look-up; never to a guess."""
 
 import random
 from datetime import timedelta
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_an_acknowledgement_is_published_and_the_call_done(caller: Caller) -> None:
-    """The stream reads the object's ID under the payment's key; nobody calls again."""
+    """The result has the object's ID and the payment's key; the call is not repeated."""
     caller.provider.answers = [Acknowledged("pi_1")]
     assert await caller.round() == 1
     (sent,) = caller.outbox.records
@@ -36,7 +36,7 @@ async def test_an_acknowledgement_is_published_and_the_call_done(caller: Caller)
 
 
 async def test_a_refusal_is_a_result_too(caller: Caller) -> None:
-    """With the provider's code and words; the call is done."""
+    """With the provider's code and message; the call is done."""
     caller.provider.answers = [Refused("no_such_method", "There is no such method.")]
     await caller.round()
     body = as_input(*caller.outbox.records).input.body
@@ -47,7 +47,7 @@ async def test_a_refusal_is_a_result_too(caller: Caller) -> None:
 
 
 async def test_unknown_is_tried_again_with_the_same_key(caller: Caller, clock: Clock) -> None:
-    """Nothing is published; each wait is longer than the last, up to the longest."""
+    """Nothing is published; the back-off grows up to its limit."""
     for number, wait_s in enumerate([1.0, 2.0, 4.0, 8.0, 8.0], start=1):
         assert await caller.round() == 1
         assert await caller.row("attempts", "state", "last_error") == (number, "due", "no answer")
@@ -59,8 +59,8 @@ async def test_unknown_is_tried_again_with_the_same_key(caller: Caller, clock: C
     assert caller.outbox.records == []
 
 
-async def test_the_wait_is_drawn_by_chance(pool: Pool, clock: Clock) -> None:
-    """Many calls that failed at once do not come back at once, nor later than they may."""
+async def test_the_back_off_has_jitter(pool: Pool, clock: Clock) -> None:
+    """Calls that failed together are not retried together, and none later than allowed."""
     log = Log()
     names = [f"{ONE[:-2]}{a}{b}" for a in "abcd" for b in "abcde"]
     await database.process(pool, *(log.create(name) for name in names))
@@ -74,7 +74,7 @@ async def test_the_wait_is_drawn_by_chance(pool: Pool, clock: Clock) -> None:
 
 
 async def test_a_provider_that_names_a_wait_is_given_it(caller: Caller, clock: Clock) -> None:
-    """Even where ours would be shorter."""
+    """Even if ours would be shorter."""
     caller.provider.answers = [Unknown("slow down", retry_after_s=77.0)]
     await caller.round()
     assert await caller.due_at() == clock.now + timedelta(seconds=77)
@@ -83,7 +83,7 @@ async def test_a_provider_that_names_a_wait_is_given_it(caller: Caller, clock: C
 async def test_what_could_happen_later_is_tried_under_the_next_key(
     caller: Caller, clock: Clock
 ) -> None:
-    """The old key would give the old answer; the operation, and so its result, is the same."""
+    """The old key would replay the old response. The result has the same event ID."""
     caller.provider.answers = [NotNow("too early"), NotNow("too early"), Acknowledged("pi_1")]
     for wait_s in (1.0, 2.0, 0.0):
         assert await caller.round() == 1
@@ -92,11 +92,14 @@ async def test_what_could_happen_later_is_tried_under_the_next_key(
     assert as_input(*caller.outbox.records).event_id == result_event_id(KEY)
 
 
-#: What a look-up finds, and what the call comes to.
+#: What a look-up finds, and the row afterwards.
 FOUND: Final[dict[str, tuple[Any, tuple[str, str | None, str]]]] = {
     "it happened": (Acknowledged("pi_1"), ("done", "acknowledged: pi_1", "no answer")),
     "it was refused": (Refused("no", "No."), ("done", "refused: no", "no answer")),
-    "nobody knows": (ProviderUnavailableError("away"), ("due", None, "can't be looked up: away")),
+    "it is unavailable": (
+        ProviderUnavailableError("away"),
+        ("due", None, "can't be looked up: away"),
+    ),
 }
 
 
@@ -104,15 +107,15 @@ FOUND: Final[dict[str, tuple[Any, tuple[str, str | None, str]]]] = {
 async def test_after_the_keys_lifetime_it_is_looked_up(
     caller: Caller, clock: Clock, what: str
 ) -> None:
-    """The provider may have forgotten the key: nothing is tried before its state is known."""
-    found, became = FOUND[what]
+    """The provider may not know the key any more, so nothing is tried before the look-up."""
+    found, expected = FOUND[what]
     await caller.round()
     clock.forward(KEY_S)
     caller.provider.found = [found]
     assert await caller.round() == 1
     assert caller.provider.looked_up == [(KEY, NOW)]
     assert caller.provider.keys == [KEY]
-    assert await caller.row("state", "outcome", "last_error") == became
+    assert await caller.row("state", "outcome", "last_error") == expected
 
 
 async def test_what_never_happened_is_tried_at_once_with_a_new_key(
@@ -133,7 +136,7 @@ async def test_what_never_happened_is_tried_at_once_with_a_new_key(
 
 
 async def test_a_look_up_begins_where_the_first_key_was_used(caller: Caller, clock: Clock) -> None:
-    """What was made under any earlier key has to be found, or the customer pays twice."""
+    """An object made under an earlier key must be found, or the customer pays twice."""
     for _ in range(2):
         await caller.round()
         clock.forward(KEY_S)
@@ -142,10 +145,8 @@ async def test_a_look_up_begins_where_the_first_key_was_used(caller: Caller, clo
     assert caller.provider.looked_up == [(KEY, NOW), (KEY, NOW)]
 
 
-async def test_what_could_happen_later_is_not_asked_again_at_once(
-    caller: Caller, clock: Clock
-) -> None:
-    """The provider is given time: the state that it is in has to change first."""
+async def test_what_could_happen_later_is_not_retried_at_once(caller: Caller, clock: Clock) -> None:
+    """The state at the provider has to change first."""
     caller.provider.answers = [NotNow("too early"), NotNow("too early")]
     for wait_s in (1.0, 2.0):
         await caller.round()
@@ -154,7 +155,7 @@ async def test_what_could_happen_later_is_not_asked_again_at_once(
 
 
 async def test_a_call_tried_for_weeks_is_tried_again(caller: Caller, clock: Clock) -> None:
-    """However many attempts there were, the next wait is the longest, and no error."""
+    """After thousands of attempts the back-off is at its limit, and does not overflow."""
     await database.rows(caller.pool, "update provider_calls set attempts = 5000 returning 1")
     await caller.round()
     assert caller.errors() == 0
@@ -162,7 +163,7 @@ async def test_a_call_tried_for_weeks_is_tried_again(caller: Caller, clock: Cloc
 
 
 async def test_an_answer_that_would_be_repeated_is_looked_up_at_once(caller: Caller) -> None:
-    """A kept 500 tells nothing, however often it is asked for."""
+    """The provider keeps replaying its stored 500, so retrying cannot help."""
     caller.provider.answers = [Unknown("HTTP 500", repeats=True)]
     caller.provider.found = [Acknowledged("pi_1")]
     await caller.round()

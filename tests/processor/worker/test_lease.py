@@ -1,4 +1,4 @@
-"""What is under way stays ours: its lease is renewed, and let go of once it is another's."""
+"""A lease is renewed during the work; the work is cancelled once the lease is lost."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,52 +18,52 @@ LEASE_S = 0.15
 
 @dataclass
 class Renewals:
-    """Answers renewals, and counts them."""
+    """Counts renewals, and returns their results."""
 
-    answer: Callable[[int], bool] = field(default=lambda _number: True)
-    asked: int = 0
+    result: Callable[[int], bool] = field(default=lambda _number: True)
+    count: int = 0
 
     async def __call__(self) -> bool:
         """One renewal."""
-        self.asked += 1
-        return self.answer(self.asked)
+        self.count += 1
+        return self.result(self.count)
 
 
-async def is_asked(renewals: Renewals, times: int) -> bool:
-    """Whether it was asked so many times."""
-    return renewals.asked >= times
+async def is_renewed(renewals: Renewals, times: int) -> bool:
+    """Whether there were that many renewals."""
+    return renewals.count >= times
 
 
-def held_lease(renewals: Renewals) -> Lease:
+def new_lease(renewals: Renewals) -> Lease:
     """A lease that has just begun."""
     return Lease(renewals, LEASE_S, asyncio.get_running_loop().time())
 
 
 def away(_number: int) -> bool:
-    """Postgres does not answer."""
+    """Raises as if Postgres were unavailable."""
     raise StoreUnavailableError("away")
 
 
 async def test_long_work_keeps_its_lease() -> None:
-    """It may take many times the lease; the lease is renewed before it ends each time."""
+    """The work may take many times the lease; the lease is renewed in time."""
     renewals = Renewals()
 
     async def work() -> str:
-        await until(lambda: is_asked(renewals, 10), 10)
+        await until(lambda: is_renewed(renewals, 10), 10)
         return "done"
 
-    assert await held_lease(renewals).renew_during(work()) == "done"
+    assert await new_lease(renewals).renew_during(work()) == "done"
 
 
 async def test_short_work_renews_nothing() -> None:
-    """Most calls take far less than their lease."""
+    """Most calls are much shorter than their lease."""
     renewals = Renewals()
-    assert await held_lease(renewals).renew_during(asyncio.sleep(0, "done")) == "done"
-    assert renewals.asked == 0
+    assert await new_lease(renewals).renew_during(asyncio.sleep(0, "done")) == "done"
+    assert renewals.count == 0
 
 
 async def test_a_lost_lease_ends_the_work() -> None:
-    """Another worker is at it: nothing of ours may go on beside it."""
+    """Another worker has the call, so our work is cancelled."""
     ended = asyncio.Event()
 
     async def work() -> None:
@@ -74,25 +74,25 @@ async def test_a_lost_lease_ends_the_work() -> None:
 
     renewals = Renewals(lambda number: number < 3)
     with pytest.raises(LeaseLostError):
-        await held_lease(renewals).renew_during(work())
+        await new_lease(renewals).renew_during(work())
     assert ended.is_set()
-    assert renewals.asked == 3, "it ends with the first word that it is another's"
+    assert renewals.count == 3, "it ends at the first refused renewal"
 
 
 async def test_a_renewal_may_fail_while_the_lease_lasts() -> None:
-    """Postgres is away for a moment, and the work goes on."""
+    """Postgres is unavailable for a moment, and the work continues."""
     renewals = Renewals(lambda number: number % 2 == 0 or away(number))
 
     async def work() -> str:
-        await until(lambda: is_asked(renewals, 6), 10)
+        await until(lambda: is_renewed(renewals, 6), 10)
         return "done"
 
-    assert await held_lease(renewals).renew_during(work()) == "done"
+    assert await new_lease(renewals).renew_during(work()) == "done"
 
 
 @pytest.mark.parametrize("silent", [True, False])
 async def test_a_lease_that_can_not_be_renewed_is_lost(*, silent: bool) -> None:
-    """After its end another worker may have the call: also where Postgres never answers."""
+    """After its end another worker may have the call, even if Postgres never responds."""
     never = asyncio.Event()
 
     async def renew() -> bool:
@@ -109,17 +109,17 @@ async def test_a_lease_that_can_not_be_renewed_is_lost(*, silent: bool) -> None:
 
 
 async def test_what_the_work_raises_is_raised() -> None:
-    """The lease changes nothing about it."""
+    """The lease does not change the error."""
 
     async def work() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await held_lease(Renewals()).renew_during(work())
+        await new_lease(Renewals()).renew_during(work())
 
 
 async def test_work_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For longer than a moment."""
+    """Work that ignores its cancellation is abandoned."""
     monkeypatch.setattr(lease, "CANCEL_TIMEOUT_S", 0.1)
     release = asyncio.Event()
 
@@ -132,6 +132,6 @@ async def test_work_that_does_not_end_is_not_waited_for(monkeypatch: pytest.Monk
 
     async with asyncio.timeout(5):
         with pytest.raises(LeaseLostError):
-            await held_lease(Renewals(lambda _number: False)).renew_during(work())
+            await new_lease(Renewals(lambda _number: False)).renew_during(work())
     release.set()
     await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Background loops: started again after what time mends, and never silently gone."""
+"""Background loops restart after every error, and never end silently."""
 
 import asyncio
 from types import SimpleNamespace
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.anyio
 
 
 def metrics() -> WorkerMetrics:
-    """Metrics of their own."""
+    """Returns metrics with a registry of their own."""
     return WorkerMetrics(CollectorRegistry())
 
 
 async def steady() -> None:
-    """A loop that goes on."""
+    """A loop that never ends."""
     await asyncio.Event().wait()
 
 
@@ -31,8 +31,8 @@ async def steady() -> None:
     [StoreUnavailableError("away"), PublishError("away"), KafkaConnectionError(), OSError("away")],
     ids=lambda error: type(error).__name__,
 )
-async def test_a_loop_goes_on_after_what_time_mends(error: Exception) -> None:
-    """Brokers, Postgres or the network were away: the loop is started again."""
+async def test_a_loop_restarts_after_a_retryable_error(error: Exception) -> None:
+    """Brokers, Postgres or the network were unavailable."""
     stop, runs = asyncio.Event(), []
 
     async def loop() -> None:
@@ -50,7 +50,7 @@ async def test_a_loop_goes_on_after_what_time_mends(error: Exception) -> None:
 async def test_waits_grow_up_to_a_limit_and_begin_again_after_a_recovery(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Faults one upon the other wait longer each time; one after a good hour waits shortly."""
+    """The back-off doubles with each failure, and starts over after a long run."""
     stop, now = asyncio.Event(), [0.0]
     longest: list[float] = []
     ran_for = [0.0] * 9 + [loops.RECOVERED_AFTER_S + 1, 0.0]
@@ -79,8 +79,8 @@ async def test_waits_grow_up_to_a_limit_and_begin_again_after_a_recovery(
     [KeyError("data"), AssertionError(), RecursionError(), MemoryError(), asyncio.CancelledError()],
     ids=lambda error: type(error).__name__,
 )
-async def test_a_loop_that_fails_in_an_unforeseen_way_is_begun_again(error: BaseException) -> None:
-    """Alone: the others go on as if nothing were, and it is counted."""
+async def test_a_loop_restarts_after_an_unforeseen_error(error: BaseException) -> None:
+    """The error is counted, and the other loops are not affected."""
     stop, runs, others, counted = asyncio.Event(), [], [], metrics()
 
     async def loop() -> None:
@@ -100,10 +100,10 @@ async def test_a_loop_that_fails_in_an_unforeseen_way_is_begun_again(error: Base
     assert counted.loop_errors.labels("one")._value.get() == 1
 
 
-async def test_a_loop_that_comes_to_no_next_step_is_begun_again(
+async def test_a_stalled_loop_is_restarted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What it waits for never answers: it is cancelled. One that makes progress is left alone."""
+    """A loop without a heartbeat is cancelled; one that makes progress is not."""
     monkeypatch.setattr(loops, "STALLED_AFTER_S", 0.1)
     monkeypatch.setattr(loops, "CHECK_EVERY_S", 0.02)
     stop, hung, lively = asyncio.Event(), [], []
@@ -130,8 +130,8 @@ async def test_a_loop_that_comes_to_no_next_step_is_begun_again(
     assert (len(hung), len(lively)) == (2, 1)
 
 
-async def test_a_program_that_is_to_end_ends() -> None:
-    """What is no error of a loop, but the end of its process, is passed on."""
+async def test_an_error_that_must_end_the_process_propagates() -> None:
+    """Such as SystemExit."""
 
     async def loop() -> None:
         raise EndError
@@ -142,11 +142,11 @@ async def test_a_program_that_is_to_end_ends() -> None:
 
 
 class EndError(BaseException):
-    """As SystemExit, which asyncio itself would pass on."""
+    """Stands for SystemExit, which asyncio itself would raise."""
 
 
 async def test_stopping_ends_every_loop() -> None:
-    """Asked to stop, each loop is cancelled and has ended before this returns."""
+    """Each loop is cancelled and has ended before ``run_loops`` returns."""
     stop, ended = asyncio.Event(), []
 
     async def loop() -> None:

@@ -1,4 +1,4 @@
-"""What was never delivered is fetched: the provider's events, and objects nobody hears of."""
+"""The reconciler fetches undelivered events, and looks up the objects of silent payments."""
 
 import time
 from dataclasses import replace
@@ -27,7 +27,7 @@ AWAY = ProviderUnavailableError("away")
 
 
 async def test_the_events_after_the_cursor_go_to_their_payments(sweeping: Sweeping) -> None:
-    """As a webhook would have brought them; what names no payment goes to the router."""
+    """Like webhooks; events that name no payment go to the router."""
     sweeping.provider.pages = [[event(ONE, "evt_1"), event(TWO, "evt_2", ours=False)]]
     known, other = await sweeping.round()
     got = received(as_record(known))
@@ -40,7 +40,7 @@ async def test_the_events_after_the_cursor_go_to_their_payments(sweeping: Sweepi
 
 
 async def test_the_cursor_moves_page_by_page(sweeping: Sweeping) -> None:
-    """A page that was not published is read again; those before it are not."""
+    """Only a page that was not published is read again."""
     pages = [[event(ONE, f"evt_{n}")] for n in range(3)]
     sweeping.provider.pages = pages
     sweeping.outbox.failures = [None, PublishError("no word")]
@@ -53,10 +53,10 @@ async def test_the_cursor_moves_page_by_page(sweeping: Sweeping) -> None:
     assert sweeping.provider.cursors == [None, "evt_0", "evt_2"]
 
 
-async def test_an_event_no_topic_takes_keeps_no_other_from_being_sent(
+async def test_an_event_too_large_for_a_topic_blocks_no_other(
     sweeping: Sweeping,
 ) -> None:
-    """It is a dead letter, and the cursor goes on behind it."""
+    """It becomes a dead letter, and the cursor moves on."""
     large = event(ONE, "evt_large")
     large = replace(large, body=large.body + b" " * BODY_BYTES_MAX)
     sweeping.provider.pages = [[event(ONE, "evt_1"), large, event(TWO, "evt_2")]]
@@ -72,7 +72,7 @@ async def test_an_event_no_topic_takes_keeps_no_other_from_being_sent(
 async def test_an_unfinished_silent_payments_object_is_looked_at(
     sweeping: Sweeping, pool: Pool, clock: Clock, status: str
 ) -> None:
-    """Once it was silent for long enough; its state goes to the payment as an event."""
+    """After enough silence; its state is published as an event of the payment."""
     await stands(pool, status, ONE)
     sweeping.provider.objects = {object_of(ONE): event(ONE, "look_1", ours=False)}
     clock.forward(SILENT_S)
@@ -84,10 +84,10 @@ async def test_an_unfinished_silent_payments_object_is_looked_at(
     assert (got.payment_id, got.event_id, got.input.received_at) == (ONE, "look_1", clock.now)
 
 
-async def test_nobody_looks_at_what_is_final_or_has_no_object(
+async def test_final_payments_and_those_without_an_object_are_not_looked_up(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
-    """There is nothing to learn of the one, and nothing to look at of the other."""
+    """There is nothing to learn, or nothing to look up."""
     await stands(pool, "succeeded", ONE)
     await database.process(pool, Log().create(TWO))
     clock.forward(2 * SILENT_S)
@@ -98,7 +98,7 @@ async def test_nobody_looks_at_what_is_final_or_has_no_object(
 async def test_every_page_of_the_unfinished_is_looked_at(
     own_database: str, pool: Pool, clock: Clock
 ) -> None:
-    """More than one page holds: each object once."""
+    """Each object once, over several pages."""
     ids_ = [payment(f"unfinished {n}") for n in range(5)]
     await stands(pool, "processing", *ids_)
     clock.forward(2 * SILENT_S)
@@ -111,7 +111,7 @@ async def test_every_page_of_the_unfinished_is_looked_at(
 async def test_an_object_that_cannot_be_looked_at_keeps_no_other_from_it(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
-    """It is counted, and asked for again in the next round."""
+    """The failure is counted, and the object is looked up again in the next round."""
     first, second = sorted([ONE, TWO])
     await stands(pool, "processing", ONE, TWO)
     clock.forward(2 * SILENT_S)
@@ -123,7 +123,7 @@ async def test_an_object_that_cannot_be_looked_at_keeps_no_other_from_it(
 async def test_single_objects_that_cannot_be_looked_at_end_no_round(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
-    """Only so many in a row do: a broken one here and there says nothing of the provider."""
+    """Only failures in a row do: single ones say nothing about the provider."""
     payments = sorted(payment(f"scattered {n}") for n in range(2 * FAILURES_MAX))
     await stands(pool, "processing", *payments)
     clock.forward(2 * SILENT_S)
@@ -137,7 +137,7 @@ async def test_single_objects_that_cannot_be_looked_at_end_no_round(
 async def test_a_provider_is_asked_for_its_own_objects_alone(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
-    """It knows no other provider's; what it would answer could be anybody's."""
+    """It does not know another provider's objects."""
     await stands(pool, "processing", ONE)
     await database.rows(pool, "update payments set provider = 'examplepay' returning 1")
     clock.forward(2 * SILENT_S)
@@ -148,7 +148,7 @@ async def test_a_provider_is_asked_for_its_own_objects_alone(
 async def test_a_new_leader_goes_on_where_the_last_one_stood(
     sweeping: Sweeping, pool: Pool, clock: Clock, own_database: str
 ) -> None:
-    """Else the last payments are never looked at when a round takes longer than a leader lives."""
+    """Otherwise the last payments get no turn if a round takes longer than a leader leads."""
     payments = sorted(payment(f"resumed {n}") for n in range(5))
     await stands(pool, "processing", *payments)
     clock.forward(SILENT_S + 1)
@@ -165,7 +165,7 @@ async def test_a_new_leader_goes_on_where_the_last_one_stood(
 async def test_after_failures_in_a_row_the_next_round_goes_on_behind_them(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
-    """Else the same few objects that can't be looked at keep all others from it, for ever."""
+    """Otherwise a few failing objects would block all others for ever."""
     payments = sorted(payment(f"failing {n}") for n in range(FAILURES_MAX + 2))
     await stands(pool, "processing", *payments)
     clock.forward(SILENT_S + 1)
@@ -176,10 +176,10 @@ async def test_after_failures_in_a_row_the_next_round_goes_on_behind_them(
     assert ids(await sweeping.round()) == [f"look_{one}" for one in payments[FAILURES_MAX:]]
 
 
-async def test_a_sweep_asks_no_faster_than_it_is_told(
+async def test_a_sweep_respects_the_configured_rate(
     pool: Pool, clock: Clock, own_database: str
 ) -> None:
-    """The provider's limits are for calls first."""
+    """The provider's rate limit is also needed for calls."""
     payments = [payment(f"paced {n}") for n in range(3)]
     await stands(pool, "processing", *payments)
     clock.forward(SILENT_S + 1)

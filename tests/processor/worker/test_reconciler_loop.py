@@ -1,4 +1,4 @@
-"""What nobody acted on ends; a sweep that fails fails alone; one process at a time does it all."""
+"""Expiry, isolation of sweeps, the backlog's metrics, and leadership."""
 
 from datetime import timedelta
 
@@ -27,10 +27,10 @@ FAILED_ON = payment("failed on")
 AWAY = ProviderUnavailableError("away")
 
 
-async def test_a_payment_nobody_acted_on_is_asked_to_end(
+async def test_a_payment_without_action_in_time_expires(
     own_database: str, pool: Pool, clock: Clock
 ) -> None:
-    """One command per version, however often it is asked; not before its time."""
+    """Not before its time. Several sweeps publish the same command."""
     sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S)
     await stands(pool, "requires_action", ONE)
     clock.forward(DAY_S)
@@ -48,16 +48,14 @@ async def test_a_payment_nobody_acted_on_is_asked_to_end(
 
 
 def test_each_version_is_asked_to_end_once() -> None:
-    """The same command for the same version; where one came too early, the next is another."""
+    """One event ID per version; a later version has another one."""
     asked = [_expiry(ONE, "shop", version, NOW) for version in (2, 2, 3)]
     first, same, later = (received(as_record(sent)).event_id for sent in asked)
     assert first == same != later
 
 
-async def test_who_was_to_act_first_is_asked_to_end_first(
-    own_database: str, pool: Pool, clock: Clock
-) -> None:
-    """With more of them than a sweep takes, each has its turn."""
+async def test_the_earliest_expiry_comes_first(own_database: str, pool: Pool, clock: Clock) -> None:
+    """If there are more than one page, each payment gets its turn."""
     sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S, reconcile_page=1)
     await stands(pool, "requires_action", TWO, ONE)
     later = "update payments set expires_at = expires_at + interval '1 hour' where payment_id = %s"
@@ -72,7 +70,7 @@ async def test_who_was_to_act_first_is_asked_to_end_first(
 async def test_only_what_waits_for_its_customer_expires(
     own_database: str, pool: Pool, clock: Clock
 ) -> None:
-    """The provider's own work is not the customer's delay."""
+    """A payment that waits for the provider does not expire."""
     sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S)
     await stands(pool, "processing", ONE)
     clock.forward(2 * DAY_S)
@@ -94,7 +92,7 @@ async def test_a_quarantined_payment_is_not_asked_to_end(
 async def test_a_sweep_that_fails_keeps_no_other_from_running(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
-    """Neither the provider's list nor the brokers' silence: each is counted under its name."""
+    """Each failure is counted under the name of its sweep."""
     await stands(pool, "requires_action", ONE)
     clock.forward(2 * DAY_S)
     sweeping.provider.pages = [AWAY]
@@ -106,14 +104,14 @@ async def test_a_sweep_that_fails_keeps_no_other_from_running(
 
 
 async def test_a_store_that_is_away_is_no_end(sweeping: Sweeping, pool: Pool) -> None:
-    """Without connections every sweep fails, is counted, and the round comes to its end."""
+    """Without connections every sweep fails and is counted, and the round ends."""
     await pool.close()
     assert await sweeping.round() == []
     assert [sweeping.errors(name) for name in ("expiry", "backlog", "events", "objects")] == [1] * 4
 
 
 async def test_what_waits_is_measured(sweeping: Sweeping, pool: Pool, clock: Clock) -> None:
-    """How many of each kind, and how long the oldest has waited; nothing is zero."""
+    """The number of each kind, and the age of the oldest; 0 if there is none."""
     log = Log()
     await database.process(pool, log.create(ONE), log.webhook(TWO, "succeeded"))
     await database.process(pool, log.webhook(FAILED_ON, "succeeded"))
@@ -134,7 +132,7 @@ async def test_what_waits_is_measured(sweeping: Sweeping, pool: Pool, clock: Clo
 
 
 async def test_what_is_done_waits_no_more(sweeping: Sweeping, pool: Pool, clock: Clock) -> None:
-    """Neither a call that was made nor a version that is out; the oldest of a kind is shown."""
+    """Finished calls and published versions are not counted; the age is that of the oldest."""
     log = Log()
     await database.process(pool, log.create(ONE))
     for done in (
@@ -154,8 +152,8 @@ async def test_what_is_done_waits_no_more(sweeping: Sweeping, pool: Pool, clock:
     assert sweeping.gauge("payments_backlog_oldest_age_seconds", "unfinished_payment") == 50
 
 
-async def led(sweeping: Sweeping, rounds: int) -> None:
-    """Returns once it has made so many rounds."""
+async def wait_for_rounds(sweeping: Sweeping, rounds: int) -> None:
+    """Returns once the reconciler has made this many rounds."""
 
     async def has() -> bool:
         return sweeping.rounds >= rounds
@@ -166,28 +164,28 @@ async def led(sweeping: Sweeping, rounds: int) -> None:
 async def test_one_process_leads_and_another_follows(
     own_database: str, pool: Pool, clock: Clock
 ) -> None:
-    """The second makes no round while the first lives, and goes on when it is gone."""
+    """The second makes no round while the first lives, and takes over afterwards."""
     leader, follower = (Sweeping(own_database, pool, clock) for _ in range(2))
 
     async def has_tried() -> bool:
         return follower.gave_way >= 3
 
     async with leader.running():
-        await led(leader, 1)
+        await wait_for_rounds(leader, 1)
         async with follower.running():
             await until(has_tried, 10)
-            await led(leader, leader.rounds + 1)
+            await wait_for_rounds(leader, leader.rounds + 1)
             assert follower.rounds == 0
             await leader.stop()
-            await led(follower, 3)
+            await wait_for_rounds(follower, 3)
 
 
 async def test_a_leader_that_lost_its_connection_asks_again(
     own_database: str, pool: Pool, clock: Clock
 ) -> None:
-    """Its lock went with the connection; like everybody else it leads once it has the lock."""
+    """Its lock ended with the connection; it leads again once it has the lock."""
     leader = Sweeping(own_database, pool, clock)
     async with leader.running():
-        await led(leader, 1)
+        await wait_for_rounds(leader, 1)
         assert await database.rows(pool, DISCONNECT_LEADER) == [(True,)]
-        await led(leader, leader.rounds + 3)
+        await wait_for_rounds(leader, leader.rounds + 3)

@@ -1,4 +1,4 @@
-"""What became of old inputs is forgotten, a few rows at a time; payments stay as they are."""
+"""The history of old inputs is deleted in small chunks; payments stay unchanged."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -25,13 +25,13 @@ Sweep = Callable[[], Awaitable[None]]
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
-    """Where the loop counts."""
+    """The metrics' registry."""
     return CollectorRegistry()
 
 
 @pytest.fixture
 def sweep(pool: Pool, clock: Clock, registry: CollectorRegistry) -> Sweep:
-    """One sweep of a loop that forgets after a day."""
+    """Returns the sweep of a loop with a retention of one day."""
     settings = WorkerSettings(history_retention_s=DAY)
     return Retention(PostgresHistory(pool), settings, WorkerMetrics(registry), clock).sweep
 
@@ -46,7 +46,7 @@ async def count(pool: Pool, table: str) -> int:
 async def test_what_is_too_old_goes_and_the_payment_stays(
     pool: Pool, sweep: Sweep, clock: Clock, registry: CollectorRegistry
 ) -> None:
-    """Not before its time; payment, versions and calls are the business' own records."""
+    """Not before its time. Payments, versions and calls are kept."""
     log = Log()
     await database.process(pool, log.create(ONE), log.webhook(ONE, "succeeded"))
     before = await database.everything(pool)
@@ -61,7 +61,7 @@ async def test_what_is_too_old_goes_and_the_payment_stays(
 
 
 async def test_every_history_is_swept(pool: Pool, sweep: Sweep, clock: Clock) -> None:
-    """Duplicates, dead letters and what was nobody's go with the inbox."""
+    """Duplicates, dead letters and ignored webhooks are deleted like the inbox."""
     async with pool.connection() as connection:
         for number in range(3):
             await connection.execute(
@@ -83,7 +83,7 @@ async def test_every_history_is_swept(pool: Pool, sweep: Sweep, clock: Clock) ->
 async def test_what_waits_for_an_operator_is_never_forgotten(
     pool: Pool, sweep: Sweep, clock: Clock
 ) -> None:
-    """The input our own code failed on, and what is parked behind it; a stranger's fact goes."""
+    """The input of a quarantined payment stays; the parked input of an unknown one is deleted."""
     log = Log()
     await database.process(pool, log.webhook(ONE, "succeeded"), log.webhook(TWO, "succeeded"))
     async with pool.connection() as connection:
@@ -135,7 +135,7 @@ async def test_what_waits_for_a_payment_that_never_came_is_given_up(
 
 
 async def outcomes(pool: Pool) -> dict[str, str]:
-    """What became of the webhooks, by payment."""
+    """Returns the outcomes of the webhooks, by payment."""
     statement = "select payment_id, outcome from inbox where kind <> 'command.create'"
     return dict(await database.rows(pool, statement))
 
@@ -143,15 +143,15 @@ async def outcomes(pool: Pool) -> dict[str, str]:
 async def test_an_event_that_was_forgotten_changes_nothing_when_it_comes_again(
     pool: Pool, sweep: Sweep, clock: Clock
 ) -> None:
-    """What it says is in the payment: it is stale, or a duplicate, and no version is made."""
+    """The payment already contains it: it is stale or a duplicate, and creates no version."""
     log = Log()
-    told = [log.create(ONE), log.webhook(ONE, "processing"), log.webhook(ONE, "succeeded")]
-    await database.process(pool, *told)
+    inputs = [log.create(ONE), log.webhook(ONE, "processing"), log.webhook(ONE, "succeeded")]
+    await database.process(pool, *inputs)
     versions = await database.rows(pool, "select version, status from payment_versions order by 1")
     clock.forward(DAY + 1)
     await sweep()
     assert await count(pool, "inbox") == 0
-    assert await database.process(pool, *told) == []
+    assert await database.process(pool, *inputs) == []
     outcomes = await database.rows(pool, "select outcome from inbox order by recorded_at, kind")
     assert {outcome for (outcome,) in outcomes} <= {"duplicate", "stale"}
     assert versions == await database.rows(
@@ -162,7 +162,7 @@ async def test_an_event_that_was_forgotten_changes_nothing_when_it_comes_again(
 async def test_rows_go_a_few_at_a_time_and_the_oldest_first(
     pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No statement holds many locks, and somebody else's row is left for another time."""
+    """No statement locks many rows, and locked rows are skipped."""
     monkeypatch.setattr(retention, "CHUNK_ROWS", 2)
     store, asked = PostgresHistory(pool), list[int]()
     async with pool.connection() as connection:

@@ -1,4 +1,4 @@
-"""Webhooks without a payment ID find their payment by its object: now, later, or never."""
+"""The router finds the payment of a webhook by its object: now, later or never."""
 
 import json
 from datetime import timedelta
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def known(pool: Pool, *payment_ids: str) -> None:
-    """These payments have come to be, and the provider has named their objects."""
+    """Creates these payments, with their objects at the provider."""
     log = Log()
     await database.process(
         pool, *(r for one in payment_ids for r in (log.create(one), log.result(one)))
@@ -35,12 +35,12 @@ def routing(pool: Pool, clock: Clock) -> Routing:
 
 
 async def kept(pool: Pool) -> list[Any]:
-    """Event IDs of what is kept."""
+    """Returns the event IDs of the waiting webhooks."""
     return [row[0] for row in await database.rows(pool, "select event_id from unrouted order by 1")]
 
 
 async def test_a_known_objects_webhook_goes_to_its_payment(routing: Routing, pool: Pool) -> None:
-    """Under the payment's key, the body and the headers untouched; nothing is kept."""
+    """With the payment's key and unchanged body and headers; nothing waits."""
     await known(pool, ONE)
     record = unrouted(ONE)
     await routing.router.route([record])
@@ -50,10 +50,10 @@ async def test_a_known_objects_webhook_goes_to_its_payment(routing: Routing, poo
     assert await kept(pool) == []
 
 
-async def test_an_unknown_objects_webhook_is_kept_until_it_is_known(
+async def test_an_unknown_objects_webhook_waits_until_it_is_known(
     routing: Routing, pool: Pool
 ) -> None:
-    """To the byte; then it goes to its payment, once."""
+    """Unchanged; then it goes to its payment, once."""
     record = unrouted(ONE)
     await routing.router.route([record])
     await routing.router.route_waiting()
@@ -70,10 +70,10 @@ async def test_an_unknown_objects_webhook_is_kept_until_it_is_known(
 
 
 @pytest.mark.parametrize("object_id", ["po_1", ""])
-async def test_what_is_nobodys_and_has_no_effect_is_ignored_with_its_reason(
+async def test_a_webhook_without_effect_is_ignored_with_its_reason(
     routing: Routing, pool: Pool, object_id: str
 ) -> None:
-    """A payout is about no payment: it is noted and counted, not kept, and no dead letter."""
+    """A payout is about no payment: it is recorded and counted; it does not wait."""
     record = payout(**{headers.OBJECT_ID: object_id})
     await routing.router.route([record])
     await routing.router.route([record])
@@ -89,25 +89,25 @@ async def test_what_is_nobodys_and_has_no_effect_is_ignored_with_its_reason(
 
 
 async def test_what_has_an_effect_and_names_no_object_is_a_dead_letter(routing: Routing) -> None:
-    """Nobody could ever say whose it is."""
+    """Its payment could never be found."""
     await routing.router.route([unrouted(ONE, **{headers.OBJECT_ID: ""})])
     ((topic, _, named),) = routing.sent()
     assert topic == DEAD_LETTERS
     assert headers.OBJECT_ID in named[headers.ERROR]
 
 
-async def test_what_lay_in_the_log_for_long_is_kept_as_long_as_any(
+async def test_an_old_record_waits_as_long_as_any(
     routing: Routing, pool: Pool, clock: Clock
 ) -> None:
-    """Its time begins when it is first looked at: an outage of ours takes nothing from it."""
+    """Its waiting time starts when it is first read: an outage of ours does not count."""
     long_ago = (clock.now - timedelta(seconds=2 * MAX_AGE_S)).isoformat()
     await routing.router.route([unrouted(ONE, **{headers.RECEIVED_AT: long_ago})])
     await routing.router.route_waiting()
     assert (await kept(pool), routing.sent()) == (["evt_1"], [])
 
 
-async def test_what_has_a_status_not_known_here_is_kept(routing: Routing, pool: Pool) -> None:
-    """It has an effect, only not for this release: it goes to its payment as any other."""
+async def test_an_unknown_status_is_kept(routing: Routing, pool: Pool) -> None:
+    """It has an effect, which a later release may know: it is routed like any other."""
     record = unrouted(ONE)
     body = json.loads(record.value)
     body["data"]["object"]["status"] = "reimagined"
@@ -116,8 +116,8 @@ async def test_what_has_a_status_not_known_here_is_kept(routing: Routing, pool: 
     assert await database.rows(pool, "select event_id from ignored_webhooks") == []
 
 
-async def test_a_webhook_that_comes_again_is_kept_once(routing: Routing, pool: Pool) -> None:
-    """The router reads again after a crash; the later of two is the same event."""
+async def test_a_redelivered_webhook_is_stored_once(routing: Routing, pool: Pool) -> None:
+    """After a crash the router reads the same event again."""
     await routing.router.route([unrouted(ONE), unrouted(ONE)])
     await routing.router.route([unrouted(ONE)])
     assert (await kept(pool), routing.sent()) == (["evt_1"], [])
@@ -134,7 +134,7 @@ async def test_another_providers_object_is_another_object(routing: Routing, pool
 async def test_what_stays_unknown_for_too_long_is_a_dead_letter(
     routing: Routing, pool: Pool, clock: Clock
 ) -> None:
-    """Not a moment before; with the reason, under the object's key, and what came with it."""
+    """Not earlier; with the reason, the object's key and the original headers."""
     record = unrouted(ONE)
     await routing.router.route([record])
     clock.forward(MAX_AGE_S)
@@ -153,7 +153,7 @@ async def test_what_stays_unknown_for_too_long_is_a_dead_letter(
 async def test_what_is_known_at_last_is_routed_however_old(
     routing: Routing, pool: Pool, clock: Clock
 ) -> None:
-    """To its payment and to nowhere else."""
+    """To its payment, and not to the dead letters."""
     await routing.router.route([unrouted(ONE), unrouted(TWO, "evt_2")])
     await known(pool, ONE)
     clock.forward(2 * MAX_AGE_S)
@@ -167,7 +167,7 @@ async def test_what_is_known_at_last_is_routed_however_old(
 async def test_what_is_kept_leaves_in_the_order_it_came(
     routing: Routing, pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With more of it than a round takes, to its payments as well as to the dead letters."""
+    """If there are more than one round takes: to payments and to the dead letters."""
     monkeypatch.setattr(router, "BATCH_RECORDS", 1)
     for number, about in enumerate((ONE, TWO, payment("three"), payment("four"))):
         await routing.router.route([unrouted(about, f"evt_{number}")])

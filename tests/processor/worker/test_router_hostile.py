@@ -1,4 +1,4 @@
-"""No record stops the router: what can't be kept is a dead letter, and the others go their way."""
+"""No record stops the router: one that can't be stored becomes a dead letter."""
 
 import random
 import string
@@ -19,9 +19,9 @@ from tests.support.programs.routing import MAX_AGE_S, Routing, payout, unrouted
 
 pytestmark = pytest.mark.anyio
 
-#: More than an index of Postgres takes, and it can't be compressed.
+#: Too long for an index of Postgres, and incompressible.
 _LONG: Final = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=9_000))  # noqa: S311  # a seeded choice, no secret
-#: By what is wrong: the header, its bytes, and what the dead letter must say.
+#: By defect: the header, its bytes, and a part of the dead letter's error.
 REFUSED: Final = {
     "an endless event ID": (headers.EVENT_ID, _LONG.encode(), "event-id is too long"),
     "an endless object ID": (headers.OBJECT_ID, _LONG.encode(), "object-id is too long"),
@@ -35,12 +35,12 @@ REFUSED: Final = {
     ),
     "a time in no zone": (headers.RECEIVED_AT, b"2026-03-01T12:00:00", "no time zone"),
 }  # fmt: skip
-#: What is no ID or time that anybody would write, and can be kept all the same.
+#: Odd IDs and times that can still be stored.
 KEPT: Final = {
-    "a NUL where nobody looks": ("extra", b"\0"),
+    "a NUL in another header": ("extra", b"\0"),
     "a NUL in the event ID": (headers.EVENT_ID, b"evt\0"),
     "a NUL in the object ID": (headers.OBJECT_ID, b"pi\0"),
-    "bytes that are no text": (headers.OBJECT_ID, b"\xff\xfe"),
+    "bytes that are not UTF-8": (headers.OBJECT_ID, b"\xff\xfe"),
     "the longest event ID": (headers.EVENT_ID, b"e" * 500),
     "the earliest time": (headers.RECEIVED_AT, b"0001-01-01T00:00:00+00:00"),
     "a zone further off than Postgres knows": (headers.RECEIVED_AT, b"2026-03-01T12:00:00+23:59"),
@@ -49,7 +49,7 @@ KEPT: Final = {
 
 
 def with_header(record: ConsumedRecord, name: str, value: bytes) -> ConsumedRecord:
-    """The record as it comes from the log with this header."""
+    """Returns the record with this header, as decoded from the log."""
     raw = [(each, text.encode()) for each, text in record.headers.items()]
     return replace(record, headers=headers.as_text([*raw, (name, value)]))
 
@@ -61,15 +61,15 @@ def routing(pool: Pool, clock: Clock) -> Routing:
 
 
 async def kept(pool: Pool) -> list[str]:
-    """Event IDs of what is kept."""
+    """Returns the event IDs of the waiting webhooks."""
     return [row[0] for row in await database.rows(pool, "select event_id from unrouted order by 1")]
 
 
 @pytest.mark.parametrize("what", REFUSED)
-async def test_what_cannot_be_kept_is_a_dead_letter(
+async def test_a_webhook_that_cannot_be_stored_is_a_dead_letter(
     routing: Routing, pool: Pool, what: str
 ) -> None:
-    """It says why; the record beside it is kept."""
+    """With the reason; another record of the batch is stored."""
     name, value, why = REFUSED[what]
     bad = with_header(unrouted(ONE), name, value)
     await routing.router.route([bad, unrouted(TWO, "evt_2")])
@@ -80,10 +80,10 @@ async def test_what_cannot_be_kept_is_a_dead_letter(
 
 
 @pytest.mark.parametrize("what", KEPT)
-async def test_what_can_be_kept_is_kept_and_given_up_in_time(
+async def test_an_odd_webhook_waits_and_expires_like_any_other(
     routing: Routing, pool: Pool, clock: Clock, what: str
 ) -> None:
-    """It is nobody's; it comes out as it was kept, and neither way stops the router."""
+    """It is stored and sent to the dead letters unchanged, and never stops the router."""
     odd = with_header(unrouted(ONE), *KEPT[what])
     await routing.router.route([odd, unrouted(TWO, "evt_2")])
     assert routing.sent() == []
@@ -96,8 +96,8 @@ async def test_what_can_be_kept_is_kept_and_given_up_in_time(
     assert await kept(pool) == []
 
 
-async def test_an_odd_zones_time_is_noted_as_the_moment_it_is(routing: Routing, pool: Pool) -> None:
-    """Of what is ignored too."""
+async def test_an_odd_time_zone_is_converted_to_utc(routing: Routing, pool: Pool) -> None:
+    """For ignored webhooks too."""
     at = b"2026-03-01T12:00:00+23:59"
     await routing.router.route([with_header(payout(), headers.RECEIVED_AT, at)])
     moments = "select received_at = '2026-02-28T12:01:00Z' from ignored_webhooks"
@@ -107,7 +107,7 @@ async def test_an_odd_zones_time_is_noted_as_the_moment_it_is(routing: Routing, 
 async def test_dead_letters_are_counted_and_in_the_log(
     routing: Routing, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Those that can't be kept, and those that are too old: whence and why, not what they hold."""
+    """Unstorable and expired ones: with origin and reason, without content."""
     bad = with_header(unrouted(ONE), headers.EVENT_ID, b"")
     await routing.router.route([bad, unrouted(TWO, "evt_2")])
     clock.forward(MAX_AGE_S + 1)

@@ -1,4 +1,4 @@
-"""However the worker ends, what it opened is closed: clients, producer, connections."""
+"""When the worker ends, it closes its clients, its producer and its connections."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Closing(Provider):
-    """A client that notes that it was closed."""
+    """A client that counts how often it was closed."""
 
     closed = 0
 
@@ -35,13 +35,13 @@ class Closing(Provider):
 
 
 class EndError(BaseException):
-    """What no loop goes on after; an exception of any other kind begins it again."""
+    """An error after which no loop restarts."""
 
 
 async def test_all_is_closed_when_a_loop_fails(
     kafka_bootstrap: str, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A loop that fails for good ends the process, and leaves no client and no producer open."""
+    """A loop that can't restart ends the process; no client and no producer stays open."""
     for name in [name for name in os.environ if name.startswith("PAYMENTS_")]:
         monkeypatch.delenv(name)
     (port,) = free_ports(1)
@@ -51,7 +51,9 @@ async def test_all_is_closed_when_a_loop_fails(
         "STRIPE_ACCOUNT": "acct_test", "STRIPE_LIVEMODE": "false",
     }.items():  # fmt: skip
         monkeypatch.setenv(f"PAYMENTS_{name}", value)
-    monkeypatch.setattr(program, "serve", lambda *_: None)  # it lasts as long as the process
+    monkeypatch.setattr(
+        program, "serve", lambda *_: None
+    )  # its thread would last as long as the process
     client, senders = Closing(), list[Sender]()
 
     class Failing(PostgresOutbox):
@@ -73,10 +75,10 @@ async def test_all_is_closed_when_a_loop_fails(
     assert senders[0]._producer._instances.current is None
 
 
-async def test_a_part_that_can_not_be_closed_keeps_no_other_open(
+async def test_a_part_that_cannot_be_closed_keeps_no_other_open(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One that raises and one that hangs are in the log; the error behind it all is raised."""
+    """A close that raises and one that hangs are logged; the original error is raised."""
     monkeypatch.setattr(cleanup, "CLOSE_TIMEOUT_S", 0.1)
     closed: list[str] = []
 
