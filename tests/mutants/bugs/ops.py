@@ -26,7 +26,7 @@ BUGS: Final = (
         "count > 1",
         "count > 2",
         "the audit does not see a record with two outcomes",
-        (_INVARIANTS.format("what_is_wrong_is_told"),),
+        (_INVARIANTS.format("what_is_wrong_is_reported"),),
     ),
     Bug(
         "ops",
@@ -34,7 +34,7 @@ BUGS: Final = (
         "count > 1",
         "count > 2",
         "the audit does not see an event that changed a payment twice",
-        (_INVARIANTS.format("what_is_wrong_is_told"),),
+        (_INVARIANTS.format("what_is_wrong_is_reported"),),
     ),
     Bug(
         "ops",
@@ -42,7 +42,7 @@ BUGS: Final = (
         "list(range(1, payment.version + 1))",
         "list(range(1, len(versions) + 1))",
         "the audit does not see that the last version is missing",
-        (_INVARIANTS.format("what_is_wrong_is_told"),),
+        (_INVARIANTS.format("what_is_wrong_is_reported"),),
     ),
     Bug(
         "ops",
@@ -50,7 +50,7 @@ BUGS: Final = (
         "before is not None and v.status is not before and not is_allowed(before, v.status)",
         "before is not None and v.status is not before and is_final(before)",
         "the audit does not see a transition that is not in the table",
-        (_INVARIANTS.format("what_is_wrong_is_told"),),
+        (_INVARIANTS.format("what_is_wrong_is_reported"),),
     ),
     Bug(
         "ops",
@@ -58,7 +58,7 @@ BUGS: Final = (
         "p.captured <= p.authorized <= p.amount",
         "p.captured <= p.amount",
         "the audit does not see more captured than authorized",
-        (_INVARIANTS.format("what_is_wrong_is_told"),),
+        (_INVARIANTS.format("what_is_wrong_is_reported"),),
     ),
     Bug(
         "ops",
@@ -66,7 +66,7 @@ BUGS: Final = (
         "or row.version != v.version",
         "",
         "the audit does not see that an event names another version than its own",
-        (_INVARIANTS.format("what_is_wrong_is_told"),),
+        (_INVARIANTS.format("what_is_wrong_is_reported"),),
     ),
     Bug(
         "ops",
@@ -74,7 +74,7 @@ BUGS: Final = (
         'row.outcome != "applied" or',
         "",
         "the audit does not see a version whose event is recorded as having no effect",
-        (_INVARIANTS.format("what_is_wrong_is_told"),),
+        (_INVARIANTS.format("what_is_wrong_is_reported"),),
     ),
     Bug(
         "ops",
@@ -82,7 +82,7 @@ BUGS: Final = (
         "first = 1 if e.is_whole else min(seen)",
         "first = min(seen)",
         "the audit does not see that a payment's first versions were never published",
-        (_INVARIANTS.format("what_is_wrong_is_told"),),
+        (_INVARIANTS.format("what_is_wrong_is_reported"),),
     ),
     Bug(
         "ops",
@@ -101,7 +101,7 @@ BUGS: Final = (
         "(row.status, row.authorized, row.captured, row.refunded)",
         "(row.status, row.authorized, row.captured, money.refunded)",
         "the audit does not see a stored refunded amount that the facts deny",
-        (_INVARIANTS.format("what_is_wrong_is_told"),),
+        (_INVARIANTS.format("what_is_wrong_is_reported"),),
     ),
     Bug(
         "ops",

@@ -113,6 +113,6 @@ BUGS: Final = (
         "row is None or row[0] != payment_id",
         "row is None",
         "the audit does not see a payment that is quarantined for another payment's event",
-        (_TABLES.format("what_is_wrong_is_told"),),
+        (_TABLES.format("what_is_wrong_is_reported"),),
     ),
 )  # fmt: skip

@@ -28,7 +28,7 @@ BUGS: Final = (
         "and document ->> 'cancel' is null",
         "",
         "a payment that is being cancelled is expired again at every sweep",
-        (_RECONCILER_LOOP.format("a_payment_nobody_acted_on_is_asked_to_end"),),
+        (_RECONCILER_LOOP.format("a_payment_without_action_in_time_expires"),),
         servers=True,
     ),
     Bug(
@@ -37,7 +37,7 @@ BUGS: Final = (
         "expires_at < %s",
         "expires_at > %s",
         "payments expire before their time and never after it",
-        (_RECONCILER_LOOP.format("a_payment_nobody_acted_on_is_asked_to_end"),),
+        (_RECONCILER_LOOP.format("a_payment_without_action_in_time_expires"),),
         servers=True,
     ),
     Bug(
@@ -76,7 +76,7 @@ BUGS: Final = (
         "recorded_at < %s",
         "received_at < %s",
         "a webhook that lay in the log through an outage is given up at once",
-        (_ROUTER.format("what_lay_in_the_log_for_long_is_kept_as_long_as_any"),),
+        (_ROUTER.format("an_old_record_waits_as_long_as_any"),),
         servers=True,
     ),
     Bug(

@@ -11,7 +11,7 @@ BUGS: Final = (
         "on conflict do nothing",
         "",
         "a webhook that the log has twice stops the router for good",
-        ("tests/processor/worker/test_router.py::test_a_webhook_that_comes_again_is_kept_once",),
+        ("tests/processor/worker/test_router.py::test_a_redelivered_webhook_is_stored_once",),
         servers=True,
     ),
     Bug(
@@ -89,9 +89,7 @@ BUGS: Final = (
         "order by expires_at",
         "order by expires_at desc",
         "with many expired, the oldest never end",
-        (
-            "tests/processor/worker/test_reconciler_loop.py::test_who_was_to_act_first_is_asked_to_end_first",
-        ),
+        ("tests/processor/worker/test_reconciler_loop.py::test_the_earliest_expiry_comes_first",),
         servers=True,
     ),
     Bug(
@@ -154,7 +152,7 @@ BUGS: Final = (
         "",
         "an ignored webhook that comes twice stops the router for good",
         (
-            "tests/processor/worker/test_router.py::test_what_is_nobodys_and_has_no_effect_is_ignored_with_its_reason",
+            "tests/processor/worker/test_router.py::test_a_webhook_without_effect_is_ignored_with_its_reason",
         ),
         servers=True,
     ),
@@ -165,7 +163,7 @@ BUGS: Final = (
         "event_id <> all(%s)",
         "what still waits is lost, and what went is sent again and again",
         (
-            "tests/processor/worker/test_router.py::test_an_unknown_objects_webhook_is_kept_until_it_is_known",
+            "tests/processor/worker/test_router.py::test_an_unknown_objects_webhook_waits_until_it_is_known",
         ),
         servers=True,
     ),
@@ -176,7 +174,7 @@ BUGS: Final = (
         "",
         "a payment without an object is looked up under no name: the sweep fails",
         (
-            "tests/processor/worker/test_reconciler.py::test_nobody_looks_at_what_is_final_or_has_no_object",
+            "tests/processor/worker/test_reconciler.py::test_final_payments_and_those_without_an_object_are_not_looked_up",
         ),
         servers=True,
     ),
