@@ -72,7 +72,7 @@ async def test_a_rebuild_equals_what_is_stored(
     operating: Operating, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     """Row by row, however the log is cut into batches; and it leaves nothing behind."""
-    monkeypatch.setattr(rebuilding, "CHUNK", chunk)
+    monkeypatch.setattr(rebuilding, "CHUNK_INPUTS", chunk)
     async with operating.group.worker(*ALL) as worker:
         await _live(operating, worker)
     before = await database.everything(operating.group.pool)
@@ -113,7 +113,7 @@ DIFFERENCES: Final[Mapping[str, tuple[str, str]]] = {
     "disputes": ("delete from disputes", "is not stored"),
     "provider_calls": (
         "update provider_calls set call_key = payment_id || ':x' where call_key = %(call)s",
-        ":x is stored, and was not rebuilt",
+        ":x is stored but was not rebuilt",
     ),
     "inbox": (
         "update inbox set outcome = 'stale' where event_id ~ '^evt_foreign@'",
