@@ -1,4 +1,4 @@
-"""What a supervisor does: it starts a program anew when it ends."""
+"""What a supervisor does: it restarts a program when it ends."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ async def until(condition: Callable[[], bool], what: str, within_s: float = WITH
 
 @asynccontextmanager
 async def kept(program: Program) -> AsyncIterator[list[int]]:
-    """Starts the program anew whenever it ends; gives the list of its exit codes.
+    """Restarts the program whenever it ends. Yields the list of its exit codes.
 
     As in ``subprocess``, a signal's number is negative.
     """

@@ -44,7 +44,7 @@ async def _dead(operating: Operating, worker: Worker, payment_id: str) -> DeadLe
 
 
 async def test_a_dead_letter_is_listed_without_what_is_in_it(operating: Operating) -> None:
-    """Where it lies, where it stood, how long it is, and why; all that is in it when asked for."""
+    """With position, origin, size and error; with its content only on request."""
     mine = payment()
     async with operating.group.worker(*ALL) as worker:
         (record,) = await operating.process(worker, _of_a_newer_release(Log(), mine))

@@ -38,7 +38,7 @@ async def _story(operating: Operating, payment_id: str) -> list[ConsumedRecord]:
 async def _quarantined(
     operating: Operating, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[str, list[ConsumedRecord]]:
-    """A payment that our code failed on, and its records; the code is mended since."""
+    """A payment that our code failed on, and its records; the code is fixed since."""
     poison = payment()
     story = await _story(operating, poison)
     with monkeypatch.context() as defect:
