@@ -1,11 +1,11 @@
-"""What a set of inputs means: the specification of a payment's end state, stated a second time.
+"""The meaning of a set of inputs: a second, independent specification of a payment's end state.
 
-``meaning_of`` is given all inputs at once and works the answer out from nothing. It shares only the
-input types and the enums with ``domain``: where the two disagree, one of them is wrong.
-It is meant for the inputs that were *taken in*: what was rejected, or set aside as a conflict, has
-no say. Nor has a fact about an object that nothing proves to be this payment's: the answer to our
-own create names it, or an event that echoes that call's key. Repeats do no harm. Order matters in
-one thing only: a confirm answers the failures that were told before it.
+``meaning_of`` takes all inputs at once and derives the end state from them alone. It shares only
+the input types and the enums with ``domain``: where the two disagree, one of them is wrong.
+It is meant for the inputs that were *taken in*: rejected inputs and conflicts do not count. Nor
+does a fact about an object that is not proven to be this payment's, by the response to our own
+create or by an event that carries that call's key. Repeats do no harm. Order matters in one case
+only: a confirm follows the failures that were reported before it.
 """
 
 import re
@@ -83,7 +83,7 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
     Raises:
         ValueError: there is not exactly one create among them.
     """
-    # By event ID: an event told again is the same event.
+    # By event ID: an event that is reported again is the same event.
     bodies = [entry.body for entry in {entry.event_id: entry for entry in taken_in}.values()]
     creates = [body for body in bodies if isinstance(body, Create)]
     if len(creates) != 1:
@@ -113,8 +113,8 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
         status=status,
         authorized=creates[0].amount if succeeded or status is Status.AUTHORIZED else 0,
         captured=captured,
-        # A returned refund and the one made in its place may be told crosswise: never more is
-        # given back than was taken.
+        # A returned refund and its replacement may be reported in the wrong order, but never is
+        # more refunded than was captured.
         refunded=min(_refunded(refund_facts), captured),
         refunds=refunds,
         disputes=_disputes(dispute_facts),
@@ -129,7 +129,7 @@ def _own_object(
         if result.operation == "create" and result.object_id is not None:
             return result.object_id
     for body in bodies:
-        # the key of a create that was made anew has a number behind it
+        # the key of a create that was made again ends in a number
         if isinstance(body, PaymentFact) and re.fullmatch(
             rf"{re.escape(payment_id)}:create(\.\d+)?", body.caused_by or ""
         ):
@@ -164,19 +164,19 @@ def _attempts(
 ) -> list[_Attempt]:
     """Return the tries, without refused ones: the create's is number 1, each confirm's the next."""
     attempts = [_Attempt(1, 0)]
-    told: list[PaymentFact] = []
+    reported: list[PaymentFact] = []
     for body in bodies:
         if isinstance(body, PaymentFact):
-            told.append(body)
+            reported.append(body)
         elif isinstance(body, Confirm):
-            attempts.append(_Attempt(len(attempts) + 1, len(_first_tellings(told))))
+            attempts.append(_Attempt(len(attempts) + 1, len(_first_reports(reported))))
     return [a for a in attempts if f"{payment_id}:confirm:{a.number}" not in refused]
 
 
 def _attempt_named_by(payment_id: str, fact: PaymentFact) -> int:
-    """Return the number of the attempt whose call brought this fact about; 0 if it says none.
+    """Return the number of the attempt whose call caused this fact; 0 where it names none.
 
-    Behind the key of a call that was made anew stands ``.1``, ``.2`` and so on.
+    The key of a call that was made again ends in ``.1``, ``.2`` and so on.
     """
     call_key, *_ = (fact.caused_by or "").split(".")
     match call_key.split(":"):
@@ -195,7 +195,7 @@ def _unfinished_status(
     max_attempts: int,
     object_known: bool,
 ) -> Status:
-    failures = _first_tellings(facts)
+    failures = _first_reports(facts)
     over = [attempt.number for attempt in attempts if attempt.answers < len(failures)]
     live = [fact for fact in facts if fact.status in _LIVE]
     if failures:
@@ -221,18 +221,18 @@ def _order(fact: PaymentFact) -> tuple[datetime, int, str]:
     return fact.occurred_at, _PROVIDER_ORDER.index(fact.status), fact.event_id
 
 
-def _first_tellings(facts: Iterable[PaymentFact]) -> list[PaymentFact]:
-    """Return each failed attempt once, in time, as it was told first."""
+def _first_reports(facts: Iterable[PaymentFact]) -> list[PaymentFact]:
+    """Return each failed attempt once, as first reported, in the order of time."""
     first: dict[str, PaymentFact] = {}
-    told = [fact for fact in facts if fact.status is ProviderStatus.ATTEMPT_FAILED]
-    for fact in sorted(told, key=lambda fact: (fact.occurred_at, fact.event_id)):
+    reported = [fact for fact in facts if fact.status is ProviderStatus.ATTEMPT_FAILED]
+    for fact in sorted(reported, key=lambda fact: (fact.occurred_at, fact.event_id)):
         first.setdefault(fact.attempt_ref or fact.event_id, fact)
     return list(first.values())
 
 
 def _captured(facts: Iterable[PaymentFact]) -> int:
-    told = [fact for fact in facts if fact.status is ProviderStatus.SUCCEEDED]
-    return max(told, key=_order).captured
+    reported = [fact for fact in facts if fact.status is ProviderStatus.SUCCEEDED]
+    return max(reported, key=_order).captured
 
 
 def _refund_order(fact: RefundFact) -> tuple[int, datetime, int, str]:
@@ -281,9 +281,9 @@ def _refunds(
     facts: Collection[RefundFact],
     refused: Collection[str],
 ) -> dict[str, RefundMeaning]:
-    """Return each refund, asked for by us or only told by the provider.
+    """Return each refund, requested by us or only reported by the provider.
 
-    While we don't know which refund is ours, one that says it is stands nowhere yet.
+    Leaves out a refund that claims to be ours, as long as it is open which refund is ours.
     """
     meanings = {}
     for refund_id in asked:
@@ -300,10 +300,10 @@ def _refunds(
         own = [fact for fact in facts if fact.ref == ref]
         if ref not in proven and any(fact.claims in unclear for fact in own):
             continue
-        told = {fact.status for fact in own}
+        reported = {fact.status for fact in own}
         meanings[proven.get(ref, own[0].refund_id)] = RefundMeaning(
             max(own, key=_refund_order).status,
-            RefundStatus.SUCCEEDED in told and not told.isdisjoint(_REFUND_RETURNED),
+            RefundStatus.SUCCEEDED in reported and not reported.isdisjoint(_REFUND_RETURNED),
         )
     return meanings
 
@@ -318,7 +318,7 @@ def _refunded(facts: Collection[RefundFact]) -> int:
 
 
 def _disputes(facts: Collection[DisputeFact]) -> dict[str, DisputeMeaning]:
-    """Return each dispute; a movement told by several facts moved the money once."""
+    """Return each dispute; a movement that several facts report moved the money once."""
     meanings = {}
     for dispute_id in {fact.dispute_id for fact in facts}:
         own = [fact for fact in facts if fact.dispute_id == dispute_id]

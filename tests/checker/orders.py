@@ -23,7 +23,7 @@ def orders(found: Found) -> Counter[int]:
     here = [node for node in found.steps if node.document]
     for node in reversed(here):  # found nearest first: where a step leads to is counted before
         steps = found.steps[node]
-        late[node] = Counter() if steps else Counter({len(node.heard): 1})
+        late[node] = Counter() if steps else Counter({len(node.delivered): 1})
         for _, target in steps:
             late[node].update(late[target])
         any_time[node] = late[node].copy()

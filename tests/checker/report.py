@@ -66,8 +66,8 @@ def _details(fact: PaymentFact) -> str:
         ("cause", fact.cancel_cause),
         ("by", fact.caused_by),
     )
-    told = ", ".join(f"{name} {value}" for name, value in named if value is not None)
-    return f" ({told})" if told else ""
+    reported = ", ".join(f"{name} {value}" for name, value in named if value is not None)
+    return f" ({reported})" if reported else ""
 
 
 def _when(fact: PaymentFact | RefundFact | DisputeFact) -> str:

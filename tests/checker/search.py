@@ -22,7 +22,7 @@ from tests.checker.space.script import CREATE, Script, script_of
 from tests.checker.space.store import Store
 from tests.domain.histories.builders import PAYMENT
 from tests.domain.histories.history import History
-from tests.domain.histories.replay import hold_to_invariants, meaning_told_by
+from tests.domain.histories.replay import hold_to_invariants, published_meaning
 from tests.oracle import Meaning, meaning_of
 
 
@@ -144,17 +144,17 @@ class _Search:
         if node.waiting:
             self._hold_waiting(node, payment)
         hold_calls(payment, [self._script.first[n].input.body for n in sorted(node.taken)])
-        told = meaning_told_by(payment)
+        published = published_meaning(payment)
         meant = self._meaning(node)
-        assert told == meant, f"the payment says {told}, the oracle {meant}"
+        assert published == meant, f"the payment says {published}, the oracle {meant}"
 
     def _hold_waiting(self, node: Node, payment: Payment) -> None:
         """Hold that what waits for the payment's object has no say until that is known."""
         assert payment.object_id is None, "an input waits, though its payment's object is known"
         assert payment.create_refusal is None, "an input waits, though there will be no object"
         assert not is_final(payment.status), "it is final, and no object is proved to be its own"
-        heard = [self._script.first[n].input for n in sorted(node.taken | node.waiting)]
-        meant = meaning_of(PAYMENT, heard)
+        delivered = [self._script.first[n].input for n in sorted(node.taken | node.waiting)]
+        meant = meaning_of(PAYMENT, delivered)
         assert meant == self._meaning(node), f"what waits would make it {meant}"
 
     def _hold_end(self, node: Node) -> None:

@@ -9,15 +9,15 @@ from domain.status import ProviderStatus, Status
 from tests.checker.orders import DELIVERIES_MAX, orders, with_repeats_and_crashes
 from tests.checker.search import search
 from tests.domain.histories.builders import acknowledged, cancel, create, key, said
-from tests.domain.histories.history import History, Told
+from tests.domain.histories.history import History, Reported
 from tests.oracle import Meaning
 
-_PENDING = Told(said(ProviderStatus.PENDING, 2, caused_by=key("create")))
-_OPEN = Told(said(ProviderStatus.OPEN, 1, caused_by=key("create")))
-_ANSWER = Told(acknowledged(), needs="create")
+_PENDING = Reported(said(ProviderStatus.PENDING, 2, caused_by=key("create")))
+_OPEN = Reported(said(ProviderStatus.OPEN, 1, caused_by=key("create")))
+_ANSWER = Reported(acknowledged(), needs="create")
 
 
-def _history(*story: Told, end: Status) -> History:
+def _history(*story: Reported, end: Status) -> History:
     return History("counted", create(), story, Meaning(end))
 
 
@@ -53,7 +53,7 @@ def _written_down(inputs: int) -> Iterator[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("facts", [(), (_PENDING,), (_PENDING, _OPEN)])
-def test_repeats_and_crashes_are_counted_as_if_written_down(facts: tuple[Told, ...]) -> None:
+def test_repeats_and_crashes_are_counted_as_if_written_down(facts: tuple[Reported, ...]) -> None:
     """Any order of one to three deliveries of each, with or without a crash behind each."""
     history = _history(*facts, end=Status.PROCESSING if facts else Status.CREATED)
     expected = sum(2 ** len(row) for row in _written_down(len(facts) + 1))

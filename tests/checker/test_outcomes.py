@@ -50,8 +50,8 @@ def test_histories_bring_about_every_status(cells: Cells, title: str) -> None:
     statuses = {REFUNDS: RefundStatus, DISPUTES: DisputeStatus, COMMANDS: Status}[title]
     for status in statuses:
         assert any(name.startswith(status) for name in cells[title]), (
-            f"no history brings about {status}: add one to tests/domain/histories, and what "
-            f"tells apart those that stand there to tests/checker/outcome_table/standing.py"
+            f"no history reaches {status}: add one to tests/domain/histories, and "
+            f"its row to tests/checker/outcome_table/standing.py"
         )
 
 
@@ -63,9 +63,9 @@ def test_every_kind_of_input_is_tried() -> None:
         assert kind in map(type, tried), (
             f"{kind.__name__} is new: add one of it to tests/checker/outcome_table/probes.py"
         )
-    told = {body.status for body in tried if hasattr(body, "status")}
+    reported = {body.status for body in tried if hasattr(body, "status")}
     for status in (*ProviderStatus, *RefundStatus, *DisputeStatus):
-        assert status in told, f"{status!r} is new: add a word of it to outcome_table/probes.py"
+        assert status in reported, f"{status!r} is new: add a word of it to outcome_table/probes.py"
 
 
 def test_two_outcomes_where_payments_stand_alike_are_told(cells: Cells) -> None:

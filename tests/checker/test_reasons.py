@@ -1,4 +1,4 @@
-"""Wherever payments stand: each outcome is told in one sentence that names what it lost to."""
+"""In every state, each outcome has a one-sentence reason that names what the input lost to."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -127,10 +127,10 @@ def test_every_outcome_says_why_in_one_sentence_that_names_what_it_lost_to(
     for payment, input_, decision in _decisions(reached):
         reason, outcome = decision.reason, decision.outcome
         met.add(outcome)
-        told = f"{outcome} in {payment.status}: {reason!r} for {input_.body}"
-        assert 0 < len(reason) <= _LONGEST, told
-        assert not _NOT_PROSE.search(reason), told
-        assert NAMES[outcome](payment, input_, reason), told
+        reported = f"{outcome} in {payment.status}: {reason!r} for {input_.body}"
+        assert 0 < len(reason) <= _LONGEST, reported
+        assert not _NOT_PROSE.search(reason), reported
+        assert NAMES[outcome](payment, input_, reason), reported
     assert met == NAMES.keys()
 
 
@@ -152,6 +152,6 @@ def test_every_amount_has_its_currencys_decimals(reached: list[Payment]) -> None
     shown_amounts = 0
     for _, _, decision in _decisions(reached):
         shown_amounts += " EUR" in decision.reason
-        told = _NO_MONEY.sub("", decision.reason)
-        assert not _BARE_NUMBER.search(told), decision.reason
+        reported = _NO_MONEY.sub("", decision.reason)
+        assert not _BARE_NUMBER.search(reported), decision.reason
     assert shown_amounts > 20

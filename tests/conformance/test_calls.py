@@ -35,12 +35,12 @@ async def test_a_key_is_one_call(adapter: Adapter, client: ProviderClient, opera
     asked = await ready_for(adapter, client, operation)
     first = await made(client, asked)
     adapter.settle()
-    objects, told = adapter.objects(), len(adapter.facts())
+    objects, reported = adapter.objects(), len(adapter.facts())
     assert await made(client, asked) == first
     assert await made(client, asked) == first
     adapter.settle()
     assert adapter.objects() == objects
-    assert len(adapter.facts()) == told
+    assert len(adapter.facts()) == reported
 
 
 async def test_a_key_that_was_used_otherwise_refuses_nothing(

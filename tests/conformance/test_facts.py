@@ -1,4 +1,4 @@
-"""What happens at a provider is told in the domain's words: integer minor units, our own IDs."""
+"""Facts are in the domain's terms: integer minor units, our own IDs."""
 
 from datetime import timedelta
 
@@ -16,8 +16,10 @@ pytestmark = [pytest.mark.anyio, over_http]
 
 
 def payment(adapter: Adapter, status: ProviderStatus, captured: int = 0) -> PaymentFact:
-    """The fact that the payment is in this status, once it is told; amounts as expected."""
-    fact = adapter.told(lambda fact: isinstance(fact, PaymentFact) and fact.status is status)
+    """Waits for the fact that the payment is in this status, and checks its amounts."""
+    fact = adapter.wait_for_fact(
+        lambda fact: isinstance(fact, PaymentFact) and fact.status is status
+    )
     assert isinstance(fact, PaymentFact)
     assert (fact.amount, fact.currency, fact.captured) == (AMOUNT, "EUR", captured)
     assert fact.occurred_at.utcoffset() == timedelta(0)
@@ -26,7 +28,9 @@ def payment(adapter: Adapter, status: ProviderStatus, captured: int = 0) -> Paym
 
 def refund(adapter: Adapter, status: RefundStatus) -> RefundFact:
     """Likewise of a refund."""
-    fact = adapter.told(lambda fact: isinstance(fact, RefundFact) and fact.status is status)
+    fact = adapter.wait_for_fact(
+        lambda fact: isinstance(fact, RefundFact) and fact.status is status
+    )
     assert isinstance(fact, RefundFact)
     return fact
 
@@ -39,7 +43,7 @@ def dispute(adapter: Adapter, status: DisputeStatus, balance: int) -> DisputeFac
             return False
         return sum(move.amount for move in fact.movements) == balance
 
-    fact = adapter.told(is_it)
+    fact = adapter.wait_for_fact(is_it)
     assert isinstance(fact, DisputeFact)
     return fact
 
@@ -141,11 +145,11 @@ async def test_a_refund_made_without_us_has_an_id_of_its_own(
     object_id = await made(client, call(adapter, "create"))
     adapter.refund_elsewhere(object_id, 300)
     adapter.settle()
-    told = [fact for fact in adapter.facts() if isinstance(fact, RefundFact)]
-    assert len({fact.refund_id for fact in told}) == 1
-    assert {(fact.object_id, fact.amount) for fact in told} == {(object_id, 300)}
-    assert told[0].refund_id == identity.provider_made_id("ref", adapter.name, told[0].ref)
-    assert {(fact.claims, fact.caused_by) for fact in told} == {(None, None)}
+    reported = [fact for fact in adapter.facts() if isinstance(fact, RefundFact)]
+    assert len({fact.refund_id for fact in reported}) == 1
+    assert {(fact.object_id, fact.amount) for fact in reported} == {(object_id, 300)}
+    assert reported[0].refund_id == identity.provider_made_id("ref", adapter.name, reported[0].ref)
+    assert {(fact.claims, fact.caused_by) for fact in reported} == {(None, None)}
 
 
 async def test_a_refund_that_comes_back(adapter: Adapter, client: ProviderClient) -> None:
@@ -199,7 +203,7 @@ async def test_our_payment_id_is_found_where_it_is_carried(
     adapter.refund_elsewhere(object_id, 1)
     adapter.decide(adapter.dispute(object_id), won=False)
     adapter.settle()
-    reader, told = adapter.reader(*adapter.secrets), set[type[Fact]]()
+    reader, reported = adapter.reader(*adapter.secrets), set[type[Fact]]()
     for delivery in adapter.receiver.deliveries:
         webhook = reader.verify(delivery.body, delivery.headers)
         fact = adapter.translator().translate(delivery.body).fact
@@ -208,5 +212,5 @@ async def test_our_payment_id_is_found_where_it_is_carried(
             carried = type(fact) in adapter.carries_our_id and not elsewhere
             assert webhook.object_id == object_id
             assert webhook.payment_id == (PAYMENT if carried else None)
-            told.add(type(fact))
-    assert told == {PaymentFact, RefundFact, DisputeFact}
+            reported.add(type(fact))
+    assert reported == {PaymentFact, RefundFact, DisputeFact}

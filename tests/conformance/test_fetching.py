@@ -54,8 +54,8 @@ async def test_the_list_is_told_oldest_first(adapter: Adapter, client: ProviderC
     """And each event once."""
     await lived(adapter, client)
     events = await read(client)
-    told = [adapter.translator().translate(event.body).fact for event in events]
-    times = [fact.occurred_at for fact in told if not isinstance(fact, Unmodelled | Foreign)]
+    reported = [adapter.translator().translate(event.body).fact for event in events]
+    times = [fact.occurred_at for fact in reported if not isinstance(fact, Unmodelled | Foreign)]
     assert times == sorted(times)
     assert len({event.webhook.event_id for event in events}) == len(events)
 
@@ -72,7 +72,7 @@ async def test_after_a_cursor_comes_the_rest(adapter: Adapter, client: ProviderC
 async def test_a_cursor_that_is_listed_no_more_is_as_good_as_none(
     adapter: Adapter, client: ProviderClient
 ) -> None:
-    """The events are told again from the first that there still is."""
+    """The events are returned again, from the first that still exists."""
     await lived(adapter, client)
     gone = adapter.translator().translate(adapter.payment_event("an-old-event")).fact.event_id
     assert await read(client, gone) == await read(client)
@@ -99,13 +99,13 @@ async def test_an_object_is_told_as_it_is_now(adapter: Adapter, client: Provider
 async def test_an_unfinished_object_is_told_as_it_is_now(
     adapter: Adapter, client: ProviderClient, token: str
 ) -> None:
-    """Also a failed attempt, under the same name of the attempt: told twice, it counts once."""
+    """Also a failed attempt, under the same attempt reference: reported twice, it counts once."""
     method = getattr(adapter.tokens, token)
     object_id = await made(client, call(adapter, "create", payment_method=method))
     adapter.settle()
     fact = adapter.translator().translate((await client.retrieve(object_id)).body).fact
     assert isinstance(fact, PaymentFact)
-    assert _said(fact) in [_said(told) for told in adapter.facts()]
+    assert _said(fact) in [_said(reported) for reported in adapter.facts()]
 
 
 def _said(fact: Fact) -> Fact:
@@ -127,7 +127,7 @@ async def test_an_unchanged_object_tells_nothing_twice(
 
 
 async def test_an_object_that_is_not_there_is_unavailable(client: ProviderClient) -> None:
-    """Nothing is told of it."""
+    """No event reports it."""
     with pytest.raises(ProviderUnavailableError):
         await client.retrieve("nothing-of-this-name")
 

@@ -61,7 +61,7 @@ WRONG: dict[str, Callable[[type[Adapter], bytes], dict[str, str]]] = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_any_other_signature_is_refused(kind: type[Adapter], case: str) -> None:
-    """Whatever is wrong, the error is the one for signatures, and tells no secret."""
+    """Whatever is wrong, the error is the one for signatures, and contains no secret."""
     body = kind.payment_event()
     with pytest.raises(SignatureError) as refused:
         kind.reader(kind.secrets[0]).verify(body, WRONG[case](kind, body))

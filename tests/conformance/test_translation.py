@@ -41,7 +41,7 @@ ANY_JSON = st.recursive(
 
 
 def translated(translator: Translator, body: bytes) -> Translated | None:
-    """What the body tells, held against what any fact must be; None where it is malformed."""
+    """The fact in the body, checked against what every fact must be; None where it is malformed."""
     try:
         found = translator.translate(body)
     except MalformedWebhookError:
@@ -130,10 +130,10 @@ def test_a_status_of_next_year_changes_nothing(
     kind: type[Adapter], samples: Samples, fact: type[Fact], status: str
 ) -> None:
     """It is no fact: it says that nobody here knows the status, and names what is short enough."""
-    told = kind.translator().translate(kind.with_status(samples[fact][0], status)).fact
-    assert isinstance(told, Unmodelled)
-    assert told.unknown_status
-    assert repr(status[:40]) in told.why
+    reported = kind.translator().translate(kind.with_status(samples[fact][0], status)).fact
+    assert isinstance(reported, Unmodelled)
+    assert reported.unknown_status
+    assert repr(status[:40]) in reported.why
 
 
 @every_kind
@@ -141,18 +141,18 @@ def test_a_kind_of_event_of_next_year_changes_nothing(
     kind: type[Adapter], samples: Samples, fact: type[Fact]
 ) -> None:
     """It is no fact either, and no unknown status: what it is about is not even looked at."""
-    told = kind.translator().translate(kind.of_another_kind(samples[fact][0])).fact
-    assert isinstance(told, Unmodelled)
-    assert not told.unknown_status
+    reported = kind.translator().translate(kind.of_another_kind(samples[fact][0])).fact
+    assert isinstance(reported, Unmodelled)
+    assert not reported.unknown_status
 
 
 def test_a_providers_word_is_no_status_of_ours(kind: type[Adapter], samples: Samples) -> None:
     """Every fact's status is one of the domain's, for each word that the provider has."""
     for fact in KINDS:
         for status in kind.statuses:
-            told = kind.translator().translate(kind.with_status(samples[fact][0], status)).fact
-            assert not isinstance(told, Foreign)
-            known = isinstance(told, Unmodelled) or told.status in type(told.status)
+            reported = kind.translator().translate(kind.with_status(samples[fact][0], status)).fact
+            assert not isinstance(reported, Foreign)
+            known = isinstance(reported, Unmodelled) or reported.status in type(reported.status)
             assert known
 
 
@@ -164,7 +164,7 @@ def test_an_event_of_another_account_or_mode_is_foreign(
     for body in samples[fact]:
         ours = kind.translator().translate(body).fact
         for what, foreign in kind.foreign(body).items():
-            told = kind.translator().translate(foreign).fact
-            assert isinstance(told, Foreign), what
-            assert told.event_id == ours.event_id
-            assert "ours is" in told.why or "we are in" in told.why
+            reported = kind.translator().translate(foreign).fact
+            assert isinstance(reported, Foreign), what
+            assert reported.event_id == ours.event_id
+            assert "ours is" in reported.why or "we are in" in reported.why

@@ -1,1 +1,1 @@
-"""The domain's specification: what a payment does with whatever it is told, in whatever order."""
+"""The domain's specification: what a payment does with any input, in any order."""

@@ -105,7 +105,7 @@ def test_a_cancel_asked_meanwhile_is_made_once_our_own_was_refused() -> None:
 
 
 def test_what_the_provider_still_works_on_is_not_cancelled() -> None:
-    """The last failure is told late, and the provider is known to have gone on since."""
+    """The last failure is reported late, and the provider is known to have gone on since."""
     replay = Replay([received(create()), received(acknowledged()), received(said(PENDING, 9))])
     assert replay.deliver(received(failed("at_1", 2))).provider_calls == ()
 
@@ -183,7 +183,7 @@ def test_a_success_clears_what_had_failed() -> None:
 
 
 def test_a_failed_payment_goes_on_saying_why() -> None:
-    """What the provider did between the last failure and the end, told late, is no news of it."""
+    """A late report of what happened between the last failure and the end changes nothing."""
     replay = replay_until("failed")
     decision = replay.deliver(received(said(PENDING, 5)))
     assert decision.outcome is Outcome.STALE
@@ -198,9 +198,9 @@ def test_a_later_word_that_the_provider_goes_on_clears_the_failure() -> None:
 
 
 def test_the_earliest_telling_of_a_failure_holds() -> None:
-    """Told again later, a failure does not outlive what came after its first telling."""
-    told = [failed("at_1", 9, failure=Failure("later", "again")), failed("at_1", 2)]
+    """A failure that is reported again later still precedes what followed its first report."""
+    reported = [failed("at_1", 9, failure=Failure("later", "again")), failed("at_1", 2)]
     before = [received(create(max_attempts=2)), received(acknowledged())]
-    replay = Replay([*before, *(received(fact) for fact in told)])
+    replay = Replay([*before, *(received(fact) for fact in reported)])
     replay.deliver(received(said(PENDING, 5)))
     assert snapshot(replay.existing).status is Status.PROCESSING

@@ -139,7 +139,7 @@ def test_a_failure_told_after_success_cancels_nothing() -> None:
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_the_second_word_on_a_call_is_stale(situation: str) -> None:
-    """A call comes to one thing: told again, in whatever words, nothing follows from it."""
+    """A call has one result: another one for the same call has no effect, whatever it says."""
     for name in ("create", "confirm:2", "capture:1", "cancel:1", "refund:re_0"):
         replay = replay_until(situation)
         if replay.deliver(received(acknowledged(name))).outcome is Outcome.APPLIED:

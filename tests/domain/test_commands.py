@@ -140,7 +140,7 @@ def test_another_create_of_the_same_payment_is_rejected(situation: str) -> None:
 
 @every_situation
 def test_another_tenant_is_told_there_is_no_such_payment(situation: str) -> None:
-    """Whoever asks for somebody else's payment learns nothing of it, whatever its state."""
+    """A client learns nothing about another tenant's payment, whatever its state."""
     replay = replay_until(situation)
     for command in _COMMANDS.values():
         assert isinstance(command.body, Command)
@@ -231,11 +231,11 @@ def test_a_refund_that_did_not_happen_is_not_brought_back_by_a_success(end: Refu
 
 @pytest.mark.parametrize("end", sorted(join.DISPUTE_CLOSED))
 def test_a_closed_dispute_is_not_reopened(end: DisputeStatus) -> None:
-    """Whichever word is told last, and whichever is later: closed is closed."""
+    """Whichever fact arrives last, and whichever is later: a closed dispute stays closed."""
     for second in (8, 10):
-        for told in (end, DisputeStatus.NEEDS_RESPONSE), (DisputeStatus.NEEDS_RESPONSE, end):
+        for reported in (end, DisputeStatus.NEEDS_RESPONSE), (DisputeStatus.NEEDS_RESPONSE, end):
             story = replay_until("succeeded")
-            for status in told:
+            for status in reported:
                 at = 9 if status is end else second
                 story.deliver(received(dispute_said("dis_1", status, at)))
             (format_amount,) = snapshot(story.existing).disputes
@@ -317,8 +317,8 @@ def test_a_claim_on_a_refund_nobody_asked_for_is_another_refund() -> None:
 def test_an_answer_that_names_a_refund_of_another_amount_is_a_conflict(amount: int) -> None:
     """Whichever of the two is read first."""
     answered = replace(acknowledged("refund:re_1"), object_id="psp_made_there")
-    told = received(_unproven("re_1", amount))
-    for one, other in ((told, received(answered)), (received(answered), told)):
+    reported = received(_unproven("re_1", amount))
+    for one, other in ((reported, received(answered)), (received(answered), reported)):
         replay = replay_until("succeeded")
         replay.deliver(received(refund("re_1", 300)))
         assert replay.deliver(one).outcome is Outcome.APPLIED
@@ -328,7 +328,7 @@ def test_an_answer_that_names_a_refund_of_another_amount_is_a_conflict(amount: i
 
 
 def test_a_refund_that_was_only_answered_holds_its_money() -> None:
-    """The provider has it, and no event has told of it yet."""
+    """The provider has it, and no event has reported it yet."""
     replay = replay_until("succeeded")
     replay.deliver(received(refund("re_1", 300)))
     replay.deliver(received(acknowledged("refund:re_1")))
@@ -365,14 +365,14 @@ def test_two_answers_that_name_one_refund_are_a_conflict() -> None:
 
 
 def test_a_refused_capture_is_told_until_another_is_asked_for() -> None:
-    """Nothing else tells a client that its capture has come to nothing: each is a version."""
+    """Each refused capture creates a version: clients learn of it in no other way."""
     asked = replay_until("authorized").deliver(received(capture(500))).payment
     assert asked is not None
-    told = decide(asked, received(refused("capture:1")), asked.id).payment
-    assert told is not None
-    assert told.version == asked.version + 1
-    assert snapshot(told).failure == refused("capture:1").refusal
-    again = decide(told, received(capture(500, "op_again")), told.id).payment
+    reported = decide(asked, received(refused("capture:1")), asked.id).payment
+    assert reported is not None
+    assert reported.version == asked.version + 1
+    assert snapshot(reported).failure == refused("capture:1").refusal
+    again = decide(reported, received(capture(500, "op_again")), reported.id).payment
     assert again is not None
-    assert again.version == told.version + 1
+    assert again.version == reported.version + 1
     assert snapshot(again).failure is None

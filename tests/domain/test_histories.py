@@ -15,7 +15,7 @@ from tests.domain.histories.history import History, answered, live_through, seed
 from tests.domain.histories.life_histories import LIFE_HISTORIES
 from tests.domain.histories.payment_histories import PAYMENT_HISTORIES
 from tests.domain.histories.race_histories import RACE_HISTORIES
-from tests.domain.histories.replay import Replay, meaning_told_by
+from tests.domain.histories.replay import Replay, published_meaning
 from tests.domain.histories.unknown_histories import UNKNOWN_HISTORIES
 from tests.oracle import meaning_of
 
@@ -50,7 +50,7 @@ def test_every_possible_order_ends_in_the_same_state(history: History) -> None:
     random = seeded_random()
     for order in history.orders(random):
         replay = live_through(history, order, random)
-        assert meaning_told_by(replay.existing) == history.expected, order
+        assert published_meaning(replay.existing) == history.expected, order
         assert meaning_of(PAYMENT, replay.taken_in) == history.expected, order
 
 
@@ -58,15 +58,15 @@ def test_every_possible_order_ends_in_the_same_state(history: History) -> None:
 def test_webhooks_before_the_create_are_parked_and_lose_nothing(history: History) -> None:
     """A fact whose payment isn't here yet is parked, and has its effect once it is."""
     replay = Replay()
-    facts = [told for told in history.told if not told.needs]
-    for told in facts:
-        assert replay.deliver(received(told.body)).outcome is Outcome.PARKED
+    facts = [reported for reported in history.reported if not reported.needs]
+    for reported in facts:
+        assert replay.deliver(received(reported.body)).outcome is Outcome.PARKED
     replay.deliver(received(history.create))
     replay.deliver(received(acknowledged()))
     later = Replay(
         received(body) for body in (history.create, acknowledged(), *(t.body for t in facts))
     )
-    assert meaning_told_by(replay.existing) == meaning_told_by(later.existing)
+    assert published_meaning(replay.existing) == published_meaning(later.existing)
     assert not replay.parked
     foreign = [f for f in facts if getattr(f.body, "object_id", OBJECT) != OBJECT]
     assert len(replay.taken_in) == len(facts) - len(foreign) + 2
@@ -74,20 +74,20 @@ def test_webhooks_before_the_create_are_parked_and_lose_nothing(history: History
 
 @every_history
 def test_even_impossible_orders_end_where_the_oracle_says(history: History) -> None:
-    """Told in an order that can't really happen, the state is that of what was taken in."""
+    """In an order that can't really happen, the inputs that were taken in determine the state."""
     random = seeded_random()
     for _ in range(100):
         replay = Replay(random.sample(history.inputs, len(history.inputs)))
         if replay.payment is None:
             continue
-        assert meaning_told_by(replay.existing) == meaning_of(PAYMENT, replay.taken_in)
+        assert published_meaning(replay.existing) == meaning_of(PAYMENT, replay.taken_in)
 
 
 @every_history
 def test_a_redelivery_of_everything_changes_nothing(history: History) -> None:
     """Once all was taken in, taking in any of it again leaves the payment as it is, to the bit."""
     random = seeded_random()
-    replay = live_through(history, history.told, random)
+    replay = live_through(history, history.reported, random)
     for taken_in in (*replay.taken_in, *reversed(replay.taken_in)):
         replay.deliver_again(taken_in)
 
@@ -96,7 +96,7 @@ def test_a_redelivery_of_everything_changes_nothing(history: History) -> None:
 def test_each_order_asks_for_calls_by_the_same_names(history: History) -> None:
     """A call's key is made of the payment and the operation, so no order invents a new one."""
     random = seeded_random()
-    needed = {f"{PAYMENT}:{told.needs}" for told in history.told if told.needs}
+    needed = {f"{PAYMENT}:{reported.needs}" for reported in history.reported if reported.needs}
     for order in islice(history.orders(random), 50):
         calls = set(live_through(history, order, random).calls)
         assert f"{PAYMENT}:create" in calls

@@ -17,27 +17,29 @@ from tests.domain.histories.worlds import facts
 from tests.support.properties import thorough
 
 
-def _joined(told: list[PaymentFact]) -> tuple[PaymentFact, ...]:
+def _joined(reported: list[PaymentFact]) -> tuple[PaymentFact, ...]:
     known: tuple[PaymentFact, ...] = ()
-    for fact in told:
+    for fact in reported:
         known = join.add(known, fact)
     return known
 
 
 @thorough
 @given(st.data(), facts())
-def test_adding_facts_is_commutative_and_idempotent(data: st.DataObject, told: list[Input]) -> None:
+def test_adding_facts_is_commutative_and_idempotent(
+    data: st.DataObject, inputs: list[Input]
+) -> None:
     """What is kept of a set of facts is the same in any order, and with any of them again."""
-    heard = [body for body in (input_.body for input_ in told) if isinstance(body, PaymentFact)]
-    once = _joined(heard)
-    assert _joined([*data.draw(st.permutations(heard)), *heard]) == once
-    assert _joined([*once, *heard]) == once
+    facts = [body for body in (input_.body for input_ in inputs) if isinstance(body, PaymentFact)]
+    once = _joined(facts)
+    assert _joined([*data.draw(st.permutations(facts)), *facts]) == once
+    assert _joined([*once, *facts]) == once
 
 
 def test_what_is_kept_does_not_grow_with_what_is_told() -> None:
     """A thousand words on one attempt are kept as one."""
-    told = [said(ProviderStatus.PENDING, second) for second in range(1000)]
-    assert _joined(told) == (told[-1],)
+    reported = [said(ProviderStatus.PENDING, second) for second in range(1000)]
+    assert _joined(reported) == (reported[-1],)
 
 
 def test_a_movement_told_twice_moved_once() -> None:
@@ -63,7 +65,7 @@ def test_whatever_is_derived_no_forbidden_change_gets_through(
 ) -> None:
     """The last guard: a fault in the rules becomes a conflict, never a forbidden transition."""
     before = payment_that_is(situation)
-    decision = changed(before, replace(before, **derived), at(99), "it was told so")
+    decision = changed(before, replace(before, **derived), at(99), "a test")
     assert decision.outcome is Outcome.CONFLICT
     assert decision.payment is before
     assert said_why in decision.reason

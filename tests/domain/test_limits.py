@@ -173,7 +173,7 @@ def _full() -> Payment:
     metadata = {f"key_{n:035}": "v" * 500 for n in range(40)}
     replay = Replay([received(create(metadata=metadata, description="d" * 500)), _PAID])
     failure = Failure("expired_or_canceled_card", "The refund did not reach the customer.")
-    told = refund_said("", RefundStatus.FAILED, 9, 1, failure=failure, reason=_REASON)
+    reported = refund_said("", RefundStatus.FAILED, 9, 1, failure=failure, reason=_REASON)
     disputed = dispute_said("", DisputeStatus.WARNING_NEEDS_RESPONSE, 9, reason=_REASON)
     disputes = _BY_WHAT["disputes"].most
     moved = _BY_WHAT["movements of money"].most // disputes
@@ -184,7 +184,7 @@ def _full() -> Payment:
             for n in range(_BY_WHAT["requested refunds"].most)
         ),
         provider_refunds=tuple(
-            ProviderRefund(f"re_{n}", f"ref_b{n:025}", 1, (told,))
+            ProviderRefund(f"re_{n}", f"ref_b{n:025}", 1, (reported,))
             for n in range(_BY_WHAT["refunds at the provider"].most)
         ),
         disputes=tuple(

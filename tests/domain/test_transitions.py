@@ -59,7 +59,7 @@ def test_every_state_can_be_reached() -> None:
 
 
 def test_every_unfinished_state_leads_to_each_end() -> None:
-    """Webhooks come in any order: from anywhere a payment may be told its end."""
+    """Webhooks arrive in any order: the end can be reported in every state."""
     unfinished = set(Status) - FINAL
     assert set(product(unfinished, FINAL)) <= set(_EDGES)
 

@@ -29,7 +29,7 @@ from tests.domain.histories.builders import (
     said,
 )
 
-#: Seconds before and after everything that any history tells.
+#: Seconds before and after every fact of every history.
 EARLIER, LATER = -1, 90 * EXPIRY
 _EVENT = "evt_probe"
 #: A kind of input as the page names it, and one such input.
@@ -49,10 +49,10 @@ def commands() -> Iterator[Probe]:
 
 
 def payment_facts(payment: Payment | None, second: int) -> Iterator[Probe]:
-    """Give the provider's word on its object in each of its states.
+    """Give a fact about the provider's object in each of its statuses.
 
-    An attempt's failure only as the later word: what its being told late does depends on which
-    attempt it ends, and the searched histories have that.
+    A failed attempt is only tried as the later fact: the effect of a late one depends on the
+    attempt that it ends, and the searched histories cover that.
     """
     object_id = _object_of(payment)
     for status in ProviderStatus:
@@ -89,11 +89,11 @@ def _failures(payment: Payment | None, object_id: str) -> Iterator[Probe]:
 
 def refund_facts(payment: Payment | None, refund: RefundRecord, second: int) -> list[Probe]:
     """Give the provider's word on a refund in each of its states; of ours, naming our call."""
-    told = refund_said if refund.requested is None else our_refund_said
+    reported = refund_said if refund.requested is None else our_refund_said
     changes = {"object_id": _object_of(payment), "event_id": _EVENT}
     probes = []
     for status in RefundStatus:
-        fact = told(refund.id, status, second, refund.amount, **changes)
+        fact = reported(refund.id, status, second, refund.amount, **changes)
         if refund.reported is not None:
             fact = replace(fact, ref=refund.reported.ref, refund_id=refund.reported.id)
         probes.append((str(status), received(fact)))

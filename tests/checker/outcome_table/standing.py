@@ -1,4 +1,4 @@
-"""Where a payment, a call, a refund or a dispute stands: as fine as what comes next tells apart."""
+"""The table's rows: states of payments, calls, refunds and disputes that inputs distinguish."""
 
 from collections.abc import Iterator
 
@@ -8,10 +8,10 @@ from domain.payment import Payment
 from domain.status import CancelCause, RefundStatus, Status
 from domain.view import exhausted, failure_of, live_fact, refundable
 
-#: What an input meets whose payment, refund or dispute nobody has heard of.
+#: The row of an input whose payment, refund or dispute is not known.
 NOT_HERE = "not here yet"
 _UNKNOWN = (
-    "{0} is new: say in outcome_table/standing.py what tells apart payments that stand there, and "
+    "{0} is new: describe in outcome_table/standing.py which payments belong to it, and "
     "add a history that brings one there to tests/domain/histories"
 )
 
@@ -47,12 +47,12 @@ def _processing(payment: Payment) -> str:
         return ""
     if exhausted(payment):
         return ", attempts used up"
-    return ", next attempt on its way" if failures(payment.facts) else ", nothing heard"
+    return ", next attempt on its way" if failures(payment.facts) else ", no facts yet"
 
 
 def _canceled(payment: Payment) -> str:
-    told = terminal(payment.facts)
-    asked = told is not None and told.cancel_cause is CancelCause.REQUESTED
+    reported = terminal(payment.facts)
+    asked = reported is not None and reported.cancel_cause is CancelCause.REQUESTED
     after = ", after a failure" if failure_of(payment) is not None else ""
     return (" as asked" if asked else " by the provider") + after
 

@@ -33,8 +33,8 @@ class Step:
 
 def repeated(store: Store, script: Script, node: Node) -> None:
     """Hold that all that has come may come again, in the same records and in others."""
-    again = [script.first[n] for n in sorted(node.heard)]
-    others = [script.second[n] for n in sorted(node.heard - node.refused)]
+    again = [script.first[n] for n in sorted(node.delivered)]
+    others = [script.second[n] for n in sorted(node.delivered - node.refused)]
     plan, target = store.batch(node, [*again, *others])
     assert target == node, "what came again changed the payment"
     _, target = store.batch(node, [script.second[n] for n in sorted(node.refused)])
@@ -71,8 +71,8 @@ def crashed(store: Store, script: Script, step: Step) -> None:
 
 def among_repeats(store: Store, script: Script, step: Step) -> None:
     """Hold that a batch may hold everything again and the new input in two records, one twice."""
-    again = [script.first[n] for n in sorted(step.source.heard)]
-    others = [script.second[n] for n in sorted(step.source.heard - step.target.refused)]
+    again = [script.first[n] for n in sorted(step.source.delivered)]
+    others = [script.second[n] for n in sorted(step.source.delivered - step.target.refused)]
     new, another = script.first[step.number], script.second[step.number]
     plan, target = store.batch(step.source, [*others, *again, new, another, new, *again])
     assert target == step.target, "among repeats it led elsewhere"

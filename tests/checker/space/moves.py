@@ -19,15 +19,17 @@ def next_inputs(script: Script, node: Node, payment: Payment | None) -> Iterator
     if payment is None:
         yield CREATE
     calls = payment.calls if payment is not None else frozenset[str]()
-    heard = node.heard
-    for number in script.told:
+    delivered = node.delivered
+    for number in script.reported:
         needed = script.needs[number]
-        if number not in heard and (not needed or needed in calls):
+        if number not in delivered and (not needed or needed in calls):
             yield number
-    yield from _next_commands(script, heard, payment)
+    yield from _next_commands(script, delivered, payment)
 
 
-def _next_commands(script: Script, heard: frozenset[int], payment: Payment | None) -> Iterator[int]:
+def _next_commands(
+    script: Script, delivered: frozenset[int], payment: Payment | None
+) -> Iterator[int]:
     """Give the client's next command of each kind: it asks until it is accepted, then for the next.
 
     One that never will be is passed over. Commands of different kinds come in any order.
@@ -35,7 +37,7 @@ def _next_commands(script: Script, heard: frozenset[int], payment: Payment | Non
     kinds = set()
     for number in script.commands:
         kind = type(script.first[number].input.body)
-        if kind in kinds or number in heard or _is_hopeless(script, number, payment):
+        if kind in kinds or number in delivered or _is_hopeless(script, number, payment):
             continue
         kinds.add(kind)
         yield number

@@ -22,8 +22,8 @@ class Node:
     - which record brought an input, and with which publication: ``fold`` compares a record's place
       with the one it knows, and no more. Both kinds of repeats are tried at every node and held to
       change nothing, so how often an input has come is no part of a node.
-    - commands that were rejected: their record is known from then on and has no effect. Whoever
-      asks again asks in another record, so the command may come at the next node too.
+    - commands that were rejected: their record is known from then on and has no effect. A repeated
+      command is another record, so it may come at the next node too.
     - the order in which things were taken in, but for the one thing of it the oracle looks at.
     - the order of what waits for the create: it is applied in that order once the create is here,
       so it is the order of a path behind the create; each step of these is tried both ways round.
@@ -45,7 +45,7 @@ class Node:
     answers: tuple[frozenset[int], ...] = ()
 
     @property
-    def heard(self) -> frozenset[int]:
+    def delivered(self) -> frozenset[int]:
         """All that has come."""
         return self.waiting | self.taken | self.aside
 

@@ -6,7 +6,7 @@ from domain.inputs import CallResult, Cancel, Capture, Command, Confirm, Create,
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
 from tests.domain.histories.builders import PAYMENT, PROVIDER, key
-from tests.domain.histories.history import History, Told
+from tests.domain.histories.history import History, Reported
 
 #: The number of the create among a script's inputs; the story's steps follow.
 CREATE = 0
@@ -25,9 +25,9 @@ class Script:
     needs: tuple[str, ...]
     #: Numbers of the client's commands after the create, in the order they are asked.
     commands: tuple[int, ...]
-    #: Numbers of all that the provider says.
-    told: tuple[int, ...]
-    #: Those that accepted confirms are: each answers the failures that were told before it.
+    #: Numbers of everything that the provider reports.
+    reported: tuple[int, ...]
+    #: Numbers of the accepted confirms: each follows the failures that were reported before it.
     confirms: tuple[int, ...]
     #: The create, and what may be said before it is asked for.
     unprompted: frozenset[int]
@@ -37,22 +37,22 @@ def script_of(history: History) -> Script:
     """Return the records of a history."""
     numbered = list(enumerate(history.story, start=CREATE + 1))
     bodies = [input_.body for input_ in history.inputs]
-    told = tuple(n for n, step in numbered if isinstance(step, Told))
+    reported = tuple(n for n, step in numbered if isinstance(step, Reported))
     needs = ("", *(_needs(step) for step in history.story))
     return Script(
         history=history,
         first=tuple(_record(input_, 2 * n) for n, input_ in enumerate(history.inputs)),
         second=tuple(_record(input_, 2 * n + 1) for n, input_ in enumerate(history.inputs)),
         needs=needs,
-        commands=tuple(n for n, step in numbered if not isinstance(step, Told)),
-        told=told,
+        commands=tuple(n for n, step in numbered if not isinstance(step, Reported)),
+        reported=reported,
         confirms=tuple(n for n, body in enumerate(bodies) if isinstance(body, Confirm)),
-        unprompted=frozenset({CREATE, *(n for n in told if not needs[n])}),
+        unprompted=frozenset({CREATE, *(n for n in reported if not needs[n])}),
     )
 
 
-def _needs(step: Told | Command | Input) -> str:
-    return key(step.needs) if isinstance(step, Told) and step.needs else ""
+def _needs(step: Reported | Command | Input) -> str:
+    return key(step.needs) if isinstance(step, Reported) and step.needs else ""
 
 
 def _record(input_: Input, offset: int) -> DecodedInput:

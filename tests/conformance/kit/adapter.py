@@ -150,18 +150,18 @@ class Adapter(ABC):
             time.sleep(_POLL_S)  # between two looks at one condition
 
     def facts(self) -> list[Fact]:
-        """What the webhooks so far told, in order of arrival; each rightly signed."""
+        """The facts of all webhooks so far, in order of arrival; each had a valid signature."""
         reader = self.reader(*self.secrets)
-        told = []
+        facts = []
         for delivery in list(self.receiver.deliveries):
             webhook = reader.verify(delivery.body, delivery.headers)
             fact = self.translator().translate(delivery.body).fact
             assert fact.event_id == webhook.event_id
-            told.append(fact)
-        return told
+            facts.append(fact)
+        return facts
 
-    def told(self, condition: Callable[[Fact], bool]) -> Fact:
-        """The first fact told for which the condition holds; waits for it."""
+    def wait_for_fact(self, condition: Callable[[Fact], bool]) -> Fact:
+        """The first fact for which the condition holds; waits for it."""
         came = self.receiver.wait(lambda _: any(map(condition, self.facts())))
         assert came, f"only {self.facts()}"
         return next(filter(condition, self.facts()))

@@ -47,7 +47,7 @@ class Receiver:
             return self._news.wait_for(lambda: condition(self.deliveries), DEADLINE_S)
 
     def forget(self) -> None:
-        """Begins anew."""
+        """Starts again without requests."""
         with self._news:
             self.deliveries.clear()
 

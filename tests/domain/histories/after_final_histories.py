@@ -17,27 +17,29 @@ from tests.domain.histories.builders import (
     refused,
     said,
 )
-from tests.domain.histories.history import History, Told
+from tests.domain.histories.history import History, Reported
 from tests.oracle import DisputeMeaning, Meaning, RefundMeaning
 
 _PENDING, _BACK_AT_US = RefundStatus.PENDING, RefundStatus.FAILED
 _REFUNDED = RefundStatus.SUCCEEDED
-_CAPTURED = Told(said(ProviderStatus.SUCCEEDED, 4))
+_CAPTURED = Reported(said(ProviderStatus.SUCCEEDED, 4))
 _OUT, _BACK = Movement("mv_out", 1000), Movement("mv_back", -1000)
 
 
-def _ours(refund_id: str, status: RefundStatus, second: int, amount: int) -> Told:
+def _ours(refund_id: str, status: RefundStatus, second: int, amount: int) -> Reported:
     """The provider's word on a refund we asked for: not before we did."""
-    return Told(our_refund_said(refund_id, status, second, amount), needs=f"refund:{refund_id}")
+    return Reported(our_refund_said(refund_id, status, second, amount), needs=f"refund:{refund_id}")
 
 
-def _theirs(refund_id: str, status: RefundStatus, second: int, amount: int) -> Told:
+def _theirs(refund_id: str, status: RefundStatus, second: int, amount: int) -> Reported:
     """The provider's word on a refund it, or somebody in its dashboard, made."""
-    return Told(refund_said(refund_id, status, second, amount))
+    return Reported(refund_said(refund_id, status, second, amount))
 
 
-def _disputed(status: DisputeStatus, second: int, *movements: Movement, of: str = "dp_1") -> Told:
-    return Told(dispute_said(of, status, second, movements=movements))
+def _disputed(
+    status: DisputeStatus, second: int, *movements: Movement, of: str = "dp_1"
+) -> Reported:
+    return Reported(dispute_said(of, status, second, movements=movements))
 
 
 def _paid(
@@ -51,13 +53,13 @@ def _paid(
 
 _ALONE: Final = (
     History(
-        "nothing but a refund is heard",
+        "only a refund is reported",
         create(),
         (_theirs("re_1", _REFUNDED, 10, 250),),
         Meaning(Status.PROCESSING, refunds={"re_1": RefundMeaning(_REFUNDED)}),
     ),
     History(
-        "nothing but a dispute is heard",
+        "only a dispute is reported",
         create(),
         (_disputed(DisputeStatus.LOST, 10, _OUT),),
         Meaning(
@@ -76,7 +78,7 @@ _REFUNDS: Final = (
             _ours("re_1", _PENDING, 10, 300),
             _ours("re_1", _REFUNDED, 10, 300),
             refund("re_2"),
-            Told(acknowledged("refund:re_2"), needs="refund:re_2"),
+            Reported(acknowledged("refund:re_2"), needs="refund:re_2"),
             _ours("re_2", _REFUNDED, 11, 700),
         ),
         _paid(1000, refunds={"re_1": RefundMeaning(_REFUNDED), "re_2": RefundMeaning(_REFUNDED)}),
@@ -135,7 +137,7 @@ _REFUNDS: Final = (
         (
             _CAPTURED,
             refund("re_1", 300),
-            Told(refused("refund:re_1"), needs="refund:re_1"),
+            Reported(refused("refund:re_1"), needs="refund:re_1"),
             refund("re_2", 200),
             _ours("re_2", _PENDING, 10, 200),
         ),
@@ -205,9 +207,9 @@ _DISPUTES: Final = (
         "refunded and disputed, eight facts",
         create(),
         (
-            Told(said(ProviderStatus.OPEN, 1)),
-            Told(said(ProviderStatus.ACTION_NEEDED, 2)),
-            Told(said(ProviderStatus.PENDING, 3)),
+            Reported(said(ProviderStatus.OPEN, 1)),
+            Reported(said(ProviderStatus.ACTION_NEEDED, 2)),
+            Reported(said(ProviderStatus.PENDING, 3)),
             _CAPTURED,
             refund("re_1", 400),
             _ours("re_1", _REFUNDED, 10, 400),

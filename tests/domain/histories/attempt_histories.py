@@ -12,21 +12,21 @@ from tests.domain.histories.builders import (
     key,
     said,
 )
-from tests.domain.histories.history import History, Told
+from tests.domain.histories.history import History, Reported
 from tests.oracle import Meaning
 
 _OPEN, _PENDING = ProviderStatus.OPEN, ProviderStatus.PENDING
 _ACTION_NEEDED, _AUTHORIZED = ProviderStatus.ACTION_NEEDED, ProviderStatus.AUTHORIZED
 _SUCCEEDED = ProviderStatus.SUCCEEDED
-_ACKNOWLEDGED = Told(acknowledged(), needs="create")
+_ACKNOWLEDGED = Reported(acknowledged(), needs="create")
 _PAID = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
 _HELD = Meaning(Status.AUTHORIZED, authorized=1000)
 
 
-def _of(call: str, status: ProviderStatus, second: int, event_id: str) -> Told:
+def _of(call: str, status: ProviderStatus, second: int, event_id: str) -> Reported:
     """The provider's word on an attempt, which names the call that began it."""
     needs = "" if call == "create" else call
-    return Told(said(status, second, caused_by=key(call), event_id=event_id), needs=needs)
+    return Reported(said(status, second, caused_by=key(call), event_id=event_id), needs=needs)
 
 
 ATTEMPT_HISTORIES: Final = (
@@ -35,16 +35,16 @@ ATTEMPT_HISTORIES: Final = (
         create(max_attempts=3),
         (
             _of("create", _PENDING, 2, "evt_first"),
-            Told(failed("at_1", 2, caused_by=key("create"), event_id="evt_failed_first")),
+            Reported(failed("at_1", 2, caused_by=key("create"), event_id="evt_failed_first")),
             confirm(),
             _of("confirm:2", _PENDING, 2, "evt_second"),
-            Told(
+            Reported(
                 failed("at_2", 2, caused_by=key("confirm:2"), event_id="evt_failed_second"),
                 needs="confirm:2",
             ),
             confirm("op_confirm_again"),
             _of("confirm:3", _PENDING, 2, "evt_third"),
-            Told(said(_SUCCEEDED, 2), needs="confirm:3"),
+            Reported(said(_SUCCEEDED, 2), needs="confirm:3"),
         ),
         _PAID,
     ),
@@ -53,10 +53,10 @@ ATTEMPT_HISTORIES: Final = (
         create(max_attempts=3),
         (
             _of("create", _ACTION_NEEDED, 2, "evt_first"),
-            Told(failed("at_1", 2, event_id="evt_failed_first")),
+            Reported(failed("at_1", 2, event_id="evt_failed_first")),
             confirm(),
             _of("confirm:2", _PENDING, 2, "evt_second"),
-            Told(failed("at_2", 2, event_id="evt_failed_second"), needs="confirm:2"),
+            Reported(failed("at_2", 2, event_id="evt_failed_second"), needs="confirm:2"),
             confirm("op_confirm_again"),
             _of("confirm:3", _ACTION_NEEDED, 2, "evt_third"),
         ),
@@ -66,15 +66,15 @@ ATTEMPT_HISTORIES: Final = (
         "all three attempts fail, and the provider cancels as we ask",
         create(max_attempts=3),
         (
-            Told(said(_OPEN, 1)),
-            Told(failed("at_1", 2)),
+            Reported(said(_OPEN, 1)),
+            Reported(failed("at_1", 2)),
             confirm(),
-            Told(failed("at_2", 8), needs="confirm:2"),
-            Told(failed("at_2", 9, event_id="obj_1.looked_at"), needs="confirm:2"),
+            Reported(failed("at_2", 8), needs="confirm:2"),
+            Reported(failed("at_2", 9, event_id="obj_1.looked_at"), needs="confirm:2"),
             confirm("op_confirm_again"),
-            Told(failed("at_3", 14), needs="confirm:3"),
-            Told(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
-            Told(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
+            Reported(failed("at_3", 14), needs="confirm:3"),
+            Reported(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
+            Reported(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
         ),
         Meaning(Status.FAILED),
     ),
@@ -83,7 +83,7 @@ ATTEMPT_HISTORIES: Final = (
         create(capture_method="manual", max_attempts=2),
         (
             _of("create", _AUTHORIZED, 2, "evt_held"),
-            Told(failed("at_1", 5)),
+            Reported(failed("at_1", 5)),
             confirm(),
             _of("confirm:2", _AUTHORIZED, 8, "evt_held_again"),
             _of("confirm:2", _ACTION_NEEDED, 7, "evt_asks"),
@@ -95,7 +95,7 @@ ATTEMPT_HISTORIES: Final = (
         create(capture_method="manual", max_attempts=2),
         (
             _of("create", _AUTHORIZED, 2, "evt_held"),
-            Told(failed("at_1", 2)),
+            Reported(failed("at_1", 2)),
         ),
         Meaning(Status.REQUIRES_ACTION),
     ),
@@ -104,12 +104,12 @@ ATTEMPT_HISTORIES: Final = (
         create(capture_method="manual", max_attempts=2),
         (
             _of("create", _AUTHORIZED, 2, "evt_held"),
-            Told(failed("at_1", 5)),
+            Reported(failed("at_1", 5)),
             confirm(),
             _of("confirm:2", _AUTHORIZED, 8, "evt_held_again"),
-            Told(failed("at_2", 8, event_id="evt_taken_back"), needs="confirm:2"),
-            Told(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
-            Told(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
+            Reported(failed("at_2", 8, event_id="evt_taken_back"), needs="confirm:2"),
+            Reported(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
+            Reported(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
         ),
         Meaning(Status.FAILED),
     ),
@@ -118,7 +118,7 @@ ATTEMPT_HISTORIES: Final = (
         create(capture_method="manual", max_attempts=2),
         (
             _of("create", _AUTHORIZED, 2, "evt_held"),
-            Told(failed("at_1", 2)),
+            Reported(failed("at_1", 2)),
             confirm(),
             _of("confirm:2", _AUTHORIZED, 2, "evt_held_again"),
         ),
@@ -128,9 +128,9 @@ ATTEMPT_HISTORIES: Final = (
         "after the first failure the provider cancels of its own",
         create(max_attempts=3),
         (
-            Told(said(_OPEN, 1)),
-            Told(failed("at_1", 2)),
-            Told(canceled(90, CancelCause.PROVIDER)),
+            Reported(said(_OPEN, 1)),
+            Reported(failed("at_1", 2)),
+            Reported(canceled(90, CancelCause.PROVIDER)),
         ),
         Meaning(Status.CANCELED),
     ),
@@ -138,9 +138,9 @@ ATTEMPT_HISTORIES: Final = (
         "after the first failure the customer is asked again, without a confirm of ours",
         create(max_attempts=3),
         (
-            Told(failed("at_1", 2)),
-            Told(said(_ACTION_NEEDED, 5)),
-            Told(failed("at_2", 3)),
+            Reported(failed("at_1", 2)),
+            Reported(said(_ACTION_NEEDED, 5)),
+            Reported(failed("at_2", 3)),
             confirm(),
         ),
         Meaning(Status.REQUIRES_ACTION),
@@ -149,19 +149,19 @@ ATTEMPT_HISTORIES: Final = (
         "in the second of a failure, somebody else's call begins no attempt of ours",
         create(max_attempts=2),
         (
-            Told(failed("at_1", 2)),
-            Told(said(_PENDING, 2, caused_by="pay_another:confirm:9")),
-            Told(said(_PENDING, 2, caused_by="pay_another:confirm:9.1", event_id="evt_again")),
+            Reported(failed("at_1", 2)),
+            Reported(said(_PENDING, 2, caused_by="pay_another:confirm:9")),
+            Reported(said(_PENDING, 2, caused_by="pay_another:confirm:9.1", event_id="evt_again")),
         ),
         Meaning(Status.REQUIRES_ACTION),
     ),
     History(
-        "the next attempt is made anew, in the second of a failure",
+        "the next attempt's call is repeated under a new key, in the second of a failure",
         create(max_attempts=2),
         (
-            Told(failed("at_1", 2)),
+            Reported(failed("at_1", 2)),
             confirm(),
-            Told(
+            Reported(
                 said(_ACTION_NEEDED, 2, caused_by=f"{key('confirm:2')}.1", event_id="evt_asks"),
                 needs="confirm:2",
             ),

@@ -16,14 +16,14 @@ from tests.domain.histories.builders import (
     refused,
     said,
 )
-from tests.domain.histories.history import History, Told
+from tests.domain.histories.history import History, Reported
 from tests.oracle import Meaning
 
 _SUCCEEDED, _PENDING = ProviderStatus.SUCCEEDED, ProviderStatus.PENDING
 #: An object that carries our payment ID in its metadata, and is somebody else's.
 _FOREIGN: Final = "obj_foreign"
-_ACKNOWLEDGED: Final = Told(acknowledged(), needs="create")
-_FOREIGN_SUCCESS: Final = Told(
+_ACKNOWLEDGED: Final = Reported(acknowledged(), needs="create")
+_FOREIGN_SUCCESS: Final = Reported(
     said(_SUCCEEDED, 2, object_id=_FOREIGN, event_id="evt_foreign_success")
 )
 _PAID: Final = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
@@ -35,34 +35,34 @@ BINDING_HISTORIES: Final = (
         (
             _FOREIGN_SUCCESS,
             _ACKNOWLEDGED,
-            Told(failed("at_1", 3)),
-            Told(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
+            Reported(failed("at_1", 3)),
+            Reported(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
         ),
         Meaning(Status.FAILED),
     ),
     History(
-        "a foreign object alone is told of, in every kind of fact",
+        "only a foreign object is reported, in every kind of fact",
         create(),
         (
             _FOREIGN_SUCCESS,
-            Told(said(_SUCCEEDED, 3, object_id=_FOREIGN, caused_by="pay_other:create")),
-            Told(refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300, object_id=_FOREIGN)),
-            Told(dispute_said("dp_1", DisputeStatus.LOST, 9, object_id=_FOREIGN)),
+            Reported(said(_SUCCEEDED, 3, object_id=_FOREIGN, caused_by="pay_other:create")),
+            Reported(refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300, object_id=_FOREIGN)),
+            Reported(dispute_said("dp_1", DisputeStatus.LOST, 9, object_id=_FOREIGN)),
         ),
         Meaning(Status.CREATED),
     ),
     History(
         "our own object succeeded before its create is answered",
         create(),
-        (Told(said(_PENDING, 3)), Told(said(_SUCCEEDED, 4)), _ACKNOWLEDGED),
+        (Reported(said(_PENDING, 3)), Reported(said(_SUCCEEDED, 4)), _ACKNOWLEDGED),
         _PAID,
     ),
     History(
-        "the create's answer is lost, an event echoes the key it was made anew under",
+        "the create's answer is lost, an event carries the new key of its repetition",
         create(),
         (
-            Told(said(_PENDING, 3, caused_by=key("create.1"))),
-            Told(said(_SUCCEEDED, 4)),
+            Reported(said(_PENDING, 3, caused_by=key("create.1"))),
+            Reported(said(_SUCCEEDED, 4)),
             _FOREIGN_SUCCESS,
         ),
         _PAID,
@@ -70,20 +70,20 @@ BINDING_HISTORIES: Final = (
     History(
         "the create's answer is lost, and a look-up has it",
         create(),
-        (Told(said(_SUCCEEDED, 4)), _FOREIGN_SUCCESS, _ACKNOWLEDGED),
+        (Reported(said(_SUCCEEDED, 4)), _FOREIGN_SUCCESS, _ACKNOWLEDGED),
         _PAID,
     ),
     History(
-        "the create is refused, and a foreign object told of",
+        "the create is refused, and a foreign object reported",
         create(),
-        (_FOREIGN_SUCCESS, Told(refused("create"), needs="create")),
+        (_FOREIGN_SUCCESS, Reported(refused("create"), needs="create")),
         Meaning(Status.FAILED),
     ),
     *(
         History(
             f"the first word is {fact.status} ({end.status}), by the key of our create",
             create(max_attempts=2),
-            (Told(replace(fact, caused_by=key("create"))), _ACKNOWLEDGED),
+            (Reported(replace(fact, caused_by=key("create"))), _ACKNOWLEDGED),
             end,
         )
         for fact, end in (
@@ -98,8 +98,8 @@ BINDING_HISTORIES: Final = (
         "the key of another call of ours is no proof",
         create(),
         (
-            Told(said(_SUCCEEDED, 2, object_id=_FOREIGN, caused_by=key("confirm:2"))),
-            Told(said(_PENDING, 3, caused_by=key("create"))),
+            Reported(said(_SUCCEEDED, 2, object_id=_FOREIGN, caused_by=key("confirm:2"))),
+            Reported(said(_PENDING, 3, caused_by=key("create"))),
         ),
         Meaning(Status.PROCESSING),
     ),

@@ -17,13 +17,13 @@ from tests.domain.histories.builders import (
     refused,
     said,
 )
-from tests.domain.histories.history import History, Told
+from tests.domain.histories.history import History, Reported
 from tests.oracle import Meaning, RefundMeaning
 
 _PENDING, _FAILED = RefundStatus.PENDING, RefundStatus.FAILED
 _REFUNDED, _ASKED = RefundStatus.SUCCEEDED, RefundStatus.REQUESTED
-_CAPTURED = Told(said(ProviderStatus.SUCCEEDED, 4))
-_ANSWERED = Told(acknowledged("refund:re_1"), needs="refund:re_1")
+_CAPTURED = Reported(said(ProviderStatus.SUCCEEDED, 4))
+_ANSWERED = Reported(acknowledged("refund:re_1"), needs="refund:re_1")
 _OURS = RefundMeaning(_REFUNDED)
 
 
@@ -31,15 +31,15 @@ def _paid(refunded: int, **refunds: RefundMeaning) -> Meaning:
     return Meaning(Status.SUCCEEDED, 1000, 1000, refunded, refunds)
 
 
-def _claiming(refund_id: str, status: RefundStatus, second: int, amount: int) -> Told:
+def _claiming(refund_id: str, status: RefundStatus, second: int, amount: int) -> Reported:
     """The provider's word on a refund that somebody wrote our refund's ID on."""
-    return Told(refund_said(refund_id, status, second, amount, claims="re_1"))
+    return Reported(refund_said(refund_id, status, second, amount, claims="re_1"))
 
 
-def _unproven(status: RefundStatus, second: int) -> Told:
+def _unproven(status: RefundStatus, second: int) -> Reported:
     """The provider's word on our own refund, by an event that names no call."""
     fact = our_refund_said("re_1", status, second, 400, caused_by=None)
-    return Told(fact, needs="refund:re_1")
+    return Reported(fact, needs="refund:re_1")
 
 
 CLAIM_HISTORIES: Final = (
@@ -50,7 +50,7 @@ CLAIM_HISTORIES: Final = (
             _CAPTURED,
             refund("re_1", 400),
             _claiming("theirs", _PENDING, 9, 50),
-            Told(refund_said("theirs", _PENDING, 10, 50)),
+            Reported(refund_said("theirs", _PENDING, 10, 50)),
         ),
         _paid(0, re_1=RefundMeaning(_ASKED)),
     ),
@@ -77,7 +77,7 @@ CLAIM_HISTORIES: Final = (
         _paid(400, re_1=_OURS),
     ),
     History(
-        "two refunds claim to be ours: the answer to our call tells which is",
+        "two refunds claim to be ours: the response to our call decides",
         create(),
         (
             _CAPTURED,
@@ -89,14 +89,14 @@ CLAIM_HISTORIES: Final = (
         _paid(800, re_1=_OURS, theirs=_OURS),
     ),
     History(
-        "two refunds claim to be ours: the key of our call tells which is",
+        "two refunds claim to be ours: the key of our call decides",
         create(),
         (
             _CAPTURED,
             refund("re_1", 400),
             _claiming("theirs", _REFUNDED, 9, 400),
             _unproven(_REFUNDED, 10),
-            Told(our_refund_said("re_1", _PENDING, 9, 400), needs="refund:re_1"),
+            Reported(our_refund_said("re_1", _PENDING, 9, 400), needs="refund:re_1"),
         ),
         _paid(800, re_1=_OURS, theirs=_OURS),
     ),
@@ -106,7 +106,7 @@ CLAIM_HISTORIES: Final = (
         (
             _CAPTURED,
             refund("re_1", 400),
-            Told(our_refund_said("re_1", _REFUNDED, 9, 400), needs="refund:re_1"),
+            Reported(our_refund_said("re_1", _REFUNDED, 9, 400), needs="refund:re_1"),
             _claiming("theirs", _PENDING, 9, 50),
             _claiming("theirs", _FAILED, 10, 50),
         ),
@@ -118,7 +118,7 @@ CLAIM_HISTORIES: Final = (
         (
             _CAPTURED,
             refund("re_1", 400),
-            Told(refused("refund:re_1"), needs="refund:re_1"),
+            Reported(refused("refund:re_1"), needs="refund:re_1"),
             _claiming("theirs", _REFUNDED, 10, 400),
         ),
         _paid(400, re_1=RefundMeaning(_FAILED), theirs=_OURS),
@@ -129,7 +129,7 @@ CLAIM_HISTORIES: Final = (
         (
             _CAPTURED,
             refund("re_1", 400),
-            Told(
+            Reported(
                 refund_said("theirs", _REFUNDED, 9, 400, caused_by="pay_other:refund:re_1"),
                 needs="refund:re_1",
             ),
@@ -137,13 +137,13 @@ CLAIM_HISTORIES: Final = (
         _paid(400, re_1=RefundMeaning(_ASKED), theirs=_OURS),
     ),
     History(
-        "our call was made under two keys, and both happened: the answer tells which is ours",
+        "our call was made under two keys, and both happened: the response decides which is ours",
         create(),
         (
             _CAPTURED,
             refund("re_1", 400),
-            Told(our_refund_said("re_1", _REFUNDED, 9, 400), needs="refund:re_1"),
-            Told(
+            Reported(our_refund_said("re_1", _REFUNDED, 9, 400), needs="refund:re_1"),
+            Reported(
                 refund_said("again", _REFUNDED, 9, 400, caused_by=key("refund:re_1.1")),
                 needs="refund:re_1",
             ),

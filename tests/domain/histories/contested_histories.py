@@ -1,7 +1,8 @@
-"""Where the order makes a difference, and has to: each row a history and all of its right ends.
+"""Histories in which the order must make a difference: each row has all of its correct ends.
 
-A provider contradicts itself, or names what isn't this payment's: what is told first holds, the
-rest is a conflict for an operator and changes nothing. Or what we ask of it is not the same.
+Either the provider contradicts itself, or names another payment's object: the first report counts,
+and the rest is a conflict for an operator that changes nothing. Or the order changes the calls that
+we make.
 """
 
 from dataclasses import replace
@@ -24,7 +25,7 @@ from tests.domain.histories.builders import (
     refused,
     said,
 )
-from tests.domain.histories.history import History, Told
+from tests.domain.histories.history import History, Reported
 from tests.oracle import DisputeMeaning, Meaning, RefundMeaning
 
 _PENDING = ProviderStatus.PENDING
@@ -41,11 +42,11 @@ _TWO_ENDS: Final = (
         "both captured and cancelled",
         create(),
         (
-            Told(acknowledged(), needs="create"),
-            Told(said(_PENDING, 3)),
-            Told(said(_SUCCEEDED, 4)),
-            Told(said(_SUCCEEDED, 7, event_id="obj_1.looked_at")),
-            Told(canceled(5, _BY_PROVIDER)),
+            Reported(acknowledged(), needs="create"),
+            Reported(said(_PENDING, 3)),
+            Reported(said(_SUCCEEDED, 4)),
+            Reported(said(_SUCCEEDED, 7, event_id="obj_1.looked_at")),
+            Reported(canceled(5, _BY_PROVIDER)),
         ),
         _PAID,
         (_ENDED,),
@@ -54,11 +55,11 @@ _TWO_ENDS: Final = (
         "captured in full and in part",
         create(),
         (
-            Told(said(_PENDING, 3)),
-            Told(said(_SUCCEEDED, 4)),
-            Told(said(_SUCCEEDED, 5, captured=600)),
+            Reported(said(_PENDING, 3)),
+            Reported(said(_SUCCEEDED, 4)),
+            Reported(said(_SUCCEEDED, 5, captured=600)),
             refund("re_1", 600),
-            Told(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 600), needs="refund:re_1"),
+            Reported(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 600), needs="refund:re_1"),
         ),
         replace(_PAID, refunded=600, refunds={"re_1": RefundMeaning(RefundStatus.SUCCEEDED)}),
         (
@@ -71,9 +72,9 @@ _TWO_ENDS: Final = (
         "cancelled at the provider, and as we ask",
         create(),
         (
-            Told(failed("at_1", 2)),
-            Told(canceled(5, _BY_PROVIDER)),
-            Told(canceled(6, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
+            Reported(failed("at_1", 2)),
+            Reported(canceled(5, _BY_PROVIDER)),
+            Reported(canceled(6, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
         ),
         _FAILED,
         (_ENDED,),
@@ -82,9 +83,9 @@ _TWO_ENDS: Final = (
         "creating it is refused, and its webhooks come all the same",
         create(),
         (
-            Told(refused("create"), needs="create"),
-            Told(said(_PENDING, 3, caused_by=key("create"))),
-            Told(said(_SUCCEEDED, 4, caused_by=key("create"))),
+            Reported(refused("create"), needs="create"),
+            Reported(said(_PENDING, 3, caused_by=key("create"))),
+            Reported(said(_SUCCEEDED, 4, caused_by=key("create"))),
         ),
         _PAID,
         (_FAILED,),
@@ -93,13 +94,13 @@ _TWO_ENDS: Final = (
 
 _WE_ASK_OR_NOT: Final = (
     History(
-        "we ask to cancel unless we have heard that the provider went on after the last failure",
+        "we ask to cancel unless we know that the provider went on after the last failure",
         create(capture_method="manual"),
         (
-            Told(failed("at_1", 2)),
-            Told(said(ProviderStatus.ACTION_NEEDED, 3)),
-            Told(said(ProviderStatus.AUTHORIZED, 4)),
-            Told(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
+            Reported(failed("at_1", 2)),
+            Reported(said(ProviderStatus.ACTION_NEEDED, 3)),
+            Reported(said(ProviderStatus.AUTHORIZED, 4)),
+            Reported(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
         ),
         _FAILED,
         (Meaning(Status.AUTHORIZED, authorized=1000),),
@@ -111,10 +112,10 @@ _TWO_OBJECTS: Final = (
         "the create is made twice: one object is captured, the other cancelled",
         create(),
         (
-            Told(acknowledged(), needs="create"),
-            Told(said(_PENDING, 3)),
-            Told(said(_SUCCEEDED, 4)),
-            Told(
+            Reported(acknowledged(), needs="create"),
+            Reported(said(_PENDING, 3)),
+            Reported(said(_SUCCEEDED, 4)),
+            Reported(
                 said(
                     _PENDING,
                     3,
@@ -123,7 +124,7 @@ _TWO_OBJECTS: Final = (
                     event_id="evt_second_works",
                 )
             ),
-            Told(structs.replace(canceled(4, _BY_PROVIDER), object_id=_SECOND)),
+            Reported(structs.replace(canceled(4, _BY_PROVIDER), object_id=_SECOND)),
         ),
         _PAID,
         (_ENDED,),
@@ -132,9 +133,9 @@ _TWO_OBJECTS: Final = (
         "the create is made twice: the answer names one object, a webhook has named the other",
         create(),
         (
-            Told(structs.replace(acknowledged(), object_id=_SECOND), needs="create"),
-            Told(said(_PENDING, 3, caused_by=key("create"))),
-            Told(said(_SUCCEEDED, 4)),
+            Reported(structs.replace(acknowledged(), object_id=_SECOND), needs="create"),
+            Reported(said(_PENDING, 3, caused_by=key("create"))),
+            Reported(said(_SUCCEEDED, 4)),
         ),
         _PAID,
         (Meaning(Status.PROCESSING),),
@@ -143,11 +144,11 @@ _TWO_OBJECTS: Final = (
         "another payment's object is named, and an event that is none of ours",
         create(),
         (
-            Told(acknowledged(), needs="create"),
-            Told(said(_SUCCEEDED, 4, object_id=_ANOTHERS)),
-            Told(dispute_said("dp_1", DisputeStatus.LOST, 9, object_id=_ANOTHERS)),
-            Told(refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300, object_id=_ANOTHERS)),
-            Told(Unmodelled("evt_other", "customer.updated", "it moves no money")),
+            Reported(acknowledged(), needs="create"),
+            Reported(said(_SUCCEEDED, 4, object_id=_ANOTHERS)),
+            Reported(dispute_said("dp_1", DisputeStatus.LOST, 9, object_id=_ANOTHERS)),
+            Reported(refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300, object_id=_ANOTHERS)),
+            Reported(Unmodelled("evt_other", "customer.updated", "it moves no money")),
         ),
         Meaning(Status.PROCESSING),
     ),
@@ -158,11 +159,11 @@ _OTHER_AMOUNTS: Final = (
         "another amount, another currency, and the result of a call that was never asked for",
         create(),
         (
-            Told(said(_SUCCEEDED, 4, amount=999, captured=999, event_id="evt_less")),
-            Told(said(_SUCCEEDED, 4, captured=1001, event_id="evt_more")),
-            Told(said(_SUCCEEDED, 4, currency="USD", event_id="evt_dollars")),
-            Told(acknowledged("capture:1")),
-            Told(said(_PENDING, 3)),
+            Reported(said(_SUCCEEDED, 4, amount=999, captured=999, event_id="evt_less")),
+            Reported(said(_SUCCEEDED, 4, captured=1001, event_id="evt_more")),
+            Reported(said(_SUCCEEDED, 4, currency="USD", event_id="evt_dollars")),
+            Reported(acknowledged("capture:1")),
+            Reported(said(_PENDING, 3)),
         ),
         Meaning(Status.PROCESSING),
     ),
@@ -170,11 +171,11 @@ _OTHER_AMOUNTS: Final = (
         "a refund of another amount than we ask for",
         create(),
         (
-            Told(said(_SUCCEEDED, 4)),
+            Reported(said(_SUCCEEDED, 4)),
             refund("re_1", 400),
-            Told(our_refund_said("re_1", RefundStatus.PENDING, 8, 300)),
-            Told(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300)),
-            Told(dispute_said("dp_1", DisputeStatus.NEEDS_RESPONSE, 9)),
+            Reported(our_refund_said("re_1", RefundStatus.PENDING, 8, 300)),
+            Reported(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300)),
+            Reported(dispute_said("dp_1", DisputeStatus.NEEDS_RESPONSE, 9)),
         ),
         replace(
             _PAID,

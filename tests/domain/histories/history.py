@@ -26,69 +26,69 @@ _SAMPLE = 200
 
 
 @dataclass(frozen=True)
-class Told:
-    """A fact or a result, and the call of ours without which it could not have come about."""
+class Reported:
+    """A fact or a result, and our call without which it can't exist."""
 
     body: PaymentFact | RefundFact | DisputeFact | Unmodelled | CallResult
     needs: str = ""
 
     def is_possible(self, calls: Sequence[str]) -> bool:
-        """Whether the provider can have said this, given the calls it was sent."""
+        """Whether the provider can have reported this, given the calls it received."""
         return not self.needs or key(self.needs) in calls
 
 
 @dataclass(frozen=True)
 class History:
-    """What was asked of a payment and said of it, as it happened, and where that must end.
+    """The commands for a payment and the provider's reports, as they happened, and their end.
 
-    Commands reach us in their order, each asked again until it is accepted or never can be; what
-    was told reaches us in any order.
+    Commands arrive in their order. Each is repeated until it is accepted or never can be. Reports
+    arrive in any order.
     """
 
     name: str
     create: Create
-    story: tuple[Told | Command | Input, ...]
+    story: tuple[Reported | Command | Input, ...]
     expected: Meaning
-    #: Other ends that are right, where the provider contradicts itself: what is told first holds.
+    #: Other correct ends, where the provider contradicts itself: the first report counts.
     otherwise: tuple[Meaning, ...] = ()
 
     @property
     def ends(self) -> tuple[Meaning, ...]:
-        """Every right end."""
+        """Every correct end."""
         return (self.expected, *self.otherwise)
 
     @property
-    def told(self) -> tuple[Told, ...]:
-        """What the provider said."""
-        return tuple(step for step in self.story if isinstance(step, Told))
+    def reported(self) -> tuple[Reported, ...]:
+        """What the provider reported."""
+        return tuple(step for step in self.story if isinstance(step, Reported))
 
     @property
     def asked(self) -> tuple[Input, ...]:
         """The records of the commands after the create."""
-        return tuple(_record(step) for step in self.story if not isinstance(step, Told))
+        return tuple(_record(step) for step in self.story if not isinstance(step, Reported))
 
     @property
     def inputs(self) -> tuple[Input, ...]:
         """Every record, in the order in which it happened."""
         return (received(self.create), *(_record(step) for step in self.story))
 
-    def orders(self, random: Random) -> Iterator[tuple[Told, ...]]:
-        """Every order of what was told, or a sample where there are too many."""
-        if len(self.told) <= _ALL_PERMUTATIONS:
-            yield from permutations(self.told)
+    def orders(self, random: Random) -> Iterator[tuple[Reported, ...]]:
+        """Every order of the reports, or a sample where there are too many."""
+        if len(self.reported) <= _ALL_PERMUTATIONS:
+            yield from permutations(self.reported)
             return
         for _ in range(_SAMPLE):
-            yield tuple(random.sample(self.told, len(self.told)))
+            yield tuple(random.sample(self.reported, len(self.reported)))
 
 
 def answered(history: History) -> History:
     """The same history with its create acknowledged, where the story does not say how it ended."""
-    told = [told.body for told in history.told]
-    if any(isinstance(body, CallResult) and body.operation == "create" for body in told):
+    reported = [reported.body for reported in history.reported]
+    if any(isinstance(body, CallResult) and body.operation == "create" for body in reported):
         return history
     if not history.story:
-        return history  # nothing at all is heard
-    return replace(history, story=(Told(acknowledged(), needs="create"), *history.story))
+        return history  # nothing is reported
+    return replace(history, story=(Reported(acknowledged(), needs="create"), *history.story))
 
 
 def seeded_random() -> Random:
@@ -96,28 +96,28 @@ def seeded_random() -> Random:
     return Random(20_260_101)  # noqa: S311 - it picks test cases, no secrets
 
 
-def _record(step: Told | Command | Input) -> Input:
+def _record(step: Reported | Command | Input) -> Input:
     if isinstance(step, Input):
         return step
-    return received(step.body if isinstance(step, Told) else step)
+    return received(step.body if isinstance(step, Reported) else step)
 
 
-def live_through(history: History, order: Sequence[Told], random: Random) -> Replay:
-    """Replay a history that could really happen: what was told arrives in this order.
+def live_through(history: History, order: Sequence[Reported], random: Random) -> Replay:
+    """Replay a history that can really happen: the reports arrive in this order.
 
-    The create comes anywhere among it, each command anywhere in its turn; what only a call of
-    ours can have brought about waits for that call. Some of what was taken in comes again.
+    The create arrives anywhere among them, and the commands in their order. A report that needs a
+    call of ours waits for that call. Some inputs that were taken in arrive again.
     """
     replay = Replay()
     commands = [received(history.create), *history.asked]
-    waiting: list[Told] = []
-    for told in (*order, None):
-        while commands and (told is None or random.random() < 1 / (len(order) + 1)):
+    waiting: list[Reported] = []
+    for reported in (*order, None):
+        while commands and (reported is None or random.random() < 1 / (len(order) + 1)):
             if not _accepted(replay, commands[0], waiting):
                 break
             commands.pop(0)
-        if told is not None:
-            waiting.append(told)
+        if reported is not None:
+            waiting.append(reported)
         _deliver_possible(replay, waiting)
         if replay.payment is not None and replay.taken_in and random.random() < 0.3:
             replay.deliver_again(random.choice(replay.taken_in))
@@ -126,16 +126,16 @@ def live_through(history: History, order: Sequence[Told], random: Random) -> Rep
     return replay
 
 
-def _accepted(replay: Replay, command: Input, waiting: list[Told]) -> bool:
+def _accepted(replay: Replay, command: Input, waiting: list[Reported]) -> bool:
     accepted = replay.deliver(command).outcome is Outcome.APPLIED
     if accepted:
         _deliver_possible(replay, waiting)
     return accepted
 
 
-def _deliver_possible(replay: Replay, waiting: list[Told]) -> None:
-    """Deliver what can have been said by now, and what that makes possible in turn."""
-    while possible := [told for told in waiting if told.is_possible(replay.calls)]:
-        for told in possible:
-            waiting.remove(told)
-            replay.deliver(received(told.body))
+def _deliver_possible(replay: Replay, waiting: list[Reported]) -> None:
+    """Deliver the reports that are possible by now, and those that become possible by them."""
+    while possible := [reported for reported in waiting if reported.is_possible(replay.calls)]:
+        for reported in possible:
+            waiting.remove(reported)
+            replay.deliver(received(reported.body))

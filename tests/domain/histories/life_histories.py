@@ -16,30 +16,30 @@ from tests.domain.histories.builders import (
     refund,
     said,
 )
-from tests.domain.histories.history import History, Told
+from tests.domain.histories.history import History, Reported
 from tests.oracle import DisputeMeaning, Meaning, RefundMeaning
 
 _PENDING = ProviderStatus.PENDING
 _ACTION_NEEDED, _AUTHORIZED = ProviderStatus.ACTION_NEEDED, ProviderStatus.AUTHORIZED
 _SUCCEEDED = ProviderStatus.SUCCEEDED
-_ACKNOWLEDGED = Told(acknowledged(), needs="create")
+_ACKNOWLEDGED = Reported(acknowledged(), needs="create")
 _PAID = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
 _REFUNDED, _RETURNED = RefundStatus.SUCCEEDED, RefundStatus.FAILED
 _OUT, _BACK = Movement("mv_out", 1000), Movement("mv_back", -1000)
 
 
-def _of(call: str, status: ProviderStatus, second: int, event_id: str) -> Told:
+def _of(call: str, status: ProviderStatus, second: int, event_id: str) -> Reported:
     """The provider's word on an attempt, which names the call that began it."""
     needs = "" if call == "create" else call
-    return Told(said(status, second, caused_by=key(call), event_id=event_id), needs=needs)
+    return Reported(said(status, second, caused_by=key(call), event_id=event_id), needs=needs)
 
 
-def _refunded(refund_id: str, status: RefundStatus, second: int, amount: int) -> Told:
-    return Told(our_refund_said(refund_id, status, second, amount), needs=f"refund:{refund_id}")
+def _refunded(refund_id: str, status: RefundStatus, second: int, amount: int) -> Reported:
+    return Reported(our_refund_said(refund_id, status, second, amount), needs=f"refund:{refund_id}")
 
 
-def _disputed(status: DisputeStatus, second: int, needs: str, *movements: Movement) -> Told:
-    return Told(dispute_said("dp_1", status, second, movements=movements), needs=needs)
+def _disputed(status: DisputeStatus, second: int, needs: str, *movements: Movement) -> Reported:
+    return Reported(dispute_said("dp_1", status, second, movements=movements), needs=needs)
 
 
 LIFE_HISTORIES: Final = (
@@ -48,10 +48,10 @@ LIFE_HISTORIES: Final = (
         create(max_attempts=2),
         (
             _ACKNOWLEDGED,
-            Told(failed("at_1", 2)),
+            Reported(failed("at_1", 2)),
             confirm(),
             _of("confirm:2", _ACTION_NEEDED, 5, "evt_asks"),
-            Told(said(_SUCCEEDED, 7), needs="confirm:2"),
+            Reported(said(_SUCCEEDED, 7), needs="confirm:2"),
             refund("re_1", 300),
             _refunded("re_1", RefundStatus.PENDING, 10, 300),
             _refunded("re_1", _REFUNDED, 11, 300),
@@ -76,13 +76,13 @@ LIFE_HISTORIES: Final = (
         create(capture_method="manual", max_attempts=2),
         (
             _ACKNOWLEDGED,
-            Told(said(_PENDING, 2)),
-            Told(said(_AUTHORIZED, 3)),
+            Reported(said(_PENDING, 2)),
+            Reported(said(_AUTHORIZED, 3)),
             capture(800),
-            Told(acknowledged("capture:1"), needs="capture:1"),
-            Told(said(_SUCCEEDED, 9, captured=800), needs="capture:1"),
+            Reported(acknowledged("capture:1"), needs="capture:1"),
+            Reported(said(_SUCCEEDED, 9, captured=800), needs="capture:1"),
             refund("re_1", 500),
-            Told(acknowledged("refund:re_1"), needs="refund:re_1"),
+            Reported(acknowledged("refund:re_1"), needs="refund:re_1"),
             _refunded("re_1", _REFUNDED, 12, 500),
             refund("re_2"),
             _refunded("re_2", RefundStatus.PENDING, 12, 300),

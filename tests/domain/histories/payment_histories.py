@@ -16,30 +16,30 @@ from tests.domain.histories.builders import (
     refused,
     said,
 )
-from tests.domain.histories.history import History, Told
+from tests.domain.histories.history import History, Reported
 from tests.oracle import Meaning
 
 _OPEN, _PENDING = ProviderStatus.OPEN, ProviderStatus.PENDING
 _ACTION_NEEDED, _AUTHORIZED = ProviderStatus.ACTION_NEEDED, ProviderStatus.AUTHORIZED
 _SUCCEEDED, _CANCELED = ProviderStatus.SUCCEEDED, ProviderStatus.CANCELED
 
-_ACKNOWLEDGED = Told(acknowledged(), needs="create")
-_OPENED = Told(said(_OPEN, 1))
-_PROCESSING = Told(said(_PENDING, 3))
-_CAPTURED = Told(said(_SUCCEEDED, 4))
+_ACKNOWLEDGED = Reported(acknowledged(), needs="create")
+_OPENED = Reported(said(_OPEN, 1))
+_PROCESSING = Reported(said(_PENDING, 3))
+_CAPTURED = Reported(said(_SUCCEEDED, 4))
 _PAID = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
-_GIVEN_UP = Told(
+_GIVEN_UP = Reported(
     said(_CANCELED, 50, cancel_cause=CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"
 )
 _CANCELED_FOR_US = said(_CANCELED, 50, cancel_cause=CancelCause.REQUESTED)
 
 _AUTOMATIC: Final = (
-    History("nothing is heard", create(), (), Meaning(Status.CREATED)),
+    History("nothing is reported", create(), (), Meaning(Status.CREATED)),
     History("it is acknowledged", create(), (_ACKNOWLEDGED,), Meaning(Status.PROCESSING)),
     History(
         "creating it is refused",
         create(),
-        (Told(refused("create"), needs="create"),),
+        (Reported(refused("create"), needs="create"),),
         Meaning(Status.FAILED),
     ),
     History("automatic success", create(), (_ACKNOWLEDGED, _OPENED, _PROCESSING, _CAPTURED), _PAID),
@@ -47,30 +47,30 @@ _AUTOMATIC: Final = (
         "success within one second, reported twice by different events",
         create(),
         (
-            Told(said(_OPEN, 1)),
-            Told(said(_PENDING, 1)),
-            Told(said(_AUTHORIZED, 1)),
-            Told(said(_SUCCEEDED, 1)),
-            Told(said(_SUCCEEDED, 1, event_id="evt_again")),
+            Reported(said(_OPEN, 1)),
+            Reported(said(_PENDING, 1)),
+            Reported(said(_AUTHORIZED, 1)),
+            Reported(said(_SUCCEEDED, 1)),
+            Reported(said(_SUCCEEDED, 1, event_id="evt_again")),
         ),
         _PAID,
     ),
     History(
         "the customer acts, then it succeeds",
         create(),
-        (_ACKNOWLEDGED, Told(said(_ACTION_NEEDED, 2)), _PROCESSING, _CAPTURED),
+        (_ACKNOWLEDGED, Reported(said(_ACTION_NEEDED, 2)), _PROCESSING, _CAPTURED),
         _PAID,
     ),
     History(
         "the customer is awaited",
         create(),
-        (_OPENED, Told(said(_OPEN, 2)), Told(said(_ACTION_NEEDED, 2))),
+        (_OPENED, Reported(said(_OPEN, 2)), Reported(said(_ACTION_NEEDED, 2))),
         Meaning(Status.REQUIRES_ACTION),
     ),
     History(
         "the customer has acted, the provider works on it",
         create(),
-        (_OPENED, Told(said(_ACTION_NEEDED, 2)), _PROCESSING),
+        (_OPENED, Reported(said(_ACTION_NEEDED, 2)), _PROCESSING),
         Meaning(Status.PROCESSING),
     ),
 )
@@ -79,7 +79,7 @@ _MANUAL: Final = (
     History(
         "the money is held and nobody captures",
         create(capture_method="manual"),
-        (_ACKNOWLEDGED, _OPENED, _PROCESSING, Told(said(_AUTHORIZED, 3))),
+        (_ACKNOWLEDGED, _OPENED, _PROCESSING, Reported(said(_AUTHORIZED, 3))),
         Meaning(Status.AUTHORIZED, authorized=1000),
     ),
     History(
@@ -87,10 +87,10 @@ _MANUAL: Final = (
         create(capture_method="manual"),
         (
             _OPENED,
-            Told(said(_AUTHORIZED, 3)),
+            Reported(said(_AUTHORIZED, 3)),
             capture(),
-            Told(acknowledged("capture:1"), needs="capture:1"),
-            Told(said(_SUCCEEDED, 9, caused_by=key("capture:1")), needs="capture:1"),
+            Reported(acknowledged("capture:1"), needs="capture:1"),
+            Reported(said(_SUCCEEDED, 9, caused_by=key("capture:1")), needs="capture:1"),
         ),
         _PAID,
     ),
@@ -99,9 +99,9 @@ _MANUAL: Final = (
         create(capture_method="manual"),
         (
             _OPENED,
-            Told(said(_AUTHORIZED, 3)),
+            Reported(said(_AUTHORIZED, 3)),
             capture(600),
-            Told(said(_SUCCEEDED, 9, captured=600), needs="capture:1"),
+            Reported(said(_SUCCEEDED, 9, captured=600), needs="capture:1"),
         ),
         Meaning(Status.SUCCEEDED, authorized=1000, captured=600),
     ),
@@ -109,11 +109,11 @@ _MANUAL: Final = (
         "the capture is refused and asked for again",
         create(capture_method="manual"),
         (
-            Told(said(_AUTHORIZED, 3)),
+            Reported(said(_AUTHORIZED, 3)),
             capture(600),
-            Told(refused("capture:1"), needs="capture:1"),
+            Reported(refused("capture:1"), needs="capture:1"),
             capture(500, "op_capture_again"),
-            Told(said(_SUCCEEDED, 9, captured=500), needs="capture:2"),
+            Reported(said(_SUCCEEDED, 9, captured=500), needs="capture:2"),
         ),
         Meaning(Status.SUCCEEDED, authorized=1000, captured=500),
     ),
@@ -122,8 +122,8 @@ _MANUAL: Final = (
         create(capture_method="manual"),
         (
             _OPENED,
-            Told(said(_AUTHORIZED, 3)),
-            Told(said(_CANCELED, 600_000, cancel_cause=CancelCause.PROVIDER)),
+            Reported(said(_AUTHORIZED, 3)),
+            Reported(said(_CANCELED, 600_000, cancel_cause=CancelCause.PROVIDER)),
         ),
         Meaning(Status.CANCELED),
     ),
@@ -135,23 +135,23 @@ _CANCELLING: Final = (
         create(max_attempts=2),
         (
             _OPENED,
-            Told(said(_ACTION_NEEDED, 2)),
+            Reported(said(_ACTION_NEEDED, 2)),
             received(cancel(expired=True), EXPIRY),
-            Told(acknowledged("cancel:1"), needs="cancel:1"),
-            Told(_CANCELED_FOR_US, needs="cancel:1"),
+            Reported(acknowledged("cancel:1"), needs="cancel:1"),
+            Reported(_CANCELED_FOR_US, needs="cancel:1"),
         ),
         Meaning(Status.CANCELED),
     ),
     History(
         "cancelled while processing",
         create(),
-        (_OPENED, _PROCESSING, cancel(), Told(_CANCELED_FOR_US, needs="cancel:1")),
+        (_OPENED, _PROCESSING, cancel(), Reported(_CANCELED_FOR_US, needs="cancel:1")),
         Meaning(Status.CANCELED),
     ),
     History(
         "a cancel loses to success",
         create(),
-        (_PROCESSING, cancel(), Told(refused("cancel:1"), needs="cancel:1"), _CAPTURED),
+        (_PROCESSING, cancel(), Reported(refused("cancel:1"), needs="cancel:1"), _CAPTURED),
         _PAID,
     ),
     History(
@@ -161,9 +161,9 @@ _CANCELLING: Final = (
             _ACKNOWLEDGED,
             _PROCESSING,
             cancel(),
-            Told(refused("cancel:1"), needs="cancel:1"),
+            Reported(refused("cancel:1"), needs="cancel:1"),
             cancel("op_cancel_again"),
-            Told(_CANCELED_FOR_US, needs="cancel:2"),
+            Reported(_CANCELED_FOR_US, needs="cancel:2"),
         ),
         Meaning(Status.CANCELED),
     ),
@@ -175,9 +175,9 @@ _ATTEMPTS: Final = (
         create(max_attempts=2),
         (
             _OPENED,
-            Told(failed("at_1", 2)),
-            Told(failed("at_1", 2, event_id="evt_again")),
-            Told(failed("at_1", 3)),
+            Reported(failed("at_1", 2)),
+            Reported(failed("at_1", 2, event_id="evt_again")),
+            Reported(failed("at_1", 3)),
         ),
         Meaning(Status.REQUIRES_ACTION),
     ),
@@ -186,10 +186,10 @@ _ATTEMPTS: Final = (
         create(max_attempts=2),
         (
             _OPENED,
-            Told(failed("at_1", 2, caused_by=key("create"))),
+            Reported(failed("at_1", 2, caused_by=key("create"))),
             confirm(),
-            Told(said(_PENDING, 5, caused_by=key("confirm:2")), needs="confirm:2"),
-            Told(said(_SUCCEEDED, 6), needs="confirm:2"),
+            Reported(said(_PENDING, 5, caused_by=key("confirm:2")), needs="confirm:2"),
+            Reported(said(_SUCCEEDED, 6), needs="confirm:2"),
         ),
         _PAID,
     ),
@@ -197,11 +197,11 @@ _ATTEMPTS: Final = (
         "the next attempt begins in the second the last one failed",
         create(max_attempts=2),
         (
-            Told(said(_ACTION_NEEDED, 2, caused_by=key("create"))),
-            Told(failed("at_1", 2)),
+            Reported(said(_ACTION_NEEDED, 2, caused_by=key("create"))),
+            Reported(failed("at_1", 2)),
             confirm(),
-            Told(said(_PENDING, 2, caused_by=key("confirm:2")), needs="confirm:2"),
-            Told(
+            Reported(said(_PENDING, 2, caused_by=key("confirm:2")), needs="confirm:2"),
+            Reported(
                 said(_ACTION_NEEDED, 2, caused_by=key("confirm:2"), event_id="evt_asks"),
                 needs="confirm:2",
             ),
@@ -212,10 +212,10 @@ _ATTEMPTS: Final = (
         "all in one second: working on it, failed, begun again, the customer is awaited",
         create(max_attempts=2),
         (
-            Told(said(_PENDING, 2, caused_by=key("create"))),
-            Told(failed("at_1", 2)),
+            Reported(said(_PENDING, 2, caused_by=key("create"))),
+            Reported(failed("at_1", 2)),
             confirm(),
-            Told(
+            Reported(
                 said(_ACTION_NEEDED, 2, caused_by=key("confirm:2"), event_id="evt_asks"),
                 needs="confirm:2",
             ),
@@ -226,10 +226,10 @@ _ATTEMPTS: Final = (
         "the next attempt is on its way, what the last one said is over",
         create(max_attempts=2),
         (
-            Told(said(_ACTION_NEEDED, 2, caused_by=key("create"))),
-            Told(failed("at_1", 2)),
+            Reported(said(_ACTION_NEEDED, 2, caused_by=key("create"))),
+            Reported(failed("at_1", 2)),
             confirm(),
-            Told(acknowledged("confirm:2"), needs="confirm:2"),
+            Reported(acknowledged("confirm:2"), needs="confirm:2"),
         ),
         Meaning(Status.PROCESSING),
     ),
@@ -238,11 +238,11 @@ _ATTEMPTS: Final = (
         create(max_attempts=3),
         (
             _OPENED,
-            Told(failed("at_1", 2)),
+            Reported(failed("at_1", 2)),
             confirm(),
-            Told(refused("confirm:2"), needs="confirm:2"),
+            Reported(refused("confirm:2"), needs="confirm:2"),
             confirm("op_confirm_again"),
-            Told(failed("at_2", 9, caused_by=key("confirm:3")), needs="confirm:3"),
+            Reported(failed("at_2", 9, caused_by=key("confirm:3")), needs="confirm:3"),
         ),
         Meaning(Status.REQUIRES_ACTION),
     ),
@@ -252,20 +252,20 @@ _ATTEMPTS: Final = (
         (
             _ACKNOWLEDGED,
             _OPENED,
-            Told(failed("at_1", 2)),
-            Told(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
+            Reported(failed("at_1", 2)),
+            Reported(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
             _GIVEN_UP,
         ),
         Meaning(Status.FAILED),
     ),
     History(
-        "both attempts fail, told in three events, and the provider cancels as we ask",
+        "both attempts fail, reported by three events, and the provider cancels as we ask",
         create(max_attempts=2),
         (
-            Told(failed("at_1", 2)),
-            Told(failed("at_1", 4)),
+            Reported(failed("at_1", 2)),
+            Reported(failed("at_1", 4)),
             confirm(),
-            Told(failed("at_2", 8), needs="confirm:2"),
+            Reported(failed("at_2", 8), needs="confirm:2"),
             _GIVEN_UP,
         ),
         Meaning(Status.FAILED),
@@ -274,8 +274,8 @@ _ATTEMPTS: Final = (
         "attempts are used up, but it succeeded instead",
         create(),
         (
-            Told(failed("at_1", 2)),
-            Told(refused("cancel:exhausted"), needs="cancel:exhausted"),
+            Reported(failed("at_1", 2)),
+            Reported(refused("cancel:exhausted"), needs="cancel:exhausted"),
             _CAPTURED,
         ),
         _PAID,

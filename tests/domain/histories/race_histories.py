@@ -17,21 +17,21 @@ from tests.domain.histories.builders import (
     refused,
     said,
 )
-from tests.domain.histories.history import History, Told
+from tests.domain.histories.history import History, Reported
 from tests.oracle import Meaning
 
 _OPEN, _PENDING = ProviderStatus.OPEN, ProviderStatus.PENDING
 _ACTION_NEEDED, _AUTHORIZED = ProviderStatus.ACTION_NEEDED, ProviderStatus.AUTHORIZED
 _SUCCEEDED = ProviderStatus.SUCCEEDED
-_ACKNOWLEDGED = Told(acknowledged(), needs="create")
+_ACKNOWLEDGED = Reported(acknowledged(), needs="create")
 _PAID = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
 _HELD = Meaning(Status.AUTHORIZED, authorized=1000)
 
 
-def _of(call: str, status: ProviderStatus, second: int, event_id: str) -> Told:
+def _of(call: str, status: ProviderStatus, second: int, event_id: str) -> Reported:
     """The provider's word on an attempt, which names the call that began it."""
     needs = "" if call == "create" else call
-    return Told(said(status, second, caused_by=key(call), event_id=event_id), needs=needs)
+    return Reported(said(status, second, caused_by=key(call), event_id=event_id), needs=needs)
 
 
 RACE_HISTORIES: Final = (
@@ -40,12 +40,12 @@ RACE_HISTORIES: Final = (
         create(),
         (
             _ACKNOWLEDGED,
-            Told(said(_PENDING, 1)),
+            Reported(said(_PENDING, 1)),
             cancel(),
-            Told(failed("at_1", 2)),
-            Told(acknowledged("cancel:1"), needs="cancel:1"),
-            Told(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
-            Told(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
+            Reported(failed("at_1", 2)),
+            Reported(acknowledged("cancel:1"), needs="cancel:1"),
+            Reported(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
+            Reported(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
         ),
         Meaning(Status.CANCELED),
     ),
@@ -55,9 +55,9 @@ RACE_HISTORIES: Final = (
         (
             _ACKNOWLEDGED,
             cancel(),
-            Told(failed("at_1", 2)),
-            Told(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
-            Told(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
+            Reported(failed("at_1", 2)),
+            Reported(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
+            Reported(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
         ),
         Meaning(Status.FAILED),
     ),
@@ -66,10 +66,10 @@ RACE_HISTORIES: Final = (
         create(),
         (
             _ACKNOWLEDGED,
-            Told(failed("at_1", 2)),
-            Told(refused("cancel:exhausted"), needs="cancel:exhausted"),
+            Reported(failed("at_1", 2)),
+            Reported(refused("cancel:exhausted"), needs="cancel:exhausted"),
             cancel(),
-            Told(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
+            Reported(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
         ),
         Meaning(Status.CANCELED),
     ),
@@ -77,13 +77,13 @@ RACE_HISTORIES: Final = (
         "a cancel comes while a capture is on its way, and the capture wins",
         create(capture_method="manual", max_attempts=2),
         (
-            Told(said(_AUTHORIZED, 3)),
+            Reported(said(_AUTHORIZED, 3)),
             capture(600),
             cancel(),
-            Told(acknowledged("capture:1"), needs="capture:1"),
-            Told(refused("cancel:1"), needs="cancel:1"),
-            Told(said(_PENDING, 8), needs="capture:1"),
-            Told(said(_SUCCEEDED, 9, captured=600), needs="capture:1"),
+            Reported(acknowledged("capture:1"), needs="capture:1"),
+            Reported(refused("cancel:1"), needs="cancel:1"),
+            Reported(said(_PENDING, 8), needs="capture:1"),
+            Reported(said(_SUCCEEDED, 9, captured=600), needs="capture:1"),
         ),
         Meaning(Status.SUCCEEDED, authorized=1000, captured=600),
     ),
@@ -91,29 +91,29 @@ RACE_HISTORIES: Final = (
         "a cancel comes while a capture is on its way, and the cancel wins",
         create(capture_method="manual"),
         (
-            Told(said(_AUTHORIZED, 3)),
+            Reported(said(_AUTHORIZED, 3)),
             capture(600),
             cancel(),
-            Told(refused("capture:1"), needs="capture:1"),
-            Told(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
+            Reported(refused("capture:1"), needs="capture:1"),
+            Reported(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
         ),
         Meaning(Status.CANCELED),
     ),
     History(
         "a cancel waits for the object, which was never made",
         create(max_attempts=2),
-        (cancel(), Told(refused("create"), needs="create")),
+        (cancel(), Reported(refused("create"), needs="create")),
         Meaning(Status.FAILED),
     ),
     History(
         "the customer acts in the moment it expires",
         create(),
         (
-            Told(said(_ACTION_NEEDED, 2)),
+            Reported(said(_ACTION_NEEDED, 2)),
             received(cancel(expired=True), EXPIRY),
-            Told(said(_PENDING, EXPIRY)),
-            Told(refused("cancel:1"), needs="cancel:1"),
-            Told(said(_SUCCEEDED, EXPIRY)),
+            Reported(said(_PENDING, EXPIRY)),
+            Reported(refused("cancel:1"), needs="cancel:1"),
+            Reported(said(_SUCCEEDED, EXPIRY)),
         ),
         _PAID,
     ),
@@ -121,12 +121,12 @@ RACE_HISTORIES: Final = (
         "the customer abandons the second attempt, and it expires",
         create(max_attempts=2),
         (
-            Told(said(_OPEN, 1)),
-            Told(failed("at_1", 2)),
+            Reported(said(_OPEN, 1)),
+            Reported(failed("at_1", 2)),
             confirm(),
             _of("confirm:2", _ACTION_NEEDED, 5, "evt_asks"),
             received(cancel(expired=True), EXPIRY),
-            Told(canceled(EXPIRY, CancelCause.REQUESTED), needs="cancel:1"),
+            Reported(canceled(EXPIRY, CancelCause.REQUESTED), needs="cancel:1"),
         ),
         Meaning(Status.CANCELED),
     ),
@@ -135,12 +135,12 @@ RACE_HISTORIES: Final = (
         create(capture_method="manual", max_attempts=2),
         (
             _ACKNOWLEDGED,
-            Told(said(_OPEN, 1)),
-            Told(said(_PENDING, 2)),
-            Told(said(_AUTHORIZED, 3)),
+            Reported(said(_OPEN, 1)),
+            Reported(said(_PENDING, 2)),
+            Reported(said(_AUTHORIZED, 3)),
             cancel(),
-            Told(acknowledged("cancel:1"), needs="cancel:1"),
-            Told(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
+            Reported(acknowledged("cancel:1"), needs="cancel:1"),
+            Reported(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
         ),
         Meaning(Status.CANCELED),
     ),
@@ -149,12 +149,12 @@ RACE_HISTORIES: Final = (
         create(max_attempts=3),
         (
             _ACKNOWLEDGED,
-            Told(failed("at_1", 2)),
+            Reported(failed("at_1", 2)),
             confirm(),
-            Told(acknowledged("confirm:2"), needs="confirm:2"),
+            Reported(acknowledged("confirm:2"), needs="confirm:2"),
             _of("confirm:2", _ACTION_NEEDED, 5, "evt_asks"),
             cancel(),
-            Told(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
+            Reported(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
         ),
         Meaning(Status.CANCELED),
     ),
@@ -162,10 +162,10 @@ RACE_HISTORIES: Final = (
         "cancelled while the last attempt is on its way",
         create(max_attempts=2),
         (
-            Told(failed("at_1", 2)),
+            Reported(failed("at_1", 2)),
             confirm(),
             cancel(),
-            Told(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
+            Reported(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
         ),
         Meaning(Status.CANCELED),
     ),

@@ -18,7 +18,7 @@ _EDGES = {(edge.source, edge.target) for edge in TRANSITIONS}
 _TAKES_IN = (Outcome.APPLIED, Outcome.STALE)
 
 
-def meaning_told_by(payment: Payment) -> Meaning:
+def published_meaning(payment: Payment) -> Meaning:
     """Return the end state a payment publishes, in the oracle's terms."""
     seen = snapshot(payment)
     refunds = {refund.id: RefundMeaning(refund.status, refund.reversed) for refund in seen.refunds}

@@ -17,21 +17,21 @@ from tests.domain.histories.builders import (
     refused,
     said,
 )
-from tests.domain.histories.history import History, Told
+from tests.domain.histories.history import History, Reported
 from tests.oracle import Meaning, RefundMeaning
 
 _OPEN, _PENDING = ProviderStatus.OPEN, ProviderStatus.PENDING
 _ACTION_NEEDED = ProviderStatus.ACTION_NEEDED
 _ACTION_NEEDED, _AUTHORIZED = ProviderStatus.ACTION_NEEDED, ProviderStatus.AUTHORIZED
 _SUCCEEDED = ProviderStatus.SUCCEEDED
-_ACKNOWLEDGED = Told(acknowledged(), needs="create")
+_ACKNOWLEDGED = Reported(acknowledged(), needs="create")
 _PAID = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
 
 
-def _of(call: str, status: ProviderStatus, second: int, event_id: str) -> Told:
+def _of(call: str, status: ProviderStatus, second: int, event_id: str) -> Reported:
     """The provider's word on an attempt, which names the call that began it."""
     needs = "" if call == "create" else call
-    return Told(said(status, second, caused_by=key(call), event_id=event_id), needs=needs)
+    return Reported(said(status, second, caused_by=key(call), event_id=event_id), needs=needs)
 
 
 _UNKNOWN: Final = (
@@ -39,11 +39,11 @@ _UNKNOWN: Final = (
         "the create is never answered, a webhook names the object",
         create(),
         (
-            Told(said(_OPEN, 1)),
-            Told(said(_PENDING, 3)),
+            Reported(said(_OPEN, 1)),
+            Reported(said(_PENDING, 3)),
             cancel(),
-            Told(acknowledged("cancel:1"), needs="cancel:1"),
-            Told(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
+            Reported(acknowledged("cancel:1"), needs="cancel:1"),
+            Reported(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
         ),
         Meaning(Status.CANCELED),
     ),
@@ -52,11 +52,11 @@ _UNKNOWN: Final = (
         create(),
         (
             _ACKNOWLEDGED,
-            Told(said(_PENDING, 3)),
-            Told(said(_OPEN, 2, event_id="obj_1.looked_at_early")),
-            Told(said(_PENDING, 8, event_id="obj_1.looked_at_late")),
-            Told(said(_SUCCEEDED, 6)),
-            Told(said(_SUCCEEDED, 9, event_id="obj_1.looked_at_last")),
+            Reported(said(_PENDING, 3)),
+            Reported(said(_OPEN, 2, event_id="obj_1.looked_at_early")),
+            Reported(said(_PENDING, 8, event_id="obj_1.looked_at_late")),
+            Reported(said(_SUCCEEDED, 6)),
+            Reported(said(_SUCCEEDED, 9, event_id="obj_1.looked_at_last")),
         ),
         _PAID,
     ),
@@ -64,10 +64,10 @@ _UNKNOWN: Final = (
         "a capture is never answered, a look-up finds it done",
         create(capture_method="manual"),
         (
-            Told(said(_AUTHORIZED, 3)),
-            Told(said(_AUTHORIZED, 8, event_id="obj_1.looked_at")),
+            Reported(said(_AUTHORIZED, 3)),
+            Reported(said(_AUTHORIZED, 8, event_id="obj_1.looked_at")),
             capture(600),
-            Told(
+            Reported(
                 said(_SUCCEEDED, 7, captured=600, event_id="obj_1.looked_at_last"),
                 needs="capture:1",
             ),
@@ -75,14 +75,14 @@ _UNKNOWN: Final = (
         Meaning(Status.SUCCEEDED, authorized=1000, captured=600),
     ),
     History(
-        "a failure is told by a webhook and, while the next attempt runs, by a look-up",
+        "a failure is reported by a webhook and, while the next attempt runs, by a look-up",
         create(max_attempts=2),
         (
-            Told(failed("at_1", 2, caused_by=key("create"))),
-            Told(failed("at_1", 4, event_id="obj_1.looked_at")),
+            Reported(failed("at_1", 2, caused_by=key("create"))),
+            Reported(failed("at_1", 4, event_id="obj_1.looked_at")),
             confirm(),
             _of("confirm:2", _ACTION_NEEDED, 3, "evt_asks"),
-            Told(said(_OPEN, 1)),
+            Reported(said(_OPEN, 1)),
         ),
         Meaning(Status.REQUIRES_ACTION),
     ),
@@ -93,9 +93,9 @@ _READ_LATE: Final = (
         "a log is read again: what became of our own refund is read before its command",
         create(),
         (
-            Told(said(ProviderStatus.SUCCEEDED, 4)),
-            Told(our_refund_said("re_1", RefundStatus.PENDING, 8, 300)),
-            Told(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300)),
+            Reported(said(ProviderStatus.SUCCEEDED, 4)),
+            Reported(our_refund_said("re_1", RefundStatus.PENDING, 8, 300)),
+            Reported(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300)),
             refund("re_1", 300),
         ),
         Meaning(Status.SUCCEEDED, 1000, 1000, 300, {"re_1": RefundMeaning(RefundStatus.SUCCEEDED)}),
@@ -108,10 +108,10 @@ _HAPPENED_AFTER_ALL: Final = (
         create(capture_method="manual"),
         (
             _ACKNOWLEDGED,
-            Told(said(_AUTHORIZED, 3)),
+            Reported(said(_AUTHORIZED, 3)),
             capture(600),
-            Told(refused("capture:1"), needs="capture:1"),
-            Told(said(_SUCCEEDED, 9, captured=600), needs="capture:1"),
+            Reported(refused("capture:1"), needs="capture:1"),
+            Reported(said(_SUCCEEDED, 9, captured=600), needs="capture:1"),
         ),
         Meaning(Status.SUCCEEDED, authorized=1000, captured=600),
     ),
@@ -120,10 +120,10 @@ _HAPPENED_AFTER_ALL: Final = (
         create(),
         (
             _ACKNOWLEDGED,
-            Told(said(_PENDING, 3)),
+            Reported(said(_PENDING, 3)),
             cancel(),
-            Told(refused("cancel:1"), needs="cancel:1"),
-            Told(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
+            Reported(refused("cancel:1"), needs="cancel:1"),
+            Reported(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
         ),
         Meaning(Status.CANCELED),
     ),
@@ -131,25 +131,25 @@ _HAPPENED_AFTER_ALL: Final = (
         "a refund is refused, and happened after all",
         create(),
         (
-            Told(said(_SUCCEEDED, 4)),
+            Reported(said(_SUCCEEDED, 4)),
             refund("re_1", 300),
-            Told(refused("refund:re_1"), needs="refund:re_1"),
-            Told(our_refund_said("re_1", RefundStatus.PENDING, 8, 300), needs="refund:re_1"),
-            Told(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300), needs="refund:re_1"),
+            Reported(refused("refund:re_1"), needs="refund:re_1"),
+            Reported(our_refund_said("re_1", RefundStatus.PENDING, 8, 300), needs="refund:re_1"),
+            Reported(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300), needs="refund:re_1"),
         ),
         Meaning(Status.SUCCEEDED, 1000, 1000, 300, {"re_1": RefundMeaning(RefundStatus.SUCCEEDED)}),
     ),
     History(
-        "an attempt is refused as declined, and its failure told too",
+        "an attempt is refused as declined, and its failure reported too",
         create(max_attempts=3),
         (
-            Told(failed("at_1", 2)),
+            Reported(failed("at_1", 2)),
             confirm(),
-            Told(refused("confirm:2"), needs="confirm:2"),
-            Told(failed("at_2", 5, caused_by=key("confirm:2")), needs="confirm:2"),
+            Reported(refused("confirm:2"), needs="confirm:2"),
+            Reported(failed("at_2", 5, caused_by=key("confirm:2")), needs="confirm:2"),
             confirm("op_confirm_again"),
             _of("confirm:3", _PENDING, 7, "evt_third"),
-            Told(said(_SUCCEEDED, 8), needs="confirm:3"),
+            Reported(said(_SUCCEEDED, 8), needs="confirm:3"),
         ),
         _PAID,
     ),
@@ -157,11 +157,11 @@ _HAPPENED_AFTER_ALL: Final = (
         "the authorization is gone when the capture comes",
         create(capture_method="manual", max_attempts=2),
         (
-            Told(said(_OPEN, 1)),
-            Told(said(_AUTHORIZED, 3)),
+            Reported(said(_OPEN, 1)),
+            Reported(said(_AUTHORIZED, 3)),
             capture(),
-            Told(refused("capture:1"), needs="capture:1"),
-            Told(canceled(600_000, CancelCause.PROVIDER), needs="capture:1"),
+            Reported(refused("capture:1"), needs="capture:1"),
+            Reported(canceled(600_000, CancelCause.PROVIDER), needs="capture:1"),
         ),
         Meaning(Status.CANCELED),
     ),

@@ -115,7 +115,7 @@ def _failures() -> st.SearchStrategy[PaymentFact]:
 
 @st.composite
 def _end(draw: st.DrawFn) -> list[PaymentFact]:
-    """Nothing, or one end told by one or two events."""
+    """Nothing, or one end reported by one or two events."""
     status = draw(st.sampled_from([None, ProviderStatus.SUCCEEDED, ProviderStatus.CANCELED]))
     if status is None:
         return []
@@ -160,14 +160,14 @@ def _dispute_facts() -> st.SearchStrategy[DisputeFact]:
 @st.composite
 def facts(draw: st.DrawFn) -> list[Input]:
     """What a provider said of one payment, in no order."""
-    told: list[PaymentFact | RefundFact | DisputeFact] = [
+    reported: list[PaymentFact | RefundFact | DisputeFact] = [
         *draw(st.lists(_live_facts(), max_size=5)),
         *draw(st.lists(_failures(), max_size=4)),
         *draw(_end()),
         *draw(st.lists(_refund_facts(), max_size=4)),
         *draw(st.lists(_dispute_facts(), max_size=3)),
     ]
-    return [received(fact) for fact in told]
+    return [received(fact) for fact in reported]
 
 
 def _results(name: str) -> st.SearchStrategy[CallResult]:

@@ -8,7 +8,7 @@ from domain.payment import Payment
 from domain.status import Outcome
 from ports.records import RecordOffset
 from postgres.documents import decode_payment
-from tests.domain.histories.replay import meaning_told_by
+from tests.domain.histories.replay import published_meaning
 from tests.oracle import meaning_of
 from tests.simulation.judging.violation import Violation
 from tests.simulation.postgres.database import Database, InboxRow
@@ -58,6 +58,6 @@ def refolded(database: Database) -> Iterator[Violation]:
         if payment != again.payments.get(payment_id):
             yield Violation("S7", payment_id, "decided again, it is not what is stored")
         expected = meaning_of(payment_id, again.taken_in[payment_id])
-        if meaning_told_by(payment) != expected:
-            what = f"it is {meaning_told_by(payment)}, the oracle says {expected}"
+        if published_meaning(payment) != expected:
+            what = f"it is {published_meaning(payment)}, the oracle says {expected}"
             yield Violation("S4", payment_id, what)
