@@ -1,4 +1,4 @@
-"""From a record to what is written: decoded, then folded over the payment.
+"""Decodes consumed records and folds them over their payments, into a write set.
 
-Pure; the stream and the rebuild share it.
+Pure. The stream and the rebuild share it.
 """

@@ -1,7 +1,7 @@
-"""Dead letters: a record nobody could decode, as it came, with where it stood and why.
+"""Dead letters: undecodable records as they were consumed, with source and reason.
 
-A record may be larger than a dead letter can be: compressed on its way in, or with bytes in its
-headers that take more room as text. Then the letter has as much of it as fits, and says so.
+A record may be larger than a dead letter can be: it was compressed, or its headers take more room
+as text. Then the dead letter has as much of it as fits, and a header says what was cut.
 """
 
 from collections.abc import Iterable
@@ -15,19 +15,19 @@ from schemas import headers
 from schemas.headers import Headers
 from schemas.topics import DEAD_LETTER_BYTES_MAX, DEAD_LETTERS
 
-#: Most of a letter's parts: together well below what the brokers and the producer take.
+#: The largest parts of a dead letter: together well below what the brokers and the producer take.
 HEADER_BYTES_MAX: Final = DEAD_LETTER_BYTES_MAX // 8
 KEY_BYTES_MAX: Final = DEAD_LETTER_BYTES_MAX // 8
 VALUE_BYTES_MAX: Final = DEAD_LETTER_BYTES_MAX * 5 // 8
-#: Of each header, beside its name and its value: their lengths.
+#: Overhead of each header beside its name and its value: their lengths.
 _HEADER_BYTES: Final = 10
-_UNREADABLE: Final = "a whole batch that can't be taken apart, or one of its offsets"
+_UNREADABLE: Final = "a whole batch that can't be parsed, or one of its offsets"
 
 log = get_logger(__name__)
 
 
 def note(dead: Iterable[DeadLetter]) -> None:
-    """A line in the log for each: where it stood, how long it is and why; nothing that is in it."""
+    """Logs one line per dead letter: source, size in bytes and reason, never its content."""
     for letter in dead:
         at = letter.record.position
         log.warning(
@@ -40,9 +40,9 @@ def note(dead: Iterable[DeadLetter]) -> None:
         )
 
 
-def as_outgoing(letters: Iterable[DeadLetter]) -> list[ProducerRecord]:
-    """Dead letters as they go out: the record as it came, where it stood and why in headers."""
-    return [_outgoing(letter) for letter in letters]
+def as_outgoing(dead: Iterable[DeadLetter]) -> list[ProducerRecord]:
+    """Returns records for ``dead-letters``, with source and reason in their headers."""
+    return [_outgoing(letter) for letter in dead]
 
 
 def _outgoing(letter: DeadLetter) -> ProducerRecord:
@@ -76,7 +76,7 @@ def _outgoing(letter: DeadLetter) -> ProducerRecord:
 
 
 def _came_with(record: ConsumedRecord) -> Headers:
-    """The record's headers, up to the first that has no room."""
+    """Returns the record's headers up to the first that does not fit."""
     fitting: list[tuple[str, bytes]] = []
     room = HEADER_BYTES_MAX
     for name, text in record.headers.items():

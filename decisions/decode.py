@@ -1,4 +1,4 @@
-"""Bytes to inputs. Whatever can't be decoded says why; it never stops the stream."""
+"""Decodes records into inputs. An undecodable record becomes a dead letter with the reason."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -38,7 +38,7 @@ RELEASE: Final = "operator.release"
 
 
 class Decoder:
-    """Decodes records with the translators of the providers there are."""
+    """Decodes records, webhooks with their provider's translator."""
 
     def __init__(self, translators: Mapping[str, Translator]) -> None:
         self._translators = translators
@@ -49,7 +49,7 @@ class Decoder:
         }
 
     def decode(self, record: ConsumedRecord) -> DecodedInput | DeadLetter:
-        """The input a record carries, or why it carries none."""
+        """Returns the record's input, or a dead letter with the reason. Never raises."""
         if isinstance(record.value, Unreadable):
             return DeadLetter(record, storable(record.value.why))
         try:
@@ -80,8 +80,8 @@ class Decoder:
         except MalformedWebhookError as error:
             raise UndecodableRecordError(str(error)) from error
         fact = translated.fact
-        if b"\\u0000" in record.value and _holds_nul(msgspec.to_builtins(fact)):
-            raise UndecodableRecordError("a text holds a NUL character, which can't be stored")
+        if b"\\u0000" in record.value and _has_nul(msgspec.to_builtins(fact)):
+            raise UndecodableRecordError("a text has a NUL character, which can't be stored")
         if fact.event_id != event_id:
             raise UndecodableRecordError(f"{headers.EVENT_ID} is {event_id}, the body's another")
         received_at = utc_time(_header(record, headers.RECEIVED_AT))
@@ -92,19 +92,19 @@ class Decoder:
 
 
 def _check_key(record: ConsumedRecord, received: DecodedInput) -> None:
-    """A record about one payment under another's key would break the order per payment."""
+    """Raises UndecodableRecordError if the key is not the payment's: its order would break."""
     if record.key != received.payment_id.encode():
         raise UndecodableRecordError(
             f"the key is {record.key!r}, but the value is about {received.payment_id}"
         )
 
 
-def _holds_nul(value: Any) -> bool:
-    """Whether a text anywhere inside holds what PostgreSQL can't."""
+def _has_nul(value: Any) -> bool:
+    """Whether any text inside has a NUL character, which PostgreSQL can't store."""
     if isinstance(value, dict):
-        return any(_holds_nul(each) for each in value.values())
+        return any(_has_nul(each) for each in value.values())
     if isinstance(value, list | tuple):
-        return any(_holds_nul(each) for each in value)
+        return any(_has_nul(each) for each in value)
     return isinstance(value, str) and "\0" in value
 
 

@@ -1,7 +1,7 @@
 """A record that our own code failed to decode: it quarantines its payment, if it names one.
 
-What is read here is what every record has, without any adapter: the key, and the ID of the event in
-a header or a field. Once the code is mended, the stored record is decoded again under that ID.
+Only what every record has is read here, without any adapter: the key, and the event ID in a header
+or a field. After the fix and a release, the stored record is decoded again under that ID.
 """
 
 from datetime import UTC, datetime
@@ -15,12 +15,12 @@ from schemas import headers
 from schemas.identity import is_payment_id
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
 
-#: The kind of a record nobody could decode, for the timeline.
+#: The kind, in the timeline, of a record that our own code failed to decode.
 UNREAD: Final = "unread"
 
 
 def unforeseen(record: ConsumedRecord, error: str) -> DecodedInput | DeadLetter:
-    """What becomes of a record on which our own code failed.
+    """Returns what becomes of a record on which our own code failed.
 
     With a payment's key and an event ID, the record is kept and its payment is quarantined. Without
     them it is a dead letter.
@@ -63,7 +63,7 @@ def _fields(record: ConsumedRecord) -> dict[str, Any]:
 
 
 def _text(fields: dict[str, Any], name: str) -> str | None:
-    """A field that can be an ID."""
+    """Returns the field if it can be an ID."""
     text = fields.get(name)
     if not isinstance(text, str) or not text or len(text) > headers.ID_CHARS_MAX or "\0" in text:
         return None
@@ -71,7 +71,7 @@ def _text(fields: dict[str, Any], name: str) -> str | None:
 
 
 def _came_at(record: ConsumedRecord) -> datetime:
-    """When the brokers got it, as far as that is a moment in the calendar."""
+    """Returns the brokers' timestamp, or the epoch if it is no date."""
     try:
         return datetime.fromtimestamp(max(record.timestamp_ms, 0) / 1000, UTC)
     except (OverflowError, OSError, ValueError):

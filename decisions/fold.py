@@ -1,6 +1,6 @@
-"""A batch's inputs through ``decide``, payment by payment, in the order they came. Pure.
+"""Folds a batch's inputs over their payments with ``decide``, in the order they came. Pure.
 
-Given what Postgres knew and the records of a batch, it answers with every row to write.
+From a batch's read set and its inputs it makes the write set: every row to write.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from runtime.tasks import ANY_ERROR
 def fold(
     loaded: ReadSet, batch: Sequence[DecodedInput], poisoned: Mapping[str, str] | None = None
 ) -> WriteSet:
-    """The plan of one batch.
+    """Returns the write set of one batch.
 
     ``poisoned`` gives, by payment ID, why a payment's rows could not be written: each of these
     payments is quarantined.
@@ -29,7 +29,7 @@ def fold(
 
 
 class _Fold:
-    """The running state of one fold; thrown away with it."""
+    """The state of one fold."""
 
     def __init__(self, loaded: ReadSet, poisoned: Mapping[str, str]) -> None:
         self._loaded = loaded

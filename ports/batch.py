@@ -1,4 +1,4 @@
-"""What a batch knew and what it will write: plain rows between the pure fold and the SQL."""
+"""A batch's read set and write set: plain rows between the pure fold and the SQL."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from ports.records import DeadLetter, DecodedInput, RecordOffset, refusal_id
 
 
 class InboxEntry(Struct, frozen=True):
-    """An event ID the inbox has: the record that brought it, and what became of it."""
+    """An event ID of the inbox: the record that brought it, and its outcome."""
 
     position: RecordOffset
     outcome: Outcome
@@ -21,41 +21,41 @@ class InboxEntry(Struct, frozen=True):
 
 
 class ReadSet(Struct, frozen=True):
-    """What Postgres knew of a batch, read under the locks of its payments."""
+    """What Postgres has of a batch, read under the locks of the batch's payments."""
 
     payments: Mapping[str, Payment]
     known: Mapping[str, InboxEntry]
     quarantined: frozenset[str]
-    #: By payment ID, of those that may be taken up now: what waited, in the order it came.
+    #: By payment ID: the parked inputs that may be decided now, in the order they came.
     parked: Mapping[str, tuple[DecodedInput, ...]]
     #: Payment ID by (provider, provider's object ID).
     owners: Mapping[tuple[str, str], str]
-    #: By payment ID: why what is stored of it can't be read. It is quarantined.
+    #: Payments whose stored rows can't be read, with the reason. Each is quarantined.
     unreadable: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
 class InboxRow:
-    """One input and what became of it. ``waiting``: the row is there already, and waits."""
+    """One input and its outcome. ``waiting``: the row exists already, as a waiting one."""
 
     received: DecodedInput
     outcome: Outcome
     reason: str
     version: int | None = None
     waiting: bool = False
-    #: Refused for its binding or its form: it does not use its event ID up.
+    #: Refused for its binding or its form, so it does not use up its event ID.
     refused: bool = False
-    #: The how manieth decision of its batch this is; the last one where there were several.
+    #: The ordinal of its decision in the batch; of several decisions, the last one.
     ordinal: int = 0
 
     @property
     def event_id(self) -> str:
-        """What the row is known by."""
+        """The key of the row in the inbox."""
         return refusal_id(self.received) if self.refused else self.received.event_id
 
 
 class VersionRow(Struct, frozen=True):
-    """One new version of a payment, with the payment as of then."""
+    """One new version of a payment, with the payment as of this version."""
 
     payment: Payment
     previous_status: Status | None
@@ -65,24 +65,24 @@ class VersionRow(Struct, frozen=True):
 
 @dataclass(slots=True)
 class WriteSet:
-    """Everything one batch will write, in one transaction."""
+    """Everything that one batch writes, in one transaction."""
 
     inbox: list[InboxRow] = field(default_factory=list)
     duplicates: list[DecodedInput] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
-    #: Webhooks whose object is another payment's than they say: the router sends them there too.
+    #: Webhooks that name another payment's object: the router sends them to that payment too.
     misrouted: list[DecodedInput] = field(default_factory=list)
     versions: list[VersionRow] = field(default_factory=list)
     #: The last state of every payment that changed, by ID.
     payments: dict[str, Payment] = field(default_factory=dict)
-    #: The version each of those had in Postgres; absent for a new one.
+    #: The version that each of those had in Postgres; absent for a new payment.
     expected: dict[str, int] = field(default_factory=dict)
     calls: list[ProviderCall] = field(default_factory=list)
-    #: Keys of calls asked for before that are to be made at once.
+    #: Keys of earlier calls that are to be made at once.
     urgent: set[str] = field(default_factory=set)
-    #: Event IDs of the batch that no record has used up: what brought them was refused, or waits.
+    #: Event IDs of the batch that are not used up: their records were refused, or wait.
     open: set[str] = field(default_factory=set)
-    #: Refused event IDs that another record used up since: where that record stands.
+    #: Refused event IDs that another record has used up since, with that record's offset.
     resolved: dict[str, RecordOffset] = field(default_factory=dict)
     #: Newly quarantined payments: the event our code failed on, and its error.
     quarantines: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -90,10 +90,10 @@ class WriteSet:
     released: set[str] = field(default_factory=set)
     #: Payments whose release failed: the release, and its error. The quarantine and its event stay.
     renewed: dict[str, tuple[str, str]] = field(default_factory=dict)
-    #: Payments that a quarantine begins or ends for, and their partitions: what is published of
-    #: them says so, also where they have no new version.
+    #: Payments whose quarantine begins or ends, with their partitions. Their last version is
+    #: published again, so that consumers see it.
     announced: dict[str, int] = field(default_factory=dict)
-    #: Publications whose events came again: the mark of a crash before they were published.
+    #: Publications whose events were redelivered: a crash may have come before the publishing.
     redelivered: set[int] = field(default_factory=set)
 
 
@@ -112,18 +112,18 @@ class PublishableVersion(Struct, frozen=True):
 
 @dataclass(slots=True)
 class CommittedBatch:
-    """What a committed batch leaves to do: publish these versions, remember these events."""
+    """What is left to do after the commit: versions to publish, events for the dedup table."""
 
     published: list[PublishableVersion] = field(default_factory=list)
-    #: Publications whose events came again: the mark of a crash before they were published.
+    #: Publications whose events were redelivered: a crash may have come before the publishing.
     redelivered: set[int] = field(default_factory=set)
-    #: Where the events that Postgres knew already stood when they were processed, by event ID.
+    #: By event ID that Postgres knew before: the offset of the record that was processed.
     known: dict[str, RecordOffset] = field(default_factory=dict)
-    #: Event IDs that no record has used up.
+    #: Event IDs that are not used up.
     open: set[str] = field(default_factory=set)
 
     def add(self, other: "CommittedBatch") -> None:
-        """Takes in what another transaction of the same batch left to do."""
+        """Adds the result of another transaction of the same batch."""
         self.published += other.published
         self.redelivered |= other.redelivered
         self.known |= other.known

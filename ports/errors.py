@@ -1,19 +1,19 @@
 """Every error of the programs but the ingress' answers, drawn once.
 
 ProcessorError
-├── UndecodableRecordError   the bytes are no command, webhook or result: to the dead letters
-├── StoreUnavailableError    Postgres is away or busy: the same may well succeed next time
-├── KeyTakenError            a unique key was taken by another transaction: look again
-├── BatchConflictError       another worker wrote these rows first: load again, decide again
-├── FencedError              another worker owns the partition: this one must stop and start over
-├── PublishError             the brokers gave no word in time; the record's fate is unknown
-├── TableFilesError          RocksDB can't read or write its files: restart, which mends what it can
-├── LeaseLostError           a provider call may be another worker's by now: this one lets go of it
-├── EventTooLargeError       an event of a provider is larger than a topic takes: a dead letter
+├── UndecodableRecordError   the bytes are no command, webhook or result: a dead letter
+├── StoreUnavailableError    Postgres is away or busy: retryable
+├── KeyTakenError            another transaction took a unique key: load and decide again
+├── BatchConflictError       another worker wrote these rows first: load and decide again
+├── FencedError              another worker owns the partition: this one must restart
+├── PublishError             the brokers did not confirm in time; the record may be in the log
+├── TableFilesError          RocksDB can't read or write its files: restart, which repairs them
+├── LeaseLostError           another worker may have claimed the provider call: this one stops
+├── EventTooLargeError       a provider's event is larger than a topic takes: a dead letter
 ├── SnapshotTooLargeError    a payment is larger than ``payment-state`` takes; it is quarantined
-├── LoopFailedError          a background loop ended with no error it can go on after: restart
-├── RebuildRunningError      one rebuild at a time: the other one has the shadow schema
-└── MissingTopicsError       topics are absent or wrongly partitioned: ``payments topics`` mends it
+├── LoopFailedError          a background loop failed for good: restart
+├── RebuildRunningError      another rebuild is using the shadow schema
+└── MissingTopicsError       topics are absent or wrongly partitioned: run ``payments topics``
 
 MessagingError            publishing one record; the producer component raises these
 ├── NotDeliveredError     the brokers did not confirm the record in time; it may be sent again
@@ -27,15 +27,15 @@ class ProcessorError(Exception):
 
 
 class UndecodableRecordError(ProcessorError):
-    """A record that nobody can decode; the text says what is wrong with it."""
+    """A record can't be decoded; the text says what is wrong with it."""
 
 
 class StoreUnavailableError(ProcessorError):
-    """The store can't do it now: no connection, a deadlock, a time-out. Nothing was written."""
+    """The store is not available: no connection, a deadlock, a timeout. Nothing was written."""
 
 
 class KeyTakenError(ProcessorError):
-    """A unique key is there already, by another transaction. Nothing was written."""
+    """Another transaction has written a unique key. Nothing was written."""
 
 
 class BatchConflictError(ProcessorError):
@@ -43,7 +43,7 @@ class BatchConflictError(ProcessorError):
 
 
 class FencedError(ProcessorError):
-    """A newer owner of the partition publishes now. Nothing of ours was or will be published."""
+    """The partition has a newer owner. This transaction was not published and never will be."""
 
 
 class PublishError(ProcessorError):
@@ -67,7 +67,7 @@ class SnapshotTooLargeError(ProcessorError):
 
 
 class LoopFailedError(ProcessorError):
-    """A background loop failed on something that time does not mend; the cause says what."""
+    """A background loop failed on an error that is not retryable, its cause."""
 
 
 class RebuildRunningError(ProcessorError):

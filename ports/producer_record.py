@@ -20,5 +20,5 @@ class ProducerRecord:
 
     @property
     def size(self) -> int:
-        """Bytes it is counted with while it is in flight."""
+        """The bytes that count for it while it is in flight."""
         return len(self.value) + OVERHEAD_BYTES

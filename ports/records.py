@@ -1,4 +1,4 @@
-"""A record of the log as it came, and as it was understood."""
+"""A consumed record, and the input that was decoded from it."""
 
 from collections.abc import Mapping
 from typing import Self
@@ -11,7 +11,7 @@ from domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFac
 
 
 class RecordOffset(Struct, frozen=True):
-    """Where a record stands in the log."""
+    """The position of a record in the log."""
 
     topic: str
     partition: int
@@ -19,7 +19,7 @@ class RecordOffset(Struct, frozen=True):
 
 
 class ConsumedRecord(Struct, frozen=True):
-    """A record as it came: bytes, headers as text, the broker's timestamp in ms."""
+    """A record as consumed: bytes, headers as text, the broker's timestamp in ms."""
 
     position: RecordOffset
     key: bytes | None
@@ -29,7 +29,7 @@ class ConsumedRecord(Struct, frozen=True):
 
 
 class DecodedInput(Struct, frozen=True):
-    """A record as it was understood: which payment it is about, and what it says."""
+    """A decoded record: the payment it is about, and the domain's input."""
 
     record: ConsumedRecord
     payment_id: str
@@ -37,52 +37,52 @@ class DecodedInput(Struct, frozen=True):
     #: For people: ``command.create``, ``result.refund``, or the provider's own name of the event.
     kind: str
     input: Input
-    #: The provider that says it; None for a client's command.
+    #: The provider that reported it; None for a client's command.
     provider: str | None = None
     tenant: str | None = None
     operation_id: str | None = None
-    #: Our own code failed on the record, with this error: what it says is not known yet. The input
-    #: is none then, and the payment is quarantined.
+    #: The error of our own code on this record. Then the input has no content, and the payment is
+    #: quarantined.
     failure: str | None = None
 
 
 class Unreadable(bytes):
-    """In the place of a value: what stands at an offset of a batch that can't be taken apart.
+    """The value of an offset in a batch that can't be parsed.
 
     The first offset has the bytes of the whole batch, the others have none. ``why`` says what is
-    wrong, and which offsets the batch has. Nobody outside can send one: it is a type, not a text.
+    wrong, and which offsets the batch has. No sender can forge one: it is a type, not a text.
     """
 
     why: str
 
     def __new__(cls, value: bytes, why: str) -> Self:
-        """One at one offset."""
+        """Makes the value of one offset."""
         made = super().__new__(cls, value)
         made.why = why
         return made
 
 
 class DeadLetter(Struct, frozen=True):
-    """A record nobody can decode, and why."""
+    """An undecodable record and the reason."""
 
     record: ConsumedRecord
     error: str
 
 
 def refusal_id(received: DecodedInput) -> str:
-    """What a refused record is known by: its event ID is left to the event, told rightly."""
+    """Returns the inbox key of a refused record; its event ID stays free for the right record."""
     at = received.record.position
     return f"{received.event_id}@{at.topic}/{at.partition}/{at.offset}"
 
 
 def failed(received: DecodedInput, error: str) -> DecodedInput:
-    """The record as one on which our own code failed; nothing looks at what it says any more."""
+    """Returns the input as one on which our own code failed, without its content."""
     nothing = Unmodelled(received.event_id, received.kind, error)
     return replace(received, input=replace(received.input, body=nothing), failure=error)
 
 
 def named_object(received: DecodedInput) -> str | None:
-    """The provider's payment object that an input names, if it names one."""
+    """Returns the ID of the provider's payment object that an input names, if any."""
     match received.input.body:
         case PaymentFact() | RefundFact() | DisputeFact() as fact:
             return fact.object_id

@@ -1,8 +1,7 @@
-"""What the processor needs of the world outside, as protocols; ``__main__`` wires the real ones.
+"""Protocols of what the stream and the worker need: stores, publisher, table, sender.
 
-The programs decide when and in which order things happen, and know nothing of SQL. Whatever a
-store can't do at the moment is a StoreUnavailableError; a key that somebody else's transaction has
-taken is a KeyTakenError. Both may be tried again.
+A store that is not available raises StoreUnavailableError. A unique key that another transaction
+has taken raises KeyTakenError. Both are retryable.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,46 +16,46 @@ from ports.work_items import ClaimedCall, IgnoredWebhook, UnroutedWebhook
 
 
 class Transaction(Protocol):
-    """One transaction of a batch: everything in it is written, or nothing."""
+    """One transaction of a batch: all of it is written, or nothing."""
 
     async def load(self, batch: Sequence[DecodedInput]) -> ReadSet:
-        """What is known of a batch's payments and events. Locks the payments until the end."""
+        """Returns the batch's read set. Locks its payments until the transaction ends."""
         ...
 
     async def write(self, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
-        """Writes the plan; answers what has to be published. Raises BatchConflictError."""
+        """Writes the plan. Returns the versions to publish. Raises BatchConflictError."""
         ...
 
 
 class BatchStore(Protocol):
-    """The authority on what was processed."""
+    """Payments, inbox and publications. It decides what was processed."""
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """A transaction, committed where the block ends well."""
+        """Opens a transaction. It is committed when the block ends without an error."""
         ...
 
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
     ) -> list[PublishableVersion]:
-        """What was committed and may not have been published, of these."""
+        """Returns the committed versions that may not have been published, of these."""
         ...
 
     async def quarantine_unpublishable(
         self, versions: Sequence[PublishableVersion], now: datetime
     ) -> None:
-        """Quarantines the payments of versions that can't be published, for an operator to see."""
+        """Quarantines the payments of versions that can't be published."""
         ...
 
     async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:
-        """Notes that the brokers have all of these."""
+        """Marks these publications as published."""
         ...
 
 
 class TransactionalPublisher(Protocol):
-    """Where new versions go."""
+    """Publishes new versions, one transaction per partition."""
 
     async def assign(self, partitions: Iterable[int]) -> None:
-        """Has exactly these partitions: fences their former owners. Raises PublishError."""
+        """Takes exactly these partitions and fences former owners. Raises PublishError."""
         ...
 
     async def publish(self, records: Sequence[PublishableVersion]) -> None:
@@ -65,23 +64,23 @@ class TransactionalPublisher(Protocol):
 
 
 class TableEntries(Protocol):
-    """A changelog table's entries on this machine, by partition; keys and values are bytes."""
+    """The local entries of a changelog table, by partition; keys and values are bytes."""
 
     def get(self, partition: int, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
-        """The values of those keys that are there."""
+        """Returns the values of the keys that exist."""
         ...
 
     def walk(self, partition: int, after: bytes, limit: int) -> Sequence[tuple[bytes, bytes]]:
-        """Up to ``limit`` entries whose keys come after ``after``; fewer at the end."""
+        """Returns up to ``limit`` entries with keys after ``after``; fewer at the end."""
         ...
 
     async def put(self, partition: int, changes: Mapping[bytes, bytes | None]) -> None:
-        """Writes values, None deletes: here at once, and in the changelog soon."""
+        """Writes values; None deletes. Takes effect here at once, in the changelog later."""
         ...
 
 
 class RecordSender(Protocol):
-    """Where everything else goes."""
+    """Sends every other record."""
 
     async def send(self, records: Sequence[ProducerRecord]) -> None:
         """Returns once the brokers have all. Raises PublishError; then their fate is unknown."""
@@ -89,98 +88,101 @@ class RecordSender(Protocol):
 
 
 class Outbox(Protocol):
-    """The provider calls written down, and what became of them."""
+    """The outbox: provider calls to make, and their outcomes."""
 
     async def claim(
         self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
     ) -> list[ClaimedCall]:
-        """Due calls, claimed until ``lease_until``; nobody else gets the same."""
+        """Claims due calls until ``lease_until``; no other worker gets the same ones."""
         ...
 
     async def renew(self, claimed: ClaimedCall, lease_until: datetime) -> bool:
-        """The claim lasts until then. Whether it is ours still."""
+        """Extends the claim. Returns whether it was still this worker's."""
         ...
 
     async def finish(self, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
-        """The call has come to something, and its result is published. Whether it was ours."""
+        """Ends a call whose result is published. Returns whether it was this worker's."""
         ...
 
     async def retry(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
-        """The call is due again then, under the same key. Whether it was ours still."""
+        """Makes the call due again under the same key. Returns whether it was this worker's."""
         ...
 
     async def retry_with_new_key(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
-        """The call certainly did not happen: it is due again then, under the next key.
+        """Makes a call that certainly did not happen due again, under its next key.
 
-        Whether it was ours still.
+        Returns whether it was this worker's.
         """
         ...
 
 
 class RoutingStore(Protocol):
-    """Webhooks without a payment ID, and whose the provider's objects are."""
+    """Webhooks without a payment ID, and the payments of the providers' objects."""
 
     async def owners(self, objects: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        """Payment ID by (provider, object ID), of those that are known."""
+        """Returns payment IDs by (provider, object ID), for the objects that are known."""
         ...
 
     async def park(self, waiting: Sequence[UnroutedWebhook], now: datetime) -> None:
-        """Keeps webhooks until their payments are known."""
+        """Stores webhooks until their payments are known."""
         ...
 
     async def ignore(self, ignored: Sequence[IgnoredWebhook], now: datetime) -> None:
-        """Notes what became of webhooks that are nobody's."""
+        """Records webhooks that belong to no payment, with the reason."""
         ...
 
     async def routable(self, limit: int) -> list[UnroutedWebhook]:
-        """Kept webhooks whose payment is known now, oldest first."""
+        """Returns stored webhooks whose payment is known now, oldest first."""
         ...
 
     async def expired(self, before: datetime, limit: int) -> list[UnroutedWebhook]:
-        """Webhooks kept since before then, oldest first."""
+        """Returns webhooks that were stored before then, oldest first."""
         ...
 
     async def forget(self, event_ids: Sequence[str]) -> None:
-        """They are on their way."""
+        """Deletes webhooks that were sent on."""
         ...
 
 
 class SweepStore(Protocol):
-    """What the reconciler reads and remembers."""
+    """What the reconciler reads, and how far it has come."""
 
     async def read_cursor(self, provider: str) -> str | None:
-        """The last event read from this provider's list."""
+        """Returns the last event read from this provider's list, or None."""
         ...
 
     async def write_cursor(self, provider: str, event_id: str, now: datetime) -> None:
-        """Everything up to this event is published."""
+        """Records that everything up to this event is published."""
         ...
 
     async def unfinished(
         self, silent_since: datetime, after: str, limit: int
     ) -> list[tuple[str, str, str]]:
-        """(payment ID, provider, object ID) of payments neither final nor heard of since then."""
+        """Returns (payment ID, provider, object ID) of unfinished payments unchanged since then.
+
+        Ordered by payment ID, from after ``after``.
+        """
         ...
 
     async def expired(self, now: datetime, limit: int) -> list[tuple[str, str, int]]:
-        """(payment ID, tenant, version) of payments nobody acted on in time."""
+        """Returns (payment ID, tenant, version) of payments whose time to act is over."""
         ...
 
     async def gauges(self) -> list[tuple[str, int, datetime | None]]:
-        """(what, how many, since when the oldest) of everything that should not wait for long."""
+        """Returns (what, how many, time of the oldest) of everything that waits."""
         ...
 
 
 class HistoryStore(Protocol):
-    """What became of old inputs."""
+    """Old inputs and their outcomes."""
 
-    #: The names of what there is to forget.
+    #: The tables with history that may be deleted.
     histories: Sequence[str]
 
     async def give_up_parked(self, before: datetime, limit: int) -> int:
-        """Ends inputs parked before then whose payment never came; how many."""
+        """Ends inputs parked before then whose payment never came. Returns how many."""
         ...
 
     async def forget_history(self, table: str, before: datetime, limit: int) -> int:
-        """Deletes rows recorded before then, the oldest first; how many."""
+        """Deletes up to ``limit`` rows recorded before then, oldest first. Returns how many."""
         ...

@@ -1,4 +1,4 @@
-"""Texts from outside, as Postgres takes them and a person can read them."""
+"""Texts and times from outside, as Postgres stores them and people read them."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -9,13 +9,16 @@ ERROR_CHARS_MAX: Final = 1_000
 
 
 def storable(text: str) -> str:
-    """The text without what PostgreSQL can't store (NUL, lone surrogates), and not too long."""
+    """Returns the text without what PostgreSQL can't store, cut to ``ERROR_CHARS_MAX``.
+
+    NUL and lone surrogates are replaced.
+    """
     text = text[:ERROR_CHARS_MAX].replace("\0", "\N{REPLACEMENT CHARACTER}")
     return text.encode("utf-8", "replace").decode()
 
 
 def utc_time(text: str) -> datetime:
-    """The moment an ISO 8601 time with a zone names. Raises UndecodableRecordError."""
+    """Parses an ISO 8601 time with a zone. Returns it in UTC; raises UndecodableRecordError."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
@@ -29,5 +32,5 @@ def utc_time(text: str) -> datetime:
 
 
 def moment(at: datetime) -> str:
-    """A time as people compare it: UTC, to the second."""
+    """Formats a time for people: UTC, to the second."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"

@@ -1,4 +1,4 @@
-"""What the worker takes up: claimed calls, and webhooks whose payment is not known yet."""
+"""The worker's items: claimed calls, and webhooks whose payment is not known yet."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from domain.calls import ProviderCall
 
 @dataclass(frozen=True, slots=True)
 class ClaimedCall:
-    """A call that is ours to make until its lease is over."""
+    """A provider call that this worker may make until its lease ends."""
 
     call: ProviderCall
-    #: With the call's key, the name of this claim: each claim is one attempt more.
+    #: Identifies this claim, together with the call's key: each claim counts one attempt.
     attempts: int
     generation: int
     key_first_used_at: datetime
@@ -39,7 +39,7 @@ class UnroutedWebhook:
 
 @dataclass(frozen=True, slots=True)
 class IgnoredWebhook:
-    """A webhook about no payment of ours, of a kind without effect on any; and why it is none."""
+    """A webhook that belongs to no payment and can have no effect on one, with the reason."""
 
     webhook: UnroutedWebhook
     kind: str

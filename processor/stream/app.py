@@ -46,7 +46,7 @@ from schemas.topics import (
 
 log = get_logger(__name__)
 
-#: What a worker must hear from in order to be ready.
+#: The worker is ready only while both answer.
 POSTGRES: Final = "postgres"
 BROKERS: Final = "brokers"
 PROBE_EVERY_S: Final = 2.0
@@ -62,7 +62,7 @@ ROCKSDB_OPTIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class StreamParts:
-    """What makes the worker's parts; each is called as the class or function it stands for."""
+    """The factories of the worker's parts. Tests replace single ones."""
 
     store: Callable[[Pool, Decode], BatchStore] = PostgresBatches
     producers: Callable[[str, str], ProducerFactory] = fenced_producer
@@ -76,7 +76,7 @@ REAL_PARTS: Final = StreamParts()
 
 
 def create_app(kafka: KafkaSettings, stream: StreamSettings) -> faust.App:
-    """A Faust app with the settings that lose nothing; agents are added by ``wire``."""
+    """Returns a Faust app with settings that lose no record; ``wire`` adds the agent."""
     app = faust.App(
         APP_ID,
         broker=[f"kafka://{host}" for host in kafka.kafka_bootstrap.split(",")],
@@ -95,12 +95,12 @@ def create_app(kafka: KafkaSettings, stream: StreamSettings) -> faust.App:
         broker_session_timeout=stream.session_timeout_s,
         broker_heartbeat_interval=stream.session_timeout_s / 15,
         broker_max_poll_records=2000,
-        # A broker that has just started may name no topic; partitions are then assigned without
-        # any, and again once metadata is asked for anew. Five minutes of nothing by default.
+        # A broker that has just started may list no topic; then no partitions are assigned until
+        # the metadata is refreshed, by default after five minutes.
         consumer_metadata_max_age_ms=5_000,
         stream_buffer_maxsize=8192,
         producer_acks=-1,
-        # what it sends is a whole batch already (faust_internals.table)
+        # each send is a whole batch already (faust_internals.table)
         producer_linger=0.0,
         producer_max_batch_size=BATCH_BYTES_MAX,
         producer_max_request_size=RECORD_BYTES_MAX - ENVELOPE_BYTES,
@@ -113,7 +113,7 @@ def create_app(kafka: KafkaSettings, stream: StreamSettings) -> faust.App:
 
 
 def _pool(database: DatabaseSettings, stream: StreamSettings) -> Pool:
-    """The worker's connections. Not opened."""
+    """Returns the worker's connection pool, not opened yet."""
     return AsyncConnectionPool(
         database.database_url.get_secret_value(),
         connection_class=ServingConnection,
@@ -123,7 +123,7 @@ def _pool(database: DatabaseSettings, stream: StreamSettings) -> Pool:
         timeout=10.0,
         open=False,
         name="stream",
-        # a worker that is silent for longer is dead, to Postgres as to the brokers
+        # Postgres ends a silent session after the same time as the brokers do
         configure=limit_transactions(stream.session_timeout_s),
     )
 
@@ -139,7 +139,7 @@ def wire(
     clock: Callable[[], datetime],
     parts: StreamParts,
 ) -> Activity:
-    """Puts the agent and its parts together on the app; answers where it notes what it does."""
+    """Adds the agent and its parts to the app. Returns the activity that it keeps up to date."""
     pool = _pool(database, stream)
     bootstrap, deadline_s = kafka.kafka_bootstrap, stream.publish_deadline_s
     table = app.Table(
@@ -153,7 +153,7 @@ def wire(
     decoder = Decoder(translators)
     publisher = parts.publisher(parts.producers(bootstrap, APP_ID), deadline_s)
     sender = parts.sender(bootstrap, f"{APP_ID}-dead-letters", deadline_s)
-    # Faust unwinds this stack once the agent has ended, whether it was stopped or has crashed
+    # Faust unwinds this stack once the agent has ended, also after a crash
     for name, close in (
         ("pool", pool.close),
         ("state", partial(publisher.assign, ())),
@@ -190,11 +190,11 @@ def wire(
 def _follow_rebalances(
     app: faust.App, pool: Pool, processor: BatchProcessor, activity: Activity, health: Health
 ) -> asyncio.Event:
-    """An event that is set while the assigned partitions are fenced and caught up."""
+    """Returns an event that is set while the assigned partitions are fenced and republished."""
     ours, recovered = asyncio.Event(), asyncio.Event()
 
     def look() -> None:
-        """Both may come first: the partitions taken over, and their tables recovered."""
+        """Updates the health. Fencing and the table's recovery may end in either order."""
         health.update(operational=ours.is_set() and recovered.is_set())
 
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]  # the signal argument is in **_
@@ -228,14 +228,14 @@ def _follow_rebalances(
 
 
 def _note_recovery(app: faust.App, activity: Activity) -> None:
-    """Notes what the watchdog wants to know and only the worker's own loop may look at."""
+    """Notes the table's recovery for the watchdog: only the worker's loop may read it."""
     activity.recovering = records_to_recover(app)
 
 
 async def _probe_postgres(pool: Pool, activity: Activity, heartbeat: Heartbeat) -> None:
-    """Whether Postgres answers. A batch that was done has shown it.
+    """Beats while Postgres answers. A batch that is done proves it; otherwise a probe is sent.
 
-    While a batch is under way, it is what waits for Postgres, and nothing else asks.
+    While a batch is under way no probe is sent: the batch itself waits for Postgres.
     """
     done = activity.batches
     while True:
@@ -251,7 +251,7 @@ async def _probe_once(pool: Pool, heartbeat: Heartbeat) -> None:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_S):
             await probe(pool, PROBE_TIMEOUT_S)
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is no answer
+    except Exception as error:  # noqa: BLE001  # every error means: no answer
         log.warning("postgres.silent", error=repr(error))
     else:
         heartbeat.beat()
@@ -264,10 +264,10 @@ async def _run(
     ours: asyncio.Event,
     activity: Activity,
 ) -> None:
-    """Batch after batch, until the unexpected: then the process ends at once.
+    """Runs the pipeline. An error restarts the process at once.
 
-    An exception that left an agent would acknowledge what it failed on. This way nothing is
-    acknowledged, and everything is read again.
+    Faust would acknowledge the events of an agent that raised. This way nothing is acknowledged,
+    and every record is read again.
     """
     try:
         await pipeline.run(activity.noting(taken), processor, full, ours.wait, activity.done)

@@ -1,14 +1,14 @@
-"""One batch, in the order of effects. A crash anywhere repeats work and changes nothing.
+"""One batch, in the order of its effects. A crash anywhere repeats work and changes nothing.
 
-1. decode; what can't be goes to ``dead-letters``, delivery awaited
-2. set aside what the table of seen event IDs knows
-3. one Postgres transaction: the authority on what is new; fold, write, commit
-4. publish every new version, and what an earlier crash left unpublished; await the brokers
-5. write the seen table
-6. acknowledge, in order
+1. Decode. Undecodable records go to ``dead-letters``; their delivery is awaited.
+2. Drop the events that the dedup table knows.
+3. One Postgres transaction decides what is new: load, fold, write, commit.
+4. Publish every new version, and what an earlier crash left unpublished. Await the brokers.
+5. Add the events to the dedup table.
+6. Acknowledge, in order.
 
-Steps 4 to 6 of one batch may be done while the next one is committed (``pipeline``). Then the table
-may not know yet what the batch before has brought: Postgres does.
+Steps 4 to 6 of a batch may run while the next one is committed (``pipeline``). Then the dedup table
+may lack events of the batch before; Postgres has them.
 """
 
 import asyncio
@@ -52,9 +52,9 @@ from schemas.topics import SNAPSHOT_BYTES_MAX
 
 log = get_logger(__name__)
 
-#: A batch is tried for this long; then the worker starts over, without having acknowledged.
+#: A batch is retried for this long, in seconds. Then the worker restarts, without acknowledging.
 RETRY_FOR_S: Final = 300.0
-#: A key that keeps colliding after this many tries is no race: the payment is quarantined.
+#: After this many collisions of a unique key it is no race: the payment is quarantined.
 COLLISIONS_MAX: Final = 3
 
 Event = EventT[Any]
@@ -62,14 +62,14 @@ T = TypeVar("T")
 
 
 def minimal_record(event: Event) -> ConsumedRecord:
-    """A Faust event as a record without what our own code could not read of it."""
+    """Returns the event's record without headers and timestamp, which our code failed to read."""
     message = event.message
     position = RecordOffset(message.topic, message.partition, message.offset)
     return ConsumedRecord(position, message.key, message.value or b"", {}, -1)
 
 
 def as_record(event: Event) -> ConsumedRecord:
-    """A Faust event as a record."""
+    """Returns a Faust event as a consumed record."""
     message = event.message
     return ConsumedRecord(
         RecordOffset(message.topic, message.partition, message.offset),
@@ -83,7 +83,7 @@ def as_record(event: Event) -> ConsumedRecord:
 
 @dataclass(frozen=True, slots=True)
 class DecodedBatch:
-    """A batch as it was understood."""
+    """A batch after step 1."""
 
     events: Sequence[Event]
     received: Sequence[DecodedInput]
@@ -92,18 +92,18 @@ class DecodedBatch:
 
 @dataclass(frozen=True, slots=True)
 class ProcessedBatch:
-    """A batch that is committed: what is left to do of it."""
+    """A batch after step 3, with what is left to do."""
 
     events: Sequence[Event]
-    #: What the table did not know.
+    #: Inputs that the dedup table did not know.
     fresh: Sequence[DecodedInput]
     committed: CommittedBatch
-    #: How often others had published what batches under way may hold, when it was begun.
+    #: The processor's count of republications when the batch was begun.
     republications: int
 
 
 class BatchProcessor:
-    """Processes batches of one worker; in each stage one at a time."""
+    """Processes the batches of one worker, one at a time in each stage."""
 
     def __init__(
         self,
@@ -122,18 +122,18 @@ class BatchProcessor:
         self._sender = sender
         self._metrics = metrics
         self._clock = clock
-        #: What is to be published is read and published by one at a time: a batch may still be
-        #: under way while its worker takes partitions over.
+        #: One task at a time publishes: a batch may be under way while partitions are assigned.
         self._publishing = asyncio.Lock()
-        #: How often versions were published that batches under way may hold too.
+        #: How often versions were read from Postgres and published: batches under way may have them
+        #: too.
         self._republications = 0
 
     async def process(self, events: Sequence[Event]) -> None:
-        """The whole batch, acknowledged at the end. What it raises, nothing was acknowledged of."""
+        """Processes a whole batch. If it raises, no event was acknowledged."""
         await self.publish_and_ack(await self.commit(self.decode(events)))
 
     def decode(self, events: Sequence[Event]) -> DecodedBatch:
-        """Step 1, but for the sending. Knows nothing of other batches."""
+        """Decodes a batch. Independent of other batches."""
         with best_effort("metrics"):
             self._metrics.batch_records.observe(len(events))
         with self._step("decode"):
@@ -145,7 +145,7 @@ class BatchProcessor:
         )
 
     async def commit(self, batch: DecodedBatch) -> ProcessedBatch:
-        """Steps 1 to 3; one batch after the other."""
+        """Sends the dead letters, drops duplicates and commits; one batch after the other."""
         republications = self._republications
         if batch.dead:
             await with_timeout(ADAPTER_TIMEOUT_S, self._sender.send(as_outgoing(batch.dead)))
@@ -158,7 +158,7 @@ class BatchProcessor:
         return ProcessedBatch(batch.events, fresh, committed, republications)
 
     async def publish_and_ack(self, batch: ProcessedBatch) -> None:
-        """Steps 4 to 6; one batch after the other, perhaps while the next is committed."""
+        """Does steps 4 to 6; one batch after the other, perhaps while the next is committed."""
         with self._step("publish"):
             await self._publish(batch.committed, batch.republications)
         with self._step("dedup_add"):
@@ -167,7 +167,7 @@ class BatchProcessor:
             event.ack()
 
     def _decode_event(self, event: Event) -> DecodedInput | DeadLetter:
-        """What a record says; one that is not even a record is kept as far as it is one."""
+        """Decodes an event; if even making its record fails, keeps what can be read of it."""
         try:
             return self._decoder.decode(as_record(event))
         except ANY_ERROR as error:
@@ -177,7 +177,10 @@ class BatchProcessor:
             return unforeseen(minimal_record(event), describe_error(error))
 
     async def _add_to_dedup(self, batch: ProcessedBatch) -> None:
-        """Writes the table. It is only the fast path: without it, Postgres says what is known."""
+        """Adds the batch to the dedup table and evicts old entries.
+
+        The table is only the fast path, so an unforeseen error is logged and passed over.
+        """
         used = [r for r in batch.fresh if r.event_id not in batch.committed.open]
         try:
             await with_timeout(ADAPTER_TIMEOUT_S, self._dedup.add(used, batch.committed.known))
@@ -186,16 +189,16 @@ class BatchProcessor:
         except ANY_ERROR as error:
             if must_propagate(error):
                 raise
-            log.exception("table.not_written", note="Postgres says what was seen")
+            log.exception("table.not_written", note="Postgres detects duplicates")
             return
         with best_effort("metrics"):
             self._metrics.evicted.inc(evicted)
 
     async def on_assigned(self, partitions: Sequence[int]) -> None:
-        """Has exactly these partitions, and publishes what their former owners did not.
+        """Fences these partitions and publishes what their former owners left unpublished.
 
-        A batch under way publishes before that, as the owner it was, or after it: then Postgres
-        says what is left.
+        A batch under way publishes before that, as the former owner, or after it: then it reads
+        from Postgres what is left to publish.
         """
         async with self._publishing:
             await with_timeout(ADAPTER_TIMEOUT_S, self._publisher.assign(partitions))
@@ -208,14 +211,17 @@ class BatchProcessor:
     def _split_duplicates(
         self, batch: Sequence[DecodedInput]
     ) -> tuple[list[DecodedInput], list[DecodedInput]]:
-        """What the table does not know, and what it knows from another place in the log."""
+        """Returns the inputs that are new to the dedup table, and the duplicates.
+
+        An event ID that is known from the same position is a redelivery: it is in neither.
+        """
         fresh, duplicates = [], []
         try:
             positions = self._dedup.lookup(batch)
         except ANY_ERROR as error:
             if must_propagate(error):
                 raise
-            log.exception("table.not_read", note="Postgres says what was seen")
+            log.exception("table.not_read", note="Postgres detects duplicates")
             positions = [None] * len(batch)
         for received, known in zip(batch, positions, strict=True):
             if known is None:
@@ -230,7 +236,7 @@ class BatchProcessor:
         duplicates: Sequence[DecodedInput],
         dead: Sequence[DeadLetter],
     ) -> CommittedBatch:
-        """Commits the batch; where that can't succeed, each payment on its own."""
+        """Commits the batch; after an unforeseen error, each payment on its own."""
         if not (fresh or duplicates or dead):
             return CommittedBatch()
         try:
@@ -265,7 +271,7 @@ class BatchProcessor:
             if must_propagate(error):
                 raise
             log.exception("payment.quarantined", note="unread")
-        # nothing of ours looks at what the records say any more
+        # committed without their content, which our code can't process
         unread = [failed(received, why[payment_id]) for received in items]
         return await self._retrying(lambda: self._commit(unread, [], [], why))
 
@@ -288,17 +294,18 @@ class BatchProcessor:
         return CommittedBatch(published, plan.redelivered, known | plan.resolved, plan.open)
 
     async def _publish(self, committed: CommittedBatch, republications: int) -> None:
-        """Publishes a batch's versions, and what came again. Then Postgres says what is left.
+        """Publishes a batch's versions, and those of redelivered events.
 
-        What it says goes up to the newest version, also of batches that were committed since. So it
-        is asked too where it was asked since the batch began, for a take-over or another batch:
-        what the batch has to publish may be out by now, and a newer version after it.
+        The latter are read from Postgres, up to the newest version, also of batches committed
+        since. If that happened since this batch began, for an assignment or another batch, this
+        batch reads from Postgres too: its versions may be published already, with newer ones
+        after them.
         """
         async with self._publishing:
             published = committed.published
             ids = committed.redelivered | {p.publication_id for p in published}
-            asked = bool(committed.redelivered) or republications != self._republications
-            if asked:
+            is_stale = bool(committed.redelivered) or republications != self._republications
+            if is_stale:
                 published = await self._retrying(
                     lambda: self._store.unpublished(publication_ids=ids)
                 )
@@ -306,14 +313,14 @@ class BatchProcessor:
                 with best_effort("metrics"):
                     self._metrics.republished.inc(max(0, again))
             await self._send(published, ids)
-            self._republications += asked
+            self._republications += is_stale
 
     async def _send(self, published: Sequence[PublishableVersion], ids: Iterable[int]) -> None:
-        """Publishes, then notes these publications, every part of which is out now.
+        """Publishes these versions, then marks their publications as published.
 
-        A payment that our own code can't publish keeps no other from it: its publications stay
-        unpublished, and the next owner of the partition tries again. Nor does a version that an
-        earlier release let pass, and that no record can hold: its payment is held, too.
+        If our own code can't publish a payment, its publications stay unpublished, and the next
+        owner of the partition tries again. If a version is too large for a record, which an
+        earlier release allowed, its payment is quarantined. Other payments are published anyway.
         """
         out = set(ids)
         too_large = [p for p in published if len(p.snapshot) > SNAPSHOT_BYTES_MAX]
@@ -337,7 +344,7 @@ class BatchProcessor:
         await self._retrying(lambda: self._store.mark_published(out, self._clock()))
 
     async def _publish_apart(self, published: Sequence[PublishableVersion]) -> set[int]:
-        """Publishes payment by payment; answers the publications of which something is left."""
+        """Publishes payment by payment. Returns the publications that are not complete."""
         left: set[int] = set()
         by_payment: dict[str, list[PublishableVersion]] = {}
         for each in published:
@@ -371,7 +378,7 @@ class BatchProcessor:
             with trial:
                 try:
                     return await with_timeout(ADAPTER_TIMEOUT_S, attempt())
-                except OSError as error:  # no answer in time, or the network, past the store
+                except OSError as error:  # a timeout, or a network error outside of the store
                     raise StoreUnavailableError(f"the store: {error!r}") from error
         raise AssertionError("unreachable: the last trial returns or raises")
 

@@ -23,17 +23,17 @@ from schemas.topics import APP_ID
 
 
 def _collect_less_often() -> None:
-    """Looks for cycles of garbage less often, and never among what was imported.
+    """Collects garbage less often, and never among imported objects.
 
-    A batch makes many thousands of objects, hardly any of them in a cycle: looking after every 700
-    of them took a sixth of the stream worker's time.
+    A batch makes many thousands of objects, hardly any of them in a cycle: a collection after every
+    700 of them took a sixth of the worker's time.
     """
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
 
 def run_stream(parts: StreamParts = REAL_PARTS) -> int:
-    """Runs the Faust worker until SIGTERM or Ctrl-C; answers the exit code."""
+    """Runs the Faust worker until SIGTERM or Ctrl-C. Returns the exit code."""
     kafka, database, stream = load(KafkaSettings), load(DatabaseSettings), load(StreamSettings)
     status = load(MetricsSettings)
     asyncio.run(check_topics(kafka))
@@ -51,7 +51,7 @@ def run_stream(parts: StreamParts = REAL_PARTS) -> int:
     table_repair.mend(tables)
     try:
         worker.execute_from_commandline()
-    except SystemExit as end:  # how it always ends
+    except SystemExit as end:  # Faust always ends this way
         if end.code:
             return RESTART
     table_repair.closed(tables)

@@ -1,12 +1,12 @@
-"""The changelog table of seen event IDs: the fast path in front of Postgres, never the authority.
+"""The dedup table: a changelog table of event IDs, the fast path in front of Postgres.
 
-Keyed by payment, with its recent event IDs and where they stood: one entry per payment and batch
-to write, a bounded number of IDs in each, and the same partition as the payment's records by
-construction. It is written only after the Postgres commit and the publishing, so it never says
-"seen" of an effect that did not happen. What it has evicted, Postgres still knows.
+It is keyed by payment. An entry has the payment's recent event IDs, a bounded number, each with its
+record's offset. So a batch writes one entry per payment, in the same partition as the payment's
+records. The table is written only after the commit and the publishing: it never knows an event
+whose effect did not happen. Postgres still knows the events that the table has evicted.
 
-An entry leaves when its payment was silent for the retention: each batch looks at a few entries
-more, so the table is gone through again and again without ever being stopped for.
+An entry is evicted when its payment was silent for the retention. Each batch checks a few more
+entries, so the whole table is checked over time and the stream never stops for it.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ from schemas.topics import PROCESSOR_SOURCES
 
 
 class DedupEntry(msgspec.Struct, array_like=True):
-    """What the table holds of one payment."""
+    """One payment's entry."""
 
     #: Seconds since the epoch when it was last written.
     touched: int
@@ -34,15 +34,15 @@ class DedupEntry(msgspec.Struct, array_like=True):
 _DECODE: Final = msgspec.msgpack.Decoder(DedupEntry).decode
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _TOPIC_INDEX: Final = {topic: index for index, topic in enumerate(PROCESSOR_SOURCES)}
-#: TableEntries looked at per batch and partition for being too old.
+#: Entries that one batch checks for their age, per partition.
 LOOKED_AT: Final = 32
 
 
 class DedupTable:
-    """Of each payment, its recent event IDs.
+    """The recent event IDs of each payment.
 
-    Read twice per batch, all payments at once: when it comes, and when it is remembered, because
-    the batch before may have been remembered since. Written once.
+    Read twice per batch, for all its payments at once: by ``lookup``, and by ``add``, because the
+    batch before may have been added since. Written once.
     """
 
     def __init__(
@@ -56,20 +56,20 @@ class DedupTable:
         self._per_payment = per_payment
         self._retention_s = retention.total_seconds()
         self._clock = clock
-        #: The last key looked at, by partition.
+        #: The last key that was checked for its age, by partition.
         self._last_walked: dict[int, bytes] = {}
 
     def lookup(self, batch: Sequence[DecodedInput]) -> list[RecordOffset | None]:
-        """Where each one's event ID was seen, if it was."""
+        """Returns, per input, the position of the record that brought its event ID, or None."""
         partitions = self._load(batch)
         return [_position(r, partitions[_partition(r)][r.payment_id]) for r in batch]
 
     async def add(self, batch: Sequence[DecodedInput], known: Mapping[str, RecordOffset]) -> None:
-        """Adds the batch's event IDs; one change per payment.
+        """Adds the batch's event IDs, one change per payment.
 
-        ``known`` has the positions of those that Postgres knew before. The table must agree with
-        it: of an event ID it had evicted, the record at hand may be a second one, and the first
-        may yet be delivered again.
+        ``known`` has the positions of events that Postgres knew before, and the table must agree:
+        if it had evicted the event, this record is a duplicate, and the first one may be
+        redelivered.
         """
         partitions = self._load(batch)
         for received in batch:
@@ -85,7 +85,7 @@ class DedupTable:
             )
 
     async def evict(self, partitions: Iterable[int]) -> int:
-        """Looks at a few entries more of each partition; answers how many left the table."""
+        """Checks the next entries of each partition. Returns how many were evicted."""
         evicted = 0
         oldest = self._clock().timestamp() - self._retention_s
         for partition in set(partitions):
@@ -99,7 +99,7 @@ class DedupTable:
         return evicted
 
     def _load(self, batch: Sequence[DecodedInput]) -> dict[int, dict[str, DedupEntry]]:
-        """The entries of a batch's payments, by partition and payment; empty ones where none is."""
+        """Returns the entries of a batch's payments, by partition and payment; empty if absent."""
         wanted: defaultdict[int, dict[str, DedupEntry]] = defaultdict(dict)
         for received in batch:
             wanted[_partition(received)][received.payment_id] = DedupEntry(0, {})
@@ -120,7 +120,7 @@ class DedupTable:
 
 
 def _touched(value: bytes) -> int:
-    """When an entry was last written; long ago where it is none of ours, so that it leaves."""
+    """Returns when an entry was last written; -1 if it can't be read, so that it is evicted."""
     try:
         return _DECODE(value).touched
     except msgspec.MsgspecError:

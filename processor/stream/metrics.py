@@ -1,4 +1,4 @@
-"""What the stream counts and measures, in one place."""
+"""The stream's metrics."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -11,7 +11,7 @@ _RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
 class StreamMetrics:
-    """The stream's metrics, on a registry of its own."""
+    """The metrics, on a given registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.outcomes = Counter(
@@ -19,13 +19,13 @@ class StreamMetrics:
         )
         self.unknown_statuses = Counter(
             "payments_unknown_status_total",
-            "Events whose status nobody here knows; the state was kept.",
+            "Events with an unknown status; the payment's state was kept.",
             ["provider", "kind"],
             registry=registry,
         )
         self.foreign = foreign_events("payments_foreign_events_total", registry)
         self.dead_letters = Counter(
-            "payments_dead_letters_total", "Records nobody could decode.", registry=registry
+            "payments_dead_letters_total", "Undecodable records.", registry=registry
         )
         self.batch_records = Histogram(
             "payments_batch_records", "Records per batch.", buckets=_RECORDS, registry=registry
@@ -51,7 +51,7 @@ class StreamMetrics:
         )  # fmt: skip
 
     def count(self, plan: WriteSet) -> None:
-        """Counts what became of every input of a batch, once it is committed."""
+        """Counts the outcomes of a committed batch."""
         for row in plan.inbox:
             self.outcomes.labels(row.outcome, row.received.kind).inc()
             body = row.received.input.body

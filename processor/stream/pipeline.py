@@ -1,12 +1,12 @@
-"""Three batches at once, each in another stage; every stage takes one after the other.
+"""Processes up to three batches at once, each in another stage.
 
-While one batch waits for Postgres, the one before is published and the one after is decoded: none
-of the three waits for the others' round trips. The order of effects of each batch is what it is
-without (``batch``), and so is the order of batches in every stage: nothing is published
-before it is committed, or acknowledged before it is published and remembered.
+While one batch waits for Postgres, the one before is published and the one after is decoded, so
+none waits for the others' round trips. Each stage takes one batch after the other. The order of
+effects within a batch (``batch``) stays: nothing is published before it is committed, and nothing
+is acknowledged before it is published and added to the dedup table.
 
-That is for when more waits than a batch may hold. With less, one batch at a time is quicker: what
-comes meanwhile is the next one, and none waits between two stages.
+This pays only while full batches wait. With less, one batch at a time is faster: the records that
+arrive meanwhile are the next batch, and no batch waits between two stages.
 """
 
 import asyncio
@@ -16,26 +16,26 @@ from typing import Final
 from processor.stream.batch import BatchProcessor, DecodedBatch, Event, ProcessedBatch
 from runtime.tasks import is_cancelled
 
-#: One in each stage. More would wait between the stages, grown no larger, instead of in the log.
+#: One batch per stage. A further one would wait between the stages and could not grow any more.
 UNDER_WAY_MAX: Final = 3
 
 
 class _Room:
-    """How many batches are under way, and whether another one may be taken."""
+    """Limits how many batches are under way."""
 
     def __init__(self) -> None:
         self._under_way = 0
         self._freed = asyncio.Event()
 
     async def take(self, most: int) -> None:
-        """Returns once fewer than ``most`` are under way; then it is one more."""
+        """Waits until fewer than ``most`` are under way, and counts one more."""
         while self._under_way >= most:
             self._freed.clear()
             await self._freed.wait()
         self._under_way += 1
 
     def free(self) -> None:
-        """One is done."""
+        """Counts one less."""
         self._under_way -= 1
         self._freed.set()
 
@@ -47,13 +47,13 @@ async def run(
     ours: Callable[[], Awaitable[object]],
     done: Callable[[], None],
 ) -> None:
-    """Processes batches until there are no more; what any stage raises ends all of them.
+    """Processes batches until there are no more. An error in any stage ends all stages.
 
     Args:
-        batches: where they come from.
-        processor: does the work.
-        full: events in a batch that is as large as it may be: more wait.
-        ours: returns once the assigned partitions are taken over; awaited before each commit.
+        batches: the batches, as they arrive.
+        processor: processes each batch.
+        full: the number of events in a full batch; after one, more records wait.
+        ours: returns once the assigned partitions are fenced; awaited before each commit.
         done: called after each batch.
     """
     room = _Room()
@@ -84,14 +84,17 @@ async def run(
             for stage in (decode, commit, publish_and_ack):
                 group.create_task(_run_stage(stage()))
     except BaseExceptionGroup as several:
-        raise several.exceptions[0] from None  # the first; it ended the others
+        raise several.exceptions[0] from None  # the first error ended the other stages
 
 
 async def _run_stage(stage: Awaitable[None]) -> None:
-    """A stage that does not end in silence: a group takes a task that was cancelled for done."""
+    """Runs a stage; turns a cancellation of its own into an error.
+
+    A task group takes a cancelled task for done, and the other stages would wait for ever.
+    """
     try:
         await stage
     except asyncio.CancelledError as error:
         if is_cancelled():
             raise
-        raise RuntimeError("a stage was cancelled, and nobody cancelled it") from error
+        raise RuntimeError("a stage raised CancelledError, though nobody cancelled it") from error

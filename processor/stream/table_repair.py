@@ -1,12 +1,11 @@
-"""Throws away what can't be read of the table of seen events; Faust reads it anew from Kafka.
+"""Deletes damaged folders of the dedup table; Faust recovers them from the changelog.
 
-Faust opens a partition's RocksDB when it is assigned, and ends where that fails, at every start
-again. The table is only the fast path in front of Postgres, and its changelog has all of it: a
-damaged folder is worth nothing, and nobody has to be asked.
+Faust opens a partition's RocksDB folder on assignment. If that fails, the worker ends, at every
+start again. The changelog has the whole table, so a damaged folder can be deleted without asking.
 
-After an end in good order each folder is only opened here. After any other it is also read from
-beginning to end, because damage in the middle is met only by who asks for a key there, and ends the
-worker then. Kill -9 damages nothing: then everything is read, and kept.
+After a clean exit each folder is only opened. After any other exit it is also read from beginning
+to end: damage in the middle would otherwise end the worker at the first lookup there. ``kill -9``
+damages nothing; then everything is read and kept.
 """
 
 import shutil
@@ -19,14 +18,14 @@ from runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-#: Is there from a start until an end in good order.
+#: A file that exists from a start until a clean exit.
 _MARK: Final = "in-use"
-#: How RocksDB's errors begin that no waiting mends; others (a lock, no space) are not the folder's.
+#: How RocksDB's errors about a damaged folder begin; others (a lock, no space) say nothing of it.
 _DAMAGE: Final = ("Corruption:", "IO error: No such file or directory:")
 
 
 def mend(tables: Path) -> list[Path]:
-    """Drops each partition's folder that is damaged; answers which. To be called at every start.
+    """Deletes each partition's folder that is damaged. Called at every start. Returns these.
 
     Raises:
         OSError: the folder can't be written to.
@@ -46,12 +45,12 @@ def mend(tables: Path) -> list[Path]:
 
 
 def closed(tables: Path) -> None:
-    """The worker has ended in good order."""
+    """Notes a clean exit."""
     (tables / _MARK).unlink(missing_ok=True)
 
 
 def _damage(folder: Path, *, thoroughly: bool) -> str | None:
-    """What is wrong with a folder; None where it is sound, or somebody else's to judge."""
+    """Returns the error of a damaged folder; None if it is sound or the error is another one."""
     try:
         database = Rdict(str(folder), Options(raw_mode=True), access_type=AccessType.read_only())
         try:
@@ -59,7 +58,7 @@ def _damage(folder: Path, *, thoroughly: bool) -> str | None:
             entries.seek_to_first()
             while thoroughly and entries.valid():
                 entries.next()
-            entries.status()  # raises what ended the walk, where it was not the end
+            entries.status()  # raises the error that ended the iteration, if any
         finally:
             database.close()
     except Exception as error:  # noqa: BLE001  # rocksdict has no class of its own for errors

@@ -1,8 +1,8 @@
-"""Ends a worker that has records to process and does nothing: started anew, it goes on.
+"""Restarts a worker that makes no progress although records wait.
 
-After some rebalances Faust waits for ever for what it has dropped, and some never end. The watchdog
-has a thread and a loop of its own, so it also sees that the worker's loop stands still. It reads
-only what that loop has written down for it, never Faust's own data.
+After some rebalances Faust waits for ever for records that it has dropped; some rebalances never
+end. The watchdog has a thread and an event loop of its own, so it also detects that the worker's
+loop is blocked. It reads only ``Activity``, never Faust's own data.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from runtime.restart import restart_process
 
 log = get_logger(__name__)
 
-#: Looks in the time that a worker may do nothing.
+#: Observations within the stall timeout.
 LOOKS: Final = 4
-#: Looks in a row that may fail in a way nobody foresaw: a worker that nobody watches is ended.
+#: After this many unforeseen failures in a row the worker restarts: it must not run unwatched.
 FAILURES_MAX: Final = 2 * LOOKS
 T = TypeVar("T")
 Lag = Callable[[Collection[Partition]], Awaitable[int]]
@@ -29,48 +29,48 @@ Lag = Callable[[Collection[Partition]], Awaitable[int]]
 
 @dataclass(slots=True)
 class Activity:
-    """What a worker does; written by its loop, read by the watchdog."""
+    """What a worker is doing; written by its loop, read by the watchdog."""
 
     batches: int = 0
     under_way: int = 0
-    #: Whether it has an assignment; not before the first one, and not during a rebalance.
+    #: Whether partitions are assigned; false before the first assignment and during a rebalance.
     is_assigned: bool = False
-    #: What it has to read: given with the last rebalance, none while there is one.
+    #: The assigned partitions of the sources; none during a rebalance.
     partitions: frozenset[Partition] = frozenset()
-    #: Records of the table that are still to be recovered, as its loop saw it last.
+    #: Records of the table that are still to be recovered, as last noted by its loop.
     recovering: int = 0
 
     @property
     def is_busy(self) -> bool:
-        """A batch is under way: it may wait for Postgres or the brokers, within its own limits."""
+        """Whether a batch is under way. It has timeouts of its own."""
         return self.under_way > 0
 
     async def noting(self, batches: AsyncIterator[T]) -> AsyncIterator[T]:
-        """The batches, each noted as under way."""
+        """Yields the batches and counts each as under way."""
         async for batch in batches:
             self.under_way += 1
             yield batch
 
     def done(self) -> None:
-        """One of them is done."""
+        """Counts a batch as done."""
         self.under_way -= 1
         self.batches += 1
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the watchdog sees: records that wait, and all that may move while they do."""
+    """One observation: the records that wait, and everything that shows progress."""
 
     lag: int
     is_busy: bool
     #: Batches done, and records of the table that are still to be recovered.
     progress: tuple[int, int]
-    #: It has no assignment: a rebalance is under way, which may never end.
+    #: No partitions are assigned: a rebalance is under way, and may never end.
     is_rebalancing: bool = False
 
 
 class Patience:
-    """Decides. Pure: it is told the time, in seconds."""
+    """Decides whether the worker is stalled. Pure; the time is a parameter, in seconds."""
 
     def __init__(self, longest_s: float) -> None:
         self._longest_s = longest_s
@@ -78,24 +78,24 @@ class Patience:
         self._since = 0.0
 
     def is_over(self, look: Look, now: float) -> bool:
-        """Whether records waited, or a rebalance went on, for so long while nothing moved."""
+        """Whether records waited, or a rebalance ran, for that long without any progress."""
         last, self._last = self._last, look
-        stands = (look.lag > 0 or look.is_rebalancing) and not look.is_busy
-        if last is None or not stands or look.progress != last.progress:
+        is_still = (look.lag > 0 or look.is_rebalancing) and not look.is_busy
+        if last is None or not is_still or look.progress != last.progress:
             self._since = now
             return False
         return now - self._since >= self._longest_s
 
 
 async def watch(patience_s: float, look: Callable[[], Awaitable[Look]]) -> None:
-    """Returns when the worker has to be started anew."""
+    """Returns when the worker has to be restarted."""
     patience, failures = Patience(patience_s), 0
     while True:
         await asyncio.sleep(patience_s / LOOKS)
         try:
-            seen = await look()
+            observed = await look()
         except BROKERS_AWAY as error:
-            log.warning("watchdog.blind", error=repr(error))  # nobody can process anything now
+            log.warning("watchdog.blind", error=repr(error))  # no worker can process anything now
             patience, failures = Patience(patience_s), 0
             continue
         except Exception:
@@ -105,29 +105,29 @@ async def watch(patience_s: float, look: Callable[[], Awaitable[Look]]) -> None:
                 return
             continue
         failures = 0
-        if patience.is_over(seen, monotonic()):
+        if patience.is_over(observed, monotonic()):
             log.error(
-                "stream.stands_still",
-                lag=seen.lag,
-                rebalancing=seen.is_rebalancing,
+                "stream.stalled",
+                lag=observed.lag,
+                rebalancing=observed.is_rebalancing,
                 note="the worker restarts",
             )
             return
 
 
-def guard(patience_s: float, activity: Activity, lag: Lag, seen: Callable[[], None]) -> None:
-    """Watches from a thread of its own until the process ends, or ends it.
+def guard(patience_s: float, activity: Activity, lag: Lag, on_answer: Callable[[], None]) -> None:
+    """Watches from a thread of its own; restarts the process when it is stalled.
 
     Args:
-        patience_s: how long records may wait while nothing moves, in seconds.
-        activity: what the worker does.
-        lag: the records that wait in some partitions; it asks the brokers, also for none.
-        seen: called whenever the brokers have answered.
+        patience_s: how long records may wait without any progress, in seconds.
+        activity: what the worker is doing.
+        lag: returns how many records wait in these partitions; asks the brokers, also for none.
+        on_answer: called whenever the brokers have answered.
     """
 
     async def look() -> Look:
         waiting = await lag(activity.partitions)
-        seen()
+        on_answer()
         progress = (activity.batches, activity.recovering)
         return Look(waiting, activity.is_busy, progress, is_rebalancing=not activity.is_assigned)
 

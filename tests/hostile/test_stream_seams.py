@@ -183,7 +183,7 @@ async def test_a_record_without_an_event_id_is_a_dead_letter(group: Group) -> No
 
 
 async def test_counting_and_the_table_keep_nobody_waiting(group: Group) -> None:
-    """Metrics that fail are left out; without the table, Postgres says what was seen."""
+    """Metrics that fail are left out; without the table, Postgres detects duplicates."""
     log = Log()
     async with group.worker(0) as worker:
         for error in ERRORS:

@@ -71,7 +71,7 @@ BUGS: Final = (
     Bug(
         "stream",
         "processor.stream.batch:BatchProcessor._publish",
-        "self._republications += asked",
+        "self._republications += is_stale",
         "self._republications += 0",
         "a batch behind one that caught up publishes an older version after a newer one",
         (_BATCH.format("a_batch_behind_one_that_came_again_leaves_the_newest_last"),),

@@ -53,7 +53,7 @@ async def test_trouble_with_the_files_is_an_outage(words: str) -> None:
 
 
 async def test_any_other_error_is_its_own() -> None:
-    """Postgres says what was seen: one key that fails stops no batch."""
+    """Postgres detects the duplicates: one key that fails stops no batch."""
     table = _table("Invalid argument: what our own code gave it")
     with pytest.raises(Exception, match="Invalid argument") as found:
         await table.put(0, {b"key": b"value"})
