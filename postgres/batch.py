@@ -1,8 +1,7 @@
-"""The transaction of a batch: load under locks, write what the fold planned, commit.
+"""The transaction of a batch: load the read set under locks, write the write set, commit.
 
-Locks and unique keys are what two workers meet on; no isolation level is relied upon. Whatever
-another worker wrote in between is a BatchConflictError, nothing is written, and the caller tries
-again.
+Locks and unique keys keep two workers apart; no isolation level is relied upon. If another worker
+wrote in between, BatchConflictError is raised, nothing is written, and the caller tries again.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -39,7 +38,7 @@ from schemas.headers import EVENT_ID
 Connection = AsyncConnection[tuple[Any, ...]]
 Cursor = AsyncCursor[tuple[Any, ...]]
 Decode = Callable[[ConsumedRecord], DecodedInput | DeadLetter]
-#: A call that is under way has so long to be answered before it is made once more beside itself.
+#: A call under way is made once more, in parallel, if it has no answer after this.
 URGENT_WITHIN: Final = timedelta(seconds=0.2)
 WAITING = frozenset({Outcome.PARKED, Outcome.QUARANTINED})
 
@@ -47,11 +46,11 @@ WAITING = frozenset({Outcome.PARKED, Outcome.QUARANTINED})
 async def load(
     connection: Connection, batch: Sequence[DecodedInput], decode: Decode, *, alone: bool = False
 ) -> ReadSet:
-    """What Postgres knows of a batch's payments and events.
+    """Returns the read set of a batch: what Postgres has of its payments and events.
 
-    Locks the partitions and the payments, in order: what a former owner of a partition still
-    writes is written, and seen, before anything is read. ``alone``: these tables are nobody
-    else's, so the partitions are left to whoever works on them.
+    Locks the partitions and the payments, in order, so a former owner's writes are complete before
+    anything is read. With ``alone`` no other worker uses these tables, and the partitions are not
+    locked.
     """
     partitions = sorted({r.record.position.partition for r in batch})
     payment_ids = sorted({r.payment_id for r in batch})
@@ -85,12 +84,12 @@ async def load(
 
 
 def _known_by(batch: Sequence[DecodedInput]) -> set[str]:
-    """What the records may be known by: their events' IDs, and what they are if refused."""
+    """Returns the IDs to look up in the inbox: event IDs, and the keys of refused records."""
     return {r.event_id for r in batch} | {refusal_id(r) for r in batch}
 
 
 def may_take_up(received: DecodedInput) -> bool:
-    """Whether the input may bring what others wait for: the payment, its object, its release."""
+    """Whether parked inputs may wait for this: it brings the payment, its object or a release."""
     body = received.input.body
     return isinstance(body, Create | Release) or may_identify_object(
         received.payment_id, received.input
@@ -100,7 +99,7 @@ def may_take_up(received: DecodedInput) -> bool:
 def _decode_payments(
     rows: Iterable[tuple[Any, ...]], unreadable: dict[str, str]
 ) -> dict[str, Payment]:
-    """Payments by ID; one that this release can't read is told, and keeps no other from its own."""
+    """Returns payments by ID. A document that can't be read goes to ``unreadable`` instead."""
     payments = {}
     for payment_id, document in rows:
         try:
@@ -120,7 +119,7 @@ def _object_of(received: DecodedInput) -> Iterable[tuple[str, str]]:
 def _objects_of(
     waiting: Mapping[str, Sequence[DecodedInput]], unreadable: dict[str, str]
 ) -> set[tuple[str, str]]:
-    """The objects that what waits names; a payment whose inputs can't be asked is unreadable."""
+    """Returns the objects that parked inputs name. A payment whose inputs fail is unreadable."""
     found: set[tuple[str, str]] = set()
     for payment_id, rows in waiting.items():
         try:
@@ -146,12 +145,12 @@ def _decode_waiting(
 
 
 def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    """Rows as columns, for ``unnest``; ``width`` empty columns where there are no rows."""
+    """Returns rows as columns, for ``unnest``; ``width`` empty columns if there are no rows."""
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
 
 
 async def write(connection: Connection, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
-    """Writes the plan; answers what has to be published once it is committed.
+    """Writes the plan. Returns the versions to publish after the commit.
 
     Raises SnapshotTooLargeError, before anything is written, for what could never be published.
     """
@@ -259,7 +258,7 @@ def _refund_row(view: Snapshot, refund: RefundView) -> tuple[Any, ...]:
 
 
 def _kept(row: InboxRow) -> tuple[str | None, bytes | None]:
-    """Headers and value of a record that waits; others stay in the log alone."""
+    """Returns headers and value of a record that waits; of others nothing is stored."""
     if row.outcome not in WAITING:
         return None, None
     record = row.received.record
@@ -282,10 +281,10 @@ async def _write_inbox(
                 row.event_id, row.ordinal, r.payment_id, r.tenant, r.operation_id, r.kind,
                 position.topic, position.partition, position.offset, r.input.received_at, *became,
             ))  # fmt: skip
-    new.sort(key=lambda row: row[0])  # one order for all workers, so that none waits in a circle
+    new.sort(key=lambda row: row[0])  # one order for all workers, so that there is no deadlock
     if plan.inbox:
         await connection.execute(sql.NEXT_DECISIONS)
-    if waiting:  # first: what is refused now leaves its event ID to a new row
+    if waiting:  # first: a refused row gives up its event ID to a new row
         cursor = await connection.execute(sql.UPDATE_WAITING, _columns(waiting, 9))
         guards.append((cursor, len(waiting)))
     if new:
@@ -327,7 +326,7 @@ async def _write_rest(
 
 
 def as_unrouted(received: DecodedInput) -> UnroutedWebhook:
-    """A webhook that went to another payment than its object's, for the router."""
+    """Returns a webhook that went to the wrong payment, for the router."""
     record = received.record
     return UnroutedWebhook(
         record.headers[EVENT_ID], received.provider or "", named_object(received) or "",
@@ -338,7 +337,7 @@ def as_unrouted(received: DecodedInput) -> UnroutedWebhook:
 async def record_duplicates(
     connection: Connection, duplicates: Sequence[DecodedInput], now: datetime
 ) -> None:
-    """Notes records whose event ID was processed before."""
+    """Records duplicates: records whose event ID was processed before."""
     rows = [
         (
             r.record.position.topic, r.record.position.partition, r.record.position.offset,
@@ -352,7 +351,7 @@ async def record_duplicates(
 async def unpublished(
     connection: Connection, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
 ) -> list[PublishableVersion]:
-    """What was committed and may not have been published, of these publications or partitions."""
+    """Returns versions that may be unpublished, of these publications or partitions."""
     found: dict[tuple[str, int], PublishableVersion] = {}
     for statement, keys in (
         (sql.UNPUBLISHED_BY_ID, sorted(publication_ids)),
@@ -382,5 +381,5 @@ async def quarantine_unpublishable(
 async def mark_published(
     connection: Connection, publication_ids: Iterable[int], now: datetime
 ) -> None:
-    """Notes that the brokers have all of these."""
+    """Marks these publications as published."""
     await connection.execute(sql.MARK_PUBLISHED, [now, sorted(set(publication_ids))])

@@ -1,8 +1,8 @@
-"""How long Postgres is waited for. A server may let us in, take a statement and never answer.
+"""Timeouts of connections to Postgres. A server may accept a statement and never answer.
 
-The system's own limit (``tcp_user_timeout``) is about machines that confirm nothing any more; one
-that still confirms, and whose server hangs, is noticed by nobody but the client. So every wait of
-these connections for the server has a limit of its own, and ends with the connection closed.
+The system's own timeout (``tcp_user_timeout``) ends connections to machines that confirm nothing.
+If the machine confirms and its server hangs, only the client can notice. So every wait for the
+server has a timeout here, after which the connection is closed.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from psycopg.errors import _WaitTimeout
 
 T = TypeVar("T")
 
-#: A server that accepts a connection and does not let us in is given up after this.
+#: Timeout of connecting, in seconds, also when the server accepts and then stays silent.
 CONNECT_WITHIN_S: Final = 5
-#: What was sent and is not even received after this is lost.
+#: After this without confirmation by the other machine, the connection is lost.
 VANISHED_AFTER_MS: Final = 10_000
-#: One statement of a program that serves; the largest batch takes a small part of it.
+#: Timeout of one statement of a server program; the largest batch takes a small part of it.
 SERVING_S: Final = 30.0
-#: One statement of an operator's command, which may go through whole tables.
+#: Timeout of one statement of an operator's command, which may read whole tables.
 OPERATING_S: Final = 1_800.0
 #: psycopg looks so often whether something else ends the wait.
 _LOOK_S: Final = 0.1

@@ -16,22 +16,22 @@ _CALL: Final = msgspec.json.Decoder(ProviderCall)
 
 
 def encode_payment(payment: Payment) -> str:
-    """The whole payment, for ``payments.document``."""
+    """Encodes the whole payment, for ``payments.document``."""
     return _ENCODER.encode(payment).decode()
 
 
 def decode_payment(document: bytes | str) -> Payment:
-    """The payment of a ``payments.document``. Raises msgspec.ValidationError."""
+    """Decodes a ``payments.document``. Raises msgspec.ValidationError."""
     return _PAYMENT.decode(document)
 
 
 def encode_call(call: ProviderCall) -> str:
-    """The call, for ``provider_calls.request``."""
+    """Encodes a call, for ``provider_calls.request``."""
     return _ENCODER.encode(call).decode()
 
 
 def decode_call(request: bytes | str) -> ProviderCall:
-    """The call of a ``provider_calls.request``. Raises msgspec.ValidationError."""
+    """Decodes a ``provider_calls.request``. Raises msgspec.ValidationError."""
     return _CALL.decode(request)
 
 
@@ -47,5 +47,5 @@ def encode_publishable(snapshot: Snapshot) -> bytes:
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
-    """The value of ``payment-state``, and of ``payment_versions.snapshot``."""
+    """Encodes a snapshot, for ``payment-state`` and ``payment_versions.snapshot``."""
     return _ENCODER.encode(snapshot)

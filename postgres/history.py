@@ -1,4 +1,4 @@
-"""What became of old inputs: found by age and deleted, some rows at a time."""
+"""Deletes the history of old inputs by its age, some rows at a time."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -9,9 +9,9 @@ from schemas.topics import PAYMENT_COMMANDS
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
-#: By table: which old rows may go. A quarantined input, and whatever waits behind it, is an
-#: operator's to release; what waits for a payment that never came is nobody's.
-FORGETTABLE: Final = {
+#: By table: which old rows may be deleted. Quarantined inputs, and what waits behind them, stay
+#: until an operator releases their payment.
+DELETABLE: Final = {
     "inbox": """outcome <> 'quarantined'
         and not exists (select from quarantines q where q.payment_id = inbox.payment_id)""",
     "duplicates": "true",
@@ -19,24 +19,24 @@ FORGETTABLE: Final = {
     "ignored_webhooks": "true",
 }
 
-#: Rows that somebody else is at are left for another time.
-_FORGET: Final = """
+#: Rows that another transaction has locked are skipped; a later round deletes them.
+_DELETE: Final = """
     with old as (
-        select ctid from {table} where recorded_at < %s and {forgettable}
+        select ctid from {table} where recorded_at < %s and {deletable}
         order by recorded_at limit %s for update skip locked
     )
     delete from {table} using old where {table}.ctid = old.ctid"""
 
 STATEMENTS: Final = {
-    table: _FORGET.format(table=table, forgettable=forgettable)
-    for table, forgettable in FORGETTABLE.items()
+    table: _DELETE.format(table=table, deletable=deletable)
+    for table, deletable in DELETABLE.items()
 }
 
-#: Why an input that was parked for too long has no effect; a rebuild knows it by this.
+#: The reason of an input that was parked for too long; a rebuild recognizes it by this text.
 NEVER_CAME: Final = "its payment never came"
 
-#: What waits for a payment that isn't here. A create that takes such a row up at the same moment
-#: either has it locked, or finds it changed and decides anew.
+#: Ends inputs whose payment does not exist. A create that decides such an input at the same moment
+#: has either locked the row, or finds it changed and decides again.
 _GIVE_UP: Final = """
     with old as (
         select ctid from inbox where recorded_at < %s and outcome = 'parked'
@@ -50,15 +50,16 @@ _GIVE_UP: Final = """
 
 
 async def give_up_parked(connection: Connection, before: datetime, limit: int) -> int:
-    """Ends inputs parked before then whose payment never came, and drops their bytes; how many.
+    """Ends inputs parked before then whose payment never came. Returns how many.
 
-    A command is rejected and anything else ignored, and so it stays should the payment come.
+    A command is rejected, any other input is ignored, and its bytes are dropped. This is final,
+    even if the payment comes later.
     """
     cursor = await connection.execute(_GIVE_UP, [before, limit, NEVER_CAME, PAYMENT_COMMANDS])
     return cursor.rowcount
 
 
 async def forget_history(connection: Connection, table: str, before: datetime, limit: int) -> int:
-    """Deletes rows recorded before then, the oldest first; how many."""
+    """Deletes up to ``limit`` rows recorded before then, oldest first. Returns how many."""
     cursor = await connection.execute(STATEMENTS[table].encode(), [before, limit])
     return cursor.rowcount

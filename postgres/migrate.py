@@ -1,4 +1,4 @@
-"""Applies migrations/*.sql in order: each once, in a transaction, under a lock, checksum kept."""
+"""Applies migrations/*.sql in order, each once, under a lock, and keeps their checksums."""
 
 import hashlib
 from pathlib import Path
@@ -9,7 +9,7 @@ import psycopg
 from postgres.deadlines import MigratingConnection
 
 DIRECTORY: Final = Path(__file__).parent.parent / "migrations"
-#: Any number, as long as nobody else locks it: two migrations at a time would collide.
+#: The advisory lock of migrations: two at a time would collide.
 LOCK: Final = 7_236_120_571
 
 CREATE_TABLE: Final = """
@@ -25,7 +25,7 @@ class MigrationError(Exception):
 
 
 def migrate(database_url: str, directory: Path = DIRECTORY) -> list[str]:
-    """Applies what is missing; answers the names applied. Raises MigrationError, psycopg.Error."""
+    """Applies what is missing. Returns the names applied. Raises MigrationError, psycopg.Error."""
     with MigratingConnection.connect(database_url) as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
         connection.execute(CREATE_TABLE)

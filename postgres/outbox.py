@@ -1,4 +1,4 @@
-"""Provider calls: claiming due rows, and what became of them."""
+"""The outbox: due provider calls are claimed, and their outcomes recorded."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,8 +11,8 @@ from postgres.documents import decode_call
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
-#: A claimed row is due again when its lease is over: whoever claimed it may have died. A row that
-#: nobody has claimed is due whatever the time is: the clock of the host that wrote it may be ahead.
+#: A claimed row is due again when its lease is over: the worker may have died. A row that was never
+#: claimed is due at any time: the clock of the host that wrote it may be ahead.
 CLAIM: Final = """
     with due as (
         select call_key from provider_calls
@@ -24,8 +24,8 @@ CLAIM: Final = """
     from due where c.call_key = due.call_key
     returning c.request::text, c.attempts, c.key_generation, c.key_first_used_at, c.created_at"""
 
-#: Each of these is for the newest claim alone, which is known by its number of attempts: a worker
-#: that lost its lease changes nothing of what another one is at.
+#: These statements affect the newest claim alone, identified by its number of attempts: a worker
+#: whose lease has ended changes nothing.
 RENEW: Final = """
     update provider_calls set next_attempt_at = %(lease_until)s
     where call_key = %(key)s and state = 'due' and attempts = %(attempts)s"""
@@ -52,7 +52,7 @@ async def claim(
     now: datetime,
     lease_until: datetime,
 ) -> list[ClaimedCall]:
-    """Due calls, claimed until ``lease_until``."""
+    """Claims due calls until ``lease_until``."""
     cursor = await connection.execute(
         CLAIM,
         {
@@ -66,19 +66,19 @@ async def claim(
 
 
 async def renew(connection: Connection, claimed: ClaimedCall, lease_until: datetime) -> bool:
-    """The claim lasts until then. Whether it is ours still."""
+    """Extends the claim. Returns whether it was still this worker's."""
     cursor = await connection.execute(RENEW, {**_claim(claimed), "lease_until": lease_until})
     return cursor.rowcount > 0
 
 
 async def finish(connection: Connection, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
-    """The call has come to something, and its result is published. Whether it was ours still."""
+    """Ends a call whose result is published. Returns whether it was still this worker's."""
     cursor = await connection.execute(FINISH, {**_claim(claimed), "outcome": outcome, "now": now})
     return cursor.rowcount > 0
 
 
 async def retry(connection: Connection, claimed: ClaimedCall, at: datetime, error: str) -> bool:
-    """The call is due again then, under the same key. Whether it was ours still."""
+    """Makes the call due again under the same key. Returns whether it was this worker's."""
     cursor = await connection.execute(RETRY, {**_claim(claimed), "at": at, "error": error})
     return cursor.rowcount > 0
 
@@ -86,7 +86,7 @@ async def retry(connection: Connection, claimed: ClaimedCall, at: datetime, erro
 async def retry_with_new_key(
     connection: Connection, claimed: ClaimedCall, at: datetime, error: str
 ) -> bool:
-    """The call certainly did not happen: it is due again then, under the next key.
+    """Makes a call that certainly did not happen due again, under its next key.
 
     Whether it was ours still.
     """

@@ -1,7 +1,7 @@
-"""Publishing a payment's last version again, because a quarantine began or ended.
+"""Publishes a payment's last version again, because a quarantine began or ended.
 
-The version stays what it is. It moves to the publication of the batch, so that a crash before it
-is published is repaired as for every other version.
+The version does not change. It moves to the publication of the batch, so that a crash before the
+publishing is repaired as for every other version.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ Connection = AsyncConnection[tuple[Any, ...]]
 
 
 class LastVersion(Struct, frozen=True):
-    """The last version of a payment that is quarantined or released, as it is stored."""
+    """The stored last version of a payment that is quarantined or released."""
 
     payment_id: str
     version: int
@@ -29,7 +29,7 @@ class LastVersion(Struct, frozen=True):
 
 
 async def last_versions(connection: Connection, plan: WriteSet) -> Sequence[LastVersion]:
-    """Those of the announced payments that have versions, but no new one in this plan."""
+    """Returns the last versions of announced payments without a new version in this plan."""
     new = {v.payment.id for v in plan.versions}
     wanted = sorted(plan.announced.keys() - new)
     if not wanted:
@@ -48,7 +48,7 @@ async def announce(
     ids: Mapping[int, int],
     now: datetime,
 ) -> list[PublishableVersion]:
-    """Moves these versions to the batch's publications, by partition; answers what to publish."""
+    """Moves these versions to the batch's publications. Returns the versions to publish."""
     moved = [(v.payment_id, v.version, ids[v.partition]) for v in versions]
     columns = [list(column) for column in zip(*moved, strict=True)]
     await connection.execute(sql.MOVE_VERSIONS, columns)

@@ -1,7 +1,7 @@
-"""What is read from the store for a client: the SQL, and one small function per question.
+"""The reads of the API: the SQL, and one small function per query.
 
-Every question names the tenant, and no row of another tenant answers it. Snapshots come as the
-JSON text that was published, with whether the payment is quarantined, and are passed on unread.
+Every query names the tenant and returns no row of another one. Snapshots are the JSON text that was
+published, with whether the payment is quarantined, and are passed on without being parsed.
 """
 
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ CALLS: Final = """
 
 @dataclass(frozen=True, slots=True)
 class FirstInput:
-    """The first input recorded of an operation. Later ones with another event ID were refused."""
+    """The first input of an operation. Later ones with another event ID were refused."""
 
     event_id: str
     received_at: datetime
@@ -93,7 +93,7 @@ class FirstInput:
 
 @dataclass(frozen=True, slots=True)
 class PageCursor:
-    """Where a page ends: the next one holds what was created before it."""
+    """The end of a page: the next page has what was created before it."""
 
     created_at: datetime
     payment_id: str
@@ -110,7 +110,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a payment stands now, and the quarantine on it, if our own code failed on an event."""
+    """A payment's status and version, and its quarantine, if any."""
 
     status: str
     version: int
@@ -120,7 +120,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One record of the log and what became of it; ``target`` is set where it moved the payment."""
+    """One record and its outcome; ``target`` is set if it changed the payment's status."""
 
     event_id: str
     kind: str
@@ -166,14 +166,14 @@ async def alive(connection: Connection) -> None:
 
 
 async def first_input(connection: Connection, operation_id: str, tenant: str) -> FirstInput | None:
-    """The first input recorded of this tenant's operation, if there is one."""
+    """Returns the first input of this tenant's operation, or None."""
     async with connection.cursor(row_factory=class_row(FirstInput)) as cursor:
         await cursor.execute(FIRST_INPUT, {"operation_id": operation_id, "tenant": tenant})
         return await cursor.fetchone()
 
 
 async def snapshot(connection: Connection, payment_id: str, tenant: str) -> str | None:
-    """The payment as it is shown, in JSON; None where it isn't this tenant's."""
+    """Returns the payment as JSON; None if it is not this tenant's."""
     cursor = await connection.execute(SNAPSHOT, {"payment_id": payment_id, "tenant": tenant})
     row = await cursor.fetchone()
     return None if row is None else str(row[0])
@@ -182,7 +182,7 @@ async def snapshot(connection: Connection, payment_id: str, tenant: str) -> str 
 async def page(
     connection: Connection, tenant: str, status: str | None, after: PageCursor | None, limit: int
 ) -> Sequence[Listed]:
-    """Up to ``limit`` payments of the tenant, newest first, from behind ``after``."""
+    """Returns up to ``limit`` payments of the tenant after ``after``, newest first."""
     async with connection.cursor(row_factory=class_row(Listed)) as cursor:
         await cursor.execute(
             PAGE,
@@ -198,7 +198,7 @@ async def page(
 
 
 async def history(connection: Connection, payment_id: str, tenant: str) -> History | None:
-    """Everything stored about a payment as of one moment; None where it isn't this tenant's."""
+    """Returns a payment's history as of one moment; None if it is not this tenant's."""
     whose = {"payment_id": payment_id, "tenant": tenant}
     async with connection.transaction():
         await connection.execute("set transaction isolation level repeatable read")

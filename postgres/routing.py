@@ -77,7 +77,7 @@ GAUGES: Final = """
 async def owners(
     connection: Connection, objects: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], str]:
-    """Payment ID by (provider, object ID), of those that are known."""
+    """Returns payment IDs by (provider, object ID), for the objects that are known."""
     columns = [[p for p, _ in objects], [o for _, o in objects]]
     cursor = await connection.execute(OWNERS, columns)
     return {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
@@ -86,7 +86,7 @@ async def owners(
 async def park_unrouted(
     connection: Connection, waiting: Sequence[UnroutedWebhook], now: datetime
 ) -> None:
-    """Keeps webhooks until their payments are known."""
+    """Stores webhooks until their payments are known."""
     rows = [
         (
             u.event_id, u.provider, u.object_id,
@@ -103,7 +103,7 @@ async def park_unrouted(
 async def record_ignored(
     connection: Connection, ignored: Sequence[IgnoredWebhook], now: datetime
 ) -> None:
-    """Notes what became of webhooks that are nobody's."""
+    """Records webhooks that belong to no payment, with the reason."""
     rows = [
         (i.webhook.event_id, i.webhook.provider, i.kind, i.reason, _received_at(i.webhook))
         for i in ignored
@@ -114,12 +114,12 @@ async def record_ignored(
 
 
 def _received_at(webhook: UnroutedWebhook) -> datetime:
-    """In UTC: Postgres takes fewer zones than there are."""
+    """Returns the time in UTC: Postgres does not accept every offset."""
     return utc_time(webhook.headers[headers.RECEIVED_AT])
 
 
 async def routable(connection: Connection, limit: int) -> list[UnroutedWebhook]:
-    """Kept webhooks whose payment is known now, oldest first."""
+    """Returns stored webhooks whose payment is known now, oldest first."""
     cursor = await connection.execute(ROUTABLE, [limit])
     return [_unrouted(row) for row in await cursor.fetchall()]
 
@@ -127,7 +127,7 @@ async def routable(connection: Connection, limit: int) -> list[UnroutedWebhook]:
 async def expired_unrouted(
     connection: Connection, before: datetime, limit: int
 ) -> list[UnroutedWebhook]:
-    """Webhooks kept since before then, oldest first: nobody here knows what they are about."""
+    """Returns webhooks that were stored before then, oldest first."""
     cursor = await connection.execute(EXPIRED_UNROUTED, [before, limit])
     return [_unrouted(row) for row in await cursor.fetchall()]
 
@@ -137,36 +137,36 @@ def _unrouted(row: Sequence[Any]) -> UnroutedWebhook:
 
 
 async def forget_unrouted(connection: Connection, event_ids: Sequence[str]) -> None:
-    """They are on their way."""
+    """Deletes webhooks that were sent on."""
     await connection.execute(FORGET_UNROUTED, [list(event_ids)])
 
 
 async def read_cursor(connection: Connection, provider: str) -> str | None:
-    """The last event read from this provider's list."""
+    """Returns the last event read from this provider's list, or None."""
     row = await (await connection.execute(READ_CURSOR, [provider])).fetchone()
     return row[0] if row is not None else None
 
 
 async def write_cursor(connection: Connection, provider: str, event_id: str, now: datetime) -> None:
-    """Everything up to this event is published."""
+    """Records that everything up to this event is published."""
     await connection.execute(WRITE_CURSOR, [provider, event_id, now])
 
 
 async def unfinished(
     connection: Connection, silent_since: datetime, after: str, limit: int
 ) -> list[tuple[str, str, str]]:
-    """(payment ID, provider, object ID) of payments neither final nor heard of since then."""
+    """Returns (payment ID, provider, object ID) of unfinished payments unchanged since then."""
     cursor = await connection.execute(UNFINISHED, [silent_since, after, limit])
     return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 
 
 async def expired(connection: Connection, now: datetime, limit: int) -> list[tuple[str, str, int]]:
-    """(payment ID, tenant, version) of payments nobody acted on in time."""
+    """Returns (payment ID, tenant, version) of payments whose time to act is over."""
     cursor = await connection.execute(EXPIRED, [now, limit])
     return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 
 
 async def gauges(connection: Connection) -> list[tuple[str, int, datetime | None]]:
-    """(what, how many, since when the oldest) of everything that should not wait for long."""
+    """Returns (what, how many, time of the oldest) of everything that waits."""
     cursor = await connection.execute(GAUGES)
     return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]

@@ -1,6 +1,6 @@
-"""The statements of a batch: a handful, whatever its size. Rows travel as arrays (``unnest``).
+"""The statements of a batch: a fixed number, whatever its size. Rows are sent as arrays.
 
-Arrays are sent in binary (``%b``): as text every quote in every document would be escaped, which
+Arrays are sent in binary (``%b``). As text, every quote in every document would be escaped, which
 took a quarter of the worker's time.
 """
 
@@ -8,8 +8,8 @@ from typing import Final
 
 # -- load, under the locks of partitions and payments, always taken in the same order -----------
 
-#: A payment that isn't here yet has no row to lock: two owners of its partition could each miss
-#: what the other writes. The first number tells these locks from others in the same database.
+#: A payment that does not exist yet has no row to lock: two owners of its partition could each miss
+#: what the other writes. The first number separates these locks from others in the same database.
 LOCK_PARTITIONS: Final = """
     select pg_advisory_xact_lock(1885434995, partition)
     from (select unnest(%b::int[]) as partition order by 1) as sorted"""
@@ -24,7 +24,7 @@ LOAD_KNOWN: Final = """
 
 LOAD_QUARANTINED: Final = "select payment_id from quarantines where payment_id = any(%b)"
 
-#: What a new payment, or one that is released, may take up.
+#: What waits for a payment that is created or released.
 LOAD_WAITING: Final = """
     select payment_id, topic, partition, "offset", headers, value
     from inbox where payment_id = any(%b) and outcome in ('parked', 'quarantined')
@@ -38,7 +38,7 @@ NEXT_PUBLICATION_IDS: Final = "select nextval('publication_ids') from generate_s
 
 # -- write -------------------------------------------------------------------------------------
 
-#: Drawn under the locks of the payments, so of two batches about one payment the later has more.
+#: Drawn under the locks of the payments: of two batches with one payment the later has the higher.
 NEXT_DECISIONS: Final = "select nextval('decision_batches')"
 
 INSERT_PUBLICATIONS: Final = """
@@ -75,7 +75,7 @@ UPSERT_REFUNDS: Final = """
     on conflict (payment_id, refund_id) do update set status = excluded.status,
         amount = excluded.amount, reversed = excluded.reversed, updated_at = excluded.updated_at"""
 
-#: A refund made without us may turn out to be one that we asked for: then it has that one's row.
+#: A refund made at the provider may turn out to be a requested one: then it shares that one's row.
 DELETE_OTHER_REFUNDS: Final = """
     delete from refunds where payment_id = any(%b::text[]) and (payment_id, refund_id) not in
         (select * from unnest(%b::text[], %b::text[]))"""
@@ -94,8 +94,8 @@ INSERT_CALLS: Final = """
         next_attempt_at, created_at)
     select *, %s, %s from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::jsonb[])"""
 
-#: Also of a call that is under way: its answer may be lost, and the lease is long. Under the same
-#: key the provider does it once.
+#: Also for a call under way: its answer may be lost, and the lease is long. Under the same key the
+#: provider acts once.
 HURRY_CALLS: Final = """
     update provider_calls set next_attempt_at = least(next_attempt_at, %s)
     where call_key = any(%b) and state = 'due' and attempts > 0"""
@@ -124,7 +124,7 @@ UPDATE_WAITING: Final = """
         as n(event_id, known_by, ordinal, outcome, reason, version, publication_id, headers, value)
     where i.event_id = n.event_id and i.outcome in ('parked', 'quarantined')"""
 
-#: A record that was refused has its outcome, though another has used its event ID since.
+#: A refused record has an outcome of its own, even if another has used its event ID since.
 INSERT_DUPLICATES: Final = """
     insert into duplicates (recorded_at, topic, partition, "offset", event_id, payment_id,
         received_at)
@@ -142,7 +142,7 @@ INSERT_DEAD_LETTERS: Final = """
 
 DELETE_QUARANTINES: Final = "delete from quarantines where payment_id = any(%b)"
 
-#: A quarantine of its own from now on, so that it can be released again; what it is for stays.
+#: From now on a new quarantine, for the same event, so that it can be released again.
 RENEW_QUARANTINES: Final = """
     update quarantines q set quarantined_at = %s, failed_release = n.event_id, error = n.error
     from unnest(%b::text[], %b::text[], %b::text[]) as n(payment_id, event_id, error)
@@ -169,7 +169,7 @@ MOVE_VERSIONS: Final = """
     update inbox i set publication_id = moved.publication_id from moved
     where i.event_id = moved.event_id"""
 
-#: Nothing is left to publish of them.
+#: Publications of which nothing is left to publish.
 END_EMPTY_PUBLICATIONS: Final = """
     update publications p set published_at = %s
     where publication_id = any(%b) and published_at is null
@@ -191,11 +191,11 @@ _UNPUBLISHED: Final = """
         on first.payment_id = v.payment_id and v.version >= first.version
     order by v.payment_id, v.version"""
 
-#: Every version from the first unpublished one on, so that the last one published is the latest.
+#: Every version from the first unpublished one on, so the last one published is the newest.
 UNPUBLISHED_BY_ID: Final = _UNPUBLISHED.format(which="publication_id = any(%b)")
 UNPUBLISHED_BY_PARTITION: Final = _UNPUBLISHED.format(which="partition = any(%b)")
 
-#: By the first of its versions that can't be published; a payment that is quarantined stays so.
+#: For the first of its versions that can't be published. An existing quarantine stays.
 QUARANTINE_UNPUBLISHABLE: Final = """
     insert into quarantines (quarantined_at, payment_id, event_id, error)
     select distinct on (v.payment_id) %s, v.payment_id, v.event_id, n.error

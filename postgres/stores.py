@@ -222,7 +222,7 @@ class PostgresSweeps:
 class PostgresHistory:
     """A ``HistoryStore``."""
 
-    histories: Sequence[str] = tuple(history.FORGETTABLE)
+    histories: Sequence[str] = tuple(history.DELETABLE)
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

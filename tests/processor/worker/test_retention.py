@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from psycopg import sql
 
-from postgres.history import FORGETTABLE
+from postgres.history import DELETABLE
 from postgres.stores import Pool, PostgresHistory
 from processor.worker import retention
 from processor.worker.metrics import WorkerMetrics
@@ -77,7 +77,7 @@ async def test_every_history_is_swept(pool: Pool, sweep: Sweep, clock: Clock) ->
             )
     clock.forward(DAY + 1)
     await sweep()
-    assert [await count(pool, table) for table in FORGETTABLE] == [0] * len(FORGETTABLE)
+    assert [await count(pool, table) for table in DELETABLE] == [0] * len(DELETABLE)
 
 
 async def test_what_waits_for_an_operator_is_never_forgotten(
