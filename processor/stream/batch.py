@@ -124,8 +124,7 @@ class BatchProcessor:
         self._clock = clock
         #: One task at a time publishes: a batch may be under way while partitions are assigned.
         self._publishing = asyncio.Lock()
-        #: How often versions were read from Postgres and published: batches under way may have them
-        #: too.
+        #: How often versions were read from Postgres and published, perhaps of batches under way.
         self._republications = 0
 
     async def process(self, events: Sequence[Event]) -> None:
@@ -177,10 +176,7 @@ class BatchProcessor:
             return unforeseen(minimal_record(event), describe_error(error))
 
     async def _add_to_dedup(self, batch: ProcessedBatch) -> None:
-        """Adds the batch to the dedup table and evicts old entries.
-
-        The table is only the fast path, so an unforeseen error is logged and passed over.
-        """
+        """Adds the batch to the dedup table and evicts old entries; only logs unforeseen errors."""
         used = [r for r in batch.fresh if r.event_id not in batch.committed.open]
         try:
             await with_timeout(ADAPTER_TIMEOUT_S, self._dedup.add(used, batch.committed.known))
@@ -296,10 +292,8 @@ class BatchProcessor:
     async def _publish(self, committed: CommittedBatch, republications: int) -> None:
         """Publishes a batch's versions, and those of redelivered events.
 
-        The latter are read from Postgres, up to the newest version, also of batches committed
-        since. If that happened since this batch began, for an assignment or another batch, this
-        batch reads from Postgres too: its versions may be published already, with newer ones
-        after them.
+        The latter are read from Postgres, up to the newest version. If that happened since this
+        batch began, this batch reads too: newer versions than its own may be published already.
         """
         async with self._publishing:
             published = committed.published
