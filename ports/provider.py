@@ -43,7 +43,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """What a webhook tells, and the provider's own name for that kind of event, for people."""
+    """The fact in a webhook, and the provider's own name for that kind of event, for people."""
 
     kind: str
     fact: Fact
@@ -59,7 +59,7 @@ class FetchedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The provider has the operation; what came of it is told by webhooks."""
+    """The provider has the operation; webhooks report what came of it."""
 
     object_id: str
 
@@ -120,7 +120,7 @@ class Translator(Protocol):
     name: str
 
     def translate(self, body: bytes) -> Translated:
-        """The fact a verified body tells. Raises MalformedWebhookError when it is no event.
+        """The fact in a verified body. Raises MalformedWebhookError when it is no event.
 
         An event of another account or mode than ours is ``Foreign``, whatever else it says.
         """

@@ -18,7 +18,7 @@ _RANDOM_BITS: Final = (1 << 128) - 1 ^ 0xF000_C000_0000_0000_0000
 def request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The client's ``X-Request-Id`` where it is fit for a log line, otherwise a new UUID.
 
-    ``headers`` have lower-case names. An ID is fit if it has 1 to 64 ASCII letters, digits, dots,
+    ``headers`` have lower-case names. An ID is fit if it has 1 to 64 of a-z, A-Z, 0-9, dots,
     colons, dashes and underscores, and no card number.
     """
     for name, value in headers:

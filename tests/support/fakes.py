@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass
 class RecordingSender:
-    """A ``Sending`` that keeps the records, and fails when told to."""
+    """A ``RecordSender`` that keeps the records, and fails on demand."""
 
     records: list[ProducerRecord] = field(default_factory=list)
     #: Raised by the next sends, one each; None lets one through.

@@ -1,4 +1,4 @@
-"""Fenced producers leave futures behind that nobody asks; what they hold was told elsewhere."""
+"""Fenced producers leave futures behind that nobody awaits; their errors were raised elsewhere."""
 
 import asyncio
 from typing import Any, Final

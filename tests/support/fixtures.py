@@ -37,7 +37,7 @@ def processor_database(infrastructure: Infrastructure) -> Iterator[str]:
 def own_database(processor_database: str) -> str:
     """The database, empty, with nobody connected."""
     with psycopg.connect(processor_database) as connection:
-        connection.execute(database.DISCONNECT)  # whoever is left over may hold locks
+        connection.execute(database.DISCONNECT)  # a connection left over may hold locks
         for table in database.TABLES:
             connection.execute(sql.SQL("delete from {}").format(sql.Identifier(table)))
     return processor_database

@@ -6,7 +6,7 @@ a batch to fill though more is there. Here a batch is what has come meanwhile: s
 happens, so that nobody waits, and as large as allowed under load.
 
 What Faust's iteration skips after a rebalance it also acknowledges, though nobody has processed it.
-Here it is only left out: it comes again to whoever has its partition.
+Here it is only left out: the owner of its partition reads it again.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ Event = EventT[Any]
 async def batches(stream: StreamT[Any], size: int, wait_s: float) -> AsyncIterator[list[Event]]:
     """Batches of at most ``size`` events, until the stream is stopped.
 
-    Whoever takes them acknowledges them. A lone event waits ``wait_s`` seconds for company.
+    The caller acknowledges them. A lone event waits ``wait_s`` seconds for others.
     """
     await stream.maybe_start()
     channel: Any = stream.channel

@@ -123,7 +123,7 @@ class StrictConsumer(Consumer):
                 await asyncio.sleep(0)
 
     async def _rebalanced(self) -> None:
-        """Returns when records may be handed on; a rebalance that begins anew cancels it.
+        """Returns when records may be handed on; another rebalance cancels it.
 
         At the end of a rebalance Faust goes back to what is committed, and then empties the queues.
         What was handed on between the two would be gone, and be taken for read.
@@ -136,7 +136,7 @@ class StrictConsumer(Consumer):
 
     def _new_offset(self, tp: TP) -> int | None:
         if tp not in self.assignment():
-            # a batch that was under way when the partition went to another: nobody's to commit
+            # a batch that was under way when the partition went to another: not ours to commit
             for left in (self._acked, self._acked_index, self._missed_since, self._absent):
                 left.pop(tp, None)
             return None

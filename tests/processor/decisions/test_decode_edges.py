@@ -78,15 +78,15 @@ def test_an_error_holds_no_character_that_cannot_be_stored() -> None:
         *((name, text.encode()) for name, text in _WEBHOOK.headers.items()),
         (headers.EVENT_ID, b"evt\0"),
     ])  # fmt: skip
-    for record, told in (
+    for record, expected in (
         (Log().command(ONE, "cancel", **{"a\0b": 1}), "a\N{REPLACEMENT CHARACTER}b"),
         (replace(_WEBHOOK, headers=named), "evt\N{REPLACEMENT CHARACTER}"),
     ):
         error = dead(record)
         assert "\0" not in error
-        assert told in error
+        assert expected in error
 
 
 def test_an_error_is_not_endless() -> None:
-    """A name as long as a record is told by its first thousand characters."""
+    """A name as long as a record is shown by its first thousand characters."""
     assert len(dead(Log().command(ONE, "cancel", **{"a" * 500_000: 1}))) == 1_000

@@ -84,7 +84,7 @@ async def test_a_dead_letter_leaves_the_event_to_the_right_rendering(group: Grou
 
 
 async def test_what_waited_and_is_refused_leaves_its_event_id(group: Group) -> None:
-    """A foreign object, told of before the create's answer; told rightly, the event is applied."""
+    """An event names a foreign object before the create's answer; corrected, it is applied."""
     log, mine = Log(), payment()
     event_id = f"evt_{mine}"
     foreign = event_body(mine, "succeeded", event_id, id="pi_of_somebody")

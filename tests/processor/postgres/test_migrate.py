@@ -92,7 +92,7 @@ def test_one_that_fails_leaves_nothing(empty: str, files: Path) -> None:
 
 
 def test_two_at_once_are_one_after_the_other(empty: str, files: Path) -> None:
-    """Both succeed, whoever comes first; each migration was applied once."""
+    """Both succeed in either order; each migration was applied once."""
     waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
     with psycopg.connect(empty, autocommit=True) as door, ThreadPoolExecutor(2) as both:
         door.execute("select pg_advisory_lock(%s)", [LOCK])

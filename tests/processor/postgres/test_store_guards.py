@@ -1,4 +1,4 @@
-"""What Postgres refuses by itself, whoever asks: the last guard, should every other one fail."""
+"""What Postgres refuses from any client: the last guard, should every other one fail."""
 
 from typing import Final, LiteralString
 

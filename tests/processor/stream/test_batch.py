@@ -171,7 +171,7 @@ async def test_a_batch_behind_one_that_came_again_leaves_the_newest_last(group: 
 
 @pytest.mark.parametrize("known_to", ["the table", "Postgres"])
 async def test_a_second_record_of_an_event_is_a_duplicate(group: Group, known_to: str) -> None:
-    """Whoever knows it: one row of its own, no effect; the same record again is no duplicate."""
+    """It has a row of its own and no effect; the same record again is no duplicate."""
     log, table = Log(), Table()
     create = log.create(payment())
     again = log.again(create)

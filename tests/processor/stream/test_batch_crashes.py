@@ -51,7 +51,7 @@ CRASHES: Final[dict[str, tuple[str, str, str]]] = {
     "events added": ("dedup", "add", "after"),
     "old events evicted": ("dedup", "evict", "after"),
 }
-#: What becomes of the changelog table, and whether partitions are assigned anew.
+#: What becomes of the changelog table, and whether partitions are assigned again.
 AFTERWARDS: Final = {
     "a new worker": (False, True),
     "a new worker with the table": (True, True),
@@ -93,8 +93,8 @@ class Story:
         assert await database.rows(pool, unmarked) == []
         for payment_id in (self.one, self.two):
             await self._published(group, payment_id)
-        letters = await group.dead_letters(self.garbage.value)
-        assert {letter[headers.ORIGINAL_OFFSET] for letter in letters} == {"1"}
+        dead_letters = await group.dead_letters(self.garbage.value)
+        assert {dead[headers.ORIGINAL_OFFSET] for dead in dead_letters} == {"1"}
 
     async def _published(self, group: Group, payment_id: str) -> None:
         versions = "select version, snapshot::text from payment_versions where payment_id = %s"

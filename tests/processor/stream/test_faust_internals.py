@@ -28,13 +28,13 @@ BATCH: Final = 400
 
 @dataclass
 class Program:
-    """A Faust app that puts the last value of each key into a table; ``told`` are its changes."""
+    """A Faust app with a table of each key's last value; ``changes`` counts by partition."""
 
     app: faust.App
     faust_table: Any
     table: PartitionedTable
     taken: list[list[Event]] = field(default_factory=list)
-    told: list[int] = field(default_factory=lambda: [0] * PARTITIONS)
+    changes: list[int] = field(default_factory=lambda: [0] * PARTITIONS)
 
     @property
     def count(self) -> int:
@@ -44,7 +44,7 @@ class Program:
     def is_noted(self, partition: int) -> bool:
         """Whether it is stored that the table has everything in its changelog."""
         place = TP(self.faust_table.changelog_topic_name, partition)
-        return bool(self.faust_table.data.persisted_offset(place) == self.told[partition] - 1)
+        return bool(self.faust_table.data.persisted_offset(place) == self.changes[partition] - 1)
 
 
 def program(bootstrap: str, name: str, folder: Path) -> Program:
@@ -77,7 +77,7 @@ def program(bootstrap: str, name: str, folder: Path) -> Program:
                 changes.setdefault(message.partition, {})[key] = message.value or None
             for partition, changed in changes.items():
                 await made.table.put(partition, changed)
-                made.told[partition] += len(changed)
+                made.changes[partition] += len(changed)
             for event in batch:
                 event.ack()
             made.taken.append(batch)
@@ -140,7 +140,7 @@ EXPECTED: Final = {key(n): str(RECORDS - 100 + n).encode() for n in range(100) i
 async def test_batches_in_order_a_table_in_its_changelog_and_nothing_skipped(
     kafka_bootstrap: str, tmp_path: Path
 ) -> None:
-    """Taken in order, kept, told to the changelog, committed; and read by who comes after."""
+    """Taken in order, kept, written to the changelog, committed; and read by who comes after."""
     source = Source(kafka_bootstrap, "faust-internals")
     await source.create()
     await source.fill()

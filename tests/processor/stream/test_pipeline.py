@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Stages:
-    """A processor that notes what is done to which batch, and waits where it is told to."""
+    """A processor that notes what is done to which batch, and waits where the test wants it to."""
 
     def __init__(self) -> None:
         self.log: list[str] = []
@@ -47,7 +47,7 @@ class Stages:
 
 
 class Run:
-    """A pipeline over batches named by letters."""
+    """A pipeline over batches named a, b, c."""
 
     def __init__(self, names: str, stages: Stages, full: int = 1) -> None:
         self.names = names

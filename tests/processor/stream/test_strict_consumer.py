@@ -235,7 +235,7 @@ def test_nothing_is_missed_while_nothing_is_read(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_record_that_comes_late_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its time begins anew with the next one that is missing."""
+    """Its time starts again with the next one that is missing."""
     now = 100.0
     monkeypatch.setattr(consumer, "monotonic", lambda: now)
     offsets = Offsets(5)

@@ -35,7 +35,7 @@ def overwrite(file: Path, start: int, length: int) -> None:
 
 @pytest.mark.parametrize("pattern", ["CURRENT", "MANIFEST-*", "*.sst"])
 def test_a_folder_that_cannot_be_opened_is_dropped(tables: Path, pattern: str) -> None:
-    """Garbage instead of what RocksDB reads first: the folder is gone, and may be made anew."""
+    """Garbage instead of what RocksDB reads first: the folder is gone, and may be made again."""
     folder = tables / "dedup-0.db"
     for file in folder.glob(pattern):
         overwrite(file, 0, file.stat().st_size)

@@ -43,7 +43,7 @@ def test_records_that_wait_while_nothing_moves_end_its_patience() -> None:
     ids=["nothing waits", "a batch is under way", "a batch was done", "the table is recovered"],
 )
 def test_whatever_moves_is_waited_for(moves: Look) -> None:
-    """The time begins anew."""
+    """The time starts again."""
     looks = [(0.0, STILL), (9.0, moves), (10.0, STILL), (11.0, STILL)]
     assert over(*looks) == [False] * 4
 

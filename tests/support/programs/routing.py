@@ -40,7 +40,7 @@ def unrouted(payment_id: str, event_id: str = "evt_1", **named: str) -> Consumed
 
 
 def payout(event_id: str = "evt_payout", **named: str) -> ConsumedRecord:
-    """A webhook about nobody's payment, of a kind without effect on any."""
+    """A webhook about no payment of ours, of a kind without effect on any."""
     event = {
         "id": event_id,
         "type": "payout.paid",
