@@ -55,7 +55,7 @@ class Part:
 
 def side_by_side(workers: int) -> tuple[str, ...]:
     """Options that share tests out to this many workers, see ``tests.isolation.side_by_side``."""
-    return (f"-n{workers}", "--dist=loadgroup", "--no-loadscope-reorder")
+    return (f"-n{workers}", "--no-loadscope-reorder")
 
 
 PARTS: Final = (

@@ -8,20 +8,25 @@ import sys
 from typing import Any, Final
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-#: Folders whose tests share what takes long to make, such as a running service, by the fixture that
-#: makes it: a service for each worker would cost more than it saves.
-SHARED: Final = {
-    "tests/service": "stack",
-    "tests/conformance": "kind",
-    "tests/messaging": "broker",
-    "tests/hostile": "service",
-    "tests/checker": "searched",
-    "tests/simulator": "simulator",
-    "tests/providers/stripe": "shared_provider",
+#: Tests that share what takes long to make run in one worker: a group, by their paths. Those
+#: of the broker read and write the same topics of the shared Kafka.
+GROUPS: Final = {
+    "tests/bench/": "broker",
+    "tests/ingress/": "broker",
+    "tests/processor/messaging/": "broker",
+    "tests/processor/ops/": "broker",
+    "tests/processor/stream/": "broker",
+    "tests/processor/worker/": "broker",
+    "tests/service/": "tests/service",
+    "tests/conformance/": "tests/conformance",
+    "tests/messaging/": "tests/messaging",
+    "tests/hostile/test_": "tests/hostile",
+    "tests/checker/": "tests/checker",
+    "tests/simulator/": "tests/simulator",
+    "tests/providers/stripe/": "tests/providers/stripe",
 }
-#: Tests with this fixture read and write the same topics of the shared broker.
-BROKER: Final = "kafka_bootstrap"
 #: What takes longest begins first, so that no worker is alone with it in the end. Paths and groups.
 LONGEST_FIRST: Final = (
     "broker",
@@ -56,11 +61,24 @@ def needs_servers(item: pytest.Item) -> bool:
     return "infrastructure" in getattr(item, "fixturenames", ())
 
 
+class Scheduler(LoadScopeScheduling):  # type: ignore[misc] # it has no types
+    """Gives each group, which is a file where it has no other, to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
 def arrange(items: list[pytest.Item]) -> None:
-    """Give each test its group, which one worker runs, and put the longest groups first."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    """Put the longest groups first."""
     items.sort(key=_place)
+
+
+def group_of(nodeid: str) -> str:
+    """The group of a test, which one worker runs."""
+    for start, group in GROUPS.items():
+        if nodeid.startswith(start):
+            return group
+    return nodeid.partition("::")[0]
 
 
 def report(config: pytest.Config, left_running: list[str]) -> None:
@@ -76,17 +94,8 @@ def reported(output: dict[str, Any]) -> list[str]:
     return running + [f"left open: {line}" for line in output.get(_LEFT_OPEN, ())]
 
 
-def _group(item: pytest.Item) -> str:
-    path = item.nodeid.partition("::")[0]
-    fixtures = getattr(item, "fixturenames", ())
-    for folder, fixture in SHARED.items():
-        if path.startswith(f"{folder}/") and fixture in fixtures:
-            return folder
-    return "broker" if BROKER in fixtures else path
-
-
 def _place(item: pytest.Item) -> int:
-    group = _group(item)
+    group = group_of(item.nodeid)
     for place, start in enumerate(LONGEST_FIRST):
         if group.startswith(start):
             return place

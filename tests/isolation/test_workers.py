@@ -29,6 +29,16 @@ def test_what_nobody_closed_fails_the_session(tmp_path: Path, workers: str) -> N
     assert "unclosed <socket" in output
 
 
+def test_a_group_runs_in_one_worker(tmp_path: Path) -> None:
+    """Fixtures of a module, and services that several modules share, are made once."""
+    arguments = ("tests/test_house.py", "-n2", "--no-loadscope-reorder", "-vv")
+    with session(tmp_path / "inner", *arguments) as process:
+        code, output = outcome(process)
+    assert code == 0, output
+    ran = [line for line in output.splitlines() if "PASSED" in line]
+    assert len({line.partition("]")[0] for line in ran}) == 1, output
+
+
 def test_a_session_with_workers_passes(tmp_path: Path) -> None:
     """And keeps no file."""
     folder = tmp_path / "inner"
