@@ -34,7 +34,7 @@ REAL_WORK: Final = WorkerParts()
 class EmptyTable(DedupTable):
     """The dedup table finds no event."""
 
-    def positions(self, batch: Sequence[DecodedInput]) -> list[RecordOffset | None]:
+    def lookup(self, batch: Sequence[DecodedInput]) -> list[RecordOffset | None]:
         """No position for any input."""
         return [None] * len(batch)
 

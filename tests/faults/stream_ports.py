@@ -123,8 +123,8 @@ class TrappedDedupTable(DedupTable):
 
     trap: Trap
 
-    def positions(self, batch: Sequence[DecodedInput]) -> list[RecordOffset | None]:
-        """See ``DedupTable.positions``."""
+    def lookup(self, batch: Sequence[DecodedInput]) -> list[RecordOffset | None]:
+        """See ``DedupTable.lookup``."""
         self.trap.strike(Failpoint.AFTER_DECODE)
         return super().lookup(batch)
 
