@@ -1,12 +1,38 @@
-"""The benchmarks' tests run on the session's broker, with a separate database."""
+"""The benchmarks' tests run on servers that this process starts, with a separate database.
+
+A benchmark measures the CPU time of its process and of those that it started.
+"""
+
+import asyncio
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from bench.site import Site, at
+from messaging.topic_admin import create_topics
 from postgres.migrate import migrate
-from sandbox.testing import Infrastructure
+from sandbox.testing import Infrastructure, running_infrastructure
+from schemas.settings import KafkaSettings
+from tests.conftest import PARTITIONS
+
+
+@pytest.fixture(scope="package")
+def infrastructure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infrastructure]:
+    """Kafka and Postgres, empty."""
+    with running_infrastructure(tmp_path_factory.mktemp("bench")) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def kafka_bootstrap(infrastructure: Infrastructure) -> str:
+    """The broker, with every topic created."""
+    settings = KafkaSettings(
+        kafka_bootstrap=infrastructure.kafka_bootstrap, partitions=PARTITIONS, replication_factor=1
+    )
+    asyncio.run(create_topics(settings))
+    return infrastructure.kafka_bootstrap
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 #: Tests that share what takes long to make run in one worker: a group, by their paths. Those
 #: of the broker read and write the same topics of the shared Kafka.
 GROUPS: Final = {
-    "tests/bench/": "broker",
+    "tests/bench/": "tests/bench",
     "tests/ingress/": "broker",
     "tests/processor/messaging/": "broker",
     "tests/processor/ops/": "broker",
@@ -29,18 +29,23 @@ GROUPS: Final = {
 }
 #: What takes longest begins first, so that no worker is alone with it in the end. Paths and groups.
 LONGEST_FIRST: Final = (
-    "broker",
     "tests/service",
+    "tests/bench",
+    "broker",
     "tests/faults/test_matrix.py",
     "tests/faults/test_zombies.py",
     "tests/hostile",
+    "tests/checker",
     "tests/mutants/test_mutants.py",
     "tests/simulation/test_simulation.py",
     "tests/sandbox",
     "tests/isolation",
     "tests/messaging",
     "tests/conformance",
-    "tests/ingress",
+    "tests/simulator",
+    "tests/domain/test_any_order.py",
+    "tests/domain/test_histories.py",
+    "tests/providers/stripe",
 )
 _LEFT_OPEN: Final = "left_open"
 _LEFT_RUNNING: Final = "left_running"
