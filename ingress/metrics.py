@@ -1,6 +1,7 @@
 """What the ingress counts. No label is drawn from what a client sends."""
 
 import os
+from functools import partial
 from typing import Final
 
 from prometheus_client import (
@@ -25,11 +26,11 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry: Final = CollectorRegistry()
-        self.requests: Final = Counter(
+        counter = partial(Counter, registry=self.registry)
+        self.requests: Final = counter(
             "payments_ingress_requests",
             "Requests answered, by route, method and status.",
             ("route", "method", "status"),
-            registry=self.registry,
         )
         self.publish_seconds: Final = Histogram(
             "payments_ingress_publish_seconds",
@@ -44,33 +45,28 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
-        self.rejected_webhooks: Final = Counter(
+        self.rejected_webhooks: Final = counter(
             "payments_ingress_rejected_webhooks",
             "Webhooks refused and stored nowhere, by provider and reason.",
             ("provider", "reason"),
-            registry=self.registry,
         )
-        self.unavailable: Final = Counter(
+        self.unavailable: Final = counter(
             "payments_ingress_unavailable",
             "Requests answered 503, by what did not answer.",
             ("problem",),
-            registry=self.registry,
         )
-        self.replays: Final = Counter(
+        self.replays: Final = counter(
             "payments_ingress_replays",
             "Commands recognised as accepted before, by where they were found.",
             ("found_in",),
-            registry=self.registry,
         )
-        self.lookups_skipped: Final = Counter(
+        self.lookups_skipped: Final = counter(
             "payments_ingress_lookups_skipped",
             "Idempotency look-ups given up because Postgres did not answer in time.",
-            registry=self.registry,
         )
-        self.producers_replaced: Final = Counter(
+        self.producers_replaced: Final = counter(
             "payments_ingress_producers_replaced",
             "Kafka producers given up because they had failed or stalled.",
-            registry=self.registry,
         )
         self.open_connections: Final = Gauge(
             "payments_ingress_open_connections",
@@ -78,11 +74,10 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
-        self.closed_connections: Final = Counter(
+        self.closed_connections: Final = counter(
             "payments_ingress_closed_connections",
             "Connections of clients that ended, by why.",
             ("reason",),
-            registry=self.registry,
         )
         if SHARED_FOLDER_VARIABLE not in os.environ:
             ProcessCollector(registry=self.registry)

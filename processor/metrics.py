@@ -1,5 +1,7 @@
 """What the processor counts and measures, in one place."""
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from processor.domain.inputs import Foreign, Unmodelled
@@ -78,11 +80,11 @@ class WorkMetrics:
     """The metrics of provider calls, router and reconciler."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.calls = Counter(
+        counter = partial(Counter, registry=registry)
+        self.calls = counter(
             "payments_provider_calls_total",
             "Provider calls by what they came to.",
             ["provider", "operation", "outcome"],
-            registry=registry,
         )
         self.call_seconds = Histogram(
             "payments_provider_call_seconds",
@@ -94,21 +96,20 @@ class WorkMetrics:
         self.breaker_open = Gauge(
             "payments_breaker_open", "1 while calls wait.", ["provider"], registry=registry
         )
-        self.fetched = Counter(
+        self.fetched = counter(
             "payments_fetched_total",
             "Events fetched from the provider.",
             ["provider", "how"],
-            registry=registry,
         )
-        self.ignored = Counter(
+        self.ignored = counter(
             "payments_ignored_webhooks_total",
             "Webhooks about no payment of ours that could have no effect on one.",
             ["provider", "kind"],
-            registry=registry,
         )
         self.foreign = _foreign("payments_foreign_webhooks_total", registry)
-        self.dead_letters = Counter(
-            "payments_dead_letters_total", "Records nobody could decode.", registry=registry
+        self.dead_letters = counter(
+            "payments_dead_letters_total",
+            "Records nobody could decode.",
         )
         self.oldest = Gauge(
             "payments_oldest_seconds",
@@ -125,17 +126,17 @@ class WorkMetrics:
             ["group", "topic", "partition"],
             registry=registry,
         )
-        self.history_forgotten = Counter(
+        self.history_forgotten = counter(
             "payments_history_forgotten_total",
             "Rows about old inputs that were deleted after the retention.",
             ["table"],
-            registry=registry,
         )
-        self.parked_given_up = Counter(
+        self.parked_given_up = counter(
             "payments_parked_given_up_total",
             "Parked inputs that were ended because their payment never came.",
-            registry=registry,
         )
-        self.loop_errors = Counter(
-            "payments_work_errors_total", "Rounds that failed.", ["loop"], registry=registry
+        self.loop_errors = counter(
+            "payments_work_errors_total",
+            "Rounds that failed.",
+            ["loop"],
         )
