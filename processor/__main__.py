@@ -295,7 +295,7 @@ def main(arguments: Sequence[str] | None = None, programs: Programs = PROGRAMS) 
             return command(asked.arguments, lambda: Decoder(translators()).decode)
         return programs[chosen]() or 0
     except LoopFailedError:
-        log.exception("work.stopped: the process starts anew")
+        log.exception("work.stopped: the process starts again")
         return RESTART
     except (*AWAY, SettingsError, ProcessorError, migrations.MigrationError) as error:
         what = "Postgres: " if isinstance(error, psycopg.OperationalError) else ""

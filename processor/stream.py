@@ -272,5 +272,5 @@ async def _run(
     try:
         await pipeline.run(activity.noting(taken), processor, full, ours.wait, activity.done)
     except Exception:
-        log.exception("stream.stopped: the worker starts anew")
+        log.exception("stream.stopped: the worker starts again")
         start_anew()

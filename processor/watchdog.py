@@ -108,7 +108,7 @@ async def watch(patience_s: float, look: Callable[[], Awaitable[Look]]) -> None:
         failures = 0
         if patience.is_over(seen, monotonic()):
             log.error(
-                "stream.stands_still lag=%d rebalancing=%s: the worker starts anew",
+                "stream.stands_still lag=%d rebalancing=%s: the worker starts again",
                 seen.lag, seen.is_rebalancing,
             )  # fmt: skip
             return
@@ -134,7 +134,7 @@ def guard(patience_s: float, activity: Activity, lag: Lag, seen: Callable[[], No
         try:
             asyncio.run(watch(patience_s, look))
         except BaseException:
-            log.exception("watchdog.ended: the worker starts anew, it would be watched by nobody")
+            log.exception("watchdog.ended: the worker starts again, it would be watched by nobody")
         start_anew()
 
     threading.Thread(target=run, name="watchdog", daemon=True).start()

@@ -223,7 +223,7 @@ async def take_over(
                 await share(others)
                 load.stop()
                 await all_is_well(stack, load)
-    restarts = sum(worker.log.read_text().count("starts anew") for worker in workers)
+    restarts = sum(worker.log.read_text().count("the worker starts again") for worker in workers)
     seconds = (took, given, again - given, again, spent)
     return (
         f"| {len(workers)} | {copies} | {how} | {' | '.join(f'{s:.1f}' for s in seconds)}"
