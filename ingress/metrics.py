@@ -1,6 +1,7 @@
 """The metrics of the ingress. No label value comes from a client."""
 
 import os
+from functools import partial
 from typing import Final
 
 from prometheus_client import (
@@ -25,11 +26,11 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry: Final = CollectorRegistry()
-        self.requests: Final = Counter(
+        counter = partial(Counter, registry=self.registry)
+        self.requests: Final = counter(
             "payments_ingress_requests",
             "Requests answered, by route, method and status.",
             ("route", "method", "status"),
-            registry=self.registry,
         )
         self.publish_seconds: Final = Histogram(
             "payments_ingress_publish_seconds",
@@ -44,33 +45,28 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
-        self.rejected_webhooks: Final = Counter(
+        self.rejected_webhooks: Final = counter(
             "payments_ingress_rejected_webhooks",
             "Refused webhooks, which are not stored, by provider and reason.",
             ("provider", "reason"),
-            registry=self.registry,
         )
-        self.unavailable: Final = Counter(
+        self.unavailable: Final = counter(
             "payments_ingress_unavailable",
             "Requests answered 503, by problem type.",
             ("problem",),
-            registry=self.registry,
         )
-        self.replays: Final = Counter(
+        self.replays: Final = counter(
             "payments_ingress_replays",
             "Retries of accepted commands, by where the first was found: memory or store.",
             ("found_in",),
-            registry=self.registry,
         )
-        self.lookups_skipped: Final = Counter(
+        self.lookups_skipped: Final = counter(
             "payments_ingress_lookups_skipped",
             "Idempotency look-ups skipped because Postgres did not answer in time.",
-            registry=self.registry,
         )
-        self.producers_replaced: Final = Counter(
+        self.producers_replaced: Final = counter(
             "payments_ingress_producers_replaced",
             "Kafka producers replaced because they failed or stalled.",
-            registry=self.registry,
         )
         self.open_connections: Final = Gauge(
             "payments_ingress_open_connections",
@@ -78,11 +74,10 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
-        self.closed_connections: Final = Counter(
+        self.closed_connections: Final = counter(
             "payments_ingress_closed_connections",
             "Closed client connections, by reason.",
             ("reason",),
-            registry=self.registry,
         )
         if SHARED_FOLDER_VARIABLE not in os.environ:
             ProcessCollector(registry=self.registry)
