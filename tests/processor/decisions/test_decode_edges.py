@@ -43,13 +43,13 @@ def test_a_webhook_from_outside_of_the_calendar_is_a_dead_letter(at: str) -> Non
 def test_a_command_from_outside_of_the_calendar_is_a_dead_letter(at: str, field: str) -> None:
     """The same of each time in a command; the field is named."""
     error = dead(Log().create(ONE, **{field: at}))
-    assert f"{field}: The time is outside of the calendar" in error
+    assert f"{field}: Send a time within the years 1 to 9999" in error
 
 
 @pytest.mark.parametrize("at", OUTSIDE)
 def test_a_result_from_outside_of_the_calendar_is_a_dead_letter(at: str) -> None:
     """The same of a result."""
-    assert "received_at: The time is outside of the calendar" in dead(
+    assert "received_at: Send a time within the years 1 to 9999" in dead(
         Log().result(ONE, received_at=at)
     )
 

@@ -19,7 +19,7 @@ PAYMENT_ROWS: Final[Mapping[str, Row]] = {
         first=(SUCCEEDED,),
         says=CREATED,
         effect=Effect(
-            outcome="stale", reason="overtaken", lost_to=True, seen=False,
+            outcome="stale", reason="superseded", lost_to=True, seen=False,
             status="SUCCEEDED", amounts=PAID,
         ),
     ),
