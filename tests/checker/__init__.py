@@ -1,1 +1,1 @@
-"""A model checker over the pure core: all that can come, in every order, and what must hold."""
+"""A model checker of the pure core: every input in every order, checked against the rules."""

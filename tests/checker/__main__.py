@@ -1,7 +1,7 @@
 """Searches every history and prints what was covered: ``make model``.
 
-``python -m tests.checker outcomes`` prints the page of outcomes instead. Ends with 1, and the
-shortest path to it, where something is not as it must be.
+``python -m tests.checker outcomes`` prints the page of outcomes instead. If a rule is violated, it
+prints the shortest path to the violation and exits with 1.
 """
 
 import sys
@@ -17,7 +17,7 @@ from tests.checker.search import DisagreementError, search
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the whole of it. Returns the exit code."""
+    """Search every history. Returns the exit code."""
     rows, reached = [], dict[str, Payment]()
     try:
         for history in ALL_HISTORIES:
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(outcomes_page)
         return 0
     seconds = f"{process_time():.0f} s of processor time"
-    covered = f"{len(reached)} different payments, each state and end the oracle's, in {seconds}"
+    covered = f"{len(reached)} different payments, all as the oracle computes them, in {seconds}"
     sys.stdout.write("\n".join([*table(rows), covered, ""]))
     return 0
 

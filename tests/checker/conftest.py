@@ -1,4 +1,4 @@
-"""Each history is searched once a session, however many tests look at what was found."""
+"""Each history is searched once a session; all tests share the result."""
 
 from collections.abc import Callable
 

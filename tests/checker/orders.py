@@ -1,4 +1,4 @@
-"""How many orders the steps of a search stand for. Exact, by adding up along the steps."""
+"""Counts the orders that a search covers, exactly, by adding up along its steps."""
 
 from collections import Counter
 from functools import cache
@@ -7,35 +7,35 @@ from tests.checker.search import Found
 from tests.checker.space.node import Node
 from tests.checker.space.script import CREATE
 
-#: An input is delivered at least once, and at most so often.
+#: An input is delivered at least once, and at most this often.
 DELIVERIES_MAX = 3
 
 
 def orders(found: Found) -> Counter[int]:
-    """Return, by how many inputs came, in how many orders they can have come.
+    """Return the number of orders, by the number of inputs.
 
-    The create may come at any place. Facts before it wait and are taken in their order once it is
-    here, so these orders run along the steps behind the create; where among its first facts the
-    create stands is one choice more.
+    The create may come at any place. Facts before it are parked and applied in their order once it
+    is here, so these orders follow the steps after the create. The create's place among its first
+    facts is one choice more.
     """
-    late: dict[Node, Counter[int]] = {}
+    after_create: dict[Node, Counter[int]] = {}
     any_time: dict[Node, Counter[int]] = {}
-    here = [node for node in found.steps if node.document]
-    for node in reversed(here):  # found nearest first: where a step leads to is counted before
+    existing = [node for node in found.steps if node.document]
+    for node in reversed(existing):  # found nearest first, so a step's target is counted first
         steps = found.steps[node]
-        late[node] = Counter() if steps else Counter({len(node.delivered): 1})
+        after_create[node] = Counter() if steps else Counter({len(node.delivered): 1})
         for _, target in steps:
-            late[node].update(late[target])
-        any_time[node] = late[node].copy()
+            after_create[node].update(after_create[target])
+        any_time[node] = after_create[node].copy()
         for number, target in steps:
-            if number in found.script.unprompted:
+            if number in found.script.independent:
                 any_time[node].update(any_time[target])
-    begun = next(target for number, target in found.steps[Node()] if number == CREATE)
-    return any_time[begun]
+    after_first = next(target for number, target in found.steps[Node()] if number == CREATE)
+    return any_time[after_first]
 
 
 def with_repeats_and_crashes(found: Found) -> int:
-    """Return in how many orders inputs can come one to three times, a crash after any of them."""
+    """Return the number of orders with one to three deliveries each and a crash after any."""
     again = DELIVERIES_MAX - 1
     return sum(
         count * _ways((inputs, *(0 for _ in range(again))))
@@ -45,10 +45,10 @@ def with_repeats_and_crashes(found: Found) -> int:
 
 @cache
 def _ways(left: tuple[int, ...]) -> int:
-    """Count the ways on, where the order of first coming is given.
+    """Count the continuations, for a given order of first deliveries.
 
-    ``left`` says how many inputs are to come for the first time, how many came once, twice and so
-    on and may come again. Behind each delivery there is a crash, or there is none.
+    ``left`` has the number of inputs not delivered yet, then of those delivered once, twice and so
+    on that may come again. After each delivery there is a crash or none.
     """
     to_come, *came = left
     ways = 0 if to_come else 1

@@ -1,4 +1,4 @@
-"""What a search found, for people: a table of histories, or the shortest way to what is wrong."""
+"""Prints what a search found: a table of histories, or the shortest path to a violation."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _EXACT_BELOW = 10**9
 
 
 def in_words(input_: Input) -> str:
-    """Say in a line what an input says, times in seconds after the beginning."""
+    """Describe an input in one line, with times in seconds after the beginning."""
     match input_.body:
         case Create() as body:
             return f"create ({body.capture_method} capture, {body.max_attempts} attempts at most)"
@@ -45,15 +45,15 @@ def in_words(input_: Input) -> str:
         case Release():
             return "an operator's release"
         case PaymentFact() | RefundFact() | DisputeFact() as body:
-            return f"the provider says {_told(body)}, {_when(body)}"
+            return f"the provider reports {_described(body)}, {_when(body)}"
 
 
-def _told(fact: PaymentFact | RefundFact | DisputeFact) -> str:
+def _described(fact: PaymentFact | RefundFact | DisputeFact) -> str:
     match fact:
         case PaymentFact():
             return f"{fact.status}{_details(fact)}"
         case RefundFact():
-            claim = f", says it is {fact.claims}" if fact.claims is not None else ""
+            claim = f", claims to be {fact.claims}" if fact.claims is not None else ""
             return f"refund {fact.refund_id} {fact.status}{claim}"
         case DisputeFact():
             return f"dispute {fact.dispute_id} {fact.status}"
@@ -76,7 +76,7 @@ def _when(fact: PaymentFact | RefundFact | DisputeFact) -> str:
 
 
 def counterexample(error: DisagreementError) -> str:
-    """Say what is wrong and the shortest path to it, one input a line."""
+    """Describe the violation and the shortest path to it, one input a line."""
     lines = [f"{error.script.history.name}: {error.what}", "", "after:"]
     lines += (
         f"  {place}. {in_words(error.script.first[number].input)}"
@@ -111,7 +111,7 @@ def row_of(found: Found) -> Row:
 
 
 def table(rows: Sequence[Row]) -> Iterable[str]:
-    """Give the table, a line a history, with the sums in the last."""
+    """Yield the table, one line per history, and the sums in the last line."""
     line = "{:>6} {:>12} {:>22} {:>8} {:>8}  {}".format
     yield line("inputs", "orders", "with repeats, crashes", "states", "steps", "history")
     for row in rows:

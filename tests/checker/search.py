@@ -1,6 +1,6 @@
-"""Visits every state a history can bring a payment to, nearest first, and holds each to the rules.
+"""Visits every state that a history can lead to, and checks each against the rules.
 
-The nearest first: what it finds wrong, it finds by the shortest path that leads there.
+It visits the nearest states first, so it finds a violation by the shortest path to it.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ from domain.payment import Payment
 from domain.status import Outcome, Status
 from domain.transitions import is_final
 from tests.checker.space import grouping
-from tests.checker.space.asked import hold_calls
+from tests.checker.space.calls import check_calls
 from tests.checker.space.grouping import Step
 from tests.checker.space.moves import next_inputs
 from tests.checker.space.node import Node, Payments
@@ -22,12 +22,12 @@ from tests.checker.space.script import CREATE, Script, script_of
 from tests.checker.space.store import Store
 from tests.domain.histories.builders import PAYMENT
 from tests.domain.histories.history import History
-from tests.domain.histories.replay import hold_to_invariants, published_meaning
+from tests.domain.histories.replay import assert_invariants, published_meaning
 from tests.oracle import Meaning, meaning_of
 
 
 class DisagreementError(Exception):
-    """Something is not as it must be: what, and the inputs that lead there, the last one last."""
+    """A rule is violated: which one, and the inputs that lead there, in their order."""
 
     def __init__(self, script: Script, path: tuple[int, ...], what: str) -> None:
         super().__init__(what)
@@ -42,22 +42,22 @@ class Found:
 
     script: Script
     payments: Payments
-    #: By node: the inputs that lead on from it, and where to. None: the history ends there.
+    #: By node: the inputs that lead on from it, and their targets. Empty: the history ends there.
     steps: dict[Node, list[tuple[int, Node]]] = field(default_factory=dict)
     outcomes: set[Outcome] = field(default_factory=set)
     transitions: set[tuple[Status | None, Status]] = field(default_factory=set)
-    #: Every end that was met.
+    #: Every end that was reached.
     ends: list[Meaning] = field(default_factory=list)
 
     @property
     def reached(self) -> dict[str, Payment]:
-        """Every payment that was met, by its document."""
+        """Every payment that was reached, by its document."""
         documents = dict.fromkeys(node.document for node in self.steps if node.document)
         return {document: self.payments[document] for document in documents}
 
 
 def search(history: History) -> Found:
-    """Visit every state of a history. Raises DisagreementError for what is wrong first."""
+    """Visit every state of a history. Raises DisagreementError at the first violation."""
     return _Search(script_of(history)).run()
 
 
@@ -67,60 +67,60 @@ class _Search:
         self._payments = Payments()
         self._store = Store(script, self._payments)
         self._found = Found(script, self._payments)
-        #: By node: the step that led to it first; None where it all begins.
-        self._came_by: dict[Node, Step | None] = {Node(): None}
+        #: By node: the step that led to it first; None for the first node.
+        self._reached_by: dict[Node, Step | None] = {Node(): None}
         self._meanings: dict[tuple[int, ...], Meaning] = {}
 
     def run(self) -> Found:
-        queue = deque(self._came_by)
+        queue = deque(self._reached_by)
         while queue:
             node = queue.popleft()
-            with self._telling(node):
-                self._hold(node)
+            with self._with_path(node):
+                self._check_node(node)
             steps = self._found.steps[node] = []
             payment = self._payments[node.document] if node.document else None
             for number in next_inputs(self._script, node, payment):
-                with self._telling(node, number):
+                with self._with_path(node, number):
                     step = self._step(node, number)
                 if step is None:
                     continue
                 steps.append((number, step.target))
-                if step.target not in self._came_by:
-                    self._came_by[step.target] = step
+                if step.target not in self._reached_by:
+                    self._reached_by[step.target] = step
                     queue.append(step.target)
             if not steps:
-                with self._telling(node):
-                    self._hold_end(node)
-        with self._telling(Node()):
+                with self._with_path(node):
+                    self._check_end(node)
+        with self._with_path(Node()):
             for end in self._script.history.ends:
-                assert end in self._found.ends, f"in no order it ends as {end}"
+                assert end in self._found.ends, f"no order ends as {end}"
         return self._found
 
     def _step(self, source: Node, number: int) -> Step | None:
-        """Deliver an input, in every way there is; None for a command that was rejected."""
+        """Deliver an input in every possible way; None for a command that was rejected."""
         plan, target = self._store.batch(source, [self._script.first[number]])
         step = Step(source, number, target, plan)
-        self._hold_step(step)
-        grouping.crashed(self._store, self._script, step)
+        self._check_step(step)
+        grouping.check_crash(self._store, self._script, step)
         if target == source:
-            assert plan.inbox[0].outcome is Outcome.REJECTED, "it came and left no trace"
+            assert plan.inbox[0].outcome is Outcome.REJECTED, "neither rejected nor applied"
             return None
-        grouping.among_repeats(self._store, self._script, step)
-        before = self._came_by[source]
+        grouping.check_among_repeats(self._store, self._script, step)
+        before = self._reached_by[source]
         if before is not None:
-            grouping.together(self._store, self._script, before, step)
+            grouping.check_two_in_one_batch(self._store, self._script, before, step)
         if number != CREATE and source.document and number not in target.waiting:
-            grouping.missed(self._store, self._script, step)
+            grouping.check_parked_by_another_worker(self._store, self._script, step)
         path = (*self._path(source), number)
-        if target.document and set(path) <= self._script.unprompted:
-            grouping.early(self._store, self._script, path, target)
+        if target.document and set(path) <= self._script.independent:
+            grouping.check_before_create(self._store, self._script, path, target)
         return step
 
-    def _hold_step(self, step: Step) -> None:
-        """Hold one decision to what holds for every decision."""
+    def _check_step(self, step: Step) -> None:
+        """Check one decision against what holds for every decision."""
         self._found.outcomes.update(row.outcome for row in step.plan.inbox)
         if len(step.plan.inbox) > 1:
-            return  # the create and what waited for it: each a step of its own on another path
+            return  # the create and inputs that waited for it: each is a step on another path
         (row,) = step.plan.inbox
         before = self._payments[step.source.document] if step.source.document else None
         after = step.plan.payments.get(PAYMENT, before)
@@ -134,44 +134,44 @@ class _Search:
             payment=after,
             provider_calls=tuple(step.plan.calls),
         )
-        hold_to_invariants(before, decision)
+        assert_invariants(before, decision)
 
-    def _hold(self, node: Node) -> None:
-        grouping.repeated(self._store, self._script, node)
+    def _check_node(self, node: Node) -> None:
+        grouping.check_repeats(self._store, self._script, node)
         if not node.document:
             return
         payment = self._payments[node.document]
         if node.waiting:
-            self._hold_waiting(node, payment)
-        hold_calls(payment, [self._script.first[n].input.body for n in sorted(node.taken)])
+            self._check_waiting(node, payment)
+        check_calls(payment, [self._script.first[n].input.body for n in sorted(node.accepted)])
         published = published_meaning(payment)
         meant = self._meaning(node)
-        assert published == meant, f"the payment says {published}, the oracle {meant}"
+        assert published == meant, f"the payment is {published}, the oracle has {meant}"
 
-    def _hold_waiting(self, node: Node, payment: Payment) -> None:
-        """Hold that what waits for the payment's object has no say until that is known."""
-        assert payment.object_id is None, "an input waits, though its payment's object is known"
-        assert payment.create_refusal is None, "an input waits, though there will be no object"
-        assert not is_final(payment.status), "it is final, and no object is proved to be its own"
-        delivered = [self._script.first[n].input for n in sorted(node.taken | node.waiting)]
+    def _check_waiting(self, node: Node, payment: Payment) -> None:
+        """Check that inputs which wait for the payment's object have no effect."""
+        assert payment.object_id is None, "an input waits, but its payment's object is known"
+        assert payment.create_refusal is None, "an input waits, but there will be no object"
+        assert not is_final(payment.status), "the payment is final, but no object is proved"
+        delivered = [self._script.first[n].input for n in sorted(node.accepted | node.waiting)]
         meant = meaning_of(PAYMENT, delivered)
-        assert meant == self._meaning(node), f"what waits would make it {meant}"
+        assert meant == self._meaning(node), f"the inputs that wait would make it {meant}"
 
-    def _hold_end(self, node: Node) -> None:
+    def _check_end(self, node: Node) -> None:
         ends = self._script.history.ends
         meant = self._meaning(node)
-        assert meant in ends, f"it ends as {meant}, the history as {' or '.join(map(str, ends))}"
+        assert meant in ends, f"it ends as {meant}, not as {' or '.join(map(str, ends))}"
         if meant not in self._found.ends:
             self._found.ends.append(meant)
-        grouping.at_once(self._store, self._script, self._path(node), node)
+        grouping.check_in_one_batch(self._store, self._script, self._path(node), node)
 
     def _meaning(self, node: Node) -> Meaning:
-        """What the oracle makes of what was taken in: each confirm behind what it answers."""
+        """The oracle's state for the accepted inputs, each confirm after its failures."""
         order = dict.fromkeys([CREATE])
         confirms = (n for n in self._script.commands if n in self._script.confirms)
-        for confirm, answered in zip(confirms, node.answers, strict=False):
-            order |= dict.fromkeys([*sorted(answered), confirm])
-        order |= dict.fromkeys(sorted(node.taken))
+        for confirm, failures in zip(confirms, node.failures_before, strict=False):
+            order |= dict.fromkeys([*sorted(failures), confirm])
+        order |= dict.fromkeys(sorted(node.accepted))
         numbers = tuple(order)
         meaning = self._meanings.get(numbers)
         if meaning is None:
@@ -180,16 +180,16 @@ class _Search:
         return meaning
 
     def _path(self, node: Node) -> tuple[int, ...]:
-        """The inputs that led to a node first, in their order."""
+        """The inputs of the first path to a node, in their order."""
         path = []
-        step = self._came_by[node]
+        step = self._reached_by[node]
         while step is not None:
             path.append(step.number)
-            step = self._came_by[step.source]
+            step = self._reached_by[step.source]
         return tuple(reversed(path))
 
     @contextmanager
-    def _telling(self, node: Node, number: int | None = None) -> Iterator[None]:
+    def _with_path(self, node: Node, number: int | None = None) -> Iterator[None]:
         try:
             yield
         except AssertionError as error:

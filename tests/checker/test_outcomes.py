@@ -1,4 +1,4 @@
-"""Whatever comes has one documented outcome wherever a payment, a refund or a dispute stands."""
+"""Every input has one documented outcome in each state of a payment, a refund or a dispute."""
 
 from difflib import unified_diff
 from typing import cast, get_args
@@ -20,7 +20,7 @@ from tests.domain.histories.builders import PAYMENT, at
 
 @pytest.fixture(scope="module")
 def cells(searched: Searching) -> Cells:
-    """The outcomes wherever the histories bring a payment."""
+    """The outcomes in every state that the histories reach."""
     reached: dict[str, Payment] = {}
     for history in ALL_HISTORIES:
         reached |= searched(history).reached
@@ -28,7 +28,7 @@ def cells(searched: Searching) -> Cells:
 
 
 def test_every_outcome_is_the_documented_one(cells: Cells) -> None:
-    """There is one outcome wherever payments stand alike, and the page has it."""
+    """Each row has one outcome per input, and the page has the same."""
     difference = unified_diff(
         PAGE.read_text().splitlines(),
         page(cells).splitlines(),
@@ -39,25 +39,25 @@ def test_every_outcome_is_the_documented_one(cells: Cells) -> None:
     )
     changed = "\n".join(difference)
     assert not changed, (
-        f"an outcome is not the documented one, or not documented yet. If it is meant, write it "
-        f"down with `python -m tests.checker outcomes > docs/outcomes.md`:\n{changed}"
+        f"an outcome is not the documented one, or not documented yet. If it is intended, update "
+        f"the page with ``python -m tests.checker outcomes > docs/outcomes.md``:\n{changed}"
     )
 
 
 @pytest.mark.parametrize("title", [REFUNDS, DISPUTES, COMMANDS])
-def test_histories_bring_about_every_status(cells: Cells, title: str) -> None:
-    """A payment, a refund and a dispute are met in each of their states."""
+def test_histories_reach_every_status(cells: Cells, title: str) -> None:
+    """They reach each status of a payment, a refund and a dispute."""
     statuses = {REFUNDS: RefundStatus, DISPUTES: DisputeStatus, COMMANDS: Status}[title]
     for status in statuses:
         assert any(name.startswith(status) for name in cells[title]), (
             f"no history reaches {status}: add one to tests/domain/histories, and "
-            f"its row to tests/checker/outcome_table/standing.py"
+            f"its row to tests/checker/outcome_table/states.py"
         )
 
 
 def test_every_kind_of_input_is_tried() -> None:
-    """Each command, each fact and each state a fact can tell of."""
-    facts = [*probes.payment_facts(None, LATER), *probes.first_words(None)]
+    """The probes have each command, each fact and each status of a fact."""
+    facts = [*probes.payment_facts(None, LATER), *probes.first_facts(None)]
     tried = [input_.body for _, input_ in (*probes.commands(), *facts)]
     for kind in (*get_args(Command), *get_args(Fact)):
         assert kind in map(type, tried), (
@@ -65,19 +65,19 @@ def test_every_kind_of_input_is_tried() -> None:
         )
     reported = {body.status for body in tried if hasattr(body, "status")}
     for status in (*ProviderStatus, *RefundStatus, *DisputeStatus):
-        assert status in reported, f"{status!r} is new: add a word of it to outcome_table/probes.py"
+        assert status in reported, f"{status!r} is new: add a probe with it to probes.py"
 
 
-def test_two_outcomes_where_payments_stand_alike_are_told(cells: Cells) -> None:
-    """The message says where it is, and what to do."""
+def test_two_outcomes_in_one_row_are_an_error(cells: Cells) -> None:
+    """The message names the row and says what to do."""
     row = cells[COMMANDS]["CREATED"]
     unclear = {**cells, COMMANDS: {"CREATED": {**row, "cancel": row["cancel"] + row["confirm"]}}}
     with pytest.raises(UnclearOutcomeError, match="'cancel' has the outcomes applied and rejected"):
         page(unclear)
 
 
-def test_what_is_no_input_is_refused() -> None:
-    """``decide`` takes inputs alone; anything else is a defect, and quarantines the payment."""
+def test_another_object_than_an_input_is_refused() -> None:
+    """``decide`` takes only inputs; anything else is a defect, and quarantines the payment."""
     body = cast("Unmodelled", object())
     with pytest.raises(AssertionError):
         decide(None, Input("evt_1", at(0), body), PAYMENT)

@@ -1,4 +1,4 @@
-"""In every state, each outcome has a one-sentence reason that names what the input lost to."""
+"""In every state, each outcome has a one-sentence reason that names what decided it."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -17,12 +17,12 @@ from domain.payment import Payment
 from domain.status import Outcome
 from tests.checker.conftest import Searching
 from tests.checker.histories import ALL_HISTORIES
-from tests.checker.outcome_table import probes, standing
+from tests.checker.outcome_table import probes, states
 from tests.checker.outcome_table.probes import EARLIER, LATER
 from tests.domain.histories.builders import PAYMENT
 
 AnyFact = PaymentFact | RefundFact | DisputeFact
-#: What a person can't read: Python's own words.
+#: Python's representations, which do not belong in a reason.
 _NOT_PROSE: Final = re.compile(r"None|<|\(\)|datetime|Status\.|\n")
 _LONGEST: Final = 200
 
@@ -39,8 +39,8 @@ def _names(fact: AnyFact, reason: str) -> bool:
     return f"{fact.status} at {fact.occurred_at.isoformat()} ({fact.event_id})" in reason
 
 
-def _lost_to_a_later_word(payment: Payment, input_: Input, reason: str) -> bool:
-    """A stale fact names itself and the fact that stands; a stale result, the call."""
+def _names_the_later_fact(payment: Payment, input_: Input, reason: str) -> bool:
+    """A stale fact's reason names it and the fact that counts; a stale result's, the call."""
     if isinstance(input_.body, CallResult):
         return input_.body.call_key in reason
     assert isinstance(input_.body, AnyFact)
@@ -50,8 +50,8 @@ def _lost_to_a_later_word(payment: Payment, input_: Input, reason: str) -> bool:
     return any(_names(fact, reason) for fact in others)
 
 
-def _contradicts(payment: Payment, input_: Input, reason: str) -> bool:
-    """A conflict names what is known: the object, the final fact, the amount, the call, the end."""
+def _names_the_contradiction(payment: Payment, input_: Input, reason: str) -> bool:
+    """A conflict's reason names the known object, final fact, amount, call or refusal."""
     amounts = (format_amount(r.amount, payment.currency) for r in all_refunds(payment))
     known = [payment.object_id, payment.currency, *amounts]
     if isinstance(input_.body, CallResult):
@@ -63,8 +63,8 @@ def _contradicts(payment: Payment, input_: Input, reason: str) -> bool:
     )
 
 
-def _forbidden(payment: Payment, _input: Input, reason: str) -> bool:
-    """A rejection names the state, what is on its way, or what was used before."""
+def _names_the_obstacle(payment: Payment, _input: Input, reason: str) -> bool:
+    """A rejection's reason names the state, what is in flight, or what was used before."""
     named = (payment.status, "in progress", "Idempotency-Key", "exists", "no such payment")
     awaited = ("has to act", "responds to", "being cancelled", "is left", "expires at")
     return any(each in reason for each in (*named, *awaited))
@@ -77,9 +77,9 @@ def _any(_payment: Payment, _input: Input, _reason: str) -> bool:
 NAMES: Final[dict[Outcome, Callable[[Payment, Input, str], bool]]] = {
     Outcome.APPLIED: _any,
     Outcome.DUPLICATE: lambda _payment, _input, reason: "already processed" in reason,
-    Outcome.STALE: _lost_to_a_later_word,
-    Outcome.REJECTED: _forbidden,
-    Outcome.CONFLICT: _contradicts,
+    Outcome.STALE: _names_the_later_fact,
+    Outcome.REJECTED: _names_the_obstacle,
+    Outcome.CONFLICT: _names_the_contradiction,
     Outcome.PARKED: lambda _payment, _input, reason: reason == UNCONFIRMED,
     Outcome.IGNORED: lambda _payment, _input, reason: "customer.updated" in reason,
 }
@@ -87,14 +87,14 @@ NAMES: Final[dict[Outcome, Callable[[Payment, Input, str], bool]]] = {
 
 @pytest.fixture(scope="module")
 def reached(searched: Searching) -> list[Payment]:
-    """Every payment that any history brings about, one for each way to stand."""
+    """The payments that the histories reach, one for each combination of rows."""
     payments: dict[str, Payment] = {}
     for history in ALL_HISTORIES:
         for payment in searched(history).reached.values():
-            stands = [standing.of_payment(payment), *map(standing.of_refund, all_refunds(payment))]
-            stands += [dispute.fact.status for dispute in payment.disputes]
-            stands += [row for _, row in standing.of_calls(payment)]
-            payments.setdefault(" | ".join(stands), payment)
+            rows = [states.of_payment(payment), *map(states.of_refund, all_refunds(payment))]
+            rows += [dispute.fact.status for dispute in payment.disputes]
+            rows += [row for _, row in states.of_calls(payment)]
+            payments.setdefault(" | ".join(rows), payment)
     return list(payments.values())
 
 
@@ -107,9 +107,9 @@ def _tried(payment: Payment) -> Iterable[Input]:
         facts += probes.dispute_facts(payment, dispute.id, LATER)
         facts += probes.dispute_facts(payment, dispute.id, EARLIER)
     results = chain.from_iterable(
-        probes.results(payment, call) for call, _ in standing.of_calls(payment)
+        probes.results(payment, call) for call, _ in states.of_calls(payment)
     )
-    tried = chain(probes.commands(), facts, probes.first_words(payment), results)
+    tried = chain(probes.commands(), facts, probes.first_facts(payment), results)
     return (input_ for _, input_ in tried)
 
 
@@ -119,10 +119,10 @@ def _decisions(payments: Iterable[Payment]) -> Iterator[tuple[Payment, Input, De
             yield payment, input_, decide(payment, input_, PAYMENT)
 
 
-def test_every_outcome_says_why_in_one_sentence_that_names_what_it_lost_to(
+def test_every_outcome_has_a_one_sentence_reason_that_names_what_decided_it(
     reached: list[Payment],
 ) -> None:
-    """A reader of the timeline needs nothing else to understand it."""
+    """The reason alone explains the outcome in the timeline."""
     met = set[Outcome]()
     for payment, input_, decision in _decisions(reached):
         reason, outcome = decision.reason, decision.outcome
@@ -134,24 +134,24 @@ def test_every_outcome_says_why_in_one_sentence_that_names_what_it_lost_to(
     assert met == NAMES.keys()
 
 
-def test_what_comes_before_its_payment_says_what_it_waits_for() -> None:
-    """Facts and results are parked, and say so."""
+def test_an_input_before_its_payment_is_parked_with_a_reason() -> None:
+    """This holds for facts and results."""
     for _, input_ in (*probes.payment_facts(None, LATER), *probes.results(None, "create")):
         decision = decide(None, input_, PAYMENT)
         assert decision.outcome is Outcome.PARKED
         assert decision.reason == "its payment does not exist yet"
 
 
-#: What has a number in a reason and is no money.
-_NO_MONEY: Final = re.compile(r"attempt \d+|\d+\.\d\d EUR")
+#: Amounts and attempts in a reason; no other number may be there.
+_KNOWN_NUMBERS: Final = re.compile(r"attempt \d+|\d+\.\d\d EUR")
 _BARE_NUMBER: Final = re.compile(r"(?<![\w.:+-])-?\d+(?![\w.:+-])")
 
 
 def test_every_amount_has_its_currencys_decimals(reached: list[Payment]) -> None:
-    """No reason shows minor units: a number that stands alone is an attempt's."""
+    """No reason shows minor units: a number without decimals is an attempt's."""
     shown_amounts = 0
     for _, _, decision in _decisions(reached):
         shown_amounts += " EUR" in decision.reason
-        reported = _NO_MONEY.sub("", decision.reason)
+        reported = _KNOWN_NUMBERS.sub("", decision.reason)
         assert not _BARE_NUMBER.search(reported), decision.reason
     assert shown_amounts > 20

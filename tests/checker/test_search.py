@@ -16,25 +16,25 @@ every_history = pytest.mark.parametrize(
 
 @every_history
 def test_every_state_and_every_end_is_the_oracles(history: History, searched: Searching) -> None:
-    """The search raises at the first state that is not; here it ends where the history ends."""
+    """The search compares every state with the oracle; it reaches exactly the history's ends."""
     found = searched(history)
     assert len(found.ends) == len(history.ends)
 
 
-def test_every_transition_of_the_table_is_met(searched: Searching) -> None:
-    """The histories leave out none of the ways a payment can go."""
+def test_every_transition_of_the_table_is_reached(searched: Searching) -> None:
+    """The histories cover the whole state machine."""
     met = {move for h in ALL_HISTORIES for move in searched(h).transitions}
     assert met == {(None, "CREATED"), *((edge.source, edge.target) for edge in TRANSITIONS)}
 
 
-def test_every_outcome_of_an_input_is_met(searched: Searching) -> None:
-    """All but those that are not decided: a duplicate record, and a failure of our own code."""
+def test_every_outcome_of_an_input_is_reached(searched: Searching) -> None:
+    """The exceptions are not decided here: a duplicate record, and a failure of our own code."""
     met = {outcome for history in ALL_HISTORIES for outcome in searched(history).outcomes}
     assert met == set(Outcome) - {Outcome.DUPLICATE, Outcome.QUARANTINED}
 
 
 def test_far_more_orders_are_covered_than_states_are_visited(searched: Searching) -> None:
-    """What makes the search worth it: orders meet in states, and each is looked at once."""
+    """Many orders lead to the same state, and each state is visited once."""
     rows = [row_of(searched(history)) for history in ALL_HISTORIES]
     assert len({row.name for row in rows}) == len(ALL_HISTORIES)
     assert sum(row.states for row in rows) < 10_000

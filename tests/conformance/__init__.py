@@ -1,1 +1,1 @@
-"""What any provider's adapter must do, whichever provider it is. Each is one row in ADAPTERS."""
+"""What every provider's adapter must do. Each adapter is one row in ADAPTERS."""

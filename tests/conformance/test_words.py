@@ -37,7 +37,7 @@ def test_every_provider_is_in_the_kit() -> None:
 
 
 @every_module
-def test_it_speaks_no_providers_words(module: Path) -> None:
+def test_it_uses_no_providers_terms(module: Path) -> None:
     """Neither in code nor in comments."""
     assert list(foreign_words(module)) == []
 

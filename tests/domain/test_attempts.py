@@ -1,4 +1,4 @@
-"""An attempt's failure is not the payment's: what may follow, what is asked of the provider."""
+"""A failed attempt is not a failed payment: what may follow, and which calls are made."""
 
 import pytest
 from msgspec.structs import replace
@@ -14,9 +14,9 @@ from tests.domain.histories.builders import (
     create,
     failed,
     key,
+    payment_fact,
     received,
     refused,
-    said,
 )
 from tests.domain.histories.replay import Replay
 from tests.domain.histories.situations import payment_that_is, replay_until
@@ -25,40 +25,40 @@ PENDING, ACTION_NEEDED = ProviderStatus.PENDING, ProviderStatus.ACTION_NEEDED
 
 
 def test_a_failure_with_attempts_left_asks_for_another_payment_method() -> None:
-    """The payment waits for the client, says why, and asks nothing of the provider."""
+    """The payment waits for the client, publishes the failure, and makes no provider call."""
     replay = Replay([received(create(max_attempts=2)), received(acknowledged())])
     decision = replay.deliver(received(failed("at_1", 2)))
-    seen = snapshot(replay.existing)
-    assert (seen.status, seen.failure) == (Status.REQUIRES_ACTION, DECLINED)
-    assert seen.next_action == NextAction("new_payment_method")
+    published = snapshot(replay.existing)
+    assert (published.status, published.failure) == (Status.REQUIRES_ACTION, DECLINED)
+    assert published.next_action == NextAction("new_payment_method")
     assert decision.provider_calls == ()
 
 
-def test_a_customer_to_be_asked_is_sent_where_the_provider_wants() -> None:
-    """What the customer has to do is done at the URL the provider's latest word gives."""
+def test_a_customer_who_has_to_act_is_sent_to_the_providers_url() -> None:
+    """The next action has the URL from the provider's latest fact."""
     replay = replay_until("customer awaited")
-    replay.deliver(received(said(ACTION_NEEDED, 5, action_url="https://bank.example/3ds")))
+    replay.deliver(received(payment_fact(ACTION_NEEDED, 5, action_url="https://bank.example/3ds")))
     action = NextAction("redirect", "https://bank.example/3ds")
     assert snapshot(replay.existing).next_action == action
 
 
-def test_the_next_attempt_forgets_the_last_failure() -> None:
-    """While the next attempt is on its way there is nothing to do and nothing wrong."""
-    seen = snapshot(payment_that_is("next attempt begun"))
-    assert (seen.status, seen.attempts) == (Status.PROCESSING, 2)
-    assert (seen.next_action, seen.failure) == (None, None)
+def test_the_next_attempt_clears_the_last_failure() -> None:
+    """While the next attempt is in flight, there is no next action and no failure."""
+    published = snapshot(payment_that_is("next attempt begun"))
+    assert (published.status, published.attempts) == (Status.PROCESSING, 2)
+    assert (published.next_action, published.failure) == (None, None)
 
 
 def test_a_confirm_names_the_attempt_and_the_new_payment_method() -> None:
-    """Each confirm is a call of its own, with the payment method the client gave."""
+    """Each confirm is a separate call, with the payment method that the client gave."""
     decision = replay_until("card awaited").deliver(received(confirm(payment_method="card_9")))
     (call,) = decision.provider_calls
     assert (call.key, call.operation) == (key("confirm:2"), "confirm")
     assert (call.payment_method, call.object_id) == ("card_9", "obj_1")
 
 
-def test_a_refused_attempt_is_told_and_may_be_made_again_under_a_new_key() -> None:
-    """The provider did not even try: no attempt is used up, and the next call is another call."""
+def test_a_refused_attempt_is_published_and_may_be_retried_under_a_new_key() -> None:
+    """The provider made no attempt, so none is used up; the next call has another key."""
     replay = replay_until("next attempt refused")
     assert snapshot(replay.existing).failure == DECLINED
     (call,) = replay.deliver(received(confirm())).provider_calls
@@ -66,20 +66,20 @@ def test_a_refused_attempt_is_told_and_may_be_made_again_under_a_new_key() -> No
 
 
 def test_the_last_failure_asks_the_provider_to_cancel_and_is_not_yet_the_end() -> None:
-    """The provider could still succeed: only its word makes the payment FAILED."""
+    """The provider could still succeed: only a fact from it makes the payment FAILED."""
     replay = Replay([received(create()), received(acknowledged())])
     (call,) = replay.deliver(received(failed("at_1", 2))).provider_calls
     assert (call.operation, call.cancel_cause) == ("cancel", CancelCause.ATTEMPTS_EXHAUSTED)
     assert snapshot(replay.existing).status is Status.PROCESSING
     assert snapshot(replay.existing).failure == DECLINED
-    done = said(ProviderStatus.CANCELED, 9, cancel_cause=CancelCause.ATTEMPTS_EXHAUSTED)
+    done = payment_fact(ProviderStatus.CANCELED, 9, cancel_cause=CancelCause.ATTEMPTS_EXHAUSTED)
     replay.deliver(received(done))
     assert snapshot(replay.existing).status is Status.FAILED
     assert snapshot(replay.existing).failure == DECLINED
 
 
-def test_a_refused_cancel_before_the_last_failure_does_not_keep_the_payment_for_ever() -> None:
-    """Attempts used up after a cancel was refused: the provider is asked to cancel all the same."""
+def test_a_refused_cancel_before_the_last_failure_does_not_keep_the_payment_open() -> None:
+    """When the attempts are used up after a refused cancel, a cancel is called again."""
     replay = replay_until("processing, cancelling")
     replay.deliver(received(refused("cancel:1")))
     (call,) = replay.deliver(received(failed("at_1", 5))).provider_calls
@@ -87,7 +87,7 @@ def test_a_refused_cancel_before_the_last_failure_does_not_keep_the_payment_for_
 
 
 def test_a_cancel_accepted_after_the_last_one_was_refused_reaches_the_provider() -> None:
-    """Attempts are used up and our cancel was refused: the client's cancel is a call again."""
+    """Our own cancel was refused; the client's cancel is a new call."""
     replay = replay_until("attempts used up")
     replay.deliver(received(refused("cancel:exhausted")))
     decision = replay.deliver(received(cancel()))
@@ -95,8 +95,8 @@ def test_a_cancel_accepted_after_the_last_one_was_refused_reaches_the_provider()
     assert [call.operation for call in decision.provider_calls] == ["cancel"]
 
 
-def test_a_cancel_asked_meanwhile_is_made_once_our_own_was_refused() -> None:
-    """The refusal of our cancel is not that of the client's, which still stands."""
+def test_a_clients_cancel_is_called_once_our_own_was_refused() -> None:
+    """The refusal of our own cancel leaves the client's cancel valid."""
     replay = replay_until("attempts used up")
     assert replay.deliver(received(cancel())).provider_calls == ()
     (call,) = replay.deliver(received(refused("cancel:exhausted"))).provider_calls
@@ -104,33 +104,35 @@ def test_a_cancel_asked_meanwhile_is_made_once_our_own_was_refused() -> None:
     assert snapshot(replay.existing).cancel_requested
 
 
-def test_what_the_provider_still_works_on_is_not_cancelled() -> None:
-    """The last failure is reported late, and the provider is known to have gone on since."""
-    replay = Replay([received(create()), received(acknowledged()), received(said(PENDING, 9))])
+def test_a_payment_that_the_provider_still_processes_is_not_cancelled() -> None:
+    """The last failure arrives late; a later fact shows that the provider went on."""
+    replay = Replay(
+        [received(create()), received(acknowledged()), received(payment_fact(PENDING, 9))]
+    )
     assert replay.deliver(received(failed("at_1", 2))).provider_calls == ()
 
 
-def test_no_attempt_begins_while_the_customer_is_asked_after_a_failure() -> None:
-    """The provider went on to ask the customer: another payment method is not what it waits for."""
+def test_no_attempt_begins_while_the_customer_has_to_act_after_a_failure() -> None:
+    """The provider waits for the customer, not for another payment method."""
     replay = replay_until("card awaited")
-    replay.deliver(received(said(ACTION_NEEDED, 9)))
+    replay.deliver(received(payment_fact(ACTION_NEEDED, 9)))
     assert snapshot(replay.existing).status is Status.REQUIRES_ACTION
     assert replay.deliver(received(confirm())).outcome is Outcome.REJECTED
 
 
 def test_a_late_refusal_does_not_undo_the_next_cancel() -> None:
-    """The refusal of the first cancel says nothing of the second, which is still on its way."""
+    """The refusal of the first cancel does not affect the second, which is still in flight."""
     replay = replay_until("processing, cancelling")
     refusal = received(refused("cancel:1"))
     replay.deliver(refusal)
     (call,) = replay.deliver(received(cancel("op_again"))).provider_calls
     assert call.key == key("cancel:2")
-    replay.deliver(replace(refusal, event_id="res_retold"))
+    replay.deliver(replace(refusal, event_id="res_repeated"))
     assert snapshot(replay.existing).cancel_requested
 
 
 def test_two_failures_of_one_attempt_still_let_only_one_next_attempt_begin() -> None:
-    """While an attempt is in flight there is no other, however often the one before it failed."""
+    """Only one attempt is in flight at a time, also if the one before it failed twice."""
     replay = Replay([received(create(max_attempts=5)), received(acknowledged())])
     for attempt, second in (("at_1", 1), ("at_1b", 2)):
         replay.deliver(received(failed(attempt, second)))
@@ -139,8 +141,8 @@ def test_two_failures_of_one_attempt_still_let_only_one_next_attempt_begin() -> 
     assert replay.deliver(received(confirm("op_again"))).outcome is Outcome.REJECTED
 
 
-def test_an_attempt_both_refused_and_told_as_failed_counts_once() -> None:
-    """A provider may answer "declined" and send the webhook too: the next attempt is the third."""
+def test_an_attempt_both_refused_and_reported_as_failed_counts_once() -> None:
+    """A provider may respond "declined" and send a webhook too: the next attempt is the third."""
     replay = Replay(
         received(b) for b in (create(max_attempts=5), acknowledged(), failed("at_1", 1))
     )
@@ -165,42 +167,42 @@ def test_an_attempt_both_refused_and_told_as_failed_counts_once() -> None:
         (key("confirm:2.1"), Status.PROCESSING),
     ],
 )
-def test_within_the_second_of_a_failure_only_the_next_attempts_word_is_later(
+def test_in_the_second_of_a_failure_only_the_next_attempts_facts_are_later(
     caused_by: str | None, status: Status
 ) -> None:
-    """Seconds are coarse: a fact is later than the failure if it echoes a later attempt's call."""
+    """Times have whole seconds: in a tie, a fact that echoes a later attempt's call is later."""
     replay = replay_until("card awaited")
-    replay.deliver(received(said(PENDING, 2, caused_by=caused_by)))
+    replay.deliver(received(payment_fact(PENDING, 2, caused_by=caused_by)))
     assert snapshot(replay.existing).status is status
 
 
-def test_a_success_clears_what_had_failed() -> None:
-    """A payment that is well says nothing of failures on the way."""
+def test_a_success_clears_the_failure() -> None:
+    """A successful payment publishes no earlier failure."""
     replay = replay_until("next attempt begun")
-    replay.deliver(received(said(ProviderStatus.SUCCEEDED, 9)))
-    seen = snapshot(replay.existing)
-    assert (seen.failure, seen.next_action) == (None, None)
+    replay.deliver(received(payment_fact(ProviderStatus.SUCCEEDED, 9)))
+    published = snapshot(replay.existing)
+    assert (published.failure, published.next_action) == (None, None)
 
 
-def test_a_failed_payment_goes_on_saying_why() -> None:
-    """A late report of what happened between the last failure and the end changes nothing."""
+def test_a_failed_payment_keeps_its_failure() -> None:
+    """A late fact from between the last failure and the end changes nothing."""
     replay = replay_until("failed")
-    decision = replay.deliver(received(said(PENDING, 5)))
+    decision = replay.deliver(received(payment_fact(PENDING, 5)))
     assert decision.outcome is Outcome.STALE
     assert snapshot(replay.existing).failure == DECLINED
 
 
-def test_a_later_word_that_the_provider_goes_on_clears_the_failure() -> None:
-    """What failed is no news once the provider works on the payment again."""
+def test_a_later_fact_that_the_provider_goes_on_clears_the_failure() -> None:
+    """The failure is no longer published once the provider processes the payment again."""
     replay = replay_until("card awaited")
-    replay.deliver(received(said(PENDING, 9)))
+    replay.deliver(received(payment_fact(PENDING, 9)))
     assert snapshot(replay.existing).failure is None
 
 
-def test_the_earliest_telling_of_a_failure_holds() -> None:
-    """A failure that is reported again later still precedes what followed its first report."""
+def test_the_earliest_report_of_a_failure_counts() -> None:
+    """A failure that is reported again later still precedes the facts after its first report."""
     reported = [failed("at_1", 9, failure=Failure("later", "again")), failed("at_1", 2)]
     before = [received(create(max_attempts=2)), received(acknowledged())]
     replay = Replay([*before, *(received(fact) for fact in reported)])
-    replay.deliver(received(said(PENDING, 5)))
+    replay.deliver(received(payment_fact(PENDING, 5)))
     assert snapshot(replay.existing).status is Status.PROCESSING

@@ -1,4 +1,4 @@
-"""What may settle which of the provider's objects is a payment's own."""
+"""Which inputs prove that a provider's object belongs to a payment."""
 
 import pytest
 
@@ -9,10 +9,10 @@ from tests.domain.histories.builders import (
     PAYMENT,
     acknowledged,
     key,
-    our_refund_said,
+    payment_fact,
     received,
     refused,
-    said,
+    requested_refund_fact,
 )
 
 _OPEN = ProviderStatus.OPEN
@@ -24,22 +24,22 @@ _OPEN = ProviderStatus.OPEN
         (acknowledged(), True),
         (refused("create"), True),
         (acknowledged("confirm:2"), False),
-        (said(_OPEN, 1, caused_by=key("create")), True),
-        (said(_OPEN, 1, caused_by=key("create") + ".2"), True),
-        (said(_OPEN, 1, caused_by=key("confirm:2")), False),
-        (said(_OPEN, 1, caused_by="pay_" + "b" * 30 + ":create"), False),
-        (said(_OPEN, 1), False),
-        (our_refund_said("re_1", RefundStatus.PENDING, 1, 100), False),
+        (payment_fact(_OPEN, 1, caused_by=key("create")), True),
+        (payment_fact(_OPEN, 1, caused_by=key("create") + ".2"), True),
+        (payment_fact(_OPEN, 1, caused_by=key("confirm:2")), False),
+        (payment_fact(_OPEN, 1, caused_by="pay_" + "b" * 30 + ":create"), False),
+        (payment_fact(_OPEN, 1), False),
+        (requested_refund_fact("re_1", RefundStatus.PENDING, 1, 100), False),
     ],
 )
-def test_the_answer_to_our_create_and_its_key_settle_it(
+def test_the_result_of_the_create_and_its_key_prove_the_object(
     body: Fact | CallResult, *, settles: bool
 ) -> None:
-    """Its answer, also a refusal, and an event that echoes its key under any generation."""
+    """The result may be a refusal; an event may echo the key of any generation."""
     assert may_identify_object(PAYMENT, received(body, 1)) is settles
 
 
-def test_what_is_said_of_a_refund_proves_nothing_of_the_payments_object() -> None:
-    """Whatever key it names: our create made no refund."""
-    forged = our_refund_said("re_1", RefundStatus.PENDING, 1, 100, caused_by=key("create"))
+def test_a_refund_fact_does_not_prove_the_payments_object() -> None:
+    """Also if it names the create's key: the create made no refund."""
+    forged = requested_refund_fact("re_1", RefundStatus.PENDING, 1, 100, caused_by=key("create"))
     assert not is_proof(PAYMENT, forged)

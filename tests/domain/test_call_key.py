@@ -1,4 +1,4 @@
-"""A provider call's key: the same text for the same call, and back."""
+"""A provider call's key: building it and parsing it."""
 
 import msgspec
 import pytest
@@ -45,14 +45,14 @@ NO_KEYS = (
 
 @pytest.mark.parametrize("text", KEYS)
 def test_a_key_is_built_and_parsed(text: str) -> None:
-    """The providers and the database have these texts, so none of them may ever change."""
+    """Providers and the database store these texts, so they must never change."""
     assert str(KEYS[text]) == text
     assert CallKey.parse(text) == KEYS[text]
 
 
 @pytest.mark.parametrize("text", NO_KEYS)
-def test_what_is_no_key_of_ours_is_none(text: str) -> None:
-    """A provider reports any key that its caller chose; only ours have parts."""
+def test_any_other_text_is_no_key(text: str) -> None:
+    """A provider reports any key that a caller chose; only our own keys are parsed."""
     assert CallKey.parse(text) is None
     assert not is_key_of(text, "pay_1:create")
 
@@ -63,14 +63,14 @@ def test_no_key_is_none() -> None:
 
 
 @given(st.text(alphabet="pay_1:.create0x²") | st.text())
-def test_a_key_never_changes_on_the_way(text: str) -> None:
-    """Whatever is parsed is built again to the same text."""
+def test_a_parsed_key_builds_the_same_text(text: str) -> None:
+    """Parsing any text gives None, or a key with exactly that text."""
     key = CallKey.parse(text)
     assert key is None or str(key) == text
 
 
 def test_every_generation_is_a_key_of_the_same_call() -> None:
-    """A call that is made under a new key is still that call, and no other one."""
+    """A retry under a new key is still the same call, and no other call."""
     assert key_of_generation("pay_1:refund:re_7", 0) == "pay_1:refund:re_7"
     assert key_of_generation("pay_1:refund:re_7", 2) == "pay_1:refund:re_7.2"
     for key in ("pay_1:refund:re_7", "pay_1:refund:re_7.2"):

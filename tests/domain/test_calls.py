@@ -1,4 +1,4 @@
-"""What is asked of the provider: each operation once, under a key that never depends on chance."""
+"""Provider calls: each operation is called once, under a deterministic key."""
 
 import pytest
 from msgspec.structs import asdict, replace
@@ -20,17 +20,17 @@ from tests.domain.histories.builders import (
     create,
     failed,
     key,
-    our_refund_said,
     received,
     refund,
     refused,
+    requested_refund_fact,
 )
 from tests.domain.histories.replay import Replay
 from tests.domain.histories.situations import SITUATIONS, replay_until
 
 
 def test_a_create_asks_the_provider_to_create_what_the_client_asked_for() -> None:
-    """The call carries all of it, under a key made of the payment's ID and the operation."""
+    """The call carries every field, under a key made of the payment's ID and the operation."""
     command = create(description="a book", metadata={"order": "7"})
     (call,) = Replay().deliver(received(command)).provider_calls
     assert call == ProviderCall(
@@ -48,8 +48,8 @@ def test_a_create_asks_the_provider_to_create_what_the_client_asked_for() -> Non
     )
 
 
-def test_a_capture_names_object_and_amount() -> None:
-    """Capturing part is asked for in the payment's own currency."""
+def test_a_capture_names_the_object_and_the_amount() -> None:
+    """The amount of a partial capture is in the payment's currency."""
     (call,) = replay_until("authorized").deliver(received(capture(600))).provider_calls
     assert _set_fields(call) == {
         "key": key("capture:1"),
@@ -60,8 +60,8 @@ def test_a_capture_names_object_and_amount() -> None:
     }
 
 
-def test_a_refund_names_itself_the_amount_and_the_reason() -> None:
-    """The refund's own ID is its key, so that it can't be made twice."""
+def test_a_refund_names_its_id_the_amount_and_the_reason() -> None:
+    """The refund's ID is in the key, so the refund can't be made twice."""
     command = refund("re_1", 300, reason="returned")
     (call,) = replay_until("succeeded").deliver(received(command)).provider_calls
     assert _set_fields(call) == {
@@ -76,7 +76,7 @@ def test_a_refund_names_itself_the_amount_and_the_reason() -> None:
 
 
 def test_a_cancel_says_why() -> None:
-    """The cause travels with the call, and comes back with the provider's word."""
+    """The call carries the cause, and the provider's facts return it."""
     (call,) = replay_until("processing").deliver(received(cancel())).provider_calls
     assert _set_fields(call) == {
         "key": key("cancel:1"),
@@ -88,69 +88,71 @@ def test_a_cancel_says_why() -> None:
 
 
 def test_a_cancel_waits_until_the_provider_has_something_to_cancel() -> None:
-    """Before the object is known there is nothing to name; then the call is made at once."""
+    """While the object is unknown no call is made; once it is known, the call is made at once."""
     replay = replay_until("created")
     assert replay.deliver(received(cancel())).provider_calls == ()
     (call,) = replay.deliver(received(acknowledged())).provider_calls
     assert (call.key, call.object_id) == (key("cancel:1"), OBJECT)
 
 
-def test_a_cancel_is_forgotten_when_creating_was_refused() -> None:
-    """What was never made needs no cancelling."""
+def test_a_cancel_is_dropped_when_the_create_was_refused() -> None:
+    """There is no object to cancel."""
     replay = replay_until("created")
     replay.deliver(received(cancel()))
     assert replay.deliver(received(refused("create"))).provider_calls == ()
 
 
 def test_a_refused_capture_is_asked_for_again_under_the_next_key() -> None:
-    """A key stands for one request for ever; another amount is another request."""
+    """A key belongs to one request for ever; another amount is another request."""
     decision = replay_until("authorized, capture refused").deliver(received(capture(500)))
     assert [(call.key, call.amount) for call in decision.provider_calls] == [
         (key("capture:2"), 500)
     ]
 
 
-def test_a_refused_refund_failed_for_the_providers_reason_and_holds_no_money() -> None:
-    """It is published as FAILED with why, and its amount may be refunded again."""
+def test_a_refused_refund_has_the_providers_reason_and_reserves_no_money() -> None:
+    """It is published as FAILED with the provider's failure, and its amount is free again."""
     replay = replay_until("refunded")
     replay.deliver(replace(received(refused("refund:re_0")), event_id="res_other_word"))
     assert "0.00 EUR is left" in replay.deliver(received(refund("re_1"))).reason
     replay = replay_until("succeeded")
     replay.deliver(received(refund("re_0")))
     replay.deliver(received(refused("refund:re_0")))
-    (seen,) = snapshot(replay.existing).refunds
-    assert (seen.status, seen.failure) == (RefundStatus.FAILED, DECLINED)
+    (published,) = snapshot(replay.existing).refunds
+    assert (published.status, published.failure) == (RefundStatus.FAILED, DECLINED)
     assert replay.deliver(received(refund("re_1"))).outcome is Outcome.APPLIED
 
 
 def test_a_refund_that_failed_at_the_provider_says_why() -> None:
-    """The failure of the fact that decides is published."""
+    """The failure of the deciding fact is published."""
     replay = replay_until("refund of 700 pending")
     failure = replace(DECLINED, code="account_closed")
-    replay.deliver(received(our_refund_said("re_0", RefundStatus.FAILED, 20, 700, failure=failure)))
+    replay.deliver(
+        received(requested_refund_fact("re_0", RefundStatus.FAILED, 20, 700, failure=failure))
+    )
     assert [r.failure for r in snapshot(replay.existing).refunds] == [failure]
 
 
-def test_a_failure_told_after_success_cancels_nothing() -> None:
-    """The attempts are used up, but the money was taken: there is nothing to give up."""
+def test_a_failure_reported_after_success_cancels_nothing() -> None:
+    """The attempts are used up, but the money was captured, so no cancel is called."""
     replay = replay_until("succeeded")
     assert replay.deliver(received(failed("at_1", 2))).provider_calls == ()
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_the_second_word_on_a_call_is_stale(situation: str) -> None:
-    """A call has one result: another one for the same call has no effect, whatever it says."""
+def test_a_second_result_of_a_call_is_stale(situation: str) -> None:
+    """A call has one result: a second one has no effect, also if it differs."""
     for name in ("create", "confirm:2", "capture:1", "cancel:1", "refund:re_0"):
         replay = replay_until(situation)
         if replay.deliver(received(acknowledged(name))).outcome is Outcome.APPLIED:
             before = replay.existing
-            for word in (acknowledged(name), refused(name)):
-                assert replay.deliver(received(word)).outcome is Outcome.STALE
+            for result in (acknowledged(name), refused(name)):
+                assert replay.deliver(received(result)).outcome is Outcome.STALE
                 assert replay.existing == before
 
 
 def test_an_event_of_no_effect_is_ignored_with_or_without_a_payment() -> None:
-    """It ends in an outcome of its own, which says what kind it was."""
+    """The outcome is ``ignored``, and the reason names the event's kind."""
     event = received(Unmodelled("evt_1", "customer.updated", "it moves no money"))
     for replay in (Replay(), replay_until("processing")):
         decision = replay.deliver(event)
@@ -167,7 +169,7 @@ def test_a_result_before_its_payment_is_parked() -> None:
 
 
 def _set_fields(call: ProviderCall) -> dict[str, object]:
-    """What a call says beside whose it is."""
+    """The call's fields that are set, without its payment ID and provider."""
     return {
         name: value
         for name, value in asdict(call).items()
@@ -176,7 +178,7 @@ def _set_fields(call: ProviderCall) -> dict[str, object]:
 
 
 def test_the_amount_of_a_call_is_never_left_open() -> None:
-    """A call on money without an amount is an error of ours: providers take it for "all"."""
+    """A call without an amount is our own error: providers would read it as "all"."""
     call = ProviderCall(
         key=key("capture:1"),
         operation=Operation.CAPTURE,

@@ -1,4 +1,4 @@
-"""Every command in every state: accepted, or rejected with a reason that says what would do."""
+"""Every command in every state: accepted, or rejected with a reason that says what is needed."""
 
 from typing import Any
 
@@ -20,12 +20,12 @@ from tests.domain.histories.builders import (
     capture,
     confirm,
     create,
-    dispute_said,
-    our_refund_said,
+    dispute_fact,
     received,
     refund,
-    refund_said,
+    refund_fact,
     refused,
+    requested_refund_fact,
 )
 from tests.domain.histories.situations import SITUATIONS, payment_that_is, replay_until
 
@@ -46,8 +46,8 @@ _COMMANDS: dict[str, Input] = {
     "refund": received(refund("re_1", 300)),
 }
 
-#: Situation: the answer to confirm, capture, cancel, expire and refund, in this order.
-_ANSWERS: dict[str, tuple[str, str, str, str, str]] = {
+#: By situation: the reason that rejects confirm, capture, cancel, expire and refund.
+_REASONS: dict[str, tuple[str, str, str, str, str]] = {
     "created": (NEEDS_ACTION, NEEDS_AUTHORIZED, ACCEPTED, NOT_EXPIRING, NEEDS_SUCCESS),
     "processing": (NEEDS_ACTION, NEEDS_AUTHORIZED, ACCEPTED, NOT_EXPIRING, NEEDS_SUCCESS),
     "processing, cancelling": (
@@ -83,35 +83,35 @@ _ANSWERS: dict[str, tuple[str, str, str, str, str]] = {
     "canceled": (NEEDS_ACTION, NEEDS_AUTHORIZED, FINAL, FINAL, NEEDS_SUCCESS),
 }
 _CASES = [
-    (situation, command, answer)
-    for situation, answers in _ANSWERS.items()
-    for command, answer in zip(_COMMANDS, answers, strict=True)
+    (situation, command, reason)
+    for situation, reasons in _REASONS.items()
+    for command, reason in zip(_COMMANDS, reasons, strict=True)
 ]
 
 every_situation = pytest.mark.parametrize("situation", SITUATIONS)
 
 
-def test_the_table_speaks_of_every_situation_and_they_of_every_state() -> None:
-    """No situation is left out of the table, and no state of the machine out of the situations."""
-    assert _ANSWERS.keys() == SITUATIONS.keys()
+def test_the_table_has_every_situation_and_every_state() -> None:
+    """The table has every situation, and the situations have every state."""
+    assert _REASONS.keys() == SITUATIONS.keys()
     assert {payment_that_is(situation).status for situation in SITUATIONS} == set(Status)
 
 
-@pytest.mark.parametrize(("situation", "command", "answer"), _CASES)
-def test_a_command_is_accepted_or_told_what_it_needs(
-    situation: str, command: str, answer: str
+@pytest.mark.parametrize(("situation", "command", "reason"), _CASES)
+def test_a_command_is_accepted_or_rejected_with_what_it_needs(
+    situation: str, command: str, reason: str
 ) -> None:
-    """A state that forbids a command rejects it, and the reason names what it would take."""
+    """A state that forbids a command rejects it, and the reason names what is needed."""
     decision = replay_until(situation).deliver(_COMMANDS[command])
-    assert decision.outcome is (Outcome.REJECTED if answer else Outcome.APPLIED), decision.reason
-    assert answer in decision.reason
-    if answer.startswith("needs"):
+    assert decision.outcome is (Outcome.REJECTED if reason else Outcome.APPLIED), decision.reason
+    assert reason in decision.reason
+    if reason.startswith("needs"):
         assert payment_that_is(situation).status in decision.reason
 
 
 @every_situation
 def test_a_retry_of_an_accepted_command_is_a_duplicate(situation: str) -> None:
-    """The same operation with the same body has had its effect; it is not asked for again."""
+    """The same operation with the same body has no second effect."""
     for command in _COMMANDS.values():
         replay = replay_until(situation)
         if replay.deliver(command).outcome is Outcome.APPLIED:
@@ -120,7 +120,7 @@ def test_a_retry_of_an_accepted_command_is_a_duplicate(situation: str) -> None:
 
 @every_situation
 def test_another_body_under_a_used_key_is_rejected(situation: str) -> None:
-    """An operation's key stands for one body for ever, the create's as well."""
+    """An operation's key belongs to one body for ever, the create's too."""
     replay = replay_until(situation)
     for body in SITUATIONS[situation]:
         if isinstance(body, Command):
@@ -132,15 +132,15 @@ def test_another_body_under_a_used_key_is_rejected(situation: str) -> None:
 
 @every_situation
 def test_another_create_of_the_same_payment_is_rejected(situation: str) -> None:
-    """A payment's ID is taken once."""
+    """A payment is created once."""
     decision = replay_until(situation).deliver(received(create(operation_id="op_other")))
     assert decision.outcome is Outcome.REJECTED
     assert "exists" in decision.reason
 
 
 @every_situation
-def test_another_tenant_is_told_there_is_no_such_payment(situation: str) -> None:
-    """A client learns nothing about another tenant's payment, whatever its state."""
+def test_for_another_tenant_there_is_no_such_payment(situation: str) -> None:
+    """A client learns nothing about another tenant's payment, in any state."""
     replay = replay_until(situation)
     for command in _COMMANDS.values():
         assert isinstance(command.body, Command)
@@ -158,7 +158,7 @@ def _as_if_there_were_none(command: Command) -> tuple[Outcome, str]:
 
 @pytest.mark.parametrize("amount", [1001, 0, -1])
 def test_no_more_can_be_captured_than_was_authorized(amount: int) -> None:
-    """A capture is of something, at most of everything; the reason names the limit."""
+    """A capture is above zero and at most the whole amount; the reason names the limit."""
     decision = replay_until("authorized").deliver(received(capture(amount)))
     assert decision.outcome is Outcome.REJECTED
     assert format_amount(amount, CURRENCY) in decision.reason
@@ -175,7 +175,7 @@ def test_no_more_can_be_captured_than_was_authorized(amount: int) -> None:
     ],
 )
 def test_refunds_may_take_what_is_left_and_no_more(situation: str, left: int) -> None:
-    """What waits or has gone is not there to be refunded again; what failed is."""
+    """Pending and succeeded refunds reduce what is left; failed ones don't."""
     for amount in (left + 1, 0, -1):
         decision = replay_until(situation).deliver(received(refund("re_1", amount)))
         assert decision.outcome is Outcome.REJECTED
@@ -189,17 +189,17 @@ def test_refunds_may_take_what_is_left_and_no_more(situation: str, left: int) ->
 @pytest.mark.parametrize(
     "status", [RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED]
 )
-def test_a_refund_on_its_way_holds_its_money(status: RefundStatus) -> None:
-    """Also while the customer has to act: it may succeed yet."""
+def test_a_refund_in_flight_reserves_its_amount(status: RefundStatus) -> None:
+    """This also holds while the customer has to act, since the refund may still succeed."""
     story = replay_until("succeeded")
     story.deliver(received(refund("re_0", 700)))
-    story.deliver(received(our_refund_said("re_0", status, 9, 700)))
+    story.deliver(received(requested_refund_fact("re_0", status, 9, 700)))
     assert "3.00 EUR is left" in story.deliver(received(refund("re_1", 301))).reason
     assert story.deliver(received(refund("re_2", 300))).outcome is Outcome.APPLIED
 
 
-def test_a_refund_is_asked_for_once() -> None:
-    """The same refund under another operation is rejected, whatever its amount."""
+def test_a_refund_is_requested_once() -> None:
+    """The same refund under another operation is rejected, also with another amount."""
     story = replay_until("succeeded")
     story.deliver(received(refund("re_0", 300)))
     decision = story.deliver(received(refund("re_0", 100, operation_id="op_other")))
@@ -207,43 +207,43 @@ def test_a_refund_is_asked_for_once() -> None:
 
 
 def test_one_refused_refund_leaves_the_others() -> None:
-    """The money of the others is still on its way; that of the refused one is free again."""
+    """The refused refund's amount is free again; the other refund keeps its amount."""
     story = replay_until("succeeded")
     story.deliver(received(refund("re_0", 700)))
     story.deliver(received(refund("re_1", 300)))
     story.deliver(received(refused("refund:re_1")))
-    format_amount = {r.id: r.status for r in snapshot(story.existing).refunds}
-    assert format_amount == {"re_0": RefundStatus.REQUESTED, "re_1": RefundStatus.FAILED}
+    refunds = {r.id: r.status for r in snapshot(story.existing).refunds}
+    assert refunds == {"re_0": RefundStatus.REQUESTED, "re_1": RefundStatus.FAILED}
     assert "3.00 EUR is left" in story.deliver(received(refund("re_2", 301))).reason
 
 
 @pytest.mark.parametrize("end", [RefundStatus.CANCELED, RefundStatus.FAILED])
-def test_a_refund_that_did_not_happen_is_not_brought_back_by_a_success(end: RefundStatus) -> None:
-    """Whichever of the two is later: the money is not with the customer."""
+def test_a_failed_refund_does_not_become_a_success(end: RefundStatus) -> None:
+    """Whichever of the two facts is later, the refund stays failed or canceled."""
     for second in (8, 10):
         story = replay_until("succeeded")
         story.deliver(received(refund("re_0", 700)))
-        story.deliver(received(our_refund_said("re_0", end, 9, 700)))
-        story.deliver(received(our_refund_said("re_0", RefundStatus.SUCCEEDED, second, 700)))
-        (format_amount,) = snapshot(story.existing).refunds
-        assert format_amount.status is end
+        story.deliver(received(requested_refund_fact("re_0", end, 9, 700)))
+        story.deliver(received(requested_refund_fact("re_0", RefundStatus.SUCCEEDED, second, 700)))
+        (published,) = snapshot(story.existing).refunds
+        assert published.status is end
 
 
 @pytest.mark.parametrize("end", sorted(join.DISPUTE_CLOSED))
 def test_a_closed_dispute_is_not_reopened(end: DisputeStatus) -> None:
-    """Whichever fact arrives last, and whichever is later: a closed dispute stays closed."""
+    """A closed dispute stays closed, whichever fact arrives last and whichever is later."""
     for second in (8, 10):
         for reported in (end, DisputeStatus.NEEDS_RESPONSE), (DisputeStatus.NEEDS_RESPONSE, end):
             story = replay_until("succeeded")
             for status in reported:
                 at = 9 if status is end else second
-                story.deliver(received(dispute_said("dis_1", status, at)))
-            (format_amount,) = snapshot(story.existing).disputes
-            assert format_amount.status is end
+                story.deliver(received(dispute_fact("dis_1", status, at)))
+            (published,) = snapshot(story.existing).disputes
+            assert published.status is end
 
 
 def test_the_closed_disputes_are_these() -> None:
-    """All others may yet go either way."""
+    """Every other status is open."""
     assert set(DisputeStatus) - join.DISPUTE_CLOSED == {
         DisputeStatus.WARNING_NEEDS_RESPONSE,
         DisputeStatus.WARNING_UNDER_REVIEW,
@@ -253,33 +253,33 @@ def test_the_closed_disputes_are_these() -> None:
 
 
 def test_nothing_expires_before_its_time() -> None:
-    """An expiry that comes too early is rejected, and the reason names the right time."""
+    """An early expiry is rejected, and the reason names the right time."""
     early = received(cancel(expired=True), EXPIRY - 1)
     decision = replay_until("customer awaited").deliver(early)
     assert decision.outcome is Outcome.REJECTED
     assert payment_that_is("customer awaited").expires_at.isoformat() in decision.reason
 
 
-def test_a_refund_told_before_its_command_is_one_refund() -> None:
-    """No order is promised between topics: our own refund's webhook may be read first."""
+def test_a_refund_reported_before_its_command_is_one_refund() -> None:
+    """Topics have no order among them: the refund's webhook may be read before its command."""
     in_order = replay_until("refund of 700 pending")
-    told_first = replay_until("succeeded")
-    told_first.deliver(received(our_refund_said("re_0", RefundStatus.PENDING, 9, 700)))
-    decision = told_first.deliver(received(refund("re_0", 700)))
+    reported_first = replay_until("succeeded")
+    reported_first.deliver(received(requested_refund_fact("re_0", RefundStatus.PENDING, 9, 700)))
+    decision = reported_first.deliver(received(refund("re_0", 700)))
     assert decision.outcome is Outcome.APPLIED
-    assert told_first.existing.refunds == in_order.existing.refunds
-    left = told_first.deliver(received(refund("re_1", 301))).reason
+    assert reported_first.existing.refunds == in_order.existing.refunds
+    left = reported_first.deliver(received(refund("re_1", 301))).reason
     assert "3.00 EUR is left" in left
 
 
 def _unproven(refund_id: str, amount: int, **changes: Any) -> RefundFact:
-    """A refund at the provider that says it is ours, and proves nothing."""
-    fact = refund_said("made_there", RefundStatus.SUCCEEDED, 9, amount, claims=refund_id)
+    """A refund at the provider that claims to be a requested one, without proof."""
+    fact = refund_fact("made_there", RefundStatus.SUCCEEDED, 9, amount, claims=refund_id)
     return replace(fact, **changes)
 
 
-def test_what_claims_to_be_a_refund_counts_beside_it_until_the_answer_tells() -> None:
-    """Too little may be refunded meanwhile, never too much; all that is left, nobody knows."""
+def test_an_unproven_refund_counts_in_addition_until_the_response_decides() -> None:
+    """Until the response, both count: too little may be refunded, never too much."""
     replay = replay_until("succeeded")
     replay.deliver(received(refund("re_1", 300)))
     replay.deliver(received(_unproven("re_1", 300)))
@@ -292,30 +292,30 @@ def test_what_claims_to_be_a_refund_counts_beside_it_until_the_answer_tells() ->
     assert "until the provider responds to refund re_1" in decision.reason
     answered = replace(acknowledged("refund:re_1"), object_id="psp_made_there")
     assert replay.deliver(received(answered)).outcome is Outcome.APPLIED
-    (seen,) = snapshot(replay.existing).refunds
-    assert (seen.id, seen.status) == ("re_1", RefundStatus.SUCCEEDED)
+    (published,) = snapshot(replay.existing).refunds
+    assert (published.id, published.status) == ("re_1", RefundStatus.SUCCEEDED)
     (call,) = replay.deliver(received(refund("re_3"))).provider_calls
     assert call.amount == 700
 
 
-def test_a_claim_on_a_refund_nobody_asked_for_is_another_refund() -> None:
-    """It stands there under an ID of its own, and a later refund of ours is another one."""
+def test_a_claim_on_a_refund_that_was_not_requested_is_another_refund() -> None:
+    """It is published under its own ID, and a later requested refund is another one."""
     replay = replay_until("succeeded")
     replay.deliver(received(_unproven("re_1", 300)))
     assert [r.id for r in snapshot(replay.existing).refunds] == ["made_there"]
     (call,) = replay.deliver(received(refund("re_1", 700))).provider_calls
     assert call.amount == 700
     replay.deliver(received(acknowledged("refund:re_1")))
-    seen = {r.id: (r.status, r.amount) for r in snapshot(replay.existing).refunds}
-    assert seen == {
+    published = {r.id: (r.status, r.amount) for r in snapshot(replay.existing).refunds}
+    assert published == {
         "re_1": (RefundStatus.REQUESTED, 700),
         "made_there": (RefundStatus.SUCCEEDED, 300),
     }
 
 
 @pytest.mark.parametrize("amount", [299, 301])
-def test_an_answer_that_names_a_refund_of_another_amount_is_a_conflict(amount: int) -> None:
-    """Whichever of the two is read first."""
+def test_a_result_that_names_a_refund_of_another_amount_is_a_conflict(amount: int) -> None:
+    """It is a conflict in either order."""
     answered = replace(acknowledged("refund:re_1"), object_id="psp_made_there")
     reported = received(_unproven("re_1", amount))
     for one, other in ((reported, received(answered)), (received(answered), reported)):
@@ -327,8 +327,8 @@ def test_an_answer_that_names_a_refund_of_another_amount_is_a_conflict(amount: i
         assert format_amount(amount, CURRENCY) in decision.reason
 
 
-def test_a_refund_that_was_only_answered_holds_its_money() -> None:
-    """The provider has it, and no event has reported it yet."""
+def test_an_acknowledged_refund_reserves_its_amount() -> None:
+    """The provider has acknowledged it, and no event has reported it yet."""
     replay = replay_until("succeeded")
     replay.deliver(received(refund("re_1", 300)))
     replay.deliver(received(acknowledged("refund:re_1")))
@@ -336,21 +336,21 @@ def test_a_refund_that_was_only_answered_holds_its_money() -> None:
     assert replay.deliver(received(refund("re_3", 700))).outcome is Outcome.APPLIED
 
 
-def test_a_refund_that_answered_one_call_is_not_another_ones() -> None:
-    """An event echoes one call's key, and another call was answered with it: the answer holds."""
+def test_a_refund_that_one_call_returned_is_not_another_calls() -> None:
+    """An event echoes one call's key, but another call returned the refund: the response counts."""
     replay = replay_until("succeeded")
     for refund_id in ("re_1", "re_2"):
         replay.deliver(received(refund(refund_id, 300)))
     answered = replace(acknowledged("refund:re_1"), object_id="psp_made_re_2")
     replay.deliver(received(answered))
-    replay.deliver(received(our_refund_said("re_2", RefundStatus.SUCCEEDED, 9, 300)))
-    seen = {r.id: r.status for r in snapshot(replay.existing).refunds}
-    assert seen == {"re_1": RefundStatus.SUCCEEDED, "re_2": RefundStatus.REQUESTED}
+    replay.deliver(received(requested_refund_fact("re_2", RefundStatus.SUCCEEDED, 9, 300)))
+    published = {r.id: r.status for r in snapshot(replay.existing).refunds}
+    assert published == {"re_1": RefundStatus.SUCCEEDED, "re_2": RefundStatus.REQUESTED}
     assert replay.deliver(received(refund("re_3", 401))).outcome is Outcome.REJECTED
 
 
-def test_two_answers_that_name_one_refund_are_a_conflict() -> None:
-    """The provider did one thing and says that it did two: the first answer stands."""
+def test_two_results_that_name_one_refund_are_a_conflict() -> None:
+    """The provider returned one refund for two calls: the first response counts."""
     replay = replay_until("succeeded")
     for refund_id in ("re_1", "re_2"):
         replay.deliver(received(refund(refund_id, 300)))
@@ -364,8 +364,8 @@ def test_two_answers_that_name_one_refund_are_a_conflict() -> None:
     assert "psp_one" in decision.reason
 
 
-def test_a_refused_capture_is_told_until_another_is_asked_for() -> None:
-    """Each refused capture creates a version: clients learn of it in no other way."""
+def test_a_refused_capture_is_published_until_another_is_requested() -> None:
+    """Each refused capture creates a version; clients have no other way to learn of it."""
     asked = replay_until("authorized").deliver(received(capture(500))).payment
     assert asked is not None
     reported = decide(asked, received(refused("capture:1")), asked.id).payment

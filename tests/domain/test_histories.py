@@ -1,4 +1,4 @@
-"""Whatever order a provider's history reaches us in, and however often, it ends in one state."""
+"""Every history ends in one state, in any order and with any repeats."""
 
 from itertools import islice
 
@@ -6,12 +6,17 @@ import pytest
 
 from domain.status import Outcome
 from domain.transitions import is_final
-from tests.domain.histories.after_final_histories import AFTERMATH_HISTORIES
+from tests.domain.histories.after_final_histories import AFTER_FINAL_HISTORIES
 from tests.domain.histories.attempt_histories import ATTEMPT_HISTORIES
 from tests.domain.histories.binding_histories import BINDING_HISTORIES
 from tests.domain.histories.builders import OBJECT, PAYMENT, acknowledged, received
 from tests.domain.histories.claim_histories import CLAIM_HISTORIES
-from tests.domain.histories.history import History, answered, live_through, seeded_random
+from tests.domain.histories.history import (
+    History,
+    replay_in_order,
+    seeded_random,
+    with_create_result,
+)
 from tests.domain.histories.life_histories import LIFE_HISTORIES
 from tests.domain.histories.payment_histories import PAYMENT_HISTORIES
 from tests.domain.histories.race_histories import RACE_HISTORIES
@@ -21,13 +26,13 @@ from tests.oracle import meaning_of
 
 HISTORIES = (
     tuple(
-        answered(history)
+        with_create_result(history)
         for history in (
             *PAYMENT_HISTORIES,
             *ATTEMPT_HISTORIES,
             *RACE_HISTORIES,
             *UNKNOWN_HISTORIES,
-            *AFTERMATH_HISTORIES,
+            *AFTER_FINAL_HISTORIES,
             *LIFE_HISTORIES,
             *CLAIM_HISTORIES,
         )
@@ -39,24 +44,24 @@ every_history = pytest.mark.parametrize("history", HISTORIES, ids=[h.name for h 
 
 
 @every_history
-def test_the_oracle_says_what_the_history_says(history: History) -> None:
-    """The independent statement of the rules agrees with the end each history spells out."""
+def test_the_oracle_agrees_with_the_history(history: History) -> None:
+    """The oracle computes the end that the history declares."""
     assert meaning_of(PAYMENT, history.inputs) == history.expected
 
 
 @every_history
 def test_every_possible_order_ends_in_the_same_state(history: History) -> None:
-    """Each order of the facts, commands and repeats among them, ends where the history ends."""
+    """Each order of the facts, with commands and repeats among them, has the history's end."""
     random = seeded_random()
     for order in history.orders(random):
-        replay = live_through(history, order, random)
+        replay = replay_in_order(history, order, random)
         assert published_meaning(replay.existing) == history.expected, order
-        assert meaning_of(PAYMENT, replay.taken_in) == history.expected, order
+        assert meaning_of(PAYMENT, replay.accepted) == history.expected, order
 
 
 @every_history
 def test_webhooks_before_the_create_are_parked_and_lose_nothing(history: History) -> None:
-    """A fact whose payment isn't here yet is parked, and has its effect once it is."""
+    """A fact whose payment isn't here yet is parked, and applied once it is."""
     replay = Replay()
     facts = [reported for reported in history.reported if not reported.needs]
     for reported in facts:
@@ -69,36 +74,36 @@ def test_webhooks_before_the_create_are_parked_and_lose_nothing(history: History
     assert published_meaning(replay.existing) == published_meaning(later.existing)
     assert not replay.parked
     foreign = [f for f in facts if getattr(f.body, "object_id", OBJECT) != OBJECT]
-    assert len(replay.taken_in) == len(facts) - len(foreign) + 2
+    assert len(replay.accepted) == len(facts) - len(foreign) + 2
 
 
 @every_history
 def test_even_impossible_orders_end_where_the_oracle_says(history: History) -> None:
-    """In an order that can't really happen, the inputs that were taken in determine the state."""
+    """In an order that can't really happen, the accepted inputs determine the state."""
     random = seeded_random()
     for _ in range(100):
         replay = Replay(random.sample(history.inputs, len(history.inputs)))
         if replay.payment is None:
             continue
-        assert published_meaning(replay.existing) == meaning_of(PAYMENT, replay.taken_in)
+        assert published_meaning(replay.existing) == meaning_of(PAYMENT, replay.accepted)
 
 
 @every_history
 def test_a_redelivery_of_everything_changes_nothing(history: History) -> None:
-    """Once all was taken in, taking in any of it again leaves the payment as it is, to the bit."""
+    """After all inputs were accepted, any of them again leaves the payment identical."""
     random = seeded_random()
-    replay = live_through(history, history.reported, random)
-    for taken_in in (*replay.taken_in, *reversed(replay.taken_in)):
-        replay.deliver_again(taken_in)
+    replay = replay_in_order(history, history.reported, random)
+    for accepted in (*replay.accepted, *reversed(replay.accepted)):
+        replay.deliver_again(accepted)
 
 
 @every_history
-def test_each_order_asks_for_calls_by_the_same_names(history: History) -> None:
-    """A call's key is made of the payment and the operation, so no order invents a new one."""
+def test_each_order_makes_calls_under_the_same_keys(history: History) -> None:
+    """A call's key is made of the payment and the operation, so it does not depend on order."""
     random = seeded_random()
     needed = {f"{PAYMENT}:{reported.needs}" for reported in history.reported if reported.needs}
     for order in islice(history.orders(random), 50):
-        calls = set(live_through(history, order, random).calls)
+        calls = set(replay_in_order(history, order, random).calls)
         assert f"{PAYMENT}:create" in calls
         assert calls >= needed or is_final(history.expected.status)
         assert all(call.startswith(f"{PAYMENT}:") for call in calls)

@@ -1,4 +1,4 @@
-"""The join under the domain, and the guard above it: what no order of inputs can get around."""
+"""The join that keeps facts, and the guard that checks every change."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from domain.decision import changed
 from domain.facts import join
 from domain.inputs import Input, Movement, PaymentFact
 from domain.status import Outcome, ProviderStatus
-from tests.domain.histories.builders import at, said
+from tests.domain.histories.builders import at, payment_fact
 from tests.domain.histories.situations import payment_that_is
 from tests.domain.histories.worlds import facts
 from tests.support.properties import thorough
@@ -29,43 +29,43 @@ def _joined(reported: list[PaymentFact]) -> tuple[PaymentFact, ...]:
 def test_adding_facts_is_commutative_and_idempotent(
     data: st.DataObject, inputs: list[Input]
 ) -> None:
-    """What is kept of a set of facts is the same in any order, and with any of them again."""
+    """The same facts are kept in any order and with any repeats."""
     facts = [body for body in (input_.body for input_ in inputs) if isinstance(body, PaymentFact)]
     once = _joined(facts)
     assert _joined([*data.draw(st.permutations(facts)), *facts]) == once
     assert _joined([*once, *facts]) == once
 
 
-def test_what_is_kept_does_not_grow_with_what_is_told() -> None:
-    """A thousand words on one attempt are kept as one."""
-    reported = [said(ProviderStatus.PENDING, second) for second in range(1000)]
+def test_what_is_kept_does_not_grow_with_the_number_of_facts() -> None:
+    """A thousand facts about one attempt are kept as one."""
+    reported = [payment_fact(ProviderStatus.PENDING, second) for second in range(1000)]
     assert _joined(reported) == (reported[-1],)
 
 
-def test_a_movement_told_twice_moved_once() -> None:
-    """Movements are a set, by the provider's reference."""
+def test_a_movement_reported_twice_counts_once() -> None:
+    """Movements are a set, keyed by the provider's reference."""
     out, back = Movement("mv_1", 400), Movement("mv_2", -400)
     assert join.add_movements((out,), (back, out)) == (out, back)
 
 
 @pytest.mark.parametrize(
-    ("situation", "derived", "said_why"),
+    ("situation", "derived", "reason"),
     [
-        ("succeeded", {"facts": (said(ProviderStatus.CANCELED, 9),)}, "SUCCEEDED is final"),
+        ("succeeded", {"facts": (payment_fact(ProviderStatus.CANCELED, 9),)}, "SUCCEEDED is final"),
         ("processing", {"object_id": None}, "PROCESSING does not allow that"),
         (
             "succeeded",
-            {"facts": (said(ProviderStatus.SUCCEEDED, 9, captured=1001),)},
+            {"facts": (payment_fact(ProviderStatus.SUCCEEDED, 9, captured=1001),)},
             "would be captured",
         ),
     ],
 )
-def test_whatever_is_derived_no_forbidden_change_gets_through(
-    situation: str, derived: dict[str, Any], said_why: str
+def test_no_forbidden_change_gets_through(
+    situation: str, derived: dict[str, Any], reason: str
 ) -> None:
-    """The last guard: a fault in the rules becomes a conflict, never a forbidden transition."""
+    """The last guard: a defect in the rules becomes a conflict, never a forbidden transition."""
     before = payment_that_is(situation)
     decision = changed(before, replace(before, **derived), at(99), "a test")
     assert decision.outcome is Outcome.CONFLICT
     assert decision.payment is before
-    assert said_why in decision.reason
+    assert reason in decision.reason

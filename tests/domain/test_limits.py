@@ -1,4 +1,4 @@
-"""Whatever grows inside a payment has an end: clients are refused, no provider's word is lost."""
+"""Everything that grows inside a payment has a limit: commands are rejected, no fact is lost."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,21 +20,21 @@ from tests.domain.histories.builders import (
     capture,
     confirm,
     create,
-    dispute_said,
+    dispute_fact,
     failed,
+    payment_fact,
     received,
     refund,
-    refund_said,
+    refund_fact,
     refused,
-    said,
 )
 from tests.domain.histories.replay import Replay
 from tests.domain.histories.situations import replay_until
 
 _REASON: Final = "requested_by_customer"
-_PAID: Final = received(said(ProviderStatus.SUCCEEDED, 4))
+_PAID: Final = received(payment_fact(ProviderStatus.SUCCEEDED, 4))
 _BY_WHAT: Final = {limit.what: limit for limit in LIMITS}
-#: What is limited, how it is made to grow by one, and what becomes of one too many.
+#: By what is limited: a situation, the inputs that add one, and the outcome of one too many.
 _GROWTH: Final[dict[str, tuple[str, Callable[[int], Iterable[Input]], Outcome]]] = {
     "attempts": (
         "card awaited",
@@ -72,19 +72,19 @@ _GROWTH: Final[dict[str, tuple[str, Callable[[int], Iterable[Input]], Outcome]]]
     ),
     "refunds at the provider": (
         "succeeded",
-        lambda n: (received(refund_said(f"re_{n}", RefundStatus.PENDING, 9, 1)),),
+        lambda n: (received(refund_fact(f"re_{n}", RefundStatus.PENDING, 9, 1)),),
         Outcome.QUARANTINED,
     ),
     "disputes": (
         "succeeded",
-        lambda n: (received(dispute_said(f"dp_{n}", DisputeStatus.LOST, 9)),),
+        lambda n: (received(dispute_fact(f"dp_{n}", DisputeStatus.LOST, 9)),),
         Outcome.QUARANTINED,
     ),
     "movements of money": (
         "succeeded",
         lambda n: (
             received(
-                dispute_said("dp_1", DisputeStatus.LOST, n, movements=(Movement(f"mv_{n}", 1),))
+                dispute_fact("dp_1", DisputeStatus.LOST, n, movements=(Movement(f"mv_{n}", 1),))
             ),
         ),
         Outcome.QUARANTINED,
@@ -94,7 +94,7 @@ _GROWTH: Final[dict[str, tuple[str, Callable[[int], Iterable[Input]], Outcome]]]
 
 @pytest.fixture
 def low(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Every limit is so low that a test reaches it."""
+    """Lowers every limit, so that a test reaches it."""
     most = 9
     lowered = tuple(replace(limit, most=most) for limit in LIMITS)
     monkeypatch.setattr(limits, "LIMITS", lowered)
@@ -102,7 +102,7 @@ def low(monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def test_every_limit_has_a_way_to_reach_it() -> None:
-    """A new one is tried too."""
+    """A new limit needs an entry in the table."""
     assert _GROWTH.keys() == _BY_WHAT.keys()
 
 
@@ -110,7 +110,7 @@ def test_every_limit_has_a_way_to_reach_it() -> None:
 def test_one_too_many_changes_nothing_and_names_the_limit(
     monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    """A command is rejected; what the provider says is quarantined, and nothing is dropped."""
+    """A command is rejected; a fact quarantines the payment and is not dropped."""
     monkeypatch.setattr(limits, "LIMITS", (replace(_BY_WHAT[what], most=9),))
     situation, grow, outcome = _GROWTH[what]
     replay = replay_until(situation)
@@ -124,11 +124,11 @@ def test_one_too_many_changes_nothing_and_names_the_limit(
                 assert _BY_WHAT[what].count(before) == 9
                 return
             assert decision.outcome in {Outcome.APPLIED, Outcome.STALE}, decision
-    pytest.fail("the limit was never met")
+    pytest.fail("the limit was never reached")
 
 
 def test_the_limits_are_the_documented_ones() -> None:
-    """With what becomes of one too many."""
+    """The page has each limit and the outcome of one too many."""
     page = (Path(__file__).parents[2] / "docs" / "semantics.md").read_text()
     rejected, quarantined = "the client's command is rejected", "the payment is quarantined"
     for limit in LIMITS:
@@ -137,31 +137,31 @@ def test_the_limits_are_the_documented_ones() -> None:
 
 
 def test_a_payment_at_its_limit_goes_on(low: int) -> None:
-    """What makes nothing more is taken in: of refunds as many as there may be, one succeeds."""
+    """An input that adds nothing is applied: one of the refunds succeeds."""
     replay = replay_until("succeeded")
     for number in range(low):
-        fact = refund_said(f"re_{number}", RefundStatus.PENDING, 9, 1)
+        fact = refund_fact(f"re_{number}", RefundStatus.PENDING, 9, 1)
         assert replay.deliver(received(fact)).outcome is Outcome.APPLIED
-    done = received(refund_said("re_0", RefundStatus.SUCCEEDED, 10, 1))
+    done = received(refund_fact("re_0", RefundStatus.SUCCEEDED, 10, 1))
     assert replay.deliver(done).outcome is Outcome.APPLIED
 
 
-def test_a_limit_that_was_lowered_holds_nobody_up(
+def test_a_lowered_limit_does_not_block_a_payment_above_it(
     low: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A payment that is beyond it already goes on, but for what makes it larger still."""
+    """A payment already above the limit goes on; only inputs that add more are quarantined."""
     replay = replay_until("succeeded")
     for number in range(low):
-        replay.deliver(received(refund_said(f"re_{number}", RefundStatus.PENDING, 9, 1)))
+        replay.deliver(received(refund_fact(f"re_{number}", RefundStatus.PENDING, 9, 1)))
     monkeypatch.setattr(limits, "LIMITS", tuple(replace(each, most=2) for each in LIMITS))
-    done = received(refund_said("re_0", RefundStatus.SUCCEEDED, 10, 1))
+    done = received(refund_fact("re_0", RefundStatus.SUCCEEDED, 10, 1))
     assert replay.deliver(done).outcome is Outcome.APPLIED
-    more = received(refund_said("re_more", RefundStatus.PENDING, 9, 1))
+    more = received(refund_fact("re_more", RefundStatus.PENDING, 9, 1))
     assert replay.deliver(more).outcome is Outcome.QUARANTINED
 
 
-def test_what_is_full_can_be_published() -> None:
-    """As many of everything as there may be, with texts of usual length, fit into one record."""
+def test_a_payment_at_its_limits_can_be_published() -> None:
+    """A payment at its limits, with texts of usual length, fits into one record."""
     payment = _full()
     assert [limit.what for limit in LIMITS if limit.count(payment) < limit.most] == [
         "attempts", "operations", "provider calls", "facts about the payment",
@@ -173,8 +173,8 @@ def _full() -> Payment:
     metadata = {f"key_{n:035}": "v" * 500 for n in range(40)}
     replay = Replay([received(create(metadata=metadata, description="d" * 500)), _PAID])
     failure = Failure("expired_or_canceled_card", "The refund did not reach the customer.")
-    reported = refund_said("", RefundStatus.FAILED, 9, 1, failure=failure, reason=_REASON)
-    disputed = dispute_said("", DisputeStatus.WARNING_NEEDS_RESPONSE, 9, reason=_REASON)
+    reported = refund_fact("", RefundStatus.FAILED, 9, 1, failure=failure, reason=_REASON)
+    disputed = dispute_fact("", DisputeStatus.WARNING_NEEDS_RESPONSE, 9, reason=_REASON)
     disputes = _BY_WHAT["disputes"].most
     moved = _BY_WHAT["movements of money"].most // disputes
     return replace(

@@ -1,4 +1,4 @@
-"""Amounts for people have the decimals of their currency, as ISO 4217 says, and no others."""
+"""Amounts are shown with the decimals that ISO 4217 gives their currency."""
 
 import pytest
 from iso4217 import Currency
@@ -7,7 +7,7 @@ from domain.money import EXPONENTS, format_amount
 
 
 def test_the_table_is_iso_4217s() -> None:
-    """Every currency there is, and its number of decimals; codes without decimals are left out."""
+    """It has every currency with its number of decimals; codes without decimals are left out."""
     published = {each.code: each.exponent for each in Currency if each.exponent is not None}
     assert dict(EXPONENTS) == published
 
@@ -33,5 +33,5 @@ def test_the_table_is_iso_4217s() -> None:
 def test_an_amount_is_shown_as_its_currency_writes_it(
     amount: int, currency: str, text: str
 ) -> None:
-    """Of a currency nobody knows, nobody says where the point belongs."""
+    """An unknown currency is shown in minor units, without a decimal point."""
     assert format_amount(amount, currency) == text

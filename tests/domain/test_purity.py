@@ -1,4 +1,4 @@
-"""The domain is pure: it imports nothing that acts, and speaks no provider's language."""
+"""The domain is pure: it has no side effects, and no provider's terms."""
 
 import ast
 from collections.abc import Iterator
@@ -24,26 +24,26 @@ def _imports(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "relative imports hide where a module stands"
+            assert node.level == 0, "relative imports hide a module's package"
             yield str(node.module)
 
 
-def test_there_is_a_domain_to_look_at() -> None:
-    """The rules below are about something."""
+def test_the_domain_has_modules() -> None:
+    """The scans below find modules."""
     assert len(_MODULES) > 5
 
 
 @every_module
 def test_it_imports_only_itself_and_plain_data(module: Path) -> None:
-    """No Faust, Kafka, database, HTTP, asyncio, clock, chance or environment."""
+    """No Faust, Kafka, database, HTTP, asyncio, clock, random numbers or environment."""
     for name in _imports(ast.parse(module.read_text())):
         own = f"{name}.".startswith("domain.")
         assert own or name in _ALLOWED, f"{module.name} imports {name}"
 
 
 @every_module
-def test_it_reads_no_clock_and_imports_nothing_on_the_sly(module: Path) -> None:
-    """Time comes in with the input; ``datetime`` is there as a type."""
+def test_it_reads_no_clock_and_imports_nothing_dynamically(module: Path) -> None:
+    """Time comes with the input; ``datetime`` is imported as a type."""
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.Attribute):
             assert node.attr not in _CLOCKS, f"{module.name}:{node.lineno} reads the clock"
@@ -52,13 +52,13 @@ def test_it_reads_no_clock_and_imports_nothing_on_the_sly(module: Path) -> None:
 
 
 @every_module
-def test_it_speaks_no_providers_words(module: Path) -> None:
-    """Names, texts and comments are in the field's terms, whichever provider is behind them."""
+def test_it_uses_no_providers_terms(module: Path) -> None:
+    """Names, texts and comments use the field's terms."""
     assert list(foreign_words(module)) == []
 
 
 @every_module
 def test_it_keeps_no_state_of_its_own(module: Path) -> None:
-    """No ``global``: whatever is known is in the payment."""
+    """There is no ``global``: all state is in the payment."""
     for node in ast.walk(ast.parse(module.read_text())):
         assert not isinstance(node, ast.Global | ast.Nonlocal | ast.AsyncFunctionDef | ast.Await)

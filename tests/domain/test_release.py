@@ -13,7 +13,7 @@ _RELEASE = Input("rel_1", at(EXPIRY), Release())
 
 @pytest.mark.parametrize("situation", [None, *SITUATIONS])
 def test_it_changes_nothing_and_says_so(situation: str | None) -> None:
-    """Whatever the payment's state, and where there is no such payment."""
+    """It is rejected in any state, and also if there is no such payment."""
     payment = payment_that_is(situation) if situation is not None else None
     decision = decide(payment, _RELEASE, PAYMENT)
     assert (decision.outcome, decision.reason) == (

@@ -1,4 +1,4 @@
-"""The state machine's table: what it says, and that it says no more than what really happens."""
+"""The state machine's table, and that every edge in it can really happen."""
 
 from itertools import product
 
@@ -8,50 +8,57 @@ from msgspec.structs import replace
 from domain.inputs import CallResult, PaymentFact
 from domain.status import CancelCause, Outcome, ProviderStatus, Status
 from domain.transitions import FINAL, TRANSITIONS, is_allowed, is_final
-from tests.domain.histories.builders import acknowledged, failed, key, received, refused, said
+from tests.domain.histories.builders import (
+    acknowledged,
+    failed,
+    key,
+    payment_fact,
+    received,
+    refused,
+)
 from tests.domain.histories.replay import Replay
 from tests.domain.histories.situations import SITUATIONS, replay_until
 from tools.state_machine_page import PAGE, page
 
 _EDGES = [(edge.source, edge.target) for edge in TRANSITIONS]
-#: What names the object of a payment that has none yet.
-_OURS = key("create")
-_WORDS: tuple[PaymentFact | CallResult, ...] = (
+#: The key that proves the object of a payment that has none yet.
+_OUR_CREATE = key("create")
+_REPORTS: tuple[PaymentFact | CallResult, ...] = (
     *(
-        said(status, 90, caused_by=_OURS)
+        payment_fact(status, 90, caused_by=_OUR_CREATE)
         for status in ProviderStatus
         if status not in {ProviderStatus.ATTEMPT_FAILED, ProviderStatus.CANCELED}
     ),
     *(
-        said(ProviderStatus.CANCELED, 90, cancel_cause=cause, caused_by=_OURS)
+        payment_fact(ProviderStatus.CANCELED, 90, cancel_cause=cause, caused_by=_OUR_CREATE)
         for cause in CancelCause
     ),
-    failed("at_9", 90, caused_by=_OURS),
+    failed("at_9", 90, caused_by=_OUR_CREATE),
     acknowledged(),
     refused("create"),
 )
 
 
 def test_final_states_are_the_three_and_nothing_leaves_them() -> None:
-    """SUCCEEDED, FAILED and CANCELED never change."""
+    """SUCCEEDED, FAILED and CANCELED have no outgoing edge."""
     assert frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED}) == FINAL
     assert {status for status in Status if is_final(status)} == FINAL
     assert FINAL.isdisjoint(edge.source for edge in TRANSITIONS)
 
 
 def test_no_edge_enters_the_first_state_or_stays_where_it_is() -> None:
-    """A payment is CREATED once; staying is no transition."""
+    """A payment is CREATED once; a transition changes the state."""
     assert all(edge.target not in {Status.CREATED, edge.source} for edge in TRANSITIONS)
 
 
-def test_every_edge_stands_there_once_and_says_what_brings_it() -> None:
-    """The table is what docs and constraint are made from."""
+def test_every_edge_is_listed_once_and_names_its_event() -> None:
+    """The page and the database's constraint are generated from the table."""
     assert len(set(_EDGES)) == len(TRANSITIONS)
     assert all(edge.event for edge in TRANSITIONS)
 
 
 def test_every_state_can_be_reached() -> None:
-    """From CREATED along the edges."""
+    """Each is reachable from CREATED along the edges."""
     reached = {Status.CREATED}
     while new := {target for source, target in _EDGES if source in reached} - reached:
         reached |= new
@@ -59,40 +66,40 @@ def test_every_state_can_be_reached() -> None:
 
 
 def test_every_unfinished_state_leads_to_each_end() -> None:
-    """Webhooks arrive in any order: the end can be reported in every state."""
+    """Webhooks arrive in any order, so the end can be reported in every state."""
     unfinished = set(Status) - FINAL
     assert set(product(unfinished, FINAL)) <= set(_EDGES)
 
 
 @pytest.mark.parametrize(("source", "target"), list(product(Status, Status)))
 def test_the_guard_is_the_table(source: Status, target: Status) -> None:
-    """What is allowed is what the table says, for every pair of states."""
+    """The guard allows exactly the table's pairs of states."""
     assert is_allowed(source, target) is ((source, target) in _EDGES)
 
 
 def test_every_edge_really_happens() -> None:
-    """Each edge of the table is met by some word of the provider in some situation."""
+    """Some report in some situation causes each edge of the table."""
     met = set()
-    for situation, word in product(SITUATIONS, _WORDS):
+    for situation, report in product(SITUATIONS, _REPORTS):
         replay = replay_until(situation)
-        replay.deliver(received(word))
+        replay.deliver(received(report))
         met |= {move for move in replay.transitions if move[0] is not None}
     assert met == set(_EDGES)
 
 
 @pytest.mark.parametrize("situation", ["succeeded", "failed", "canceled", "create refused"])
-def test_a_final_payment_stays_as_it_is_whatever_comes(situation: str) -> None:
-    """Every word of the provider after the end is stale or a conflict, not a change of state."""
-    for word in _WORDS:
+def test_a_final_payment_never_changes(situation: str) -> None:
+    """No report after the end is rejected, and none changes the state."""
+    for report in _REPORTS:
         replay = replay_until(situation)
         status = replay.existing.status
-        later = replace(received(word), event_id="evt_later")
+        later = replace(received(report), event_id="evt_later")
         assert replay.deliver(later).outcome is not Outcome.REJECTED
         assert replay.existing.status is status
 
 
-def test_a_life_is_a_path_through_the_table() -> None:
-    """Transitions chain: each begins where the one before it ended, the first from nowhere."""
+def test_transitions_form_a_path_through_the_table() -> None:
+    """Each transition starts in the state where the one before it ended."""
     for situation in SITUATIONS:
         replay: Replay = replay_until(situation)
         sources = [source for source, _ in replay.transitions]
@@ -101,6 +108,6 @@ def test_a_life_is_a_path_through_the_table() -> None:
         assert targets[-1] is replay.existing.status
 
 
-def test_the_drawn_state_machine_is_the_table() -> None:
-    """docs/state-machine.md is made from the table; `python -m tools.generate` writes it."""
+def test_the_page_of_the_state_machine_is_up_to_date() -> None:
+    """docs/state-machine.md is generated from the table by ``python -m tools.generate``."""
     assert page() == PAGE.read_text()

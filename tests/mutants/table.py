@@ -34,7 +34,7 @@ AUTOMATIC: Final = "automatic success"
 LOST_AND_WON: Final = "a dispute is lost, then won, its money out and back"
 REPORTED_THRICE: Final = "one failure reported by three events leaves the second attempt"
 ONE_SECOND: Final = "success within one second, reported twice by different events"
-CLAIMED: Final = "another refund fails under the ID of ours"
+CLAIMED: Final = "another refund, which claims to be ours, fails"
 RETURNED: Final = "the bank returns a refund that had succeeded"
 ACTED: Final = "the customer acts, then it succeeds"
 
@@ -63,7 +63,7 @@ IN_THE_DOMAIN: Final = (
     ),
     InTheDomain(
         "calls are asked again", domain.calls_are_repeated,
-        "it is acknowledged", 2, "asked for twice",
+        "it is acknowledged", 2, "decided twice",
     ),
     InTheDomain("no dedup", domain.known_events_are_new, AUTOMATIC, 1, "decided again"),
     InTheDomain("parked events are lost", domain.parked_facts_are_lost, AUTOMATIC, 3, "came again"),

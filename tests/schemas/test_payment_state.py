@@ -12,20 +12,20 @@ from pydantic import ValidationError
 from domain.inputs import Input
 from domain.status import DisputeStatus, RefundStatus, Status
 from schemas.state import PaymentState
-from tests.domain.histories.after_final_histories import AFTERMATH_HISTORIES
+from tests.domain.histories.after_final_histories import AFTER_FINAL_HISTORIES
 from tests.domain.histories.builders import create, received
-from tests.domain.histories.history import History, answered
+from tests.domain.histories.history import History, with_create_result
 from tests.domain.histories.payment_histories import PAYMENT_HISTORIES
 from tests.domain.histories.replay import Replay
 from tests.domain.histories.situations import SITUATIONS, payment_that_is
-from tests.domain.histories.worlds import asked_and_answered, facts
+from tests.domain.histories.worlds import commands_and_results, facts
 from tests.schemas.examples import PAYMENT, published, published_schema, states_of
 from tests.schemas.json_schema import problems
 
 #: The machine may be busy: an example may take its time.
 unhurried = settings(deadline=None)
 
-HISTORIES = tuple(map(answered, (*PAYMENT_HISTORIES, *AFTERMATH_HISTORIES)))
+HISTORIES = tuple(map(with_create_result, (*PAYMENT_HISTORIES, *AFTER_FINAL_HISTORIES)))
 SCHEMA = published_schema("payment-state")
 
 
@@ -69,7 +69,7 @@ def test_the_histories_meet_every_word() -> None:
 
 
 @unhurried
-@given(reported=facts(), asked=asked_and_answered(), random=st.randoms(use_true_random=False))
+@given(reported=facts(), asked=commands_and_results(), random=st.randoms(use_true_random=False))
 def test_a_payment_after_any_inputs(reported: list[Input], asked: list[Input], random: Any) -> None:
     """In any order, possible or not."""
     records = [*reported, *asked]

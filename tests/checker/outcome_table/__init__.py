@@ -1,1 +1,1 @@
-"""What becomes of every input in every state, as a page."""
+"""The page of outcomes: what becomes of every input in every state."""

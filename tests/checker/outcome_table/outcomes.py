@@ -1,4 +1,4 @@
-"""What becomes of each kind of input, wherever payments, calls, refunds and disputes stand."""
+"""The outcome of each kind of input in each state of payments, calls, refunds and disputes."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -8,29 +8,29 @@ from domain.decide import decide
 from domain.decision import Decision
 from domain.facts.refunds import all_refunds
 from domain.payment import Payment
-from tests.checker.outcome_table import probes, standing
+from tests.checker.outcome_table import probes, states
 from tests.checker.outcome_table.probes import EARLIER, LATER, Probe
 from tests.domain.histories.builders import PAYMENT
 
 COMMANDS: Final = "A client's command"
-FACTS: Final = "The provider's word on its object, later than all that is known"
-EARLY_FACTS: Final = "The provider's word on its object, earlier than all that is known"
-FIRST_WORDS: Final = "The provider's first word on a refund or a dispute, or one of no effect"
-RESULTS: Final = "What a call came to"
-REFUNDS: Final = "A word on a refund, later than all that is known of it"
-EARLY_REFUNDS: Final = "A word on a refund, earlier than all that is known of it"
-DISPUTES: Final = "A word on a dispute, later than all that is known of it"
-EARLY_DISPUTES: Final = "A word on a dispute, earlier than all that is known of it"
+FACTS: Final = "A fact about the payment's object, later than all known facts"
+EARLY_FACTS: Final = "A fact about the payment's object, earlier than all known facts"
+FIRST_FACTS: Final = "The first fact about a refund or a dispute, or an event of no effect"
+RESULTS: Final = "The result of a call"
+REFUNDS: Final = "A fact about a refund, later than all known facts about it"
+EARLY_REFUNDS: Final = "A fact about a refund, earlier than all known facts about it"
+DISPUTES: Final = "A fact about a dispute, later than all known facts about it"
+EARLY_DISPUTES: Final = "A fact about a dispute, earlier than all known facts about it"
 TITLES: Final = (
-    COMMANDS, FACTS, EARLY_FACTS, FIRST_WORDS, RESULTS,
+    COMMANDS, FACTS, EARLY_FACTS, FIRST_FACTS, RESULTS,
     REFUNDS, EARLY_REFUNDS, DISPUTES, EARLY_DISPUTES,
 )  # fmt: skip
 
-#: By column: how often each outcome was met.
+#: By column: how often each outcome occurred.
 Row = dict[str, Counter[str]]
-#: By title and row's name.
+#: By title and row name.
 Cells = dict[str, dict[str, Row]]
-#: How often each kind of input is tried on payments of the same row.
+#: How often each kind of input is tried on the payments of one row.
 _ENOUGH: Final = 25
 
 
@@ -40,9 +40,9 @@ def outcomes(payments: Iterable[Payment]) -> Cells:
     for payment in (None, *payments):
         _try_payment(cells, payment)
         if payment is None:
-            _try(cells[RESULTS][standing.NOT_HERE], None, probes.results(None, "create"), _outcome)
+            _try(cells[RESULTS][states.NOT_HERE], None, probes.results(None, "create"), _outcome)
             continue
-        for call, row in standing.of_calls(payment):
+        for call, row in states.of_calls(payment):
             _try(cells[RESULTS][row], payment, probes.results(payment, call), _outcome)
         for title, second in ((REFUNDS, LATER), (EARLY_REFUNDS, EARLIER)):
             _try_refunds(cells[title], payment, second)
@@ -67,7 +67,7 @@ def _outcome(_before: Payment | None, decision: Decision) -> str:
 
 
 def _status(before: Payment | None, decision: Decision) -> str:
-    """Return the payment's new status where that changed, otherwise the outcome."""
+    """Return the payment's new status if it changed, otherwise the outcome."""
     after = decision.payment
     if after is None or (before is not None and after.status is before.status):
         return str(decision.outcome)
@@ -75,22 +75,22 @@ def _status(before: Payment | None, decision: Decision) -> str:
 
 
 def _try_payment(cells: Cells, payment: Payment | None) -> None:
-    row = standing.NOT_HERE if payment is None else standing.of_payment(payment)
+    row = states.NOT_HERE if payment is None else states.of_payment(payment)
     _try(cells[COMMANDS][row], payment, probes.commands(), _status)
     _try(cells[FACTS][row], payment, probes.payment_facts(payment, LATER), _status)
     _try(cells[EARLY_FACTS][row], payment, probes.payment_facts(payment, EARLIER), _status)
-    _try(cells[FIRST_WORDS][row], payment, probes.first_words(payment), _status)
+    _try(cells[FIRST_FACTS][row], payment, probes.first_facts(payment), _status)
 
 
 def _try_refunds(table: dict[str, Row], payment: Payment, second: int) -> None:
     for refund in all_refunds(payment):
-        before = standing.of_refund(refund)
+        before = states.of_refund(refund)
 
         def label(
             _: Payment | None, decision: Decision, before: str = before, refund_id: str = refund.id
         ) -> str:
             known = all_refunds(decision.payment) if decision.payment is not None else ()
-            (after,) = (standing.of_refund(r) for r in known if r.id == refund_id)
+            (after,) = (states.of_refund(r) for r in known if r.id == refund_id)
             return str(decision.outcome) if after == before else f"→ {after}"
 
         tried = probes.refund_facts(payment, refund, second)

@@ -1,4 +1,4 @@
-"""The outcomes as a page: ``docs/outcomes.md`` keeps it, so a change of behaviour shows there."""
+"""The outcomes as a page, ``docs/outcomes.md``: a change of behaviour shows as a change there."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,13 +15,13 @@ from tests.checker.outcome_table.outcomes import (
     Cells,
     Row,
 )
-from tests.checker.outcome_table.standing import NOT_HERE
+from tests.checker.outcome_table.states import NOT_HERE
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "outcomes.md"
 _NOT_MET: Final = "not met"
 _CALLS: Final = (NOT_HERE, "never", "create", "confirm", "capture", "cancel", "refund")
 _PAYMENTS: Final = (NOT_HERE, *Status)
-#: By title: the words that rows begin with, in their order; the others' rows are payments.
+#: By title: the words that rows begin with, in order; other tables have rows of payments.
 _ROWS: Final[Mapping[str, Sequence[str]]] = {
     RESULTS: _CALLS,
     REFUNDS: tuple(RefundStatus),
@@ -32,23 +32,22 @@ _ROWS: Final[Mapping[str, Sequence[str]]] = {
 _HEAD: Final = """\
 # What becomes of an input
 
-Whatever comes has exactly one outcome wherever the payment stands; the words are those of
-[status.py](../domain/status.py). An arrow is `applied` too, and says where that leads;
-`applied` alone changes something else, or confirms what is known. `not met`: no history brings it
-about.
+Every input has exactly one outcome in every state of the payment. The outcomes are those of
+[status.py](../domain/status.py). An arrow means `applied`, with the new status; `applied` alone
+changes something else, or confirms what is known. `not met`: no history leads there.
 
-This page is worked out from the states that the model checker reaches (`make model`), and the tests
-hold `decide` to it. After a change that is meant, make it again and look at what is different:
+This page is generated from the states that the model checker reaches (`make model`), and the tests
+compare `decide` with it. After an intended change, generate it again and review the difference:
 `.venv/bin/python -m tests.checker outcomes > docs/outcomes.md`
 """
 
 
 class UnclearOutcomeError(Exception):
-    """An input has more than one outcome where a payment stands."""
+    """An input has more than one outcome in one row."""
 
 
 def page(cells: Cells) -> str:
-    """Return the page. Raises UnclearOutcomeError where there is not one outcome."""
+    """Return the page. Raises UnclearOutcomeError if a cell has more than one outcome."""
     return "\n".join([_HEAD, *(line for title in TITLES for line in _table(title, cells[title]))])
 
 
@@ -64,7 +63,7 @@ def _table(title: str, rows: Mapping[str, Row]) -> Iterator[str]:
 
 
 def _place(name: str, words: Sequence[str]) -> int:
-    """Return the place of the word a name begins with; the longest that fits."""
+    """Return the place of the longest word that the name begins with."""
     return max((len(word), place) for place, word in enumerate(words) if name.startswith(word))[1]
 
 
@@ -73,7 +72,7 @@ def _cell(title: str, name: str, column: str, row: Row) -> str:
     if len(met) > 1:
         raise UnclearOutcomeError(
             f"{title}: {column!r} has the outcomes {' and '.join(met)} at {name!r}. If payments "
-            "that stand there differ, outcome_table/standing.py has to tell them apart"
+            "of this row differ, outcome_table/states.py must give them different rows"
         )
     return met[0]
 

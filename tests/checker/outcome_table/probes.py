@@ -1,4 +1,4 @@
-"""One input of each kind for a payment, later or earlier than all that is known of it."""
+"""One input of each kind for a payment, later or earlier than all facts that are known about it."""
 
 from collections.abc import Iterator
 
@@ -18,15 +18,15 @@ from tests.domain.histories.builders import (
     capture,
     confirm,
     create,
-    dispute_said,
+    dispute_fact,
     failed,
     key,
-    our_refund_said,
+    payment_fact,
     received,
     refund,
-    refund_said,
+    refund_fact,
     refused,
-    said,
+    requested_refund_fact,
 )
 
 #: Seconds before and after every fact of every history.
@@ -37,7 +37,7 @@ Probe = tuple[str, Input]
 
 
 def commands() -> Iterator[Probe]:
-    """Give a command of each kind."""
+    """Yield a command of each kind."""
     yield "create, again", received(create())
     yield "create, another body", received(create(fingerprint="fp_other"))
     yield "confirm", received(confirm("op_probe"))
@@ -49,14 +49,14 @@ def commands() -> Iterator[Probe]:
 
 
 def payment_facts(payment: Payment | None, second: int) -> Iterator[Probe]:
-    """Give a fact about the provider's object in each of its statuses.
+    """Yield a fact about the provider's object in each of its statuses.
 
-    A failed attempt is only tried as the later fact: the effect of a late one depends on the
-    attempt that it ends, and the searched histories cover that.
+    A failed attempt is only tried as the later fact: an earlier one's effect depends on the attempt
+    that failed, and the searched histories cover that.
     """
     object_id = _object_of(payment)
     for status in ProviderStatus:
-        fact = said(status, second, object_id=object_id, event_id=_EVENT)
+        fact = payment_fact(status, second, object_id=object_id, event_id=_EVENT)
         match status:
             case ProviderStatus.ATTEMPT_FAILED:
                 if second == LATER:
@@ -70,14 +70,14 @@ def payment_facts(payment: Payment | None, second: int) -> Iterator[Probe]:
             case ProviderStatus.OPEN:
                 yield str(status), received(fact)
                 if second == LATER:
-                    ours = replace(fact, caused_by=key("create"))
-                    yield f"{status}, echoing our create", received(ours)
+                    echo = replace(fact, caused_by=key("create"))
+                    yield f"{status}, echoing our create", received(echo)
             case _:
                 yield str(status), received(fact)
 
 
 def _failures(payment: Payment | None, object_id: str) -> Iterator[Probe]:
-    """Give the word that an attempt failed, by whether that leaves another one."""
+    """Yield the fact that an attempt failed, by whether another attempt is left."""
     why = Failure("probe", "unlike any other")
     fact = failed("at_probe", LATER, object_id=object_id, event_id=_EVENT, failure=why)
     is_last = payment is not None and len(failures(payment.facts)) + 1 >= payment.max_attempts
@@ -88,8 +88,8 @@ def _failures(payment: Payment | None, object_id: str) -> Iterator[Probe]:
 
 
 def refund_facts(payment: Payment | None, refund: RefundRecord, second: int) -> list[Probe]:
-    """Give the provider's word on a refund in each of its states; of ours, naming our call."""
-    reported = refund_said if refund.requested is None else our_refund_said
+    """Return a fact about a refund in each status; for a requested one it names our call."""
+    reported = refund_fact if refund.requested is None else requested_refund_fact
     changes = {"object_id": _object_of(payment), "event_id": _EVENT}
     probes = []
     for status in RefundStatus:
@@ -101,12 +101,12 @@ def refund_facts(payment: Payment | None, refund: RefundRecord, second: int) -> 
 
 
 def new_refund_facts(payment: Payment | None) -> list[Probe]:
-    """Give the provider's first word on a refund that nobody asked for, in each state."""
+    """Return the first fact about a refund that was not requested, in each status."""
     return [
         (
             "refund",
             received(
-                refund_said(
+                refund_fact(
                     "re_probe", status, LATER, 100, object_id=_object_of(payment), event_id=_EVENT
                 )
             ),
@@ -116,25 +116,25 @@ def new_refund_facts(payment: Payment | None) -> list[Probe]:
 
 
 def dispute_facts(payment: Payment | None, dispute_id: str, second: int) -> list[Probe]:
-    """Give the provider's word on a dispute in each of its states."""
+    """Return a fact about a dispute in each of its statuses."""
     changes = {"object_id": _object_of(payment), "event_id": _EVENT}
     return [
-        (str(status), received(dispute_said(dispute_id, status, second, **changes)))
+        (str(status), received(dispute_fact(dispute_id, status, second, **changes)))
         for status in DisputeStatus
     ]
 
 
 def results(payment: Payment | None, call: str) -> Iterator[Probe]:
-    """Give what a call may come to."""
-    answer = acknowledged(call)
-    if answer.operation != "refund":
-        answer = replace(answer, object_id=_object_of(payment))
-    yield "acknowledged", received(answer)
+    """Yield each result that a call may have."""
+    result = acknowledged(call)
+    if result.operation != "refund":
+        result = replace(result, object_id=_object_of(payment))
+    yield "acknowledged", received(result)
     yield "refused", received(refused(call))
 
 
-def first_words(payment: Payment | None) -> Iterator[Probe]:
-    """Give the first word on a refund or a dispute, in each of its states, and one of no effect."""
+def first_facts(payment: Payment | None) -> Iterator[Probe]:
+    """Yield the first fact about a refund or a dispute, in each status, and events of no effect."""
     yield from new_refund_facts(payment)
     yield from (("dispute", fact) for _, fact in dispute_facts(payment, "dp_probe", LATER))
     yield "no effect", received(Unmodelled(_EVENT, "customer.updated", "it moves no money"))

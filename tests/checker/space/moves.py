@@ -1,4 +1,4 @@
-"""What can come next: any fact that can have been said by now, and the next command."""
+"""The inputs that can come next: any fact that can exist by now, and the next commands."""
 
 from collections.abc import Iterator
 
@@ -11,10 +11,9 @@ from tests.checker.space.script import CREATE, Script
 
 
 def next_inputs(script: Script, node: Node, payment: Payment | None) -> Iterator[int]:
-    """Give the number of every input that can come for the first time.
+    """Yield the number of every input that can come for the first time.
 
-    A command is among them also where it will be rejected. What only a call of ours can have
-    brought about waits until that call was asked for.
+    This includes commands that will be rejected. A report that needs a call comes after that call.
     """
     if payment is None:
         yield CREATE
@@ -30,20 +29,20 @@ def next_inputs(script: Script, node: Node, payment: Payment | None) -> Iterator
 def _next_commands(
     script: Script, delivered: frozenset[int], payment: Payment | None
 ) -> Iterator[int]:
-    """Give the client's next command of each kind: it asks until it is accepted, then for the next.
+    """Yield the client's next command of each kind, which is repeated until it is accepted.
 
-    One that never will be is passed over. Commands of different kinds come in any order.
+    A command that can never be accepted is skipped. Commands of different kinds come in any order.
     """
     kinds = set()
     for number in script.commands:
         kind = type(script.first[number].input.body)
-        if kind in kinds or number in delivered or _is_hopeless(script, number, payment):
+        if kind in kinds or number in delivered or _is_never_accepted(script, number, payment):
             continue
         kinds.add(kind)
         yield number
 
 
-def _is_hopeless(script: Script, number: int, payment: Payment | None) -> bool:
+def _is_never_accepted(script: Script, number: int, payment: Payment | None) -> bool:
     if payment is None or not is_final(payment.status):
         return False
     is_refund = isinstance(script.first[number].input.body, Refund)

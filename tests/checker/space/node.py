@@ -1,4 +1,4 @@
-"""What the future of a payment depends on: the states the search goes through."""
+"""The states that the search visits: everything that a payment's future depends on."""
 
 from dataclasses import dataclass
 
@@ -12,42 +12,42 @@ _NONE: frozenset[int] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A payment as far as it has come, and what has come of its history. Hashable, canonical.
+    """A payment and the inputs that were delivered so far. Hashable, canonical.
 
-    Left out, because nothing that comes later can depend on it:
+    A node leaves out what no later decision can depend on:
 
-    - the payment's version and ``updated_at``: a counter and a maximum, which ``decide`` adds to
-      and never reads. The document has their first values; each step is still held to adding
-      one, exactly where the published payment changes.
-    - which record brought an input, and with which publication: ``fold`` compares a record's place
-      with the one it knows, and no more. Both kinds of repeats are tried at every node and held to
-      change nothing, so how often an input has come is no part of a node.
+    - the payment's version and ``updated_at``: a counter and a maximum, which ``decide`` advances
+      and never reads. The document has their first values. Each step is still checked to add one
+      version exactly when the published payment changes.
+    - which record carried an input, and its publication: ``fold`` only compares a record's position
+      with the one it knows. Both kinds of repeats are tried at every node and must change nothing,
+      so a node does not count how often an input has come.
     - commands that were rejected: their record is known from then on and has no effect. A repeated
       command is another record, so it may come at the next node too.
-    - the order in which things were taken in, but for the one thing of it the oracle looks at.
-    - the order of what waits for the create: it is applied in that order once the create is here,
-      so it is the order of a path behind the create; each step of these is tried both ways round.
+    - the order in which inputs were accepted, except which failures came before each confirm.
+    - the order of the inputs that wait for the create: they are applied in that order once it is
+      here, which is the order of a path after the create. Each such step is tried both ways.
 
     Numbers are those of the script's inputs.
     """
 
-    #: The payment as Postgres keeps it; empty while it is not here.
+    #: The payment as Postgres stores it; empty while it does not exist.
     document: str = ""
-    #: What is parked until the payment is here.
+    #: Inputs that are parked.
     waiting: frozenset[int] = _NONE
-    #: What was applied, or stale.
-    taken: frozenset[int] = _NONE
-    #: What was recorded as a conflict, or ignored.
-    aside: frozenset[int] = _NONE
-    #: Of those, what was refused for its binding or its form: its event ID is not used up.
+    #: Inputs that were applied or stale.
+    accepted: frozenset[int] = _NONE
+    #: Inputs that were recorded as conflicts or ignored.
+    without_effect: frozenset[int] = _NONE
+    #: Of those, inputs refused for their binding or form: their event IDs are not used up.
     refused: frozenset[int] = _NONE
-    #: By accepted confirm: the failures that were taken in before it.
-    answers: tuple[frozenset[int], ...] = ()
+    #: By accepted confirm: the failures that were accepted before it.
+    failures_before: tuple[frozenset[int], ...] = ()
 
     @property
     def delivered(self) -> frozenset[int]:
-        """All that has come."""
-        return self.waiting | self.taken | self.aside
+        """All inputs that were delivered."""
+        return self.waiting | self.accepted | self.without_effect
 
 
 class Payments:
@@ -65,5 +65,5 @@ class Payments:
 
 
 def document_of(payment: Payment) -> str:
-    """Return the payment as Postgres keeps it, as if this were its first version."""
+    """Return the payment as Postgres stores it, as if this were its first version."""
     return encode_payment(replace(payment, version=1, updated_at=payment.created_at))

@@ -1,4 +1,4 @@
-"""A history as the records that bring it: each once, and each a second time under its event ID."""
+"""A history as records: each input in a first record, and in a second with the same event ID."""
 
 from dataclasses import dataclass
 
@@ -14,23 +14,23 @@ CREATE = 0
 
 @dataclass(frozen=True)
 class Script:
-    """What comes of one payment. An input is known by its number, its place in the history."""
+    """The inputs of one payment. An input's number is its place in the history."""
 
     history: History
-    #: By number: the first record that brings the input.
+    #: By number: the first record of the input.
     first: tuple[DecodedInput, ...]
     #: By number: another record with the same event ID, as when a webhook is sent again.
     second: tuple[DecodedInput, ...]
-    #: By number: the key of the call without which it can't have been said; empty where none is.
+    #: By number: the key of the call without which the input can't exist; empty if there is none.
     needs: tuple[str, ...]
-    #: Numbers of the client's commands after the create, in the order they are asked.
+    #: Numbers of the client's commands after the create, in their order.
     commands: tuple[int, ...]
     #: Numbers of everything that the provider reports.
     reported: tuple[int, ...]
-    #: Numbers of the accepted confirms: each follows the failures that were reported before it.
+    #: Numbers of the confirms.
     confirms: tuple[int, ...]
-    #: The create, and what may be said before it is asked for.
-    unprompted: frozenset[int]
+    #: Numbers of the create and of the reports that need no call.
+    independent: frozenset[int]
 
 
 def script_of(history: History) -> Script:
@@ -47,7 +47,7 @@ def script_of(history: History) -> Script:
         commands=tuple(n for n, step in numbered if not isinstance(step, Reported)),
         reported=reported,
         confirms=tuple(n for n, body in enumerate(bodies) if isinstance(body, Confirm)),
-        unprompted=frozenset({CREATE, *(n for n in reported if not needs[n])}),
+        independent=frozenset({CREATE, *(n for n in reported if not needs[n])}),
     )
 
 

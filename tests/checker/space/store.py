@@ -1,7 +1,7 @@
-"""Stands for Postgres: what it knows at a node, and which node a plan leads to.
+"""A fake of Postgres: what it knows at a node, and the node that a plan leads to.
 
-Its guards are those of the tables: an event ID once, versions dense, a call's key once, a version
-read under the lock, one outcome per record.
+It checks what the tables' constraints check: an event ID once, dense versions, a call's key once,
+the version read under the lock, one outcome per record.
 """
 
 from collections import Counter
@@ -17,15 +17,15 @@ from tests.checker.space.node import Node, Payments, document_of
 from tests.checker.space.script import Script
 from tests.domain.histories.builders import PAYMENT, PROVIDER
 
-#: A publication, where one is meant: which one it is makes no difference.
+#: The ID of every publication: the IDs make no difference.
 PUBLICATION = 1
 #: An object that another payment owns.
 _OWNED_ELSEWHERE = {(PROVIDER, "obj_of_another"): "pay_another"}
-_TAKES_IN = frozenset({Outcome.APPLIED, Outcome.STALE})
+_ACCEPTING = frozenset({Outcome.APPLIED, Outcome.STALE})
 
 
 class Store:
-    """What is known of one script's payment, node by node."""
+    """What Postgres knows about one script's payment, by node."""
 
     def __init__(self, script: Script, payments: Payments) -> None:
         self._script = script
@@ -33,15 +33,21 @@ class Store:
         self._numbers = {received.event_id: n for n, received in enumerate(script.first)}
         positions = [received.record.position for received in script.first]
         self._parked = [InboxEntry(position, Outcome.PARKED, None) for position in positions]
-        self._taken = [InboxEntry(position, Outcome.APPLIED, PUBLICATION) for position in positions]
-        self._aside = [InboxEntry(position, Outcome.CONFLICT, None) for position in positions]
+        self._accepted = [
+            InboxEntry(position, Outcome.APPLIED, PUBLICATION) for position in positions
+        ]
+        self._without_effect = [
+            InboxEntry(position, Outcome.CONFLICT, None) for position in positions
+        ]
 
     def loaded(self, node: Node, waiting: Sequence[int] = ()) -> ReadSet:
-        """What Postgres knows; ``waiting`` gives the order of what waits, where it matters."""
+        """The read set at a node; ``waiting`` gives the order of parked inputs if it matters."""
         first = self._script.first
-        known = {first[n].event_id: self._taken[n] for n in node.taken}
-        known |= {first[n].event_id: self._aside[n] for n in node.aside - node.refused}
-        known |= {refusal_id(first[n]): self._aside[n] for n in node.refused}
+        known = {first[n].event_id: self._accepted[n] for n in node.accepted}
+        known |= {
+            first[n].event_id: self._without_effect[n] for n in node.without_effect - node.refused
+        }
+        known |= {refusal_id(first[n]): self._without_effect[n] for n in node.refused}
         known |= {first[n].event_id: self._parked[n] for n in node.waiting}
         payments, owners = {}, dict(_OWNED_ELSEWHERE)
         if node.document:
@@ -54,7 +60,7 @@ class Store:
     def batch(
         self, node: Node, batch: Sequence[DecodedInput], waiting: Sequence[int] = ()
     ) -> tuple[WriteSet, Node]:
-        """Fold a batch at a node and write the plan: the plan, and the node it leads to."""
+        """Fold a batch at a node. Returns the plan and the node that it leads to."""
         loaded = self.loaded(node, waiting)
         plan = fold(loaded, batch)
         _one_outcome_per_record(loaded, batch, plan)
@@ -62,30 +68,34 @@ class Store:
         return plan, self._written(node, plan)
 
     def _written(self, node: Node, plan: WriteSet) -> Node:
-        waiting, taken, aside = set(node.waiting), set(node.taken), set(node.aside)
+        waiting, accepted, without_effect = (
+            set(node.waiting),
+            set(node.accepted),
+            set(node.without_effect),
+        )
         refused = set(node.refused)
-        answers = list(node.answers)
+        failures_before = list(node.failures_before)
         for row in plan.inbox:
             number = self._numbers[row.received.event_id]
             waiting.discard(number)
             if row.outcome is Outcome.PARKED:
                 waiting.add(number)
-            elif row.outcome in _TAKES_IN:
+            elif row.outcome in _ACCEPTING:
                 if isinstance(row.received.input.body, Confirm):
-                    answers.append(frozenset(filter(self._is_failure, taken)))
-                taken.add(number)
+                    failures_before.append(frozenset(filter(self._is_failure, accepted)))
+                accepted.add(number)
             elif row.outcome is not Outcome.REJECTED:
-                aside.add(number)
+                without_effect.add(number)
                 if row.refused:
                     refused.add(number)
         after = plan.payments.get(PAYMENT)
         return Node(
             node.document if after is None else document_of(after),
             frozenset(waiting),
-            frozenset(taken),
-            frozenset(aside),
+            frozenset(accepted),
+            frozenset(without_effect),
             frozenset(refused),
-            tuple(answers),
+            tuple(failures_before),
         )
 
     def _is_failure(self, number: int) -> bool:
@@ -107,7 +117,7 @@ def _one_outcome_per_record(loaded: ReadSet, batch: Sequence[DecodedInput], plan
         known = loaded.known.get(event_id)
         was_parked = known is not None and known.outcome is Outcome.PARKED
         assert row.waiting == was_parked, f"{event_id} is written again"
-        assert known is None or was_parked, f"{event_id} was processed before"
+        assert known is None or was_parked, f"{event_id} was decided before"
     assert not plan.quarantines, f"our own code failed: {plan.quarantines}"
 
 
@@ -126,12 +136,12 @@ def _payment_guards(loaded: ReadSet, plan: WriteSet) -> None:
         status = row.payment.status
     assert (after.version, after.status) == (version, status), "the last version is not the payment"
     keys = Counter(call.key for call in plan.calls)
-    assert keys.total() == len(keys), f"asked for twice at once: {keys}"
+    assert keys.total() == len(keys), f"decided twice at once: {keys}"
     known = before.calls if before is not None else frozenset()
-    assert known.isdisjoint(keys), f"asked for twice: {known & keys.keys()}"
+    assert known.isdisjoint(keys), f"decided twice: {known & keys.keys()}"
     assert after.calls == known | keys.keys()
 
 
 def with_parked(node: Node, number: int) -> Node:
-    """A node where another worker parked an input, not knowing that the payment was here."""
+    """The node after another worker parked an input without knowing that the payment exists."""
     return replace(node, waiting=node.waiting | {number})

@@ -1,1 +1,1 @@
-"""Histories of payments as tables, and what plays them."""
+"""Histories of payments as tables, and their replay."""

@@ -1,6 +1,6 @@
-"""What happens to money once it is captured, refunds and disputes: each row a history and its end.
+"""Refunds and disputes of captured money: each row is a history and its end.
 
-A SUCCEEDED payment stays so through all of it.
+The payment stays SUCCEEDED throughout.
 """
 
 from typing import Final
@@ -10,36 +10,38 @@ from domain.status import DisputeStatus, ProviderStatus, RefundStatus, Status
 from tests.domain.histories.builders import (
     acknowledged,
     create,
-    dispute_said,
-    our_refund_said,
+    dispute_fact,
+    payment_fact,
     refund,
-    refund_said,
+    refund_fact,
     refused,
-    said,
+    requested_refund_fact,
 )
 from tests.domain.histories.history import History, Reported
 from tests.oracle import DisputeMeaning, Meaning, RefundMeaning
 
-_PENDING, _BACK_AT_US = RefundStatus.PENDING, RefundStatus.FAILED
+_PENDING, _RETURNED = RefundStatus.PENDING, RefundStatus.FAILED
 _REFUNDED = RefundStatus.SUCCEEDED
-_CAPTURED = Reported(said(ProviderStatus.SUCCEEDED, 4))
+_CAPTURED = Reported(payment_fact(ProviderStatus.SUCCEEDED, 4))
 _OUT, _BACK = Movement("mv_out", 1000), Movement("mv_back", -1000)
 
 
-def _ours(refund_id: str, status: RefundStatus, second: int, amount: int) -> Reported:
-    """The provider's word on a refund we asked for: not before we did."""
-    return Reported(our_refund_said(refund_id, status, second, amount), needs=f"refund:{refund_id}")
+def _requested(refund_id: str, status: RefundStatus, second: int, amount: int) -> Reported:
+    """A fact about a requested refund; it can't come before the request."""
+    return Reported(
+        requested_refund_fact(refund_id, status, second, amount), needs=f"refund:{refund_id}"
+    )
 
 
-def _theirs(refund_id: str, status: RefundStatus, second: int, amount: int) -> Reported:
-    """The provider's word on a refund it, or somebody in its dashboard, made."""
-    return Reported(refund_said(refund_id, status, second, amount))
+def _made_at_provider(refund_id: str, status: RefundStatus, second: int, amount: int) -> Reported:
+    """A fact about a refund made at the provider."""
+    return Reported(refund_fact(refund_id, status, second, amount))
 
 
 def _disputed(
     status: DisputeStatus, second: int, *movements: Movement, of: str = "dp_1"
 ) -> Reported:
-    return Reported(dispute_said(of, status, second, movements=movements))
+    return Reported(dispute_fact(of, status, second, movements=movements))
 
 
 def _paid(
@@ -51,11 +53,11 @@ def _paid(
     return Meaning(Status.SUCCEEDED, 1000, 1000, refunded, refunds or {}, disputes or {})
 
 
-_ALONE: Final = (
+_WITHOUT_PAYMENT_FACTS: Final = (
     History(
         "only a refund is reported",
         create(),
-        (_theirs("re_1", _REFUNDED, 10, 250),),
+        (_made_at_provider("re_1", _REFUNDED, 10, 250),),
         Meaning(Status.PROCESSING, refunds={"re_1": RefundMeaning(_REFUNDED)}),
     ),
     History(
@@ -75,11 +77,11 @@ _REFUNDS: Final = (
         (
             _CAPTURED,
             refund("re_1", 300),
-            _ours("re_1", _PENDING, 10, 300),
-            _ours("re_1", _REFUNDED, 10, 300),
+            _requested("re_1", _PENDING, 10, 300),
+            _requested("re_1", _REFUNDED, 10, 300),
             refund("re_2"),
             Reported(acknowledged("refund:re_2"), needs="refund:re_2"),
-            _ours("re_2", _REFUNDED, 11, 700),
+            _requested("re_2", _REFUNDED, 11, 700),
         ),
         _paid(1000, refunds={"re_1": RefundMeaning(_REFUNDED), "re_2": RefundMeaning(_REFUNDED)}),
     ),
@@ -89,11 +91,11 @@ _REFUNDS: Final = (
         (
             _CAPTURED,
             refund("re_1", 300),
-            _ours("re_1", _PENDING, 10, 300),
-            _ours("re_1", RefundStatus.REQUIRES_ACTION, 11, 300),
-            _ours("re_1", _BACK_AT_US, 12, 300),
+            _requested("re_1", _PENDING, 10, 300),
+            _requested("re_1", RefundStatus.REQUIRES_ACTION, 11, 300),
+            _requested("re_1", _RETURNED, 12, 300),
         ),
-        _paid(refunds={"re_1": RefundMeaning(_BACK_AT_US)}),
+        _paid(refunds={"re_1": RefundMeaning(_RETURNED)}),
     ),
     History(
         "the bank returns a refund that had succeeded",
@@ -101,15 +103,15 @@ _REFUNDS: Final = (
         (
             _CAPTURED,
             refund("re_1", 300),
-            _ours("re_1", _REFUNDED, 12, 300),
+            _requested("re_1", _REFUNDED, 12, 300),
             refund("re_2", 200),
-            _ours("re_2", _REFUNDED, 10, 200),
-            _ours("re_1", _BACK_AT_US, 12, 300),
+            _requested("re_2", _REFUNDED, 10, 200),
+            _requested("re_1", _RETURNED, 12, 300),
         ),
         _paid(
             200,
             refunds={
-                "re_1": RefundMeaning(_BACK_AT_US, reversed=True),
+                "re_1": RefundMeaning(_RETURNED, reversed=True),
                 "re_2": RefundMeaning(_REFUNDED),
             },
         ),
@@ -119,14 +121,14 @@ _REFUNDS: Final = (
         create(),
         (
             _CAPTURED,
-            _theirs("re_1", _REFUNDED, 10, 1000),
-            _theirs("re_1", _BACK_AT_US, 20, 1000),
-            _theirs("re_2", _REFUNDED, 30, 1000),
+            _made_at_provider("re_1", _REFUNDED, 10, 1000),
+            _made_at_provider("re_1", _RETURNED, 20, 1000),
+            _made_at_provider("re_2", _REFUNDED, 30, 1000),
         ),
         _paid(
             1000,
             refunds={
-                "re_1": RefundMeaning(_BACK_AT_US, reversed=True),
+                "re_1": RefundMeaning(_RETURNED, reversed=True),
                 "re_2": RefundMeaning(_REFUNDED),
             },
         ),
@@ -139,18 +141,18 @@ _REFUNDS: Final = (
             refund("re_1", 300),
             Reported(refused("refund:re_1"), needs="refund:re_1"),
             refund("re_2", 200),
-            _ours("re_2", _PENDING, 10, 200),
+            _requested("re_2", _PENDING, 10, 200),
         ),
-        _paid(refunds={"re_1": RefundMeaning(_BACK_AT_US), "re_2": RefundMeaning(_PENDING)}),
+        _paid(refunds={"re_1": RefundMeaning(_RETURNED), "re_2": RefundMeaning(_PENDING)}),
     ),
     History(
-        "refunded at the provider without us",
+        "refunded at the provider, not requested",
         create(),
         (
             _CAPTURED,
-            _theirs("re_1", _PENDING, 10, 250),
-            _theirs("re_1", _REFUNDED, 20, 250),
-            _theirs("re_2", RefundStatus.CANCELED, 5, 250),
+            _made_at_provider("re_1", _PENDING, 10, 250),
+            _made_at_provider("re_1", _REFUNDED, 20, 250),
+            _made_at_provider("re_2", RefundStatus.CANCELED, 5, 250),
         ),
         _paid(
             250,
@@ -187,7 +189,7 @@ _DISPUTES: Final = (
         _paid(disputes={"dp_1": DisputeMeaning(DisputeStatus.NEEDS_RESPONSE, 1000, 0)}),
     ),
     History(
-        "a warning is closed beside a dispute that was prevented",
+        "a warning is closed, and another dispute is prevented",
         create(),
         (
             _CAPTURED,
@@ -207,21 +209,21 @@ _DISPUTES: Final = (
         "refunded and disputed, eight facts",
         create(),
         (
-            Reported(said(ProviderStatus.OPEN, 1)),
-            Reported(said(ProviderStatus.ACTION_NEEDED, 2)),
-            Reported(said(ProviderStatus.PENDING, 3)),
+            Reported(payment_fact(ProviderStatus.OPEN, 1)),
+            Reported(payment_fact(ProviderStatus.ACTION_NEEDED, 2)),
+            Reported(payment_fact(ProviderStatus.PENDING, 3)),
             _CAPTURED,
             refund("re_1", 400),
-            _ours("re_1", _REFUNDED, 10, 400),
-            _ours("re_1", _BACK_AT_US, 20, 400),
+            _requested("re_1", _REFUNDED, 10, 400),
+            _requested("re_1", _RETURNED, 20, 400),
             _disputed(DisputeStatus.LOST, 32, _OUT),
             _disputed(DisputeStatus.WON, 33, _OUT, _BACK),
         ),
         _paid(
-            refunds={"re_1": RefundMeaning(_BACK_AT_US, reversed=True)},
+            refunds={"re_1": RefundMeaning(_RETURNED, reversed=True)},
             disputes={"dp_1": DisputeMeaning(DisputeStatus.WON, 1000, 1000)},
         ),
     ),
 )
 
-AFTERMATH_HISTORIES: Final = (*_ALONE, *_REFUNDS, *_DISPUTES)
+AFTER_FINAL_HISTORIES: Final = (*_WITHOUT_PAYMENT_FACTS, *_REFUNDS, *_DISPUTES)

@@ -1,4 +1,4 @@
-"""Several attempts within one payment, some within one second: each row a history and its end."""
+"""Several attempts of one payment, some in one second: each row is a history and its end."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from tests.domain.histories.builders import (
     create,
     failed,
     key,
-    said,
+    payment_fact,
 )
 from tests.domain.histories.history import History, Reported
 from tests.oracle import Meaning
@@ -23,10 +23,12 @@ _PAID = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
 _HELD = Meaning(Status.AUTHORIZED, authorized=1000)
 
 
-def _of(call: str, status: ProviderStatus, second: int, event_id: str) -> Reported:
-    """The provider's word on an attempt, which names the call that began it."""
+def _attempt_fact(call: str, status: ProviderStatus, second: int, event_id: str) -> Reported:
+    """A fact about an attempt; it names the call that started the attempt."""
     needs = "" if call == "create" else call
-    return Reported(said(status, second, caused_by=key(call), event_id=event_id), needs=needs)
+    return Reported(
+        payment_fact(status, second, caused_by=key(call), event_id=event_id), needs=needs
+    )
 
 
 ATTEMPT_HISTORIES: Final = (
@@ -34,31 +36,31 @@ ATTEMPT_HISTORIES: Final = (
         "two attempts fail and the third succeeds, all in one second",
         create(max_attempts=3),
         (
-            _of("create", _PENDING, 2, "evt_first"),
+            _attempt_fact("create", _PENDING, 2, "evt_first"),
             Reported(failed("at_1", 2, caused_by=key("create"), event_id="evt_failed_first")),
             confirm(),
-            _of("confirm:2", _PENDING, 2, "evt_second"),
+            _attempt_fact("confirm:2", _PENDING, 2, "evt_second"),
             Reported(
                 failed("at_2", 2, caused_by=key("confirm:2"), event_id="evt_failed_second"),
                 needs="confirm:2",
             ),
             confirm("op_confirm_again"),
-            _of("confirm:3", _PENDING, 2, "evt_third"),
-            Reported(said(_SUCCEEDED, 2), needs="confirm:3"),
+            _attempt_fact("confirm:3", _PENDING, 2, "evt_third"),
+            Reported(payment_fact(_SUCCEEDED, 2), needs="confirm:3"),
         ),
         _PAID,
     ),
     History(
-        "two attempts fail in one second, the third is asked to act",
+        "two attempts fail in one second, in the third the customer has to act",
         create(max_attempts=3),
         (
-            _of("create", _ACTION_NEEDED, 2, "evt_first"),
+            _attempt_fact("create", _ACTION_NEEDED, 2, "evt_first"),
             Reported(failed("at_1", 2, event_id="evt_failed_first")),
             confirm(),
-            _of("confirm:2", _PENDING, 2, "evt_second"),
+            _attempt_fact("confirm:2", _PENDING, 2, "evt_second"),
             Reported(failed("at_2", 2, event_id="evt_failed_second"), needs="confirm:2"),
             confirm("op_confirm_again"),
-            _of("confirm:3", _ACTION_NEEDED, 2, "evt_third"),
+            _attempt_fact("confirm:3", _ACTION_NEEDED, 2, "evt_third"),
         ),
         Meaning(Status.REQUIRES_ACTION),
     ),
@@ -66,7 +68,7 @@ ATTEMPT_HISTORIES: Final = (
         "all three attempts fail, and the provider cancels as we ask",
         create(max_attempts=3),
         (
-            Reported(said(_OPEN, 1)),
+            Reported(payment_fact(_OPEN, 1)),
             Reported(failed("at_1", 2)),
             confirm(),
             Reported(failed("at_2", 8), needs="confirm:2"),
@@ -82,11 +84,11 @@ ATTEMPT_HISTORIES: Final = (
         "an authorization fails; in the next attempt the customer acts, and the money is held",
         create(capture_method="manual", max_attempts=2),
         (
-            _of("create", _AUTHORIZED, 2, "evt_held"),
+            _attempt_fact("create", _AUTHORIZED, 2, "evt_held"),
             Reported(failed("at_1", 5)),
             confirm(),
-            _of("confirm:2", _AUTHORIZED, 8, "evt_held_again"),
-            _of("confirm:2", _ACTION_NEEDED, 7, "evt_asks"),
+            _attempt_fact("confirm:2", _AUTHORIZED, 8, "evt_held_again"),
+            _attempt_fact("confirm:2", _ACTION_NEEDED, 7, "evt_asks"),
         ),
         _HELD,
     ),
@@ -94,7 +96,7 @@ ATTEMPT_HISTORIES: Final = (
         "the bank takes the authorization back in the second it was given",
         create(capture_method="manual", max_attempts=2),
         (
-            _of("create", _AUTHORIZED, 2, "evt_held"),
+            _attempt_fact("create", _AUTHORIZED, 2, "evt_held"),
             Reported(failed("at_1", 2)),
         ),
         Meaning(Status.REQUIRES_ACTION),
@@ -103,10 +105,10 @@ ATTEMPT_HISTORIES: Final = (
         "the bank takes the last authorization back in the second it was given",
         create(capture_method="manual", max_attempts=2),
         (
-            _of("create", _AUTHORIZED, 2, "evt_held"),
+            _attempt_fact("create", _AUTHORIZED, 2, "evt_held"),
             Reported(failed("at_1", 5)),
             confirm(),
-            _of("confirm:2", _AUTHORIZED, 8, "evt_held_again"),
+            _attempt_fact("confirm:2", _AUTHORIZED, 8, "evt_held_again"),
             Reported(failed("at_2", 8, event_id="evt_taken_back"), needs="confirm:2"),
             Reported(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
             Reported(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
@@ -117,41 +119,43 @@ ATTEMPT_HISTORIES: Final = (
         "an attempt fails and the next one's money is held, all in one second",
         create(capture_method="manual", max_attempts=2),
         (
-            _of("create", _AUTHORIZED, 2, "evt_held"),
+            _attempt_fact("create", _AUTHORIZED, 2, "evt_held"),
             Reported(failed("at_1", 2)),
             confirm(),
-            _of("confirm:2", _AUTHORIZED, 2, "evt_held_again"),
+            _attempt_fact("confirm:2", _AUTHORIZED, 2, "evt_held_again"),
         ),
         _HELD,
     ),
     History(
-        "after the first failure the provider cancels of its own",
+        "after the first failure the provider cancels on its own",
         create(max_attempts=3),
         (
-            Reported(said(_OPEN, 1)),
+            Reported(payment_fact(_OPEN, 1)),
             Reported(failed("at_1", 2)),
             Reported(canceled(90, CancelCause.PROVIDER)),
         ),
         Meaning(Status.CANCELED),
     ),
     History(
-        "after the first failure the customer is asked again, without a confirm of ours",
+        "after the first failure the customer has to act again, without a confirm",
         create(max_attempts=3),
         (
             Reported(failed("at_1", 2)),
-            Reported(said(_ACTION_NEEDED, 5)),
+            Reported(payment_fact(_ACTION_NEEDED, 5)),
             Reported(failed("at_2", 3)),
             confirm(),
         ),
         Meaning(Status.REQUIRES_ACTION),
     ),
     History(
-        "in the second of a failure, somebody else's call begins no attempt of ours",
+        "in the second of a failure, another payment's call starts no attempt",
         create(max_attempts=2),
         (
             Reported(failed("at_1", 2)),
-            Reported(said(_PENDING, 2, caused_by="pay_another:confirm:9")),
-            Reported(said(_PENDING, 2, caused_by="pay_another:confirm:9.1", event_id="evt_again")),
+            Reported(payment_fact(_PENDING, 2, caused_by="pay_another:confirm:9")),
+            Reported(
+                payment_fact(_PENDING, 2, caused_by="pay_another:confirm:9.1", event_id="evt_again")
+            ),
         ),
         Meaning(Status.REQUIRES_ACTION),
     ),
@@ -162,7 +166,9 @@ ATTEMPT_HISTORIES: Final = (
             Reported(failed("at_1", 2)),
             confirm(),
             Reported(
-                said(_ACTION_NEEDED, 2, caused_by=f"{key('confirm:2')}.1", event_id="evt_asks"),
+                payment_fact(
+                    _ACTION_NEEDED, 2, caused_by=f"{key('confirm:2')}.1", event_id="evt_asks"
+                ),
                 needs="confirm:2",
             ),
         ),

@@ -1,4 +1,4 @@
-"""Whose object it is: what nothing proves to be this payment's waits, and has no say until then."""
+"""Which object is the payment's: facts about an unproven object wait and have no effect."""
 
 from typing import Final
 
@@ -9,22 +9,22 @@ from tests.domain.histories.builders import (
     acknowledged,
     canceled,
     create,
-    dispute_said,
+    dispute_fact,
     failed,
     key,
-    refund_said,
+    payment_fact,
+    refund_fact,
     refused,
-    said,
 )
 from tests.domain.histories.history import History, Reported
 from tests.oracle import Meaning
 
 _SUCCEEDED, _PENDING = ProviderStatus.SUCCEEDED, ProviderStatus.PENDING
-#: An object that carries our payment ID in its metadata, and is somebody else's.
+#: Somebody else's object, with our payment ID in its metadata.
 _FOREIGN: Final = "obj_foreign"
 _ACKNOWLEDGED: Final = Reported(acknowledged(), needs="create")
 _FOREIGN_SUCCESS: Final = Reported(
-    said(_SUCCEEDED, 2, object_id=_FOREIGN, event_id="evt_foreign_success")
+    payment_fact(_SUCCEEDED, 2, object_id=_FOREIGN, event_id="evt_foreign_success")
 )
 _PAID: Final = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
 
@@ -45,32 +45,32 @@ BINDING_HISTORIES: Final = (
         create(),
         (
             _FOREIGN_SUCCESS,
-            Reported(said(_SUCCEEDED, 3, object_id=_FOREIGN, caused_by="pay_other:create")),
-            Reported(refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300, object_id=_FOREIGN)),
-            Reported(dispute_said("dp_1", DisputeStatus.LOST, 9, object_id=_FOREIGN)),
+            Reported(payment_fact(_SUCCEEDED, 3, object_id=_FOREIGN, caused_by="pay_other:create")),
+            Reported(refund_fact("re_1", RefundStatus.SUCCEEDED, 9, 300, object_id=_FOREIGN)),
+            Reported(dispute_fact("dp_1", DisputeStatus.LOST, 9, object_id=_FOREIGN)),
         ),
         Meaning(Status.CREATED),
     ),
     History(
-        "our own object succeeded before its create is answered",
+        "the payment's object succeeded before the create's result arrived",
         create(),
-        (Reported(said(_PENDING, 3)), Reported(said(_SUCCEEDED, 4)), _ACKNOWLEDGED),
+        (Reported(payment_fact(_PENDING, 3)), Reported(payment_fact(_SUCCEEDED, 4)), _ACKNOWLEDGED),
         _PAID,
     ),
     History(
-        "the create's answer is lost, an event carries the new key of its repetition",
+        "the create's response is lost, an event carries the new key of its retry",
         create(),
         (
-            Reported(said(_PENDING, 3, caused_by=key("create.1"))),
-            Reported(said(_SUCCEEDED, 4)),
+            Reported(payment_fact(_PENDING, 3, caused_by=key("create.1"))),
+            Reported(payment_fact(_SUCCEEDED, 4)),
             _FOREIGN_SUCCESS,
         ),
         _PAID,
     ),
     History(
-        "the create's answer is lost, and a look-up has it",
+        "the create's response is lost, and a look-up finds the object",
         create(),
-        (Reported(said(_SUCCEEDED, 4)), _FOREIGN_SUCCESS, _ACKNOWLEDGED),
+        (Reported(payment_fact(_SUCCEEDED, 4)), _FOREIGN_SUCCESS, _ACKNOWLEDGED),
         _PAID,
     ),
     History(
@@ -81,25 +81,28 @@ BINDING_HISTORIES: Final = (
     ),
     *(
         History(
-            f"the first word is {fact.status} ({end.status}), by the key of our create",
+            f"the first fact is {fact.status} ({end.status}), with the key of the create",
             create(max_attempts=2),
             (Reported(replace(fact, caused_by=key("create"))), _ACKNOWLEDGED),
             end,
         )
         for fact, end in (
-            (said(ProviderStatus.ACTION_NEEDED, 2), Meaning(Status.REQUIRES_ACTION)),
-            (said(ProviderStatus.AUTHORIZED, 2), Meaning(Status.AUTHORIZED, authorized=1000)),
-            (said(_SUCCEEDED, 2), _PAID),
+            (payment_fact(ProviderStatus.ACTION_NEEDED, 2), Meaning(Status.REQUIRES_ACTION)),
+            (
+                payment_fact(ProviderStatus.AUTHORIZED, 2),
+                Meaning(Status.AUTHORIZED, authorized=1000),
+            ),
+            (payment_fact(_SUCCEEDED, 2), _PAID),
             (canceled(2, CancelCause.PROVIDER), Meaning(Status.CANCELED)),
             (canceled(2, CancelCause.ATTEMPTS_EXHAUSTED), Meaning(Status.FAILED)),
         )
     ),
     History(
-        "the key of another call of ours is no proof",
+        "the key of another call is no proof",
         create(),
         (
-            Reported(said(_SUCCEEDED, 2, object_id=_FOREIGN, caused_by=key("confirm:2"))),
-            Reported(said(_PENDING, 3, caused_by=key("create"))),
+            Reported(payment_fact(_SUCCEEDED, 2, object_id=_FOREIGN, caused_by=key("confirm:2"))),
+            Reported(payment_fact(_PENDING, 3, caused_by=key("create"))),
         ),
         Meaning(Status.PROCESSING),
     ),

@@ -1,4 +1,4 @@
-"""Inputs of one payment, short enough to read in a table: the same payment, object and amount."""
+"""Builds the inputs of one payment: the same payment, object and amount, unless changed."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from domain.inputs import (
 )
 from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
 
-#: In the form of a real one, so that the same histories go through Postgres.
+#: A valid payment ID, so that the same histories go through Postgres.
 PAYMENT = "pay_" + "a" * 30
 OBJECT = "obj_1"
 TENANT = "shop"
@@ -38,17 +38,17 @@ EXPIRY = 86_400
 
 
 def at(second: int) -> datetime:
-    """Return the instant so many seconds after the beginning of the story."""
+    """Return the time this many seconds after the beginning of the history."""
     return _BEGINNING + timedelta(seconds=second)
 
 
 def key(operation: str) -> str:
-    """Return the idempotency key of this payment's call, as ``create`` or ``confirm:2``."""
+    """Return the idempotency key of this payment's call, such as ``create`` or ``confirm:2``."""
     return f"{PAYMENT}:{operation}"
 
 
 def create(**changes: Any) -> Create:
-    """Return the command that begins the payment: automatic capture, one attempt."""
+    """Return the command that creates the payment: automatic capture, one attempt."""
     command = Create(
         tenant=TENANT,
         operation_id="op_create",
@@ -73,7 +73,7 @@ def confirm(operation: str = "op_confirm", **changes: Any) -> Confirm:
 
 
 def capture(amount: int | None = None, operation: str = "op_capture", **changes: Any) -> Capture:
-    """Return the command to capture so much, or all."""
+    """Return the command to capture this amount, or all."""
     return replace(Capture(TENANT, operation, f"fp_{operation}", amount), **changes)
 
 
@@ -83,13 +83,13 @@ def cancel(operation: str = "op_cancel", *, expired: bool = False, **changes: An
 
 
 def refund(refund_id: str = "re_1", amount: int | None = None, **changes: Any) -> Refund:
-    """Return the command to refund so much, or all that is left."""
+    """Return the command to refund this amount, or all that is left."""
     operation = f"op_{refund_id}"
     return replace(Refund(TENANT, operation, f"fp_{operation}", refund_id, amount, None), **changes)
 
 
-def said(status: ProviderStatus, second: int, **changes: Any) -> PaymentFact:
-    """Return what the provider said of its payment object at that second."""
+def payment_fact(status: ProviderStatus, second: int, **changes: Any) -> PaymentFact:
+    """Return a fact about the payment's object at that second."""
     fact = PaymentFact(
         event_id=f"evt_{status}_{second}",
         occurred_at=at(second),
@@ -103,20 +103,22 @@ def said(status: ProviderStatus, second: int, **changes: Any) -> PaymentFact:
 
 
 def failed(attempt: str, second: int, **changes: Any) -> PaymentFact:
-    """Return the provider's word that this attempt failed."""
-    fact = said(ProviderStatus.ATTEMPT_FAILED, second, attempt_ref=attempt, failure=DECLINED)
+    """Return the fact that this attempt failed."""
+    fact = payment_fact(
+        ProviderStatus.ATTEMPT_FAILED, second, attempt_ref=attempt, failure=DECLINED
+    )
     return replace(fact, **changes)
 
 
 def canceled(second: int, cause: CancelCause) -> PaymentFact:
-    """Return the provider's word that its object is cancelled, and why."""
-    return said(ProviderStatus.CANCELED, second, cancel_cause=cause)
+    """Return the fact that the object was cancelled, with the cause."""
+    return payment_fact(ProviderStatus.CANCELED, second, cancel_cause=cause)
 
 
-def refund_said(
+def refund_fact(
     refund_id: str, status: RefundStatus, second: int, amount: int, **changes: Any
 ) -> RefundFact:
-    """Return what the provider said of a refund at that second."""
+    """Return a fact about a refund at that second."""
     fact = RefundFact(
         event_id=f"evt_{refund_id}_{status}_{second}",
         occurred_at=at(second),
@@ -130,18 +132,18 @@ def refund_said(
     return replace(fact, **changes)
 
 
-def our_refund_said(
+def requested_refund_fact(
     refund_id: str, status: RefundStatus, second: int, amount: int, **changes: Any
 ) -> RefundFact:
-    """Return what the provider said of the refund it made at our call, naming that call."""
+    """Return a fact about a requested refund; it names our call, which proves it."""
     proof = {"claims": refund_id, "caused_by": key(f"refund:{refund_id}")}
-    return refund_said(f"made_{refund_id}", status, second, amount, **{**proof, **changes})
+    return refund_fact(f"made_{refund_id}", status, second, amount, **{**proof, **changes})
 
 
-def dispute_said(
+def dispute_fact(
     dispute_id: str, status: DisputeStatus, second: int, **changes: Any
 ) -> DisputeFact:
-    """Return what the provider said of a dispute over the whole amount at that second."""
+    """Return a fact about a dispute over the whole amount at that second."""
     fact = DisputeFact(
         event_id=f"evt_{dispute_id}_{status}_{second}",
         occurred_at=at(second),
@@ -155,20 +157,20 @@ def dispute_said(
 
 
 def acknowledged(operation: str = "create") -> CallResult:
-    """Return the provider's acknowledgement of a call, as ``create`` or ``confirm:2``."""
+    """Return the provider's acknowledgement of a call, such as ``create`` or ``confirm:2``."""
     name, _, number = operation.partition(":")
     made = f"psp_made_{number}" if name == "refund" else OBJECT
     return CallResult(key(operation), Operation(name), made, None)
 
 
 def refused(operation: str) -> CallResult:
-    """Return the provider's definite refusal of a call, as ``create`` or ``confirm:2``."""
+    """Return the provider's definite refusal of a call, such as ``create`` or ``confirm:2``."""
     name, _, _ = operation.partition(":")
     return CallResult(key(operation), Operation(name), None, DECLINED)
 
 
 def received(body: Command | Fact | CallResult, second: int = EXPIRY - 1) -> Input:
-    """Return the record that carries this, as we received it at that second."""
+    """Return this body as an input that we received at that second."""
     match body:
         case CallResult():
             event_id = f"res_{body.call_key}"

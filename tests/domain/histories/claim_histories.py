@@ -1,7 +1,7 @@
-"""Refunds that say they are ours, and aren't: each row a history and its end.
+"""Refunds that claim to be a requested one: each row is a history and its end.
 
-Anybody with access to the provider writes what they like on a refund. What our own call was
-answered with, and its key in an event, nobody can choose.
+Anybody with access to the provider can write a refund ID of ours on a refund. Only the response to
+our call, or that call's key in an event, proves the claim.
 """
 
 from typing import Final
@@ -11,20 +11,20 @@ from tests.domain.histories.builders import (
     acknowledged,
     create,
     key,
-    our_refund_said,
+    payment_fact,
     refund,
-    refund_said,
+    refund_fact,
     refused,
-    said,
+    requested_refund_fact,
 )
 from tests.domain.histories.history import History, Reported
 from tests.oracle import Meaning, RefundMeaning
 
 _PENDING, _FAILED = RefundStatus.PENDING, RefundStatus.FAILED
-_REFUNDED, _ASKED = RefundStatus.SUCCEEDED, RefundStatus.REQUESTED
-_CAPTURED = Reported(said(ProviderStatus.SUCCEEDED, 4))
-_ANSWERED = Reported(acknowledged("refund:re_1"), needs="refund:re_1")
-_OURS = RefundMeaning(_REFUNDED)
+_REFUNDED, _REQUESTED = RefundStatus.SUCCEEDED, RefundStatus.REQUESTED
+_CAPTURED = Reported(payment_fact(ProviderStatus.SUCCEEDED, 4))
+_RESPONSE = Reported(acknowledged("refund:re_1"), needs="refund:re_1")
+_SUCCEEDED = RefundMeaning(_REFUNDED)
 
 
 def _paid(refunded: int, **refunds: RefundMeaning) -> Meaning:
@@ -32,13 +32,13 @@ def _paid(refunded: int, **refunds: RefundMeaning) -> Meaning:
 
 
 def _claiming(refund_id: str, status: RefundStatus, second: int, amount: int) -> Reported:
-    """The provider's word on a refund that somebody wrote our refund's ID on."""
-    return Reported(refund_said(refund_id, status, second, amount, claims="re_1"))
+    """A fact about another refund on which somebody wrote the requested refund's ID."""
+    return Reported(refund_fact(refund_id, status, second, amount, claims="re_1"))
 
 
 def _unproven(status: RefundStatus, second: int) -> Reported:
-    """The provider's word on our own refund, by an event that names no call."""
-    fact = our_refund_said("re_1", status, second, 400, caused_by=None)
+    """A fact about the requested refund, from an event that names no call."""
+    fact = requested_refund_fact("re_1", status, second, 400, caused_by=None)
     return Reported(fact, needs="refund:re_1")
 
 
@@ -50,9 +50,9 @@ CLAIM_HISTORIES: Final = (
             _CAPTURED,
             refund("re_1", 400),
             _claiming("theirs", _PENDING, 9, 50),
-            Reported(refund_said("theirs", _PENDING, 10, 50)),
+            Reported(refund_fact("theirs", _PENDING, 10, 50)),
         ),
-        _paid(0, re_1=RefundMeaning(_ASKED)),
+        _paid(0, re_1=RefundMeaning(_REQUESTED)),
     ),
     History(
         "a refund claims to be one that nobody asked for on this payment",
@@ -62,19 +62,19 @@ CLAIM_HISTORIES: Final = (
             _claiming("theirs", _PENDING, 9, 50),
             _claiming("theirs", _REFUNDED, 10, 50),
         ),
-        _paid(50, theirs=_OURS),
+        _paid(50, theirs=_SUCCEEDED),
     ),
     History(
-        "our refund's word comes before our call is answered, and names no call",
+        "a fact about our refund comes before the response to our call, and names no call",
         create(),
         (
             _CAPTURED,
             refund("re_1", 400),
             _unproven(_PENDING, 9),
             _unproven(_REFUNDED, 10),
-            _ANSWERED,
+            _RESPONSE,
         ),
-        _paid(400, re_1=_OURS),
+        _paid(400, re_1=_SUCCEEDED),
     ),
     History(
         "two refunds claim to be ours: the response to our call decides",
@@ -84,9 +84,9 @@ CLAIM_HISTORIES: Final = (
             refund("re_1", 400),
             _claiming("theirs", _REFUNDED, 9, 400),
             _unproven(_REFUNDED, 10),
-            _ANSWERED,
+            _RESPONSE,
         ),
-        _paid(800, re_1=_OURS, theirs=_OURS),
+        _paid(800, re_1=_SUCCEEDED, theirs=_SUCCEEDED),
     ),
     History(
         "two refunds claim to be ours: the key of our call decides",
@@ -96,24 +96,24 @@ CLAIM_HISTORIES: Final = (
             refund("re_1", 400),
             _claiming("theirs", _REFUNDED, 9, 400),
             _unproven(_REFUNDED, 10),
-            Reported(our_refund_said("re_1", _PENDING, 9, 400), needs="refund:re_1"),
+            Reported(requested_refund_fact("re_1", _PENDING, 9, 400), needs="refund:re_1"),
         ),
-        _paid(800, re_1=_OURS, theirs=_OURS),
+        _paid(800, re_1=_SUCCEEDED, theirs=_SUCCEEDED),
     ),
     History(
-        "another refund fails under the ID of ours",
+        "another refund, which claims to be ours, fails",
         create(),
         (
             _CAPTURED,
             refund("re_1", 400),
-            Reported(our_refund_said("re_1", _REFUNDED, 9, 400), needs="refund:re_1"),
+            Reported(requested_refund_fact("re_1", _REFUNDED, 9, 400), needs="refund:re_1"),
             _claiming("theirs", _PENDING, 9, 50),
             _claiming("theirs", _FAILED, 10, 50),
         ),
-        _paid(400, re_1=_OURS, theirs=RefundMeaning(_FAILED)),
+        _paid(400, re_1=_SUCCEEDED, theirs=RefundMeaning(_FAILED)),
     ),
     History(
-        "our refund is refused, and another one claims to be it",
+        "our refund is refused, and another refund claims to be it",
         create(),
         (
             _CAPTURED,
@@ -121,7 +121,7 @@ CLAIM_HISTORIES: Final = (
             Reported(refused("refund:re_1"), needs="refund:re_1"),
             _claiming("theirs", _REFUNDED, 10, 400),
         ),
-        _paid(400, re_1=RefundMeaning(_FAILED), theirs=_OURS),
+        _paid(400, re_1=RefundMeaning(_FAILED), theirs=_SUCCEEDED),
     ),
     History(
         "a refund echoes the call of another payment's refund",
@@ -130,25 +130,25 @@ CLAIM_HISTORIES: Final = (
             _CAPTURED,
             refund("re_1", 400),
             Reported(
-                refund_said("theirs", _REFUNDED, 9, 400, caused_by="pay_other:refund:re_1"),
+                refund_fact("theirs", _REFUNDED, 9, 400, caused_by="pay_other:refund:re_1"),
                 needs="refund:re_1",
             ),
         ),
-        _paid(400, re_1=RefundMeaning(_ASKED), theirs=_OURS),
+        _paid(400, re_1=RefundMeaning(_REQUESTED), theirs=_SUCCEEDED),
     ),
     History(
-        "our call was made under two keys, and both happened: the response decides which is ours",
+        "our call was made under two keys, and both took effect: the response decides",
         create(),
         (
             _CAPTURED,
             refund("re_1", 400),
-            Reported(our_refund_said("re_1", _REFUNDED, 9, 400), needs="refund:re_1"),
+            Reported(requested_refund_fact("re_1", _REFUNDED, 9, 400), needs="refund:re_1"),
             Reported(
-                refund_said("again", _REFUNDED, 9, 400, caused_by=key("refund:re_1.1")),
+                refund_fact("again", _REFUNDED, 9, 400, caused_by=key("refund:re_1.1")),
                 needs="refund:re_1",
             ),
-            _ANSWERED,
+            _RESPONSE,
         ),
-        _paid(800, re_1=_OURS, again=_OURS),
+        _paid(800, re_1=_SUCCEEDED, again=_SUCCEEDED),
     ),
 )

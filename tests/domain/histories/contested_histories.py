@@ -1,8 +1,8 @@
-"""Histories in which the order must make a difference: each row has all of its correct ends.
+"""Histories whose end depends on the order: each row lists all of its correct ends.
 
-Either the provider contradicts itself, or names another payment's object: the first report counts,
-and the rest is a conflict for an operator that changes nothing. Or the order changes the calls that
-we make.
+In some, the provider contradicts itself or names another payment's object: the first report counts,
+and the others are conflicts, which change nothing and are left to an operator. In the others, the
+order changes the calls that we make.
 """
 
 from dataclasses import replace
@@ -16,14 +16,14 @@ from tests.domain.histories.builders import (
     acknowledged,
     canceled,
     create,
-    dispute_said,
+    dispute_fact,
     failed,
     key,
-    our_refund_said,
+    payment_fact,
     refund,
-    refund_said,
+    refund_fact,
     refused,
-    said,
+    requested_refund_fact,
 )
 from tests.domain.histories.history import History, Reported
 from tests.oracle import DisputeMeaning, Meaning, RefundMeaning
@@ -31,8 +31,8 @@ from tests.oracle import DisputeMeaning, Meaning, RefundMeaning
 _PENDING = ProviderStatus.PENDING
 _SUCCEEDED = ProviderStatus.SUCCEEDED
 _BY_PROVIDER = CancelCause.PROVIDER
-#: An object that another payment owns, and one that nobody knows.
-_ANOTHERS, _SECOND = "obj_of_another", "obj_2"
+#: An object that another payment owns, and one that no payment owns.
+_OWNED_ELSEWHERE, _SECOND = "obj_of_another", "obj_2"
 _PAID = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
 _ENDED = Meaning(Status.CANCELED)
 _FAILED = Meaning(Status.FAILED)
@@ -43,9 +43,9 @@ _TWO_ENDS: Final = (
         create(),
         (
             Reported(acknowledged(), needs="create"),
-            Reported(said(_PENDING, 3)),
-            Reported(said(_SUCCEEDED, 4)),
-            Reported(said(_SUCCEEDED, 7, event_id="obj_1.looked_at")),
+            Reported(payment_fact(_PENDING, 3)),
+            Reported(payment_fact(_SUCCEEDED, 4)),
+            Reported(payment_fact(_SUCCEEDED, 7, event_id="obj_1.looked_at")),
             Reported(canceled(5, _BY_PROVIDER)),
         ),
         _PAID,
@@ -55,11 +55,13 @@ _TWO_ENDS: Final = (
         "captured in full and in part",
         create(),
         (
-            Reported(said(_PENDING, 3)),
-            Reported(said(_SUCCEEDED, 4)),
-            Reported(said(_SUCCEEDED, 5, captured=600)),
+            Reported(payment_fact(_PENDING, 3)),
+            Reported(payment_fact(_SUCCEEDED, 4)),
+            Reported(payment_fact(_SUCCEEDED, 5, captured=600)),
             refund("re_1", 600),
-            Reported(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 600), needs="refund:re_1"),
+            Reported(
+                requested_refund_fact("re_1", RefundStatus.SUCCEEDED, 9, 600), needs="refund:re_1"
+            ),
         ),
         replace(_PAID, refunded=600, refunds={"re_1": RefundMeaning(RefundStatus.SUCCEEDED)}),
         (
@@ -80,26 +82,26 @@ _TWO_ENDS: Final = (
         (_ENDED,),
     ),
     History(
-        "creating it is refused, and its webhooks come all the same",
+        "creating it is refused, but its webhooks come",
         create(),
         (
             Reported(refused("create"), needs="create"),
-            Reported(said(_PENDING, 3, caused_by=key("create"))),
-            Reported(said(_SUCCEEDED, 4, caused_by=key("create"))),
+            Reported(payment_fact(_PENDING, 3, caused_by=key("create"))),
+            Reported(payment_fact(_SUCCEEDED, 4, caused_by=key("create"))),
         ),
         _PAID,
         (_FAILED,),
     ),
 )
 
-_WE_ASK_OR_NOT: Final = (
+_CANCEL_DEPENDS_ON_ORDER: Final = (
     History(
-        "we ask to cancel unless we know that the provider went on after the last failure",
+        "after the last failure we cancel, unless we know that the provider went on",
         create(capture_method="manual"),
         (
             Reported(failed("at_1", 2)),
-            Reported(said(ProviderStatus.ACTION_NEEDED, 3)),
-            Reported(said(ProviderStatus.AUTHORIZED, 4)),
+            Reported(payment_fact(ProviderStatus.ACTION_NEEDED, 3)),
+            Reported(payment_fact(ProviderStatus.AUTHORIZED, 4)),
             Reported(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
         ),
         _FAILED,
@@ -113,10 +115,10 @@ _TWO_OBJECTS: Final = (
         create(),
         (
             Reported(acknowledged(), needs="create"),
-            Reported(said(_PENDING, 3)),
-            Reported(said(_SUCCEEDED, 4)),
+            Reported(payment_fact(_PENDING, 3)),
+            Reported(payment_fact(_SUCCEEDED, 4)),
             Reported(
-                said(
+                payment_fact(
                     _PENDING,
                     3,
                     object_id=_SECOND,
@@ -130,24 +132,26 @@ _TWO_OBJECTS: Final = (
         (_ENDED,),
     ),
     History(
-        "the create is made twice: the answer names one object, a webhook has named the other",
+        "the create is made twice: the response names one object, a webhook the other",
         create(),
         (
             Reported(structs.replace(acknowledged(), object_id=_SECOND), needs="create"),
-            Reported(said(_PENDING, 3, caused_by=key("create"))),
-            Reported(said(_SUCCEEDED, 4)),
+            Reported(payment_fact(_PENDING, 3, caused_by=key("create"))),
+            Reported(payment_fact(_SUCCEEDED, 4)),
         ),
         _PAID,
         (Meaning(Status.PROCESSING),),
     ),
     History(
-        "another payment's object is named, and an event that is none of ours",
+        "events name another payment's object, and one is of a kind we don't model",
         create(),
         (
             Reported(acknowledged(), needs="create"),
-            Reported(said(_SUCCEEDED, 4, object_id=_ANOTHERS)),
-            Reported(dispute_said("dp_1", DisputeStatus.LOST, 9, object_id=_ANOTHERS)),
-            Reported(refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300, object_id=_ANOTHERS)),
+            Reported(payment_fact(_SUCCEEDED, 4, object_id=_OWNED_ELSEWHERE)),
+            Reported(dispute_fact("dp_1", DisputeStatus.LOST, 9, object_id=_OWNED_ELSEWHERE)),
+            Reported(
+                refund_fact("re_1", RefundStatus.SUCCEEDED, 9, 300, object_id=_OWNED_ELSEWHERE)
+            ),
             Reported(Unmodelled("evt_other", "customer.updated", "it moves no money")),
         ),
         Meaning(Status.PROCESSING),
@@ -156,14 +160,14 @@ _TWO_OBJECTS: Final = (
 
 _OTHER_AMOUNTS: Final = (
     History(
-        "another amount, another currency, and the result of a call that was never asked for",
+        "another amount, another currency, and the result of a call that was never made",
         create(),
         (
-            Reported(said(_SUCCEEDED, 4, amount=999, captured=999, event_id="evt_less")),
-            Reported(said(_SUCCEEDED, 4, captured=1001, event_id="evt_more")),
-            Reported(said(_SUCCEEDED, 4, currency="USD", event_id="evt_dollars")),
+            Reported(payment_fact(_SUCCEEDED, 4, amount=999, captured=999, event_id="evt_less")),
+            Reported(payment_fact(_SUCCEEDED, 4, captured=1001, event_id="evt_more")),
+            Reported(payment_fact(_SUCCEEDED, 4, currency="USD", event_id="evt_dollars")),
             Reported(acknowledged("capture:1")),
-            Reported(said(_PENDING, 3)),
+            Reported(payment_fact(_PENDING, 3)),
         ),
         Meaning(Status.PROCESSING),
     ),
@@ -171,11 +175,11 @@ _OTHER_AMOUNTS: Final = (
         "a refund of another amount than we ask for",
         create(),
         (
-            Reported(said(_SUCCEEDED, 4)),
+            Reported(payment_fact(_SUCCEEDED, 4)),
             refund("re_1", 400),
-            Reported(our_refund_said("re_1", RefundStatus.PENDING, 8, 300)),
-            Reported(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300)),
-            Reported(dispute_said("dp_1", DisputeStatus.NEEDS_RESPONSE, 9)),
+            Reported(requested_refund_fact("re_1", RefundStatus.PENDING, 8, 300)),
+            Reported(requested_refund_fact("re_1", RefundStatus.SUCCEEDED, 9, 300)),
+            Reported(dispute_fact("dp_1", DisputeStatus.NEEDS_RESPONSE, 9)),
         ),
         replace(
             _PAID,
@@ -193,4 +197,4 @@ _OTHER_AMOUNTS: Final = (
     ),
 )
 
-CONTESTED_HISTORIES: Final = (*_TWO_ENDS, *_WE_ASK_OR_NOT, *_TWO_OBJECTS, *_OTHER_AMOUNTS)
+CONTESTED_HISTORIES: Final = (*_TWO_ENDS, *_CANCEL_DEPENDS_ON_ORDER, *_TWO_OBJECTS, *_OTHER_AMOUNTS)

@@ -20,14 +20,14 @@ from tests.domain.histories.builders import acknowledged, key, received
 from tests.domain.histories.replay import Replay
 from tests.oracle import Meaning
 
-#: Up to so many facts every permutation is tried, beyond that a sample; tests/checker has them all.
+#: Up to this many facts every permutation is tried, above that a sample; tests/checker tries all.
 _ALL_PERMUTATIONS = 5
 _SAMPLE = 200
 
 
 @dataclass(frozen=True)
 class Reported:
-    """A fact or a result, and our call without which it can't exist."""
+    """A fact or a result, and the call without which it can't exist."""
 
     body: PaymentFact | RefundFact | DisputeFact | Unmodelled | CallResult
     needs: str = ""
@@ -39,9 +39,9 @@ class Reported:
 
 @dataclass(frozen=True)
 class History:
-    """The commands for a payment and the provider's reports, as they happened, and their end.
+    """The commands and reports of one payment in the order they happened, and the expected end.
 
-    Commands arrive in their order. Each is repeated until it is accepted or never can be. Reports
+    Commands arrive in this order. Each is repeated until it is accepted or never can be. Reports
     arrive in any order.
     """
 
@@ -49,7 +49,7 @@ class History:
     create: Create
     story: tuple[Reported | Command | Input, ...]
     expected: Meaning
-    #: Other correct ends, where the provider contradicts itself: the first report counts.
+    #: Other correct ends, for histories whose end depends on the order.
     otherwise: tuple[Meaning, ...] = ()
 
     @property
@@ -63,13 +63,13 @@ class History:
         return tuple(step for step in self.story if isinstance(step, Reported))
 
     @property
-    def asked(self) -> tuple[Input, ...]:
-        """The records of the commands after the create."""
+    def commands(self) -> tuple[Input, ...]:
+        """The commands after the create."""
         return tuple(_record(step) for step in self.story if not isinstance(step, Reported))
 
     @property
     def inputs(self) -> tuple[Input, ...]:
-        """Every record, in the order in which it happened."""
+        """Every input, in the order in which it happened."""
         return (received(self.create), *(_record(step) for step in self.story))
 
     def orders(self, random: Random) -> Iterator[tuple[Reported, ...]]:
@@ -81,8 +81,8 @@ class History:
             yield tuple(random.sample(self.reported, len(self.reported)))
 
 
-def answered(history: History) -> History:
-    """The same history with its create acknowledged, where the story does not say how it ended."""
+def with_create_result(history: History) -> History:
+    """The same history with its create acknowledged, unless the story has the create's result."""
     reported = [reported.body for reported in history.reported]
     if any(isinstance(body, CallResult) and body.operation == "create" for body in reported):
         return history
@@ -92,7 +92,7 @@ def answered(history: History) -> History:
 
 
 def seeded_random() -> Random:
-    """Return the same choices in every run."""
+    """Return a generator that makes the same choices in every run."""
     return Random(20_260_101)  # noqa: S311 - it picks test cases, no secrets
 
 
@@ -102,14 +102,14 @@ def _record(step: Reported | Command | Input) -> Input:
     return received(step.body if isinstance(step, Reported) else step)
 
 
-def live_through(history: History, order: Sequence[Reported], random: Random) -> Replay:
-    """Replay a history that can really happen: the reports arrive in this order.
+def replay_in_order(history: History, order: Sequence[Reported], random: Random) -> Replay:
+    """Replay a history as it can really happen, with the reports in this order.
 
-    The create arrives anywhere among them, and the commands in their order. A report that needs a
-    call of ours waits for that call. Some inputs that were taken in arrive again.
+    The create arrives at a random place among them, and so do the commands, in their own order. A
+    report that needs a call waits for that call. Some accepted inputs arrive again.
     """
     replay = Replay()
-    commands = [received(history.create), *history.asked]
+    commands = [received(history.create), *history.commands]
     waiting: list[Reported] = []
     for reported in (*order, None):
         while commands and (reported is None or random.random() < 1 / (len(order) + 1)):
@@ -119,8 +119,8 @@ def live_through(history: History, order: Sequence[Reported], random: Random) ->
         if reported is not None:
             waiting.append(reported)
         _deliver_possible(replay, waiting)
-        if replay.payment is not None and replay.taken_in and random.random() < 0.3:
-            replay.deliver_again(random.choice(replay.taken_in))
+        if replay.payment is not None and replay.accepted and random.random() < 0.3:
+            replay.deliver_again(random.choice(replay.accepted))
     while commands and _accepted(replay, commands[0], waiting):
         commands.pop(0)
     return replay
@@ -134,7 +134,7 @@ def _accepted(replay: Replay, command: Input, waiting: list[Reported]) -> bool:
 
 
 def _deliver_possible(replay: Replay, waiting: list[Reported]) -> None:
-    """Deliver the reports that are possible by now, and those that become possible by them."""
+    """Deliver the reports that are possible now, then those that these make possible."""
     while possible := [reported for reported in waiting if reported.is_possible(replay.calls)]:
         for reported in possible:
             waiting.remove(reported)

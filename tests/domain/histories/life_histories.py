@@ -1,4 +1,4 @@
-"""Whole lives, from the first attempt to the last dispute: each row a history and its end."""
+"""Whole lives, from the first attempt to the last dispute: each row is a history and its end."""
 
 from typing import Final
 
@@ -9,12 +9,12 @@ from tests.domain.histories.builders import (
     capture,
     confirm,
     create,
-    dispute_said,
+    dispute_fact,
     failed,
     key,
-    our_refund_said,
+    payment_fact,
     refund,
-    said,
+    requested_refund_fact,
 )
 from tests.domain.histories.history import History, Reported
 from tests.oracle import DisputeMeaning, Meaning, RefundMeaning
@@ -28,18 +28,22 @@ _REFUNDED, _RETURNED = RefundStatus.SUCCEEDED, RefundStatus.FAILED
 _OUT, _BACK = Movement("mv_out", 1000), Movement("mv_back", -1000)
 
 
-def _of(call: str, status: ProviderStatus, second: int, event_id: str) -> Reported:
-    """The provider's word on an attempt, which names the call that began it."""
+def _attempt_fact(call: str, status: ProviderStatus, second: int, event_id: str) -> Reported:
+    """A fact about an attempt; it names the call that started the attempt."""
     needs = "" if call == "create" else call
-    return Reported(said(status, second, caused_by=key(call), event_id=event_id), needs=needs)
+    return Reported(
+        payment_fact(status, second, caused_by=key(call), event_id=event_id), needs=needs
+    )
 
 
 def _refunded(refund_id: str, status: RefundStatus, second: int, amount: int) -> Reported:
-    return Reported(our_refund_said(refund_id, status, second, amount), needs=f"refund:{refund_id}")
+    return Reported(
+        requested_refund_fact(refund_id, status, second, amount), needs=f"refund:{refund_id}"
+    )
 
 
 def _disputed(status: DisputeStatus, second: int, needs: str, *movements: Movement) -> Reported:
-    return Reported(dispute_said("dp_1", status, second, movements=movements), needs=needs)
+    return Reported(dispute_fact("dp_1", status, second, movements=movements), needs=needs)
 
 
 LIFE_HISTORIES: Final = (
@@ -50,8 +54,8 @@ LIFE_HISTORIES: Final = (
             _ACKNOWLEDGED,
             Reported(failed("at_1", 2)),
             confirm(),
-            _of("confirm:2", _ACTION_NEEDED, 5, "evt_asks"),
-            Reported(said(_SUCCEEDED, 7), needs="confirm:2"),
+            _attempt_fact("confirm:2", _ACTION_NEEDED, 5, "evt_asks"),
+            Reported(payment_fact(_SUCCEEDED, 7), needs="confirm:2"),
             refund("re_1", 300),
             _refunded("re_1", RefundStatus.PENDING, 10, 300),
             _refunded("re_1", _REFUNDED, 11, 300),
@@ -72,15 +76,15 @@ LIFE_HISTORIES: Final = (
         ),
     ),
     History(
-        "held, captured in part, given back in parts, an inquiry",
+        "authorized, captured in part, refunded in parts, an inquiry",
         create(capture_method="manual", max_attempts=2),
         (
             _ACKNOWLEDGED,
-            Reported(said(_PENDING, 2)),
-            Reported(said(_AUTHORIZED, 3)),
+            Reported(payment_fact(_PENDING, 2)),
+            Reported(payment_fact(_AUTHORIZED, 3)),
             capture(800),
             Reported(acknowledged("capture:1"), needs="capture:1"),
-            Reported(said(_SUCCEEDED, 9, captured=800), needs="capture:1"),
+            Reported(payment_fact(_SUCCEEDED, 9, captured=800), needs="capture:1"),
             refund("re_1", 500),
             Reported(acknowledged("refund:re_1"), needs="refund:re_1"),
             _refunded("re_1", _REFUNDED, 12, 500),

@@ -1,4 +1,4 @@
-"""What providers do to a payment until it is final: each row a history and its end."""
+"""What providers do to a payment until it is final: each row is a history and its end."""
 
 from typing import Final
 
@@ -12,9 +12,9 @@ from tests.domain.histories.builders import (
     create,
     failed,
     key,
+    payment_fact,
     received,
     refused,
-    said,
 )
 from tests.domain.histories.history import History, Reported
 from tests.oracle import Meaning
@@ -24,14 +24,15 @@ _ACTION_NEEDED, _AUTHORIZED = ProviderStatus.ACTION_NEEDED, ProviderStatus.AUTHO
 _SUCCEEDED, _CANCELED = ProviderStatus.SUCCEEDED, ProviderStatus.CANCELED
 
 _ACKNOWLEDGED = Reported(acknowledged(), needs="create")
-_OPENED = Reported(said(_OPEN, 1))
-_PROCESSING = Reported(said(_PENDING, 3))
-_CAPTURED = Reported(said(_SUCCEEDED, 4))
+_OPENED = Reported(payment_fact(_OPEN, 1))
+_PROCESSING = Reported(payment_fact(_PENDING, 3))
+_CAPTURED = Reported(payment_fact(_SUCCEEDED, 4))
 _PAID = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
 _GIVEN_UP = Reported(
-    said(_CANCELED, 50, cancel_cause=CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"
+    payment_fact(_CANCELED, 50, cancel_cause=CancelCause.ATTEMPTS_EXHAUSTED),
+    needs="cancel:exhausted",
 )
-_CANCELED_FOR_US = said(_CANCELED, 50, cancel_cause=CancelCause.REQUESTED)
+_CANCELED_FOR_US = payment_fact(_CANCELED, 50, cancel_cause=CancelCause.REQUESTED)
 
 _AUTOMATIC: Final = (
     History("nothing is reported", create(), (), Meaning(Status.CREATED)),
@@ -47,39 +48,39 @@ _AUTOMATIC: Final = (
         "success within one second, reported twice by different events",
         create(),
         (
-            Reported(said(_OPEN, 1)),
-            Reported(said(_PENDING, 1)),
-            Reported(said(_AUTHORIZED, 1)),
-            Reported(said(_SUCCEEDED, 1)),
-            Reported(said(_SUCCEEDED, 1, event_id="evt_again")),
+            Reported(payment_fact(_OPEN, 1)),
+            Reported(payment_fact(_PENDING, 1)),
+            Reported(payment_fact(_AUTHORIZED, 1)),
+            Reported(payment_fact(_SUCCEEDED, 1)),
+            Reported(payment_fact(_SUCCEEDED, 1, event_id="evt_again")),
         ),
         _PAID,
     ),
     History(
         "the customer acts, then it succeeds",
         create(),
-        (_ACKNOWLEDGED, Reported(said(_ACTION_NEEDED, 2)), _PROCESSING, _CAPTURED),
+        (_ACKNOWLEDGED, Reported(payment_fact(_ACTION_NEEDED, 2)), _PROCESSING, _CAPTURED),
         _PAID,
     ),
     History(
-        "the customer is awaited",
+        "the customer has to act",
         create(),
-        (_OPENED, Reported(said(_OPEN, 2)), Reported(said(_ACTION_NEEDED, 2))),
+        (_OPENED, Reported(payment_fact(_OPEN, 2)), Reported(payment_fact(_ACTION_NEEDED, 2))),
         Meaning(Status.REQUIRES_ACTION),
     ),
     History(
-        "the customer has acted, the provider works on it",
+        "the customer has acted, and the provider is processing",
         create(),
-        (_OPENED, Reported(said(_ACTION_NEEDED, 2)), _PROCESSING),
+        (_OPENED, Reported(payment_fact(_ACTION_NEEDED, 2)), _PROCESSING),
         Meaning(Status.PROCESSING),
     ),
 )
 
 _MANUAL: Final = (
     History(
-        "the money is held and nobody captures",
+        "the money is authorized, and nobody captures it",
         create(capture_method="manual"),
-        (_ACKNOWLEDGED, _OPENED, _PROCESSING, Reported(said(_AUTHORIZED, 3))),
+        (_ACKNOWLEDGED, _OPENED, _PROCESSING, Reported(payment_fact(_AUTHORIZED, 3))),
         Meaning(Status.AUTHORIZED, authorized=1000),
     ),
     History(
@@ -87,10 +88,10 @@ _MANUAL: Final = (
         create(capture_method="manual"),
         (
             _OPENED,
-            Reported(said(_AUTHORIZED, 3)),
+            Reported(payment_fact(_AUTHORIZED, 3)),
             capture(),
             Reported(acknowledged("capture:1"), needs="capture:1"),
-            Reported(said(_SUCCEEDED, 9, caused_by=key("capture:1")), needs="capture:1"),
+            Reported(payment_fact(_SUCCEEDED, 9, caused_by=key("capture:1")), needs="capture:1"),
         ),
         _PAID,
     ),
@@ -99,21 +100,21 @@ _MANUAL: Final = (
         create(capture_method="manual"),
         (
             _OPENED,
-            Reported(said(_AUTHORIZED, 3)),
+            Reported(payment_fact(_AUTHORIZED, 3)),
             capture(600),
-            Reported(said(_SUCCEEDED, 9, captured=600), needs="capture:1"),
+            Reported(payment_fact(_SUCCEEDED, 9, captured=600), needs="capture:1"),
         ),
         Meaning(Status.SUCCEEDED, authorized=1000, captured=600),
     ),
     History(
-        "the capture is refused and asked for again",
+        "the capture is refused, and the client asks again",
         create(capture_method="manual"),
         (
-            Reported(said(_AUTHORIZED, 3)),
+            Reported(payment_fact(_AUTHORIZED, 3)),
             capture(600),
             Reported(refused("capture:1"), needs="capture:1"),
             capture(500, "op_capture_again"),
-            Reported(said(_SUCCEEDED, 9, captured=500), needs="capture:2"),
+            Reported(payment_fact(_SUCCEEDED, 9, captured=500), needs="capture:2"),
         ),
         Meaning(Status.SUCCEEDED, authorized=1000, captured=500),
     ),
@@ -122,8 +123,8 @@ _MANUAL: Final = (
         create(capture_method="manual"),
         (
             _OPENED,
-            Reported(said(_AUTHORIZED, 3)),
-            Reported(said(_CANCELED, 600_000, cancel_cause=CancelCause.PROVIDER)),
+            Reported(payment_fact(_AUTHORIZED, 3)),
+            Reported(payment_fact(_CANCELED, 600_000, cancel_cause=CancelCause.PROVIDER)),
         ),
         Meaning(Status.CANCELED),
     ),
@@ -135,7 +136,7 @@ _CANCELLING: Final = (
         create(max_attempts=2),
         (
             _OPENED,
-            Reported(said(_ACTION_NEEDED, 2)),
+            Reported(payment_fact(_ACTION_NEEDED, 2)),
             received(cancel(expired=True), EXPIRY),
             Reported(acknowledged("cancel:1"), needs="cancel:1"),
             Reported(_CANCELED_FOR_US, needs="cancel:1"),
@@ -155,7 +156,7 @@ _CANCELLING: Final = (
         _PAID,
     ),
     History(
-        "a refused cancel is asked for again",
+        "a cancel is refused, and the client asks again",
         create(),
         (
             _ACKNOWLEDGED,
@@ -188,8 +189,8 @@ _ATTEMPTS: Final = (
             _OPENED,
             Reported(failed("at_1", 2, caused_by=key("create"))),
             confirm(),
-            Reported(said(_PENDING, 5, caused_by=key("confirm:2")), needs="confirm:2"),
-            Reported(said(_SUCCEEDED, 6), needs="confirm:2"),
+            Reported(payment_fact(_PENDING, 5, caused_by=key("confirm:2")), needs="confirm:2"),
+            Reported(payment_fact(_SUCCEEDED, 6), needs="confirm:2"),
         ),
         _PAID,
     ),
@@ -197,36 +198,36 @@ _ATTEMPTS: Final = (
         "the next attempt begins in the second the last one failed",
         create(max_attempts=2),
         (
-            Reported(said(_ACTION_NEEDED, 2, caused_by=key("create"))),
+            Reported(payment_fact(_ACTION_NEEDED, 2, caused_by=key("create"))),
             Reported(failed("at_1", 2)),
             confirm(),
-            Reported(said(_PENDING, 2, caused_by=key("confirm:2")), needs="confirm:2"),
+            Reported(payment_fact(_PENDING, 2, caused_by=key("confirm:2")), needs="confirm:2"),
             Reported(
-                said(_ACTION_NEEDED, 2, caused_by=key("confirm:2"), event_id="evt_asks"),
+                payment_fact(_ACTION_NEEDED, 2, caused_by=key("confirm:2"), event_id="evt_asks"),
                 needs="confirm:2",
             ),
         ),
         Meaning(Status.PROCESSING),
     ),
     History(
-        "all in one second: working on it, failed, begun again, the customer is awaited",
+        "all in one second: processing, failed, started again, the customer has to act",
         create(max_attempts=2),
         (
-            Reported(said(_PENDING, 2, caused_by=key("create"))),
+            Reported(payment_fact(_PENDING, 2, caused_by=key("create"))),
             Reported(failed("at_1", 2)),
             confirm(),
             Reported(
-                said(_ACTION_NEEDED, 2, caused_by=key("confirm:2"), event_id="evt_asks"),
+                payment_fact(_ACTION_NEEDED, 2, caused_by=key("confirm:2"), event_id="evt_asks"),
                 needs="confirm:2",
             ),
         ),
         Meaning(Status.REQUIRES_ACTION),
     ),
     History(
-        "the next attempt is on its way, what the last one said is over",
+        "the next attempt is in flight, and the last one's facts no longer count",
         create(max_attempts=2),
         (
-            Reported(said(_ACTION_NEEDED, 2, caused_by=key("create"))),
+            Reported(payment_fact(_ACTION_NEEDED, 2, caused_by=key("create"))),
             Reported(failed("at_1", 2)),
             confirm(),
             Reported(acknowledged("confirm:2"), needs="confirm:2"),

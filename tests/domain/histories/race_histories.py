@@ -1,4 +1,4 @@
-"""Cancels that cross captures, attempts and the customer: each row a history and its end."""
+"""Cancels that cross captures, attempts and the customer: each row is a history and its end."""
 
 from typing import Final
 
@@ -13,9 +13,9 @@ from tests.domain.histories.builders import (
     create,
     failed,
     key,
+    payment_fact,
     received,
     refused,
-    said,
 )
 from tests.domain.histories.history import History, Reported
 from tests.oracle import Meaning
@@ -28,10 +28,12 @@ _PAID = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
 _HELD = Meaning(Status.AUTHORIZED, authorized=1000)
 
 
-def _of(call: str, status: ProviderStatus, second: int, event_id: str) -> Reported:
-    """The provider's word on an attempt, which names the call that began it."""
+def _attempt_fact(call: str, status: ProviderStatus, second: int, event_id: str) -> Reported:
+    """A fact about an attempt; it names the call that started the attempt."""
     needs = "" if call == "create" else call
-    return Reported(said(status, second, caused_by=key(call), event_id=event_id), needs=needs)
+    return Reported(
+        payment_fact(status, second, caused_by=key(call), event_id=event_id), needs=needs
+    )
 
 
 RACE_HISTORIES: Final = (
@@ -40,7 +42,7 @@ RACE_HISTORIES: Final = (
         create(),
         (
             _ACKNOWLEDGED,
-            Reported(said(_PENDING, 1)),
+            Reported(payment_fact(_PENDING, 1)),
             cancel(),
             Reported(failed("at_1", 2)),
             Reported(acknowledged("cancel:1"), needs="cancel:1"),
@@ -77,13 +79,13 @@ RACE_HISTORIES: Final = (
         "a cancel comes while a capture is on its way, and the capture wins",
         create(capture_method="manual", max_attempts=2),
         (
-            Reported(said(_AUTHORIZED, 3)),
+            Reported(payment_fact(_AUTHORIZED, 3)),
             capture(600),
             cancel(),
             Reported(acknowledged("capture:1"), needs="capture:1"),
             Reported(refused("cancel:1"), needs="cancel:1"),
-            Reported(said(_PENDING, 8), needs="capture:1"),
-            Reported(said(_SUCCEEDED, 9, captured=600), needs="capture:1"),
+            Reported(payment_fact(_PENDING, 8), needs="capture:1"),
+            Reported(payment_fact(_SUCCEEDED, 9, captured=600), needs="capture:1"),
         ),
         Meaning(Status.SUCCEEDED, authorized=1000, captured=600),
     ),
@@ -91,7 +93,7 @@ RACE_HISTORIES: Final = (
         "a cancel comes while a capture is on its way, and the cancel wins",
         create(capture_method="manual"),
         (
-            Reported(said(_AUTHORIZED, 3)),
+            Reported(payment_fact(_AUTHORIZED, 3)),
             capture(600),
             cancel(),
             Reported(refused("capture:1"), needs="capture:1"),
@@ -106,14 +108,14 @@ RACE_HISTORIES: Final = (
         Meaning(Status.FAILED),
     ),
     History(
-        "the customer acts in the moment it expires",
+        "the customer acts at the time it expires",
         create(),
         (
-            Reported(said(_ACTION_NEEDED, 2)),
+            Reported(payment_fact(_ACTION_NEEDED, 2)),
             received(cancel(expired=True), EXPIRY),
-            Reported(said(_PENDING, EXPIRY)),
+            Reported(payment_fact(_PENDING, EXPIRY)),
             Reported(refused("cancel:1"), needs="cancel:1"),
-            Reported(said(_SUCCEEDED, EXPIRY)),
+            Reported(payment_fact(_SUCCEEDED, EXPIRY)),
         ),
         _PAID,
     ),
@@ -121,10 +123,10 @@ RACE_HISTORIES: Final = (
         "the customer abandons the second attempt, and it expires",
         create(max_attempts=2),
         (
-            Reported(said(_OPEN, 1)),
+            Reported(payment_fact(_OPEN, 1)),
             Reported(failed("at_1", 2)),
             confirm(),
-            _of("confirm:2", _ACTION_NEEDED, 5, "evt_asks"),
+            _attempt_fact("confirm:2", _ACTION_NEEDED, 5, "evt_asks"),
             received(cancel(expired=True), EXPIRY),
             Reported(canceled(EXPIRY, CancelCause.REQUESTED), needs="cancel:1"),
         ),
@@ -135,9 +137,9 @@ RACE_HISTORIES: Final = (
         create(capture_method="manual", max_attempts=2),
         (
             _ACKNOWLEDGED,
-            Reported(said(_OPEN, 1)),
-            Reported(said(_PENDING, 2)),
-            Reported(said(_AUTHORIZED, 3)),
+            Reported(payment_fact(_OPEN, 1)),
+            Reported(payment_fact(_PENDING, 2)),
+            Reported(payment_fact(_AUTHORIZED, 3)),
             cancel(),
             Reported(acknowledged("cancel:1"), needs="cancel:1"),
             Reported(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
@@ -152,7 +154,7 @@ RACE_HISTORIES: Final = (
             Reported(failed("at_1", 2)),
             confirm(),
             Reported(acknowledged("confirm:2"), needs="confirm:2"),
-            _of("confirm:2", _ACTION_NEEDED, 5, "evt_asks"),
+            _attempt_fact("confirm:2", _ACTION_NEEDED, 5, "evt_asks"),
             cancel(),
             Reported(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
         ),

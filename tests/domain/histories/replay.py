@@ -1,4 +1,4 @@
-"""Folds inputs through ``decide`` as the processor does, and holds every step to the invariants."""
+"""Folds inputs through ``decide`` as the processor does, and checks every step's invariants."""
 
 from collections.abc import Iterable
 
@@ -15,37 +15,43 @@ from tests.domain.histories.builders import PAYMENT
 from tests.oracle import DisputeMeaning, Meaning, RefundMeaning
 
 _EDGES = {(edge.source, edge.target) for edge in TRANSITIONS}
-_TAKES_IN = (Outcome.APPLIED, Outcome.STALE)
+_ACCEPTING = (Outcome.APPLIED, Outcome.STALE)
 
 
 def published_meaning(payment: Payment) -> Meaning:
-    """Return the end state a payment publishes, in the oracle's terms."""
-    seen = snapshot(payment)
-    refunds = {refund.id: RefundMeaning(refund.status, refund.reversed) for refund in seen.refunds}
+    """Return the state that a payment publishes, in the oracle's terms."""
+    published = snapshot(payment)
+    refunds = {
+        refund.id: RefundMeaning(refund.status, refund.reversed) for refund in published.refunds
+    }
     disputes = {
         dispute.id: DisputeMeaning(
             dispute.status, dispute.funds_withdrawn, dispute.funds_reinstated
         )
-        for dispute in seen.disputes
+        for dispute in published.disputes
     }
-    assert len(refunds) == len(seen.refunds), f"a refund stands there twice: {seen.refunds}"
-    assert len(disputes) == len(seen.disputes), f"a dispute stands there twice: {seen.disputes}"
+    assert len(refunds) == len(published.refunds), (
+        f"a refund is published twice: {published.refunds}"
+    )
+    assert len(disputes) == len(published.disputes), (
+        f"a dispute is published twice: {published.disputes}"
+    )
     return Meaning(
-        status=seen.status,
-        authorized=seen.amounts.authorized,
-        captured=seen.amounts.captured,
-        refunded=seen.amounts.refunded,
+        status=published.status,
+        authorized=published.amounts.authorized,
+        captured=published.amounts.captured,
+        refunded=published.amounts.refunded,
         refunds=refunds,
         disputes=disputes,
     )
 
 
 class Replay:
-    """One payment's life: what was delivered, what became of it, and what was parked meanwhile."""
+    """One payment: the inputs that were delivered, their outcomes, and those still parked."""
 
     def __init__(self, inputs: Iterable[Input] = ()) -> None:
         self.payment: Payment | None = None
-        self.taken_in: list[Input] = []
+        self.accepted: list[Input] = []
         self.transitions: list[tuple[Status | None, Status]] = []
         self.calls: list[str] = []
         self._parked: list[Input] = []
@@ -54,20 +60,20 @@ class Replay:
 
     @property
     def existing(self) -> Payment:
-        """The payment, which is expected to have come to be."""
-        assert self.payment is not None, "the payment never came to be"
+        """The payment, which must exist."""
+        assert self.payment is not None, "the payment does not exist"
         return self.payment
 
     def deliver(self, input_: Input) -> Decision:
-        """Decide one input; once what others waited for is known, they are decided too."""
+        """Decide one input, then the parked inputs that it makes possible."""
         before = self.payment
         decision = decide(before, input_, PAYMENT)
-        hold_to_invariants(before, decision)
-        self._remember(decision)
+        assert_invariants(before, decision)
+        self._apply(decision)
         if decision.outcome is Outcome.PARKED:
             self._parked.append(input_)
-        elif decision.outcome in _TAKES_IN:
-            self.taken_in.append(input_)
+        elif decision.outcome in _ACCEPTING:
+            self.accepted.append(input_)
         if self.payment is not None and (
             before is None or (_awaits_object(before) and not _awaits_object(self.payment))
         ):
@@ -78,20 +84,20 @@ class Replay:
 
     @property
     def parked(self) -> tuple[Input, ...]:
-        """What waits."""
+        """The inputs that wait."""
         return tuple(self._parked)
 
     def deliver_again(self, input_: Input) -> None:
-        """Decide an input that was taken in before: whatever the word for it, nothing changes."""
+        """Decide an input that was accepted before: nothing may change."""
         before = self.payment
         decision = decide(before, input_, PAYMENT)
         assert decision.payment == before, f"a redelivery of {input_.event_id} changed the payment"
         assert not decision.provider_calls
 
-    def _remember(self, decision: Decision) -> None:
+    def _apply(self, decision: Decision) -> None:
         keys = [call.key for call in decision.provider_calls]
-        assert set(keys).isdisjoint(self.calls), f"asked for twice: {keys}"
-        assert len(set(keys)) == len(keys), f"asked for twice at once: {keys}"
+        assert set(keys).isdisjoint(self.calls), f"decided twice: {keys}"
+        assert len(set(keys)) == len(keys), f"decided twice at once: {keys}"
         self.calls += keys
         before, self.payment = self.payment, decision.payment
         if self.payment is not None:
@@ -105,11 +111,11 @@ def _awaits_object(payment: Payment) -> bool:
     return payment.object_id is None and payment.create_refusal is None
 
 
-def hold_to_invariants(before: Payment | None, decision: Decision) -> None:
-    """Assert what holds for every decision, whatever it was about."""
+def assert_invariants(before: Payment | None, decision: Decision) -> None:
+    """Assert what holds for every decision."""
     after = decision.payment
-    assert decision.reason, "every outcome says why"
-    if decision.outcome not in _TAKES_IN:
+    assert decision.reason, "an outcome has no reason"
+    if decision.outcome not in _ACCEPTING:
         assert after == before, f"{decision.outcome} changed the payment"
         assert not decision.provider_calls
     if after is None:

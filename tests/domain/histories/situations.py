@@ -1,4 +1,4 @@
-"""A payment in every state it can stand in, by what brought it there."""
+"""A payment in each of its states, with the inputs that bring it there."""
 
 from types import MappingProxyType
 from typing import Final
@@ -13,11 +13,11 @@ from tests.domain.histories.builders import (
     confirm,
     create,
     failed,
-    our_refund_said,
+    payment_fact,
     received,
     refund,
     refused,
-    said,
+    requested_refund_fact,
 )
 from tests.domain.histories.replay import Replay
 
@@ -25,18 +25,22 @@ _Body = Command | Fact | CallResult
 
 _MANUAL = create(capture_method="manual")
 _TWICE = create(max_attempts=2)
-_HELD = said(ProviderStatus.AUTHORIZED, 3)
-_PAID = said(ProviderStatus.SUCCEEDED, 4)
+_HELD = payment_fact(ProviderStatus.AUTHORIZED, 3)
+_PAID = payment_fact(ProviderStatus.SUCCEEDED, 4)
 _EXHAUSTED = CancelCause.ATTEMPTS_EXHAUSTED
 
-#: Name of the situation: everything received until then.
+#: By the situation's name: everything received until then.
 SITUATIONS: Final = MappingProxyType[str, tuple[_Body, ...]](
     {
         "created": (create(),),
         "processing": (create(), acknowledged()),
         "processing, cancelling": (create(), acknowledged(), cancel("op_before")),
         "attempts used up": (create(), acknowledged(), failed("at_1", 2)),
-        "customer awaited": (create(), acknowledged(), said(ProviderStatus.ACTION_NEEDED, 2)),
+        "customer awaited": (
+            create(),
+            acknowledged(),
+            payment_fact(ProviderStatus.ACTION_NEEDED, 2),
+        ),
         "card awaited": (_TWICE, acknowledged(), failed("at_1", 2)),
         "card awaited, cancelling": (
             _TWICE,
@@ -68,34 +72,34 @@ SITUATIONS: Final = MappingProxyType[str, tuple[_Body, ...]](
             acknowledged(),
             _HELD,
             capture(600, "op_before"),
-            said(ProviderStatus.SUCCEEDED, 4, captured=600),
+            payment_fact(ProviderStatus.SUCCEEDED, 4, captured=600),
         ),
         "refund of 700 pending": (
             create(),
             acknowledged(),
             _PAID,
             refund("re_0", 700),
-            our_refund_said("re_0", RefundStatus.PENDING, 9, 700),
+            requested_refund_fact("re_0", RefundStatus.PENDING, 9, 700),
         ),
         "refund of 700 failed": (
             create(),
             acknowledged(),
             _PAID,
             refund("re_0", 700),
-            our_refund_said("re_0", RefundStatus.FAILED, 9, 700),
+            requested_refund_fact("re_0", RefundStatus.FAILED, 9, 700),
         ),
         "refunded": (create(), acknowledged(), _PAID, refund("re_0"), acknowledged("refund:re_0")),
         "failed": (
             create(),
             acknowledged(),
             failed("at_1", 2),
-            said(ProviderStatus.CANCELED, 9, cancel_cause=_EXHAUSTED),
+            payment_fact(ProviderStatus.CANCELED, 9, cancel_cause=_EXHAUSTED),
         ),
         "create refused": (create(), refused("create")),
         "canceled": (
             create(),
             acknowledged(),
-            said(ProviderStatus.CANCELED, 9, cancel_cause=CancelCause.PROVIDER),
+            payment_fact(ProviderStatus.CANCELED, 9, cancel_cause=CancelCause.PROVIDER),
         ),
     }
 )
@@ -107,7 +111,7 @@ def payment_that_is(situation: str) -> Payment:
 
 
 def replay_until(situation: str) -> Replay:
-    """Return a payment's life up to this situation."""
+    """Return the replay of a payment up to this situation."""
     return Replay(_records(SITUATIONS[situation]))
 
 

@@ -1,4 +1,4 @@
-"""Answers that never came, refusals of what did happen: each row a history and its end."""
+"""Lost responses, and refusals of what did happen: each row is a history and its end."""
 
 from typing import Final
 
@@ -12,10 +12,10 @@ from tests.domain.histories.builders import (
     create,
     failed,
     key,
-    our_refund_said,
+    payment_fact,
     refund,
     refused,
-    said,
+    requested_refund_fact,
 )
 from tests.domain.histories.history import History, Reported
 from tests.oracle import Meaning, RefundMeaning
@@ -28,19 +28,21 @@ _ACKNOWLEDGED = Reported(acknowledged(), needs="create")
 _PAID = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
 
 
-def _of(call: str, status: ProviderStatus, second: int, event_id: str) -> Reported:
-    """The provider's word on an attempt, which names the call that began it."""
+def _attempt_fact(call: str, status: ProviderStatus, second: int, event_id: str) -> Reported:
+    """A fact about an attempt; it names the call that started the attempt."""
     needs = "" if call == "create" else call
-    return Reported(said(status, second, caused_by=key(call), event_id=event_id), needs=needs)
+    return Reported(
+        payment_fact(status, second, caused_by=key(call), event_id=event_id), needs=needs
+    )
 
 
 _UNKNOWN: Final = (
     History(
-        "the create is never answered, a webhook names the object",
+        "the create's response is lost, a webhook names the object",
         create(),
         (
-            Reported(said(_OPEN, 1)),
-            Reported(said(_PENDING, 3)),
+            Reported(payment_fact(_OPEN, 1)),
+            Reported(payment_fact(_PENDING, 3)),
             cancel(),
             Reported(acknowledged("cancel:1"), needs="cancel:1"),
             Reported(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
@@ -48,27 +50,27 @@ _UNKNOWN: Final = (
         Meaning(Status.CANCELED),
     ),
     History(
-        "the create is never answered; looked up, its object is older than the webhooks",
+        "the create's response is lost, and look-ups are older than the webhooks",
         create(),
         (
             _ACKNOWLEDGED,
-            Reported(said(_PENDING, 3)),
-            Reported(said(_OPEN, 2, event_id="obj_1.looked_at_early")),
-            Reported(said(_PENDING, 8, event_id="obj_1.looked_at_late")),
-            Reported(said(_SUCCEEDED, 6)),
-            Reported(said(_SUCCEEDED, 9, event_id="obj_1.looked_at_last")),
+            Reported(payment_fact(_PENDING, 3)),
+            Reported(payment_fact(_OPEN, 2, event_id="obj_1.looked_at_early")),
+            Reported(payment_fact(_PENDING, 8, event_id="obj_1.looked_at_late")),
+            Reported(payment_fact(_SUCCEEDED, 6)),
+            Reported(payment_fact(_SUCCEEDED, 9, event_id="obj_1.looked_at_last")),
         ),
         _PAID,
     ),
     History(
-        "a capture is never answered, a look-up finds it done",
+        "a capture's response is lost, a look-up finds it done",
         create(capture_method="manual"),
         (
-            Reported(said(_AUTHORIZED, 3)),
-            Reported(said(_AUTHORIZED, 8, event_id="obj_1.looked_at")),
+            Reported(payment_fact(_AUTHORIZED, 3)),
+            Reported(payment_fact(_AUTHORIZED, 8, event_id="obj_1.looked_at")),
             capture(600),
             Reported(
-                said(_SUCCEEDED, 7, captured=600, event_id="obj_1.looked_at_last"),
+                payment_fact(_SUCCEEDED, 7, captured=600, event_id="obj_1.looked_at_last"),
                 needs="capture:1",
             ),
         ),
@@ -81,8 +83,8 @@ _UNKNOWN: Final = (
             Reported(failed("at_1", 2, caused_by=key("create"))),
             Reported(failed("at_1", 4, event_id="obj_1.looked_at")),
             confirm(),
-            _of("confirm:2", _ACTION_NEEDED, 3, "evt_asks"),
-            Reported(said(_OPEN, 1)),
+            _attempt_fact("confirm:2", _ACTION_NEEDED, 3, "evt_asks"),
+            Reported(payment_fact(_OPEN, 1)),
         ),
         Meaning(Status.REQUIRES_ACTION),
     ),
@@ -90,37 +92,37 @@ _UNKNOWN: Final = (
 
 _READ_LATE: Final = (
     History(
-        "a log is read again: what became of our own refund is read before its command",
+        "a log is read again: our refund's facts are read before its command",
         create(),
         (
-            Reported(said(ProviderStatus.SUCCEEDED, 4)),
-            Reported(our_refund_said("re_1", RefundStatus.PENDING, 8, 300)),
-            Reported(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300)),
+            Reported(payment_fact(ProviderStatus.SUCCEEDED, 4)),
+            Reported(requested_refund_fact("re_1", RefundStatus.PENDING, 8, 300)),
+            Reported(requested_refund_fact("re_1", RefundStatus.SUCCEEDED, 9, 300)),
             refund("re_1", 300),
         ),
         Meaning(Status.SUCCEEDED, 1000, 1000, 300, {"re_1": RefundMeaning(RefundStatus.SUCCEEDED)}),
     ),
 )
 
-_HAPPENED_AFTER_ALL: Final = (
+_REFUSED_BUT_HAPPENED: Final = (
     History(
-        "a capture is refused, and happened after all",
+        "a capture is refused, but took effect",
         create(capture_method="manual"),
         (
             _ACKNOWLEDGED,
-            Reported(said(_AUTHORIZED, 3)),
+            Reported(payment_fact(_AUTHORIZED, 3)),
             capture(600),
             Reported(refused("capture:1"), needs="capture:1"),
-            Reported(said(_SUCCEEDED, 9, captured=600), needs="capture:1"),
+            Reported(payment_fact(_SUCCEEDED, 9, captured=600), needs="capture:1"),
         ),
         Meaning(Status.SUCCEEDED, authorized=1000, captured=600),
     ),
     History(
-        "a cancel is refused, and happened after all",
+        "a cancel is refused, but took effect",
         create(),
         (
             _ACKNOWLEDGED,
-            Reported(said(_PENDING, 3)),
+            Reported(payment_fact(_PENDING, 3)),
             cancel(),
             Reported(refused("cancel:1"), needs="cancel:1"),
             Reported(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
@@ -128,14 +130,18 @@ _HAPPENED_AFTER_ALL: Final = (
         Meaning(Status.CANCELED),
     ),
     History(
-        "a refund is refused, and happened after all",
+        "a refund is refused, but took effect",
         create(),
         (
-            Reported(said(_SUCCEEDED, 4)),
+            Reported(payment_fact(_SUCCEEDED, 4)),
             refund("re_1", 300),
             Reported(refused("refund:re_1"), needs="refund:re_1"),
-            Reported(our_refund_said("re_1", RefundStatus.PENDING, 8, 300), needs="refund:re_1"),
-            Reported(our_refund_said("re_1", RefundStatus.SUCCEEDED, 9, 300), needs="refund:re_1"),
+            Reported(
+                requested_refund_fact("re_1", RefundStatus.PENDING, 8, 300), needs="refund:re_1"
+            ),
+            Reported(
+                requested_refund_fact("re_1", RefundStatus.SUCCEEDED, 9, 300), needs="refund:re_1"
+            ),
         ),
         Meaning(Status.SUCCEEDED, 1000, 1000, 300, {"re_1": RefundMeaning(RefundStatus.SUCCEEDED)}),
     ),
@@ -148,8 +154,8 @@ _HAPPENED_AFTER_ALL: Final = (
             Reported(refused("confirm:2"), needs="confirm:2"),
             Reported(failed("at_2", 5, caused_by=key("confirm:2")), needs="confirm:2"),
             confirm("op_confirm_again"),
-            _of("confirm:3", _PENDING, 7, "evt_third"),
-            Reported(said(_SUCCEEDED, 8), needs="confirm:3"),
+            _attempt_fact("confirm:3", _PENDING, 7, "evt_third"),
+            Reported(payment_fact(_SUCCEEDED, 8), needs="confirm:3"),
         ),
         _PAID,
     ),
@@ -157,8 +163,8 @@ _HAPPENED_AFTER_ALL: Final = (
         "the authorization is gone when the capture comes",
         create(capture_method="manual", max_attempts=2),
         (
-            Reported(said(_OPEN, 1)),
-            Reported(said(_AUTHORIZED, 3)),
+            Reported(payment_fact(_OPEN, 1)),
+            Reported(payment_fact(_AUTHORIZED, 3)),
             capture(),
             Reported(refused("capture:1"), needs="capture:1"),
             Reported(canceled(600_000, CancelCause.PROVIDER), needs="capture:1"),
@@ -167,4 +173,4 @@ _HAPPENED_AFTER_ALL: Final = (
     ),
 )
 
-UNKNOWN_HISTORIES: Final = (*_UNKNOWN, *_READ_LATE, *_HAPPENED_AFTER_ALL)
+UNKNOWN_HISTORIES: Final = (*_UNKNOWN, *_READ_LATE, *_REFUSED_BUT_HAPPENED)

@@ -1,8 +1,7 @@
-"""Strategies: what a provider that keeps its word may say of one payment, and what is asked of it.
+"""Strategies: the facts that a consistent provider may report about one payment, and commands.
 
-A world has one end at most, one amount per refund and per movement of money, and one result per
-call. Everything else is left to chance: times tie, events repeat, facts of any attempt come in
-any order.
+There is at most one end, one amount per refund and per movement of money, and one result per call.
+Everything else is random: times tie, events repeat, facts of any attempt come in any order.
 """
 
 from typing import Final
@@ -28,14 +27,14 @@ from tests.domain.histories.builders import (
     capture,
     confirm,
     create,
-    dispute_said,
+    dispute_fact,
     failed,
     key,
+    payment_fact,
     received,
     refund,
-    refund_said,
+    refund_fact,
     refused,
-    said,
 )
 
 _LIVE: Final = (
@@ -53,7 +52,7 @@ _CAUSES: Final = (
     key("capture:1"),
     "pay_other:confirm:9",
 )
-#: Together more than is captured: a refund that came back and the one in its place may cross.
+#: In total more than is captured: a refund that failed late may overlap with its replacement.
 _REFUND_AMOUNTS: Final = {"made_re_1": 100, "re_2": 500, "re_3": 600}
 _MOVEMENTS: Final = (Movement("mv_1", 400), Movement("mv_2", 500), Movement("mv_3", -400))
 _REFUND_STATUSES: Final = tuple(s for s in RefundStatus if s is not RefundStatus.REQUESTED)
@@ -92,7 +91,7 @@ def creates() -> st.SearchStrategy[Create]:
 
 def _live_facts() -> st.SearchStrategy[PaymentFact]:
     return st.builds(
-        lambda status, second, cause, event_id: said(
+        lambda status, second, cause, event_id: payment_fact(
             status, second, caused_by=cause, event_id=event_id, action_url=f"https://{event_id}"
         ),
         st.sampled_from(_LIVE),
@@ -123,15 +122,15 @@ def _end(draw: st.DrawFn) -> list[PaymentFact]:
     captured = draw(st.sampled_from([600, 1000])) if won else 0
     cause = None if won else draw(st.sampled_from([None, *CancelCause]))
     return [
-        said(status, second, event_id=event_id, captured=captured, cancel_cause=cause)
+        payment_fact(status, second, event_id=event_id, captured=captured, cancel_cause=cause)
         for second, event_id in draw(st.lists(st.tuples(_seconds, _ids), min_size=1, max_size=2))
     ]
 
 
 def _refund_facts() -> st.SearchStrategy[RefundFact]:
-    """Each of them may claim to be a refund of ours; one is, and some of its events prove it."""
+    """Each may claim to be a requested refund; only one is, and some of its events prove it."""
     return st.builds(
-        lambda refund_id, status, second, event_id, claims, echoes: refund_said(
+        lambda refund_id, status, second, event_id, claims, echoes: refund_fact(
             refund_id, status, second, _REFUND_AMOUNTS[refund_id], event_id=event_id,
             claims=claims, caused_by=echoes if refund_id == "made_re_1" else None,
         ),
@@ -146,7 +145,7 @@ def _refund_facts() -> st.SearchStrategy[RefundFact]:
 
 def _dispute_facts() -> st.SearchStrategy[DisputeFact]:
     return st.builds(
-        lambda dispute_id, status, second, moved, event_id: dispute_said(
+        lambda dispute_id, status, second, moved, event_id: dispute_fact(
             dispute_id, status, second, movements=tuple(moved), event_id=event_id
         ),
         st.sampled_from(["dp_1", "dp_2"]),
@@ -159,7 +158,7 @@ def _dispute_facts() -> st.SearchStrategy[DisputeFact]:
 
 @st.composite
 def facts(draw: st.DrawFn) -> list[Input]:
-    """What a provider said of one payment, in no order."""
+    """The facts that a provider reported about one payment, in no particular order."""
     reported: list[PaymentFact | RefundFact | DisputeFact] = [
         *draw(st.lists(_live_facts(), max_size=5)),
         *draw(st.lists(_failures(), max_size=4)),
@@ -175,8 +174,8 @@ def _results(name: str) -> st.SearchStrategy[CallResult]:
 
 
 @st.composite
-def asked_and_answered(draw: st.DrawFn) -> list[Input]:
-    """Commands, and what the calls they lead to came to."""
+def commands_and_results(draw: st.DrawFn) -> list[Input]:
+    """Commands, and the results of the calls that they lead to."""
     commands = draw(st.lists(st.sampled_from(_COMMANDS), unique_by=id, max_size=len(_COMMANDS)))
     named = draw(st.lists(st.sampled_from(_CALLS), unique=True, max_size=3))
     results = [draw(_results(name)) for name in named]

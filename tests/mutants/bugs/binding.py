@@ -22,9 +22,7 @@ BUGS: Final = (
         "not isinstance(fact, PaymentFact)",
         "isinstance(fact, DisputeFact)",
         "a refund's event counts as proof of whose the payment's object is",
-        (
-            "tests/domain/test_binding.py::test_what_is_said_of_a_refund_proves_nothing_of_the_payments_object",
-        ),
+        ("tests/domain/test_binding.py::test_a_refund_fact_does_not_prove_the_payments_object",),
     ),
     Bug(
         "stream",
@@ -41,7 +39,9 @@ BUGS: Final = (
         "is_key_of(fact.caused_by, str(CallKey.create(payment_id)))",
         '(fact.caused_by or "").endswith(":create")',
         "the object that another payment's call made is taken for this one's",
-        ("tests/domain/test_binding.py::test_the_answer_to_our_create_and_its_key_settle_it",),
+        (
+            "tests/domain/test_binding.py::test_the_result_of_the_create_and_its_key_prove_the_object",
+        ),
     ),
     Bug(
         "domain",
@@ -49,7 +49,9 @@ BUGS: Final = (
         "is_key_of(fact.caused_by, str(CallKey.create(payment_id)))",
         '(fact.caused_by or "").startswith(f"{payment_id}:")',
         "the key of any other call of the payment proves whose an object is",
-        ("tests/domain/test_binding.py::test_the_answer_to_our_create_and_its_key_settle_it",),
+        (
+            "tests/domain/test_binding.py::test_the_result_of_the_create_and_its_key_prove_the_object",
+        ),
     ),
     Bug(
         "domain",
@@ -57,7 +59,9 @@ BUGS: Final = (
         "is_key_of(fact.caused_by, str(CallKey.create(payment_id)))",
         "fact.caused_by == str(CallKey.create(payment_id))",
         "an object made under a second key is never known as the payment's own",
-        ("tests/domain/test_binding.py::test_the_answer_to_our_create_and_its_key_settle_it",),
+        (
+            "tests/domain/test_binding.py::test_the_result_of_the_create_and_its_key_prove_the_object",
+        ),
     ),
     Bug(
         "domain",
@@ -76,7 +80,7 @@ BUGS: Final = (
         "",
         "an event that echoes our create waits for an answer that may be lost",
         (
-            "tests/domain/test_conflicts.py::test_an_answer_that_contradicts_the_proven_object_is_a_conflict",
+            "tests/domain/test_conflicts.py::test_a_result_that_contradicts_the_proven_object_is_a_conflict",
         ),
     ),
     Bug(

@@ -20,7 +20,7 @@ BUGS: Final = (
             "a refund that waits for the customer's bank details holds no money: more is "
             "refunded than is left"
         ),
-        (_COMMANDS.format("a_refund_on_its_way_holds_its_money"),),
+        (_COMMANDS.format("a_refund_in_flight_reserves_its_amount"),),
     ),
     Bug(
         "domain",
@@ -36,7 +36,7 @@ BUGS: Final = (
         "min(refunds.refunded_amount(payment), captured_amount)",
         "refunds.refunded_amount(payment)",
         "a returned refund and its replacement that cross publish more refunded than captured",
-        (_CONFLICTS.format("refunds_told_early_never_stand_in_the_way_of_success"),),
+        (_CONFLICTS.format("refunds_reported_early_never_block_a_success"),),
     ),
     Bug(
         "domain",
@@ -76,7 +76,7 @@ BUGS: Final = (
         "failed < payment.max_attempts",
         "failed <= payment.max_attempts",
         "a client may start one attempt more than max_attempts",
-        (_COMMANDS.format("a_command_is_accepted_or_told_what_it_needs"),),
+        (_COMMANDS.format("a_command_is_accepted_or_rejected_with_what_it_needs"),),
     ),
     Bug(
         "domain",
@@ -92,7 +92,7 @@ BUGS: Final = (
         "previous.refusal is None",
         "previous.refusal is not None",
         "two captures run at once, and a refused one can't be asked for again",
-        (_COMMANDS.format("a_command_is_accepted_or_told_what_it_needs"),),
+        (_COMMANDS.format("a_command_is_accepted_or_rejected_with_what_it_needs"),),
     ),
     Bug(
         "domain",
@@ -116,7 +116,7 @@ BUGS: Final = (
         "or payment.tenant != command.tenant",
         "",
         "a tenant captures, cancels or refunds another tenant's payment",
-        (_COMMANDS.format("another_tenant_is_told_there_is_no_such_payment"),),
+        (_COMMANDS.format("for_another_tenant_there_is_no_such_payment"),),
     ),
     Bug(
         "domain",
@@ -132,7 +132,7 @@ BUGS: Final = (
         "Attempt(number, command.payment_method, failed)",
         "Attempt(number, command.payment_method)",
         "a new attempt counts as failed from the start by the failures before it",
-        (_COMMANDS.format("a_command_is_accepted_or_told_what_it_needs"),),
+        (_COMMANDS.format("a_command_is_accepted_or_rejected_with_what_it_needs"),),
     ),
     Bug(
         "domain",
@@ -151,7 +151,7 @@ BUGS: Final = (
             "a refund of ours that the provider has made counts twice: less can be refunded "
             "than is left"
         ),
-        (_COMMANDS.format("a_command_is_accepted_or_told_what_it_needs"),),
+        (_COMMANDS.format("a_command_is_accepted_or_rejected_with_what_it_needs"),),
     ),
     Bug(
         "domain",
@@ -191,7 +191,7 @@ BUGS: Final = (
         "key.payment_id != payment.id",
         "False",
         "a call of somebody else's key is taken for an attempt of ours",
-        (_ATTEMPTS.format("within_the_second_of_a_failure_only_the_next_attempts_word_is_later"),),
+        (_ATTEMPTS.format("in_the_second_of_a_failure_only_the_next_attempts_facts_are_later"),),
     ),
     Bug(
         "domain",
@@ -231,7 +231,7 @@ BUGS: Final = (
         "RefundStatus.CANCELED: 3",
         "RefundStatus.CANCELED: 2",
         "a success reported late takes back the cancellation of a refund",
-        (_COMMANDS.format("a_refund_that_did_not_happen_is_not_brought_back_by_a_success"),),
+        (_COMMANDS.format("a_failed_refund_does_not_become_a_success"),),
     ),
     Bug(
         "domain",
@@ -239,7 +239,7 @@ BUGS: Final = (
         "attempt > failed_attempt",
         "attempt >= failed_attempt",
         "an attempt that failed is taken for one that goes on, in the second of its failure",
-        (_ATTEMPTS.format("within_the_second_of_a_failure_only_the_next_attempts_word_is_later"),),
+        (_ATTEMPTS.format("in_the_second_of_a_failure_only_the_next_attempts_facts_are_later"),),
     ),
     Bug(
         "domain",
@@ -255,7 +255,7 @@ BUGS: Final = (
         "key.attempt if key is not None else 0",
         "key.attempt if key is not None and not key.generation else 0",
         "a confirm made under a second key belongs to no attempt",
-        (_ATTEMPTS.format("within_the_second_of_a_failure_only_the_next_attempts_word_is_later"),),
+        (_ATTEMPTS.format("in_the_second_of_a_failure_only_the_next_attempts_facts_are_later"),),
     ),
     Bug(
         "domain",
@@ -263,7 +263,7 @@ BUGS: Final = (
         "return key if str(key) == text else None",
         "return key",
         "a key with something behind it that is no generation is taken for one of ours",
-        (_CALL_KEY.format("what_is_no_key_of_ours_is_none"),),
+        (_CALL_KEY.format("any_other_text_is_no_key"),),
     ),
     Bug(
         "domain",
@@ -271,7 +271,7 @@ BUGS: Final = (
         'or ":" in name',
         "",
         "a key with a part too many is taken for one of ours",
-        (_CALL_KEY.format("what_is_no_key_of_ours_is_none"),),
+        (_CALL_KEY.format("any_other_text_is_no_key"),),
     ),
     Bug(
         "domain",
@@ -303,7 +303,7 @@ BUGS: Final = (
         "requested if has_result and requested else",
         "requested if requested else",
         "attempts used up while a cancel is asked for end CANCELED instead of FAILED",
-        (_ATTEMPTS.format("a_cancel_asked_meanwhile_is_made_once_our_own_was_refused"),),
+        (_ATTEMPTS.format("a_clients_cancel_is_called_once_our_own_was_refused"),),
     ),
     Bug(
         "domain",

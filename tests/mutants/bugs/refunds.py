@@ -11,7 +11,7 @@ _LIMITS: Final = "tests/domain/test_limits.py::test_{}"
 _LOOK_UP: Final = "tests/providers/stripe/test_look_up.py::test_{}"
 _TABLES: Final = "tests/processor/ops/test_table_invariants.py::test_{}"
 _AWAITED: Final = _COMMANDS.format(
-    "what_claims_to_be_a_refund_counts_beside_it_until_the_answer_tells"
+    "an_unproven_refund_counts_in_addition_until_the_response_decides"
 )
 
 _MISROUTED: Final = "tests/processor/decisions/test_misrouted.py::test_{}"
@@ -49,7 +49,7 @@ BUGS: Final = (
         "and refund.ref not in taken",
         "",
         "one refund of the provider's counts for two of ours: more is refunded than is left",
-        (_COMMANDS.format("a_refund_that_answered_one_call_is_not_another_ones"),),
+        (_COMMANDS.format("a_refund_that_one_call_returned_is_not_another_calls"),),
     ),
     Bug(
         "domain",
@@ -57,7 +57,7 @@ BUGS: Final = (
         "if r.refusal is None and",
         "if",
         "a refund that the provider refused holds its money for ever",
-        (_CALLS.format("a_refused_refund_failed_for_the_providers_reason_and_holds_no_money"),),
+        (_CALLS.format("a_refused_refund_has_the_providers_reason_and_reserves_no_money"),),
     ),
     Bug(
         "domain",
@@ -65,7 +65,7 @@ BUGS: Final = (
         "refs.get(r.id) not in known",
         "r.id not in refs",
         "a refund that was answered and has no event yet holds no money: too much is refunded",
-        (_COMMANDS.format("a_refund_that_was_only_answered_holds_its_money"),),
+        (_COMMANDS.format("an_acknowledged_refund_reserves_its_amount"),),
     ),
     Bug(
         "domain",
@@ -81,7 +81,7 @@ BUGS: Final = (
         "made.amount != requested.amount",
         "made.amount > asked.amount",
         "an answer that names a smaller refund is accepted, and the rest never given back",
-        (_COMMANDS.format("an_answer_that_names_a_refund_of_another_amount_is_a_conflict"),),
+        (_COMMANDS.format("a_result_that_names_a_refund_of_another_amount_is_a_conflict"),),
     ),
     Bug(
         "domain",

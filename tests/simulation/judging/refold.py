@@ -23,7 +23,7 @@ class _Refold:
 
     def __init__(self) -> None:
         self.payments: dict[str, Payment] = {}
-        self.taken_in: dict[str, list[Input]] = {}
+        self.accepted: dict[str, list[Input]] = {}
         self.outcomes: dict[RecordOffset, Outcome] = {}
 
     def decide(self, row: InboxRow) -> None:
@@ -38,7 +38,7 @@ class _Refold:
             self.payments[payment_id] = decision.payment
         self.outcomes[position] = decision.outcome
         if decision.outcome in _TAKEN_IN:
-            self.taken_in.setdefault(payment_id, []).append(received.input)
+            self.accepted.setdefault(payment_id, []).append(received.input)
 
 
 def refolded(database: Database) -> Iterator[Violation]:
@@ -57,7 +57,7 @@ def refolded(database: Database) -> Iterator[Violation]:
         payment = decode_payment(stored.document)
         if payment != again.payments.get(payment_id):
             yield Violation("S7", payment_id, "decided again, it is not what is stored")
-        expected = meaning_of(payment_id, again.taken_in[payment_id])
+        expected = meaning_of(payment_id, again.accepted[payment_id])
         if published_meaning(payment) != expected:
             what = f"it is {published_meaning(payment)}, the oracle says {expected}"
             yield Violation("S4", payment_id, what)

@@ -1,4 +1,4 @@
-"""The table's rows: states of payments, calls, refunds and disputes that inputs distinguish."""
+"""The table's rows: the states of payments, calls and refunds among which outcomes differ."""
 
 from collections.abc import Iterator
 
@@ -8,16 +8,16 @@ from domain.payment import Payment
 from domain.status import CancelCause, RefundStatus, Status
 from domain.view import exhausted, failure_of, live_fact, refundable
 
-#: The row of an input whose payment, refund or dispute is not known.
+#: The row of an input whose payment does not exist yet.
 NOT_HERE = "not here yet"
 _UNKNOWN = (
-    "{0} is new: describe in outcome_table/standing.py which payments belong to it, and "
+    "{0} is new: describe in outcome_table/states.py which payments belong to it, and "
     "add a history that brings one there to tests/domain/histories"
 )
 
 
 def of_payment(payment: Payment) -> str:
-    """Say where a payment stands, beginning with its status."""
+    """Return a payment's row, which begins with its status."""
     cancelling = ", cancelling" if payment.cancel is not None else ""
     status = payment.status
     match status:
@@ -29,11 +29,11 @@ def of_payment(payment: Payment) -> str:
             wanted = "payment method" if live_fact(payment) is None else "customer"
             return f"{status}, {wanted} awaited{cancelling}"
         case Status.AUTHORIZED:
-            asked = payment.capture is not None and payment.capture.refusal is None
-            return f"{status}{', capturing' if asked else ''}{cancelling}"
+            in_flight = payment.capture is not None and payment.capture.refusal is None
+            return f"{status}{', capturing' if in_flight else ''}{cancelling}"
         case Status.SUCCEEDED:
             if unproven_refund(payment) is not None:
-                return f"{status}, a refund's answer awaited"
+                return f"{status}, a refund's result awaited"
             return f"{status}{'' if refundable(payment) > 0 else ', nothing left to refund'}"
         case Status.FAILED:
             return f"{status}, {'refused' if payment.create_refusal else 'attempts used up'}"
@@ -47,29 +47,27 @@ def _processing(payment: Payment) -> str:
         return ""
     if exhausted(payment):
         return ", attempts used up"
-    return ", next attempt on its way" if failures(payment.facts) else ", no facts yet"
+    return ", next attempt in flight" if failures(payment.facts) else ", no facts yet"
 
 
 def _canceled(payment: Payment) -> str:
     reported = terminal(payment.facts)
-    asked = reported is not None and reported.cancel_cause is CancelCause.REQUESTED
+    requested = reported is not None and reported.cancel_cause is CancelCause.REQUESTED
     after = ", after a failure" if failure_of(payment) is not None else ""
-    return (" as asked" if asked else " by the provider") + after
+    return (" as requested" if requested else " by the provider") + after
 
 
 def of_calls(payment: Payment) -> Iterator[tuple[str, str]]:
-    """Give each call's name, as ``confirm:2``, and where it stands; also one never asked for."""
-    yield "confirm:99", "never asked for"
+    """Yield each call's name, such as ``confirm:2``, and its row; also one never made."""
+    yield "confirm:99", "never made"
     for key in sorted(payment.calls):
         name = key.removeprefix(f"{payment.id}:")
         if name == "create":
             yield name, f"create, {_of_create(payment, key)}"
         else:
             operation, *_ = name.split(":")
-            yield (
-                name,
-                f"{operation}, {'answered' if key in payment.finished_calls else 'asked for'}",
-            )
+            is_finished = key in payment.finished_calls
+            yield name, f"{operation}, result {'known' if is_finished else 'awaited'}"
 
 
 def _of_create(payment: Payment, key: str) -> str:
@@ -81,7 +79,7 @@ def _of_create(payment: Payment, key: str) -> str:
 
 
 def of_refund(refund: RefundRecord) -> str:
-    """Say where a refund stands, and whether money that was given back has come back."""
+    """Return a refund's row: its status, and whether a refund that succeeded was reversed."""
     status = refund.status
     if refund.reported is None:
         refused = refund.requested is not None and refund.requested.refusal is not None
