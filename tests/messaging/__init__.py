@@ -1,1 +1,1 @@
-"""The producer that every program shares, against a real broker in every bad mood."""
+"""The producer that every program uses, on a real broker that pauses, dies and restarts."""

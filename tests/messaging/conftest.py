@@ -1,4 +1,4 @@
-"""A broker of the package's own, which tests freeze, kill and start again."""
+"""A broker for this package alone, which tests pause, kill and restart."""
 
 from collections.abc import AsyncIterator
 
@@ -25,5 +25,5 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OwnB
 
 @pytest.fixture
 def target(broker: OwnBroker) -> ProducerConfig:
-    """The broker, and records of up to a mebibyte."""
+    """A producer's configuration for this broker, with records of up to one mebibyte."""
     return ProducerConfig(broker.bootstrap, "test", 1 << 20)

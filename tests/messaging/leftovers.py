@@ -1,4 +1,4 @@
-"""What a component leaves behind: tasks, file handles, and errors that nobody noticed."""
+"""Checks that a component leaves nothing behind: tasks, sockets and unhandled errors."""
 
 import asyncio
 import gc
@@ -13,21 +13,21 @@ SETTLED_WITHIN_S = 10.0
 
 
 def _sockets() -> set[str]:
-    """Every socket this process has open."""
+    """Returns every open socket of this process."""
     found = set()
     for handle in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):  # the one that lists them is gone by now
+        with suppress(OSError):  # the handle that lists them is closed by now
             found.add(str(handle.readlink()))
     return {to for to in found if to.startswith("socket:")}
 
 
 @asynccontextmanager
 async def nothing_left() -> AsyncIterator[None]:
-    """The block leaves no task, no socket, no ResourceWarning and no unnoticed error behind."""
-    loop, unnoticed = asyncio.get_running_loop(), list[dict[str, Any]]()
+    """The block leaves no task, no socket, no ResourceWarning and no unhandled error behind."""
+    loop, unhandled = asyncio.get_running_loop(), list[dict[str, Any]]()
     tasks, sockets = asyncio.all_tasks(), _sockets()
     handler = loop.get_exception_handler()
-    loop.set_exception_handler(lambda _loop, context: unnoticed.append(context))
+    loop.set_exception_handler(lambda _loop, context: unhandled.append(context))
     try:
         yield
 
@@ -40,6 +40,6 @@ async def nothing_left() -> AsyncIterator[None]:
         except TimeoutError:
             assert asyncio.all_tasks() - tasks == set()
             assert _sockets() - sockets == set()
-        assert unnoticed == []
+        assert unhandled == []
     finally:
         loop.set_exception_handler(handler)

@@ -1,4 +1,4 @@
-"""Servers that accept a connection and then do not do their part."""
+"""Servers that accept a connection and then stop responding."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,7 +8,7 @@ from typing import Final
 
 @asynccontextmanager
 async def silent_server() -> AsyncIterator[str]:
-    """Accepts every connection and never answers; gives its host:port."""
+    """Accepts every connection and never responds; yields its host:port."""
 
     async def swallow(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -20,25 +20,25 @@ async def silent_server() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def proxy_of_one_answer(bootstrap: str) -> AsyncIterator[str]:
-    """Passes one answer of a broker on for each connection, and none after it."""
+async def proxy_of_one_response(bootstrap: str) -> AsyncIterator[str]:
+    """Forwards one response of a broker for each connection, and none after it."""
     host, _, port = bootstrap.partition(":")
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        theirs, ours = await asyncio.open_connection(host, int(port))
+        from_broker, to_broker = await asyncio.open_connection(host, int(port))
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            ours.write(await _frame(reader))
-            writer.write(await _frame(theirs))
+            to_broker.write(await _frame(reader))
+            writer.write(await _frame(from_broker))
             while await reader.read(1 << 16):
                 pass
-        ours.transport.abort()
+        to_broker.transport.abort()
 
     async with _serving(relay) as address:
         yield address
 
 
 async def _frame(reader: asyncio.StreamReader) -> bytes:
-    """A request or an answer of Kafka's protocol, with the length before it."""
+    """Reads a request or a response of Kafka's protocol, with its length."""
     length = await reader.readexactly(4)
     return length + await reader.readexactly(int.from_bytes(length, "big"))
 
@@ -47,7 +47,7 @@ async def _frame(reader: asyncio.StreamReader) -> bytes:
 async def _serving(
     serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> AsyncIterator[str]:
-    """Serves each connection so; at the end all of them are gone."""
+    """Serves each connection with ``serve``, and closes all of them at the end."""
     under_way: set[asyncio.Task[None]] = set()
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -76,9 +76,9 @@ async def _serving(
 
 @asynccontextmanager
 async def postgres_that_falls_silent() -> AsyncIterator[str]:
-    """Lets every client in, takes what it says and never answers it; gives its host:port."""
+    """Accepts every client's log-in and then never responds; yields its host:port."""
 
-    async def let_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def log_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
             while (await _startup(reader)) in _ENCRYPTION:
                 writer.write(b"N")
@@ -86,11 +86,11 @@ async def postgres_that_falls_silent() -> AsyncIterator[str]:
             while await reader.read(1 << 16):
                 pass
 
-    async with _serving(let_in) as address:
+    async with _serving(log_in) as address:
         yield address
 
 
-#: Whether the server encrypts, asked before anything else: by TLS, or by GSSAPI.
+#: Requests for encryption, sent before anything else: TLS and GSSAPI.
 _ENCRYPTION: Final = frozenset({80877103, 80877104})
 #: Authentication is done; the server's version and encoding; it is ready.
 _WELCOME: Final = (
@@ -102,6 +102,6 @@ _WELCOME: Final = (
 
 
 async def _startup(reader: asyncio.StreamReader) -> int:
-    """What a client asks for at first: a version of the protocol, or encryption."""
+    """Reads a client's first request: a protocol version, or encryption."""
     length = int.from_bytes(await reader.readexactly(4), "big")
     return int.from_bytes((await reader.readexactly(length - 4))[:4], "big")

@@ -1,4 +1,4 @@
-"""What is in flight is bounded, in records and in bytes; what has landed is not counted."""
+"""Records in flight are limited in number and in bytes; delivered ones do not count."""
 
 import asyncio
 
@@ -9,26 +9,26 @@ from messaging.in_flight import InFlightLimiter, InFlightLimits
 pytestmark = pytest.mark.anyio
 
 
-def room(records: int = 10, size: int = 100) -> InFlightLimiter:
-    """A room that nobody measures."""
+def limiter(records: int = 10, size: int = 100) -> InFlightLimiter:
+    """A limiter without a metric."""
     return InFlightLimiter(InFlightLimits(records, size), lambda _records: None)
 
 
-def test_bytes_are_given_back() -> None:
-    """Any number of records may pass, however many bytes they are in all: two at a time here."""
-    small = room()
+def test_bytes_are_released() -> None:
+    """Any number of records may pass, two at a time here."""
+    small = limiter()
     for _ in range(50):
         assert [small.try_acquire(40), small.try_acquire(40)] == [True, True]
         small.release(40)
         small.release(40)
 
 
-def test_either_limit_is_one() -> None:
+def test_either_limit_applies() -> None:
     """Few large records fill it as many small ones do."""
-    assert [room(records=2).try_acquire(1) for _ in range(2)] == [True, True]
-    full = room(records=2)
+    assert [limiter(records=2).try_acquire(1) for _ in range(2)] == [True, True]
+    full = limiter(records=2)
     assert [full.try_acquire(1) for _ in range(3)] == [True, True, False]
-    heavy = room(size=100)
+    heavy = limiter(size=100)
     assert [heavy.try_acquire(50), heavy.try_acquire(50), heavy.try_acquire(1)] == [
         True,
         True,
@@ -36,9 +36,9 @@ def test_either_limit_is_one() -> None:
     ]
 
 
-def test_what_is_larger_than_all_of_it_goes_alone() -> None:
-    """Else it would wait for ever."""
-    small = room(size=100)
+def test_a_record_larger_than_the_limit_goes_alone() -> None:
+    """Otherwise it would wait for ever."""
+    small = limiter(size=100)
     assert small.try_acquire(1000)
     assert not small.try_acquire(1)
     small.release(1000)
@@ -46,9 +46,9 @@ def test_what_is_larger_than_all_of_it_goes_alone() -> None:
     assert not small.try_acquire(1000)
 
 
-async def test_who_waits_goes_on_when_there_is_room() -> None:
-    """Every one of many that wait, as records land."""
-    narrow, passed = room(records=1), list[int]()
+async def test_waiting_tasks_continue_when_there_is_room() -> None:
+    """Each of many waiting tasks continues as records are delivered."""
+    narrow, passed = limiter(records=1), list[int]()
 
     async def take(number: int) -> None:
         await narrow.acquire(1)
@@ -62,11 +62,11 @@ async def test_who_waits_goes_on_when_there_is_room() -> None:
 
 
 def test_the_number_in_flight_is_measured() -> None:
-    """After each change."""
-    seen: list[int] = []
-    measured = InFlightLimiter(InFlightLimits(), seen.append)
+    """The metric is set after each change."""
+    measured_values: list[int] = []
+    measured = InFlightLimiter(InFlightLimits(), measured_values.append)
     measured.try_acquire(1)
     measured.try_acquire(1)
     measured.release(1)
     measured.release(1)
-    assert seen == [1, 2, 1, 0]
+    assert measured_values == [1, 2, 1, 0]

@@ -20,7 +20,7 @@ from ports.errors import NotDeliveredError, RecordTooLargeError, TopicsNotReadyE
 from ports.producer_record import ProducerRecord
 from schemas.topics import DEAD_LETTERS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
 from tests.messaging.leftovers import nothing_left
-from tests.messaging.servers import proxy_of_one_answer, silent_server
+from tests.messaging.servers import proxy_of_one_response, silent_server
 from tests.own_broker import BACK_WITHIN_S, OwnBroker
 from tests.support.log_lines import lines
 from tests.support.waiting import until
@@ -37,7 +37,7 @@ def record(topic: str = PROVIDER_RESULTS, size: int = 10) -> ProducerRecord:
 
 @asynccontextmanager
 async def open_producer(target: ProducerConfig, **options: Any) -> AsyncIterator[Producer]:
-    """A producer, closed at the end; nothing of it may be left."""
+    """Yields a producer and closes it. Nothing of it may be left."""
     async with nothing_left():
         producer = Producer(target, **options)
         try:
@@ -50,7 +50,7 @@ async def open_producer(target: ProducerConfig, **options: Any) -> AsyncIterator
 
 @contextmanager
 def paused(broker: OwnBroker) -> Iterator[None]:
-    """The broker gives no answer to anybody; it goes on at the end."""
+    """The broker does not respond until the block ends."""
     broker.signal(signal.SIGSTOP)
     try:
         yield
@@ -78,10 +78,10 @@ async def works_again(producer: Producer, within_s: float = BACK_WITHIN_S) -> No
     await until(delivered, within_s)
 
 
-async def test_many_tasks_that_are_first_share_one_instance(
+async def test_many_first_tasks_share_one_instance(
     target: ProducerConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All wait until it has started, and nobody uses it before."""
+    """All tasks wait until it has started."""
     opened: list[AIOKafkaProducer] = []
     start = start_client
 
@@ -97,7 +97,7 @@ async def test_many_tasks_that_are_first_share_one_instance(
 
 
 async def test_a_slow_start_is_waited_for(broker: OwnBroker, target: ProducerConfig) -> None:
-    """Tasks that began while the broker was silent are served by the time it speaks."""
+    """Tasks that began while the broker was paused are served once it responds."""
     async with open_producer(target) as producer:
         with paused(broker):
             sending = [asyncio.create_task(producer.send([record()], LONG_S)) for _ in range(20)]
@@ -109,7 +109,7 @@ async def test_a_slow_start_is_waited_for(broker: OwnBroker, target: ProducerCon
 async def test_a_paused_broker_is_an_error_at_the_deadline_for_each_task(
     broker: OwnBroker, target: ProducerConfig
 ) -> None:
-    """None waits longer, each has the error, and after the pause all is well without help."""
+    """No task waits longer, and each gets the error. After the pause the producer recovers."""
     async with open_producer(target) as producer:
         await producer.send([record()], LONG_S)
         with paused(broker):
@@ -124,7 +124,7 @@ async def test_a_paused_broker_is_an_error_at_the_deadline_for_each_task(
 
 
 def never_delivered(monkeypatch: pytest.MonkeyPatch, topic: str) -> None:
-    """Records of this topic are taken and never acknowledged."""
+    """Records of this topic are accepted and never acknowledged."""
     send = AIOKafkaProducer.send
 
     async def slow(self: AIOKafkaProducer, to: str, *args: Any, **named: Any) -> Any:
@@ -138,7 +138,7 @@ def never_delivered(monkeypatch: pytest.MonkeyPatch, topic: str) -> None:
 async def test_a_failing_send_gives_up_its_own_instance_only(
     target: ProducerConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A late failure of a former instance leaves its successor at work."""
+    """A late failure of a former instance does not replace its successor."""
     never_delivered(monkeypatch, DEAD_LETTERS)
     async with open_producer(target) as producer:
         await producer.send([record()], LONG_S)
@@ -155,7 +155,7 @@ async def test_a_failing_send_gives_up_its_own_instance_only(
 
 
 async def test_an_instance_beyond_repair_is_replaced(target: ProducerConfig) -> None:
-    """The brokers refuse all that an idempotent producer sends once its numbers are wrong."""
+    """The brokers refuse an idempotent producer's records once its sequence is wrong."""
     async with open_producer(target) as producer:
         broken = record()
         await producer.send([broken], LONG_S)
@@ -169,10 +169,10 @@ async def test_an_instance_beyond_repair_is_replaced(target: ProducerConfig) -> 
         assert current(producer) is not first
 
 
-async def test_a_slow_partition_leaves_the_others_their_producer(
+async def test_a_slow_partition_does_not_replace_the_producer(
     target: ProducerConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A record that is late while others are acknowledged is an error of its own."""
+    """Only the late record fails while others are acknowledged."""
     never_delivered(monkeypatch, DEAD_LETTERS)
     async with open_producer(target) as producer:
         await producer.send([record()], LONG_S)
@@ -186,7 +186,7 @@ async def test_a_slow_partition_leaves_the_others_their_producer(
 
 
 async def test_a_killed_broker_is_found_again(broker: OwnBroker, target: ProducerConfig) -> None:
-    """Its connections break, and what was published before does not matter."""
+    """Its connections break, and the producer connects again."""
     async with open_producer(target) as producer:
         await producer.send([record()], LONG_S)
         broker.signal(signal.SIGKILL)
@@ -197,10 +197,10 @@ async def test_a_killed_broker_is_found_again(broker: OwnBroker, target: Produce
 
 
 @pytest.mark.parametrize("size", [10, 200_000])
-async def test_closing_leaves_nothing_behind_however_silent_the_broker(
+async def test_closing_leaves_nothing_behind_even_if_the_broker_is_silent(
     broker: OwnBroker, target: ProducerConfig, size: int
 ) -> None:
-    """Neither tasks nor sockets, also where bytes wait in a socket that nobody reads."""
+    """Neither tasks nor sockets, even with bytes in a socket that nobody reads."""
     with ExitStack() as until_the_end:
         async with nothing_left():
             made = [Producer(target) for _ in range(15)]
@@ -220,7 +220,7 @@ async def test_closing_leaves_nothing_behind_however_silent_the_broker(
 
 
 async def test_brokers_that_refuse_are_an_error_at_the_deadline(target: ProducerConfig) -> None:
-    """And a reason; nothing is left of all the attempts."""
+    """It has a reason. Nothing is left of the attempts."""
     nowhere = ProducerConfig("127.0.0.1:1", target.client_id, target.max_value_bytes)
     async with open_producer(nowhere) as producer:
         began = time.monotonic()
@@ -233,7 +233,7 @@ async def test_brokers_that_refuse_are_an_error_at_the_deadline(target: Producer
 
 
 async def test_a_server_that_accepts_and_is_silent_is_given_up(target: ProducerConfig) -> None:
-    """A waiting task has an error at the deadline, and the attempt leaves no socket."""
+    """A waiting task gets an error at the deadline, and the attempt leaves no socket."""
     async with (
         silent_server() as address,
         open_producer(
@@ -247,10 +247,10 @@ async def test_a_server_that_accepts_and_is_silent_is_given_up(target: ProducerC
 async def test_a_broker_that_falls_silent_while_connecting_leaves_no_socket(
     broker: OwnBroker, target: ProducerConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connection that asks for the cluster's layout is aiokafka's alone until it answers."""
+    """Until it has the metadata, only aiokafka's own code can close this connection."""
     monkeypatch.setattr(parts, "CONNECT_DEADLINE_S", 0.2)
     async with (
-        proxy_of_one_answer(broker.bootstrap) as address,
+        proxy_of_one_response(broker.bootstrap) as address,
         open_producer(
             ProducerConfig(address, target.client_id, target.max_value_bytes)
         ) as producer,
@@ -259,8 +259,8 @@ async def test_a_broker_that_falls_silent_while_connecting_leaves_no_socket(
             await producer.send([record()], 1.0)
 
 
-async def test_what_is_closed_stays_closed(broker: OwnBroker, target: ProducerConfig) -> None:
-    """Tasks that wait for a connection have an error, and no later one opens it again."""
+async def test_a_closed_producer_stays_closed(broker: OwnBroker, target: ProducerConfig) -> None:
+    """Tasks that wait for a connection get an error, and no later task opens it again."""
     async with open_producer(target) as producer:
         with paused(broker):
             waiting = asyncio.create_task(producer.send([record()], LONG_S))
@@ -273,17 +273,17 @@ async def test_what_is_closed_stays_closed(broker: OwnBroker, target: ProducerCo
         await producer.close()
 
 
-async def test_more_than_may_be_in_flight_is_sent_all_the_same(target: ProducerConfig) -> None:
-    """Records wait for room within the deadline; every one of them arrives."""
+async def test_more_records_than_the_limit_are_all_sent(target: ProducerConfig) -> None:
+    """Records wait for room within the deadline, and all of them arrive."""
     async with open_producer(target, limits=InFlightLimits(3, 50_000)) as producer:
         await producer.send([record(size=20_000) for _ in range(20)], LONG_S)
         assert producer._limiter._records == producer._limiter._bytes == 0
 
 
-async def test_room_is_given_back_whatever_became_of_the_records(
+async def test_room_is_released_after_any_outcome(
     broker: OwnBroker, target: ProducerConfig
 ) -> None:
-    """After errors and timeouts as much may be in flight as before."""
+    """After errors and timeouts, as many records may be in flight as before."""
     async with open_producer(target, limits=InFlightLimits(100, 1 << 30)) as producer:
         with pytest.raises(RecordTooLargeError):
             await producer.send([record(), record(size=2 << 20), record()], LONG_S)
@@ -298,7 +298,7 @@ async def test_room_is_given_back_whatever_became_of_the_records(
 async def test_an_unforeseen_error_while_connecting_is_tried_again(
     target: ProducerConfig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is in the log once, and a later attempt succeeds."""
+    """It is logged once, and a later attempt succeeds."""
     errors: list[Exception] = [KeyError("unforeseen")] * 2 + [TopicsNotReadyError("no topic")]
 
     async def check(opened: AIOKafkaProducer) -> None:
@@ -309,12 +309,12 @@ async def test_an_unforeseen_error_while_connecting_is_tried_again(
     async with open_producer(target, check=check) as producer:
         await producer.send([record()], LONG_S)
     assert errors == []
-    said = [line for line in lines(caplog, "producer.connection_failed") if line["exc_info"]]
-    assert ["unforeseen" in line["reason"] for line in said] == [True]
+    logged = [line for line in lines(caplog, "producer.connection_failed") if line["exc_info"]]
+    assert ["unforeseen" in line["reason"] for line in logged] == [True]
 
 
-async def test_a_topic_that_is_not_there_is_an_error(target: ProducerConfig) -> None:
-    """Within the deadline; the others' records are delivered meanwhile."""
+async def test_a_missing_topic_is_an_error(target: ProducerConfig) -> None:
+    """It is raised within the deadline. Other topics' records are delivered meanwhile."""
     async with open_producer(target) as producer:
         await producer.send([record()], LONG_S)
         missing = asyncio.create_task(producer.send([record("no-such-topic")], 1.0))

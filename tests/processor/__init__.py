@@ -1,1 +1,1 @@
-"""The processor's shell, held to what it promises: one file of tests per module."""
+"""Tests of the processor and of what it runs on: one file per module."""

@@ -1,4 +1,4 @@
-"""A database of the processor's tests, empty for each: what is due or waiting is the test's own."""
+"""Each test has an empty database: every due call and waiting record in it is its own."""
 
 from tests.support.fixtures import (
     caller,

@@ -1,4 +1,4 @@
-"""The ID of the call, record, object or payment at hand is on each log line, libraries' too."""
+"""Each log line has the ID of the current call, record, object or payment, libraries' too."""
 
 import json
 import logging
@@ -80,7 +80,7 @@ class OneCall:
 
 
 async def test_a_provider_call_binds_its_key_and_its_payment(lines: Lines) -> None:
-    """They are gone after the call."""
+    """Both are unbound after the call."""
     payment_id = payment()
     call = ProviderCall(
         key=f"{payment_id}:create",
@@ -131,7 +131,7 @@ class NoOwners:
 
 
 async def test_the_router_binds_the_event_of_each_record(lines: Lines) -> None:
-    """Each of a batch has its own."""
+    """Each record of a batch has its own."""
     named = {headers.PROVIDER: "stripe", headers.RECEIVED_AT: NOW.isoformat()}
     named |= {headers.OBJECT_ID: "pi_1"}
     log = Log()
@@ -156,7 +156,7 @@ async def test_the_router_binds_the_event_of_each_record(lines: Lines) -> None:
 
 
 async def test_the_reconciler_binds_the_object_and_its_payment(lines: Lines) -> None:
-    """While it looks the object up."""
+    """Both are bound during the look-up."""
     provider = LoggingProvider(objects={"pi_1": ProviderUnavailableError("away")})
     reconciler = Reconciler(
         "", cast("Any", None), RecordingSender(), {}, SETTINGS,
@@ -168,7 +168,7 @@ async def test_the_reconciler_binds_the_object_and_its_payment(lines: Lines) -> 
 
 
 class FailingStore:
-    """A store whose driver logs, and which takes no batch that has inputs."""
+    """A store whose driver logs, and which refuses every batch with inputs."""
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
@@ -190,7 +190,7 @@ class FailingStore:
 async def test_a_payment_is_bound_only_where_payments_are_committed_one_by_one(
     lines: Lines,
 ) -> None:
-    """A batch as a whole binds nothing: that would cost time for each record."""
+    """A batch as a whole binds nothing, because that would cost time for each record."""
     log, mine = Log(), payment()
     processor = BatchProcessor(
         cast("Any", None), cast("Any", FailingStore()), cast("Any", None), cast("Any", None),

@@ -40,7 +40,7 @@ class RecordingHeartbeat(Heartbeat):
 
 
 def reconciler(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
-    """Only its pauses; its rounds need Postgres."""
+    """Returns a loop of its pauses alone, because its rounds need Postgres."""
     nothing = cast("Any", None)
     metrics = WorkerMetrics(CollectorRegistry())
     loop = Reconciler("", nothing, nothing, {}, SETTINGS, metrics, Clock(), heartbeat)
@@ -53,7 +53,7 @@ def reconciler(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
 
 
 def retention(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
-    """With nothing to delete."""
+    """Returns a loop with nothing to delete."""
 
     async def none(*_: object) -> int:
         return 0
@@ -63,7 +63,7 @@ def retention(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
 
 
 def consumer_lag(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
-    """Of no consumer group."""
+    """Returns a loop without a consumer group."""
     return ConsumerLag("", {}, INTERVAL_S, WorkerMetrics(CollectorRegistry()), heartbeat).run
 
 

@@ -39,11 +39,11 @@ def test_a_line_is_json_with_its_fields(written: StringIO) -> None:
 def test_bound_fields_are_on_every_line(written: StringIO) -> None:
     """Also on the lines of libraries."""
     with structlog.contextvars.bound_contextvars(payment_id="pay_1"):
-        logs.get_logger("lines").info("ours")
-        logging.getLogger("lines.library").info("theirs %s", "too", extra={"more": 1})
-    ours, theirs = map(json.loads, written.getvalue().splitlines())
-    assert ours["payment_id"] == theirs["payment_id"] == "pay_1"
-    assert (theirs["event"], theirs["more"]) == ("theirs too", 1)
+        logs.get_logger("lines").info("own")
+        logging.getLogger("lines.library").info("library %s", "too", extra={"more": 1})
+    own, library = map(json.loads, written.getvalue().splitlines())
+    assert own["payment_id"] == library["payment_id"] == "pay_1"
+    assert (library["event"], library["more"]) == ("library too", 1)
 
 
 def test_an_exception_is_part_of_its_line(written: StringIO) -> None:
@@ -63,7 +63,7 @@ def test_a_secret_field_is_redacted(written: StringIO, field: str) -> None:
 
 
 def test_a_terminal_gets_columns() -> None:
-    """Not JSON."""
+    """A terminal does not get JSON."""
     record = logging.makeLogRecord({"name": "payments", "levelname": "INFO", "msg": "ready"})
     text = logs.formatter(terminal=True).format(record)
     assert "ready" in text

@@ -10,7 +10,7 @@ BUGS: Final = (
         "providers.registry:clients",
         "is_live is not None and",
         "",
-        "a key that names no mode, as a stand-in's does, can't be used at all",
+        "a key without a mode, like a simulator's, can't be used at all",
         ("tests/providers/test_registry.py::test_a_key_that_names_no_mode_is_taken",),
     ),
     Bug(
@@ -42,7 +42,7 @@ BUGS: Final = (
         "providers.registry:clients",
         "is_live is not account.stripe_livemode",
         "is_live and not account.stripe_livemode",
-        "a test key in live mode starts, and no customer is ever charged",
+        "the worker starts with a test key in live mode, and no customer is ever charged",
         ("tests/providers/test_registry.py::test_a_key_of_the_other_mode_stops_the_start",),
     ),
     Bug(
@@ -50,7 +50,7 @@ BUGS: Final = (
         "ports.provider:Account.refuses",
         "name is not None and name != self.name",
         "name is not None and not self.name",
-        "an event of another account at the provider moves a payment of ours",
+        "an event of another account at the provider changes a payment",
         (
             "tests/conformance/test_translation.py::test_an_event_of_another_account_or_mode_is_foreign",
         ),
@@ -78,7 +78,7 @@ BUGS: Final = (
         "providers.stripe.webhooks:read",
         "_name(metadata.get(PAYMENT_ID_KEY))",
         "metadata.get(PAYMENT_ID_KEY)",
-        "metadata that is no name fails the ingress instead of being left out",
+        "metadata that is no text fails the ingress instead of being ignored",
         (
             "tests/providers/stripe/test_webhooks.py::test_any_stripe_object_is_routed_by_its_content",
         ),
@@ -96,7 +96,7 @@ BUGS: Final = (
         "providers.stripe.webhooks:_time_of",
         "if _SECONDS.match(value):",
         "if value.isdigit():",
-        "a time of other digits or of a hundred of them is a 500 instead of a 400",
+        "a time with non-ASCII digits or a hundred digits is a 500 instead of a 400",
         ("tests/providers/stripe/test_webhooks.py::test_any_other_signature_is_refused",),
     ),
     Bug(
@@ -112,7 +112,7 @@ BUGS: Final = (
         "providers.stripe.webhooks:StripeWebhooks.verify",
         "any(_is_signed(body, header, secret) for secret in self._secrets)",
         "_is_signed(body, header, self._secrets[0])",
-        "while a secret is replaced, what the other one signed is refused",
+        "during a rotation of secrets, webhooks signed with one of them are refused",
         ("tests/providers/stripe/test_webhooks.py::test_any_of_several_secrets_will_do",),
     ),
     Bug(
@@ -120,7 +120,7 @@ BUGS: Final = (
         "providers.stripe.answers:_seconds",
         "min(float(value), RETRY_AFTER_MAX_S)",
         "float(value)",
-        "a proxy that asks for a year is obeyed",
+        "a Retry-After of a year is respected",
         ("tests/providers/stripe/test_answers.py::test_the_wait_that_is_asked_for_is_kept",),
     ),
     Bug(
@@ -128,7 +128,7 @@ BUGS: Final = (
         "providers.stripe.answers:_declined",
         "call.operation in {Operation.CREATE, Operation.CONFIRM}",
         "call.object_id",
-        "a declined create is refused though its payment intent is there",
+        "a declined create is refused though its payment intent exists",
         ("tests/providers/stripe/test_answers.py::test_a_declined_card_is_an_acknowledgement",),
     ),
     Bug(
@@ -146,7 +146,7 @@ BUGS: Final = (
         "providers.stripe.answers:_invalid",
         "found or NotNow",
         "NotNow",
-        "a capture that had happened is asked for under new keys for ever",
+        "a capture that happened is repeated under new keys for ever",
         (
             "tests/providers/stripe/test_answers.py::test_an_unexpected_state_says_what_has_happened",
         ),
@@ -166,7 +166,7 @@ BUGS: Final = (
         "providers.stripe.answers:outcome_of_state",
         'case Operation.CANCEL, "canceled" | "succeeded":',
         'case Operation.CANCEL, "canceled":',
-        "a cancel of what succeeded is asked for again and again",
+        "a cancel of a succeeded intent is repeated again and again",
         (
             "tests/providers/stripe/test_answers.py::test_an_unexpected_state_says_what_has_happened",
         ),
@@ -176,7 +176,7 @@ BUGS: Final = (
         "providers.stripe.answers:outcome_of_state",
         'case Operation.CAPTURE, "canceled":',
         'case Operation.CAPTURE, "void":',
-        "a capture of what was cancelled is asked for again and again",
+        "a capture of a cancelled intent is repeated again and again",
         (
             "tests/providers/stripe/test_answers.py::test_an_unexpected_state_says_what_has_happened",
         ),
@@ -186,7 +186,7 @@ BUGS: Final = (
         "providers.stripe.answers:outcome_of_state",
         'case Operation.CAPTURE, "requires_payment_method":',
         'case Operation.CAPTURE, "void":',
-        "a capture whose authorization was lost is asked for again and again",
+        "a capture whose authorization was lost is repeated again and again",
         (
             "tests/providers/stripe/test_answers.py::test_an_unexpected_state_says_what_has_happened",
         ),
@@ -196,7 +196,7 @@ BUGS: Final = (
         "providers.stripe.answers:outcome_of_error",
         'headers.get("idempotent-replayed") == "true"',
         "True",
-        "a 500 that was not replayed is not tried again but looked up",
+        "a 500 that was not replayed is looked up instead of retried",
         (
             "tests/providers/stripe/test_answers.py::test_what_says_nothing_of_the_outcome_refuses_nothing",
         ),
@@ -206,7 +206,7 @@ BUGS: Final = (
         "providers.stripe.client:StripeApi._find_refund",
         ", payment_intent=call.object_id",
         "",
-        "another payment's refund is taken for ours",
+        "another payment's refund counts as the requested one",
         ("tests/providers/stripe/test_look_up.py::test_a_refund_of_another_payment_is_not_it",),
     ),
     Bug(
@@ -214,7 +214,7 @@ BUGS: Final = (
         "providers.stripe.client:StripeApi._find_refund",
         "if ours.get(ref, True)]",
         "]",
-        "a refund that another call made is taken for ours",
+        "a refund that another call made counts as the requested one",
         (
             "tests/providers/stripe/test_look_up.py::test_of_refunds_that_carry_our_id_the_one_our_call_made_is_found",
         ),
@@ -240,7 +240,7 @@ BUGS: Final = (
         "providers.stripe.client:StripeApi.events_after",
         'reversed(page["data"])',
         'page["data"]',
-        "of the events that were lost the newest are shown first",
+        "undelivered events are returned newest first",
         ("tests/providers/stripe/test_fetching.py::test_events_after_a_cursor_come_oldest_first",),
     ),
     Bug(
@@ -248,7 +248,7 @@ BUGS: Final = (
         "providers.stripe.client:StripeApi.events_after",
         'page = await self._page_after(page["data"][0]["id"])',
         'page = await self._page_after(page["data"][-1]["id"])',
-        "the second page is the first one once more, for ever",
+        "the second page repeats the first one, for ever",
         ("tests/providers/stripe/test_fetching.py::test_events_after_a_cursor_come_oldest_first",),
     ),
     Bug(

@@ -10,7 +10,7 @@ BUGS: Final = (
         "decisions.fold:_Fold._apply",
         "self._refused.add(row.event_id)",
         "str(row)",
-        "a refused record that a batch holds twice is written twice, and the batch fails",
+        "a refused record that is in a batch twice is written twice, and the batch fails",
         (
             "tests/processor/decisions/test_fold.py::test_a_refused_record_twice_in_a_batch_is_one_record",
         ),
@@ -21,7 +21,7 @@ BUGS: Final = (
         "domain.facts.binding:is_proof",
         "not isinstance(fact, PaymentFact)",
         "isinstance(fact, DisputeFact)",
-        "a refund's event counts as proof of whose the payment's object is",
+        "a refund's event counts as proof of the payment's object",
         ("tests/domain/test_binding.py::test_a_refund_fact_does_not_prove_the_payments_object",),
     ),
     Bug(
@@ -29,8 +29,8 @@ BUGS: Final = (
         "decisions.fold:_Fold._apply",
         "if after is None or after is before:",
         "if after is None:",
-        "an input without effect is noted with a version that another one led to",
-        ("tests/processor/decisions/test_fold.py::test_an_input_without_effect_led_to_no_version",),
+        "an input without effect is stored with another input's version",
+        ("tests/processor/decisions/test_fold.py::test_an_input_without_effect_makes_no_version",),
         servers=True,
     ),
     Bug(
@@ -38,7 +38,7 @@ BUGS: Final = (
         "domain.facts.binding:is_proof",
         "is_key_of(fact.caused_by, str(CallKey.create(payment_id)))",
         '(fact.caused_by or "").endswith(":create")',
-        "the object that another payment's call made is taken for this one's",
+        "an object that another payment's call made counts as this payment's",
         (
             "tests/domain/test_binding.py::test_the_result_of_the_create_and_its_key_prove_the_object",
         ),
@@ -48,7 +48,7 @@ BUGS: Final = (
         "domain.facts.binding:is_proof",
         "is_key_of(fact.caused_by, str(CallKey.create(payment_id)))",
         '(fact.caused_by or "").startswith(f"{payment_id}:")',
-        "the key of any other call of the payment proves whose an object is",
+        "the key of any call of the payment proves an object",
         (
             "tests/domain/test_binding.py::test_the_result_of_the_create_and_its_key_prove_the_object",
         ),
@@ -58,7 +58,7 @@ BUGS: Final = (
         "domain.facts.binding:is_proof",
         "is_key_of(fact.caused_by, str(CallKey.create(payment_id)))",
         "fact.caused_by == str(CallKey.create(payment_id))",
-        "an object made under a second key is never known as the payment's own",
+        "an object made under a second key is never accepted as the payment's",
         (
             "tests/domain/test_binding.py::test_the_result_of_the_create_and_its_key_prove_the_object",
         ),
@@ -68,7 +68,7 @@ BUGS: Final = (
         "domain.on_fact:_refused_or_waiting",
         "awaits_object(payment) and",
         "",
-        "every dispute, and every event that echoes no key, waits for ever",
+        "every dispute, and every event without a key, waits for ever",
         (
             "tests/domain/test_conflicts.py::test_a_contradiction_changes_nothing_and_names_what_is_wrong",
         ),
@@ -78,7 +78,7 @@ BUGS: Final = (
         "domain.on_fact:_refused_or_waiting",
         "and not is_proof(payment.id, fact)",
         "",
-        "an event that echoes our create waits for an answer that may be lost",
+        "an event with the create's key waits for a result that may be lost",
         (
             "tests/domain/test_conflicts.py::test_a_result_that_contradicts_the_proven_object_is_a_conflict",
         ),
@@ -88,9 +88,9 @@ BUGS: Final = (
         "domain.on_fact:_refused_or_waiting",
         ", refused=True",
         "",
-        "a forged event uses up its event ID, and the real one is a duplicate of it",
+        "a forged event uses up its event ID, and the real event is a duplicate",
         (
-            "tests/processor/decisions/test_refusals.py::test_a_refused_rendering_leaves_the_event_to_the_right_one",
+            "tests/processor/decisions/test_refusals.py::test_a_refused_rendering_does_not_use_up_the_event_id",
         ),
     ),
     Bug(
@@ -98,7 +98,7 @@ BUGS: Final = (
         "domain.on_fact:_refused_or_waiting",
         ", urgent_call=urgent",
         "",
-        "a payment whose create's answer was lost waits out the lease instead of a moment",
+        "a payment whose create's result was lost waits until the lease ends",
         (
             "tests/processor/decisions/test_refusals.py::test_an_unproved_fact_makes_the_create_due_at_once",
         ),
@@ -110,7 +110,7 @@ BUGS: Final = (
         "str(row)",
         "in one batch, a refused record makes the real event a duplicate",
         (
-            "tests/processor/decisions/test_refusals.py::test_a_refused_rendering_leaves_the_event_to_the_right_one",
+            "tests/processor/decisions/test_refusals.py::test_a_refused_rendering_does_not_use_up_the_event_id",
         ),
         servers=True,
     ),
@@ -121,7 +121,7 @@ BUGS: Final = (
         "str(row)",
         "a refused record and the real event in one batch: the real one is lost",
         (
-            "tests/processor/decisions/test_refusals.py::test_a_refused_rendering_leaves_the_event_to_the_right_one",
+            "tests/processor/decisions/test_refusals.py::test_a_refused_rendering_does_not_use_up_the_event_id",
         ),
         servers=True,
     ),
@@ -130,7 +130,7 @@ BUGS: Final = (
         "decisions.fold:_Fold._apply",
         "self._plan.expected[payment_id] = stored.version",
         "self._plan.expected[payment_id] = after.version - 1",
-        "two changes of a payment in one batch are a conflict with itself, again and again",
+        "a batch with two changes of a payment conflicts with itself, again and again",
         (
             "tests/processor/decisions/test_fold.py::test_a_new_payment_expects_nothing_and_a_known_one_its_version",
         ),
@@ -141,9 +141,9 @@ BUGS: Final = (
         "decisions.fold:_Fold._apply",
         "before is None or (awaits_object(before) and not awaits_object(after))",
         "before is None",
-        "what waited for the payment's object is never taken up",
+        "inputs that wait for the payment's object are never applied",
         (
-            "tests/processor/decisions/test_refusals.py::test_what_waited_and_is_refused_leaves_its_event_id",
+            "tests/processor/decisions/test_refusals.py::test_a_parked_event_that_is_refused_does_not_use_up_its_event_id",
         ),
         servers=True,
     ),
@@ -152,9 +152,9 @@ BUGS: Final = (
         "decisions.fold:_Fold._apply",
         "before is None or (awaits_object(before) and not awaits_object(after))",
         "awaits_object(before) if before else False",
-        "what came before its payment is never taken up",
+        "inputs that came before their payment are never applied",
         (
-            "tests/processor/decisions/test_fold.py::test_what_came_before_its_payment_is_applied_with_it",
+            "tests/processor/decisions/test_fold.py::test_webhooks_before_their_create_are_applied_in_the_same_batch",
         ),
         servers=True,
     ),
@@ -163,7 +163,7 @@ BUGS: Final = (
         "decisions.fold:_Fold._apply",
         "if decision.urgent_call is not None:",
         "if False:",
-        "a lost create answer is asked for again only after the lease",
+        "a create whose response was lost is repeated only after the lease",
         (
             "tests/processor/decisions/test_refusals.py::test_an_unproved_fact_makes_the_create_due_at_once",
         ),
@@ -174,9 +174,9 @@ BUGS: Final = (
         "decisions.fold:_Fold._apply",
         "if decision.outcome is Outcome.PARKED:",
         "if False:",
-        "what came in the batch of its payment's create, before it, waits for ever",
+        "an input before its create in one batch waits for ever",
         (
-            "tests/processor/decisions/test_fold.py::test_what_came_before_its_payment_is_applied_with_it",
+            "tests/processor/decisions/test_fold.py::test_webhooks_before_their_create_are_applied_in_the_same_batch",
         ),
         servers=True,
     ),
@@ -185,8 +185,8 @@ BUGS: Final = (
         "decisions.fold:_Fold._apply",
         "self._plan.calls.extend(decision.provider_calls)",
         "self._plan.calls = list(decision.provider_calls)",
-        "of two calls that one batch asks for, only the last is ever made",
-        ("tests/processor/decisions/test_fold.py::test_a_payment_and_its_webhook",),
+        "of two calls decided in one batch, only the last is ever made",
+        ("tests/processor/decisions/test_fold.py::test_a_create_and_a_webhook_make_two_versions",),
         servers=True,
     ),
     Bug(
@@ -194,7 +194,7 @@ BUGS: Final = (
         "decisions.fold:_Fold._foreign",
         "owner in {None, payment.id}",
         "owner is None",
-        "a payment's own later events are conflicts with itself",
+        "a payment's own later events are conflicts",
         (
             "tests/processor/decisions/test_fold.py::test_a_new_payment_expects_nothing_and_a_known_one_its_version",
         ),
@@ -205,9 +205,9 @@ BUGS: Final = (
         "decisions.fold:_Fold._release",
         "self._quarantined.discard(payment_id)",
         "str(payment_id)",
-        "a release takes up nothing, and the quarantine is gone from the table",
+        "a release applies nothing, and the quarantine is deleted from the table",
         (
-            "tests/processor/decisions/test_fold_release.py::test_what_waited_is_taken_up_as_if_nothing_had_been",
+            "tests/processor/decisions/test_fold_release.py::test_a_release_processes_the_waiting_inputs",
         ),
         servers=True,
     ),
@@ -217,9 +217,9 @@ BUGS: Final = (
         "if payment_id in self._loaded.quarantined:\n"
         "            self._plan.released.add(payment_id)",
         "if False:\n            self._plan.released.add(payment_id)",
-        "a quarantine that was released is there again after the batch",
+        "a released quarantine is still in the table after the batch",
         (
-            "tests/processor/decisions/test_fold_release.py::test_what_waited_is_taken_up_as_if_nothing_had_been",
+            "tests/processor/decisions/test_fold_release.py::test_a_release_processes_the_waiting_inputs",
         ),
         servers=True,
     ),
@@ -228,9 +228,9 @@ BUGS: Final = (
         "decisions.fold:_Fold._note_open",
         "not row.refused and",
         "",
-        "a refused event's ID is remembered as used: the real one is set aside unread",
+        "a refused event's ID is added to the dedup table: the real event is dropped",
         (
-            "tests/processor/decisions/test_refusals.py::test_a_refused_rendering_leaves_the_event_to_the_right_one",
+            "tests/processor/decisions/test_refusals.py::test_a_refused_rendering_does_not_use_up_the_event_id",
         ),
         servers=True,
     ),
@@ -239,9 +239,9 @@ BUGS: Final = (
         "decisions.fold:_Fold._is_new",
         "self._plan.redelivered.add(known.publication_id)",
         "str(known)",
-        "after a crash what was committed and not published stays so",
+        "after a crash, committed versions stay unpublished",
         (
-            "tests/processor/decisions/test_fold.py::test_the_same_record_again_marks_its_publication",
+            "tests/processor/decisions/test_fold.py::test_a_redelivered_record_marks_its_publication",
         ),
         servers=True,
     ),
@@ -250,7 +250,7 @@ BUGS: Final = (
         "decisions.fold:_Fold._is_new",
         "if known.position != position:",
         "if False:",
-        "a second record of an event is nowhere noted: audit reports it as lost",
+        "a duplicate is not stored: audit reports it as lost",
         (
             "tests/processor/decisions/test_fold.py::test_a_second_record_of_an_event_is_a_duplicate",
         ),

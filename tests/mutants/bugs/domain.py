@@ -17,7 +17,7 @@ BUGS: Final = (
         "RefundStatus.REQUIRES_ACTION,",
         "",
         (
-            "a refund that waits for the customer's bank details holds no money: more is "
+            "a refund that waits for the customer's bank details reserves no money: more is "
             "refunded than is left"
         ),
         (_COMMANDS.format("a_refund_in_flight_reserves_its_amount"),),
@@ -27,7 +27,7 @@ BUGS: Final = (
         "domain.facts.refunds:reserved_amount",
         "status in RESERVING",
         "status is RefundStatus.SUCCEEDED",
-        "two refunds on their way together give back more than was captured",
+        "two pending refunds together give back more than was captured",
         (_COMMANDS.format("refunds_may_take_what_is_left_and_no_more"),),
     ),
     Bug(
@@ -35,7 +35,7 @@ BUGS: Final = (
         "domain.view:amounts_in",
         "min(refunds.refunded_amount(payment), captured_amount)",
         "refunds.refunded_amount(payment)",
-        "a returned refund and its replacement that cross publish more refunded than captured",
+        "reordered events of a returned refund and its replacement publish more refunded than captured",
         (_CONFLICTS.format("refunds_reported_early_never_block_a_success"),),
     ),
     Bug(
@@ -91,7 +91,7 @@ BUGS: Final = (
         "domain.on_command:_capture",
         "previous.refusal is None",
         "previous.refusal is not None",
-        "two captures run at once, and a refused one can't be asked for again",
+        "two captures run at once, and a refused one can't be requested again",
         (_COMMANDS.format("a_command_is_accepted_or_rejected_with_what_it_needs"),),
     ),
     Bug(
@@ -99,7 +99,7 @@ BUGS: Final = (
         "domain.on_command:_refund",
         "0 < amount <= left",
         "0 <= amount <= left",
-        "with nothing left, a refund of all that is left is accepted as one of 0",
+        "with nothing left, a refund of the rest is accepted with the amount 0",
         (_COMMANDS.format("refunds_may_take_what_is_left_and_no_more"),),
     ),
     Bug(
@@ -139,7 +139,7 @@ BUGS: Final = (
         "domain.facts.refunds:reserved_amount",
         "r.refusal is None and",
         "",
-        "a refund that was refused holds its money: less can be refunded than is left",
+        "a refused refund reserves its money: less can be refunded than is left",
         (_COMMANDS.format("one_refused_refund_leaves_the_others"),),
     ),
     Bug(
@@ -148,7 +148,7 @@ BUGS: Final = (
         "refs.get(r.id) not in known",
         "True",
         (
-            "a refund of ours that the provider has made counts twice: less can be refunded "
+            "a requested refund that the provider has made counts twice: less can be refunded "
             "than is left"
         ),
         (_COMMANDS.format("a_command_is_accepted_or_rejected_with_what_it_needs"),),
@@ -158,7 +158,7 @@ BUGS: Final = (
         "domain.facts.refunds:_unmatched",
         "and r.refusal is None",
         "",
-        "a refund made elsewhere that names a refused one of ours is never shown",
+        "a refund at the provider that names a refused refund of ours is never shown",
         (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
     ),
     Bug(
@@ -182,7 +182,7 @@ BUGS: Final = (
         "domain.on_fact:on_dispute_fact",
         "join.dispute_order(fact) > join.dispute_order(known.fact)",
         "fact.occurred_at > known.fact.occurred_at",
-        "a late word reopens a dispute that is closed",
+        "a late event reopens a closed dispute",
         (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
     ),
     Bug(
@@ -190,7 +190,7 @@ BUGS: Final = (
         "domain.on_fact:on_payment_fact",
         "key.payment_id != payment.id",
         "False",
-        "a call of somebody else's key is taken for an attempt of ours",
+        "another payment's call key counts as an attempt of this payment",
         (_ATTEMPTS.format("in_the_second_of_a_failure_only_the_next_attempts_facts_are_later"),),
     ),
     Bug(
@@ -198,7 +198,7 @@ BUGS: Final = (
         "domain.on_result:_refused",
         "cancel=None, ",
         "",
-        "after the provider refused a cancel, no other can be asked for",
+        "after the provider refused a cancel, no other can be requested",
         (_ATTEMPTS.format("a_late_refusal_does_not_undo_the_next_cancel"),),
     ),
     Bug(
@@ -222,7 +222,7 @@ BUGS: Final = (
         "domain.on_result:on_result",
         "result.call_key not in payment.calls",
         "False",
-        "a result of a call that was never asked for moves the payment",
+        "a result of a call that was never requested changes the payment",
         (_CONFLICTS.format("a_contradiction_changes_nothing_and_names_what_is_wrong"),),
     ),
     Bug(
@@ -230,7 +230,7 @@ BUGS: Final = (
         "domain.facts.join:_REFUND_CLASS",
         "RefundStatus.CANCELED: 3",
         "RefundStatus.CANCELED: 2",
-        "a success reported late takes back the cancellation of a refund",
+        "a success reported late reverts the cancellation of a refund",
         (_COMMANDS.format("a_failed_refund_does_not_become_a_success"),),
     ),
     Bug(
@@ -238,7 +238,7 @@ BUGS: Final = (
         "domain.facts.join:_is_after",
         "attempt > failed_attempt",
         "attempt >= failed_attempt",
-        "an attempt that failed is taken for one that goes on, in the second of its failure",
+        "a failed attempt counts as open, in the second of its failure",
         (_ATTEMPTS.format("in_the_second_of_a_failure_only_the_next_attempts_facts_are_later"),),
     ),
     Bug(
@@ -246,7 +246,7 @@ BUGS: Final = (
         "domain.facts.join:DISPUTE_CLOSED",
         "DisputeStatus.PREVENTED,",
         "",
-        "a dispute that was prevented is reopened by an older word",
+        "an older event reopens a prevented dispute",
         (_COMMANDS.format("the_closed_disputes_are_these"),),
     ),
     Bug(
@@ -262,7 +262,7 @@ BUGS: Final = (
         "domain.call_key:CallKey.parse",
         "return key if str(key) == text else None",
         "return key",
-        "a key with something behind it that is no generation is taken for one of ours",
+        "a key with a malformed generation counts as one of ours",
         (_CALL_KEY.format("any_other_text_is_no_key"),),
     ),
     Bug(
@@ -270,7 +270,7 @@ BUGS: Final = (
         "domain.call_key:CallKey.parse",
         'or ":" in name',
         "",
-        "a key with a part too many is taken for one of ours",
+        "a key with one part too many counts as one of ours",
         (_CALL_KEY.format("any_other_text_is_no_key"),),
     ),
     Bug(
@@ -294,7 +294,7 @@ BUGS: Final = (
         "domain.call_key:CallKey.attempt",
         "self.operation is Operation.CONFIRM and self.name.isdecimal()",
         "self.name.isdecimal()",
-        "a capture is taken for an attempt",
+        "a capture counts as an attempt",
         (_CALL_KEY.format("a_create_and_each_confirm_start_an_attempt"),),
     ),
     Bug(
@@ -302,7 +302,7 @@ BUGS: Final = (
         "domain.calls:_cancel_cause",
         "requested if has_result and requested else",
         "requested if requested else",
-        "attempts used up while a cancel is asked for end CANCELED instead of FAILED",
+        "attempts used up during a requested cancel end CANCELED instead of FAILED",
         (_ATTEMPTS.format("a_clients_cancel_is_called_once_our_own_was_refused"),),
     ),
     Bug(

@@ -24,7 +24,7 @@ BUGS: Final = (
         "ingress.idempotency:idempotency_key",
         "len(sent) > 1",
         "len(sent) > 2",
-        "of two Idempotency-Key headers one is chosen silently",
+        "one of two Idempotency-Key headers is chosen silently",
         (_REQUESTS.format("one_request_has_one_key"),),
     ),
     Bug(
@@ -56,7 +56,7 @@ BUGS: Final = (
         "ingress.idempotency:RecentOperations.discard",
         "not known.accepted and",
         "",
-        "a request that failed discards its accepted twin",
+        "a failed request discards an accepted one with the same key",
         (_MEMORY.format("a_failed_request_does_not_discard_its_accepted_twin"),),
     ),
     Bug(
@@ -64,7 +64,7 @@ BUGS: Final = (
         "ingress.idempotency:RecentOperations.discard",
         "and self._operations.get(operation_id) is known",
         "",
-        "forgetting twice raises KeyError: a 500 instead of a 503",
+        "discarding twice raises KeyError: a 500 instead of a 503",
         (_MEMORY.format("a_failed_request_does_not_discard_its_accepted_twin"),),
     ),
     Bug(
@@ -80,7 +80,7 @@ BUGS: Final = (
         "ingress.routes.cursors:decode",
         "in_utc and",
         "",
-        "a cursor without a time zone is an error of ours instead of a 400",
+        "a cursor without a time zone is a 500 instead of a 400",
         (_CURSORS.format("a_forged_cursor_never_reaches_the_store"),),
     ),
     Bug(
@@ -88,7 +88,7 @@ BUGS: Final = (
         "ingress.routes.cursors:decode",
         "and encode(position) == cursor",
         "",
-        "a cursor that was made up is accepted",
+        "a forged cursor is accepted",
         (_CURSORS.format("a_forged_cursor_never_reaches_the_store"),),
     ),
     Bug(
@@ -104,7 +104,7 @@ BUGS: Final = (
         "ingress.command_service:CommandService._claim",
         "stored.received_at",
         "now",
-        "a retry after a restart is answered with another expires_at",
+        "a retry after a restart returns another expires_at",
         (_READS.format("a_replay_from_the_store_has_the_first_times"),),
         servers=True,
     ),
@@ -121,7 +121,7 @@ BUGS: Final = (
         "ingress.command_service:CommandService.accept",
         "if not error.sent:",
         "if error.sent:",
-        "a record whose fate is unknown is discarded: another body may be accepted beside it",
+        "a record whose fate is unknown is discarded: another body may be accepted too",
         (_COMMANDS.format("a_record_that_may_be_there_holds_its_key"),),
     ),
     Bug(
@@ -164,7 +164,7 @@ BUGS: Final = (
         "ingress.routes.payment_reads:list_payments",
         "after, limit + 1)",
         "after, limit)",
-        "no page ever has a next one",
+        "no page ever has a next page",
         (_READS.format("pages_hold_everything_once"),),
         servers=True,
     ),
@@ -182,7 +182,7 @@ BUGS: Final = (
         "ingress.routes.webhooks:_record",
         "webhook.object_id or webhook.event_id",
         "webhook.event_id",
-        "webhooks of one dispute are read in any order",
+        "webhooks of one dispute are processed in any order",
         (_WEBHOOKS.format("without_our_id_it_goes_to_the_router"),),
     ),
     Bug(
@@ -190,7 +190,7 @@ BUGS: Final = (
         "ingress.routes.webhooks:_record",
         "and is_payment_id(webhook.payment_id)",
         "",
-        "an event that names somebody else's payment ID becomes a dead letter",
+        "an event with a foreign payment ID becomes a dead letter",
         (_WEBHOOKS.format("without_our_id_it_goes_to_the_router"),),
     ),
     Bug(
@@ -198,7 +198,7 @@ BUGS: Final = (
         "ingress.routes.webhooks:receive_webhook",
         "context.metrics.rejected_webhooks.labels(provider, error.slug).inc()",
         "pass",
-        "refused webhooks are counted nowhere",
+        "refused webhooks are not counted",
         (_WEBHOOKS.format("a_bad_signature_leaves_no_trace"),),
     ),
     Bug(
@@ -206,7 +206,7 @@ BUGS: Final = (
         "ingress.routes.webhooks:_record",
         "(headers.RECEIVED_AT, context.clock().isoformat().encode()),",
         "(headers.RECEIVED_AT, parts.clock().replace(tzinfo=None).isoformat().encode()),",
-        "the stream takes a webhook's time for one without a zone: a dead letter",
+        "a webhook's time has no zone: it becomes a dead letter",
         (_WEBHOOKS.format("a_webhook_is_published_as_it_came"),),
     ),
     Bug(
@@ -214,7 +214,7 @@ BUGS: Final = (
         "ingress.http.middleware:RequestMiddleware.__call__",
         "if status is None:",
         "if True:",
-        "an error after the answer began sends a second one into it",
+        "an error after the response started sends a second response",
         (_OBSERVE.format("an_answer_is_begun_once"),),
     ),
     Bug(
@@ -222,7 +222,7 @@ BUGS: Final = (
         "ingress.http.middleware:_route",
         'getattr(scope.get("route"), "path", UNMATCHED)',
         'scope["path"]',
-        "each payment ID becomes a label of its own: metrics grow without end",
+        "each payment ID becomes a separate label: metrics grow without limit",
         (_OPERATIONS.format("metrics_go_by_the_route"),),
     ),
     Bug(
@@ -230,7 +230,7 @@ BUGS: Final = (
         "ingress.routes.health:readyz",
         "200 if ready else 503",
         "200",
-        "an ingress without brokers is given traffic",
+        "an ingress without brokers gets traffic",
         (_OPERATIONS.format("ready_needs_kafka_only"),),
     ),
     Bug(
@@ -238,7 +238,7 @@ BUGS: Final = (
         "ingress.routes.timeline:_quarantine_text",
         "standing.quarantined_at is None",
         "standing.quarantined_event_id is not None",
-        "a quarantined payment's timeline says nothing of the quarantine",
+        "a quarantined payment's timeline does not show the quarantine",
         (_TIMELINE.format("no_reason_names_another_payment"),),
     ),
     Bug(
@@ -246,7 +246,7 @@ BUGS: Final = (
         "ingress.command_service:CommandService._claim",
         "or known.looked_up",
         "",
-        "of two bodies under one key, both looked up, both are published",
+        "two bodies under one key, both looked up, are both published",
         (_CLAIMS.format("a_looked_up_body_holds_its_key_while_the_store_is_away"),),
     ),
     Bug(
@@ -254,7 +254,7 @@ BUGS: Final = (
         "ingress.command_service:CommandService.accept",
         "or not known.is_first",
         "",
-        "a body taken in without a look-up refuses the one that the store has",
+        "a body accepted without a look-up refuses the stored one",
         (_CLAIMS.format("a_body_taken_in_unseen_refuses_no_other"),),
     ),
 )

@@ -5,7 +5,7 @@ from typing import Final
 from tests.mutants.planted import Bug
 
 _PRODUCER: Final = "tests/messaging/test_producer.py::test_{}"
-_ROOM: Final = "tests/messaging/test_in_flight.py::test_{}"
+_LIMITER: Final = "tests/messaging/test_in_flight.py::test_{}"
 
 BUGS: Final = (
     Bug(
@@ -14,7 +14,7 @@ BUGS: Final = (
         "self._bytes -= size",
         "self._bytes -= 0",
         "after 64 MiB in all every record is refused until a restart",
-        (_ROOM.format("bytes_are_given_back"),),
+        (_LIMITER.format("bytes_are_released"),),
     ),
     Bug(
         "messaging",
@@ -22,7 +22,7 @@ BUGS: Final = (
         "self._records -= 1",
         "self._records -= 0",
         "after 4096 records in all every record is refused until a restart",
-        (_ROOM.format("bytes_are_given_back"),),
+        (_LIMITER.format("bytes_are_released"),),
     ),
     Bug(
         "messaging",
@@ -30,7 +30,7 @@ BUGS: Final = (
         "self._freed.set()",
         "self._freed.clear()",
         "a sender that waits for room waits for ever",
-        (_ROOM.format("who_waits_goes_on_when_there_is_room"),),
+        (_LIMITER.format("waiting_tasks_continue_when_there_is_room"),),
     ),
     Bug(
         "messaging",
@@ -38,15 +38,15 @@ BUGS: Final = (
         "if full and self._records:",
         "if full:",
         "a record larger than the limit is never sent, not even alone",
-        (_ROOM.format("what_is_larger_than_all_of_it_goes_alone"),),
+        (_LIMITER.format("a_record_larger_than_the_limit_goes_alone"),),
     ),
     Bug(
         "messaging",
         "messaging.in_flight:InFlightLimiter.try_acquire",
         "self._bytes + size > self._limits.bytes",
         "self._bytes > self._limits.bytes",
-        "one record too many is taken in: memory above the limit",
-        (_ROOM.format("either_limit_is_one"),),
+        "one record too many is accepted: memory exceeds the limit",
+        (_LIMITER.format("either_limit_applies"),),
     ),
     Bug(
         "messaging",
@@ -62,7 +62,7 @@ BUGS: Final = (
         "messaging.producer:Producer._failure",
         "if not error.retriable:",
         "if error.retriable:",
-        "a producer that is beyond repair is used for ever",
+        "a producer that can't recover is used for ever",
         (_PRODUCER.format("an_instance_beyond_repair_is_replaced"),),
         servers=True,
     ),
@@ -72,7 +72,7 @@ BUGS: Final = (
         "and instance.acknowledged_at < started",
         "",
         "one slow partition closes the producer of all others",
-        (_PRODUCER.format("a_slow_partition_leaves_the_others_their_producer"),),
+        (_PRODUCER.format("a_slow_partition_does_not_replace_the_producer"),),
         servers=True,
     ),
     Bug(
@@ -81,7 +81,7 @@ BUGS: Final = (
         "finally: self._limiter.release(size)",
         "finally:\n            str(size)",
         "after 64 MiB in all the ingress answers 503 until a restart",
-        (_PRODUCER.format("room_is_given_back_whatever_became_of_the_records"),),
+        (_PRODUCER.format("room_is_released_after_any_outcome"),),
         servers=True,
     ),
 )

@@ -18,7 +18,7 @@ BUGS: Final = (
         "- e.unacknowledged",
         "",
         "on a live system the audit reports every record in flight",
-        (_INVARIANTS.format("what_is_in_flight_is_no_violation"),),
+        (_INVARIANTS.format("records_in_flight_are_no_violation"),),
     ),
     Bug(
         "ops",
@@ -26,7 +26,7 @@ BUGS: Final = (
         "count > 1",
         "count > 2",
         "the audit does not see a record with two outcomes",
-        (_INVARIANTS.format("what_is_wrong_is_reported"),),
+        (_INVARIANTS.format("a_violation_is_reported"),),
     ),
     Bug(
         "ops",
@@ -34,7 +34,7 @@ BUGS: Final = (
         "count > 1",
         "count > 2",
         "the audit does not see an event that changed a payment twice",
-        (_INVARIANTS.format("what_is_wrong_is_reported"),),
+        (_INVARIANTS.format("a_violation_is_reported"),),
     ),
     Bug(
         "ops",
@@ -42,7 +42,7 @@ BUGS: Final = (
         "list(range(1, payment.version + 1))",
         "list(range(1, len(versions) + 1))",
         "the audit does not see that the last version is missing",
-        (_INVARIANTS.format("what_is_wrong_is_reported"),),
+        (_INVARIANTS.format("a_violation_is_reported"),),
     ),
     Bug(
         "ops",
@@ -50,7 +50,7 @@ BUGS: Final = (
         "before is not None and v.status is not before and not is_allowed(before, v.status)",
         "before is not None and v.status is not before and is_final(before)",
         "the audit does not see a transition that is not in the table",
-        (_INVARIANTS.format("what_is_wrong_is_reported"),),
+        (_INVARIANTS.format("a_violation_is_reported"),),
     ),
     Bug(
         "ops",
@@ -58,7 +58,7 @@ BUGS: Final = (
         "p.captured <= p.authorized <= p.amount",
         "p.captured <= p.amount",
         "the audit does not see more captured than authorized",
-        (_INVARIANTS.format("what_is_wrong_is_reported"),),
+        (_INVARIANTS.format("a_violation_is_reported"),),
     ),
     Bug(
         "ops",
@@ -66,7 +66,7 @@ BUGS: Final = (
         "or row.version != v.version",
         "",
         "the audit does not see that an event names another version than its own",
-        (_INVARIANTS.format("what_is_wrong_is_reported"),),
+        (_INVARIANTS.format("a_violation_is_reported"),),
     ),
     Bug(
         "ops",
@@ -74,7 +74,7 @@ BUGS: Final = (
         'row.outcome != "applied" or',
         "",
         "the audit does not see a version whose event is recorded as having no effect",
-        (_INVARIANTS.format("what_is_wrong_is_reported"),),
+        (_INVARIANTS.format("a_violation_is_reported"),),
     ),
     Bug(
         "ops",
@@ -82,7 +82,7 @@ BUGS: Final = (
         "first = 1 if e.is_whole else min(seen)",
         "first = min(seen)",
         "the audit does not see that a payment's first versions were never published",
-        (_INVARIANTS.format("what_is_wrong_is_reported"),),
+        (_INVARIANTS.format("a_violation_is_reported"),),
     ),
     Bug(
         "ops",
@@ -93,22 +93,22 @@ BUGS: Final = (
             "on a live system the audit does not see a published version that differs from the "
             "stored one"
         ),
-        (_INVARIANTS.format("what_is_in_flight_is_no_violation"),),
+        (_INVARIANTS.format("records_in_flight_are_no_violation"),),
     ),
     Bug(
         "ops",
         "processor.ops.invariants:stored_is_derived",
         "(row.status, row.authorized, row.captured, row.refunded)",
         "(row.status, row.authorized, row.captured, money.refunded)",
-        "the audit does not see a stored refunded amount that the facts deny",
-        (_INVARIANTS.format("what_is_wrong_is_reported"),),
+        "the audit does not see a stored refunded amount that contradicts the facts",
+        (_INVARIANTS.format("a_violation_is_reported"),),
     ),
     Bug(
         "ops",
         "processor.ops.invariants:nothing_waits",
         "and row.payment_id not in e.quarantined",
         "",
-        "the audit reports what waits behind a quarantine as stuck",
+        "the audit reports a quarantined payment's inputs as stuck",
         (_INVARIANTS.format("a_quarantined_payments_events_may_wait"),),
     ),
     Bug(
@@ -117,7 +117,7 @@ BUGS: Final = (
         "and not row.is_young",
         "",
         "the audit reports an input parked a moment ago as stuck",
-        (_INVARIANTS.format("what_is_in_flight_is_no_violation"),),
+        (_INVARIANTS.format("records_in_flight_are_no_violation"),),
     ),
     Bug(
         "ops",
@@ -125,7 +125,7 @@ BUGS: Final = (
         "record.offset >= acknowledged[topic, record.partition]",
         "record.offset > acknowledged[topic, record.partition]",
         "the first record in flight of a partition is reported as lost",
-        (_AUDIT.format("what_nobody_has_acknowledged_is_in_flight"),),
+        (_AUDIT.format("unacknowledged_records_are_in_flight"),),
         servers=True,
     ),
     Bug(
@@ -151,7 +151,7 @@ BUGS: Final = (
         "postgres.audit:UNROUTED",
         "greatest(u.recorded_at, p.updated_at)",
         "u.recorded_at",
-        "a webhook whose payment came to be a moment ago is reported as stuck",
+        "a webhook whose payment was just created is reported as stuck",
         (_AUDIT.format("a_webhook_is_stuck_only_after_its_payment_had_time_to_take_it"),),
         servers=True,
     ),
@@ -161,7 +161,7 @@ BUGS: Final = (
         "where published_at is not null group by",
         "group by",
         "a version in flight is reported as not published",
-        (_AUDIT.format("only_what_is_noted_as_published_has_to_be_there"),),
+        (_AUDIT.format("only_versions_marked_as_published_must_be_on_the_topic"),),
         servers=True,
     ),
     Bug(
@@ -178,7 +178,7 @@ BUGS: Final = (
         "postgres.rebuild:TABLES",
         '("previous_status", "status", "event_id", "at", "snapshot")',
         '("previous_status", "status", "event_id", "at")',
-        "rebuild does not see a snapshot that was altered",
+        "rebuild does not see an altered snapshot",
         (_REBUILD.format("a_difference_is_found"),),
         servers=True,
     ),
@@ -197,7 +197,7 @@ BUGS: Final = (
         "{} if again else await",
         "await",
         "--again sends nothing that was sent before",
-        (_DEAD_LETTERS.format("one_that_can_be_decoded_now_is_processed_like_any_other"),),
+        (_DEAD_LETTERS.format("a_record_that_can_be_decoded_now_is_processed_as_usual"),),
         servers=True,
     ),
     Bug(
@@ -215,7 +215,7 @@ BUGS: Final = (
             "in chunk])"
         ),
         "dead letters that the brokers did not accept are recorded as sent and never sent",
-        (_DEAD_LETTERS.format("what_the_brokers_did_not_take_is_not_noted_as_sent"),),
+        (_DEAD_LETTERS.format("an_unacknowledged_dead_letter_is_not_recorded_as_sent"),),
         servers=True,
     ),
     Bug(
@@ -223,8 +223,8 @@ BUGS: Final = (
         "processor.ops.dead_letters:_as_dead_letter",
         "if name not in _ADDED_HEADERS",
         "if name",
-        "a dead letter sent again carries the headers of its first failure",
-        (_DEAD_LETTERS.format("one_that_still_cannot_be_decoded_is_a_dead_letter_once_more"),),
+        "a dead letter sent again has the headers of its first failure",
+        (_DEAD_LETTERS.format("a_record_that_still_cannot_be_decoded_is_a_new_dead_letter"),),
         servers=True,
     ),
     Bug(
@@ -232,8 +232,8 @@ BUGS: Final = (
         "processor.ops.dead_letters:replay",
         "dead_letter.topic not in ORIGINS",
         "False",
-        "a dead letter whose origin was not noted makes the whole replay fail",
-        (_DEAD_LETTERS.format("what_has_no_origin_or_is_missing_is_reported"),),
+        "a dead letter without an origin makes the whole replay fail",
+        (_DEAD_LETTERS.format("unknown_origins_and_missing_positions_are_reported"),),
         servers=True,
     ),
     Bug(
@@ -241,8 +241,8 @@ BUGS: Final = (
         "messaging.log_reader:records",
         'isolation_level="read_committed"',
         'isolation_level="read_uncommitted"',
-        "versions of an aborted transaction are taken for published",
-        (_PUBLISHER.format("what_was_aborted_is_never_read"),),
+        "versions of an aborted transaction count as published",
+        (_PUBLISHER.format("an_aborted_version_is_never_read"),),
         servers=True,
     ),
     Bug(
@@ -251,7 +251,7 @@ BUGS: Final = (
         "order by i.decided",
         'order by l."offset", l.topic',
         "a rebuild decides commands before the webhooks that came first, and differs",
-        (_REBUILD.format("a_rebuild_equals_what_is_stored"),),
+        (_REBUILD.format("a_rebuild_equals_the_stored_rows"),),
         servers=True,
     ),
     Bug(
@@ -259,8 +259,8 @@ BUGS: Final = (
         "postgres.rebuild:_NOT_CHECKABLE",
         "or i.decided is null",
         "",
-        "a payment decided before the order was kept is reported as different",
-        (_REBUILD.format("what_the_log_has_lost_is_counted_and_no_difference"),),
+        "a payment decided before the order was stored is reported as different",
+        (_REBUILD.format("inputs_missing_from_the_log_are_counted_as_not_checkable"),),
         servers=True,
     ),
     Bug(
@@ -268,8 +268,8 @@ BUGS: Final = (
         "postgres.rebuild:_INPUTS",
         "i.kind <> 'operator.release' and",
         "",
-        "a rebuild stumbles over releases, which are no part of what the log says",
-        (_REBUILD.format("what_a_payment_was_quarantined_for_makes_no_difference"),),
+        "a rebuild decides releases too, and fails",
+        (_REBUILD.format("a_quarantined_and_a_released_payment_make_no_difference"),),
         servers=True,
     ),
     Bug(
@@ -278,7 +278,7 @@ BUGS: Final = (
         "quarantined & now_quarantined",
         "now_quarantined",
         "a replay of one payment fails because another one is quarantined",
-        (_REPLAY.format("a_replay_is_about_what_it_was_asked_for"),),
+        (_REPLAY.format("a_replay_reports_only_on_the_requested_payments"),),
         servers=True,
     ),
     Bug(
@@ -287,7 +287,7 @@ BUGS: Final = (
         "and not self.not_quarantined",
         "",
         "replay of a mistyped payment ID ends with 0",
-        (_REPLAY.format("a_replay_is_about_what_it_was_asked_for"),),
+        (_REPLAY.format("a_replay_reports_only_on_the_requested_payments"),),
         servers=True,
     ),
     Bug(
@@ -295,8 +295,8 @@ BUGS: Final = (
         "processor.ops.replay:_wait_for_outcomes",
         "len(outcomes) == len(event_ids) or",
         "",
-        "a replay waits its whole time even when all is processed",
-        (_REPLAY.format("a_replay_is_about_what_it_was_asked_for"),),
+        "a replay waits for its whole timeout even when all is processed",
+        (_REPLAY.format("a_replay_reports_only_on_the_requested_payments"),),
         servers=True,
     ),
 )

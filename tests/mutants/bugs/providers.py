@@ -48,7 +48,7 @@ BUGS: Final = (
         "providers.stripe.translate:REFUND_STATUS",
         '"requires_action": RefundStatus.REQUIRES_ACTION',
         '"requires_action": RefundStatus.PENDING',
-        "nobody learns that a refund waits for the customer",
+        "a refund that waits for the customer is shown as pending",
         (_TRANSLATE_TABLES.format("every_status_that_stripe_publishes_has_a_word"),),
     ),
     Bug(
@@ -72,7 +72,7 @@ BUGS: Final = (
         "providers.stripe.translate:_failure",
         "error.decline_code or error.code",
         "error.code",
-        "the client reads card_declined and not the reason",
+        "the client gets card_declined instead of the reason",
         (_TRANSLATE_PAYMENTS.format("a_failed_attempt_is_never_an_end"),),
     ),
     Bug(
@@ -96,7 +96,7 @@ BUGS: Final = (
         "providers.stripe.requests:_create",
         "{**call.metadata, PAYMENT_ID_KEY: call.payment_id}",
         "{PAYMENT_ID_KEY: call.payment_id, **call.metadata}",
-        "a client's metadata takes the name we route by",
+        "a client's metadata overwrites the payment ID that we route by",
         (_REQUESTS.format("a_clients_metadata_cannot_take_our_name"),),
     ),
     Bug(
@@ -120,7 +120,7 @@ BUGS: Final = (
         "providers.stripe.requests:_refund",
         ", REFUND_ID_KEY: call.refund_id",
         "",
-        "a refund of ours comes back as somebody else's",
+        "a requested refund is reported as made at the provider",
         (_REQUESTS.format("each_operation_is_one_request"),),
     ),
     Bug(
@@ -128,7 +128,7 @@ BUGS: Final = (
         "providers.stripe.answers:outcome_of_error",
         ">= _SERVER_ERROR",
         "> _SERVER_ERROR",
-        "a stored 500 is asked for again and again under its key",
+        "a stored 500 is requested again and again under its key",
         (_ANSWERS.format("a_replayed_failure_would_be_given_again"),),
     ),
     Bug(
@@ -136,7 +136,7 @@ BUGS: Final = (
         "providers.stripe.answers:_is_wrong_account",
         'and error.param != "payment_method"',
         "",
-        "a mistyped payment method is tried for ever instead of refused",
+        "a mistyped payment method is retried for ever instead of refused",
         (_ANSWERS.format("an_invalid_request_is_a_refusal"),),
     ),
 )

@@ -22,8 +22,8 @@ BUGS: Final = (
         "decisions.fold:_Fold._take",
         "self._plan.misrouted.append(row.received)",
         "pass",
-        "a refund whose metadata names another payment is never known to its own",
-        (_MISROUTED.format("the_payment_whose_object_it_is_gets_it"),),
+        "a refund whose metadata names another payment never reaches its own",
+        (_MISROUTED.format("the_payment_that_owns_the_object_gets_the_webhook"),),
         servers=True,
     ),
     Bug(
@@ -31,8 +31,8 @@ BUGS: Final = (
         "decisions.fold:_Fold._take",
         "and not isinstance(row.received.input.body, CallResult)",
         "",
-        "what our own call came to is sent to another payment",
-        (_MISROUTED.format("the_answer_of_a_call_is_routed_nowhere"),),
+        "a call's result is sent to another payment",
+        (_MISROUTED.format("a_result_with_another_payments_object_is_not_routed"),),
         servers=True,
     ),
     Bug(
@@ -40,7 +40,7 @@ BUGS: Final = (
         "domain.facts.refunds:refund_id_in_key",
         "key.payment_id != payment_id",
         "False",
-        "a refund that another payment's call made is taken for ours of the same ID",
+        "another payment's refund counts as the requested one with the same ID",
         (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
     ),
     Bug(
@@ -48,7 +48,7 @@ BUGS: Final = (
         "domain.facts.refunds:proven_refunds",
         "and refund.ref not in taken",
         "",
-        "one refund of the provider's counts for two of ours: more is refunded than is left",
+        "one refund of the provider matches two requested ones: more is refunded than is left",
         (_COMMANDS.format("a_refund_that_one_call_returned_is_not_another_calls"),),
     ),
     Bug(
@@ -56,7 +56,7 @@ BUGS: Final = (
         "domain.facts.refunds:reserved_amount",
         "if r.refusal is None and",
         "if",
-        "a refund that the provider refused holds its money for ever",
+        "a refund that the provider refused reserves its money for ever",
         (_CALLS.format("a_refused_refund_has_the_providers_reason_and_reserves_no_money"),),
     ),
     Bug(
@@ -64,7 +64,7 @@ BUGS: Final = (
         "domain.facts.refunds:reserved_amount",
         "refs.get(r.id) not in known",
         "r.id not in refs",
-        "a refund that was answered and has no event yet holds no money: too much is refunded",
+        "an acknowledged refund without an event reserves no money: too much is refunded",
         (_COMMANDS.format("an_acknowledged_refund_reserves_its_amount"),),
     ),
     Bug(
@@ -72,7 +72,7 @@ BUGS: Final = (
         "domain.on_command:_refund",
         "if command.amount is None and",
         "if False and",
-        "a refund of all that is left gives back too little while an answer is awaited",
+        "a refund of the rest gives back too little while a result is awaited",
         (_AWAITED,),
     ),
     Bug(
@@ -80,7 +80,7 @@ BUGS: Final = (
         "domain.on_result:_acknowledged_refund",
         "made.amount != requested.amount",
         "made.amount > asked.amount",
-        "an answer that names a smaller refund is accepted, and the rest never given back",
+        "a result with a smaller refund is accepted, and the rest is never given back",
         (_COMMANDS.format("a_result_that_names_a_refund_of_another_amount_is_a_conflict"),),
     ),
     Bug(
@@ -88,7 +88,7 @@ BUGS: Final = (
         "domain.limits:exceeded",
         "count > limit.most and",
         "count >= limit.most and",
-        "the last of as many as there may be is refused",
+        "the last item within the limit is refused",
         (_LIMITS.format("one_too_many_changes_nothing_and_names_the_limit"),),
     ),
     Bug(
@@ -96,7 +96,7 @@ BUGS: Final = (
         "domain.decide:decide",
         "Outcome.REJECTED if is_command else Outcome.QUARANTINED",
         "Outcome.REJECTED",
-        "what a provider says beyond a limit is dropped instead of kept for an operator",
+        "a provider's report beyond a limit is rejected instead of quarantined",
         (_LIMITS.format("one_too_many_changes_nothing_and_names_the_limit"),),
     ),
     Bug(
@@ -104,7 +104,7 @@ BUGS: Final = (
         "providers.stripe.client:StripeApi._find_refund",
         'and item.get("created", since) >= since',
         "",
-        "a refund that somebody made under our ID beforehand is taken for the one we made",
+        "an older refund with our ID in its metadata counts as the one we made",
         (_LOOK_UP.format("a_refund_older_than_our_call_is_not_it"),),
     ),
     Bug(
@@ -113,6 +113,6 @@ BUGS: Final = (
         "row is None or row[0] != payment_id",
         "row is None",
         "the audit does not see a payment that is quarantined for another payment's event",
-        (_TABLES.format("what_is_wrong_is_reported"),),
+        (_TABLES.format("a_violation_is_reported"),),
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from tests.mutants.planted import Bug
 _STRICT: Final = "tests/processor/stream/test_strict_consumer.py::{}"
 _EARLIER_RELEASE: Final = (
     "tests/processor/postgres/test_snapshot_size.py"
-    "::test_what_an_earlier_release_committed_stops_no_worker"
+    "::test_a_too_large_version_of_an_earlier_release_stops_no_worker"
 )
 
 BUGS: Final = (
@@ -16,9 +16,9 @@ BUGS: Final = (
         "messaging.kafka_internals.records:TolerantRecords._skip_to",
         "if self._reports_gaps:",
         "if True:",
-        "a plain reader is handed what is no record, and fails on it",
+        "a reader that reports no gaps gets one, and fails",
         (
-            "tests/processor/messaging/test_kafka_records.py::test_a_reader_that_did_not_ask_is_handed_records_alone",
+            "tests/processor/messaging/test_kafka_records.py::test_a_reader_that_reports_no_gaps_returns_only_records",
         ),
     ),
     Bug(
@@ -26,7 +26,7 @@ BUGS: Final = (
         "processor.stream.faust_internals.consumer:StrictConsumer._new_offset",
         "not acked or",
         "",
-        "a quiet partition is taken for a missed record: the worker starts again",
+        "a quiet partition counts as a missed record: the worker restarts",
         (
             "tests/processor/stream/test_strict_consumer.py::test_in_a_quiet_partition_nothing_is_missed",
         ),
@@ -36,9 +36,9 @@ BUGS: Final = (
         "messaging.kafka_internals.records:TolerantRecords._should_refetch",
         "count + 1 if first == self.next_fetch_offset else 1",
         "count + 1",
-        "the second damaged batch is given up at its first try, though it may be read",
+        "the second damaged batch is given up at its first fetch, though it may be readable",
         (
-            "tests/processor/messaging/test_kafka_records.py::test_each_damaged_batch_is_fetched_as_often",
+            "tests/processor/messaging/test_kafka_records.py::test_each_damaged_batch_has_its_own_fetch_attempts",
         ),
     ),
     Bug(
@@ -46,7 +46,7 @@ BUGS: Final = (
         "processor.stream.faust_internals.consumer:StrictConsumer._new_offset",
         "if offset < committed]:",
         "if offset <= committed]:",
-        "the marker next to be committed is forgotten: nothing is committed any more",
+        "the next marker to commit is removed: nothing is committed any more",
         (
             "tests/processor/stream/test_strict_consumer.py::test_offsets_without_a_record_are_committed_again_after_a_refusal",
         ),
@@ -56,7 +56,7 @@ BUGS: Final = (
         "decisions.dead_letters:_came_with",
         "+ _HEADER_BYTES",
         "+ 0",
-        "a dead letter of many empty headers is larger than the brokers take",
+        "a dead letter of many empty headers exceeds the brokers' limit",
         (
             "tests/processor/decisions/test_dead_letter_sizes.py::test_its_headers_leave_room_for_key_and_value",
         ),
@@ -67,15 +67,15 @@ BUGS: Final = (
         "processor.stream.faust_internals.consumer:StrictConsumer._look_for",
         "elif committed is not None:",
         "else:",
-        "a worker of a group that has committed nothing yet starts again, and again",
-        (_STRICT.format("test_where_nothing_was_committed_nothing_is_missed"),),
+        "a worker of a group without committed offsets restarts again and again",
+        (_STRICT.format("test_without_a_committed_offset_nothing_is_missed"),),
     ),
     Bug(
         "stream",
         "processor.stream.faust_internals.consumer:StrictConsumer._look_for",
         "if first > offset:",
         "if False:",
-        "once the brokers deleted records that were not read, the worker starts again for ever",
+        "after the brokers deleted unread records, the worker restarts for ever",
         (_STRICT.format("test_records_that_were_deleted_are_not_waited_for"),),
     ),
     Bug(
@@ -83,7 +83,7 @@ BUGS: Final = (
         "processor.stream.faust_internals.consumer:StrictConsumer._new_offset",
         "or not self.flow_active",
         "",
-        "a long rebalance is taken for a missed record: the worker starts again",
+        "a long rebalance counts as a missed record: the worker restarts",
         (
             "tests/processor/stream/test_strict_consumer.py::test_nothing_is_missed_while_nothing_is_read",
         ),
@@ -103,7 +103,7 @@ BUGS: Final = (
         "processor.worker.lease:Lease._renew_once",
         "is_ours is False or",
         "",
-        "a call whose lease is another worker's goes on beside it",
+        "a call continues although another worker has its lease",
         ("tests/processor/worker/test_lease.py::test_a_lost_lease_ends_the_work",),
     ),
     Bug(
@@ -111,9 +111,9 @@ BUGS: Final = (
         "messaging.transactional_publisher:_raise_worst",
         "ProducerFenced | InvalidProducerEpoch",
         "ProducerFenced",
-        "a worker that was fenced tries its publication for minutes instead of ending",
+        "a fenced worker retries its publication for minutes instead of ending",
         (
-            "tests/processor/messaging/test_transactional_publisher.py::test_however_the_brokers_say_it_the_worker_is_fenced",
+            "tests/processor/messaging/test_transactional_publisher.py::test_either_error_of_a_newer_owner_fences_the_worker",
         ),
     ),
     Bug(
@@ -121,7 +121,7 @@ BUGS: Final = (
         "messaging.kafka_internals.records:TolerantRecords._records_of",
         "self._check_crcs and not batch.validate_crc()",
         "False",
-        "a batch that the network damaged is taken for what it says",
+        "a batch that the network damaged is accepted",
         (
             "tests/processor/messaging/test_kafka_records.py::test_a_wrong_checksum_is_fetched_again_and_then_unreadable",
         ),
@@ -131,7 +131,7 @@ BUGS: Final = (
         "messaging.kafka_internals.records:TolerantRecords._records_of",
         "if record.offset > self.next_fetch_offset:",
         "if False:",
-        "an offset that compaction emptied is waited for: the worker starts again for ever",
+        "an offset that compaction removed is waited for: the worker restarts for ever",
         (
             "tests/processor/messaging/test_kafka_records.py::test_offsets_without_a_record_are_reported",
         ),
@@ -141,7 +141,7 @@ BUGS: Final = (
         "messaging.kafka_internals.records:TolerantRecords._should_refetch",
         "count < FETCH_ATTEMPTS",
         "count <= 1000000",
-        "a damaged batch is fetched for ever: its partition stands still",
+        "a damaged batch is fetched for ever: its partition makes no progress",
         (
             "tests/processor/messaging/test_kafka_records.py::test_a_wrong_checksum_is_fetched_again_and_then_unreadable",
         ),
@@ -151,9 +151,9 @@ BUGS: Final = (
         "messaging.kafka_internals.records:TolerantRecords._unreadable",
         "min(_stop(batch), self._end)",
         "_stop(batch)",
-        "a damaged header makes a million dead letters of offsets that are not there",
+        "a damaged header makes a million dead letters of missing offsets",
         (
-            "tests/processor/messaging/test_kafka_records.py::test_a_header_that_lies_about_its_offsets_ends_where_the_partition_does",
+            "tests/processor/messaging/test_kafka_records.py::test_a_batch_with_a_wrong_last_offset_ends_where_the_partition_does",
         ),
     ),
     Bug(
@@ -161,9 +161,9 @@ BUGS: Final = (
         "processor.stream.faust_internals.consumer:StrictConsumer._new_offset",
         "if tp not in self.assignment():",
         "if False:",
-        "offsets of a partition that went are committed for its new owner",
+        "offsets of a revoked partition are committed for its new owner",
         (
-            "tests/processor/stream/test_strict_consumer.py::test_what_another_worker_has_now_is_not_missed",
+            "tests/processor/stream/test_strict_consumer.py::test_a_record_of_a_revoked_partition_is_not_missed",
         ),
     ),
     Bug(
@@ -173,7 +173,7 @@ BUGS: Final = (
         "return end",
         "the same offset is committed again and again",
         (
-            "tests/processor/stream/test_strict_consumer.py::test_what_follows_without_a_gap_is_committed",
+            "tests/processor/stream/test_strict_consumer.py::test_offsets_acknowledged_without_a_gap_are_committed",
         ),
     ),
     Bug(
@@ -183,7 +183,7 @@ BUGS: Final = (
         "",
         "a marker within the changelog is written into the table",
         (
-            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry",
+            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_with_unusable_records_is_recovered_to_its_end",
         ),
     ),
     Bug(
@@ -191,9 +191,9 @@ BUGS: Final = (
         "processor.stream.faust_internals.consumer:_entry",
         "or isinstance(record.value, Unreadable)",
         "",
-        "a damaged changelog record is taken for the newest entry of a payment",
+        "a damaged changelog record becomes a payment's newest entry",
         (
-            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry",
+            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_with_unusable_records_is_recovered_to_its_end",
         ),
     ),
     Bug(
@@ -203,7 +203,7 @@ BUGS: Final = (
         "if False:\n            break",
         "a dead letter with too many headers is refused by the brokers: the batch is stuck",
         (
-            "tests/processor/decisions/test_dead_letter_sizes.py::test_it_fits_and_says_what_is_left_out",
+            "tests/processor/decisions/test_dead_letter_sizes.py::test_a_dead_letter_fits_and_names_what_is_left_out",
         ),
         servers=True,
     ),
@@ -228,15 +228,15 @@ BUGS: Final = (
         "processor.worker.lease:Lease._renew_once",
         "or loop.time() >= self._until",
         "",
-        "with Postgres away a call goes on after its lease, beside another worker's",
-        ("tests/processor/worker/test_lease.py::test_a_lease_that_can_not_be_renewed_is_lost",),
+        "without Postgres a call continues after its lease, while another worker makes it too",
+        ("tests/processor/worker/test_lease.py::test_a_lease_that_cannot_be_renewed_is_lost",),
     ),
     Bug(
         "ops",
         "schemas.postgres_url:checked",
         '"user", "dbname"',
         '"user"',
-        "a password that is taken for a name of a database stands in every error",
+        "a password that is read as a database name is shown in every error",
         ("tests/hostile/test_secrets.py::test_a_malformed_address_is_named_and_not_shown",),
     ),
     Bug(
@@ -244,7 +244,7 @@ BUGS: Final = (
         "ports.failures:must_propagate",
         "return is_cancelled()",
         "return True",
-        "a CancelledError of an adapter's own ends the worker instead of holding one payment",
+        "an adapter's own CancelledError ends the worker instead of quarantining one payment",
         ("tests/hostile/test_stream_seams.py::test_counting_and_the_table_keep_nobody_waiting",),
         servers=True,
     ),
@@ -253,7 +253,7 @@ BUGS: Final = (
         "processor.stream.batch:BatchProcessor._send",
         "out -= await self._publish_apart(published)",
         "await self._publish_apart(published)",
-        "a payment that our own code could not publish is noted as published",
+        "a version that our code failed to publish is marked as published",
         (
             "tests/hostile/test_stream_seams.py::test_a_payment_that_cannot_be_published_keeps_no_other_from_it",
         ),
@@ -264,7 +264,7 @@ BUGS: Final = (
         "processor.stream.batch:BatchProcessor._send",
         "lambda: self._store.quarantine_unpublishable(too_large, self._clock())",
         "lambda: asyncio.sleep(0)",
-        "a payment whose version can't be published goes on as if it were out",
+        "a payment whose version can't be published is not quarantined",
         (_EARLIER_RELEASE,),
         servers=True,
     ),
@@ -284,7 +284,7 @@ BUGS: Final = (
         "messaging.kafka_internals.records:TolerantRecords._records_of",
         "record.offset < self.next_fetch_offset",
         "False",
-        "records from before where a reader begins are read again",
+        "records before a reader's start offset are read again",
         (
             "tests/processor/messaging/test_kafka_records.py::test_a_header_name_that_is_not_utf8_is_replaced",
         ),
@@ -294,7 +294,7 @@ BUGS: Final = (
         "messaging.kafka_internals.records:TolerantRecords._skip_to",
         "is_last=offset >= self._end",
         "is_last=True",
-        "a table's recovery ends before the changelog does",
+        "a table's recovery ends before the changelog's end",
         (
             "tests/processor/messaging/test_kafka_records.py::test_offsets_without_a_record_are_reported",
         ),
@@ -304,7 +304,7 @@ BUGS: Final = (
         "messaging.kafka_internals.records:TolerantRecords._unreadable",
         'batch if offset == first else b""',
         "batch",
-        "each offset of a damaged batch carries all of it",
+        "each offset of a damaged batch has all of its bytes",
         (
             "tests/processor/messaging/test_kafka_records.py::test_a_wrong_checksum_is_fetched_again_and_then_unreadable",
         ),
@@ -314,7 +314,7 @@ BUGS: Final = (
         "processor.stream.faust_internals.consumer:StrictConsumer._new_offset",
         "while end in acked or end in absent:",
         "while end in acked:",
-        "a marker of a transaction stops the commits for good",
+        "a transaction marker stops the commits for good",
         (
             "tests/processor/stream/test_strict_consumer.py::test_offsets_without_a_record_are_committed_past",
         ),
@@ -326,7 +326,7 @@ BUGS: Final = (
         "",
         "a changelog record without a key ends the recovery, again and again",
         (
-            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry",
+            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_with_unusable_records_is_recovered_to_its_end",
         ),
     ),
     Bug(
@@ -334,9 +334,9 @@ BUGS: Final = (
         "processor.stream.faust_internals.consumer:_entry",
         "record.stop - 1",
         "record.stop",
-        "recovery waits for an offset that is not there",
+        "recovery waits for an offset that does not exist",
         (
-            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry",
+            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_with_unusable_records_is_recovered_to_its_end",
         ),
     ),
     Bug(
@@ -360,7 +360,7 @@ BUGS: Final = (
         "processor.worker.lease:Lease._renew_once",
         "self._until = began + self._lease_s",
         "str(began)",
-        "every call longer than its lease is cut off, though it was renewed",
+        "every call longer than its lease is cancelled, though the lease was renewed",
         ("tests/processor/worker/test_lease.py::test_a_renewal_may_fail_while_the_lease_lasts",),
     ),
     Bug(
@@ -368,7 +368,7 @@ BUGS: Final = (
         "schemas.postgres_url:checked",
         '("host", "hostaddr",',
         '("hostaddr",',
-        "a password with an @ becomes part of the host, and stands in every error",
+        "a password with an @ becomes part of the host, and is shown in every error",
         ("tests/hostile/test_secrets.py::test_a_malformed_address_is_named_and_not_shown",),
     ),
     Bug(
@@ -376,7 +376,7 @@ BUGS: Final = (
         "schemas.postgres_url:checked",
         'if not _PORTS.fullmatch(str(parts.get("port") or "")):',
         "if False:",
-        "a password that is taken for a port stands in every error",
+        "a password that is read as a port is shown in every error",
         ("tests/hostile/test_secrets.py::test_a_malformed_address_is_named_and_not_shown",),
     ),
     Bug(
@@ -384,7 +384,7 @@ BUGS: Final = (
         "processor.stream.batch:BatchProcessor._send",
         "out -= {each.publication_id for each in too_large}",
         "str(out)",
-        "a version that could not be published is noted as published",
+        "a version that could not be published is marked as published",
         (_EARLIER_RELEASE,),
         servers=True,
     ),
@@ -393,7 +393,7 @@ BUGS: Final = (
         "processor.stream.batch:BatchProcessor._send",
         "if len(p.snapshot) <= SNAPSHOT_BYTES_MAX]",
         "]",
-        "one version that is too large keeps all others of the batch from being published",
+        "one version that is too large stops the publication of the whole batch",
         (_EARLIER_RELEASE,),
         servers=True,
     ),

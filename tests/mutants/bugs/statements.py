@@ -10,7 +10,7 @@ BUGS: Final = (
         "postgres.routing:PARK_UNROUTED",
         "on conflict do nothing",
         "",
-        "a webhook that the log has twice stops the router for good",
+        "a webhook that is in the log twice stops the router for good",
         ("tests/processor/worker/test_router.py::test_a_redelivered_webhook_is_stored_once",),
         servers=True,
     ),
@@ -19,8 +19,10 @@ BUGS: Final = (
         "postgres.routing:EXPIRED_UNROUTED",
         "order by recorded_at",
         "order by recorded_at desc",
-        "with many kept, the oldest are never given up",
-        ("tests/processor/worker/test_router.py::test_what_is_kept_leaves_in_the_order_it_came",),
+        "with many waiting, the oldest are never given up",
+        (
+            "tests/processor/worker/test_router.py::test_waiting_webhooks_leave_in_the_order_they_came",
+        ),
         servers=True,
     ),
     Bug(
@@ -28,8 +30,10 @@ BUGS: Final = (
         "postgres.routing:GAUGES",
         "where published_at is null",
         "",
-        "the gauge of versions to publish counts those that are out",
-        ("tests/processor/worker/test_reconciler_loop.py::test_what_is_done_waits_no_more",),
+        "the gauge of unpublished versions counts published ones",
+        (
+            "tests/processor/worker/test_reconciler_loop.py::test_finished_work_is_not_in_the_backlog",
+        ),
         servers=True,
     ),
     Bug(
@@ -37,8 +41,10 @@ BUGS: Final = (
         "postgres.routing:GAUGES",
         "'unfinished_payment', count(*), min(updated_at)",
         "'unfinished_payment', count(*), max(updated_at)",
-        "the oldest unfinished payment looks as young as the newest",
-        ("tests/processor/worker/test_reconciler_loop.py::test_what_is_done_waits_no_more",),
+        "the oldest unfinished payment has the age of the newest",
+        (
+            "tests/processor/worker/test_reconciler_loop.py::test_finished_work_is_not_in_the_backlog",
+        ),
         servers=True,
     ),
     Bug(
@@ -46,9 +52,9 @@ BUGS: Final = (
         "postgres.statements:UPDATE_PAYMENTS",
         "document = n.document",
         "document = p.document",
-        "every change of a payment is forgotten by the next batch",
+        "the next batch overwrites every change of a payment",
         (
-            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
+            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_over_batches",
         ),
         servers=True,
     ),
@@ -59,7 +65,7 @@ BUGS: Final = (
         "status = disputes.status",
         "a dispute's row stays open after its end",
         (
-            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
+            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_over_batches",
         ),
         servers=True,
     ),
@@ -70,7 +76,7 @@ BUGS: Final = (
         "funds_reinstated = disputes.funds_reinstated",
         "money that a won dispute gave back is missing in its row",
         (
-            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
+            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_over_batches",
         ),
         servers=True,
     ),
@@ -79,8 +85,10 @@ BUGS: Final = (
         "postgres.routing:ROUTABLE",
         "order by u.recorded_at",
         "order by u.recorded_at desc",
-        "with many kept, the oldest are never routed",
-        ("tests/processor/worker/test_router.py::test_what_is_kept_leaves_in_the_order_it_came",),
+        "with many waiting, the oldest are never routed",
+        (
+            "tests/processor/worker/test_router.py::test_waiting_webhooks_leave_in_the_order_they_came",
+        ),
         servers=True,
     ),
     Bug(
@@ -88,7 +96,7 @@ BUGS: Final = (
         "postgres.routing:EXPIRED",
         "order by expires_at",
         "order by expires_at desc",
-        "with many expired, the oldest never end",
+        "with many expired, the oldest are never cancelled",
         ("tests/processor/worker/test_reconciler_loop.py::test_the_earliest_expiry_comes_first",),
         servers=True,
     ),
@@ -99,7 +107,7 @@ BUGS: Final = (
         "captured = p.captured",
         "audit and reports read 0 captured of a paid payment",
         (
-            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
+            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_over_batches",
         ),
         servers=True,
     ),
@@ -108,8 +116,10 @@ BUGS: Final = (
         "postgres.routing:GAUGES",
         "where state = 'due'",
         "",
-        "the gauge of calls that wait counts those that are done",
-        ("tests/processor/worker/test_reconciler_loop.py::test_what_is_done_waits_no_more",),
+        "the gauge of due calls counts those that are done",
+        (
+            "tests/processor/worker/test_reconciler_loop.py::test_finished_work_is_not_in_the_backlog",
+        ),
         servers=True,
     ),
     Bug(
@@ -119,7 +129,7 @@ BUGS: Final = (
         "object_id = p.object_id",
         "webhooks about the object are never routed to its payment",
         (
-            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
+            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_over_batches",
         ),
         servers=True,
     ),
@@ -128,9 +138,9 @@ BUGS: Final = (
         "postgres.statements:UPSERT_REFUNDS",
         "reversed = excluded.reversed",
         "reversed = refunds.reversed",
-        "a refund that came back stands in its row as paid out",
+        "a returned refund is stored as paid out",
         (
-            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
+            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_over_batches",
         ),
         servers=True,
     ),
@@ -141,7 +151,7 @@ BUGS: Final = (
         "funds_withdrawn = disputes.funds_withdrawn",
         "money that a dispute took is missing in its row",
         (
-            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_that_was_there_before",
+            "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_over_batches",
         ),
         servers=True,
     ),
@@ -161,7 +171,7 @@ BUGS: Final = (
         "postgres.routing:FORGET_UNROUTED",
         "event_id = any(%s)",
         "event_id <> all(%s)",
-        "what still waits is lost, and what went is sent again and again",
+        "waiting webhooks are lost, and routed ones are sent again and again",
         (
             "tests/processor/worker/test_router.py::test_an_unknown_objects_webhook_waits_until_it_is_known",
         ),
@@ -172,7 +182,7 @@ BUGS: Final = (
         "postgres.routing:UNFINISHED",
         "and object_id is not null",
         "",
-        "a payment without an object is looked up under no name: the sweep fails",
+        "a payment without an object is looked up: the sweep fails",
         (
             "tests/processor/worker/test_reconciler.py::test_final_payments_and_those_without_an_object_are_not_looked_up",
         ),
@@ -185,7 +195,7 @@ BUGS: Final = (
         "payment_id >= %s",
         "the last payment of each page is looked up twice, and the sweep never ends",
         (
-            "tests/processor/worker/test_reconciler.py::test_every_page_of_the_unfinished_is_looked_at",
+            "tests/processor/worker/test_reconciler.py::test_every_page_of_unfinished_payments_is_looked_up",
         ),
         servers=True,
     ),
@@ -194,9 +204,9 @@ BUGS: Final = (
         "postgres.routing:UNFINISHED",
         "order by payment_id",
         "order by updated_at",
-        "a page ends anywhere: payments between two pages are never looked at",
+        "pages are out of order: payments between two pages are never looked up",
         (
-            "tests/processor/worker/test_reconciler.py::test_every_page_of_the_unfinished_is_looked_at",
+            "tests/processor/worker/test_reconciler.py::test_every_page_of_unfinished_payments_is_looked_up",
         ),
         servers=True,
     ),
@@ -205,9 +215,9 @@ BUGS: Final = (
         "postgres.routing:EXPIRED",
         "status = 'REQUIRES_ACTION' and",
         "",
-        "a payment that succeeded is sent an expiry at every sweep",
+        "a payment that succeeded gets an expiry at every sweep",
         (
-            "tests/processor/worker/test_reconciler_loop.py::test_only_what_waits_for_its_customer_expires",
+            "tests/processor/worker/test_reconciler_loop.py::test_only_a_payment_that_waits_for_its_customer_expires",
         ),
         servers=True,
     ),
@@ -216,9 +226,9 @@ BUGS: Final = (
         "postgres.statements:LOAD_WAITING",
         "outcome in ('parked', 'quarantined')",
         "outcome in ('parked')",
-        "a release does not take up the event that it was for",
+        "a release does not process the quarantined event",
         (
-            "tests/processor/ops/test_replay.py::test_after_the_fix_a_replay_makes_it_as_if_it_was_never_quarantined",
+            "tests/processor/ops/test_replay.py::test_after_the_fix_a_replay_leaves_no_trace_of_the_quarantine",
         ),
         servers=True,
     ),
@@ -227,9 +237,9 @@ BUGS: Final = (
         "postgres.statements:UPDATE_PAYMENTS",
         "authorized = n.authorized",
         "authorized = p.authorized",
-        "the list by columns says nothing was ever authorized",
+        "reports read 0 authorized of every payment",
         (
-            "tests/processor/postgres/test_store_batch.py::test_every_version_from_the_first_unpublished_one",
+            "tests/processor/postgres/test_store_batch.py::test_every_version_from_the_first_unpublished_one_is_loaded",
         ),
         servers=True,
     ),
@@ -251,7 +261,7 @@ BUGS: Final = (
         "status = refunds.status",
         "a refund's row stays PENDING for ever",
         (
-            "tests/processor/postgres/test_refund_rows.py::test_a_refund_that_turns_out_to_be_ours_has_one_row",
+            "tests/processor/postgres/test_refund_rows.py::test_a_refund_whose_webhook_precedes_its_result_has_one_row",
         ),
         servers=True,
     ),

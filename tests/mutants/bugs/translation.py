@@ -10,7 +10,7 @@ BUGS: Final = (
         "providers.stripe.translate:_payment",
         "if status is ProviderStatus.SUCCEEDED else 0",
         "if status else 0",
-        "what was received is counted before the payment has succeeded",
+        "a received amount counts before the payment has succeeded",
         (
             "tests/providers/stripe/test_translate_payments.py::test_nothing_is_captured_before_the_payment_has_succeeded",
         ),
@@ -20,7 +20,7 @@ BUGS: Final = (
         "providers.stripe.translate:_unknown_status",
         ", unknown_status=True",
         "",
-        "a status of next year is dropped, and no metric says so",
+        "a new status is dropped, and no metric counts it",
         (
             "tests/providers/stripe/test_translate_tables.py::test_a_status_of_next_year_changes_nothing",
         ),
@@ -40,7 +40,7 @@ BUGS: Final = (
         "providers.stripe.translate:_payment",
         "CancelCause.PROVIDER)",
         "CancelCause.REQUESTED)",
-        "a payment that the provider cancelled is shown as the client's wish",
+        "a payment that the provider cancelled is shown as cancelled by the client",
         ("tests/providers/stripe/test_translate_payments.py::test_a_cancellation_says_why",),
     ),
     Bug(
@@ -48,7 +48,7 @@ BUGS: Final = (
         "providers.stripe.translate:_payment",
         "caused_by=event.request.idempotency_key if event.request is not None else None",
         "caused_by=None",
-        "no event proves whose an object is: each waits for an answer that may be lost",
+        "no event proves which payment owns an object: each waits for a result that may be lost",
         (
             "tests/providers/stripe/test_translate_payments.py::test_the_call_behind_an_event_is_named",
         ),
@@ -74,7 +74,7 @@ BUGS: Final = (
         "providers.stripe.translate:_refund",
         'provider_made_id("ref", "stripe", refund.id)',
         'provider_made_id("ref", "stripe", refund.payment_intent)',
-        "two refunds made without us are one",
+        "two refunds made at the provider become one",
         (
             "tests/providers/stripe/test_translate_money.py::test_a_refund_event_says_where_the_refund_stood",
         ),
@@ -104,7 +104,7 @@ BUGS: Final = (
         "providers.stripe.translate:_refund",
         "caused_by=event.request.idempotency_key if event.request is not None else None",
         "caused_by=None",
-        "a refund whose answer was lost is never known as ours by its event",
+        "a requested refund whose response was lost is never recognised by its event",
         (
             "tests/providers/stripe/test_translate_money.py::test_the_call_that_made_a_refund_is_named_where_stripe_names_it",
         ),
@@ -114,7 +114,7 @@ BUGS: Final = (
         "providers.stripe.translate:_refund",
         "reason=refund.reason",
         "reason=refund.failure_reason",
-        "a refund made without us is shown without its reason",
+        "a refund made at the provider is shown without its reason",
         (
             "tests/providers/stripe/test_translate_money.py::test_a_refund_event_says_where_the_refund_stood",
         ),
@@ -134,7 +134,7 @@ BUGS: Final = (
         "providers.stripe.translate:_dispute",
         'provider_made_id("dis", "stripe", dispute.id)',
         'provider_made_id("dis", "stripe", dispute.payment_intent)',
-        "two disputes of one payment are one",
+        "two disputes of one payment become one",
         (
             "tests/providers/stripe/test_translate_money.py::test_a_dispute_event_says_where_the_dispute_stood",
         ),
@@ -174,7 +174,7 @@ BUGS: Final = (
         "providers.stripe.translate:PAYMENT_STATUS",
         '"processing": ProviderStatus.PENDING',
         '"processing": ProviderStatus.OPEN',
-        "a payment that the bank works on asks for another payment method",
+        "a payment that is still processing asks for another payment method",
         (
             "tests/providers/stripe/test_translate_tables.py::test_every_status_that_stripe_publishes_has_a_word",
         ),
@@ -204,7 +204,7 @@ BUGS: Final = (
         "providers.stripe.translate:_action_url",
         "isinstance(url, str)",
         "url",
-        "a URL that is no text makes the payment's snapshot one that no client can read",
+        "a URL that is no text makes a snapshot that no client can read",
         ("tests/providers/stripe/test_translate_payments.py::test_where_the_customer_has_to_go",),
     ),
     Bug(
@@ -222,7 +222,7 @@ BUGS: Final = (
         "providers.stripe.translate:TRANSLATORS",
         '"charge.dispute.funds_reinstated": _dispute,',
         "",
-        "money that a won dispute gave back is not known",
+        "money that a won dispute gave back is not recorded",
         (
             "tests/providers/stripe/test_translate_money.py::test_every_type_of_event_that_moves_a_payment_is_translated",
         ),
@@ -232,7 +232,7 @@ BUGS: Final = (
         "providers.stripe.translate:TRANSLATORS",
         '"payment_intent.amount_capturable_updated": _payment,',
         "",
-        "an authorization is known only from the look-up",
+        "an authorization is recorded only after a look-up",
         (
             "tests/providers/stripe/test_translate_money.py::test_every_type_of_event_that_moves_a_payment_is_translated",
         ),

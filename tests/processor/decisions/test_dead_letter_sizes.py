@@ -1,4 +1,4 @@
-"""A dead letter fits into its topic, whatever the record was; what is left out is named."""
+"""A dead letter of any record fits its topic, and names the parts that were left out."""
 
 from typing import Final
 
@@ -23,44 +23,44 @@ _LARGE: Final = {
 
 def sent(record: ConsumedRecord) -> ProducerRecord:
     """The dead letter of a record."""
-    (letter,) = as_outgoing([DeadLetter(record, "why \ud800" * 500)])
-    return letter
+    (dead_letter,) = as_outgoing([DeadLetter(record, "why \ud800" * 500)])
+    return dead_letter
 
 
-def size(letter: ProducerRecord) -> int:
-    """What it takes, at most."""
-    named = sum(len(name.encode()) + len(value) + 10 for name, value in letter.headers)
-    return len(letter.key or b"") + len(letter.value) + named
+def size(dead_letter: ProducerRecord) -> int:
+    """Returns its size in bytes, at most."""
+    named = sum(len(name.encode()) + len(value) + 10 for name, value in dead_letter.headers)
+    return len(dead_letter.key or b"") + len(dead_letter.value) + named
 
 
 @pytest.mark.parametrize("what", _LARGE)
-def test_it_fits_and_says_what_is_left_out(what: str) -> None:
-    """A record that was compressed may be many times larger than what the brokers take."""
-    letter = sent(_LARGE[what])
-    assert size(letter) < DEAD_LETTER_BYTES_MAX - 10_000
-    altered = headers.as_text(letter.headers)[headers.ALTERED]
+def test_a_dead_letter_fits_and_names_what_is_left_out(what: str) -> None:
+    """A record, once decompressed, may be many times larger than the brokers' limit."""
+    dead_letter = sent(_LARGE[what])
+    assert size(dead_letter) < DEAD_LETTER_BYTES_MAX - 10_000
+    altered = headers.as_text(dead_letter.headers)[headers.ALTERED]
     named = [word for word in ("value", "key", "header") if word in altered]
     assert named == (["value", "key", "header"] if what == "all" else [what.removesuffix("s")])
 
 
 def test_its_headers_leave_room_for_key_and_value() -> None:
-    """Each takes its lengths besides its name and value, and many small ones are many."""
+    """Each header also needs bytes for its lengths, which matters with many small ones."""
     record = _LARGE["headers"]
     named = [(n, v) for n, v in sent(record).headers if n in record.headers]
     taken = sum(len(name.encode()) + len(value) + 10 for name, value in named)
     assert HEADER_BYTES_MAX - 100 < taken <= HEADER_BYTES_MAX
 
 
-def test_what_fits_is_whole() -> None:
-    """To the last byte of each part."""
+def test_a_record_that_fits_is_unchanged() -> None:
+    """Even if key and value have the largest size that fits."""
     record = ConsumedRecord(_HERE, b"k" * KEY_BYTES_MAX, b"v" * VALUE_BYTES_MAX, {"a": "b"}, 0)
-    letter = sent(record)
-    assert (letter.key, letter.value) == (record.key, record.value)
-    assert headers.ALTERED not in dict(letter.headers)
+    dead_letter = sent(record)
+    assert (dead_letter.key, dead_letter.value) == (record.key, record.value)
+    assert headers.ALTERED not in dict(dead_letter.headers)
 
 
-def test_a_batch_that_nobody_can_take_apart_is_not_sent_again() -> None:
-    """Its bytes are no record of the topic it came from."""
-    letter = sent(ConsumedRecord(_HERE, None, Unreadable(b"batch", "why"), {}, -1))
-    assert type(letter.value) is bytes
-    assert headers.ALTERED in dict(letter.headers)
+def test_an_unreadable_batch_is_marked_as_altered() -> None:
+    """A replay must not send it to its topic, because its bytes are no record."""
+    dead_letter = sent(ConsumedRecord(_HERE, None, Unreadable(b"batch", "why"), {}, -1))
+    assert type(dead_letter.value) is bytes
+    assert headers.ALTERED in dict(dead_letter.headers)

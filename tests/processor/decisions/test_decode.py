@@ -1,4 +1,4 @@
-"""Bytes become inputs, or dead letters that say what is wrong with them."""
+"""Bytes become inputs, or dead letters with the reason."""
 
 import json
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ def command(**changes: Any) -> ConsumedRecord:
 
 
 def webhook(**named: str | None) -> ConsumedRecord:
-    """A good webhook with these headers changed, or left out where None."""
+    """A valid webhook with these headers changed, or omitted where None."""
     record = Log().webhook(PAYMENT, "succeeded", "evt_1")
     changed = {**record.headers, **{name.replace("_", "-"): text for name, text in named.items()}}
     return replace(
@@ -60,34 +60,34 @@ def result(**changes: Any) -> ConsumedRecord:
 
 
 @pytest.mark.parametrize("kind", COMMANDS)
-def test_a_command_is_what_its_client_asked(kind: str) -> None:
-    """Each kind becomes the domain's own, with the tenant and the operation it belongs to."""
+def test_a_command_becomes_its_domain_type(kind: str) -> None:
+    """Each kind has its own type, with the tenant and the operation it belongs to."""
     record = Log().command(PAYMENT, kind)
-    said = json.loads(record.value)
+    sent = json.loads(record.value)
     got = received(record)
     body = got.input.body
     assert type(got.input.body) is COMMANDS[kind]
     assert isinstance(body, Command)
     assert (got.payment_id, got.event_id, got.kind) == (
         PAYMENT,
-        said["event_id"],
+        sent["event_id"],
         f"command.{kind}",
     )
-    assert (got.tenant, got.operation_id) == ("shop", said["operation_id"])
-    assert body.fingerprint == said["fingerprint"]
+    assert (got.tenant, got.operation_id) == ("shop", sent["operation_id"])
+    assert body.fingerprint == sent["fingerprint"]
     assert got.input.received_at == NOW
 
 
 @pytest.mark.parametrize("cause", ["requested", "expired"])
-def test_an_expiry_is_no_clients_cancel(cause: str) -> None:
-    """It holds only while nobody has acted and the time is over; a client's always."""
+def test_an_expiry_is_distinct_from_a_clients_cancel(cause: str) -> None:
+    """An expiry applies only to an overdue payment without action; a client's cancel always."""
     body = received(Log().command(PAYMENT, "cancel", cause=cause)).input.body
     assert isinstance(body, Cancel)
     assert body.expired is (cause == "expired")
 
 
-def test_a_release_is_an_operators() -> None:
-    """Its ID is the quarantine's; it has no tenant, so every reader of the payment sees it."""
+def test_a_release_has_no_tenant() -> None:
+    """Its ID is that of the quarantine. Every reader of the payment sees it."""
     got = received(Log().release(PAYMENT))
     assert (got.payment_id, got.kind, got.tenant) == (PAYMENT, "operator.release", None)
     assert got.event_id == identity.release_event_id(PAYMENT, "evt_bad", NOW)
@@ -96,7 +96,7 @@ def test_a_release_is_an_operators() -> None:
 
 
 def test_a_webhook_is_a_fact_of_its_payment() -> None:
-    """The key names the payment, the headers the event and when it came, the body the fact."""
+    """The key names the payment, the headers the event and its time. The body has the fact."""
     got = received(webhook(received_at="2026-03-01T13:00:00+01:00"))
     assert (got.payment_id, got.event_id, got.provider) == (PAYMENT, "evt_1", "stripe")
     assert got.kind == "stripe.payment_intent.succeeded"
@@ -117,11 +117,11 @@ def test_an_event_without_effect_is_no_dead_letter() -> None:
 
 
 def test_a_result_is_an_acknowledgement_or_a_refusal() -> None:
-    """The one names the provider's object, the other says why not."""
-    taken = received(result())
-    assert taken.kind == "result.create"
-    assert taken.provider == "stripe"
-    assert taken.input.body == CallResult(
+    """An acknowledgement names the provider's object, a refusal the reason."""
+    acknowledged = received(result())
+    assert acknowledged.kind == "result.create"
+    assert acknowledged.provider == "stripe"
+    assert acknowledged.input.body == CallResult(
         f"{PAYMENT}:create", Operation.CREATE, object_of(PAYMENT), None
     )
     refusal = {"code": "no", "message": "never"}
@@ -139,20 +139,23 @@ def _without(record: ConsumedRecord, name: str) -> ConsumedRecord:
 
 _NAIVE: Final = "2026-03-01T12:00:00"
 _COMMAND, _WEBHOOK, _RESULT = command(), webhook(), result()
-#: What is wrong: a record that is, and what the dead letter must name.
+#: By defect: a record that has it, and what the error must contain.
 UNDECODABLE: Final[Mapping[str, tuple[ConsumedRecord, tuple[str, ...]]]] = {
     "command: no JSON": (replace(_COMMAND, value=b"\x00{"), ("not a command", "JSON")),
     "command: a tombstone": (replace(_COMMAND, value=b""), ("not a command",)),
-    "command: no known kind": (command(type="steal"), ("type", "'cancel'")),
+    "command: an unknown kind": (command(type="steal"), ("type", "'cancel'")),
     "command: no tenant": (_without(_COMMAND, "tenant"), ("tenant", "required")),
-    "command: more than it may have": (command(surprise=1), ("surprise",)),
+    "command: an unknown field": (command(surprise=1), ("surprise",)),
     "command: a fractional amount": (Log().create(PAYMENT, amount=9.99), ("amount", "integer")),
-    "command: no payment's ID": (Log().command("pay_1", "cancel"), ("payment_id", "pattern")),
+    "command: a malformed payment ID": (
+        Log().command("pay_1", "cancel"),
+        ("payment_id", "pattern"),
+    ),
     "command: naive time": (command(received_at=_NAIVE), ("received_at", "timezone")),
     "command: no key": (replace(_COMMAND, key=None), ("key", PAYMENT)),
-    "command: another's key": (replace(_COMMAND, key=OTHER.encode()), ("key", PAYMENT)),
+    "command: another payment's key": (replace(_COMMAND, key=OTHER.encode()), ("key", PAYMENT)),
     "webhook: no key": (replace(_WEBHOOK, key=None), ("key ''", "no payment ID")),
-    "webhook: a key of noise": (replace(_WEBHOOK, key=b"\xff" * 100), ("no payment ID",)),
+    "webhook: a key of random bytes": (replace(_WEBHOOK, key=b"\xff" * 100), ("no payment ID",)),
     "webhook: nearly a payment's key": (
         replace(_WEBHOOK, key=PAYMENT.encode() + b"\n"),
         ("\\n'", "no payment ID"),
@@ -160,19 +163,19 @@ UNDECODABLE: Final[Mapping[str, tuple[ConsumedRecord, tuple[str, ...]]]] = {
     "webhook: no headers": (replace(_WEBHOOK, headers={}), (headers.PROVIDER, "missing")),
     "webhook: no event ID": (webhook(event_id=None), (headers.EVENT_ID, "missing")),
     "webhook: an empty event ID": (webhook(event_id=""), (headers.EVENT_ID, "empty")),
-    "webhook: an endless event ID": (webhook(event_id="e" * 501), (headers.EVENT_ID, "too long")),
-    "webhook: another's event ID": (webhook(event_id="evt_2"), (headers.EVENT_ID, "evt_2")),
+    "webhook: a very long event ID": (webhook(event_id="e" * 501), (headers.EVENT_ID, "too long")),
+    "webhook: another event's ID": (webhook(event_id="evt_2"), (headers.EVENT_ID, "evt_2")),
     "webhook: no time": (webhook(received_at=None), (headers.RECEIVED_AT, "missing")),
     "webhook: naive time": (webhook(received_at=_NAIVE), (_NAIVE, "no time zone")),
-    "webhook: no such time": (webhook(received_at="soon"), ("'soon'", "ISO 8601")),
+    "webhook: a malformed time": (webhook(received_at="soon"), ("'soon'", "ISO 8601")),
     "webhook: unknown provider": (webhook(provider="bank"), ("'bank'", "stripe")),
     "webhook: no JSON": (replace(_WEBHOOK, value=b"garbage"), ("not a Stripe event",)),
     "webhook: a tombstone": (replace(_WEBHOOK, value=b""), ("not a Stripe event",)),
     "result: no JSON": (replace(_RESULT, value=b"]"), ("not a provider result", "JSON")),
     "result: a tombstone": (replace(_RESULT, value=b""), ("not a provider result",)),
-    "result: another's key": (replace(_RESULT, key=OTHER.encode()), ("key", PAYMENT)),
-    "result: acknowledges nothing": (result(object_id=None), ("object_id",)),
-    "result: refuses, not saying why": (
+    "result: another payment's key": (replace(_RESULT, key=OTHER.encode()), ("key", PAYMENT)),
+    "result: an acknowledgement of nothing": (result(object_id=None), ("object_id",)),
+    "result: a refusal without a reason": (
         result(outcome="refused", object_id=None),
         ("send refusal if and only if",),
     ),
@@ -181,20 +184,20 @@ UNDECODABLE: Final[Mapping[str, tuple[ConsumedRecord, tuple[str, ...]]]] = {
 
 
 @pytest.mark.parametrize("what", UNDECODABLE)
-def test_what_cannot_be_decoded_says_why(what: str) -> None:
-    """A dead letter with the record as it came, and an error that names what is wrong."""
+def test_an_undecodable_record_is_a_dead_letter_with_the_reason(what: str) -> None:
+    """It has the unchanged record and an error that names the defect."""
     record, named = UNDECODABLE[what]
-    letter = DECODER.decode(record)
-    assert isinstance(letter, DeadLetter)
-    assert letter.record == record
-    assert [word for word in named if word not in letter.error] == [], letter.error
+    dead_letter = DECODER.decode(record)
+    assert isinstance(dead_letter, DeadLetter)
+    assert dead_letter.record == record
+    assert [word for word in named if word not in dead_letter.error] == [], dead_letter.error
 
 
-def test_a_dead_letter_goes_out_as_it_came() -> None:
-    """Key, value and headers untouched; where the record stood, and why, in further headers."""
+def test_a_dead_letter_is_published_unchanged() -> None:
+    """Key, value and headers are unchanged. Added headers have its position and the error."""
     error = "the reason " * 200
-    stood = replace(_WEBHOOK, position=RecordOffset("provider-webhooks", 3, 41))
-    (sent,) = as_outgoing([DeadLetter(stood, error)])
+    failed = replace(_WEBHOOK, position=RecordOffset("provider-webhooks", 3, 41))
+    (sent,) = as_outgoing([DeadLetter(failed, error)])
     assert (sent.topic, sent.key, sent.value) == (DEAD_LETTERS, _WEBHOOK.key, _WEBHOOK.value)
     assert headers.as_text(sent.headers) == {
         **_WEBHOOK.headers,
@@ -206,14 +209,14 @@ def test_a_dead_letter_goes_out_as_it_came() -> None:
     }
 
 
-def test_a_text_that_cannot_be_stored_is_told_and_one_that_only_looks_like_it_is_taken() -> None:
-    """PostgreSQL has no NUL character; six characters that spell its escape are a text like any."""
+def test_a_nul_character_is_an_error_and_its_spelled_escape_is_not() -> None:
+    """PostgreSQL can't store NUL. The six characters that spell its escape are ordinary text."""
 
     def declined(message: str) -> ConsumedRecord:
         why = {"code": "declined", "message": message}
         return Log().webhook(PAYMENT, "requires_payment_method", last_payment_error=why)
 
-    letter = DECODER.decode(declined("a\0b"))
-    assert isinstance(letter, DeadLetter)
-    assert "NUL" in letter.error
+    dead_letter = DECODER.decode(declined("a\0b"))
+    assert isinstance(dead_letter, DeadLetter)
+    assert "NUL" in dead_letter.error
     assert received(declined(r"a\u0000b")).payment_id == PAYMENT

@@ -1,4 +1,4 @@
-"""Where times, nesting and characters end: a dead letter, never an exception."""
+"""Extreme times, nesting and characters make a dead letter, never an exception."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -13,27 +13,27 @@ from tests.support.builders import DECODER, Log, payment, received
 
 ONE: Final = payment("one")
 _WEBHOOK: Final = Log().webhook(ONE, "succeeded")
-#: Good ISO 8601; in UTC they would be in the year 0 and in the year 10000.
+#: Valid ISO 8601, but in UTC in the year 0 and in the year 10000.
 OUTSIDE: Final = ("0001-01-01T00:00:00+12:00", "9999-12-31T23:00:00-12:00")
 
 
 def dated(at: str) -> ConsumedRecord:
-    """A good webhook that came then."""
+    """A valid webhook, received at this time."""
     return replace(_WEBHOOK, headers={**_WEBHOOK.headers, headers.RECEIVED_AT: at})
 
 
-def dead(record: ConsumedRecord) -> str:
-    """Why the record is a dead letter, which is expected of it."""
-    letter = DECODER.decode(record)
-    assert isinstance(letter, DeadLetter)
-    assert letter.record == record
-    return letter.error
+def error_of(record: ConsumedRecord) -> str:
+    """Returns the error of a record, which must be a dead letter."""
+    dead_letter = DECODER.decode(record)
+    assert isinstance(dead_letter, DeadLetter)
+    assert dead_letter.record == record
+    return dead_letter.error
 
 
 @pytest.mark.parametrize("at", OUTSIDE)
 def test_a_webhook_from_outside_of_the_calendar_is_a_dead_letter(at: str) -> None:
-    """A moment that is no date in UTC can't be worked with."""
-    error = dead(dated(at))
+    """In UTC it is outside of the years 1 to 9999, which are all that a date can have."""
+    error = error_of(dated(at))
     assert repr(at) in error
     assert "outside of the calendar" in error
 
@@ -41,21 +41,21 @@ def test_a_webhook_from_outside_of_the_calendar_is_a_dead_letter(at: str) -> Non
 @pytest.mark.parametrize("at", OUTSIDE)
 @pytest.mark.parametrize("field", ["received_at", "expires_at"])
 def test_a_command_from_outside_of_the_calendar_is_a_dead_letter(at: str, field: str) -> None:
-    """The same of each time in a command; the field is named."""
-    error = dead(Log().create(ONE, **{field: at}))
+    """This applies to each time in a command. The error names the field."""
+    error = error_of(Log().create(ONE, **{field: at}))
     assert f"{field}: Send a time within the years 1 to 9999" in error
 
 
 @pytest.mark.parametrize("at", OUTSIDE)
 def test_a_result_from_outside_of_the_calendar_is_a_dead_letter(at: str) -> None:
-    """The same of a result."""
-    assert "received_at: Send a time within the years 1 to 9999" in dead(
+    """The error names the field."""
+    assert "received_at: Send a time within the years 1 to 9999" in error_of(
         Log().result(ONE, received_at=at)
     )
 
 
-def test_a_time_just_inside_of_the_calendar_is_taken() -> None:
-    """The first and the last moments of it, in whatever zone, are moments in UTC."""
+def test_a_time_just_inside_of_the_calendar_is_accepted() -> None:
+    """Its first and its last moment are converted to UTC from any zone."""
     first, last = "0001-01-01T12:00:00+12:00", "9999-12-31T11:59:59-12:00"
     assert received(dated(first)).input.received_at == datetime(1, 1, 1, tzinfo=UTC)
     created = received(Log().create(ONE, received_at=first, expires_at=last)).input
@@ -65,15 +65,15 @@ def test_a_time_just_inside_of_the_calendar_is_taken() -> None:
     assert created.received_at.tzinfo is created.body.expires_at.tzinfo is UTC
 
 
-def test_a_webhook_that_nests_without_end_is_a_dead_letter() -> None:
-    """Deeper than any stack."""
+def test_a_deeply_nested_webhook_is_a_dead_letter() -> None:
+    """It is nested deeper than any stack."""
     deep = b"[" * 100_000 + b"]" * 100_000
-    error = dead(replace(_WEBHOOK, value=_WEBHOOK.value[:-1] + b', "x": ' + deep + b"}"))
+    error = error_of(replace(_WEBHOOK, value=_WEBHOOK.value[:-1] + b', "x": ' + deep + b"}"))
     assert "not a Stripe event" in error
 
 
-def test_an_error_holds_no_character_that_cannot_be_stored() -> None:
-    """It becomes a row, and PostgreSQL has no NUL; whatever name or text it quotes."""
+def test_an_error_contains_no_character_that_cannot_be_stored() -> None:
+    """PostgreSQL can't store NUL, and an error may quote any name or text."""
     named = headers.as_text([
         *((name, text.encode()) for name, text in _WEBHOOK.headers.items()),
         (headers.EVENT_ID, b"evt\0"),
@@ -82,11 +82,11 @@ def test_an_error_holds_no_character_that_cannot_be_stored() -> None:
         (Log().command(ONE, "cancel", **{"a\0b": 1}), "a\N{REPLACEMENT CHARACTER}b"),
         (replace(_WEBHOOK, headers=named), "evt\N{REPLACEMENT CHARACTER}"),
     ):
-        error = dead(record)
+        error = error_of(record)
         assert "\0" not in error
         assert expected in error
 
 
-def test_an_error_is_not_endless() -> None:
-    """A name as long as a record is shown by its first thousand characters."""
-    assert len(dead(Log().command(ONE, "cancel", **{"a" * 500_000: 1}))) == 1_000
+def test_an_error_is_truncated() -> None:
+    """An error that quotes a very long name has at most a thousand characters."""
+    assert len(error_of(Log().command(ONE, "cancel", **{"a" * 500_000: 1}))) == 1_000

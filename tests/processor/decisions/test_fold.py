@@ -6,8 +6,8 @@ from tests.support.builders import Log, received
 from tests.support.programs.folding import ONE, TWO, folded, outcomes, stored, versions
 
 
-def test_a_payment_and_its_webhook() -> None:
-    """Two versions, each with the event that made it; the call to make; the last state."""
+def test_a_create_and_a_webhook_make_two_versions() -> None:
+    """Each version has its event. The plan has the provider call and the last state."""
     log = Log(partition=3)
     create, paid = log.create(ONE), log.webhook(ONE, "succeeded")
     plan = folded(create, paid)
@@ -21,7 +21,7 @@ def test_a_payment_and_its_webhook() -> None:
 
 
 def test_a_new_payment_expects_nothing_and_a_known_one_its_version() -> None:
-    """The version a payment has in the store, however many are added in one batch."""
+    """The expected version is the stored one, however many versions the batch adds."""
     log = Log()
     first = folded(log.create(ONE))
     assert first.expected == {}
@@ -32,8 +32,8 @@ def test_a_new_payment_expects_nothing_and_a_known_one_its_version() -> None:
     assert second.payments[ONE].version == 3
 
 
-def test_what_nobody_outside_can_see_makes_no_version() -> None:
-    """A fact that confirms what is known is kept with the payment, which stays at its version."""
+def test_a_fact_without_a_visible_change_makes_no_version() -> None:
+    """The fact is stored with the payment, which keeps its version."""
     log = Log()
     known = stored(folded(log.create(ONE), log.result(ONE)))
     plan = folded(log.webhook(ONE, "processing"), known=known)
@@ -43,8 +43,8 @@ def test_what_nobody_outside_can_see_makes_no_version() -> None:
     assert plan.expected == {ONE: 2}
 
 
-def test_what_came_before_its_payment_is_applied_with_it() -> None:
-    """In one batch: parked for a moment, applied after the create, in the order it came."""
+def test_webhooks_before_their_create_are_applied_in_the_same_batch() -> None:
+    """They are applied after the create, in the order they came."""
     log = Log()
     plan = folded(log.webhook(ONE, "processing"), log.webhook(ONE, "succeeded"), log.create(ONE))
     assert [str(row.outcome) for row in plan.inbox] == ["applied"] * 3
@@ -56,8 +56,8 @@ def test_what_came_before_its_payment_is_applied_with_it() -> None:
     ]
 
 
-def test_what_was_parked_is_applied_when_its_payment_comes() -> None:
-    """Across batches: rows that are there already, before what was parked in this batch."""
+def test_parked_webhooks_are_applied_when_their_create_comes() -> None:
+    """Those of earlier batches are applied before those parked in this batch."""
     log = Log()
     first = folded(log.webhook(ONE, "processing"))
     assert outcomes(first) == [("provider-webhooks", "parked")]
@@ -70,7 +70,7 @@ def test_what_was_parked_is_applied_when_its_payment_comes() -> None:
 
 
 def test_a_parked_record_that_comes_again_with_its_payment_is_applied_once() -> None:
-    """Its row is there: it is that row which becomes applied, whichever way it was found."""
+    """In either order, its stored row becomes applied."""
     log = Log()
     early, create = log.webhook(ONE, "succeeded"), log.create(ONE)
     known = stored(folded(early))
@@ -84,7 +84,7 @@ def test_a_parked_record_that_comes_again_with_its_payment_is_applied_once() -> 
 
 
 def test_a_parked_record_that_was_missed_is_applied_when_it_comes_again() -> None:
-    """Its payment came by a worker that had not seen it parked; its own redelivery mends that."""
+    """A worker created the payment without knowing of this row. The redelivery applies it."""
     log = Log()
     early, create = log.webhook(ONE, "succeeded"), log.create(ONE)
     known = stored(folded(early), folded(create))
@@ -93,7 +93,7 @@ def test_a_parked_record_that_was_missed_is_applied_when_it_comes_again() -> Non
 
 
 def test_a_second_record_of_an_event_is_a_duplicate() -> None:
-    """In the same batch and in a later one, whatever became of the first."""
+    """In the same batch and in a later one, whatever the outcome of the first."""
     log = Log()
     create, paid, early = (
         log.create(ONE),
@@ -111,8 +111,8 @@ def test_a_second_record_of_an_event_is_a_duplicate() -> None:
     assert second.redelivered == set()
 
 
-def test_the_very_same_record_twice_in_a_batch_is_one_record() -> None:
-    """Around a rebalance it may be: it has one outcome, and is no duplicate of itself."""
+def test_the_same_record_twice_in_a_batch_is_one_record() -> None:
+    """A rebalance can cause this. It has one outcome, and is no duplicate of itself."""
     log = Log()
     create, early = log.create(ONE), log.webhook(TWO, "processing")
     plan = folded(create, early, create, early)
@@ -120,8 +120,8 @@ def test_the_very_same_record_twice_in_a_batch_is_one_record() -> None:
     assert plan.duplicates == []
 
 
-def test_the_same_record_again_marks_its_publication() -> None:
-    """A redelivery is no new record: no row, no duplicate, but what it published is looked at."""
+def test_a_redelivered_record_marks_its_publication() -> None:
+    """It adds no row and no duplicate, but its publications are checked again."""
     log = Log()
     create, paid, early = (
         log.create(ONE),
@@ -134,8 +134,8 @@ def test_the_same_record_again_marks_its_publication() -> None:
     assert plan == WriteSet(redelivered={1, 2}, open={received(early).event_id})
 
 
-def test_an_input_without_effect_led_to_no_version() -> None:
-    """Its row names none, and its payment is not written again."""
+def test_an_input_without_effect_makes_no_version() -> None:
+    """Its row has no version, and its payment is not written again."""
     log = Log()
     known = stored(folded(log.create(ONE), log.webhook(ONE, "succeeded")))
     plan = folded(log.command(ONE, "cancel"), known=known)
@@ -145,7 +145,7 @@ def test_an_input_without_effect_led_to_no_version() -> None:
 
 
 def test_a_refused_record_twice_in_a_batch_is_one_record() -> None:
-    """It has one row under its own name, and is no duplicate of itself."""
+    """It has one row under its own event ID, and is no duplicate of itself."""
     log = Log()
     foreign = log.webhook(ONE, "succeeded", currency="usd")
     plan = folded(log.create(ONE), log.result(ONE), foreign, foreign)

@@ -1,4 +1,4 @@
-"""What the fold keeps apart: payments our own code failed on, and objects of other payments."""
+"""The fold isolates payments our code failed on, and refuses objects of other payments."""
 
 import pytest
 
@@ -8,10 +8,10 @@ from tests.support.builders import Log, object_of, received
 from tests.support.programs.folding import ONE, TWO, failing, folded, stored
 
 
-def test_a_failure_of_our_own_quarantines_that_payment_alone(
+def test_a_failure_of_our_code_quarantines_only_that_payment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its event is quarantined, what follows is parked, what came before and all others go on."""
+    """Its event is quarantined, and its later ones are parked. All others are applied."""
     log = Log()
     batch = (
         log.create(ONE),
@@ -32,7 +32,7 @@ def test_a_failure_of_our_own_quarantines_that_payment_alone(
 
 
 def test_a_quarantined_payments_inputs_are_parked() -> None:
-    """Whatever they are, in every later batch, until the quarantine is gone; others go on."""
+    """Inputs of every kind are parked until the release. Other payments go on."""
     log = Log()
     first = folded(log.create(ONE))
     first.quarantines[ONE] = ("evt_bad", "a defect")
@@ -46,10 +46,10 @@ def test_a_quarantined_payments_inputs_are_parked() -> None:
     assert again.inbox == []
 
 
-def test_a_failure_on_the_very_first_input_quarantines_what_is_not_here_yet(
+def test_a_failure_on_the_create_quarantines_the_payment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A create we fail on makes no payment; what is about it is parked, not applied without it."""
+    """The create makes no payment. Later inputs are parked, not applied without it."""
     log = Log()
     create, paid = log.create(ONE), log.webhook(ONE, "succeeded")
     failing(monkeypatch, ONE, [received(create).event_id])
@@ -62,7 +62,7 @@ def test_a_failure_on_the_very_first_input_quarantines_what_is_not_here_yet(
 def test_a_failure_while_parked_inputs_are_applied_quarantines_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The payment is here; of what waited, one fails and the rest stays parked."""
+    """The payment is created. One parked input fails, and the rest stays parked."""
     log = Log()
     early = [log.webhook(ONE, "processing", "evt_bad"), log.webhook(ONE, "succeeded")]
     known = stored(folded(*early))
@@ -77,7 +77,7 @@ def test_a_failure_while_parked_inputs_are_applied_quarantines_too(
 
 
 def test_a_payment_that_could_not_be_written_is_quarantined() -> None:
-    """Nothing of it is decided; its first input carries the error, the others are parked."""
+    """Its first input is quarantined with the error, the others are parked."""
     log = Log()
     batch = [
         received(r) for r in (log.create(ONE), log.webhook(ONE, "processing"), log.create(TWO))
@@ -88,17 +88,17 @@ def test_a_payment_that_could_not_be_written_is_quarantined() -> None:
     assert plan.payments.keys() == {TWO}
 
 
-@pytest.mark.parametrize("told_by", ["webhook", "result"])
+@pytest.mark.parametrize("reported_by", ["webhook", "result"])
 @pytest.mark.parametrize("across", [False, True])
-def test_another_payments_object_is_a_conflict(told_by: str, *, across: bool) -> None:
-    """One object is one payment's: in a batch, and across batches. The reason names neither."""
+def test_another_payments_object_is_a_conflict(reported_by: str, *, across: bool) -> None:
+    """In one batch and across batches. The reason names neither payment nor object."""
     log = Log()
     owner = [log.create(ONE), log.webhook(ONE, "processing")]
-    theirs = object_of(ONE)
+    object_id = object_of(ONE)
     foreign = {
-        "webhook": log.webhook(TWO, "succeeded", id=theirs),
-        "result": log.result(TWO, object_id=theirs),
-    }[told_by]
+        "webhook": log.webhook(TWO, "succeeded", id=object_id),
+        "result": log.result(TWO, object_id=object_id),
+    }[reported_by]
     if across:
         plan = folded(log.create(TWO), foreign, known=stored(folded(*owner)))
     else:
@@ -107,13 +107,13 @@ def test_another_payments_object_is_a_conflict(told_by: str, *, across: bool) ->
     assert last.outcome is Outcome.CONFLICT
     assert "belongs to another payment" in last.reason
     assert ONE not in last.reason
-    assert theirs not in last.reason
+    assert object_id not in last.reason
     assert plan.payments[TWO].version == 1
     assert plan.payments[TWO].object_id is None
 
 
 def test_an_own_object_is_no_conflict() -> None:
-    """The owner's own facts and results name it again and again."""
+    """The owner's facts and results may name it any number of times."""
     log = Log()
     known = stored(folded(log.create(ONE), log.result(ONE)))
     plan = folded(log.webhook(ONE, "processing"), log.webhook(ONE, "succeeded"), known=known)
@@ -121,8 +121,8 @@ def test_an_own_object_is_no_conflict() -> None:
 
 
 @pytest.mark.parametrize("kind", ["confirm", "capture", "cancel", "refund"])
-def test_a_command_for_a_payment_that_never_was_waits_for_nothing(kind: str) -> None:
-    """It is rejected at once and stays so when the payment comes; its bytes are not kept."""
+def test_a_command_for_an_unknown_payment_is_rejected_at_once(kind: str) -> None:
+    """It stays rejected when the payment is created."""
     log = Log()
     plan = folded(log.command(ONE, kind))
     (row,) = plan.inbox
@@ -133,12 +133,12 @@ def test_a_command_for_a_payment_that_never_was_waits_for_nothing(kind: str) -> 
     assert later.payments[ONE].cancel is None
 
 
-def test_another_tenants_command_takes_nothing_from_the_owners() -> None:
-    """The same operation, key and body under a foreign tenant is an event of its own."""
+def test_another_tenants_command_does_not_affect_the_owners() -> None:
+    """The same operation, key and body under another tenant is a separate event."""
     log = Log()
-    theirs = log.command(ONE, "cancel", tenant="globex")
-    ours = log.command(ONE, "cancel")
-    plan = folded(log.create(ONE), theirs, ours)
+    foreign = log.command(ONE, "cancel", tenant="globex")
+    own = log.command(ONE, "cancel")
+    plan = folded(log.create(ONE), foreign, own)
     assert [row.outcome for row in plan.inbox] == [
         Outcome.APPLIED, Outcome.REJECTED, Outcome.APPLIED,
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A release in the fold: the quarantine ends, and what waited is processed in its order."""
+"""A release in the fold: the quarantine ends, and the waiting inputs are processed in order."""
 
 import pytest
 from msgspec.structs import replace
@@ -30,46 +30,49 @@ def _quarantined(
     return stored(plan), plan
 
 
-def _told(plan: WriteSet) -> list[tuple[str, str, bool]]:
-    """Event ID, outcome and whether it had waited, in the order of decisions."""
+def _decided(plan: WriteSet) -> list[tuple[str, str, bool]]:
+    """Returns event ID, outcome, and whether it had waited, in the order of decisions."""
     rows = sorted(plan.inbox, key=lambda row: row.ordinal)
     return [(row.received.event_id, str(row.outcome), row.waiting) for row in rows]
 
 
-def test_what_waited_is_taken_up_as_if_nothing_had_been(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The payment, its versions and its calls are those of a payment that was never quarantined."""
+def test_a_release_processes_the_waiting_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The payment and its versions are those of a payment that was never quarantined."""
     log = Log()
     known, first = _quarantined(log, monkeypatch)
     release = log.release(ONE)
     plan = folded(release, log.create(TWO), known=known)
     rel = received(release).event_id
-    assert _told(plan)[:3] == [
+    assert _decided(plan)[:3] == [
         (rel, "applied", False),
         ("evt_bad", "applied", True),
         ("evt_good", "applied", True),
     ]
     assert plan.inbox[0].reason == "the payment was released; inputs taken up: 2"
     assert (plan.released, plan.quarantines) == ({ONE}, {})
-    never = folded(*(row.received.record for row in first.inbox))
-    assert plan.payments[ONE] == never.payments[ONE]
-    assert [*first.versions, *(v for v in plan.versions if v.payment.id == ONE)] == never.versions
+    undisturbed = folded(*(row.received.record for row in first.inbox))
+    assert plan.payments[ONE] == undisturbed.payments[ONE]
+    assert [
+        *first.versions,
+        *(v for v in plan.versions if v.payment.id == ONE),
+    ] == undisturbed.versions
 
 
-def test_a_release_says_the_version_it_led_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a redelivery of it after a crash knows what had to be published."""
+def test_a_release_has_the_version_it_led_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A redelivery after a crash needs it to find what has to be published."""
     log = Log()
     known, _ = _quarantined(log, monkeypatch)
     plan = folded(log.release(ONE), known=known)
     assert plan.inbox[0].version == plan.payments[ONE].version == 3
 
 
-def test_a_release_while_we_still_fail_quarantines_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new quarantine in the same transaction, for the same input; the rest is parked."""
+def test_a_release_before_the_fix_quarantines_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same transaction quarantines the same input again. The rest is parked."""
     log = Log()
     known, _ = _quarantined(log, monkeypatch)
     failing(monkeypatch, ONE, ["evt_bad"])
     plan = folded(log.release(ONE), known=known)
-    assert [outcome for _, outcome, _ in _told(plan)] == ["applied", "quarantined", "parked"]
+    assert [outcome for _, outcome, _ in _decided(plan)] == ["applied", "quarantined", "parked"]
     assert plan.inbox[0].reason.endswith("inputs taken up: 2, and it is quarantined again")
     assert plan.inbox[0].version is None
     assert plan.released == {ONE}
@@ -77,16 +80,16 @@ def test_a_release_while_we_still_fail_quarantines_again(monkeypatch: pytest.Mon
     assert plan.payments == {}
 
 
-def test_a_release_takes_up_what_came_in_its_own_batch_before_it(
+def test_a_release_processes_earlier_inputs_of_its_own_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After what has waited for longer; what comes after it in the batch is simply decided."""
+    """They follow the inputs that waited longer. Later ones of the batch are decided as usual."""
     log = Log()
     known, _ = _quarantined(log, monkeypatch)
     before = log.command(ONE, "refund")
     after = log.command(ONE, "cancel")
     plan = folded(before, log.release(ONE), after, known=known)
-    assert [(event, outcome) for event, outcome, _ in _told(plan)][1:] == [
+    assert [(event, outcome) for event, outcome, _ in _decided(plan)][1:] == [
         ("evt_bad", "applied"),
         ("evt_good", "applied"),
         (received(before).event_id, "applied"),
@@ -97,7 +100,7 @@ def test_a_release_takes_up_what_came_in_its_own_batch_before_it(
 def test_a_quarantine_and_its_release_in_one_batch_leave_no_quarantine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A defect that has passed by then: nothing is quarantined, and all is taken up."""
+    """The defect has passed by then. Nothing is quarantined, and every input is applied."""
     log, fails_on = Log(), ["evt_bad"]
 
     def fails_once(before: Payment | None, input_: Input, its_id: str) -> Decision:
@@ -110,26 +113,28 @@ def test_a_quarantine_and_its_release_in_one_batch_leave_no_quarantine(
     bad = log.webhook(ONE, "processing", "evt_bad")
     plan = folded(log.create(ONE), bad, log.release(ONE), log.webhook(ONE, "succeeded", "evt_good"))
     assert (plan.quarantines, plan.released) == ({}, set())
-    assert [outcome for _, outcome, _ in _told(plan)] == ["applied"] * 4
+    assert [outcome for _, outcome, _ in _decided(plan)] == ["applied"] * 4
 
 
 @pytest.mark.parametrize("where", ["before", "after"])
-def test_a_redelivered_record_is_taken_up_once(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    """A record that waits and comes again beside its release is one input."""
+def test_a_redelivered_waiting_record_is_processed_once(
+    monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """A waiting record that comes again in the batch of its release is one input."""
     log = Log()
     known, first = _quarantined(log, monkeypatch)
     waiting = first.inbox[2].received.record
     release = log.release(ONE)
     batch = (waiting, release) if where == "before" else (release, waiting)
     plan = folded(*batch, known=known)
-    assert [event for event, *_ in _told(plan)].count("evt_good") == 1
+    assert [event for event, *_ in _decided(plan)].count("evt_good") == 1
     assert plan.duplicates == []
 
 
-def test_a_create_we_failed_on_is_taken_up_with_what_came_before_it(
+def test_a_quarantined_create_is_processed_before_inputs_that_waited_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What waited for the payment waits until its create is taken up, then follows it."""
+    """Inputs that came before the create are applied after it."""
     log = Log()
     early, create, paid = (
         log.webhook(ONE, "processing"), log.create(ONE), log.webhook(ONE, "succeeded"),
@@ -139,7 +144,7 @@ def test_a_create_we_failed_on_is_taken_up_with_what_came_before_it(
         known = stored(folded(early, create, paid))
     plan = folded(log.release(ONE), known=known)
     assert {str(row.outcome) for row in plan.inbox} == {"applied"}
-    order = [event for event, *_ in _told(plan)][1:]
+    order = [event for event, *_ in _decided(plan)][1:]
     assert order == [received(record).event_id for record in (create, early, paid)]
     assert [v.payment.version for v in plan.versions] == [1, 2, 3]
 
@@ -147,7 +152,7 @@ def test_a_create_we_failed_on_is_taken_up_with_what_came_before_it(
 def test_a_second_release_is_a_duplicate_and_a_late_one_is_rejected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Asked for twice it is one event; of what is not quarantined any more it has no effect."""
+    """A release requested twice is one event. Without a quarantine it has no effect."""
     log = Log()
     known, first = _quarantined(log, monkeypatch)
     release = log.release(ONE)
@@ -155,15 +160,15 @@ def test_a_second_release_is_a_duplicate_and_a_late_one_is_rejected(
     assert len(plan.duplicates) == 1
     late = log.release(ONE, received(release).input.received_at.replace(year=2027))
     again = folded(release, late, known=stored(first, plan))
-    assert _told(again) == [(received(late).event_id, "rejected", False)]
+    assert _decided(again) == [(received(late).event_id, "rejected", False)]
     assert again.inbox[0].reason == "the payment is not quarantined"
 
 
 @pytest.mark.parametrize("why", ["unreadable", "refused"])
-def test_what_cannot_be_taken_up_stays_as_it_is_and_so_does_its_event(
+def test_a_release_that_fails_changes_no_waiting_row(
     monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    """A row nobody can read, or that Postgres refuses: no waiting row is lost or written."""
+    """A row can't be decoded, or Postgres refuses it. No waiting row is lost or written."""
     log = Log()
     known, _ = _quarantined(log, monkeypatch)
     release = received(log.release(ONE))
@@ -182,10 +187,10 @@ def test_what_cannot_be_taken_up_stays_as_it_is_and_so_does_its_event(
     assert plan.renewed == {ONE: (release.event_id, "no")}
 
 
-def test_an_object_of_another_payment_is_a_conflict_also_when_it_waited(
+def test_a_waiting_input_with_another_payments_object_is_a_conflict(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is taken up is held to the same rules."""
+    """The same rules apply to inputs that waited."""
     log = Log()
     owner = folded(log.create(TWO), log.result(TWO))
     foreign = log.webhook(ONE, "succeeded", "evt_foreign", id=object_of(TWO))

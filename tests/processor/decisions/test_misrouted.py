@@ -1,4 +1,4 @@
-"""A webhook that names one payment and is about another one's object: the other one gets it."""
+"""A webhook that names one payment but has another one's object goes to the other one."""
 
 from collections.abc import Callable
 
@@ -21,18 +21,18 @@ ABOUT: dict[str, Callable[[Log, str], ConsumedRecord]] = {
 
 
 def _under(log: Log, payment_id: str, record: ConsumedRecord) -> ConsumedRecord:
-    """The same webhook, keyed by what its metadata names."""
+    """Returns the same webhook with this payment's key."""
     named = {name.replace("-", "_"): text for name, text in record.headers.items()}
     return log.append(record.position.topic, payment_id.encode(), record.value, **named)
 
 
 @pytest.mark.parametrize("what", ABOUT)
-async def test_the_payment_whose_object_it_is_gets_it(
+async def test_the_payment_that_owns_the_object_gets_the_webhook(
     group: Group, pool: Pool, clock: Clock, what: str
 ) -> None:
-    """Anybody with access to the account can write metadata; an object is one payment's.
+    """Metadata may name any payment, but an object belongs to one.
 
-    Under the other name it is a conflict, and does not use its event ID up. It does not go round.
+    For the wrong payment it is a conflict that does not use up its event ID. It is routed once.
     """
     log, named, meant = Log(), payment(), payment()
     routing = Routing(pool, clock)
@@ -54,8 +54,10 @@ async def test_the_payment_whose_object_it_is_gets_it(
         assert len(routing.outbox.records) == 1
 
 
-async def test_the_answer_of_a_call_is_routed_nowhere(group: Group, pool: Pool) -> None:
-    """It is about the payment whose call it was: that it names another's object is a conflict."""
+async def test_a_result_with_another_payments_object_is_not_routed(
+    group: Group, pool: Pool
+) -> None:
+    """It belongs to the payment of its call, so another payment's object is a conflict."""
     log, one, other = Log(), payment(), payment()
     async with group.worker(0) as worker:
         await worker.process(log.create(one), log.result(one), log.create(other))

@@ -1,4 +1,4 @@
-"""An event refused for its binding or its form leaves its event ID to another rendering of it."""
+"""An event that is refused for its binding or its form does not use up its event ID."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from tests.support.programs.stream_worker import Group
 
 pytestmark = pytest.mark.anyio
 
-#: How one rendering of an event may be wrong, with its outcome.
+#: By defect of one rendering of an event: the changed fields, and the outcome.
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "another account": ({"account": "acct_other"}, "ignored"),
     "the other mode": ({"livemode": True}, "ignored"),
@@ -31,7 +31,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 def rendered(log: Log, payment_id: str, event_id: str, wrong: dict[str, Any]) -> ConsumedRecord:
-    """The event that the payment succeeded, as it is, with these fields of event or object."""
+    """The event that the payment succeeded, with these fields of event or object changed."""
     body = event_body(payment_id, "succeeded", event_id)
     of_event = {"account", "livemode"}
     body |= {name: value for name, value in wrong.items() if name in of_event}
@@ -41,12 +41,12 @@ def rendered(log: Log, payment_id: str, event_id: str, wrong: dict[str, Any]) ->
 
 @pytest.mark.parametrize("case", WRONG)
 @pytest.mark.parametrize("together", [True, False])
-async def test_a_refused_rendering_leaves_the_event_to_the_right_one(
+async def test_a_refused_rendering_does_not_use_up_the_event_id(
     group: Group, case: str, *, together: bool
 ) -> None:
-    """Refused and recorded; the right one is applied, and each record ends in one outcome.
+    """The wrong rendering is refused and recorded, and the right one is applied.
 
-    All of it delivered again, to a worker that remembers and to one that does not, changes nothing.
+    Redelivery to a worker with the same dedup table and to one with an empty table changes nothing.
     """
     log, mine = Log(), payment()
     event_id = f"evt_{mine}"
@@ -61,9 +61,9 @@ async def test_a_refused_rendering_leaves_the_event_to_the_right_one(
             await worker.process(*batch)
         assert await group.outcomes(bad, good) == [outcome, "applied"]
         await worker.process(*first, bad, good, again)
-    async with group.worker(0) as forgetful:
-        await forgetful.process(bad, good, again)
-        await forgetful.process(bad, good, again)
+    async with group.worker(0) as without_table:
+        await without_table.process(bad, good, again)
+        await without_table.process(bad, good, again)
     assert await group.outcomes(bad, good, again) == [outcome, "applied", None]
     duplicates = await database.rows(group.pool, 'select topic, "offset" from duplicates')
     assert duplicates == [(PROVIDER_WEBHOOKS, again.position.offset)]
@@ -71,8 +71,8 @@ async def test_a_refused_rendering_leaves_the_event_to_the_right_one(
     assert await database.rows(group.pool, statement, mine) == [("SUCCEEDED",)]
 
 
-async def test_a_dead_letter_leaves_the_event_to_the_right_rendering(group: Group) -> None:
-    """What can't be decoded uses no event ID up."""
+async def test_a_dead_letter_does_not_use_up_the_event_id(group: Group) -> None:
+    """The right rendering is applied afterwards."""
     log, mine = Log(), payment()
     body = event_body(mine, "succeeded", f"evt_{mine}")
     malformed = log.event(mine, {**body, "request": "req_as_of_long_ago"})
@@ -83,8 +83,8 @@ async def test_a_dead_letter_leaves_the_event_to_the_right_rendering(group: Grou
     assert await group.outcomes(malformed, good) == [None, "applied"]
 
 
-async def test_what_waited_and_is_refused_leaves_its_event_id(group: Group) -> None:
-    """An event names a foreign object before the create's answer; corrected, it is applied."""
+async def test_a_parked_event_that_is_refused_does_not_use_up_its_event_id(group: Group) -> None:
+    """An event names a foreign object before the create's result. Corrected, it is applied."""
     log, mine = Log(), payment()
     event_id = f"evt_{mine}"
     foreign = event_body(mine, "succeeded", event_id, id="pi_of_somebody")
@@ -103,7 +103,7 @@ async def test_what_waited_and_is_refused_leaves_its_event_id(group: Group) -> N
 
 
 async def test_an_unproved_fact_makes_the_create_due_at_once(caller: Caller, clock: Clock) -> None:
-    """Also while it is under way: its answer may be lost, and the lease is long."""
+    """Also while the call is in flight: its response may be lost, and the lease is long."""
     calls, lease = PostgresOutbox(caller.pool), timedelta(hours=1)
     (first,) = await calls.claim([PROVIDER], 1, clock(), clock() + lease)
     body = event_body(ONE, "succeeded", "evt_unproved") | {"request": None}
@@ -111,13 +111,13 @@ async def test_an_unproved_fact_makes_the_create_due_at_once(caller: Caller, clo
     clock.forward(URGENT_WITHIN.total_seconds())
     (second,) = await calls.claim([PROVIDER], 1, clock(), clock() + lease)
     assert (second.key, second.attempts) == (first.key, first.attempts + 1)
-    assert not await calls.finish(first, "acknowledged", clock()), "the newest claim alone ends it"
+    assert not await calls.finish(first, "acknowledged", clock()), (
+        "only the newest claim can finish it"
+    )
 
 
-async def test_an_unproved_fact_brings_no_call_back_that_is_done(
-    caller: Caller, clock: Clock
-) -> None:
-    """Its result is on its way."""
+async def test_an_unproved_fact_does_not_repeat_a_done_call(caller: Caller, clock: Clock) -> None:
+    """The call's result is on its way."""
     calls, lease = PostgresOutbox(caller.pool), timedelta(seconds=1)
     (claimed,) = await calls.claim([PROVIDER], 1, clock(), clock() + lease)
     assert await calls.finish(claimed, "acknowledged: pi_1", clock())
@@ -128,14 +128,14 @@ async def test_an_unproved_fact_brings_no_call_back_that_is_done(
 
 
 def test_two_payments_in_one_batch_and_an_unproved_claim() -> None:
-    """What nothing proves takes no object away from the payment whose it is."""
-    log, mine, theirs = Log(), payment(), payment()
+    """An unproved fact does not take an object from the payment that owns it."""
+    log, mine, other = Log(), payment(), payment()
     body = event_body(mine, "succeeded", "evt_unproved", id="pi_theirs")
     records = [
         log.create(mine),
-        log.create(theirs),
+        log.create(other),
         log.event(mine, {**body, "request": None}),
-        log.result(theirs, object_id="pi_theirs"),
+        log.result(other, object_id="pi_theirs"),
     ]
     plan = fold(ReadSet({}, {}, frozenset(), {}, {}), [received(record) for record in records])
     assert [str(row.outcome) for row in plan.inbox] == ["applied", "applied", "parked", "applied"]

@@ -1,4 +1,4 @@
-"""Records handed to a producer in batches: all of them, in order, whatever fits into one."""
+"""Records are sent in batches: all of them, in order, as many as fit into one."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ async def topic(kafka_bootstrap: str) -> str:
 
 
 async def test_all_arrive_in_order_in_a_few_batches(kafka_bootstrap: str, topic: str) -> None:
-    """With their headers; no value is a deletion; and the count of each batch is returned."""
+    """They keep their headers, and None is a deletion. Each batch's count is returned."""
     records = [
         KeyedRecord(f"{n}".encode(), None if n == 13 else b"x" * (n % 90), [("n", f"{n}".encode())])
         for n in range(200)
@@ -44,7 +44,7 @@ async def test_all_arrive_in_order_in_a_few_batches(kafka_bootstrap: str, topic:
     assert [KeyedRecord(r.key, r.value, list(r.headers)) for r in found] == records
 
 
-async def test_nothing_is_sent_for_nothing(kafka_bootstrap: str, topic: str) -> None:
-    """No batch without a record."""
+async def test_no_records_are_no_batch(kafka_bootstrap: str, topic: str) -> None:
+    """An empty batch is not sent."""
     async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap) as producer:
         assert await send_in_batches(producer, topic, 0, []) == []

@@ -1,4 +1,4 @@
-"""A fetched batch becomes records whatever stands in it, and each offset is one of them."""
+"""Each offset of a fetched batch becomes a record or a gap, whatever the batch contains."""
 
 import pytest
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
@@ -13,7 +13,7 @@ from tests.support.raw_batches import CODECS, batch, replaced
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_header_name_that_is_not_utf8_is_replaced(codec: str) -> None:
-    """The record's other parts, and the other records, are as they came."""
+    """The rest of the record and the other records are unchanged."""
     records = [(b"k", b"first", [("good", b"1")]), (b"k", b"second", [("abcd", b"2")])]
     made = batch(records, codec, change=replaced(b"abcd", b"a\xff\xfed"))
     first, second = fetched(made)
@@ -23,7 +23,7 @@ def test_a_header_name_that_is_not_utf8_is_replaced(codec: str) -> None:
 
 
 def test_a_wrong_checksum_is_fetched_again_and_then_unreadable() -> None:
-    """A network may have damaged it; a disk has for good. The batch behind it is read."""
+    """Damage by the network disappears, damage on the disk stays. The next batch is read."""
     bad = bytearray(at(3, batch([(b"k", b"value", [])] * 2)))
     bad[-3] ^= 1
     raw = bytes(bad) + at(5, batch([(b"k", b"good", [])]))
@@ -41,8 +41,8 @@ def test_a_wrong_checksum_is_fetched_again_and_then_unreadable() -> None:
     assert (good.offset, good.value) == (5, b"good")
 
 
-def test_each_damaged_batch_is_fetched_as_often() -> None:
-    """That one before it was damaged for good says nothing of the next."""
+def test_each_damaged_batch_has_its_own_fetch_attempts() -> None:
+    """Attempts for one batch do not count for the next."""
     bad = bytearray(batch([(b"k", b"value", [])]))
     bad[-3] ^= 1
     raw, tries = at(3, bytes(bad)) + at(4, bytes(bad)), {HERE: (3, FETCH_ATTEMPTS - 1)}
@@ -57,15 +57,15 @@ def test_each_damaged_batch_is_fetched_as_often() -> None:
 
 @pytest.mark.parametrize("attributes", [5, 6, 7])
 def test_an_unknown_codec_is_unreadable(attributes: int) -> None:
-    """As one that another client may bring into use."""
+    """Another client may use a new codec."""
     (record,) = in_the_end(at(0, batch([(b"k", b"v", [])]), attributes), checked=False)
     assert isinstance(record.value, Unreadable)
     assert "codec" in record.value.why
 
 
 @pytest.mark.parametrize("codec", sorted(set(CODECS) - {"none"}))
-def test_what_does_not_decompress_is_unreadable(codec: str) -> None:
-    """Its bytes are not what its header says."""
+def test_a_batch_that_does_not_decompress_is_unreadable(codec: str) -> None:
+    """Its bytes are not compressed with the codec in its header."""
     number, _ = CODECS[codec]
     raw = at(0, batch([(b"k", b"v" * 100, [])]), number)
     (record,) = in_the_end(raw, checked=False)
@@ -73,7 +73,7 @@ def test_what_does_not_decompress_is_unreadable(codec: str) -> None:
 
 
 def test_records_before_the_broken_one_are_read_once() -> None:
-    """The rest of the batch is unreadable; no offset is there twice, and none is left out."""
+    """The rest of the batch is unreadable. No offset is repeated, and none is missing."""
     made = batch([(b"k", b"v", [])] * 3)
     broken = bytearray(made)
     broken[-9] = 0x7F  # the last record's length
@@ -87,8 +87,8 @@ def test_records_before_the_broken_one_are_read_once() -> None:
     assert [isinstance(record.value, Unreadable) for record in found] == [False, False, True]
 
 
-def test_a_header_that_lies_about_its_offsets_ends_where_the_partition_does() -> None:
-    """Else a reader would ask for an offset that is not there, and begin at the beginning."""
+def test_a_batch_with_a_wrong_last_offset_ends_where_the_partition_does() -> None:
+    """Otherwise a reader would fetch a missing offset, and start over from the beginning."""
     made = bytearray(batch([(b"k", b"v", [])]))
     made[23:27] = (1_000_000).to_bytes(4, "big")
     found = in_the_end(bytes(made), end=2)
@@ -96,7 +96,7 @@ def test_a_header_that_lies_about_its_offsets_ends_where_the_partition_does() ->
 
 
 def test_offsets_without_a_record_are_reported() -> None:
-    """Between records, and where a batch ends; the last of the partition are named so."""
+    """Between records and at the end of a batch. Those at the partition's end are marked."""
     made = at(4, batch([(b"k", b"v", [])]))
     marker = at(5, batch([(b"", b"", [])]), 0x20)
     absent, record, last = fetched(made + marker, 2, end=6, checked=False)
@@ -105,15 +105,15 @@ def test_offsets_without_a_record_are_reported() -> None:
     assert last == OffsetGap(5, 6, is_last=True)
 
 
-def test_a_reader_that_did_not_ask_is_handed_records_alone() -> None:
-    """It goes on behind offsets without one, and does not know of them."""
+def test_a_reader_that_reports_no_gaps_returns_only_records() -> None:
+    """It skips offsets without a record."""
     found = fetched(at(4, batch([(b"k", b"v", [])])), 2, end=5, reports_gaps=False)
     assert [record.offset for record in found] == [4]
     assert found.next_fetch_offset == 5
 
 
-def test_aiokafka_still_has_what_this_stands_in_for() -> None:
-    """The names inside aiokafka exist; its consumer keeps its fetcher where ours is looked for."""
+def test_aiokafka_still_has_what_we_override() -> None:
+    """The overridden names exist, and aiokafka's consumer still uses the attribute we replace."""
     for name in ("_consumer_record", "_consume_aborted_up_to", "_contains_abort_marker"):
         assert callable(getattr(TolerantRecords.__mro__[1], name))
     assert "_partition_records" in FetchResult.__init__.__code__.co_names

@@ -1,4 +1,4 @@
-"""What may be sent, a topic takes, and what a topic takes, a consumer reads."""
+"""Every record that may be sent fits its topic, and every consumer can read it."""
 
 import ast
 import uuid
@@ -37,19 +37,19 @@ from schemas.topics import (
 )
 from tests.support.rooms import ROOMS, modules
 
-#: What makes a client of Kafka's, and what limits what it sends or reads.
+#: By class of Kafka client: the argument that limits what it sends or reads.
 LIMITED_BY: Final = {
     "AIOKafkaProducer": "max_request_size",
     "AIOKafkaConsumer": "fetching",
     "TolerantConsumer": "fetching",
     "GapReportingConsumer": "fetching",
 }
-#: Of each header and of each event ID, beside its text.
-_BESIDE_BYTES: Final = 20
+#: Overhead of each event ID, in addition to its text.
+_ID_OVERHEAD_BYTES: Final = 20
 
 
-def made(room: str) -> Iterator[tuple[str, str, str]]:
-    """Each place where a client is made: the file, what makes it, and how."""
+def calls_in(room: str) -> Iterator[tuple[str, str, str]]:
+    """Each call in a room's modules: the file, the called name, and the source."""
     for path in modules(room):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -57,11 +57,11 @@ def made(room: str) -> Iterator[tuple[str, str, str]]:
 
 
 def test_every_client_has_its_limit_from_the_table() -> None:
-    """None relies on a default of a library's."""
+    """No client relies on a library's default."""
     found = [
         (file, name, call)
         for room in ROOMS
-        for file, name, call in made(room)
+        for file, name, call in calls_in(room)
         if name in LIMITED_BY
     ]
     assert len(found) >= 6
@@ -70,7 +70,7 @@ def test_every_client_has_its_limit_from_the_table() -> None:
 
 
 def test_every_topic_has_a_limit() -> None:
-    """A whole batch of small records has room as well, and an answer has room for any batch."""
+    """A batch of small records fits its topic, and any batch fits a fetch response."""
     for topic in ALL_TOPICS:
         assert topic.settings["max.message.bytes"] == str(topic.bytes_max)
         assert BATCH_BYTES_MAX <= topic.bytes_max <= FETCH_BYTES_MAX
@@ -79,25 +79,25 @@ def test_every_topic_has_a_limit() -> None:
         assert topic.bytes_max <= DECOMPRESSED_BYTES_MAX
 
 
-def test_what_is_accepted_fits() -> None:
-    """A body into its topic; any record of a source, and then some, into a dead letter."""
+def test_every_accepted_record_fits() -> None:
+    """A body fits its topic. Any record of a source fits a dead letter."""
     for topic in (*PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED):
         assert request_bytes_max(topic) >= BODY_BYTES_MAX + OVERHEAD_BYTES
         assert request_bytes_max(topic) <= VALUE_BYTES_MAX
-    letter = HEADER_BYTES_MAX + KEY_BYTES_MAX + VALUE_BYTES_MAX + OVERHEAD_BYTES
-    assert letter <= request_bytes_max(DEAD_LETTERS)
+    largest = HEADER_BYTES_MAX + KEY_BYTES_MAX + VALUE_BYTES_MAX + OVERHEAD_BYTES
+    assert largest <= request_bytes_max(DEAD_LETTERS)
     assert request_bytes_max(PAYMENT_STATE) >= SNAPSHOT_BYTES_MAX + OVERHEAD_BYTES
 
 
-def test_no_setting_goes_beyond_the_topics() -> None:
-    """Neither a larger body, nor more event IDs than an entry of the changelog has room for."""
+def test_no_setting_exceeds_the_topics_limits() -> None:
+    """Neither a larger body nor more event IDs than a changelog entry has room for."""
     with pytest.raises(ValidationError, match="body_limit_bytes"):
         IngressSettings(api_keys={}, body_limit_bytes=BODY_BYTES_MAX + 1)
     most = 256
     with pytest.raises(ValidationError, match="dedup_per_payment"):
         StreamSettings(dedup_per_payment=most + 1)
-    # four bytes for a character at most
-    entry = most * (4 * ID_CHARS_MAX + _BESIDE_BYTES) + OVERHEAD_BYTES
+    # a character has at most four bytes
+    entry = most * (4 * ID_CHARS_MAX + _ID_OVERHEAD_BYTES) + OVERHEAD_BYTES
     assert entry <= request_bytes_max(CHANGELOG.name)
 
 
@@ -105,7 +105,7 @@ def test_no_setting_goes_beyond_the_topics() -> None:
 async def test_each_client_has_the_limit_of_its_topics(tmp_path: Path) -> None:
     """The producers of versions, of dead letters and of the table, and the worker's consumer."""
     versions = fenced_producer("127.0.0.1:1", "limits")(0)
-    await versions.stop()  # it never began; it only must not be left
+    await versions.stop()  # it never started; this only closes it
     assert versions._max_request_size == request_bytes_max(PAYMENT_STATE)
     target = Sender("127.0.0.1:1", "limits", 1.0)._producer._instances._config
     assert target.max_value_bytes + OVERHEAD_BYTES == request_bytes_max(DEAD_LETTERS)
@@ -119,14 +119,14 @@ async def test_each_client_has_the_limit_of_its_topics(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_the_brokers_have_the_same_limits(kafka_bootstrap: str) -> None:
-    """Of each topic that there is."""
+    """The limits of each topic, as the brokers report them."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     await admin.start()
     try:
         for topic in ALL_TOPICS:
-            asked = ConfigResource(ConfigResourceType.TOPIC, topic.name)
-            (answer,) = await admin.describe_configs([asked])
-            found = {e[0]: e[1] for _, _, _, _, entries in answer.resources for e in entries}
+            resource = ConfigResource(ConfigResourceType.TOPIC, topic.name)
+            (response,) = await admin.describe_configs([resource])
+            found = {e[0]: e[1] for _, _, _, _, entries in response.resources for e in entries}
             assert found["max.message.bytes"] == str(topic.bytes_max), topic.name
     finally:
         await admin.close()
@@ -136,8 +136,8 @@ async def test_the_brokers_have_the_same_limits(kafka_bootstrap: str) -> None:
 @pytest.mark.parametrize(
     "topic", [topic for topic in ALL_TOPICS if topic.name in {PAYMENT_STATE, DEAD_LETTERS}]
 )
-async def test_the_largest_record_is_taken_and_read(kafka_bootstrap: str, topic: Topic) -> None:
-    """By one topic of each size, with the limits that its clients have."""
+async def test_the_largest_record_is_accepted_and_read(kafka_bootstrap: str, topic: Topic) -> None:
+    """For one topic of each size, with its clients' limits."""
     name, value = f"sizes-{uuid.uuid4().hex}", b"v" * (request_bytes_max(topic.name) - 100)
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     await admin.start()

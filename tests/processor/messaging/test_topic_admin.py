@@ -17,49 +17,49 @@ pytestmark = pytest.mark.anyio
 
 
 def settings(bootstrap: str, partitions: int = PARTITIONS, copies: int = 1) -> KafkaSettings:
-    """The settings of a process."""
+    """Returns the settings of a process."""
     return KafkaSettings(
         kafka_bootstrap=bootstrap, partitions=partitions, replication_factor=copies
     )
 
 
 @pytest.fixture
-def another(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a topic that has to be there too, and is not."""
-    name = f"another-{uuid.uuid4().hex}"
+def missing(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Returns the name of a required topic that does not exist."""
+    name = f"missing-{uuid.uuid4().hex}"
     topic = Topic(name, "k", "v", "nobody", "nobody", config={"retention.ms": "-1"})
     monkeypatch.setattr(topic_admin, "ALL_TOPICS", (*topic_admin.ALL_TOPICS, topic))
     return name
 
 
-async def test_topics_that_are_as_they_must_be(kafka_bootstrap: str) -> None:
-    """There is nothing to create, and nothing to refuse."""
+async def test_correct_topics_are_accepted(kafka_bootstrap: str) -> None:
+    """Nothing is created, and nothing is refused."""
     assert await create_topics(settings(kafka_bootstrap)) == []
     await check_topics(settings(kafka_bootstrap))
 
 
-async def test_a_missing_topic_is_named(kafka_bootstrap: str, another: str) -> None:
-    """A worker would wait for it for ever: it is named, with the command that creates it."""
-    with pytest.raises(MissingTopicsError, match=rf"missing: {another}\. `payments topics`"):
+async def test_a_missing_topic_is_named(kafka_bootstrap: str, missing: str) -> None:
+    """Otherwise a worker would wait for ever. The error names the command that creates it."""
+    with pytest.raises(MissingTopicsError, match=rf"missing: {missing}\. `payments topics`"):
         await check_topics(settings(kafka_bootstrap))
 
 
-async def test_what_is_missing_is_created(kafka_bootstrap: str, another: str) -> None:
-    """Only that, with our partitions and its configuration; then all is well."""
-    assert await create_topics(settings(kafka_bootstrap)) == [another]
+async def test_only_a_missing_topic_is_created(kafka_bootstrap: str, missing: str) -> None:
+    """It has the configured number of partitions, and the check passes afterwards."""
+    assert await create_topics(settings(kafka_bootstrap)) == [missing]
     await check_topics(settings(kafka_bootstrap))
     assert await create_topics(settings(kafka_bootstrap)) == []
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     await admin.start()
     try:
-        (described,) = await admin.describe_topics([another])
+        (described,) = await admin.describe_topics([missing])
     finally:
         await admin.close()
     assert len(described["partitions"]) == PARTITIONS
 
 
 async def test_another_number_of_partitions_is_refused(kafka_bootstrap: str) -> None:
-    """It would split a payment between workers: the error names the topic and both numbers."""
+    """It would split a payment between workers. The error names the topic and both numbers."""
     wanted = settings(kafka_bootstrap, partitions=PARTITIONS + 1)
     with pytest.raises(MissingTopicsError) as refused:
         await check_topics(wanted)
@@ -67,7 +67,7 @@ async def test_another_number_of_partitions_is_refused(kafka_bootstrap: str) -> 
     assert f"PAYMENTS_PARTITIONS is {PARTITIONS + 1}" in str(refused.value)
 
 
-async def test_a_topic_nobody_shares_may_have_any_number(
+async def test_a_topic_that_is_not_copartitioned_may_have_any_number(
     kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dead letters and unrouted webhooks belong to no payment's worker."""
@@ -77,7 +77,7 @@ async def test_a_topic_nobody_shares_may_have_any_number(
     await check_topics(settings(kafka_bootstrap, partitions=PARTITIONS + 1))
 
 
-async def test_more_copies_than_brokers_are_refused(kafka_bootstrap: str, another: str) -> None:
-    """The broker's own reason, with the topic's name."""
-    with pytest.raises(InvalidReplicationFactorError, match=another):
+async def test_more_copies_than_brokers_are_refused(kafka_bootstrap: str, missing: str) -> None:
+    """The error has the broker's reason and the topic's name."""
+    with pytest.raises(InvalidReplicationFactorError, match=missing):
         await create_topics(settings(kafka_bootstrap, copies=3))

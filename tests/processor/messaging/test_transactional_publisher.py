@@ -28,7 +28,7 @@ DEADLINE_S = 20.0
 
 
 class Workers:
-    """Publishers of one group, as many workers would have; all are closed at the end."""
+    """Publishers of one group, one for each worker."""
 
     def __init__(self, bootstrap: str) -> None:
         self._make = fenced_producer(bootstrap, f"test-{uuid.uuid4().hex}")
@@ -40,7 +40,7 @@ class Workers:
         return self._make(partition)
 
     async def one(self, *partitions: int) -> StatePublisher:
-        """A worker that was assigned these partitions."""
+        """Returns a worker's publisher with these partitions."""
         publisher = StatePublisher(self._started, DEADLINE_S)
         self._all.append(publisher)
         await publisher.assign(partitions)
@@ -54,7 +54,7 @@ class Workers:
 
 @pytest.fixture
 async def workers(kafka_bootstrap: str) -> AsyncIterator[Workers]:
-    """A group nobody else is in."""
+    """A group for this test alone."""
     expect_fencing()
     group = Workers(kafka_bootstrap)
     yield group
@@ -68,7 +68,7 @@ class Failing:
         self._error = error
 
     def transaction(self) -> Any:
-        """Refused at its begin."""
+        """Raises the brokers' error."""
         raise self._error
 
 
@@ -79,19 +79,19 @@ def version(payment_id: str, number: int, partition: int = 0) -> PublishableVers
 
 
 async def committed(bootstrap: str, *payment_ids: str) -> list[Any]:
-    """What a downstream service reads of these payments, in the order it stands."""
+    """Returns what a downstream service reads of these payments, in order."""
     keys = {payment_id.encode() for payment_id in payment_ids}
     return [r async for r in records(bootstrap, PAYMENT_STATE) if r.key in keys]
 
 
-async def test_versions_stand_in_order_in_their_payments_partition(
+async def test_versions_are_published_in_order_to_their_payments_partition(
     workers: Workers, kafka_bootstrap: str
 ) -> None:
-    """However they are handed over; key, value and headers say which version it is."""
+    """In any order of input. Key, value and headers identify the version."""
     publisher = await workers.one(0, 1, 2, 3)
     one, two = payment(), payment()
-    handed = [version(one, 3, 2), version(two, 2, 1), version(one, 1, 2), version(two, 1, 1)]
-    await publisher.publish([*handed, version(one, 2, 2)])
+    unordered = [version(one, 3, 2), version(two, 2, 1), version(one, 1, 2), version(two, 1, 1)]
+    await publisher.publish([*unordered, version(one, 2, 2)])
     found = await committed(kafka_bootstrap, one, two)
     of_one = [record for record in found if record.key == one.encode()]
     assert [record.value for record in of_one] == [b'{"version": %d}' % n for n in (1, 2, 3)]
@@ -103,7 +103,7 @@ async def test_versions_stand_in_order_in_their_payments_partition(
 
 
 async def test_version_ten_comes_after_version_nine(workers: Workers, kafka_bootstrap: str) -> None:
-    """Versions are numbers: in the order of texts an older one would stand last."""
+    """Versions are sorted as numbers. Sorted as text, an older one would be last."""
     publisher, mine = await workers.one(0), payment()
     await publisher.publish([version(mine, number) for number in reversed(range(8, 12))])
     found = await committed(kafka_bootstrap, mine)
@@ -113,7 +113,7 @@ async def test_version_ten_comes_after_version_nine(workers: Workers, kafka_boot
 async def test_a_large_publication_is_split_and_stays_in_order(
     workers: Workers, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Several transactions, one after the other, and nothing falls between two of them."""
+    """It takes several transactions, one after the other. Nothing is lost between them."""
     monkeypatch.setattr(publishing, "TRANSACTION_RECORDS_MAX", 2)
     publisher = await workers.one(0)
     mine = payment()
@@ -122,8 +122,8 @@ async def test_a_large_publication_is_split_and_stays_in_order(
     assert [record.value for record in found] == [b'{"version": %d}' % n for n in range(1, 6)]
 
 
-async def test_what_was_aborted_is_never_read(kafka_bootstrap: str) -> None:
-    """Neither by a downstream service nor by the audit: it was not published."""
+async def test_an_aborted_version_is_never_read(kafka_bootstrap: str) -> None:
+    """Neither a downstream service nor the audit reads it: it was not published."""
     mine = payment()
     producer = fenced_producer(kafka_bootstrap, f"test-{uuid.uuid4().hex}")(0)
     await producer.start()
@@ -137,7 +137,7 @@ async def test_what_was_aborted_is_never_read(kafka_bootstrap: str) -> None:
 
 
 async def test_a_new_owner_fences_the_former_one(workers: Workers, kafka_bootstrap: str) -> None:
-    """From its start on, nothing of the former one's is read; the new one's is."""
+    """From its start on, the former owner's versions are refused. The new owner's are read."""
     mine = payment()
     former = await workers.one(1)
     await former.publish([version(mine, 1, 1)])
@@ -151,10 +151,10 @@ async def test_a_new_owner_fences_the_former_one(workers: Workers, kafka_bootstr
 
 @pytest.mark.parametrize("error", [ProducerFenced, InvalidProducerEpoch])
 @pytest.mark.parametrize("is_last", [True, False])
-async def test_however_the_brokers_say_it_the_worker_is_fenced(
+async def test_either_error_of_a_newer_owner_fences_the_worker(
     error: type[KafkaError], *, is_last: bool
 ) -> None:
-    """They have two words for a newer owner, and another partition may have failed as well."""
+    """The brokers have two errors for a newer owner. Another partition may fail as well."""
     ends = [error(), RequestTimedOutError()]
     publisher = StatePublisher(lambda _: cast("Any", None), DEADLINE_S)
     for partition, end in enumerate(reversed(ends) if is_last else ends):
@@ -163,10 +163,10 @@ async def test_however_the_brokers_say_it_the_worker_is_fenced(
         await publisher.publish([version(payment(), 1, 0), version(payment(), 1, 1)])
 
 
-async def test_a_partition_that_is_not_ours_stops_all_of_it(
+async def test_a_version_of_an_unassigned_partition_refuses_the_publication(
     workers: Workers, kafka_bootstrap: str
 ) -> None:
-    """Nothing is published then, not even to the partitions that are ours; they go on."""
+    """Nothing of it is published. The assigned partitions can be published to afterwards."""
     mine, other = payment(), payment()
     publisher = await workers.one(0)
     with pytest.raises(FencedError, match=r"\[3\]"):
@@ -176,7 +176,7 @@ async def test_a_partition_that_is_not_ours_stops_all_of_it(
     assert [record.value for record in found] == [b'{"version": 2}']
 
 
-async def test_partitions_that_went_are_given_up(workers: Workers) -> None:
+async def test_revoked_partitions_are_given_up(workers: Workers) -> None:
     """They can't be published to any more, and their new owner is not fenced."""
     publisher = await workers.one(0, 1)
     await publisher.assign([1])
@@ -189,8 +189,10 @@ async def test_partitions_that_went_are_given_up(workers: Workers) -> None:
     assert sorted(workers.started) == [0, 0, 1]
 
 
-async def test_no_word_in_time_is_no_success(workers: Workers, kafka_bootstrap: str) -> None:
-    """The fate of the records is unknown to us; a reader sees none of a part of them."""
+async def test_a_publication_not_acknowledged_in_time_fails(
+    workers: Workers, kafka_bootstrap: str
+) -> None:
+    """Its fate is unknown, but no reader sees a part of it."""
     mine = payment()
     publisher = await workers.one(0)
     publisher._deadline_s = 0.0
@@ -202,8 +204,8 @@ async def test_no_word_in_time_is_no_success(workers: Workers, kafka_bootstrap: 
     assert [record.value for record in found] == [b'{"version": 1}', b'{"version": 2}']
 
 
-async def test_a_partition_that_cannot_be_taken_over_is_told() -> None:
-    """Without brokers there is no fence: the worker must not begin."""
+async def test_a_partition_that_cannot_be_taken_over_is_an_error() -> None:
+    """Without brokers there is no fence, so the worker must not begin."""
     publisher = StatePublisher(fenced_producer("127.0.0.1:1", "nowhere"), DEADLINE_S)
     with pytest.raises(PublishError, match="partition 2"):
         await publisher.assign([2])

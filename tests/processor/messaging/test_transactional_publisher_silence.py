@@ -1,4 +1,4 @@
-"""Brokers that fall silent: a publication ends at its deadline, whatever becomes of its parts."""
+"""Brokers that fall silent: a publication ends at its deadline, and nothing of it continues."""
 
 import asyncio
 import gc
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 STARTED_WITHIN_S: Final = 20.0
 DEADLINE_S: Final = 1.0
-#: Far less than a transaction's end may take: a request is given ten seconds.
+#: Far less than a transaction's end may take: one request may take ten seconds.
 SOON_S: Final = DEADLINE_S + 2.0
 NOTHING_LEFT_WITHIN_S: Final = 15.0
 
@@ -44,7 +44,7 @@ class Group:
         self._all: list[StatePublisher] = []
 
     async def one(self, *partitions: int) -> StatePublisher:
-        """A worker's that has these partitions, and has published to each."""
+        """Returns a worker's publisher that has these partitions and has published to each."""
         publisher = StatePublisher(self._make, STARTED_WITHIN_S)
         self._all.append(publisher)
         await publisher.assign(partitions)
@@ -54,7 +54,7 @@ class Group:
 
     @contextmanager
     def silence(self) -> Iterator[None]:
-        """The broker gives no word to anybody; it goes on at the end."""
+        """The broker does not respond until the block ends."""
         self._broker.signal(signal.SIGSTOP)
         try:
             yield
@@ -62,7 +62,7 @@ class Group:
             self._broker.signal(signal.SIGCONT)
 
     async def values(self, payment_id: str) -> list[bytes]:
-        """What a downstream service reads of a payment, in order."""
+        """Returns what a downstream service reads of a payment, in order."""
         return [
             record.value or b""
             async for record in records(self._broker.bootstrap, PAYMENT_STATE)
@@ -86,7 +86,7 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OwnB
 
 @pytest.fixture
 async def group(broker: OwnBroker) -> AsyncIterator[Group]:
-    """A group nobody else is in."""
+    """A group for this test alone."""
     expect_fencing()
     made = Group(broker)
     yield made
@@ -94,18 +94,18 @@ async def group(broker: OwnBroker) -> AsyncIterator[Group]:
 
 
 def transactions() -> list[str]:
-    """What goes on of publications."""
+    """Returns the names of the publications' running tasks."""
     names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
     return [name for name in names if name == StatePublisher._transact.__qualname__]
 
 
-async def nothing_goes_on() -> bool:
-    """Whether no publication has a part under way."""
+async def no_transaction_runs() -> bool:
+    """Whether no publication has a running task."""
     return transactions() == []
 
 
 async def in_transaction(publisher: StatePublisher) -> None:
-    """Returns once a publication's records are on their way."""
+    """Returns once a publication's records are being sent."""
 
     async def sending() -> bool:
         managers = [producer._txn_manager for producer in publisher._producers.values()]
@@ -117,7 +117,7 @@ async def in_transaction(publisher: StatePublisher) -> None:
 async def test_silent_brokers_are_a_publish_error_at_the_deadline(
     group: Group, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No part's end is waited for, and none is missed: the next owner publishes all of it once."""
+    """It waits for none of its transactions. The next owner publishes all of it once."""
     mine, other = payment(), payment()
     versions = [version(mine, 1), version(mine, 2), version(other, 1, 1)]
     publisher = await group.one(0, 1)
@@ -127,7 +127,7 @@ async def test_silent_brokers_are_a_publish_error_at_the_deadline(
         assert publishing.done()
     with pytest.raises(PublishError, match=r"within 1 s"):
         await publishing
-    await until(nothing_goes_on, NOTHING_LEFT_WITHIN_S)
+    await until(no_transaction_runs, NOTHING_LEFT_WITHIN_S)
     gc.collect()
     assert "never retrieved" not in caplog.text
     owner = await group.one(0, 1)
@@ -137,10 +137,10 @@ async def test_silent_brokers_are_a_publish_error_at_the_deadline(
     assert await group.values(other) == [b'{"version": 1}']
 
 
-async def test_a_publication_that_is_given_up_does_not_go_on(
+async def test_a_cancelled_publication_does_not_continue(
     group: Group, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A worker that is stopped in the midst of one publishes nothing of it behind its back."""
+    """A worker that is stopped during a publication publishes nothing of it later."""
     mine = payment()
     publisher = await group.one(0)
     publisher._deadline_s = STARTED_WITHIN_S
@@ -150,7 +150,7 @@ async def test_a_publication_that_is_given_up_does_not_go_on(
         publishing.cancel()
         await asyncio.wait({publishing}, timeout=SOON_S)
         assert publishing.cancelled()
-    await until(nothing_goes_on, NOTHING_LEFT_WITHIN_S)
+    await until(no_transaction_runs, NOTHING_LEFT_WITHIN_S)
     gc.collect()
     assert "never retrieved" not in caplog.text
     assert await group.values(mine) == []

@@ -1,4 +1,4 @@
-"""An audit beside a worker: one moment of the tables, and what is in flight is no violation."""
+"""An audit of a running system reads one snapshot of the tables and accepts work in flight."""
 
 import asyncio
 import uuid
@@ -23,8 +23,10 @@ pytestmark = pytest.mark.anyio
 _BLOCKED = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
 
 
-async def test_a_batch_between_two_tables_is_no_violation(group: Group, own_database: str) -> None:
-    """It is committed after the versions were read and before the payments are."""
+async def test_a_batch_that_commits_during_an_audit_is_no_violation(
+    group: Group, own_database: str
+) -> None:
+    """It commits after the versions were read and before the payments are read."""
     log = Log()
     await database.process(group.pool, log.create(ONE))
     paid = log.webhook(ONE, "succeeded")
@@ -38,47 +40,48 @@ async def test_a_batch_between_two_tables_is_no_violation(group: Group, own_data
         auditing = asyncio.create_task(gather(group.bootstrap, own_database))
         await until(waits, 60)
         await batch.write(folded(paid, known=known), NOW)
-    seen = await auditing
-    found = check(seen)
+    evidence = await auditing
+    found = check(evidence)
     assert (found["S3"], found["S4"], found["S6"]) == ([], [], [])
-    assert [v.version for v in seen.versions[ONE]] == [1]
+    assert [v.version for v in evidence.versions[ONE]] == [1]
 
 
-async def test_what_nobody_has_acknowledged_is_in_flight(
+async def test_unacknowledged_records_are_in_flight(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the very first record of a partition on, where the group has committed no offset."""
+    """Also the first record of a partition, for which the group has committed no offset."""
     monkeypatch.setattr(audit, "APP_ID", f"payments-processor-{uuid.uuid4().hex}")
     await operating.publish(Log().create(payment()))
-    seen = await gather(operating.group.bootstrap, operating.database_url, settle_s=60)
-    assert seen.log
-    assert seen.unacknowledged == seen.log
+    evidence = await gather(operating.group.bootstrap, operating.database_url, settle_s=60)
+    assert evidence.log
+    assert evidence.unacknowledged == evidence.log
 
 
 @pytest.mark.parametrize(("settle_s", "is_lag"), [(3600.0, False), (0.001, True)])
 async def test_a_record_is_lag_once_it_had_time_to_settle(
     operating: Operating, *, settle_s: float, is_lag: bool
 ) -> None:
-    """Younger ones are on their way; the brokers' times are in milliseconds."""
+    """Younger records are still in flight. The brokers' timestamps are in milliseconds."""
     await operating.publish(Log().create(payment()))
-    seen = await gather(operating.group.bootstrap, operating.database_url, settle_s)
-    assert (seen.lag > 0) is is_lag
+    evidence = await gather(operating.group.bootstrap, operating.database_url, settle_s)
+    assert (evidence.lag > 0) is is_lag
 
 
 @pytest.mark.parametrize(("retention_s", "is_read"), [(3600.0, True), (0.001, False)])
 async def test_a_record_older_than_the_retention_needs_no_outcome(
     operating: Operating, *, retention_s: float, is_read: bool
 ) -> None:
-    """What became of it may be forgotten."""
+    """Its outcome may already be deleted."""
     (record,) = await operating.publish(Log().create(payment()))
-    seen = await gather(operating.group.bootstrap, operating.database_url, retention_s=retention_s)
-    assert (record.position in seen.log) is is_read
+    bootstrap, database_url = operating.group.bootstrap, operating.database_url
+    evidence = await gather(bootstrap, database_url, retention_s=retention_s)
+    assert (record.position in evidence.log) is is_read
 
 
-async def test_only_what_is_noted_as_published_has_to_be_there(
+async def test_only_versions_marked_as_published_must_be_on_the_topic(
     group: Group, own_database: str
 ) -> None:
-    """A version that is committed and not published yet is in flight."""
+    """A committed version that is not published yet is in flight."""
     published = await database.process(group.pool, Log().create(ONE))
     assert (await gather(group.bootstrap, own_database, settle_s=60)).due_versions == {}
     ids = {each.publication_id for each in published}
@@ -90,7 +93,7 @@ async def test_only_what_is_noted_as_published_has_to_be_there(
 async def test_a_webhook_is_stuck_only_after_its_payment_had_time_to_take_it(
     group: Group, own_database: str, known_for_s: int, stuck: int
 ) -> None:
-    """It may have waited for days: what counts is how long its payment has been known."""
+    """What counts is how long its payment has been known, not how long the webhook has waited."""
     log = Log()
     await database.process(group.pool, log.create(ONE), log.result(ONE))
     waiting = UnroutedWebhook(
@@ -101,5 +104,5 @@ async def test_a_webhook_is_stuck_only_after_its_payment_had_time_to_take_it(
         await connection.execute(
             "update payments set updated_at = now() - %s * interval '1 second'", [known_for_s]
         )
-    seen = await gather(group.bootstrap, own_database, settle_s=60)
-    assert seen.unrouted == stuck
+    evidence = await gather(group.bootstrap, own_database, settle_s=60)
+    assert evidence.unrouted == stuck

@@ -1,4 +1,4 @@
-"""The command line: help never starts anything, and the exit code says whether it could look."""
+"""The command line: help starts nothing, and the exit code shows whether the command could run."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -20,35 +20,33 @@ OPERATORS: dict[str, list[str]] = {
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings at all."""
+    """Unsets every setting."""
     for name in list(os.environ):
         if name.upper().startswith(PREFIX):
             monkeypatch.delenv(name)
 
 
-def never() -> int:
-    """Is not to be started."""
-    raise AssertionError("it was started")
+def must_not_start() -> int:
+    """Fails the test when it is started."""
+    raise AssertionError("the program was started")
 
 
 def with_signature_of(command: Callable[..., object]) -> Callable[..., int]:
-    """A command with the same options that is not to be started either."""
+    """Returns a command with the same options, which must not start either."""
 
     @wraps(command)
     def stand_in(**_: object) -> int:
-        return never()
+        return must_not_start()
 
     return stand_in
 
 
 @pytest.mark.parametrize("name", [*PROGRAMS, *COMMANDS])
 @pytest.mark.parametrize("option", ["--help", "-h"])
-def test_every_program_says_what_it_is(
-    capsys: pytest.CaptureFixture[str], name: str, option: str
-) -> None:
-    """And starts nothing, and needs no setting for it."""
+def test_every_program_has_help(capsys: pytest.CaptureFixture[str], name: str, option: str) -> None:
+    """Help starts nothing and needs no setting."""
     commands = {command: with_signature_of(COMMANDS[command]) for command in COMMANDS}
-    assert main([name, option], dict.fromkeys(PROGRAMS, never), commands) == 0
+    assert main([name, option], dict.fromkeys(PROGRAMS, must_not_start), commands) == 0
     assert f"Usage: payments {name}" in capsys.readouterr().out
 
 
@@ -68,16 +66,14 @@ def test_every_program_says_what_it_is(
         ["nothing"],
     ],
 )
-def test_a_wrong_command_line_is_two(arguments: Sequence[str]) -> None:
-    """As every command's."""
-    assert main(arguments, dict.fromkeys(PROGRAMS, never)) == COULD_NOT_RUN
+def test_a_wrong_command_line_exits_with_two(arguments: Sequence[str]) -> None:
+    """This is the exit code of every command that could not run."""
+    assert main(arguments, dict.fromkeys(PROGRAMS, must_not_start)) == COULD_NOT_RUN
 
 
 @pytest.mark.parametrize("name", [*OPERATORS, "ingress", "stream", "worker"])
-def test_without_settings_nothing_was_found_out(
-    capsys: pytest.CaptureFixture[str], name: str
-) -> None:
-    """Two: one is for what was looked at and is not as it should be."""
+def test_missing_settings_exit_with_two(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """Exit code 1 is for a check that ran and found a problem."""
     assert main([name, *OPERATORS.get(name, [])]) == COULD_NOT_RUN
     assert "PAYMENTS_" in capsys.readouterr().err
 
@@ -85,10 +81,10 @@ def test_without_settings_nothing_was_found_out(
 @pytest.mark.parametrize(
     "error", [KeyError("a defect"), psycopg.errors.InsufficientPrivilege("no"), MemoryError()]
 )
-def test_a_defect_of_a_command_is_no_violation(
+def test_a_defect_of_a_command_exits_with_two(
     caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
-    """The traceback is in the log, and the exit code says that nothing was found out."""
+    """The traceback is logged, and the exit code is not that of a violation."""
 
     def failing() -> int:
         raise error
@@ -97,11 +93,11 @@ def test_a_defect_of_a_command_is_no_violation(
     assert type(error).__name__ in caplog.text
 
 
-def test_a_server_that_misses_what_it_needs_is_started_anew() -> None:
-    """For its supervisor, an outage differs from wrong settings."""
+def test_a_server_without_its_dependencies_exits_for_a_restart() -> None:
+    """Its supervisor distinguishes an outage from wrong settings."""
 
-    def away() -> int:
-        raise psycopg.OperationalError("away")
+    def unreachable() -> int:
+        raise psycopg.OperationalError("unreachable")
 
-    assert main(["worker"], {"worker": away}) == RESTART
-    assert main(["migrate"], {"migrate": away}) == COULD_NOT_RUN
+    assert main(["worker"], {"worker": unreachable}) == RESTART
+    assert main(["migrate"], {"migrate": unreachable}) == COULD_NOT_RUN

@@ -1,4 +1,4 @@
-"""Dead letters: listed without what is in them, sent again, applied once they can be decoded."""
+"""Dead letters are listed without their content, sent again, and applied once decodable."""
 
 import uuid
 from dataclasses import replace
@@ -19,15 +19,15 @@ from tests.support.programs.stream_worker import Worker
 
 pytestmark = pytest.mark.anyio
 
-#: A client's own words, which no list shows.
+#: Text that a client wrote, which no list shows.
 PRIVATE: Final = "4242"
 
 
-class _Nothing:
-    """A release that can decode nothing."""
+class _DecodesNothing:
+    """The decoder of a release that can decode no record."""
 
     def decode(self, record: ConsumedRecord) -> DeadLetter:
-        """No record."""
+        """Returns a dead letter for every record."""
         return DeadLetter(record, "a release that can decode nothing")
 
 
@@ -36,15 +36,15 @@ def _of_a_newer_release(log: Log, payment_id: str) -> ConsumedRecord:
     return log.create(payment_id, description=PRIVATE, colour="red")
 
 
-async def _dead(operating: Operating, worker: Worker, payment_id: str) -> DeadLetterRecord:
-    """A record that became a dead letter."""
+async def _dead_letter(operating: Operating, worker: Worker, payment_id: str) -> DeadLetterRecord:
+    """Processes a record that becomes a dead letter, and returns that."""
     await operating.process(worker, _of_a_newer_release(Log(), payment_id))
     (dead_letter,) = await operating.dead_letters(payment_id.encode())
     return dead_letter
 
 
-async def test_a_dead_letter_is_listed_without_what_is_in_it(operating: Operating) -> None:
-    """With position, origin, size and error; with its content only on request."""
+async def test_a_dead_letter_is_listed_without_its_content(operating: Operating) -> None:
+    """The list has position, origin, size and error. The content is shown only on request."""
     mine = payment()
     async with operating.group.worker(*ALL) as worker:
         (record,) = await operating.process(worker, _of_a_newer_release(Log(), mine))
@@ -64,13 +64,13 @@ async def test_a_dead_letter_is_listed_without_what_is_in_it(operating: Operatin
     assert dead_letters.parse_position(f"{partition}:{offset}") == dead_letter.position
 
 
-async def test_one_that_still_cannot_be_decoded_is_a_dead_letter_once_more(
+async def test_a_record_that_still_cannot_be_decoded_is_a_new_dead_letter(
     operating: Operating,
 ) -> None:
-    """A new dead letter with the new position; the first one is known as sent."""
+    """The new dead letter has a new position. The first one is recorded as sent."""
     mine = payment()
     async with operating.group.worker(*ALL) as worker:
-        dead_letter = await _dead(operating, worker, mine)
+        dead_letter = await _dead_letter(operating, worker, mine)
         assert (await operating.replay_dead_letters(dead_letter.position)).sent == 1
         (again,) = await operating.come()
         assert (again.position.topic, again.key, again.value) == (
@@ -87,15 +87,15 @@ async def test_one_that_still_cannot_be_decoded_is_a_dead_letter_once_more(
 
 
 @pytest.mark.parametrize("kind", ["command", "webhook"])
-async def test_one_that_can_be_decoded_now_is_processed_like_any_other(
+async def test_a_record_that_can_be_decoded_now_is_processed_as_usual(
     operating: Operating, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """Its headers are those it came with; sent a second time, it is a duplicate."""
+    """It keeps its original headers. Sent a second time, it is a duplicate."""
     mine, log = payment(), Log()
     broken = log.create(mine) if kind == "command" else log.webhook(mine, "succeeded")
     async with operating.group.worker(*ALL) as worker:
         with monkeypatch.context() as defect:
-            defect.setattr(worker.processor, "_decoder", _Nothing())
+            defect.setattr(worker.processor, "_decoder", _DecodesNothing())
             (first,) = await operating.process(worker, broken)
         (dead_letter,) = await operating.dead_letters(mine.encode())
         await operating.replay_dead_letters(dead_letter.position)
@@ -116,10 +116,10 @@ def _kind(kind: str) -> str:
 
 
 async def test_nothing_is_sent_twice_by_accident(operating: Operating) -> None:
-    """What was sent is left out and counted, unless ``again`` is set."""
+    """Dead letters already sent are left out and counted, unless ``again`` is set."""
     mine = payment()
     async with operating.group.worker(*ALL) as worker:
-        dead_letter = await _dead(operating, worker, mine)
+        dead_letter = await _dead_letter(operating, worker, mine)
     assert (await operating.replay_dead_letters(dead_letter.position)).sent == 1
     second = await operating.replay_dead_letters(dead_letter.position)
     assert (second.sent, second.already_sent, second.is_done) == (0, 1, True)
@@ -131,22 +131,22 @@ async def test_nothing_is_sent_twice_by_accident(operating: Operating) -> None:
 async def test_many_are_sent_in_chunks_and_each_once(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last chunk may be a small one."""
+    """The last chunk may be smaller than the others."""
     monkeypatch.setattr(dead_letters, "CHUNK_RECORDS", 2)
     mine = [payment() for _ in range(5)]
     async with operating.group.worker(*ALL) as worker:
-        places = [(await _dead(operating, worker, one)).position for one in mine]
+        places = [(await _dead_letter(operating, worker, one)).position for one in mine]
     assert (await operating.replay_dead_letters(*places)).sent == 5
     assert sorted(record.key or b"" for record in await operating.come()) == sorted(
         one.encode() for one in mine
     )
 
 
-async def test_what_the_brokers_did_not_take_is_not_noted_as_sent(operating: Operating) -> None:
+async def test_an_unacknowledged_dead_letter_is_not_recorded_as_sent(operating: Operating) -> None:
     """The next replay sends it."""
     async with operating.group.worker(*ALL) as worker:
-        dead_letter = await _dead(operating, worker, payment())
-    outbox = RecordingSender(failures=[PublishError("no word")])
+        dead_letter = await _dead_letter(operating, worker, payment())
+    outbox = RecordingSender(failures=[PublishError("no acknowledgement")])
     with pytest.raises(PublishError):
         await dead_letters.replay(
             operating.group.bootstrap, operating.database_url, outbox, {dead_letter.position},
@@ -156,21 +156,21 @@ async def test_what_the_brokers_did_not_take_is_not_noted_as_sent(operating: Ope
     assert (await operating.replay_dead_letters(dead_letter.position)).sent == 1
 
 
-async def test_what_has_no_origin_or_is_missing_is_reported(operating: Operating) -> None:
-    """Somebody else's record on the topic, and a position that is no dead letter's."""
+async def test_unknown_origins_and_missing_positions_are_reported(operating: Operating) -> None:
+    """One record on the topic is not ours; one position has no dead letter."""
     key = uuid.uuid4().hex.encode()
     await operating.sender.send([ProducerRecord(DEAD_LETTERS, key, b"{}", ())])
     (dead_letter,) = await operating.dead_letters(key)
     nowhere = replace(dead_letter, position=(0, 10**9)).position
     sent = await operating.replay_dead_letters(dead_letter.position, nowhere)
     assert (sent.sent, sent.unknown_origin, sent.missing, sent.is_done) == (0, 1, (nowhere,), False)
-    words = "\n".join(dead_letters.describe_replay(sent))
-    assert "1 left out: their original topic is unknown" in words
-    assert "0:1000000000 is not on the topic" in words
+    text = "\n".join(dead_letters.describe_replay(sent))
+    assert "1 left out: their original topic is unknown" in text
+    assert "0:1000000000 is not on the topic" in text
 
 
 @pytest.mark.parametrize("text", ["", "1", "a:b", "1:"])
-def test_a_position_is_written_in_one_way(text: str) -> None:
-    """PARTITION:OFFSET."""
+def test_a_malformed_position_is_refused(text: str) -> None:
+    """The only format is PARTITION:OFFSET."""
     with pytest.raises(ValueError, match="invalid literal"):
         dead_letters.parse_position(text)

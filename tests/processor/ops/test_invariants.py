@@ -1,4 +1,4 @@
-"""Every alarm rings on the smallest thing that is wrong, and is silent when all is well."""
+"""Each invariant reports the smallest violation, and reports nothing on a correct system."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -39,7 +39,8 @@ CREATED: Final = InboxEvidence("cmd_1", "pay_1", CREATE, "applied", 1)
 REPORTED: Final = InboxEvidence("evt_1", "pay_1", PAID, "applied", 2)
 PARKED: Final = InboxEvidence("evt_2", "pay_2", EARLY, "parked", None)
 
-#: A payment created and paid, its payment reported twice; garbage; a webhook of an unknown payment.
+#: A payment that was created and paid, one duplicate of its webhook, one undecodable record, and a
+#: webhook of an unknown payment.
 GOOD: Final = Evidence(
     log=frozenset({CREATE, PAID, PAID_AGAIN, GARBAGE, EARLY}),
     inbox=(CREATED, REPORTED, PARKED),
@@ -65,7 +66,7 @@ def _inbox(*rows: InboxEvidence) -> Mapping[str, Any]:
 
 
 def _derived(**changes: Any) -> Mapping[str, Any]:
-    """A payment as the domain made it, its row, and its last version; changes are of the row."""
+    """A payment that the domain made, its row and its last version; ``changes`` are to the row."""
     log = Log()
     plan = folded(log.create(ONE), log.webhook(ONE, "succeeded"))
     last = encode_snapshot(snapshot(plan.payments[ONE]))
@@ -76,7 +77,7 @@ def _derived(**changes: Any) -> Mapping[str, Any]:
     }
 
 
-#: What is wrong: the invariant that must say so, its words, and the change that makes it wrong.
+#: By violation: the invariant that reports it, its text, and the change that causes it.
 VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
     "a record has no outcome": ("S1", "offset=1) has no outcome", {"duplicates": ()}),
     "a record has two outcomes": ("S1", "has 2 outcomes", {"duplicates": (PAID_AGAIN, PAID)}),
@@ -118,22 +119,22 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
         "is FAILED, its last version SUCCEEDED",
         _payment(status=Status.FAILED),
     ),
-    "a document nobody can read": (
+    "a document that can't be decoded": (
         "S4",
         "pay_1 can't be read",
         {"documents": {"pay_1": "{}"}},
     ),
-    "a row with another amount than its facts say": (
+    "a row with another amount than its facts": (
         "S4",
         "its facts say SUCCEEDED, 10.00 EUR authorized, 10.00 EUR captured, 0.00 EUR refunded",
         _derived(captured=999),
     ),
-    "a row with more given back than its facts say": (
+    "a row with more refunded than its facts": (
         "S4",
         "10.00 EUR captured, 0.01 EUR refunded",
         _derived(refunded=1),
     ),
-    "a last version that is not what the facts say": (
+    "a last version that differs from the facts": (
         "S4",
         "its last version differs",
         {**_derived(), "versions": {ONE: (FIRST, SECOND)}},
@@ -186,7 +187,7 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
         "refund ref_1 is stored as ('ref_1', 'FAILED', 50, False), its facts say None",
         {"tables": Tables(refunds={"pay_1": [("ref_1", "FAILED", 50, False)]})},
     ),
-    "a column that is not what the document says": (
+    "a column that differs from the document": (
         "S4",
         "currency is stored as USD",
         _derived(repeats={"currency": "USD"}),
@@ -195,7 +196,7 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
     "publications wait": ("L1", "1 publications unpublished", {"unpublished": 1}),
     "webhooks wait": ("L1", "2 webhooks unrouted", {"unrouted": 2}),
     "a call waits": ("L1", "call pay_1:create is still due", {"due_calls": {"pay_1:create"}}),
-    "an event waits for a payment that is here": (
+    "an event waits for a payment that exists": (
         "L1",
         "evt_2 is parked, though its payment pay_1",
         _inbox(CREATED, REPORTED, replace(PARKED, payment_id="pay_1")),
@@ -203,40 +204,40 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
 }
 
 
-def test_all_is_well() -> None:
-    """No alarm on a log, a store and a topic that agree; nor on ones that are empty."""
+def test_a_correct_system_has_no_violation() -> None:
+    """Neither a log, a store and a topic that agree nor empty ones violate an invariant."""
     nothing: dict[str, list[str]] = {code: [] for code in INVARIANTS}
     assert check(GOOD) == nothing
     assert check(Evidence()) == nothing
 
 
 @pytest.mark.parametrize("wrong", VIOLATIONS)
-def test_what_is_wrong_is_reported(wrong: str) -> None:
-    """The invariant that was broken says so, and names what broke it."""
-    code, words, change = VIOLATIONS[wrong]
+def test_a_violation_is_reported(wrong: str) -> None:
+    """The broken invariant reports it, and names what broke it."""
+    code, text, change = VIOLATIONS[wrong]
     violations = check(replace(GOOD, **change))[code]
-    assert [line for line in violations if words in line], violations
+    assert [line for line in violations if text in line], violations
 
 
-def test_every_invariant_has_been_heard() -> None:
-    """Every invariant has a case that violates it."""
+def test_every_invariant_has_a_case_that_violates_it() -> None:
+    """An invariant without a case would be untested."""
     assert {code for code, *_ in VIOLATIONS.values()} == INVARIANTS.keys()
 
 
 def test_a_quarantined_payments_events_may_wait() -> None:
-    """They wait for an operator, whom L1 doesn't hurry."""
+    """They wait for an operator, so L1 does not report them."""
     parked = replace(PARKED, payment_id="pay_1")
     quarantined = replace(GOOD, inbox=(CREATED, REPORTED, parked), quarantined=frozenset({"pay_1"}))
     assert check(quarantined)["L1"] == []
 
 
-def test_what_is_stored_is_derived_from_its_facts() -> None:
-    """No alarm on a payment as the domain made it."""
+def test_a_row_derived_from_its_facts_is_no_violation() -> None:
+    """The row and the last version are as the domain made them."""
     assert check(replace(GOOD, **_derived()))["S4"] == []
 
 
-def test_what_is_in_flight_is_no_violation() -> None:
-    """A record that came just now, a version not yet published, an event just parked."""
+def test_records_in_flight_are_no_violation() -> None:
+    """A new record, an unpublished version, an event that was parked a moment ago."""
     third = replace(SECOND, version=3, snapshot=b"{3}")
     live = replace(
         GOOD,
@@ -259,25 +260,25 @@ def test_what_is_in_flight_is_no_violation() -> None:
     assert check(replace(live, **unseen, versions={"pay_1": (FIRST, SECOND)}))["S8"]
 
 
-def test_what_became_of_an_old_input_may_be_forgotten() -> None:
-    """A version from before the retention needs no event; with another outcome it is wrong."""
+def test_the_outcome_of_an_old_input_may_be_deleted() -> None:
+    """A version older than the retention needs no event. An event with another outcome is wrong."""
     old = replace(SECOND, is_old=True)
-    forgotten = replace(GOOD, versions={"pay_1": (FIRST, old)}, inbox=(CREATED, PARKED))
-    assert check(forgotten)["S6"] == []
+    deleted = replace(GOOD, versions={"pay_1": (FIRST, old)}, inbox=(CREATED, PARKED))
+    assert check(deleted)["S6"] == []
     wrong = replace(REPORTED, outcome="stale")
-    assert check(replace(forgotten, inbox=(CREATED, wrong, PARKED)))["S6"]
+    assert check(replace(deleted, inbox=(CREATED, wrong, PARKED)))["S6"]
 
 
 def test_a_compacted_topic_may_have_lost_older_versions() -> None:
-    """From the oldest one that is there, none is left out."""
+    """From the oldest version on the topic on, none may be missing."""
     compacted = replace(GOOD, published_versions={"pay_1": (2,)}, is_whole=False)
     assert check(compacted)["S8"] == []
     gap = replace(compacted, published_versions={"pay_1": (1, 3)}, published={"pay_1": b"{3}"})
     assert "pay_1: versions [2] were never published" in check(gap)["S8"]
 
 
-def test_every_invariant_says_what_it_means() -> None:
-    """The audit prints each one's sentence, and how many of what it looked at."""
+def test_every_invariant_has_a_meaning_and_a_count() -> None:
+    """The audit prints both: a sentence, and how many things it checked."""
     assert all(invariant.meaning.endswith(".") for invariant in INVARIANTS.values())
     counts = {code: invariant.count(GOOD) for code, invariant in INVARIANTS.items()}
     assert counts == {

@@ -1,4 +1,4 @@
-"""Rebuild: the log, decided again, equals the stored rows; every difference is found."""
+"""A rebuild decides the log again and finds each difference from the stored rows."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -28,7 +28,7 @@ TWO: Final = payment("rebuilt two")
 
 
 def _stories(log: Log) -> Sequence[Sequence[ConsumedRecord]]:
-    """Batches of three payments: reported before their creation, refunded, disputed, contested."""
+    """Batches of three payments: one reported before creation, refunds, disputes, conflicts."""
     return (
         (log.webhook(ONE, "processing"), log.webhook(TWO, "succeeded")),
         (log.create(ONE), log.result(ONE)),
@@ -41,8 +41,8 @@ def _stories(log: Log) -> Sequence[Sequence[ConsumedRecord]]:
 
 
 def dispute(log: Log, payment_id: str) -> ConsumedRecord:
-    """The provider's word of a dispute."""
-    said = {
+    """The provider's report of a dispute."""
+    reported = {
         "id": "dp_1", "object": "dispute", "payment_intent": object_of(payment_id),
         "status": "needs_response", "amount": 1000, "currency": "eur", "reason": "fraudulent",
         "balance_transactions": [],
@@ -50,7 +50,7 @@ def dispute(log: Log, payment_id: str) -> ConsumedRecord:
     body = {
         "id": "evt_dispute", "type": "charge.dispute.created", "created": int(NOW.timestamp()),
         "livemode": False,
-        "data": {"object": said},
+        "data": {"object": reported},
     }  # fmt: skip
     return log.event(payment_id, body)
 
@@ -68,10 +68,10 @@ async def _has_shadow(pool: Pool) -> bool:
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 500])
-async def test_a_rebuild_equals_what_is_stored(
+async def test_a_rebuild_equals_the_stored_rows(
     operating: Operating, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    """Row by row, however the log is cut into batches; and it leaves nothing behind."""
+    """For any batch size. The rebuild leaves nothing behind."""
     monkeypatch.setattr(rebuilding, "CHUNK_INPUTS", chunk)
     async with operating.group.worker(*ALL) as worker:
         await _live(operating, worker)
@@ -88,8 +88,8 @@ async def test_a_rebuild_equals_what_is_stored(
     assert not await _has_shadow(operating.group.pool)
 
 
-async def test_what_was_given_up_by_its_age_is_no_difference(operating: Operating) -> None:
-    """The log alone can't tell of it, so the payment that never came is left out."""
+async def test_a_parked_input_given_up_for_its_age_is_no_difference(operating: Operating) -> None:
+    """The log does not show that it was given up, so its payment is left out."""
     async with operating.group.worker(*ALL) as worker:
         await _live(operating, worker)
     store = PostgresHistory(operating.group.pool)
@@ -120,7 +120,7 @@ DIFFERENCES: Final[Mapping[str, tuple[str, str]]] = {
         "outcome (stored 'stale', rebuilt 'conflict')",
     ),
 }
-#: A call that was made under another key than was asked for differs on both sides.
+#: A call under another key is two differences: one row is missing, one is unexpected.
 _ROWS: Final = {table: 2 if table == "provider_calls" else 1 for table in DIFFERENCES}
 
 
@@ -131,24 +131,24 @@ async def test_every_table_has_a_difference_to_find() -> None:
 
 @pytest.mark.parametrize("table", DIFFERENCES)
 async def test_a_difference_is_found(operating: Operating, table: str) -> None:
-    """In its table alone, with a description; the shadow schema is kept for inspection."""
+    """Only in its own table, with a description. The shadow schema is kept for inspection."""
     async with operating.group.worker(*ALL) as worker:
         await _live(operating, worker)
-    change, words = DIFFERENCES[table]
+    change, text = DIFFERENCES[table]
     async with operating.group.pool.connection() as connection:
         await connection.execute(change.encode(), {"one": ONE, "call": f"{ONE}:create"})
     found = await operating.rebuilt()
     assert {t.table: t.different for t in found.tables if t.different} == {table: _ROWS[table]}
     examples = next(t.examples for t in found.tables if t.table == table)
-    assert words in "\n".join(examples)
+    assert text in "\n".join(examples)
     assert not found.is_equal
     assert await _has_shadow(operating.group.pool)
 
 
-async def test_what_a_payment_was_quarantined_for_makes_no_difference(
+async def test_a_quarantined_and_a_released_payment_make_no_difference(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Quarantined: as of what was decided before. Released: whole, release and all."""
+    """While quarantined, it is compared as of the last applied input; once released, as a whole."""
     mine, log = payment(), Log()
     async with operating.group.worker(*ALL) as worker:
         with monkeypatch.context() as defect:
@@ -178,10 +178,10 @@ async def test_what_a_payment_was_quarantined_for_makes_no_difference(
         "delete from inbox where kind = 'command.create' and payment_id = %(two)s",
     ],
 )
-async def test_what_the_log_has_lost_is_counted_and_no_difference(
+async def test_inputs_missing_from_the_log_are_counted_as_not_checkable(
     operating: Operating, lost: str
 ) -> None:
-    """A record that is gone, an order never kept, a forgotten beginning: it is not checkable."""
+    """The record is gone, its order was never stored, or the create's outcome was deleted."""
     async with operating.group.worker(*ALL) as worker:
         await _live(operating, worker)
     async with operating.group.pool.connection() as connection:
@@ -193,19 +193,19 @@ async def test_what_the_log_has_lost_is_counted_and_no_difference(
     assert next(t.checked for t in found.tables if t.table == "payments") == 1
 
 
-async def test_a_rebuild_sees_one_moment_of_a_service_that_goes_on(
+async def test_a_rebuild_reads_one_snapshot_of_a_running_service(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is decided while the log is read is not missed in it."""
+    """Inputs decided while the log is read are not reported as missing."""
     mine, log = payment(), Log()
     async with operating.group.worker(*ALL) as worker:
         await _live(operating, worker)
-        really = shadow.copy_log
+        original = shadow.copy_log
 
         async def meanwhile(
             connection: shadow.Connection, log_records: AsyncIterator[ConsumedRecord]
         ) -> int:
-            records = await really(connection, log_records)
+            records = await original(connection, log_records)
             await operating.process(worker, log.create(mine), log.webhook(TWO, "canceled"))
             return records
 
@@ -215,21 +215,21 @@ async def test_a_rebuild_sees_one_moment_of_a_service_that_goes_on(
     assert found.inputs == 12
 
 
-async def test_a_rebuild_keeps_no_worker_waiting(
+async def test_a_rebuild_blocks_no_worker(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its long transaction holds none of the locks that batches take."""
+    """Its long transaction holds no lock that batches take."""
     mine, log = payment(), Log()
     async with operating.group.worker(*ALL) as worker:
         await _live(operating, worker)
-        really = compare
+        original = compare
 
         async def meanwhile(
             connection: shadow.Connection, stored: str, table: Table
         ) -> TableComparison:
             if table is TABLES[-1]:  # everything is decided again by now
                 await operating.process(worker, log.create(mine), log.webhook(ONE, "canceled"))
-            return await really(connection, stored, table)
+            return await original(connection, stored, table)
 
         monkeypatch.setattr(rebuilding, "compare", meanwhile)
         async with asyncio.timeout(60):
@@ -238,7 +238,7 @@ async def test_a_rebuild_keeps_no_worker_waiting(
 
 
 async def test_one_rebuild_at_a_time(operating: Operating, own_database: str) -> None:
-    """Two would share one schema: the second says so, and has done nothing."""
+    """Two would share one schema. The second is refused and changes nothing."""
     async with await AsyncConnection.connect(own_database, autocommit=True) as other:
         await shadow.lock(other)
         async with asyncio.timeout(20):

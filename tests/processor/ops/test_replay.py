@@ -1,4 +1,4 @@
-"""Replay: a payment our own code failed on is released after the fix, on a real log and store."""
+"""Replay releases a quarantined payment after the fix, on a real Kafka and Postgres."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ THIRTEEN: Final = 1313
 
 
 async def _story(operating: Operating, payment_id: str) -> list[ConsumedRecord]:
-    """A payment that succeeds and is refunded; ``evt_bad`` is on its way there."""
+    """Publishes the records of a payment that succeeds and is refunded; one is ``evt_bad``."""
     log = Log()
     return await operating.publish(
         log.create(payment_id),
@@ -38,7 +38,7 @@ async def _story(operating: Operating, payment_id: str) -> list[ConsumedRecord]:
 async def _quarantined(
     operating: Operating, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[str, list[ConsumedRecord]]:
-    """A payment that our code failed on, and its records; the code is fixed since."""
+    """Returns a quarantined payment and its records. The defect is fixed by then."""
     poison = payment()
     story = await _story(operating, poison)
     with monkeypatch.context() as defect:
@@ -47,20 +47,20 @@ async def _quarantined(
     return poison, story
 
 
-async def _is_as_never_quarantined(
+async def _assert_never_quarantined(
     pool: Pool, payment_id: str, story: Sequence[ConsumedRecord]
 ) -> None:
-    """The payment, its versions and its outcomes are those of the same records, undisturbed."""
-    never = folded(*story)
+    """Payment, versions and outcomes are those of the same records without the defect."""
+    undisturbed = folded(*story)
     ((document,),) = await database.rows(
         pool, "select document::text from payments where payment_id = %s", payment_id
     )
-    assert decode_payment(document) == never.payments[payment_id]
+    assert decode_payment(document) == undisturbed.payments[payment_id]
     assert await database.rows(
         pool,
         "select version, status, event_id from payment_versions where payment_id = %s order by 1",
         payment_id,
-    ) == [(v.payment.version, str(v.payment.status), v.event_id) for v in never.versions]
+    ) == [(v.payment.version, str(v.payment.status), v.event_id) for v in undisturbed.versions]
     decided = await database.rows(
         pool,
         "select event_id, outcome, reason, headers, value from inbox where payment_id = %s and"
@@ -68,12 +68,15 @@ async def _is_as_never_quarantined(
         payment_id,
     )
     assert decided == [
-        (row.received.event_id, str(row.outcome), row.reason, None, None) for row in never.inbox
+        (row.received.event_id, str(row.outcome), row.reason, None, None)
+        for row in undisturbed.inbox
     ]
 
 
-async def test_a_replay_is_about_what_it_was_asked_for(operating: Operating, pool: Pool) -> None:
-    """Another payment's quarantine is no failure; a payment without one is, and is named."""
+async def test_a_replay_reports_only_on_the_requested_payments(
+    operating: Operating, pool: Pool
+) -> None:
+    """Another payment's quarantine is no failure. A payment without one is, and is named."""
     mine, other = payment(), payment()
     quarantine = "insert into quarantines values (%s, 'evt', 'x', %s) returning 1"
     await database.rows(pool, quarantine, other, NOW)
@@ -86,10 +89,10 @@ async def test_a_replay_is_about_what_it_was_asked_for(operating: Operating, poo
     assert f"{mine}  is not quarantined" in "\n".join(describe_replay(done))
 
 
-async def test_after_the_fix_a_replay_makes_it_as_if_it_was_never_quarantined(
+async def test_after_the_fix_a_replay_leaves_no_trace_of_the_quarantine(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Quarantined alone, listed with its error; after the fix it is processed and published."""
+    """Only the failing payment is quarantined. The release applies and publishes its inputs."""
     poison, other = payment(), payment()
     story = await _story(operating, poison)
     async with operating.group.worker(*ALL) as worker:
@@ -104,24 +107,24 @@ async def test_after_the_fix_a_replay_makes_it_as_if_it_was_never_quarantined(
             "evt_bad",
             4,
         )
-        words = "\n".join(describe_quarantines([quarantine]))
-        assert f"{poison}  quarantined since 2026-03-01 12:00:00Z, 4 inputs wait" in words
-        assert "at evt_bad: ZeroDivisionError: a defect" in words
+        text = "\n".join(describe_quarantines([quarantine]))
+        assert f"{poison}  quarantined since 2026-03-01 12:00:00Z, 4 inputs wait" in text
+        assert "at evt_bad: ZeroDivisionError: a defect" in text
         assert [version for version, _ in await operating.group.published(other)] == [1]
         assert [version for version, _ in await operating.group.published(poison)] == [1]
 
         releases = await operating.released(worker, poison)
         assert await operating.group.outcomes(*releases) == ["applied"]
         assert await operating.quarantined() == []
-        await _is_as_never_quarantined(operating.group.pool, poison, story)
+        await _assert_never_quarantined(operating.group.pool, poison, story)
         published = [version for version, _ in await operating.group.published(poison)]
         assert published == [v.payment.version for v in folded(*story).versions]
 
 
-async def test_a_replay_while_we_still_fail_quarantines_again(
+async def test_a_replay_before_the_fix_quarantines_again(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is lost; the new quarantine has a release of its own, which is no duplicate."""
+    """No input is lost. The new quarantine has its own release, which is no duplicate."""
     poison = payment()
     story = await _story(operating, poison)
     async with operating.group.worker(*ALL) as worker:
@@ -136,13 +139,13 @@ async def test_a_replay_while_we_still_fail_quarantines_again(
         assert second.quarantined_at > first.quarantined_at
         releases = await operating.released(worker)
         assert await operating.group.outcomes(*releases) == ["applied"]
-        await _is_as_never_quarantined(operating.group.pool, poison, story)
+        await _assert_never_quarantined(operating.group.pool, poison, story)
 
 
 async def test_replay_twice_changes_nothing(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before the stream has seen it, it is one event twice; afterwards nothing is quarantined."""
+    """Until it is processed, it is the same event twice. Afterwards nothing is quarantined."""
     async with operating.group.worker(*ALL) as worker:
         poison, _ = await _quarantined(operating, worker, monkeypatch)
         first, second = await operating.ask(poison), await operating.ask(poison)
@@ -166,7 +169,7 @@ async def test_replay_twice_changes_nothing(
 async def test_the_outcome_of_a_release_is_reported(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its outcome and reason once processed, and whether the payment is quarantined again."""
+    """The report has its outcome and reason, and whether the payment is quarantined again."""
     poison = payment()
     story = await _story(operating, poison)
     async with operating.group.worker(*ALL) as worker:
@@ -175,15 +178,15 @@ async def test_the_outcome_of_a_release_is_reported(
         await operating.ask()
         await worker.process(*await operating.come())  # quarantined again at the same time
         replayed = await operating.ask()
-    words = "\n".join(describe_replay(replayed))
-    assert "applied: the payment was released; inputs taken up: 4, and it is quarantined" in words
-    assert "1 releases published, 1 quarantined again or still" in words
+    text = "\n".join(describe_replay(replayed))
+    assert "applied: the payment was released; inputs taken up: 4, and it is quarantined" in text
+    assert "1 releases published, 1 quarantined again or still" in text
     assert not replayed.is_done
 
 
 @contextmanager
 def _refusing(database_url: str) -> Iterator[None]:
-    """Postgres refuses every payment of THIRTEEN."""
+    """Makes Postgres refuse every payment with the amount THIRTEEN."""
     add = f"alter table payments add constraint refused check (amount <> {THIRTEEN}) not valid"
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(add.encode())
@@ -193,10 +196,10 @@ def _refusing(database_url: str) -> Iterator[None]:
             connection.execute("alter table payments drop constraint refused")
 
 
-async def test_what_postgres_refused_waits_through_releases_in_vain(
+async def test_a_release_that_postgres_still_refuses_changes_no_waiting_input(
     operating: Operating, own_database: str
 ) -> None:
-    """While it still refuses, the quarantine is renewed, and nothing that waits is touched."""
+    """The quarantine is renewed. Once Postgres accepts it, a release applies every input."""
     poison, log = payment(), Log()
     async with operating.group.worker(*ALL) as worker:
         with _refusing(own_database):
@@ -212,7 +215,7 @@ async def test_what_postgres_refused_waits_through_releases_in_vain(
             assert await operating.group.outcomes(*releases) == ["applied"]
             (quarantine,) = await operating.quarantined()
             assert "refused" in quarantine.error
-            assert "DETAIL" not in quarantine.error, "it repeats what a client wrote"
+            assert "DETAIL" not in quarantine.error, "DETAIL repeats what a client wrote"
             assert "refused" in "\n".join(describe_quarantines([quarantine]))
             assert await database.rows(operating.group.pool, waiting) == before
         await operating.released(worker)
@@ -221,10 +224,10 @@ async def test_what_postgres_refused_waits_through_releases_in_vain(
         assert [version for version, _ in await operating.group.published(poison)] == [1, 2]
 
 
-async def test_a_waiting_record_nobody_can_read_is_not_lost(
+async def test_a_waiting_record_that_cannot_be_decoded_is_not_lost(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The payment is quarantined again with the reason, until the record can be read."""
+    """The payment is quarantined again with the reason, until the record can be decoded."""
     async with operating.group.worker(*ALL) as worker:
         poison, story = await _quarantined(operating, worker, monkeypatch)
         pool = operating.group.pool
@@ -242,22 +245,22 @@ async def test_a_waiting_record_nobody_can_read_is_not_lost(
             *release,
             4,
         )
-        words = "\n".join(describe_quarantines([quarantine]))
-        assert "at evt_bad" in words
-        assert f"its release {quarantine.failed_release} failed: " in words
+        text = "\n".join(describe_quarantines([quarantine]))
+        assert "at evt_bad" in text
+        assert f"its release {quarantine.failed_release} failed: " in text
         async with pool.connection() as connection:
             await connection.execute(
                 "update inbox set value = %s where event_id = 'evt_bad'", [story[1].value]
             )
         await operating.released(worker)
         assert await operating.quarantined() == []
-        await _is_as_never_quarantined(pool, poison, story)
+        await _assert_never_quarantined(pool, poison, story)
 
 
 async def test_a_crash_between_commit_and_publish_of_a_release_loses_no_version(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The release comes again, and every version it led to is published."""
+    """The release is delivered again, and every version it created is published."""
     async with operating.group.worker(*ALL) as worker:
         poison, story = await _quarantined(operating, worker, monkeypatch)
     await operating.ask()

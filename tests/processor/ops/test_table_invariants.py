@@ -1,4 +1,4 @@
-"""The tables beside ``payments``: each alarm rings on the smallest thing that is wrong."""
+"""The tables other than ``payments``: each check reports the smallest violation."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,8 +13,8 @@ from schemas import identity
 from tests.support.builders import Log
 from tests.support.programs.folding import ONE, TWO, folded
 
-OURS: Final = identity.refund_id(ONE, "key")
-REFUND_CALL: Final = f"{ONE}:refund:{OURS}"
+REFUND_ID: Final = identity.refund_id(ONE, "key")
+REFUND_CALL: Final = f"{ONE}:refund:{REFUND_ID}"
 
 
 def _plan() -> WriteSet:
@@ -30,7 +30,7 @@ CALLS: Final = tuple(
     CallRow(c.key, c.payment_id, c.provider, c.operation, encode_call(c)) for c in PLAN.calls
 )
 GOOD: Final = Tables(
-    refunds={ONE: [(OURS, "REQUESTED", 400, False)]},
+    refunds={ONE: [(REFUND_ID, "REQUESTED", 400, False)]},
     calls=CALLS,
     inbox={row.received.event_id: (ONE, str(row.outcome), 7) for row in PLAN.inbox},
     placements=[VersionPlacement(ONE, v.payment.version, v.event_id, 7, 0) for v in PLAN.versions],
@@ -55,23 +55,23 @@ def _place(**changes: Any) -> Mapping[str, Any]:
     return {"placements": [replace(first, **changes), *others]}
 
 
-#: What is wrong: the words that must say so, and the change that makes it wrong.
+#: By violation: the text that reports it, and the change that causes it.
 WRONG: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "a refund of another amount and status": (
-        f"refund {OURS} is stored as ('{OURS}', 'FAILED', 50, False)",
-        {"refunds": {ONE: [(OURS, "FAILED", 50, False)]}},
+        f"refund {REFUND_ID} is stored as ('{REFUND_ID}', 'FAILED', 50, False)",
+        {"refunds": {ONE: [(REFUND_ID, "FAILED", 50, False)]}},
     ),
     "a refund without a row": ("is stored as None", {"refunds": {}}),
     "another payment's refund": (
-        f"{TWO}: refund {OURS} is stored as",
+        f"{TWO}: refund {REFUND_ID} is stored as",
         {"refunds": {**GOOD.refunds, TWO: GOOD.refunds[ONE]}},
     ),
-    "a dispute that nobody opened": (
+    "a dispute without a fact": (
         "dispute dis_1 is stored as",
         {"disputes": {ONE: [("dis_1", "LOST", 1, 0, 0)]}},
     ),
     "a call without a row": ("which has no row", {"calls": CALLS[:1]}),
-    "a call nobody asked for": (
+    "a call that was never asked for": (
         f"{ONE}:capture:1 was never asked for",
         {"calls": (*CALLS, replace(CALLS[0], key=f"{ONE}:capture:1"))},
     ),
@@ -82,12 +82,15 @@ WRONG: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
         "refunds 9.99 EUR, its payment asked for 4.00 EUR",
         _request(1, amount=999),
     ),
-    "a call nobody can read": ("can't be read", _call(0, request="{}")),
-    "a call that is done and was not answered": (
+    "a call that can't be decoded": ("can't be read", _call(0, request="{}")),
+    "a done call without a processed result": (
         "its result was never processed",
         _call(1, needs_result=True),
     ),
-    "a quarantine for nothing": ("is quarantined for evt_none", {"quarantines": {ONE: "evt_none"}}),
+    "a quarantine without its event": (
+        "is quarantined for evt_none",
+        {"quarantines": {ONE: "evt_none"}},
+    ),
     "a quarantine for another payment's event": (
         "is quarantined for",
         {"quarantines": {TWO: EVENT}},
@@ -102,19 +105,19 @@ WRONG: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
 }
 
 
-def test_all_is_well() -> None:
-    """No alarm on what one plan wrote, nor where a document can't be read: others tell of that."""
+def test_a_correct_system_has_no_violation() -> None:
+    """The rows of one plan violate nothing. Undecodable documents are reported by S4."""
     assert list(disagreements(DOCUMENTS, GOOD)) == []
-    answered = {**GOOD.inbox, identity.result_event_id(REFUND_CALL): (ONE, "applied", 7)}
-    done = replace(GOOD, inbox=answered, **_call(1, needs_result=True))
+    processed = {**GOOD.inbox, identity.result_event_id(REFUND_CALL): (ONE, "applied", 7)}
+    done = replace(GOOD, inbox=processed, **_call(1, needs_result=True))
     assert list(disagreements(DOCUMENTS, done)) == []
     assert list(disagreements({ONE: "{}"}, GOOD)) == []
     assert GOOD.count() == len(GOOD.placements) + 3
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_is_wrong_is_reported(wrong: str) -> None:
-    """In words that name it."""
-    words, change = WRONG[wrong]
+def test_a_violation_is_reported(wrong: str) -> None:
+    """The report names what is wrong."""
+    text, change = WRONG[wrong]
     violations = list(disagreements(DOCUMENTS, replace(GOOD, **change)))
-    assert [line for line in violations if words in line], violations
+    assert [line for line in violations if text in line], violations

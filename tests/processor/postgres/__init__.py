@@ -1,1 +1,1 @@
-"""The transaction of a batch on a real Postgres, and what Postgres refuses by itself."""
+"""The transaction of a batch on a real Postgres, and what Postgres itself refuses."""

@@ -1,8 +1,8 @@
-"""Postgres agrees with the pure core: the same histories through both, step by step.
+"""Postgres agrees with the pure core: the same histories go through both, step by step.
 
-Whatever batches a history's records come in, in whatever order and however often, with batches
-that are rolled back in between: what the store knows, what the fold plans from it, and the rows
-that come of it are those of the pure core, which remembers its plans in plain dictionaries.
+A history's records come in any batches, in any order and repeatedly; some batches are rolled back.
+At each step the loaded read set, the plan and the written rows equal those of the pure core, which
+keeps its plans in dictionaries.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from tests.support import database
 from tests.support.builders import NOW
 from tests.support.programs.folding import stored
 
-#: Runs of this many histories; more of them find more.
+#: How many histories run; more of them find more.
 RUNS: Final = int(os.environ.get("PAYMENTS_TEST_LOCKSTEP", "40"))
 STEPS: Final = 12
 
@@ -65,7 +65,7 @@ class Lockstep(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def batch(self, data: st.DataObject) -> None:
-        """A batch of any records: both make the same plan of it, and write it."""
+        """A batch of any records: both make the same plan, and write it."""
         self._runner.run(self._batch(self._some(data), commit=True))
 
     @precondition(lambda self: self._plans)
@@ -98,7 +98,7 @@ class Lockstep(RuleBasedStateMachine):
                 assert plan.calls == expected.calls
                 assert plan.duplicates == expected.duplicates
                 await transaction.write(plan, NOW)
-                _go_on_if(commit)
+                _roll_back_unless(commit)
         except _RolledBackError:
             return
         self._plans.append(expected)
@@ -123,19 +123,19 @@ class Lockstep(RuleBasedStateMachine):
         assert {key for (key,) in calls} == {c.key for plan in self._plans for c in plan.calls}
 
 
-def _go_on_if(commit: bool) -> None:  # noqa: FBT001  # it says all there is to say
+def _roll_back_unless(commit: bool) -> None:  # noqa: FBT001  # its name says what it means
     if not commit:
         raise _RolledBackError
 
 
 def _agree(loaded: ReadSet, known: ReadSet, batch: Sequence[DecodedInput]) -> None:
-    """What the store knows of a batch is what the pure core remembers of it."""
-    asked = {received.event_id for received in batch}
+    """The store loads for a batch what the pure core has of it."""
+    event_ids = {received.event_id for received in batch}
     assert loaded.payments == known.payments
     assert {event_id: (each.position, each.outcome) for event_id, each in loaded.known.items()} == {
         event_id: (each.position, each.outcome)
         for event_id, each in known.known.items()
-        if event_id in asked
+        if event_id in event_ids
     }
     if PAYMENT in loaded.parked:
         assert loaded.parked[PAYMENT] == known.parked[PAYMENT]
@@ -143,7 +143,7 @@ def _agree(loaded: ReadSet, known: ReadSet, batch: Sequence[DecodedInput]) -> No
 
 
 def test_the_store_and_the_pure_core_agree_step_by_step(own_database: str) -> None:
-    """ReadSet, planned and written alike, whatever comes."""
+    """Read set, plan and rows are equal for any batches."""
     with asyncio.Runner() as runner:
         pool: Pool = AsyncConnectionPool(own_database, min_size=1, max_size=1, open=False)
         runner.run(pool.open())

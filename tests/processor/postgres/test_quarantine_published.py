@@ -1,4 +1,4 @@
-"""A quarantine in ``payment-state``: the last version, published again, says when one is on."""
+"""A quarantine in ``payment-state``: the last version is published again, with a header."""
 
 import pytest
 
@@ -18,7 +18,7 @@ UNPUBLISHED = "select publication_id from publications where published_at is nul
 async def test_a_quarantine_is_published_and_so_is_its_end(
     group: Group, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No version of its own: a version is what a fact led to. The header comes and goes."""
+    """Neither creates a version. The quarantine adds the header, and the release removes it."""
     log, mine = Log(), payment()
     async with group.worker(0) as worker:
         await worker.process(log.create(mine))
@@ -33,10 +33,10 @@ async def test_a_quarantine_is_published_and_so_is_its_end(
     assert await database.rows(pool, UNPUBLISHED) == []
 
 
-async def test_a_release_that_brings_no_version_is_published_too(
+async def test_a_release_that_creates_no_version_is_published_too(
     group: Group, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What waited was stale: without the record, consumers would see a quarantine for ever."""
+    """The input was stale. Without the record, consumers would see a quarantine for ever."""
     log, mine = Log(), payment()
     stale = "evt_stale"
     async with group.worker(0) as worker:
@@ -49,10 +49,10 @@ async def test_a_release_that_brings_no_version_is_published_too(
     assert await database.rows(pool, UNPUBLISHED) == []
 
 
-async def test_versions_of_the_batch_that_quarantines_say_so(
+async def test_versions_of_the_batch_that_quarantines_have_the_header(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are published once: the payment is quarantined by the time anybody reads them."""
+    """They are published once: the payment is already quarantined by then."""
     log, mine = Log(), payment()
     failing(monkeypatch, mine, ["evt_bad"])
     async with group.worker(0) as worker:
@@ -63,7 +63,7 @@ async def test_versions_of_the_batch_that_quarantines_say_so(
 async def test_a_crash_before_it_is_published_is_repaired(
     group: Group, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the version before was not out yet: the next owner publishes each once."""
+    """Also when the version before was not published yet. The next owner publishes it once."""
     log, mine = Log(), payment()
     failing(monkeypatch, mine, ["evt_bad"])
     async with group.worker(0) as worker:
@@ -78,7 +78,7 @@ async def test_a_crash_before_it_is_published_is_repaired(
 async def test_a_payment_that_has_no_version_is_not_published(
     group: Group, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There is no payment yet: nothing to say, and nothing that waits to be said."""
+    """There is no payment yet, so nothing is published, and no publication waits."""
     log, mine = Log(), payment()
     create = log.create(mine)
     failing(monkeypatch, mine, [received(create).event_id])
@@ -92,7 +92,7 @@ async def test_a_payment_that_has_no_version_is_not_published(
 async def test_the_audit_compares_the_quarantines_with_the_topic(
     group: Group, own_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A quarantine that consumers don't see, and one that they see for ever."""
+    """A quarantine that ended in the table but not on the topic is a violation."""
     log, mine = Log(), payment()
     failing(monkeypatch, mine, ["evt_bad"])
     async with group.worker(0) as worker:

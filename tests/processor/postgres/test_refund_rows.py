@@ -1,4 +1,4 @@
-"""A refund that says it is another payment's: no payment can write what is another's."""
+"""A refund that claims another payment's refund ID changes no row of that payment."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 ONE: Final = payment("claimed from")
 TWO: Final = payment("claiming")
-OURS: Final = identity.refund_id(ONE, "key")
+REFUND_ID: Final = identity.refund_id(ONE, "key")
 _ROWS: Final = "select payment_id, refund_id, status, amount from refunds order by 1, 2"
 
 
@@ -25,7 +25,7 @@ def _made(ref: str) -> str:
     return identity.provider_made_id("ref", "stripe", ref)
 
 
-async def _sound(operating: Operating) -> None:
+async def _assert_sound(operating: Operating) -> None:
     """The audit of the tables and a rebuild find nothing wrong."""
     found = await operating.violations(0.0)
     assert [found[code] for code in ("S2", "S3", "S4", "S5", "S6", "S11")] == [[]] * 6
@@ -34,9 +34,9 @@ async def _sound(operating: Operating) -> None:
 
 
 async def test_a_claim_elsewhere_leaves_the_refund_alone(operating: Operating) -> None:
-    """A failed refund of another payment, under the ID of ours: ours goes on as it was."""
+    """Another payment's failed refund claims the ID of this one, which stays as it was."""
     log = Log()
-    answer = f"{ONE}:refund:{OURS}"
+    call_key = f"{ONE}:refund:{REFUND_ID}"
     async with operating.group.worker(*ALL) as worker:
         await operating.process(
             worker,
@@ -44,22 +44,22 @@ async def test_a_claim_elsewhere_leaves_the_refund_alone(operating: Operating) -
             log.webhook(ONE, "succeeded"),
             log.command(ONE, "refund", amount=400),
             log.result(
-                ONE, "refund", call_key=answer, object_id="re_ours",
-                event_id=identity.result_event_id(answer),
+                ONE, "refund", call_key=call_key, object_id="re_ours",
+                event_id=identity.result_event_id(call_key),
             ),
-            log.refund_event(ONE, "re_ours", "succeeded", 400, **_claims(OURS)),
+            log.refund_event(ONE, "re_ours", "succeeded", 400, **_claims(REFUND_ID)),
             log.create(TWO),
             log.webhook(TWO, "succeeded"),
-            log.refund_event(TWO, "re_theirs", "failed", 50, **_claims(OURS)),
+            log.refund_event(TWO, "re_theirs", "failed", 50, **_claims(REFUND_ID)),
         )  # fmt: skip
     assert await database.rows(operating.group.pool, _ROWS) == sorted(
-        [(ONE, OURS, "SUCCEEDED", 400), (TWO, _made("re_theirs"), "FAILED", 50)]
+        [(ONE, REFUND_ID, "SUCCEEDED", 400), (TWO, _made("re_theirs"), "FAILED", 50)]
     )
-    await _sound(operating)
+    await _assert_sound(operating)
 
 
 async def test_one_claim_on_two_payments_is_two_refunds(operating: Operating) -> None:
-    """Whatever is written on them; and a rebuild, which decides both at once, goes through."""
+    """The ID they claim does not matter. A rebuild, which decides both at once, succeeds."""
     log = Log()
     shared = identity.refund_id(ONE, "42")
     async with operating.group.worker(*ALL) as worker:
@@ -71,13 +71,13 @@ async def test_one_claim_on_two_payments_is_two_refunds(operating: Operating) ->
             )
     found = await database.rows(operating.group.pool, _ROWS)
     assert found == sorted((p, _made(f"re_{p[4:8]}"), "SUCCEEDED", 100) for p in (ONE, TWO))
-    await _sound(operating)
+    await _assert_sound(operating)
 
 
-async def test_a_refund_that_turns_out_to_be_ours_has_one_row(operating: Operating) -> None:
-    """Nothing on it says so, and it is known before our call is answered: then by our ID alone."""
+async def test_a_refund_whose_webhook_precedes_its_result_has_one_row(operating: Operating) -> None:
+    """The webhook has no metadata, so the refund gets an ID of its own until the call's result."""
     log = Log()
-    answer = f"{ONE}:refund:{OURS}"
+    call_key = f"{ONE}:refund:{REFUND_ID}"
     async with operating.group.worker(*ALL) as worker:
         await operating.process(
             worker,
@@ -88,14 +88,14 @@ async def test_a_refund_that_turns_out_to_be_ours_has_one_row(operating: Operati
         )
         before = await database.rows(operating.group.pool, _ROWS)
         assert before == sorted(
-            [(ONE, OURS, "REQUESTED", 400), (ONE, _made("re_ours"), "SUCCEEDED", 400)]
+            [(ONE, REFUND_ID, "REQUESTED", 400), (ONE, _made("re_ours"), "SUCCEEDED", 400)]
         )
         await operating.process(
             worker,
             log.result(
-                ONE, "refund", call_key=answer, object_id="re_ours",
-                event_id=identity.result_event_id(answer),
+                ONE, "refund", call_key=call_key, object_id="re_ours",
+                event_id=identity.result_event_id(call_key),
             ),
         )  # fmt: skip
-    assert await database.rows(operating.group.pool, _ROWS) == [(ONE, OURS, "SUCCEEDED", 400)]
-    await _sound(operating)
+    assert await database.rows(operating.group.pool, _ROWS) == [(ONE, REFUND_ID, "SUCCEEDED", 400)]
+    await _assert_sound(operating)

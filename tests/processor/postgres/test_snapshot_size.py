@@ -1,4 +1,4 @@
-"""A payment larger than a record can be: it is quarantined, and stops nobody."""
+"""A payment whose snapshot is too large for a record is quarantined, and blocks no other."""
 
 from typing import Final
 
@@ -18,20 +18,20 @@ pytestmark = pytest.mark.anyio
 QUARANTINED: Final = "select payment_id, event_id, error from quarantines"
 
 
-def too_much(log: Log, payment_id: str) -> ConsumedRecord:
-    """The provider's word on a failed attempt, with a text that no record has room for."""
+def too_long_failure(log: Log, payment_id: str) -> ConsumedRecord:
+    """A failed attempt whose error message is too long for a record."""
     error = {"code": "card_declined", "message": "m" * (2 * SNAPSHOT_BYTES_MAX), "charge": "ch_1"}
     return log.webhook(
         payment_id, "requires_payment_method", f"evt_long_{payment_id}", last_payment_error=error
     )
 
 
-async def test_it_is_quarantined_before_it_is_committed(group: Group) -> None:
-    """What would never be published is not stored; the others of its batch go on."""
+async def test_a_too_large_payment_is_quarantined_before_it_is_committed(group: Group) -> None:
+    """A version that can't be published is not stored. The rest of its batch is processed."""
     large, other, log = payment(), payment(), Log()
     async with group.worker(0) as worker:
         records = (
-            log.create(large), log.create(other), too_much(log, large),
+            log.create(large), log.create(other), too_long_failure(log, large),
             log.webhook(large, "succeeded"), log.webhook(other, "succeeded"),
         )  # fmt: skip
         await worker.process(*records[:2])
@@ -49,15 +49,15 @@ async def test_it_is_quarantined_before_it_is_committed(group: Group) -> None:
     assert [version for version, _ in await group.published(other)] == [1, 2]
 
 
-async def test_what_an_earlier_release_committed_stops_no_worker(
+async def test_a_too_large_version_of_an_earlier_release_stops_no_worker(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is quarantined for an operator; every next owner of the partition publishes all others."""
+    """Its payment is quarantined, and each later owner of the partition publishes all others."""
     large, other, log = payment(), payment(), Log()
     with monkeypatch.context() as earlier:
         earlier.setattr(documents, "SNAPSHOT_BYTES_MAX", 10 * SNAPSHOT_BYTES_MAX)
         await database.process(
-            group.pool, log.create(large), too_much(log, large), log.create(other)
+            group.pool, log.create(large), too_long_failure(log, large), log.create(other)
         )
     for _ in range(2):  # the next owner takes it over as well
         async with group.worker(0) as worker:
@@ -71,8 +71,8 @@ async def test_what_an_earlier_release_committed_stops_no_worker(
     assert await database.rows(group.pool, still) == [(1,)]
 
 
-async def test_what_is_just_small_enough_is_published(group: Group) -> None:
-    """A record takes the largest snapshot there may be, with its key and headers."""
+async def test_the_largest_allowed_snapshot_is_published(group: Group) -> None:
+    """A record has room for it, with its key and headers."""
     mine = payment()
     largest = PublishableVersion(mine, 1, 0, NOW, b"s" * SNAPSHOT_BYTES_MAX, 1)
     async with group.worker(0) as worker:

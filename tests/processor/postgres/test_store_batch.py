@@ -1,4 +1,4 @@
-"""The transaction of a batch, on a real Postgres: what it keeps, and what is left to publish."""
+"""The transaction of a batch on a real Postgres: what it stores, and what is left to publish."""
 
 import json
 from datetime import timedelta
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_what_is_written_is_loaded_again(pool: Pool) -> None:
-    """The payment to the last fact, its events and where they stood, its object's owner."""
+    """The payment with every fact, its events with their positions, and its object's owner."""
     log = Log()
     batch = log.create(ONE), log.webhook(ONE, "succeeded"), log.command(ONE, "refund")
     plan = folded(*batch)
@@ -33,7 +33,7 @@ async def test_what_is_written_is_loaded_again(pool: Pool) -> None:
     assert loaded.quarantined == frozenset()
 
 
-async def test_the_columns_say_what_the_document_says(pool: Pool) -> None:
+async def test_the_columns_equal_the_document(pool: Pool) -> None:
     """Status, version and amounts of the payment; its versions, refunds and calls as rows."""
     log = Log(partition=2)
     published = await database.process(
@@ -61,8 +61,8 @@ async def test_the_columns_say_what_the_document_says(pool: Pool) -> None:
     assert [json.loads(p.snapshot)["version"] for p in published] == [1, 2, 3]
 
 
-async def test_the_columns_follow_a_payment_that_was_there_before(pool: Pool) -> None:
-    """Batch by batch: its object and its money, its refunds and its disputes."""
+async def test_the_columns_follow_a_payment_over_batches(pool: Pool) -> None:
+    """Its object, its amounts, its refunds and its disputes."""
     log = Log()
     columns = "select object_id, status, authorized, captured, refunded from payments"
     created = {"id": "re_1", "amount": 400, "status": "pending"}
@@ -89,22 +89,22 @@ async def test_the_columns_follow_a_payment_that_was_there_before(pool: Pool) ->
     assert await database.rows(pool, "select status, reversed from refunds") == [("FAILED", True)]
 
 
-def about(log: Log, kind: str, said: dict[str, Any]) -> ConsumedRecord:
+def about(log: Log, kind: str, reported: dict[str, Any]) -> ConsumedRecord:
     """An event about a refund or a dispute of payment one."""
-    body = event_body(ONE, "succeeded", f"evt_{kind}_{said['status']}")
-    said = {**said, "payment_intent": object_of(ONE), "currency": "eur"}
-    return log.event(ONE, {**body, "type": kind, "data": {"object": said}})
+    body = event_body(ONE, "succeeded", f"evt_{kind}_{reported['status']}")
+    reported = {**reported, "payment_intent": object_of(ONE), "currency": "eur"}
+    return log.event(ONE, {**body, "type": kind, "data": {"object": reported}})
 
 
 async def test_every_partition_has_its_own_publication(pool: Pool) -> None:
-    """What one partition's owner has not published is not another owner's to publish."""
+    """An owner publishes only the versions of its own partitions."""
     published = await database.process(pool, Log(0).create(ONE), Log(1).create(TWO))
     assert len({p.publication_id for p in published}) == 2
     assert {(p.payment_id, p.partition) for p in published} == {(ONE, 0), (TWO, 1)}
 
 
-async def test_what_waits_is_kept_to_the_byte_and_let_go_when_applied(pool: Pool) -> None:
-    """A parked record's headers and value are in its row until its payment has come."""
+async def test_a_parked_record_is_stored_to_the_byte_until_it_is_applied(pool: Pool) -> None:
+    """Its headers and value are in its row until its payment exists."""
     log = Log()
     early = log.webhook(ONE, "succeeded")
     await database.process(pool, early)
@@ -121,27 +121,27 @@ async def test_what_waits_is_kept_to_the_byte_and_let_go_when_applied(pool: Pool
     assert await database.rows(pool, kept, event_id) == [("applied", None, None, 2)]
 
 
-async def test_the_order_of_decisions_is_kept(pool: Pool) -> None:
-    """Over batches and within each; what waited stands where it was taken up, behind its create."""
+async def test_the_order_of_decisions_is_stored(pool: Pool) -> None:
+    """Across batches and within each. A parked input comes after the create that applies it."""
     log = Log()
     early = log.webhook(ONE, "processing", "evt_early")
-    beside = log.webhook(ONE, "succeeded", "evt_beside")
+    later = log.webhook(ONE, "succeeded", "evt_later")
     create, two = log.create(ONE), log.create(TWO)
     decided = "select event_id from inbox order by decided"
     await database.process(pool, early)
     await database.process(pool, two)
     assert await database.rows(pool, decided) == [("evt_early",), (received(two).event_id,)]
-    await database.process(pool, beside, create)
+    await database.process(pool, later, create)
     assert await database.rows(pool, decided) == [
         (received(two).event_id,),
         (received(create).event_id,),
         ("evt_early",),
-        ("evt_beside",),
+        ("evt_later",),
     ]
 
 
-async def test_parked_records_come_back_in_the_order_they_came(pool: Pool) -> None:
-    """First by when they were recorded, then by where they stand."""
+async def test_parked_records_are_loaded_in_the_order_they_came(pool: Pool) -> None:
+    """Ordered by the time they were recorded, then by position."""
     log = Log()
     early = [log.webhook(ONE, "processing", f"evt_{name}") for name in "cab"]
     await database.process(pool, early[2])
@@ -151,8 +151,8 @@ async def test_parked_records_come_back_in_the_order_they_came(pool: Pool) -> No
     assert [parked.event_id for parked in loaded.parked[ONE]] == ["evt_b", "evt_c", "evt_a"]
 
 
-async def test_what_waited_for_its_payment_may_name_anothers_object(pool: Pool) -> None:
-    """The owner is known also to what is taken up: a conflict, and no row that can't be written."""
+async def test_a_parked_event_with_anothers_object_is_a_conflict(pool: Pool) -> None:
+    """The object's owner is loaded for it as well, so the write does not fail."""
     log = Log()
     foreign = log.webhook(TWO, "succeeded", "evt_foreign", id=object_of(ONE))
     await database.process(pool, log.create(ONE), log.result(ONE), foreign)
@@ -161,8 +161,8 @@ async def test_what_waited_for_its_payment_may_name_anothers_object(pool: Pool) 
     assert await database.rows(pool, outcome) == [("conflict",)]
 
 
-async def test_records_without_effect_are_noted_once(pool: Pool) -> None:
-    """Duplicates and dead letters of a batch that is written again are the same rows."""
+async def test_records_without_effect_are_stored_once(pool: Pool) -> None:
+    """Writing a batch again adds no second row for its duplicates and dead letters."""
     log = Log()
     first = log.create(ONE)
     await database.process(pool, first)
@@ -175,8 +175,8 @@ async def test_records_without_effect_are_noted_once(pool: Pool) -> None:
 
 
 @pytest.mark.parametrize("by", ["publication", "partition"])
-async def test_every_version_from_the_first_unpublished_one(pool: Pool, by: str) -> None:
-    """What stands last in the topic is the latest again, whatever was published out of turn."""
+async def test_every_version_from_the_first_unpublished_one_is_loaded(pool: Pool, by: str) -> None:
+    """The latest version is published last again, even if it was published out of order before."""
     log = Log(partition=3)
     made = [
         *await database.process(pool, log.create(ONE)),
@@ -200,7 +200,7 @@ async def test_every_version_from_the_first_unpublished_one(pool: Pool, by: str)
 
 
 async def test_a_publication_is_marked_once(pool: Pool) -> None:
-    """The time is that of the first word from the brokers."""
+    """The stored time is that of the first acknowledgement."""
     (made,) = await database.process(pool, Log().create(ONE))
     store = database.batches(pool)
     for minutes in (1, 2):

@@ -46,11 +46,11 @@ REFUSED: Final[dict[str, tuple[LiteralString, type[errors.IntegrityError]]]] = {
     "a final status becomes another": (_ONE.format("status = 'FAILED'"), Check),
     "a final status becomes an open one": (_ONE.format("status = 'PROCESSING'"), Check),
     "a version goes back": (_ONE.format("version = 1"), Check),
-    "a status nobody knows": (_TWO.format("status = 'LOST'"), Foreign),
+    "an unknown status": (_TWO.format("status = 'LOST'"), Foreign),
     "refunded above captured": (_ONE.format("refunded = captured + 1"), Check),
     "captured above authorized": (_ONE.format("authorized = captured - 1"), Check),
     "a negative refund": (_ONE.format("refunded = -1"), Check),
-    "a payment of nothing": (_ONE.format("amount = 0"), Check),
+    "a payment of zero": (_ONE.format("amount = 0"), Check),
     "a currency in lower case": (_ONE.format("currency = 'eur'"), Check),
     "a payment under another ID": (_ONE.format("payment_id = 'pay_1'"), Check),
     "two payments with one object": (_TWO.format("object_id = %(object)s"), Unique),
@@ -63,19 +63,19 @@ REFUSED: Final[dict[str, tuple[LiteralString, type[errors.IntegrityError]]]] = {
         Foreign,
     ),
     "a version twice": (_VERSION.format("1", "null", "'CREATED'"), Unique),
-    "a later version without a past": (_VERSION.format("2", "null", "'CREATED'"), Check),
-    "an outcome nobody knows": (_INBOX.format("'evt'", "'lost'"), Check),
+    "a later version without a previous status": (_VERSION.format("2", "null", "'CREATED'"), Check),
+    "an unknown outcome": (_INBOX.format("'evt'", "'lost'"), Check),
     "a parked record without its bytes": (_INBOX.format("'evt'", "'parked'"), Check),
     "an event twice": (_INBOX.format("'evt_taken'", "'stale'"), Unique),
-    "a call that is done and came to nothing": (
+    "a done call without an outcome": (
         _CALL.format("%(one)s || ':key'", "'refund'", "'done'", "null"),
         Check,
     ),
-    "a due call that came to something": (
+    "a due call with an outcome": (
         _CALL.format("%(one)s || ':key'", "'refund'", "'due'", "'acknowledged'"),
         Check,
     ),
-    "a call of no known operation": (
+    "a call of an unknown operation": (
         _CALL.format("%(one)s || ':key'", "'steal'", "'due'", "null"),
         Check,
     ),
@@ -88,7 +88,7 @@ REFUSED: Final[dict[str, tuple[LiteralString, type[errors.IntegrityError]]]] = {
     "a refund twice": (f"{_REFUND}, {_REFUND_ROW}", Unique),
     "a refund of no payment": (_REFUND.replace("%(one)s", "'pay_1'"), Foreign),
     "a dispute twice": (f"{_DISPUTE}, {_DISPUTE_ROW}", Unique),
-    "a key longer than a provider takes": (
+    "a key longer than a provider accepts": (
         _CALL.format("rpad(%(one)s || ':', 256, 'k')", "'refund'", "'due'", "null"),
         Check,
     ),
@@ -110,7 +110,7 @@ async def two_payments(pool: Pool) -> Pool:
 
 @pytest.mark.parametrize("what", REFUSED)
 async def test_postgres_refuses(two_payments: Pool, what: str) -> None:
-    """By hand, past all our code: an error, and every row as before."""
+    """A statement that bypasses our code fails and changes no row."""
     statement, error = REFUSED[what]
     before = await database.everything(two_payments)
     with pytest.raises(error):
@@ -119,8 +119,8 @@ async def test_postgres_refuses(two_payments: Pool, what: str) -> None:
     assert await database.everything(two_payments) == before
 
 
-async def test_what_is_right_is_not_refused(two_payments: Pool) -> None:
-    """The same statements with right values go through: the tests above could have failed."""
+async def test_right_values_are_not_refused(two_payments: Pool) -> None:
+    """The same statements succeed with right values, so the test above can fail."""
     async with two_payments.connection() as connection:
         for statement in (
             _ONE.format("refunded = captured, version = 3"),
@@ -137,7 +137,7 @@ async def test_what_is_right_is_not_refused(two_payments: Pool) -> None:
             await connection.execute(statement, _NAMED)
 
 
-async def test_the_tables_of_the_state_machine_are_its_own(pool: Pool) -> None:
+async def test_the_tables_of_the_state_machine_equal_the_code(pool: Pool) -> None:
     """Statuses and transitions in Postgres are those of ``domain/transitions.py``."""
     statuses = await database.rows(pool, "select status, final from payment_statuses")
     assert dict(statuses) == {status: is_final(status) for status in Status}

@@ -1,4 +1,4 @@
-"""Two workers on one payment, on a real Postgres: what one wrote, the other never writes over."""
+"""Two workers on one payment, on a real Postgres: neither overwrites what the other wrote."""
 
 import asyncio
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.anyio
 _BLOCKED = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
 
 
-async def test_a_payment_that_grew_meanwhile_is_a_conflict(pool: Pool) -> None:
-    """The version guard: a plan made of an older version is not written, nor is the rest of it."""
+async def test_a_plan_from_an_older_version_is_a_conflict(pool: Pool) -> None:
+    """Nothing of the plan is written, not even for other payments."""
     log = Log()
     await database.process(pool, log.create(ONE), log.result(ONE))
     confirming = log.webhook(ONE, "processing")
@@ -33,7 +33,7 @@ async def test_a_payment_that_grew_meanwhile_is_a_conflict(pool: Pool) -> None:
 
 
 async def test_a_version_another_worker_made_meanwhile_is_a_taken_key(pool: Pool) -> None:
-    """The same where the plan has a version of its own: that number is taken."""
+    """The plan has a version with the same number. Nothing of it is written."""
     log = Log()
     await database.process(pool, log.create(ONE))
     stale = await database.plan_of(pool, log.webhook(ONE, "processing"), log.create(TWO))
@@ -45,7 +45,7 @@ async def test_a_version_another_worker_made_meanwhile_is_a_taken_key(pool: Pool
 
 
 async def test_an_event_another_worker_recorded_meanwhile_is_a_conflict(pool: Pool) -> None:
-    """The event ID is the authority: nothing of the plan is written, not even what is new."""
+    """Nothing of the plan is written, not even for other payments."""
     log = Log()
     early = log.webhook(ONE, "succeeded")
     stale = await database.plan_of(pool, early, log.create(TWO))
@@ -57,7 +57,7 @@ async def test_an_event_another_worker_recorded_meanwhile_is_a_conflict(pool: Po
 
 
 async def test_a_parked_row_another_worker_applied_meanwhile_is_a_conflict(pool: Pool) -> None:
-    """It is applied once."""
+    """An input is applied once."""
     log = Log()
     await database.process(pool, log.webhook(ONE, "succeeded"))
     plan = await database.plan_of(pool, log.create(ONE))
@@ -81,7 +81,7 @@ async def test_a_payment_another_worker_made_meanwhile_is_a_taken_key(pool: Pool
 
 
 async def loaded_meanwhile(pool: Pool, writing: ConsumedRecord, reading: ConsumedRecord) -> ReadSet:
-    """What a second worker loads, which began while a first one was still writing; it waited."""
+    """Returns what a second worker loads, which starts while the first one writes."""
 
     async def waits() -> bool:
         return await database.rows(pool, _BLOCKED) == [(1,)]
@@ -95,8 +95,8 @@ async def loaded_meanwhile(pool: Pool, writing: ConsumedRecord, reading: Consume
     return await second
 
 
-async def test_two_batches_on_one_payment_come_one_after_the_other(pool: Pool) -> None:
-    """The second waits for the first one's commit, and then sees what it wrote."""
+async def test_two_batches_on_one_payment_run_one_after_the_other(pool: Pool) -> None:
+    """The second waits for the first one's commit, and then loads what it wrote."""
     log = Log()
     await database.process(pool, log.create(ONE))
     paid = log.webhook(ONE, "succeeded")
@@ -104,7 +104,7 @@ async def test_two_batches_on_one_payment_come_one_after_the_other(pool: Pool) -
 
 
 async def test_a_fact_waits_for_the_create_that_a_former_owner_still_writes(pool: Pool) -> None:
-    """There is no row to lock yet: the partition is locked, else the fact would park for ever."""
+    """There is no row to lock yet, so it locks the partition. Else it would park for ever."""
     log = Log()
     early = log.webhook(ONE, "succeeded")
     assert ONE in (await loaded_meanwhile(pool, log.create(ONE), early)).payments

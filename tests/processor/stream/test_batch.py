@@ -1,4 +1,4 @@
-"""A batch beside other workers and on a Postgres that comes and goes; duplicates; counts."""
+"""A batch with concurrent workers, outages of Postgres and duplicates; its counters."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ from tests.support.programs.stream_worker import Group
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_connection_that_broke_is_no_end(group: Group, own_database: str) -> None:
-    """Postgres went away and came back: the batch is tried again, and done once."""
+async def test_a_broken_connection_is_retried(group: Group, own_database: str) -> None:
+    """The batch is tried again, and its input is applied once."""
     create = Log().create(payment())
     async with group.worker(0) as worker:
         with psycopg.connect(own_database, autocommit=True) as admin:
@@ -33,17 +33,17 @@ async def test_a_connection_that_broke_is_no_end(group: Group, own_database: str
         assert worker.count(lost, error="StoreUnavailableError") >= 1
 
 
-async def test_another_worker_that_was_faster_is_no_end(
+async def test_a_conflict_with_a_faster_worker_is_retried(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever lock it missed, it recorded the same event: loaded again, it is known."""
+    """The other worker recorded the same event. Once loaded again, the event is known."""
     early = Log().webhook(payment(), "succeeded")
-    really, faster = store.write, [await database.plan_of(group.pool, early)]
+    original, faster = store.write, [await database.plan_of(group.pool, early)]
 
     async def write(*arguments: Any) -> Any:
         if faster:
             await database.write(group.pool, faster.pop())
-        return await really(*arguments)
+        return await original(*arguments)
 
     async with group.worker(0) as worker:
         with monkeypatch.context() as overtaken:
@@ -55,10 +55,10 @@ async def test_another_worker_that_was_faster_is_no_end(
         assert worker.count("payments_batch_retries_total", error="BatchConflictError") == 1
 
 
-async def test_a_key_that_was_taken_meanwhile_is_tried_again(
+async def test_a_key_that_was_taken_meanwhile_is_retried(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other one's row is seen at the next try; no lost race quarantines a payment."""
+    """The next try loads the other worker's row. A lost race quarantines no payment."""
     create, taken = Log().create(payment()), [KeyTakenError("taken")] * (COLLISIONS_MAX - 1)
     async with group.worker(0) as worker:
         commit = worker.processor._commit
@@ -76,10 +76,10 @@ async def test_a_key_that_was_taken_meanwhile_is_tried_again(
         assert tries == COLLISIONS_MAX - 1
 
 
-async def test_what_does_not_pass_ends_the_worker(
+async def test_a_lasting_outage_ends_the_worker(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After long enough it gives up, without an acknowledgement: somebody else reads it again."""
+    """It gives up without an acknowledgement, so the record is read again."""
     monkeypatch.setattr(batching, "RETRY_FOR_S", 0.0)
     create = Log().create(payment())
     async with group.worker(0) as worker:
@@ -93,10 +93,10 @@ async def test_what_does_not_pass_ends_the_worker(
     "failures",
     [[BatchConflictError("faster")], [ZeroDivisionError(), None, StoreUnavailableError()]],
 )
-async def test_what_time_mends_quarantines_no_payment(
+async def test_a_retryable_error_quarantines_no_payment(
     group: Group, monkeypatch: pytest.MonkeyPatch, failures: list[Exception | None]
 ) -> None:
-    """Neither of a whole batch, nor of a payment on its own after a defect in another."""
+    """Neither in a whole batch, nor in a payment committed alone after a defect."""
     monkeypatch.setattr(batching, "RETRY_FOR_S", 0.0)
     async with group.worker(0) as worker:
         commit = worker.processor._commit
@@ -115,7 +115,7 @@ async def test_what_time_mends_quarantines_no_payment(
 
 
 async def test_a_worker_that_lost_its_partition_is_stopped(group: Group) -> None:
-    """It publishes and acknowledges nothing; the new owner publishes what it had committed."""
+    """It publishes and acknowledges nothing. The new owner publishes what it had committed."""
     log, mine = Log(), payment()
     create = log.create(mine)
     async with group.worker(0) as former, group.worker(0) as owner:
@@ -127,22 +127,24 @@ async def test_a_worker_that_lost_its_partition_is_stopped(group: Group) -> None
         assert [version for version, _ in await group.published(mine)] == [1]
 
 
-async def test_a_new_owner_publishes_what_its_partitions_still_owe(group: Group) -> None:
-    """At its assignment, before it reads a record; what other partitions owe is their owners'."""
+async def test_a_new_owner_publishes_the_unpublished_versions_of_its_partitions(
+    group: Group,
+) -> None:
+    """At its assignment, before it reads a record. Other partitions are left to their owners."""
     one, two = payment(), payment()
     await database.process(group.pool, Log(0).create(one), Log(1).create(two))
     async with group.worker(0) as owner:
         assert [version for version, _ in await group.published(one)] == [1]
         assert await group.published(two) == []
         assert owner.count("payments_republished_total") == 1
-    owed = "select partition from publications where published_at is null"
-    assert await database.rows(group.pool, owed) == [(1,)]
+    unpublished = "select partition from publications where published_at is null"
+    assert await database.rows(group.pool, unpublished) == [(1,)]
 
 
 async def test_an_assignment_between_commit_and_publishing_leaves_the_newest_last(
     group: Group,
 ) -> None:
-    """What the take-over has published is not published again from what the batch remembers."""
+    """A batch does not publish an older version after the take-over has published a newer one."""
     log, mine = Log(), payment()
     async with group.worker(0) as worker:
         first = await worker.committed(log.create(mine))
@@ -155,8 +157,8 @@ async def test_an_assignment_between_commit_and_publishing_leaves_the_newest_las
         assert (await group.published(mine))[-1][0] == 2
 
 
-async def test_a_batch_behind_one_that_came_again_leaves_the_newest_last(group: Group) -> None:
-    """A redelivered batch publishes up to the newest version, also those of batches behind it."""
+async def test_a_batch_after_a_redelivered_one_leaves_the_newest_last(group: Group) -> None:
+    """A redelivered batch publishes up to the newest version, which a later batch may have made."""
     log, mine = Log(), payment()
     create, result, paid = log.create(mine), log.result(mine), log.webhook(mine, "succeeded")
     async with group.worker(0, republish=False) as crashed:
@@ -171,7 +173,7 @@ async def test_a_batch_behind_one_that_came_again_leaves_the_newest_last(group: 
 
 @pytest.mark.parametrize("known_to", ["the table", "Postgres"])
 async def test_a_second_record_of_an_event_is_a_duplicate(group: Group, known_to: str) -> None:
-    """It has a row of its own and no effect; the same record again is no duplicate."""
+    """It has its own row and no effect. The same record again is no duplicate."""
     log, table = Log(), Table()
     create = log.create(payment())
     again = log.again(create)
@@ -186,10 +188,10 @@ async def test_a_second_record_of_an_event_is_a_duplicate(group: Group, known_to
         assert await group.outcomes(create, again) == ["applied", None]
 
 
-async def test_what_the_table_knows_asks_nothing_of_postgres(
+async def test_an_event_in_the_dedup_table_needs_no_postgres(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The fast path: a redelivered record is acknowledged, even with Postgres away."""
+    """A redelivered record is acknowledged even during an outage of Postgres."""
     monkeypatch.setattr(batching, "RETRY_FOR_S", 0.0)
     log = Log()
     batch = log.create(payment()), log.create(payment())
@@ -212,7 +214,7 @@ async def test_every_input_is_counted(group: Group) -> None:
         assert worker.count("payments_dead_letters_total") == 1
 
 
-def test_an_event_is_the_record_it_carries() -> None:
+def test_a_faust_event_becomes_its_record() -> None:
     """Headers as a list or as a mapping; a tombstone is an empty value."""
     record = Log(partition=3).webhook(payment(), "succeeded")
     carried = event(record)

@@ -1,4 +1,4 @@
-"""A batch is cut off after each of its steps; done again, it leaves what it would have left."""
+"""A batch that crashes after any of its steps has the same result when it is done again."""
 
 import inspect
 from typing import Any, Final
@@ -17,30 +17,30 @@ pytestmark = pytest.mark.anyio
 
 
 class KilledError(BaseException):
-    """The process ends here: nothing in it goes on, not even what handles errors."""
+    """Stands for the end of the process: not even error handlers run."""
 
 
 def killed(monkeypatch: pytest.MonkeyPatch, target: Any, method: str, when: str) -> None:
-    """The process ends just before or just after this method."""
-    really = getattr(target, method)
+    """Makes the process end just before or just after this method."""
+    original = getattr(target, method)
 
     async def cut_off(*arguments: Any, **named: Any) -> None:
         if when == "after":
-            done = really(*arguments, **named)
+            done = original(*arguments, **named)
             if inspect.isawaitable(done):
                 await done
         raise KilledError(f"{when} {method}")
 
     def cut_off_at_once(*arguments: Any, **named: Any) -> None:
         if when == "after":
-            really(*arguments, **named)
+            original(*arguments, **named)
         raise KilledError(f"{when} {method}")
 
-    is_async = inspect.iscoroutinefunction(really)
+    is_async = inspect.iscoroutinefunction(original)
     monkeypatch.setattr(target, method, cut_off if is_async else cut_off_at_once)
 
 
-#: What was done when the process ended: whose method it was, and on which side of it.
+#: By the last step before the crash: the part, its method, and the side of it.
 CRASHES: Final[dict[str, tuple[str, str, str]]] = {
     "nothing": ("sender", "send", "before"),
     "dead letters sent": ("sender", "send", "after"),
@@ -51,7 +51,7 @@ CRASHES: Final[dict[str, tuple[str, str, str]]] = {
     "events added": ("dedup", "add", "after"),
     "old events evicted": ("dedup", "evict", "after"),
 }
-#: What becomes of the changelog table, and whether partitions are assigned again.
+#: Whether the changelog table survives, and whether partitions are assigned again.
 AFTERWARDS: Final = {
     "a new worker": (False, True),
     "a new worker with the table": (True, True),
@@ -60,7 +60,7 @@ AFTERWARDS: Final = {
 
 
 class Story:
-    """A batch with one record of each kind, and what it must leave."""
+    """A batch with one record of each kind, and its expected result."""
 
     def __init__(self) -> None:
         self.one, self.two = payment(), payment()
@@ -75,8 +75,8 @@ class Story:
             self.early, self.create, self.paid, self.garbage, self.again, self.create_two,
         ]  # fmt: skip
 
-    async def holds(self, group: Group) -> None:
-        """Each record has its one outcome, each payment its rows, and each version is out."""
+    async def assert_result(self, group: Group) -> None:
+        """Each record has its one outcome, each payment its rows. Each version is published."""
         pool = group.pool
         inbox = 'select event_id, outcome, version, "offset" from inbox order by recorded_at'
         assert set(await database.rows(pool, inbox)) == {
@@ -112,7 +112,7 @@ def at(record: ConsumedRecord) -> tuple[str, int, int]:
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, worker: Worker, crash: str) -> None:
-    """The worker ends there."""
+    """Makes the worker end at this step."""
     whose, method, when = CRASHES[crash]
     target = batch if whose == "postgres" else getattr(worker, whose)
     killed(monkeypatch, target, method, when)
@@ -120,10 +120,10 @@ def plant(monkeypatch: pytest.MonkeyPatch, worker: Worker, crash: str) -> None:
 
 @pytest.mark.parametrize("afterwards", AFTERWARDS)
 @pytest.mark.parametrize("crash", CRASHES)
-async def test_done_again_after_a_crash_it_leaves_the_same(
+async def test_a_batch_done_again_after_a_crash_has_the_same_result(
     group: Group, monkeypatch: pytest.MonkeyPatch, crash: str, afterwards: str
 ) -> None:
-    """Nothing was acknowledged; the second time everything is, once, in order."""
+    """Nothing is acknowledged before the crash. Afterwards every record is, in order."""
     story, table = Story(), Table()
     keeps_table, republishes = AFTERWARDS[afterwards]
     async with group.worker(0, 1, table=table) as worker:
@@ -136,25 +136,25 @@ async def test_done_again_after_a_crash_it_leaves_the_same(
     async with group.worker(0, 1, table=table, republish=republishes) as worker:
         await worker.process(*story.batch)
         assert worker.acked == [record.position for record in story.batch]
-        await story.holds(group)
+        await story.assert_result(group)
 
 
-async def test_without_a_crash_it_leaves_the_same(group: Group) -> None:
-    """What the crashes above are held against; and the batch again changes nothing."""
+async def test_a_batch_without_a_crash_has_the_same_result(group: Group) -> None:
+    """Processing the batch a second time changes nothing."""
     story = Story()
     async with group.worker(0, 1) as worker:
         await worker.process(*story.batch)
-        await story.holds(group)
+        await story.assert_result(group)
         rows = await database.everything(group.pool)
         await worker.process(*story.batch)
         assert await database.everything(group.pool) == rows
         assert worker.acked == 2 * [record.position for record in story.batch]
 
 
-async def test_the_second_time_the_batch_may_be_cut_otherwise(
+async def test_after_a_crash_the_records_may_come_in_other_batches(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Batches are cut by the clock: after a crash the same records come in other batches."""
+    """The division into batches depends on time, but the result does not."""
     story = Story()
     async with group.worker(0, 1) as worker:
         with monkeypatch.context() as planted:
@@ -164,11 +164,11 @@ async def test_the_second_time_the_batch_may_be_cut_otherwise(
     async with group.worker(0, 1, republish=False) as worker:
         for record in story.batch:
             await worker.process(record)
-        await story.holds(group)
+        await story.assert_result(group)
 
 
 async def test_a_crash_between_two_acknowledgements(group: Group) -> None:
-    """What was acknowledged is not read again; the rest is, and changes nothing."""
+    """Acknowledged records are not read again. The others are, and change nothing."""
     story = Story()
     async with group.worker(0, 1) as worker:
         events = [event(record, worker.acked) for record in story.batch]
@@ -184,4 +184,4 @@ async def test_a_crash_between_two_acknowledgements(group: Group) -> None:
     async with group.worker(0, 1) as worker:
         await worker.process(*story.batch[2:])
         assert worker.acked == [record.position for record in story.batch[2:]]
-        await story.holds(group)
+        await story.assert_result(group)

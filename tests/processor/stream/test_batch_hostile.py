@@ -1,4 +1,4 @@
-"""Nothing in the log or the store stops a worker: a dead letter, or a quarantined payment."""
+"""No record and no row stops a worker: they become dead letters or quarantined payments."""
 
 from typing import Any, Final, LiteralString
 
@@ -14,31 +14,31 @@ from tests.support.programs.stream_worker import Group, Worker
 
 pytestmark = pytest.mark.anyio
 
-#: With a key and without headers: as large a value as the brokers' default limit leaves room for.
+#: The largest value for which the brokers' default limit has room, with a key and no headers.
 LARGEST: Final = b"x" * 1_048_480
 _QUARANTINES: Final = "select payment_id, event_id, error from quarantines"
 _STORED: Final = "select payment_id, version, document::text from payments order by 1"
 
 
 async def acknowledged(worker: Worker, *batch: ConsumedRecord) -> bool:
-    """Whether a batch of these, and nothing else, is acknowledged in order."""
+    """Processes a batch. Returns whether exactly its records are acknowledged, in order."""
     worker.acked.clear()
     await worker.process(*batch)
     return worker.acked == [record.position for record in batch]
 
 
-async def spoiled(group: Group, statement: LiteralString) -> None:
-    """Changes what is stored; exactly one row."""
+async def spoil(group: Group, statement: LiteralString) -> None:
+    """Changes exactly one stored row."""
     assert len(await database.rows(group.pool, statement)) == 1
 
 
 async def errors_of_dead(group: Group) -> list[Any]:
-    """The errors the store has of dead letters."""
+    """Returns the stored errors of dead letters."""
     return [error for (error,) in await database.rows(group.pool, "select error from dead_letters")]
 
 
 async def test_a_field_with_a_nul_is_a_dead_letter_that_can_be_stored(group: Group) -> None:
-    """The error names the field, which Postgres would refuse; the record goes out as it came."""
+    """The stored error has the field's name without the NUL, which Postgres would refuse."""
     log, good = Log(), payment()
     bad = log.command(payment(), "cancel", **{"a\0b": 1})
     batch = bad, log.create(good)
@@ -47,12 +47,12 @@ async def test_a_field_with_a_nul_is_a_dead_letter_that_can_be_stored(group: Gro
     assert await group.outcomes(*batch) == [None, "applied"]
     (error,) = await errors_of_dead(group)
     assert "a\N{REPLACEMENT CHARACTER}b" in error
-    (letter,) = await group.dead_letters(bad.value)
-    assert letter[headers.ERROR] == error
+    (dead_letter,) = await group.dead_letters(bad.value)
+    assert dead_letter[headers.ERROR] == error
 
 
-async def test_a_header_with_a_nul_is_kept_without_it(group: Group) -> None:
-    """A webhook that waits keeps its headers as JSON, which Postgres refuses a NUL in."""
+async def test_a_header_with_a_nul_is_stored_without_it(group: Group) -> None:
+    """The headers of a parked webhook are stored as JSON, in which Postgres refuses NUL."""
     log, early, other = Log(), payment(), payment()
     webhook = log.webhook(early, "processing")
     webhook = replace(webhook, headers={**webhook.headers, "extra": "\0"})
@@ -66,23 +66,23 @@ async def test_a_header_with_a_nul_is_kept_without_it(group: Group) -> None:
     assert await group.outcomes(webhook) == ["applied"]
 
 
-async def test_a_record_as_large_as_may_be_is_a_dead_letter(group: Group) -> None:
-    """Its dead letter is larger than itself, by the headers that say why; it goes out whole."""
+async def test_an_undecodable_record_of_the_largest_size_is_a_dead_letter(group: Group) -> None:
+    """The added headers make its dead letter larger. It is published complete."""
     log = Log()
     batch = log.append(PAYMENT_COMMANDS, b"key", LARGEST), log.create(payment())
     async with group.worker(0) as worker:
         assert await acknowledged(worker, *batch)
     assert await group.outcomes(*batch) == [None, "applied"]
-    (letter,) = await group.dead_letters(LARGEST)
-    assert "not a command" in letter[headers.ERROR]
+    (dead_letter,) = await group.dead_letters(LARGEST)
+    assert "not a command" in dead_letter[headers.ERROR]
 
 
-async def test_a_payment_whose_row_cannot_be_read_is_quarantined_alone(group: Group) -> None:
-    """Its row stays as it is, what came waits for an operator; the others of the batch go on."""
+async def test_only_the_payment_whose_row_is_unreadable_is_quarantined(group: Group) -> None:
+    """Its row is unchanged, and its inputs wait for an operator. Other payments go on."""
     log, broken, other = Log(), payment(), payment()
     async with group.worker(0) as worker:
         assert await acknowledged(worker, log.create(broken))
-        await spoiled(group, "update payments set document = '{}' returning 1")
+        await spoil(group, "update payments set document = '{}' returning 1")
         first, second = log.webhook(broken, "processing"), log.webhook(broken, "succeeded")
         batch = first, log.create(other), second, log.webhook(other, "succeeded")
         assert await acknowledged(worker, *batch)
@@ -102,15 +102,15 @@ async def test_a_payment_whose_row_cannot_be_read_is_quarantined_alone(group: Gr
     assert [version for version, _ in await group.published(other)] == [1, 2]
 
 
-async def test_a_payment_whose_parked_record_cannot_be_read_is_quarantined_alone(
+async def test_only_the_payment_whose_parked_record_is_unreadable_is_quarantined(
     group: Group,
 ) -> None:
-    """A newer release may not understand what waited: nothing is made of the payment then."""
+    """A newer release may not decode a parked record. The payment is not created then."""
     log, broken, other = Log(), payment(), payment()
     early = log.webhook(broken, "processing")
     async with group.worker(0) as worker:
         assert await acknowledged(worker, early)
-        await spoiled(group, "update inbox set value = 'x' returning 1")
+        await spoil(group, "update inbox set value = 'x' returning 1")
         create = log.create(broken)
         batch = create, log.create(other)
         assert await acknowledged(worker, *batch)

@@ -1,4 +1,4 @@
-"""One payment that can't be written: it is quarantined, and everything else goes on."""
+"""A payment that can't be written is quarantined, and everything else goes on."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -15,29 +15,29 @@ from tests.support.programs.stream_worker import Group
 pytestmark = pytest.mark.anyio
 
 THIRTEEN: Final = 1313
-#: What Postgres refuses of a payment of THIRTEEN: a value, and a key that is always taken.
+#: What Postgres refuses of a payment with the amount THIRTEEN: its value, or its key as taken.
 REFUSALS: Final = {
     "value": f"alter table payments add constraint refused check (amount <> {THIRTEEN}) not valid",
     "key": f"create unique index refused on payments ((1)) where amount = {THIRTEEN}",
 }
-_UNDONE: Final = (
+_UNDO: Final = (
     "drop index if exists refused; alter table payments drop constraint if exists refused"
 )
 
 
 @pytest.fixture(params=REFUSALS)
 def refusing(request: pytest.FixtureRequest, own_database: str) -> Iterator[str]:
-    """Postgres that refuses something of one payment."""
+    """Makes Postgres refuse one payment; yields the kind of refusal."""
     with psycopg.connect(own_database, autocommit=True) as connection:
         connection.execute(REFUSALS[request.param])
         yield request.param
-        connection.execute(_UNDONE)
+        connection.execute(_UNDO)
 
 
-async def test_a_payment_that_cannot_be_written_is_quarantined_alone(
+async def test_only_the_payment_that_cannot_be_written_is_quarantined(
     refusing: str, group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Postgres refuses it: its records wait for an operator; the others of the batch are done."""
+    """Its records wait for an operator. The others of the batch are processed."""
     monkeypatch.setattr(batching, "RETRY_FOR_S", 5.0)
     log = Log()
     taken, poison, other = payment(), payment(), payment()
@@ -63,16 +63,18 @@ async def test_a_payment_that_cannot_be_written_is_quarantined_alone(
         assert [version for version, _ in await group.published(other)] == [1, 2]
         assert await group.published(poison) == []
         tries = worker.count("payments_batch_retries_total", error="KeyTakenError")
-        assert tries == (4 if refusing == "key" else 0)  # twice for the batch, twice for it alone
+        assert tries == (
+            4 if refusing == "key" else 0
+        )  # twice for the batch, twice for the payment
         later = log.webhook(poison, "succeeded")
         await worker.process(later)
         assert await group.outcomes(later) == ["parked"]
 
 
-async def test_a_payment_our_own_code_fails_on_is_quarantined_alone(
+async def test_only_the_payment_our_code_fails_on_is_quarantined(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The others of the batch are done, and so is what it was before; its bytes are kept."""
+    """Its earlier input and other payments are processed. Its waiting records are stored."""
     log = Log()
     poison, other = payment(), payment()
     failing(monkeypatch, poison, ["evt_bad"])

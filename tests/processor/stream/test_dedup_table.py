@@ -1,4 +1,4 @@
-"""The table of seen events: a bounded memory of where each event stood, which forgets in time."""
+"""The dedup table has the positions of recent events. It is bounded, and evicts old ones."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ PER_PAYMENT = 3
 
 
 class Dedup:
-    """A table of seen events over a stand-in."""
+    """A dedup table over a fake."""
 
     def __init__(self, clock: Clock) -> None:
         self.table = Table()
@@ -26,16 +26,16 @@ class Dedup:
     async def add(
         self, *records: ConsumedRecord, known: dict[str, RecordOffset] | None = None
     ) -> None:
-        """A batch of these was processed."""
+        """Adds a batch of these records."""
         await self.dedup.add([received(r) for r in records], known or {})
 
-    def knows(self, record: ConsumedRecord) -> RecordOffset | None:
-        """Where its event stood."""
+    def position_of(self, record: ConsumedRecord) -> RecordOffset | None:
+        """Returns the position of the record's event, if it is in the table."""
         (position,) = self.dedup.lookup([received(record)])
         return position
 
     async def evict(self, partition: int = 0) -> int:
-        """A batch of this partition comes by."""
+        """Evicts as a batch of this partition does."""
         return await self.dedup.evict([partition])
 
 
@@ -45,37 +45,37 @@ def dedup(clock: Clock) -> Dedup:
     return Dedup(clock)
 
 
-async def test_it_knows_where_an_event_stood(dedup: Dedup) -> None:
-    """Topic, partition and offset of the record that brought it; nothing of others."""
+async def test_an_added_event_has_its_position(dedup: Dedup) -> None:
+    """The position is that of its first record. Events that were not added have none."""
     log = Log(partition=2)
     create, paid, other = log.create(ONE), log.webhook(ONE, "succeeded"), log.create(TWO)
-    assert dedup.knows(create) is None
+    assert dedup.position_of(create) is None
     await dedup.add(create, paid)
-    assert dedup.knows(create) == create.position
-    assert dedup.knows(log.again(paid)) == paid.position
-    assert dedup.knows(other) is None
+    assert dedup.position_of(create) == create.position
+    assert dedup.position_of(log.again(paid)) == paid.position
+    assert dedup.position_of(other) is None
 
 
-async def test_the_first_place_is_kept(dedup: Dedup) -> None:
-    """A second record of an event does not move it."""
+async def test_the_first_position_is_kept(dedup: Dedup) -> None:
+    """A second record of the event does not change it."""
     log = Log()
     create = log.create(ONE)
     await dedup.add(create)
     await dedup.add(log.again(create))
-    assert dedup.knows(create) == create.position
+    assert dedup.position_of(create) == create.position
 
 
-async def test_what_postgres_knows_better_is_believed(dedup: Dedup) -> None:
-    """Of an event the table had forgotten, the record at hand may be the second."""
+async def test_a_position_known_to_postgres_takes_precedence(dedup: Dedup) -> None:
+    """If the event was evicted, this may be its second record."""
     log = Log()
     create = log.create(ONE)
     again = log.again(create)
     await dedup.add(again, known={received(create).event_id: create.position})
-    assert dedup.knows(again) == create.position
+    assert dedup.position_of(again) == create.position
 
 
 async def test_one_write_per_payment(dedup: Dedup) -> None:
-    """However many of its events a batch has."""
+    """However many events of the payment a batch has."""
     log = Log()
     await dedup.add(
         log.create(ONE), log.create(TWO), log.result(ONE), log.webhook(ONE, "succeeded")
@@ -84,18 +84,18 @@ async def test_one_write_per_payment(dedup: Dedup) -> None:
 
 
 async def test_only_a_payments_latest_events_are_kept(dedup: Dedup) -> None:
-    """The oldest go first; Postgres still knows them."""
+    """The oldest are evicted first. Postgres still knows them."""
     log = Log()
     records = [log.webhook(ONE, "processing", f"evt_{n}") for n in range(5)]
     for record in records:
         await dedup.add(record)
-    assert [dedup.knows(record) is not None for record in records] == [
+    assert [dedup.position_of(record) is not None for record in records] == [
         False, False, True, True, True,
     ]  # fmt: skip
 
 
-async def test_a_silent_payment_leaves_after_the_retention(dedup: Dedup, clock: Clock) -> None:
-    """Not before it is over; one that spoke meanwhile stays with all its events."""
+async def test_a_silent_payment_is_evicted_after_the_retention(dedup: Dedup, clock: Clock) -> None:
+    """Not before it is over. A payment with a newer event stays, with all its events."""
     log = Log()
     silent, early = log.create(TWO), log.create(ONE)
     await dedup.add(silent, early)
@@ -104,12 +104,14 @@ async def test_a_silent_payment_leaves_after_the_retention(dedup: Dedup, clock: 
     await dedup.add(log.result(ONE))
     clock.forward(1)
     assert await dedup.evict() == 1
-    assert dedup.knows(silent) is None
-    assert dedup.knows(early) == early.position
+    assert dedup.position_of(silent) is None
+    assert dedup.position_of(early) == early.position
 
 
-async def test_the_whole_table_is_gone_through_bit_by_bit(dedup: Dedup, clock: Clock) -> None:
-    """A few entries per batch, from where the last look ended, and then from the start again."""
+async def test_the_whole_table_is_checked_a_few_entries_at_a_time(
+    dedup: Dedup, clock: Clock
+) -> None:
+    """Each batch continues where the last one stopped, and then from the start again."""
     log = Log()
     ids = [payment(f"seen {number}") for number in range(2 * LOOKED_AT + 5)]
     await dedup.add(*(log.create(payment_id) for payment_id in ids))
@@ -121,8 +123,8 @@ async def test_the_whole_table_is_gone_through_bit_by_bit(dedup: Dedup, clock: C
     assert await dedup.evict() == 1
 
 
-async def test_entries_that_stay_are_passed_by(dedup: Dedup, clock: Clock) -> None:
-    """What is not old yet does not keep the look from going on, nor is it looked at twice."""
+async def test_entries_that_stay_are_skipped(dedup: Dedup, clock: Clock) -> None:
+    """The check continues after an entry that is not old yet, and does not repeat it."""
     log = Log()
     ids = sorted(payment(f"seen {number}") for number in range(2 * LOOKED_AT))
     await dedup.add(log.create(ids[-1]))
@@ -131,22 +133,22 @@ async def test_entries_that_stay_are_passed_by(dedup: Dedup, clock: Clock) -> No
     assert [await dedup.evict(), await dedup.evict()] == [0, 1]
 
 
-async def test_each_partition_is_gone_through_on_its_own(dedup: Dedup, clock: Clock) -> None:
-    """A batch looks only at the partitions it has records of: the others may be another's."""
+async def test_each_partition_is_checked_separately(dedup: Dedup, clock: Clock) -> None:
+    """A batch checks only its own partitions: others may belong to another worker."""
     one, two = Log(0).create(ONE), Log(1).create(TWO)
     await dedup.add(one, two)
     clock.forward(RETENTION.total_seconds() + 1)
     assert await dedup.evict(partition=1) == 1
-    assert dedup.knows(one) == one.position
+    assert dedup.position_of(one) == one.position
 
 
 @pytest.mark.parametrize("value", [b"", b"\xc1", b"garbage", b"\x92\x01\x81\xa5evt_1\x92\x09\x00"])
-async def test_what_is_no_entry_is_not_known_and_leaves(dedup: Dedup, value: bytes) -> None:
-    """Whatever stands in the changelog, the table is only the fast path: Postgres knows."""
+async def test_an_undecodable_entry_is_unknown_and_evicted(dedup: Dedup, value: bytes) -> None:
+    """The changelog may contain anything: Postgres is the authority."""
     create = Log().create(ONE)
     dedup.table.partitions[0] = {ONE.encode(): value, b"\xff": b"\xff"}
-    assert dedup.knows(create) is None
+    assert dedup.position_of(create) is None
     await dedup.add(create)
-    assert dedup.knows(create) == create.position
+    assert dedup.position_of(create) == create.position
     assert await dedup.evict() >= 1
     assert b"\xff" not in dedup.table.partitions[0]

@@ -1,4 +1,4 @@
-"""What reaches inside Faust, in a real Faust app on a real Kafka: it fails when Faust changes."""
+"""Our use of Faust's internals in a real app on a real Kafka: it fails when Faust changes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,17 +38,17 @@ class Program:
 
     @property
     def count(self) -> int:
-        """Records done so far."""
+        """Records processed so far."""
         return sum(map(len, self.taken))
 
-    def is_noted(self, partition: int) -> bool:
-        """Whether it is stored that the table has everything in its changelog."""
+    def is_persisted(self, partition: int) -> bool:
+        """Whether the table has stored the end of its changelog as its offset."""
         place = TP(self.faust_table.changelog_topic_name, partition)
         return bool(self.faust_table.data.persisted_offset(place) == self.changes[partition] - 1)
 
 
 def program(bootstrap: str, name: str, folder: Path) -> Program:
-    """As ``processor.stream.app`` makes its own."""
+    """Makes an app as ``processor.stream.app`` does."""
     app = faust.App(
         name,
         broker=f"kafka://{bootstrap}",
@@ -87,7 +87,7 @@ def program(bootstrap: str, name: str, folder: Path) -> Program:
 
 @asynccontextmanager
 async def running(made: Program) -> AsyncIterator[Program]:
-    """Started, its table recovered; stopped in good order."""
+    """Starts the app, waits until its table is recovered, and stops it at the end."""
     async with made.app:
         await until(made.app.flow_control.is_active, "its table is recovered")
         yield made
@@ -95,7 +95,7 @@ async def running(made: Program) -> AsyncIterator[Program]:
 
 @dataclass(frozen=True)
 class Source:
-    """A topic of numbered records, a hundred keys in turn."""
+    """A topic of numbered records with a hundred keys."""
 
     bootstrap: str
     name: str
@@ -108,7 +108,7 @@ class Source:
         await admin.close()
 
     async def fill(self) -> None:
-        """Sends the records; one key is deleted at last."""
+        """Sends the records, and then deletes one key."""
         async with AIOKafkaProducer(bootstrap_servers=self.bootstrap) as producer:
             for number in range(RECORDS):
                 await producer.send(f"{self.name}-source", str(number).encode(), key=key(number))
@@ -137,10 +137,10 @@ def key(number: int) -> bytes:
 EXPECTED: Final = {key(n): str(RECORDS - 100 + n).encode() for n in range(100) if n != 7}
 
 
-async def test_batches_in_order_a_table_in_its_changelog_and_nothing_skipped(
+async def test_records_are_batched_in_order_stored_and_committed(
     kafka_bootstrap: str, tmp_path: Path
 ) -> None:
-    """Taken in order, kept, written to the changelog, committed; and read by who comes after."""
+    """The table is written to the changelog, from which a second app recovers it."""
     source = Source(kafka_bootstrap, "faust-internals")
     await source.create()
     await source.fill()
@@ -153,16 +153,21 @@ async def test_batches_in_order_a_table_in_its_changelog_and_nothing_skipped(
                 e.message.offset for b in first.taken for e in b if e.message.partition == partition
             ]
             assert offsets == list(range(len(offsets)))
-        assert max(map(len, first.taken)) == BATCH, "a batch is what is there, up to its size"
-        held = {p: first.table.get(p, list(EXPECTED)) for p in range(PARTITIONS)}
-        assert held[0] | held[1] == EXPECTED
-        assert {p: dict(first.table.walk(p, b"", 500)) for p in held} == held
-        await until(lambda: first.is_noted(0) and first.is_noted(1), "the changelog is noted")
+        assert max(map(len, first.taken)) == BATCH, (
+            "a batch has all waiting records, up to its size"
+        )
+        stored = {p: first.table.get(p, list(EXPECTED)) for p in range(PARTITIONS)}
+        assert stored[0] | stored[1] == EXPECTED
+        assert {p: dict(first.table.walk(p, b"", 500)) for p in stored} == stored
+        await until(
+            lambda: first.is_persisted(0) and first.is_persisted(1),
+            "the changelog's offset is stored",
+        )
     changes = await source.changes()
     assert {k: v for found in changes.values() for k, v in found.items()} == {
         **EXPECTED, key(7): None,
     }  # fmt: skip
     async with running(program(kafka_bootstrap, source.name, tmp_path / "second")) as second:
         recovered = {p: second.table.get(p, list(EXPECTED)) for p in range(PARTITIONS)}
-        assert recovered == held
-        assert second.count == 0, "what was acknowledged is committed, and does not come again"
+        assert recovered == stored
+        assert second.count == 0, "acknowledged records are committed, and not read again"

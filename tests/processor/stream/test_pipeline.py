@@ -1,4 +1,4 @@
-"""Three batches at once: in each stage one after the other; what one raises ends them all."""
+"""Up to three batches run at once, one in each stage. An error in one ends them all."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -13,15 +13,15 @@ pytestmark = pytest.mark.anyio
 
 
 class Stages:
-    """A processor that notes what is done to which batch, and waits where the test wants it to."""
+    """A processor that logs each step of each batch, and waits where a test wants it to."""
 
     def __init__(self) -> None:
         self.log: list[str] = []
         self.gates: dict[str, asyncio.Event] = {}
         self.failing: str | None = None
 
-    def hold(self, step: str) -> asyncio.Event:
-        """The step waits until the event is set."""
+    def block(self, step: str) -> asyncio.Event:
+        """Makes the step wait until the returned event is set."""
         return self.gates.setdefault(step, asyncio.Event())
 
     async def _do(self, step: str) -> None:
@@ -51,12 +51,12 @@ class Run:
 
     def __init__(self, names: str, stages: Stages, full: int = 1) -> None:
         self.names = names
-        self.ours = asyncio.Event()
-        self.ours.set()
+        self.assigned = asyncio.Event()
+        self.assigned.set()
         self.taken: list[str] = []
         self.done = 0
         processor = cast("BatchProcessor", stages)
-        running = pipeline.run(self._batches(), processor, full, self.ours.wait, self._note)
+        running = pipeline.run(self._batches(), processor, full, self.assigned.wait, self._count)
         self.task: asyncio.Task[Any] = asyncio.create_task(running)
 
     async def _batches(self) -> AsyncIterator[Any]:
@@ -64,18 +64,18 @@ class Run:
             self.taken.append(name)
             yield name
 
-    def _note(self) -> None:
+    def _count(self) -> None:
         self.done += 1
 
 
 async def settled() -> None:
-    """Everything that can go on has gone on."""
+    """Returns once every task has gone as far as it can."""
     for _ in range(50):
         await asyncio.sleep(0)
 
 
 async def test_every_batch_goes_through_every_stage_in_order() -> None:
-    """And the pipeline ends with the batches."""
+    """The pipeline ends with the last batch."""
     stages = Stages()
     run = Run("abcdef", stages)
     await run.task
@@ -88,9 +88,9 @@ async def test_every_batch_goes_through_every_stage_in_order() -> None:
 
 
 async def test_the_next_batch_is_committed_while_one_is_published() -> None:
-    """And the one after it is decoded; neither is settled before."""
+    """The batch after that is decoded. Neither is published before its turn."""
     stages = Stages()
-    published = stages.hold("publish_and_ack a")
+    published = stages.block("publish_and_ack a")
     run = Run("abc", stages)
     await settled()
     assert "commit b" in stages.log
@@ -101,10 +101,10 @@ async def test_the_next_batch_is_committed_while_one_is_published() -> None:
     assert stages.log[-3:] == ["publish_and_ack a", "publish_and_ack b", "publish_and_ack c"]
 
 
-async def test_no_more_is_taken_than_can_be_worked_on() -> None:
-    """What waits stays where it is: a slow Postgres fills no memory."""
+async def test_no_more_batches_are_taken_than_may_be_in_flight() -> None:
+    """Other records are not fetched, so a slow Postgres does not fill the memory."""
     stages = Stages()
-    stages.hold("commit a")
+    stages.block("commit a")
     run = Run("abcdefghij", stages)
     await settled()
     assert len(run.taken) == pipeline.UNDER_WAY_MAX
@@ -112,9 +112,9 @@ async def test_no_more_is_taken_than_can_be_worked_on() -> None:
 
 
 async def test_a_batch_that_is_not_full_has_the_pipeline_for_itself() -> None:
-    """What comes meanwhile is the next batch: none waits between two stages."""
+    """Records that come meanwhile form the next batch."""
     stages = Stages()
-    published = stages.hold("publish_and_ack a")
+    published = stages.block("publish_and_ack a")
     run = Run("abc", stages, full=2)
     await settled()
     assert run.taken == ["a"]
@@ -124,20 +124,20 @@ async def test_a_batch_that_is_not_full_has_the_pipeline_for_itself() -> None:
 
 
 async def test_nothing_is_committed_while_partitions_are_taken_over() -> None:
-    """It is decoded, and waits."""
+    """Batches are decoded, and then wait."""
     stages = Stages()
     run = Run("ab", stages)
-    run.ours.clear()
+    run.assigned.clear()
     await settled()
     assert [s for s in stages.log if not s.startswith("decode")] == []
-    run.ours.set()
+    run.assigned.set()
     await run.task
     assert run.done == 2
 
 
 @pytest.mark.parametrize("step", ["commit b", "publish_and_ack b"])
-async def test_what_a_stage_raises_ends_all_of_them(step: str) -> None:
-    """The error itself comes out; what came before is settled, nothing after it."""
+async def test_an_error_in_a_stage_ends_all_stages(step: str) -> None:
+    """The error is raised, and no later batch is published."""
     stages = Stages()
     stages.failing = step
     run = Run("abcd", stages)

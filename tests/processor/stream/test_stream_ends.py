@@ -1,4 +1,4 @@
-"""What the stream opened is closed when it ends, however that comes about, and within seconds."""
+"""However the stream ends, it closes what it has opened, within seconds."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ KAFKA: Final = KafkaSettings(kafka_bootstrap="127.0.0.1:1", partitions=4)
 
 
 class Opened:
-    """A worker without brokers, whose producers note that they were closed."""
+    """A worker without brokers, whose producers record that they were closed."""
 
     def __init__(self, data_dir: Path, database_url: str, *, hangs: bool = False) -> None:
         self.closed: list[str] = []
@@ -37,26 +37,26 @@ class Opened:
 
     def _sender(self, bootstrap: str, client_id: str, deadline_s: float) -> Sender:
         sender = Sender(bootstrap, client_id, deadline_s)
-        really = sender.close
+        original_close = sender.close
 
         async def close() -> None:
             if self.hangs:
                 await asyncio.Event().wait()
-            await really()
+            await original_close()
             self.closed.append("dead letters")
 
         vars(sender)["close"] = close
         return sender
 
     async def assign(self, partitions: Iterable[int]) -> None:
-        """As the publisher of versions: with no partitions left, its producers are closed."""
+        """See ``StatePublisher.assign``: without partitions it closes its producers."""
         assert not list(partitions)
         self.closed.append("state")
 
 
 @pytest.mark.parametrize("crashed", [False, True])
 async def test_its_producers_are_closed(tmp_path: Path, *, crashed: bool) -> None:
-    """Those of dead letters and of versions, each once: stopped in order, or after a crash."""
+    """Those of dead letters and of versions, each once, after a stop and after a crash."""
     opened = Opened(tmp_path, "postgresql://nobody@127.0.0.1:1/none")
     if crashed:
         await opened.app.crash(RuntimeError("planted"))
@@ -66,10 +66,10 @@ async def test_its_producers_are_closed(tmp_path: Path, *, crashed: bool) -> Non
     assert opened.closed == ["dead letters", "state"]
 
 
-async def test_one_that_hangs_keeps_no_other_from_being_closed(
+async def test_a_producer_that_hangs_keeps_no_other_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is given up, and the worker ends all the same."""
+    """It is abandoned, and the worker ends."""
     monkeypatch.setattr(cleanup, "CLOSE_TIMEOUT_S", 0.05)
     opened = Opened(tmp_path, "postgresql://nobody@127.0.0.1:1/none", hangs=True)
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What is committed to Kafka was acknowledged, without a gap; Faust's own rule would skip one."""
+"""Only offsets acknowledged without a gap are committed. Faust's own rule would skip a gap."""
 
 import asyncio
 import os
@@ -26,24 +26,24 @@ CHANGES = TP("payments-processor-dedup-changelog", 0)
 
 
 class Offsets(StrictConsumer):
-    """A consumer without brokers: what was committed and acknowledged is the test's."""
+    """A consumer without brokers, whose committed and acknowledged offsets the test sets."""
 
     def __init__(self, committed: int | None) -> None:
         self._committed_offset = defaultdict(lambda: None, {HERE: committed})
         self._acked = defaultdict(list)
         self._acked_index = defaultdict(set)
-        self.ours = {HERE}
-        #: Where the log begins, as the brokers say.
+        self.assigned = {HERE}
+        #: Where the log begins, or the brokers' error.
         self.begins: int | Exception = 0
 
     async def earliest_offsets(self, *partitions: TP) -> dict[TP, int]:
-        """What the brokers say of them."""
+        """Returns where the log begins, or raises."""
         if isinstance(self.begins, Exception):
             raise self.begins
         return dict.fromkeys(partitions, self.begins)
 
     async def missed(self) -> None:
-        """The next record is missing for long, and is looked for."""
+        """The next record has been missing for long, so it is searched for."""
         self.next_offset()
         self._missed_since[HERE] -= MISSED_FOR_S + 1
         self.next_offset()
@@ -51,26 +51,26 @@ class Offsets(StrictConsumer):
         await self._looking
 
     def assignment(self) -> set[TP]:
-        """What the last rebalance gave to this worker."""
-        return self.ours
+        """Returns the partitions that are assigned to this worker."""
+        return self.assigned
 
     def acknowledge(self, *offsets: int) -> None:
-        """As Faust notes it."""
+        """Acknowledges these offsets as Faust does."""
         self._acked[HERE] += offsets
         self._acked_index[HERE].update(offsets)
 
     def next_offset(self) -> int | None:
-        """What would be committed now."""
+        """Returns the offset that would be committed now."""
         return self._new_offset(HERE)
 
-    def is_committed(self, offset: int) -> None:
-        """The brokers have it."""
+    def set_committed(self, offset: int) -> None:
+        """Makes this the committed offset."""
         self._committed_offset[HERE] = offset
 
 
 @pytest.fixture(autouse=True)
 def ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The end of the worker is an error of the test that does not expect it."""
+    """The end of the process raises EndedError instead."""
 
     def end(code: int) -> None:
         raise EndedError(code)
@@ -78,19 +78,19 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "_exit", end)
 
 
-def test_what_follows_without_a_gap_is_committed() -> None:
-    """In whatever order it was acknowledged; nothing where there is nothing new."""
+def test_offsets_acknowledged_without_a_gap_are_committed() -> None:
+    """In any order of acknowledgement. Without a new one nothing is committed."""
     offsets = Offsets(220)
     assert offsets.next_offset() is None
     offsets.acknowledge(222, 220, 221)
     assert offsets.next_offset() == 223
-    offsets.is_committed(223)
+    offsets.set_committed(223)
     assert offsets.next_offset() is None
 
 
 @pytest.mark.parametrize("committed", [220, None])
 def test_a_record_that_was_not_acknowledged_is_not_committed(committed: int | None) -> None:
-    """Not even a single one, and not as the first of all: Faust would take it for no record."""
+    """Neither a single one nor the very first one is skipped, as Faust would do."""
     offsets = Offsets(committed)
     offsets.acknowledge(*range(221, 240))
     assert offsets.next_offset() is None
@@ -98,20 +98,20 @@ def test_a_record_that_was_not_acknowledged_is_not_committed(committed: int | No
     assert offsets.next_offset() == (240 if committed else None)
 
 
-def test_a_commit_that_was_refused_is_made_again() -> None:
-    """The offsets are forgotten once the brokers have them, not before."""
+def test_a_refused_commit_is_repeated() -> None:
+    """The offsets are removed once the brokers have them, not before."""
     offsets = Offsets(0)
     offsets.acknowledge(0, 1)
     assert offsets.next_offset() == 2
     assert offsets.next_offset() == 2
-    offsets.is_committed(2)
+    offsets.set_committed(2)
     offsets.acknowledge(2)
     assert offsets.next_offset() == 3
 
 
 @pytest.mark.anyio
-async def test_what_faust_takes_for_a_gap_is_none() -> None:
-    """It was dropped in a rebalance, and has yet to come again."""
+async def test_a_gap_that_faust_reports_is_ignored() -> None:
+    """Its records were dropped in a rebalance, and will be read again."""
     offsets = Offsets(484)
     await offsets._add_gap(HERE, 485, 493)
     offsets.acknowledge(484, *range(493, 500))
@@ -123,7 +123,7 @@ class EndedError(Exception):
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("begins", [0, 5, KafkaError("away"), TimeoutError("no answer")])
+@pytest.mark.parametrize("begins", [0, 5, KafkaError("no broker"), TimeoutError("no reply")])
 async def test_a_record_that_does_not_come_again_ends_the_worker(begins: int | Exception) -> None:
     """Faust has dropped it for good; after a restart it is read again."""
     offsets = Offsets(5)
@@ -135,7 +135,7 @@ async def test_a_record_that_does_not_come_again_ends_the_worker(begins: int | E
 
 @pytest.mark.anyio
 async def test_records_that_were_deleted_are_not_waited_for() -> None:
-    """The brokers have none before 7: a restart would wait for 5 again, and so for ever."""
+    """The log begins at 7. A restart would wait for 5 again, and so for ever."""
     offsets = Offsets(5)
     offsets.begins = 7
     offsets.acknowledge(7, 8)
@@ -145,7 +145,7 @@ async def test_records_that_were_deleted_are_not_waited_for() -> None:
 
 @pytest.mark.anyio
 async def test_a_record_is_not_missed_before_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be under way."""
+    """It may still arrive."""
     looked = asyncio.Event()
     now = 100.0
     monkeypatch.setattr(consumer, "monotonic", lambda: now)
@@ -166,26 +166,26 @@ async def test_a_record_is_not_missed_before_its_time(monkeypatch: pytest.Monkey
     assert looked.is_set()
 
 
-def test_what_another_worker_has_now_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch that was under way acknowledges records of a partition that has gone."""
+def test_a_record_of_a_revoked_partition_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch in flight may acknowledge records of a partition after its revocation."""
     now = 100.0
     monkeypatch.setattr(consumer, "monotonic", lambda: now)
     offsets = Offsets(None)
-    offsets.ours = set()
+    offsets.assigned = set()
     offsets.acknowledge(6, 7)
     assert offsets.next_offset() is None
     now += MISSED_FOR_S + 1
     offsets.acknowledge(8)
     assert offsets.next_offset() is None
-    offsets.ours = {HERE}
-    offsets.is_committed(6)
+    offsets.assigned = {HERE}
+    offsets.set_committed(6)
     offsets.acknowledge(6)
-    assert offsets.next_offset() == 7, "what was acknowledged before is to be read again"
+    assert offsets.next_offset() == 7, "records acknowledged before are read again"
 
 
 @pytest.mark.anyio
-async def test_where_nothing_was_committed_nothing_is_missed() -> None:
-    """The log may begin anywhere: where it begins is where the first commit begins."""
+async def test_without_a_committed_offset_nothing_is_missed() -> None:
+    """The log may begin at any offset, and the first commit begins there."""
     offsets = Offsets(None)
     offsets.acknowledge(6)
     await offsets.missed()
@@ -196,7 +196,7 @@ async def test_where_nothing_was_committed_nothing_is_missed() -> None:
 
 
 def test_in_a_quiet_partition_nothing_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long that lasts."""
+    """However long it is quiet."""
     now = 100.0
     monkeypatch.setattr(consumer, "monotonic", lambda: now)
     offsets = Offsets(5)
@@ -207,19 +207,19 @@ def test_in_a_quiet_partition_nothing_is_missed(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_offsets_without_a_record_are_committed_again_after_a_refusal() -> None:
-    """They are forgotten once the brokers have them; what Faust notes of them never grows."""
+    """They are removed once the brokers have them. Faust's own list of them never grows."""
     offsets = Offsets(2)
     offsets._absent[HERE][2] = 4
     offsets.acknowledge(4)
     assert (offsets.next_offset(), offsets.next_offset()) == (5, 5)
     assert offsets._acked[HERE] == []
-    offsets.is_committed(5)
+    offsets.set_committed(5)
     assert offsets.next_offset() is None
     assert not offsets._absent[HERE]
 
 
 def test_nothing_is_missed_while_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table may be recovered for minutes; the time begins when records are read again."""
+    """Recovery of a table may take minutes. The time begins when records are read again."""
     now = 100.0
     monkeypatch.setattr(consumer, "monotonic", lambda: now)
     offsets = Offsets(5)
@@ -235,7 +235,7 @@ def test_nothing_is_missed_while_nothing_is_read(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_record_that_comes_late_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its time starts again with the next one that is missing."""
+    """The time starts again with the next missing record."""
     now = 100.0
     monkeypatch.setattr(consumer, "monotonic", lambda: now)
     offsets = Offsets(5)
@@ -244,21 +244,21 @@ def test_a_record_that_comes_late_ends_nothing(monkeypatch: pytest.MonkeyPatch) 
     now += MISSED_FOR_S
     offsets.acknowledge(5)
     assert offsets.next_offset() == 7
-    offsets.is_committed(7)
+    offsets.set_committed(7)
     offsets.acknowledge(8)
     now += MISSED_FOR_S
     assert offsets.next_offset() is None
 
 
-def test_faust_still_asks_where_we_answer() -> None:
-    """The names inside Faust that this stands in for exist, and are used."""
+def test_faust_still_has_the_methods_we_override() -> None:
+    """Faust's consumer has every overridden name."""
     base: Any = StrictConsumer.__mro__[1]
     for name in ("_new_offset", "_add_gap"):
         assert callable(getattr(base, name))
 
 
 class Fetching(StrictConsumer):
-    """A consumer whose brokers always have so many records more, until it is stopped."""
+    """A consumer that fetches this many records at a time, until it is stopped."""
 
     should_stop = False
 
@@ -284,22 +284,22 @@ class Fetching(StrictConsumer):
             each.close()
 
     async def seconds(self) -> float:
-        """How long all fetches took."""
+        """Returns how long all fetches took."""
         begun = asyncio.get_running_loop().time()
         await self._drain_messages(SimpleNamespace(should_stop=False))
         return asyncio.get_running_loop().time() - begun
 
 
 @pytest.mark.anyio
-async def test_the_next_few_records_gather(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not where many are fetched at once: more wait."""
+async def test_a_small_fetch_waits_for_more_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large fetch does not wait."""
     monkeypatch.setattr(consumer, "GATHER_S", 0.1)
     assert await Fetching(FEW - 1, fetches=3).seconds() >= 3 * 0.1
     assert await Fetching(FEW, fetches=30).seconds() < 30 * 0.1
 
 
 class Handing(StrictConsumer):
-    """A consumer without brokers or Faust, which notes what it hands on."""
+    """A consumer without brokers or Faust, which records what it hands on."""
 
     def __init__(self) -> None:
         self.handed: list[tuple[str, int]] = []
@@ -311,16 +311,16 @@ class Handing(StrictConsumer):
         self.scheduler = cast("Any", SimpleNamespace(iterate=iter))
         self._buffered_partitions = set()
         self._read_offset = defaultdict(lambda: None)
-        self.callback = cast("Any", self._note)
+        self.callback = cast("Any", self._record)
 
-    async def _note(self, message: Any) -> None:
+    async def _record(self, message: Any) -> None:
         self.handed.append(message)
 
     def _to_message(self, tp: TP, record: Any) -> Any:
         return tp.topic, record.offset
 
     def hand_on(self, *places: tuple[TP, int]) -> asyncio.Task[None]:
-        """Records of one fetch."""
+        """Hands on the records of one fetch."""
         records = [
             (tp, SimpleNamespace(offset=offset, key=b"", value=b"")) for tp, offset in places
         ]
@@ -329,11 +329,11 @@ class Handing(StrictConsumer):
 
 @pytest.mark.anyio
 async def test_records_wait_for_the_end_of_a_rebalance() -> None:
-    """Faust empties the queues at its end. A table's change records don't wait: it needs them."""
+    """Faust empties the queues at its end. Changelog records don't wait: recovery needs them."""
     handing_on = Handing()
     handing_on.app.rebalancing = True
     handing = handing_on.hand_on((CHANGES, 7), (HERE, 570), (HERE, 571))
-    await asyncio.sleep(5 * LOOK_S)  # many looks
+    await asyncio.sleep(5 * LOOK_S)  # several checks
     assert handing_on.handed == [(CHANGES.topic, 7)]
     handing_on.app.rebalancing = False
     await handing
@@ -341,8 +341,8 @@ async def test_records_wait_for_the_end_of_a_rebalance() -> None:
 
 
 @pytest.mark.anyio
-async def test_what_was_read_before_is_not_handed_on_again() -> None:
-    """But for the last one; nothing of an earlier generation is handed on."""
+async def test_a_record_that_was_read_before_is_not_handed_on_again() -> None:
+    """Except the last one. No record of an earlier generation is handed on."""
     handing_on = Handing()
     await handing_on.hand_on((HERE, 4), (HERE, 5))
     await handing_on.hand_on((HERE, 3), (HERE, 4), (HERE, 5), (HERE, 6))
@@ -358,7 +358,7 @@ async def test_what_was_read_before_is_not_handed_on_again() -> None:
 
 @pytest.mark.anyio
 async def test_offsets_without_a_record_are_committed_past() -> None:
-    """Also where nothing follows them; not before what lies in front of them is acknowledged."""
+    """Also at the partition's end, but not before all earlier records are acknowledged."""
     handing_on = Handing()
     handing_on._committed_offset = defaultdict(lambda: None, {HERE: 5})
     handing_on._acked = defaultdict(list)
@@ -367,7 +367,7 @@ async def test_offsets_without_a_record_are_committed_past() -> None:
     records = [(HERE, OffsetGap(6, 9, is_last=False)), (HERE, OffsetGap(10, 11, is_last=True))]
     await handing_on._hand_on(records, {HERE})
     assert handing_on.handed == []
-    assert HERE in handing_on._acked, "or Faust would not commit the partition"
+    assert HERE in handing_on._acked, "else Faust would not commit the partition"
     assert handing_on._new_offset(HERE) is None
     handing_on._acked_index[HERE].add(5)
     assert handing_on._new_offset(HERE) == 9
@@ -376,8 +376,8 @@ async def test_offsets_without_a_record_are_committed_past() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_changelog_is_recovered_to_its_end_past_what_is_no_entry() -> None:
-    """Handed on as a deletion of no key: a recovery waits for the last offset."""
+async def test_a_changelog_with_unusable_records_is_recovered_to_its_end() -> None:
+    """Each is handed on as a deletion of NO_KEY, because recovery waits for the last offset."""
     handing_on = Handing()
     entries: list[tuple[int, bytes | None, bytes | None]] = []
     vars(handing_on)["_to_message"] = lambda _tp, record: record

@@ -1,4 +1,4 @@
-"""RocksDB that can't read or write its files: the worker starts again, which opens them again."""
+"""If RocksDB can't read or write its files, the worker restarts and opens them again."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -16,10 +16,10 @@ DAMAGED = "Corruption: block checksum mismatch"
 
 
 class Broken:
-    """A RocksDB that fails on everything with these words."""
+    """A RocksDB whose every operation fails with this message."""
 
-    def __init__(self, words: str) -> None:
-        self._error = Exception(words)
+    def __init__(self, message: str) -> None:
+        self._error = Exception(message)
 
     def get(self, _: object) -> None:
         """See ``rocksdict``."""
@@ -32,18 +32,18 @@ class Broken:
         raise self._error
 
 
-def _table(words: str) -> PartitionedTable:
-    broken = Broken(words)
+def _table(message: str) -> PartitionedTable:
+    broken = Broken(message)
     data = SimpleNamespace(_db_for_partition=lambda _: broken)
     app: Any = SimpleNamespace()
     return PartitionedTable(app, SimpleNamespace(data=data))
 
 
-@pytest.mark.parametrize("words", [FULL, DAMAGED])
-async def test_trouble_with_the_files_is_an_outage(words: str) -> None:
-    """It refuses all later writes, so going on without it would last for ever."""
-    table = _table(words)
-    with pytest.raises(TableFilesError, match=words[:10]) as found:
+@pytest.mark.parametrize("message", [FULL, DAMAGED])
+async def test_an_error_of_the_files_ends_the_worker(message: str) -> None:
+    """RocksDB refuses all later writes, so only a restart helps."""
+    table = _table(message)
+    with pytest.raises(TableFilesError, match=message[:10]) as found:
         table.get(0, [b"key"])
     assert must_propagate(found.value)
     with pytest.raises(TableFilesError):
@@ -52,8 +52,8 @@ async def test_trouble_with_the_files_is_an_outage(words: str) -> None:
         await table.put(0, {b"key": b"value"})
 
 
-async def test_any_other_error_is_its_own() -> None:
-    """Postgres detects the duplicates: one key that fails stops no batch."""
+async def test_any_other_error_does_not_end_the_worker() -> None:
+    """Postgres detects the duplicates, so a failing key stops no batch."""
     table = _table("Invalid argument: what our own code gave it")
     with pytest.raises(Exception, match="Invalid argument") as found:
         await table.put(0, {b"key": b"value"})

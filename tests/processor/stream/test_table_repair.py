@@ -1,4 +1,4 @@
-"""Damaged folders of the table are dropped; sound ones are kept, however the worker ended."""
+"""Damaged folders of the table are deleted; intact ones are kept, however the worker ended."""
 
 import secrets
 import shutil
@@ -15,7 +15,7 @@ ENTRIES: Final = 2_000
 
 @pytest.fixture
 def tables(tmp_path: Path) -> Path:
-    """The folder of the tables: one of one partition, part of it in files, part in the log."""
+    """Returns the tables' folder. It has one partition, half in files and half in the log."""
     table = Rdict(str(tmp_path / "dedup-0.db"), Options(raw_mode=True))
     for part in range(2):
         for number in range(ENTRIES):
@@ -27,15 +27,15 @@ def tables(tmp_path: Path) -> Path:
 
 
 def overwrite(file: Path, start: int, length: int) -> None:
-    """Garbage in the middle of a file."""
+    """Overwrites part of a file with random bytes."""
     with file.open("r+b") as opened:
         opened.seek(start)
         opened.write(secrets.token_bytes(length))
 
 
 @pytest.mark.parametrize("pattern", ["CURRENT", "MANIFEST-*", "*.sst"])
-def test_a_folder_that_cannot_be_opened_is_dropped(tables: Path, pattern: str) -> None:
-    """Garbage instead of what RocksDB reads first: the folder is gone, and may be made again."""
+def test_a_folder_that_cannot_be_opened_is_deleted(tables: Path, pattern: str) -> None:
+    """The files that RocksDB reads first are damaged."""
     folder = tables / "dedup-0.db"
     for file in folder.glob(pattern):
         overwrite(file, 0, file.stat().st_size)
@@ -43,19 +43,19 @@ def test_a_folder_that_cannot_be_opened_is_dropped(tables: Path, pattern: str) -
     assert not folder.exists()
 
 
-def test_damage_in_the_middle_is_found_after_an_unclean_end(tables: Path) -> None:
-    """It is not looked for after an end in good order; after any other the folder is dropped."""
+def test_damage_in_the_middle_is_found_after_an_unclean_shutdown(tables: Path) -> None:
+    """After a clean shutdown it is not searched for. After any other the folder is deleted."""
     folder = tables / "dedup-0.db"
     file = max(folder.glob("*.sst"))
     overwrite(file, file.stat().st_size // 2, 64)
     assert mend(tables) == []
     closed(tables)
     assert mend(tables) == []
-    assert mend(tables) == [folder], "the last start was followed by no end in good order"
+    assert mend(tables) == [folder], "no clean shutdown followed the last start"
 
 
-def test_an_unclean_end_alone_drops_nothing(tables: Path, tmp_path: Path) -> None:
-    """A worker that was killed, even in the middle of a write, has its table again."""
+def test_an_unclean_shutdown_alone_deletes_nothing(tables: Path, tmp_path: Path) -> None:
+    """A worker that was killed keeps its table, even if it was killed during a write."""
     left = tmp_path / "left"
     table = Rdict(str(tables / "dedup-0.db"), Options(raw_mode=True))
     table.put(b"2-last", b"written")
@@ -71,7 +71,7 @@ def test_an_unclean_end_alone_drops_nothing(tables: Path, tmp_path: Path) -> Non
 
 
 def test_a_folder_in_use_is_left_alone(tables: Path) -> None:
-    """Another worker has it open: that is no damage."""
+    """Another worker has it open, which is no damage."""
     table = Rdict(str(tables / "dedup-0.db"), Options(raw_mode=True))
     assert [mend(tables) for _ in range(2)] == [[], []]
     assert table.get(b"0-000000") is not None

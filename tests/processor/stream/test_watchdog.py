@@ -1,4 +1,4 @@
-"""A worker that has records and does nothing is noticed; one that works or rests is not."""
+"""A worker that has records but makes no progress is restarted; a busy or idle one is not."""
 
 import asyncio
 import socket
@@ -22,13 +22,13 @@ STILL = Look(3, is_busy=False, progress=(7, 0))
 
 
 def over(*looks: tuple[float, Look]) -> list[bool]:
-    """What patience of ten seconds says to each."""
+    """Returns for each observation whether ten seconds without progress are over."""
     patience = Patience(10.0)
     return [patience.is_over(look, at) for at, look in looks]
 
 
-def test_records_that_wait_while_nothing_moves_end_its_patience() -> None:
-    """From the first look that saw it so, not a moment sooner."""
+def test_waiting_records_without_progress_are_a_stall() -> None:
+    """The time counts from the first observation without progress."""
     assert over((0, STILL), (9.9, STILL), (10.0, STILL)) == [False, False, True]
 
 
@@ -42,28 +42,30 @@ def test_records_that_wait_while_nothing_moves_end_its_patience() -> None:
     ],
     ids=["nothing waits", "a batch is under way", "a batch was done", "the table is recovered"],
 )
-def test_whatever_moves_is_waited_for(moves: Look) -> None:
-    """The time starts again."""
+def test_any_progress_restarts_the_timeout(moves: Look) -> None:
+    """The worker then gets the full time once more."""
     looks = [(0.0, STILL), (9.0, moves), (10.0, STILL), (11.0, STILL)]
     assert over(*looks) == [False] * 4
 
 
-async def test_it_waits_while_it_is_blind() -> None:
-    """Without the brokers nobody can process anything; then it looks on, and ends."""
-    seen: list[Look | None] = [STILL, None, *[STILL] * 10]
+async def test_unreachable_brokers_restart_the_timeout() -> None:
+    """Without the brokers no worker can make progress. Afterwards the stall is detected."""
+    observations: list[Look | None] = [STILL, None, *[STILL] * 10]
 
     async def look() -> Look:
-        found = seen.pop(0)
+        found = observations.pop(0)
         if found is None:
-            raise KafkaConnectionError("away")
+            raise KafkaConnectionError("unreachable")
         return found
 
     await watch(0.04, look)
-    assert 2 <= len(seen) <= 6, "it ends some looks after it was blind, and not at once"
+    assert 2 <= len(observations) <= 6, (
+        "it ends some observations after the outage, and not at once"
+    )
 
 
-async def test_batches_are_noted_while_they_are_under_way() -> None:
-    """Two may be at once; idle is who has none."""
+async def test_batches_in_flight_are_counted() -> None:
+    """Two may be in flight at once. A worker without any is idle."""
     activity = Activity()
 
     async def two() -> AsyncIterator[str]:
@@ -80,7 +82,7 @@ async def test_batches_are_noted_while_they_are_under_way() -> None:
 
 
 async def test_the_lag_is_what_a_group_has_not_acknowledged(kafka_bootstrap: str) -> None:
-    """Of a partition of which it has acknowledged nothing: everything."""
+    """Of a partition without an acknowledged record, it is every record."""
     topic, group = "watchdog-lag", "watchdog-group"
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     await admin.start()
@@ -108,8 +110,8 @@ async def test_the_lag_is_what_a_group_has_not_acknowledged(kafka_bootstrap: str
     assert await lag.by_partition([topic]) == {(topic, 0): 1, (topic, 1): 1}
 
 
-def test_a_rebalance_that_never_ends_ends_its_patience() -> None:
-    """Nothing may wait, as far as a worker without partitions knows: it is noticed all the same."""
+def test_a_rebalance_that_never_ends_is_a_stall() -> None:
+    """A worker without partitions knows of no waiting records, so the rebalance counts."""
     between = Look(0, is_busy=False, progress=(7, 0), is_rebalancing=True)
     assert over((0, between), (9.9, between), (10.0, between)) == [False, False, True]
     busy = Look(0, is_busy=True, progress=(7, 0), is_rebalancing=True)
@@ -119,8 +121,8 @@ def test_a_rebalance_that_never_ends_ends_its_patience() -> None:
 @pytest.mark.parametrize(
     "error", [KeyError("planted"), MemoryError(), RuntimeError("changed size")]
 )
-async def test_what_nobody_foresaw_does_not_end_it_in_silence(error: Exception) -> None:
-    """It looks on; where it fails again and again, the worker is ended: nobody would watch it."""
+async def test_an_unforeseen_error_does_not_end_the_watchdog_silently(error: Exception) -> None:
+    """It continues. After too many errors in a row the worker restarts: it must be watched."""
     looks: list[int] = []
 
     async def once() -> Look:
@@ -141,8 +143,8 @@ async def test_what_nobody_foresaw_does_not_end_it_in_silence(error: Exception) 
     assert len(looks) == FAILURES_MAX
 
 
-def test_a_watchdog_that_ends_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loudly, whatever it was that ended it."""
+def test_a_watchdog_that_fails_restarts_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its error was."""
     ended = threading.Event()
     monkeypatch.setattr(watchdog, "restart_process", ended.set)
     monkeypatch.setattr(watchdog, "watch", lambda *_: 1 / 0)
@@ -155,7 +157,7 @@ def test_a_watchdog_that_ends_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_a_lag_that_cannot_be_measured_leaves_no_connection_open() -> None:
-    """Brokers that are away: an error within its time, and no client is left behind."""
+    """Brokers that do not respond cause an error in time, and leave no client behind."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(1)

@@ -21,7 +21,7 @@ def opened(clock: Clock) -> CircuitBreaker:
     return made
 
 
-def test_a_closed_breaker_grants_all_that_is_wanted(clock: Clock) -> None:
+def test_a_closed_breaker_admits_all_calls(clock: Clock) -> None:
     """All calls are admitted until there are enough failures in a row."""
     made = breaker(clock)
     made.call_failed()
@@ -44,7 +44,7 @@ def test_only_failures_in_a_row_open_it(clock: Clock) -> None:
     assert made.is_open
 
 
-def test_an_open_breaker_grants_nothing_until_its_time_is_over(clock: Clock) -> None:
+def test_an_open_breaker_admits_nothing_until_its_time_is_over(clock: Clock) -> None:
     """No call before that moment, one after it."""
     made = opened(clock)
     assert made.admits(16) == 0
@@ -89,8 +89,8 @@ def test_a_failed_trial_call_keeps_it_open(clock: Clock) -> None:
     assert made.admits(16) == 1
 
 
-def test_nothing_wanted_is_nothing_granted(clock: Clock) -> None:
-    """An open breaker admits no more calls than are wanted."""
+def test_a_breaker_admits_no_more_calls_than_requested(clock: Clock) -> None:
+    """Not even the trial call."""
     made = opened(clock)
     clock.forward(OPEN_FOR_S)
     assert made.admits(0) == 0

@@ -1,4 +1,4 @@
-"""An unreachable provider is not called for a while, but never for good."""
+"""An unreachable provider is not called for a while, but is always tried again."""
 
 import asyncio
 
@@ -35,13 +35,13 @@ async def test_a_failing_provider_is_not_called(pool: Pool, clock: Clock) -> Non
     assert await caller.round() == 3
 
 
-async def test_a_lease_that_is_lost_while_one_tries_blocks_no_other_for_good(
+async def test_a_lease_lost_during_the_trial_call_does_not_block_the_breaker(
     pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another worker has that call now; here another call becomes the trial call."""
+    """Another worker has that call now. Here another call becomes the trial call."""
 
     async def lost(_: object) -> None:
-        raise LeaseLostError("another worker's")
+        raise LeaseLostError("claimed by another worker")
 
     await due(pool, 4)
     caller = Caller(pool, clock, breaker_failures=1, breaker_open_s=OPEN_S)
@@ -55,10 +55,10 @@ async def test_a_lease_that_is_lost_while_one_tries_blocks_no_other_for_good(
 
 
 @pytest.mark.parametrize("failure", [ZeroDivisionError("a defect"), asyncio.CancelledError()])
-async def test_the_one_call_that_tries_never_blocks_the_others_for_good(
+async def test_a_trial_call_that_our_code_fails_on_does_not_block_the_breaker(
     pool: Pool, clock: Clock, failure: BaseException
 ) -> None:
-    """If our own code fails on the trial call, another call becomes the trial call."""
+    """Another call becomes the trial call."""
     await due(pool, 4)
     caller = Caller(pool, clock, breaker_failures=1, breaker_open_s=OPEN_S)
     await caller.round()

@@ -37,7 +37,7 @@ async def test_a_claim_is_a_lease(pool: Pool) -> None:
     assert (again.attempts, again.key, again.key_first_used_at) == (2, *keys, NOW)
 
 
-async def test_two_claimers_never_get_the_same(pool: Pool) -> None:
+async def test_two_claimers_never_get_the_same_call(pool: Pool) -> None:
     """Rows of an uncommitted claim are skipped without waiting."""
     keys = await due(pool, 10)
     async with pool.connection() as one, pool.connection() as two:
@@ -48,13 +48,13 @@ async def test_two_claimers_never_get_the_same(pool: Pool) -> None:
     assert {claimed.key for claimed in first + second} == keys
 
 
-async def test_a_call_nobody_has_tried_is_due_whatever_the_time(pool: Pool) -> None:
+async def test_an_untried_call_is_due_at_any_time(pool: Pool) -> None:
     """The clock of the host that wrote it may be ahead of the claimer's."""
     keys = await due(pool, 1)
     assert [each.key for each in await claim(pool, NOW - timedelta(hours=1))] == [*keys]
 
 
-async def test_a_new_key_is_given_once(pool: Pool) -> None:
+async def test_a_new_key_is_assigned_once(pool: Pool) -> None:
     """If two workers had the call, the second one's report is about an older key."""
     await due(pool, 1)
     (claimed,) = await claim(pool)
@@ -78,7 +78,7 @@ async def test_many_claimers_at_once_share_the_work(pool: Pool) -> None:
     assert set(claimed) | {each.key for each in await claim(pool)} == keys
 
 
-async def test_what_waited_longest_comes_first(pool: Pool) -> None:
+async def test_the_call_that_waited_longest_is_claimed_first(pool: Pool) -> None:
     """Calls are claimed in order of their due time; calls that are not due are not claimed."""
     keys = sorted(await due(pool, 4))
     moved = """update provider_calls set next_attempt_at = %s, attempts = 1
@@ -95,22 +95,22 @@ async def test_what_waited_longest_comes_first(pool: Pool) -> None:
     ]
 
 
-async def test_another_providers_calls_are_not_ours(pool: Pool) -> None:
+async def test_another_providers_calls_are_not_claimed(pool: Pool) -> None:
     """Each provider has its own circuit breaker, and so its own claims."""
     await due(pool, 1)
     assert await claim(pool, provider="another") == []
     assert len(await claim(pool)) == 1
 
 
-async def test_no_more_at_a_time_than_may_be(pool: Pool, clock: Clock) -> None:
+async def test_no_more_calls_are_in_flight_than_allowed(pool: Pool, clock: Clock) -> None:
     """A slow provider gets as many calls as the settings allow; the rest waits."""
     await due(pool, 5)
     caller = Caller(pool, clock, call_concurrency=2)
-    answer = asyncio.Event()
-    caller.provider.gate = answer
+    gate = asyncio.Event()
+    caller.provider.gate = gate
     assert await caller.calls.claim_and_start() == 2
     assert await caller.calls.claim_and_start() == 0
-    answer.set()
+    gate.set()
     await caller.finished()
     assert await caller.calls.claim_and_start() == 2
     await caller.finished()
@@ -119,7 +119,7 @@ async def test_no_more_at_a_time_than_may_be(pool: Pool, clock: Clock) -> None:
 async def test_a_crash_before_the_row_is_marked_repeats_the_same_event(
     caller: Caller, pool: Pool, clock: Clock
 ) -> None:
-    """The result is published twice under one event ID; the provider saw one idempotency key."""
+    """The result is published twice under one event ID; the provider gets one idempotency key."""
 
     class Crashing(PostgresOutbox):
         async def finish(self, *_: Any, **__: Any) -> bool:
@@ -145,7 +145,7 @@ async def test_a_result_that_was_not_published_leaves_the_call_due(
 ) -> None:
     """A call is done only when its result is published."""
     caller.provider.answers = [Refused("no", "No."), Refused("no", "No.")]
-    caller.outbox.failures = [PublishError("no word")]
+    caller.outbox.failures = [PublishError("no acknowledgement")]
     await caller.round()
     assert await caller.row("state") == ("due",)
     clock.forward(LEASE_S)
@@ -170,8 +170,8 @@ async def test_a_call_that_is_done_stays_done(caller: Caller, clock: Clock) -> N
     assert await database.everything(caller.pool) == before
 
 
-async def test_each_payments_call_is_its_own(pool: Pool, clock: Clock) -> None:
-    """A call on which our code fails is counted and due again later; the others finish."""
+async def test_a_call_our_code_fails_on_affects_no_other(pool: Pool, clock: Clock) -> None:
+    """The failing call is counted and due again later. The others finish."""
     await due(pool, 3)
     caller = Caller(pool, clock)
     caller.provider.answers = [Refused("no", "No."), ZeroDivisionError("a defect")]
@@ -182,10 +182,10 @@ async def test_each_payments_call_is_its_own(pool: Pool, clock: Clock) -> None:
     assert caller.errors() == 1
 
 
-async def test_the_end_waits_for_calls_under_way_but_not_for_ever(
+async def test_shutdown_waits_for_calls_in_flight_but_not_for_ever(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without brokers the result can't be published: the call is due again after its lease."""
+    """Without brokers the result can't be published, so the call is due again after its lease."""
     monkeypatch.setattr(dispatcher, "SHUTDOWN_TIMEOUT_S", 0.1)
     caller.provider.answers = [Acknowledged("pi_1")]
     publishing = asyncio.Event()

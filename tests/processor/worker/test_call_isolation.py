@@ -1,4 +1,4 @@
-"""No provider and no adapter affects another one: slow, silent, raising or stuck."""
+"""A slow, silent, raising or stuck provider or adapter affects no other."""
 
 import asyncio
 from datetime import timedelta
@@ -74,10 +74,10 @@ async def test_an_open_breaker_affects_no_other_provider(pool: Pool, clock: Cloc
 
 @pytest.mark.parametrize("error", UNFORESEEN, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("where", ["call", "look_up"])
-async def test_an_unforeseen_error_is_noted_and_retried_later(
+async def test_an_unforeseen_error_is_recorded_and_retried_later(
     caller: Caller, clock: Clock, where: str, error: BaseException
 ) -> None:
-    """The outcome is unknown: the row says so, and the retry waits like any other."""
+    """The outcome is unknown. The row has the error, and the retry waits like any other."""
     if where == "look_up":
         await caller.round()
         clock.forward(3600.0)
@@ -109,10 +109,10 @@ async def test_an_adapter_that_hangs_is_given_up_at_the_deadline(pool: Pool, clo
     assert await caller.round() == 1
 
 
-async def test_an_adapter_that_will_not_end_keeps_its_own_slot_and_no_other(
+async def test_an_adapter_that_ignores_cancellation_keeps_only_its_own_slot(
     pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its call is noted as unknown; the number of stuck tasks is limited by the slots."""
+    """Its call is recorded as unknown. The slots limit the number of stuck tasks."""
     monkeypatch.setattr(adapter_call, "CANCEL_TIMEOUT_S", 0.05)
     await due(pool, 4)
     await another_providers(pool, 2)
@@ -130,14 +130,14 @@ async def test_an_adapter_that_will_not_end_keeps_its_own_slot_and_no_other(
 
     monkeypatch.setattr(caller.provider, "call", stuck)
     assert await caller.calls.claim_and_start() == 2
-    noted = "select 1 from provider_calls where last_error = 'no answer within 0.1 s'"
+    recorded = "select 1 from provider_calls where last_error = 'no answer within 0.1 s'"
 
     async def given_up() -> bool:
-        return len(await database.rows(pool, noted)) == 1
+        return len(await database.rows(pool, recorded)) == 1
 
     await until(given_up, 5)
     await asyncio.sleep(0.1)
-    assert await caller.calls.claim_and_start() == 1, "the other's second one"
+    assert await caller.calls.claim_and_start() == 1, "the other provider's second call"
     assert await caller.calls.claim_and_start() == 0
     release.set()
     await caller.finished()
@@ -172,16 +172,16 @@ async def test_a_look_up_that_outlasts_its_lease_is_claimed_once(
 
 
 async def test_the_late_end_of_a_lost_lease_changes_nothing(caller: Caller, clock: Clock) -> None:
-    """Another worker has claimed the call: its lease, error and key stay."""
-    slept = Caller(caller.pool, clock)
-    slept.provider.gate = asyncio.Event()
-    await slept.calls.claim_and_start()
+    """Another worker has claimed the call, and its lease, error and key stay."""
+    former = Caller(caller.pool, clock)
+    former.provider.gate = asyncio.Event()
+    await former.calls.claim_and_start()
     clock.forward(LEASE_S)
-    now = PostgresOutbox(caller.pool)
-    (newer,) = await now.claim(["stripe"], 1, clock.now, clock.now + timedelta(hours=1))
+    outbox = PostgresOutbox(caller.pool)
+    (newer,) = await outbox.claim(["stripe"], 1, clock.now, clock.now + timedelta(hours=1))
     before = await database.everything(caller.pool)
-    slept.provider.gate.set()
-    await slept.finished()
-    assert slept.provider.keys == [KEY]
+    former.provider.gate.set()
+    await former.finished()
+    assert former.provider.keys == [KEY]
     assert await database.everything(caller.pool) == before
-    assert await now.finish(newer, "acknowledged: pi_1", clock.now)
+    assert await outbox.finish(newer, "acknowledged: pi_1", clock.now)

@@ -63,7 +63,7 @@ class _Failing:
     [KafkaConnectionError(), TimeoutError(), KeyError("planted"), asyncio.CancelledError()],
     ids=lambda error: type(error).__name__,
 )
-async def test_what_cannot_be_measured_is_absent(error: BaseException) -> None:
+async def test_a_lag_that_cannot_be_measured_is_absent(error: BaseException) -> None:
     """The error is counted, and the next measurement restores the metric."""
     registry, made = CollectorRegistry(), _Failing("", "")
     lag = ConsumerLag(

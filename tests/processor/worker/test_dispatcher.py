@@ -36,7 +36,7 @@ async def test_an_acknowledgement_is_published_and_the_call_done(caller: Caller)
 
 
 async def test_a_refusal_is_a_result_too(caller: Caller) -> None:
-    """With the provider's code and message; the call is done."""
+    """It has the provider's code and message, and the call is done."""
     caller.provider.answers = [Refused("no_such_method", "There is no such method.")]
     await caller.round()
     body = as_input(*caller.outbox.records).input.body
@@ -46,7 +46,9 @@ async def test_a_refusal_is_a_result_too(caller: Caller) -> None:
     assert await caller.row("state", "outcome") == ("done", "refused: no_such_method")
 
 
-async def test_unknown_is_tried_again_with_the_same_key(caller: Caller, clock: Clock) -> None:
+async def test_an_unknown_outcome_is_retried_under_the_same_key(
+    caller: Caller, clock: Clock
+) -> None:
     """Nothing is published; the back-off grows up to its limit."""
     for number, wait_s in enumerate([1.0, 2.0, 4.0, 8.0, 8.0], start=1):
         assert await caller.round() == 1
@@ -73,14 +75,14 @@ async def test_the_back_off_has_jitter(pool: Pool, clock: Clock) -> None:
     assert 0 <= min(waits) < 0.5 < max(waits) <= BASE_S
 
 
-async def test_a_provider_that_names_a_wait_is_given_it(caller: Caller, clock: Clock) -> None:
-    """Even if ours would be shorter."""
+async def test_a_wait_that_the_provider_names_is_respected(caller: Caller, clock: Clock) -> None:
+    """Even if the back-off would be shorter."""
     caller.provider.answers = [Unknown("slow down", retry_after_s=77.0)]
     await caller.round()
     assert await caller.due_at() == clock.now + timedelta(seconds=77)
 
 
-async def test_what_could_happen_later_is_tried_under_the_next_key(
+async def test_a_call_that_may_succeed_later_is_retried_under_the_next_key(
     caller: Caller, clock: Clock
 ) -> None:
     """The old key would replay the old response. The result has the same event ID."""
@@ -97,14 +99,14 @@ FOUND: Final[dict[str, tuple[Any, tuple[str, str | None, str]]]] = {
     "it happened": (Acknowledged("pi_1"), ("done", "acknowledged: pi_1", "no answer")),
     "it was refused": (Refused("no", "No."), ("done", "refused: no", "no answer")),
     "it is unavailable": (
-        ProviderUnavailableError("away"),
-        ("due", None, "can't be looked up: away"),
+        ProviderUnavailableError("down"),
+        ("due", None, "can't be looked up: down"),
     ),
 }
 
 
 @pytest.mark.parametrize("what", FOUND)
-async def test_after_the_keys_lifetime_it_is_looked_up(
+async def test_after_the_keys_lifetime_the_call_is_looked_up(
     caller: Caller, clock: Clock, what: str
 ) -> None:
     """The provider may not know the key any more, so nothing is tried before the look-up."""
@@ -118,7 +120,7 @@ async def test_after_the_keys_lifetime_it_is_looked_up(
     assert await caller.row("state", "outcome", "last_error") == expected
 
 
-async def test_what_never_happened_is_tried_at_once_with_a_new_key(
+async def test_a_call_that_never_happened_is_retried_at_once_under_a_new_key(
     caller: Caller, clock: Clock
 ) -> None:
     """The new key has a lifetime of its own."""
@@ -145,7 +147,9 @@ async def test_a_look_up_begins_where_the_first_key_was_used(caller: Caller, clo
     assert caller.provider.looked_up == [(KEY, NOW), (KEY, NOW)]
 
 
-async def test_what_could_happen_later_is_not_retried_at_once(caller: Caller, clock: Clock) -> None:
+async def test_a_call_that_may_succeed_later_is_not_retried_at_once(
+    caller: Caller, clock: Clock
+) -> None:
     """The state at the provider has to change first."""
     caller.provider.answers = [NotNow("too early"), NotNow("too early")]
     for wait_s in (1.0, 2.0):
@@ -162,7 +166,7 @@ async def test_a_call_tried_for_weeks_is_tried_again(caller: Caller, clock: Cloc
     assert await caller.due_at() == clock.now + timedelta(seconds=MAX_S)
 
 
-async def test_an_answer_that_would_be_repeated_is_looked_up_at_once(caller: Caller) -> None:
+async def test_a_response_that_would_be_replayed_is_looked_up_at_once(caller: Caller) -> None:
     """The provider keeps replaying its stored 500, so retrying cannot help."""
     caller.provider.answers = [Unknown("HTTP 500", repeats=True)]
     caller.provider.found = [Acknowledged("pi_1")]

@@ -39,9 +39,9 @@ def new_lease(renewals: Renewals) -> Lease:
     return Lease(renewals, LEASE_S, asyncio.get_running_loop().time())
 
 
-def away(_number: int) -> bool:
+def unavailable(_number: int) -> bool:
     """Raises as if Postgres were unavailable."""
-    raise StoreUnavailableError("away")
+    raise StoreUnavailableError("unavailable")
 
 
 async def test_long_work_keeps_its_lease() -> None:
@@ -81,7 +81,7 @@ async def test_a_lost_lease_ends_the_work() -> None:
 
 async def test_a_renewal_may_fail_while_the_lease_lasts() -> None:
     """Postgres is unavailable for a moment, and the work continues."""
-    renewals = Renewals(lambda number: number % 2 == 0 or away(number))
+    renewals = Renewals(lambda number: number % 2 == 0 or unavailable(number))
 
     async def work() -> str:
         await until(lambda: is_renewed(renewals, 6), 10)
@@ -91,14 +91,14 @@ async def test_a_renewal_may_fail_while_the_lease_lasts() -> None:
 
 
 @pytest.mark.parametrize("silent", [True, False])
-async def test_a_lease_that_can_not_be_renewed_is_lost(*, silent: bool) -> None:
+async def test_a_lease_that_cannot_be_renewed_is_lost(*, silent: bool) -> None:
     """After its end another worker may have the call, even if Postgres never responds."""
     never = asyncio.Event()
 
     async def renew() -> bool:
         if silent:
             await never.wait()
-        return away(0)
+        return unavailable(0)
 
     began = asyncio.get_running_loop().time()
     with pytest.raises(LeaseLostError):

@@ -28,7 +28,12 @@ async def steady() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [StoreUnavailableError("away"), PublishError("away"), KafkaConnectionError(), OSError("away")],
+    [
+        StoreUnavailableError("unavailable"),
+        PublishError("unavailable"),
+        KafkaConnectionError(),
+        OSError("unavailable"),
+    ],
     ids=lambda error: type(error).__name__,
 )
 async def test_a_loop_restarts_after_a_retryable_error(error: Exception) -> None:
@@ -47,7 +52,7 @@ async def test_a_loop_restarts_after_a_retryable_error(error: Exception) -> None
     assert len(runs) == 2
 
 
-async def test_waits_grow_up_to_a_limit_and_begin_again_after_a_recovery(
+async def test_waits_grow_up_to_a_limit_and_start_over_after_a_recovery(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The back-off doubles with each failure, and starts over after a long run."""
@@ -64,7 +69,7 @@ async def test_waits_grow_up_to_a_limit_and_begin_again_after_a_recovery(
             stop.set()
             await steady()
         now[0] += ran_for.pop(0)
-        raise OSError("away")
+        raise OSError("unavailable")
 
     monkeypatch.setattr(loops, "random", SimpleNamespace(uniform=draw))
     monkeypatch.setattr(loops, "time", SimpleNamespace(monotonic=lambda: now[0]))
@@ -131,7 +136,7 @@ async def test_a_stalled_loop_is_restarted(
 
 
 async def test_an_error_that_must_end_the_process_propagates() -> None:
-    """Such as SystemExit."""
+    """SystemExit is one."""
 
     async def loop() -> None:
         raise EndError

@@ -23,11 +23,11 @@ from tests.support.programs.sweeping import SILENT_S, Sweeping, as_record, event
 
 pytestmark = pytest.mark.anyio
 
-AWAY = ProviderUnavailableError("away")
+UNAVAILABLE = ProviderUnavailableError("down")
 
 
 async def test_the_events_after_the_cursor_go_to_their_payments(sweeping: Sweeping) -> None:
-    """Like webhooks; events that name no payment go to the router."""
+    """They are published like webhooks. Events that name no payment go to the router."""
     sweeping.provider.pages = [[event(ONE, "evt_1"), event(TWO, "evt_2", ours=False)]]
     known, other = await sweeping.round()
     got = received(as_record(known))
@@ -43,7 +43,7 @@ async def test_the_cursor_moves_page_by_page(sweeping: Sweeping) -> None:
     """Only a page that was not published is read again."""
     pages = [[event(ONE, f"evt_{n}")] for n in range(3)]
     sweeping.provider.pages = pages
-    sweeping.outbox.failures = [None, PublishError("no word")]
+    sweeping.outbox.failures = [None, PublishError("no acknowledgement")]
     assert ids(await sweeping.round()) == ["evt_0"]
     assert sweeping.errors("events") == 1
     sweeping.provider.pages = pages[1:]
@@ -69,10 +69,10 @@ async def test_an_event_too_large_for_a_topic_blocks_no_other(
 
 
 @pytest.mark.parametrize("status", ["processing", "requires_action", "requires_capture"])
-async def test_an_unfinished_silent_payments_object_is_looked_at(
+async def test_an_unfinished_silent_payments_object_is_looked_up(
     sweeping: Sweeping, pool: Pool, clock: Clock, status: str
 ) -> None:
-    """After enough silence; its state is published as an event of the payment."""
+    """Not before enough silence. Its state is published as an event of the payment."""
     await stands(pool, status, ONE)
     sweeping.provider.objects = {object_of(ONE): event(ONE, "look_1", ours=False)}
     clock.forward(SILENT_S)
@@ -95,7 +95,7 @@ async def test_final_payments_and_those_without_an_object_are_not_looked_up(
     assert sweeping.provider.retrieved == []
 
 
-async def test_every_page_of_the_unfinished_is_looked_at(
+async def test_every_page_of_unfinished_payments_is_looked_up(
     own_database: str, pool: Pool, clock: Clock
 ) -> None:
     """Each object once, over several pages."""
@@ -108,33 +108,36 @@ async def test_every_page_of_the_unfinished_is_looked_at(
     assert sorted(sweeping.provider.retrieved) == sorted(map(object_of, ids_))
 
 
-async def test_an_object_that_cannot_be_looked_at_keeps_no_other_from_it(
+async def test_a_failing_look_up_stops_no_other(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
     """The failure is counted, and the object is looked up again in the next round."""
     first, second = sorted([ONE, TWO])
     await stands(pool, "processing", ONE, TWO)
     clock.forward(2 * SILENT_S)
-    sweeping.provider.objects = {object_of(first): AWAY, object_of(second): event(second, "look")}
+    sweeping.provider.objects = {
+        object_of(first): UNAVAILABLE,
+        object_of(second): event(second, "look"),
+    }
     assert ids(await sweeping.round()) == ["look"]
     assert sweeping.errors("object") == 1
 
 
-async def test_single_objects_that_cannot_be_looked_at_end_no_round(
+async def test_single_failing_look_ups_end_no_round(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
-    """Only failures in a row do: single ones say nothing about the provider."""
+    """Only failures in a row end it: a single one does not show that the provider is down."""
     payments = sorted(payment(f"scattered {n}") for n in range(2 * FAILURES_MAX))
     await stands(pool, "processing", *payments)
     clock.forward(2 * SILENT_S)
     good = payments[1::2]
-    sweeping.provider.objects = {object_of(one): AWAY for one in payments}
+    sweeping.provider.objects = {object_of(one): UNAVAILABLE for one in payments}
     sweeping.provider.objects |= {object_of(one): event(one, f"look_{one}") for one in good}
     assert ids(await sweeping.round()) == [f"look_{one}" for one in good]
     assert sweeping.errors("objects") is None
 
 
-async def test_a_provider_is_asked_for_its_own_objects_alone(
+async def test_a_provider_is_asked_only_for_its_own_objects(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
     """It does not know another provider's objects."""
@@ -145,24 +148,24 @@ async def test_a_provider_is_asked_for_its_own_objects_alone(
     assert sweeping.provider.retrieved == []
 
 
-async def test_a_new_leader_goes_on_where_the_last_one_stood(
+async def test_a_new_leader_continues_where_the_last_one_stopped(
     sweeping: Sweeping, pool: Pool, clock: Clock, own_database: str
 ) -> None:
-    """Otherwise the last payments get no turn if a round takes longer than a leader leads."""
+    """Otherwise the last payments would get no turn if a round outlasts its leader."""
     payments = sorted(payment(f"resumed {n}") for n in range(5))
     await stands(pool, "processing", *payments)
     clock.forward(SILENT_S + 1)
     first = Sweeping(own_database, pool, clock, reconcile_page=2)
     looks = {object_of(one): event(one, f"look_{one}", ours=False) for one in payments}
     first.provider.objects.update(looks)
-    first.outbox.failures = [None, None, PublishError("no word")]
+    first.outbox.failures = [None, None, PublishError("no acknowledgement")]
     assert len(await first.round()) == 2
     sweeping.provider.objects.update(looks)
     assert ids(await sweeping.round()) == [f"look_{one}" for one in payments[2:]]
     assert ids(await sweeping.round()) == [f"look_{one}" for one in payments]
 
 
-async def test_after_failures_in_a_row_the_next_round_goes_on_behind_them(
+async def test_after_failures_in_a_row_the_next_round_continues_after_them(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
     """Otherwise a few failing objects would block all others for ever."""
@@ -170,7 +173,7 @@ async def test_after_failures_in_a_row_the_next_round_goes_on_behind_them(
     await stands(pool, "processing", *payments)
     clock.forward(SILENT_S + 1)
     looks = {object_of(one): event(one, f"look_{one}", ours=False) for one in payments}
-    sweeping.provider.objects.update(dict.fromkeys(looks, AWAY))
+    sweeping.provider.objects.update(dict.fromkeys(looks, UNAVAILABLE))
     assert await sweeping.round() == []
     sweeping.provider.objects.update(looks)
     assert ids(await sweeping.round()) == [f"look_{one}" for one in payments[FAILURES_MAX:]]
@@ -179,7 +182,7 @@ async def test_after_failures_in_a_row_the_next_round_goes_on_behind_them(
 async def test_a_sweep_respects_the_configured_rate(
     pool: Pool, clock: Clock, own_database: str
 ) -> None:
-    """The provider's rate limit is also needed for calls."""
+    """Provider calls share the provider's rate limit."""
     payments = [payment(f"paced {n}") for n in range(3)]
     await stands(pool, "processing", *payments)
     clock.forward(SILENT_S + 1)

@@ -24,7 +24,7 @@ DISCONNECT_LEADER = """
     where locktype = 'advisory' and granted
         and database = (select oid from pg_database where datname = current_database())"""
 FAILED_ON = payment("failed on")
-AWAY = ProviderUnavailableError("away")
+UNAVAILABLE = ProviderUnavailableError("down")
 
 
 async def test_a_payment_without_action_in_time_expires(
@@ -36,21 +36,21 @@ async def test_a_payment_without_action_in_time_expires(
     clock.forward(DAY_S)
     assert await sweeping.round() == []
     clock.forward(0.001)
-    asked = [await sweeping.round(), await sweeping.round()]
-    commands = [received(as_record(sent)) for (sent,) in asked]
-    assert {sent.topic for (sent,) in asked} == {PAYMENT_COMMANDS}
+    published = [await sweeping.round(), await sweeping.round()]
+    commands = [received(as_record(sent)) for (sent,) in published]
+    assert {sent.topic for (sent,) in published} == {PAYMENT_COMMANDS}
     assert isinstance(commands[0].input.body, Cancel)
     assert commands[0].input.body.expired
     assert (commands[0].payment_id, commands[0].tenant) == (ONE, "shop")
     assert len({command.event_id for command in commands}) == 1
-    await database.process(pool, as_record(*asked[0]))
+    await database.process(pool, as_record(*published[0]))
     assert await sweeping.round() == []
 
 
-def test_each_version_is_asked_to_end_once() -> None:
+def test_each_version_expires_once() -> None:
     """One event ID per version; a later version has another one."""
-    asked = [_expiry(ONE, "shop", version, NOW) for version in (2, 2, 3)]
-    first, same, later = (received(as_record(sent)).event_id for sent in asked)
+    published = [_expiry(ONE, "shop", version, NOW) for version in (2, 2, 3)]
+    first, same, later = (received(as_record(sent)).event_id for sent in published)
     assert first == same != later
 
 
@@ -67,7 +67,7 @@ async def test_the_earliest_expiry_comes_first(own_database: str, pool: Pool, cl
         await database.process(pool, as_record(sent))
 
 
-async def test_only_what_waits_for_its_customer_expires(
+async def test_only_a_payment_that_waits_for_its_customer_expires(
     own_database: str, pool: Pool, clock: Clock
 ) -> None:
     """A payment that waits for the provider does not expire."""
@@ -77,10 +77,10 @@ async def test_only_what_waits_for_its_customer_expires(
     assert await sweeping.round() == []
 
 
-async def test_a_quarantined_payment_is_not_asked_to_end(
+async def test_a_quarantined_payment_does_not_expire(
     own_database: str, pool: Pool, clock: Clock
 ) -> None:
-    """Every sweep would queue one more command behind the quarantine; once it ends, one does."""
+    """Otherwise each sweep would queue one more command behind the quarantine."""
     sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S)
     await stands(pool, "requires_action", ONE, TWO)
     quarantine = "insert into quarantines values (%s, 'evt', 'x', %s) returning 1"
@@ -89,28 +89,26 @@ async def test_a_quarantined_payment_is_not_asked_to_end(
     assert [received(as_record(sent)).payment_id for sent in await sweeping.round()] == [TWO]
 
 
-async def test_a_sweep_that_fails_keeps_no_other_from_running(
-    sweeping: Sweeping, pool: Pool, clock: Clock
-) -> None:
+async def test_a_failing_sweep_stops_no_other(sweeping: Sweeping, pool: Pool, clock: Clock) -> None:
     """Each failure is counted under the name of its sweep."""
     await stands(pool, "requires_action", ONE)
     clock.forward(2 * DAY_S)
-    sweeping.provider.pages = [AWAY]
+    sweeping.provider.pages = [UNAVAILABLE]
     sweeping.provider.objects = {object_of(ONE): event(ONE, "look")}
-    sweeping.outbox.failures = [PublishError("no word")]
+    sweeping.outbox.failures = [PublishError("no acknowledgement")]
     assert ids(await sweeping.round()) == ["look"]
     assert (sweeping.errors("expiry"), sweeping.errors("events")) == (1, 1)
     assert sweeping.gauge("payments_backlog_rows", "unfinished_payment") == 1
 
 
-async def test_a_store_that_is_away_is_no_end(sweeping: Sweeping, pool: Pool) -> None:
+async def test_an_unavailable_store_does_not_end_the_loop(sweeping: Sweeping, pool: Pool) -> None:
     """Without connections every sweep fails and is counted, and the round ends."""
     await pool.close()
     assert await sweeping.round() == []
     assert [sweeping.errors(name) for name in ("expiry", "backlog", "events", "objects")] == [1] * 4
 
 
-async def test_what_waits_is_measured(sweeping: Sweeping, pool: Pool, clock: Clock) -> None:
+async def test_the_backlog_is_measured(sweeping: Sweeping, pool: Pool, clock: Clock) -> None:
     """The number of each kind, and the age of the oldest; 0 if there is none."""
     log = Log()
     await database.process(pool, log.create(ONE), log.webhook(TWO, "succeeded"))
@@ -131,7 +129,9 @@ async def test_what_waits_is_measured(sweeping: Sweeping, pool: Pool, clock: Clo
         assert sweeping.gauge("payments_backlog_oldest_age_seconds", what) == age, what
 
 
-async def test_what_is_done_waits_no_more(sweeping: Sweeping, pool: Pool, clock: Clock) -> None:
+async def test_finished_work_is_not_in_the_backlog(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
     """Finished calls and published versions are not counted; the age is that of the oldest."""
     log = Log()
     await database.process(pool, log.create(ONE))
@@ -180,7 +180,7 @@ async def test_one_process_leads_and_another_follows(
             await wait_for_rounds(follower, 3)
 
 
-async def test_a_leader_that_lost_its_connection_asks_again(
+async def test_a_leader_that_lost_its_connection_tries_again(
     own_database: str, pool: Pool, clock: Clock
 ) -> None:
     """Its lock ended with the connection; it leads again once it has the lock."""

@@ -37,13 +37,13 @@ def sweep(pool: Pool, clock: Clock, registry: CollectorRegistry) -> Sweep:
 
 
 async def count(pool: Pool, table: str) -> int:
-    """Rows of a table."""
+    """Returns the number of rows of a table."""
     statement = sql.SQL("select count(*) from {}").format(sql.Identifier(table))
     ((rows,),) = await database.rows(pool, statement)
     return int(rows)
 
 
-async def test_what_is_too_old_goes_and_the_payment_stays(
+async def test_old_history_is_deleted_and_the_payment_stays(
     pool: Pool, sweep: Sweep, clock: Clock, registry: CollectorRegistry
 ) -> None:
     """Not before its time. Payments, versions and calls are kept."""
@@ -80,7 +80,7 @@ async def test_every_history_is_swept(pool: Pool, sweep: Sweep, clock: Clock) ->
     assert [await count(pool, table) for table in DELETABLE] == [0] * len(DELETABLE)
 
 
-async def test_what_waits_for_an_operator_is_never_forgotten(
+async def test_what_waits_for_an_operator_is_never_deleted(
     pool: Pool, sweep: Sweep, clock: Clock
 ) -> None:
     """The input of a quarantined payment stays; the parked input of an unknown one is deleted."""
@@ -95,12 +95,12 @@ async def test_what_waits_for_an_operator_is_never_forgotten(
     assert await database.rows(pool, "select payment_id from inbox") == [(ONE,)]
 
 
-async def test_what_waits_for_a_payment_that_never_came_is_given_up(
+async def test_an_input_whose_payment_never_came_is_given_up(
     pool: Pool, clock: Clock, registry: CollectorRegistry
 ) -> None:
-    """Not before its time; then its bytes go, and it stays so when the payment comes at last.
+    """Not before its time. Its bytes are deleted, and a payment created later does not change that.
 
-    A command is rejected, a webhook ignored; what waits behind a quarantine, or is young, waits on.
+    A command becomes rejected, a webhook ignored. Inputs of a quarantined payment stay parked.
     """
     settings = WorkerSettings(parked_max_age_s=DAY)
     loop = Retention(PostgresHistory(pool), settings, WorkerMetrics(registry), clock)
@@ -140,7 +140,7 @@ async def outcomes(pool: Pool) -> dict[str, str]:
     return dict(await database.rows(pool, statement))
 
 
-async def test_an_event_that_was_forgotten_changes_nothing_when_it_comes_again(
+async def test_an_event_deleted_from_the_inbox_changes_nothing_when_it_comes_again(
     pool: Pool, sweep: Sweep, clock: Clock
 ) -> None:
     """The payment already contains it: it is stale or a duplicate, and creates no version."""
@@ -159,12 +159,12 @@ async def test_an_event_that_was_forgotten_changes_nothing_when_it_comes_again(
     )
 
 
-async def test_rows_go_a_few_at_a_time_and_the_oldest_first(
+async def test_rows_are_deleted_a_few_at_a_time_and_the_oldest_first(
     pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No statement locks many rows, and locked rows are skipped."""
+    """No statement locks many rows. Locked rows are skipped."""
     monkeypatch.setattr(retention, "CHUNK_ROWS", 2)
-    store, asked = PostgresHistory(pool), list[int]()
+    store, deleted = PostgresHistory(pool), list[int]()
     async with pool.connection() as connection:
         for number in range(5):
             await connection.execute(
@@ -177,7 +177,7 @@ async def test_rows_go_a_few_at_a_time_and_the_oldest_first(
 
         async def forget_history(self, *args: object, **kwargs: object) -> int:
             gone = await store.forget_history(*args, **kwargs)  # type: ignore[arg-type]  # passed on
-            asked.append(gone)
+            deleted.append(gone)
             return gone
 
     clock.forward(DAY + 10)
@@ -186,5 +186,5 @@ async def test_rows_go_a_few_at_a_time_and_the_oldest_first(
     async with pool.connection() as other:
         await other.execute('select * from dead_letters where "offset" = 0 for update')
         await loop.sweep()
-        assert asked == [2, 2, 0]
+        assert deleted == [2, 2, 0]
         assert await database.rows(pool, 'select "offset" from dead_letters') == [(0,)]

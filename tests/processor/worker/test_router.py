@@ -20,7 +20,7 @@ from tests.support.programs.routing import MAX_AGE_S, Routing, payout, unrouted
 pytestmark = pytest.mark.anyio
 
 
-async def known(pool: Pool, *payment_ids: str) -> None:
+async def create_payments(pool: Pool, *payment_ids: str) -> None:
     """Creates these payments, with their objects at the provider."""
     log = Log()
     await database.process(
@@ -34,37 +34,37 @@ def routing(pool: Pool, clock: Clock) -> Routing:
     return Routing(pool, clock)
 
 
-async def kept(pool: Pool) -> list[Any]:
+async def waiting(pool: Pool) -> list[Any]:
     """Returns the event IDs of the waiting webhooks."""
     return [row[0] for row in await database.rows(pool, "select event_id from unrouted order by 1")]
 
 
 async def test_a_known_objects_webhook_goes_to_its_payment(routing: Routing, pool: Pool) -> None:
-    """With the payment's key and unchanged body and headers; nothing waits."""
-    await known(pool, ONE)
+    """It has the payment's key and unchanged body and headers. Nothing waits."""
+    await create_payments(pool, ONE)
     record = unrouted(ONE)
     await routing.router.route([record])
     (sent,) = routing.outbox.records
     assert (sent.topic, sent.key, sent.value) == (PROVIDER_WEBHOOKS, ONE.encode(), record.value)
     assert headers.as_text(sent.headers) == record.headers
-    assert await kept(pool) == []
+    assert await waiting(pool) == []
 
 
 async def test_an_unknown_objects_webhook_waits_until_it_is_known(
     routing: Routing, pool: Pool
 ) -> None:
-    """Unchanged; then it goes to its payment, once."""
+    """It is stored unchanged, and then goes to its payment once."""
     record = unrouted(ONE)
     await routing.router.route([record])
     await routing.router.route_waiting()
     assert routing.outbox.records == []
-    assert await kept(pool) == ["evt_1"]
-    await known(pool, ONE, TWO)
+    assert await waiting(pool) == ["evt_1"]
+    await create_payments(pool, ONE, TWO)
     await routing.router.route_waiting()
     (sent,) = routing.outbox.records
     assert (sent.topic, sent.key, sent.value) == (PROVIDER_WEBHOOKS, ONE.encode(), record.value)
     assert headers.as_text(sent.headers) == record.headers
-    assert await kept(pool) == []
+    assert await waiting(pool) == []
     await routing.router.route_waiting()
     assert len(routing.outbox.records) == 1
 
@@ -78,7 +78,7 @@ async def test_a_webhook_without_effect_is_ignored_with_its_reason(
     await routing.router.route([record])
     await routing.router.route([record])
     assert routing.sent() == []
-    assert await kept(pool) == []
+    assert await waiting(pool) == []
     ignored = await database.rows(
         pool, "select event_id, provider, kind, reason from ignored_webhooks"
     )
@@ -88,7 +88,7 @@ async def test_a_webhook_without_effect_is_ignored_with_its_reason(
     assert routing.metrics.ignored.labels("stripe", "payout.paid")._value.get() == 2
 
 
-async def test_what_has_an_effect_and_names_no_object_is_a_dead_letter(routing: Routing) -> None:
+async def test_a_webhook_with_an_effect_but_no_object_is_a_dead_letter(routing: Routing) -> None:
     """Its payment could never be found."""
     await routing.router.route([unrouted(ONE, **{headers.OBJECT_ID: ""})])
     ((topic, _, named),) = routing.sent()
@@ -96,23 +96,23 @@ async def test_what_has_an_effect_and_names_no_object_is_a_dead_letter(routing: 
     assert headers.OBJECT_ID in named[headers.ERROR]
 
 
-async def test_an_old_record_waits_as_long_as_any(
+async def test_an_old_record_waits_as_long_as_any_other(
     routing: Routing, pool: Pool, clock: Clock
 ) -> None:
-    """Its waiting time starts when it is first read: an outage of ours does not count."""
+    """Its waiting time starts when it is first read, so an outage of ours does not count."""
     long_ago = (clock.now - timedelta(seconds=2 * MAX_AGE_S)).isoformat()
     await routing.router.route([unrouted(ONE, **{headers.RECEIVED_AT: long_ago})])
     await routing.router.route_waiting()
-    assert (await kept(pool), routing.sent()) == (["evt_1"], [])
+    assert (await waiting(pool), routing.sent()) == (["evt_1"], [])
 
 
-async def test_an_unknown_status_is_kept(routing: Routing, pool: Pool) -> None:
-    """It has an effect, which a later release may know: it is routed like any other."""
+async def test_a_webhook_with_an_unknown_status_waits(routing: Routing, pool: Pool) -> None:
+    """A later release may know its effect, so it is routed like any other."""
     record = unrouted(ONE)
     body = json.loads(record.value)
     body["data"]["object"]["status"] = "reimagined"
     await routing.router.route([replace(record, value=json.dumps(body).encode())])
-    assert await kept(pool) == ["evt_1"]
+    assert await waiting(pool) == ["evt_1"]
     assert await database.rows(pool, "select event_id from ignored_webhooks") == []
 
 
@@ -120,21 +120,21 @@ async def test_a_redelivered_webhook_is_stored_once(routing: Routing, pool: Pool
     """After a crash the router reads the same event again."""
     await routing.router.route([unrouted(ONE), unrouted(ONE)])
     await routing.router.route([unrouted(ONE)])
-    assert (await kept(pool), routing.sent()) == (["evt_1"], [])
+    assert (await waiting(pool), routing.sent()) == (["evt_1"], [])
 
 
 async def test_another_providers_object_is_another_object(routing: Routing, pool: Pool) -> None:
     """Two providers may use the same ID."""
-    await known(pool, ONE)
+    await create_payments(pool, ONE)
     await routing.router.route([unrouted(ONE, **{headers.PROVIDER: "another"})])
     await routing.router.route_waiting()
     assert routing.outbox.records == []
 
 
-async def test_what_stays_unknown_for_too_long_is_a_dead_letter(
+async def test_a_webhook_whose_object_stays_unknown_is_a_dead_letter(
     routing: Routing, pool: Pool, clock: Clock
 ) -> None:
-    """Not earlier; with the reason, the object's key and the original headers."""
+    """Not before the limit. It has the reason, the object's key and the original headers."""
     record = unrouted(ONE)
     await routing.router.route([record])
     clock.forward(MAX_AGE_S)
@@ -147,15 +147,15 @@ async def test_what_stays_unknown_for_too_long_is_a_dead_letter(
     assert "no payment is known" in named[headers.ERROR]
     assert named[headers.ORIGINAL_TOPIC] == PROVIDER_WEBHOOKS_UNROUTED
     assert named.items() >= record.headers.items()
-    assert await kept(pool) == []
+    assert await waiting(pool) == []
 
 
-async def test_what_is_known_at_last_is_routed_however_old(
+async def test_a_webhook_of_any_age_is_routed_once_its_object_is_known(
     routing: Routing, pool: Pool, clock: Clock
 ) -> None:
-    """To its payment, and not to the dead letters."""
+    """It goes to its payment, and not to the dead letters."""
     await routing.router.route([unrouted(ONE), unrouted(TWO, "evt_2")])
-    await known(pool, ONE)
+    await create_payments(pool, ONE)
     clock.forward(2 * MAX_AGE_S)
     await routing.router.route_waiting()
     assert [(topic, key) for topic, key, _ in routing.sent()] == [
@@ -164,55 +164,55 @@ async def test_what_is_known_at_last_is_routed_however_old(
     ]
 
 
-async def test_what_is_kept_leaves_in_the_order_it_came(
+async def test_waiting_webhooks_leave_in_the_order_they_came(
     routing: Routing, pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If there are more than one round takes: to payments and to the dead letters."""
+    """Also if one round can't take all of them: to payments and to the dead letters."""
     monkeypatch.setattr(router, "BATCH_RECORDS", 1)
     for number, about in enumerate((ONE, TWO, payment("three"), payment("four"))):
         await routing.router.route([unrouted(about, f"evt_{number}")])
         clock.forward(1)
-    await known(pool, ONE, TWO)
+    await create_payments(pool, ONE, TWO)
     await routing.router.route_waiting()
     assert [key for _, key, _ in routing.sent()] == [ONE.encode()]
     await routing.router.route_waiting()
     assert [key for _, key, _ in routing.sent()] == [TWO.encode()]
     clock.forward(2 * MAX_AGE_S)
     await routing.router.route_waiting()
-    assert await kept(pool) == ["evt_3"]
+    assert await waiting(pool) == ["evt_3"]
 
 
 @pytest.mark.parametrize(
     "name", [headers.EVENT_ID, headers.PROVIDER, headers.RECEIVED_AT, headers.OBJECT_ID]
 )
 async def test_a_malformed_record_is_a_dead_letter(routing: Routing, pool: Pool, name: str) -> None:
-    """It says which header is wrong; the records beside it go their way."""
-    await known(pool, TWO)
+    """The error names the wrong header. The other records of the batch are routed."""
+    await create_payments(pool, TWO)
     await routing.router.route([unrouted(ONE, **{name: ""}), unrouted(TWO, "evt_2")])
     (routed, dead) = routing.sent()
     assert routed[:2] == (PROVIDER_WEBHOOKS, TWO.encode())
     assert dead[0] == DEAD_LETTERS
     assert name in dead[2][headers.ERROR]
     assert dead[2][headers.ORIGINAL_OFFSET] == "0"
-    assert await kept(pool) == []
+    assert await waiting(pool) == []
 
 
-async def test_a_record_without_a_time_is_a_dead_letter(routing: Routing) -> None:
-    """A header that is there and no time is malformed too."""
+async def test_a_record_with_a_malformed_time_is_a_dead_letter(routing: Routing) -> None:
+    """A header that has a value is malformed if the value is no time."""
     await routing.router.route([unrouted(ONE, **{headers.RECEIVED_AT: "soon"})])
     ((topic, _, named),) = routing.sent()
     assert topic == DEAD_LETTERS
     assert "'soon'" in named[headers.ERROR]
-    assert "our own code" not in named[headers.ERROR], "it is the record that is wrong"
+    assert "our own code" not in named[headers.ERROR], "the record is wrong, not our code"
 
 
-async def test_what_was_not_sent_is_kept(routing: Routing, pool: Pool) -> None:
-    """Without the brokers' word nothing is forgotten: it is sent again."""
+async def test_a_webhook_that_was_not_sent_keeps_waiting(routing: Routing, pool: Pool) -> None:
+    """Without the brokers' acknowledgement it stays stored, and is sent again."""
     await routing.router.route([unrouted(ONE)])
-    await known(pool, ONE)
-    routing.outbox.failures = [PublishError("no word")]
+    await create_payments(pool, ONE)
+    routing.outbox.failures = [PublishError("no acknowledgement")]
     with pytest.raises(PublishError):
         await routing.router.route_waiting()
-    assert await kept(pool) == ["evt_1"]
+    assert await waiting(pool) == ["evt_1"]
     await routing.router.route_waiting()
     assert len(routing.sent()) == 1

@@ -23,9 +23,9 @@ pytestmark = pytest.mark.anyio
 _LONG: Final = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=9_000))  # noqa: S311  # a seeded choice, no secret
 #: By defect: the header, its bytes, and a part of the dead letter's error.
 REFUSED: Final = {
-    "an endless event ID": (headers.EVENT_ID, _LONG.encode(), "event-id is too long"),
-    "an endless object ID": (headers.OBJECT_ID, _LONG.encode(), "object-id is too long"),
-    "an endless provider": (headers.PROVIDER, _LONG.encode(), "provider is too long"),
+    "a very long event ID": (headers.EVENT_ID, _LONG.encode(), "event-id is too long"),
+    "a very long object ID": (headers.OBJECT_ID, _LONG.encode(), "object-id is too long"),
+    "a very long provider": (headers.PROVIDER, _LONG.encode(), "provider is too long"),
     "an event ID a little too long": (headers.EVENT_ID, b"e" * 501, "event-id is too long"),
     "a time before the calendar": (
         headers.RECEIVED_AT, b"0001-01-01T00:00:00+12:00", "outside of the calendar",
@@ -33,17 +33,20 @@ REFUSED: Final = {
     "a time after the calendar": (
         headers.RECEIVED_AT, b"9999-12-31T23:00:00-12:00", "outside of the calendar",
     ),
-    "a time in no zone": (headers.RECEIVED_AT, b"2026-03-01T12:00:00", "no time zone"),
+    "a time without a zone": (headers.RECEIVED_AT, b"2026-03-01T12:00:00", "no time zone"),
 }  # fmt: skip
 #: Odd IDs and times that can still be stored.
-KEPT: Final = {
+STORABLE: Final = {
     "a NUL in another header": ("extra", b"\0"),
     "a NUL in the event ID": (headers.EVENT_ID, b"evt\0"),
     "a NUL in the object ID": (headers.OBJECT_ID, b"pi\0"),
     "bytes that are not UTF-8": (headers.OBJECT_ID, b"\xff\xfe"),
     "the longest event ID": (headers.EVENT_ID, b"e" * 500),
     "the earliest time": (headers.RECEIVED_AT, b"0001-01-01T00:00:00+00:00"),
-    "a zone further off than Postgres knows": (headers.RECEIVED_AT, b"2026-03-01T12:00:00+23:59"),
+    "a zone offset larger than Postgres accepts": (
+        headers.RECEIVED_AT,
+        b"2026-03-01T12:00:00+23:59",
+    ),
     "a zone of half a second": (headers.RECEIVED_AT, b"2026-03-01T12:00:00+01:00:00.5"),
 }
 
@@ -60,7 +63,7 @@ def routing(pool: Pool, clock: Clock) -> Routing:
     return Routing(pool, clock)
 
 
-async def kept(pool: Pool) -> list[str]:
+async def waiting(pool: Pool) -> list[str]:
     """Returns the event IDs of the waiting webhooks."""
     return [row[0] for row in await database.rows(pool, "select event_id from unrouted order by 1")]
 
@@ -69,31 +72,31 @@ async def kept(pool: Pool) -> list[str]:
 async def test_a_webhook_that_cannot_be_stored_is_a_dead_letter(
     routing: Routing, pool: Pool, what: str
 ) -> None:
-    """With the reason; another record of the batch is stored."""
+    """It has the reason. Another record of the batch is stored."""
     name, value, why = REFUSED[what]
     bad = with_header(unrouted(ONE), name, value)
     await routing.router.route([bad, unrouted(TWO, "evt_2")])
     ((topic, key, named),) = routing.sent()
     assert (topic, key) == (DEAD_LETTERS, bad.key)
     assert why in named[headers.ERROR]
-    assert await kept(pool) == ["evt_2"]
+    assert await waiting(pool) == ["evt_2"]
 
 
-@pytest.mark.parametrize("what", KEPT)
+@pytest.mark.parametrize("what", STORABLE)
 async def test_an_odd_webhook_waits_and_expires_like_any_other(
     routing: Routing, pool: Pool, clock: Clock, what: str
 ) -> None:
     """It is stored and sent to the dead letters unchanged, and never stops the router."""
-    odd = with_header(unrouted(ONE), *KEPT[what])
+    odd = with_header(unrouted(ONE), *STORABLE[what])
     await routing.router.route([odd, unrouted(TWO, "evt_2")])
     assert routing.sent() == []
-    assert await kept(pool) == sorted([odd.headers[headers.EVENT_ID], "evt_2"])
+    assert await waiting(pool) == sorted([odd.headers[headers.EVENT_ID], "evt_2"])
     clock.forward(MAX_AGE_S + 1)
     await routing.router.route_waiting()
     sent = routing.sent()
     assert {topic for topic, _, _ in sent} == {DEAD_LETTERS}
     assert [named.items() >= odd.headers.items() for _, _, named in sent].count(True) == 1
-    assert await kept(pool) == []
+    assert await waiting(pool) == []
 
 
 async def test_an_odd_time_zone_is_converted_to_utc(routing: Routing, pool: Pool) -> None:
@@ -104,7 +107,7 @@ async def test_an_odd_time_zone_is_converted_to_utc(routing: Routing, pool: Pool
     assert await database.rows(pool, moments) == [(True,)]
 
 
-async def test_dead_letters_are_counted_and_in_the_log(
+async def test_dead_letters_are_counted_and_logged(
     routing: Routing, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Unstorable and expired ones: with origin and reason, without content."""

@@ -1,4 +1,4 @@
-"""The router on a real topic: what it has not dealt with, it reads again."""
+"""The router on a real topic reads again what it did not finish."""
 
 import asyncio
 import uuid
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def lag(bootstrap: str) -> int:
-    """Records of the real topic that the router has not committed."""
+    """Returns how many records of the topic the router has not committed."""
     group = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=GROUP, enable_auto_commit=False)
     async with group:
         partitions = [TopicPartition(PROVIDER_WEBHOOKS_UNROUTED, p) for p in range(PARTITIONS)]
@@ -28,13 +28,13 @@ async def lag(bootstrap: str) -> int:
         return sum([ends[p] - (await group.committed(p) or 0) for p in partitions])
 
 
-def stopped_as_it_fetches_again(bootstrap: str) -> AIOKafkaConsumer:
-    """A consumer that lets the cancellation of its own task out, as aiokafka's can."""
+def consumer_that_fails_to_stop(bootstrap: str) -> AIOKafkaConsumer:
+    """Returns a consumer whose ``stop`` raises CancelledError, as aiokafka's can."""
     source = create_consumer(bootstrap)
-    really_stop = source.stop
+    original_stop = source.stop
 
     async def stop() -> None:
-        await really_stop()
+        await original_stop()
         raise asyncio.CancelledError
 
     source.stop = stop
@@ -42,7 +42,7 @@ def stopped_as_it_fetches_again(bootstrap: str) -> AIOKafkaConsumer:
 
 
 async def run_until_caught_up(routing: Routing, kafka_bootstrap: str) -> None:
-    """Cancels the router once everything is dealt with; it must pass that on."""
+    """Cancels the router once it has read everything; it must raise the cancellation."""
     running = asyncio.create_task(routing.router.run())
 
     async def caught_up() -> bool:
@@ -54,14 +54,14 @@ async def run_until_caught_up(routing: Routing, kafka_bootstrap: str) -> None:
         await running
 
 
-async def test_what_ended_the_router_is_told_though_its_consumer_ends_badly(
+async def test_the_routers_error_is_raised_though_its_consumer_fails_to_stop(
     pool: Pool, clock: Clock, kafka_bootstrap: str
 ) -> None:
-    """A cancellation that nobody asked for would end the process, where time mends the fault."""
+    """A CancelledError instead would end the process, though the error is retryable."""
     async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, acks="all") as producer:
         await producer.send_and_wait(PROVIDER_WEBHOOKS_UNROUTED, key=b"pi_1", value=b"{}")
-    failing = Routing(pool, clock, kafka_bootstrap, stopped_as_it_fetches_again)
-    failing.outbox.failures = [PublishError("no word")]
+    failing = Routing(pool, clock, kafka_bootstrap, consumer_that_fails_to_stop)
+    failing.outbox.failures = [PublishError("no acknowledgement")]
     with pytest.raises(PublishError):
         await failing.router.run()
 
@@ -69,12 +69,12 @@ async def test_what_ended_the_router_is_told_though_its_consumer_ends_badly(
 async def test_a_router_that_is_cancelled_ends(
     pool: Pool, clock: Clock, kafka_bootstrap: str
 ) -> None:
-    """That cancellation is asked for, and passed on."""
-    routing = Routing(pool, clock, kafka_bootstrap, stopped_as_it_fetches_again)
+    """The requested cancellation is raised."""
+    routing = Routing(pool, clock, kafka_bootstrap, consumer_that_fails_to_stop)
     await run_until_caught_up(routing, kafka_bootstrap)
 
 
-async def test_a_record_that_was_not_dealt_with_is_read_again(
+async def test_a_record_that_was_not_routed_is_read_again(
     pool: Pool, clock: Clock, kafka_bootstrap: str
 ) -> None:
     """Its offset is committed after its effect, not before."""
@@ -82,7 +82,7 @@ async def test_a_record_that_was_not_dealt_with_is_read_again(
     async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, acks="all") as producer:
         await producer.send_and_wait(PROVIDER_WEBHOOKS_UNROUTED, key=key, value=b"{}")
     failing, router = (Routing(pool, clock, kafka_bootstrap) for _ in range(2))
-    failing.outbox.failures = [PublishError("no word")]
+    failing.outbox.failures = [PublishError("no acknowledgement")]
     with pytest.raises(PublishError):
         await failing.router.run()
     assert await lag(kafka_bootstrap) > 0
