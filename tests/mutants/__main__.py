@@ -22,9 +22,9 @@ from tests.conftest import PARTITIONS
 from tests.isolation.apart import apart
 from tests.mutants.catalogue import BUGS
 from tests.mutants.find import by_search, by_seeds
-from tests.mutants.ground import Ground
 from tests.mutants.planted import AREAS, Bug
-from tests.mutants.table import IN_THE_DOMAIN, IN_THE_PIPELINE, InTheDomain, InThePipeline
+from tests.mutants.table import DOMAIN_BUGS, PIPELINE_BUGS, DomainBug, PipelineBug
+from tests.mutants.workspace import Workspace
 
 MODEL: Final = "model"
 SIMULATION: Final = "simulation"
@@ -33,12 +33,12 @@ Found = tuple[str, str | None]
 """A bug's name, and what found it; None if it survived."""
 
 
-def _search(planted: InTheDomain) -> str | None:
+def _search(planted: DomainBug) -> str | None:
     error = by_search(planted)
     return f"the search, after {len(error.path)} inputs: {error.what}" if error else None
 
 
-def _seeds(planted: InThePipeline) -> str | None:
+def _seeds(planted: PipelineBug) -> str | None:
     report = by_seeds(planted)
     if report is None:
         return None
@@ -46,21 +46,21 @@ def _seeds(planted: InThePipeline) -> str | None:
     return f"seed {report.seed}, {violation.code}: {violation.what}"
 
 
-def _in_the_text(bugs: Sequence[Bug], folder: Path) -> Iterator[Found]:
-    """Plants each bug in turn. First the tests run without a bug, because they must pass then.
+def _by_edit(bugs: Sequence[Bug], folder: Path) -> Iterator[Found]:
+    """Plants each bug in turn. First the tests run without a bug and must pass.
 
     Raises:
         MisplacedError: a bug's source text was not found.
         NoTrialError: its tests could not be run.
     """
     with _servers(folder, needed=any(bug.servers for bug in bugs)) as servers:
-        ground = Ground(folder / "copy", servers)
-        healthy = ground.run(tuple(dict.fromkeys(test for bug in bugs for test in bug.tests)))
+        workspace = Workspace(folder / "copy", servers)
+        healthy = workspace.run(tuple(dict.fromkeys(test for bug in bugs for test in bug.tests)))
         if healthy.found_by is not None:
-            yield f"no bug at all, but {healthy.found_by} fails", None
+            yield f"without any bug, {healthy.found_by} fails", None
             return
         for bug in bugs:
-            verdict = ground.trial(bug)
+            verdict = workspace.trial(bug)
             found = verdict.found_by
             yield bug.name, found and f"{verdict.seconds:.1f} s, {found}"
 
@@ -81,12 +81,12 @@ def _servers(folder: Path, *, needed: bool) -> Iterator[Infrastructure | None]:
 
 def _found(area: str, bugs: Sequence[Bug]) -> Iterator[Found]:
     if area == MODEL:
-        yield from ((planted.name, _search(planted)) for planted in IN_THE_DOMAIN)
+        yield from ((planted.name, _search(planted)) for planted in DOMAIN_BUGS)
     elif area == SIMULATION:
-        yield from ((planted.name, _seeds(planted)) for planted in IN_THE_PIPELINE)
+        yield from ((planted.name, _seeds(planted)) for planted in PIPELINE_BUGS)
     else:
         with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as folder:
-            yield from _in_the_text(bugs, Path(folder))
+            yield from _by_edit(bugs, Path(folder))
 
 
 def _runs(area: str | None, sample: int | None) -> Iterator[tuple[str, Sequence[Bug]]]:
@@ -105,18 +105,18 @@ def main() -> int:
     areas = (MODEL, SIMULATION, *AREAS)
     parser.add_argument("area", nargs="?", choices=areas, help="all when none is named")
     parser.add_argument("--sample", type=int, metavar="N", help="this many of the edits")
-    asked = parser.parse_args()
-    planted = alive = 0
-    for area, bugs in _runs(asked.area, asked.sample):
+    arguments = parser.parse_args()
+    planted = survived = 0
+    for area, bugs in _runs(arguments.area, arguments.sample):
         began = time.monotonic()
         for name, by in _found(area, bugs):
-            sys.stdout.write(f"{area:<10} {name}\n{'':<11}{by or 'LIVES'}"[:240] + "\n")
+            sys.stdout.write(f"{area:<10} {name}\n{'':<11}{by or 'SURVIVED'}"[:240] + "\n")
             sys.stdout.flush()
             planted += 1
-            alive += by is None
+            survived += by is None
         sys.stdout.write(f"{area:<10} took {time.monotonic() - began:.0f} s\n")
-    sys.stdout.write(f"{planted} planted bugs, {alive} alive\n")
-    return 1 if alive else 0
+    sys.stdout.write(f"{planted} planted bugs, {survived} survived\n")
+    return 1 if survived else 0
 
 
 if __name__ == "__main__":

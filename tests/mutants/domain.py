@@ -37,7 +37,7 @@ def ties_by_arrival(patch: pytest.MonkeyPatch) -> None:
 
 
 def movements_add_up(patch: pytest.MonkeyPatch) -> None:
-    """Money that moved once, but was reported twice, has moved twice."""
+    """Money that is reported twice counts twice, though it moved once."""
 
     def add(known: tuple[Movement, ...], reported: tuple[Movement, ...]) -> tuple[Movement, ...]:
         return (*known, *reported)
@@ -65,21 +65,21 @@ def refunds_are_deltas(patch: pytest.MonkeyPatch) -> None:
 
 
 def claims_are_trusted(patch: pytest.MonkeyPatch) -> None:
-    """A refund counts as ours because it carries our ID."""
+    """A refund counts as a requested one because its metadata has that one's ID."""
     plain = refunds.proven_refunds
 
     def proven_refunds(payment: Payment) -> dict[str, str]:
-        asked = {refund.id for refund in payment.refunds}
+        requested = {refund.id for refund in payment.refunds}
         reported = ((fact.claims, fact.ref) for m in payment.provider_refunds for fact in m.facts)
         claimed = {
-            claims: ref for claims, ref in reported if claims is not None and claims in asked
+            claims: ref for claims, ref in reported if claims is not None and claims in requested
         }
         return {**plain(payment), **claimed}
 
     patch.setattr(refunds, "proven_refunds", proven_refunds)
 
 
-def a_failed_attempt_is_the_end(patch: pytest.MonkeyPatch) -> None:
+def a_failed_attempt_is_final(patch: pytest.MonkeyPatch) -> None:
     """A payment is FAILED as soon as one attempt has failed."""
     plain = view.status_of
 
@@ -103,7 +103,7 @@ def money_withdrawn_is_lost(patch: pytest.MonkeyPatch) -> None:
 
 
 def each_report_is_a_failure(patch: pytest.MonkeyPatch) -> None:
-    """One failed attempt, reported by three events, has failed three times."""
+    """One failed attempt counts three times if three events report it."""
 
     def slot(fact: PaymentFact) -> tuple[str, str]:
         return fact.status, fact.event_id

@@ -7,7 +7,7 @@ import pytest
 
 from tests.checker.histories import ALL_HISTORIES
 from tests.checker.search import DisagreementError, search
-from tests.mutants.table import InTheDomain, InThePipeline
+from tests.mutants.table import DomainBug, PipelineBug
 from tests.simulation.run import Report, Runner
 
 #: Seeds to try after the known ones, because a change of the program changes what a seed covers.
@@ -16,7 +16,7 @@ SEEDS: Final = range(1, 401)
 _HISTORIES: Final = {history.name: history for history in ALL_HISTORIES}
 
 
-def by_search(mutant: InTheDomain) -> DisagreementError | None:
+def by_search(mutant: DomainBug) -> DisagreementError | None:
     """The model checker's disagreement on the bug's history; None if there is none."""
     with pytest.MonkeyPatch.context() as patch:
         mutant.plant(patch)
@@ -27,7 +27,7 @@ def by_search(mutant: InTheDomain) -> DisagreementError | None:
     return None
 
 
-def by_seeds(mutant: InThePipeline) -> Report | None:
+def by_seeds(mutant: PipelineBug) -> Report | None:
     """The report of the first seed that finds it; None if none does."""
     runner = Runner(mutant.parts)
     tried = chain(mutant.seeds, SEEDS)

@@ -29,7 +29,7 @@ class Bug:
         expression: the original text.
         replacement: the wrong text.
         consequence: the visible effect of the bug.
-        tests: pytest's arguments for the tests that must find it; few, to be quick.
+        tests: pytest's arguments for the tests that must find it; few, so that they run fast.
         servers: whether these tests need a broker or a database.
     """
 
@@ -59,7 +59,7 @@ class Bug:
         pattern = r"\s+".join(re.escape(word) for word in self.expression.split())
         found = list(re.finditer(pattern, source[start:end]))
         if len(found) != 1:
-            raise MisplacedError(f"{self.name} is there {len(found)} times")
+            raise MisplacedError(f"{self.name} was found {len(found)} times")
         at, to = found[0].span()
         return source[: start + at] + self.replacement + source[start + to :]
 
@@ -68,7 +68,7 @@ def _segment(source: str, name: str) -> tuple[int, int]:
     """A symbol's beginning and end in a source. Raises MisplacedError."""
     spans = [(node.lineno, node.end_lineno) for found, node in _symbols(source) if found == name]
     if len(spans) != 1:
-        raise MisplacedError(f"{name} is there {len(spans)} times")
+        raise MisplacedError(f"{name} was found {len(spans)} times")
     (first, last), lines = spans[0], source.splitlines(keepends=True)
     return sum(map(len, lines[: first - 1])), sum(map(len, lines[:last]))
 

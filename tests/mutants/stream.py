@@ -17,7 +17,7 @@ class AcknowledgesFirst(BatchProcessor):
     """Acknowledges before the commit."""
 
     async def commit(self, batch: DecodedBatch) -> ProcessedBatch:
-        """The batch."""
+        """See ``BatchProcessor.commit``."""
         for event in batch.events:
             event.ack()
         return await super().commit(batch)
@@ -26,24 +26,24 @@ class AcknowledgesFirst(BatchProcessor):
 class AcknowledgesBeforePublishing(BatchProcessor):
     """Acknowledges committed records, and marks them as published, before publishing."""
 
-    _at_hand: Sequence[Event] = ()
+    _current: Sequence[Event] = ()
 
     async def publish_and_ack(self, batch: ProcessedBatch) -> None:
-        """The batch."""
-        self._at_hand = batch.events
+        """See ``BatchProcessor.publish_and_ack``."""
+        self._current = batch.events
         await super().publish_and_ack(batch)
 
     async def _send(self, published: Sequence[PublishableVersion], ids: Iterable[int]) -> None:
         marked = set(ids)
         if published:
-            for event in self._at_hand:
+            for event in self._current:
                 event.ack()
             await self._retrying(lambda: self._store.mark_published(marked, self._clock()))
             await self._publisher.publish(published)
 
 
 class NeverPublishesAgain(BatchProcessor):
-    """Publishes nothing again, neither after a take-over nor after a crash."""
+    """Publishes nothing a second time, neither after a take-over nor after a crash."""
 
     async def on_assigned(self, partitions: Sequence[int]) -> None:
         """Only fences the former owner."""
@@ -93,7 +93,7 @@ class AddsTheCurrentPosition(DedupTable):
     """Adds the current position to the table, although Postgres has an earlier one."""
 
     async def add(self, batch: Sequence[DecodedInput], known: Mapping[str, RecordOffset]) -> None:
-        """Notes a batch."""
+        """Adds a batch."""
         del known
         await super().add(batch, {})
 
@@ -101,7 +101,7 @@ class AddsTheCurrentPosition(DedupTable):
 class LosesParkedInputs(MemoryBatches):
     """Parked inputs are not loaded again."""
 
-    class make_transaction(MemoryTransaction):  # noqa: N801  # stands where an attribute stands
+    class make_transaction(MemoryTransaction):  # noqa: N801  # replaces an attribute
         """One transaction."""
 
         async def load(self, batch: Sequence[DecodedInput]) -> ReadSet:
@@ -134,6 +134,6 @@ class FencesNothing(StateTopic):
     """A partition's former owner goes on publishing."""
 
     def is_fenced(self, partition: int, epoch: int) -> bool:
-        """Whether it may no longer publish."""
+        """Whether the owner with this epoch may no longer publish."""
         del partition, epoch
         return False

@@ -6,23 +6,23 @@ from tests.checker.histories import ALL_HISTORIES
 from tests.checker.report import counterexample
 from tests.checker.search import search
 from tests.mutants.find import by_search, by_seeds
-from tests.mutants.table import IN_THE_DOMAIN, IN_THE_PIPELINE, InTheDomain, InThePipeline
+from tests.mutants.table import DOMAIN_BUGS, PIPELINE_BUGS, DomainBug, PipelineBug
 from tests.simulation.run import Runner
 
 
-@pytest.mark.parametrize("mutant", IN_THE_DOMAIN, ids=lambda mutant: mutant.name)
-def test_the_search_finds_it_by_its_shortest_path(mutant: InTheDomain) -> None:
+@pytest.mark.parametrize("mutant", DOMAIN_BUGS, ids=lambda mutant: mutant.name)
+def test_the_model_checker_finds_it_by_its_shortest_path(mutant: DomainBug) -> None:
     """The path has no unnecessary input, and is described in words."""
     found = by_search(mutant)
     assert found is not None
     text = counterexample(found)
     assert len(found.path) == mutant.inputs, text
-    assert mutant.said in text
+    assert mutant.reported in text
     assert text.splitlines()[-1].startswith(f"  {mutant.inputs}. "), text
 
 
-@pytest.mark.parametrize("mutant", IN_THE_PIPELINE, ids=lambda mutant: mutant.name)
-def test_a_seed_finds_it(mutant: InThePipeline) -> None:
+@pytest.mark.parametrize("mutant", PIPELINE_BUGS, ids=lambda mutant: mutant.name)
+def test_a_seed_finds_it(mutant: PipelineBug) -> None:
     """The report names the seed, which repeats the run."""
     found = by_seeds(mutant)
     assert found is not None
@@ -31,10 +31,10 @@ def test_a_seed_finds_it(mutant: InThePipeline) -> None:
 
 def test_without_a_bug_nothing_is_found() -> None:
     """The same histories and seeds find nothing in the unchanged program."""
-    histories = {mutant.history for mutant in IN_THE_DOMAIN}
+    histories = {mutant.history for mutant in DOMAIN_BUGS}
     for history in ALL_HISTORIES:
         if history.name in histories:
             search(history)
     runner = Runner()
-    for seed in sorted({seed for mutant in IN_THE_PIPELINE for seed in mutant.seeds}):
+    for seed in sorted({seed for mutant in PIPELINE_BUGS for seed in mutant.seeds}):
         assert not runner.run(seed).violations

@@ -55,7 +55,7 @@ class Door:
 '''
 
 
-def test_an_expression_is_looked_for_in_its_symbol_whatever_its_white_space() -> None:
+def test_an_expression_is_found_in_its_symbol_whatever_its_white_space() -> None:
     """In a statement of several lines, a method and a constant, only the expression is replaced."""
     assert "select x" in _bug("m:STATEMENT", "a from b where a").planted(SOURCE)
     assert "self.x" in _bug("m:Door.open", "lock(LIMIT, 2)").planted(SOURCE)
@@ -72,7 +72,7 @@ def test_an_expression_is_looked_for_in_its_symbol_whatever_its_white_space() ->
         ("m:open", "lock"),  # not by this name
     ],
 )
-def test_a_bug_that_has_lost_its_place_is_an_error(symbol: str, expression: str) -> None:
-    """A bug that no longer applies is reported."""
+def test_a_bug_whose_text_is_not_found_once_is_an_error(symbol: str, expression: str) -> None:
+    """A bug that no longer applies raises MisplacedError."""
     with pytest.raises(MisplacedError):
         _bug(symbol, expression).planted(SOURCE)

@@ -26,11 +26,11 @@ class TreatsTimeoutAsRefusal(Dispatcher):
     async def _attempt(self, claimed: ClaimedCall) -> CallOutcome:
         outcome = await super()._attempt(claimed)
         if isinstance(outcome, Unknown) and claimed.attempts > 1:
-            return Refused("timeout", "It did not answer.")
+            return Refused("timeout", "It did not respond.")
         return outcome
 
 
-class KeepsKeysForEver(Dispatcher):
+class UsesExpiredKeys(Dispatcher):
     """Uses keys after they have expired at the provider."""
 
     async def _attempt(self, claimed: ClaimedCall) -> CallOutcome:
@@ -64,7 +64,7 @@ class FinishesFirst(Dispatcher):
         await Dispatcher.make_call(one, claimed, since)
 
 
-class LooksAtNoObject(Reconciler):
+class LooksUpNoObject(Reconciler):
     """Facts without an event stay unknown."""
 
     async def _look_up_objects(self, provider: str, client: ProviderClient) -> None:
@@ -75,7 +75,7 @@ class NeverLooksUp(StripeApi):
     """Unknown results are retried without a look-up."""
 
     async def look_up(self, *_: Any) -> CallOutcome | None:
-        """No result."""
+        """Finds nothing."""
         return None
 
 

@@ -34,7 +34,7 @@ class Verdict:
 
 
 @dataclass
-class Ground:
+class Workspace:
     """One copy, for one trial at a time.
 
     Args:
@@ -66,10 +66,10 @@ class Ground:
     def run(self, tests: tuple[str, ...]) -> Verdict:
         """Run tests until one fails; a hang counts as a failure. Raises NoTrialError."""
         began = time.monotonic()
-        process = subprocess.Popen(  # noqa: S603 -- pytest, and what the table names
+        process = subprocess.Popen(  # noqa: S603 -- pytest with tests of the table
             [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
             cwd=self.folder,
-            env={**os.environ, **self._told()},
+            env={**os.environ, **self._environment()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -77,14 +77,14 @@ class Ground:
         )
         with process:
             try:
-                said, _ = process.communicate(timeout=WITHIN_S)
-                found = _found(process.returncode, said)
+                output, _ = process.communicate(timeout=WITHIN_S)
+                found = _found(process.returncode, output)
             except subprocess.TimeoutExpired:
-                process.kill()  # its watching program ends its children
+                process.kill()  # its supervising process ends its children
                 found = f"a hang of {WITHIN_S:g} s"
         return Verdict(found, time.monotonic() - began)
 
-    def _told(self) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         if self.servers is None:
             return {}
         return {SERVERS: f"{self.servers.kafka_bootstrap} {self.servers.database_url}"}
@@ -97,12 +97,12 @@ class Ground:
         os.utime(file, (0, self._edits))
 
 
-def _found(code: int, said: str) -> str | None:
+def _found(code: int, output: str) -> str | None:
     if code == _PASSED:
         return None
-    name = _FOUND.search(said)
-    if name is None and "PytestUnraisableExceptionWarning" in said:
-        return "what was left open at the end"
+    name = _FOUND.search(output)
+    if name is None and "PytestUnraisableExceptionWarning" in output:
+        return "an unclosed resource at the end"
     if code not in {_FAILED, _INTERRUPTED} or name is None:
-        raise NoTrialError(said[-4000:])
+        raise NoTrialError(output[-4000:])
     return name[1]

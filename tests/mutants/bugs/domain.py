@@ -35,7 +35,7 @@ BUGS: Final = (
         "domain.view:amounts_in",
         "min(refunds.refunded_amount(payment), captured_amount)",
         "refunds.refunded_amount(payment)",
-        "reordered events of a returned refund and its replacement publish more refunded than captured",
+        "a returned refund and its replacement, reordered, publish more refunded than captured",
         (_CONFLICTS.format("refunds_reported_early_never_block_a_success"),),
     ),
     Bug(
