@@ -228,7 +228,7 @@ def _follow_rebalances(
 
 
 def _note_recovery(app: faust.App, activity: Activity) -> None:
-    """Notes the table's recovery for the watchdog: only the worker's loop may read it."""
+    """Records the table's recovery for the watchdog: only the worker's loop may read it."""
     activity.recovering = records_to_recover(app)
 
 
@@ -270,7 +270,7 @@ async def _run(
     and every record is read again.
     """
     try:
-        await pipeline.run(activity.noting(taken), processor, full, ours.wait, activity.done)
+        await pipeline.run(activity.counted(taken), processor, full, ours.wait, activity.done)
     except Exception:
         log.exception("stream.stopped", note="the worker restarts")
         restart_process()

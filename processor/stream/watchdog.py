@@ -20,9 +20,9 @@ from runtime.restart import restart_process
 log = get_logger(__name__)
 
 #: Observations within the stall timeout.
-LOOKS: Final = 4
+OBSERVATIONS: Final = 4
 #: After this many unforeseen failures in a row the worker restarts: it must not run unwatched.
-FAILURES_MAX: Final = 2 * LOOKS
+FAILURES_MAX: Final = 2 * OBSERVATIONS
 T = TypeVar("T")
 Lag = Callable[[Collection[Partition]], Awaitable[int]]
 
@@ -37,7 +37,7 @@ class Activity:
     is_assigned: bool = False
     #: The assigned partitions of the sources; none during a rebalance.
     partitions: frozenset[Partition] = frozenset()
-    #: Records of the table that are still to be recovered, as last noted by its loop.
+    #: Records of the table that are still to be recovered, as last recorded by its loop.
     recovering: int = 0
 
     @property
@@ -45,7 +45,7 @@ class Activity:
         """Whether a batch is under way. It has timeouts of its own."""
         return self.under_way > 0
 
-    async def noting(self, batches: AsyncIterator[T]) -> AsyncIterator[T]:
+    async def counted(self, batches: AsyncIterator[T]) -> AsyncIterator[T]:
         """Yields the batches and counts each as under way."""
         async for batch in batches:
             self.under_way += 1
@@ -58,7 +58,7 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Observation:
     """One observation: the records that wait, and everything that shows progress."""
 
     lag: int
@@ -69,34 +69,34 @@ class Look:
     is_rebalancing: bool = False
 
 
-class Patience:
+class StallDetector:
     """Decides whether the worker is stalled. Pure; the time is a parameter, in seconds."""
 
-    def __init__(self, longest_s: float) -> None:
-        self._longest_s = longest_s
-        self._last: Look | None = None
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._last: Observation | None = None
         self._since = 0.0
 
-    def is_over(self, look: Look, now: float) -> bool:
+    def is_stalled(self, observation: Observation, now: float) -> bool:
         """Whether records waited, or a rebalance ran, for that long without any progress."""
-        last, self._last = self._last, look
-        is_still = (look.lag > 0 or look.is_rebalancing) and not look.is_busy
-        if last is None or not is_still or look.progress != last.progress:
+        last, self._last = self._last, observation
+        is_still = (observation.lag > 0 or observation.is_rebalancing) and not observation.is_busy
+        if last is None or not is_still or observation.progress != last.progress:
             self._since = now
             return False
-        return now - self._since >= self._longest_s
+        return now - self._since >= self._timeout_s
 
 
-async def watch(patience_s: float, look: Callable[[], Awaitable[Look]]) -> None:
+async def watch(stall_timeout_s: float, observe: Callable[[], Awaitable[Observation]]) -> None:
     """Returns when the worker has to be restarted."""
-    patience, failures = Patience(patience_s), 0
+    detector, failures = StallDetector(stall_timeout_s), 0
     while True:
-        await asyncio.sleep(patience_s / LOOKS)
+        await asyncio.sleep(stall_timeout_s / OBSERVATIONS)
         try:
-            observed = await look()
+            observation = await observe()
         except BROKERS_AWAY as error:
             log.warning("watchdog.blind", error=repr(error))  # no worker can process anything now
-            patience, failures = Patience(patience_s), 0
+            detector, failures = StallDetector(stall_timeout_s), 0
             continue
         except Exception:
             failures += 1
@@ -105,35 +105,39 @@ async def watch(patience_s: float, look: Callable[[], Awaitable[Look]]) -> None:
                 return
             continue
         failures = 0
-        if patience.is_over(observed, monotonic()):
+        if detector.is_stalled(observation, monotonic()):
             log.error(
                 "stream.stalled",
-                lag=observed.lag,
-                rebalancing=observed.is_rebalancing,
+                lag=observation.lag,
+                rebalancing=observation.is_rebalancing,
                 note="the worker restarts",
             )
             return
 
 
-def guard(patience_s: float, activity: Activity, lag: Lag, on_answer: Callable[[], None]) -> None:
+def guard(
+    stall_timeout_s: float, activity: Activity, lag: Lag, on_answer: Callable[[], None]
+) -> None:
     """Watches from a thread of its own; restarts the process when it is stalled.
 
     Args:
-        patience_s: how long records may wait without any progress, in seconds.
+        stall_timeout_s: how long records may wait without any progress, in seconds.
         activity: what the worker is doing.
         lag: returns how many records wait in these partitions; asks the brokers, also for none.
         on_answer: called whenever the brokers have answered.
     """
 
-    async def look() -> Look:
+    async def observe() -> Observation:
         waiting = await lag(activity.partitions)
         on_answer()
         progress = (activity.batches, activity.recovering)
-        return Look(waiting, activity.is_busy, progress, is_rebalancing=not activity.is_assigned)
+        return Observation(
+            waiting, activity.is_busy, progress, is_rebalancing=not activity.is_assigned
+        )
 
     def run() -> None:
         try:
-            asyncio.run(watch(patience_s, look))
+            asyncio.run(watch(stall_timeout_s, observe))
         except BaseException:
             log.exception("watchdog.ended", note="the worker restarts: nothing would watch it")
         restart_process()

@@ -64,8 +64,8 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.stream.watchdog:Patience.is_over",
-        "or look.progress != last.progress",
+        "processor.stream.watchdog:StallDetector.is_stalled",
+        "or observation.progress != last.progress",
         "",
         "a worker that recovers a large table is restarted during the recovery, again and again",
         (_WATCHDOG.format("any_progress_restarts_the_timeout"),),
@@ -153,7 +153,7 @@ BUGS: Final = (
         "batch = producer.create_batch() _append(batch, record)",
         "batch = producer.create_batch()",
         "a record that no longer fits in a batch is lost",
-        (_PRODUCE.format("all_arrive_in_order_in_a_few_batches"),),
+        (_PRODUCE.format("all_records_arrive_in_order_in_a_few_batches"),),
         servers=True,
     ),
 )

@@ -13,52 +13,60 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from messaging.lag import GroupLag
 from processor.stream import watchdog
-from processor.stream.watchdog import FAILURES_MAX, LOOKS, Activity, Look, Patience, guard, watch
+from processor.stream.watchdog import (
+    FAILURES_MAX,
+    OBSERVATIONS,
+    Activity,
+    Observation,
+    StallDetector,
+    guard,
+    watch,
+)
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
-STILL = Look(3, is_busy=False, progress=(7, 0))
+STILL = Observation(3, is_busy=False, progress=(7, 0))
 
 
-def over(*looks: tuple[float, Look]) -> list[bool]:
+def stalls(*observed: tuple[float, Observation]) -> list[bool]:
     """Returns for each observation whether ten seconds without progress are over."""
-    patience = Patience(10.0)
-    return [patience.is_over(look, at) for at, look in looks]
+    detector = StallDetector(10.0)
+    return [detector.is_stalled(observation, at) for at, observation in observed]
 
 
 def test_waiting_records_without_progress_are_a_stall() -> None:
     """The time counts from the first observation without progress."""
-    assert over((0, STILL), (9.9, STILL), (10.0, STILL)) == [False, False, True]
+    assert stalls((0, STILL), (9.9, STILL), (10.0, STILL)) == [False, False, True]
 
 
 @pytest.mark.parametrize(
     "moves",
     [
-        Look(0, is_busy=False, progress=(7, 0)),
-        Look(3, is_busy=True, progress=(7, 0)),
-        Look(3, is_busy=False, progress=(8, 0)),
-        Look(3, is_busy=False, progress=(7, 5)),
+        Observation(0, is_busy=False, progress=(7, 0)),
+        Observation(3, is_busy=True, progress=(7, 0)),
+        Observation(3, is_busy=False, progress=(8, 0)),
+        Observation(3, is_busy=False, progress=(7, 5)),
     ],
-    ids=["nothing waits", "a batch is under way", "a batch was done", "the table is recovered"],
+    ids=["nothing waits", "a batch is in flight", "a batch is done", "the table is recovered"],
 )
-def test_any_progress_restarts_the_timeout(moves: Look) -> None:
-    """The worker then gets the full time once more."""
-    looks = [(0.0, STILL), (9.0, moves), (10.0, STILL), (11.0, STILL)]
-    assert over(*looks) == [False] * 4
+def test_any_progress_restarts_the_timeout(moves: Observation) -> None:
+    """The stall counts only after another full timeout."""
+    observations = [(0.0, STILL), (9.0, moves), (10.0, STILL), (11.0, STILL)]
+    assert stalls(*observations) == [False] * 4
 
 
 async def test_unreachable_brokers_restart_the_timeout() -> None:
     """Without the brokers no worker can make progress. Afterwards the stall is detected."""
-    observations: list[Look | None] = [STILL, None, *[STILL] * 10]
+    observations: list[Observation | None] = [STILL, None, *[STILL] * 10]
 
-    async def look() -> Look:
+    async def observe() -> Observation:
         found = observations.pop(0)
         if found is None:
             raise KafkaConnectionError("unreachable")
         return found
 
-    await watch(0.04, look)
+    await watch(0.04, observe)
     assert 2 <= len(observations) <= 6, (
         "it ends some observations after the outage, and not at once"
     )
@@ -72,7 +80,7 @@ async def test_batches_in_flight_are_counted() -> None:
         yield "one"
         yield "two"
 
-    batches = activity.noting(two())
+    batches = activity.counted(two())
     assert not activity.is_busy
     assert [await anext(batches), await anext(batches)] == ["one", "two"]
     activity.done()
@@ -112,10 +120,10 @@ async def test_the_lag_is_what_a_group_has_not_acknowledged(kafka_bootstrap: str
 
 def test_a_rebalance_that_never_ends_is_a_stall() -> None:
     """A worker without partitions knows of no waiting records, so the rebalance counts."""
-    between = Look(0, is_busy=False, progress=(7, 0), is_rebalancing=True)
-    assert over((0, between), (9.9, between), (10.0, between)) == [False, False, True]
-    busy = Look(0, is_busy=True, progress=(7, 0), is_rebalancing=True)
-    assert over((0, between), (9.0, busy), (11.0, between)) == [False, False, False]
+    between = Observation(0, is_busy=False, progress=(7, 0), is_rebalancing=True)
+    assert stalls((0, between), (9.9, between), (10.0, between)) == [False, False, True]
+    busy = Observation(0, is_busy=True, progress=(7, 0), is_rebalancing=True)
+    assert stalls((0, between), (9.0, busy), (11.0, between)) == [False, False, False]
 
 
 @pytest.mark.parametrize(
@@ -123,24 +131,24 @@ def test_a_rebalance_that_never_ends_is_a_stall() -> None:
 )
 async def test_an_unforeseen_error_does_not_end_the_watchdog_silently(error: Exception) -> None:
     """It continues. After too many errors in a row the worker restarts: it must be watched."""
-    looks: list[int] = []
+    observations: list[int] = []
 
-    async def once() -> Look:
-        looks.append(1)
-        if len(looks) == 1:
+    async def once() -> Observation:
+        observations.append(1)
+        if len(observations) == 1:
             raise error
         return STILL
 
     await watch(0.02, once)
-    assert len(looks) >= LOOKS
+    assert len(observations) >= OBSERVATIONS
 
-    async def always() -> Look:
-        looks.append(1)
+    async def always() -> Observation:
+        observations.append(1)
         raise error
 
-    looks.clear()
+    observations.clear()
     await watch(0.02, always)
-    assert len(looks) == FAILURES_MAX
+    assert len(observations) == FAILURES_MAX
 
 
 def test_a_watchdog_that_fails_restarts_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
