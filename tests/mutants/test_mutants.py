@@ -11,7 +11,7 @@ from tests.simulation.run import Runner
 
 
 @pytest.mark.parametrize("mutant", DOMAIN_BUGS, ids=lambda mutant: mutant.name)
-def test_the_model_checker_finds_it_by_its_shortest_path(mutant: DomainBug) -> None:
+def test_the_model_checker_finds_the_bug_by_its_shortest_path(mutant: DomainBug) -> None:
     """The path has no unnecessary input, and is described in words."""
     found = by_search(mutant)
     assert found is not None
@@ -22,7 +22,7 @@ def test_the_model_checker_finds_it_by_its_shortest_path(mutant: DomainBug) -> N
 
 
 @pytest.mark.parametrize("mutant", PIPELINE_BUGS, ids=lambda mutant: mutant.name)
-def test_a_seed_finds_it(mutant: PipelineBug) -> None:
+def test_a_seed_finds_the_bug(mutant: PipelineBug) -> None:
     """The report names the seed, which repeats the run."""
     found = by_seeds(mutant)
     assert found is not None

@@ -10,7 +10,7 @@ from tests.mutants.planted import AREAS, ROOT, Bug, MisplacedError
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-def test_it_can_be_planted(bug: Bug) -> None:
+def test_every_bug_can_be_planted(bug: Bug) -> None:
     """Its expression matches once, its replacement is a different program, and its tests exist."""
     assert bug.area in AREAS
     source = (ROOT / bug.path).read_text()

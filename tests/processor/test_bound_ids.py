@@ -157,7 +157,7 @@ async def test_the_router_binds_the_event_of_each_record(lines: Lines) -> None:
 
 async def test_the_reconciler_binds_the_object_and_its_payment(lines: Lines) -> None:
     """Both are bound during the look-up."""
-    provider = LoggingProvider(objects={"pi_1": ProviderUnavailableError("away")})
+    provider = LoggingProvider(objects={"pi_1": ProviderUnavailableError("down")})
     reconciler = Reconciler(
         "", cast("Any", None), RecordingSender(), {}, SETTINGS,
         WorkerMetrics(CollectorRegistry()), Clock(),

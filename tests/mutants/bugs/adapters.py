@@ -232,7 +232,7 @@ BUGS: Final = (
         "providers.stripe.client:StripeApi.look_up",
         "found is None and call.operation is Operation.CONFIRM",
         "found is None and False",
-        "a declined confirm whose answer was lost is made again: the customer pays twice",
+        "a declined confirm whose response was lost is repeated: the customer pays twice",
         ("tests/providers/stripe/test_look_up.py::test_a_confirm_that_happened_is_found",),
     ),
     Bug(

@@ -80,7 +80,7 @@ BUGS: Final = (
         "messaging.producer:Producer.publish",
         "finally: self._limiter.release(size)",
         "finally:\n            str(size)",
-        "after 64 MiB in all the ingress answers 503 until a restart",
+        "after 64 MiB in all the ingress returns 503 until a restart",
         (_PRODUCER.format("room_is_released_after_any_outcome"),),
         servers=True,
     ),

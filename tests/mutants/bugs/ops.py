@@ -188,7 +188,7 @@ BUGS: Final = (
         "chunk.clear()",
         "pass",
         "of more than 200 dead letters some are sent again and again",
-        (_DEAD_LETTERS.format("many_are_sent_in_chunks_and_each_once"),),
+        (_DEAD_LETTERS.format("many_dead_letters_are_sent_in_chunks_and_each_once"),),
         servers=True,
     ),
     Bug(

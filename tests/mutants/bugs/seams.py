@@ -58,7 +58,7 @@ BUGS: Final = (
         "+ 0",
         "a dead letter of many empty headers exceeds the brokers' limit",
         (
-            "tests/processor/decisions/test_dead_letter_sizes.py::test_its_headers_leave_room_for_key_and_value",
+            "tests/processor/decisions/test_dead_letter_sizes.py::test_headers_leave_room_for_key_and_value",
         ),
         servers=True,
     ),

@@ -127,10 +127,7 @@ BUGS: Final = (
         "processor.stream.batch:BatchProcessor._commit_all",
         "if must_propagate(error):",
         "if not error:",
-        (
-            "a conflict between two workers, or Postgres away, is treated as a defect of each "
-            "payment"
-        ),
+        ("a conflict between two workers, or an outage, is treated as a defect of each payment"),
         (_BATCH.format("a_retryable_error_quarantines_no_payment"),),
         servers=True,
     ),

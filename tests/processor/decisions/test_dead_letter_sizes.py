@@ -43,7 +43,7 @@ def test_a_dead_letter_fits_and_names_what_is_left_out(what: str) -> None:
     assert named == (["value", "key", "header"] if what == "all" else [what.removesuffix("s")])
 
 
-def test_its_headers_leave_room_for_key_and_value() -> None:
+def test_headers_leave_room_for_key_and_value() -> None:
     """Each header also needs bytes for its lengths, which matters with many small ones."""
     record = _LARGE["headers"]
     named = [(n, v) for n, v in sent(record).headers if n in record.headers]

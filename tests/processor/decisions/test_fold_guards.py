@@ -112,7 +112,7 @@ def test_another_payments_object_is_a_conflict(reported_by: str, *, across: bool
     assert plan.payments[TWO].object_id is None
 
 
-def test_an_own_object_is_no_conflict() -> None:
+def test_a_payments_own_object_is_no_conflict() -> None:
     """The owner's facts and results may name it any number of times."""
     log = Log()
     known = stored(folded(log.create(ONE), log.result(ONE)))

@@ -127,7 +127,7 @@ async def test_an_unproved_fact_does_not_repeat_a_done_call(caller: Caller, cloc
     assert not await calls.claim([PROVIDER], 1, clock(), clock() + lease)
 
 
-def test_two_payments_in_one_batch_and_an_unproved_claim() -> None:
+def test_an_unproved_fact_claims_no_object_of_another_payment() -> None:
     """An unproved fact does not take an object from the payment that owns it."""
     log, mine, other = Log(), payment(), payment()
     body = event_body(mine, "succeeded", "evt_unproved", id="pi_theirs")

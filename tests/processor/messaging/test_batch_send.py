@@ -24,7 +24,9 @@ async def topic(kafka_bootstrap: str) -> str:
     return TOPIC
 
 
-async def test_all_arrive_in_order_in_a_few_batches(kafka_bootstrap: str, topic: str) -> None:
+async def test_all_records_arrive_in_order_in_a_few_batches(
+    kafka_bootstrap: str, topic: str
+) -> None:
     """They keep their headers, and None is a deletion. Each batch's count is returned."""
     records = [
         KeyedRecord(f"{n}".encode(), None if n == 13 else b"x" * (n % 90), [("n", f"{n}".encode())])
@@ -44,7 +46,7 @@ async def test_all_arrive_in_order_in_a_few_batches(kafka_bootstrap: str, topic:
     assert [KeyedRecord(r.key, r.value, list(r.headers)) for r in found] == records
 
 
-async def test_no_records_are_no_batch(kafka_bootstrap: str, topic: str) -> None:
+async def test_without_records_no_batch_is_sent(kafka_bootstrap: str, topic: str) -> None:
     """An empty batch is not sent."""
     async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap) as producer:
         assert await send_in_batches(producer, topic, 0, []) == []

@@ -128,7 +128,7 @@ async def test_nothing_is_sent_twice_by_accident(operating: Operating) -> None:
     assert (await operating.replay_dead_letters(dead_letter.position, again=True)).sent == 1
 
 
-async def test_many_are_sent_in_chunks_and_each_once(
+async def test_many_dead_letters_are_sent_in_chunks_and_each_once(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last chunk may be smaller than the others."""
@@ -157,7 +157,7 @@ async def test_an_unacknowledged_dead_letter_is_not_recorded_as_sent(operating: 
 
 
 async def test_unknown_origins_and_missing_positions_are_reported(operating: Operating) -> None:
-    """One record on the topic is not ours; one position has no dead letter."""
+    """One record on the topic has no origin headers; one position has no dead letter."""
     key = uuid.uuid4().hex.encode()
     await operating.sender.send([ProducerRecord(DEAD_LETTERS, key, b"{}", ())])
     (dead_letter,) = await operating.dead_letters(key)

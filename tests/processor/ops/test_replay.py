@@ -142,7 +142,7 @@ async def test_a_replay_before_the_fix_quarantines_again(
         await _assert_never_quarantined(operating.group.pool, poison, story)
 
 
-async def test_replay_twice_changes_nothing(
+async def test_a_second_replay_changes_nothing(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until it is processed, it is the same event twice. Afterwards nothing is quarantined."""

@@ -33,7 +33,7 @@ async def _assert_sound(operating: Operating) -> None:
     assert rebuilt.is_equal, rebuilt.tables
 
 
-async def test_a_claim_elsewhere_leaves_the_refund_alone(operating: Operating) -> None:
+async def test_a_claim_by_another_payment_does_not_change_the_refund(operating: Operating) -> None:
     """Another payment's failed refund claims the ID of this one, which stays as it was."""
     log = Log()
     call_key = f"{ONE}:refund:{REFUND_ID}"

@@ -109,7 +109,7 @@ async def two_payments(pool: Pool) -> Pool:
 
 
 @pytest.mark.parametrize("what", REFUSED)
-async def test_postgres_refuses(two_payments: Pool, what: str) -> None:
+async def test_postgres_refuses_a_wrong_row(two_payments: Pool, what: str) -> None:
     """A statement that bypasses our code fails and changes no row."""
     statement, error = REFUSED[what]
     before = await database.everything(two_payments)

@@ -167,7 +167,9 @@ async def test_after_a_crash_the_records_may_come_in_other_batches(
         await story.assert_result(group)
 
 
-async def test_a_crash_between_two_acknowledgements(group: Group) -> None:
+async def test_after_a_crash_between_two_acknowledgements_the_rest_is_read_again(
+    group: Group,
+) -> None:
     """Acknowledged records are not read again. The others are, and change nothing."""
     story = Story()
     async with group.worker(0, 1) as worker:

@@ -74,7 +74,7 @@ async def test_a_position_known_to_postgres_takes_precedence(dedup: Dedup) -> No
     assert dedup.position_of(again) == create.position
 
 
-async def test_one_write_per_payment(dedup: Dedup) -> None:
+async def test_a_batch_makes_one_write_per_payment(dedup: Dedup) -> None:
     """However many events of the payment a batch has."""
     log = Log()
     await dedup.add(
@@ -113,7 +113,7 @@ async def test_the_whole_table_is_checked_a_few_entries_at_a_time(
 ) -> None:
     """Each batch continues where the last one stopped, and then from the start again."""
     log = Log()
-    ids = [payment(f"seen {number}") for number in range(2 * LOOKED_AT + 5)]
+    ids = [payment(f"known {number}") for number in range(2 * LOOKED_AT + 5)]
     await dedup.add(*(log.create(payment_id) for payment_id in ids))
     clock.forward(RETENTION.total_seconds() + 1)
     assert [await dedup.evict() for _ in range(3)] == [LOOKED_AT, LOOKED_AT, 5]
@@ -126,7 +126,7 @@ async def test_the_whole_table_is_checked_a_few_entries_at_a_time(
 async def test_entries_that_stay_are_skipped(dedup: Dedup, clock: Clock) -> None:
     """The check continues after an entry that is not old yet, and does not repeat it."""
     log = Log()
-    ids = sorted(payment(f"seen {number}") for number in range(2 * LOOKED_AT))
+    ids = sorted(payment(f"known {number}") for number in range(2 * LOOKED_AT))
     await dedup.add(log.create(ids[-1]))
     clock.forward(RETENTION.total_seconds() + 1)
     await dedup.add(*(log.create(payment_id) for payment_id in ids[:-1]))

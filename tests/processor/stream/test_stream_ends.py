@@ -55,7 +55,7 @@ class Opened:
 
 
 @pytest.mark.parametrize("crashed", [False, True])
-async def test_its_producers_are_closed(tmp_path: Path, *, crashed: bool) -> None:
+async def test_the_streams_producers_are_closed(tmp_path: Path, *, crashed: bool) -> None:
     """Those of dead letters and of versions, each once, after a stop and after a crash."""
     opened = Opened(tmp_path, "postgresql://nobody@127.0.0.1:1/none")
     if crashed:

@@ -146,24 +146,24 @@ async def test_records_that_were_deleted_are_not_waited_for() -> None:
 @pytest.mark.anyio
 async def test_a_record_is_not_missed_before_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may still arrive."""
-    looked = asyncio.Event()
+    searched = asyncio.Event()
     now = 100.0
     monkeypatch.setattr(consumer, "monotonic", lambda: now)
 
-    def look(*_: Any) -> Any:
-        looked.set()
-        return looked.wait()
+    def search(*_: Any) -> Any:
+        searched.set()
+        return searched.wait()
 
-    monkeypatch.setattr(Offsets, "_look_for", look)
+    monkeypatch.setattr(Offsets, "_look_for", search)
     offsets = Offsets(5)
     offsets.acknowledge(6, 7)
     for later in (0.0, MISSED_FOR_S):
         now = 100.0 + later
         assert offsets.next_offset() is None
-    assert not looked.is_set()
+    assert not searched.is_set()
     now += 0.1
     offsets.next_offset()
-    assert looked.is_set()
+    assert searched.is_set()
 
 
 def test_a_record_of_a_revoked_partition_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:

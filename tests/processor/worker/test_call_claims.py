@@ -123,7 +123,7 @@ async def test_a_crash_before_the_row_is_marked_repeats_the_same_event(
 
     class Crashing(PostgresOutbox):
         async def finish(self, *_: Any, **__: Any) -> bool:
-            raise StoreUnavailableError("gone")
+            raise StoreUnavailableError("unreachable")
 
     crashing = Caller(pool, clock, Crashing(pool))
     crashing.provider.answers = [Acknowledged("pi_1")]

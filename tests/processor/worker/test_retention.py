@@ -176,9 +176,9 @@ async def test_rows_are_deleted_a_few_at_a_time_and_the_oldest_first(
         histories: Sequence[str] = ("dead_letters",)
 
         async def forget_history(self, *args: object, **kwargs: object) -> int:
-            gone = await store.forget_history(*args, **kwargs)  # type: ignore[arg-type]  # passed on
-            deleted.append(gone)
-            return gone
+            count_deleted = await store.forget_history(*args, **kwargs)  # type: ignore[arg-type]  # passed on
+            deleted.append(count_deleted)
+            return count_deleted
 
     clock.forward(DAY + 10)
     settings = WorkerSettings(history_retention_s=DAY)

@@ -99,7 +99,7 @@ async def test_a_webhook_with_an_effect_but_no_object_is_a_dead_letter(routing: 
 async def test_an_old_record_waits_as_long_as_any_other(
     routing: Routing, pool: Pool, clock: Clock
 ) -> None:
-    """Its waiting time starts when it is first read, so an outage of ours does not count."""
+    """Its waiting time starts when it is first read, so an outage of the router does not count."""
     long_ago = (clock.now - timedelta(seconds=2 * MAX_AGE_S)).isoformat()
     await routing.router.route([unrouted(ONE, **{headers.RECEIVED_AT: long_ago})])
     await routing.router.route_waiting()
