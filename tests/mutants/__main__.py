@@ -1,6 +1,6 @@
 """``make mutants``: plants every bug and prints what found it; exits with 1 if one survives.
 
-`AREA=ingress` selects one area. The areas `model` and `simulation` have 31 bugs that replace a
+`AREA=ingress` selects one area. The areas `model` and `simulation` have 32 bugs that replace a
 function; all others are edits of a temporary copy of the source. `--sample=15` selects that many
 edits, evenly spaced over the table.
 """

@@ -237,7 +237,7 @@ def test_a_row_derived_from_its_facts_is_no_violation() -> None:
 
 
 def test_records_in_flight_are_no_violation() -> None:
-    """A new record, an unpublished version, an event that was parked a moment ago."""
+    """A new record, an unpublished version, an event that was parked just now."""
     third = replace(SECOND, version=3, snapshot=b"{3}")
     live = replace(
         GOOD,

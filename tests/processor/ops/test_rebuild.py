@@ -71,7 +71,7 @@ async def _has_shadow(pool: Pool) -> bool:
 async def test_a_rebuild_equals_the_stored_rows(
     operating: Operating, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    """For any batch size. The rebuild leaves nothing behind."""
+    """They are equal for any batch size. The rebuild leaves nothing behind."""
     monkeypatch.setattr(rebuilding, "CHUNK_INPUTS", chunk)
     async with operating.group.worker(*ALL) as worker:
         await _live(operating, worker)

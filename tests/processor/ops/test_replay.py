@@ -76,7 +76,7 @@ async def _assert_never_quarantined(
 async def test_a_replay_reports_only_on_the_requested_payments(
     operating: Operating, pool: Pool
 ) -> None:
-    """Another payment's quarantine is no failure. A payment without one is, and is named."""
+    """Another payment's quarantine is no failure. A requested payment without one is."""
     mine, other = payment(), payment()
     quarantine = "insert into quarantines values (%s, 'evt', 'x', %s) returning 1"
     await database.rows(pool, quarantine, other, NOW)

@@ -139,7 +139,7 @@ async def test_a_batch_done_again_after_a_crash_has_the_same_result(
         await story.assert_result(group)
 
 
-async def test_a_batch_without_a_crash_has_the_same_result(group: Group) -> None:
+async def test_a_batch_without_a_crash_has_the_expected_result(group: Group) -> None:
     """Processing the batch a second time changes nothing."""
     story = Story()
     async with group.worker(0, 1) as worker:

@@ -198,7 +198,7 @@ async def test_a_malformed_record_is_a_dead_letter(routing: Routing, pool: Pool,
 
 
 async def test_a_record_with_a_malformed_time_is_a_dead_letter(routing: Routing) -> None:
-    """A header that has a value is malformed if the value is no time."""
+    """A time header whose value is no time is malformed."""
     await routing.router.route([unrouted(ONE, **{headers.RECEIVED_AT: "soon"})])
     ((topic, _, named),) = routing.sent()
     assert topic == DEAD_LETTERS

@@ -100,7 +100,7 @@ async def test_an_odd_webhook_waits_and_expires_like_any_other(
 
 
 async def test_an_odd_time_zone_is_converted_to_utc(routing: Routing, pool: Pool) -> None:
-    """For ignored webhooks too."""
+    """Ignored webhooks are converted too."""
     at = b"2026-03-01T12:00:00+23:59"
     await routing.router.route([with_header(payout(), headers.RECEIVED_AT, at)])
     moments = "select received_at = '2026-02-28T12:01:00Z' from ignored_webhooks"
