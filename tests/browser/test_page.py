@@ -1,4 +1,4 @@
-"""The documentation page in a headless Chromium: it shows every operation, and asks no other host.
+"""Headless Chromium renders the documentation page with every operation and contacts no other host.
 
 Run by ``make browser``, where a ``chromium`` is installed.
 """
@@ -27,7 +27,7 @@ SHOWN_WITHIN_S = 120.0
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    """The documentation page of an ingress that serves."""
+    """The URL of the documentation page of a running ingress."""
     (port,) = free_ports(1)
     app = application(Log(), Database(SecretStr(NOWHERE)), Metrics())
     server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_level="warning"))
@@ -44,21 +44,21 @@ def address() -> Iterator[str]:
         thread.join()
 
 
-def asked(net_log: Path) -> set[str]:
-    """The address of every request that the page made, from the browser's own log.
+def requested_urls(net_log: Path) -> set[str]:
+    """Returns the URL of every request that the page made, read from the browser's network log.
 
-    What the browser asks for itself, its updates, is set apart by the key it isolates sites with.
+    The browser's own requests, such as updates, have another network isolation key.
     """
     events = [event.get("params", {}) for event in json.loads(net_log.read_text())["events"]]
-    ours = f"http://{HOST}"
+    page_site = f"http://{HOST}"
     return {
         event["url"] for event in events
-        if "url" in event and event.get("network_isolation_key", "").startswith(ours)
+        if "url" in event and event.get("network_isolation_key", "").startswith(page_site)
     }  # fmt: skip
 
 
-def test_the_page_is_whole_without_any_other_host(address: str, tmp_path: Path) -> None:
-    """No name resolves in this browser; every path of the document is shown all the same."""
+def test_the_page_loads_without_any_other_host(address: str, tmp_path: Path) -> None:
+    """The page shows every path although this browser resolves no other host name."""
     net_log = tmp_path / "net.json"
     done = subprocess.run(  # noqa: S603  # a fixed command
         [
@@ -74,6 +74,6 @@ def test_the_page_is_whole_without_any_other_host(address: str, tmp_path: Path) 
     for shown in ("/v1/payments", "/v1/payments/{id}/refunds", "/webhooks/{provider}"):
         assert f'data-path="{shown}"' in done.stdout, done.stdout[-2000:]
     assert "Failed to load" not in done.stdout
-    requests = asked(net_log)
+    requests = requested_urls(net_log)
     assert {urlsplit(url).netloc for url in requests} == {urlsplit(address).netloc}
     assert {urlsplit(url).path for url in requests} >= {"/docs", "/openapi.json"}

@@ -1,1 +1,1 @@
-"""Held to Stripe's own description of its API. Needs Go, and runs by `make contracts` alone."""
+"""Checks against Stripe's OpenAPI description. They need Go; only `make contracts` runs them."""

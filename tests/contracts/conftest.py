@@ -1,4 +1,4 @@
-"""stripe-mock, Stripe's description, our client of the one and a simulator held to the other."""
+"""Fixtures: stripe-mock, Stripe's description, our client, and a recorded run of the simulator."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -16,14 +16,14 @@ from schemas.settings import StripeSettings
 from tests.contracts import stripe_mock
 from tests.contracts.description import Description
 from tests.contracts.recording import Exchange, PagingClient, recording
-from tests.contracts.stories import STORIES
+from tests.contracts.scenarios import SCENARIOS
 from tests.contracts.stripe_mock import StripeMock
 from tests.simulator.harness import API_KEY, running
 
 
 @pytest.fixture(scope="session")
 def installed() -> StripeMock:
-    """The pinned stripe-mock; where it can't be had, that is all that is said."""
+    """The pinned stripe-mock. The run ends with the reason if it can't be installed."""
     try:
         return stripe_mock.installed()
     except SandboxError as error:
@@ -32,13 +32,13 @@ def installed() -> StripeMock:
 
 @pytest.fixture(scope="session")
 def description(installed: StripeMock) -> Description:
-    """What Stripe publishes of its API."""
+    """Stripe's published OpenAPI description."""
     return Description(json.loads((installed.openapi / "spec3.json").read_bytes()))
 
 
 @pytest.fixture(scope="session")
 def examples(installed: StripeMock) -> dict[str, Any]:
-    """An example of each kind of object, by Stripe's own hand."""
+    """Stripe's own example of each kind of object."""
     fixtures = json.loads((installed.openapi / "fixtures3.json").read_bytes())
     resources: dict[str, Any] = fixtures["resources"]
     return resources
@@ -46,14 +46,14 @@ def examples(installed: StripeMock) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def base_url(installed: StripeMock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that refuses what the description doesn't allow."""
+    """The base URL of a server that refuses requests the description doesn't allow."""
     with stripe_mock.running(installed.program, tmp_path_factory.mktemp("logs")) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
 async def shared(base_url: str) -> AsyncIterator[tuple[StripeApi, PagingClient]]:
-    """Our client of that server. One for each test would load all certificates each time."""
+    """Our client of that server, shared because each new client loads all certificates."""
     settings = StripeSettings(
         stripe_api_base=base_url, stripe_api_key=SecretStr("sk_test_contracts"), stripe_timeout_s=10
     )
@@ -65,7 +65,7 @@ async def shared(base_url: str) -> AsyncIterator[tuple[StripeApi, PagingClient]]
 
 @pytest.fixture
 def transport(shared: tuple[StripeApi, PagingClient]) -> PagingClient:
-    """What our client sends, written down; nothing of another test."""
+    """The client's transport, with the recordings of earlier tests cleared."""
     shared[1].exchanges.clear()
     return shared[1]
 
@@ -73,21 +73,21 @@ def transport(shared: tuple[StripeApi, PagingClient]) -> PagingClient:
 @pytest.fixture
 def api(shared: tuple[StripeApi, PagingClient], transport: PagingClient) -> StripeApi:
     """Our client of that server."""
-    del transport  # it is asked for first, so that nothing is left of another test
+    del transport  # requesting it clears the recordings of earlier tests
     return shared[0]
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
-    """What the simulator answered and sent while the stories were played on it."""
+class Recorded:
+    """The simulator's responses and webhooks from one run of all scenarios."""
 
     exchanges: tuple[Exchange, ...]
     events: tuple[dict[str, Any], ...]
 
 
 @pytest.fixture(scope="session")
-def played() -> Played:
-    """The stories, played once for all tests."""
+def recorded() -> Recorded:
+    """All scenarios, run once for the session."""
     with running() as simulator, requests.Session() as session:
         exchanges = recording(session)
         client = stripe.StripeClient(
@@ -96,8 +96,8 @@ def played() -> Played:
             http_client=stripe.RequestsClient(timeout=10, session=session),
             max_network_retries=0,
         )
-        for story in STORIES:
-            story(replace(simulator, client=client))
+        for scenario in SCENARIOS:
+            scenario(replace(simulator, client=client))
         simulator.settle()
         events = tuple(item.event for item in simulator.receiver.received)
-    return Played(tuple(exchanges), events)
+    return Recorded(tuple(exchanges), events)

@@ -1,7 +1,7 @@
-"""Stripe's OpenAPI description, as JSON Schemas that a document can be held to.
+"""Stripe's OpenAPI description as JSON Schemas that validate documents.
 
-Stricter than Stripe is with itself in two points: a property that the description doesn't name is
-a misspelt one, and what may be an ID or the object it names is an ID unless it was asked for.
+Two checks are stricter than Stripe's own. A property that the description doesn't name counts as
+misspelt. An expandable field must be an ID unless the request expanded it.
 """
 
 import re
@@ -14,9 +14,9 @@ from tests.schemas.json_schema import problems
 Schema = Mapping[str, Any]
 
 _REFERENCE: Final = "#/components/schemas/"
-#: What says the same in both languages.
+#: Keywords with the same meaning in OpenAPI and JSON Schema.
 _SHARED: Final = {"type", "enum", "maxLength", "pattern", "required"}
-#: What a format demands. Money is in minor units; a decimal is text, so that nothing is rounded.
+#: What each format requires. Money is in minor units; a decimal is a string, so it isn't rounded.
 _FORMATS: Final[Mapping[str, Schema]] = {
     "unix-time": {"minimum": 0},
     "currency": {"pattern": "^[a-z]{3}$"},
@@ -29,8 +29,8 @@ _ANNOTATIONS: Final = {
 
 
 _Translate = Callable[[Schema], Schema]
-#: Keywords with schemas inside.
-_INSIDE: Final[Mapping[str, Callable[[Any, _Translate], Any]]] = {
+#: Keywords that contain schemas.
+_NESTED: Final[Mapping[str, Callable[[Any, _Translate], Any]]] = {
     "properties": lambda parts, translate: {name: translate(p) for name, p in parts.items()},
     "additionalProperties": lambda part, translate: {} if part is True else translate(part),
     "items": lambda part, translate: translate(part),
@@ -39,16 +39,16 @@ _INSIDE: Final[Mapping[str, Callable[[Any, _Translate], Any]]] = {
 
 
 def json_schema(schema: Schema, *, expanded: bool) -> Schema:
-    """The same as a JSON Schema. A keyword that is not known here is a KeyError.
+    """Returns the OpenAPI schema as a JSON Schema. Raises KeyError for an unknown keyword.
 
-    ``expanded``: an object may stand where else only its ID may.
+    ``expanded`` allows an object in place of its ID.
     """
     if "$ref" in schema:
         return {"$ref": f"#/$defs/{schema['$ref'].removeprefix(_REFERENCE)}"}
     made: dict[str, Any] = {}
     for keyword, operand in schema.items():
-        if keyword in _INSIDE:
-            made[keyword] = _INSIDE[keyword](operand, partial(json_schema, expanded=expanded))
+        if keyword in _NESTED:
+            made[keyword] = _NESTED[keyword](operand, partial(json_schema, expanded=expanded))
         elif keyword == "format":
             made |= _FORMATS[operand]
         elif keyword in _SHARED:
@@ -63,7 +63,7 @@ def json_schema(schema: Schema, *, expanded: bool) -> Schema:
 
 
 class Description:
-    """What Stripe publishes of one version of its API."""
+    """Stripe's description of one version of its API."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.version: str = document["info"]["version"]
@@ -78,22 +78,22 @@ class Description:
         }
 
     def object_problems(self, kind: str, value: Any, *, expanded: bool = False) -> list[str]:
-        """Everything in an object that the description forbids, each with its place."""
+        """Returns every violation of the description in an object, each with its path."""
         return self._problems({"$ref": f"{_REFERENCE}{kind}"}, value, expanded=expanded)
 
-    def answer_problems(
+    def response_problems(
         self, template: str, method: str, status: int, value: Any, *, expanded: bool
     ) -> list[str]:
-        """The same of the answer of an operation, or of its error where the status is no 200."""
-        answers = self._paths[template][method.lower()]["responses"]
-        answer = answers.get(str(status), answers["default"])
-        schema = answer["content"]["application/json"]["schema"]
+        """Returns every violation in the response of an operation, which may be an error."""
+        responses = self._paths[template][method.lower()]["responses"]
+        response = responses.get(str(status), responses["default"])
+        schema = response["content"]["application/json"]["schema"]
         return self._problems(schema, value, expanded=expanded)
 
     def template(self, method: str, path: str) -> str:
-        """The operation's path with names for the IDs in it. Raises KeyError where there is none.
+        """Returns the operation's path template. Raises KeyError if none matches.
 
-        Of several the one with the fewest IDs: `search` is no payment intent.
+        Of several matches, the one with the fewest IDs wins: `search` is no payment intent's ID.
         """
         found: list[str] = [
             each
@@ -105,13 +105,13 @@ class Description:
             raise KeyError(f"{method} {path}")
         return min(found, key=lambda each: each.count("{"))
 
-    def words(self, kind: str, name: str) -> frozenset[str]:
-        """The words that a property may hold: its enum, or all that its text names as such."""
-        said = self._schemas[kind]["properties"][name]
-        return frozenset(said.get("enum") or re.findall(r"`(\w+)`", said["description"]))
+    def values(self, kind: str, name: str) -> frozenset[str]:
+        """Returns a property's allowed values: its enum, or the values its description quotes."""
+        schema = self._schemas[kind]["properties"][name]
+        return frozenset(schema.get("enum") or re.findall(r"`(\w+)`", schema["description"]))
 
     def described(self, kind: str, value: Schema) -> dict[str, Any]:
-        """An object without the properties that the description doesn't name."""
+        """Returns an object without the properties that the description doesn't name."""
         named = self._schemas[kind]["properties"]
         return {name: part for name, part in value.items() if name in named}
 

@@ -1,4 +1,4 @@
-"""Transports of the `stripe` package, and what passes through them written down."""
+"""Transports of the `stripe` package that record their requests and responses."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ import stripe
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request, with the names of its parameters, and what was answered."""
+    """A request, with the names of its parameters, and its response."""
 
     method: str
     path: str
@@ -22,12 +22,12 @@ class Exchange:
 
     @property
     def expanded(self) -> bool:
-        """Whether objects were asked for in place of their IDs."""
+        """Whether the request expanded IDs into objects."""
         return any(name.startswith("expand[") for name in self.names)
 
 
 def recording(session: requests.Session) -> list[Exchange]:
-    """What passes through a session of a simulator's client from now on."""
+    """Returns a list that collects every exchange of a session from now on."""
     exchanges: list[Exchange] = []
 
     def record(response: requests.Response, *_: Any, **__: Any) -> None:
@@ -43,9 +43,9 @@ def recording(session: requests.Session) -> list[Exchange]:
 
 
 class PagingClient(stripe.HTTPXClient):
-    """A transport for our own client: the first answer of a list says that there is more.
+    """A transport for our client that sets `has_more` in the first page of each list.
 
-    stripe-mock's lists are one page each; the question for the next would never be asked.
+    stripe-mock's lists have one page each, so the client would never request the next one.
     """
 
     def __init__(self) -> None:
@@ -56,13 +56,13 @@ class PagingClient(stripe.HTTPXClient):
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """See ``stripe.HTTPClient.request_async``."""
-        content, status, answered = await super().request_async(method, url, headers, post_data)
+        content, status, received = await super().request_async(method, url, headers, post_data)
         exchange = _exchange(method, url, post_data, content, status)
-        asked = {(each.path, each.names) for each in self.exchanges}
+        requested = {(each.path, each.names) for each in self.exchanges}
         self.exchanges.append(exchange)
-        if "has_more" in exchange.body and (exchange.path, exchange.names) not in asked:
+        if "has_more" in exchange.body and (exchange.path, exchange.names) not in requested:
             content = json.dumps({**exchange.body, "has_more": True}).encode()
-        return content, status, answered
+        return content, status, received
 
 
 def _exchange(method: str, url: str, post_data: Any, content: bytes, status: int) -> Exchange:

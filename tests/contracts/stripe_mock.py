@@ -1,4 +1,4 @@
-"""stripe-mock: Stripe's OpenAPI description, and a server that refuses what it doesn't allow."""
+"""stripe-mock: Stripe's OpenAPI description and a server that validates requests against it."""
 
 import asyncio
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ MODULE: Final = Module(
 
 @dataclass(frozen=True, slots=True)
 class StripeMock:
-    """Where its source and its program are, both outside of the project."""
+    """The paths of its source and its program, both outside the project."""
 
     source: Path
     program: Path
@@ -34,18 +34,18 @@ class StripeMock:
 
 
 def installed() -> StripeMock:
-    """The pinned version, downloaded and built where that was not done before.
+    """Returns the pinned version; downloads and builds it if necessary.
 
     Raises:
-        SandboxError: there is no Go.
-        DownloadError: it could not be had, or is not the one that was pinned.
+        SandboxError: Go is not installed.
+        DownloadError: the download failed or doesn't match the pinned checksum.
     """
     return StripeMock(MODULE.source(), MODULE.program("stripe-mock"))
 
 
 @contextmanager
 def running(program: Path, logs: Path) -> Iterator[str]:
-    """The server's base URL, until the end of the block. Enter it outside of any event loop."""
+    """Runs the server during the block and yields its base URL. Enter it outside any event loop."""
     (port,) = free_ports(1)
     # HTTPS can't be switched off along with -http-addr, and would listen on a fixed port.
     addresses = ("-http-addr", f"{HOST}:{port}", "-https-addr", f"{HOST}:0")

@@ -1,4 +1,4 @@
-"""The description is read rightly: as strict as it says, and no stricter."""
+"""The validator enforces exactly what Stripe's description requires."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -11,7 +11,7 @@ from tests.contracts.description import Description, json_schema
 KINDS: Final = ("payment_intent", "charge", "refund", "dispute", "event", "webhook_endpoint")
 
 
-#: What Stripe's examples have and its description doesn't: a property of the past.
+#: An obsolete property in Stripe's examples that its description no longer has.
 UNDESCRIBED: Final[Mapping[str, list[str]]] = {
     "payment_intent": ["$: source is not known"],
     "charge": ["$: source is not known"],
@@ -22,23 +22,23 @@ UNDESCRIBED: Final[Mapping[str, list[str]]] = {
 def test_stripes_own_example_is_allowed(
     description: Description, examples: dict[str, Any], kind: str
 ) -> None:
-    """What Stripe publishes as an example has nothing else that is wrong."""
+    """Stripe's examples have no other violations."""
     found = description.object_problems(kind, examples[kind], expanded=True)
     assert found == UNDESCRIBED.get(kind, [])
 
 
-GONE: Final = object()
-#: A place in the example of a payment intent, what is put there, and what is found wrong with it.
+DELETED: Final = object()
+#: A path in the example payment intent, the value put there, and the violation to be found.
 BROKEN: Final[Mapping[str, tuple[tuple[str, ...], Any, str]]] = {
-    "a required property is missing": (("status",), GONE, "breaks required"),
+    "a required property is missing": (("status",), DELETED, "breaks required"),
     "a type is wrong": (("amount",), "10", "$.amount: '10' is no integer"),
-    "a word is none of the enum's": (("status",), "paid", "$.status: 'paid' breaks enum"),
+    "a value is not in the enum": (("status",), "paid", "$.status: 'paid' breaks enum"),
     "null where none is allowed": (("livemode",), None, "$.livemode: None is no boolean"),
     "a property is misspelt": (("staus",), "succeeded", "$: staus is not known"),
     "a currency in capitals": (("currency",), "EUR", "$.currency: 'EUR' breaks pattern"),
-    "a time before all time": (("created",), -1, "$.created: -1 breaks minimum"),
+    "a negative time": (("created",), -1, "$.created: -1 breaks minimum"),
     "metadata that is no text": (("metadata",), {"a": 1}, "$.metadata.a: 1 is no string"),
-    "something wrong in an object inside": (
+    "a violation in a nested object": (
         ("payment_method_options", "card"),
         {"request_three_d_secure": "never"},
         "'never' breaks enum",
@@ -47,28 +47,28 @@ BROKEN: Final[Mapping[str, tuple[tuple[str, ...], Any, str]]] = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_what_is_not_allowed_is_found(
+def test_a_violation_is_found(
     description: Description, examples: dict[str, Any], what: str
 ) -> None:
-    """Each kind of deviation is named with its place."""
-    (*way, last), value, said = BROKEN[what]
+    """Each kind of violation is reported with its path."""
+    (*parents, last), value, expected = BROKEN[what]
     intent = deepcopy(examples["payment_intent"])
     place = intent
-    for name in way:
+    for name in parents:
         place = place[name]
-    if value is GONE:
+    if value is DELETED:
         del place[last]
     else:
         place[last] = value
     before = description.object_problems("payment_intent", examples["payment_intent"])
     found = set(description.object_problems("payment_intent", intent)) - set(before)
-    assert any(said in each for each in found), found
+    assert any(expected in each for each in found), found
 
 
-def test_an_object_may_stand_in_place_of_its_id_where_it_was_asked_for(
+def test_an_expanded_object_is_allowed_in_place_of_its_id(
     description: Description, examples: dict[str, Any]
 ) -> None:
-    """Then it is held to its own description."""
+    """The expanded object is validated too."""
     charge = {name: value for name, value in examples["charge"].items() if name != "source"}
     dispute = {**examples["dispute"], "charge": charge}
     assert description.object_problems("dispute", dispute) != []
@@ -77,7 +77,7 @@ def test_an_object_may_stand_in_place_of_its_id_where_it_was_asked_for(
     assert description.object_problems("dispute", dispute, expanded=True) != []
 
 
-def test_a_keyword_that_is_not_known_is_not_passed_over() -> None:
-    """A newer description may say more than is understood here."""
+def test_an_unknown_keyword_is_an_error() -> None:
+    """A newer description may use keywords that the validator doesn't support."""
     with pytest.raises(KeyError, match="oneOf"):
         json_schema({"oneOf": [{"type": "string"}]}, expanded=False)

@@ -1,7 +1,7 @@
-"""Every request of ours is one that Stripe's description allows, and a wrong one is noticed.
+"""Stripe's description allows every request we send, and stripe-mock refuses wrong ones.
 
-The description may be of an older version of the API than the one that the `stripe` package asks
-for. So each parameter has to be one that the package publishes, too.
+The description may be older than the API version that the `stripe` package requests. So the
+package must publish each parameter, too.
 """
 
 import re
@@ -33,7 +33,7 @@ TRIED_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 CAPTURE_METHODS: Final = CreateRequest.model_json_schema()["properties"]["capture_method"]["enum"]
 REASONS: Final = RefundRequest.model_json_schema()["properties"]["reason"]["anyOf"][0]["enum"]
 
-#: Every field that a call can have; each operation takes what it has a use for.
+#: A call with every field set; each operation uses the fields it needs.
 FULL: Final = ProviderCall(
     key=f"{PAYMENT}:full",
     operation=Operation.CREATE,
@@ -51,7 +51,7 @@ FULL: Final = ProviderCall(
     reason="duplicate",
     cancel_cause=CancelCause.REQUESTED,
 )
-#: What an operation can do without.
+#: The optional fields of each operation.
 UNSET: Final[Mapping[str, dict[str, Any]]] = {
     "create": {"return_url": None},
     "confirm": {"return_url": None},
@@ -68,13 +68,13 @@ ROWS: Final[Mapping[str, ProviderCall]] = {
 }
 
 
-def test_a_full_call_is_one_with_every_field() -> None:
-    """A field that is added to our calls has to be added here."""
+def test_the_full_call_sets_every_field() -> None:
+    """A new field of ``ProviderCall`` must be added here."""
     assert [field.name for field in fields(FULL) if not getattr(FULL, field.name)] == []
 
 
 def unpublished(exchange: Exchange) -> set[str]:
-    """The parameters that the package doesn't publish for this operation."""
+    """Returns the parameters that the package doesn't publish for this operation."""
     (known,) = (
         each.known
         for each in PUBLISHED
@@ -86,22 +86,22 @@ def unpublished(exchange: Exchange) -> set[str]:
 
 @pytest.mark.parametrize("row", ROWS)
 async def test_every_call_is_accepted(api: StripeApi, transport: PagingClient, row: str) -> None:
-    """The path, every parameter's name, type and words; nothing that is required is missing."""
+    """The path and the parameters' names, types and values are valid; none required is missing."""
     assert isinstance(await api.call(ROWS[row], ROWS[row].key), Acknowledged)
     (exchange,) = transport.exchanges
     assert unpublished(exchange) == set()
 
 
-Question = Callable[[StripeApi], Awaitable[Any]]
+Query = Callable[[StripeApi], Awaitable[Any]]
 
 
-def look_up(operation: str) -> Question:
-    """What became of a call whose answer was lost."""
+def look_up(operation: str) -> Query:
+    """Looks up a call whose response was lost."""
     return lambda api: api.look_up(call(operation), TRIED_AT)
 
 
-def events_after(cursor: str | None) -> Question:
-    """Every event from there on."""
+def events_after(cursor: str | None) -> Query:
+    """Fetches every event after the cursor."""
 
     async def all_pages(api: StripeApi) -> None:
         assert [event async for page in api.events_after(cursor) for event in page]
@@ -110,8 +110,8 @@ def events_after(cursor: str | None) -> Question:
 
 
 ONE: Final = f"/v1/payment_intents/{INTENT}"
-#: Each question we have for Stripe, and the paths and names of parameters that it is asked with.
-QUESTIONS: Final[Mapping[str, tuple[Question, set[tuple[str, str]]]]] = {
+#: Each query of ours, and the paths and parameter names of the requests it sends.
+QUERIES: Final[Mapping[str, tuple[Query, set[tuple[str, str]]]]] = {
     "look up a create": (
         look_up("create"),
         {
@@ -137,7 +137,7 @@ QUESTIONS: Final[Mapping[str, tuple[Question, set[tuple[str, str]]]]] = {
     "look up a capture": (look_up("capture"), {(ONE, "")}),
     "look up a cancel": (look_up("cancel"), {(ONE, "")}),
     "retrieve": (lambda api: api.retrieve(INTENT), {(ONE, "")}),
-    "events of all time": (
+    "all events": (
         events_after(None),
         {
             ("/v1/events", "limit"),
@@ -149,27 +149,25 @@ QUESTIONS: Final[Mapping[str, tuple[Question, set[tuple[str, str]]]]] = {
 }
 
 
-def test_every_path_we_ask_is_in_the_table() -> None:
-    """A path that is added to our client has to be added here."""
-    named = re.findall(r'"(/v1/[^"]+)"', Path(client.__file__).read_text())
-    asked = {re.sub(r"\{[a-z_.]+\}", INTENT, path) for path in named}
-    assert asked == {path for _, asked_with in QUESTIONS.values() for path, _ in asked_with}
+def test_every_path_our_client_queries_is_in_the_table() -> None:
+    """A new path in our client must be added here."""
+    found = re.findall(r'"(/v1/[^"]+)"', Path(client.__file__).read_text())
+    paths = {re.sub(r"\{[a-z_.]+\}", INTENT, path) for path in found}
+    assert paths == {path for _, expected in QUERIES.values() for path, _ in expected}
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
-async def test_every_question_is_answered(
-    api: StripeApi, transport: PagingClient, question: str
-) -> None:
-    """With all its parameters, and for the next page of a list too."""
-    ask, asked_with = QUESTIONS[question]
-    await ask(api)
-    asked = {(each.path, " ".join(sorted(each.names))) for each in transport.exchanges}
-    assert asked == asked_with
+@pytest.mark.parametrize("query", QUERIES)
+async def test_every_query_is_accepted(api: StripeApi, transport: PagingClient, query: str) -> None:
+    """Every request of a query is accepted with all its parameters, including the next page's."""
+    send, expected = QUERIES[query]
+    await send(api)
+    sent = {(each.path, " ".join(sorted(each.names))) for each in transport.exchanges}
+    assert sent == expected
     assert {(each.method, each.status) for each in transport.exchanges} == {("GET", 200)}
     assert [name for each in transport.exchanges for name in unpublished(each)] == []
 
 
-#: Parameters set otherwise than they should be, and None for one that is missing.
+#: Wrong parameters; None removes one.
 WRONG: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     *((operation, {"amuont": 1000}) for operation in OPERATIONS),
     ("create", {"amount": "ten"}),
@@ -187,25 +185,23 @@ WRONG: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 
 
 @pytest.mark.parametrize(("operation", "wrong"), WRONG)
-async def test_a_wrong_parameter_would_be_noticed(
+async def test_a_wrong_parameter_is_refused(
     api: StripeApi, monkeypatch: pytest.MonkeyPatch, operation: str, wrong: dict[str, Any]
 ) -> None:
-    """Were our request like this, the call would not be accepted."""
+    """stripe-mock refuses a call whose request has one wrong parameter."""
 
-    def planted(asked: ProviderCall) -> Request:
-        right = request_for(asked)
+    def planted(planned: ProviderCall) -> Request:
+        right = request_for(planned)
         params = {**right.params, **wrong}
         return Request(right.path, {k: v for k, v in params.items() if v is not None})
 
     monkeypatch.setattr("providers.stripe.client.request_for", planted)
-    asked = replace(FULL, operation=Operation(operation))
-    assert isinstance(await api.call(asked, asked.key), Refused)
+    planned = replace(FULL, operation=Operation(operation))
+    assert isinstance(await api.call(planned, planned.key), Refused)
 
 
-async def test_a_wrong_path_would_be_noticed(
-    api: StripeApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """There is no operation where there is none in the description."""
+async def test_a_wrong_path_is_refused(api: StripeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that the description doesn't have leaves the call's outcome unknown."""
     monkeypatch.setattr(
         "providers.stripe.client.request_for", lambda _: Request(f"{ONE}/caputre", {})
     )
@@ -221,9 +217,7 @@ async def test_a_wrong_path_would_be_noticed(
         ("/v1/event", {}),
     ],
 )
-async def test_a_wrong_question_would_be_noticed(
-    api: StripeApi, path: str, wrong: dict[str, Any]
-) -> None:
-    """It is no answer without what was asked for."""
+async def test_a_wrong_query_is_refused(api: StripeApi, path: str, wrong: dict[str, Any]) -> None:
+    """A query with a wrong path or parameter raises an error."""
     with pytest.raises(ProviderUnavailableError):
         await api._get(path, **wrong)

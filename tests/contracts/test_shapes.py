@@ -1,4 +1,4 @@
-"""The webhooks that the service is tested with are of the shapes that Stripe publishes."""
+"""The webhooks in the service's tests have the shapes that Stripe publishes."""
 
 import json
 from typing import Any, Final
@@ -20,7 +20,7 @@ REPORTED: Final = {"a payout": (PAYOUT,)} | {
 def test_each_shape_is_stripes_own_example(
     description: Description, examples: dict[str, Any], kind: str
 ) -> None:
-    """Every property the description names, as published; an event without its object."""
+    """Each shape is the published example's described properties; an event's lacks its object."""
     published = description.described(kind, examples[kind])
     if kind == "event":
         del published["data"]
@@ -29,7 +29,7 @@ def test_each_shape_is_stripes_own_example(
 
 @pytest.mark.parametrize("name", REPORTED)
 def test_each_webhook_is_as_described(description: Description, name: str) -> None:
-    """The event and the object in it, which has all that the shape has."""
+    """The event and its object match; the object has every property of its shape."""
     for reported in REPORTED[name]:
         made = event(SUBJECT, reported)
         about = made["data"]["object"]

@@ -1,1 +1,1 @@
-"""Attacks: raw bytes, poison, unforeseen exceptions and hangs, each beside someone well-behaved."""
+"""Attacks: raw bytes, poison, unforeseen exceptions and hangs. Each must leave other work alone."""

@@ -1,4 +1,4 @@
-"""The service, running, for those who attack it."""
+"""A running service to attack."""
 
 from collections.abc import Iterator
 
@@ -19,6 +19,6 @@ __all__ = ["clock", "group", "own_database", "pool", "processor_database", "swee
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The whole service on a Kafka and a Postgres of its own, once for the session."""
+    """The whole service on its own Kafka and Postgres, started once for the session."""
     with running_service(tmp_path_factory.mktemp("hostile")) as running:
         yield running

@@ -1,4 +1,4 @@
-"""Batches that are small in a topic and huge in a reader, and batches in formats out of use."""
+"""Batches that decompress to a huge size, and batches in obsolete formats."""
 
 import struct
 import tracemalloc
@@ -19,42 +19,42 @@ from tests.support.raw_batches import CODECS, Made, batch, publish
 COMPRESSING: Final = sorted(set(CODECS) - {"none"})
 OLD_CODECS: Final[dict[str, int]] = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3}
 LIMIT: Final = DECOMPRESSED_BYTES_MAX
-#: What a reader may use beside what it was given.
+#: The memory that a reader may use in addition to its input.
 _MEMORY: Final = 2 * LIMIT
 
 
 def bomb(codec: str, value_bytes: int) -> bytes:
-    """A batch of one record with so many zeros."""
+    """Returns a batch of one record whose value is this many zero bytes."""
     records: list[Made] = [(b"key", b"\0" * value_bytes, [])]
     return batch(records, codec)
 
 
 @pytest.mark.parametrize("codec", COMPRESSING)
 def test_a_bomb_is_unreadable_and_never_decompressed(codec: str) -> None:
-    """Its dead letter names the offset and the limit; the batch behind it is read."""
+    """Its dead letter names the offset and the limit; the next batch is read."""
     raw = at(7, bomb(codec, 4 * LIMIT)) + at(8, batch([(b"k", b"good", [])]))
     tracemalloc.start()
     try:
-        spoilt, good = fetched(raw, 7)
+        unreadable, good = fetched(raw, 7)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert isinstance(spoilt.value, Unreadable)
-    assert "offsets 7 to 7" in spoilt.value.why
-    assert f"larger than {LIMIT} bytes" in spoilt.value.why
+    assert isinstance(unreadable.value, Unreadable)
+    assert "offsets 7 to 7" in unreadable.value.why
+    assert f"larger than {LIMIT} bytes" in unreadable.value.why
     assert good.value == b"good"
     assert peak < _MEMORY + len(raw)
 
 
 @pytest.mark.parametrize("codec", COMPRESSING)
-def test_what_is_large_and_within_the_limit_is_read(codec: str) -> None:
-    """To the last byte."""
+def test_a_large_record_within_the_limit_is_read(codec: str) -> None:
+    """The whole value is read."""
     (record,) = fetched(bomb(codec, LIMIT - 1_000))
     assert record.value == b"\0" * (LIMIT - 1_000)
 
 
-def test_a_second_member_of_a_gzip_counts() -> None:
-    """The client reads all members of one; so does the limit."""
+def test_the_limit_counts_every_gzip_member() -> None:
+    """The Kafka client decompresses all members of a gzip stream, so the limit counts all."""
     made = bytearray(bomb("gzip", LIMIT - 1_000))
     made += codecs.gzip_encode(b"\0" * LIMIT)
     struct.pack_into(">i", made, 8, len(made) - 12)
@@ -64,7 +64,7 @@ def test_a_second_member_of_a_gzip_counts() -> None:
 
 
 def old(magic: int, codec: str, *values: bytes) -> bytes:
-    """A batch in one of the old formats."""
+    """Returns a batch in one of the old formats."""
     builder = LegacyRecordBatchBuilder(magic, OLD_CODECS[codec], 1 << 30)
     for offset, value in enumerate(values):
         builder.append(offset, timestamp=1_700_000_000_000, key=b"key", value=value)
@@ -76,7 +76,7 @@ OLD: Final = [(m, c) for m in (0, 1) for c in OLD_CODECS if (m, c) != (0, "lz4")
 
 @pytest.mark.parametrize(("magic", "codec"), OLD)
 def test_an_old_format_is_read(magic: int, codec: str) -> None:
-    """As records without headers; the oldest have no time, which is written as -1."""
+    """Its records have no headers. Those of format 0 have no timestamp, which is read as -1."""
     first, second = fetched(old(magic, codec, b"first", b"second"))
     assert [(r.offset, r.key, r.value) for r in (first, second)] == [
         (0, b"key", b"first"), (1, b"key", b"second"),
@@ -86,7 +86,7 @@ def test_an_old_format_is_read(magic: int, codec: str) -> None:
 
 
 def test_formats_may_change_within_a_fetch() -> None:
-    """As where a topic has lived through several releases of Kafka: each batch is what it says."""
+    """A topic that survived several Kafka releases contains batches of different formats."""
     new = batch([(b"k", b"new", [])])
     raw = b"".join(
         at(offset, made)
@@ -105,7 +105,7 @@ def _zeros(messages: bytearray) -> None:
 
 
 def recompressed(change: Callable[[bytearray], None]) -> bytes:
-    """A batch of format 1 whose compressed messages are not what they were; without checksum."""
+    """Returns a batch of format 1 with changed messages inside and no valid checksum."""
     messages = bytearray(old(1, "none", b"value"))
     change(messages)
     value: bytes = codecs.gzip_encode(bytes(messages))
@@ -114,21 +114,21 @@ def recompressed(change: Callable[[bytearray], None]) -> bytes:
 
 
 @pytest.mark.parametrize("change", [_zero_length, _zeros])
-def test_an_old_batch_that_is_poison_is_one_dead_letter(
+def test_a_poisonous_old_batch_is_one_dead_letter(
     change: Callable[[bytearray], None],
 ) -> None:
-    """A bomb, or a length that would keep its reader in one place; the next batch is read."""
+    """A bomb, or a length that would make the reader loop for ever. The next batch is read."""
     raw = recompressed(change) + at(5, batch([(b"k", b"good", [])]))
-    spoilt, *others = in_the_end(raw, 4, checked=False)
-    assert isinstance(spoilt.value, Unreadable)
-    assert "offsets 4 to 4" in spoilt.value.why
+    unreadable, *others = in_the_end(raw, 4, checked=False)
+    assert isinstance(unreadable.value, Unreadable)
+    assert "offsets 4 to 4" in unreadable.value.why
     assert [other.value for other in others] == [b"good"]
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("magic", [0, 1])
-async def test_the_brokers_store_no_old_format(kafka_bootstrap: str, magic: int) -> None:
-    """Only what was stored by a release long ago can be read in one."""
+async def test_the_brokers_accept_no_old_format(kafka_bootstrap: str, magic: int) -> None:
+    """Only batches stored by old Kafka releases can have an old format."""
     client: Any = AIOKafkaClient(bootstrap_servers=kafka_bootstrap)
     await client.bootstrap()
     try:

@@ -60,7 +60,7 @@ def connections(address: Address) -> Iterator[list[socket.socket]]:
 def test_idle_connections_block_no_other_client(
     address: Address, connections: list[socket.socket]
 ) -> None:
-    """More of them than the limit on connections."""
+    """There are more of them than the limit on connections."""
     assert len(connections) > 2 * CONNECTIONS_MAX
     assert_responds(address)
 
@@ -68,7 +68,7 @@ def test_idle_connections_block_no_other_client(
 def test_slow_senders_and_readers_block_no_other_client(
     address: Address, connections: list[socket.socket]
 ) -> None:
-    """Incomplete request heads, and responses that are never read."""
+    """Clients send incomplete request heads or never read their responses."""
     for number, each in enumerate(connections):
         try:
             each.sendall(b"GET /metrics HTTP/1.1\r\n" + (b"\r\n" if number % 2 else b"X: "))
@@ -78,7 +78,7 @@ def test_slow_senders_and_readers_block_no_other_client(
 
 
 def test_an_idle_connection_is_closed(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the timeout for the request head, without a response."""
+    """It is closed after the timeout for the request head, without a response."""
     monkeypatch.setattr(health_server, "HEAD_TIMEOUT_S", 0.3)
     with socket.create_connection(address) as idle:
         idle.settimeout(5.0)
@@ -99,7 +99,7 @@ def test_an_idle_connection_is_closed(address: Address, monkeypatch: pytest.Monk
     ],
 )
 def test_every_request_gets_a_response(address: Address, sent: bytes, status: bytes) -> None:
-    """One response, and the connection is closed."""
+    """It gets one response, and the connection is closed."""
     with socket.create_connection(address) as client:
         client.settimeout(5.0)
         client.sendall(sent)

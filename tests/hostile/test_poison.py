@@ -1,4 +1,4 @@
-"""Whatever stands in a topic, the record behind it is processed, and no offset is left over."""
+"""After any poison in a topic, the next record is processed and every offset is committed."""
 
 import asyncio
 import json
@@ -36,47 +36,47 @@ _IGNORED: Final[LiteralString] = "select 'ignored' from ignored_webhooks where e
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Waits for it; fails when it takes too long."""
+    """Waits until the condition is true; fails after a limit."""
     deadline = time.monotonic() + WITHIN_S
     while not await condition():
         assert time.monotonic() < deadline, f"not in {WITHIN_S} s: {what}"
-        await asyncio.sleep(0.05)  # between two looks at one condition
+        await asyncio.sleep(0.05)  # between two checks
 
 
 class Attack:
-    """Poison for one partition of a running service's topics, and good records behind it."""
+    """Publishes poison and good records to partition 0 of a running service's topics."""
 
     def __init__(self, service: Stack, client: AIOKafkaClient) -> None:
         self.service, self.client = service, client
 
     async def good(self, topic: str) -> str:
-        """A record with an input, of whichever topic it can be; its event ID."""
+        """Publishes a good record that the topic's reader processes; returns its event ID."""
         if topic == PROVIDER_WEBHOOKS_UNROUTED:
             event_id = f"evt_{uuid.uuid4().hex}"
             record = payout(event_id, **{headers.EVENT_ID: event_id})
             named = [(name, text.encode()) for name, text in record.headers.items()]
             await publish(self.client, topic, 0, batch([(b"po_1", record.value, named)]))
             return event_id
-        mine = payment()
-        # a source's own kind of record does not matter here: all are read by one consumer
-        body = command_body(mine, "create")
+        payment_id = payment()
+        # a command will do for every source: one consumer reads all of them
+        body = command_body(payment_id, "create")
         value = json.dumps(body).encode()
-        await publish(self.client, PAYMENT_COMMANDS, 0, batch([(mine.encode(), value, [])]))
+        await publish(self.client, PAYMENT_COMMANDS, 0, batch([(payment_id.encode(), value, [])]))
         return str(body["event_id"])
 
     async def is_processed(self, topic: str, event_id: str) -> bool:
-        """Whether an input has its outcome."""
+        """Returns whether an input has its outcome."""
         statement = _IGNORED if topic == PROVIDER_WEBHOOKS_UNROUTED else _INBOX
         async with await psycopg.AsyncConnection.connect(self.url) as connection:
             return await (await connection.execute(statement, [event_id])).fetchone() is not None
 
     @property
     def url(self) -> str:
-        """The database."""
+        """The database URL."""
         return self.service.infrastructure.database_url
 
     async def lag(self, topic: str) -> int:
-        """Offsets of the partition that the program which reads it has not committed."""
+        """Returns how many offsets of the partition its reader has not committed."""
         group = GROUP if topic == PROVIDER_WEBHOOKS_UNROUTED else APP_ID
         at = TopicPartition(topic, 0)
         async with AIOKafkaConsumer(
@@ -86,18 +86,18 @@ class Attack:
             return int((await consumer.end_offsets([at]))[at]) - (await consumer.committed(at) or 0)
 
     async def end(self, topic: str) -> int:
-        """The offset behind the partition's last record."""
+        """Returns the partition's end offset."""
         at = TopicPartition(topic, 0)
         async with AIOKafkaConsumer(bootstrap_servers=self.bootstrap) as consumer:
             return int((await consumer.end_offsets([at]))[at])
 
     @property
     def bootstrap(self) -> str:
-        """The brokers."""
+        """The bootstrap servers."""
         return self.service.infrastructure.kafka_bootstrap
 
-    async def goes_on(self, topic: str, after: str) -> None:
-        """A good record is processed, and everything is acknowledged."""
+    async def assert_continues(self, topic: str, after: str) -> None:
+        """Publishes a good record; it is processed, and every offset is committed."""
         event_id = await self.good(topic)
         await until(lambda: self.is_processed(topic, event_id), f"a record after {after}")
 
@@ -109,7 +109,7 @@ class Attack:
 
 @asynccontextmanager
 async def attack(service: Stack) -> AsyncIterator[Attack]:
-    """An attack, and its connection."""
+    """Yields an attack with an open client."""
     client = AIOKafkaClient(bootstrap_servers=service.infrastructure.kafka_bootstrap)
     await client.bootstrap()
     try:
@@ -120,20 +120,20 @@ async def attack(service: Stack) -> AsyncIterator[Attack]:
 
 @pytest.mark.parametrize("topic", [*PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED])
 async def test_poison_of_every_kind_becomes_dead_letters(service: Stack, topic: str) -> None:
-    """Each of its records is one; the good record behind all of them is processed."""
+    """The programs keep running, and the good record after all poison is processed."""
     async with attack(service) as attacking:
         for _, made in poison():
             await publish(attacking.client, topic, 0, made)
-        await attacking.goes_on(topic, "poison of every kind")
+        await attacking.assert_continues(topic, "poison of every kind")
     for name in ("stream", "worker"):
         process = service.programs[name].process
         assert process is not None
-        assert process.poll() is None, f"{name} has not ended"
+        assert process.poll() is None, f"{name} has ended"
 
 
 @pytest.mark.parametrize("topic", [*PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED])
-async def test_transactions_leave_offsets_without_records(service: Stack, topic: str) -> None:
-    """Their markers are no records; they are committed past, also at the end of a partition."""
+async def test_transaction_markers_are_committed_past(service: Stack, topic: str) -> None:
+    """Their offsets have no records. They are committed past, also at the end of a partition."""
     async with attack(service) as attacking:
         producer = AIOKafkaProducer(
             bootstrap_servers=attacking.bootstrap, transactional_id=f"attack-{topic}"
@@ -141,50 +141,47 @@ async def test_transactions_leave_offsets_without_records(service: Stack, topic:
         async with producer:
             async with producer.transaction():
                 await producer.send_and_wait(topic, b"committed", partition=0)
-            await attacking.goes_on(topic, "a transaction")
+            await attacking.assert_continues(topic, "a transaction")
             await producer.begin_transaction()
             await producer.send_and_wait(topic, b"aborted", partition=0)
             await producer.abort_transaction()
-        await attacking.goes_on(topic, "an aborted transaction")
+        await attacking.assert_continues(topic, "an aborted transaction")
 
 
-async def test_a_program_that_starts_on_poison_goes_on(service: Stack) -> None:
-    """A changelog without entries, and bytes that rotted on the broker's disk.
+async def test_a_program_that_starts_on_poison_continues(service: Stack) -> None:
+    """The changelog contains poison, and batches on the broker's disk are corrupt.
 
-    What the table does not know, Postgres does. Of a batch with a wrong checksum each offset is a
-    dead letter, the first with all the bytes.
+    Every offset of a corrupt batch becomes a dead letter; the first contains the whole batch.
     """
-    rotten = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS_UNROUTED)
-    stream, work = service.programs["stream"], service.programs["worker"]
+    corrupt = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS_UNROUTED)
+    stream, worker = service.programs["stream"], service.programs["worker"]
     data = Path(stream.environment["PAYMENTS_DATA_DIR"])
     async with attack(service) as attacking:
         stream.kill()
-        work.kill()
-        shutil.rmtree(data)  # so that the table is read from its changelog
+        worker.kill()
+        shutil.rmtree(data)  # forces the table to be read from its changelog
         for name, made in poison():
-            if name not in KEYLESS:  # the brokers refuse those where they compact
+            if name not in KEYLESS:  # the brokers refuse those in a compacted topic
                 await publish(attacking.client, CHANGELOG.name, 0, made)
         mark = uuid.uuid4().hex.encode()
-        for topic in rotten:
+        for topic in corrupt:
             records: list[Made] = [(b"key", mark + str(number).encode(), []) for number in range(3)]
             await publish(attacking.client, topic, 0, batch(records))
-            _rot(data.parent, topic, mark + b"1")
+            _corrupt(data.parent, topic, mark + b"1")
         stream.start()
-        work.start()
+        worker.start()
         stream.wait_until_ready()
-        work.wait_until_ready()
-        for topic in rotten:
-            await attacking.goes_on(topic, "a start on poison")
-    found = [
-        letter async for letter in read_dead_letters(attacking.bootstrap) if mark in letter.value
-    ]
-    assert sorted(letter.topic for letter in found) == sorted(rotten)
-    assert all("checksum" in letter.added[headers.ERROR] for letter in found)
-    assert all(headers.ALTERED in letter.added for letter in found), "none is sent again as it is"
+        worker.wait_until_ready()
+        for topic in corrupt:
+            await attacking.assert_continues(topic, "a start on poison")
+    found = [each async for each in read_dead_letters(attacking.bootstrap) if mark in each.value]
+    assert sorted(each.topic for each in found) == sorted(corrupt)
+    assert all("checksum" in each.added[headers.ERROR] for each in found)
+    assert all(headers.ALTERED in each.added for each in found), "they are not sent again unchanged"
 
 
-async def test_records_deleted_before_they_were_read_stop_nobody(service: Stack) -> None:
-    """Somebody deleted them, or the disks were lost: what the log still has is processed."""
+async def test_the_service_continues_after_deleted_records(service: Stack) -> None:
+    """Records are deleted before they are read; the remaining ones are processed."""
     lost = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS_UNROUTED)
     programs = [service.programs[name] for name in ("stream", "worker")]
     async with attack(service) as attacking:
@@ -203,22 +200,22 @@ async def test_records_deleted_before_they_were_read_stop_nobody(service: Stack)
         for program in programs:
             program.start()
         for topic in lost:
-            await attacking.goes_on(topic, "deleted records")
+            await attacking.assert_continues(topic, "deleted records")
 
 
-def _rot(root: Path, topic: str, there: bytes) -> None:
+def _corrupt(root: Path, topic: str, content: bytes) -> None:
     """Changes a byte of a record in the broker's file."""
-    (segment,) = (p for p in root.rglob(f"{topic}-0/*.log") if there in p.read_bytes())
-    at = segment.read_bytes().rindex(there)
+    (segment,) = (p for p in root.rglob(f"{topic}-0/*.log") if content in p.read_bytes())
+    at = segment.read_bytes().rindex(content)
     with segment.open("r+b") as file:
         file.seek(at)
         file.write(b"!")
 
 
 async def test_the_audit_finds_nothing_wrong(service: Stack) -> None:
-    """Every record of the log has one outcome, poison too."""
-    answer = await operator.run(service, "audit", "--settle", "0")
+    """Every record of the log has exactly one outcome, including poison."""
+    done = await operator.run(service, "audit", "--settle", "0")
     deadline = time.monotonic() + WITHIN_S
-    while answer.code != 0 and time.monotonic() < deadline:
-        answer = await operator.run(service, "audit", "--settle", "0")
-    assert answer.code == 0, answer.stdout + answer.stderr
+    while done.code != 0 and time.monotonic() < deadline:
+        done = await operator.run(service, "audit", "--settle", "0")
+    assert done.code == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""No error, log line or text of a program holds a secret, however wrong the settings are."""
+"""No error, log line or output contains a secret, even if the settings are malformed."""
 
 import os
 
@@ -14,7 +14,7 @@ from schemas.settings import (
     load,
 )
 
-#: What must be read nowhere.
+#: The secret, which no output may contain.
 MARK = "hunter2"
 MALFORMED = {
     "a percent sign": f"postgresql://pay:{MARK}%zz@127.0.0.1/payments",
@@ -49,7 +49,7 @@ PROGRAMS = {
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All that every program needs, and nobody listens anywhere."""
+    """Sets everything that a program needs, with addresses that refuse connections."""
     for name in list(os.environ):
         if name.upper().startswith(PREFIX):
             monkeypatch.delenv(name)
@@ -63,14 +63,14 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("how", MALFORMED)
-def test_a_malformed_address_is_named_and_not_shown(
+def test_the_error_for_a_malformed_url_does_not_show_it(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
     program: str,
     how: str,
 ) -> None:
-    """The variable, what is wrong, and how it is written; nothing is started."""
+    """The error names the variable and says how to write the URL; the program doesn't start."""
     monkeypatch.setenv(f"{PREFIX}DATABASE_URL", MALFORMED[how])
     assert main(PROGRAMS[program]) == COULD_NOT_RUN
     out = "".join(capfd.readouterr()) + caplog.text
@@ -80,8 +80,10 @@ def test_a_malformed_address_is_named_and_not_shown(
 
 
 @pytest.mark.parametrize("how", GOOD)
-def test_what_libpq_takes_is_taken(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    """Unchanged; and not shown either."""
+def test_every_url_that_libpq_accepts_is_accepted(
+    monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """It is passed on unchanged, and the settings' text doesn't show it."""
     monkeypatch.setenv(f"{PREFIX}DATABASE_URL", GOOD[how])
     settings = load(DatabaseSettings)
     assert settings.database_url.get_secret_value() == GOOD[how]
@@ -89,13 +91,13 @@ def test_what_libpq_takes_is_taken(monkeypatch: pytest.MonkeyPatch, how: str) ->
 
 
 @pytest.mark.parametrize("program", ["migrate", "audit", "replay"])
-def test_a_database_that_is_away_is_named_without_its_password(
+def test_the_error_for_an_unreachable_database_hides_the_password(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
     program: str,
 ) -> None:
-    """Where nobody listens: what the driver says, and nothing of the secret."""
+    """The error has the driver's message without the secret."""
     monkeypatch.setenv(f"{PREFIX}DATABASE_URL", f"postgresql://pay:{MARK}@127.0.0.1:1/payments")
     assert main(PROGRAMS[program]) == COULD_NOT_RUN
     out = "".join(capfd.readouterr()) + caplog.text
@@ -104,8 +106,10 @@ def test_a_database_that_is_away_is_named_without_its_password(
 
 
 @pytest.mark.parametrize("value", [f"{MARK}\n", f"sk {MARK}", f"{MARK}\N{EURO SIGN}", f"{MARK}\t"])
-def test_a_key_that_no_header_takes_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """The client library's error about the header would repeat it in a log and in a row."""
+def test_a_key_that_is_no_valid_header_is_refused(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """The HTTP client's error about the header would put the key in a log line and in a row."""
     for name, group in (
         ("STRIPE_API_KEY", StripeSettings), ("EXAMPLEPAY_API_KEY", ExamplePaySettings),
     ):  # fmt: skip

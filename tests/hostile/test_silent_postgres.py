@@ -1,4 +1,4 @@
-"""A Postgres that lets every client in and then never answers: each program gives it up."""
+"""A Postgres that accepts connections and then never responds; each program times out."""
 
 import asyncio
 import re
@@ -23,17 +23,17 @@ from tests.support.rooms import modules
 pytestmark = pytest.mark.anyio
 
 WITHIN_S: Final = 0.3
-#: The longest a client may take to notice, beside its own limit.
+#: The tolerance on top of the client's own limit.
 NOTICED_S: Final = 3.0
-#: How a connection is made past ``postgres.deadlines``.
-PAST_IT: Final = re.compile(r"psycopg\.connect\(|(?<!\w)AsyncConnection\.connect\(")
+#: Connecting without ``postgres.deadlines``.
+WITHOUT_DEADLINES: Final = re.compile(r"psycopg\.connect\(|(?<!\w)AsyncConnection\.connect\(")
 
 
 @pytest.mark.parametrize("kind", [ServingConnection, OperatingConnection])
-async def test_a_statement_that_is_never_answered_ends(
+async def test_a_statement_without_a_response_times_out(
     kind: type[ServingConnection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As an outage, and the connection is closed: what became of the statement nobody knows."""
+    """It is an outage. The connection is closed, since the statement's outcome is unknown."""
     monkeypatch.setattr(kind, "answer_within_s", WITHIN_S)
     async with postgres_that_falls_silent() as address, asyncio.timeout(WITHIN_S + NOTICED_S):
         connection = await kind.connect(f"postgresql://pay@{address}/payments", **CONNECTING)
@@ -42,8 +42,8 @@ async def test_a_statement_that_is_never_answered_ends(
         assert connection.closed
 
 
-async def test_a_pool_loses_no_connection_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One after the other ends, and there is room for the next."""
+async def test_a_pool_replaces_connections_that_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool of one connection serves the next client after each timeout."""
     monkeypatch.setattr(ServingConnection, "answer_within_s", WITHIN_S)
     async with postgres_that_falls_silent() as address:
         pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
@@ -64,16 +64,16 @@ async def test_a_pool_loses_no_connection_to_it(monkeypatch: pytest.MonkeyPatch)
             await pool.close(1.0)
 
 
-async def test_migrations_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Though their connection is not an asynchronous one."""
+async def test_migrations_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their synchronous connection has a timeout, too."""
     monkeypatch.setattr(MigratingConnection, "answer_within_s", WITHIN_S)
     async with postgres_that_falls_silent() as address, asyncio.timeout(WITHIN_S + NOTICED_S):
         with pytest.raises(psycopg.OperationalError, match="no answer to a statement"):
             await asyncio.to_thread(migrate, f"postgresql://pay@{address}/payments")
 
 
-async def test_a_server_that_lets_nobody_in_is_given_up() -> None:
-    """The same limit for whatever connects."""
+async def test_connecting_to_a_silent_server_times_out() -> None:
+    """A server that never completes the start-up handshake is an outage."""
     began = time.monotonic()
     async with silent_server() as address:
         with pytest.raises(psycopg.OperationalError):
@@ -81,11 +81,11 @@ async def test_a_server_that_lets_nobody_in_is_given_up() -> None:
     assert time.monotonic() - began < deadlines.CONNECT_WITHIN_S + NOTICED_S
 
 
-def test_the_processor_connects_in_no_other_way() -> None:
-    """Neither a pool nor a single connection; each with the limits on being let in."""
+def test_the_processor_has_no_connection_without_timeouts() -> None:
+    """Every pool and every single connection has timeouts for connecting and for statements."""
     for path in modules("cli", "decisions", "messaging", "ports", "postgres", "processor"):
         text = path.read_text()
-        assert not PAST_IT.search(text), f"{path.name} connects without a limit on answers"
+        assert not WITHOUT_DEADLINES.search(text), f"{path.name} has a connection without timeouts"
         pools = len(re.findall(r"\bAsyncConnectionPool\(", text))
         assert len(re.findall(r"connection_class=ServingConnection", text)) == pools, path.name
         served = pools + len(re.findall(r"ServingConnection\.connect\(", text))

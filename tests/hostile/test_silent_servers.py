@@ -1,4 +1,4 @@
-"""Servers that accept a connection and do not answer: a command says so, soon, and ends with 2."""
+"""A command reports a server that accepts connections but never responds, and exits with 2."""
 
 import asyncio
 import os
@@ -12,18 +12,18 @@ from tests.messaging.servers import silent_server
 
 pytestmark = pytest.mark.anyio
 
-#: The longest a command may take to give up; before there was a limit it took 40 s, or for ever.
+#: The longest a command may take to give up. Without a limit it took 40 s, or for ever.
 WITHIN_S = 12.0
 
 
 @pytest.mark.parametrize("which", ["Postgres", "Kafka"])
-async def test_a_silent_server_is_named(
+async def test_a_command_names_the_silent_server(
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     which: str,
 ) -> None:
-    """Every command that needs it, at once; each says in one line what gave no answer."""
+    """Every command that needs the server reports in one line which one didn't respond."""
     for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
         monkeypatch.delenv(name)
     async with silent_server() as silent:

@@ -1,8 +1,8 @@
-"""An error that nobody foresaw, at every seam of the stream: one payment stops, and no other.
+"""An unforeseen error anywhere in the stream stops one payment and no other.
 
-Each seam is broken for one payment, in turn by every kind of error: that payment is quarantined
-with the error as its reason, or its record is a dead letter; another payment of the same batch goes
-on. Once the seam is mended, an operator's release takes up what waited.
+Each seam raises every kind of error for one payment. That payment is quarantined with the error as
+its reason, or its record becomes a dead letter. Another payment of the same batch is processed.
+After the fix, an operator's release processes the inputs that waited.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ ERRORS: Final[Sequence[BaseException]] = (
     MemoryError(),
     asyncio.CancelledError(),
 )
-#: What a seam is broken with, and whether a call is about the poisoned payment.
+#: Makes a seam raise the error for the poisoned payment's ID.
 Break = Callable[[pytest.MonkeyPatch, BaseException, str], None]
 
 
 def raising(real: Any, error: BaseException, is_about: Callable[..., bool]) -> Any:
-    """The real function, but for what is about the poisoned payment."""
+    """Returns a function that raises the error for the poisoned payment and else calls the real."""
 
     def function(*arguments: Any, **named: Any) -> Any:
         if is_about(*arguments, **named):
@@ -112,13 +112,13 @@ SEAMS: Final[dict[str, Break]] = {
 
 
 @pytest.fixture(autouse=True)
-def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An outage is given up on soon."""
+def short_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries of an outage end soon."""
     monkeypatch.setattr(batching, "RETRY_FOR_S", 1.0)
 
 
 def batch_of(log: Log, poisoned: str, other: str) -> list[ConsumedRecord]:
-    """Records of both payments, in one batch."""
+    """Returns records of both payments in one batch."""
     return [
         log.create(poisoned),
         log.webhook(poisoned, "succeeded"),
@@ -129,7 +129,7 @@ def batch_of(log: Log, poisoned: str, other: str) -> list[ConsumedRecord]:
 
 @pytest.mark.parametrize("seam", SEAMS)
 async def test_a_payment_is_quarantined_and_released_after_the_fix(seam: str, group: Group) -> None:
-    """By every kind of error, one payment after the other, on one worker."""
+    """One stream worker handles every kind of error, each with its own payment."""
     log = Log()
     async with group.worker(0) as worker:
         for error in ERRORS:
@@ -140,15 +140,15 @@ async def test_a_payment_is_quarantined_and_released_after_the_fix(seam: str, gr
                 SEAMS[seam](patch, error, poisoned)
                 await worker.process(*batch)
             assert worker.acked == [record.position for record in batch], repr(error)
-            became = await group.outcomes(*batch)
-            assert became[2:] == ["applied", "applied"], repr(error)
-            assert "quarantined" in became[:2], repr(error)
-            await _is_released(group, worker, log, poisoned, type(error).__name__)
+            outcomes = await group.outcomes(*batch)
+            assert outcomes[2:] == ["applied", "applied"], repr(error)
+            assert "quarantined" in outcomes[:2], repr(error)
+            await _release(group, worker, log, poisoned, type(error).__name__)
             assert await group.outcomes(*batch) == ["applied"] * 4, repr(error)
 
 
-async def _is_released(group: Group, worker: Worker, log: Log, poisoned: str, error: str) -> None:
-    """Its quarantine names the error, and a release takes up what waited."""
+async def _release(group: Group, worker: Worker, log: Log, poisoned: str, error: str) -> None:
+    """Checks that the quarantine names the error, and releases the payment."""
     quarantined = await database.rows(
         group.pool, "select error, quarantined_at from quarantines where payment_id = %s", poisoned
     )
@@ -161,8 +161,8 @@ async def _is_released(group: Group, worker: Worker, log: Log, poisoned: str, er
     ) == []  # fmt: skip
 
 
-async def test_a_record_without_an_event_id_is_a_dead_letter(group: Group) -> None:
-    """Whose payment it is about cannot be known without our own code."""
+async def test_a_record_whose_decoder_fails_is_a_dead_letter(group: Group) -> None:
+    """It can't be quarantined, because only the decoder could find its event ID."""
     log = Log()
     for error in ERRORS:
         garbage = log.append("payment-commands", payment().encode(), b"[]")
@@ -182,8 +182,8 @@ async def test_a_record_without_an_event_id_is_a_dead_letter(group: Group) -> No
     assert all(why.startswith("our own code failed: ") for (why,) in rows)
 
 
-async def test_counting_and_the_table_keep_nobody_waiting(group: Group) -> None:
-    """Metrics that fail are left out; without the table, Postgres detects duplicates."""
+async def test_failing_metrics_and_dedup_table_stop_no_payment(group: Group) -> None:
+    """Failing metrics are skipped; if the dedup table fails, Postgres detects duplicates."""
     log = Log()
     async with group.worker(0) as worker:
         for error in ERRORS:
@@ -202,10 +202,10 @@ async def test_counting_and_the_table_keep_nobody_waiting(group: Group) -> None:
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-async def test_a_payment_that_cannot_be_published_keeps_no_other_from_it(
+async def test_a_payment_that_cannot_be_published_blocks_no_other(
     group: Group, error: BaseException
 ) -> None:
-    """Its publication stays unmarked; the next owner of the partition publishes it."""
+    """Its publication stays pending; the partition's next owner publishes it."""
     log, poisoned, other = Log(), payment(), payment()
     async with group.worker(0) as worker:
         real = worker.publisher.publish
@@ -226,10 +226,10 @@ async def test_a_payment_that_cannot_be_published_keeps_no_other_from_it(
         assert [version for version, _ in await group.published(poisoned)] == [1, 2]
 
 
-async def test_an_adapter_that_never_answers_is_given_up(
+async def test_an_adapter_that_never_returns_times_out(
     group: Group,
 ) -> None:
-    """As an outage: it is tried again, nothing is acknowledged, and no payment is quarantined."""
+    """It is an outage: nothing is acknowledged, and no payment is quarantined."""
 
     async def never(*_: Any, **__: Any) -> Any:
         await asyncio.Event().wait()
@@ -254,7 +254,7 @@ async def test_an_adapter_that_never_answers_is_given_up(
     [StoreUnavailableError("away"), PublishError("away"), ConnectionError(), TimeoutError()],
 )
 async def test_an_outage_quarantines_nothing(group: Group, error: Exception) -> None:
-    """Whatever is away: the batch is not acknowledged, and comes again."""
+    """The batch is not acknowledged, and its redelivery is processed."""
     log = Log()
     async with group.worker(0) as worker:
         batch = batch_of(log, payment(), payment())

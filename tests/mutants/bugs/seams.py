@@ -237,7 +237,7 @@ BUGS: Final = (
         '"user", "dbname"',
         '"user"',
         "a password that is read as a database name is shown in every error",
-        ("tests/hostile/test_secrets.py::test_a_malformed_address_is_named_and_not_shown",),
+        ("tests/hostile/test_secrets.py::test_the_error_for_a_malformed_url_does_not_show_it",),
     ),
     Bug(
         "stream",
@@ -245,7 +245,7 @@ BUGS: Final = (
         "return is_cancelled()",
         "return True",
         "an adapter's own CancelledError ends the worker instead of quarantining one payment",
-        ("tests/hostile/test_stream_seams.py::test_counting_and_the_table_keep_nobody_waiting",),
+        ("tests/hostile/test_stream_seams.py::test_failing_metrics_and_dedup_table_stop_no_payment",),
         servers=True,
     ),
     Bug(
@@ -255,7 +255,7 @@ BUGS: Final = (
         "await self._publish_apart(published)",
         "a version that our code failed to publish is marked as published",
         (
-            "tests/hostile/test_stream_seams.py::test_a_payment_that_cannot_be_published_keeps_no_other_from_it",
+            "tests/hostile/test_stream_seams.py::test_a_payment_that_cannot_be_published_blocks_no_other",
         ),
         servers=True,
     ),
@@ -369,7 +369,7 @@ BUGS: Final = (
         '("host", "hostaddr",',
         '("hostaddr",',
         "a password with an @ becomes part of the host, and is shown in every error",
-        ("tests/hostile/test_secrets.py::test_a_malformed_address_is_named_and_not_shown",),
+        ("tests/hostile/test_secrets.py::test_the_error_for_a_malformed_url_does_not_show_it",),
     ),
     Bug(
         "ops",
@@ -377,7 +377,7 @@ BUGS: Final = (
         'if not _PORTS.fullmatch(str(parts.get("port") or "")):',
         "if False:",
         "a password that is read as a port is shown in every error",
-        ("tests/hostile/test_secrets.py::test_a_malformed_address_is_named_and_not_shown",),
+        ("tests/hostile/test_secrets.py::test_the_error_for_a_malformed_url_does_not_show_it",),
     ),
     Bug(
         "stream",

@@ -1,4 +1,4 @@
-"""An error that nobody foresaw, in an adapter of the background loops: one record, one object."""
+"""An unforeseen error in an adapter of the background loops stops one record and no other."""
 
 import asyncio
 from collections.abc import Sequence
@@ -31,34 +31,34 @@ by_name = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error)
 
 @pytest.fixture
 async def routing(pool: Pool, clock: Clock) -> Routing:
-    """A router that knows payment two's object."""
+    """A router with payment two's object in its store."""
     log = Log()
     await database.process(pool, log.create(TWO), log.result(TWO))
     return Routing(pool, clock)
 
 
 @by_name
-async def test_a_translator_that_fails_keeps_the_webhook(
+async def test_a_failing_translator_loses_no_webhook(
     routing: Routing, pool: Pool, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Kept until its payment is known; one about no object is a dead letter. Others go on."""
+    """A webhook waits until its payment is known; one about no object becomes a dead letter."""
 
     def fail(_body: bytes) -> Any:
         raise error
 
     monkeypatch.setattr(routing.router._translators["stripe"], "translate", fail)
-    kept, known = unrouted(ONE, "evt_kept"), unrouted(TWO, "evt_known")
-    nothing = payout("evt_nothing", **{headers.OBJECT_ID: ""})
-    await routing.router.route([kept, nothing, known])
+    waiting, known = unrouted(ONE, "evt_waiting"), unrouted(TWO, "evt_known")
+    no_object = payout("evt_no_object", **{headers.OBJECT_ID: ""})
+    await routing.router.route([waiting, no_object, known])
     assert [topic for topic, *_ in routing.sent()] == [PROVIDER_WEBHOOKS, DEAD_LETTERS]
-    assert await database.rows(pool, "select event_id from unrouted") == [("evt_kept",)]
+    assert await database.rows(pool, "select event_id from unrouted") == [("evt_waiting",)]
 
 
 @by_name
-async def test_a_store_that_fails_on_a_webhook_makes_it_a_dead_letter(
+async def test_a_webhook_on_which_the_store_fails_is_a_dead_letter(
     routing: Routing, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That one alone; the others of its batch find their payments."""
+    """The other webhooks of its batch are routed to their payments."""
     store: Any = routing.router._store
     real = store.owners
 

@@ -1,4 +1,4 @@
-"""Our tables hold Stripe's words, all of them and no others."""
+"""Our tables contain exactly Stripe's statuses and only Stripe's event types."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,7 +14,7 @@ TABLES: Final[Mapping[str, Mapping[str, Any]]] = {
     "refund": REFUND_STATUS,
     "dispute": DISPUTE_STATUS,
 }
-#: Statuses that a version of the API after stripe-mock's added, and which version that was.
+#: Statuses added after stripe-mock's API version, and the version that added each.
 ADDED_LATER: Final[Mapping[str, dict[str, str]]] = {
     "dispute": {
         "appeal_needs_response": "2026-10-28.endive",
@@ -24,26 +24,26 @@ ADDED_LATER: Final[Mapping[str, dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_every_status_has_a_word_of_ours(description: Description, kind: str) -> None:
-    """The table is the description's enum, and what was added since."""
+def test_every_status_is_translated(description: Description, kind: str) -> None:
+    """The table has the description's enum and the statuses added later, and no others."""
     later = ADDED_LATER.get(kind, {})
-    assert later.keys().isdisjoint(description.words(kind, "status"))
-    assert set(TABLES[kind]) == description.words(kind, "status") | later.keys()
+    assert later.keys().isdisjoint(description.values(kind, "status"))
+    assert set(TABLES[kind]) == description.values(kind, "status") | later.keys()
 
 
-def test_what_was_added_later_is_known_by_the_package() -> None:
-    """It is of no version after the one that we ask Stripe for; versions sort by their date."""
+def test_later_statuses_are_in_the_version_we_request() -> None:
+    """No status was added after the API version we request; versions sort by date."""
     assert [
         since for later in ADDED_LATER.values() for since in later.values() if since > api_version
     ] == []
 
 
-def test_what_was_added_later_is_not_in_the_description_yet(description: Description) -> None:
-    """A newer stripe-mock makes the table shorter."""
+def test_later_statuses_are_newer_than_the_description(description: Description) -> None:
+    """After an update of stripe-mock, statuses that it now has must leave the table."""
     added = [since for later in ADDED_LATER.values() for since in later.values()]
     assert [since for since in added if since <= description.version] == []
 
 
 def test_every_event_in_the_table_is_one_that_stripe_sends(description: Description) -> None:
-    """A misspelt type would never be met; only the look-up's own is not Stripe's."""
+    """A misspelt type would never match. Only the look-up's result has a type of our own."""
     assert set(TRANSLATORS) - description.event_types() == {"payment_intent.retrieved"}

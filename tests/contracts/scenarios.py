@@ -1,4 +1,4 @@
-"""What is played on the simulator, so that it answers with everything it can answer with."""
+"""Scenarios that make the simulator send every kind of response and webhook it can send."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,13 +15,13 @@ DAY_S: Final = 86_400
 
 @contextmanager
 def refused() -> Iterator[None]:
-    """Stripe's error is what is wanted of the block."""
+    """Expects the block to raise Stripe's error."""
     with pytest.raises(stripe.StripeError):
         yield
 
 
 def paid_and_read(simulator: Simulator) -> None:
-    """A payment is read in every way there is."""
+    """A payment is read through every operation that reads."""
     api = simulator.client.v1
     paid = simulator.pay(metadata={"order": "7"}, description="Order 7")
     assert isinstance(paid.latest_charge, str)
@@ -35,7 +35,7 @@ def paid_and_read(simulator: Simulator) -> None:
 
 
 def paid_in_steps(simulator: Simulator) -> None:
-    """A payment comes to be without a payment method, is given one, is confirmed."""
+    """A payment is created without a payment method, gets one, and is confirmed."""
     api = simulator.client.v1.payment_intents
     bare = api.create({"amount": 1000, "currency": "eur", "allowed_payment_method_types": ["card"]})
     api.update(bare.id, {"payment_method": "pm_card_mastercard", "metadata": {"order": "8"}})
@@ -43,18 +43,18 @@ def paid_in_steps(simulator: Simulator) -> None:
     simulator.pay(allowed_payment_method_types=None, return_url=BACK)
 
 
-def captured_and_let_go(simulator: Simulator) -> None:
-    """Authorizations are captured in part, cancelled, and left until they expire."""
+def captured_and_voided(simulator: Simulator) -> None:
+    """Authorizations are partly captured, cancelled, and left to expire."""
     api = simulator.client.v1.payment_intents
-    held = [simulator.pay(capture_method="manual").id for _ in range(3)]
-    api.capture(held[0], {"amount_to_capture": 400})
-    api.cancel(held[1], {"cancellation_reason": "requested_by_customer"})
+    authorized = [simulator.pay(capture_method="manual").id for _ in range(3)]
+    api.capture(authorized[0], {"amount_to_capture": 400})
+    api.cancel(authorized[1], {"cancellation_reason": "requested_by_customer"})
     simulator.control("clock", {"advance_seconds": 8 * DAY_S})
-    assert api.retrieve(held[2]).status == "canceled"
+    assert api.retrieve(authorized[2]).status == "canceled"
 
 
 def declined(simulator: Simulator) -> None:
-    """A card is declined, with and without a bank's reason, and the intent is paid otherwise."""
+    """Cards are declined for two reasons; the intent is then paid with another card."""
     for method in ("pm_card_chargeDeclinedExpiredCard", "pm_card_chargeDeclinedInsufficientFunds"):
         with refused():
             simulator.pay(method)
@@ -64,16 +64,16 @@ def declined(simulator: Simulator) -> None:
 
 
 def authenticated(simulator: Simulator) -> None:
-    """The customer is asked; passes, fails, or is not there to be asked."""
+    """Customer authentication succeeds, fails, or is impossible because the customer is absent."""
     for outcome in ("succeed", "fail"):
-        asked = simulator.pay("pm_card_authenticationRequired", return_url=BACK)
-        simulator.control(f"payment_intents/{asked.id}/complete_action", {"outcome": outcome})
+        intent = simulator.pay("pm_card_authenticationRequired", return_url=BACK)
+        simulator.control(f"payment_intents/{intent.id}/complete_action", {"outcome": outcome})
     with refused():
         simulator.pay("pm_card_authenticationRequired", off_session=True)
 
 
 def refunded(simulator: Simulator) -> None:
-    """Refunds succeed, wait, fail, and are cancelled."""
+    """Refunds succeed, stay pending, fail, and are cancelled."""
     api = simulator.client.v1.refunds
     for method in ("pm_card_visa", "pm_card_pendingRefund", "pm_card_refundFail"):
         intent = simulator.pay(method).id
@@ -88,7 +88,7 @@ def refunded(simulator: Simulator) -> None:
 
 
 def disputed(simulator: Simulator) -> None:
-    """Disputes and inquiries come to each end there is, and money moves by itself."""
+    """Disputes and inquiries reach every final status, and one has its money withdrawn later."""
     api = simulator.client.v1.disputes
     simulator.pay("pm_card_createDispute")
     simulator.control("clock", {"advance_seconds": 1})
@@ -105,8 +105,8 @@ def disputed(simulator: Simulator) -> None:
     api.list({"limit": 100})
 
 
-def listened(simulator: Simulator) -> None:
-    """A webhook endpoint is made, changed and removed."""
+def endpoint_managed(simulator: Simulator) -> None:
+    """A webhook endpoint is created, updated and deleted."""
     api = simulator.client.v1.webhook_endpoints
     made = api.create({"url": "https://shop.example/hook", "enabled_events": ["charge.captured"]})
     api.update(made.id, {"disabled": True, "description": "Not used", "metadata": {"a": "b"}})
@@ -116,7 +116,7 @@ def listened(simulator: Simulator) -> None:
 
 
 def refused_in_every_way(simulator: Simulator) -> None:
-    """Every error that Stripe's clients tell apart."""
+    """Every error that Stripe's clients distinguish."""
     api = simulator.client.v1.payment_intents
     key = {"idempotency_key": "once"}
     paid = simulator.pay(options=key)
@@ -141,14 +141,14 @@ def refused_in_every_way(simulator: Simulator) -> None:
     simulator.set_faults()
 
 
-STORIES: Final[tuple[Callable[[Simulator], None], ...]] = (
+SCENARIOS: Final[tuple[Callable[[Simulator], None], ...]] = (
     paid_and_read,
     paid_in_steps,
-    captured_and_let_go,
+    captured_and_voided,
     declined,
     authenticated,
     refunded,
     disputed,
-    listened,
+    endpoint_managed,
     refused_in_every_way,
 )
