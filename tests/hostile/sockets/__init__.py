@@ -1,1 +1,1 @@
-"""Raw sockets against the protocol: framings, slow clients, floods, too many connections."""
+"""Attacks over raw sockets: framings, slow clients, floods, too many connections."""

@@ -23,35 +23,35 @@ PATIENT: Final = Limits(
     open_files=1024,
 )
 HASTY: Final = replace(PATIENT, head_s=0.5, body_s=0.8, keep_alive_s=1.2, response_s=0.7)
-#: What a process makes of 1,024 handles, see ``ingress.bootstrap``.
+#: The limit that ``ingress.bootstrap`` derives from 1,024 file handles.
 FULL: Final = replace(PATIENT, connections=1024 - open_files.RESERVED)
 TIGHT: Final = replace(PATIENT, connections=20, open_files=256)
 
 
 @pytest.fixture(scope="session")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that waits long enough for everything."""
+    """A server with long deadlines."""
     with serving(PATIENT, tmp_path_factory.mktemp("patient") / "log") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose deadlines are short."""
+    """A server with short deadlines."""
     with serving(HASTY, tmp_path_factory.mktemp("hasty") / "log") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with 1,024 handles."""
+    """A server with 1,024 file handles."""
     with serving(FULL, tmp_path_factory.mktemp("full") / "log") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with room for 20 connections."""
+    """A server that allows 20 connections."""
     with serving(TIGHT, tmp_path_factory.mktemp("tight") / "log") as server:
         yield server
 
@@ -64,6 +64,6 @@ def log() -> Log:
 
 @pytest.fixture
 async def no_database() -> AsyncIterator[Database]:
-    """A database nobody listens for: accepting must work without one."""
+    """A database at an address that refuses connections; the ingress must accept without one."""
     async with Database(SecretStr(NOWHERE)) as database:
         yield database

@@ -1,6 +1,6 @@
-"""A small application served as the ingress is: it answers what it understood of each request.
+"""A small application with the ingress's protocol; it responds with each request as it was read.
 
-``python -m tests.hostile.sockets.echo PORT LIMITS``, in a process of its own; the limits are JSON.
+Run it with ``python -m tests.hostile.sockets.echo PORT LIMITS``; the limits are JSON.
 """
 
 import asyncio
@@ -17,24 +17,25 @@ from ingress.http import open_files
 from ingress.http.connections import STATE_KEY, Connections, Limits
 from ingress.http.serving import uvicorn_options
 from ingress.metrics import Metrics
+from runtime.logs import configure_structlog
 
 BIG: Final = 4 * 2**20
 
 
 class Echo:
-    """ASGI."""
+    """The ASGI application."""
 
     def __init__(self, limits: Limits) -> None:
         self._metrics = Metrics()
         self._connections = Connections(limits, self._metrics, open_files.in_use)
         self._released = asyncio.Event()
-        #: Requests that the application gave up because their client was gone.
+        #: Requests that the application gave up because their client disconnected.
         self._gone = 0
         self._handled = 0
         self._hogged: list[int] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """One request, or the lifespan."""
+        """Handles one request, or the lifespan."""
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
             return
@@ -63,7 +64,7 @@ class Echo:
             case "/hold" | "/hold-unread":
                 await self._released.wait()
             case "/release":
-                self._released.set()  # those that wait now
+                self._released.set()  # only requests that wait now
                 self._released = asyncio.Event()
             case "/big":
                 return b"x" * BIG
@@ -87,7 +88,7 @@ class Echo:
         ).encode()
 
     def _hog(self) -> None:
-        """Every handle that is left is taken, as by a leak somewhere else in the process."""
+        """Takes all remaining file handles, like a leak elsewhere in the process."""
         try:
             while True:
                 self._hogged.append(os.dup(0))
@@ -116,6 +117,7 @@ def main() -> None:
     port, given = int(sys.argv[1]), json.loads(sys.argv[2])
     files = given.get("open_files", 4096)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    configure_structlog()
     app = Echo(Limits(**given))
     uvicorn.run(app, host="127.0.0.1", port=port, **uvicorn_options())
 

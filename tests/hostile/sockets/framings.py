@@ -1,4 +1,4 @@
-"""Requests of every framing, right and wrong, from a seed."""
+"""Generates requests with valid and invalid framings from a seed."""
 
 import random
 from collections.abc import Callable
@@ -40,7 +40,7 @@ _EXTENSIONS: Final = (b"", b"", b"", b";a", b" ; name=value", b';q="\xe9 x"', b"
 
 
 def body(chance: random.Random) -> bytes:
-    """JSON, nothing, or bytes that look like something else."""
+    """Returns JSON, nothing, or bytes that look like protocol data."""
     return chance.choice(
         (
             b"",
@@ -55,7 +55,7 @@ def body(chance: random.Random) -> bytes:
 
 
 def request(chance: random.Random) -> bytes:
-    """One well-formed request."""
+    """Returns one well-formed request."""
     content = body(chance)
     method, target = chance.choice(_METHODS), chance.choice(_TARGETS)
     head = b"%s %s HTTP/1.1\r\nHost: ingress\r\n" % (method.encode(), target.encode())
@@ -72,7 +72,7 @@ def request(chance: random.Random) -> bytes:
 
 
 def chunked(chance: random.Random, content: bytes) -> bytes:
-    """The content in chunks of any size."""
+    """Returns the content in chunks of random sizes."""
     parts = []
     while content:
         size = chance.randrange(1, len(content) + 1)
@@ -164,8 +164,8 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
 
 
 def stream(seed: int) -> bytes:
-    """What one connection sends: some requests in a row; every second stream has a mistake."""
-    chance = random.Random(seed)  # noqa: S311  # a test repeats itself
+    """Returns a connection's bytes: several requests; every second stream has an error."""
+    chance = random.Random(seed)  # noqa: S311  # reproducible
     requests = [request(chance) for _ in range(chance.randrange(1, 5))]
     if seed % 2:
         wrong = chance.randrange(len(requests))
@@ -174,7 +174,7 @@ def stream(seed: int) -> bytes:
 
 
 def pieces(seed: int, data: bytes) -> list[bytes]:
-    """The same bytes, cut anywhere."""
-    chance = random.Random(seed)  # noqa: S311  # a test repeats itself
+    """Returns the same bytes, split at random positions."""
+    chance = random.Random(seed)  # noqa: S311  # reproducible
     cuts = sorted(chance.randrange(len(data) + 1) for _ in range(chance.choice((0, 1, 3, 8))))
     return [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True) if a < b]

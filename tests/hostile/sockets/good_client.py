@@ -1,8 +1,8 @@
-"""A well-behaved client, ``python -m tests.hostile.sockets.good_client PORT``, as a process.
+"""A well-behaved client in its own process: ``python -m tests.hostile.sockets.good_client PORT``.
 
-It asks every few milliseconds, mostly on a kept connection and now and then on a new one, until its
-standard input ends. Then it prints when each request began, how long it took, and what failed. It
-imports little, so that it is there at once.
+It sends a request every few milliseconds until its standard input ends, and reconnects from time to
+time. Then it prints when each request began, how long it took, and what failed. It imports little,
+so it starts fast.
 """
 
 import json
@@ -17,8 +17,8 @@ REQUESTS_PER_CONNECTION: Final = 20
 _REQUEST: Final = b"POST /good HTTP/1.1\r\nHost: i\r\nContent-Length: 9\r\n\r\nbe polite"
 
 
-def ask(connection: socket.socket) -> None:
-    """One request, and its whole answer. Raises OSError where there is none."""
+def exchange(connection: socket.socket) -> None:
+    """Sends a request and reads its whole response. Raises OSError if that fails."""
     connection.sendall(_REQUEST)
     data = b""
     while b"be polite" not in data or not data.endswith(b"}"):
@@ -27,13 +27,13 @@ def ask(connection: socket.socket) -> None:
             raise ConnectionResetError(f"closed after {data[:30]!r}")
         data += more
     if not data.startswith(b"HTTP/1.1 200 "):
-        raise ConnectionResetError(f"answered {data[:30]!r}")
+        raise ConnectionResetError(f"unexpected response {data[:30]!r}")
 
 
 def main() -> None:
-    """Asks until the standard input ends."""
+    """Sends requests until the standard input ends."""
     port = int(sys.argv[1])
-    sys.stdout.write("\n")  # it begins
+    sys.stdout.write("\n")  # reports that it has started
     sys.stdout.flush()
     connection: socket.socket | None = None
     took: list[tuple[float, float]] = []
@@ -43,7 +43,7 @@ def main() -> None:
         try:
             if connection is None:
                 connection = socket.create_connection(("127.0.0.1", port), 10)
-            ask(connection)
+            exchange(connection)
         except OSError as error:
             failures.append(repr(error))
             connection = None

@@ -1,6 +1,6 @@
-"""What a stream of bytes says, read by the RFC; it shares no code with the ingress.
+"""An independent HTTP/1.1 reader written from the RFC; it shares no code with the ingress.
 
-Slow and plain on purpose: it is what the ingress's reader is compared with.
+Tests compare the ingress's reader with it, so it is simple rather than fast.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ _SINGLE: Final = {
 
 
 class NotHttpError(Exception):
-    """These bytes can't be a request, whatever follows."""
+    """These bytes can't be the beginning of a request."""
 
 
-class MoreError(Exception):
-    """These bytes may be the beginning of a request."""
+class IncompleteError(Exception):
+    """More bytes are needed to complete a request."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Request:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     last: bool
-    """The connection ends after its answer."""
+    """The connection ends after the response."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Everything in a stream."""
+    """The requests of a stream, and what its remaining bytes are."""
 
     requests: tuple[Request, ...]
     rest: Literal["nothing", "incomplete", "refused", "ignored"]
@@ -49,7 +49,7 @@ class _Stream:
         self.data = data
 
     def line(self) -> bytes:
-        """The next line without its CRLF."""
+        """Returns the next line without its CRLF."""
         line = bytearray()
         for at, byte in enumerate(self.data):
             if (line[-1:] == b"\r" and byte != 10) or (byte == 10 and line[-1:] != b"\r"):
@@ -60,24 +60,24 @@ class _Stream:
             if byte == 127 or (byte < 32 and byte not in {9, 13}):
                 raise NotHttpError
             line.append(byte)
-        raise MoreError
+        raise IncompleteError
 
     def take(self, size: int) -> bytes:
         if len(self.data) < size:
-            raise MoreError
+            raise IncompleteError
         taken, self.data = self.data[:size], self.data[size:]
         return taken
 
 
 def read(data: bytes) -> Reading:
-    """The whole stream, as far as it can be read."""
+    """Reads the stream as far as possible."""
     stream, requests = _Stream(data), list[Request]()
     while True:
         try:
             requests.append(_request(stream))
         except NotHttpError:
             return Reading(tuple(requests), "refused")
-        except MoreError:
+        except IncompleteError:
             nothing = not stream.data.replace(b"\r\n", b"")
             return Reading(tuple(requests), "nothing" if nothing else "incomplete")
         if requests[-1].last:
@@ -121,20 +121,20 @@ def _field(line: bytes) -> tuple[str, str]:
 
 
 def _body(headers: tuple[tuple[str, str], ...], stream: _Stream, *, old: bool) -> bytes:
-    said: dict[str, str] = {}
+    seen: dict[str, str] = {}
     for name, value in headers:
-        if name in _SINGLE and name in said:
+        if name in _SINGLE and name in seen:
             raise NotHttpError
-        said[name] = value
-    if said.get("expect", "100-continue").lower() != "100-continue":
+        seen[name] = value
+    if seen.get("expect", "100-continue").lower() != "100-continue":
         raise NotHttpError
-    if "transfer-encoding" in said:
-        if "content-length" in said or said["transfer-encoding"].lower() != "chunked" or old:
+    if "transfer-encoding" in seen:
+        if "content-length" in seen or seen["transfer-encoding"].lower() != "chunked" or old:
             raise NotHttpError
         return _chunks(stream)
-    if "content-length" not in said:
+    if "content-length" not in seen:
         return b""
-    length = said["content-length"]
+    length = seen["content-length"]
     if not 1 <= len(length) <= 18 or set(length) - set("0123456789"):
         raise NotHttpError
     return stream.take(int(length))
@@ -155,7 +155,7 @@ def _chunks(stream: _Stream) -> bytes:
         body += chunk
         stream.take(len(chunk))
         if len(chunk) < int(size, 16):
-            raise MoreError
+            raise IncompleteError
         end = stream.data[:2]
         if not b"\r\n".startswith(end):
             raise NotHttpError

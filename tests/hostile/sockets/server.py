@@ -1,4 +1,4 @@
-"""The echo application in a process of its own, and raw sockets to it."""
+"""Runs the echo application in its own process and connects raw sockets to it."""
 
 import json
 import socket
@@ -20,39 +20,39 @@ UP_WITHIN_S: Final = 30.0
 
 @dataclass
 class Server:
-    """A server that is up."""
+    """A running server."""
 
     port: int
     log: Path
 
     def connect(self, timeout_s: float = 10.0) -> socket.socket:
-        """A new connection; it sends what it is given at once."""
+        """Opens a connection that sends data without delay."""
         connection = socket.create_connection((HOST, self.port), timeout_s)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
     def figures(self) -> dict[str, Any]:
-        """What the server says of itself."""
+        """Returns the server's own statistics."""
         with self.connect() as connection:
             connection.sendall(b"GET /figures HTTP/1.1\r\nConnection: close\r\n\r\n")
-            answer = Answers(connection).next()
-        figures: dict[str, Any] = json.loads(answer.body)
+            response = Responses(connection).next()
+        figures: dict[str, Any] = json.loads(response.body)
         return figures
 
     def closed(self, reason: str) -> float:
-        """How many connections ended for this reason, as the metric has it."""
+        """Returns the metric's count of connections closed for this reason."""
         line = f'payments_ingress_closed_connections_total{{reason="{reason}"}} '
         found = [x for x in self.figures()["metrics"].splitlines() if x.startswith(line)]
         return float(found[0].removeprefix(line)) if found else 0.0
 
     def lines(self, message: str) -> list[dict[str, Any]]:
-        """The lines of the log with this message."""
+        """Returns the log lines with this message."""
         every = (json.loads(line) for line in self.log.read_text().splitlines() if line[:1] == "{")
         return [line for line in every if line["event"] == message]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """One response."""
 
     status: int
@@ -60,15 +60,15 @@ class Answer:
     body: bytes
 
 
-class Answers:
-    """The responses of a connection, in their order; interim ones are left out."""
+class Responses:
+    """Reads a connection's responses in order and skips interim ones."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._data = bytearray()
 
-    def next(self) -> Answer:
-        """The next response. Raises EOFError or ConnectionResetError where none comes any more."""
+    def next(self) -> Response:
+        """Returns the next response. Raises EOFError or ConnectionResetError if there is none."""
         head = self._until(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         status = int(first.split(" ")[1])
@@ -76,10 +76,10 @@ class Answers:
             return self.next()
         headers = {name.lower(): value for name, _, value in (x.partition(": ") for x in lines)}
         body = self._take(int(headers.get("content-length", 0)))
-        return Answer(status, headers, body)
+        return Response(status, headers, body)
 
     def end(self) -> bool:
-        """Whether the server closes without another byte."""
+        """Returns whether the server closes the connection without sending more."""
         try:
             return not self._data and not self._connection.recv(1)
         except ConnectionResetError:
@@ -106,7 +106,7 @@ class Answers:
 
 @contextmanager
 def serving(limits: Limits, log: Path) -> Iterator[Server]:
-    """An echo server with these limits; it must end by itself when asked to."""
+    """Runs an echo server with these limits during the block; it must not exit earlier."""
     (port,) = free_ports(1)
     command = (
         sys.executable,
@@ -121,7 +121,7 @@ def serving(limits: Limits, log: Path) -> Iterator[Server]:
             server = Server(port, log)
             _wait_until_up(server, process)
             yield server
-            assert process.poll() is None, f"it ended by itself: {log.read_text()}"
+            assert process.poll() is None, f"the server exited: {log.read_text()}"
         finally:
             process.terminate()
             process.wait(20)
@@ -133,8 +133,8 @@ def _wait_until_up(server: Server, process: subprocess.Popen[bytes]) -> None:
         try:
             server.connect().close()
         except ConnectionRefusedError:
-            assert process.poll() is None, f"it did not start: {server.log.read_text()}"
-            assert time.monotonic() < end, "it does not start"
+            assert process.poll() is None, f"the server exited: {server.log.read_text()}"
+            assert time.monotonic() < end, "the server is not listening"
             time.sleep(0.05)
         else:
             return

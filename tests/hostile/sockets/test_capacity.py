@@ -1,4 +1,4 @@
-"""More connections than there is room for: the one that waits longest for its client goes."""
+"""At the limit on connections, the server closes the one that has waited longest for its client."""
 
 import contextlib
 import json
@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 
 from ingress.http import open_files
-from tests.hostile.sockets.beside import assert_unnoticed
 from tests.hostile.sockets.conftest import FULL, TIGHT
-from tests.hostile.sockets.server import Answers, Server
+from tests.hostile.sockets.impact import assert_no_impact
+from tests.hostile.sockets.server import Responses, Server
 
 pytestmark = pytest.mark.alone
 
@@ -21,7 +21,7 @@ HELLO = b"GET /hello HTTP/1.1\r\n\r\n"
 
 @pytest.fixture(autouse=True)
 def many_handles() -> Iterator[None]:
-    """The attacker needs more of them than the server has."""
+    """The attacker needs more file handles than the server has."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     if open_files.raise_limit(3000) < 3000:
         pytest.skip("this machine allows too few open files")
@@ -30,15 +30,15 @@ def many_handles() -> Iterator[None]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Returns once it holds."""
+    """Waits until the condition is true."""
     end = time.monotonic() + 10
     while not condition():
-        assert time.monotonic() < end, "it does not come true"
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.02)
 
 
-def open_still(connection: socket.socket) -> bool:
-    """Whether the server has not closed it."""
+def is_open(connection: socket.socket) -> bool:
+    """Returns whether the server has not closed the connection."""
     connection.setblocking(False)
     try:
         return bool(connection.recv(65_536))
@@ -50,17 +50,17 @@ def open_still(connection: socket.socket) -> bool:
         connection.settimeout(10)
 
 
-def answered(connection: socket.socket, request: bytes = HELLO) -> bool:
-    """Whether a request is answered on it."""
+def gets_200(connection: socket.socket, request: bytes = HELLO) -> bool:
+    """Returns whether a request on the connection gets a 200."""
     connection.sendall(request)
-    return Answers(connection).next().status == 200
+    return Responses(connection).next().status == 200
 
 
 BEGINNINGS = (b"", b"GET / HTTP/1.1\r\nX: ", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx")
 
 
 def paced(connections: Iterable[socket.socket]) -> Iterator[socket.socket]:
-    """A thousand in a second: the client beside them is to have some of the two processors."""
+    """Yields a thousand connections a second, which leaves processor time for the good client."""
     for number, connection in enumerate(connections):
         yield connection
         if number % 10 == 0:
@@ -68,16 +68,17 @@ def paced(connections: Iterable[socket.socket]) -> Iterator[socket.socket]:
 
 
 def test_more_idle_connections_than_open_files_stop_no_client(full: Server) -> None:
-    """1,300 with 1,024 handles: a good client goes on, the log and a metric say what is done.
+    """1,300 idle connections to a server with 1,024 handles do not harm a good client.
 
-    They are silent, in a head or in a body. Memory and handles come back.
+    They idle before a head, in a head, or in a body. The log and a metric report the evictions.
+    Memory and handles are freed.
     """
 
     def attack(server: Server) -> None:
         connections = []
         for connection in paced(server.connect() for _ in range(1300)):
             connections.append(connection)
-            with contextlib.suppress(OSError):  # it may have had to go already
+            with contextlib.suppress(OSError):  # the server may have evicted it already
                 connection.sendall(BEGINNINGS[len(connections) % 3])
         figures = server.figures()
         assert figures["open"] <= FULL.connections + 40
@@ -86,7 +87,7 @@ def test_more_idle_connections_than_open_files_stop_no_client(full: Server) -> N
             connection.close()
 
     before = full.figures()
-    assert_unnoticed(full, attack)
+    assert_no_impact(full, attack)
     assert full.closed("evicted") >= 1300 - FULL.connections
     until(lambda: bool(full.lines("connections.closed")))
     assert any("evicted" in line["closed"] for line in full.lines("connections.closed"))
@@ -97,49 +98,49 @@ def test_more_idle_connections_than_open_files_stop_no_client(full: Server) -> N
 
 
 def test_the_longest_idle_connection_goes_first(tight: Server) -> None:
-    """The one that was answered last is the youngest; a trickle of bytes makes none younger."""
+    """Idle time counts from the last response; incomplete requests don't reset it."""
     with contextlib.ExitStack() as stack:
         others = [stack.enter_context(tight.connect()) for _ in range(TIGHT.connections)]
         trickling, oldest, *_, youngest = others
         trickling.sendall(b"GET / HTTP/1.1\r\nX: ")
-        assert all(answered(connection) for connection in others[1:])
-        assert answered(oldest)
+        assert all(gets_200(connection) for connection in others[1:])
+        assert gets_200(oldest)
         trickling.sendall(b"x")
         one = stack.enter_context(tight.connect())
-        assert answered(one)
-        until(lambda: not open_still(trickling))
-        assert open_still(oldest)
+        assert gets_200(one)
+        until(lambda: not is_open(trickling))
+        assert is_open(oldest)
         another = stack.enter_context(tight.connect())
-        assert answered(another)
-        until(lambda: not open_still(others[2]))
-        assert all(answered(each) for each in (oldest, youngest, one, another, *others[3:]))
+        assert gets_200(another)
+        until(lambda: not is_open(others[2]))
+        assert all(gets_200(each) for each in (oldest, youngest, one, another, *others[3:]))
 
 
-def test_a_request_under_way_is_never_closed_for_another(tight: Server) -> None:
-    """Where there are only such, the newest connection is answered 503, and may come again."""
+def test_a_request_in_progress_is_never_evicted(tight: Server) -> None:
+    """If every connection has one, a new connection gets a 503 and may retry."""
     with contextlib.ExitStack() as stack:
-        held = [stack.enter_context(tight.connect()) for _ in range(TIGHT.connections - 1)]
-        for connection in held:
+        busy = [stack.enter_context(tight.connect()) for _ in range(TIGHT.connections - 1)]
+        for connection in busy:
             connection.sendall(b"GET /hold HTTP/1.1\r\n\r\n")
         release = stack.enter_context(tight.connect())
-        # a part of a request, which waits for its client, has to make room
+        # an incomplete request waits for its client, so it is evicted
         release.sendall(b"GET /rel")
         last = stack.enter_context(tight.connect())
         last.sendall(b"GET /hold HTTP/1.1\r\n\r\n")
-        answer = Answers(release).next()
-        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-        until(lambda: answered_by_503(tight))
-        for connection in (*held, last):
-            assert open_still(connection)
-        held[0].sendall(HELLO)  # it waits for its turn
-        held[1].close()
-        until(lambda: not answered_by_503(tight, release=True))
-        for connection in (held[0], *held[2:], last):
-            assert Answers(connection).next().status == 200
+        response = Responses(release).next()
+        assert (response.status, response.headers["retry-after"]) == (503, "1")
+        until(lambda: is_refused(tight))
+        for connection in (*busy, last):
+            assert is_open(connection)
+        busy[0].sendall(HELLO)  # a pipelined request, which waits for the first response
+        busy[1].close()
+        until(lambda: not is_refused(tight, release=True))
+        for connection in (busy[0], *busy[2:], last):
+            assert Responses(connection).next().status == 200
 
 
-def test_unread_answers_make_room(tight: Server) -> None:
-    """Also after ``Connection: close``, and where several wait for their turn."""
+def test_connections_with_unread_responses_are_evicted(tight: Server) -> None:
+    """This includes connections with ``Connection: close`` or with pipelined requests."""
     requests = (
         b"GET /big HTTP/1.1\r\nConnection: close\r\n\r\n",
         b"GET /big HTTP/1.1\r\n\r\n",
@@ -149,66 +150,66 @@ def test_unread_answers_make_room(tight: Server) -> None:
         for number in range(3 * TIGHT.connections):
             connection = stack.enter_context(tight.connect())
             connection.sendall(requests[number % 3])
-            until(lambda: not answered_by_503(tight))
+            until(lambda: not is_refused(tight))
         assert tight.figures()["open"] <= TIGHT.connections + 2
 
 
-def test_many_that_close_at_once_get_their_answers(full: Server) -> None:
-    """A connection that is to end is not ended before its answer is out."""
+def test_many_closing_connections_get_their_responses(full: Server) -> None:
+    """A connection with ``Connection: close`` ends only after its response is sent."""
     with contextlib.ExitStack() as stack:
         every = [stack.enter_context(full.connect()) for _ in range(300)]
         for _ in range(2):
             for connection in every:
                 connection.sendall(b"GET /hold HTTP/1.1\r\nConnection: close\r\n\r\n")
-        assert answered(stack.enter_context(full.connect()), b"GET /release HTTP/1.1\r\n\r\n")
+        assert gets_200(stack.enter_context(full.connect()), b"GET /release HTTP/1.1\r\n\r\n")
         for connection in every:
-            assert Answers(connection).next().status == 200
+            assert Responses(connection).next().status == 200
 
 
-def test_an_idle_connection_keeps_nothing_of_what_it_sent(full: Server) -> None:
-    """400 of them, each after a body of 60 kB, which arrives in one piece."""
+def test_an_idle_connection_keeps_no_request_in_memory(full: Server) -> None:
+    """400 idle connections, each after a body of 60 kB, use less than 12 MiB."""
     body = b"x" * 60_000
     request = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     with contextlib.ExitStack() as stack:
-        assert answered(stack.enter_context(full.connect()), request)
+        assert gets_200(stack.enter_context(full.connect()), request)
         before = full.figures()
         for _ in range(400):
-            assert answered(stack.enter_context(full.connect()), request)
+            assert gets_200(stack.enter_context(full.connect()), request)
         assert full.figures()["rss"] - before["rss"] < 12 * 2**20
 
 
-def answered_by_503(server: Server, *, release: bool = False) -> bool:
-    """Whether a new connection is refused; otherwise its request is answered."""
+def is_refused(server: Server, *, release: bool = False) -> bool:
+    """Returns whether a new connection gets a 503."""
     with server.connect() as connection:
         connection.sendall(b"GET /release HTTP/1.1\r\n\r\n" if release else HELLO)
-        answer = Answers(connection).next()
-        if answer.status == 503:
-            assert json.loads(answer.body)["type"] == "/problems/too-many-connections"
-        return answer.status == 503
+        response = Responses(connection).next()
+        if response.status == 503:
+            assert json.loads(response.body)["type"] == "/problems/too-many-connections"
+        return response.status == 503
 
 
-def test_no_handle_left_is_said_and_gets_over(tight: Server) -> None:
-    """Something else takes every handle: idle connections make room; then all is as before."""
+def test_the_server_recovers_from_running_out_of_handles(tight: Server) -> None:
+    """It logs the shortage and evicts idle connections; later it accepts as many as before."""
     with contextlib.ExitStack() as stack:
         others = [stack.enter_context(tight.connect()) for _ in range(TIGHT.connections - 1)]
-        assert all(answered(connection) for connection in others)
+        assert all(gets_200(connection) for connection in others)
         hog = stack.enter_context(tight.connect())
-        assert answered(hog, b"GET /hog HTTP/1.1\r\n\r\n")
+        assert gets_200(hog, b"GET /hog HTTP/1.1\r\n\r\n")
         until(lambda: bool(tight.lines(FEWER)))
-        until(lambda: not any(open_still(connection) for connection in others))
-        assert answered(hog, b"GET /unhog HTTP/1.1\r\n\r\n")
+        until(lambda: not any(is_open(connection) for connection in others))
+        assert gets_200(hog, b"GET /unhog HTTP/1.1\r\n\r\n")
         until(lambda: tight.figures()["handles"] < 100)
-        until(lambda: _room_for(tight, TIGHT.connections))
+        until(lambda: _accepts(tight, TIGHT.connections))
     assert tight.closed("evicted") >= TIGHT.connections - 1
 
 
-FEWER = "fewer connections are possible: other files are open, up to the limit of files"
+FEWER = "connections.fewer"
 
 
-def _room_for(server: Server, number: int) -> bool:
+def _accepts(server: Server, number: int) -> bool:
     with contextlib.ExitStack() as stack:
         others = [stack.enter_context(server.connect()) for _ in range(number)]
         try:
-            return all(answered(connection) for connection in others)
+            return all(gets_200(connection) for connection in others)
         except (EOFError, OSError):
             return False

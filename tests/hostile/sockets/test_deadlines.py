@@ -1,4 +1,4 @@
-"""Every phase of a connection has its end, and a client that does well does not notice."""
+"""Every phase of a connection has a deadline, and slow clients do not harm good ones."""
 
 import contextlib
 import json
@@ -10,15 +10,15 @@ from itertools import cycle
 
 import pytest
 
-from tests.hostile.sockets.beside import assert_unnoticed
 from tests.hostile.sockets.conftest import HASTY
-from tests.hostile.sockets.server import Answers, Server
+from tests.hostile.sockets.impact import assert_no_impact
+from tests.hostile.sockets.server import Responses, Server
 
 pytestmark = pytest.mark.alone
 
-#: How late the look at all connections may come on a busy machine.
+#: The tolerance for the periodic check of deadlines on a busy machine.
 LATE_S = 1.0
-#: The attacker leaves the machine's two processors some time for the client beside it.
+#: The attacker's pause, which leaves processor time for the good client.
 FLOOD_PAUSE_S = 0.01
 BEGIN = b"POST / HTTP/1.1\r\nHost: i\r\n"
 CHUNKED = BEGIN + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -26,7 +26,7 @@ EXPECTING = BEGIN + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n"
 
 
 def trickle(connection: socket.socket, byte: bytes, seconds: float) -> None:
-    """A byte every 50 ms, for so long, or until the server closes."""
+    """Sends a byte every 50 ms until the time is over or the server closes."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -38,28 +38,28 @@ def trickle(connection: socket.socket, byte: bytes, seconds: float) -> None:
 
 @dataclass(frozen=True)
 class Stall:
-    """A client that begins, and goes on with a byte at a time, or not at all."""
+    """A client that starts a request and then sends byte by byte or nothing."""
 
     begin: bytes
     more: bytes
     after_s: float
     slug: str | None
 
-    def meet(self, server: Server) -> None:
-        """408 where a request had begun, and the connection is closed in time, not before."""
+    def run(self, server: Server) -> None:
+        """Expects a 408 if a request had begun, and a connection closed at the deadline."""
         started = time.monotonic()
         with server.connect() as connection:
             connection.sendall(self.begin)
             if self.more:
                 trickle(connection, self.more, self.after_s + LATE_S)
-            answers = Answers(connection)
+            responses = Responses(connection)
             if self.slug is not None:
-                answer = answers.next()
-                assert answer.status == 408, self
-                assert json.loads(answer.body)["type"] == f"/problems/{self.slug}", self
-                assert answer.headers["connection"] == "close", self
-                assert answer.headers["x-request-id"], self
-            assert answers.end(), self
+                response = responses.next()
+                assert response.status == 408, self
+                assert json.loads(response.body)["type"] == f"/problems/{self.slug}", self
+                assert response.headers["connection"] == "close", self
+                assert response.headers["x-request-id"], self
+            assert responses.end(), self
         assert self.after_s * 0.9 <= time.monotonic() - started, self
         assert time.monotonic() - started <= self.after_s + 2 * LATE_S, self
 
@@ -79,86 +79,86 @@ STALLS = (
 )
 
 
-def test_what_is_not_there_in_time_is_given_up(hasty: Server) -> None:
-    """A head, and a body, in whatever place it stops: all of them at once."""
+def test_a_stalled_head_or_body_times_out(hasty: Server) -> None:
+    """Every stall meets its deadline; all of them run at once."""
     with ThreadPoolExecutor(len(STALLS)) as clients:
-        met = [clients.submit(stall.meet, hasty) for stall in STALLS]
-    for each in met:
+        running = [clients.submit(stall.run, hasty) for stall in STALLS]
+    for each in running:
         each.result()
 
 
-def test_the_next_head_has_its_time_from_its_first_byte(hasty: Server) -> None:
-    """Not what is left of the idle connection's."""
+def test_the_next_heads_deadline_starts_at_its_first_byte(hasty: Server) -> None:
+    """The idle time before it doesn't count."""
     with hasty.connect() as connection:
-        answers = Answers(connection)
+        responses = Responses(connection)
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        assert answers.next().status == 200
+        assert responses.next().status == 200
         connection.sendall(BEGIN)
-        answer = answers.next()
-        assert answer.status == 408
-        assert json.loads(answer.body)["type"] == "/problems/head-too-slow"
+        response = responses.next()
+        assert response.status == 408
+        assert json.loads(response.body)["type"] == "/problems/head-too-slow"
 
 
-def test_the_application_learns_at_once_that_a_request_is_given_up(hasty: Server) -> None:
-    """It may answer later, without having read the body: nobody gets that, and nothing fails."""
+def test_a_response_after_the_deadline_is_discarded(hasty: Server) -> None:
+    """The application responds after the client already got its 408, and nothing fails."""
     with hasty.connect() as connection:
         connection.sendall(b"POST /hold-unread HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
-        answers = Answers(connection)
-        assert answers.next().status == 408
+        responses = Responses(connection)
+        assert responses.next().status == 408
         with hasty.connect() as other:
             other.sendall(b"GET /release HTTP/1.1\r\n\r\n")
-            assert Answers(other).next().status == 200
-        assert answers.end()
+            assert Responses(other).next().status == 200
+        assert responses.end()
     assert not [line for line in hasty.log.read_text().splitlines() if "Exception" in line]
 
 
 def test_an_idle_connection_is_closed(hasty: Server) -> None:
-    """After its last answer, not before its time, and without another word."""
+    """It is closed at the keep-alive deadline after its last response, without another response."""
     with hasty.connect() as connection:
-        answers = Answers(connection)
+        responses = Responses(connection)
         for _ in range(2):
             connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
-            assert answers.next().status == 200
+            assert responses.next().status == 200
         started = time.monotonic()
-        assert answers.end()
+        assert responses.end()
     assert HASTY.keep_alive_s * 0.9 <= time.monotonic() - started <= HASTY.keep_alive_s + LATE_S
 
 
-def test_a_request_under_way_has_no_deadline_of_its_client(hasty: Server) -> None:
-    """It is the server that takes its time, so the answer comes, however late."""
-    with hasty.connect() as held:
-        held.sendall(b"GET /hold HTTP/1.1\r\n\r\n")
+def test_a_slow_handler_is_never_timed_out(hasty: Server) -> None:
+    """The client waits for the server, so no client deadline applies."""
+    with hasty.connect() as waiting:
+        waiting.sendall(b"GET /hold HTTP/1.1\r\n\r\n")
         time.sleep(HASTY.keep_alive_s + HASTY.body_s)
         with hasty.connect() as other:
             other.sendall(b"GET /release HTTP/1.1\r\n\r\n")
-            assert Answers(other).next().status == 200
-        assert Answers(held).next().status == 200
+            assert Responses(other).next().status == 200
+        assert Responses(waiting).next().status == 200
 
 
 @pytest.mark.parametrize(("requests", "slowly"), [(1, False), (5, True)])
-def test_an_answer_that_is_not_taken_is_given_up(
+def test_a_response_that_is_not_read_times_out(
     hasty: Server, *, requests: int, slowly: bool
 ) -> None:
-    """A client that reads nothing, or hardly anything, holds neither memory nor a connection."""
+    """A client that reads nothing or very slowly is disconnected at the deadline."""
     before = hasty.closed("response_timeout")
     with hasty.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.sendall(b"GET /big HTTP/1.1\r\n\r\n" * requests)
         started = time.monotonic()
         while hasty.closed("response_timeout") == before:
-            assert time.monotonic() < started + HASTY.response_s + LATE_S + 1, "it still waits"
+            assert time.monotonic() < started + HASTY.response_s + LATE_S + 1, "still connected"
             if slowly:
                 connection.recv(100)
             time.sleep(0.05)
 
 
-def test_an_answer_that_is_taken_in_time_is_whole(hasty: Server) -> None:
-    """However large; and the next request is answered too."""
+def test_a_large_response_that_is_read_in_time_is_complete(hasty: Server) -> None:
+    """The next requests on the connection get complete responses too."""
     with hasty.connect() as connection:
-        answers = Answers(connection)
+        responses = Responses(connection)
         for _ in range(3):
             connection.sendall(b"GET /big HTTP/1.1\r\n\r\n")
-            assert len(answers.next().body) == 4 * 2**20
+            assert len(responses.next().body) == 4 * 2**20
 
 
 ENDLESS = {
@@ -173,34 +173,34 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize(("begin", "endless"), ENDLESS.values(), ids=ENDLESS)
-def test_what_has_no_end_is_refused(patient: Server, begin: bytes, endless: bytes) -> None:
-    """431 after the limit, all bytes counted."""
+def test_an_endless_request_is_refused(patient: Server, begin: bytes, endless: bytes) -> None:
+    """It gets a 431 at the limit, which counts every byte outside the body."""
     with patient.connect() as connection:
         connection.sendall(begin + endless * (32_768 // len(endless)))
-        answer = Answers(connection).next()
-    assert answer.status == 431
-    assert json.loads(answer.body)["type"] == "/problems/head-too-large"
+        response = Responses(connection).next()
+    assert response.status == 431
+    assert json.loads(response.body)["type"] == "/problems/head-too-large"
 
 
-def test_floods_without_end_take_nothing_from_a_good_client(patient: Server) -> None:
-    """A megabyte of each, over and over: memory stays, and a good client notices nothing."""
+def test_endless_requests_do_not_harm_a_good_client(patient: Server) -> None:
+    """Requests of 1 MiB each, repeated, leave latency and memory within their limits."""
     floods = cycle(
         [begin + endless * (2**20 // len(endless)) for begin, endless in ENDLESS.values()]
     )
     before = patient.figures()
 
     def attack(server: Server) -> None:
-        # it may be closed before all is sent
+        # the server may close the connection before everything is sent
         with server.connect() as connection, contextlib.suppress(OSError):
             connection.sendall(next(floods))
         time.sleep(FLOOD_PAUSE_S)
 
-    assert_unnoticed(patient, attack)
+    assert_no_impact(patient, attack)
     assert patient.figures()["rss"] - before["rss"] < 16 * 2**20
 
 
 def stall_all(server: Server) -> None:
-    """300 connections, each stopped in another phase, some with a byte at a time."""
+    """Opens 300 connections that stall in every phase; some send byte by byte."""
     stalled = [(server.connect(), STALLS[number % len(STALLS)]) for number in range(300)]
     for connection, stall in stalled:
         connection.sendall(stall.begin)
@@ -213,19 +213,19 @@ def stall_all(server: Server) -> None:
         connection.close()
 
 
-def test_slow_clients_take_nothing_from_a_good_one(hasty: Server) -> None:
-    """All of them are closed by their deadlines; handles and memory are free again."""
+def test_slow_clients_do_not_harm_a_good_one(hasty: Server) -> None:
+    """All of them are closed by their deadlines; handles and memory are freed."""
     before = hasty.figures()
-    assert_unnoticed(hasty, stall_all)
+    assert_no_impact(hasty, stall_all)
     end = time.monotonic() + 3
     while (after := hasty.figures())["open"] > 1:
-        assert time.monotonic() < end, "they are still open"
+        assert time.monotonic() < end, "connections are still open"
     assert after["handles"] <= before["handles"] + 2
     assert after["rss"] - before["rss"] < 32 * 2**20
 
 
-def test_refused_requests_in_a_flood_take_nothing_from_a_good_client(hasty: Server) -> None:
-    """Each is answered and closed, and the log has a line for many of them."""
+def test_a_flood_of_refused_requests_does_not_harm_a_good_client(hasty: Server) -> None:
+    """Each gets a 400 and is closed; one log line covers many of them."""
     before = hasty.figures()
     lines = len(hasty.lines("connections.closed"))
     floods = (b"NONSENSE\r\n\r\n", b"\x16\x03\x01\x00\r", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
@@ -235,11 +235,11 @@ def test_refused_requests_in_a_flood_take_nothing_from_a_good_client(hasty: Serv
         nonlocal sent
         with server.connect() as connection:
             connection.sendall(floods[sent % 3])
-            assert Answers(connection).next().status == 400
+            assert Responses(connection).next().status == 400
             sent += 1
         time.sleep(FLOOD_PAUSE_S)
 
-    assert_unnoticed(hasty, attack)
+    assert_no_impact(hasty, attack)
     assert sent > 50
     assert hasty.closed("malformed") >= sent
     assert hasty.figures()["rss"] - before["rss"] < 16 * 2**20

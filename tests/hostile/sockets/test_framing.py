@@ -1,4 +1,4 @@
-"""Requests of every framing at the socket: the handler gets the body that was sent, or nothing."""
+"""For every framing, the handler gets exactly the body that was sent, or no request at all."""
 
 import json
 import time
@@ -6,11 +6,11 @@ import time
 import pytest
 
 from tests.hostile.sockets import framings, reference
-from tests.hostile.sockets.server import Answer, Answers, Server
+from tests.hostile.sockets.server import Response, Responses, Server
 
 SEEDS = 700
 AMOUNT = b'{"amount":500}'
-#: What these clients send between the request line and the framing, byte for byte.
+#: The exact bytes that these clients send between the request line and the framing headers.
 CLIENTS = {
     "curl --http2 -d": (
         b"User-Agent: curl/7.88.1\r\nAccept: */*\r\nConnection: Upgrade, HTTP2-Settings\r\n"
@@ -31,49 +31,49 @@ OFFERS = (
 )
 
 
-def understood(answer: Answer) -> reference.Request:
-    """What the handler got, in the reference's form."""
-    assert answer.status == 200, answer
-    said = json.loads(answer.body)
-    target = said["target"] + (f"?{said['query']}" if said["query"] else "")
-    headers = tuple((name, value) for name, value in said["headers"])
+def understood(response: Response) -> reference.Request:
+    """Returns the request that the handler got, in the reference's form."""
+    assert response.status == 200, response
+    got = json.loads(response.body)
+    target = got["target"] + (f"?{got['query']}" if got["query"] else "")
+    headers = tuple((name, value) for name, value in got["headers"])
     return reference.Request(
-        said["method"], target, headers, said["body"].encode("latin-1"), last=False
+        got["method"], target, headers, got["body"].encode("latin-1"), last=False
     )
 
 
 def compare(server: Server, seed: int) -> int:
-    """Sends one stream; answers how many of its requests must have reached the handler."""
+    """Sends one stream and compares; returns how many of its requests reached the handler."""
     data = framings.stream(seed)
     expected = reference.read(data)
     with server.connect() as connection:
         for number, piece in enumerate(framings.pieces(seed, data)):
             if number and seed % 7 == 0:
-                time.sleep(0.0005)  # so that it arrives by itself
+                time.sleep(0.0005)  # makes the piece arrive separately
             try:
                 connection.sendall(piece)
             except (BrokenPipeError, ConnectionResetError):
-                break  # refused already, and said so
-        answers = Answers(connection)
+                break  # refused already
+        responses = Responses(connection)
         for request in expected.requests:
-            found = understood(answers.next())
+            found = understood(responses.next())
             assert found.method == request.method, (seed, data)
             assert found.target == request.target.removesuffix("?"), (seed, data)
             assert found.headers == request.headers, (seed, data)
             assert found.body == request.body, (seed, data)
         if expected.rest == "refused":
-            assert 400 <= answers.next().status < 500, (seed, data)
+            assert 400 <= responses.next().status < 500, (seed, data)
         if expected.rest in {"refused", "ignored"}:
-            assert answers.end(), (seed, data)
+            assert responses.end(), (seed, data)
     return len(expected.requests)
 
 
-def test_any_framing_reaches_the_handler_as_it_was_sent_or_is_refused(patient: Server) -> None:
-    """Streams of requests, right and wrong, cut anywhere, against the reference's reading."""
+def test_every_framing_is_handled_as_the_reference_reads_it(patient: Server) -> None:
+    """Streams of valid and invalid requests, split anywhere, give the reference's requests."""
     before = patient.figures()["handled"]
     sent = sum(compare(patient, seed) for seed in range(SEEDS))
     assert sent > SEEDS
-    # nothing but those: no part of an incomplete or refused one was handled
+    # no incomplete or refused request was handled
     assert patient.figures()["handled"] - before == sent
 
 
@@ -83,69 +83,69 @@ def test_any_framing_reaches_the_handler_as_it_was_sent_or_is_refused(patient: S
 def test_an_offer_to_upgrade_is_ignored(
     patient: Server, head: bytes, *, chunked: bool, apart: bool
 ) -> None:
-    """It is answered as HTTP/1.1, with the body that was sent, and the connection goes on."""
+    """The handler gets the body that was sent, and the connection stays HTTP/1.1."""
     length = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: 14"
     body = b"e\r\n" + AMOUNT + b"\r\n0\r\n\r\n" if chunked else AMOUNT
     whole = b"POST /refunds HTTP/1.1\r\nHost: i\r\n" + head + length + b"\r\n\r\n"
     with patient.connect() as connection:
-        answers = Answers(connection)
+        responses = Responses(connection)
         for _ in range(2):
             connection.sendall(whole)
             if apart:
                 time.sleep(0.01)
             connection.sendall(body)
-            assert understood(answers.next()).body == AMOUNT
+            assert understood(responses.next()).body == AMOUNT
 
 
-def test_a_client_that_expects_100_continue_gets_it_and_the_answer(patient: Server) -> None:
-    """The body is sent after the interim answer."""
+def test_a_client_that_expects_100_continue_gets_it(patient: Server) -> None:
+    """The client then sends the body and gets the final response."""
     with patient.connect() as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 14\r\n\r\n")
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(AMOUNT)
-        assert understood(Answers(connection).next()).body == AMOUNT
+        assert understood(Responses(connection).next()).body == AMOUNT
 
 
-def test_an_answer_instead_of_100_continue_ends_the_connection(patient: Server) -> None:
-    """Nobody can know whether a body follows, so nothing after it is read as a request."""
+def test_a_final_response_instead_of_100_continue_ends_the_connection(patient: Server) -> None:
+    """The server can't know whether a body follows, so it reads no further request."""
     with patient.connect() as connection:
         connection.sendall(
             b"POST /early HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 40\r\n\r\n"
         )
-        answers = Answers(connection)
-        answer = answers.next()
-        assert (answer.status, answer.headers["connection"]) == (200, "close")
-        assert answers.end()
+        responses = Responses(connection)
+        response = responses.next()
+        assert (response.status, response.headers["connection"]) == (200, "close")
+        assert responses.end()
 
 
-def test_an_answer_before_the_body_leaves_the_connection_usable(patient: Server) -> None:
-    """What is left of the body is no request."""
+def test_a_response_before_the_body_keeps_the_connection_usable(patient: Server) -> None:
+    """The body that arrives later is not read as a request."""
     body = b"GET /smuggled HTTP/1.1\r\n\r\n"
     with patient.connect() as connection:
-        answers = Answers(connection)
+        responses = Responses(connection)
         connection.sendall(b"POST /early HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body))
-        assert answers.next().status == 200
+        assert responses.next().status == 200
         connection.sendall(body + b"GET /next HTTP/1.1\r\n\r\n")
-        assert understood(answers.next()).target == "/next"
+        assert understood(responses.next()).target == "/next"
 
 
 def release(server: Server) -> None:
-    """Lets all requests go on that are held."""
+    """Lets all waiting requests continue."""
     with server.connect() as connection:
         connection.sendall(b"GET /release HTTP/1.1\r\n\r\n")
-        assert Answers(connection).next().status == 200
+        assert Responses(connection).next().status == 200
 
 
-def test_a_request_waits_until_the_one_before_is_answered(patient: Server) -> None:
-    """Also where it comes by itself, while the other is under way."""
+def test_pipelined_requests_are_handled_in_order(patient: Server) -> None:
+    """A request that arrives while another is being handled waits for its response."""
     with patient.connect() as connection:
         connection.sendall(b"POST /hold HTTP/1.1\r\nContent-Length: 5\r\n\r\nfirst")
         time.sleep(0.1)
         connection.sendall(b"POST /second HTTP/1.1\r\nContent-Length: 6\r\n\r\nsecond")
         time.sleep(0.1)
         release(patient)
-        answers = Answers(connection)
-        found = [understood(answers.next()) for _ in range(2)]
+        responses = Responses(connection)
+        found = [understood(responses.next()) for _ in range(2)]
     assert [(each.target, each.body) for each in found] == [
         ("/hold", b"first"),
         ("/second", b"second"),
@@ -160,10 +160,8 @@ def test_a_request_waits_until_the_one_before_is_answered(patient: Server) -> No
     ],
     ids=["requests", "a body"],
 )
-def test_what_waits_for_its_turn_is_not_taken_in(
-    patient: Server, first: bytes, more: bytes
-) -> None:
-    """The sender is held up, whatever it sends, instead of the server's memory being filled."""
+def test_waiting_data_applies_backpressure(patient: Server, first: bytes, more: bytes) -> None:
+    """The sender blocks, and the server's memory does not grow."""
     before = patient.figures()
     with patient.connect() as connection:
         connection.sendall(first)
@@ -184,10 +182,10 @@ def test_what_waits_for_its_turn_is_not_taken_in(
 def test_an_unwanted_body_is_dropped_up_to_a_limit(
     patient: Server, begin: bytes, status: int
 ) -> None:
-    """The answer is out, but its client sends on: enough for it to get there, then it is closed."""
+    """After the response, the server discards a limited part of the body, and then closes."""
     with patient.connect() as connection:
         connection.sendall(begin)
-        assert Answers(connection).next().status == status
+        assert Responses(connection).next().status == status
         for _ in range(5):
             connection.sendall(b"x" * 10_000)
             time.sleep(0.02)
@@ -195,30 +193,30 @@ def test_an_unwanted_body_is_dropped_up_to_a_limit(
             connection.sendall(b"x" * 64_000_000)
 
 
-def test_a_body_that_is_cut_off_never_reaches_the_handler(patient: Server) -> None:
-    """The client goes before all is there that it declared: the handler learns just that."""
+def test_a_truncated_body_never_reaches_the_handler(patient: Server) -> None:
+    """If the client disconnects before the declared end, the handler gets only a disconnect."""
     before = patient.figures()
     wholes = (
         b"POST / HTTP/1.1\r\nContent-Length: 14\r\n\r\n" + AMOUNT,
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\ne\r\n" + AMOUNT + b"\r\n0\r\n\r\n",
     )
-    cut_off = [whole[:-lacking] for whole in wholes for lacking in (1, 2, 5, 14)]
-    for part in cut_off:
+    truncated = [whole[:-missing] for whole in wholes for missing in (1, 2, 5, 14)]
+    for part in truncated:
         with patient.connect() as connection:
             connection.sendall(part)
     end = time.monotonic() + 5
-    while (after := patient.figures())["gone"] - before["gone"] < len(cut_off):
+    while (after := patient.figures())["gone"] - before["gone"] < len(truncated):
         assert time.monotonic() < end, "the handler still waits"
     assert after["handled"] == before["handled"]
-    assert after["gone"] - before["gone"] == len(cut_off)
+    assert after["gone"] - before["gone"] == len(truncated)
 
 
-def test_a_refusal_is_a_problem_and_says_what_to_change(patient: Server) -> None:
-    """Also where no application was asked."""
+def test_a_refusal_is_a_problem_document(patient: Server) -> None:
+    """Its detail names the header, although the protocol and not the application refused it."""
     with patient.connect() as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")
-        answer = Answers(connection).next()
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = json.loads(answer.body)
+        response = Responses(connection).next()
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = json.loads(response.body)
     assert (problem["status"], problem["type"]) == (400, "/problems/malformed-request")
     assert "content-length" in problem["detail"]

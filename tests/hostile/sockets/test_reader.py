@@ -1,4 +1,4 @@
-"""The reader against the reference, byte by byte: whatever one accepts, the other reads alike."""
+"""The ingress's reader accepts the same requests as the reference, and reads them alike."""
 
 import random
 
@@ -15,7 +15,7 @@ LIMIT = 16_384
 
 
 def reading(parts: list[bytes]) -> reference.Reading:
-    """What the ingress's reader makes of a connection's bytes, as they come."""
+    """Reads a connection's parts with the ingress's reader."""
     reader, requests = RequestReader(LIMIT), list[reference.Request]()
     head: Head | None = None
     body = b""
@@ -41,14 +41,14 @@ def reading(parts: list[bytes]) -> reference.Reading:
 
 
 def as_request(head: Head, body: bytes) -> reference.Request:
-    """In the reference's form."""
+    """Returns the request in the reference's form."""
     target = head.path.decode() + (f"?{head.query.decode()}" if head.query else "")
     headers = tuple((name.decode(), value.decode("latin-1")) for name, value in head.headers)
     return reference.Request(head.method, target, headers, body, last=not head.keep_alive)
 
 
-def plain(read: reference.Reading) -> reference.Reading:
-    """An empty query and none are one to ASGI."""
+def normalized(read: reference.Reading) -> reference.Reading:
+    """Removes an empty query, which ASGI can't distinguish from a missing one."""
     requests = (
         reference.Request(r.method, r.target.removesuffix("?"), r.headers, r.body, r.last)
         for r in read.requests
@@ -56,21 +56,21 @@ def plain(read: reference.Reading) -> reference.Reading:
     return reference.Reading(tuple(requests), read.rest)
 
 
-def test_every_framing_cut_anywhere_is_read_as_the_reference_reads_it() -> None:
-    """Right and wrong ones, several in a row, in pieces and a byte at a time."""
+def test_every_framing_is_read_as_by_the_reference() -> None:
+    """Valid and invalid streams give the same result in random pieces and byte by byte."""
     ends = set()
     for seed in range(SEEDS):
         data = framings.stream(seed)
-        expected = plain(reference.read(data))
+        expected = normalized(reference.read(data))
         ends.add(expected.rest)
-        assert plain(reading(framings.pieces(seed, data))) == expected, (seed, data)
+        assert normalized(reading(framings.pieces(seed, data))) == expected, (seed, data)
         if seed % 20 == 0:
-            assert plain(reading([bytes([byte]) for byte in data])) == expected, (seed, data)
+            assert normalized(reading([bytes([byte]) for byte in data])) == expected, (seed, data)
     assert ends == {"nothing", "incomplete", "refused", "ignored"}
 
 
 class _Llhttp:
-    """Collects what httptools reads."""
+    """Collects the bodies that httptools reads."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
@@ -87,8 +87,8 @@ class _Llhttp:
         self.bodies.append(self._body)
 
 
-def test_what_is_accepted_httptools_reads_alike() -> None:
-    """A second witness, where it does not refuse, nor stop at a head that offers an upgrade."""
+def test_httptools_reads_the_same_bodies() -> None:
+    """A second comparison, for streams that httptools accepts and that offer no upgrade."""
     compared = 0
     for seed in range(SEEDS // 2):
         data = framings.stream(seed)
@@ -122,13 +122,13 @@ def test_what_is_accepted_httptools_reads_alike() -> None:
     ],
 )
 @pytest.mark.parametrize("size", [1, 1000])
-def test_nothing_but_a_body_is_without_end(begin: bytes, endless: bytes, size: int) -> None:
-    """Every byte counts: after ``LIMIT`` bytes besides the body it is refused, however cut."""
+def test_everything_but_a_body_is_limited(begin: bytes, endless: bytes, size: int) -> None:
+    """After ``LIMIT`` bytes outside the body, a request is refused, however it is split."""
     reader = RequestReader(LIMIT)
     data = begin + endless * (4 * LIMIT // len(endless))
     fed = content = 0
 
-    def feed_on() -> None:
+    def feed_all() -> None:
         nonlocal fed, content
         head = None
         while fed < len(data):
@@ -138,16 +138,16 @@ def test_nothing_but_a_body_is_without_end(begin: bytes, endless: bytes, size: i
             content += len(reader.body()[0]) if head else 0
 
     with pytest.raises(HeadTooLargeError):
-        feed_on()
+        feed_all()
     assert fed - content <= LIMIT + 2 * size
     assert reader.pending <= LIMIT + size
 
 
 @pytest.mark.parametrize("chunk", [40, 700, 4096])
-def test_a_connection_of_many_requests_is_never_too_large(chunk: int) -> None:
-    """The limit is one request's, and a body does not count towards it."""
+def test_the_limit_applies_to_each_request(chunk: int) -> None:
+    """A connection of many requests never reaches it, and bodies don't count."""
     reader = RequestReader(1024)
-    chance = random.Random(chunk)  # noqa: S311  # a test repeats itself
+    chance = random.Random(chunk)  # noqa: S311  # reproducible
     for _ in range(10):
         body = chance.randbytes(5000)
         data = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -1,4 +1,4 @@
-"""Money through the real ingress, from the bytes at its socket to the record that is published."""
+"""Refunds through the real ingress, from the bytes on the socket to the published record."""
 
 import asyncio
 import json
@@ -55,14 +55,14 @@ public class Refund {
 
 @asynccontextmanager
 async def served(log: Log, database: Database) -> AsyncIterator[int]:
-    """The ingress on a port, with its own protocol; it publishes to ``log``."""
+    """Runs the ingress with its own protocol and yields its port; it publishes to ``log``."""
     (port,) = free_ports(1)
     metrics = Metrics()
     app = application(log, database, metrics, connections=Connections(PATIENT, metrics))
     options = {**uvicorn_options(), "log_config": None, "loop": "none"}
     server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, **options))
-    served = asyncio.create_task(server._serve())  # serve() would take the test's signals
-    while not server.started:  # noqa: ASYNC110  # it has no event for it
+    served = asyncio.create_task(server._serve())  # serve() would replace the signal handlers
+    while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
         await asyncio.sleep(0.01)
     try:
         yield port
@@ -73,13 +73,13 @@ async def served(log: Log, database: Database) -> AsyncIterator[int]:
 
 @pytest.fixture
 async def port(log: Log, no_database: Database) -> AsyncIterator[int]:
-    """Where the ingress listens."""
+    """The port of a running ingress."""
     async with served(log, no_database) as port:
         yield port
 
 
 async def exchange(port: int, *parts: bytes) -> tuple[int, dict[str, Any]]:
-    """Sends the parts one after another; the status and body of the first answer."""
+    """Sends the parts one after another; returns the status and body of the first response."""
     reader, writer = await asyncio.open_connection(HOST, port)
     for part in parts:
         writer.write(part)
@@ -92,7 +92,7 @@ async def exchange(port: int, *parts: bytes) -> tuple[int, dict[str, Any]]:
 
 
 def head(more: bytes, *, key: str | None = "refund-1", authorized: bool = True) -> bytes:
-    """The head of a refund's request, but for its end."""
+    """Returns the head of a refund request without its final empty line."""
     payment = payment_id("acme", "order-1")
     lines = [f"POST /v1/payments/{payment}/refunds HTTP/1.1", f"Host: {HOST}"]
     if authorized:
@@ -105,18 +105,18 @@ def head(more: bytes, *, key: str | None = "refund-1", authorized: bool = True) 
 @pytest.mark.parametrize("client", CLIENTS.values(), ids=CLIENTS)
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("apart", [False, True])
-async def test_a_refund_with_an_offer_to_upgrade_is_of_the_amount_that_was_sent(
+async def test_a_refund_with_an_offer_to_upgrade_has_the_amount_that_was_sent(
     port: int, log: Log, client: bytes, *, chunked: bool, apart: bool
 ) -> None:
-    """The body after such a head once vanished, and no body meant all that is left."""
+    """The body after such a head was once lost, which refunded the whole remaining amount."""
     if chunked:
         whole = head(client + CHUNKED) + b"\r\ne\r\n" + REFUND + b"\r\n0\r\n\r\n"
     else:
         whole = head(client + b"Content-Length: 14\r\n") + b"\r\n" + REFUND
     cut = whole.index(b"\r\n\r\n") + 4
     parts = (whole[:cut], whole[cut:]) if apart else (whole,)
-    status, answer = await exchange(port, *parts)
-    assert (status, answer["amount"]) == (202, 500), answer
+    status, response = await exchange(port, *parts)
+    assert (status, response["amount"]) == (202, 500), response
     (record,) = log.records
     assert json.loads(record.value)["amount"] == 500
 
@@ -130,17 +130,17 @@ async def test_a_refund_with_an_offer_to_upgrade_is_of_the_amount_that_was_sent(
     ],
 )
 async def test_a_refund_without_a_body_is_refused(port: int, log: Log, framing: bytes) -> None:
-    """Whatever its head offers: an absent body is no amount."""
-    status, answer = await exchange(
+    """A missing body does not mean a full refund, even with an offer to upgrade."""
+    status, response = await exchange(
         port, head(b"Content-Type: application/json\r\n" + framing) + b"\r\n"
     )
-    assert status == 400, answer
+    assert status == 400, response
     assert not log.records
 
 
 @pytest.mark.parametrize("upgrade", [b"", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"])
-async def test_a_chunked_body_that_is_empty_is_refused(port: int, log: Log, upgrade: bytes) -> None:
-    """It was announced, and is not there."""
+async def test_an_empty_chunked_body_is_refused(port: int, log: Log, upgrade: bytes) -> None:
+    """The head announces a body, but it is empty."""
     more = b"Content-Type: application/json\r\n" + upgrade + CHUNKED
     status, _ = await exchange(port, head(more) + b"\r\n0\r\n\r\n")
     assert status == 400
@@ -148,33 +148,33 @@ async def test_a_chunked_body_that_is_empty_is_refused(port: int, log: Log, upgr
 
 
 @pytest.mark.parametrize(
-    ("lacking", "status", "slug"),
+    ("missing", "status", "slug"),
     [("key", 400, "idempotency-key-missing"), ("authorization", 401, "unauthorized")],
 )
-async def test_a_trailer_is_no_header(
-    port: int, log: Log, lacking: str, status: int, slug: str
+async def test_a_trailer_is_not_a_header(
+    port: int, log: Log, missing: str, status: int, slug: str
 ) -> None:
-    """What a head lacks can't be added behind the body."""
+    """A header that is missing in the head can't be added after the body."""
     begin = head(
         b"Content-Type: application/json\r\n" + CHUNKED,
-        key=None if lacking == "key" else "k",
-        authorized=lacking != "authorization",
+        key=None if missing == "key" else "k",
+        authorized=missing != "authorization",
     )
     trailers = f"Idempotency-Key: k\r\nAuthorization: Bearer {TENANT_KEYS['acme']}\r\n".encode()
-    found, answer = await exchange(
+    found, response = await exchange(
         port, begin + b"\r\ne\r\n" + REFUND + b"\r\n0\r\n" + trailers + b"\r\n"
     )
-    assert (found, answer["type"]) == (status, f"/problems/{slug}")
+    assert (found, response["type"]) == (status, f"/problems/{slug}")
     assert not log.records
 
 
-async def test_java_s_own_client_refunds_the_amount_it_sends(
+async def test_the_java_http_client_refunds_the_amount_it_sends(
     port: int, log: Log, tmp_path: Path
 ) -> None:
-    """``java.net.http.HttpClient`` as it comes: with a length, and in chunks."""
+    """``java.net.http.HttpClient`` with default settings, with a length and in chunks."""
     java = shutil.which("java")
     if java is None or "jdk.compiler" not in await output(java, "--list-modules"):
-        pytest.skip("needs a java that takes a source file; its bytes are sent above")
+        pytest.skip("needs a java that runs source files; the tests above send the same bytes")
     source = tmp_path / "Refund.java"
     source.write_text(JAVA)
     url = f"http://{HOST}:{port}/v1/payments/{payment_id('acme', 'order-1')}/refunds"
@@ -183,7 +183,7 @@ async def test_java_s_own_client_refunds_the_amount_it_sends(
 
 
 async def output(*command: str) -> str:
-    """What a program prints; it must end well."""
+    """Runs a program, which must succeed, and returns its output."""
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     printed, _ = await process.communicate()
     assert process.returncode == 0

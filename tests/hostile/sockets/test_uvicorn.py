@@ -1,4 +1,4 @@
-"""What the ingress's protocol relies on inside uvicorn is as it was when it was written."""
+"""The uvicorn internals that the ingress's protocol relies on are unchanged."""
 
 import hashlib
 import inspect
@@ -13,7 +13,7 @@ from ingress.http.protocol import IngressProtocol
 
 _Protocol: Final = httptools_impl.HttpToolsProtocol
 
-#: Everything that is inherited, called or copied, by the first digits of its source's SHA-256.
+#: Everything inherited, called or copied, with the first digits of its source's SHA-256.
 RELIED_ON: Final[dict[str, tuple[Any, str]]] = {
     "HttpToolsProtocol.__init__": (_Protocol.__init__, "4f0899941034"),
     "HttpToolsProtocol.connection_made": (_Protocol.connection_made, "6efb565ff3d3"),
@@ -37,18 +37,15 @@ RELIED_ON: Final[dict[str, tuple[Any, str]]] = {
 
 
 @pytest.mark.parametrize("name", RELIED_ON)
-def test_what_is_relied_on_has_not_changed(name: str) -> None:
-    """After an update: compare with what ``ingress/http/protocol.py`` overrides and copies.
-
-    Then write the new digits above.
-    """
-    part, mark = RELIED_ON[name]
+def test_the_uvicorn_internals_are_unchanged(name: str) -> None:
+    """After a change, compare it with ``ingress/http/protocol.py``, then update the digits."""
+    part, digits = RELIED_ON[name]
     found = hashlib.sha256(inspect.getsource(part).encode()).hexdigest()[:12]
-    assert found == mark, f"uvicorn changed {name}"
+    assert found == digits, f"uvicorn changed {name}"
 
 
-def test_uvicorn_asks_nothing_new_of_a_protocol() -> None:
-    """A method or callback that an update adds has to be looked at too."""
+def test_the_uvicorn_protocol_has_no_new_methods() -> None:
+    """A method or callback that an update adds must be reviewed too."""
     inherited = {name for name in vars(_Protocol) if not name.startswith("__")}
     assert inherited == {
         "_get_upgrade",
@@ -78,8 +75,8 @@ def test_uvicorn_asks_nothing_new_of_a_protocol() -> None:
     assert issubclass(IngressProtocol, _Protocol)
 
 
-def test_httptools_still_loses_the_body_behind_an_offer_to_upgrade() -> None:
-    """The reason for a reader of our own. Should this fail, it may be time to think again."""
+def test_httptools_still_drops_the_body_after_an_offer_to_upgrade() -> None:
+    """This is the reason for our own reader. If it fails, the reader may no longer be needed."""
 
     class Collector:
         body = b""
