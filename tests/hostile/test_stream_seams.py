@@ -182,7 +182,7 @@ async def test_a_record_whose_decoder_fails_is_a_dead_letter(group: Group) -> No
     assert all(why.startswith("our own code failed: ") for (why,) in rows)
 
 
-async def test_failing_metrics_and_dedup_table_stop_no_payment(group: Group) -> None:
+async def test_metrics_and_dedup_failures_stop_no_payment(group: Group) -> None:
     """Failing metrics are skipped; if the dedup table fails, Postgres detects duplicates."""
     log = Log()
     async with group.worker(0) as worker:

@@ -1,1 +1,1 @@
-"""The ingress, as a client, a provider and an operator meet it."""
+"""Tests of the ingress as clients, providers and operators use it."""

@@ -32,7 +32,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 async def no_database() -> AsyncIterator[Database]:
-    """A database nobody listens for: accepting must work without one."""
+    """A database at an address that refuses connections; the ingress must accept without one."""
     async with Database(SecretStr(NOWHERE)) as database:
         yield database
 
@@ -58,7 +58,7 @@ async def globex(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def nobody(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client without an API key: a provider, or a stranger."""
+async def anonymous(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without an API key, such as a provider."""
     async with client_of(app, None) as client:
         yield client

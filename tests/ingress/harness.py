@@ -1,4 +1,4 @@
-"""What the tests of the ingress share: an application, a client, and a log one can look into."""
+"""Shared by the ingress's tests: an application, a client, and fakes of the log and the store."""
 
 import asyncio
 import hashlib
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 NOW: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECRETS: Final = ("whsec_current_one", "whsec_previous_one")
-SECOND_SECRET: Final = "whsec_dGhlIHNlY3JldCBvZiB0aGUgb3RoZXIgb25l"  # noqa: S105  # it guards nothing
+SECOND_SECRET: Final = "whsec_dGhlIHNlY3JldCBvZiB0aGUgb3RoZXIgb25l"  # noqa: S105  # a test value
 TENANT_KEYS: Final = {"acme": "key-of-acme", "globex": "key-of-globex"}
 BODY_LIMIT: Final = 4096
 NOWHERE: Final = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -45,7 +45,7 @@ PAYMENT: Final[dict[str, Any]] = {
 
 @dataclass
 class Log:
-    """A ``Publisher`` that keeps the records. A test can make it fail or wait."""
+    """A fake ``Publisher`` that keeps the records. A test can make it fail or wait."""
 
     records: list[ProducerRecord] = field(default_factory=list)
     failure: Exception | None = None
@@ -68,22 +68,22 @@ class Log:
 
 
 class FakeStore(Database):
-    """A store that answers look-ups at once: with nothing, with a first input, or not at all."""
+    """A fake store whose look-ups return nothing or a first input, or fail."""
 
     def __init__(self) -> None:
         super().__init__(SecretStr(NOWHERE))
         self.first: FirstInput | None = None
-        self.answers = True
+        self.available = True
 
-    async def run(self, query: Query[T], deadline_s: float) -> T:  # noqa: ARG002  # the same call
+    async def run(self, query: Query[T], deadline_s: float) -> T:  # noqa: ARG002  # the same signature
         """See ``Database.run``."""
-        if not self.answers:
+        if not self.available:
             raise DatabaseUnavailableError("stopped")
         return cast("T", self.first)
 
 
 def settings(tenants: Mapping[str, str] = TENANT_KEYS) -> IngressSettings:
-    """Settings with one API key per tenant."""
+    """Returns settings with one API key per tenant."""
     keys = {hashlib.sha256(key.encode()).hexdigest(): name for name, key in tenants.items()}
     return IngressSettings(api_keys=keys, body_limit_bytes=BODY_LIMIT, payment_expiry_s=3600)
 
@@ -96,9 +96,9 @@ def application(
     connections: Connections | None = None,
     resources: Sequence[AbstractAsyncContextManager[Any]] = (),
 ) -> FastAPI:
-    """The real application at a fixed time, with both providers' real readers.
+    """Returns the real application at a fixed time, with both providers' real readers.
 
-    Where it serves, ``resources`` are opened and closed with it.
+    Its lifespan opens and closes ``resources``.
     """
     secrets = tuple(SecretStr(secret) for secret in SECRETS)
     readers: tuple[WebhookReader, ...] = (
@@ -118,19 +118,19 @@ def application(
 
 
 def client_of(app: FastAPI, tenant: str | None = "acme") -> httpx.AsyncClient:
-    """A client of the application with a tenant's API key, or with none."""
+    """Returns a client of the application with a tenant's API key, or with none."""
     headers = {} if tenant is None else {"Authorization": f"Bearer {TENANT_KEYS[tenant]}"}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://ingress", headers=headers)
 
 
 def keyed(key: str) -> dict[str, str]:
-    """The header that names an operation."""
+    """Returns the Idempotency-Key header."""
     return {"Idempotency-Key": key}
 
 
 def event(about: Mapping[str, Any], **fields: Any) -> bytes:
-    """A Stripe event about an object, as bytes."""
+    """Returns a Stripe event about an object, as bytes."""
     whole = {"id": "evt_1", "object": "event", "type": "payment_intent.succeeded"}
     return json.dumps(
         {**whole, "created": 1, "livemode": False, "data": {"object": about}, **fields}
@@ -138,7 +138,7 @@ def event(about: Mapping[str, Any], **fields: Any) -> bytes:
 
 
 def signed(body: bytes, secret: str = SECRETS[0], age_s: int = 0) -> dict[str, str]:
-    """The headers Stripe sends with a body."""
+    """Returns the headers that Stripe sends with a body."""
     at = int(time.time()) - age_s
     return {
         "Stripe-Signature": signature_header(body, secret, at),
@@ -146,11 +146,11 @@ def signed(body: bytes, secret: str = SECRETS[0], age_s: int = 0) -> dict[str, s
     }
 
 
-def assert_problem(answer: httpx.Response, status: int, slug: str) -> dict[str, Any]:
-    """The answer is this problem, in the form of RFC 9457; gives its body."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = answer.json()
+def assert_problem(response: httpx.Response, status: int, slug: str) -> dict[str, Any]:
+    """Checks that the response is this problem in the form of RFC 9457; returns its body."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = response.json()
     assert body["type"] == f"/problems/{slug}"
     assert body["status"] == status
     assert body["title"]

@@ -1,4 +1,4 @@
-"""Puts rows into the real store, as the processor would leave them."""
+"""Inserts the rows that the processor would write into the real store."""
 
 import json
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from tests.ingress.harness import NOW
 
 @dataclass
 class StoredPayment:
-    """A payment of a tenant, and what is said about it; each call writes at once."""
+    """A payment of a tenant and its rows; each call writes at once."""
 
     connection: Connection[Any]
     tenant: str
@@ -27,7 +27,7 @@ class StoredPayment:
         return identity.payment_id(self.tenant, self.key)
 
     def version(self, status: str, event_id: str) -> dict[str, Any]:
-        """The next version; answers its snapshot."""
+        """Inserts the next version; returns its snapshot."""
         previous = self.versions[-1] if self.versions else None
         self.versions.append(status)
         number = len(self.versions)
@@ -59,7 +59,7 @@ class StoredPayment:
         return snapshot
 
     def inbox(self, event_id: str, second: int, **columns: Any) -> None:
-        """An input as recorded ``second`` seconds after the payment came to be."""
+        """Inserts an input recorded ``second`` seconds after the payment's creation."""
         row = {
             "event_id": event_id,
             "payment_id": self.id,
@@ -78,10 +78,10 @@ class StoredPayment:
         }
         names = ", ".join(f'"{name}"' for name in row)
         values = ", ".join(f"%({name})s" for name in row)
-        self.connection.execute(f"insert into inbox ({names}) values ({values})", row)  # noqa: S608  # names are this file's own
+        self.connection.execute(f"insert into inbox ({names}) values ({values})", row)  # noqa: S608  # the names are constants
 
     def duplicate(self, event_id: str, second: int) -> None:
-        """Another record of an event."""
+        """Inserts a duplicate of an event."""
         self.connection.execute(
             """insert into duplicates (topic, partition, "offset", event_id, payment_id,
                    received_at, recorded_at)
@@ -97,7 +97,7 @@ class StoredPayment:
         )
 
     def call(self, name: str, **columns: Any) -> None:
-        """A call to the provider."""
+        """Inserts a provider call."""
         row = {
             "call_key": f"{self.id}:{name}",
             "payment_id": self.id,
@@ -113,7 +113,7 @@ class StoredPayment:
         self.connection.execute(f"insert into provider_calls ({names}) values ({values})", row)  # noqa: S608  # see above
 
     def quarantine(self, event_id: str, error: str) -> None:
-        """Our own code failed on an event."""
+        """Quarantines the payment because of an event."""
         self.connection.execute(
             "insert into quarantines values (%s, %s, %s, %s)",
             (self.id, event_id, error, self.created_at),

@@ -1,4 +1,4 @@
-"""When a retry gets new times, and when the store is not asked."""
+"""When a retry gets new times, and when no look-up is tried."""
 
 from datetime import timedelta
 from functools import partial
@@ -26,11 +26,11 @@ BUILD: Final = partial(
 
 
 class SilentStore(FakeStore):
-    """A store that does not answer and counts the attempts."""
+    """A store whose look-ups fail; it counts them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.answers = False
+        self.available = False
         self.attempts = 0
 
     async def run(self, query: Query[T], deadline_s: float) -> T:
@@ -43,7 +43,7 @@ class SilentStore(FakeStore):
 async def test_a_retry_within_a_minute_is_the_same_command(
     log: Log, metrics: Metrics, *, later_s: float, is_first: bool
 ) -> None:
-    """The first may be in the log. A much later retry gets new times, as a new command would."""
+    """The first may be in the log. A later retry gets new times, as a new command would."""
     lookup = PostgresOperationLookup(FakeStore(), metrics)
     service = CommandService(log, RecentOperations(), lookup, metrics)
     log.failure = BrokerUnavailableError("not acknowledged in time", sent=True)
@@ -55,7 +55,7 @@ async def test_a_retry_within_a_minute_is_the_same_command(
     assert (command.received_at, replayed) == (NOW if is_first else later, False)
 
 
-async def test_no_lookup_is_tried_for_a_moment_after_a_timeout(metrics: Metrics) -> None:
+async def test_lookups_pause_after_a_timeout(metrics: Metrics) -> None:
     """Otherwise every request would wait for its deadline during an outage of Postgres."""
     store = SilentStore()
     lookup = PostgresOperationLookup(store, metrics)

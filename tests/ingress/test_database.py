@@ -1,4 +1,4 @@
-"""The ingress' pool under those who wait no longer: none of its connections is ever lost."""
+"""The ingress's connection pool loses no connection when requests time out or are cancelled."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from ingress import database as module
 from ingress.database import POOL_SIZE, Database
 from ingress.errors import DatabaseUnavailableError
 from sandbox.supervision.ports import HOST, free_ports
-from tests.ingress.tcp_gate import Door
+from tests.ingress.tcp_gate import TcpGate
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -23,57 +23,57 @@ pytestmark = pytest.mark.anyio
 ENOUGH_S = 10.0
 
 
-class Watched(Database):
-    """A pool that can be looked into."""
+class InspectableDatabase(Database):
+    """A pool whose internal state a test can inspect."""
 
     async def is_whole(self) -> bool:
-        """Whether every connection it counts is there to be taken."""
+        """Returns whether every connection of the pool is available."""
         stats = self._pool.get_stats()
         return stats["pool_available"] == stats["pool_size"] > 0
 
     async def is_idle(self) -> bool:
-        """Whether nothing is being read, for anybody."""
+        """Returns whether no query is running."""
         return not self._running
 
     @property
-    def giving_back(self) -> asyncio.Lock:
-        """The lock of the tasks that take or return a connection."""
-        return self._pool._lock  # a busy pool can't be had otherwise
+    def pool_lock(self) -> asyncio.Lock:
+        """The pool's lock; holding it blocks tasks that take or return a connection."""
+        return self._pool._lock  # there is no public way to block the pool
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Watched]:
-    """The ingress' own, with one connection."""
-    async with Watched(SecretStr(database_url)) as opened:
+async def database(database_url: str) -> AsyncIterator[InspectableDatabase]:
+    """The ingress's database with one open connection."""
+    async with InspectableDatabase(SecretStr(database_url)) as opened:
         await opened.run(pid, ENOUGH_S)
         yield opened
 
 
 @pytest.fixture
-async def door(database_url: str) -> AsyncIterator[Door]:
-    """Before Postgres, closed."""
+async def gate(database_url: str) -> AsyncIterator[TcpGate]:
+    """A closed gate before Postgres."""
     port = urlsplit(database_url).port
     assert port is not None
-    async with Door(free_ports(1)[0], port) as made:
+    async with TcpGate(free_ports(1)[0], port) as made:
         yield made
 
 
-def behind(door: Door, database_url: str) -> SecretStr:
-    """The URL of Postgres as it is seen through the door."""
+def behind(gate: TcpGate, database_url: str) -> SecretStr:
+    """Returns the URL of Postgres through the gate."""
     parts = urlsplit(database_url)
     user, _, _ = parts.netloc.rpartition("@")
-    return SecretStr(parts._replace(netloc=f"{user}@{HOST}:{door.port}").geturl())
+    return SecretStr(parts._replace(netloc=f"{user}@{HOST}:{gate.port}").geturl())
 
 
 async def pid(connection: AsyncConnection[Any]) -> int:
-    """The server's process on this connection."""
+    """Returns the ID of the server process on this connection."""
     row = await (await connection.execute("select pg_backend_pid()")).fetchone()
     assert row is not None
     return int(row[0])
 
 
-async def test_nothing_can_be_written(database: Watched) -> None:
-    """The ingress only reads: whatever is wrong with a question, it changes nothing."""
+async def test_nothing_can_be_written(database: InspectableDatabase) -> None:
+    """The ingress's transactions are read-only, so even a wrong query changes nothing."""
 
     async def write(connection: AsyncConnection[Any]) -> None:
         await connection.execute("create table written ()")
@@ -83,26 +83,26 @@ async def test_nothing_can_be_written(database: Watched) -> None:
     assert refusal.value.reason == "ReadOnlySqlTransaction"
 
 
-async def test_no_more_wait_than_may(database: Watched) -> None:
-    """With every connection taken, one too many is refused at once."""
+async def test_the_number_of_waiting_requests_is_limited(database: InspectableDatabase) -> None:
+    """When all connections are in use, a request over the limit is refused at once."""
     assert database._pool.max_waiting == module.MAX_WAITING > 0
 
 
-async def test_a_connection_is_given_back_after_the_deadline(database: Watched) -> None:
-    """Even where that is just when it is given back, as often as there are connections."""
-    asked, may_end = asyncio.Event(), asyncio.Event()
+async def test_a_connection_is_returned_after_the_deadline(database: InspectableDatabase) -> None:
+    """Deadlines that pass during the return lose no connection."""
+    started, may_end = asyncio.Event(), asyncio.Event()
 
     async def query(_: AsyncConnection[Any]) -> None:
-        asked.set()
+        started.set()
         await may_end.wait()
 
     for _ in range(POOL_SIZE + 1):
-        asked.clear()
+        started.clear()
         may_end.clear()
         reading = asyncio.create_task(database.run(query, 0.2))
         async with asyncio.timeout(ENOUGH_S):
-            await asked.wait()
-        async with database.giving_back:
+            await started.wait()
+        async with database.pool_lock:
             may_end.set()
             with pytest.raises(DatabaseUnavailableError):
                 await reading
@@ -110,8 +110,8 @@ async def test_a_connection_is_given_back_after_the_deadline(database: Watched) 
     assert await database.run(pid, ENOUGH_S)
 
 
-async def test_a_query_ends_at_its_deadline(database: Watched) -> None:
-    """Its connection takes the next one."""
+async def test_a_query_ends_at_its_deadline(database: InspectableDatabase) -> None:
+    """The next query uses the same connection."""
     first = await database.run(pid, ENOUGH_S)
     with pytest.raises(DatabaseUnavailableError):
         await database.run(lambda connection: connection.execute("select pg_sleep(4)"), 0.2)
@@ -119,23 +119,23 @@ async def test_a_query_ends_at_its_deadline(database: Watched) -> None:
     assert await database.run(pid, ENOUGH_S) == first
 
 
-async def test_what_comes_too_late_is_not_asked(database: Watched) -> None:
-    """A connection that is had only after the deadline goes back at once."""
-    asked = []
+async def test_a_query_does_not_run_after_its_deadline(database: InspectableDatabase) -> None:
+    """A connection that becomes available after the deadline is returned unused."""
+    ran_on = []
 
     async def query(connection: AsyncConnection[Any]) -> None:
-        asked.append(connection)
+        ran_on.append(connection)
 
-    async with database.giving_back:
+    async with database.pool_lock:
         with pytest.raises(DatabaseUnavailableError):
             await database.run(query, 0.1)
     await until(database.is_idle, ENOUGH_S)
     assert await database.is_whole()
-    assert asked == []
+    assert ran_on == []
 
 
-async def test_a_server_that_falls_silent_is_left(database: Watched) -> None:
-    """Nobody waits longer than asked, another connection answers, and a new one takes its place."""
+async def test_a_silent_connection_is_replaced(database: InspectableDatabase) -> None:
+    """The query ends at its deadline, and the next one gets another connection."""
     silent = await database.run(pid, ENOUGH_S)
     os.kill(silent, signal.SIGSTOP)
     try:
@@ -149,11 +149,9 @@ async def test_a_server_that_falls_silent_is_left(database: Watched) -> None:
         os.kill(silent, signal.SIGCONT)
 
 
-async def test_a_transaction_whose_end_nobody_confirms_is_left(
-    door: Door, database_url: str
-) -> None:
-    """Its deadline passes, the server says nothing to the rollback: no task waits for it."""
-    await door.open()
+async def test_an_unconfirmed_rollback_blocks_no_task(gate: TcpGate, database_url: str) -> None:
+    """If the server doesn't respond to the rollback after a deadline, no task waits for it."""
+    await gate.open()
     begun = asyncio.Event()
 
     async def query(connection: AsyncConnection[Any]) -> None:
@@ -162,42 +160,42 @@ async def test_a_transaction_whose_end_nobody_confirms_is_left(
             begun.set()
             await asyncio.Event().wait()
 
-    async with Watched(behind(door, database_url)) as database:
+    async with InspectableDatabase(behind(gate, database_url)) as database:
         await database.run(pid, ENOUGH_S)
         reading = asyncio.create_task(database.run(query, 0.3))
         await begun.wait()
-        door.passing.clear()
+        gate.forwards_responses.clear()
         with pytest.raises(DatabaseUnavailableError):
             await reading
         await until(database.is_idle, 5.0)
-        door.passing.set()
+        gate.forwards_responses.set()
         assert await database.run(pid, ENOUGH_S)
 
 
-async def test_a_long_outage_is_survived(
+async def test_the_pool_recovers_from_a_long_outage(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    door: Door,
+    gate: TcpGate,
     database_url: str,
 ) -> None:
-    """However many have asked in vain, and though connecting was given up: it answers again."""
+    """It recovers after more failed requests than may wait and after it gave up reconnecting."""
     monkeypatch.setattr(module, "MAX_WAITING", 3)
     monkeypatch.setattr(module, "RECONNECT_TIMEOUT_S", 0.5)
-    async with Watched(behind(door, database_url)) as database:
+    async with InspectableDatabase(behind(gate, database_url)) as database:
         for _ in range(2 * module.MAX_WAITING):
             with pytest.raises(DatabaseUnavailableError):
                 await database.run(pid, 0.2)
 
-        async def is_given_up() -> bool:
+        async def has_given_up() -> bool:
             return "reconnection attempt" in caplog.text
 
-        await until(is_given_up, ENOUGH_S)
-        await door.open()
+        await until(has_given_up, ENOUGH_S)
+        await gate.open()
 
-        async def is_answering() -> bool:
+        async def has_recovered() -> bool:
             try:
                 return bool(await database.run(pid, 1.0))
             except DatabaseUnavailableError:
                 return False
 
-        await until(is_answering, 2 * ENOUGH_S)
+        await until(has_recovered, 2 * ENOUGH_S)

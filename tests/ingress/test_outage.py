@@ -1,4 +1,4 @@
-"""Kafka goes away and comes back: 503 at once, nothing hoarded, and no help needed to recover."""
+"""During a Kafka outage the ingress responds 503 at once and queues nothing; then it recovers."""
 
 import asyncio
 import signal
@@ -25,19 +25,19 @@ TIMEOUT_S = 0.5
 
 @pytest.fixture
 async def broker(tmp_path: Path) -> AsyncIterator[OwnBroker]:
-    """A formatted broker, not started."""
+    """A formatted broker that is not started."""
     async with own_broker(tmp_path) as own:
         yield own
 
 
 async def deliver(client: httpx.AsyncClient, number: int) -> httpx.Response:
-    """Delivers a webhook of its own."""
+    """Delivers a distinct webhook."""
     body = event({"id": f"pi_{number}"}, id=f"evt_{number}")
     return await client.post("/webhooks/stripe", content=body, headers=signed(body))
 
 
-async def accepted_again(client: httpx.AsyncClient) -> None:
-    """Returns once webhooks are accepted."""
+async def wait_until_accepted(client: httpx.AsyncClient) -> None:
+    """Waits until webhooks are accepted."""
 
     async def accepted() -> bool:
         return (await deliver(client, 0)).status_code == 200
@@ -45,10 +45,10 @@ async def accepted_again(client: httpx.AsyncClient) -> None:
     await until(accepted, BACK_WITHIN_S)
 
 
-async def test_an_outage_is_told_at_once_and_survived(
+async def test_an_outage_is_reported_at_once_and_survived(
     broker: OwnBroker, no_database: Database, metrics: Metrics
 ) -> None:
-    """Not up yet, up, frozen, thawed, killed, up again: 503 while away, 200 after, by itself."""
+    """The broker starts late, freezes and is killed: 503 during each outage, then 200."""
     publisher = KafkaPublisher(KafkaTarget(broker.bootstrap, 4, 262_144), TIMEOUT_S, metrics)
     app = application(publisher, no_database, metrics)
     async with publisher, client_of(app, None) as client:
@@ -56,33 +56,35 @@ async def test_an_outage_is_told_at_once_and_survived(
         assert (await client.get("/readyz")).status_code == 503
         await broker.start()
         await broker.make_topics()
-        await accepted_again(client)
+        await wait_until_accepted(client)
         assert (await client.get("/readyz")).json()["kafka"] == "ok"
 
         broker.signal(signal.SIGSTOP)
         before = time.monotonic()
-        answers = await asyncio.gather(*(deliver(client, number) for number in range(50)))
-        assert {answer.status_code for answer in answers} == {503}
+        responses = await asyncio.gather(*(deliver(client, number) for number in range(50)))
+        assert {response.status_code for response in responses} == {503}
         assert time.monotonic() - before < TIMEOUT_S + 2
         before = time.monotonic()
         assert_problem(await deliver(client, 51), 503, "broker-unavailable")
-        assert time.monotonic() - before < TIMEOUT_S / 2, "known to be away: no waiting"
+        assert time.monotonic() - before < TIMEOUT_S / 2, (
+            "a known outage is reported without waiting"
+        )
         assert (await client.get("/readyz")).status_code == 503
         assert b"in_flight_publishes 0.0" in metrics.exposition()
         broker.signal(signal.SIGCONT)
-        await accepted_again(client)
+        await wait_until_accepted(client)
 
         broker.signal(signal.SIGKILL)
         assert_problem(await deliver(client, 52), 503, "broker-unavailable")
         await broker.start()
-        await accepted_again(client)
+        await wait_until_accepted(client)
         assert metrics.producers_replaced._value.get() >= 1
 
 
 async def test_a_silent_broker_does_not_hold_up_the_shutdown(
     broker: OwnBroker, no_database: Database, metrics: Metrics
 ) -> None:
-    """With the broker frozen and a record under way, the publisher stops and leaves no task."""
+    """With a frozen broker and a record in flight, the publisher stops and leaves no task."""
     await broker.start()
     await broker.make_topics()
     publisher = KafkaPublisher(KafkaTarget(broker.bootstrap, 4, 262_144), TIMEOUT_S, metrics)
@@ -90,7 +92,7 @@ async def test_a_silent_broker_does_not_hold_up_the_shutdown(
     async with publisher:
         app = application(publisher, no_database, metrics)
         async with client_of(app, None) as client:
-            await accepted_again(client)
+            await wait_until_accepted(client)
             broker.signal(signal.SIGSTOP)
             assert_problem(await deliver(client, 1), 503, "broker-unavailable")
         started = time.monotonic()

@@ -1,4 +1,4 @@
-"""The way into a real Kafka: what arrives, where, and what is said when the topics are wrong."""
+"""Publishing to a real Kafka: records and their partitions, limits, and wrong topics."""
 
 import asyncio
 import uuid
@@ -29,14 +29,14 @@ MAX_VALUE = 262_144
 
 
 def target(bootstrap: str, partitions: int | None = None) -> KafkaTarget:
-    """The brokers, with as many partitions as the settings say."""
+    """Returns the brokers, by default with the settings' number of partitions."""
     return KafkaTarget(
         bootstrap, partitions or KafkaSettings.model_fields["partitions"].default, MAX_VALUE
     )
 
 
-async def connected(publisher: KafkaPublisher) -> None:
-    """Returns once the publisher has found its brokers."""
+async def wait_until_connected(publisher: KafkaPublisher) -> None:
+    """Waits until the publisher has found its brokers."""
 
     async def ready() -> bool:
         return await publisher.unavailable_reason() is None
@@ -48,7 +48,7 @@ async def connected(publisher: KafkaPublisher) -> None:
 async def publisher(kafka_bootstrap: str, metrics: Metrics) -> AsyncIterator[KafkaPublisher]:
     """A publisher connected to the real broker."""
     async with KafkaPublisher(target(kafka_bootstrap), 5, metrics) as opened:
-        await connected(opened)
+        await wait_until_connected(opened)
         yield opened
 
 
@@ -56,7 +56,7 @@ async def publisher(kafka_bootstrap: str, metrics: Metrics) -> AsyncIterator[Kaf
 async def client(
     publisher: KafkaPublisher, database_url: str, metrics: Metrics
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the whole ingress, on real parts."""
+    """A client of the whole ingress with a real Kafka and Postgres."""
     async with (
         Database(SecretStr(database_url)) as database,
         client_of(application(publisher, database, metrics)) as opened,
@@ -67,7 +67,7 @@ async def client(
 async def records_of(
     bootstrap: str, topic: str, key: bytes
 ) -> Sequence[ConsumerRecord[bytes, bytes]]:
-    """Every record under a key, by reading the topic from its start to its present end."""
+    """Reads the topic from its start to its current end; returns the records with this key."""
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     try:
@@ -94,48 +94,48 @@ def _assigned(consumer: AIOKafkaConsumer) -> Callable[[], Awaitable[bool]]:
 async def test_an_accepted_command_is_in_the_log(
     client: httpx.AsyncClient, kafka_bootstrap: str
 ) -> None:
-    """Once the answer is 202, a reader of the topic finds the command under the payment's key."""
-    answer = await client.post("/v1/payments", json=PAYMENT, headers=keyed(uuid.uuid4().hex))
-    assert answer.status_code == 202
-    key = answer.json()["id"].encode()
+    """After the 202, a reader of the topic finds the command under the payment's key."""
+    response = await client.post("/v1/payments", json=PAYMENT, headers=keyed(uuid.uuid4().hex))
+    assert response.status_code == 202
+    key = response.json()["id"].encode()
     (record,) = await records_of(kafka_bootstrap, PAYMENT_COMMANDS, key)
-    assert VALUE.validate_json(record.value or b"").event_id == answer.json()["event_id"]
+    assert VALUE.validate_json(record.value or b"").event_id == response.json()["event_id"]
 
 
 async def test_one_payments_records_are_in_one_partition(
     client: httpx.AsyncClient, kafka_bootstrap: str
 ) -> None:
-    """Commands and webhooks of a payment have the same partition number, and the bytes survive."""
+    """Its commands and webhooks have the same partition number; webhooks are stored unchanged."""
     for _ in range(5):
         key = uuid.uuid4().hex
         await client.post("/v1/payments", json=PAYMENT, headers=keyed(key))
-        ours = identity.payment_id("acme", key)
-        body = event({"id": "pi_1", "metadata": {"payment_id": ours}}, id=f"evt_{key}")
-        answer = await client.post("/webhooks/stripe", content=body, headers=signed(body))
-        assert answer.status_code == 200
-        (command,) = await records_of(kafka_bootstrap, PAYMENT_COMMANDS, ours.encode())
-        (webhook,) = await records_of(kafka_bootstrap, PROVIDER_WEBHOOKS, ours.encode())
+        payment_id = identity.payment_id("acme", key)
+        body = event({"id": "pi_1", "metadata": {"payment_id": payment_id}}, id=f"evt_{key}")
+        response = await client.post("/webhooks/stripe", content=body, headers=signed(body))
+        assert response.status_code == 200
+        (command,) = await records_of(kafka_bootstrap, PAYMENT_COMMANDS, payment_id.encode())
+        (webhook,) = await records_of(kafka_bootstrap, PROVIDER_WEBHOOKS, payment_id.encode())
         assert command.partition == webhook.partition
         assert webhook.value == body
         assert headers.as_text(webhook.headers)[headers.EVENT_ID] == f"evt_{key}"
 
 
-async def test_twenty_at_once_reach_the_log_under_one_event(
+async def test_concurrent_creates_with_one_key_are_one_event(
     client: httpx.AsyncClient, kafka_bootstrap: str
 ) -> None:
-    """Twenty concurrent creates with one key: one payment ID and one event ID in the log."""
+    """Twenty of them give one payment ID and one event ID in the log."""
     key = uuid.uuid4().hex
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(client.post("/v1/payments", json=PAYMENT, headers=keyed(key)) for _ in range(20))
     )
-    assert {answer.status_code for answer in answers} == {202}
-    (payment_id,) = {answer.json()["id"] for answer in answers}
+    assert {response.status_code for response in responses} == {202}
+    (payment_id,) = {response.json()["id"] for response in responses}
     records = await records_of(kafka_bootstrap, PAYMENT_COMMANDS, payment_id.encode())
     assert len({VALUE.validate_json(r.value or b"").event_id for r in records}) == 1
 
 
 async def test_the_largest_body_fits(publisher: KafkaPublisher, kafka_bootstrap: str) -> None:
-    """A value as large as a body may be is taken; one that is larger is refused as such."""
+    """A value of the maximum size is published; a larger one raises an error."""
     key = uuid.uuid4().hex.encode()
     await publisher.publish(ProducerRecord(PROVIDER_WEBHOOKS, key, b"a" * MAX_VALUE))
     (record,) = await records_of(kafka_bootstrap, PROVIDER_WEBHOOKS, key)
@@ -144,13 +144,15 @@ async def test_the_largest_body_fits(publisher: KafkaPublisher, kafka_bootstrap:
         await publisher.publish(ProducerRecord(PROVIDER_WEBHOOKS, key, b"a" * 2 * MAX_VALUE))
 
 
-async def test_too_much_at_once_is_refused_at_once(kafka_bootstrap: str, metrics: Metrics) -> None:
-    """Past the limit of records in flight the answer is no, without waiting; then yes again."""
+async def test_too_many_records_in_flight_are_refused_at_once(
+    kafka_bootstrap: str, metrics: Metrics
+) -> None:
+    """Records over the limit are refused without waiting; later records are accepted."""
     record = ProducerRecord(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x")
     async with KafkaPublisher(
         target(kafka_bootstrap), 5, metrics, InFlightLimits(records=3)
     ) as publisher:
-        await connected(publisher)
+        await wait_until_connected(publisher)
         outcomes = await asyncio.gather(
             *(publisher.publish(record) for _ in range(10)), return_exceptions=True
         )
@@ -161,12 +163,12 @@ async def test_too_much_at_once_is_refused_at_once(kafka_bootstrap: str, metrics
     assert b"in_flight_publishes 0.0" in metrics.exposition()
 
 
-async def test_too_many_bytes_at_once_are_refused(kafka_bootstrap: str, metrics: Metrics) -> None:
-    """Few large records fill the memory set aside as well as many small ones."""
+async def test_too_many_bytes_in_flight_are_refused(kafka_bootstrap: str, metrics: Metrics) -> None:
+    """A few large records can exceed the limit on memory."""
     record = ProducerRecord(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x" * MAX_VALUE)
     limits = InFlightLimits(bytes=3 * MAX_VALUE)
     async with KafkaPublisher(target(kafka_bootstrap), 5, metrics, limits) as publisher:
-        await connected(publisher)
+        await wait_until_connected(publisher)
         outcomes = await asyncio.gather(
             *(publisher.publish(record) for _ in range(4)), return_exceptions=True
         )
@@ -177,19 +179,19 @@ async def test_too_many_bytes_at_once_are_refused(kafka_bootstrap: str, metrics:
 async def test_bytes_are_counted_only_while_they_are_in_flight(
     kafka_bootstrap: str, metrics: Metrics
 ) -> None:
-    """There may be any number of bytes in time, two records at once: acknowledged ones go."""
+    """Acknowledged records no longer count, so any total may be sent, two records at a time."""
     record = ProducerRecord(PROVIDER_WEBHOOKS, uuid.uuid4().hex.encode(), b"x" * MAX_VALUE)
     limits = InFlightLimits(bytes=3 * MAX_VALUE)
     async with KafkaPublisher(target(kafka_bootstrap), 5, metrics, limits) as publisher:
-        await connected(publisher)
+        await wait_until_connected(publisher)
         for _ in range(5):
             await asyncio.gather(publisher.publish(record), publisher.publish(record))
 
 
-async def test_topics_that_are_not_as_they_must_be_are_named(
+async def test_a_wrong_number_of_partitions_is_reported(
     kafka_bootstrap: str, metrics: Metrics
 ) -> None:
-    """Another number of partitions would split a payment between workers: nothing is sent."""
+    """It would split a payment's records between partitions, so nothing is published."""
     async with KafkaPublisher(target(kafka_bootstrap, 77), 5, metrics) as publisher:
 
         async def named() -> bool:

@@ -1,1 +1,1 @@
-"""Requests, bodies, connections and problems, whatever they are about."""
+"""Requests, bodies, connections and problems, independent of the route."""

@@ -1,4 +1,4 @@
-"""A body is read as it was meant, or refused: it is never absent, cut off, or one of two things."""
+"""A body that is missing, truncated or ambiguous is refused."""
 
 import json
 from collections.abc import AsyncIterator
@@ -13,51 +13,53 @@ from tests.ingress.harness import PAYMENT, Log, assert_problem, event, keyed, si
 
 pytestmark = pytest.mark.anyio
 
-OURS = identity.payment_id("acme", "order-1")
+PAYMENT_ID = identity.payment_id("acme", "order-1")
 JSON = {"Content-Type": "application/json"}
-MONEY = [f"/v1/payments/{OURS}/{name}" for name in ("capture", "refunds")]
-EVERYTHING = ["/v1/payments", *MONEY, *(f"/v1/payments/{OURS}/{n}" for n in ("confirm", "cancel"))]
+MONEY = [f"/v1/payments/{PAYMENT_ID}/{name}" for name in ("capture", "refunds")]
+EVERY_POST = [
+    "/v1/payments",
+    *MONEY,
+    *(f"/v1/payments/{PAYMENT_ID}/{n}" for n in ("confirm", "cancel")),
+]
 
 
 async def send(
     client: httpx.AsyncClient, path: str, body: bytes, headers: dict[str, str] = JSON
 ) -> httpx.Response:
-    """Sends these bytes under a key."""
+    """Sends these bytes with an Idempotency-Key."""
     return await client.post(path, content=body, headers={**headers, **keyed("k")})
 
 
 async def nothing() -> AsyncIterator[bytes]:
-    """A chunked body without a chunk."""
+    """Yields no chunk."""
     for chunk in tuple[bytes]():
         yield chunk
 
 
-@pytest.mark.parametrize("path", EVERYTHING)
+@pytest.mark.parametrize("path", EVERY_POST)
 async def test_an_absent_body_is_refused(acme: httpx.AsyncClient, log: Log, path: str) -> None:
-    """No body, an empty one and a chunked one without a chunk: 400, and what to send instead."""
-    for answer in (
+    """No body, an empty one and a chunked one without chunks are 400; the detail suggests {}."""
+    for response in (
         await acme.post(path, headers=keyed("k")),
         await send(acme, path, b""),
         await acme.post(path, content=nothing(), headers={**JSON, **keyed("k")}),
     ):
-        assert "{}" in assert_problem(answer, 400, "malformed-body")["detail"]
+        assert "{}" in assert_problem(response, 400, "malformed-body")["detail"]
     assert log.records == []
 
 
 @pytest.mark.parametrize("path", MONEY)
-async def test_a_body_that_got_lost_is_refused(
-    acme: httpx.AsyncClient, log: Log, path: str
-) -> None:
-    """A declared length of which nothing, or less, came is 400."""
-    for came in (nothing(), iterate(b"{}"), iterate(b'{"amount":500}}')):
+async def test_a_truncated_body_is_refused(acme: httpx.AsyncClient, log: Log, path: str) -> None:
+    """A body that doesn't have its declared length is 400."""
+    for received in (nothing(), iterate(b"{}"), iterate(b'{"amount":500}}')):
         headers = {**JSON, **keyed("k"), "Content-Length": "14"}
-        answer = await acme.post(path, content=came, headers=headers)
-        assert "14 bytes" in assert_problem(answer, 400, "malformed-body")["detail"]
+        response = await acme.post(path, content=received, headers=headers)
+        assert "14 bytes" in assert_problem(response, 400, "malformed-body")["detail"]
     assert log.records == []
 
 
 async def iterate(*chunks: bytes) -> AsyncIterator[bytes]:
-    """A body in chunks."""
+    """Yields the chunks."""
     for chunk in chunks:
         yield chunk
 
@@ -67,14 +69,14 @@ async def iterate(*chunks: bytes) -> AsyncIterator[bytes]:
     ("body", "amount", "amount_is"),
     [(b"{}", None, "all_that_is_left"), (b'{"amount": 500}', 500, "given")],
 )
-async def test_the_amount_understood_is_echoed(
+async def test_the_accepted_amount_is_echoed(
     acme: httpx.AsyncClient, log: Log, path: str, body: bytes, amount: int | None, amount_is: str
 ) -> None:
-    """The 202 says which amount was accepted, and so does a replay; the command has the same."""
+    """The 202 and its replay have the accepted amount; the command has the same."""
     for _ in range(2):
-        answer = await send(acme, path, body)
-        assert answer.status_code == 202
-        assert (answer.json()["amount"], answer.json()["amount_is"]) == (amount, amount_is)
+        response = await send(acme, path, body)
+        assert response.status_code == 202
+        assert (response.json()["amount"], response.json()["amount_is"]) == (amount, amount_is)
     (record,) = log.records
     command = VALUE.validate_json(record.value)
     assert isinstance(command, CapturePayment | RefundPayment)
@@ -86,12 +88,12 @@ async def test_the_amount_understood_is_echoed(
     "amount",
     ["null", "0", "-1", "0.0", "500.0", "5e2", '"500"', "true", "false", "[500]", "{}", "9" * 300],
 )
-async def test_an_amount_is_a_positive_whole_number_or_left_out(
+async def test_an_amount_is_a_positive_integer_or_omitted(
     acme: httpx.AsyncClient, log: Log, path: str, amount: str
 ) -> None:
-    """Null, zero, a fraction, text and the like never stand for "all that is left": 422."""
-    answer = await send(acme, path, f'{{"amount": {amount}}}'.encode())
-    (error,) = assert_problem(answer, 422, "invalid-fields")["errors"]
+    """Null, zero, fractions, strings and the like are 422; they never mean the whole amount."""
+    response = await send(acme, path, f'{{"amount": {amount}}}'.encode())
+    (error,) = assert_problem(response, 422, "invalid-fields")["errors"]
     assert error["field"] == "amount"
     assert log.records == []
 
@@ -114,13 +116,11 @@ async def test_an_amount_is_a_positive_whole_number_or_left_out(
         b" ",
     ],
 )
-async def test_what_is_not_json_in_utf8_is_400(
-    acme: httpx.AsyncClient, log: Log, body: bytes
-) -> None:
-    """Numbers JSON has not, byte order marks, other encodings, two values, endless nesting."""
+async def test_invalid_json_or_utf8_is_400(acme: httpx.AsyncClient, log: Log, body: bytes) -> None:
+    """Examples: NaN, byte order marks, other encodings, two values, deep nesting."""
     for path in MONEY:
-        answer = await send(acme, path, body[:4096])
-        assert_problem(answer, 400, "malformed-body")
+        response = await send(acme, path, body[:4096])
+        assert_problem(response, 400, "malformed-body")
     assert log.records == []
 
 
@@ -134,9 +134,11 @@ async def test_what_is_not_json_in_utf8_is_400(
         (b'{"surprise": [[{"x": 1, "x": 2}]]}', "x"),
     ],
 )
-async def test_a_name_comes_once(acme: httpx.AsyncClient, log: Log, body: bytes, name: str) -> None:
-    """A name that comes twice in one object, at any depth and however written, is 400 by name."""
-    for path in EVERYTHING:
+async def test_a_duplicate_name_is_refused(
+    acme: httpx.AsyncClient, log: Log, body: bytes, name: str
+) -> None:
+    """A name that occurs twice in an object, at any depth or escaped, is 400; the detail has it."""
+    for path in EVERY_POST:
         problem = assert_problem(await send(acme, path, body), 400, "malformed-body")
         assert f"'{name}'" in problem["detail"]
     assert log.records == []
@@ -154,13 +156,13 @@ async def test_a_name_comes_once(acme: httpx.AsyncClient, log: Log, body: bytes,
         {"Content-Type": "application/json, text/plain"},
     ],
 )
-async def test_a_form_that_is_not_read_is_415(
+async def test_an_unsupported_encoding_or_type_is_415(
     acme: httpx.AsyncClient, log: Log, headers: dict[str, str]
 ) -> None:
-    """A compressed body or another charset is refused before it is looked at."""
-    for path in EVERYTHING:
-        answer = await send(acme, path, json.dumps(PAYMENT).encode(), {**JSON, **headers})
-        assert_problem(answer, 415, "unsupported-media-type")
+    """A compressed body or another charset is refused without reading the body."""
+    for path in EVERY_POST:
+        response = await send(acme, path, json.dumps(PAYMENT).encode(), {**JSON, **headers})
+        assert_problem(response, 415, "unsupported-media-type")
     assert log.records == []
 
 
@@ -174,32 +176,32 @@ async def test_a_form_that_is_not_read_is_415(
         {"Content-Encoding": ""},
     ],
 )
-async def test_a_form_that_is_read_is_accepted(
+async def test_every_spelling_of_json_in_utf8_is_accepted(
     acme: httpx.AsyncClient, headers: dict[str, str]
 ) -> None:
-    """What says JSON in UTF-8 in any usual way is taken."""
-    answer = await send(acme, "/v1/payments", json.dumps(PAYMENT).encode(), {**JSON, **headers})
-    assert answer.status_code == 202
+    """The headers may declare JSON in UTF-8 in any usual way."""
+    response = await send(acme, "/v1/payments", json.dumps(PAYMENT).encode(), {**JSON, **headers})
+    assert response.status_code == 202
 
 
-async def test_a_compressed_webhook_is_415(nobody: httpx.AsyncClient, log: Log) -> None:
-    """The signature is over bytes that nobody here decompresses; the refusal is counted."""
+async def test_a_compressed_webhook_is_415(anonymous: httpx.AsyncClient, log: Log) -> None:
+    """The ingress doesn't decompress, so it can't use the body; the refusal is counted."""
     body = event({"id": "pi_1"})
     headers = {**signed(body), "Content-Encoding": "gzip"}
-    answer = await nobody.post("/webhooks/stripe", content=body, headers=headers)
-    assert_problem(answer, 415, "unsupported-media-type")
+    response = await anonymous.post("/webhooks/stripe", content=body, headers=headers)
+    assert_problem(response, 415, "unsupported-media-type")
     assert log.records == []
-    counted = (await nobody.get("/metrics")).text
+    counted = (await anonymous.get("/metrics")).text
     assert (
         'problem="unsupported-media-type"' in counted or 'unsupported-media-type"} 1.0' in counted
     )
 
 
 @pytest.mark.parametrize("kind", ["capture", "refund"])
-def test_a_command_that_lost_its_amount_is_no_command(kind: str) -> None:
-    """On the topic too: null says "all", an absent amount says nothing."""
+def test_a_command_without_an_amount_field_is_invalid(kind: str) -> None:
+    """On the topic, null means the whole amount; a missing field means nothing."""
     ids = dict.fromkeys(("event_id", "tenant", "operation_id", "fingerprint"), "x")
-    command: dict[str, Any] = {**ids, "type": kind, "payment_id": OURS}
+    command: dict[str, Any] = {**ids, "type": kind, "payment_id": PAYMENT_ID}
     command["received_at"] = "2026-03-01T12:00:00Z"
     if kind == "refund":
         command["refund_id"] = "ref_1"

@@ -1,4 +1,4 @@
-"""A worker's process is made for serving."""
+"""Start-up of a worker process: garbage collection and the limit on connections."""
 
 import gc
 import subprocess
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def collector() -> Iterator[None]:
-    """Nothing is frozen yet; garbage is looked for as before, after the test."""
+    """Unfreezes all objects; restores the collector's thresholds after the test."""
     thresholds = gc.get_threshold()
     gc.unfreeze()
     yield
@@ -27,12 +27,12 @@ def collector() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("collector")
-def test_what_is_there_for_good_is_no_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests would stand still while all that was imported is gone through for garbage."""
+def test_garbage_collection_skips_objects_from_start_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scanning them would pause requests."""
     made, garbage = FastAPI(), FastAPI()
     gone = weakref.ref(garbage)
     monkeypatch.setattr(bootstrap, "application", lambda: made)
-    del garbage  # it refers to itself
+    del garbage  # it is in a reference cycle
     assert bootstrap.worker_application() is made
     everything = gc.get_freeze_count()
     assert everything > 10_000
@@ -42,8 +42,8 @@ def test_what_is_there_for_good_is_no_garbage(monkeypatch: pytest.MonkeyPatch) -
     assert gc.get_threshold()[0] > 10_000
 
 
-def test_every_worker_is_made_so() -> None:
-    """The factory whose name uvicorn is given."""
+def test_every_worker_starts_this_way() -> None:
+    """Uvicorn is given the name of this factory."""
     module, name = FACTORY.split(":")
     assert (module, getattr(bootstrap, name)) == (bootstrap.__name__, bootstrap.worker_application)
 
@@ -76,7 +76,7 @@ else:
 def test_connections_stay_below_the_limit_of_open_files(
     soft: int, hard: int, wanted: int, printed: str
 ) -> None:
-    """The soft limit is raised as far as need be; what is then left bounds the connections."""
+    """The soft limit is raised as needed; the remaining files limit the connections."""
     command = (sys.executable, "-c", LIMITS, *map(str, (soft, hard, wanted)))
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603  # our own
     assert done.stdout.startswith(printed)

@@ -1,4 +1,4 @@
-"""Card numbers are recognised in any text, and kept out of the log, the store and every answer."""
+"""Card numbers are recognised in any text and kept out of records, log lines and responses."""
 
 import logging
 import time
@@ -24,12 +24,12 @@ PUBLISHED = [
     "8171999927660000",
 ]  # fmt: skip
 CARD = "4242424242424242"
-OURS = identity.payment_id("acme", "order-1")
+PAYMENT_ID = identity.payment_id("acme", "order-1")
 
 
 @st.composite
 def numbers(draw: st.DrawFn, brand: Brand | None = None) -> str:
-    """A number of a brand: its prefix, any digits, and the check digit."""
+    """Generates a brand's number: its prefix, random digits, and the check digit."""
     chosen = brand or draw(st.sampled_from(BRANDS))
     low, high = draw(st.sampled_from(chosen.prefixes))
     prefix = str(draw(st.integers(low, high)))
@@ -40,7 +40,7 @@ def numbers(draw: st.DrawFn, brand: Brand | None = None) -> str:
 
 
 def grouped(draw: st.DrawFn, number: str) -> str:
-    """The number in groups, parted by spaces, dashes, or what stands for a space in a URL."""
+    """Returns the number in groups, separated by spaces, dashes or similar."""
     gaps = st.sampled_from(
         ["", " ", "-", "_", "/", "+", "\N{EN DASH}", "\N{NO-BREAK SPACE}", " - "]
     )
@@ -49,7 +49,7 @@ def grouped(draw: st.DrawFn, number: str) -> str:
 
 @st.composite
 def written(draw: st.DrawFn) -> str:
-    """A card number as people write it, in any script's digits, inside a text."""
+    """Generates text with a card number as people write it, in any script's digits."""
     text = grouped(draw, draw(numbers()))
     zero = draw(st.sampled_from("0\u0660\u0966\u09e6\uff10\U0001d7ce"))
     text = "".join(chr(ord(zero) + int(c)) if c in "0123456789" else c for c in text)
@@ -58,8 +58,8 @@ def written(draw: st.DrawFn) -> str:
 
 
 @pytest.mark.parametrize("number", PUBLISHED)
-def test_every_published_number_is_one(number: str) -> None:
-    """As it stands, and in groups of four."""
+def test_every_published_number_is_recognised(number: str) -> None:
+    """It is recognised as one string and in groups of four."""
     assert contains_card_number(number)
     assert contains_card_number(" ".join(number[at : at + 4] for at in range(0, len(number), 4)))
 
@@ -67,28 +67,28 @@ def test_every_published_number_is_one(number: str) -> None:
 @settings(deadline=None)
 @given(written())
 def test_a_card_number_is_found_however_it_is_written(text: str) -> None:
-    """Any brand, grouping, script, and text around it."""
+    """It is found in any brand, grouping and script, with any text around it."""
     assert contains_card_number(text)
 
 
 @pytest.mark.parametrize("escaped", ["%34242424242424242", "4242%204242%2d4242%5F4242"])
-def test_a_url_hides_no_card(escaped: str) -> None:
-    """Any reader of the URL has the number."""
+def test_a_percent_encoded_card_number_is_found(escaped: str) -> None:
+    """Every reader of the URL could decode it."""
     assert contains_card_number(f"https://shop.example/?c={escaped}")
 
 
 @settings(deadline=None)
 @given(numbers(), st.integers(1, 9))
-def test_a_wrong_check_digit_is_no_card(number: str, off: int) -> None:
-    """An order number of the same length and beginning is let through."""
+def test_a_number_with_a_wrong_check_digit_is_accepted(number: str, off: int) -> None:
+    """It may be an order number."""
     wrong = number[:-1] + str((int(number[-1]) + off) % 10)
     assert not contains_card_number(wrong)
 
 
 @settings(deadline=None)
 @given(st.text("0123456789", min_size=1, max_size=40).map(lambda digits: f"1{digits}"))
-def test_what_no_brand_begins_with_is_no_card(number: str) -> None:
-    """No brand's numbers begin with 1, whatever the check digit says; nor with 0, 7 or 9."""
+def test_a_number_without_a_brands_prefix_is_accepted(number: str) -> None:
+    """No brand's numbers begin with 0, 1, 7 or 9."""
     for first in "0179":
         assert not contains_card_number(first + number[1:])
 
@@ -102,13 +102,13 @@ def test_what_no_brand_begins_with_is_no_card(number: str) -> None:
         "019532a0-7b1c-7c3e-8f00-2b1d5a6c7e9f", "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd6",
     ],
 )  # fmt: skip
-def test_what_is_no_card_number(text: str) -> None:
-    """Too short, too long, times, telephone and account numbers, IDs, hashes."""
+def test_other_numbers_are_accepted(text: str) -> None:
+    """Examples: wrong lengths, times, telephone and account numbers, IDs, hashes."""
     assert not contains_card_number(text)
 
 
-def test_the_longest_text_takes_no_time() -> None:
-    """What a client may send at most is looked through in no time, however it is meant."""
+def test_the_longest_text_is_scanned_fast() -> None:
+    """Even crafted text of the maximum size takes less than a second."""
     for text in ("4 " * 11_000, "4" * 22_000, "4 - " * 5_000, f"{CARD[:-1]}1 " * 1_300):
         started = time.process_time()
         assert not contains_card_number(text)
@@ -116,13 +116,13 @@ def test_the_longest_text_takes_no_time() -> None:
 
 
 @given(st.text())
-def test_any_text_has_an_answer(text: str) -> None:
-    """Nothing raises."""
+def test_no_text_raises(text: str) -> None:
+    """The result is always a boolean."""
     assert contains_card_number(text) in {True, False}
 
 
-def test_every_field_is_named_and_no_key_repeated() -> None:
-    """Nested ones by their path; a key that holds a number by the field it is in."""
+def test_every_field_with_a_card_number_is_named() -> None:
+    """A nested field is named by its path, and a key with a card number by its parent."""
     body = {"a": CARD, "b": {"c": f"x {CARD}", CARD: "y"}, "d": ["", CARD], "e": "fine", CARD: 1}
     assert fields_with_card_numbers(body) == ["a", "b.c", "b", "d.1", "body"]
 
@@ -145,7 +145,7 @@ FIELDS: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("path", "body", "field"), FIELDS)
-async def test_no_field_takes_one(
+async def test_a_card_number_in_any_field_is_refused(
     acme: httpx.AsyncClient,
     log: Log,
     caplog: pytest.LogCaptureFixture,
@@ -153,26 +153,26 @@ async def test_no_field_takes_one(
     body: dict[str, Any],
     field: str,
 ) -> None:
-    """422 names the field; the digits are in no answer, no log line and no record."""
-    address = f"/v1/payments/{OURS}{path}" if path else "/v1/payments"
+    """The 422 names the field; the digits are in no response, log line or record."""
+    address = f"/v1/payments/{PAYMENT_ID}{path}" if path else "/v1/payments"
     with caplog.at_level(logging.DEBUG):
-        answer = await acme.post(address, json=body, headers=keyed("k"))
-    problem = assert_problem(answer, 422, "invalid-fields")
+        response = await acme.post(address, json=body, headers=keyed("k"))
+    problem = assert_problem(response, 422, "invalid-fields")
     assert [error["field"] for error in problem["errors"]] == [field]
-    assert "4242" not in answer.text
+    assert "4242" not in response.text
     assert "4242" not in caplog.text
     assert log.records == []
 
 
-async def test_no_header_carries_one(acme: httpx.AsyncClient, log: Log) -> None:
-    """An Idempotency-Key is refused by its name, and no header is written on."""
-    answer = await acme.post("/v1/payments", json=PAYMENT, headers=keyed(f"order {CARD}"))
-    (error,) = assert_problem(answer, 422, "invalid-fields")["errors"]
+async def test_no_card_number_from_a_header_is_published(acme: httpx.AsyncClient, log: Log) -> None:
+    """In an Idempotency-Key it is refused; other headers are not published."""
+    response = await acme.post("/v1/payments", json=PAYMENT, headers=keyed(f"order {CARD}"))
+    (error,) = assert_problem(response, 422, "invalid-fields")["errors"]
     assert error["field"] == "Idempotency-Key"
-    assert "4242" not in answer.text
+    assert "4242" not in response.text
     other = {"traceparent": f"00-{'a' * 32}-{CARD}-01"}
-    answer = await acme.post("/v1/payments", json=PAYMENT, headers={**keyed("k"), **other})
-    assert answer.status_code == 202
+    response = await acme.post("/v1/payments", json=PAYMENT, headers={**keyed("k"), **other})
+    assert response.status_code == 202
     assert CARD not in log.records[0].value.decode()
 
 
@@ -190,17 +190,17 @@ async def test_no_header_carries_one(acme: httpx.AsyncClient, log: Log) -> None:
         ("POST", "/v1/payments", f'{{"amount": {CARD}'.encode()),
     ],
 )
-async def test_no_error_repeats_one(
+async def test_no_error_repeats_a_card_number(
     acme: httpx.AsyncClient,
     caplog: pytest.LogCaptureFixture,
     method: str,
     path: str,
     body: bytes,
 ) -> None:
-    """Wherever else it is sent, it is in no answer and no log line."""
+    """In any other part of a request, it appears in no response and no log line."""
     headers = {"Content-Type": "application/json", **keyed("k")}
     with caplog.at_level(logging.DEBUG, logger="ingress"):
-        answer = await acme.request(method, path, content=body, headers=headers)
-    assert 400 <= answer.status_code < 500
-    assert "4242" not in answer.text
+        response = await acme.request(method, path, content=body, headers=headers)
+    assert 400 <= response.status_code < 500
+    assert "4242" not in response.text
     assert all("4242" not in str(vars(r)) for r in caplog.records if r.name.startswith("ingress"))

@@ -1,4 +1,4 @@
-"""Who is closed, and what is said about it."""
+"""Which connections are closed, and how that is logged."""
 
 import asyncio
 import logging
@@ -29,52 +29,52 @@ LIMITS = Limits(
 
 
 class Client:
-    """A connection that notes what is asked of it."""
+    """A fake connection that records the calls to it."""
 
     def __init__(self, connections: Connections, deadline: float = NEVER) -> None:
         self._connections = connections
         self.deadline = deadline
-        self.asked: list[str] = []
+        self.calls: list[str] = []
 
     def expire(self) -> None:
         """See ``Connection``."""
-        self.asked.append("expire")
+        self.calls.append("expire")
         self._connections.remove(self, "head_timeout")
 
     def evict(self) -> None:
         """See ``Connection``."""
-        self.asked.append("evict")
+        self.calls.append("evict")
         self._connections.mark_closing(self)
 
     def refuse(self) -> None:
         """See ``Connection``."""
-        self.asked.append("refuse")
+        self.calls.append("refuse")
         self._connections.mark_closing(self)
 
     def abort(self) -> None:
         """See ``Connection``."""
-        self.asked.append("abort")
+        self.calls.append("abort")
         self._connections.discard(self)
 
 
 class Broken(Client):
-    """One whose code fails."""
+    """A connection whose code fails."""
 
     def expire(self) -> None:
-        """Nobody foresaw this."""
+        """Raises an unforeseen error."""
         raise KeyError("unforeseen")
 
 
 def connected(connections: Connections, number: int) -> list[Client]:
-    """So many new connections."""
+    """Adds this many new connections."""
     clients = [Client(connections) for _ in range(number)]
     for client in clients:
         connections.add(client)
     return clients
 
 
-def test_one_that_fails_keeps_no_other_from_its_deadline() -> None:
-    """It is ended by force, once; the others are ended in order."""
+def test_a_failing_connection_does_not_delay_others() -> None:
+    """It is aborted, once; the others end at their deadlines."""
     connections = Connections(LIMITS, Metrics())
     broken = Broken(connections, deadline=1.0)
     others = [Client(connections, deadline=1.0), Client(connections, deadline=3.0)]
@@ -82,73 +82,73 @@ def test_one_that_fails_keeps_no_other_from_its_deadline() -> None:
         connections.add(each)
     connections.sweep(2.0)
     connections.sweep(2.1)
-    assert broken.asked == ["abort"]
-    assert [each.asked for each in others] == [["expire"], []]
+    assert broken.calls == ["abort"]
+    assert [each.calls for each in others] == [["expire"], []]
 
 
 @pytest.mark.anyio
-async def test_a_look_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:
-    """It is said, and the next one comes."""
-    looks = 0
+async def test_sweeps_continue_after_one_fails(caplog: pytest.LogCaptureFixture) -> None:
+    """Each failure is logged."""
+    sweeps = 0
 
     def handles() -> int:
-        nonlocal looks
-        looks += 1
+        nonlocal sweeps
+        sweeps += 1
         raise KeyError("unforeseen")
 
     async with Connections(replace(LIMITS, head_s=0.04), Metrics(), handles):
         async with asyncio.timeout(5):
-            while looks < 3:  # noqa: ASYNC110  # it has no event for it
+            while sweeps < 3:  # noqa: ASYNC110  # there is no event for it
                 await asyncio.sleep(0.01)
     assert [fields(line)["error"] for line in caplog.records][:2] == ["KeyError", "KeyError"]
 
 
-def test_the_one_that_waits_longest_goes_and_a_busy_one_never() -> None:
-    """What counts is since when, not who came first."""
+def test_the_longest_waiting_connection_is_evicted_and_a_busy_one_never() -> None:
+    """Waiting time counts, not the connection's age."""
     connections = Connections(LIMITS, Metrics())
     clients = connected(connections, LIMITS.connections)
     connections.mark_busy(clients[0])
     connections.mark_waiting(clients[1])
     (newest,) = connected(connections, 1)
-    assert [each for each in clients if each.asked] == [clients[2]]
-    assert clients[2].asked == ["evict"]
+    assert [each for each in clients if each.calls] == [clients[2]]
+    assert clients[2].calls == ["evict"]
     for each in (*clients[1:2], *clients[3:], newest):
         connections.mark_busy(each)
     (refused,) = connected(connections, 1)
-    assert refused.asked == ["refuse"]
+    assert refused.calls == ["refuse"]
     connections.mark_waiting(clients[0])
     connected(connections, 1)
-    assert clients[0].asked == ["evict"]
+    assert clients[0].calls == ["evict"]
 
 
-def test_those_that_leave_are_bounded() -> None:
-    """However many have to go, only so many linger."""
+def test_the_number_of_closing_connections_is_limited() -> None:
+    """Evicted connections above the limit are aborted."""
     connections = Connections(LIMITS, Metrics())
     clients = connected(connections, 3 * LIMITS.connections)
     assert len(connections) == LIMITS.connections + CLOSING_MAX
-    assert sum("abort" in each.asked for each in clients) == 2 * LIMITS.connections - CLOSING_MAX
+    assert sum("abort" in each.calls for each in clients) == 2 * LIMITS.connections - CLOSING_MAX
 
 
-def test_connections_make_room_for_other_open_files() -> None:
-    """Fewer are possible while others need handles, and as many as before afterwards."""
+def test_other_open_files_reduce_the_limit() -> None:
+    """The limit returns to its former value afterwards."""
     used = 100
     connections = Connections(replace(LIMITS, open_files=400), Metrics(), lambda: used)
     clients = connected(connections, 100)
     connections.sweep(0.0)
-    assert not any(each.asked for each in clients)
+    assert not any(each.calls for each in clients)
     used = 400
     connections.sweep(1.0)
     room = 400 - 300 - SPARE_FILES - CLOSING_MAX
-    assert ["evict" in each.asked for each in clients] == [True] * (100 - room) + [False] * room
+    assert ["evict" in each.calls for each in clients] == [True] * (100 - room) + [False] * room
     for each in clients[: 100 - room]:
         connections.remove(each, "evicted")
     used = room
     connections.sweep(2.0)
-    assert not any(each.asked for each in connected(connections, 100 - room))
+    assert not any(each.calls for each in connected(connections, 100 - room))
 
 
-def test_the_log_has_one_line_for_many(caplog: pytest.LogCaptureFixture) -> None:
-    """At once for the first, then after a while for all since; ordinary ends are not mentioned."""
+def test_one_log_line_covers_many_connections(caplog: pytest.LogCaptureFixture) -> None:
+    """The first is logged at once, later ones after an interval, and ordinary ends never."""
     connections = Connections(LIMITS, Metrics())
 
     def lose(number: int, reason: str) -> None:

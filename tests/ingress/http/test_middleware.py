@@ -1,4 +1,4 @@
-"""Unforeseen errors before and during an answer."""
+"""Unforeseen errors before and during a response."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ SCOPE: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
 
 
 @pytest.mark.parametrize("has_begun", [False, True])
-async def test_an_answer_is_begun_once(metrics: Metrics, *, has_begun: bool) -> None:
-    """An error before the answer becomes a 500. An error during it only ends up in the log."""
+async def test_a_response_starts_once(metrics: Metrics, *, has_begun: bool) -> None:
+    """An error before the response becomes a 500. An error during it is only logged."""
     sent: list[Message] = []
 
     async def failing(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -24,7 +24,7 @@ async def test_an_answer_is_begun_once(metrics: Metrics, *, has_begun: bool) -> 
         raise KeyError("a defect")
 
     async def receive() -> Any:
-        raise AssertionError("nobody reads the body")
+        raise AssertionError("the body must not be read")
 
     async def send(message: Message) -> None:
         sent.append(message)

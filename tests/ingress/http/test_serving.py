@@ -25,7 +25,7 @@ KEY = "key-of-acme"
 
 
 def environment(**changes: str | None) -> dict[str, str]:
-    """What the ingress needs to know, with changes; None leaves a variable out."""
+    """Returns the ingress's environment with changes; None removes a variable."""
     wanted = {
         "PAYMENTS_API_KEYS": f"acme:{hashlib.sha256(KEY.encode()).hexdigest()}",
         "PAYMENTS_STRIPE_WEBHOOK_SECRETS": SECRETS[0],
@@ -33,12 +33,14 @@ def environment(**changes: str | None) -> dict[str, str]:
         "PAYMENTS_DATABASE_URL": "postgresql://user:top-secret@127.0.0.1:1/payments",
         **changes,
     }
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PAYMENTS_")}
-    return kept | {name: value for name, value in wanted.items() if value is not None}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("PAYMENTS_")
+    }
+    return inherited | {name: value for name, value in wanted.items() if value is not None}
 
 
 async def started(variables: Mapping[str, str]) -> asyncio.subprocess.Process:
-    """The ingress in a process of its own."""
+    """Starts the ingress in its own process."""
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "cli", "ingress"),
         cwd=ROOT,
@@ -49,7 +51,7 @@ async def started(variables: Mapping[str, str]) -> asyncio.subprocess.Process:
 
 @asynccontextmanager
 async def serving(**changes: str) -> AsyncIterator[tuple[httpx.AsyncClient, list[str]]]:
-    """A client of an ingress that is up, and its log, complete after the context."""
+    """Yields a client of a running ingress, and its log, which is complete after the context."""
     (port,) = free_ports(1)
     process = await started(environment(PAYMENTS_INGRESS_PORT=str(port), **changes))
     log: list[str] = []
@@ -60,7 +62,7 @@ async def serving(**changes: str) -> AsyncIterator[tuple[httpx.AsyncClient, list
         ) as client:
 
             async def up() -> bool:
-                assert process.returncode is None, "it ended by itself"
+                assert process.returncode is None, "the ingress exited"
                 try:
                     return (await client.get("/healthz")).status_code == 200
                 except httpx.TransportError:
@@ -77,14 +79,14 @@ async def serving(**changes: str) -> AsyncIterator[tuple[httpx.AsyncClient, list
     assert process.returncode in {0, -signal.SIGTERM}
 
 
-async def test_it_starts_and_stops_without_anything_around_it() -> None:
-    """No broker, no Postgres: it is up, says what is missing, answers 503, and ends on SIGTERM."""
+async def test_it_starts_and_stops_without_its_dependencies() -> None:
+    """Without Kafka and Postgres it serves, reports both as missing, and ends on SIGTERM."""
     async with serving() as (client, log):
         ready = await client.get("/readyz")
         assert ready.status_code == 503
         assert ready.json()["kafka"] != "ok"
-        answer = await client.post("/v1/payments", json=PAYMENT, headers=keyed("k"))
-        assert answer.status_code == 503
+        response = await client.post("/v1/payments", json=PAYMENT, headers=keyed("k"))
+        assert response.status_code == 503
         assert (await client.get("/v1/payments")).status_code == 503
         assert (await client.get("/nothing")).headers.get("server") is None
     assert all(line.startswith("{") and line.endswith("}") for line in log)
@@ -92,25 +94,27 @@ async def test_it_starts_and_stops_without_anything_around_it() -> None:
 
 
 async def test_several_workers_share_their_metrics(kafka_bootstrap: str, database_url: str) -> None:
-    """Two workers: what either of them counted is in every answer of /metrics."""
+    """Every response of /metrics has the counts of both workers."""
     real = {"PAYMENTS_KAFKA_BOOTSTRAP": kafka_bootstrap, "PAYMENTS_DATABASE_URL": database_url}
     async with serving(**real, PAYMENTS_INGRESS_WORKERS="2") as (client, _):
-        limits = httpx.Limits(max_keepalive_connections=0)  # each request meets any worker
+        limits = httpx.Limits(max_keepalive_connections=0)  # each request may reach either worker
 
         async def ready() -> bool:
             return (await client.get("/readyz")).status_code == 200
 
         await until(ready, UP_WITHIN_S)
         async with httpx.AsyncClient(base_url=client.base_url, limits=limits) as provider:
-            taken = 0
+            accepted = 0
             for number in range(40):
                 body = event({"id": f"pi_{number}"}, id=f"evt_{uuid.uuid4().hex}")
-                answer = await provider.post("/webhooks/stripe", content=body, headers=signed(body))
-                taken += answer.status_code == 200
-            assert taken >= 30  # a worker that has only just begun says 503
+                response = await provider.post(
+                    "/webhooks/stripe", content=body, headers=signed(body)
+                )
+                accepted += response.status_code == 200
+            assert accepted >= 30  # a worker responds 503 just after its start
             line = (
                 'payments_ingress_requests_total{method="POST",'
-                f'route="/webhooks/{{provider}}",status="200"}} {taken}.0'
+                f'route="/webhooks/{{provider}}",status="200"}} {accepted}.0'
             )
             for _ in range(5):
                 assert line in (await provider.get("/metrics")).text
@@ -131,8 +135,8 @@ async def test_several_workers_share_their_metrics(kafka_bootstrap: str, databas
         ("PAYMENTS_INGRES_PORT", "8080"),
     ],
 )
-async def test_wrong_settings_are_refused_by_name(variable: str, value: str | None) -> None:
-    """It ends at once with one clear message, before it listens, and repeats no secret."""
+async def test_wrong_settings_are_refused(variable: str, value: str | None) -> None:
+    """It exits before listening; the error names the variable and contains no secret."""
     process = await started(environment(**{variable: value}))
     async with asyncio.timeout(UP_WITHIN_S):
         _, errors = await process.communicate()

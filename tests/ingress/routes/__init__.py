@@ -1,1 +1,1 @@
-"""Each endpoint, as a client or a provider meets it."""
+"""Tests of each endpoint as a client or a provider uses it."""

@@ -1,4 +1,4 @@
-"""What is published for a command, what is answered, and how a retry meets itself."""
+"""Commands: the published record, the response, and retries."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ from tests.ingress.harness import (
 
 pytestmark = pytest.mark.anyio
 
-OURS = identity.payment_id("acme", "order-1")
+PAYMENT_ID = identity.payment_id("acme", "order-1")
 FULL: dict[str, Any] = {
     **PAYMENT,
     "capture_method": "manual",
@@ -39,32 +39,32 @@ FULL: dict[str, Any] = {
 
 @pytest.fixture
 def no_database() -> FakeStore:
-    """In place of none: a store that answers, and has nothing yet."""
+    """An available, empty store in place of the missing database."""
     return FakeStore()
 
 
 async def create(
     client: httpx.AsyncClient, key: str = "order-1", body: dict[str, Any] = PAYMENT
 ) -> httpx.Response:
-    """Asks for a payment."""
+    """Requests a payment."""
     return await client.post("/v1/payments", json=body, headers=keyed(key))
 
 
 async def test_a_create_is_published_and_accepted(acme: httpx.AsyncClient, log: Log) -> None:
-    """202, Location and the payment as accepted; the command is keyed by the payment ID."""
-    answer = await create(acme, body=FULL)
-    assert answer.status_code == 202
-    assert answer.headers["location"] == f"/v1/payments/{OURS}"
-    accepted = answer.json()
+    """The 202 has a Location and the accepted payment; the command's key is the payment ID."""
+    response = await create(acme, body=FULL)
+    assert response.status_code == 202
+    assert response.headers["location"] == f"/v1/payments/{PAYMENT_ID}"
+    accepted = response.json()
     assert {name: accepted[name] for name in FULL} == FULL
-    assert (accepted["id"], accepted["status"]) == (OURS, "CREATED")
+    assert (accepted["id"], accepted["status"]) == (PAYMENT_ID, "CREATED")
 
     (record,) = log.records
-    assert (record.topic, record.key) == (PAYMENT_COMMANDS, OURS.encode())
+    assert (record.topic, record.key) == (PAYMENT_COMMANDS, PAYMENT_ID.encode())
     command = VALUE.validate_json(record.value)
     assert isinstance(command, CreatePayment)
     assert {name: getattr(command, name) for name in FULL} == FULL
-    assert (command.payment_id, command.tenant, command.provider) == (OURS, "acme", "stripe")
+    assert (command.payment_id, command.tenant, command.provider) == (PAYMENT_ID, "acme", "stripe")
     assert command.received_at == NOW
     assert command.expires_at == NOW + timedelta(hours=1)
     assert command.event_id == accepted["event_id"]
@@ -89,12 +89,12 @@ async def test_an_operation_is_published_and_accepted(
     kind: str,
     expected: dict[str, Any],
 ) -> None:
-    """Each operation is its own command under the payment's key, and answers what was accepted."""
-    answer = await acme.post(f"/v1/payments/{OURS}/{path}", json=body, headers=keyed("k"))
-    assert answer.status_code == 202
-    assert answer.headers["location"] == f"/v1/payments/{OURS}"
+    """Each operation is a command under the payment's key; the 202 has what was accepted."""
+    response = await acme.post(f"/v1/payments/{PAYMENT_ID}/{path}", json=body, headers=keyed("k"))
+    assert response.status_code == 202
+    assert response.headers["location"] == f"/v1/payments/{PAYMENT_ID}"
     (record,) = log.records
-    assert record.key == OURS.encode()
+    assert record.key == PAYMENT_ID.encode()
     command = VALUE.validate_json(record.value)
     assert isinstance(command, CommandBase)
     sent = command.model_dump()
@@ -107,9 +107,9 @@ async def test_an_operation_is_published_and_accepted(
             "amount": expected["amount"],
             "amount_is": "given" if given else "all_that_is_left",
         }
-    refund_id = identity.refund_id(OURS, "k") if isinstance(command, RefundPayment) else None
-    assert answer.json() == {
-        "payment_id": OURS,
+    refund_id = identity.refund_id(PAYMENT_ID, "k") if isinstance(command, RefundPayment) else None
+    assert response.json() == {
+        "payment_id": PAYMENT_ID,
         "operation": kind,
         "operation_id": command.operation_id,
         "event_id": command.event_id,
@@ -118,8 +118,8 @@ async def test_an_operation_is_published_and_accepted(
     }
 
 
-async def test_a_retry_is_answered_alike(acme: httpx.AsyncClient, log: Log) -> None:
-    """The same key and body: the same 202, marked as a replay, and one record."""
+async def test_a_retry_gets_the_same_response(acme: httpx.AsyncClient, log: Log) -> None:
+    """The same key and body give the same 202, marked as a replay, and one record."""
     first, second = await create(acme), await create(acme)
     assert (second.status_code, second.json()) == (202, first.json())
     assert "idempotent-replayed" not in first.headers
@@ -128,8 +128,8 @@ async def test_a_retry_is_answered_alike(acme: httpx.AsyncClient, log: Log) -> N
     assert len(log.records) == 1
 
 
-async def test_spelling_is_no_difference(acme: httpx.AsyncClient, log: Log) -> None:
-    """Order, white space, case of the currency and defaults written out are the same body."""
+async def test_equivalent_bodies_are_the_same(acme: httpx.AsyncClient, log: Log) -> None:
+    """Order, white space, the currency's case and explicit defaults make no difference."""
     await create(acme)
     same = b'{ "payment_method":"pm_card_visa","currency":"eur", "amount":1999, "metadata":{} }'
     headers = {"Content-Type": "application/json", **keyed("order-1")}
@@ -141,7 +141,7 @@ async def test_spelling_is_no_difference(acme: httpx.AsyncClient, log: Log) -> N
 async def test_another_body_is_refused(
     acme: httpx.AsyncClient, log: Log, change: dict[str, Any]
 ) -> None:
-    """The same key with another body is 422, and the first body stays right."""
+    """The same key with another body is 422, and the first body is still accepted."""
     await create(acme)
     second = await create(acme, body={**PAYMENT, **change})
     assert_problem(second, 422, "idempotency-key-reused")
@@ -150,7 +150,7 @@ async def test_another_body_is_refused(
 
 
 async def test_another_body_at_the_same_time_is_refused(acme: httpx.AsyncClient, log: Log) -> None:
-    """The second of two bodies is refused while the first is still on its way to the broker."""
+    """The second body is refused while the first is still being published."""
     log.gate = asyncio.Event()
     first = asyncio.create_task(create(acme))
     await log.waiting.wait()
@@ -161,31 +161,35 @@ async def test_another_body_at_the_same_time_is_refused(acme: httpx.AsyncClient,
     assert len(log.records) == 1
 
 
-async def test_twenty_at_once_are_one_operation(acme: httpx.AsyncClient, log: Log) -> None:
-    """Twenty requests with one key: twenty equal answers, and equal records under one event ID."""
-    answers = await asyncio.gather(*(create(acme) for _ in range(20)))
-    assert {answer.status_code for answer in answers} == {202}
-    assert len({answer.text for answer in answers}) == 1
+async def test_concurrent_requests_with_one_key_are_one_operation(
+    acme: httpx.AsyncClient, log: Log
+) -> None:
+    """Twenty requests get equal responses and publish equal records with one event ID."""
+    responses = await asyncio.gather(*(create(acme) for _ in range(20)))
+    assert {response.status_code for response in responses} == {202}
+    assert len({response.text for response in responses}) == 1
     events = {VALUE.validate_json(record.value).event_id for record in log.records}
-    assert events == {answers[0].json()["event_id"]}
+    assert events == {responses[0].json()["event_id"]}
     times = {VALUE.validate_json(record.value).received_at for record in log.records}
     assert len(times) == 1
 
 
-async def test_one_key_names_another_operation_elsewhere(acme: httpx.AsyncClient, log: Log) -> None:
-    """A key is looked at within its payment and operation."""
+async def test_a_key_applies_to_one_payment_and_operation(
+    acme: httpx.AsyncClient, log: Log
+) -> None:
+    """The same key names different operations on different routes."""
     await create(acme, "k")
     for path in ("cancel", "capture", "refunds"):
-        answer = await acme.post(f"/v1/payments/{OURS}/{path}", json={}, headers=keyed("k"))
-        assert answer.status_code == 202
+        response = await acme.post(f"/v1/payments/{PAYMENT_ID}/{path}", json={}, headers=keyed("k"))
+        assert response.status_code == 202
     ids = {json.loads(record.value)["operation_id"] for record in log.records}
     assert len(ids) == 4
 
 
-async def test_no_answer_from_the_broker_is_503(
+async def test_a_publish_timeout_is_503(
     acme: httpx.AsyncClient, log: Log, metrics: Metrics
 ) -> None:
-    """503 with Retry-After; the retry goes out again under the same event ID."""
+    """The 503 has a Retry-After, and the retry is published."""
     log.failure = BrokerUnavailableError("not acknowledged in time", sent=True)
     refused = await create(acme)
     assert_problem(refused, 503, "broker-unavailable")
@@ -198,8 +202,10 @@ async def test_no_answer_from_the_broker_is_503(
     assert len(log.records) == 1
 
 
-async def test_a_record_that_may_be_there_holds_its_key(acme: httpx.AsyncClient, log: Log) -> None:
-    """After a time-out another body is refused: the first may be in the log."""
+async def test_a_record_that_may_be_published_keeps_its_key(
+    acme: httpx.AsyncClient, log: Log
+) -> None:
+    """After a timeout another body is refused, because the first may be in the log."""
     log.failure = BrokerUnavailableError("not acknowledged in time", sent=True)
     await create(acme)
     log.failure = None
@@ -207,19 +213,21 @@ async def test_a_record_that_may_be_there_holds_its_key(acme: httpx.AsyncClient,
     assert_problem(second, 422, "idempotency-key-reused")
 
 
-async def test_a_record_that_never_left_frees_its_key(acme: httpx.AsyncClient, log: Log) -> None:
-    """After a refusal without sending, the client may mend its body under the same key."""
+async def test_a_record_that_was_never_sent_frees_its_key(
+    acme: httpx.AsyncClient, log: Log
+) -> None:
+    """The client may then send a corrected body with the same key."""
     log.failure = BrokerUnavailableError("not connected yet", sent=False)
     await create(acme)
     log.failure = None
     assert (await create(acme, body={**PAYMENT, "amount": 1})).status_code == 202
 
 
-async def test_nothing_needs_postgres(
+async def test_commands_need_no_postgres(
     app: FastAPI, metrics: Metrics, no_database: FakeStore
 ) -> None:
-    """A look-up that gets no answer is skipped and counted; soon after, none is tried."""
-    no_database.answers = False
+    """Failed look-ups are skipped and counted."""
+    no_database.available = False
     async with client_of(app) as client:
         for key in ("a", "b", "c"):
             assert (await create(client, key)).status_code == 202

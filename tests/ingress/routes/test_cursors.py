@@ -1,4 +1,4 @@
-"""The cursor of a page stands for one place, and only for it."""
+"""A page's cursor encodes exactly one position."""
 
 import base64
 from datetime import UTC, datetime, timedelta, timezone
@@ -17,12 +17,12 @@ from tests.ingress.harness import assert_problem
 PAYMENT = f"pay_{'a' * 30}"
 pytestmark = pytest.mark.anyio
 
-MOMENTS = st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis wants it naive
+MOMENTS = st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis requires a naive value
 
 
 @given(MOMENTS, st.from_regex(r"\Apay_[a-z2-7]{30}\Z"))
-def test_a_cursor_leads_back_to_its_place(moment: datetime, payment_id: str) -> None:
-    """Decoding gives the position again, in characters a URL needs no escapes for."""
+def test_decoding_returns_the_encoded_position(moment: datetime, payment_id: str) -> None:
+    """A cursor contains only characters that a URL doesn't escape."""
     position = PageCursor(moment, payment_id)
     cursor = cursors.encode(position)
     assert cursors.decode(cursor) == position
@@ -31,19 +31,19 @@ def test_a_cursor_leads_back_to_its_place(moment: datetime, payment_id: str) -> 
 
 @given(st.text())
 def test_any_other_text_is_refused(text: str) -> None:
-    """What is not a cursor is an error of ours, never another exception."""
+    """Text that is not a cursor raises InvalidCursorError and nothing else."""
     with pytest.raises(InvalidCursorError):
         cursors.decode(text)
 
 
-def test_time_zones_come_back_as_they_were() -> None:
-    """A moment in another zone is the same moment."""
+def test_a_time_in_another_zone_stays_the_same_time() -> None:
+    """Decoding returns an equal time."""
     zoned = datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=2)))
     assert cursors.decode(cursors.encode(PageCursor(zoned, PAYMENT))).created_at == zoned
 
 
 def forged(text: str) -> str:
-    """A cursor that decodes to this."""
+    """Returns a cursor that decodes to this text."""
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -66,16 +66,16 @@ def forged(text: str) -> str:
     ],
 )
 async def test_a_forged_cursor_never_reaches_the_store(acme: httpx.AsyncClient, text: str) -> None:
-    """What decodes to text Postgres can't take, or to no place of ours, is 400 and not 503."""
-    answer = await acme.get("/v1/payments", params={"cursor": forged(text)})
-    assert_problem(answer, 400, "invalid-cursor")
+    """Text that Postgres can't store or that is no position is 400, not 503."""
+    response = await acme.get("/v1/payments", params={"cursor": forged(text)})
+    assert_problem(response, 400, "invalid-cursor")
 
 
 @pytest.mark.parametrize("text", ["\0", "%00", "\ud800", "pay_\0", "\x7f", "e\u0301", "a" * 9000])
 async def test_no_text_of_a_client_reaches_the_store_unchecked(
     acme: httpx.AsyncClient, text: str
 ) -> None:
-    """NUL, half of a pair, endless: refused in a path or query before the store is asked."""
+    """NUL, lone surrogates and very long text in a path or query are refused before any query."""
     quoted = quote(text, errors="surrogatepass", safe="")
     for path in (
         f"/v1/payments?cursor={quoted}",
@@ -87,13 +87,13 @@ async def test_no_text_of_a_client_reaches_the_store_unchecked(
         f"/webhooks/{quoted}",
         f"/problems/{quoted}",
     ):
-        answer = await acme.get(path)
-        assert answer.status_code in {400, 404, 405, 422}, (path, answer.text)
+        response = await acme.get(path)
+        assert response.status_code in {400, 404, 405, 422}, (path, response.text)
 
 
-async def test_an_edge_of_the_calendar_is_a_place(acme: httpx.AsyncClient) -> None:
-    """The first and the last moment are taken: this store is away, so 503 says it was asked."""
+async def test_the_first_and_last_times_are_valid(acme: httpx.AsyncClient) -> None:
+    """The store is unavailable here, so a 503 shows that the cursor was accepted."""
     for moment in (datetime.min, datetime.max):  # noqa: DTZ901  # the zone comes with replace
         position = PageCursor(moment.replace(tzinfo=UTC), PAYMENT)
-        answer = await acme.get("/v1/payments", params={"cursor": cursors.encode(position)})
-        assert_problem(answer, 503, "database-unavailable")
+        response = await acme.get("/v1/payments", params={"cursor": cursors.encode(position)})
+        assert_problem(response, 503, "database-unavailable")

@@ -1,4 +1,4 @@
-"""What operators and generators of clients see: health, metrics, OpenAPI."""
+"""Health, metrics and the OpenAPI document."""
 
 import json
 
@@ -11,34 +11,36 @@ from tests.ingress.harness import PAYMENT, Log, event, keyed, signed
 pytestmark = pytest.mark.anyio
 
 
-async def test_alive_needs_nothing(nobody: httpx.AsyncClient, log: Log) -> None:
+async def test_liveness_needs_nothing(anonymous: httpx.AsyncClient, log: Log) -> None:
     """/healthz is 200 while nothing else works."""
     log.failure = BrokerUnavailableError("away", sent=False)
-    assert (await nobody.get("/healthz")).status_code == 200
+    assert (await anonymous.get("/healthz")).status_code == 200
 
 
-async def test_ready_needs_kafka_only(nobody: httpx.AsyncClient, log: Log) -> None:
-    """/readyz shows both, goes by Kafka, and names no reason: that may hold an address."""
-    ready = await nobody.get("/readyz")
+async def test_readiness_needs_only_kafka(anonymous: httpx.AsyncClient, log: Log) -> None:
+    """/readyz shows Kafka and Postgres, without reasons, which may contain addresses."""
+    ready = await anonymous.get("/readyz")
     assert ready.status_code == 200
     assert ready.json() == {"status": "ok", "kafka": "ok", "postgres": "unavailable"}
     log.failure = BrokerUnavailableError("away", sent=False)
-    not_ready = await nobody.get("/readyz")
+    not_ready = await anonymous.get("/readyz")
     assert not_ready.status_code == 503
     assert not_ready.json() == {
         "status": "not ready", "kafka": "unavailable", "postgres": "unavailable"
     }  # fmt: skip
 
 
-async def test_metrics_go_by_the_route(acme: httpx.AsyncClient, nobody: httpx.AsyncClient) -> None:
-    """Requests are counted by the route's template; what a client sends is no label."""
+async def test_metrics_are_labelled_by_route(
+    acme: httpx.AsyncClient, anonymous: httpx.AsyncClient
+) -> None:
+    """Requests are counted by the route's template; no label contains text from a client."""
     await acme.post("/v1/payments", json=PAYMENT, headers=keyed("k"))
     await acme.get("/v1/payments/pay_private")
-    await nobody.get("/private")
-    await nobody.request("BREW", "/private")
+    await anonymous.get("/private")
+    await anonymous.request("BREW", "/private")
     body = event({"id": "pi_1"})
-    await nobody.post("/webhooks/stripe", content=body, headers=signed(body))
-    text = (await nobody.get("/metrics")).text
+    await anonymous.post("/webhooks/stripe", content=body, headers=signed(body))
+    text = (await anonymous.get("/metrics")).text
     for line in (
         'requests_total{method="POST",route="/v1/payments",status="202"} 1.0',
         'requests_total{method="GET",route="/v1/payments/{id}",status="404"} 1.0',
@@ -50,9 +52,9 @@ async def test_metrics_go_by_the_route(acme: httpx.AsyncClient, nobody: httpx.As
     assert "private" not in text
 
 
-async def test_the_document_is_whole(nobody: httpx.AsyncClient) -> None:
-    """OpenAPI lists every route, typed errors with examples, and what clients must send."""
-    document = (await nobody.get("/openapi.json")).json()
+async def test_the_document_is_complete(anonymous: httpx.AsyncClient) -> None:
+    """OpenAPI lists every route, error examples, and the required headers and fields."""
+    document = (await anonymous.get("/openapi.json")).json()
     paths = document["paths"]
     assert set(paths) == {
         "/v1/payments",
@@ -78,9 +80,9 @@ async def test_the_document_is_whole(nobody: httpx.AsyncClient) -> None:
     assert "HTTPValidationError" not in json.dumps(document)
 
 
-async def test_every_reference_of_the_document_resolves(nobody: httpx.AsyncClient) -> None:
-    """A client generator finds each schema the document names."""
-    text = (await nobody.get("/openapi.json")).text
+async def test_every_reference_of_the_document_resolves(anonymous: httpx.AsyncClient) -> None:
+    """A client generator finds each schema that the document references."""
+    text = (await anonymous.get("/openapi.json")).text
     schemas = json.loads(text)["components"]["schemas"]
     named = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
     assert named

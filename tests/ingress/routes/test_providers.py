@@ -1,4 +1,4 @@
-"""Several providers: each has an address for its webhooks, and a client may name one."""
+"""Several providers: each has its own webhook address, and a client may choose one."""
 
 import httpx
 import pytest
@@ -27,51 +27,49 @@ from tests.ingress.harness import (
 
 pytestmark = pytest.mark.anyio
 
-OURS = identity.payment_id("acme", "order-1")
+PAYMENT_ID = identity.payment_id("acme", "order-1")
 
 
 @pytest.mark.parametrize("named", ["stripe", "examplepay", None])
 async def test_a_payment_goes_to_the_provider_it_names(
     acme: httpx.AsyncClient, log: Log, named: str | None
 ) -> None:
-    """Without one, to the usual one."""
+    """Without a name it goes to the default provider."""
     body = PAYMENT if named is None else {**PAYMENT, "provider": named}
-    answer = await acme.post("/v1/payments", json=body, headers=keyed("order-1"))
-    assert answer.status_code == 202
+    response = await acme.post("/v1/payments", json=body, headers=keyed("order-1"))
+    assert response.status_code == 202
     command = VALUE.validate_json(log.records[0].value)
     assert isinstance(command, CreatePayment)
     assert command.provider == (named or "stripe")
 
 
 @pytest.mark.parametrize("named", ["nobody", "Stripe", "", " stripe", 7])
-async def test_a_provider_that_is_not_there_is_422(
-    acme: httpx.AsyncClient, log: Log, named: object
-) -> None:
-    """The field is named; nothing is published."""
+async def test_an_unknown_provider_is_422(acme: httpx.AsyncClient, log: Log, named: object) -> None:
+    """The problem names the field; nothing is published."""
     body = {**PAYMENT, "provider": named}
-    answer = await acme.post("/v1/payments", json=body, headers=keyed("order-1"))
-    problem = assert_problem(answer, 422, "invalid-fields")
+    response = await acme.post("/v1/payments", json=body, headers=keyed("order-1"))
+    problem = assert_problem(response, 422, "invalid-fields")
     assert [each["field"] for each in problem["errors"]] == ["provider"]
     assert log.records == []
 
 
-async def test_the_provider_is_part_of_what_is_asked(log: Log, metrics: Metrics) -> None:
-    """The same key for another provider is another body, and refused: one key is one payment."""
+async def test_another_provider_is_another_body(log: Log, metrics: Metrics) -> None:
+    """The same key with another provider is refused, because one key is one payment."""
     async with client_of(application(log, FakeStore(), metrics)) as acme:
-        await ask_both_providers(acme)
+        await create_with_both_providers(acme)
     assert len(log.records) == 1
 
 
-async def ask_both_providers(acme: httpx.AsyncClient) -> None:
-    """The usual one, then the other under the same key, which is refused."""
+async def create_with_both_providers(acme: httpx.AsyncClient) -> None:
+    """Creates with the default provider, then with the other and the same key; that is refused."""
     await acme.post("/v1/payments", json=PAYMENT, headers=keyed("order-1"))
     body = {**PAYMENT, "provider": "examplepay"}
-    answer = await acme.post("/v1/payments", json=body, headers=keyed("order-1"))
-    assert_problem(answer, 422, "idempotency-key-reused")
+    response = await acme.post("/v1/payments", json=body, headers=keyed("order-1"))
+    assert_problem(response, 422, "idempotency-key-reused")
 
 
-async def test_a_field_that_is_null_is_not_given(acme: httpx.AsyncClient, log: Log) -> None:
-    """The same operation: a client that sends every field is no other client."""
+async def test_null_is_the_same_as_an_omitted_field(acme: httpx.AsyncClient, log: Log) -> None:
+    """A create with nulls is a replay of the one without these fields."""
     await acme.post("/v1/payments", json=PAYMENT, headers=keyed("order-1"))
     body = {**PAYMENT, "provider": None, "description": None}
     again = await acme.post("/v1/payments", json=body, headers=keyed("order-1"))
@@ -79,45 +77,49 @@ async def test_a_field_that_is_null_is_not_given(acme: httpx.AsyncClient, log: L
     assert len(log.records) == 1
 
 
-def test_a_field_that_is_not_given_is_no_part_of_what_is_asked() -> None:
-    """So that a field which comes to be in a later release makes no retry another body."""
+def test_an_omitted_field_is_not_in_the_fingerprint() -> None:
+    """A field added in a later release must not change the fingerprint of a retry."""
     body = CreateRequest.model_validate(PAYMENT)
-    asked = {**PAYMENT, "capture_method": "automatic", "max_attempts": 1, "metadata": {}}
-    assert identify_create("acme", "order-1", body).fingerprint == identity.fingerprint(asked)
+    expected = {**PAYMENT, "capture_method": "automatic", "max_attempts": 1, "metadata": {}}
+    assert identify_create("acme", "order-1", body).fingerprint == identity.fingerprint(expected)
 
 
-async def test_each_providers_webhooks_have_their_address(
-    nobody: httpx.AsyncClient, log: Log
+async def test_each_provider_has_its_own_webhook_address(
+    anonymous: httpx.AsyncClient, log: Log
 ) -> None:
-    """Verified by that provider's reader, and published under its name."""
-    body = ExamplePayAdapter.payment_event("ntf-1", OURS)
+    """That provider's reader verifies the webhook, which is published with its name."""
+    body = ExamplePayAdapter.payment_event("ntf-1", PAYMENT_ID)
     sent = signature_headers("ntf-1", body, SECOND_SECRET, int(NOW.timestamp()))
-    answer = await nobody.post("/webhooks/examplepay", content=body, headers=sent)
-    assert (answer.status_code, answer.json()) == (200, {"received": True})
+    response = await anonymous.post("/webhooks/examplepay", content=body, headers=sent)
+    assert (response.status_code, response.json()) == (200, {"received": True})
     (record,) = log.records
-    assert (record.topic, record.key, record.value) == (PROVIDER_WEBHOOKS, OURS.encode(), body)
+    assert (record.topic, record.key, record.value) == (
+        PROVIDER_WEBHOOKS,
+        PAYMENT_ID.encode(),
+        body,
+    )
     sent_headers = headers.as_text(record.headers)
     assert sent_headers[headers.PROVIDER] == "examplepay"
     assert sent_headers[headers.EVENT_ID] == "examplepay:ntf-1"
     assert sent_headers[headers.OBJECT_ID] == "payment-1"
 
 
-async def test_one_providers_signature_is_nothing_to_another(
-    nobody: httpx.AsyncClient, log: Log
+async def test_one_providers_signature_is_invalid_for_another(
+    anonymous: httpx.AsyncClient, log: Log
 ) -> None:
-    """Rightly signed by the one and sent to the other's address: refused, either way."""
-    theirs = ExamplePayAdapter.payment_event("ntf-1", OURS)
-    sent = signature_headers("ntf-1", theirs, SECOND_SECRET, int(NOW.timestamp()))
-    answer = await nobody.post("/webhooks/stripe", content=theirs, headers=sent)
-    assert_problem(answer, 400, "invalid-signature")
+    """A correctly signed webhook sent to the other provider's address is refused, both ways."""
+    body = ExamplePayAdapter.payment_event("ntf-1", PAYMENT_ID)
+    sent = signature_headers("ntf-1", body, SECOND_SECRET, int(NOW.timestamp()))
+    response = await anonymous.post("/webhooks/stripe", content=body, headers=sent)
+    assert_problem(response, 400, "invalid-signature")
     other = event({"id": "pi_1"})
-    answer = await nobody.post("/webhooks/examplepay", content=other, headers=signed(other))
-    assert_problem(answer, 400, "invalid-signature")
+    response = await anonymous.post("/webhooks/examplepay", content=other, headers=signed(other))
+    assert_problem(response, 400, "invalid-signature")
     assert log.records == []
 
 
-async def test_the_documentation_names_the_providers(nobody: httpx.AsyncClient) -> None:
-    """Those that are there, and no others."""
-    document = (await nobody.get("/openapi.json")).json()
+async def test_the_documentation_names_the_providers(anonymous: httpx.AsyncClient) -> None:
+    """It lists exactly the configured providers."""
+    document = (await anonymous.get("/openapi.json")).json()
     (parameter,) = document["paths"]["/webhooks/{provider}"]["post"]["parameters"]
     assert parameter["schema"]["enum"] == ["examplepay", "stripe"]

@@ -1,4 +1,4 @@
-"""What a tenant reads, from a real Postgres: its own payments as published, and their history."""
+"""Reads from a real Postgres: a tenant's own payments as published, and their history."""
 
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -42,13 +42,13 @@ def connection(database_url: str) -> Iterator[Connection[Any]]:
 
 @pytest.fixture
 def run() -> str:
-    """Sets this test's rows apart from every other's."""
+    """A unique ID that separates this test's rows from others."""
     return uuid.uuid4().hex
 
 
 @pytest.fixture
 def store(connection: Connection[Any], run: str) -> Store:
-    """Stores payments of a tenant under keys of this test's own."""
+    """A function that stores a tenant's payment for this test only."""
 
     def payment(key: str, tenant: str = "acme", **fields: Any) -> StoredPayment:
         return StoredPayment(connection, f"{tenant}-{run}", key, **fields)
@@ -81,49 +81,50 @@ def acme(clients: dict[str, httpx.AsyncClient]) -> httpx.AsyncClient:
 
 
 async def test_a_payment_is_its_last_version(store: Store, acme: httpx.AsyncClient) -> None:
-    """The snapshot as published, of the present version, and that nothing is wrong with it."""
+    """The response is the current version's published snapshot, marked as not quarantined."""
     payment = store("a")
     payment.version("CREATED", "cmd_1")
     last = payment.version("SUCCEEDED", "evt_1")
-    answer = await acme.get(f"/v1/payments/{payment.id}")
-    assert (answer.status_code, answer.json()) == (200, {**last, "quarantined": False})
-    assert answer.headers["content-type"] == "application/json"
+    response = await acme.get(f"/v1/payments/{payment.id}")
+    assert (response.status_code, response.json()) == (200, {**last, "quarantined": False})
+    assert response.headers["content-type"] == "application/json"
 
 
-async def test_a_quarantined_payment_says_so_wherever_it_is_read(
+async def test_a_quarantined_payment_is_marked_in_every_read(
     store: Store, acme: httpx.AsyncClient
 ) -> None:
-    """Alone, on a page beside one that is well, in its timeline; not what our own error says."""
-    well, ill = store("well"), store("ill", created_at=NOW - timedelta(seconds=1))
-    well.version("CREATED", "cmd_1")
-    shown = ill.version("CREATED", "cmd_2")
-    ill.quarantine("evt_bad", "ZeroDivisionError: private")
-    alone = await acme.get(f"/v1/payments/{ill.id}")
-    assert alone.json() == {**shown, "quarantined": True}
+    """The payment, the page and the timeline mark it, without the text of the error."""
+    healthy, bad = store("healthy"), store("bad", created_at=NOW - timedelta(seconds=1))
+    healthy.version("CREATED", "cmd_1")
+    shown = bad.version("CREATED", "cmd_2")
+    bad.quarantine("evt_bad", "ZeroDivisionError: private")
+    single = await acme.get(f"/v1/payments/{bad.id}")
+    assert single.json() == {**shown, "quarantined": True}
     page = (await acme.get("/v1/payments")).json()
-    assert [(p["id"], p["quarantined"]) for p in page["data"]] == [(well.id, False), (ill.id, True)]
-    timeline = await acme.get(f"/v1/payments/{ill.id}/timeline")
+    marks = [(each["id"], each["quarantined"]) for each in page["data"]]
+    assert marks == [(healthy.id, False), (bad.id, True)]
+    timeline = await acme.get(f"/v1/payments/{bad.id}/timeline")
     assert timeline.json()["quarantined"] is True
     assert "evt_bad" in timeline.json()["quarantine"]
-    assert "private" not in alone.text + timeline.text
-    other = await acme.get(f"/v1/payments/{well.id}/timeline")
+    assert "private" not in single.text + timeline.text
+    other = await acme.get(f"/v1/payments/{healthy.id}/timeline")
     assert (other.json()["quarantined"], other.json()["quarantine"]) == (False, None)
 
 
-async def test_a_payment_not_processed_yet_is_404_for_now(
+async def test_an_unprocessed_payment_is_404_with_retry_after(
     acme: httpx.AsyncClient, run: str
 ) -> None:
-    """An ID that could be a payment of this tenant: come back in a moment."""
-    ours = identity.payment_id(f"acme-{run}", "just accepted")
+    """The ID is valid for this tenant, so the payment may appear soon."""
+    payment_id = identity.payment_id(f"acme-{run}", "just accepted")
     for path in ("", "/timeline"):
-        answer = await acme.get(f"/v1/payments/{ours}{path}")
-        problem = assert_problem(answer, 404, "payment-not-ready")
+        response = await acme.get(f"/v1/payments/{payment_id}{path}")
+        problem = assert_problem(response, 404, "payment-not-ready")
         assert "not be processed yet" in problem["detail"]
-        assert answer.headers["retry-after"] == "1"
+        assert response.headers["retry-after"] == "1"
 
 
 async def test_rows_are_filtered_by_tenant_too(store: Store, database: Database, run: str) -> None:
-    """The ID's check characters are a filter; the SQL names the tenant as well."""
+    """The SQL filters by tenant in addition to the check characters of the ID."""
     payment = store("a")
     payment.version("CREATED", "cmd_1")
     other = f"globex-{run}"
@@ -132,38 +133,38 @@ async def test_rows_are_filtered_by_tenant_too(store: Store, database: Database,
     assert await database.run(lambda c: reads.page(c, other, None, None, 9), 5) == []
 
 
-async def test_pages_hold_everything_once(store: Store, acme: httpx.AsyncClient) -> None:
-    """Newest first, ties by ID, and no payment is missing or repeated."""
+async def test_pages_contain_every_payment_once(store: Store, acme: httpx.AsyncClient) -> None:
+    """The newest are first, ties are sorted by ID, and no payment is missing or repeated."""
     for number in range(7):
-        # Three moments for seven payments: most of them tie.
+        # three creation times for seven payments: most of them tie
         store(f"p{number}", created_at=NOW + timedelta(seconds=number // 3)).version(
             "CREATED", f"cmd_{number}"
         )
     store("theirs", "globex").version("CREATED", "cmd_x")
-    seen: list[str] = []
+    listed: list[str] = []
     cursor: str | None = None
     pages = 0
     while pages == 0 or cursor is not None:
         parameters = {"limit": "3", **({} if cursor is None else {"cursor": cursor})}
         page = (await acme.get("/v1/payments", params=parameters)).json()
-        seen += [payment["id"] for payment in page["data"]]
+        listed += [payment["id"] for payment in page["data"]]
         cursor, pages = page["next_cursor"], pages + 1
     assert pages == 3
     by_age = ([6], [3, 4, 5], [0, 1, 2])
     ties = [sorted((store(f"p{n}").id for n in group), reverse=True) for group in by_age]
-    assert seen == [payment_id for group in ties for payment_id in group]
+    assert listed == [payment_id for group in ties for payment_id in group]
 
 
-async def test_a_last_page_that_is_full_is_the_last(store: Store, acme: httpx.AsyncClient) -> None:
-    """Exactly as many payments as the limit: no cursor to an empty page."""
+async def test_a_full_last_page_has_no_cursor(store: Store, acme: httpx.AsyncClient) -> None:
+    """With exactly as many payments as the limit, no empty page follows."""
     for number in range(2):
         store(f"p{number}").version("CREATED", f"cmd_{number}")
     page = (await acme.get("/v1/payments", params={"limit": "2"})).json()
     assert (len(page["data"]), page["next_cursor"]) == (2, None)
 
 
-async def test_a_page_can_be_of_one_status(store: Store, acme: httpx.AsyncClient) -> None:
-    """``status`` leaves out all others."""
+async def test_a_page_can_be_filtered_by_status(store: Store, acme: httpx.AsyncClient) -> None:
+    """``status`` excludes payments with other statuses."""
     store("a").version("CREATED", "cmd_a")
     done = store("b")
     done.version("CREATED", "cmd_b")
@@ -173,14 +174,12 @@ async def test_a_page_can_be_of_one_status(store: Store, acme: httpx.AsyncClient
 
 
 async def test_no_payments_are_an_empty_page(acme: httpx.AsyncClient) -> None:
-    """A tenant without payments has a page without payments."""
+    """A tenant without payments gets an empty page."""
     assert (await acme.get("/v1/payments")).json() == {"data": [], "next_cursor": None}
 
 
-async def test_the_timeline_tells_everything(
-    store: Store, acme: httpx.AsyncClient, run: str
-) -> None:
-    """All inputs in the order they were recorded; transitions, calls, the quarantine."""
+async def test_the_timeline_is_complete(store: Store, acme: httpx.AsyncClient, run: str) -> None:
+    """It has all inputs in the order they were recorded, transitions, calls and the quarantine."""
     payment = store("a")
     payment.version("CREATED", f"cmd-{run}")
     payment.version("CREATED", f"res-{run}")
@@ -197,8 +196,8 @@ async def test_the_timeline_tells_everything(
     payment.call("refund", last_error="time-out", created_at=NOW + timedelta(seconds=1))
     payment.quarantine(f"old-{run}", "KeyError: 'private'")
 
-    answer = await acme.get(f"/v1/payments/{payment.id}/timeline")
-    timeline = Timeline.model_validate(answer.json())
+    response = await acme.get(f"/v1/payments/{payment.id}/timeline")
+    timeline = Timeline.model_validate(response.json())
     assert (timeline.payment_id, timeline.status, timeline.version) == (payment.id, "SUCCEEDED", 3)
     listed = [
         (
@@ -226,13 +225,13 @@ async def test_the_timeline_tells_everything(
     assert [c.next_attempt_at for c in timeline.calls] == [None, NOW]
     assert timeline.quarantine is not None
     assert f"old-{run}" in timeline.quarantine
-    assert "private" not in answer.text
+    assert "private" not in response.text
 
 
-async def test_a_retry_through_another_replica_is_seen(
+async def test_a_retry_through_another_replica_is_a_replay(
     store: Store, acme: httpx.AsyncClient, log: Log
 ) -> None:
-    """What this process doesn't remember, Postgres does: the same body is a replay, not sent."""
+    """Postgres has the operation that this process doesn't know; nothing is published."""
     payment = store("k")
     operation_id = identity.operation_id(payment.tenant, payment.id, "cancel", "c")
     event_id = identity.command_event_id(operation_id, identity.fingerprint({}))
@@ -246,7 +245,7 @@ async def test_a_retry_through_another_replica_is_seen(
 async def test_another_body_through_another_replica_is_refused(
     store: Store, acme: httpx.AsyncClient, log: Log
 ) -> None:
-    """The first body recorded owns the key, though the second was recorded as well."""
+    """The key belongs to the first recorded body, although the second was recorded too."""
     payment = store("k")
     operation_id = identity.operation_id(payment.tenant, payment.id, "refund", "r")
     for offset, amount in enumerate((1, 2)):
@@ -263,25 +262,25 @@ async def test_another_body_through_another_replica_is_refused(
 async def test_a_replay_from_the_store_has_the_first_times(
     store: Store, acme: httpx.AsyncClient
 ) -> None:
-    """The same 202 as the first, whichever replica gave it: it expires when it said it would."""
+    """Every replica responds with the first 202, including the time of expiry."""
     payment = store("k")
     operation_id = identity.operation_id(payment.tenant, payment.id, "create", "k")
     body = CreateRequest.model_validate(PAYMENT).model_dump(mode="json", exclude_none=True)
     event_id = identity.command_event_id(operation_id, identity.fingerprint(body))
     whose = {"tenant": payment.tenant, "operation_id": operation_id}
     payment.inbox(event_id, 0, received_at=NOW - timedelta(minutes=30), **whose)
-    answer = await acme.post("/v1/payments", json=PAYMENT, headers=keyed("k"))
-    assert answer.headers["idempotent-replayed"] == "true"
-    assert answer.json()["expires_at"] == "2026-03-01T12:30:00Z"
+    response = await acme.post("/v1/payments", json=PAYMENT, headers=keyed("k"))
+    assert response.headers["idempotent-replayed"] == "true"
+    assert response.json()["expires_at"] == "2026-03-01T12:30:00Z"
 
 
-async def test_a_slow_database_keeps_nobody_waiting(
+async def test_a_slow_database_does_not_delay_commands(
     connection: Connection[Any], acme: httpx.AsyncClient, metrics: Metrics
 ) -> None:
     """A look-up past its deadline is skipped and counted, and the command is accepted."""
     with connection.transaction():
         connection.execute("lock table inbox in access exclusive mode")
-        answer = await acme.post("/v1/payments", json=PAYMENT, headers=keyed("k"))
-        assert answer.status_code == 202
-        assert answer.elapsed < timedelta(seconds=2)
+        response = await acme.post("/v1/payments", json=PAYMENT, headers=keyed("k"))
+        assert response.status_code == 202
+        assert response.elapsed < timedelta(seconds=2)
     assert b"payments_ingress_lookups_skipped_total 1.0" in metrics.exposition()

@@ -5,13 +5,13 @@ from typing import Final
 from tests.mutants.planted import Bug
 
 _AUTH: Final = "tests/ingress/routes/test_auth.py::test_{}"
-_CLAIMS: Final = "tests/ingress/routes/test_claims.py::test_{}"
+_REUSED_KEYS: Final = "tests/ingress/routes/test_reused_keys.py::test_{}"
 _COMMANDS: Final = "tests/ingress/routes/test_commands.py::test_{}"
 _CURSORS: Final = "tests/ingress/routes/test_cursors.py::test_{}"
 _DATABASE: Final = "tests/ingress/test_database.py::test_{}"
-_INTAKE: Final = "tests/ingress/test_command_service.py::test_{}"
-_MEMORY: Final = "tests/ingress/test_memory.py::test_{}"
-_OBSERVE: Final = "tests/ingress/http/test_middleware.py::test_{}"
+_SERVICE: Final = "tests/ingress/test_command_service.py::test_{}"
+_RECENT: Final = "tests/ingress/test_recent_operations.py::test_{}"
+_MIDDLEWARE: Final = "tests/ingress/http/test_middleware.py::test_{}"
 _OPERATIONS: Final = "tests/ingress/routes/test_operations.py::test_{}"
 _READS: Final = "tests/ingress/routes/test_reads.py::test_{}"
 _REQUESTS: Final = "tests/ingress/http/test_requests.py::test_{}"
@@ -41,7 +41,7 @@ BUGS: Final = (
         "self._operations.popitem(last=False)",
         "self._operations.popitem()",
         "once the map is full the newest operation is evicted at once",
-        (_MEMORY.format("the_oldest_is_evicted_first"),),
+        (_RECENT.format("the_oldest_is_evicted_first"),),
     ),
     Bug(
         "ingress",
@@ -49,7 +49,7 @@ BUGS: Final = (
         "self._operations.move_to_end(operation_id)",
         "str(known)",
         "an operation in use is evicted before one that is not",
-        (_MEMORY.format("an_operation_that_is_found_counts_as_recent"),),
+        (_RECENT.format("an_operation_that_is_found_counts_as_recent"),),
     ),
     Bug(
         "ingress",
@@ -57,7 +57,7 @@ BUGS: Final = (
         "not known.accepted and",
         "",
         "a failed request discards an accepted one with the same key",
-        (_MEMORY.format("a_failed_request_does_not_discard_its_accepted_twin"),),
+        (_RECENT.format("a_failed_request_discards_only_its_own_entry"),),
     ),
     Bug(
         "ingress",
@@ -65,7 +65,7 @@ BUGS: Final = (
         "and self._operations.get(operation_id) is known",
         "",
         "discarding twice raises KeyError: a 500 instead of a 503",
-        (_MEMORY.format("a_failed_request_does_not_discard_its_accepted_twin"),),
+        (_RECENT.format("a_failed_request_discards_only_its_own_entry"),),
     ),
     Bug(
         "ingress",
@@ -73,7 +73,7 @@ BUGS: Final = (
         'scheme.lower() != "bearer" or',
         "",
         "a key in a Basic or any other scheme is accepted",
-        (_AUTH.format("a_known_key_is_needed"),),
+        (_AUTH.format("a_valid_api_key_is_required"),),
     ),
     Bug(
         "ingress",
@@ -97,7 +97,7 @@ BUGS: Final = (
         "known.event_id != operation.event_id",
         "False",
         "another body under a used key is accepted",
-        (_CLAIMS.format("the_store_corrects_what_was_believed"),),
+        (_REUSED_KEYS.format("the_store_decides_which_body_was_first"),),
     ),
     Bug(
         "ingress",
@@ -114,7 +114,7 @@ BUGS: Final = (
         "now - known.received_at > RECEIVED_AT_KEPT_FOR",
         "now - known.received_at < RECEIVED_AT_KEPT_FOR",
         "a quick retry of a create differs from its first try",
-        (_INTAKE.format("a_retry_within_a_minute_is_the_same_command"),),
+        (_SERVICE.format("a_retry_within_a_minute_is_the_same_command"),),
     ),
     Bug(
         "ingress",
@@ -122,7 +122,7 @@ BUGS: Final = (
         "if not error.sent:",
         "if error.sent:",
         "a record whose fate is unknown is discarded: another body may be accepted too",
-        (_COMMANDS.format("a_record_that_may_be_there_holds_its_key"),),
+        (_COMMANDS.format("a_record_that_may_be_published_keeps_its_key"),),
     ),
     Bug(
         "ingress",
@@ -130,7 +130,7 @@ BUGS: Final = (
         "time.monotonic() + LOOKUP_PAUSE_S",
         "time.monotonic()",
         "without Postgres every request waits for the look-up's deadline",
-        (_INTAKE.format("no_lookup_is_tried_for_a_moment_after_a_timeout"),),
+        (_SERVICE.format("lookups_pause_after_a_timeout"),),
     ),
     Bug(
         "ingress",
@@ -147,7 +147,7 @@ BUGS: Final = (
         "max_waiting=MAX_WAITING,",
         "",
         "requests pile up without bound while Postgres is slow",
-        (_DATABASE.format("no_more_wait_than_may"),),
+        (_DATABASE.format("the_number_of_waiting_requests_is_limited"),),
         servers=True,
     ),
     Bug(
@@ -156,7 +156,7 @@ BUGS: Final = (
         "self._running.discard(task)",
         "pass",
         "every read leaves its task behind: memory grows",
-        (_DATABASE.format("what_comes_too_late_is_not_asked"),),
+        (_DATABASE.format("a_query_does_not_run_after_its_deadline"),),
         servers=True,
     ),
     Bug(
@@ -165,7 +165,7 @@ BUGS: Final = (
         "after, limit + 1)",
         "after, limit)",
         "no page ever has a next page",
-        (_READS.format("pages_hold_everything_once"),),
+        (_READS.format("pages_contain_every_payment_once"),),
         servers=True,
     ),
     Bug(
@@ -174,7 +174,7 @@ BUGS: Final = (
         "last = shown[-1] if more else None",
         "last = found[-1] if more else None",
         "each page boundary loses a payment",
-        (_READS.format("pages_hold_everything_once"),),
+        (_READS.format("pages_contain_every_payment_once"),),
         servers=True,
     ),
     Bug(
@@ -183,7 +183,7 @@ BUGS: Final = (
         "webhook.object_id or webhook.event_id",
         "webhook.event_id",
         "webhooks of one dispute are processed in any order",
-        (_WEBHOOKS.format("without_our_id_it_goes_to_the_router"),),
+        (_WEBHOOKS.format("a_webhook_without_a_payment_id_goes_to_the_router"),),
     ),
     Bug(
         "ingress",
@@ -191,7 +191,7 @@ BUGS: Final = (
         "and is_payment_id(webhook.payment_id)",
         "",
         "an event with a foreign payment ID becomes a dead letter",
-        (_WEBHOOKS.format("without_our_id_it_goes_to_the_router"),),
+        (_WEBHOOKS.format("a_webhook_without_a_payment_id_goes_to_the_router"),),
     ),
     Bug(
         "ingress",
@@ -199,7 +199,7 @@ BUGS: Final = (
         "context.metrics.rejected_webhooks.labels(provider, error.slug).inc()",
         "pass",
         "refused webhooks are not counted",
-        (_WEBHOOKS.format("a_bad_signature_leaves_no_trace"),),
+        (_WEBHOOKS.format("a_bad_signature_is_400"),),
     ),
     Bug(
         "ingress",
@@ -207,7 +207,7 @@ BUGS: Final = (
         "(headers.RECEIVED_AT, context.clock().isoformat().encode()),",
         "(headers.RECEIVED_AT, parts.clock().replace(tzinfo=None).isoformat().encode()),",
         "a webhook's time has no zone: it becomes a dead letter",
-        (_WEBHOOKS.format("a_webhook_is_published_as_it_came"),),
+        (_WEBHOOKS.format("a_webhook_is_published_unchanged"),),
     ),
     Bug(
         "ingress",
@@ -215,7 +215,7 @@ BUGS: Final = (
         "if status is None:",
         "if True:",
         "an error after the response started sends a second response",
-        (_OBSERVE.format("an_answer_is_begun_once"),),
+        (_MIDDLEWARE.format("a_response_starts_once"),),
     ),
     Bug(
         "ingress",
@@ -223,7 +223,7 @@ BUGS: Final = (
         'getattr(scope.get("route"), "path", UNMATCHED)',
         'scope["path"]',
         "each payment ID becomes a separate label: metrics grow without limit",
-        (_OPERATIONS.format("metrics_go_by_the_route"),),
+        (_OPERATIONS.format("metrics_are_labelled_by_route"),),
     ),
     Bug(
         "ingress",
@@ -231,7 +231,7 @@ BUGS: Final = (
         "200 if ready else 503",
         "200",
         "an ingress without brokers gets traffic",
-        (_OPERATIONS.format("ready_needs_kafka_only"),),
+        (_OPERATIONS.format("readiness_needs_only_kafka"),),
     ),
     Bug(
         "ingress",
@@ -247,7 +247,7 @@ BUGS: Final = (
         "or known.looked_up",
         "",
         "two bodies under one key, both looked up, are both published",
-        (_CLAIMS.format("a_looked_up_body_holds_its_key_while_the_store_is_away"),),
+        (_REUSED_KEYS.format("a_looked_up_body_keeps_its_key_during_an_outage"),),
     ),
     Bug(
         "ingress",
@@ -255,6 +255,6 @@ BUGS: Final = (
         "or not known.is_first",
         "",
         "a body accepted without a look-up refuses the stored one",
-        (_CLAIMS.format("a_body_taken_in_unseen_refuses_no_other"),),
+        (_REUSED_KEYS.format("without_the_store_every_body_is_accepted"),),
     ),
 )

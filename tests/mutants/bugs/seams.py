@@ -245,7 +245,7 @@ BUGS: Final = (
         "return is_cancelled()",
         "return True",
         "an adapter's own CancelledError ends the worker instead of quarantining one payment",
-        ("tests/hostile/test_stream_seams.py::test_failing_metrics_and_dedup_table_stop_no_payment",),
+        ("tests/hostile/test_stream_seams.py::test_metrics_and_dedup_failures_stop_no_payment",),
         servers=True,
     ),
     Bug(

@@ -1,11 +1,11 @@
-"""One process keeps the operations used last, and no more of them than its capacity."""
+"""A process keeps its most recently used operations, up to a capacity."""
 
 from ingress.idempotency import RecentOperation, RecentOperations
 from tests.ingress.harness import NOW
 
 
 def recent_operations(*names: str, capacity: int = 2) -> RecentOperations:
-    """Returns a map into which these operations were put, one after the other."""
+    """Returns a map with these operations, inserted in order."""
     recent = RecentOperations(capacity)
     for name in names:
         recent.put(name, RecentOperation(name, NOW))
@@ -23,15 +23,15 @@ def test_the_oldest_is_evicted_first() -> None:
 
 
 def test_an_operation_that_is_found_counts_as_recent() -> None:
-    """A client that keeps retrying is recognised for as long as it does."""
+    """The operation of a client that keeps retrying is never evicted."""
     recent = recent_operations("a", "b")
     assert recent.find("a") is not None
     recent.put("c", RecentOperation("c", NOW))
     assert kept(recent, "a", "b", "c") == ["a", "c"]
 
 
-def test_a_failed_request_does_not_discard_its_accepted_twin() -> None:
-    """It also keeps an entry that replaced its own. Discarding twice is no error."""
+def test_a_failed_request_discards_only_its_own_entry() -> None:
+    """It discards neither an accepted entry nor another request's; discarding twice is no error."""
     recent = recent_operations("a", "b")
     accepted, failed = RecentOperation("a", NOW, accepted=True), RecentOperation("b", NOW)
     recent.put("a", accepted)
