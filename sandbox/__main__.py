@@ -1,4 +1,4 @@
-"""The sandbox's command line: `python -m sandbox run|demo|up|env|reset|doctor`."""
+"""The sandbox's command line: ``python -m sandbox run|demo|up|env|reset|doctor``."""
 
 import argparse
 import asyncio
@@ -31,14 +31,14 @@ INTERRUPTED: Final = 128
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="The sandbox.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, meaning in COMMANDS.items():
         commands.add_parser(name, help=meaning, description=meaning)
     command = parser.parse_args(arguments).command
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = LOG_WIDTH  # a file or a pipe has no width of its own
+        console.width = LOG_WIDTH  # a file or a pipe has no width
     try:
         return ACTIONS[command](settings.load(), console)
     except SandboxError as error:
@@ -103,13 +103,13 @@ def _live(session: Session) -> int:
     try:
         return 0 if asyncio.run(until_signalled()) else 1
     except asyncio.CancelledError:
-        # Ctrl-C is the normal end of `run`.
+        # Ctrl-C is the normal end of ``run``.
         serving = session.serve and received[0] == signal.SIGINT
         return 0 if serving else INTERRUPTED + received[0]
 
 
 async def _play(environment: Mapping[str, str], console: Console) -> bool:
-    """Run the scenario. It is imported late: `up` does not need it."""
+    """Run the scenario. It is imported late: ``up`` does not need it."""
     from sandbox.scenario import play  # noqa: PLC0415 -- see the docstring
 
     return await play(environment, console)

@@ -15,8 +15,8 @@ Json = dict[str, Any]
 POLL_S = 0.05
 
 
-class UnexpectedAnswerError(SandboxError):
-    """An unexpected response, or an expected state that did not come in time."""
+class UnexpectedResponseError(SandboxError):
+    """An unexpected response, or a state that was not reached in time."""
 
 
 class PaymentsClient:
@@ -39,17 +39,17 @@ class PaymentsClient:
         await self._http.aclose()
 
     async def post(self, path: str, body: Mapping[str, Any], key: str | None = None) -> Json:
-        """Send a command and return the body of the 202. Raises UnexpectedAnswerError."""
+        """Send a command and return the body of the 202. Raises UnexpectedResponseError."""
         answer = await self.try_post(path, body, key)
         if answer.status_code != httpx.codes.ACCEPTED:
-            raise UnexpectedAnswerError(f"POST {path}: {answer.status_code} {answer.text[:500]}")
+            raise UnexpectedResponseError(f"POST {path}: {answer.status_code} {answer.text[:500]}")
         accepted: Json = answer.json()
         return accepted
 
     async def try_post(
         self, path: str, body: Mapping[str, Any], key: str | None = None
     ) -> httpx.Response:
-        """Send a command and return the response, whatever its status."""
+        """Send a command and return the response with any status."""
         headers = {"Idempotency-Key": key or secrets.token_hex(16)}
         return await self._http.post(path, json=body, headers=headers)
 
@@ -59,17 +59,17 @@ class PaymentsClient:
         return str(accepted["id"])
 
     async def get(self, path: str) -> Json:
-        """Read a resource. Raises UnexpectedAnswerError unless the status is 200."""
+        """Read a resource. Raises UnexpectedResponseError unless the status is 200."""
         answer = await self._http.get(path)
         if answer.status_code != httpx.codes.OK:
-            raise UnexpectedAnswerError(f"GET {path}: {answer.status_code} {answer.text[:500]}")
+            raise UnexpectedResponseError(f"GET {path}: {answer.status_code} {answer.text[:500]}")
         found: Json = answer.json()
         return found
 
     async def wait_for(
         self, payment_id: str, condition: Callable[[Json], bool], within_s: float = 60.0
     ) -> Json:
-        """Return the payment once the condition holds. Raises UnexpectedAnswerError."""
+        """Return the payment once the condition holds. Raises UnexpectedResponseError."""
         deadline = time.monotonic() + within_s
         last: Json | None = None
         while time.monotonic() < deadline:
@@ -79,7 +79,9 @@ class PaymentsClient:
                 if last is not None and condition(last):
                     return last
             await asyncio.sleep(POLL_S)
-        raise UnexpectedAnswerError(f"{payment_id} did not get there within {within_s} s: {last}")
+        raise UnexpectedResponseError(
+            f"{payment_id} did not reach the expected state within {within_s} s: {last}"
+        )
 
 
 class SimulatorControl:

@@ -1,4 +1,4 @@
-"""The `.env` file that docker-compose.yml reads: secrets, ports, and addresses for the host."""
+"""The ``.env`` file that docker-compose.yml reads: secrets, ports, and addresses for the host."""
 
 import secrets
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ FILE: Final = Path(".env")
 def compose(settings: SandboxSettings, given: Mapping[str, str]) -> dict[str, str]:
     """The file's content, with new secrets.
 
-    On the host it serves the same purpose as `.sandbox/env`: clients source it.
+    On the host it serves the same purpose as ``.sandbox/env``: clients source it.
 
     Args:
         settings: the ports to publish.

@@ -34,7 +34,7 @@ class Display:
         self._tasks: dict[str, TaskID] = {}
 
     def observe(self, name: str, state: State, seconds: float) -> None:
-        """Show a step's new state; a `supervisor.Observer`."""
+        """Show a step's new state; a ``supervisor.Observer``."""
         if state not in ENDED:
             if not self._tasks:
                 self._progress.start()
@@ -74,9 +74,9 @@ class DownloadBar:
         if self._task is not None:
             self._progress.stop()
 
-    def advance(self, come: int, total: int) -> None:
-        """Show that `come` of `total` bytes have arrived."""
+    def advance(self, received: int, total: int) -> None:
+        """Show that ``received`` of ``total`` bytes have arrived."""
         if self._task is None:
             self._progress.start()
             self._task = self._progress.add_task(self._title, total=total)
-        self._progress.update(self._task, completed=come)
+        self._progress.update(self._task, completed=received)

@@ -31,7 +31,7 @@ class Secrets:
     Args:
         stripe_api_key: authenticates the service at the simulator.
         stripe_webhook_secret: signs the simulator's webhooks.
-        api_key: authenticates the tenant `demo` at the service.
+        api_key: authenticates the tenant ``demo`` at the service.
     """
 
     stripe_api_key: str
@@ -49,7 +49,7 @@ def make_secrets() -> Secrets:
 
 
 def keep_secrets(path: Path) -> Secrets:
-    """Return the secrets in `path`; generate and write them if the file does not exist."""
+    """Return the secrets in ``path``; generate and write them if the file does not exist."""
     if not path.exists():
         write_private(path, json.dumps(asdict(make_secrets()), indent=2) + "\n")
     return Secrets(**json.loads(path.read_text()))
@@ -68,7 +68,7 @@ def compose(
     Args:
         settings: the ports.
         own: keys and secrets.
-        kafka_bootstrap: the brokers, `host:port`.
+        kafka_bootstrap: the brokers, ``host:port``.
         database_url: a libpq URL.
         given: the environment the sandbox was started in; may set PAYMENTS_PARTITIONS.
     """

@@ -16,7 +16,7 @@ class SandboxError(Exception):
 
 
 class InvalidSettingError(SandboxError):
-    """A `PAYMENTS_SANDBOX_` variable is unknown, or its value is invalid."""
+    """A ``PAYMENTS_SANDBOX_`` variable is unknown, or its value is invalid."""
 
 
 class PortTakenError(SandboxError):

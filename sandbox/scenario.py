@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sandbox.client import Json, PaymentsClient, SimulatorControl, UnexpectedAnswerError
+from sandbox.client import Json, PaymentsClient, SimulatorControl, UnexpectedResponseError
 
 #: The simulator's webhook faults during the samples.
 ROUGH: Final[Mapping[str, Any]] = {
@@ -101,7 +101,7 @@ SAMPLE_PAYMENTS: Final = (
         (at(status_is("REQUIRES_ACTION"), ask("confirm", payment_method="pm_card_visa")),),
     ),
     SamplePayment(
-        "the bank asks the customer first",
+        "the customer has to authenticate",
         {
             "amount": 12000,
             "currency": "EUR",
@@ -184,7 +184,7 @@ async def _run(world: World, sample: SamplePayment, console: Console) -> str | N
         for step in sample.steps:
             await step(world, payment_id)
         await world.payments.wait_for(payment_id, sample.ends)
-    except UnexpectedAnswerError as error:
+    except UnexpectedResponseError as error:
         console.print(f"{sample.title}: {error}", style="red", markup=False)
         return None
     return payment_id

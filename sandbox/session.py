@@ -33,7 +33,7 @@ class Session:
     Args:
         settings: ports and folder.
         console: the user's terminal.
-        rows: the programs to run beside Kafka and PostgreSQL.
+        rows: the programs to run in addition to Kafka and PostgreSQL.
         scenario: runs once all programs are ready; None runs nothing.
         serve: keep running afterwards, until cancelled.
     """
@@ -60,7 +60,7 @@ class Session:
             environment.write_environment(state.environment, variables)
             async with Supervisor(state.logs, display.observe) as supervisor:
                 await supervisor.start(steps)
-                self._say(f"everything is up after {time.monotonic() - started:.1f} s")
+                self._print(f"everything is up after {time.monotonic() - started:.1f} s")
                 good = await self._play(variables, supervisor)
                 if self.serve:
                     self._print_addresses(variables, state)
@@ -135,8 +135,8 @@ class Session:
             "environment": f"{state.environment}  (set -a; . {state.environment}; set +a)",
         }
         for name, address in addresses.items():
-            self._say(f"{name:<17} {address}")
-        self._say("Ctrl-C stops everything; the data is kept until make reset")
+            self._print(f"{name:<17} {address}")
+        self._print("Ctrl-C stops everything; the data is kept until make reset")
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Settings of the sandbox, from environment variables that begin with `PAYMENTS_SANDBOX_`."""
+"""Settings of the sandbox, from environment variables that begin with ``PAYMENTS_SANDBOX_``."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from sandbox.errors import InvalidSettingError
 
 PREFIX: Final = "PAYMENTS_SANDBOX_"
 NOT_SETTINGS: Final = {"PAYMENTS_SANDBOX_API_KEY"}
-"""Variables of `.sandbox/env` for clients; a user may have sourced them."""
+"""Variables of ``.sandbox/env`` for clients; a user may have sourced them."""
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -33,11 +33,11 @@ class SandboxSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:
-        seen: dict[int, str] = {}
+        used: dict[int, str] = {}
         for variable, port in self.ports().items():
-            if port in seen:
-                raise ValueError(f"{variable} and {seen[port]} are both {port}; change one")
-            seen[port] = variable
+            if port in used:
+                raise ValueError(f"{variable} and {used[port]} are both {port}; change one")
+            used[port] = variable
         return self
 
     def ports(self) -> dict[str, int]:

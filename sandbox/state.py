@@ -16,7 +16,7 @@ USUAL_NAME: Final = ".sandbox"
 
 @dataclass(frozen=True)
 class StateFolder:
-    """The paths under `root`."""
+    """The paths under ``root``."""
 
     root: Path
 
@@ -103,6 +103,6 @@ class StateFolder:
             return
         if any(self.root.iterdir()):
             raise InvalidSettingError(
-                f"PAYMENTS_SANDBOX_DIRECTORY: {self.root} contains files that no sandbox made; "
+                f"PAYMENTS_SANDBOX_DIRECTORY: {self.root} contains other files than a sandbox's; "
                 "name a new or empty folder"
             )

@@ -17,7 +17,7 @@ class Infrastructure:
     """The addresses of the running servers.
 
     Args:
-        kafka_bootstrap: `host:port` of the broker.
+        kafka_bootstrap: ``host:port`` of the broker.
         database_url: a libpq URL, password included.
     """
 
@@ -27,9 +27,9 @@ class Infrastructure:
 
 @contextmanager
 def running_infrastructure(root: Path) -> Iterator[Infrastructure]:
-    """Start both, and stop them at the end; their data stays in `root` for the next session.
+    """Start both, and stop them at the end; their data stays in ``root`` for the next session.
 
-    Enter it on the main thread (see `processes.spawn`), outside of any event loop.
+    Enter it on the main thread (see ``processes.spawn``), outside of any event loop.
 
     Raises:
         SandboxError: one of them could not be installed or started.

@@ -21,12 +21,12 @@ class Row:
 
     Args:
         name: names the step and its log.
-        arguments: of `python -m`.
+        arguments: of ``python -m``.
         needs: the steps that must be complete before.
         ready: a path that returns 200 once the program is ready; None for a command that ends.
-        port: the setting with the port that serves `ready`.
+        port: the setting with the port that serves ``ready``.
         own_port: the program's variable for this port.
-        restart_code: the exit code by which the program asks for a restart.
+        restart_code: the exit code by which the program requests a restart.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""`python -m sandbox.examplepay_simulator`: serve until interrupted.
+"""``python -m sandbox.examplepay_simulator``: serve until interrupted.
 
 It reads the service's own settings: it serves at ExamplePay's configured API address, accepts the
 configured API key, signs with the first of the secrets and sends webhooks to the ingress.

@@ -60,7 +60,7 @@ class _Api:
             self._post("/payments/{id}/attempts", store.attempt),
             self._post("/payments/{id}/capture", lambda id_, body, _: store.capture(id_, body)),
             self._post("/payments/{id}/void", lambda id_, body, _: store.void(id_, body)),
-            self._post("/refunds", lambda _, body, __: store.refund(body, ours=True)),
+            self._post("/refunds", lambda _, body, __: store.refund(body, requested=True)),
             self._get("/payments/{id}", lambda r: store.get("payment", r.path_params["id"])),
             self._get("/payments", lambda r: self._listed("payment", r)),
             self._get("/refunds", lambda r: self._listed("refund", r)),
@@ -72,18 +72,18 @@ class _Api:
             if self._faults.unreachable:
                 return _GATEWAY
             key = request.headers["operation-key"]
-            asked = {"path": request.url.path, "body": await request.json()}
-            before, status, answer = self._store.answered.get(key, (asked, 0, {}))
-            if before != asked:
+            request_body = {"path": request.url.path, "body": await request.json()}
+            before, status, answer = self._store.responses.get(key, (request_body, 0, {}))
+            if before != request_body:
                 raise RefusalError(409, "operation_key_reused", "It was used for something else.")
             if not status:
                 status, answer = 200, {}
                 try:
-                    answer = dict(act(request.path_params.get("id", ""), asked["body"], key))
+                    answer = dict(act(request.path_params.get("id", ""), request_body["body"], key))
                 except RefusalError as refusal:
                     status, answer = refusal.status, refusal.body
-                self._store.answered[key] = (asked, status, answer)
-            return _GATEWAY if self._faults.lose_answers else JSONResponse(answer, status)
+                self._store.responses[key] = (request_body, status, answer)
+            return _GATEWAY if self._faults.lose_responses else JSONResponse(answer, status)
 
         return Route(path, _answering(self._allowed(endpoint)), methods=["POST"])
 
@@ -129,11 +129,11 @@ def _control(store: Store, webhooks: WebhookDelivery, faults: Faults) -> list[Ro
 
     actions: dict[str, Callable[..., Json]] = {
         "go_on": store.go_on,
-        "refund": lambda **body: store.refund(body, ours=False),
+        "refund": lambda **body: store.refund(body, requested=False),
         "bounce": store.bounce,
         "charge_back": store.charge_back,
         "decide": store.decide,
-        "say": store.say,
+        "emit": store.emit,
         "faults": switch,
         "reset": reset,
     }

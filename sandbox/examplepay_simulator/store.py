@@ -32,7 +32,7 @@ class RefusalError(Exception):
 
 
 class Store:
-    """All objects by kind and ID. ``on_event`` is called with each event after it is listed."""
+    """All objects by kind and ID. ``on_event`` is called with each listed event."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Store:
         self.objects: dict[str, dict[str, Json]] = {"payment": {}, "refund": {}, "chargeback": {}}
         self.events: list[Json] = []
         #: By operation key: the request, the status and the body of the response.
-        self.answered: dict[str, tuple[Json, int, Json]] = {}
+        self.responses: dict[str, tuple[Json, int, Json]] = {}
 
     def get(self, kind: str, object_id: str) -> Json:
         """The object. Raises RefusalError."""
@@ -112,8 +112,8 @@ class Store:
         payment = self._in_state(payment_id, "new", "declined", "awaiting_customer", "held")
         return self._change("payment", payment, "voided", void_reason=body.get("reason"))
 
-    def refund(self, body: Json, *, ours: bool) -> Json:
-        """Refunds an amount; with ``ours`` the refund carries the payment's reference."""
+    def refund(self, body: Json, *, requested: bool) -> Json:
+        """Refunds an amount; with ``requested`` the refund carries the payment's reference."""
         payment = self._in_state(str(body.get("payment")), "paid")
         amount = _money(body)
         given = sum(
@@ -122,10 +122,10 @@ class Store:
             if refund["payment"] == payment["id"] and refund["state"] not in _NOTHING_BACK
         )
         if Decimal(amount["value"]) + given > Decimal(payment["captured"]):
-            raise RefusalError(422, "too_much", "More than was captured and is left.")
+            raise RefusalError(422, "too_much", "More than is left of the captured amount.")
         refund = self._new("refund", {
             "state": "queued", "payment": payment["id"], "amount": amount, "bounce": None,
-            "payment_reference": payment["reference"] if ours else None,
+            "payment_reference": payment["reference"] if requested else None,
             "reference": body.get("reference"), "reason": body.get("reason"),
         })  # fmt: skip
         return self._change("refund", refund, "settled")
@@ -151,7 +151,7 @@ class Store:
             chargeback["moves"].append(back)
         return self._change("chargeback", chargeback, state)
 
-    def say(self, kind: str, object_id: str, state: str) -> Json:
+    def emit(self, kind: str, object_id: str, state: str) -> Json:
         """Emits an event with a state that the object is not in."""
         return self._event(kind, {**self.get(kind, object_id), "state": state})
 

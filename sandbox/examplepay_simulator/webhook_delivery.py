@@ -1,4 +1,4 @@
-"""Sends webhooks, signed as the Standard Webhooks specification says, and retries each delivery."""
+"""Sends webhooks, signed by the Standard Webhooks specification, and retries each delivery."""
 
 import asyncio
 import base64
@@ -28,10 +28,10 @@ class Faults:
     duplicate: bool = False
     #: Delays each webhook by a random time, so they arrive in any order.
     reorder: bool = False
-    #: A gateway answers calls with an error; they are not executed.
+    #: A gateway returns an error for calls; they are not executed.
     unreachable: bool = False
-    #: A gateway answers calls with an error, although they were executed.
-    lose_answers: bool = False
+    #: A gateway returns an error for calls, although they were executed.
+    lose_responses: bool = False
 
 
 def signature_headers(message_id: str, body: bytes, secret: str, timestamp: int) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""Downloads the jars of Apache Kafka and checks each against `kafka-jars.lock`.
+"""Downloads the jars of Apache Kafka and checks each against ``kafka-jars.lock``.
 
-`python -m sandbox.servers.jar_download` resolves `BROKER` with jgo and rewrites the lock.
+``python -m sandbox.servers.jar_download`` resolves ``BROKER`` with jgo and rewrites the lock.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ Advance = Callable[[int], None]
 
 
 def download(folder: Path, advance: Advance) -> None:
-    """Download the missing jars into `folder`; several processes may do so at the same time.
+    """Download the missing jars into ``folder``; several processes may do so at the same time.
 
     Args:
         folder: the jars' folder.
@@ -110,7 +110,7 @@ def _maven(repo_cache: Path, advance: Advance) -> MavenContext:
 
 
 def write_lock(path: Path = LOCK) -> None:
-    """Resolve `BROKER` and its run-time dependencies, and write the lock."""
+    """Resolve ``BROKER`` and its run-time dependencies, and write the lock."""
     with tempfile.TemporaryDirectory() as scratch:
         context = _maven(Path(scratch), lambda _bytes: None)
         group, artifact, version = BROKER

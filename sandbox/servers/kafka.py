@@ -52,13 +52,13 @@ class Broker:
     """One node of a cluster.
 
     Args:
-        directory: the node's folder: its configuration and, in `data/`, its logs.
+        directory: the node's folder: its configuration and, in ``data/``, its logs.
         node_id: its number in the cluster.
         port: where clients connect, on the loopback interface.
         voters: each node's controller port by node id, the same on every node.
         cluster_id: identifies the cluster; equal on every node, and never changes.
         java: how to start it.
-        doors: further listeners by name: the port to listen on, and the port to advertise
+        extra_listeners: further listeners by name: the port to listen on, and the port to advertise
             to clients, which may be a proxy's.
     """
 
@@ -68,18 +68,18 @@ class Broker:
     voters: Mapping[int, int]
     cluster_id: str
     java: Java
-    doors: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    extra_listeners: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """`kafka` for a single node, otherwise `kafka-<node id>`."""
+        """``kafka`` for a single node, otherwise ``kafka-<node id>``."""
         return "kafka" if len(self.voters) == 1 else f"kafka-{self.node_id}"
 
     def properties(self) -> dict[str, str]:
         """The content of server.properties."""
         copies = str(min(3, len(self.voters)))
         in_sync = str(min(2, len(self.voters)))
-        listeners = {"PLAINTEXT": (self.port, self.port), **self.doors}
+        listeners = {"PLAINTEXT": (self.port, self.port), **self.extra_listeners}
         protocols = PROPERTIES["listener.security.protocol.map"].split(",")
         return {
             **PROPERTIES,
@@ -97,7 +97,7 @@ class Broker:
                 f"{name}://{HOST}:{port}" for name, (_, port) in listeners.items()
             ),
             "listener.security.protocol.map": ",".join(
-                [*protocols, *(f"{name}:PLAINTEXT" for name in self.doors)]
+                [*protocols, *(f"{name}:PLAINTEXT" for name in self.extra_listeners)]
             ),
             "log.dirs": str(self.directory / "data"),
             "offsets.topic.replication.factor": copies,
@@ -148,7 +148,7 @@ class Broker:
 def cluster(
     directory: Path, ports: Sequence[int], controller_ports: Sequence[int], java: Java
 ) -> tuple[Broker, ...]:
-    """The brokers of one cluster, one for each of `ports`.
+    """The brokers of one cluster, one for each of ``ports``.
 
     Args:
         directory: for the cluster's ID and one folder per node.

@@ -64,7 +64,7 @@ class Server:
         return self.directory / "data"
 
     def url(self) -> str:
-        """The clients' URL, password included; `make_folder` must have run."""
+        """The clients' URL, password included; ``make_folder`` must have run."""
         password = (self.directory / "password").read_text()
         return f"postgresql://{ROLE}:{password}@{HOST}:{self.port}/{DATABASE}"
 
@@ -91,7 +91,7 @@ class Server:
         if self.data.exists():
             self._drop_stale_lock()
             return
-        # Built under another name and renamed when complete, so `data` is never half a database.
+        # Built under another name and renamed when complete, so ``data`` is never half a database.
         partial_data = self.directory / "data.partial"
         shutil.rmtree(partial_data, ignore_errors=True)
         command = partial(Command, f"{NAME}-initdb", user=self.user)
@@ -119,7 +119,7 @@ class Server:
         """Remove the lock file of a server that was killed and is still a zombie process.
 
         PostgreSQL takes a zombie process for a running one. Two sandboxes never share a folder
-        (see `state.StateFolder.locked`).
+        (see ``state.StateFolder.locked``).
         """
         lock = self.data / "postmaster.pid"
         if not lock.exists():
@@ -174,7 +174,7 @@ def installation() -> Path:
 
 
 def server(directory: Path, port: int) -> Server:
-    """A server in `directory`; runs as an unprivileged user when this process is root."""
+    """A server in ``directory``; runs as an unprivileged user when this process is root."""
     return Server(directory, port, unprivileged_user(), installation())
 
 

@@ -1,4 +1,4 @@
-"""`python -m sandbox.stripe_simulator`: serve until interrupted."""
+"""``python -m sandbox.stripe_simulator``: serve until interrupted."""
 
 import os
 import sys

@@ -34,7 +34,7 @@ class OperationEndpoint:
         self._pipeline = pipeline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Serve one request."""
         await self._pipeline.serve(self._operation, scope, receive, send)
 
 

@@ -39,7 +39,7 @@ class Chance:
         return low + self._number(8, identity) % (high - low + 1)
 
     def object_id(self, prefix: str, *identity: object, length: int = 24) -> str:
-        """An ID in Stripe's format, for example `pi_3` and 24 alphanumeric characters."""
+        """An ID in Stripe's format, for example ``pi_3`` and 24 alphanumeric characters."""
         digest = self._digest(length, ("id", prefix, *identity))
         return prefix + b64encode(digest, b"ab")[:length].decode()
 

@@ -44,5 +44,5 @@ class Clock:
         self._offset_s = 0.0
 
     def http_date(self) -> str:
-        """The simulator's time as an HTTP `Date`."""
+        """The simulator's time as an HTTP ``Date``."""
         return format_datetime(datetime.fromtimestamp(self.now(), UTC), usegmt=True)

@@ -7,12 +7,12 @@ from sandbox.stripe_simulator.chance import Chance
 from sandbox.stripe_simulator.faults import Faults
 
 Kind = Literal["first", "duplicate", "wrong_signature", "altered_body", "resend"]
-"""`first` is the regular delivery, retried until it succeeds; `resend` is requested manually."""
+"""``first`` is the regular delivery, retried until it succeeds; ``resend`` is manual."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedDelivery:
-    """A delivery after a delay in seconds of wall time; a `dropped` one is never made."""
+    """A delivery after a delay in seconds of wall time; a ``dropped`` one is never made."""
 
     kind: Kind
     fault: str | None = None

@@ -3,7 +3,7 @@
 ::
 
     SimulatorError
-    └── ApiError                 an answer in Stripe's error JSON
+    └── ApiError                 a response in Stripe's error JSON
         ├── AuthenticationError  401  the key is missing or wrong
         ├── ParameterError       400  refused before execution
         ├── ResourceMissingError 404  for an object in the path, 400 for one in a parameter
@@ -14,7 +14,7 @@
         └── ServerError          500
 
 An error after execution began is stored under the idempotency key, and its writes are committed.
-An error before that is not stored, and nothing was written (`stored` distinguishes them).
+An error before that is not stored, and nothing was written (``stored`` distinguishes them).
 Source: https://docs.stripe.com/api/errors and https://docs.stripe.com/api/idempotent_requests
 """
 
@@ -36,7 +36,7 @@ class ApiError(SimulatorError):
         message: for the developer.
         code: Stripe's error code, if any.
         param: the wrong parameter.
-        details: further members of the error object, such as `payment_intent` or `decline_code`.
+        details: further members of the error object, such as ``decline_code``.
     """
 
     status: int = 400
@@ -59,7 +59,7 @@ class ApiError(SimulatorError):
         self.details = details or {}
 
     def body(self) -> JsonObject:
-        """The response body, `{"error": {...}}`."""
+        """The response body, ``{"error": {...}}``."""
         error: JsonObject = {**self.details, "message": self.message, "type": self.type}
         if self.code is not None:
             error["code"] = self.code

@@ -39,7 +39,7 @@ class Due:
 class Journal:
     """Records events and plans their deliveries.
 
-    Call `take_due` after the commit to get the deliveries to send.
+    Call ``take_due`` after the commit to get the deliveries to send.
     """
 
     def __init__(self, store: Store, clock: Clock, chance: Chance, faults: FaultSwitch) -> None:
@@ -55,7 +55,7 @@ class Journal:
         """Record an event of an object.
 
         Args:
-            event_type: such as `payment_intent.succeeded`.
+            event_type: such as ``payment_intent.succeeded``.
             body: the object as it is now.
             cause: its cause.
             before: the object before the change, for events that list the changes.
@@ -131,7 +131,7 @@ class Journal:
 
 
 def listens(enabled_events: Iterable[str], event_type: str) -> bool:
-    """Whether an endpoint with these enabled events receives an event; `*` stands for all."""
+    """Whether an endpoint with these enabled events receives an event; ``*`` stands for all."""
     return any(name in ("*", event_type) for name in enabled_events)
 
 

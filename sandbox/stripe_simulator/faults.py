@@ -92,7 +92,7 @@ PRESETS: dict[str, Faults] = {
 
 
 def parse_faults(value: Any) -> Any:
-    """Convert a preset's name or JSON text into input for `Faults`.
+    """Convert a preset's name or JSON text into input for ``Faults``.
 
     Raises:
         ValueError: neither a preset nor JSON.
@@ -110,7 +110,7 @@ def parse_faults(value: Any) -> Any:
 
 
 class FaultSwitch:
-    """The faults in force; `set` applies from the next request and the next event on."""
+    """The faults in force; ``set`` applies from the next request and the next event on."""
 
     def __init__(self, faults: Faults) -> None:
         self.current = faults

@@ -19,7 +19,7 @@ _TAKEN_AWAY = {"payment_method_types": "payment_method_types_no_longer_supported
 
 
 def names_of(typed_dict: type) -> frozenset[str]:
-    """An operation's parameter names, as the `stripe` package declares them."""
+    """An operation's parameter names, as the ``stripe`` package declares them."""
     return frozenset(typed_dict.__annotations__) - frozenset(RequestOptions.__annotations__)
 
 
@@ -75,7 +75,7 @@ class Params:
         return _integer(name, self.required_text(name))
 
     def boolean(self, name: str) -> bool | None:
-        """`true` or `false`."""
+        """``true`` or ``false``."""
         value = self.text(name)
         if value is None:
             return None

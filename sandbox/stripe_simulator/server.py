@@ -10,7 +10,7 @@ from sandbox.stripe_simulator.settings import SimulatorSettings
 def create_server(settings: SimulatorSettings) -> uvicorn.Server:
     """A server for the simulator, not yet started.
 
-    It adds no `Date` header, because the application sets the simulator's time.
+    It adds no ``Date`` header, because the application sets the simulator's time.
     """
     config = uvicorn.Config(
         create_app(settings),

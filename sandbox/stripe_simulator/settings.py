@@ -1,4 +1,4 @@
-"""Settings, from environment variables that begin with `PAYMENTS_SIMULATOR_`."""
+"""Settings, from environment variables that begin with ``PAYMENTS_SIMULATOR_``."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The parts that every operation uses; `app.create_app` wires them."""
+"""The parts that every operation uses; ``app.create_app`` wires them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

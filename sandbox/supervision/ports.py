@@ -22,7 +22,7 @@ _USUALLY_EPHEMERAL: Final = 32_768
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Return `count` different free ports, reserved for this process while it runs.
+    """Return ``count`` different free ports, reserved for this process while it runs.
 
     They are below the ports that the system gives to outgoing connections. A process gets no port
     twice, because a program may not listen on it yet.
@@ -75,7 +75,7 @@ def _ephemeral_from() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on `port` of the loopback interface now."""
+    """Whether a server could listen on ``port`` of the loopback interface now."""
     with socket.socket() as probe:
         # Servers set it too: without it a port in TIME_WAIT would look taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -105,7 +105,7 @@ def require_free(ports: Mapping[str, int]) -> None:
 
 
 def listener(port: int) -> str:
-    """Describe the process that listens on `port`."""
+    """Describe the process that listens on ``port``."""
     try:
         listeners = [
             connection.pid
@@ -117,6 +117,6 @@ def listener(port: int) -> str:
         for pid in listeners:
             if pid is not None:
                 return f"{psutil.Process(pid).name()} (pid {pid})"
-    except psutil.Error:  # not ours to look at, or gone meanwhile
+    except psutil.Error:  # another user's process, or gone meanwhile
         return "another process"
     return "another user's process" if listeners else "another process"

@@ -40,13 +40,13 @@ def unprivileged_user() -> User | None:
 
 
 def make_reachable(path: Path) -> None:
-    """Let any user traverse the folders above `path` (o+x), but not list them."""
+    """Let any user traverse the folders above ``path`` (o+x), but not list them."""
     for folder in path.resolve().parents:
         _add_mode(folder, stat.S_IXOTH)
 
 
 def make_readable(tree: Path) -> None:
-    """Let any user read `tree`, and execute what its owner may execute."""
+    """Let any user read ``tree``, and execute what its owner may execute."""
     make_reachable(tree)
     for path in (tree, *tree.rglob("*")):
         if path.is_symlink():
@@ -56,7 +56,7 @@ def make_readable(tree: Path) -> None:
 
 
 def own_folder(folder: Path, user: User | None) -> None:
-    """Create `folder` with mode 0700, owned by `user` (None: the current user)."""
+    """Create ``folder`` with mode 0700, owned by ``user`` (None: the current user)."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     if user is not None:

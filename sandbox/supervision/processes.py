@@ -25,13 +25,13 @@ class Command:
     """What to run.
 
     Args:
-        name: names the process and its log, `<name>.log`.
+        name: names the process and its log, ``<name>.log``.
         argv: the program and its arguments.
         environment: added to (and winning over) this process's own.
         folder: the working directory; None is the current one.
         stdin: its standard input.
         user: the user to switch to; None does not switch.
-        stop_signal: asks the program to shut down.
+        stop_signal: makes the program shut down.
         stop_within: seconds until it is killed instead.
     """
 
@@ -71,7 +71,7 @@ class Child:
 
 
 async def spawn(command: Command, logs: Path) -> Child:
-    """Start `command`; must be called on the main thread.
+    """Start ``command``; must be called on the main thread.
 
     Linux kills the child when the *thread* that started it ends, so children of a worker thread
     would die with that thread.
@@ -105,10 +105,10 @@ async def spawn(command: Command, logs: Path) -> Child:
 
 
 async def run(command: Command, logs: Path, *, within: float) -> None:
-    """Run `command` to its end.
+    """Run ``command`` to its end.
 
     Raises:
-        ProgramError: its exit code was not 0, or it took longer than `within` seconds.
+        ProgramError: its exit code was not 0, or it took longer than ``within`` seconds.
     """
     child = await spawn(command, logs)
     try:
@@ -148,7 +148,7 @@ def tail(log: Path, lines: int = LAST_LINES) -> list[str]:
 
 
 def _die_with(parent: int) -> Callable[[], None] | None:
-    """Return what a new child runs first: it asks Linux for SIGKILL when its parent dies."""
+    """Return what a new child runs first: it makes Linux send SIGKILL when its parent dies."""
     if sys.platform != "linux":
         return None
     # Loaded in the parent, because little is safe between fork and exec.

@@ -22,7 +22,7 @@ START_TIMEOUT_S = 5.0
 
 
 def listens(port: int) -> Condition:
-    """Something accepts connections on `port`."""
+    """Something accepts connections on ``port``."""
 
     async def ask() -> bool:
         try:
@@ -39,7 +39,7 @@ def listens(port: int) -> Condition:
 
 
 def answers_http(url: str) -> Condition:
-    """`GET url` answers 200."""
+    """``GET url`` returns 200."""
     parts = urlsplit(url)
 
     def get() -> bool:
@@ -56,7 +56,7 @@ def answers_http(url: str) -> Condition:
 
 
 def kafka_answers(bootstrap: str, brokers: int = 1) -> Condition:
-    """The cluster names at least `brokers` live brokers."""
+    """The cluster names at least ``brokers`` live brokers."""
     port = int(bootstrap.split(",", maxsplit=1)[0].rsplit(":", 1)[1])
     open_port = listens(port)
 

@@ -1,7 +1,7 @@
 """A helper process that kills its parent's process groups when the parent dies.
 
-It reads `+<group>` and `-<group>` lines from its standard input, which ends when the parent ends,
-even if that was killed. Then it kills every process group still listed.
+It reads ``+<group>`` and ``-<group>`` lines from its standard input. The input ends when the parent
+ends, even if that was killed. Then it kills every process group still listed.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ class Reaper:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the process, in a session of its own so that Ctrl-C doesn't reach it."""
+        """Start the helper in its own session, so that Ctrl-C doesn't reach it."""
         self._process = subprocess.Popen(  # noqa: S603 -- this file, run by this interpreter
             [sys.executable, "-I", "-S", __file__],
             stdin=subprocess.PIPE,
@@ -27,11 +27,11 @@ class Reaper:
         )
 
     def add(self, group: int) -> None:
-        """Register `group`: it is killed when this process ends."""
+        """Register ``group``: it is killed when this process ends."""
         self._write(f"+{group}\n")
 
     def remove(self, group: int) -> None:
-        """Deregister `group`: it has ended, and the system may reuse its number."""
+        """Deregister ``group``: it has ended, and the system may reuse its number."""
         self._write(f"-{group}\n")
 
     def stop(self) -> None:

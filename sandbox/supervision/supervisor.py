@@ -18,7 +18,7 @@ from sandbox.supervision.reaper import Reaper
 
 POLL_SECONDS: Final = 0.05
 RESTARTS_MAX: Final = 5
-"""A program that asks for more restarts than this within a minute has failed."""
+"""A program that requests more restarts than this within a minute has failed."""
 RESTART_WINDOW_SECONDS: Final = 60.0
 RESTART_WAIT_SECONDS: Final = 0.5
 
@@ -32,7 +32,7 @@ class Program:
         ready: its readiness condition.
         ready_within: seconds until it must be ready.
         needs: names of the steps that must be ready or done before.
-        restart_code: the exit code by which it asks for a restart; None: it never does.
+        restart_code: the exit code by which it requests a restart; None: it never does.
     """
 
     command: Command
@@ -81,7 +81,7 @@ def ignore(_name: str, _state: State, _seconds: float) -> None:
 def command_job(
     command: Command, logs: Path, *, within: float = 60.0, needs: tuple[str, ...] = ()
 ) -> Job:
-    """A job that runs `command` to its end; see `processes.run`."""
+    """A job that runs ``command`` to its end; see ``processes.run``."""
     return Job(command.name, lambda: run(command, logs, within=within), needs)
 
 
@@ -118,8 +118,8 @@ class Supervisor:
     async def start(self, steps: Iterable[Step]) -> None:
         """Run the steps in the order of their needs, concurrently where possible.
 
-        A need that is not among `steps` counts as met. When a step fails, the others are
-        cancelled; programs that are running go on until `stop`.
+        A need that is not among ``steps`` counts as met. When a step fails, the others are
+        cancelled; programs that are running go on until ``stop``.
 
         Raises:
             ProgramError: a program failed.
@@ -147,7 +147,7 @@ class Supervisor:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def watch(self) -> None:
-        """Wait until a program ends by itself, which is always a failure.
+        """Wait until a program ends unexpectedly, which is always a failure.
 
         Raises:
             ProgramError: with the program's name and the end of its log.
@@ -155,7 +155,7 @@ class Supervisor:
         raise await asyncio.shield(self._death)
 
     async def stop(self) -> None:
-        """End every program, each after all that need it; then nothing of ours is left."""
+        """End every program, each after all that need it; no process is left."""
         for watch in tuple(self._watches):
             watch.cancel()
         try:
@@ -205,7 +205,7 @@ class Supervisor:
         return child
 
     async def _watch(self, program: Program, child: Child) -> None:
-        """Restart the program as often as it may ask for that; any other end is a failure."""
+        """Restart the program as often as it may request it; any other end is a failure."""
         restarts: list[float] = []
         while True:
             code = await child.process.wait()
@@ -215,7 +215,7 @@ class Supervisor:
                 break
             restarts.append(now)
             self._observer(program.name, State.RESTARTED, 0.0)
-            await stop(child)  # whatever is left of its group
+            await stop(child)  # kills the rest of its group
             self._reaper.remove(child.group)
             await asyncio.sleep(random.uniform(0, RESTART_WAIT_SECONDS))  # noqa: S311 -- jitter
             child = await self._spawn(program)

@@ -1,4 +1,4 @@
-"""Calls: a key is one call, a lost answer is unknown, and a refusal means that nothing happened."""
+"""Calls: a key is one call, a lost response is unknown, a refusal means nothing happened."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,59 +16,59 @@ from ports.provider import (
     Unknown,
 )
 from tests.conformance.kit.adapter import Adapter
-from tests.conformance.kit.answering import BODIES, STATUSES, answering
+from tests.conformance.kit.calls import OPERATIONS, call, make, ready_for
+from tests.conformance.kit.http_stub import BODIES, STATUSES, http_stub
 from tests.conformance.kit.rows import over_http
-from tests.conformance.kit.story import OPERATIONS, call, made, ready_for
 
 pytestmark = [pytest.mark.anyio, over_http]
 every_operation = pytest.mark.parametrize("operation", OPERATIONS)
 
 
-def made_anew(asked: ProviderCall) -> str:
-    """The key of the second generation of a call."""
-    return f"{asked.key}.1"
+def retry_key(called: ProviderCall) -> str:
+    """The key for a call's second generation."""
+    return f"{called.key}.1"
 
 
 @every_operation
 async def test_a_key_is_one_call(adapter: Adapter, client: ProviderClient, operation: str) -> None:
-    """However often it is sent: the same answer, and nothing more at the provider."""
-    asked = await ready_for(adapter, client, operation)
-    first = await made(client, asked)
+    """Sent again, it gets the same response and has no further effect."""
+    called = await ready_for(adapter, client, operation)
+    first = await make(client, called)
     adapter.settle()
     objects, reported = adapter.objects(), len(adapter.facts())
-    assert await made(client, asked) == first
-    assert await made(client, asked) == first
+    assert await make(client, called) == first
+    assert await make(client, called) == first
     adapter.settle()
     assert adapter.objects() == objects
     assert len(adapter.facts()) == reported
 
 
-async def test_a_key_that_was_used_otherwise_refuses_nothing(
+async def test_a_key_used_for_another_request_is_unknown(
     adapter: Adapter, client: ProviderClient
 ) -> None:
-    """Something was done under this key: that is to be found out, not to be called a failure."""
-    asked = call(adapter, "create")
-    await made(client, asked)
-    outcome = await client.call(call(adapter, "create", amount=999), asked.key)
+    """A call took effect under this key, so the outcome is unknown and not a refusal."""
+    called = call(adapter, "create")
+    await make(client, called)
+    outcome = await client.call(call(adapter, "create", amount=999), called.key)
     assert isinstance(outcome, Unknown)
     assert len(adapter.objects().payments) == 1
 
 
 @every_operation
-async def test_a_lost_answer_is_unknown_and_found(
+async def test_a_lost_response_is_unknown_and_the_object_is_found(
     adapter: Adapter, client: ProviderClient, operation: str
 ) -> None:
-    """It happened, once: a look-up finds exactly that object, and so does the key sent again."""
-    asked = await ready_for(adapter, client, operation)
+    """The call took effect once: a look-up finds its object, and so does the same key."""
+    called = await ready_for(adapter, client, operation)
     tried_at = datetime.now(UTC)
-    adapter.lose_answers()
-    assert isinstance(await client.call(asked, asked.key), Unknown)
-    adapter.mend()
+    adapter.lose_responses()
+    assert isinstance(await client.call(called, called.key), Unknown)
+    adapter.clear_faults()
     objects = adapter.objects()
-    found = await client.look_up(asked, tried_at)
+    found = await client.look_up(called, tried_at)
     assert isinstance(found, Acknowledged)
     assert found.object_id in {*objects.payments, *objects.refunds}
-    assert await made(client, asked) == found.object_id
+    assert await make(client, called) == found.object_id
     assert adapter.objects() == objects
     assert len(objects.payments) == 1
     if operation == "refund":
@@ -79,153 +79,155 @@ async def test_a_lost_answer_is_unknown_and_found(
 async def test_a_lost_request_is_unknown_and_not_found(
     adapter: Adapter, client: ProviderClient, operation: str
 ) -> None:
-    """It never happened: a look-up says so, and under the next key it happens."""
-    asked = await ready_for(adapter, client, operation)
+    """The call had no effect: a look-up finds nothing, and the next key takes effect."""
+    called = await ready_for(adapter, client, operation)
     tried_at, objects = datetime.now(UTC), adapter.objects()
-    adapter.be_unreachable()
-    assert isinstance(await client.call(asked, asked.key), Unknown)
-    adapter.mend()
+    adapter.become_unreachable()
+    assert isinstance(await client.call(called, called.key), Unknown)
+    adapter.clear_faults()
     assert adapter.objects() == objects
-    assert await client.look_up(asked, tried_at) is None
-    assert isinstance(await client.call(asked, made_anew(asked)), Acknowledged)
+    assert await client.look_up(called, tried_at) is None
+    assert isinstance(await client.call(called, retry_key(called)), Acknowledged)
 
 
 @pytest.mark.parametrize("operation", ["create", "confirm"])
-async def test_a_decline_whose_answer_was_lost_is_found(
+async def test_a_decline_whose_response_was_lost_is_found(
     adapter: Adapter, client: ProviderClient, operation: str
 ) -> None:
-    """The attempt was made, and is over: to make it again would be one too many."""
+    """The attempt was made and is over, so it must not be made again."""
     declined = {"payment_method": adapter.tokens.declined}
-    asked = await ready_for(adapter, client, operation)
-    asked = call(adapter, operation, asked.object_id, **declined)
+    called = await ready_for(adapter, client, operation)
+    called = call(adapter, operation, called.object_id, **declined)
     tried_at = datetime.now(UTC)
-    adapter.lose_answers()
-    assert isinstance(await client.call(asked, made_anew(asked)), Unknown)
-    adapter.mend()
-    assert await client.look_up(asked, tried_at) == Acknowledged(adapter.objects().payments[0])
+    adapter.lose_responses()
+    assert isinstance(await client.call(called, retry_key(called)), Unknown)
+    adapter.clear_faults()
+    assert await client.look_up(called, tried_at) == Acknowledged(adapter.objects().payments[0])
 
 
-async def test_a_refund_of_another_payment_is_not_it(
+async def test_a_look_up_ignores_a_refund_of_another_payment(
     adapter: Adapter, client: ProviderClient
 ) -> None:
-    """The same refund ID elsewhere proves nothing here."""
-    one = await made(client, call(adapter, "create"))
-    other = await made(client, call(adapter, "create", key="another"))
-    await made(client, call(adapter, "refund", other))
+    """The same refund ID on another payment's refund proves nothing."""
+    one = await make(client, call(adapter, "create"))
+    other = await make(client, call(adapter, "create", key="another"))
+    await make(client, call(adapter, "refund", other))
     assert await client.look_up(call(adapter, "refund", one), datetime.now(UTC)) is None
 
 
-async def test_a_refund_of_another_amount_is_not_it(
+async def test_a_look_up_ignores_a_refund_of_another_amount(
     adapter: Adapter, client: ProviderClient
 ) -> None:
-    """Our refund ID can be written on any refund: one of another amount is not the one we made."""
-    object_id = await made(client, call(adapter, "create"))
-    await made(client, call(adapter, "refund", object_id, key="somebody", amount=100))
+    """Anybody can write our refund ID on a refund: the amount must match too."""
+    object_id = await make(client, call(adapter, "create"))
+    await make(client, call(adapter, "refund", object_id, key="somebody", amount=100))
     since = datetime.now(UTC) - timedelta(hours=1)
     assert await client.look_up(call(adapter, "refund", object_id), since) is None
-    ours = await made(client, call(adapter, "refund", object_id))
-    assert await client.look_up(call(adapter, "refund", object_id), since) == Acknowledged(ours)
+    made = await make(client, call(adapter, "refund", object_id))
+    assert await client.look_up(call(adapter, "refund", object_id), since) == Acknowledged(made)
 
 
 async def test_an_unknown_payment_method_is_refused(
     adapter: Adapter, client: ProviderClient
 ) -> None:
-    """Nothing was made, and nothing ever will be of it."""
-    asked = call(adapter, "create", payment_method="nobody-knows-it")
-    outcome = await client.call(asked, asked.key)
+    """No object was created, and a look-up finds none."""
+    called = call(adapter, "create", payment_method="nobody-knows-it")
+    outcome = await client.call(called, called.key)
     assert isinstance(outcome, Refused)
     assert outcome.code
     assert outcome.message
     assert adapter.objects().payments == ()
-    assert await client.look_up(asked, datetime.now(UTC)) is None
+    assert await client.look_up(called, datetime.now(UTC)) is None
 
 
-async def test_more_than_there_is_is_refused(adapter: Adapter, client: ProviderClient) -> None:
-    """A refund above what was captured: no refund was made."""
-    object_id = await made(client, call(adapter, "create"))
+async def test_a_refund_above_the_captured_amount_is_refused(
+    adapter: Adapter, client: ProviderClient
+) -> None:
+    """No refund is created."""
+    object_id = await make(client, call(adapter, "create"))
     too_much = call(adapter, "refund", object_id, amount=1235)
     assert isinstance(await client.call(too_much, too_much.key), Refused)
     assert adapter.objects().refunds == ()
 
 
 @pytest.mark.parametrize("operation", ["confirm", "capture"])
-async def test_what_is_over_is_refused(
+async def test_a_call_after_a_cancel_is_refused(
     adapter: Adapter, client: ProviderClient, operation: str
 ) -> None:
-    """After a cancel nothing can be tried or taken any more; another cancel has been done."""
-    object_id = await made(client, call(adapter, "create", capture_method="manual"))
-    await made(client, call(adapter, "cancel", object_id))
-    asked = call(adapter, operation, object_id)
-    assert isinstance(await client.call(asked, asked.key), Refused)
-    assert await made(client, call(adapter, "cancel", object_id, key="again")) == object_id
+    """Confirm and capture are refused; another cancel is acknowledged."""
+    object_id = await make(client, call(adapter, "create", capture_method="manual"))
+    await make(client, call(adapter, "cancel", object_id))
+    called = call(adapter, operation, object_id)
+    assert isinstance(await client.call(called, called.key), Refused)
+    assert await make(client, call(adapter, "cancel", object_id, key="again")) == object_id
 
 
 async def test_too_early_is_not_now(adapter: Adapter, client: ProviderClient) -> None:
-    """A capture while the customer is asked: refused today, and good under the next key."""
+    """A capture before the customer has acted must wait; it succeeds later under the next key."""
     token = adapter.tokens.customer
     waiting = call(adapter, "create", payment_method=token, capture_method="manual")
-    object_id = await made(client, waiting)
-    asked = call(adapter, "capture", object_id)
-    assert isinstance(await client.call(asked, asked.key), NotNow)
+    object_id = await make(client, waiting)
+    called = call(adapter, "capture", object_id)
+    assert isinstance(await client.call(called, called.key), NotNow)
     adapter.customer(object_id, passes=True)
-    assert await client.call(asked, made_anew(asked)) == Acknowledged(object_id)
+    assert await client.call(called, retry_key(called)) == Acknowledged(object_id)
 
 
 @pytest.mark.parametrize("operation", ["capture", "cancel", "confirm"])
-async def test_what_is_done_is_acknowledged(
+async def test_a_call_after_success_is_acknowledged(
     adapter: Adapter, client: ProviderClient, operation: str
 ) -> None:
-    """A paid payment was captured, can't be cancelled any more, and needs no other attempt."""
-    object_id = await made(client, call(adapter, "create"))
-    assert await made(client, call(adapter, operation, object_id)) == object_id
+    """The payment is already captured, so capture, cancel and confirm have no effect."""
+    object_id = await make(client, call(adapter, "create"))
+    assert await make(client, call(adapter, operation, object_id)) == object_id
 
 
 @every_operation
 async def test_a_wrong_api_key_refuses_nothing(adapter: Adapter, operation: str) -> None:
-    """It is the operator's to mend: the calls wait."""
-    async with closing(adapter.client(api_key="key-of-somebody-else")) as stranger:
-        asked = call(adapter, operation, "an-object")
-        assert isinstance(await stranger.call(asked, asked.key), Unknown)
+    """The operator has to correct it; until then, calls wait."""
+    async with closing(adapter.client(api_key="key-of-somebody-else")) as unauthorized:
+        called = call(adapter, operation, "an-object")
+        assert isinstance(await unauthorized.call(called, called.key), Unknown)
         with pytest.raises(ProviderUnavailableError):
-            await stranger.look_up(asked, datetime.now(UTC))
+            await unauthorized.look_up(called, datetime.now(UTC))
 
 
 @pytest.mark.parametrize("operation", ["confirm", "capture", "cancel", "refund"])
-async def test_an_account_that_knows_no_such_payment_refuses_nothing(
+async def test_an_unknown_payment_refuses_nothing(
     adapter: Adapter, client: ProviderClient, operation: str
 ) -> None:
-    """A provider loses no payment: the API key is of another account, or the address another."""
-    asked = call(adapter, operation, "payment-of-another-account")
-    assert isinstance(await client.call(asked, asked.key), Unknown)
+    """A provider loses no payment, so the API key or the address is of another account."""
+    called = call(adapter, operation, "payment-of-another-account")
+    assert isinstance(await client.call(called, called.key), Unknown)
 
 
 @pytest.mark.parametrize("status", STATUSES)
-async def test_an_answer_of_somebody_else_is_unknown(running: Adapter, status: str) -> None:
-    """Something between us and the provider answered: nobody knows whether the call went on."""
-    async with answering() as server, closing(running.client(server.address)) as client:
+async def test_a_response_of_another_server_is_unknown(running: Adapter, status: str) -> None:
+    """It may come from a proxy, and the call may have reached the provider."""
+    async with http_stub() as server, closing(running.client(server.address)) as client:
         for body in BODIES:
-            server.answer = status, body
-            await learns_nothing(running, client)
+            server.response = status, body
+            await assert_unknown(running, client)
 
 
-async def test_an_answer_that_does_not_come_is_unknown(running: Adapter) -> None:
-    """After the deadline, which is ours."""
-    async with answering() as server, closing(running.client(server.address, None, 0.2)) as hasty:
-        await learns_nothing(running, hasty)
+async def test_a_missing_response_is_unknown(running: Adapter) -> None:
+    """The client stops waiting after its own deadline."""
+    async with http_stub() as server, closing(running.client(server.address, None, 0.2)) as hasty:
+        await assert_unknown(running, hasty)
 
 
-async def test_nobody_there_is_unknown(running: Adapter) -> None:
-    """A host that takes no connection."""
+async def test_a_refused_connection_is_unknown(running: Adapter) -> None:
+    """A host that accepts no connection gives no outcome either."""
     async with closing(running.client("http://127.0.0.1:1")) as alone:
-        await learns_nothing(running, alone)
+        await assert_unknown(running, alone)
 
 
-async def learns_nothing(adapter: Adapter, client: ProviderClient) -> None:
-    """A call is neither done nor refused, and no question is answered."""
-    asked = call(adapter, "create")
-    assert isinstance(await client.call(asked, asked.key), Unknown)
+async def assert_unknown(adapter: Adapter, client: ProviderClient) -> None:
+    """Asserts that a call is neither acknowledged nor refused, and that every query fails."""
+    called = call(adapter, "create")
+    assert isinstance(await client.call(called, called.key), Unknown)
     with pytest.raises(ProviderUnavailableError):
-        await client.look_up(asked, datetime.now(UTC))
+        await client.look_up(called, datetime.now(UTC))
     with pytest.raises(ProviderUnavailableError):
         await client.retrieve("an-object")
     with pytest.raises(ProviderUnavailableError):
@@ -234,6 +236,6 @@ async def learns_nothing(adapter: Adapter, client: ProviderClient) -> None:
 
 @asynccontextmanager
 async def closing(client: ProviderClient) -> AsyncIterator[ProviderClient]:
-    """The client, closed at the end."""
+    """Closes the client at the end."""
     yield client
     await client.close()

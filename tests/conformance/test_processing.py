@@ -1,4 +1,4 @@
-"""A provider's webhooks through the processor's own decoding and deciding, in any order."""
+"""A provider's webhooks, decoded and decided by the processor in any order."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -20,8 +20,8 @@ from schemas.commands import CreatePayment
 from schemas.results import ProviderResult
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
 from tests.conformance.kit.adapter import Adapter
+from tests.conformance.kit.calls import AMOUNT, PAYMENT, call, make
 from tests.conformance.kit.rows import over_http
-from tests.conformance.kit.story import AMOUNT, PAYMENT, call, made
 
 pytestmark = [pytest.mark.anyio, over_http]
 
@@ -30,7 +30,7 @@ ORDERS: Final = 20
 
 
 def created(adapter: type[Adapter] | Adapter, position: int = 0) -> ConsumedRecord:
-    """The command that began the payment."""
+    """The record of the command that creates the payment."""
     command = CreatePayment(
         event_id="cmd_1",
         payment_id=PAYMENT,
@@ -52,7 +52,7 @@ def created(adapter: type[Adapter] | Adapter, position: int = 0) -> ConsumedReco
 
 
 def acknowledged(adapter: type[Adapter] | Adapter, object_id: str) -> ConsumedRecord:
-    """What our call to create it came to, which proves whose object it is."""
+    """The record of the create's result, which proves the payment's object."""
     result = ProviderResult(
         event_id="res_1",
         payment_id=PAYMENT,
@@ -68,7 +68,7 @@ def acknowledged(adapter: type[Adapter] | Adapter, object_id: str) -> ConsumedRe
 
 
 def webhook(adapter: type[Adapter] | Adapter, body: bytes, position: int) -> ConsumedRecord:
-    """A webhook in the log, routed to the payment."""
+    """The record of a webhook, routed to the payment."""
     fact = adapter.translator().translate(body).fact
     named = {
         headers.EVENT_ID: fact.event_id,
@@ -80,8 +80,8 @@ def webhook(adapter: type[Adapter] | Adapter, body: bytes, position: int) -> Con
     )
 
 
-def played(adapter: type[Adapter] | Adapter, records: list[ConsumedRecord]) -> WriteSet:
-    """What the processor makes of these records, which are all there is."""
+def folded(adapter: type[Adapter] | Adapter, records: list[ConsumedRecord]) -> WriteSet:
+    """The write set of these records, folded from an empty state."""
     decoder = Decoder({adapter.name: adapter.translator()})
     received = [decoder.decode(record) for record in records]
     understood = [item for item in received if isinstance(item, DecodedInput)]
@@ -92,11 +92,11 @@ def played(adapter: type[Adapter] | Adapter, records: list[ConsumedRecord]) -> W
 async def test_webhooks_in_any_order_end_in_the_same_state(
     adapter: Adapter, client: ProviderClient
 ) -> None:
-    """Declined, paid, refunded in part, disputed and won: the times alone tell what was when."""
+    """The payment is declined, paid, refunded in part, disputed and won."""
     token = adapter.tokens.declined
-    object_id = await made(client, call(adapter, "create", payment_method=token))
-    await made(client, call(adapter, "confirm", object_id))
-    await made(client, call(adapter, "refund", object_id))
+    object_id = await make(client, call(adapter, "create", payment_method=token))
+    await make(client, call(adapter, "confirm", object_id))
+    await make(client, call(adapter, "refund", object_id))
     adapter.decide(adapter.dispute(object_id), won=True)
     adapter.settle()
     records = [webhook(adapter, d.body, n) for n, d in enumerate(adapter.receiver.deliveries)]
@@ -109,15 +109,15 @@ async def test_webhooks_in_any_order_end_in_the_same_state(
             *records,
         ]  # each comes twice
         random.Random(seed).shuffle(order)  # noqa: S311  # a seeded order, no secret
-        payment = played(adapter, order).payments[PAYMENT]
+        payment = folded(adapter, order).payments[PAYMENT]
         assert payment.status is Status.SUCCEEDED
         assert payment.object_id == object_id
         ends.add((payment.facts, payment.provider_refunds, payment.disputes))
     assert len(ends) == 1
 
 
-def counted(plan: WriteSet) -> list[str]:
-    """The samples of the metric of unknown statuses, after this batch."""
+def unknown_status_samples(plan: WriteSet) -> list[str]:
+    """The samples of the metric of unknown statuses after this batch."""
     registry = CollectorRegistry()
     StreamMetrics(registry).count(plan)
     lines = generate_latest(registry).decode().splitlines()
@@ -125,26 +125,26 @@ def counted(plan: WriteSet) -> list[str]:
 
 
 def test_an_unknown_status_changes_nothing_and_is_counted(kind: type[Adapter]) -> None:
-    """Recorded as ignored, with the status in its reason; one on a metric of its own."""
+    """It is ignored with the status in the reason, and counted by its own metric."""
     paid, limbo = kind.payment_event("event-1"), kind.payment_event("event-2")
     fact = kind.translator().translate(paid).fact
     assert isinstance(fact, PaymentFact)
     records = [created(kind), acknowledged(kind, fact.object_id), webhook(kind, paid, 1)]
-    before = played(kind, records).payments[PAYMENT]
+    before = folded(kind, records).payments[PAYMENT]
     records.append(webhook(kind, kind.with_status(limbo, "in_limbo"), 2))
-    plan = played(kind, records)
+    plan = folded(kind, records)
     assert plan.payments[PAYMENT] == before
     assert plan.inbox[-1].outcome is Outcome.IGNORED
     assert "'in_limbo'" in plan.inbox[-1].reason
-    (line,) = counted(plan)
+    (line,) = unknown_status_samples(plan)
     assert f'provider="{kind.name}"' in line
     assert f'kind="{kind.translator().translate(limbo).kind}"' in line
     assert line.endswith(" 1.0")
 
 
-def test_an_unknown_kind_of_event_is_not_counted_as_one(kind: type[Adapter]) -> None:
-    """There are many of those, and nobody has to look."""
+def test_an_unknown_kind_of_event_is_not_counted_as_an_unknown_status(kind: type[Adapter]) -> None:
+    """There are many such kinds, and they need no attention."""
     other = kind.of_another_kind(kind.payment_event())
-    plan = played(kind, [created(kind), webhook(kind, other, 1)])
+    plan = folded(kind, [created(kind), webhook(kind, other, 1)])
     assert plan.inbox[-1].outcome is Outcome.IGNORED
-    assert counted(plan) == []
+    assert unknown_status_samples(plan) == []

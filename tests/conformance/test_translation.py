@@ -1,4 +1,4 @@
-"""Translation is total: any bytes are a fact or malformed; what is not known changes nothing."""
+"""Translation is total: any bytes are a fact or malformed; unknown values change nothing."""
 
 import copy
 import json
@@ -20,19 +20,19 @@ Samples = dict[type[Fact], list[bytes]]
 KINDS: tuple[type[Fact], ...] = (PaymentFact, RefundFact, DisputeFact)
 every_kind = pytest.mark.parametrize("fact", KINDS)
 
-unhurried = settings(
+without_deadline = settings(
     deadline=None,
     max_examples=300,
     suppress_health_check=[HealthCheck.too_slow],
 )
-NASTY = ("-1", "1e3", "12.345", "0.001", "9" * 30, "\0", "9999-12-31T23:59:59-12:00")
+EDGE_CASES = ("-1", "1e3", "12.345", "0.001", "9" * 30, "\0", "9999-12-31T23:59:59-12:00")
 ANY_JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
     | st.floats(allow_nan=False)
     | st.text(max_size=12)
-    | st.sampled_from(NASTY),
+    | st.sampled_from(EDGE_CASES),
     lambda inner: (
         st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2)
     ),
@@ -41,7 +41,7 @@ ANY_JSON = st.recursive(
 
 
 def translated(translator: Translator, body: bytes) -> Translated | None:
-    """The fact in the body, checked against what every fact must be; None where it is malformed."""
+    """The fact in the body after checking its types; None if the body is malformed."""
     try:
         found = translator.translate(body)
     except MalformedWebhookError:
@@ -60,38 +60,38 @@ def translated(translator: Translator, body: bytes) -> Translated | None:
 
 
 @every_kind
-def test_every_kind_of_fact_is_there(
+def test_every_kind_of_fact_is_translated(
     kind: type[Adapter], samples: Samples, fact: type[Fact]
 ) -> None:
-    """A payment, a refund and a dispute, each as its webhook brought it."""
+    """There are webhooks of a payment, a refund and a dispute, and each is a valid fact."""
     translator = kind.translator()
     for body in samples[fact]:
         assert translated(translator, body) is not None
 
 
 @every_kind
-def test_the_same_bytes_tell_the_same(
+def test_the_same_bytes_have_the_same_translation(
     kind: type[Adapter], samples: Samples, fact: type[Fact]
 ) -> None:
-    """A webhook that comes again has the same event ID, and so has any translator's view of it."""
+    """Two translators return the same fact with the same event ID."""
     for body in samples[fact]:
         assert kind.translator().translate(body) == kind.translator().translate(body)
 
 
-def test_events_have_an_id_each(kind: type[Adapter], samples: Samples) -> None:
-    """No two of them share one."""
+def test_every_event_has_its_own_id(kind: type[Adapter], samples: Samples) -> None:
+    """No two events share an ID."""
     bodies = [body for some in samples.values() for body in some]
     ids = {kind.translator().translate(body).fact.event_id for body in bodies}
     assert len(ids) == len(bodies)
 
 
 @every_kind
-@unhurried
+@without_deadline
 @given(value=ANY_JSON, choice=st.integers(0, 10_000))
 def test_any_value_anywhere_is_a_fact_or_malformed(
     kind: type[Adapter], samples: Samples, fact: type[Fact], value: Any, choice: int
 ) -> None:
-    """One place of a genuine event holds something else; nothing else is ever raised."""
+    """One value of a real event is replaced; no other error is raised."""
     event = json.loads(samples[fact][-1])
     places = list(_places(event))
     changed = copy.deepcopy(event)
@@ -104,7 +104,7 @@ def test_any_value_anywhere_is_a_fact_or_malformed(
 
 
 def _places(value: Any) -> Iterator[tuple[Any, ...]]:
-    """Every place in a JSON value, as the path to it."""
+    """Every path in a JSON value."""
     steps: Any = ()
     if isinstance(value, dict):
         steps = value.items()
@@ -115,21 +115,19 @@ def _places(value: Any) -> Iterator[tuple[Any, ...]]:
         yield from ((step, *path) for path in _places(inner))
 
 
-@unhurried
+@without_deadline
 @given(body=st.binary() | ANY_JSON.map(lambda value: json.dumps(value).encode()))
-def test_whatever_is_in_the_log_is_translated_or_malformed(
-    kind: type[Adapter], body: bytes
-) -> None:
-    """The stream meets bytes nobody verified."""
+def test_any_record_is_translated_or_malformed(kind: type[Adapter], body: bytes) -> None:
+    """The log may have bytes that nobody verified."""
     translated(kind.translator(), body)
 
 
 @every_kind
 @pytest.mark.parametrize("status", ["in_limbo", "?", "a" * 1000])
-def test_a_status_of_next_year_changes_nothing(
+def test_an_unknown_status_changes_nothing(
     kind: type[Adapter], samples: Samples, fact: type[Fact], status: str
 ) -> None:
-    """It is no fact: it says that nobody here knows the status, and names what is short enough."""
+    """It is translated as unmodelled, and the reason has the status, shortened."""
     reported = kind.translator().translate(kind.with_status(samples[fact][0], status)).fact
     assert isinstance(reported, Unmodelled)
     assert reported.unknown_status
@@ -137,17 +135,17 @@ def test_a_status_of_next_year_changes_nothing(
 
 
 @every_kind
-def test_a_kind_of_event_of_next_year_changes_nothing(
+def test_an_unknown_kind_of_event_changes_nothing(
     kind: type[Adapter], samples: Samples, fact: type[Fact]
 ) -> None:
-    """It is no fact either, and no unknown status: what it is about is not even looked at."""
+    """It is translated as unmodelled, without looking at the object's status."""
     reported = kind.translator().translate(kind.of_another_kind(samples[fact][0])).fact
     assert isinstance(reported, Unmodelled)
     assert not reported.unknown_status
 
 
-def test_a_providers_word_is_no_status_of_ours(kind: type[Adapter], samples: Samples) -> None:
-    """Every fact's status is one of the domain's, for each word that the provider has."""
+def test_every_status_is_mapped_to_the_domains(kind: type[Adapter], samples: Samples) -> None:
+    """For each of the provider's statuses, the fact's status is one of the domain's."""
     for fact in KINDS:
         for status in kind.statuses:
             reported = kind.translator().translate(kind.with_status(samples[fact][0], status)).fact
@@ -160,11 +158,11 @@ def test_a_providers_word_is_no_status_of_ours(kind: type[Adapter], samples: Sam
 def test_an_event_of_another_account_or_mode_is_foreign(
     kind: type[Adapter], samples: Samples, fact: type[Fact]
 ) -> None:
-    """Whatever it says: it keeps its event ID, and says why it is not ours."""
+    """It keeps its event ID, and the reason names both accounts or modes."""
     for body in samples[fact]:
-        ours = kind.translator().translate(body).fact
+        own = kind.translator().translate(body).fact
         for what, foreign in kind.foreign(body).items():
             reported = kind.translator().translate(foreign).fact
             assert isinstance(reported, Foreign), what
-            assert reported.event_id == ours.event_id
+            assert reported.event_id == own.event_id
             assert "ours is" in reported.why or "we are in" in reported.why

@@ -1,4 +1,4 @@
-"""No provider's word passes the port: not a name, not a status, not the beginning of an ID."""
+"""No provider's term appears outside its adapter: no name, no status, no ID prefix."""
 
 import ast
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from tests.conformance.kit.rows import ADAPTERS
 from tests.conformance.kit.words import PROVIDERS, STATUSES, foreign_words
 from tests.support.rooms import ROOT, modules
 
-#: A provider's settings are named after it, and have types of their own. One is the default.
+#: A provider's settings and their types are named after it. One provider is the default.
 SETTINGS = {
     ROOT / "schemas" / "settings.py",
     ROOT / "schemas" / "settings_types.py",
     ROOT / "schemas" / "deadlines.py",
 }
 MODULES = [module for module in modules() if module not in SETTINGS]
-#: The places that wire the programs.
+#: The modules that wire the programs.
 WIRING = {
     ROOT / "processor" / "stream" / "bootstrap.py",
     ROOT / "processor" / "worker" / "bootstrap.py",
@@ -31,14 +31,14 @@ every_module = pytest.mark.parametrize(
 
 
 def test_every_provider_is_in_the_kit() -> None:
-    """A folder under ``providers`` has its row here."""
+    """Each folder in ``providers`` has a row in the kit."""
     assert set(PROVIDERS) == set(ADAPTERS)
     assert len(PROVIDERS) > 1
 
 
 @every_module
 def test_it_uses_no_providers_terms(module: Path) -> None:
-    """Neither in code nor in comments."""
+    """Neither code nor comments have one."""
     assert list(foreign_words(module)) == []
 
 
@@ -51,16 +51,16 @@ def test_it_uses_no_providers_terms(module: Path) -> None:
         *('"""A Stripe webhook."""', "if id.startswith('pi_'): ...", "# a chargeback"),
     ],
 )
-def test_a_foreign_word_would_be_found(tmp_path: Path, line: str) -> None:
-    """In any of its forms: the rule above can be broken."""
+def test_a_providers_term_would_be_found(tmp_path: Path, line: str) -> None:
+    """The scan finds each form of such a term."""
     module = tmp_path / "module.py"
     module.write_text(f"{line}\n")
     assert len(list(foreign_words(module))) == 1
 
 
 @every_module
-def test_it_knows_providers_by_the_port_alone(module: Path) -> None:
-    """Adapters are imported by the registry, and the registry where a program is wired."""
+def test_it_uses_providers_through_the_port_alone(module: Path) -> None:
+    """Only the registry imports adapters, and only the wiring imports the registry."""
     allowed = {"ports.provider"} | ({"providers.registry"} if module in WIRING else set())
     imported = {name for name in _imports(module) if name.partition(".")[0] == "providers"}
     assert imported <= allowed

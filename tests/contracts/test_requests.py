@@ -23,7 +23,7 @@ from providers.stripe.requests import Request, request_for
 from providers.stripe.translate import CANCELLATION_REASON
 from sandbox.stripe_simulator.api.operations import OPERATIONS as PUBLISHED
 from schemas.http import CreateRequest, RefundRequest
-from tests.conformance.kit.story import OPERATIONS
+from tests.conformance.kit.calls import OPERATIONS
 from tests.contracts.recording import Exchange, PagingClient
 from tests.providers.stripe.builders import INTENT, PAYMENT, REFUND, call, over_http
 

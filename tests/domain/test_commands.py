@@ -219,7 +219,7 @@ def test_one_refused_refund_leaves_the_others() -> None:
 
 @pytest.mark.parametrize("end", [RefundStatus.CANCELED, RefundStatus.FAILED])
 def test_a_failed_refund_does_not_become_a_success(end: RefundStatus) -> None:
-    """Whichever of the two facts is later, the refund stays failed or canceled."""
+    """The refund stays failed or canceled, also if the success is the later fact."""
     for second in (8, 10):
         story = replay_until("succeeded")
         story.deliver(received(refund("re_0", 700)))
@@ -231,7 +231,7 @@ def test_a_failed_refund_does_not_become_a_success(end: RefundStatus) -> None:
 
 @pytest.mark.parametrize("end", sorted(join.DISPUTE_CLOSED))
 def test_a_closed_dispute_is_not_reopened(end: DisputeStatus) -> None:
-    """A closed dispute stays closed, whichever fact arrives last and whichever is later."""
+    """A closed dispute stays closed, in any order of arrival and of times."""
     for second in (8, 10):
         for reported in (end, DisputeStatus.NEEDS_RESPONSE), (DisputeStatus.NEEDS_RESPONSE, end):
             story = replay_until("succeeded")

@@ -34,7 +34,7 @@ AUTOMATIC: Final = "automatic success"
 LOST_AND_WON: Final = "a dispute is lost, then won, its money out and back"
 REPORTED_THRICE: Final = "one failure reported by three events leaves the second attempt"
 ONE_SECOND: Final = "success within one second, reported twice by different events"
-CLAIMED: Final = "another refund, which claims to be ours, fails"
+CLAIMED: Final = "another refund, which claims to be the requested one, fails"
 RETURNED: Final = "the bank returns a refund that had succeeded"
 ACTED: Final = "the customer acts, then it succeeds"
 

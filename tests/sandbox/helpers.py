@@ -1,4 +1,4 @@
-"""Small programs to supervise, and a way to wait for what they do."""
+"""Small programs to supervise, and helpers that wait for them."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from sandbox.supervision.supervisor import Program
 
 PROJECT = Path(__file__).parents[2]
 
-# Creates a file when it is ready, as a server would answer.
+# Creates a file when it is ready.
 SERVES = "import pathlib, time; pathlib.Path({marker!r}).touch(); time.sleep(600)"
 IGNORES_TERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 HAS_CHILD = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}]); "
@@ -25,7 +25,7 @@ CHILD = "import time; time.sleep(600) # {mark}"
 
 
 def exists(path: Path) -> Condition:
-    """A condition that holds once `path` is there."""
+    """A condition that holds once ``path`` exists."""
     return lambda: asyncio.to_thread(path.exists)
 
 
@@ -38,7 +38,7 @@ def program(
     ready_within: float = 20.0,
     stop_within: float = 5.0,
 ) -> Program:
-    """A program that runs `before`, becomes ready, and waits until it is stopped."""
+    """A program that runs ``before``, becomes ready, and waits until it is stopped."""
     marker = folder / f"{name}.ready"
     command = Command(
         name,
@@ -49,16 +49,16 @@ def program(
 
 
 def failing(folder: Path, name: str, code: str) -> Program:
-    """A program that runs `code` and is never ready."""
+    """A program that runs ``code`` and is never ready."""
     return Program(Command(name, (sys.executable, "-c", code)), exists(folder / "never"), 20.0)
 
 
-def _hear_ctrl_c() -> None:
+def _enable_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def background(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """This interpreter with `arguments`, in the project's folder, its output in one pipe."""
+    """This interpreter with ``arguments``, in the project's folder, its output in one pipe."""
     return subprocess.Popen(  # noqa: S603 -- this interpreter, a test's own arguments
         [sys.executable, *arguments],
         cwd=PROJECT,
@@ -67,12 +67,12 @@ def background(*arguments: str, **environment: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         # a shell's background process ignores Ctrl-C from the start
-        preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 -- it does one system call
+        preexec_fn=_enable_ctrl_c,  # noqa: PLW1509 -- it does one system call
     )
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Whether `condition` holds before `seconds` are over."""
+    """Wait for ``condition``; whether it held within ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -82,7 +82,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
 
 
 def processes_with(mark: str) -> list[int]:
-    """The living processes whose command line contains `mark`."""
+    """The living processes whose command line contains ``mark``."""
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         line = " ".join(process.info["cmdline"] or ())

@@ -1,4 +1,4 @@
-"""`python -m sandbox`: one sandbox per folder, which leaves no process running."""
+"""``python -m sandbox``: one sandbox per folder, which leaves no process running."""
 
 import signal
 import subprocess
@@ -24,16 +24,16 @@ def chosen(tmp_path: Path) -> dict[str, str]:
 
 @contextmanager
 def sandbox_up(chosen: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """`python -m sandbox up`, once everything is up."""
+    """A running ``python -m sandbox up``, once everything is ready."""
     with background("-m", "sandbox", "up", **chosen) as process:
         assert process.stdout is not None
-        said = []
+        output = []
         for line in process.stdout:
-            said.append(line)
+            output.append(line)
             if line.startswith("Ctrl-C stops"):
                 break
         else:
-            raise AssertionError(f"it did not come up:\n{''.join(said)}")
+            raise AssertionError(f"it did not start:\n{''.join(output)}")
         try:
             yield process
         finally:
@@ -41,7 +41,7 @@ def sandbox_up(chosen: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
 
 
 def command(name: str, chosen: dict[str, str]) -> tuple[int, str]:
-    """Waits for a command's end; returns its exit code and output."""
+    """Run a command to its end; returns its exit code and output."""
     with background("-m", "sandbox", name, **chosen) as process:
         output, _ = process.communicate(timeout=60)
         return process.returncode, output
@@ -51,7 +51,7 @@ def command(name: str, chosen: dict[str, str]) -> tuple[int, str]:
 def test_a_signal_ends_every_process(
     chosen: dict[str, str], number: signal.Signals, code: int
 ) -> None:
-    """Ctrl-C is the normal end and no failure; SIGTERM gives the exit code that shells use."""
+    """Ctrl-C ends with exit code 0, SIGTERM with the exit code that shells use."""
     with sandbox_up(chosen) as process:
         assert processes_with(chosen["PAYMENTS_SANDBOX_DIRECTORY"]) != []
         process.send_signal(number)
@@ -84,8 +84,8 @@ def test_a_running_sandbox_excludes_others_and_reset(chosen: dict[str, str]) -> 
     assert not Path(chosen["PAYMENTS_SANDBOX_DIRECTORY"]).exists()
 
 
-def test_a_failure_is_a_line_and_no_traceback(chosen: dict[str, str]) -> None:
-    """A wrong setting ends with 1 and says which."""
+def test_a_failure_is_one_line_without_a_traceback(chosen: dict[str, str]) -> None:
+    """A wrong setting ends with 1, and the line names it."""
     code, output = command("up", {**chosen, "PAYMENTS_SANDBOX_KAFKA_PORT": "many"})
     assert code == 1
     assert "PAYMENTS_SANDBOX_KAFKA_PORT" in output

@@ -1,4 +1,4 @@
-"""`make env`: writes the file for docker-compose.yml once, readable by its owner only."""
+"""``make env``: writes the file for docker-compose.yml once, readable by its owner only."""
 
 import re
 import stat
@@ -50,7 +50,7 @@ def test_secrets_differ_each_time() -> None:
 
 def test_the_command_writes_it_once_and_for_its_owner(tmp_path: Path) -> None:
     """The first call writes a file of mode 0600; the second leaves it as it is."""
-    said = []
+    output = []
     content = set()
     for _ in range(2):
         ended = subprocess.run(
@@ -61,8 +61,8 @@ def test_the_command_writes_it_once_and_for_its_owner(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
         )
-        said.append(ended.stdout.strip())
+        output.append(ended.stdout.strip())
         content.add((tmp_path / ".env").read_text())
-    assert said == [".env written", ".env exists already, and was kept"]
+    assert output == [".env written", ".env exists already, and was kept"]
     assert len(content) == 1
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600

@@ -13,7 +13,7 @@ SETTINGS = SandboxSettings(ingress_port=1234, simulator_port=2345)
 
 
 def composed(tmp_path: Path, **given: str) -> dict[str, str]:
-    """The environment with the secrets stored under `tmp_path`."""
+    """The environment with the secrets stored under ``tmp_path``."""
     return environment.compose(
         SETTINGS,
         environment.keep_secrets(tmp_path / "secrets.json"),

@@ -39,7 +39,7 @@ def forger() -> Iterator[int]:
 
 
 def use_repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: int) -> None:
-    """A user's jgo configuration with `port` as the repository."""
+    """A user's jgo configuration with ``port`` as the repository."""
     configuration = tmp_path / "jgo.conf"
     configuration.write_text(f"[repositories]\ncentral = http://{HOST}:{port}\n")
     monkeypatch.setenv("JGO_CONFIG_FILE", str(configuration))

@@ -1,4 +1,4 @@
-"""A real broker: it starts, keeps its data, and meets the service's expectations."""
+"""A real broker: it starts, keeps its data, and has the settings that the service needs."""
 
 import asyncio
 import os
@@ -66,12 +66,12 @@ async def read(bootstrap: str) -> list[bytes]:
         await consumer.stop()
 
 
-async def topics(bootstrap: str, asked: str) -> list[str]:
+async def topics(bootstrap: str, missing: str) -> list[str]:
     """The topics after a client has requested a missing one."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        await admin.describe_topics([asked])
+        await admin.describe_topics([missing])
         return list(await admin.list_topics())
     finally:
         await admin.close()

@@ -1,4 +1,4 @@
-"""Ports: free ones are free, a taken one is explained."""
+"""Free ports can be used; the error for a taken port names its process."""
 
 import os
 import socket

@@ -39,6 +39,6 @@ def test_two_programs_cannot_have_one_port(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_environment_file_may_have_been_sourced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variables of `.sandbox/env` do not prevent another start."""
+    """The variables of ``.sandbox/env`` do not prevent another start."""
     monkeypatch.setenv("PAYMENTS_SANDBOX_API_KEY", "demo_x")
     settings.load()

@@ -37,7 +37,7 @@ def test_two_sandboxes_do_not_share_it(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_other_files_is_neither_used_nor_removed(tmp_path: Path) -> None:
-    """A mistyped folder loses no file."""
+    """If the folder is mistyped, no file is lost."""
     (tmp_path / "thesis.txt").write_text("chapter 1")
     state = StateFolder(tmp_path)
     with pytest.raises(InvalidSettingError, match="PAYMENTS_SANDBOX_DIRECTORY"), state.locked():

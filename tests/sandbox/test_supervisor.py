@@ -136,7 +136,7 @@ def test_a_command_has_a_deadline(tmp_path: Path) -> None:
 
 
 def test_a_program_that_dies_later_is_noticed(tmp_path: Path) -> None:
-    """`watch` raises with the dead program's name and how it ended."""
+    """``watch`` raises with the dead program's name and how it ended."""
 
     async def main() -> None:
         async with Supervisor(tmp_path / "logs") as supervisor:
@@ -150,20 +150,22 @@ def test_a_program_that_dies_later_is_noticed(tmp_path: Path) -> None:
         asyncio.run(main())
 
 
-ASKS_ONCE = """
+REQUESTS_ONE_RESTART = """
 import pathlib, sys
-asked = pathlib.Path({asked!r})
-if not asked.exists():
-    asked.touch()
+marker = pathlib.Path({marker!r})
+if not marker.exists():
+    marker.touch()
     sys.exit(75)
 """
 
 
-def test_a_program_that_asks_for_a_restart_is_restarted(tmp_path: Path) -> None:
+def test_a_program_that_requests_a_restart_is_restarted(tmp_path: Path) -> None:
     """With its restart code a program is restarted, and the others go on."""
     progress = ProgressLog()
     asking = program(
-        tmp_path, "asking", before=ASKS_ONCE.format(asked=str(tmp_path / "asked")) + "\n"
+        tmp_path,
+        "asking",
+        before=REQUESTS_ONE_RESTART.format(marker=str(tmp_path / "marker")) + "\n",
     )
     live(tmp_path, [dataclasses.replace(asking, restart_code=75)], progress)
     assert [state for name, state in progress.lines if name == "asking"] == [
@@ -175,7 +177,7 @@ def test_a_program_that_asks_for_a_restart_is_restarted(tmp_path: Path) -> None:
     ]
 
 
-def test_a_program_that_always_asks_for_a_restart_has_failed(
+def test_a_program_that_always_requests_a_restart_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Restarts are bounded: after the last one the program is reported as failed."""

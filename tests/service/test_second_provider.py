@@ -67,7 +67,7 @@ async def test_an_unknown_status_changes_nothing_and_is_counted(stack: Stack) ->
         paid = await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
         before = stack.metric("stream", "payments_unknown_status_total")
         await control(
-            stack, "say", kind="payment", object_id=paid["provider_object_id"], state="in_limbo"
+            stack, "emit", kind="payment", object_id=paid["provider_object_id"], state="in_limbo"
         )
         entry = await entry_of(client, payment_id, "examplepay.payment/in_limbo")
         assert entry["outcome"] == "ignored"

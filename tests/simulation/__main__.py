@@ -53,7 +53,7 @@ def run_part(seeds: Sequence[int]) -> Part:
     return part
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
@@ -77,16 +77,16 @@ def run_many(seeds: range, jobs: int) -> int:
         shown = min(SHOWN_MAX, len(whole.failures))
         whole.failures += part.failures
         for failure in whole.failures[shown:SHOWN_MAX]:
-            _say(f"{failure}\n")
+            _print(f"{failure}\n")
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{done} of {len(seeds)}")
     took = time.monotonic() - started
-    _say(f"{len(seeds)} seeds in {took:.1f} s, {1000 * took / len(seeds):.0f} ms each")
+    _print(f"{len(seeds)} seeds in {took:.1f} s, {1000 * took / len(seeds):.0f} ms each")
     missing = whole.coverage.missing()
     if missing:
-        _say(f"not met: {', '.join(missing)}")
+        _print(f"not covered: {', '.join(missing)}")
     for code, count in sorted(whole.codes.items()):
-        _say(f"{code}: {count} seeds")
+        _print(f"{code}: {count} seeds")
     return 1 if whole.failures or (missing and len(seeds) >= ENOUGH_FOR_ALL) else 0
 
 
@@ -95,11 +95,11 @@ def run_one(seed: int, *, whole: bool) -> int:
     report = Runner().run(seed)
     if whole:
         for at, what, whom, how in report.trace.lines:
-            _say(f"{at:12.3f}  {what:<12} {whom:<34} {how}".rstrip())
+            _print(f"{at:12.3f}  {what:<12} {whom:<34} {how}".rstrip())
     if report.violations:
-        _say(str(report))
+        _print(str(report))
         return 1
-    _say(f"seed {seed}: all holds; trace {report.trace.digest()}")
+    _print(f"seed {seed}: no violations; trace {report.trace.digest()}")
     return 0
 
 
@@ -107,10 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--seeds", type=int, default=2_000, help="how many")
-    parser.add_argument("--from", type=int, default=1, dest="first", help="the first of them")
-    parser.add_argument("--seed", type=int, help="only this one")
-    parser.add_argument("--trace", action="store_true", help="with --seed: all that happened")
+    parser.add_argument("--seeds", type=int, default=2_000, help="number of seeds")
+    parser.add_argument("--from", type=int, default=1, dest="first", help="the first seed")
+    parser.add_argument("--seed", type=int, help="run only this seed")
+    parser.add_argument("--trace", action="store_true", help="with --seed: print the whole trace")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     chosen = parser.parse_args(arguments)
     seeds = range(chosen.first, chosen.first + chosen.seeds)

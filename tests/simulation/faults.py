@@ -34,7 +34,7 @@ class Fault:
 FAULTS: Final = (
     # a process, at any step of its I/O
     Fault("crash", 0.006, "the process ends there, as with kill -9"),
-    Fault("pause", 0.004, "the process is paused for a moment"),
+    Fault("pause", 0.004, "the process is paused briefly"),
     Fault("sleep", 0.002, "it is paused for longer than its session, and wakes as a zombie"),
     Fault("delay", 0.3, "the response is slow"),
     Fault("lost_disk", 0.5, "a restarted worker has lost its tables"),
@@ -56,11 +56,11 @@ FAULTS: Final = (
     Fault("rate_limited", 0.2, "429"),
     Fault("error_before", 0.2, "500 before execution"),
     Fault("error_after", 0.2, "500 after execution; the key replays it from now on"),
-    Fault("no_answer", 0.15, "executed, but never answered"),
+    Fault("no_answer", 0.15, "executed, but there is no response"),
     Fault("reset_after", 0.15, "executed, but the connection breaks"),
     Fault("slow", 0.3, "executed late, perhaps after the caller's time-out"),
-    Fault("key_in_use", 0.0, "409: met, never drawn"),
-    Fault("old_key", 0.0, "a call must be looked up, its key may have expired: met, never drawn"),
+    Fault("key_in_use", 0.0, "409: follows, never drawn"),
+    Fault("old_key", 0.0, "a call's key may have expired, look it up: follows, never drawn"),
     # the provider, on a webhook
     Fault("duplicated", 0.6, "delivered more than once"),
     Fault("delayed", 0.6, "delivered later than the ones after it"),
@@ -69,16 +69,16 @@ FAULTS: Final = (
     Fault("wrong_signature", 0.1, "a copy signed with another secret"),
     Fault("altered_body", 0.1, "a copy with another amount under the signature of the first"),
     Fault("stale_signature", 0.1, "an old copy is replayed by an attacker"),
-    Fault("early", 0.0, "a webhook came before its call was answered: met, never drawn"),
+    Fault("early", 0.0, "a webhook precedes its call's response: follows, never drawn"),
     # time
     Fault("skewed_clock", 1.0, "every machine's clock is wrong by some seconds"),
     Fault("jumping_clock", 0.3, "a clock is set, forwards or backwards"),
     Fault("outage", 0.7, "all our machines are down for hours, past the lifetime of a key"),
-    # clients and strangers
+    # clients and third parties
     Fault("twins", 0.15, "a client sends the same request many times at once"),
     Fault("other_body", 0.15, "another body under the same key"),
     Fault("senseless", 0.2, "a command that the state forbids"),
-    Fault("stranger", 0.15, "a third party's event that names a payment which is not here yet"),
+    Fault("stranger", 0.15, "a third party's event names a payment that does not exist yet"),
     Fault("garbage", 0.2, "an undecodable record"),
     Fault("poison", 0.06, "a payment whose rows Postgres rejects"),
 )  # fmt: skip
@@ -121,7 +121,7 @@ class Chance:
         self.is_healed = False
 
     def _rate(self, fault: Fault, *, has_it: bool) -> float:
-        """Draws the seed's probability of a fault; the highest if the seed must have it."""
+        """Draws the seed's probability of a fault; the highest if the seed favours it."""
         draws_it = self.random.random() < 0.5
         rate = fault.most * self.random.uniform(0.2, 1.0)
         if has_it:

@@ -22,14 +22,14 @@ from tests.simulation.clock import EPOCH_S
 
 T = TypeVar("T")
 #: Modules that read the clock: for time-outs, signatures, and waits between restarts.
-_ASK_FOR_TIME: Final = (tenacity, stripe._webhook, loops)
+_READING_THE_CLOCK: Final = (tenacity, stripe._webhook, loops)
 
 
 class StalledError(Exception):
     """A deadlock: every task waits for another, and no timer is set."""
 
 
-class _Jumping(selectors.SelectSelector):
+class _VirtualSelector(selectors.SelectSelector):
     """A selector without sockets: a wait returns at once and advances virtual time."""
 
     def __init__(self) -> None:
@@ -47,8 +47,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """Runs one simulation. ``time()`` begins at 0."""
 
     def __init__(self) -> None:
-        self._jumping = _Jumping()
-        super().__init__(self._jumping)
+        self._selector_clock = _VirtualSelector()
+        super().__init__(self._selector_clock)
         self.set_exception_handler(self._note_failure)
         #: Errors in callbacks, which are errors of the simulation itself.
         self.failures: Final[list[BaseException]] = []
@@ -61,20 +61,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         """Virtual seconds since the beginning."""
-        return self._jumping.now
+        return self._selector_clock.now
 
 
 @contextmanager
 def _deterministic(loop: VirtualLoop, seed: int) -> Iterator[None]:
     """Gives libraries virtual time and seeded randomness; disables logging, which is slow."""
-    asked = SimpleNamespace(time=lambda: EPOCH_S + loop.time(), monotonic=loop.time)
+    clock = SimpleNamespace(time=lambda: EPOCH_S + loop.time(), monotonic=loop.time)
     before = random.getstate()
     random.seed(seed)  # tenacity's jitter
     logging.disable(logging.CRITICAL)
     try:
         with ExitStack() as patches:
-            for module in _ASK_FOR_TIME:
-                patches.enter_context(patch.object(module, "time", asked))
+            for module in _READING_THE_CLOCK:
+                patches.enter_context(patch.object(module, "time", clock))
             yield
     finally:
         logging.disable(logging.NOTSET)

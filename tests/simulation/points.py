@@ -15,7 +15,7 @@ _STATEMENTS: Final = (
 )  # fmt: skip
 _STEPS: Final = (
     # an ingress
-    "ingress.asked", "ingress.publish", "ingress.published",
+    "ingress.received", "ingress.publish", "ingress.published",
     # a stream worker: its batch, its publication, its table, its partitions
     "batch.begin", "batch.load", "batch.locked", "batch.write", "batch.commit", "batch.committed",
     "state.fence", "state.fenced", "state.send", "state.commit", "state.committed",

@@ -1,4 +1,4 @@
-"""A process of ours, which may die, pause or be slow at every step of its I/O."""
+"""One of our processes, which may die, pause or be slow at every step of its I/O."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -80,10 +80,10 @@ class Process:
         """A step of I/O. Raises ProcessDiedError if the process died here or before."""
         if self.dead:
             self._die()
-        met = self.chance.at(point, self._trouble)
-        if met is not None:
-            await self._meet(met, point)
-        while self.is_paused:  # noqa: ASYNC110  # how long it does may change meanwhile
+        fault = self.chance.at(point, self._trouble)
+        if fault is not None:
+            await self._inject(fault, point)
+        while self.is_paused:  # noqa: ASYNC110  # the pause may become longer
             await asyncio.sleep(min(1.0, self._still_until - self._loop.time()))
         if self.dead:
             self._die()
@@ -106,13 +106,13 @@ class Process:
             task.cancel()
         raise ProcessDiedError
 
-    async def _meet(self, met: str, point: str) -> None:
-        if met == "crash":
+    async def _inject(self, fault: str, point: str) -> None:
+        if fault == "crash":
             self.kill(point)
             self._die()
-        if met == "delay":
+        if fault == "delay":
             await asyncio.sleep(self.chance.between(0.0, self.chance.longest_delay_s))
-        elif met == "pause":
+        elif fault == "pause":
             self.pause(self.chance.between(0.5, 5.0))
         else:
             self.pause(self.chance.between(8.0, 25.0))

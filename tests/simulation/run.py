@@ -45,7 +45,7 @@ class Runner:
     """Runs seeds, one after the other, with the programs' real parts or replacements."""
 
     def __init__(self, parts: Parts = REAL) -> None:
-        logs.configure_structlog()  # left alone, it prints each line, and its traceback in colors
+        logs.configure_structlog()  # by default it prints each line, and tracebacks in colors
         self._parts = parts
         self._counters = Counters(
             StreamMetrics(CollectorRegistry()), WorkerMetrics(CollectorRegistry()), IngressMetrics()

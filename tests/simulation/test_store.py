@@ -59,27 +59,27 @@ class _Recording(MemoryTransaction):
     async def write(self, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
         published = await super().write(plan, now)
         batch = Batch(self._batch, plan, now)
-        commit, noted = self.changes.commit, self.batches
+        commit, committed = self.changes.commit, self.batches
 
-        class Noted(Changes):
+        class Recorded(Changes):
             def commit(self, database: Database) -> None:
                 commit(database)
-                noted.append(batch)
+                committed.append(batch)
 
-        self.changes = Noted(*(getattr(self.changes, name) for name in Changes.__slots__))
+        self.changes = Recorded(*(getattr(self.changes, name) for name in Changes.__slots__))
         return published
 
 
 def batches_of(seed: int) -> list[Batch]:
-    """Every batch that a seed's workers committed, or the next one's without a poisoned payment."""
-    noted: list[Batch] = []
-    recording = type("Recording", (_Recording,), {"batches": noted})
+    """The batches that a seed's workers committed; of the next seed if a payment is poisoned."""
+    committed: list[Batch] = []
+    recording = type("Recording", (_Recording,), {"batches": committed})
     store = type("Store", (MemoryBatches,), {"make_transaction": recording})
     report = Runner(replace(REAL, batch_store=store)).run(seed)
     assert not report.violations, str(report)
     if report.met["poison"]:
         return batches_of(seed + 1)
-    return noted
+    return committed
 
 
 def memory() -> BatchStore:
@@ -159,7 +159,7 @@ def _parked(loaded: ReadSet) -> dict[str, tuple[DecodedInput, ...]]:
     }
 
 
-def _life_of_one(seed: int) -> tuple[Batch, Batch]:
+def _first_two_batches(seed: int) -> tuple[Batch, Batch]:
     """The batches that created and next changed one payment, without other payments."""
     batches = batches_of(seed)
     creating = next(b for b in batches if b.plan.payments.keys() - b.plan.expected.keys())
@@ -179,12 +179,12 @@ def batches(request: pytest.FixtureRequest) -> list[Batch]:
 
 
 @pytest.fixture
-def life(request: pytest.FixtureRequest) -> tuple[Batch, Batch]:
-    """A payment's creation and first change; each store has a payment of its own."""
-    return _life_of_one(7 if "memory" in request.node.name else 6)
+def first_two(request: pytest.FixtureRequest) -> tuple[Batch, Batch]:
+    """A payment's creation and first change; each store has its own payment."""
+    return _first_two_batches(7 if "memory" in request.node.name else 6)
 
 
-async def test_the_same_batches_come_to_the_same(
+async def test_the_same_batches_have_the_same_effect(
     batches: list[Batch], postgres: BatchStore
 ) -> None:
     """Read sets, records to publish and unpublished records are equal, batch by batch."""
@@ -202,7 +202,9 @@ async def _write(store: BatchStore, batch: Batch, loaded: ReadSet | None = None)
         await transaction.write(fold(loaded or now, batch.received), batch.now)
 
 
-async def _second(waiting: asyncio.Task[None], go_on: asyncio.Event) -> BaseException | None:
+async def _error_of_second(
+    waiting: asyncio.Task[None], go_on: asyncio.Event
+) -> BaseException | None:
     """The error of a transaction that waits for another, after that one went on."""
     done, _ = await asyncio.wait({waiting}, timeout=0.2)
     assert not done, "it did not wait"
@@ -211,9 +213,9 @@ async def _second(waiting: asyncio.Task[None], go_on: asyncio.Event) -> BaseExce
     return waiting.exception()
 
 
-async def test_races_end_alike(life: tuple[Batch, Batch], store: BatchStore) -> None:
+async def test_races_end_alike(first_two: tuple[Batch, Batch], store: BatchStore) -> None:
     """The second transaction waits and sees the first's writes; an outdated one is refused."""
-    creating, changing = life
+    creating, changing = first_two
 
     async def hold(batch: Batch, entered: asyncio.Event, go_on: asyncio.Event) -> None:
         async with store.transaction() as transaction:
@@ -227,7 +229,7 @@ async def test_races_end_alike(life: tuple[Batch, Batch], store: BatchStore) -> 
         holding = asyncio.create_task(hold(batch, entered, go_on))
         await entered.wait()
         second = asyncio.create_task(_write(store, batch))
-        assert await _second(second, go_on) is None
+        assert await _error_of_second(second, go_on) is None
         await holding
 
     with pytest.raises(KeyTakenError):

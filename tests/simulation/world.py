@@ -30,7 +30,7 @@ from tests.simulation.outside.kinds import KINDS, LEADING_TO
 from tests.simulation.outside.provider import Happened, Provider
 from tests.simulation.postgres.database import Database
 from tests.simulation.process import Process, surface
-from tests.simulation.programs.ingress import Ingress, NoAnswerError
+from tests.simulation.programs.ingress import Ingress, NoResponseError
 from tests.simulation.programs.machine import Counters, Machine, Settings, Surroundings
 from tests.simulation.programs.parts import Parts
 from tests.simulation.programs.stream import StreamWorker
@@ -73,7 +73,7 @@ def _settings(chance: Chance) -> Settings:
     )
 
 
-class _IngressLife:
+class _IngressProgram:
     """One ingress process; a ``Program``."""
 
     def __init__(self, around: Surroundings, process: Process) -> None:
@@ -116,7 +116,7 @@ class World:
             partial(watch.found, "STOP", ""), [],
         )  # fmt: skip
         self._ingresses = [
-            Machine(f"ingress{n}", around, partial(_IngressLife, around)) for n in range(2)
+            Machine(f"ingress{n}", around, partial(_IngressProgram, around)) for n in range(2)
         ]
         self._machines = [*self._ingresses, *self._workers()]
         self._fault_injector = FaultInjector(around, self._machines)
@@ -147,28 +147,28 @@ class World:
         for machine in self._machines:
             machine.start()
         arriving = self._spawn(self._arrivals())
-        await self._through_the_faults()
+        await self._run_with_faults()
         await arriving
         self._heal()
-        if await self._comes_to_rest():
-            self._reckon()
+        if await self._rests_in_time():
+            self._check_at_rest()
         if self._operating is not None:
             self._operating.cancel()
         self._provider.close()
 
     async def _operate(self) -> None:
         """Runs ``replay --all`` until cancelled; it fails until the poison is removed."""
-        asked: Counter[Quarantine] = Counter()
+        releases: Counter[Quarantine] = Counter()
         while True:
             await asyncio.sleep(OPERATOR_S)
             for payment_id, row in self._database.quarantines.items():
                 found = Quarantine(payment_id, row.event_id, row.error, row.quarantined_at)
-                asked[found] += 1
-                if asked[found] <= RELEASES:
+                releases[found] += 1
+                if releases[found] <= RELEASES:
                     record = release_record(found, self._around.provider.clock())
                     self._log.append(record.topic, record.key, record.value, record.headers)
 
-    async def _through_the_faults(self) -> None:
+    async def _run_with_faults(self) -> None:
         """Runs clients under faults, perhaps interrupted by an outage of all machines."""
         whole = ARRIVALS_S + AFTER_FAULTS_S
         first = self.chance.between(3.0, whole) if self.chance.happens("outage") else whole
@@ -197,7 +197,7 @@ class World:
             if KINDS[client.kind].suppressed:
                 self._provider.suppress_creation_events(client.payment_id)
             if self.chance.happens("stranger"):
-                self._webhook_delivery.send(*_strangers_event(client.payment_id, client.amount))
+                self._webhook_delivery.send(*_third_partys_event(client.payment_id, client.amount))
                 await asyncio.sleep(self.chance.between(0.0, 2.0))
             client.create()
             await asyncio.sleep(self.chance.between(0.0, ARRIVALS_S / len(self._clients)))
@@ -211,8 +211,8 @@ class World:
             machine.heal()
         self._healed.set()
 
-    async def _comes_to_rest(self) -> bool:
-        """L1: whether all is at rest in time. A client that retries is answered within it, too."""
+    async def _rests_in_time(self) -> bool:
+        """L1: whether all is at rest in time, including clients that retry."""
         loop = asyncio.get_running_loop()
         healed_at = loop.time()
         while loop.time() < max(healed_at, *(c.acted_at for c in self._clients)) + REST_WITHIN_S:
@@ -225,7 +225,7 @@ class World:
             self._watch.found("L1", payment_id, f"{what}, {REST_WITHIN_S} s after the faults ended")
         return False
 
-    def _waiting(self) -> Iterator[tuple[str, str]]:  # noqa: C901  # a list of things to look at
+    def _waiting(self) -> Iterator[tuple[str, str]]:  # noqa: C901  # a list of checks
         """Yields what is not at rest, with the payment's ID if it concerns one."""
         database, around = self._database, self._around
         for group, name in ((around.stream_group, "stream"), (around.router_group, "router")):
@@ -257,7 +257,7 @@ class World:
         payment = self._database.payments.get(client.payment_id)
         last = self._state.last.get(client.payment_id)
         if payment is None or last is None:
-            yield "it is not here", client.payment_id
+            yield "it does not exist", client.payment_id
             return
         if not is_final(payment.status):
             yield f"it is {payment.status}", client.payment_id
@@ -265,7 +265,7 @@ class World:
             if refund["status"] not in _SETTLED:
                 yield f"its refund is {refund['status']}", client.payment_id
 
-    def _reckon(self) -> None:
+    def _check_at_rest(self) -> None:
         """Checks all invariants at rest."""
         database, provider = self._database, self._provider
         group = self._around.stream_group
@@ -300,13 +300,13 @@ class World:
 
     def _an_ingress(self) -> Ingress | None:
         program = self.chance.choice(self._ingresses).program
-        alive = isinstance(program, _IngressLife) and not program.process.dead
-        return program.ingress if alive and isinstance(program, _IngressLife) else None
+        alive = isinstance(program, _IngressProgram) and not program.process.dead
+        return program.ingress if alive and isinstance(program, _IngressProgram) else None
 
     async def _webhook(self, body: bytes, signature: str, event_id: str) -> int:
         ingress = self._an_ingress()
         if ingress is None:
-            raise NoAnswerError("connection refused")
+            raise NoResponseError("connection refused")
         return await ingress.webhook(body, signature, event_id)
 
 
@@ -319,11 +319,15 @@ def _stream(around: Surroundings, disk: Disk, process: Process) -> StreamWorker:
 
 
 #: Another account, the other mode, or an object in our account that belongs to no payment.
-_STRANGERS: Final[tuple[dict[str, Any], ...]] = ({"account": "acct_other"}, {"livemode": True}, {})
+_THIRD_PARTIES: Final[tuple[dict[str, Any], ...]] = (
+    {"account": "acct_other"},
+    {"livemode": True},
+    {},
+)
 
 
-def _strangers_event(payment_id: str, amount: int) -> tuple[str, bytes]:
-    """An event that matches a payment which is not here yet in all but its owner."""
+def _third_partys_event(payment_id: str, amount: int) -> tuple[str, bytes]:
+    """An event that matches a payment that does not exist yet, except for the owner."""
     event_id = f"evt_stranger_{payment_id}"
     intent = {
         "id": f"pi_stranger_{payment_id}",
@@ -341,6 +345,6 @@ def _strangers_event(payment_id: str, amount: int) -> tuple[str, bytes]:
         "created": 1_767_225_600,
         "livemode": False,
         "data": {"object": intent},
-        **_STRANGERS[ord(payment_id[-1]) % len(_STRANGERS)],
+        **_THIRD_PARTIES[ord(payment_id[-1]) % len(_THIRD_PARTIES)],
     }
     return event_id, msgspec.json.encode(event)

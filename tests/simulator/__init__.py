@@ -1,1 +1,1 @@
-"""Tests of the Stripe simulator, with the official `stripe` package as its client."""
+"""Tests of the Stripe simulator, with the official ``stripe`` package as its client."""

@@ -1,4 +1,4 @@
-"""A simulator and a webhook receiver, both real servers on free ports, in a thread of their own."""
+"""A simulator and a webhook receiver: real servers on free ports, each in its own thread."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ _POLL_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A webhook as it came in."""
+    """A received webhook."""
 
     body: bytes
     signature: str
@@ -43,7 +43,7 @@ class Received:
 
     @property
     def genuine(self) -> bool:
-        """Whether the signature is right, as the `stripe` package sees it."""
+        """Whether the ``stripe`` package accepts the signature."""
         try:
             stripe.WebhookSignature.verify_header(self.body, self.signature, WEBHOOK_SECRET, 300)
         except stripe.SignatureVerificationError:
@@ -53,9 +53,9 @@ class Received:
 
 @dataclass
 class Receiver:
-    """What a webhook endpoint received; it refuses what isn't genuine.
+    """A webhook endpoint and what it received; it refuses forged webhooks.
 
-    `answer` is the status for genuine webhooks, or a function of them.
+    ``answer`` is the status for genuine webhooks, or a function of them.
     """
 
     answer: int | Callable[[Received], int] = 200
@@ -77,14 +77,14 @@ class Receiver:
         return Starlette(routes=[Route("/hook", take, methods=["POST"])])
 
     def wait(self, condition: Callable[[list[Received]], bool]) -> list[Received]:
-        """What was received once the condition holds of it."""
+        """Wait until the received webhooks meet the condition, and return them."""
         with self._news:
             if not self._news.wait_for(lambda: condition(self.received), DEADLINE_S):
                 raise AssertionError(f"received only {[e.event['type'] for e in self.received]}")
             return list(self.received)
 
     def wait_for_types(self, *types: str) -> list[Received]:
-        """What was received once each type occurs in it, as often as it is named."""
+        """Wait until each type was received as often as it is named; return all webhooks."""
 
         def complete(received: list[Received]) -> bool:
             seen = [item.event["type"] for item in received]
@@ -108,17 +108,17 @@ class Simulator:
     receiver: Receiver
 
     def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Ask for something to happen."""
+        """Post to the control API."""
         response = self.http.post(f"/_control/{path}", json=body or {})
         assert response.status_code == 200, response.text
         return response.json()
 
     def read(self, path: str) -> Any:
-        """Look at something."""
+        """Get from the control API."""
         return self.http.get(f"/_control/{path}").raise_for_status().json()
 
     def set_faults(self, **faults: Any) -> None:
-        """Put these faults in force, and no others."""
+        """Switch these faults on and all others off."""
         self.http.put("/_control/faults", json=faults).raise_for_status()
 
     def pay(self, method: str = "pm_card_visa", **more: Any) -> stripe.PaymentIntent:
@@ -135,14 +135,14 @@ class Simulator:
         return self.client.v1.payment_intents.create(params, options)
 
     def eventually(self, condition: Callable[[], bool]) -> None:
-        """Return once the condition holds."""
+        """Wait until the condition holds."""
         deadline = time.monotonic() + DEADLINE_S
         while not condition():
-            assert time.monotonic() < deadline, "it never came true"
+            assert time.monotonic() < deadline, "the condition did not hold in time"
             time.sleep(_POLL_S)
 
     def settle(self) -> None:
-        """Return once no delivery waits."""
+        """Wait until no delivery is pending."""
         self.eventually(lambda: self.read("stats")["pending_deliveries"] == 0)
 
 
@@ -188,7 +188,7 @@ def serving(receiver: Receiver, **settings: Any) -> Iterator[Simulator]:
 
 @contextlib.contextmanager
 def served(server: uvicorn.Server, sock: socket.socket) -> Iterator[None]:
-    """Serve on a socket, in a thread of its own, until the end of the block."""
+    """Serve on a socket, in another thread, until the end of the block."""
     thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[sock]),))
     thread.start()
     try:

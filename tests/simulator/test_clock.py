@@ -1,4 +1,4 @@
-"""The simulator's clock moves forward, and what is due happens."""
+"""The simulator's clock moves forward, and due changes happen."""
 
 from email.utils import parsedate_to_datetime
 
@@ -8,7 +8,7 @@ DAY_S = 86_400
 
 
 def test_the_date_header_is_the_simulators(simulator: Simulator) -> None:
-    """The Date of an answer moves with the clock, and there is one Date."""
+    """A response has one Date, which moves with the clock."""
     before = simulator.http.get("/v1/events")
     simulator.control("clock", {"advance_seconds": DAY_S})
     after = simulator.http.get("/v1/events")
@@ -18,7 +18,7 @@ def test_the_date_header_is_the_simulators(simulator: Simulator) -> None:
 
 
 def test_an_authorization_expires_after_seven_days(simulator: Simulator) -> None:
-    """An authorization nobody captured is canceled, its charge expired, at its own time."""
+    """An uncaptured authorization is canceled and its charge expires, dated at its due time."""
     held = simulator.pay(capture_method="manual")
     simulator.control("clock", {"advance_seconds": 6.9 * DAY_S})
     assert simulator.client.v1.payment_intents.retrieve(held.id).status == "requires_capture"
@@ -31,7 +31,7 @@ def test_an_authorization_expires_after_seven_days(simulator: Simulator) -> None
 
 
 def test_a_captured_authorization_does_not_expire(simulator: Simulator) -> None:
-    """Expiry leaves alone what was captured in time."""
+    """An authorization that was captured in time is not canceled."""
     held = simulator.pay(capture_method="manual")
     simulator.client.v1.payment_intents.capture(held.id)
     simulator.control("clock", {"advance_seconds": 8 * DAY_S})
@@ -45,7 +45,7 @@ def test_the_clock_does_not_go_back(simulator: Simulator) -> None:
 
 
 def test_the_provider_cancels(simulator: Simulator) -> None:
-    """The provider may cancel by itself; no API call is named as the cause."""
+    """The provider may cancel on its own; the event names no API call."""
     held = simulator.pay(capture_method="manual")
     simulator.control(f"payment_intents/{held.id}/cancel")
     (event,) = simulator.client.v1.events.list({"type": "payment_intent.canceled"}).data

@@ -10,7 +10,7 @@ TYPES = ["charge.succeeded", "payment_intent.created", "payment_intent.succeeded
 
 
 def test_duplicates(simulator: Simulator) -> None:
-    """Each webhook comes two to four times, the same bytes each time."""
+    """Each webhook comes two to four times, with the same bytes."""
     simulator.set_faults(duplicate=1.0, duplicate_max=3, duplicate_spread_s=[0, 0.1])
     simulator.pay()
     simulator.settle()
@@ -22,7 +22,7 @@ def test_duplicates(simulator: Simulator) -> None:
 
 
 def test_delay(simulator: Simulator) -> None:
-    """A delayed webhook comes, only later than its range's least."""
+    """A delayed webhook comes after at least the lower bound of its range."""
     simulator.set_faults(delay=1.0, delay_s=[0.3, 0.4])
     simulator.pay()
     assert simulator.receiver.types() == []
@@ -30,7 +30,7 @@ def test_delay(simulator: Simulator) -> None:
 
 
 def test_reorder(simulator: Simulator) -> None:
-    """A webhook that is held back is overtaken by later ones of its payment."""
+    """A reordered webhook comes after later ones of its payment."""
     simulator.set_faults(reorder=1.0, reorder_hold_s=[0.5, 0.6])
     paid = simulator.pay()
     simulator.set_faults()
@@ -59,7 +59,7 @@ def test_drop(simulator: Simulator) -> None:
 
 
 def test_generation_failure(simulator: Simulator) -> None:
-    """An event that wasn't generated doesn't exist; the payment does."""
+    """The event doesn't exist; the payment does."""
     simulator.set_faults(generation_failure=1.0)
     paid = simulator.pay()
     assert not simulator.client.v1.events.list().data
@@ -69,7 +69,7 @@ def test_generation_failure(simulator: Simulator) -> None:
 
 @pytest.mark.parametrize("fault", ["wrong_signature", "altered_body"])
 def test_forgeries(simulator: Simulator, fault: str) -> None:
-    """A forgery comes besides the genuine webhook, fails verification, and is sent once."""
+    """A forgery comes in addition to the genuine webhook, fails verification, and is sent once."""
     simulator.set_faults(**{fault: 1.0})
     simulator.pay()
     simulator.settle()
@@ -83,10 +83,10 @@ def test_forgeries(simulator: Simulator, fault: str) -> None:
     assert "forged.accepted" not in simulator.read("stats")["counts"]
 
 
-def test_a_receiver_that_takes_forgeries_is_found_out(
+def test_an_accepted_forgery_is_counted(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A forgery answered 2xx is counted as accepted."""
+    """A forgery that gets a 2xx status counts as accepted."""
     monkeypatch.setattr("tests.simulator.harness.Received.genuine", property(lambda _: True))
     simulator.set_faults(wrong_signature=1.0)
     simulator.pay()
@@ -112,7 +112,7 @@ def _run(simulator: Simulator, order: list[int]) -> Any:
     return received, sorted(item["id"] for item in objects["payment_intents"])
 
 
-def test_one_seed_plays_the_same_faults_in_any_order(simulator: Simulator) -> None:
+def test_one_seed_draws_the_same_faults_in_any_order(simulator: Simulator) -> None:
     """The same requests in another order get the same IDs and the same faults."""
     forwards = _run(simulator, list(range(12)))
     backwards = _run(simulator, list(range(11, -1, -1)))

@@ -1,4 +1,4 @@
-"""Disputes: opened, moved on, lost and won."""
+"""Disputes: opened, updated, lost and won."""
 
 import pytest
 import stripe
@@ -7,7 +7,7 @@ from tests.simulator.harness import Simulator
 
 
 def test_a_chargeback_takes_the_money_at_once(simulator: Simulator) -> None:
-    """pm_card_createDispute pays, and its owner disputes: the funds are withdrawn."""
+    """pm_card_createDispute pays, then opens a dispute that withdraws the funds."""
     paid = simulator.pay("pm_card_createDispute", metadata={"payment_id": "p1"})
     simulator.receiver.wait_for_types("charge.dispute.created", "charge.dispute.funds_withdrawn")
     (dispute,) = simulator.client.v1.disputes.list({"payment_intent": paid.id}).data
@@ -36,8 +36,8 @@ def test_an_inquiry_takes_nothing(simulator: Simulator) -> None:
     assert "charge.dispute.funds_withdrawn" not in simulator.receiver.types()
 
 
-def test_a_lost_dispute_is_won_after_all(simulator: Simulator) -> None:
-    """Lost is not the last word: winning later gives the money back."""
+def test_a_lost_dispute_can_be_won_later(simulator: Simulator) -> None:
+    """Winning a lost dispute reinstates the funds."""
     paid = simulator.pay()
     opened = simulator.control(f"payment_intents/{paid.id}/dispute", {"amount": 600})
     path = f"disputes/{opened['id']}"
@@ -57,7 +57,7 @@ def test_a_lost_dispute_is_won_after_all(simulator: Simulator) -> None:
 
 
 def test_funds_move_without_a_decision(simulator: Simulator) -> None:
-    """Withdrawing and reinstating says nothing about who is right."""
+    """Withdrawing and reinstating do not change the dispute's status."""
     paid = simulator.pay()
     opened = simulator.control(f"payment_intents/{paid.id}/dispute")
     path = f"disputes/{opened['id']}"
@@ -76,7 +76,7 @@ def test_a_wrong_status_is_named(simulator: Simulator, status: str | None) -> No
     assert answer.json()["error"]["problems"][0]["field"] == "status"
 
 
-def test_what_was_not_captured_is_not_disputed(simulator: Simulator) -> None:
+def test_an_uncaptured_payment_is_not_disputed(simulator: Simulator) -> None:
     """An authorization can't be disputed."""
     held = simulator.pay(capture_method="manual")
     answer = simulator.http.post(f"/_control/payment_intents/{held.id}/dispute", json={})

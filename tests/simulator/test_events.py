@@ -1,4 +1,4 @@
-"""Events: what they say, and how they are listed."""
+"""Events: their content, and how they are listed."""
 
 import pytest
 import stripe
@@ -9,8 +9,8 @@ from tests.simulator.harness import Receiver, Simulator, running
 DAY_S = 86_400
 
 
-def test_an_event_says_which_call_caused_it(simulator: Simulator) -> None:
-    """An event carries the call's request ID and idempotency key, and the object as of then."""
+def test_an_event_names_the_call_that_caused_it(simulator: Simulator) -> None:
+    """It carries the call's request ID and idempotency key, and the object as it was then."""
     paid = simulator.pay(options={"idempotency_key": "key-1"})
     simulator.receiver.wait_for_types("payment_intent.succeeded", "payment_intent.created")
     succeeded, created = (
@@ -28,7 +28,7 @@ def test_an_event_says_which_call_caused_it(simulator: Simulator) -> None:
 
 
 def test_the_webhook_is_the_event(simulator: Simulator) -> None:
-    """What is posted is signed and reads as the event that the API lists."""
+    """The webhook's body is signed, and equals the event that the API lists."""
     simulator.pay()
     for item in simulator.receiver.wait(lambda received: len(received) == 3):
         assert item.genuine
@@ -37,7 +37,7 @@ def test_the_webhook_is_the_event(simulator: Simulator) -> None:
 
 
 def test_events_are_filtered_by_type(simulator: Simulator) -> None:
-    """By one type, by a wildcard, by several; not by both, nor by more than twenty."""
+    """The filter takes one type, a wildcard or up to twenty types, but not both parameters."""
     simulator.pay()
     events = simulator.client.v1.events
     assert [e.type for e in events.list({"type": "charge.*"}).data] == ["charge.succeeded"]
@@ -50,7 +50,7 @@ def test_events_are_filtered_by_type(simulator: Simulator) -> None:
 
 
 def test_ending_before_gives_the_nearest_newer_page(simulator: Simulator) -> None:
-    """Reading on with ending_before gives what came since, the oldest first, and nothing twice."""
+    """Paging with ending_before returns each newer event once, oldest page first."""
     for _ in range(3):
         simulator.pay()
     newest_first = [e.id for e in simulator.client.v1.events.list({"limit": 100}).data]
@@ -76,7 +76,7 @@ def test_limits_and_cursors_are_checked(simulator: Simulator) -> None:
 
 
 def test_events_are_listed_for_thirty_days(simulator: Simulator) -> None:
-    """After thirty days an event isn't listed any more."""
+    """After thirty days an event is no longer listed."""
     simulator.pay()
     simulator.control("clock", {"advance_seconds": 29 * DAY_S})
     assert simulator.client.v1.events.list().data
@@ -84,7 +84,7 @@ def test_events_are_listed_for_thirty_days(simulator: Simulator) -> None:
     assert not simulator.client.v1.events.list().data
 
 
-def test_what_was_not_taken_is_listed_as_such() -> None:
+def test_undelivered_events_can_be_listed() -> None:
     """delivery_success filters events by whether every endpoint has received them."""
     receiver = Receiver(answer=500)
     with running(receiver, retry_max_delay_s=0.1) as simulator:

@@ -1,4 +1,4 @@
-"""Everything at once: what a simulator of failures must still get right itself."""
+"""All faults at once: the simulator itself stays consistent."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ ATTEMPTS = 30
 
 
 def _pay(simulator: Simulator, number: int) -> None:
-    """Try until there is an answer; a 500 that is replayed stays one."""
+    """Try until there is a response; a stored 500 is replayed for ever."""
     for _ in range(ATTEMPTS):
         try:
             simulator.pay(
@@ -29,7 +29,7 @@ def _pay(simulator: Simulator, number: int) -> None:
 
 
 def test_hostile_faults_do_not_corrupt_the_simulator() -> None:
-    """One payment per key, each event delivered or owed, each fault met, no forgery genuine."""
+    """One payment per key, each event delivered or pending, each fault drawn, no valid forgery."""
     quick = {"timeout_hold_s": 0.2, "slow_s": (0.0, 0.1), "delay_s": (0.1, 0.3)}
     faults = PRESETS["hostile"].model_copy(update={"drop": 0.1, "timeout_after": 0.1, **quick})
     with running(faults=faults, seed="hostile") as simulator:

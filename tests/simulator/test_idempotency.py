@@ -1,4 +1,4 @@
-"""Idempotency keys are kept as Stripe keeps them."""
+"""Idempotency keys behave as at Stripe."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ def _count(simulator: Simulator, kind: str) -> int:
 
 
 def test_the_same_request_gets_the_same_answer(simulator: Simulator) -> None:
-    """A repeated request executes nothing and gets the first answer, marked as replayed."""
+    """A repeated request executes nothing and gets the first response, marked as replayed."""
     form = {"amount": "1000", "currency": "eur"}
     headers = {"authorization": "Bearer sk_test_of_the_tests", "idempotency-key": "key-1"}
     first, second = (
@@ -33,7 +33,7 @@ def test_the_same_request_gets_the_same_answer(simulator: Simulator) -> None:
 
 
 def test_a_decline_is_stored_under_the_key(simulator: Simulator) -> None:
-    """A declined payment's answer is kept: a retry charges nothing."""
+    """The response is stored, so a retry charges nothing."""
     for _ in range(2):
         with pytest.raises(stripe.CardError):
             simulator.pay("pm_card_chargeDeclined", options=KEY)
@@ -41,7 +41,7 @@ def test_a_decline_is_stored_under_the_key(simulator: Simulator) -> None:
 
 
 def test_other_parameters_are_refused(simulator: Simulator) -> None:
-    """A key stands for its parameters and its path."""
+    """A key belongs to its parameters and its path."""
     paid = simulator.pay(options=KEY)
     with pytest.raises(stripe.IdempotencyError, match="same parameters"):
         simulator.pay(amount=2000, options=KEY)
@@ -58,7 +58,7 @@ def test_a_validation_error_is_not_stored(simulator: Simulator) -> None:
 
 
 def test_a_state_error_is_stored(simulator: Simulator) -> None:
-    """A refusal by the object's state is an execution, so its answer is kept."""
+    """A refusal by the object's state is an execution, so its response is stored."""
     held = simulator.pay(capture_method="manual")
     intents = simulator.client.v1.payment_intents
     intents.capture(held.id)
@@ -74,7 +74,7 @@ def test_a_state_error_is_stored(simulator: Simulator) -> None:
 
 
 def test_a_key_in_use_is_a_409(simulator: Simulator) -> None:
-    """Of many requests at once with one key one executes; the others wait or are replayed."""
+    """Of many concurrent requests with one key, one executes; others get a 409 or a replay."""
     simulator.set_faults(slow=1.0, slow_s=[0.4, 0.4])
     begin = threading.Barrier(8)
 
@@ -94,7 +94,7 @@ def test_a_key_in_use_is_a_409(simulator: Simulator) -> None:
 
 
 def test_after_a_day_the_key_is_new(simulator: Simulator) -> None:
-    """A key is forgotten 24 hours after its first use; then it makes a second object."""
+    """A key expires 24 hours after its first use; then it creates a second object."""
     first = simulator.pay(options=KEY)
     simulator.control("clock", {"advance_seconds": DAY_S - 10})
     assert simulator.pay(options=KEY).id == first.id
@@ -105,14 +105,14 @@ def test_after_a_day_the_key_is_new(simulator: Simulator) -> None:
 
 
 def test_a_key_has_at_most_255_characters(simulator: Simulator) -> None:
-    """A key of 255 characters is taken, one of 256 refused."""
+    """A key of 255 characters is accepted, one of 256 is refused."""
     assert simulator.pay(options={"idempotency_key": "k" * 255}).status == "succeeded"
     with pytest.raises(stripe.IdempotencyError, match="255"):
         simulator.pay(options={"idempotency_key": "k" * 256})
 
 
 def test_executions_name_what_each_operation_made(simulator: Simulator) -> None:
-    """For each executed operation: its key, its metadata, and the objects it made."""
+    """Each execution has its key, its metadata, and the objects that it created."""
     paid = simulator.pay(metadata={"payment_id": "p1"}, options=KEY)
     simulator.pay(metadata={"payment_id": "p1"}, options=KEY)
     (execution,) = simulator.read("executions")["executions"]

@@ -1,4 +1,4 @@
-"""PaymentIntents live and die as Stripe's do."""
+"""PaymentIntents behave as Stripe's do."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ DECLINES = [
 
 
 def test_a_confirmed_payment_succeeds(simulator: Simulator) -> None:
-    """Create with confirm charges the card; charge and intent carry the same metadata."""
+    """A create with confirm charges the card; charge and intent have the same metadata."""
     paid = simulator.pay(metadata={"payment_id": "p1"}, expand=["latest_charge"])
     assert (paid.status, paid.amount_received) == ("succeeded", 1000)
     charge = paid.latest_charge
@@ -32,7 +32,7 @@ def test_a_confirmed_payment_succeeds(simulator: Simulator) -> None:
 
 
 def test_created_then_confirmed_with_a_method(simulator: Simulator) -> None:
-    """An intent without a method waits for one; confirm brings it and charges it."""
+    """An intent without a method waits for one; confirm sets it and charges it."""
     intents = simulator.client.v1.payment_intents
     created = intents.create({"amount": 500, "currency": "usd"})
     assert created.status == "requires_payment_method"
@@ -47,7 +47,7 @@ def test_created_then_confirmed_with_a_method(simulator: Simulator) -> None:
 def test_a_declined_card_is_reported(
     simulator: Simulator, method: str, code: str, decline_code: str | None
 ) -> None:
-    """A decline answers 402 with the intent, which waits for another method and may succeed."""
+    """A decline returns 402 with the intent, which waits for another method and may succeed."""
     with pytest.raises(stripe.CardError) as refusal:
         simulator.pay(method)
     error = refusal.value.error
@@ -67,7 +67,7 @@ def test_a_declined_card_is_reported(
 
 
 def test_an_unknown_method_is_refused_before_anything_is_made(simulator: Simulator) -> None:
-    """An unknown PaymentMethod is a 400, and no intent exists after it."""
+    """An unknown PaymentMethod is a 400, and no intent is created."""
     with pytest.raises(stripe.InvalidRequestError, match="No such PaymentMethod: 'pm_none'") as it:
         simulator.pay("pm_none")
     assert (it.value.http_status, it.value.code) == (400, "resource_missing")
@@ -76,7 +76,7 @@ def test_an_unknown_method_is_refused_before_anything_is_made(simulator: Simulat
 
 @pytest.mark.parametrize("outcome", ["succeed", "fail"])
 def test_authentication_decides(simulator: Simulator, outcome: str) -> None:
-    """A card that asks for authentication is charged after it, or the intent wants another one."""
+    """After authentication the card is charged; otherwise the intent waits for another one."""
     waiting = simulator.pay("pm_card_threeDSecure2Required", return_url="https://shop.test/back")
     assert waiting.status == "requires_action"
     assert waiting.next_action is not None
@@ -98,7 +98,7 @@ def test_authentication_decides(simulator: Simulator, outcome: str) -> None:
 
 
 def test_a_card_may_be_declined_after_authentication(simulator: Simulator) -> None:
-    """Passing authentication isn't paying: the bank may still decline."""
+    """After a passed authentication the bank may still decline."""
     waiting = simulator.pay("pm_card_threeDSecureRequiredChargeDeclined")
     after = simulator.control(
         f"payment_intents/{waiting.id}/complete_action", {"outcome": "succeed"}
@@ -108,14 +108,14 @@ def test_a_card_may_be_declined_after_authentication(simulator: Simulator) -> No
 
 
 def test_off_session_authentication_is_a_decline(simulator: Simulator) -> None:
-    """Off session a card that wants authentication is declined."""
+    """Off session, a card that requires authentication is declined."""
     with pytest.raises(stripe.CardError) as refusal:
         simulator.pay("pm_card_authenticationRequired", off_session=True)
     assert refusal.value.code == "authentication_required"
 
 
 def test_capture_in_full(simulator: Simulator) -> None:
-    """A manual intent is authorized first, and succeeds when it is captured."""
+    """A manual intent is authorized first, and succeeds on capture."""
     held = simulator.pay(capture_method="manual")
     assert (held.status, held.amount_capturable) == ("requires_capture", 1000)
     simulator.receiver.wait_for_types("payment_intent.amount_capturable_updated")
@@ -125,7 +125,7 @@ def test_capture_in_full(simulator: Simulator) -> None:
     simulator.receiver.wait_for_types("charge.captured", "payment_intent.succeeded")
 
 
-def test_capture_in_part_lets_the_rest_go(simulator: Simulator) -> None:
+def test_a_partial_capture_releases_the_rest(simulator: Simulator) -> None:
     """The rest of a partial capture shows as refunded on the charge, as at Stripe."""
     held = simulator.pay(capture_method="manual")
     captured = simulator.client.v1.payment_intents.capture(
@@ -167,8 +167,10 @@ ILLEGAL: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("operation", "code"), ILLEGAL)
-def test_what_the_state_forbids_is_a_400(simulator: Simulator, operation: Any, code: str) -> None:
-    """Operations a state forbids are refused with Stripe's code and change nothing."""
+def test_an_operation_that_the_state_forbids_is_a_400(
+    simulator: Simulator, operation: Any, code: str
+) -> None:
+    """It is refused with Stripe's code and changes nothing."""
     held, paid = simulator.pay(capture_method="manual"), simulator.pay()
     before = simulator.read("objects")
     with pytest.raises(stripe.InvalidRequestError) as refusal:
@@ -211,7 +213,7 @@ def test_a_wrong_parameter_is_named(
 
 
 def test_update_changes_what_describes_it(simulator: Simulator) -> None:
-    """Update merges metadata, removes what is set empty, and sets the description."""
+    """Update merges metadata, removes empty values, and sets the description."""
     paid = simulator.pay(metadata={"a": "1", "b": "2"})
     changed = simulator.client.v1.payment_intents.update(
         paid.id, {"metadata": {"a": "", "c": "3"}, "description": "Order 7"}
@@ -221,7 +223,7 @@ def test_update_changes_what_describes_it(simulator: Simulator) -> None:
 
 
 def test_a_list_is_paged_newest_first(simulator: Simulator) -> None:
-    """A list shows the newest first, knows whether there is more, and pages both ways."""
+    """A list has the newest first, reports whether there is more, and pages both ways."""
     made = [simulator.pay().id for _ in range(5)]
     intents = simulator.client.v1.payment_intents
     first = intents.list({"limit": 2})
@@ -246,7 +248,7 @@ def test_a_list_by_time(simulator: Simulator) -> None:
 
 
 def test_charges_are_found_by_payment(simulator: Simulator) -> None:
-    """Each attempt has its charge, and the list holds one payment's charges only."""
+    """Each attempt has its charge, and the list has only one payment's charges."""
     with pytest.raises(stripe.CardError) as refusal:
         simulator.pay("pm_card_chargeDeclined")
     error = refusal.value.error
@@ -261,7 +263,7 @@ def test_charges_are_found_by_payment(simulator: Simulator) -> None:
 
 
 def test_an_unknown_object_is_a_404(simulator: Simulator) -> None:
-    """An ID nobody has is a 404 with resource_missing."""
+    """An unknown ID is a 404 with resource_missing."""
     with pytest.raises(stripe.InvalidRequestError) as refusal:
         simulator.client.v1.payment_intents.retrieve("pi_none")
     assert (refusal.value.http_status, refusal.value.code) == (404, "resource_missing")
@@ -269,7 +271,7 @@ def test_an_unknown_object_is_a_404(simulator: Simulator) -> None:
 
 @pytest.mark.parametrize("key", ["sk_test_other", ""])
 def test_the_key_is_checked(simulator: Simulator, key: str) -> None:
-    """Without the right key nothing is answered but 401."""
+    """Without the right key every response is a 401."""
     headers = {"authorization": f"Bearer {key}"} if key else {}
     assert simulator.http.get("/v1/events", headers=headers).status_code == 401
 

@@ -1,4 +1,4 @@
-"""The simulator as a program: it starts, it ends, and it may be killed."""
+"""The simulator as a program: start, shutdown and kill."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ PAYMENT = {
 
 @contextlib.contextmanager
 def _program(state: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The program, serving, and where."""
+    """The serving program and its URL."""
     (port,) = free_ports(1)
     environment = {name: value for name, value in os.environ.items() if PREFIX not in name}
     environment |= {
@@ -55,15 +55,15 @@ def _program(state: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def test_it_ends_on_sigterm(tmp_path: Path) -> None:
-    """Asked to end it ends, and its file is its owner's alone."""
+    """SIGTERM shuts it down, and only the owner can read its file."""
     with _program(tmp_path) as (program, _):
         program.terminate()
         assert program.wait(20) in (0, -signal.SIGTERM)
     assert (tmp_path / "stripe_simulator.sqlite3").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
-    """After kill -9 every answered payment is there, and its webhooks still come."""
+def test_a_kill_loses_no_acknowledged_payment(tmp_path: Path) -> None:
+    """After kill -9 every payment with a response exists, and its webhooks still come."""
     with _program(tmp_path) as (program, url):
         headers = {"authorization": f"Bearer {API_KEY}"}
         paid = [

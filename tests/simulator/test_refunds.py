@@ -1,4 +1,4 @@
-"""Refunds: made at once, settled later, failed after they had succeeded."""
+"""Refunds: settled at once, settled later, failed after success."""
 
 import pytest
 import stripe
@@ -7,7 +7,7 @@ from tests.simulator.harness import Simulator
 
 
 def test_refund_in_parts_until_nothing_is_left(simulator: Simulator) -> None:
-    """Partial refunds add up on the charge; the one after the last is refused."""
+    """Partial refunds add up on the charge; one above the remainder is refused."""
     paid = simulator.pay()
     refunds = simulator.client.v1.refunds
     first = refunds.create(
@@ -30,7 +30,7 @@ def test_refund_in_parts_until_nothing_is_left(simulator: Simulator) -> None:
 
 
 def test_too_much_is_refused(simulator: Simulator) -> None:
-    """More than the charge has can't be refunded."""
+    """No more than the charge's remainder can be refunded."""
     paid = simulator.pay()
     with pytest.raises(stripe.InvalidRequestError) as refusal:
         simulator.client.v1.refunds.create({"payment_intent": paid.id, "amount": 1001})
@@ -48,7 +48,7 @@ def test_only_captured_charges_are_refunded(simulator: Simulator) -> None:
 
 
 def test_a_pending_refund_succeeds_later(simulator: Simulator) -> None:
-    """With pm_card_pendingRefund a refund is pending and succeeds by itself."""
+    """With pm_card_pendingRefund a refund is pending and succeeds later."""
     paid = simulator.pay("pm_card_pendingRefund")
     refund = simulator.client.v1.refunds.create({"payment_intent": paid.id})
     assert (refund.status, refund.pending_reason) == ("pending", "processing")
@@ -60,7 +60,7 @@ def test_a_pending_refund_succeeds_later(simulator: Simulator) -> None:
 
 
 def test_a_refund_fails_after_it_succeeded(simulator: Simulator) -> None:
-    """With pm_card_refundFail a refund succeeds, then fails, and the charge has its money again."""
+    """With pm_card_refundFail a refund succeeds, then fails; its amount is refundable again."""
     paid = simulator.pay("pm_card_refundFail")
     refund = simulator.client.v1.refunds.create({"payment_intent": paid.id})
     assert refund.status == "succeeded"
@@ -84,15 +84,15 @@ def test_a_refund_that_waits_for_the_customer_is_canceled(simulator: Simulator) 
 
 
 def test_a_refund_carries_only_its_own_metadata(simulator: Simulator) -> None:
-    """A refund has the metadata it was given, or none; the payment's isn't copied."""
+    """The payment's metadata isn't copied."""
     paid = simulator.pay(metadata={"payment_id": "p1"})
-    ours = simulator.client.v1.refunds.create(
+    through_api = simulator.client.v1.refunds.create(
         {"payment_intent": paid.id, "amount": 100, "metadata": {"refund_id": "r1"}}
     )
-    theirs = simulator.control(f"payment_intents/{paid.id}/refund", {"amount": 100})
-    assert ours.metadata is not None
-    assert ours.metadata.to_dict() == {"refund_id": "r1"}
-    assert theirs["metadata"] == {}
-    changed = simulator.client.v1.refunds.update(ours.id, {"metadata": {"note": "x"}})
+    in_dashboard = simulator.control(f"payment_intents/{paid.id}/refund", {"amount": 100})
+    assert through_api.metadata is not None
+    assert through_api.metadata.to_dict() == {"refund_id": "r1"}
+    assert in_dashboard["metadata"] == {}
+    changed = simulator.client.v1.refunds.update(through_api.id, {"metadata": {"note": "x"}})
     assert changed.metadata is not None
     assert changed.metadata.to_dict() == {"refund_id": "r1", "note": "x"}

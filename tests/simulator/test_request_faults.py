@@ -1,4 +1,4 @@
-"""API calls that fail before they are executed, and after."""
+"""API calls that fail before or after their execution."""
 
 import time
 from typing import Any
@@ -17,8 +17,8 @@ def _charges(simulator: Simulator) -> int:
 
 
 @pytest.mark.parametrize("fault", ["rate_limit_429", "reset_before", "error_500_before"])
-def test_nothing_is_executed_before(simulator: Simulator, fault: str) -> None:
-    """A fault before execution leaves no trace, and the key free for a retry."""
+def test_a_fault_before_execution_has_no_effect(simulator: Simulator, fault: str) -> None:
+    """Nothing is executed or stored, so a retry with the key is executed."""
     simulator.set_faults(**{fault: 1.0})
     with pytest.raises(stripe.StripeError) as failure:
         simulator.pay(options=KEY)
@@ -31,7 +31,7 @@ def test_nothing_is_executed_before(simulator: Simulator, fault: str) -> None:
 
 
 def test_a_500_after_execution_is_stored_under_the_key(simulator: Simulator) -> None:
-    """A 500 after execution is replayed for ever; the payment was made, and its webhooks come."""
+    """The 500 is replayed for ever, but the payment exists, and its webhooks come."""
     simulator.set_faults(error_500_after=1.0)
     for _ in range(2):
         with pytest.raises(stripe.APIError) as failure:
@@ -57,8 +57,8 @@ def test_a_500_after_execution_says_not_to_retry(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize("fault", ["reset_after", "timeout_after"])
-def test_the_answer_is_lost_after(simulator: Simulator, fault: str) -> None:
-    """A lost answer hides a payment that was made; a retry with the key learns of it."""
+def test_a_response_is_lost_after_execution(simulator: Simulator, fault: str) -> None:
+    """The payment exists, and a retry with the key returns it."""
     simulator.set_faults(**{fault: 1.0, "timeout_hold_s": 0.3})
     with pytest.raises(stripe.APIConnectionError):
         simulator.pay(options=KEY)
@@ -78,7 +78,7 @@ def test_a_reset_is_a_reset(simulator: Simulator) -> None:
 
 
 def test_a_waiting_client_gets_no_response(simulator: Simulator) -> None:
-    """timeout_after holds the answer back for as long as it says, unless the client hangs up."""
+    """timeout_after delays the response for its time, unless the client disconnects."""
     simulator.set_faults(timeout_after=1.0, timeout_hold_s=0.5)
     begun = time.monotonic()
     with pytest.raises(stripe.APIConnectionError):
@@ -87,15 +87,15 @@ def test_a_waiting_client_gets_no_response(simulator: Simulator) -> None:
 
 
 def test_slow_is_slow(simulator: Simulator) -> None:
-    """A slow call takes as long as its range says, and succeeds."""
+    """A slow call takes a time from its range, and succeeds."""
     simulator.set_faults(slow=1.0, slow_s=[0.3, 0.4])
     begun = time.monotonic()
     assert simulator.pay().status == "succeeded"
     assert 0.3 <= time.monotonic() - begun < 3
 
 
-def test_early_webhooks_overtake_the_answer(simulator: Simulator) -> None:
-    """With early every webhook of a call was received before its answer."""
+def test_early_webhooks_precede_the_response(simulator: Simulator) -> None:
+    """With ``early``, every webhook of a call is received before its response."""
     simulator.set_faults(early=1.0, early_hold_s=[0, 0])
     simulator.pay()
     assert sorted(simulator.receiver.types()) == [
@@ -106,7 +106,7 @@ def test_early_webhooks_overtake_the_answer(simulator: Simulator) -> None:
     assert simulator.read("stats")["faults"] == {"early": 1}
 
 
-def test_a_retry_meets_faults_of_its_own(simulator: Simulator) -> None:
+def test_a_retry_has_its_own_faults(simulator: Simulator) -> None:
     """Faults are drawn for each attempt, so a client that retries gets through."""
     simulator.set_faults(rate_limit_429=0.5)
     answers: list[str] = []
@@ -130,6 +130,6 @@ def test_wrong_faults_are_refused(simulator: Simulator, faults: dict[str, Any]) 
 
 @pytest.mark.parametrize("body", ["hostile", '"hostile"'])
 def test_a_preset_is_switched_on_by_name(simulator: Simulator, body: str) -> None:
-    """The named presets can be put as they are."""
+    """A preset's name switches its faults on."""
     assert simulator.http.put("/_control/faults", content=body).status_code == 200
     assert simulator.read("faults")["drop"] > 0

@@ -1,4 +1,4 @@
-"""Settings: wrong ones are refused at the start, by name and without their values."""
+"""Wrong settings are refused at the start, by name and without their values."""
 
 import pytest
 
@@ -21,7 +21,7 @@ WRONG: list[tuple[dict[str, str | None], str]] = [
 
 
 @pytest.mark.parametrize(("change", "named"), WRONG)
-def test_a_wrong_setting_stops_the_start(
+def test_a_wrong_setting_prevents_the_start(
     change: dict[str, str | None],
     named: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -39,7 +39,7 @@ def test_a_wrong_setting_stops_the_start(
 
 
 def test_faults_are_a_preset_or_json(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one setting takes a preset's name or JSON."""
+    """The setting takes a preset's name or JSON."""
     monkeypatch.setenv(f"{PREFIX}API_KEY", "sk_test_x")
     monkeypatch.setenv(f"{PREFIX}FAULTS", "rough")
     assert SimulatorSettings().faults == PRESETS["rough"]
@@ -47,7 +47,7 @@ def test_faults_are_a_preset_or_json(monkeypatch: pytest.MonkeyPatch) -> None:
     assert SimulatorSettings().faults == Faults(drop=0.5)
 
 
-def test_hostile_meets_every_fault() -> None:
+def test_the_hostile_preset_has_every_fault() -> None:
     """No fault is missing from the hostile preset."""
     probabilities = {name for name, value in Faults() if value == 0.0}
     assert all(getattr(PRESETS["hostile"], name) > 0 for name in probabilities)
@@ -55,7 +55,7 @@ def test_hostile_meets_every_fault() -> None:
 
 
 def test_a_form_is_decoded_as_stripe_does() -> None:
-    """Brackets nest, numbers and empty brackets list, in order."""
+    """Names in brackets nest; numbers and empty brackets make lists, in order."""
     assert decode_form("a[b][c]=1&a[d]=2&l[1]=y&l[0]=x&m[]=p&m[]=q&e=") == {
         "a": {"b": {"c": "1"}, "d": "2"},
         "l": ["x", "y"],
@@ -65,7 +65,7 @@ def test_a_form_is_decoded_as_stripe_does() -> None:
 
 
 def test_chance_depends_on_seed_and_identity_alone() -> None:
-    """The same draw twice is the same; another seed or identity draws otherwise, evenly."""
+    """A draw can be repeated; another seed or identity draws differently, evenly distributed."""
     chance = Chance("7")
     assert chance.unit("a", 1) == chance.unit("a", 1) != Chance("8").unit("a", 1)
     draws = [chance.unit("fault", number) for number in range(2000)]

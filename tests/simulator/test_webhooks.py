@@ -1,4 +1,4 @@
-"""Webhook endpoints, signatures, retries, and what a restart may not lose."""
+"""Webhook endpoints, signatures, retries and restarts."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from tests.simulator.harness import Received, Receiver, Simulator, running, serv
 DAY_S = 86_400
 
 
-def test_endpoints_come_and_go(simulator: Simulator) -> None:
-    """An endpoint is created with a secret that is shown once, updated, listed and deleted."""
+def test_endpoints_are_created_updated_and_deleted(simulator: Simulator) -> None:
+    """Only the response to the creation has the secret."""
     endpoints = simulator.client.v1.webhook_endpoints
     created = endpoints.create(
         {"url": "http://127.0.0.1:9/hook", "enabled_events": ["charge.succeeded"]}
@@ -27,7 +27,7 @@ def test_endpoints_come_and_go(simulator: Simulator) -> None:
 
 
 def test_each_endpoint_signs_with_its_own_secret(simulator: Simulator) -> None:
-    """An endpoint gets the events it listens to, signed with the secret it was given."""
+    """An endpoint gets the events it listens to, signed with its secret."""
     (preset,) = simulator.client.v1.webhook_endpoints.list().data
     own = simulator.client.v1.webhook_endpoints.create(
         {"url": preset.url, "enabled_events": ["charge.succeeded"]}
@@ -44,7 +44,7 @@ def test_each_endpoint_signs_with_its_own_secret(simulator: Simulator) -> None:
 
 
 def test_a_refused_webhook_comes_again(simulator: Simulator) -> None:
-    """Whatever isn't answered 2xx is sent again, the same bytes, until it is."""
+    """A webhook is sent again, with the same bytes, until it gets a 2xx status."""
     refused: set[str] = set()
 
     def refuse_twice(item: Received) -> int:
@@ -66,7 +66,7 @@ def test_a_refused_webhook_comes_again(simulator: Simulator) -> None:
 
 
 def test_a_delivery_is_given_up_after_three_days() -> None:
-    """After three days on the simulator's clock an event is given up, and stays listed."""
+    """After three days on the simulator's clock its delivery ends; the event stays listed."""
     receiver = Receiver(answer=500)
     with running(receiver, retry_max_delay_s=0.05) as simulator:
         simulator.pay()
@@ -83,7 +83,7 @@ def test_a_delivery_is_given_up_after_three_days() -> None:
 
 
 def test_a_restart_loses_nothing(tmp_path: Path) -> None:
-    """Objects, events, keys, the clock and waiting webhooks outlive the process."""
+    """Objects, events, keys, the clock and pending webhooks survive the process."""
     receiver = Receiver(answer=503)
     key: stripe.RequestOptions = {"idempotency_key": "key-1"}
     with running(receiver, state_dir=tmp_path) as first:
@@ -108,8 +108,8 @@ def test_a_restart_loses_nothing(tmp_path: Path) -> None:
         assert second.client.v1.payment_intents.retrieve(held.id).status == "canceled"
 
 
-def test_without_an_endpoint_nothing_is_owed() -> None:
-    """A simulator without endpoints keeps events and owes nobody anything."""
+def test_without_an_endpoint_no_delivery_is_pending() -> None:
+    """A simulator without endpoints lists events and delivers none."""
     with serving(Receiver()) as simulator:
         simulator.pay()
         events = simulator.client.v1.events.list({"delivery_success": True}).data

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _EXTENSION = "stripe_simulator.transport"
 _ABORT_S = 1.0
-_LINGER_NOT_AT_ALL = struct.pack("ii", 1, 0)  # closing sends RST, not FIN
+_NO_LINGER = struct.pack("ii", 1, 0)  # closing sends RST, not FIN
 
 
 class BreakableProtocol(HttpToolsProtocol):
@@ -32,7 +32,7 @@ async def reset_connection(scope: Scope, receive: Receive) -> None:
 
     Raises:
         ConnectionAbortedError: the server gives no access to the transport; it closes the
-            connection or answers 500.
+            connection or returns 500.
     """
     extension = (scope.get("extensions") or {}).get(_EXTENSION)
     if extension is None:
@@ -41,13 +41,13 @@ async def reset_connection(scope: Scope, receive: Receive) -> None:
     plain = transport.get_extra_info("socket")
     if plain is not None:
         with contextlib.suppress(OSError):  # the client may be gone already
-            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT_AT_ALL)
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     transport.abort()
     await hold_until_gone(receive, _ABORT_S)  # otherwise the server logs a missing response
 
 
 async def hold_until_gone(receive: Receive, hold_s: float) -> None:
-    """Wait until the client disconnects, for `hold_s` seconds at most."""
+    """Wait until the client disconnects, for ``hold_s`` seconds at most."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(hold_s):
             while (await receive())["type"] != "http.disconnect":

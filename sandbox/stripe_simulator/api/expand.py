@@ -1,4 +1,4 @@
-"""The `expand` parameter: replaces IDs in a response by their objects.
+"""The ``expand`` parameter: replaces IDs in a response by their objects.
 
 Source: https://docs.stripe.com/expand
 """

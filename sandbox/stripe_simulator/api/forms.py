@@ -1,4 +1,4 @@
-"""Stripe's form encoding: `a[b]=1&c[0]=x&c[1]=y&d[]=z` to nested dicts and lists."""
+"""Stripe's form encoding: ``a[b]=1&c[0]=x&c[1]=y&d[]=z`` to nested dicts and lists."""
 
 import re
 from typing import Any
@@ -46,7 +46,7 @@ def _put(tree: JsonObject, path: list[str], value: str, key: str) -> None:
         if not isinstance(inner, dict):
             raise ParameterError("Invalid hash", param=key)
         branch = inner
-    last = path[-1] or str(len(branch))  # `a[]` appends
+    last = path[-1] or str(len(branch))  # ``a[]`` appends
     if isinstance(branch.get(last), dict):
         raise ParameterError("Invalid value: a hash was given before", param=key)
     branch[last] = value

@@ -30,7 +30,7 @@ class StoredResponse:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A key's use by a request to execute; `generation` counts how often the key was new."""
+    """A key's use by a request to execute; ``generation`` counts how often the key was new."""
 
     key: str
     generation: int

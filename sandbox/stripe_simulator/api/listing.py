@@ -31,7 +31,7 @@ class Filter:
 
 
 def add_created(filters: Filter, params: Params) -> None:
-    """Add the `created` parameter's condition: an instant, or the bounds of a range."""
+    """Add the ``created`` parameter's condition: an instant, or the bounds of a range."""
     given = params.values.get("created")
     if isinstance(given, str) and given:
         filters.add("created = ?", params.required_integer("created"))
@@ -53,8 +53,8 @@ def page(
 ) -> JsonObject:
     """One page of a list, newest first.
 
-    `starting_after` returns the objects older than the cursor, `ending_before` the nearest newer
-    ones; `has_more` says whether there are more in that direction.
+    ``starting_after`` returns the objects older than the cursor, ``ending_before`` the nearest
+    newer ones; ``has_more`` says whether there are more in that direction.
 
     Raises:
         ParameterError: the limit is out of bounds, or both cursors are given.

@@ -18,9 +18,9 @@ class Operation:
 
     Args:
         method: the HTTP method.
-        path: the path, with `{id}` for the object's ID.
+        path: the path, with ``{id}`` for the object's ID.
         name: its name in statistics and executions.
-        known: the parameters it accepts, as the `stripe` package declares them.
+        known: the parameters it accepts, as the ``stripe`` package declares them.
         run: executes it; returns the response's body or raises ApiError.
     """
 

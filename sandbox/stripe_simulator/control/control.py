@@ -82,7 +82,7 @@ class Nothing(_Body):
 
 
 def control_routes(world: World, sender: WebhookSender, timers: Timers) -> list[Route]:
-    """The routes of the actions under `/_control`."""
+    """The routes of the actions under ``/_control``."""
 
     def act(
         path: str, model: type[BodyT], action: Callable[[World, str, BodyT, Cause], JsonObject]
@@ -124,8 +124,8 @@ def complete_action(world: World, intent_id: str, body: CompleteAction, cause: C
     intent = world.require("payment_intent", intent_id, param="id")
     if intent["status"] != "requires_action":
         raise StateError(
-            f"PaymentIntent {intent_id} has a status of {intent['status']}; nothing is asked of the"
-            " customer.",
+            f"PaymentIntent {intent_id} has a status of {intent['status']}; the customer has"
+            " nothing to do.",
             code="payment_intent_unexpected_state",
         )
     attempts.complete_action(world, intent, body.outcome, cause)

@@ -31,7 +31,7 @@ _GROUND_TRUTH = {
 
 
 def inspection_routes(world: World, sender: WebhookSender) -> list[Route]:
-    """The routes under `/_control` that inspect, set faults or reset."""
+    """The routes under ``/_control`` that inspect, set faults or reset."""
 
     async def stats(_: Request) -> Response:
         sender.flush()

@@ -1,4 +1,4 @@
-"""The shapes of Stripe's objects, as the installed `stripe` package reads them."""
+"""The shapes of Stripe's objects, as the installed ``stripe`` package reads them."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ _BILLING_DETAILS: JsonObject = {
 
 
 def payment_intent(object_id: str, created: int, **given: Any) -> JsonObject:
-    """A new PaymentIntent; `given` are the fields from the request."""
+    """A new PaymentIntent; ``given`` are the fields from the request."""
     return {
         "id": object_id,
         "object": "payment_intent",
@@ -224,7 +224,7 @@ def dispute(
 
 
 def webhook_endpoint(object_id: str, created: int, **given: Any) -> JsonObject:
-    """A webhook endpoint with its `secret`, which is returned only at creation."""
+    """A webhook endpoint with its ``secret``, which is returned only at creation."""
     return {
         "id": object_id,
         "object": "webhook_endpoint",

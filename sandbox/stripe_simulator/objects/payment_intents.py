@@ -32,7 +32,7 @@ _TAKEN_AS_GIVEN = (
 
 
 def create(world: World, call: Call) -> JsonObject:
-    """Create a PaymentIntent, and confirm it at once if `confirm` is set."""
+    """Create a PaymentIntent, and confirm it at once if ``confirm`` is set."""
     params = call.params
     amount, currency = money(params)
     confirm_now = params.boolean("confirm") or False

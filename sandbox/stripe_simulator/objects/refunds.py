@@ -41,8 +41,8 @@ def refund_charge(
         StateError: the charge cannot be refunded, or the amount exceeds the remainder.
     """
     left = charge["amount"] - charge["amount_refunded"]
-    asked = left if amount is None else amount
-    _check_refundable(world, charge, asked, left)
+    amount = left if amount is None else amount
+    _check_refundable(world, charge, amount, left)
     course = card_of(world, charge["payment_method"]).refund
     pending = course == "pending_then_succeeds"
     refund_id = world.object_id("re_3", cause)
@@ -50,7 +50,7 @@ def refund_charge(
         refund_id,
         world.clock.seconds(),
         charge,
-        asked,
+        amount,
         balance_transaction=None if pending else world.chance.object_id("txn_3", refund_id),
         metadata=metadata or {},
         reason=reason,
@@ -60,7 +60,7 @@ def refund_charge(
         refund["pending_reason"] = "processing"
     world.store.insert(refund)
     world.journal.record("refund.created", refund, cause)
-    _add_to_charge(world, charge, asked, cause)
+    _add_to_charge(world, charge, amount, cause)
     if course in _LATER:
         delay_s = world.settings.settlement_delay_s
         world.start_timer(REFUND_SETTLEMENT, refund_id, delay_s, _LATER[course])
@@ -152,7 +152,7 @@ def _charge_named(world: World, call: Call) -> JsonObject:
     return found
 
 
-def _check_refundable(world: World, charge: JsonObject, asked: int, left: int) -> None:
+def _check_refundable(world: World, charge: JsonObject, amount: int, left: int) -> None:
     if not charge["paid"]:
         raise StateError(f"Charge {charge['id']} failed, so it can't be refunded.")
     if charge["refunded"]:
@@ -171,9 +171,9 @@ def _check_refundable(world: World, charge: JsonObject, asked: int, left: int) -
             f"Charge {charge['id']} has been charged back; cannot issue a refund.",
             code="charge_disputed",
         )
-    if asked > left:
+    if amount > left:
         raise StateError(
-            f"Refund amount ({asked}) is greater than unrefunded amount on charge ({left})",
+            f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})",
             code="amount_too_large",
             param="amount",
         )

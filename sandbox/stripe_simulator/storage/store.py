@@ -1,6 +1,6 @@
 """The simulator's state: one SQLite file, or an in-memory database without a folder.
 
-Each request is one transaction. With `synchronous=off` a transaction survives the process but not
+Each request is one transaction. With ``synchronous=off`` a transaction survives the process but not
 a crash of the machine, which is sufficient here.
 """
 
@@ -46,7 +46,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit all writes of the block, or none; `created` lists the objects it created."""
+        """Commit all writes of the block, or none; ``created`` lists the objects it created."""
         self.created = []
         self._db.execute("begin immediate")
         try:

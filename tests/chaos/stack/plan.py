@@ -121,7 +121,7 @@ class Plan:
             java.with_heap(HEAP),
         )
         return tuple(
-            replace(each, doors={
+            replace(each, extra_listeners={
                 group.upper(): (ports[_door(each.name, group)], ports[f"{group}-{each.name}"])
                 for group in GROUPS
             })
@@ -130,12 +130,12 @@ class Plan:
 
     def behind(self) -> dict[str, int]:
         """Each link's target port."""
-        doors = {
+        extra_listeners = {
             f"{group}-{broker}": self.ports[_door(broker, group)]
             for group in GROUPS
             for broker in BROKERS
         }
-        return {link.name: self.ports[link.behind] for link in LINKS} | doors
+        return {link.name: self.ports[link.behind] for link in LINKS} | extra_listeners
 
     def environment(self, group: str | None = None) -> dict[str, str]:
         """The variables of a group's programs; without a group, addresses that bypass all links."""

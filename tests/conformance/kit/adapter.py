@@ -1,4 +1,4 @@
-"""What the kit needs to know of a provider, and to be able to do there. One subclass each."""
+"""What the kit needs from a provider: one subclass per provider."""
 
 import time
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ _POLL_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Payment methods: one that pays, one that is declined, one whose customer is asked first."""
+    """Payment methods: one that succeeds, one that is declined, one whose customer must act."""
 
     good: str
     declined: str
@@ -26,22 +26,22 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """The provider's own IDs of all payments and refunds there are."""
+    """The provider's IDs of all its payments and refunds."""
 
     payments: tuple[str, ...]
     refunds: tuple[str, ...]
 
 
 class Adapter(ABC):
-    """A provider's adapter; as an instance, with its simulator running."""
+    """A provider's adapter; an instance has a running simulator."""
 
     name: ClassVar[str]
     tokens: ClassVar[Tokens]
     #: Two signing secrets; the simulator signs with the first.
     secrets: ClassVar[tuple[str, str]]
-    #: The facts whose webhooks carry our payment ID, where we asked for what they tell.
+    #: The facts whose webhooks carry our payment ID, if one of our calls caused them.
     carries_our_id: ClassVar[frozenset[type[Fact]]]
-    #: Every status of the provider's that has a meaning here.
+    #: Every status of the provider that the adapter maps.
     statuses: ClassVar[frozenset[str]]
     receiver: Receiver
     address: str
@@ -49,7 +49,7 @@ class Adapter(ABC):
     @classmethod
     @abstractmethod
     def reader(cls, *secrets: str) -> WebhookReader:
-        """A webhook reader with these signing secrets, tolerating 300 s."""
+        """A webhook reader with these signing secrets and a tolerance of 300 s."""
 
     @classmethod
     @abstractmethod
@@ -59,17 +59,17 @@ class Adapter(ABC):
     @classmethod
     @abstractmethod
     def signed(cls, body: bytes, secret: str, age_s: int = 0) -> dict[str, str]:
-        """The headers that come with a body; a negative age is in the future."""
+        """The headers of a signed body; a negative age is in the future."""
 
     @classmethod
     @abstractmethod
     def payment_event(cls, event_id: str = "event-1", payment_id: str | None = None) -> bytes:
-        """The event of a payment that succeeded, with our payment ID where one is given."""
+        """The event of a payment that succeeded, with our payment ID if one is given."""
 
     @classmethod
     @abstractmethod
     def foreign(cls, body: bytes) -> Mapping[str, bytes]:
-        """The same event, of another account and of the other mode."""
+        """The same event from another account, and from the other mode."""
 
     @classmethod
     @abstractmethod
@@ -79,78 +79,78 @@ class Adapter(ABC):
     @classmethod
     @abstractmethod
     def of_another_kind(cls, body: bytes) -> bytes:
-        """The same event under the name of a kind that the provider has not yet."""
+        """The same event, with the name of a kind that does not exist yet."""
 
     @classmethod
     @abstractmethod
     def running(cls) -> AbstractContextManager[Self]:
-        """The simulator, with a receiver for its webhooks."""
+        """Runs the simulator, with a receiver for its webhooks."""
 
     @abstractmethod
     def client(
         self, address: str | None = None, api_key: str | None = None, timeout_s: float = 20.0
     ) -> ProviderClient:
-        """A client of the simulator, or of another address, or with another key."""
+        """A client of the simulator, or of another address or with another key."""
 
     @abstractmethod
     def objects(self) -> Objects:
-        """What there is at the provider."""
+        """The payments and refunds at the provider."""
 
     @abstractmethod
     def undelivered(self) -> int:
-        """Webhooks under way."""
+        """The number of webhooks that are not delivered yet."""
 
     @abstractmethod
     def reset(self) -> None:
-        """The provider forgets everything, and has no faults."""
+        """Deletes everything at the provider, and its faults."""
 
     @abstractmethod
     def customer(self, object_id: str, *, passes: bool) -> None:
-        """The customer does what was asked, or fails to."""
+        """The customer passes or fails the requested action."""
 
     @abstractmethod
     def refund_elsewhere(self, object_id: str, amount: int) -> None:
-        """Somebody gives money back without us; ``amount`` in cents."""
+        """Makes a refund at the provider that we did not request; ``amount`` is in cents."""
 
     @abstractmethod
     def bounce(self, refund: str) -> None:
-        """A refund that succeeded comes back. ``refund`` is the provider's ID."""
+        """Makes a refund that succeeded fail. ``refund`` is the provider's ID."""
 
     @abstractmethod
     def dispute(self, object_id: str) -> str:
-        """The card's owner wants the money back; the provider's ID of the dispute."""
+        """Opens a dispute. Returns the provider's ID of it."""
 
     @abstractmethod
     def decide(self, dispute: str, *, won: bool) -> None:
-        """The bank decides."""
+        """Closes a dispute."""
 
     @abstractmethod
-    def be_unreachable(self) -> None:
-        """From now on calls are lost on their way there."""
+    def become_unreachable(self) -> None:
+        """From now on the provider receives no calls."""
 
     @abstractmethod
-    def lose_answers(self) -> None:
-        """From now on calls are carried out, and their answers lost."""
+    def lose_responses(self) -> None:
+        """From now on calls take effect, and their responses are lost."""
 
     @abstractmethod
-    def mend(self) -> None:
-        """No faults any more."""
+    def clear_faults(self) -> None:
+        """Ends all faults."""
 
-    def begin_anew(self) -> None:
-        """Nothing is left of another test."""
+    def start_fresh(self) -> None:
+        """Resets the simulator and the receiver."""
         self.settle()
         self.reset()
-        self.receiver.forget()
+        self.receiver.clear()
 
     def settle(self) -> None:
-        """Returns once every webhook was delivered."""
+        """Waits until every webhook was delivered."""
         deadline = time.monotonic() + DEADLINE_S
         while self.undelivered():
-            assert time.monotonic() < deadline, "webhooks are still under way"
-            time.sleep(_POLL_S)  # between two looks at one condition
+            assert time.monotonic() < deadline, "webhooks are still undelivered"
+            time.sleep(_POLL_S)  # between two polls
 
     def facts(self) -> list[Fact]:
-        """The facts of all webhooks so far, in order of arrival; each had a valid signature."""
+        """The facts of all webhooks so far, in order of arrival, after checking signatures."""
         reader = self.reader(*self.secrets)
         facts = []
         for delivery in list(self.receiver.deliveries):
@@ -161,7 +161,7 @@ class Adapter(ABC):
         return facts
 
     def wait_for_fact(self, condition: Callable[[Fact], bool]) -> Fact:
-        """The first fact for which the condition holds; waits for it."""
-        came = self.receiver.wait(lambda _: any(map(condition, self.facts())))
-        assert came, f"only {self.facts()}"
+        """Waits for the first fact that meets the condition, and returns it."""
+        found = self.receiver.wait(lambda _: any(map(condition, self.facts())))
+        assert found, f"only {self.facts()}"
         return next(filter(condition, self.facts()))

@@ -1,4 +1,4 @@
-"""ExamplePay and its simulator, for the kit."""
+"""The kit's adapter of ExamplePay and its simulator."""
 
 import json
 import time
@@ -26,7 +26,7 @@ API_KEY = "key-of-the-conformance-kit"
 
 
 class ExamplePayAdapter(Adapter):
-    """Refunds that we asked for and chargebacks carry the payment's reference, which is ours."""
+    """Requested refunds and chargebacks carry the payment's reference, which is our ID."""
 
     name = "examplepay"
     tokens = Tokens("tok_good", "tok_declined", "tok_customer")
@@ -55,7 +55,7 @@ class ExamplePayAdapter(Adapter):
 
     @classmethod
     def signed(cls, body: bytes, secret: str, age_s: int = 0) -> dict[str, str]:
-        """See ``Adapter.signed``: the ID that is signed is the body's, where it has one."""
+        """See ``Adapter.signed``: the signed ID is the body's, if it has one."""
         try:
             message_id = str(json.loads(body)["id"])
         except (ValueError, TypeError, LookupError, RecursionError):
@@ -162,16 +162,16 @@ class ExamplePayAdapter(Adapter):
         state = "overturned" if won else "upheld"
         self._act("decide", chargeback_id=dispute, state=state)
 
-    def be_unreachable(self) -> None:
-        """See ``Adapter.be_unreachable``."""
+    def become_unreachable(self) -> None:
+        """See ``Adapter.become_unreachable``."""
         self._act("faults", unreachable=True)
 
-    def lose_answers(self) -> None:
-        """See ``Adapter.lose_answers``."""
-        self._act("faults", lose_answers=True)
+    def lose_responses(self) -> None:
+        """See ``Adapter.lose_responses``."""
+        self._act("faults", lose_responses=True)
 
-    def mend(self) -> None:
-        """See ``Adapter.mend``."""
+    def clear_faults(self) -> None:
+        """See ``Adapter.clear_faults``."""
         self._act("faults")
 
     def _act(self, action: str, **body: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A webhook endpoint that takes everything, and keeps it as it came."""
+"""A webhook endpoint that records every request."""
 
 import contextlib
 import threading
@@ -27,36 +27,36 @@ class Receiver:
     """What was delivered so far, in order of arrival."""
 
     url: str = ""
-    #: So many of the next webhooks are answered 503.
-    refuse: int = 0
+    #: How many of the next webhooks get the status 503.
+    fail_next: int = 0
     deliveries: list[Delivery] = field(default_factory=list)
-    _news: threading.Condition = field(default_factory=threading.Condition)
+    _arrived: threading.Condition = field(default_factory=threading.Condition)
 
-    async def take(self, request: Request) -> Response:
-        """The endpoint."""
+    async def receive(self, request: Request) -> Response:
+        """Records a webhook."""
         delivery = Delivery(await request.body(), dict(request.headers))
-        with self._news:
+        with self._arrived:
             self.deliveries.append(delivery)
-            self._news.notify_all()
-            self.refuse -= 1
-            return Response(status_code=503 if self.refuse >= 0 else 200)
+            self._arrived.notify_all()
+            self.fail_next -= 1
+            return Response(status_code=503 if self.fail_next >= 0 else 200)
 
     def wait(self, condition: Callable[[list[Delivery]], bool]) -> bool:
-        """Whether the condition came to hold of what was delivered, within the deadline."""
-        with self._news:
-            return self._news.wait_for(lambda: condition(self.deliveries), DEADLINE_S)
+        """Waits for the condition; whether the deliveries met it within the deadline."""
+        with self._arrived:
+            return self._arrived.wait_for(lambda: condition(self.deliveries), DEADLINE_S)
 
-    def forget(self) -> None:
-        """Starts again without requests."""
-        with self._news:
+    def clear(self) -> None:
+        """Deletes the recorded webhooks."""
+        with self._arrived:
             self.deliveries.clear()
 
 
 @contextlib.contextmanager
 def receiving() -> Iterator[Receiver]:
-    """A receiver that is up."""
+    """Runs a receiver."""
     receiver = Receiver()
-    app = Starlette(routes=[Route("/hook", receiver.take, methods=["POST"])])
+    app = Starlette(routes=[Route("/hook", receiver.receive, methods=["POST"])])
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False))
     with contextlib.closing(listen()) as sock, served(server, sock):
         receiver.url = f"http://127.0.0.1:{sock.getsockname()[1]}/hook"

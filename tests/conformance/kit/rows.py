@@ -1,4 +1,4 @@
-"""The adapters there are. A new provider adds its line."""
+"""The list of adapters. A new provider adds its line."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,5 +13,5 @@ ADAPTERS: Final[Mapping[str, type[Adapter]]] = {
     adapter.name: adapter for adapter in (StripeAdapter, ExamplePayAdapter)
 }
 
-#: For tests that talk to a server: the `stripe` package hands httpx its body in the former way.
+#: For tests that talk to a server: the ``stripe`` package uses a deprecated argument of httpx.
 over_http = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")

@@ -1,4 +1,4 @@
-"""Stripe and its simulator, for the kit."""
+"""The kit's adapter of Stripe and its simulator."""
 
 import json
 import time
@@ -27,7 +27,7 @@ def now() -> datetime:
 
 
 class StripeAdapter(Adapter):
-    """Objects carry our IDs as metadata; disputes carry none, and are found by their payment."""
+    """Objects carry our IDs as metadata; disputes carry none and name their payment's object."""
 
     name = "stripe"
     tokens = Tokens("pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired")
@@ -159,16 +159,16 @@ class StripeAdapter(Adapter):
         """See ``Adapter.decide``."""
         self._simulator.control(f"disputes/{dispute}/close", {"status": "won" if won else "lost"})
 
-    def be_unreachable(self) -> None:
-        """See ``Adapter.be_unreachable``."""
+    def become_unreachable(self) -> None:
+        """See ``Adapter.become_unreachable``."""
         self._simulator.set_faults(reset_before=1.0)
 
-    def lose_answers(self) -> None:
-        """See ``Adapter.lose_answers``."""
+    def lose_responses(self) -> None:
+        """See ``Adapter.lose_responses``."""
         self._simulator.set_faults(reset_after=1.0)
 
-    def mend(self) -> None:
-        """See ``Adapter.mend``."""
+    def clear_faults(self) -> None:
+        """See ``Adapter.clear_faults``."""
         self._simulator.set_faults()
 
     def _act(self, object_id: str, action: str, **body: Any) -> Any:

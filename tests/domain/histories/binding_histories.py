@@ -30,7 +30,7 @@ _PAID: Final = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
 
 BINDING_HISTORIES: Final = (
     History(
-        "a foreign object succeeded, then ours is declined",
+        "a foreign object succeeded, then the payment's object is declined",
         create(),
         (
             _FOREIGN_SUCCESS,

@@ -1,7 +1,7 @@
 """Refunds that claim to be a requested one: each row is a history and its end.
 
-Anybody with access to the provider can write a refund ID of ours on a refund. Only the response to
-our call, or that call's key in an event, proves the claim.
+Anybody with access to the provider can write our refund ID on a refund. Only the response to our
+call, or that call's key in an event, proves the claim.
 """
 
 from typing import Final
@@ -44,25 +44,25 @@ def _unproven(status: RefundStatus, second: int) -> Reported:
 
 CLAIM_HISTORIES: Final = (
     History(
-        "a refund claims to be ours in one event, and in a later one no more",
+        "a refund claims to be the requested one in one event, but not in a later one",
         create(),
         (
             _CAPTURED,
             refund("re_1", 400),
-            _claiming("theirs", _PENDING, 9, 50),
-            Reported(refund_fact("theirs", _PENDING, 10, 50)),
+            _claiming("other", _PENDING, 9, 50),
+            Reported(refund_fact("other", _PENDING, 10, 50)),
         ),
         _paid(0, re_1=RefundMeaning(_REQUESTED)),
     ),
     History(
-        "a refund claims to be one that nobody asked for on this payment",
+        "a refund claims to be one that was not requested on this payment",
         create(),
         (
             _CAPTURED,
-            _claiming("theirs", _PENDING, 9, 50),
-            _claiming("theirs", _REFUNDED, 10, 50),
+            _claiming("other", _PENDING, 9, 50),
+            _claiming("other", _REFUNDED, 10, 50),
         ),
-        _paid(50, theirs=_SUCCEEDED),
+        _paid(50, other=_SUCCEEDED),
     ),
     History(
         "a fact about our refund comes before the response to our call, and names no call",
@@ -77,40 +77,40 @@ CLAIM_HISTORIES: Final = (
         _paid(400, re_1=_SUCCEEDED),
     ),
     History(
-        "two refunds claim to be ours: the response to our call decides",
+        "two refunds claim to be the requested one: the response to our call decides",
         create(),
         (
             _CAPTURED,
             refund("re_1", 400),
-            _claiming("theirs", _REFUNDED, 9, 400),
+            _claiming("other", _REFUNDED, 9, 400),
             _unproven(_REFUNDED, 10),
             _RESPONSE,
         ),
-        _paid(800, re_1=_SUCCEEDED, theirs=_SUCCEEDED),
+        _paid(800, re_1=_SUCCEEDED, other=_SUCCEEDED),
     ),
     History(
-        "two refunds claim to be ours: the key of our call decides",
+        "two refunds claim to be the requested one: the key of our call decides",
         create(),
         (
             _CAPTURED,
             refund("re_1", 400),
-            _claiming("theirs", _REFUNDED, 9, 400),
+            _claiming("other", _REFUNDED, 9, 400),
             _unproven(_REFUNDED, 10),
             Reported(requested_refund_fact("re_1", _PENDING, 9, 400), needs="refund:re_1"),
         ),
-        _paid(800, re_1=_SUCCEEDED, theirs=_SUCCEEDED),
+        _paid(800, re_1=_SUCCEEDED, other=_SUCCEEDED),
     ),
     History(
-        "another refund, which claims to be ours, fails",
+        "another refund, which claims to be the requested one, fails",
         create(),
         (
             _CAPTURED,
             refund("re_1", 400),
             Reported(requested_refund_fact("re_1", _REFUNDED, 9, 400), needs="refund:re_1"),
-            _claiming("theirs", _PENDING, 9, 50),
-            _claiming("theirs", _FAILED, 10, 50),
+            _claiming("other", _PENDING, 9, 50),
+            _claiming("other", _FAILED, 10, 50),
         ),
-        _paid(400, re_1=_SUCCEEDED, theirs=RefundMeaning(_FAILED)),
+        _paid(400, re_1=_SUCCEEDED, other=RefundMeaning(_FAILED)),
     ),
     History(
         "our refund is refused, and another refund claims to be it",
@@ -119,9 +119,9 @@ CLAIM_HISTORIES: Final = (
             _CAPTURED,
             refund("re_1", 400),
             Reported(refused("refund:re_1"), needs="refund:re_1"),
-            _claiming("theirs", _REFUNDED, 10, 400),
+            _claiming("other", _REFUNDED, 10, 400),
         ),
-        _paid(400, re_1=RefundMeaning(_FAILED), theirs=_SUCCEEDED),
+        _paid(400, re_1=RefundMeaning(_FAILED), other=_SUCCEEDED),
     ),
     History(
         "a refund echoes the call of another payment's refund",
@@ -130,11 +130,11 @@ CLAIM_HISTORIES: Final = (
             _CAPTURED,
             refund("re_1", 400),
             Reported(
-                refund_fact("theirs", _REFUNDED, 9, 400, caused_by="pay_other:refund:re_1"),
+                refund_fact("other", _REFUNDED, 9, 400, caused_by="pay_other:refund:re_1"),
                 needs="refund:re_1",
             ),
         ),
-        _paid(400, re_1=RefundMeaning(_REQUESTED), theirs=_SUCCEEDED),
+        _paid(400, re_1=RefundMeaning(_REQUESTED), other=_SUCCEEDED),
     ),
     History(
         "our call was made under two keys, and both took effect: the response decides",

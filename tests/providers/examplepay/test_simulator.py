@@ -22,7 +22,7 @@ def provider() -> Iterator[ExamplePayAdapter]:
 @pytest.fixture
 def api(provider: ExamplePayAdapter) -> Iterator[httpx.Client]:
     """Its API, as it is without an adapter."""
-    provider.begin_anew()
+    provider.start_fresh()
     headers = {"Authorization": f"ApiKey {API_KEY}"}
     with httpx.Client(base_url=provider.address, headers=headers, timeout=DEADLINE_S) as client:
         yield client
@@ -68,8 +68,8 @@ def test_reordered_webhooks_come_in_another_order(
 
 def test_a_webhook_that_is_not_taken_comes_again(provider: ExamplePayAdapter) -> None:
     """Under the same ID, newly signed, until it is taken."""
-    provider.begin_anew()
-    provider.receiver.refuse = 2
+    provider.start_fresh()
+    provider.receiver.fail_next = 2
     with httpx.Client(base_url=provider.address, timeout=DEADLINE_S) as client:
         client.headers["Authorization"] = f"ApiKey {API_KEY}"
         pay(client, "one")

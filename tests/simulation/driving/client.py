@@ -1,6 +1,6 @@
 """A client: creates one payment, follows ``payment-state`` and applies the rules of its kind.
 
-It retries each request under the same key until it is answered. Sometimes it sends duplicate or
+It retries each request under the same key until it gets a response. Sometimes it sends duplicate or
 invalid requests.
 """
 
@@ -29,13 +29,13 @@ from tests.simulation.outside import bank
 from tests.simulation.outside.kinds import KINDS, Json, Rule
 from tests.simulation.outside.provider import Provider
 from tests.simulation.process import surface
-from tests.simulation.programs.ingress import Ingress, NoAnswerError
+from tests.simulation.programs.ingress import Ingress, NoResponseError
 from tests.simulation.trace import Trace
 
 TENANT: Final = "shop"
 #: The first and the longest delay between two tries of a request, in seconds.
 RETRY_S: Final = (0.2, 3600.0)
-_SENSELESS: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
+_INVALID_COMMANDS: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("confirm", {"payment_method": "pm_card_visa"}),
     ("capture", {}),
     ("capture", {"amount": 99_999_999}),
@@ -62,7 +62,7 @@ class Client:
         self.kind: Final = kind
         self._key = f"order-{market.seed}-{number}"
         self.payment_id: Final = identity.payment_id(TENANT, self._key)
-        self.answered: Final[set[str]] = set()
+        self.returned_ids: Final[set[str]] = set()
         self.busy = 0
         #: When it last finished an action, in the loop's time.
         self.acted_at = 0.0
@@ -105,7 +105,7 @@ class Client:
                 self._done[number] = done + 1
                 self._begin(self._follow(rule, f"{number}-{version}"))
         if self._chance.happens("senseless"):
-            operation, body = self._chance.choice(_SENSELESS)
+            operation, body = self._chance.choice(_INVALID_COMMANDS)
             self._begin(self._operate(operation, body, f"senseless-{version}"))
 
     async def _follow(self, rule: Rule, key: str) -> None:
@@ -134,21 +134,21 @@ class Client:
             await self._post(operation, build)  # as if the client had lost the response
 
     async def _post(self, operation: ClientOperation, build: BuildCommand) -> None:
-        """Posts until it is answered."""
+        """Posts until there is a response."""
         wait, longest = RETRY_S
         while True:
             ingress = self._market.ingress()
             try:
                 if ingress is None:
-                    raise NoAnswerError("connection refused")  # noqa: TRY301  # as what it calls raises it
+                    raise NoResponseError("connection refused")  # noqa: TRY301  # as the called code raises it
                 command = await ingress.command(operation, build)
-            except NoAnswerError:
+            except NoResponseError:
                 await self._sleep(self._chance.between(wait / 2, wait))
                 wait = min(longest, wait * 2)
             except IdempotencyKeyReusedError:
                 return
             else:
-                self.answered.add(command.payment_id)
+                self.returned_ids.add(command.payment_id)
                 return
 
     async def _sleep(self, seconds: float) -> None:

@@ -9,7 +9,7 @@ from tests.simulation.clock import SkewedClock
 from tests.simulation.faults import Chance
 from tests.simulation.outside.provider import Happened
 from tests.simulation.process import surface
-from tests.simulation.programs.ingress import NoAnswerError
+from tests.simulation.programs.ingress import NoResponseError
 from tests.simulation.trace import Trace
 
 SECRET: Final = "whsec_simulation"  # noqa: S105  # made up
@@ -22,7 +22,7 @@ SOON_S: Final = 15.0
 FORGED: Final = "evt_forged"
 _TOO_OLD_S: Final = 1_000
 
-#: Posts a body with its signature header and event ID; returns the status. Raises NoAnswerError.
+#: Posts a body with its signature header and event ID; returns the status. Raises NoResponseError.
 Post = Callable[[bytes, str, str], Awaitable[int]]
 
 
@@ -93,7 +93,7 @@ class WebhookDelivery:
                 self._chance.met["early"] += 1
             try:
                 status = await self._post(body, self._signed(body), event.event_id)
-            except NoAnswerError:
+            except NoResponseError:
                 wait = pause
             else:
                 self._trace.note("delivered", event.event_id, f"{event.kind} {status}")
@@ -104,7 +104,9 @@ class WebhookDelivery:
     async def _forge(self, body: bytes, signature: str) -> None:
         try:
             status = await self._post(body, signature, FORGED)
-        except NoAnswerError:
+        except NoResponseError:
             return
         if status != 400:
-            self.accepted_forgeries.append(f"a forged webhook was answered {status}: {body[:80]!r}")
+            self.accepted_forgeries.append(
+                f"a forged webhook got the status {status}: {body[:80]!r}"
+            )

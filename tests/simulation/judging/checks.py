@@ -38,7 +38,7 @@ _DONE = {200, 402}
 def invariants(
     log: Log, database: Database, state: StateTopic, group: Group
 ) -> Iterator[Violation]:
-    """S1, S2, S3, S5, S6, S8 and L1, as the audit states them."""
+    """S1, S2, S3, S5, S6, S8 and L1, checked by the audit's own code."""
     for code, found in check(gather(log, database, state, group)).items():
         for what in found:
             about = _PAYMENT_ID.search(what)
@@ -62,11 +62,11 @@ def nothing_is_quarantined(database: Database) -> Iterator[Violation]:
 
 def calls_are_written_with_their_payment(database: Database) -> Iterator[Violation]:
     """S6: a payment and its provider calls are written together."""
-    asked = {
+    decided = {
         key for row in database.payments.values() for key in decode_payment(row.document).calls
     }
-    for key in sorted(asked ^ database.calls.keys()):
-        what = "has no row" if key in asked else "was never asked for"
+    for key in sorted(decided ^ database.calls.keys()):
+        what = "has no row" if key in decided else "is of no payment"
         yield Violation("S6", key.partition(":")[0], f"the call {key} {what}")
 
 
@@ -94,18 +94,18 @@ def forgeries_have_no_effect(log: Log, accepted_forgeries: Sequence[str]) -> Ite
 
 
 def same_key_same_payment(clients: Sequence[Client]) -> Iterator[Violation]:
-    """S9: all requests with one key were answered with the same payment."""
+    """S9: all requests with one key return the same payment."""
     for client in clients:
-        if client.answered - {client.payment_id}:
-            yield Violation("S9", client.payment_id, f"was answered with {client.answered}")
+        if client.returned_ids - {client.payment_id}:
+            yield Violation("S9", client.payment_id, f"the responses name {client.returned_ids}")
 
 
 def one_object_per_operation(provider: Provider) -> Iterator[Violation]:
-    """S2: the provider executed each operation at most once, whatever its key."""
+    """S2: the provider executed each operation at most once, under any key."""
     done = Counter(_call(e) for e in provider.executions if e.status in _DONE)
     for call, count in done.items():
         if count > 1:
-            yield Violation("S2", call.partition(":")[0], f"{call} was carried out {count} times")
+            yield Violation("S2", call.partition(":")[0], f"{call} was executed {count} times")
 
 
 def _call(execution: Execution) -> str:
@@ -121,7 +121,7 @@ def agrees_with_provider(provider: Provider, database: Database) -> Iterator[Vio
         payment_id = intent["metadata"].get("payment_id", "")
         stored = database.payments.get(payment_id)
         if stored is None:
-            yield Violation("S2", payment_id, f"{intent['id']} is of no payment")
+            yield Violation("S2", payment_id, f"{intent['id']} belongs to no payment")
             continue
         here = stored.status, stored.captured, stored.object_id
         there = _status(intent), intent["amount_received"], intent["id"]
@@ -133,7 +133,9 @@ def agrees_with_provider(provider: Provider, database: Database) -> Iterator[Vio
         }
         parts |= {d.id: d.status for d in view.disputes}
         if parts != dict(_parts(provider, intent["id"])):
-            yield Violation("S4", payment_id, f"its parts are {parts}, at the provider others")
+            yield Violation(
+                "S4", payment_id, f"its refunds and disputes are {parts}, the provider has others"
+            )
 
 
 def _status(intent: JsonObject) -> Status | None:
@@ -151,6 +153,6 @@ def _parts(
         if kind == "dispute":
             yield provider_made_id("dis", "stripe", part["id"]), DISPUTE_STATUS[part["status"]]
         else:
-            ours = part["metadata"].get(REFUND_ID_KEY)
-            refund_id = ours or provider_made_id("ref", "stripe", part["id"])
+            requested = part["metadata"].get(REFUND_ID_KEY)
+            refund_id = requested or provider_made_id("ref", "stripe", part["id"])
             yield refund_id, REFUND_STATUS[part["status"]]

@@ -11,7 +11,7 @@ from tests.simulation.points import POINTS
 
 #: At this provider an event with the key of our create never reports a cancelled object. Another
 #: provider's may; the model checker covers that transition.
-_NEVER_HERE: Final = (Status.CREATED, Status.CANCELED)
+_NOT_AT_THIS_PROVIDER: Final = (Status.CREATED, Status.CANCELED)
 
 
 class Coverage:
@@ -27,13 +27,13 @@ class Coverage:
         self.crashed_at.update(crashed_at)
 
     def missing(self) -> list[str]:
-        """Transitions, outcomes, faults and crash points that no seed has met."""
+        """Transitions, outcomes, faults and crash points that no seed has covered."""
         return [name for name, count in self.counts() if not count]
 
     def counts(self) -> Iterator[tuple[str, int]]:
         """Everything that must be covered, with its count."""
         for edge in TRANSITIONS:
-            if (edge.source, edge.target) == _NEVER_HERE:
+            if (edge.source, edge.target) == _NOT_AT_THIS_PROVIDER:
                 continue
             name = f"{edge.source} to {edge.target}"
             yield name, self.met[name]

@@ -13,9 +13,9 @@ from tests.oracle import meaning_of
 from tests.simulation.judging.violation import Violation
 from tests.simulation.postgres.database import Database, InboxRow
 
-_TAKEN_IN = (Outcome.APPLIED, Outcome.STALE)
-#: Only the store knows this reason; ``decide`` does not.
-_ANOTHERS = "belongs to another payment"
+_ACCEPTED = (Outcome.APPLIED, Outcome.STALE)
+#: The store gives this reason; ``decide`` does not know it.
+_OTHER_OWNER = "belongs to another payment"
 
 
 class _Refold:
@@ -30,14 +30,14 @@ class _Refold:
         """Decides one row; call it in the order of decisions."""
         received = row.received
         payment_id, position = received.payment_id, received.record.position
-        if row.outcome is Outcome.CONFLICT and _ANOTHERS in row.reason:
+        if row.outcome is Outcome.CONFLICT and _OTHER_OWNER in row.reason:
             self.outcomes[position] = Outcome.CONFLICT
             return
         decision = decide(self.payments.get(payment_id), received.input, payment_id)
         if decision.payment is not None:
             self.payments[payment_id] = decision.payment
         self.outcomes[position] = decision.outcome
-        if decision.outcome in _TAKEN_IN:
+        if decision.outcome in _ACCEPTED:
             self.accepted.setdefault(payment_id, []).append(received.input)
 
 
@@ -56,8 +56,8 @@ def refolded(database: Database) -> Iterator[Violation]:
     for payment_id, stored in database.payments.items():
         payment = decode_payment(stored.document)
         if payment != again.payments.get(payment_id):
-            yield Violation("S7", payment_id, "decided again, it is not what is stored")
+            yield Violation("S7", payment_id, "decided again, it differs from the stored state")
         expected = meaning_of(payment_id, again.accepted[payment_id])
         if published_meaning(payment) != expected:
-            what = f"it is {published_meaning(payment)}, the oracle says {expected}"
+            what = f"it is {published_meaning(payment)}, the oracle has {expected}"
             yield Violation("S4", payment_id, what)

@@ -82,11 +82,11 @@ class Watch:
             versions = self._database.versions.get(record.payment_id, ())
             stored = versions[record.version - 1 : record.version]
             if not stored or stored[0].published.snapshot != record.value:
-                self.found("S8", record.payment_id, f"published, not stored: {record.version}")
+                self.found("S8", record.payment_id, f"published but not stored: {record.version}")
         for payment_id, version in {r.payment_id: r.version for r in records}.items():
             latest = self._published.get(payment_id, 0)
             if version < latest:
-                self.found("S8", payment_id, f"version {version} stands after {latest}")
+                self.found("S8", payment_id, f"version {version} follows {latest}")
             highest = max(r.version for r in records if r.payment_id == payment_id)
             self._published[payment_id] = max(latest, highest)
 
@@ -97,5 +97,5 @@ class Watch:
                 position = RecordOffset(topic, partition, passed)
                 if position not in self._recorded:
                     self.found(
-                        "S8", "", f"{position} is committed as processed, and has no outcome"
+                        "S8", "", f"{position} is committed as processed, but has no outcome"
                     )

@@ -1,7 +1,7 @@
 """A consumer group: in each generation, each partition belongs to one member.
 
 A member that does not release its partitions in time is excluded. It goes on with them until it
-learns of that.
+notices.
 """
 
 import asyncio
@@ -94,17 +94,17 @@ class Group:
             self._members.remove(member)
             self.rebalance()
 
-    def _leave_out(self, member: Member) -> None:
+    def _exclude(self, member: Member) -> None:
         """Excludes a member; if it is alive, it notices and joins again."""
         self.leave(member)
         wait = self._chance.between(0.5, 3.0)
-        asyncio.get_running_loop().call_later(wait, self._come_back, member)
+        asyncio.get_running_loop().call_later(wait, self._rejoin, member)
 
-    def _come_back(self, member: Member) -> None:
+    def _rejoin(self, member: Member) -> None:
         if member.is_gone or member in self._members:
             return
         if member.process.is_paused:
-            asyncio.get_running_loop().call_later(1.0, self._come_back, member)
+            asyncio.get_running_loop().call_later(1.0, self._rejoin, member)
         else:
             self.join(member)
 
@@ -123,7 +123,7 @@ class Group:
 
     def _end_session(self, member: Member) -> None:
         if member.process.dead or member.process.is_paused:
-            self._leave_out(member)
+            self._exclude(member)
 
     async def _rebalance(self) -> None:
         while self._wanted:
@@ -136,19 +136,21 @@ class Group:
                 self._chance.random.shuffle(shares)
                 for partition in range(self._log.partitions):
                     shares[partition % len(members)].append(partition)
-            dealt = {m.process.name: s for m, s in zip(members, shares, strict=True)}
-            self._trace.note("rebalanced", self._name, f"generation {self._generation}: {dealt}")
+            assigned = {m.process.name: s for m, s in zip(members, shares, strict=True)}
+            self._trace.note("rebalanced", self._name, f"generation {self._generation}: {assigned}")
             for member, share in zip(members, shares, strict=True):
                 member.process.spawn(member.on_assigned(self._generation, share))
 
     async def _all_revoked(self) -> None:
         """Waits until all members have released their partitions or lost their session."""
-        asked = [(m, m.process.spawn(m.on_revoked())) for m in self._members if not m.process.dead]
+        revoking = [
+            (m, m.process.spawn(m.on_revoked())) for m in self._members if not m.process.dead
+        ]
         late = [m for m in self._members if m.process.dead]
-        if asked:
-            await asyncio.wait([task for _, task in asked], timeout=SESSION_S)
-            late += [m for m, task in asked if not task.done() or task.cancelled()]
+        if revoking:
+            await asyncio.wait([task for _, task in revoking], timeout=SESSION_S)
+            late += [m for m, task in revoking if not task.done() or task.cancelled()]
         elif late:
             await asyncio.sleep(SESSION_S)
         for member in late:
-            self._leave_out(member)
+            self._exclude(member)

@@ -1,4 +1,4 @@
-"""Changes at the provider without a call of ours: by customers, banks and Dashboard users."""
+"""Changes at the provider without a call: by customers, banks and Dashboard users."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -78,7 +78,7 @@ ACTS: Final[Mapping[str, tuple[frozenset[str], Act]]] = {
 
 
 def pay_out(world: World, cause: Cause) -> None:
-    """A payout: an event that concerns no payment of ours."""
+    """Makes a payout, whose event concerns none of our payments."""
     payout: JsonObject = {
         "id": world.object_id("po_1", cause),
         "object": "payout",

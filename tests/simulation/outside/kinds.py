@@ -80,7 +80,7 @@ BACK: Final = {"return_url": "https://shop.example/back"}
 AUTHORIZED, SUCCEEDED = status("AUTHORIZED"), status("SUCCEEDED")
 NEW_METHOD, REDIRECT = awaiting("new_payment_method"), awaiting("redirect")
 RETRY: Final = Rule(NEW_METHOD, "confirm", {"payment_method": VISA}, times=6)
-RETRY_IN_VAIN: Final = Rule(NEW_METHOD, "confirm", {"payment_method": DECLINED}, times=6)
+RETRY_DECLINED: Final = Rule(NEW_METHOD, "confirm", {"payment_method": DECLINED}, times=6)
 PASS: Final = Rule(REDIRECT, "customer passes", times=6)
 CAPTURE: Final = Rule(AUTHORIZED, "capture", times=4)
 
@@ -88,7 +88,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "succeeds": Kind({"payment_method": VISA}),
     "is declined": Kind({"payment_method": DECLINED}),
     "is refused": Kind({"payment_method": "pm_there_is_no_such"}),
-    "is declined twice": Kind({"payment_method": DECLINED, "max_attempts": 2}, (RETRY_IN_VAIN,)),
+    "is declined twice": Kind({"payment_method": DECLINED, "max_attempts": 2}, (RETRY_DECLINED,)),
     "is declined, then succeeds": Kind({"payment_method": DECLINED, "max_attempts": 3}, (RETRY,)),
     "needs its customer": Kind({"payment_method": ACTION, **BACK}, (PASS,)),
     "needs its customer, and time": Kind(
@@ -104,7 +104,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "is not authenticated, then declined": Kind(
         {"payment_method": ACTION, "max_attempts": 2, **BACK},
-        (Rule(REDIRECT, "customer fails", times=4), RETRY_IN_VAIN),
+        (Rule(REDIRECT, "customer fails", times=4), RETRY_DECLINED),
     ),
     "is declined, then needs its customer": Kind(
         {"payment_method": DECLINED, "max_attempts": 2, **BACK},

@@ -51,7 +51,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """An executed write: its idempotency key, and how often that key had been new."""
+    """An executed write: its idempotency key, and how often it was executed as a new key."""
 
     operation: str
     key: str
@@ -208,7 +208,7 @@ class Provider:
         return self._answer(status, body)
 
     def act(self, what: Callable[[World, Cause], object]) -> None:
-        """Applies a change that is not a call of ours, such as a customer's or a bank's."""
+        """Applies a change without a call, such as a customer's or a bank's."""
         self._acts += 1
         try:
             with self.world.store.transaction():

@@ -27,12 +27,12 @@ class Changes:
     now: datetime = EPOCH
     payments: dict[str, PaymentRow] = field(default_factory=dict)
     versions: list[VersionRow] = field(default_factory=list)
-    #: Last versions that move to a publication of this transaction.
+    #: Last versions whose publication moves to this transaction.
     announced: Sequence[batch.PublishableVersion] = ()
     inbox: dict[str, InboxRow] = field(default_factory=dict)
-    #: The same in the order in which the fold decided them.
+    #: The inbox rows in the order in which the fold decided them.
     order: Sequence[batch.InboxRow] = ()
-    #: What rows were known by that are known by something else from now on.
+    #: Former keys of rows whose key changes.
     renamed: list[str] = field(default_factory=list)
     duplicates: Sequence[DecodedInput] = ()
     dead_letters: Sequence[DeadLetter] = ()
@@ -41,13 +41,13 @@ class Changes:
     released: frozenset[str] = frozenset()
     renewed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     calls: Sequence[ProviderCall] = ()
-    #: When calls made before are due at the latest, by key.
+    #: By key of an earlier call: the latest time at which it is due.
     urgent: Mapping[str, datetime] = field(default_factory=dict)
     #: Partition by publication ID.
     publications: Mapping[int, int] = field(default_factory=dict)
 
     def commit(self, database: Database) -> None:
-        """All of it, at one instant."""
+        """Commits all changes atomically."""
         for row in self.payments.values():
             database.payments[row.payment_id] = row
             if row.object_id is not None:

@@ -25,14 +25,14 @@ class Connection:
 
     @asynccontextmanager
     async def statement(self, name: str) -> AsyncIterator[Database]:
-        """One statement in a transaction of its own."""
+        """One statement in its own transaction."""
         await self.process.step(f"{name}.before")
         self.fail()
         yield self.database
         await self.process.step(f"{name}.after")
-        self.lose_answer()
+        self.lose_response()
 
-    def lose_answer(self) -> None:
+    def lose_response(self) -> None:
         """Raises StoreUnavailableError if the statement succeeded but its response is lost."""
         if self.process.chance.happens("store_answer_lost"):
             raise StoreUnavailableError("the connection broke")

@@ -121,10 +121,10 @@ class Database:
     #: Partition by the ID of each publication that is not confirmed.
     unpublished: dict[int, int] = field(default_factory=dict)
     unrouted: dict[str, tuple[datetime, UnroutedWebhook]] = field(default_factory=dict)
-    #: Webhooks that match no payment of ours: the reason by event ID.
+    #: By event ID of a webhook that matches no payment: the reason.
     ignored: dict[str, str] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
-    #: The listener of the reconciler's advisory lock.
+    #: The holder of the reconciler's advisory lock.
     leader: object = None
     #: The end of the outage, in the loop's time.
     out_until: float = 0.0

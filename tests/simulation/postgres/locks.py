@@ -24,17 +24,17 @@ class Locks:
         self._queues: dict[Hashable, deque[asyncio.Future[None]]] = {}
 
     async def acquire(self, session: Session, key: Hashable) -> None:
-        """Acquires a lock until ``release``; waits for its listener.
+        """Acquires a lock until ``release``; waits for its holder.
 
         Raises StoreUnavailableError on a deadlock.
         """
-        while (listener := self._holders.get(key)) is not None:
-            if listener is session:
+        while (holder := self._holders.get(key)) is not None:
+            if holder is session:
                 return
-            _refuse_circle(session, listener)
+            _refuse_deadlock(session, holder)
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._queues.setdefault(key, deque()).append(future)
-            session.waits_for = listener
+            session.waits_for = holder
             try:
                 await future
             finally:
@@ -52,8 +52,8 @@ class Locks:
         session.held.clear()
 
 
-def _refuse_circle(session: Session, listener: Session) -> None:
-    other: Session | None = listener
+def _refuse_deadlock(session: Session, holder: Session) -> None:
+    other: Session | None = holder
     while other is not None:
         if other is session:
             raise StoreUnavailableError("deadlock detected")

@@ -11,7 +11,7 @@ from postgres.documents import decode_call
 from tests.simulation.postgres.connection import Connection
 from tests.simulation.postgres.database import CallRow
 
-#: From this age on a provider is no longer trusted to know a key.
+#: From this age on a key may have expired at the provider.
 KEY_LIFE: Final = timedelta(hours=20)
 
 
@@ -51,39 +51,39 @@ class MemoryOutbox:
         """See ``Outbox.renew``."""
         async with self._connection.statement("renew") as database:
             row = database.calls[claimed.call.key]
-            if is_ours := _is_ours(row, claimed):
+            if is_newest := _is_newest_claim(row, claimed):
                 row.next_attempt_at = lease_until
-            return is_ours
+            return is_newest
 
     async def finish(self, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
         """See ``Outbox.finish``."""
         del now  # only for an operator
         async with self._connection.statement("finish") as database:
             row = database.calls[claimed.call.key]
-            if is_ours := _is_ours(row, claimed):
+            if is_newest := _is_newest_claim(row, claimed):
                 row.outcome = outcome
-            return is_ours
+            return is_newest
 
     async def retry(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
         """See ``Outbox.retry``."""
         async with self._connection.statement("retry") as database:
             row = database.calls[claimed.call.key]
-            if is_ours := _is_ours(row, claimed):
+            if is_newest := _is_newest_claim(row, claimed):
                 row.next_attempt_at, row.error = at, error
-            return is_ours
+            return is_newest
 
     async def retry_with_new_key(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
         """See ``Outbox.retry_with_new_key``."""
         async with self._connection.statement("retry_with_new_key") as database:
             row = database.calls[claimed.call.key]
-            if is_ours := _is_ours(row, claimed) and row.generation == claimed.generation:
+            if is_newest := _is_newest_claim(row, claimed) and row.generation == claimed.generation:
                 row.next_attempt_at, row.error = at, error
                 row.generation += 1
                 row.key_first_used_at = None
-            return is_ours
+            return is_newest
 
 
-def _is_ours(row: CallRow, claimed: ClaimedCall) -> bool:
+def _is_newest_claim(row: CallRow, claimed: ClaimedCall) -> bool:
     """Whether this claim is the newest one."""
     return row.outcome is None and row.attempts == claimed.attempts
 
@@ -182,6 +182,6 @@ class MemorySweeps:
             return [(p.payment_id, p.tenant, p.version) for p in rows[:limit]]
 
     async def gauges(self) -> list[tuple[str, int, datetime | None]]:
-        """See ``SweepStore.gauges``. Nobody looks at them here."""
+        """See ``SweepStore.gauges``. The simulation does not read them."""
         async with self._connection.statement("gauges") as database:
             return [("quarantined_payment", len(database.quarantines), None)]

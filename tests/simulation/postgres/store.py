@@ -45,7 +45,7 @@ class MemoryBatches:
         finally:
             self._release(session)
         await process.step("batch.committed")
-        self._connection.lose_answer()
+        self._connection.lose_response()
 
     def _release(self, session: Session) -> None:
         """Releases locks at once, or later if the process died and Postgres has not noticed."""

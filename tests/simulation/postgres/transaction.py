@@ -84,7 +84,7 @@ class MemoryTransaction:
         for row in sorted(rows, key=lambda row: row.decided):
             received = self._decode(row.received.record)
             if isinstance(received, DeadLetter):
-                unreadable[payment_id] = f"it can't be decoded any more: {received.error}"
+                unreadable[payment_id] = f"it can no longer be decoded: {received.error}"
             else:
                 waiting.append(received)
         return tuple(waiting)
@@ -156,10 +156,12 @@ class MemoryTransaction:
             row.check(stored)
             if row.object_id is not None:
                 owned = (row.provider, row.object_id)
-                await self._insert("object", owned, partial(self._is_anothers, owned, payment.id))
+                await self._insert(
+                    "object", owned, partial(self._has_other_owner, owned, payment.id)
+                )
             self.changes.payments[payment.id] = row
 
-    def _is_anothers(self, owned: tuple[str, str], payment_id: str) -> bool:
+    def _has_other_owner(self, owned: tuple[str, str], payment_id: str) -> bool:
         return self._database.owners.get(owned, payment_id) != payment_id
 
     def _has_version(self, payment_id: str, version: int) -> bool:
@@ -193,7 +195,7 @@ class MemoryTransaction:
                 stored = self._database.inbox.get(event_id)
             waits = stored is not None and stored.outcome in WAITING
             if row.waiting != waits or (stored is not None and not waits):
-                raise BatchConflictError(f"{event_id} was recorded by another")
+                raise BatchConflictError(f"another batch recorded {event_id}")
             partition = row.received.record.position.partition
             publication_id = ids.get(partition) if row.version is not None else None
             recorded_at = now if stored is None else stored.recorded_at
@@ -205,11 +207,11 @@ class MemoryTransaction:
                 batch + row.ordinal,
             )  # fmt: skip
 
-    async def _insert(self, table: str, key: Hashable, taken: Callable[[], bool]) -> None:
+    async def _insert(self, table: str, key: Hashable, exists: Callable[[], bool]) -> None:
         """Inserts a unique key, after waiting for a concurrent insert of the same key."""
-        if not taken():
+        if not exists():
             await self._lock(table, key)
-        if taken():
+        if exists():
             raise KeyTakenError(f"{table} {key} exists")
 
     async def _lock(self, table: str, key: Hashable) -> None:

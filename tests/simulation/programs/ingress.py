@@ -27,7 +27,7 @@ BODY_LIMIT: Final = 262_144
 #: Sent with each request, so that the ingress generates no random one.
 
 
-class NoAnswerError(Exception):
+class NoResponseError(Exception):
     """The connection broke or the response was 503: the sender must retry."""
 
 
@@ -73,7 +73,7 @@ class _OperationLookup:
 
 
 class Ingress:
-    """One ingress process. ``accepted`` lists the event IDs that it answered with 2xx."""
+    """One ingress process. ``accepted`` lists the event IDs that got a 2xx status."""
 
     def __init__(
         self,
@@ -105,14 +105,14 @@ class Ingress:
         self._app = SimpleNamespace(state=SimpleNamespace(context=self._context))
 
     async def command(self, operation: ClientOperation, build: BuildCommand) -> CommandBase:
-        """Posts a command. Raises NoAnswerError, IdempotencyKeyReusedError."""
+        """Posts a command. Raises NoResponseError, IdempotencyKeyReusedError."""
         accept = self._command_service.accept
-        command, _ = await self._answered(lambda: accept(operation, build, self._process.clock()))
+        command, _ = await self._respond(lambda: accept(operation, build, self._process.clock()))
         self._accepted.append(command.event_id)
         return command
 
     async def webhook(self, body: bytes, signature: str, event_id: str) -> int:
-        """Posts a webhook and returns the status. Raises NoAnswerError."""
+        """Posts a webhook and returns the status. Raises NoResponseError."""
         scope = {
             "type": "http",
             "method": "POST",
@@ -126,17 +126,17 @@ class Ingress:
             return {"type": "http.request", "body": body, "more_body": False}
 
         try:
-            response = await self._answered(lambda: receive_webhook(Request(scope, receive)))
+            response = await self._respond(lambda: receive_webhook(Request(scope, receive)))
         except IngressError as error:
             return error.status
         self._accepted.append(event_id)
         return response.status_code
 
-    async def _answered(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _respond(self, handle: Callable[[], Awaitable[T]]) -> T:
         try:
-            await self._process.step("ingress.asked")
-            return await ask()
+            await self._process.step("ingress.received")
+            return await handle()
         except ProcessDiedError:
-            raise NoAnswerError("connection reset by peer") from None
+            raise NoResponseError("connection reset by peer") from None
         except BrokerUnavailableError:
-            raise NoAnswerError("503") from None
+            raise NoResponseError("503") from None

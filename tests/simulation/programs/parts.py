@@ -20,7 +20,7 @@ from tests.simulation.postgres.store import MemoryBatches
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Each part is called like the class it stands for."""
+    """Each part is called like the class that it replaces."""
 
     decoder: Callable[..., Any] = Decoder
     dedup_table: Callable[..., Any] = DedupTable

@@ -51,7 +51,7 @@ class StreamWorker:
             around.counters.stream, process.clock,
         )  # fmt: skip
         self._consumer = Consumer(around.log, self._group, process)
-        self._ours = asyncio.Event()
+        self._assigned = asyncio.Event()
         #: Faust awaits one rebalance callback before it calls the next.
         self._callbacks = asyncio.Lock()
 
@@ -75,25 +75,27 @@ class StreamWorker:
         async with self._callbacks:
             await self.process.step("partitions.revoked")
             self._consumer.on_revoked()
-            self._ours.clear()
+            self._assigned.clear()
 
     async def on_assigned(self, generation: int, partitions: Sequence[int]) -> None:
-        """See ``Member.on_assigned``. As in ``stream.app``, what goes wrong ends the worker."""
+        """See ``Member.on_assigned``. As in ``stream.app``, any error ends the worker."""
         async with self._callbacks:
             try:
                 await self.process.step("partitions.assigned")
                 self._table.recover(partitions)
                 self._consumer.on_assigned(generation, partitions)
                 await self._processor.on_assigned(partitions)
-                self._ours.set()
-            except Exception as error:  # noqa: BLE001  # whatever it is, Faust crashes on it
+                self._assigned.set()
+            except Exception as error:  # noqa: BLE001  # Faust crashes on any error
                 self._stop(error)
 
     async def _run(self) -> None:
         """As ``processor.stream.app._run``."""
         try:
             # every batch counts as full, so several are always in progress
-            await pipeline.run(self._batches(), self._processor, 1, self._ours.wait, lambda: None)
+            await pipeline.run(
+                self._batches(), self._processor, 1, self._assigned.wait, lambda: None
+            )
         except Exception as error:  # noqa: BLE001  # any error restarts the worker
             self._stop(error)
 

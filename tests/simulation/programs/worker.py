@@ -146,7 +146,7 @@ class WorkerProcess:
             await asyncio.sleep(self._settings.reconcile_every_s)
 
 
-def _is_free(leader: object, asking: WorkerProcess) -> bool:
-    if not isinstance(leader, WorkerProcess) or leader is asking:
+def _is_free(leader: object, worker: WorkerProcess) -> bool:
+    if not isinstance(leader, WorkerProcess) or leader is worker:
         return True
     return leader.process.dead

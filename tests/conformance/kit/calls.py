@@ -1,4 +1,4 @@
-"""Calls of ours that any provider can carry out, short enough to read in a test."""
+"""Builds provider calls that any provider can carry out."""
 
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ OPERATIONS: Final = ("create", "confirm", "capture", "cancel", "refund")
 def call(
     adapter: Adapter, operation: str, object_id: str | None = None, **changes: Any
 ) -> ProviderCall:
-    """A call about the payment of 12.34 EUR, with everything its operation needs."""
+    """A call about a payment of 12.34 EUR, with everything its operation needs."""
     back = "https://shop.example/back"
     own: dict[str, dict[str, Any]] = {
         "create": {
@@ -46,15 +46,15 @@ def call(
     return ProviderCall(**{**whole, **changes})
 
 
-async def made(client: ProviderClient, asked: ProviderCall) -> str:
-    """The object's ID that an acknowledged call answers with."""
-    outcome = await client.call(asked, asked.key)
+async def make(client: ProviderClient, called: ProviderCall) -> str:
+    """Makes a call, which must be acknowledged. Returns the object's ID."""
+    outcome = await client.call(called, called.key)
     assert isinstance(outcome, Acknowledged), outcome
     return outcome.object_id
 
 
 async def ready_for(adapter: Adapter, client: ProviderClient, operation: str) -> ProviderCall:
-    """A call that can be carried out at once: its payment is where the operation needs it."""
+    """A call that can be carried out at once: its payment is in the state that it needs."""
     changes = {
         "create": None,
         "confirm": {"payment_method": adapter.tokens.declined},
@@ -64,4 +64,4 @@ async def ready_for(adapter: Adapter, client: ProviderClient, operation: str) ->
     }[operation]
     if changes is None:
         return call(adapter, "create")
-    return call(adapter, operation, await made(client, call(adapter, "create", **changes)))
+    return call(adapter, operation, await make(client, call(adapter, "create", **changes)))
