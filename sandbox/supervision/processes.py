@@ -5,12 +5,13 @@ import contextlib
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypedDict
 
 from sandbox.errors import ProgramError
 from sandbox.supervision.privileges import User
@@ -80,21 +81,10 @@ async def spawn(command: Command, logs: Path) -> Child:
         ProgramError: the program could not be started.
     """
     log = logs / f"{command.name}.log"
-    user = command.user
     try:
         with _open_log(log) as output:
             process = await asyncio.create_subprocess_exec(
-                *command.argv,
-                stdin=PIPE if command.stdin else DEVNULL,
-                stdout=output,
-                stderr=STDOUT,
-                cwd=command.folder,
-                env={**os.environ, **command.environment},
-                start_new_session=True,
-                preexec_fn=_die_with(os.getpid()),
-                user=user.uid if user else None,
-                group=user.gid if user else None,
-                extra_groups=[] if user else None,
+                *command.argv, **_options(command, output)
             )
     except OSError as error:
         raise ProgramError(command.name, f"could not be started: {error}") from error
@@ -102,6 +92,23 @@ async def spawn(command: Command, logs: Path) -> Child:
         process.stdin.write(command.stdin.encode())
         process.stdin.close()
     return Child(command, process, log)
+
+
+def launch(command: Command, logs: Path) -> subprocess.Popen[bytes]:
+    """Start `command` as `spawn` does, for callers without an event loop.
+
+    Raises:
+        ProgramError: the program could not be started.
+    """
+    try:
+        with _open_log(logs / f"{command.name}.log") as output:
+            process = subprocess.Popen(command.argv, **_options(command, output))  # noqa: S603 -- the caller's
+    except OSError as error:
+        raise ProgramError(command.name, f"could not be started: {error}") from error
+    if process.stdin is not None:
+        with process.stdin as stdin:
+            stdin.write(command.stdin.encode())
+    return process
 
 
 async def run(command: Command, logs: Path, *, within: float) -> None:
@@ -133,6 +140,37 @@ async def stop(child: Child) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.group, signal.SIGKILL)
     await child.process.wait()
+
+
+class _Options(TypedDict):
+    """How every child is started, in the words of `subprocess`."""
+
+    stdin: int
+    stdout: BinaryIO
+    stderr: int
+    cwd: Path | None
+    env: dict[str, str]
+    start_new_session: bool
+    preexec_fn: Callable[[], None] | None
+    user: int | None
+    group: int | None
+    extra_groups: list[str | int] | None
+
+
+def _options(command: Command, output: BinaryIO) -> _Options:
+    user = command.user
+    return {
+        "stdin": PIPE if command.stdin else DEVNULL,
+        "stdout": output,
+        "stderr": STDOUT,
+        "cwd": command.folder,
+        "env": {**os.environ, **command.environment},
+        "start_new_session": True,
+        "preexec_fn": _die_with(os.getpid()),
+        "user": user.uid if user else None,
+        "group": user.gid if user else None,
+        "extra_groups": [] if user else None,
+    }
 
 
 def _open_log(log: Path) -> BinaryIO:

@@ -28,7 +28,6 @@ async def kept(program: Program) -> AsyncIterator[list[int]]:
 
     async def keep() -> None:
         while True:
-            assert program.process is not None
             code = program.process.poll()
             if code is not None:
                 codes.append(code)

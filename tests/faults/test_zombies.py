@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -49,17 +50,16 @@ def second(stack: Stack, tmp_path: Path) -> Iterator[Program]:
         "PAYMENTS_DATA_DIR": str(tmp_path / "data"),
         VARIABLE: str(tmp_path),
     }
-    ready, log = f"http://{HOST}:{port}/readyz", first.log.with_name("second.log")
-    program = Program("second", first.arguments, variables, ready, log)
+    command = replace(first.command, name="second", environment=variables)
+    program = Program(command, first.logs, f"http://{HOST}:{port}/readyz")
     yield program
-    if program.process is not None:
+    if program.is_running:
         program.kill()
 
 
 @asynccontextmanager
 async def asleep(program: Program) -> AsyncIterator[None]:
     """The program has stopped itself in here; it is continued afterwards."""
-    assert program.process is not None
     process = psutil.Process(program.process.pid)
     await until(lambda: bool(process.status() == psutil.STATUS_STOPPED), "it sleeps")
     try:

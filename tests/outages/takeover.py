@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -160,7 +161,8 @@ def fresh(workers: Sequence[Program], copies: int, whole: Path) -> Iterator[None
         shutil.rmtree(worker.environment["PAYMENTS_DATA_DIR"], ignore_errors=True)
         shutil.copytree(whole, worker.environment["PAYMENTS_DATA_DIR"])
         worker.log.unlink(missing_ok=True)
-        worker.environment["PAYMENTS_STANDBY_REPLICAS"] = str(copies)
+        variables = {**worker.environment, "PAYMENTS_STANDBY_REPLICAS": str(copies)}
+        worker.command = replace(worker.command, environment=variables)
         worker.start()
     try:
         yield
@@ -171,7 +173,7 @@ def fresh(workers: Sequence[Program], copies: int, whole: Path) -> Iterator[None
 
 def used(workers: Sequence[Program]) -> tuple[float, ...]:
     """Each worker's CPU seconds so far."""
-    processes = [psutil.Process(w.process.pid) for w in workers if w.process is not None]
+    processes = [psutil.Process(w.process.pid) for w in workers]
     return tuple(sum(p.cpu_times()[:2]) for p in processes)
 
 
@@ -183,7 +185,6 @@ def on_disk(workers: Sequence[Program]) -> float:
 
 async def end(worker: Program, how: str) -> None:
     """Ends the worker, and waits for its end."""
-    assert worker.process is not None
     if how == "SIGTERM":
         worker.process.terminate()
         await asyncio.to_thread(worker.process.wait, LONG_S)

@@ -1,6 +1,7 @@
 """Clocks that differ by minutes change no end state."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from tests.outages.conftest import Note, Site
 from tests.outages.load import webhook
 from tests.service import evidence
 from tests.service.load import KINDS, Load
-from tests.service.stack import Stack
+from tests.service.stack import Program, Stack
 
 pytestmark = pytest.mark.anyio
 
@@ -37,8 +38,11 @@ def skewed(stack: Stack, offsets: Mapping[str, int]) -> Iterator[None]:
     for program in before.values():
         program.stop()
     for name, offset_s in offsets.items():
-        arguments = ("tests.outages.skewed", str(offset_s), name)
-        stack.programs[name] = replace(before[name], arguments=arguments, process=None)
+        argv = (sys.executable, "-m", "tests.outages.skewed", str(offset_s), name)
+        program = before[name]
+        stack.programs[name] = Program(
+            replace(program.command, argv=argv), program.logs, program.ready
+        )
     try:
         restart(stack, offsets)
         yield

@@ -38,7 +38,6 @@ Request = tuple[str, bytes, dict[str, str]]
 
 def memory(program: Program) -> int:
     """The process's resident memory in bytes."""
-    assert program.process is not None
     return int(psutil.Process(program.process.pid).memory_info().rss)
 
 
@@ -106,7 +105,6 @@ async def test_kafka_is_down_and_comes_back(site: Site, record_property: Note) -
     assert median < AT_ONCE_S
     assert grown < GROWTH_MAX
     assert ingress.process is process, "the ingress recovers by itself"
-    assert process is not None
     assert process.poll() is None
     assert set(stream + work) <= {os.EX_TEMPFAIL}
 
@@ -143,7 +141,6 @@ async def test_programs_stop_on_sigterm_while_kafka_is_down(
         await load.answered(503)
         try:
             for program in programs:
-                assert program.process is not None
                 began = time.monotonic()
                 ended = program.process
                 ended.terminate()

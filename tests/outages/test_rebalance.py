@@ -90,7 +90,6 @@ async def test_workers_come_and_go(
         await share([first, second, third])
         await load.more(40)
         mine, began = partitions_of(second), datetime.now(UTC)
-        assert second.process is not None
         second.process.terminate()
         terminated = await taken_over(stack, mine, await gone(second, began))
         await share([first, third])
@@ -113,7 +112,6 @@ async def test_workers_come_and_go(
 
 async def gone(worker: Program, asked: datetime) -> datetime:
     """Waits for the end of a terminated worker, and returns when it ended."""
-    assert worker.process is not None
     await asyncio.to_thread(worker.process.wait, SLACK_S)
     assert worker.process.returncode != -signal.SIGKILL
     assert asked < datetime.now(UTC)

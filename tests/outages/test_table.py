@@ -63,7 +63,6 @@ def damage(worker: Program) -> None:
 
 async def stop(worker: Program) -> None:
     """Terminates the worker and waits for its end."""
-    assert worker.process is not None
     worker.process.terminate()
     await asyncio.to_thread(worker.process.wait, 30)
     assert worker.process.returncode == 0
@@ -138,7 +137,6 @@ async def test_a_kill_damages_no_table(site: Site) -> None:
     async with kept(worker) as ended, loaded(stack) as load:
         await load.more(10)
         names, said = identities(worker), worker.log.read_text()
-        assert worker.process is not None
         worker.process.kill()
         await load.more(10)
         load.stop()
@@ -154,7 +152,6 @@ async def test_a_full_disk_stops_the_worker_and_loses_nothing(site: Site) -> Non
     async with loaded(stack) as load:
         await load.more(10)
         full = worker.process
-        assert full is not None
         # like a full disk, this limit refuses every growth of a file
         resource.prlimit(full.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         await until(lambda: full.poll() is not None, "the worker ends")

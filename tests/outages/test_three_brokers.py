@@ -89,9 +89,7 @@ async def test_one_broker_may_die_and_two_are_waited_for(
     ingress = stack.programs["ingress"].process
     assert await copies_demanded(bootstrap) == dict.fromkeys(PROCESSOR_SOURCES, "2")
     leader = (await described(bootstrap))[0]["leader"]
-    first, second, _ = sorted(
-        three.servers.brokers, key=lambda b: not b.program.name.endswith(str(leader))
-    )
+    first, second, _ = sorted(three.servers.brokers, key=lambda b: not b.name.endswith(str(leader)))
     async with (
         kept(stack.programs["stream"]) as stream,
         kept(stack.programs["worker"]) as work,

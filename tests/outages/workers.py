@@ -13,19 +13,13 @@ def another(stack: Stack, name: str, **variables: str) -> Program:
     """A stream worker like the first, with these variables in addition; not started."""
     first = stack.programs["stream"]
     (port,) = free_ports(1)
-    log = first.log.with_name(f"{name}.log")
     own = {
         "PAYMENTS_METRICS_PORT": str(port),
-        "PAYMENTS_DATA_DIR": str(log.with_suffix(".data")),
+        "PAYMENTS_DATA_DIR": str(first.logs / f"{name}.data"),
     }
-    return replace(
-        first,
-        name=name,
-        environment={**first.environment, **own, **variables},
-        ready=f"http://{HOST}:{port}/readyz",
-        log=log,
-        process=None,
-    )
+    environment = {**first.environment, **own, **variables}
+    command = replace(first.command, name=name, environment=environment)
+    return Program(command, first.logs, f"http://{HOST}:{port}/readyz")
 
 
 def partitions_of(worker: Program) -> list[int]:

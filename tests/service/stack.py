@@ -2,10 +2,7 @@
 
 import asyncio
 import base64
-import os
 import secrets
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,67 +18,44 @@ from sandbox import environment
 from sandbox.settings import SandboxSettings
 from sandbox.state import StateFolder
 from sandbox.supervision.ports import HOST, free_ports
+from sandbox.supervision.processes import Command
 from sandbox.testing import Infrastructure, running_infrastructure
 from sandbox.topology import PROJECT
 from schemas.settings import KafkaSettings
 from tests import accounts
 from tests.conftest import PARTITIONS
+from tests.support.managed_process import ManagedProcess
 
 READY_WITHIN_S = 60.0
 
 
 @dataclass
-class Program:
-    """One process of the service; ``ready`` answers 200 once it does its work."""
+class Program(ManagedProcess):
+    """One process of the service.
 
-    name: str
-    arguments: tuple[str, ...]
-    environment: dict[str, str]
+    Args:
+        ready: the URL that returns 200 while the program does its work.
+    """
+
     ready: str
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Starts it; does not wait."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603  # our own programs
-                [sys.executable, "-m", *self.arguments],
-                env={**os.environ, **self.environment},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=PROJECT,
-                start_new_session=True,
-            )
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables of the command."""
+        return self.command.environment
 
     def wait_until_ready(self) -> None:
-        """Returns once it answers; fails when it died, or took too long."""
+        """Returns once it is ready; fails if it ended, or took too long."""
         deadline = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < deadline:
-            assert self.process is not None
-            assert self.process.poll() is None, f"{self.name} died:\n{self.log.read_text()[-4000:]}"
+            assert self.is_running, f"{self.name} died:\n{self.log.read_text()[-4000:]}"
             try:
                 if httpx.get(self.ready, timeout=2.0).is_success:
                     return
             except httpx.HTTPError:
-                pass  # not listening yet: ask again
-            time.sleep(0.05)  # between two questions of one condition
+                pass  # it does not listen yet
+            time.sleep(0.05)  # polling interval
         raise AssertionError(f"{self.name} is not ready:\n{self.log.read_text()[-4000:]}")
-
-    def kill(self) -> None:
-        """Kill -9: no clean-up whatsoever."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self) -> None:
-        """SIGTERM, then SIGKILL after ten seconds."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.kill()
 
 
 @dataclass
@@ -194,7 +168,10 @@ def running_stack(
         if port_variable is not None:
             variables[port_variable] = str(by_name[name])
         ready = f"http://{HOST}:{by_name[name]}{path}"
-        stack.programs[name] = Program(name, arguments, variables, ready, root / f"{name}.log")
+        command = Command(
+            name, (sys.executable, "-m", *arguments), environment=variables, folder=PROJECT
+        )
+        stack.programs[name] = Program(command, root, ready)
     try:
         for program in stack.programs.values():
             program.start()

@@ -40,9 +40,7 @@ def take(stack: Stack, tables: Path) -> Sample:
     """Samples every program, the table's folder and Postgres."""
     found: dict[str, float] = {}
     for name in PROGRAMS:
-        process = stack.programs[name].process
-        assert process is not None
-        seen = psutil.Process(process.pid)
+        seen = psutil.Process(stack.programs[name].process.pid)
         with seen.oneshot():
             found[f"{name}: memory, MiB"] = seen.memory_info().rss / MIB
             # the number of open connections depends on the clients

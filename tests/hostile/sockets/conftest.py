@@ -31,28 +31,28 @@ TIGHT: Final = replace(PATIENT, connections=20, open_files=256)
 @pytest.fixture(scope="session")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with long deadlines."""
-    with serving(PATIENT, tmp_path_factory.mktemp("patient") / "log") as server:
+    with serving(PATIENT, tmp_path_factory.mktemp("patient") / "server.log") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with short deadlines."""
-    with serving(HASTY, tmp_path_factory.mktemp("hasty") / "log") as server:
+    with serving(HASTY, tmp_path_factory.mktemp("hasty") / "server.log") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with 1,024 file handles."""
-    with serving(FULL, tmp_path_factory.mktemp("full") / "log") as server:
+    with serving(FULL, tmp_path_factory.mktemp("full") / "server.log") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that allows 20 connections."""
-    with serving(TIGHT, tmp_path_factory.mktemp("tight") / "log") as server:
+    with serving(TIGHT, tmp_path_factory.mktemp("tight") / "server.log") as server:
         yield server
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.hostile.sockets.server import ROOT, Server
+from sandbox.topology import PROJECT
+from tests.hostile.sockets.server import Server
 
 QUIET_S: Final = 0.4
 #: The server is still closing the attack's connections for this long.
@@ -46,7 +47,7 @@ def assert_no_impact(server: Server, attack: Callable[[Server], None]) -> None:
 def _measure(server: Server, attack: Callable[[Server], None]) -> Measured:
     command = (sys.executable, "-m", "tests.hostile.sockets.good_client", str(server.port))
     with subprocess.Popen(  # noqa: S603  # our own
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as client:
         assert client.stdout
         client.stdout.readline()

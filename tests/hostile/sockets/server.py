@@ -2,7 +2,6 @@
 
 import json
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,8 +12,10 @@ from typing import Any, Final
 
 from ingress.http.connections import Limits
 from sandbox.supervision.ports import HOST, free_ports
+from sandbox.supervision.processes import Command
+from sandbox.topology import PROJECT
+from tests.support.managed_process import ManagedProcess
 
-ROOT: Final = Path(__file__).parents[3]
 UP_WITHIN_S: Final = 30.0
 
 
@@ -115,25 +116,26 @@ def serving(limits: Limits, log: Path) -> Iterator[Server]:
         str(port),
         json.dumps(asdict(limits)),
     )
-    with log.open("wb") as errors:
-        process = subprocess.Popen(command, cwd=ROOT, stderr=errors)  # noqa: S603  # our own
-        try:
-            server = Server(port, log)
-            _wait_until_up(server, process)
-            yield server
-            assert process.poll() is None, f"the server exited: {log.read_text()}"
-        finally:
-            process.terminate()
-            process.wait(20)
+    program = ManagedProcess(Command(log.stem, command, folder=PROJECT), log.parent)
+    assert program.log == log
+    program.start()
+    try:
+        server = Server(port, log)
+        _wait_until_up(server, program)
+        yield server
+        assert program.is_running, f"the server exited: {log.read_text()}"
+    finally:
+        program.process.terminate()
+        program.process.wait(20)
 
 
-def _wait_until_up(server: Server, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_up(server: Server, program: ManagedProcess) -> None:
     end = time.monotonic() + UP_WITHIN_S
     while True:
         try:
             server.connect().close()
         except ConnectionRefusedError:
-            assert process.poll() is None, f"the server exited: {server.log.read_text()}"
+            assert program.is_running, f"the server exited: {server.log.read_text()}"
             assert time.monotonic() < end, "the server is not listening"
             time.sleep(0.05)
         else:
