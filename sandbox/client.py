@@ -118,3 +118,7 @@ class SimulatorControl:
     async def faults(self, **faults: Any) -> None:
         """Switch these faults on and all others off."""
         (await self._http.put("/faults", json=faults)).raise_for_status()
+
+    async def authenticate(self, intent: str) -> None:
+        """Act as the customer, who authenticates with the bank."""
+        await self.post(f"/payment_intents/{intent}/complete_action", {"outcome": "succeed"})

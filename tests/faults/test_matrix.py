@@ -72,7 +72,7 @@ async def test_a_fault_anywhere_changes_nothing(
         await asyncio.to_thread(stack.programs[program].wait_until_ready)
         found = await evidence.at_rest(stack)
     assert set(ended) <= {RESTART, *codes}  # a slow machine may cost a worker its partitions too
-    assert load.ended == load.kinds.keys()
+    assert load.ended == load.stories.keys()
     evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
     await evidence.agrees_with_provider(stack, found)

@@ -73,7 +73,7 @@ async def live(stack: Stack, seed: int) -> Load:
     """A load that has run: every payment has ended."""
     load = Load(stack, SIZE, seed)
     await load.run()
-    assert load.ended == load.kinds.keys()
+    assert load.ended == load.stories.keys()
     return load
 
 
@@ -114,6 +114,6 @@ async def test_a_sleeper_changes_nothing_when_it_wakes(
     assert set(ended) <= {os.EX_TEMPFAIL}
     evidence.check(before)
     evidence.check(after)
-    assert everything_of(before, load.kinds) == everything_of(after, load.kinds)
+    assert everything_of(before, load.stories) == everything_of(after, load.stories)
     await evidence.agrees_with_oracle(stack, after)
     await evidence.agrees_with_provider(stack, after)

@@ -11,11 +11,12 @@ from typing import Final
 import httpx
 import pytest
 
+from sandbox.stories import STORIES
 from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.outages.conftest import Note, Site
 from tests.outages.load import webhook
 from tests.service import evidence
-from tests.service.load import KINDS, Load
+from tests.service.load import Load
 from tests.service.stack import Program, Stack
 
 pytestmark = pytest.mark.anyio
@@ -86,8 +87,8 @@ async def test_clocks_that_differ_change_no_end_state(
         await asyncio.wait_for(load.run(), 200)
         record_property(f"{SIZE} payments ended after, s", time.monotonic() - began)
         found = await evidence.at_rest(stack)
-    assert load.ended == load.kinds.keys()
-    assert len(set(load.kinds.values())) > len(KINDS) // 2
+    assert load.ended == load.stories.keys()
+    assert len(set(load.stories.values())) > len(STORIES) // 2
     evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
     await evidence.agrees_with_provider(stack, found)

@@ -1,97 +1,22 @@
 """A load of payments and their client, which follows ``payment-state`` only.
 
-The seed determines each payment's kind; each kind has a row of rules.
+The seed determines each payment's story.
 """
 
 import asyncio
 import json
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from sandbox.client import Json, PaymentsClient, SimulatorControl
+from sandbox.stories import AUTHENTICATES, STORIES, Rule
 from schemas.topics import PAYMENT_STATE
 from tests.conftest import PARTITIONS
 from tests.service.stack import Stack
 
-Condition = Callable[[Json], bool]
 ENDED_WITHIN_S = 240.0
 CREATES_AT_A_TIME = 32
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What the client posts when the condition first holds; with ``act`` the customer acts."""
-
-    when: Condition
-    operation: str
-    body: Mapping[str, Any] = field(default_factory=dict)
-
-
-def status(name: str) -> Condition:
-    """The payment has this status."""
-    return lambda p: bool(p["status"] == name)
-
-
-def awaiting(action: str) -> Condition:
-    """The payment requires this action."""
-    return lambda p: bool((p["next_action"] or {}).get("type") == action)
-
-
-def refunded(amount: int) -> Condition:
-    """This amount was refunded, in minor units."""
-    return lambda p: bool(p["amounts"]["refunded"] == amount)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of payment: its create, its expected end and its rules."""
-
-    create: Mapping[str, Any]
-    ends: Condition
-    rules: tuple[Rule, ...] = ()
-
-
-VISA, DECLINED = "pm_card_visa", "pm_card_chargeDeclined"
-AMOUNT = 1_000
-KINDS: Mapping[str, Kind] = {
-    "success": Kind({"payment_method": VISA}, status("SUCCEEDED")),
-    "decline_then_success": Kind(
-        {"payment_method": DECLINED, "max_attempts": 3},
-        status("SUCCEEDED"),
-        (Rule(awaiting("new_payment_method"), "confirm", {"payment_method": VISA}),),
-    ),
-    "declined": Kind({"payment_method": DECLINED}, status("FAILED")),
-    "action": Kind(
-        {
-            "payment_method": "pm_card_authenticationRequired",
-            "return_url": "https://shop.example/back",
-        },
-        status("SUCCEEDED"),
-        (Rule(awaiting("redirect"), "act"),),
-    ),
-    "manual_capture": Kind(
-        {"payment_method": VISA, "capture_method": "manual"},
-        lambda p: bool(p["amounts"]["captured"] == 600),
-        (Rule(status("AUTHORIZED"), "capture", {"amount": 600}),),
-    ),
-    "cancel": Kind(
-        {"payment_method": VISA, "capture_method": "manual"},
-        status("CANCELED"),
-        (Rule(status("AUTHORIZED"), "cancel"),),
-    ),
-    "refund": Kind(
-        {"payment_method": VISA},
-        refunded(AMOUNT),
-        (
-            Rule(status("SUCCEEDED"), "refunds", {"amount": 400}),
-            Rule(refunded(400), "refunds"),
-        ),
-    ),
-}
 
 
 class Load:
@@ -101,7 +26,7 @@ class Load:
         self._stack = stack
         self._size = size
         self._seed = seed
-        self.kinds: dict[str, str] = {}
+        self.stories: dict[str, str] = {}
         self._fired: set[tuple[str, int]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.ended: set[str] = set()
@@ -109,7 +34,7 @@ class Load:
         self._last: dict[str, Json] = {}
 
     async def run(self) -> None:
-        """Returns once every payment has its kind's end; fails with the states of the others."""
+        """Returns once every payment has its story's end; fails with the states of the others."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._stack.infrastructure.kafka_bootstrap,
             isolation_level="read_committed",
@@ -133,7 +58,7 @@ class Load:
                         if creating.done():
                             creating.result()
             except TimeoutError:
-                late = {p: self._last.get(p) for p in self.kinds.keys() - self.ended}
+                late = {p: self._last.get(p) for p in self.stories.keys() - self.ended}
                 some = json.dumps(dict(list(late.items())[:3]), indent=1)
                 raise AssertionError(f"{len(late)} payments did not end: {some}") from None
             await asyncio.gather(*self._tasks)
@@ -146,14 +71,13 @@ class Load:
     async def _create_all(self, client: PaymentsClient) -> None:
         room = asyncio.Semaphore(CREATES_AT_A_TIME)
         choose = random.Random(self._seed)  # noqa: S311  # a seeded choice, no secret
-        names = [choose.choice(sorted(KINDS)) for _ in range(self._size)]
+        names = [choose.choice(sorted(STORIES)) for _ in range(self._size)]
 
         async def create(number: int, name: str) -> None:
             async with room:
-                body = {"amount": AMOUNT, "currency": "EUR", **KINDS[name].create}
                 key = f"load-{self._seed}-{number}"
-                payment_id = await client.create(body, key)
-                self.kinds[payment_id] = name
+                payment_id = await client.create(STORIES[name].body, key)
+                self.stories[payment_id] = name
                 if payment_id in self._last:  # its first versions came before the response
                     self._look(self._last[payment_id], client, None)
 
@@ -170,17 +94,17 @@ class Load:
     def _look(
         self, payment: Json, client: PaymentsClient, simulator: SimulatorControl | None
     ) -> None:
-        name = self.kinds.get(payment["id"])
+        name = self.stories.get(payment["id"])
         if name is None:
             return
-        kind = KINDS[name]
-        for number, rule in enumerate(kind.rules):
+        story = STORIES[name]
+        for number, rule in enumerate(story.rules):
             if rule.when(payment) and (payment["id"], number) not in self._fired:
                 self._fired.add((payment["id"], number))
                 act = self._do(payment, rule, number, client, simulator or self._simulator)
                 task = asyncio.create_task(act)
                 self._tasks.add(task)
-        if kind.ends(payment):
+        if story.ends(payment):
             self.ended.add(payment["id"])
 
     async def _do(
@@ -191,10 +115,8 @@ class Load:
         client: PaymentsClient,
         simulator: SimulatorControl,
     ) -> None:
-        if rule.operation == "act":
-            intent = payment["provider_object_id"]
-            path = f"/payment_intents/{intent}/complete_action"
-            await simulator.post(path, {"outcome": "succeed"})
+        if rule.operation == AUTHENTICATES:
+            await simulator.authenticate(payment["provider_object_id"])
             return
         path = f"/v1/payments/{payment['id']}/{rule.operation}"
         await client.post(path, rule.body, f"{payment['id']}-{number}")

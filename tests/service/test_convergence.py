@@ -7,8 +7,9 @@ from collections import Counter
 import pytest
 
 from sandbox.client import SimulatorControl
+from sandbox.stories import STORIES
 from tests.service import evidence
-from tests.service.load import KINDS, Load
+from tests.service.load import Load
 from tests.service.stack import Stack
 
 pytestmark = pytest.mark.anyio
@@ -41,8 +42,8 @@ async def _everything_holds(stack: Stack, load: Load) -> None:
     evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
     await evidence.agrees_with_provider(stack, found)
-    assert load.ended == load.kinds.keys()
-    assert set(load.kinds.values()) == KINDS.keys(), "the seed left a kind out"
+    assert load.ended == load.stories.keys()
+    assert set(load.stories.values()) == STORIES.keys(), "the seed left a story out"
     met = Counter(row.outcome for row in found.inbox)
     assert met["applied"], met
     assert met["stale"], met

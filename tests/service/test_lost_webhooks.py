@@ -6,8 +6,9 @@ import psycopg
 import pytest
 
 from sandbox.client import SimulatorControl
+from sandbox.stories import STORIES
 from tests.service import evidence
-from tests.service.load import KINDS, Load
+from tests.service.load import Load
 from tests.service.stack import QUICK, Stack, running_service
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +42,7 @@ async def _ended(stack: Stack, seed: int, **faults: object) -> None:
     evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
     await evidence.agrees_with_provider(stack, found)
-    assert set(load.kinds.values()) == KINDS.keys(), "the seed left a kind out"
+    assert set(load.stories.values()) == STORIES.keys(), "the seed left a story out"
 
 
 async def test_every_third_webhook_lost_for_good_changes_no_end(stack: Stack) -> None:

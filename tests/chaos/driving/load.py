@@ -1,4 +1,4 @@
-"""Creates payments of every kind at a rate; their client acts on records of ``payment-state``."""
+"""Creates payments of every story at a rate; their client acts on records of ``payment-state``."""
 
 import asyncio
 import random
@@ -9,8 +9,8 @@ from typing import Any, Final
 import httpx
 
 from sandbox.client import Json, SimulatorControl
+from sandbox.stories import AUTHENTICATES, STORIES
 from tests.chaos.driving.client import Client, RefusedError
-from tests.service.load import AMOUNT, KINDS
 
 #: No payment is started while this many are unfinished.
 UNFINISHED_MAX: Final = 250
@@ -30,7 +30,7 @@ class Load:
         self._tasks: set[asyncio.Task[None]] = set()
         self._fired: set[tuple[str, int]] = set()
         self._last: dict[str, Json] = {}
-        self.kinds: dict[str, str] = {}
+        self.stories: dict[str, str] = {}
         self.ended: set[str] = set()
         self.begun = 0
         self.problems: list[str] = []
@@ -43,7 +43,7 @@ class Load:
             await asyncio.sleep(max(0.0, due - loop.time()))
             if self.begun - len(self.ended) < UNFINISHED_MAX:
                 self.begun += 1
-                name = self._choose.choice(sorted(KINDS))
+                name = self._choose.choice(sorted(STORIES))
                 self._spawn(self._create(self.begun, name))
 
     async def until_ended(self, within_s: float) -> bool:
@@ -64,14 +64,14 @@ class Load:
 
     def late(self) -> list[str]:
         """Payments that have not ended, with their last known state."""
-        late = self.kinds.keys() - self.ended
-        shown = [f"{p} ({self.kinds[p]}): {_short(self._last.get(p))}" for p in sorted(late)]
-        unanswered = self.begun - len(self.kinds)
+        late = self.stories.keys() - self.ended
+        shown = [f"{p} ({self.stories[p]}): {_short(self._last.get(p))}" for p in sorted(late)]
+        unanswered = self.begun - len(self.stories)
         return shown + ([f"{unanswered} creates without an answer"] if unanswered else [])
 
     def counts(self) -> Counter[str]:
-        """Payments by their kind."""
-        return Counter(self.kinds.values())
+        """Payments by story."""
+        return Counter(self.stories.values())
 
     def observe(self, payment: Json) -> None:
         """Acts on a payment's newest record of ``payment-state``."""
@@ -79,28 +79,27 @@ class Load:
         self._act(payment)
 
     async def _create(self, number: int, name: str) -> None:
-        body = {"amount": AMOUNT, "currency": "EUR", **KINDS[name].create}
         said = await self._client.post(
-            "create", "/v1/payments", body, f"chaos-{self._seed}-{number}"
+            "create", "/v1/payments", STORIES[name].body, f"chaos-{self._seed}-{number}"
         )
-        self.kinds[said["id"]] = name
+        self.stories[said["id"]] = name
         if said["id"] in self._last:  # its first versions were here before the answer
             self._act(self._last[said["id"]])
 
     def _act(self, payment: Json) -> None:
         payment_id = payment["id"]
-        kind = KINDS[self.kinds[payment_id]] if payment_id in self.kinds else None
-        if kind is None:
+        story = STORIES[self.stories[payment_id]] if payment_id in self.stories else None
+        if story is None:
             return
-        for number, rule in enumerate(kind.rules):
+        for number, rule in enumerate(story.rules):
             if rule.when(payment) and (payment_id, number) not in self._fired:
                 self._fired.add((payment_id, number))
-                if rule.operation == "act":
+                if rule.operation == AUTHENTICATES:
                     self._spawn(self._customer_acts(payment["provider_object_id"]))
                     continue
                 path = f"/v1/payments/{payment_id}/{rule.operation}"
                 self._spawn(self._operate(rule.operation, path, dict(rule.body), str(number)))
-        if kind.ends(payment):
+        if story.ends(payment):
             self.ended.add(payment_id)
 
     async def _operate(self, operation: str, path: str, body: Json, key: str) -> None:
@@ -110,10 +109,9 @@ class Load:
 
     async def _customer_acts(self, intent: str) -> None:
         """Completes the customer's authentication, with retries."""
-        path = f"/payment_intents/{intent}/complete_action"
         while True:
             try:
-                await self._provider.post(path, {"outcome": "succeed"})
+                await self._provider.authenticate(intent)
             except httpx.HTTPStatusError:
                 return  # an earlier try succeeded, but its response was lost
             except httpx.HTTPError:

@@ -16,6 +16,7 @@ import msgspec
 from ingress import command_builders
 from ingress.command_builders import BuildCommand, ClientOperation
 from ingress.errors import IdempotencyKeyReusedError
+from sandbox.stories import Json, Rule
 from schemas import identity
 from schemas.http import (
     CancelRequest,
@@ -26,7 +27,7 @@ from schemas.http import (
 )
 from tests.simulation.faults import Chance
 from tests.simulation.outside import bank
-from tests.simulation.outside.kinds import KINDS, Json, Rule
+from tests.simulation.outside.kinds import KINDS
 from tests.simulation.outside.provider import Provider
 from tests.simulation.process import surface
 from tests.simulation.programs.ingress import Ingress, NoResponseError

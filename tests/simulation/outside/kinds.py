@@ -1,28 +1,20 @@
 """The kinds of payments, as a table: how each is created, and its rules."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-Json = dict[str, Any]
-Condition = Callable[[Json], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """An action on a version that meets the condition, at most ``times`` times.
-
-    ``operation`` is an API operation with its body, or an act of ``bank.ACTS``. ``share`` gives an
-    amount as a share of the payment's. The action waits ``after_s`` seconds, then for the
-    provider's next full second.
-    """
-
-    when: Condition
-    operation: str
-    body: Mapping[str, Any] = field(default_factory=dict)
-    share: float | None = None
-    times: int = 1
-    after_s: float = 0.0
+from sandbox.stories import (
+    AUTHENTICATION,
+    BACK,
+    DECLINED,
+    VISA,
+    Condition,
+    Json,
+    Rule,
+    awaiting,
+    status,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +32,6 @@ class Kind:
     rules: tuple[Rule, ...] = ()
     expires_s: tuple[float, float] = (86_400.0, 86_400.0)
     suppressed: bool = False
-
-
-def status(*names: str) -> Condition:
-    """The payment has one of these statuses."""
-    return lambda p: p["status"] in names
-
-
-def awaiting(action: str) -> Condition:
-    """The payment requires this action."""
-    return lambda p: bool((p["next_action"] or {}).get("type") == action)
 
 
 def attempts(number: int, condition: Condition) -> Condition:
@@ -72,11 +54,9 @@ def reversed_refund(p: Json) -> bool:
     return any(r["reversed"] for r in p["refunds"])
 
 
-VISA, DECLINED, ACTION = "pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired"
 TAKEN_BACK: Final = "bank takes the authorization back"
 #: The provider's events have whole seconds; within one second their order is unknown.
 ANOTHER_SECOND: Final = 1.1
-BACK: Final = {"return_url": "https://shop.example/back"}
 AUTHORIZED, SUCCEEDED = status("AUTHORIZED"), status("SUCCEEDED")
 NEW_METHOD, REDIRECT = awaiting("new_payment_method"), awaiting("redirect")
 RETRY: Final = Rule(NEW_METHOD, "confirm", {"payment_method": VISA}, times=6)
@@ -90,27 +70,27 @@ KINDS: Final[Mapping[str, Kind]] = {
     "is refused": Kind({"payment_method": "pm_there_is_no_such"}),
     "is declined twice": Kind({"payment_method": DECLINED, "max_attempts": 2}, (RETRY_DECLINED,)),
     "is declined, then succeeds": Kind({"payment_method": DECLINED, "max_attempts": 3}, (RETRY,)),
-    "needs its customer": Kind({"payment_method": ACTION, **BACK}, (PASS,)),
+    "needs its customer": Kind({"payment_method": AUTHENTICATION, **BACK}, (PASS,)),
     "needs its customer, and time": Kind(
-        {"payment_method": ACTION, **BACK},
+        {"payment_method": AUTHENTICATION, **BACK},
         (
             Rule(REDIRECT, "bank takes its time", times=2),
             Rule(status("PROCESSING", "REQUIRES_ACTION"), "customer passes", times=9),
         ),
     ),
     "is not authenticated": Kind(
-        {"payment_method": ACTION, "max_attempts": 2, **BACK},
+        {"payment_method": AUTHENTICATION, "max_attempts": 2, **BACK},
         (Rule(REDIRECT, "customer fails", times=4), RETRY),
     ),
     "is not authenticated, then declined": Kind(
-        {"payment_method": ACTION, "max_attempts": 2, **BACK},
+        {"payment_method": AUTHENTICATION, "max_attempts": 2, **BACK},
         (Rule(REDIRECT, "customer fails", times=4), RETRY_DECLINED),
     ),
     "is declined, then needs its customer": Kind(
         {"payment_method": DECLINED, "max_attempts": 2, **BACK},
-        (Rule(NEW_METHOD, "confirm", {"payment_method": ACTION}, times=6), PASS),
+        (Rule(NEW_METHOD, "confirm", {"payment_method": AUTHENTICATION}, times=6), PASS),
     ),
-    "is abandoned": Kind({"payment_method": ACTION, **BACK}, (), (5.0, 20.0)),
+    "is abandoned": Kind({"payment_method": AUTHENTICATION, **BACK}, (), (5.0, 20.0)),
     "is abandoned after a decline": Kind(
         {"payment_method": DECLINED, "max_attempts": 2}, (), (5.0, 20.0)
     ),
@@ -124,7 +104,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         ),
     ),
     "is captured after its customer acted": Kind(
-        {"payment_method": ACTION, "capture_method": "manual", **BACK}, (PASS, CAPTURE)
+        {"payment_method": AUTHENTICATION, "capture_method": "manual", **BACK}, (PASS, CAPTURE)
     ),
     "is canceled": Kind(
         {"payment_method": VISA, "capture_method": "manual"},
@@ -219,7 +199,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         suppressed=True,
     ),
     "is abandoned in the dashboard": Kind(
-        {"payment_method": ACTION, **BACK},
+        {"payment_method": AUTHENTICATION, **BACK},
         (Rule(status("CREATED", "REQUIRES_ACTION"), "abandoned in the dashboard", times=9), PASS),
     ),
     "is authorized, and abandoned in the dashboard": Kind(
