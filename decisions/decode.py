@@ -87,7 +87,12 @@ class Decoder:
         received_at = utc_time(_header(record, headers.RECEIVED_AT))
         kind = f"{provider}.{translated.kind}"
         return DecodedInput(
-            record, key, event_id, kind, Input(event_id, received_at, fact), provider=provider
+            record=record,
+            payment_id=key,
+            event_id=event_id,
+            kind=kind,
+            input=Input(event_id, received_at, fact),
+            provider=provider,
         )
 
 
@@ -127,13 +132,19 @@ def _command(record: ConsumedRecord) -> DecodedInput:
         raise UndecodableRecordError(f"not a command: {_explain(error)}") from error
     if isinstance(command, commands.ReleasePayment):
         asked = Input(command.event_id, command.received_at, Release())
-        return DecodedInput(record, command.payment_id, command.event_id, RELEASE, asked)
+        return DecodedInput(
+            record=record,
+            payment_id=command.payment_id,
+            event_id=command.event_id,
+            kind=RELEASE,
+            input=asked,
+        )
     return DecodedInput(
-        record,
-        command.payment_id,
-        command.event_id,
-        f"command.{command.type}",
-        Input(command.event_id, command.received_at, to_domain(command)),
+        record=record,
+        payment_id=command.payment_id,
+        event_id=command.event_id,
+        kind=f"command.{command.type}",
+        input=Input(command.event_id, command.received_at, to_domain(command)),
         tenant=command.tenant,
         operation_id=command.operation_id,
     )
@@ -166,10 +177,10 @@ def _result(record: ConsumedRecord) -> DecodedInput:
         refusal=Failure(refusal.code, refusal.message) if refusal is not None else None,
     )
     return DecodedInput(
-        record,
-        result.payment_id,
-        result.event_id,
-        f"result.{result.operation}",
-        Input(result.event_id, result.received_at, body),
+        record=record,
+        payment_id=result.payment_id,
+        event_id=result.event_id,
+        kind=f"result.{result.operation}",
+        input=Input(result.event_id, result.received_at, body),
         provider=result.provider,
     )

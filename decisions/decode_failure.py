@@ -31,11 +31,11 @@ def unforeseen(record: ConsumedRecord, error: str) -> DecodedInput | DeadLetter:
     if not is_payment_id(payment_id) or event_id is None:
         return DeadLetter(record, f"our own code failed: {error}")
     return DecodedInput(
-        record,
-        payment_id,
-        event_id,
-        UNREAD,
-        Input(event_id, _came_at(record), Unmodelled(event_id, UNREAD, error)),
+        record=record,
+        payment_id=payment_id,
+        event_id=event_id,
+        kind=UNREAD,
+        input=Input(event_id, _came_at(record), Unmodelled(event_id, UNREAD, error)),
         provider=_text(fields, "provider"),
         tenant=_text(fields, "tenant"),
         operation_id=_text(fields, "operation_id"),

@@ -52,7 +52,7 @@ class _Fold:
         for received in batch:
             if self._is_new(received):
                 known = self._known(received.event_id) is not None
-                row = InboxRow(received, Outcome.PARKED, "", waiting=known)
+                row = InboxRow(received=received, outcome=Outcome.PARKED, reason="", waiting=known)
                 self._plan.inbox.append(row)
                 self._take(row)
         self._note_open(batch)
@@ -230,7 +230,7 @@ class _Fold:
     def _waited(self, payment_id: str) -> list[InboxRow]:
         """The stored rows that wait for the payment, as rows of this batch; each of them once."""
         waited = [
-            InboxRow(received, Outcome.PARKED, "", waiting=True)
+            InboxRow(received=received, outcome=Outcome.PARKED, reason="", waiting=True)
             for received in self._loaded.parked.get(payment_id, ())
             if received.event_id not in self._first_positions
             and refusal_id(received) not in self._refused

@@ -55,7 +55,7 @@ class Cancel(Struct, frozen=True):
     expired: bool
 
 
-class Refund(Struct, frozen=True):
+class Refund(Struct, frozen=True, kw_only=True):
     """Refund this amount, or all that is left where ``amount`` is None."""
 
     tenant: str
@@ -69,7 +69,7 @@ class Refund(Struct, frozen=True):
 Command = Create | Confirm | Capture | Cancel | Refund
 
 
-class PaymentFact(Struct, frozen=True):
+class PaymentFact(Struct, frozen=True, kw_only=True):
     """The provider's payment object as it was at ``occurred_at``."""
 
     event_id: str
@@ -88,7 +88,7 @@ class PaymentFact(Struct, frozen=True):
     cancel_cause: CancelCause | None = None
 
 
-class RefundFact(Struct, frozen=True):
+class RefundFact(Struct, frozen=True, kw_only=True):
     """A refund at the provider as it was at ``occurred_at``."""
 
     event_id: str
@@ -117,7 +117,7 @@ class Movement(Struct, frozen=True):
     amount: int
 
 
-class DisputeFact(Struct, frozen=True):
+class DisputeFact(Struct, frozen=True, kw_only=True):
     """A dispute at the provider as it was at ``occurred_at``."""
 
     event_id: str

@@ -154,7 +154,7 @@ def _refund(payment: Payment, command: RefundCommand, at: datetime) -> Decision:
 def _request_refund(
     payment: Payment, command: RefundCommand, amount: int, at: datetime
 ) -> Decision:
-    refund = RefundRequest(command.refund_id, amount, command.reason)
+    refund = RefundRequest(id=command.refund_id, amount=amount, reason=command.reason)
     refunds = tuple(sorted((*payment.refunds, refund), key=lambda r: r.id))
     after = replace(payment, refunds=refunds)
     return changed(payment, after, at, f"refund of {_format(payment, amount)} requested")

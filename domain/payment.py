@@ -38,7 +38,7 @@ class CancelRequest(Struct, frozen=True):
     expired: bool
 
 
-class RefundRequest(Struct, frozen=True):
+class RefundRequest(Struct, frozen=True, kw_only=True):
     """One refund that a client requested. ``facts.refunds`` matches it with the provider's."""
 
     id: str
@@ -49,7 +49,7 @@ class RefundRequest(Struct, frozen=True):
     provider_ref: str | None = None
 
 
-class ProviderRefund(Struct, frozen=True):
+class ProviderRefund(Struct, frozen=True, kw_only=True):
     """One refund at the provider, requested by a client or not: the latest fact of each status."""
 
     ref: str

@@ -37,7 +37,7 @@ class Amounts(Struct, frozen=True):
     refunded: int
 
 
-class RefundView(Struct, frozen=True):
+class RefundView(Struct, frozen=True, kw_only=True):
     """One refund, as published."""
 
     id: str
@@ -48,7 +48,7 @@ class RefundView(Struct, frozen=True):
     reversed: bool
 
 
-class DisputeView(Struct, frozen=True):
+class DisputeView(Struct, frozen=True, kw_only=True):
     """One dispute, as published."""
 
     id: str

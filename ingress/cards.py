@@ -3,7 +3,9 @@
 The digits may be of any script and percent-encoded. Between them may be spaces, dashes,
 underscores, slashes and plus signs. A card number inside a longer run of digits
 (``1234 5555 5555 5555 4444``) is found if such gaps separate it from the rest. Digits without a gap
-are one number, so a run longer than every brand's numbers is none.
+are one number, so a run longer than every brand's numbers is none. Digits inside a UUID or a
+hexadecimal token are none either: one in some 3,000 random UUIDs would pass as a card number, and a
+client could never use it as its idempotency key.
 """
 
 import re
@@ -59,6 +61,14 @@ _GAP: Final = r"[_/+\s\u00ad\u200b-\u200d\u2010-\u2015\u2060\u2212\ufe58\ufe63\u
 _ENOUGH_DIGITS: Final = re.compile(rf"(?:\d{_GAP}{{0,3}}){{{_SHORTEST - 1}}}\d")
 _RUN: Final = re.compile(rf"\d+(?:{_GAP}{{1,3}}\d+)*")
 _GROUP: Final = re.compile(r"\d+")
+#: A UUID, or a hexadecimal token as long as one without its dashes, that has a letter.
+_RANDOM_ID: Final = re.compile(
+    r"(?<![0-9a-z])(?=[0-9-]*[a-f])"
+    r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32,})(?![0-9a-z])",
+    re.IGNORECASE | re.ASCII,
+)
+#: Takes the place of an ID: neither a digit nor a gap.
+_NO_DIGITS: Final = "."
 #: Maps a digit to the sum of the digits of its double.
 _DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
 _ZERO: Final = ord("0")
@@ -88,7 +98,9 @@ def contains_card_number(text: str) -> bool:
 def _contains_unescaped(text: str) -> bool:
     if _ENOUGH_DIGITS.search(text) is None:
         return False
-    return any(_run_contains_card(run[0]) for run in _RUN.finditer(text))
+    return any(
+        _run_contains_card(run[0]) for run in _RUN.finditer(_RANDOM_ID.sub(_NO_DIGITS, text))
+    )
 
 
 def _run_contains_card(run: str) -> bool:

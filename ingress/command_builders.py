@@ -33,7 +33,7 @@ from schemas.model import Model
 PaymentOperation = Literal["confirm", "capture", "cancel", "refund"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOperation:
     """What a client asks for, with its derived IDs. A retry has the same ones."""
 

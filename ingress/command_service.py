@@ -135,16 +135,21 @@ class CommandService:
         put = self._recent.put
         if stored is not None:
             first = RecentOperation(
-                stored.event_id, stored.received_at, accepted=True, is_first=True
+                event_id=stored.event_id,
+                received_at=stored.received_at,
+                accepted=True,
+                is_first=True,
             )
             return put(operation.operation_id, first), "store"
         known = self._recent.find(operation.operation_id)
         if known is None:
-            new = RecentOperation(operation.event_id, now, looked_up=answered)
+            new = RecentOperation(event_id=operation.event_id, received_at=now, looked_up=answered)
             return put(operation.operation_id, new), "memory"
         if known.event_id == operation.event_id or known.looked_up or known.is_first:
             return known, "memory"
-        return put(operation.operation_id, RecentOperation(operation.event_id, now)), "memory"
+        return put(
+            operation.operation_id, RecentOperation(event_id=operation.event_id, received_at=now)
+        ), "memory"
 
 
 def _built(build: BuildCommand, received_at: datetime) -> CommandBase:

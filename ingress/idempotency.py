@@ -47,7 +47,7 @@ def key_reused() -> IdempotencyKeyReusedError:
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class RecentOperation:
     """One input of an operation, and how certain it is that no earlier one exists."""
 

@@ -70,6 +70,9 @@ def position(record: ConsumerRecord[bytes, bytes]) -> RecordOffset:
 def as_record(record: ConsumerRecord[bytes, bytes]) -> ConsumedRecord:
     """Converts aiokafka's record to ours."""
     return ConsumedRecord(
-        position(record), record.key, b"" if record.value is None else record.value,
-        as_text(record.headers), record.timestamp,
-    )  # fmt: skip
+        position=position(record),
+        key=record.key,
+        value=b"" if record.value is None else record.value,
+        headers=as_text(record.headers),
+        timestamp_ms=record.timestamp,
+    )

@@ -20,7 +20,7 @@ class InboxEntry(Struct, frozen=True):
     publication_id: int | None
 
 
-class ReadSet(Struct, frozen=True):
+class ReadSet(Struct, frozen=True, kw_only=True):
     """What Postgres has of a batch, read under the locks of the batch's payments."""
 
     payments: Mapping[str, Payment]
@@ -34,7 +34,7 @@ class ReadSet(Struct, frozen=True):
     unreadable: Mapping[str, str] = {}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class InboxRow:
     """One input and its outcome. ``waiting``: the row exists already, as a waiting one."""
 
@@ -63,7 +63,7 @@ class VersionRow(Struct, frozen=True):
     partition: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class WriteSet:
     """Everything that one batch writes, in one transaction."""
 
@@ -97,7 +97,7 @@ class WriteSet:
     redelivered: set[int] = field(default_factory=set)
 
 
-class PublishableVersion(Struct, frozen=True):
+class PublishableVersion(Struct, frozen=True, kw_only=True):
     """One record for ``payment-state``."""
 
     payment_id: str

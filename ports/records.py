@@ -18,7 +18,7 @@ class RecordOffset(Struct, frozen=True):
     offset: int
 
 
-class ConsumedRecord(Struct, frozen=True):
+class ConsumedRecord(Struct, frozen=True, kw_only=True):
     """A record as consumed: bytes, headers as text, the broker's timestamp in ms."""
 
     position: RecordOffset
@@ -28,7 +28,7 @@ class ConsumedRecord(Struct, frozen=True):
     timestamp_ms: int
 
 
-class DecodedInput(Struct, frozen=True):
+class DecodedInput(Struct, frozen=True, kw_only=True):
     """A decoded record: the payment it is about, and the domain's input."""
 
     record: ConsumedRecord

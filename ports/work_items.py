@@ -8,7 +8,7 @@ from domain.call_key import key_of_generation
 from domain.calls import ProviderCall
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedCall:
     """A provider call that this worker may make until its lease ends."""
 
@@ -25,7 +25,7 @@ class ClaimedCall:
         return key_of_generation(self.call.key, self.generation)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnroutedWebhook:
     """A webhook without a payment ID; ``payment_id`` once its payment is known."""
 

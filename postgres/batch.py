@@ -135,7 +135,13 @@ def _decode_waiting(
     parked: dict[str, list[DecodedInput]] = {}
     for payment_id, topic, partition, offset, headers, value in rows:
         position = RecordOffset(topic, partition, offset)
-        record = ConsumedRecord(position, payment_id.encode(), bytes(value), headers or {}, 0)
+        record = ConsumedRecord(
+            position=position,
+            key=payment_id.encode(),
+            value=bytes(value),
+            headers=headers or {},
+            timestamp_ms=0,
+        )
         received = decode(record)
         if isinstance(received, DeadLetter):
             unreadable[payment_id] = f"{position} can't be decoded any more: {received.error}"
@@ -163,11 +169,16 @@ async def write(connection: Connection, plan: WriteSet, now: datetime) -> list[P
     seen_as = [(v, ids[v.partition], snapshot(v.payment)) for v in plan.versions]
     published = [
         PublishableVersion(
-            s.id, s.version, v.partition, v.payment.updated_at, encode_publishable(s), id_,
-            s.id in plan.quarantines,
+            payment_id=s.id,
+            version=s.version,
+            partition=v.partition,
+            at=v.payment.updated_at,
+            snapshot=encode_publishable(s),
+            publication_id=id_,
+            quarantined=s.id in plan.quarantines,
         )
         for v, id_, s in seen_as
-    ]  # fmt: skip
+    ]
     guards: list[tuple[Cursor, int]] = []
     async with connection.pipeline():
         if partitions:
@@ -329,9 +340,13 @@ def as_unrouted(received: DecodedInput) -> UnroutedWebhook:
     """Returns a webhook that went to the wrong payment, for the router."""
     record = received.record
     return UnroutedWebhook(
-        record.headers[EVENT_ID], received.provider or "", named_object(received) or "",
-        record.headers, bytes(record.value), None,
-    )  # fmt: skip
+        event_id=record.headers[EVENT_ID],
+        provider=received.provider or "",
+        object_id=named_object(received) or "",
+        headers=record.headers,
+        value=bytes(record.value),
+        payment_id=None,
+    )
 
 
 async def record_duplicates(
@@ -346,40 +361,3 @@ async def record_duplicates(
         for r in duplicates
     ]  # fmt: skip
     await connection.execute(sql.INSERT_DUPLICATES, [now, *_columns(rows, 7)])
-
-
-async def unpublished(
-    connection: Connection, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
-) -> list[PublishableVersion]:
-    """Returns versions that may be unpublished, of these publications or partitions."""
-    found: dict[tuple[str, int], PublishableVersion] = {}
-    for statement, keys in (
-        (sql.UNPUBLISHED_BY_ID, sorted(publication_ids)),
-        (sql.UNPUBLISHED_BY_PARTITION, sorted(partitions)),
-    ):
-        if keys:
-            cursor = await connection.execute(statement, [keys])
-            for row in await cursor.fetchall():
-                payment_id, version, partition, at, text, id_, quarantined = row
-                found[payment_id, version] = PublishableVersion(
-                    payment_id, version, partition, at, text.encode(), id_, quarantined
-                )
-    return list(found.values())
-
-
-async def quarantine_unpublishable(
-    connection: Connection, versions: Sequence[PublishableVersion], now: datetime
-) -> None:
-    """Quarantines the payments whose stored versions can't be published, each for its event."""
-    rows = [
-        (v.payment_id, v.version, f"version {v.version} has {len(v.snapshot)} bytes: too many")
-        for v in versions
-    ]
-    await connection.execute(sql.QUARANTINE_UNPUBLISHABLE, [now, *_columns(rows, 3)])
-
-
-async def mark_published(
-    connection: Connection, publication_ids: Iterable[int], now: datetime
-) -> None:
-    """Marks these publications as published."""
-    await connection.execute(sql.MARK_PUBLISHED, [now, sorted(set(publication_ids))])

@@ -25,7 +25,7 @@ NOTE_REPLAYED: Final = """
     on conflict (partition, "offset") do update set replayed_at = excluded.replayed_at"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantine:
     """A quarantined payment: the event, the error, since when, and how much waits."""
 
@@ -45,7 +45,7 @@ DeadLetterPosition = tuple[int, int]
 async def quarantines(connection: Connection) -> list[Quarantine]:
     """Every quarantine, oldest first."""
     cursor = await connection.execute(QUARANTINES)
-    return [Quarantine(*row) for row in await cursor.fetchall()]
+    return [_quarantine(row) for row in await cursor.fetchall()]
 
 
 async def release_outcomes(
@@ -68,3 +68,15 @@ async def note_replayed(
     """Notes that these dead letters were sent again."""
     columns = [[partition for partition, _ in places], [offset for _, offset in places]]
     await connection.execute(NOTE_REPLAYED, [now, *columns])
+
+
+def _quarantine(row: Sequence[Any]) -> Quarantine:
+    payment_id, event_id, error, quarantined_at, waiting, failed_release = row
+    return Quarantine(
+        payment_id=payment_id,
+        event_id=event_id,
+        error=error,
+        quarantined_at=quarantined_at,
+        waiting=waiting,
+        failed_release=failed_release,
+    )

@@ -62,7 +62,16 @@ async def claim(
             "lease_until": lease_until,
         },
     )
-    return [ClaimedCall(decode_call(row[0]), *row[1:]) for row in await cursor.fetchall()]
+    return [
+        ClaimedCall(
+            call=decode_call(request),
+            attempts=attempts,
+            generation=generation,
+            key_first_used_at=key_first_used_at,
+            created_at=created_at,
+        )
+        for request, attempts, generation, key_first_used_at, created_at in await cursor.fetchall()
+    ]
 
 
 async def renew(connection: Connection, claimed: ClaimedCall, lease_until: datetime) -> bool:

@@ -17,7 +17,7 @@ from postgres import statements as sql
 Connection = AsyncConnection[tuple[Any, ...]]
 
 
-class LastVersion(Struct, frozen=True):
+class LastVersion(Struct, frozen=True, kw_only=True):
     """The stored last version of a payment that is quarantined or released."""
 
     payment_id: str
@@ -36,7 +36,14 @@ async def last_versions(connection: Connection, plan: WriteSet) -> Sequence[Last
         return ()
     cursor = await connection.execute(sql.LAST_VERSIONS, [wanted])
     return [
-        LastVersion(payment_id, version, at, snapshot, publication_id, plan.announced[payment_id])
+        LastVersion(
+            payment_id=payment_id,
+            version=version,
+            at=at,
+            snapshot=snapshot,
+            publication_id=publication_id,
+            partition=plan.announced[payment_id],
+        )
         for payment_id, version, at, snapshot, publication_id in await cursor.fetchall()
     ]
 
@@ -56,8 +63,13 @@ async def announce(
     await connection.execute(sql.END_EMPTY_PUBLICATIONS, [now, left])
     return [
         PublishableVersion(
-            v.payment_id, v.version, v.partition, v.at, v.snapshot.encode(), ids[v.partition],
-            v.payment_id in plan.quarantines,
+            payment_id=v.payment_id,
+            version=v.version,
+            partition=v.partition,
+            at=v.at,
+            snapshot=v.snapshot.encode(),
+            publication_id=ids[v.partition],
+            quarantined=v.payment_id in plan.quarantines,
         )
         for v in versions
-    ]  # fmt: skip
+    ]

@@ -118,7 +118,7 @@ class Standing:
     quarantined_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One record and its outcome; ``target`` is set if it changed the payment's status."""
 
@@ -136,7 +136,7 @@ class Entry:
     target: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One call to the provider."""
 

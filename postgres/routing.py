@@ -133,7 +133,14 @@ async def expired_unrouted(
 
 
 def _unrouted(row: Sequence[Any]) -> UnroutedWebhook:
-    return UnroutedWebhook(row[0], row[1], row[2], row[3], bytes(row[4]), row[5])
+    return UnroutedWebhook(
+        event_id=row[0],
+        provider=row[1],
+        object_id=row[2],
+        headers=row[3],
+        value=bytes(row[4]),
+        payment_id=row[5],
+    )
 
 
 async def forget_unrouted(connection: Connection, event_ids: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from ports.batch import PublishableVersion, ReadSet, WriteSet
 from ports.errors import KeyTakenError, StoreUnavailableError
 from ports.records import DecodedInput
 from ports.work_items import ClaimedCall, IgnoredWebhook, UnroutedWebhook
-from postgres import batch, history, outbox, routing
+from postgres import batch, history, outbox, routing, unpublished
 from postgres.batch import Connection, Decode
 
 Pool = AsyncConnectionPool[Any]
@@ -97,7 +97,7 @@ class PostgresBatches:
     ) -> list[PublishableVersion]:
         """See ``BatchStore.unpublished``."""
         async with connected(self._pool) as connection:
-            return await batch.unpublished(
+            return await unpublished.unpublished(
                 connection, publication_ids=publication_ids, partitions=partitions
             )
 
@@ -106,12 +106,12 @@ class PostgresBatches:
     ) -> None:
         """See ``BatchStore.quarantine_unpublishable``."""
         async with connected(self._pool) as connection:
-            await batch.quarantine_unpublishable(connection, versions, now)
+            await unpublished.quarantine_unpublishable(connection, versions, now)
 
     async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:
         """See ``BatchStore.mark_published``."""
         async with connected(self._pool) as connection:
-            await batch.mark_published(connection, publication_ids, now)
+            await unpublished.mark_published(connection, publication_ids, now)
 
 
 class PostgresOutbox:

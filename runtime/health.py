@@ -22,7 +22,7 @@ GRACE_S: Final = 15.0
 SILENT_S: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HealthSnapshot:
     """The state of a program at one moment. Durations are in seconds."""
 
@@ -56,7 +56,7 @@ def not_ready(snapshot: HealthSnapshot) -> list[str]:
     return found + [f"no progress: {name}" for name in silent]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Health:
     """A program's own view of its state. Its loop writes it; the health server's thread reads it.
 
@@ -94,9 +94,9 @@ class Health:
         """Returns the present state."""
         now = self.clock()
         return HealthSnapshot(
-            now - self._beaten_at,
-            self._operational,
-            self._was_operational,
-            now - self._changed_at,
-            {name: heartbeat.silent_s for name, heartbeat in self.heartbeats.items()},
+            loop_stalled_s=now - self._beaten_at,
+            operational=self._operational,
+            was_operational=self._was_operational,
+            unchanged_s=now - self._changed_at,
+            silent_s={name: heartbeat.silent_s for name, heartbeat in self.heartbeats.items()},
         )

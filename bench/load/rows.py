@@ -16,6 +16,7 @@ from decisions.fold import fold
 from ports.batch import ReadSet
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from postgres import batch as store
+from postgres import unpublished
 from schemas.commands import CommandBase
 from schemas.topics import PAYMENT_COMMANDS
 
@@ -80,7 +81,15 @@ def creates(commands: Iterable[CommandBase]) -> list[DecodedInput]:
     for number, command in enumerate(commands):
         position = RecordOffset(PAYMENT_COMMANDS, 0, number)
         value = command.model_dump_json().encode()
-        item = decoder.decode(ConsumedRecord(position, command.payment_id.encode(), value, {}, 0))
+        item = decoder.decode(
+            ConsumedRecord(
+                position=position,
+                key=command.payment_id.encode(),
+                value=value,
+                headers={},
+                timestamp_ms=0,
+            )
+        )
         if not isinstance(item, DecodedInput):
             raise WrongResultError(f"a command can't be decoded: {item.error}")
         received.append(item)
@@ -90,13 +99,13 @@ def creates(commands: Iterable[CommandBase]) -> list[DecodedInput]:
 async def create_payments(site: Site, commands: Iterable[CommandBase]) -> None:
     """Creates the payments as the processor would, for programs without a log."""
     received = creates(commands)
-    nothing = ReadSet({}, {}, frozenset(), {}, {})
+    nothing = ReadSet(payments={}, known={}, quarantined=frozenset(), parked={}, owners={})
     async with await psycopg.AsyncConnection.connect(site.database_url) as connection:
         for start in range(0, len(received), CHUNK):
             plan = fold(nothing, received[start : start + CHUNK])
             published = await store.write(connection, plan, datetime.now(UTC))
             ids = {each.publication_id for each in published}
-            await store.mark_published(connection, ids, datetime.now(UTC))
+            await unpublished.mark_published(connection, ids, datetime.now(UTC))
             await connection.commit()
 
 
@@ -149,9 +158,9 @@ async def versions(site: Site, workload: Workload) -> dict[str, str]:
 
 async def published_at(site: Site) -> float:
     """When the processor had finished, in seconds since the epoch. Raises WrongResultError."""
-    ((unpublished,),) = await _rows(site, UNPUBLISHED)
-    if unpublished:
-        raise WrongResultError(f"{unpublished} publications are not marked as published")
+    ((count,),) = await _rows(site, UNPUBLISHED)
+    if count:
+        raise WrongResultError(f"{count} publications are not marked as published")
     ((written_at,),) = await _rows(site, WRITTEN)
     return float(written_at.timestamp())
 

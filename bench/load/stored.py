@@ -106,7 +106,9 @@ async def load(full: Site, payments: int, data_dir: Path) -> float:
 def _values(payments: int) -> dict[str, Any]:
     """The statements' parameters: one payment, as the service would have stored it."""
     received = rows.creates(generate(0, "stored", 1).commands)
-    (version,) = fold(ReadSet({}, {}, frozenset(), {}, {}), received).versions
+    (version,) = fold(
+        ReadSet(payments={}, known={}, quarantined=frozenset(), parked={}, owners={}), received
+    ).versions
     return {
         "payments": payments,
         "events": EVENTS_PER_PAYMENT,

@@ -30,6 +30,7 @@ from domain.payment import Payment
 from ports.batch import InboxEntry, ReadSet, WriteSet
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from postgres import batch as store
+from postgres import unpublished
 from postgres.documents import decode_payment
 from providers.registry import translators
 from schemas.headers import as_text
@@ -61,7 +62,15 @@ class Log:
         partition = self._partition_of(webhook.key, self._partitions, self._partitions)
         position = RecordOffset(PROVIDER_WEBHOOKS, partition, next(self._offsets[partition]))
         headers = as_text(webhook.headers)
-        found = self._decode(ConsumedRecord(position, webhook.key, webhook.value, headers, 0))
+        found = self._decode(
+            ConsumedRecord(
+                position=position,
+                key=webhook.key,
+                value=webhook.value,
+                headers=headers,
+                timestamp_ms=0,
+            )
+        )
         if not isinstance(found, DecodedInput):
             raise WrongResultError(f"a webhook can't be decoded: {found.error}")
         return found
@@ -74,7 +83,10 @@ def plans(
     known: dict[str, InboxEntry] = {}
     for start in range(0, len(records), batch_records):
         batch = records[start : start + batch_records]
-        plan = fold(ReadSet(payments, known, frozenset(), {}, {}), batch)
+        plan = fold(
+            ReadSet(payments=payments, known=known, quarantined=frozenset(), parked={}, owners={}),
+            batch,
+        )
         payments |= plan.payments
         known |= {
             r.received.event_id: InboxEntry(r.received.record.position, r.outcome, None)
@@ -90,7 +102,7 @@ async def write(connection: store.Connection, batches: Iterable[WriteSet]) -> No
         await connection.commit()
         if published:
             ids = {each.publication_id for each in published}
-            await store.mark_published(connection, ids, datetime.now(UTC))
+            await unpublished.mark_published(connection, ids, datetime.now(UTC))
             await connection.commit()
 
 

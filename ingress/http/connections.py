@@ -37,7 +37,7 @@ _ORDINARY: Final = frozenset({"client", "answered", "idle", "shutdown"})
 _log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Limits of the connections. Times are in seconds, sizes in bytes."""
 

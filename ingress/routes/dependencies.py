@@ -30,7 +30,7 @@ _BEARER: Final = HTTPBearer(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppContext:
     """The services and settings that routes use. ``ingress.app.create_app`` makes it."""
 

@@ -41,7 +41,7 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _RESULT_BEFORE_DONE: Final = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Log:
     """What was read from Kafka."""
 
@@ -104,9 +104,13 @@ async def _read_log(bootstrap: str, before: datetime, since: datetime) -> _Log:
         versions.setdefault(payment_id, []).append(int(headers["ce_id"].rpartition(b":")[2]))
         (quarantined.add if QUARANTINED in headers else quarantined.discard)(payment_id)
     return _Log(
-        frozenset(positions), frozenset(unacknowledged), lag, published, versions,
-        frozenset(quarantined),
-    )  # fmt: skip
+        positions=frozenset(positions),
+        unacknowledged=frozenset(unacknowledged),
+        lag=lag,
+        published=published,
+        published_versions=versions,
+        quarantined=frozenset(quarantined),
+    )
 
 
 async def _with_tables(
@@ -121,15 +125,36 @@ async def _with_tables(
 
     versions: dict[str, list[VersionEvidence]] = {}
     placements = []
-    for p, version, previous, status, event_id, snapshot, is_old, *publication in await rows(
-        sql.VERSIONS, since
-    ):
+    for (
+        p,
+        version,
+        previous,
+        status,
+        event_id,
+        snapshot,
+        is_old,
+        publication,
+        partition,
+    ) in await rows(sql.VERSIONS, since):
         row = VersionEvidence(
-            p, version, Status(previous) if previous else None, Status(status), event_id,
-            snapshot.encode(), is_old,
-        )  # fmt: skip
+            payment_id=p,
+            version=version,
+            previous_status=Status(previous) if previous else None,
+            status=Status(status),
+            event_id=event_id,
+            snapshot=snapshot.encode(),
+            is_old=is_old,
+        )
         versions.setdefault(p, []).append(row)
-        placements.append(VersionPlacement(p, version, event_id, *publication))
+        placements.append(
+            VersionPlacement(
+                payment_id=p,
+                version=version,
+                event_id=event_id,
+                publication_id=publication,
+                partition=partition,
+            )
+        )
     payments = await rows(sql.PAYMENTS)
     inbox = await rows(sql.INBOX, before)
     quarantines = {r[0]: r[1] for r in await rows(sql.QUARANTINED)}
@@ -137,7 +162,14 @@ async def _with_tables(
         log=log.positions,
         unacknowledged=log.unacknowledged if marked is not None else frozenset(),
         inbox=[
-            InboxEvidence(r[0], r[1], RecordOffset(r[2], r[3], r[4]), r[5], r[6], r[7])
+            InboxEvidence(
+                event_id=r[0],
+                payment_id=r[1],
+                position=RecordOffset(r[2], r[3], r[4]),
+                outcome=r[5],
+                version=r[6],
+                is_young=r[7],
+            )
             for r in inbox
         ],
         duplicates=[RecordOffset(*r) for r in await rows(sql.DUPLICATES)],
@@ -162,7 +194,19 @@ async def _with_tables(
         tables=Tables(
             refunds=_by_payment(await rows(sql.REFUNDS)),
             disputes=_by_payment(await rows(sql.DISPUTES)),
-            calls=[CallRow(*r) for r in await rows(sql.CALLS, before, since + _RESULT_BEFORE_DONE)],
+            calls=[
+                CallRow(
+                    key=key,
+                    payment_id=payment_id,
+                    provider=provider,
+                    operation=operation,
+                    request=request,
+                    needs_result=needs_result,
+                )
+                for key, payment_id, provider, operation, request, needs_result in await rows(
+                    sql.CALLS, before, since + _RESULT_BEFORE_DONE
+                )
+            ],
             quarantines=quarantines,
             inbox={r[0]: (r[1], r[5], r[8]) for r in inbox},
             placements=placements,
@@ -175,7 +219,14 @@ def _payment(row: tuple[Any, ...]) -> PaymentEvidence:
     payment_id, status, version, amount, authorized, captured, refunded, _, *repeated = row
     repeats = dict(zip(sql.REPEATED_COLUMNS, repeated, strict=True))
     return PaymentEvidence(
-        payment_id, Status(status), version, amount, authorized, captured, refunded, repeats
+        payment_id=payment_id,
+        status=Status(status),
+        version=version,
+        amount=amount,
+        authorized=authorized,
+        captured=captured,
+        refunded=refunded,
+        repeats=repeats,
     )
 
 

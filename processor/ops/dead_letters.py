@@ -36,7 +36,7 @@ _ADDED_HEADERS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterRecord:
     """A dead letter: its position on the topic, and the original record."""
 
@@ -60,7 +60,7 @@ class DeadLetterRecord:
         return f"{self.topic or '?'} {partition}:{self.added.get(headers.ORIGINAL_OFFSET, '?')}"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ReplaySummary:
     """How many dead letters a replay sent, and why it left others out."""
 
@@ -88,11 +88,11 @@ async def read_dead_letters(kafka_bootstrap: str) -> AsyncIterator[DeadLetterRec
 
 def _as_dead_letter(record: ConsumerRecord[bytes, bytes]) -> DeadLetterRecord:
     return DeadLetterRecord(
-        (record.partition, record.offset),
-        record.key,
-        record.value or b"",
-        [(name, value) for name, value in record.headers if name not in _ADDED_HEADERS],
-        as_text([(name, value) for name, value in record.headers if name in _ADDED_HEADERS]),
+        position=(record.partition, record.offset),
+        key=record.key,
+        value=record.value or b"",
+        headers=[(name, value) for name, value in record.headers if name not in _ADDED_HEADERS],
+        added=as_text([(name, value) for name, value in record.headers if name in _ADDED_HEADERS]),
     )
 
 

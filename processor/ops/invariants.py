@@ -19,7 +19,7 @@ from postgres.documents import decode_payment, encode_snapshot
 from processor.ops.table_invariants import Tables, disagreements
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InboxEvidence:
     """One row of the inbox."""
 
@@ -32,7 +32,7 @@ class InboxEvidence:
     is_young: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentEvidence:
     """One row of payments."""
 
@@ -47,7 +47,7 @@ class PaymentEvidence:
     repeats: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VersionEvidence:
     """One row of payment_versions."""
 
@@ -61,7 +61,7 @@ class VersionEvidence:
     is_old: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """The contents of Postgres and Kafka, of a system at rest or of a live one."""
 

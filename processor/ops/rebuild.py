@@ -25,7 +25,7 @@ from schemas.topics import PROCESSOR_SOURCES
 CHUNK_INPUTS: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildResult:
     """The result of a rebuild."""
 
@@ -89,7 +89,13 @@ async def _rebuild(
             await _decide(connection, rows, decode, clock())
             inputs += len(rows)
     tables = tuple([await compare(connection, stored, table) for table in TABLES])
-    return RebuildResult(records, inputs, not_checkable, quarantined, tables)
+    return RebuildResult(
+        records=records,
+        inputs=inputs,
+        not_checkable=not_checkable,
+        quarantined=quarantined,
+        tables=tables,
+    )
 
 
 async def _log(kafka_bootstrap: str) -> AsyncIterator[ConsumedRecord]:
@@ -112,4 +118,10 @@ async def _decide(
 def _record(
     topic: str, partition: int, offset: int, key: bytes, headers: dict[str, str], value: bytes
 ) -> ConsumedRecord:
-    return ConsumedRecord(RecordOffset(topic, partition, offset), key, value, headers, 0)
+    return ConsumedRecord(
+        position=RecordOffset(topic, partition, offset),
+        key=key,
+        value=value,
+        headers=headers,
+        timestamp_ms=0,
+    )

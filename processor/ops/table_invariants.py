@@ -15,7 +15,7 @@ from postgres.documents import decode_call, decode_payment
 from schemas.identity import result_event_id
 
 
-class CallRow(Struct, frozen=True):
+class CallRow(Struct, frozen=True, kw_only=True):
     """One row of provider_calls."""
 
     key: str
@@ -28,7 +28,7 @@ class CallRow(Struct, frozen=True):
     needs_result: bool = False
 
 
-class VersionPlacement(Struct, frozen=True):
+class VersionPlacement(Struct, frozen=True, kw_only=True):
     """The publication and the partition of a version."""
 
     payment_id: str
@@ -39,7 +39,7 @@ class VersionPlacement(Struct, frozen=True):
     partition: int | None
 
 
-class Tables(Struct, frozen=True):
+class Tables(Struct, frozen=True, kw_only=True):
     """The rows of the tables that repeat ``payments`` or depend on it."""
 
     #: By payment ID: (refund ID, status, amount, reversed).

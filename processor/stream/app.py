@@ -20,8 +20,9 @@ from postgres.batch import Decode
 from postgres.deadlines import CONNECTING, ServingConnection
 from postgres.stores import Pool, PostgresBatches, limit_transactions, probe
 from processor.stream import pipeline
-from processor.stream.batch import BatchProcessor, Event
+from processor.stream.batch import BatchProcessor
 from processor.stream.dedup_table import DedupTable
+from processor.stream.events import Event
 from processor.stream.faust_internals.batches import batches
 from processor.stream.faust_internals.consumer import StrictConsumer
 from processor.stream.faust_internals.schema import RawSchema
@@ -60,7 +61,7 @@ ROCKSDB_OPTIONS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamParts:
     """The factories of the worker's parts. Tests replace single ones."""
 

@@ -17,9 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from faust.types import EventT
 from structlog.contextvars import bound_contextvars
 from tenacity import (
     AsyncRetrying,
@@ -41,13 +40,13 @@ from ports.failures import (
     describe_error,
     must_propagate,
 )
-from ports.records import ConsumedRecord, DeadLetter, DecodedInput, RecordOffset, failed
+from ports.records import DeadLetter, DecodedInput, failed
 from ports.stores import BatchStore, RecordSender, TransactionalPublisher
 from processor.stream.dedup_table import DedupTable
+from processor.stream.events import Event, as_record, minimal_record
 from processor.stream.metrics import StreamMetrics
 from runtime.logs import get_logger
 from runtime.tasks import ANY_ERROR, best_effort, with_timeout
-from schemas.headers import as_text
 from schemas.topics import SNAPSHOT_BYTES_MAX
 
 log = get_logger(__name__)
@@ -57,28 +56,7 @@ RETRY_FOR_S: Final = 300.0
 #: After this many collisions of a unique key it is no race: the payment is quarantined.
 COLLISIONS_MAX: Final = 3
 
-Event = EventT[Any]
 T = TypeVar("T")
-
-
-def minimal_record(event: Event) -> ConsumedRecord:
-    """Returns the event's record without headers and timestamp, which our code failed to read."""
-    message = event.message
-    position = RecordOffset(message.topic, message.partition, message.offset)
-    return ConsumedRecord(position, message.key, message.value or b"", {}, -1)
-
-
-def as_record(event: Event) -> ConsumedRecord:
-    """Returns a Faust event as a consumed record."""
-    message = event.message
-    return ConsumedRecord(
-        RecordOffset(message.topic, message.partition, message.offset),
-        message.key,
-        b"" if message.value is None else message.value,  # an Unreadable stays one, if empty too
-        as_text(message.headers.items() if isinstance(message.headers, Mapping)
-                else message.headers or ()),
-        int((message.timestamp or 0) * 1000),
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

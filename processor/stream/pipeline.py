@@ -13,7 +13,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
-from processor.stream.batch import BatchProcessor, DecodedBatch, Event, ProcessedBatch
+from processor.stream.batch import BatchProcessor, DecodedBatch, ProcessedBatch
+from processor.stream.events import Event
 from runtime.tasks import is_cancelled
 
 #: One batch per stage. A further one would wait between the stages and could not grow any more.

@@ -27,7 +27,7 @@ T = TypeVar("T")
 Lag = Callable[[Collection[Partition]], Awaitable[int]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Activity:
     """What a worker is doing; written by its loop, read by the watchdog."""
 

@@ -243,7 +243,9 @@ def _as_record(event: FetchedEvent, provider: str, now: datetime) -> ProducerRec
         log.exception("event.conversion_failed", provider=provider, event_id=event.webhook.event_id)
         position = RecordOffset(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # it was never in a topic
         named = {headers.EVENT_ID: event.webhook.event_id, headers.PROVIDER: provider}
-        record = ConsumedRecord(position, None, event.body, named, -1)
+        record = ConsumedRecord(
+            position=position, key=None, value=event.body, headers=named, timestamp_ms=-1
+        )
         (dead_letter,) = as_outgoing(
             [DeadLetter(record, f"our own code failed: {describe_error(error)}")]
         )

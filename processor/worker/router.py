@@ -238,18 +238,24 @@ def _log_fields(record: ConsumedRecord) -> dict[str, str | int]:
 def _dead(unrouted: UnroutedWebhook, error: str) -> DeadLetter:
     position = RecordOffset(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # its own offset was not stored
     record = ConsumedRecord(
-        position, unrouted.object_id.encode(), unrouted.value, unrouted.headers, 0
+        position=position,
+        key=unrouted.object_id.encode(),
+        value=unrouted.value,
+        headers=unrouted.headers,
+        timestamp_ms=0,
     )
     return DeadLetter(record, error)
 
 
 def _as_record(record: ConsumerRecord[bytes, bytes]) -> ConsumedRecord:
     return ConsumedRecord(
-        RecordOffset(record.topic, record.partition, record.offset),
-        record.key,
-        b"" if record.value is None else record.value,  # an empty Unreadable must stay Unreadable
-        headers.as_text(record.headers),
-        record.timestamp,
+        position=RecordOffset(record.topic, record.partition, record.offset),
+        key=record.key,
+        value=b""
+        if record.value is None
+        else record.value,  # an empty Unreadable must stay Unreadable
+        headers=headers.as_text(record.headers),
+        timestamp_ms=record.timestamp,
     )
 
 
@@ -266,6 +272,10 @@ def _as_unrouted(record: ConsumedRecord) -> UnroutedWebhook:
             raise UndecodableRecordError(f"header {name} is too long")
     utc_time(named[headers.RECEIVED_AT])
     return UnroutedWebhook(
-        named[headers.EVENT_ID], named[headers.PROVIDER], named.get(headers.OBJECT_ID, ""),
-        named, record.value, None,
-    )  # fmt: skip
+        event_id=named[headers.EVENT_ID],
+        provider=named[headers.PROVIDER],
+        object_id=named.get(headers.OBJECT_ID, ""),
+        headers=named,
+        value=record.value,
+        payment_id=None,
+    )

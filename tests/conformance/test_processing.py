@@ -47,7 +47,11 @@ def created(adapter: type[Adapter] | Adapter, position: int = 0) -> ConsumedReco
     )
     value = command.model_dump_json().encode()
     return ConsumedRecord(
-        RecordOffset(PAYMENT_COMMANDS, 0, position), PAYMENT.encode(), value, {}, 0
+        position=RecordOffset(PAYMENT_COMMANDS, 0, position),
+        key=PAYMENT.encode(),
+        value=value,
+        headers={},
+        timestamp_ms=0,
     )
 
 
@@ -64,7 +68,13 @@ def acknowledged(adapter: type[Adapter] | Adapter, object_id: str) -> ConsumedRe
         received_at=NOW,
     )
     value = result.model_dump_json().encode()
-    return ConsumedRecord(RecordOffset(PROVIDER_RESULTS, 0, 0), PAYMENT.encode(), value, {}, 0)
+    return ConsumedRecord(
+        position=RecordOffset(PROVIDER_RESULTS, 0, 0),
+        key=PAYMENT.encode(),
+        value=value,
+        headers={},
+        timestamp_ms=0,
+    )
 
 
 def webhook(adapter: type[Adapter] | Adapter, body: bytes, position: int) -> ConsumedRecord:
@@ -76,7 +86,11 @@ def webhook(adapter: type[Adapter] | Adapter, body: bytes, position: int) -> Con
         headers.RECEIVED_AT: NOW.isoformat(),
     }
     return ConsumedRecord(
-        RecordOffset(PROVIDER_WEBHOOKS, 0, position), PAYMENT.encode(), body, named, 0
+        position=RecordOffset(PROVIDER_WEBHOOKS, 0, position),
+        key=PAYMENT.encode(),
+        value=body,
+        headers=named,
+        timestamp_ms=0,
     )
 
 
@@ -86,7 +100,9 @@ def folded(adapter: type[Adapter] | Adapter, records: list[ConsumedRecord]) -> W
     received = [decoder.decode(record) for record in records]
     understood = [item for item in received if isinstance(item, DecodedInput)]
     assert len(understood) == len(records)
-    return fold(ReadSet({}, {}, frozenset(), {}, {}), understood)
+    return fold(
+        ReadSet(payments={}, known={}, quarantined=frozenset(), parked={}, owners={}), understood
+    )
 
 
 async def test_webhooks_in_any_order_end_in_the_same_state(

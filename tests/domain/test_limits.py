@@ -180,11 +180,11 @@ def _full() -> Payment:
     return replace(
         replay.existing,
         refunds=tuple(
-            RefundRequest(f"ref_a{n:025}", 1, _REASON, refusal=failure)
+            RefundRequest(id=f"ref_a{n:025}", amount=1, reason=_REASON, refusal=failure)
             for n in range(_BY_WHAT["requested refunds"].most)
         ),
         provider_refunds=tuple(
-            ProviderRefund(f"re_{n}", f"ref_b{n:025}", 1, (reported,))
+            ProviderRefund(ref=f"re_{n}", id=f"ref_b{n:025}", amount=1, facts=(reported,))
             for n in range(_BY_WHAT["refunds at the provider"].most)
         ),
         disputes=tuple(

@@ -21,7 +21,11 @@ from sandbox.supervision.ports import HOST, free_ports
 #: Host and port.
 Address = tuple[str, int]
 WORKING: Final = HealthSnapshot(
-    0.0, operational=True, was_operational=True, unchanged_s=1.0, silent_s={"router": 0}
+    loop_stalled_s=0.0,
+    operational=True,
+    was_operational=True,
+    unchanged_s=1.0,
+    silent_s={"router": 0},
 )
 
 
@@ -181,7 +185,7 @@ def test_alive_and_ready(changes: dict[str, Any], alive: bool, problems: list[st
 def test_readiness_does_not_flap_in_a_rebalance() -> None:
     """Ready at once when operational; unready only after the grace period."""
     now = 0.0
-    health = Health(lambda: now)
+    health = Health(clock=lambda: now)
     assert not_ready(health.snapshot())
     health.update(operational=True)
     assert not not_ready(health.snapshot())

@@ -8,7 +8,7 @@ def recent_operations(*names: str, capacity: int = 2) -> RecentOperations:
     """Returns a map with these operations, inserted in order."""
     recent = RecentOperations(capacity)
     for name in names:
-        recent.put(name, RecentOperation(name, NOW))
+        recent.put(name, RecentOperation(event_id=name, received_at=NOW))
     return recent
 
 
@@ -26,14 +26,17 @@ def test_an_operation_that_is_found_counts_as_recent() -> None:
     """The operation of a client that keeps retrying is never evicted."""
     recent = recent_operations("a", "b")
     assert recent.find("a") is not None
-    recent.put("c", RecentOperation("c", NOW))
+    recent.put("c", RecentOperation(event_id="c", received_at=NOW))
     assert kept(recent, "a", "b", "c") == ["a", "c"]
 
 
 def test_a_failed_request_discards_only_its_own_entry() -> None:
     """It discards neither an accepted entry nor another request's; discarding twice is no error."""
     recent = recent_operations("a", "b")
-    accepted, failed = RecentOperation("a", NOW, accepted=True), RecentOperation("b", NOW)
+    accepted, failed = (
+        RecentOperation(event_id="a", received_at=NOW, accepted=True),
+        RecentOperation(event_id="b", received_at=NOW),
+    )
     recent.put("a", accepted)
     recent.discard("a", accepted)
     recent.discard("b", failed)

@@ -6,8 +6,9 @@ from msgspec.structs import replace
 
 from ports.batch import CommittedBatch, PublishableVersion, ReadSet
 from ports.records import DeadLetter, DecodedInput, RecordOffset
-from processor.stream.batch import BatchProcessor, DecodedBatch, Event, ProcessedBatch
+from processor.stream.batch import BatchProcessor, DecodedBatch, ProcessedBatch
 from processor.stream.dedup_table import DedupTable
+from processor.stream.events import Event
 from tests.simulation.kafka.publishing import StateTopic
 from tests.simulation.postgres.store import MemoryBatches
 from tests.simulation.postgres.transaction import MemoryTransaction

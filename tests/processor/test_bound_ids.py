@@ -90,7 +90,14 @@ async def test_a_provider_call_binds_its_key_and_its_payment(lines: Lines) -> No
     )
     provider = LoggingProvider(answers=[Acknowledged("pi_1")])
     dispatcher = Dispatcher(
-        cast("Any", OneCall(ClaimedCall(call, 1, 0, NOW, NOW))),
+        cast(
+            "Any",
+            OneCall(
+                ClaimedCall(
+                    call=call, attempts=1, generation=0, key_first_used_at=NOW, created_at=NOW
+                )
+            ),
+        ),
         RecordingSender(),
         {"stripe": provider},
         SETTINGS,
@@ -180,7 +187,7 @@ class FailingStore:
         LIBRARY.info("loading")
         if batch:
             raise KeyError("planted")
-        return ReadSet({}, {}, frozenset(), {}, {})
+        return ReadSet(payments={}, known={}, quarantined=frozenset(), parked={}, owners={})
 
     async def write(self, *_: object) -> list[Any]:
         """See ``Transaction.write``."""

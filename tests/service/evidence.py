@@ -76,7 +76,11 @@ async def _taken_in(stack: Stack, evidence: Evidence) -> dict[str, list[Input]]:
         async for r in records(stack.infrastructure.kafka_bootstrap, topic):
             position = RecordOffset(r.topic, r.partition, r.offset)
             by_position[position] = ConsumedRecord(
-                position, r.key, r.value, as_text(r.headers), r.timestamp
+                position=position,
+                key=r.key,
+                value=r.value,
+                headers=as_text(r.headers),
+                timestamp_ms=r.timestamp,
             )
     decoder = Decoder(
         {

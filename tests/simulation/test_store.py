@@ -233,7 +233,11 @@ async def test_races_end_alike(first_two: tuple[Batch, Batch], store: BatchStore
         await holding
 
     with pytest.raises(KeyTakenError):
-        await _write(store, creating, ReadSet({}, {}, frozenset(), {}, {}))
+        await _write(
+            store,
+            creating,
+            ReadSet(payments={}, known={}, quarantined=frozenset(), parked={}, owners={}),
+        )
     async with store.transaction() as transaction:
         before = await transaction.load(changing.received)
     stale = structs.replace(before, known={})

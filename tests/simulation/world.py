@@ -162,7 +162,12 @@ class World:
         while True:
             await asyncio.sleep(OPERATOR_S)
             for payment_id, row in self._database.quarantines.items():
-                found = Quarantine(payment_id, row.event_id, row.error, row.quarantined_at)
+                found = Quarantine(
+                    payment_id=payment_id,
+                    event_id=row.event_id,
+                    error=row.error,
+                    quarantined_at=row.quarantined_at,
+                )
                 releases[found] += 1
                 if releases[found] <= RELEASES:
                     record = release_record(found, self._around.provider.clock())

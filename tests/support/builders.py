@@ -69,7 +69,13 @@ class Log:
         position = RecordOffset(topic, self.partition, self._ends[topic])
         self._ends[topic] += 1
         texts = {name.replace("_", "-"): text for name, text in named.items()}
-        return ConsumedRecord(position, key, value, texts, int(NOW.timestamp() * 1000))
+        return ConsumedRecord(
+            position=position,
+            key=key,
+            value=value,
+            headers=texts,
+            timestamp_ms=int(NOW.timestamp() * 1000),
+        )
 
     def again(self, record: ConsumedRecord) -> ConsumedRecord:
         """Another record that says the same."""
@@ -82,7 +88,12 @@ class Log:
 
     def release(self, payment_id: str, since: datetime = NOW) -> ConsumedRecord:
         """An operator's release of a quarantine on it."""
-        record = release_record(Quarantine(payment_id, "evt_bad", "a defect", since), NOW)
+        record = release_record(
+            Quarantine(
+                payment_id=payment_id, event_id="evt_bad", error="a defect", quarantined_at=since
+            ),
+            NOW,
+        )
         return self.append(record.topic, record.key, record.value)
 
     def create(self, payment_id: str, **changes: Any) -> ConsumedRecord:

@@ -12,7 +12,7 @@ from decisions.dead_letters import as_outgoing
 from decisions.decode import Decoder
 from ports.records import ConsumedRecord, DeadLetter
 from processor.stream.app import ROCKSDB_OPTIONS
-from processor.stream.batch import as_record
+from processor.stream.events import as_record
 from schemas.headers import EVENT_ID, cloud_event
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
 from schemas.topics import DEAD_LETTERS, PAYMENT_STATE, PROVIDER_WEBHOOKS

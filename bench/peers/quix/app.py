@@ -51,7 +51,13 @@ def create_app(
     ) -> Item:
         at = message_context()
         position = RecordOffset(at.topic, at.partition, at.offset)
-        record = ConsumedRecord(position, key, value or b"", as_text(headers or ()), timestamp_ms)
+        record = ConsumedRecord(
+            position=position,
+            key=key,
+            value=value or b"",
+            headers=as_text(headers or ()),
+            timestamp_ms=timestamp_ms,
+        )
         return Item(decoder.decode(record))
 
     def set_aside(item: Item, state: State) -> Item | None:

@@ -16,6 +16,7 @@ from ports.batch import PublishableVersion
 from ports.errors import PublishError
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput
 from postgres import batch as store
+from postgres import unpublished
 from schemas.headers import Headers, cloud_event
 from schemas.topics import PAYMENT_STATE
 
@@ -70,11 +71,11 @@ class PaymentsSink(BaseSink):  # type: ignore[misc]  # quix-streams is not where
         ids = plan.redelivered | {p.publication_id for p in published}
         if plan.redelivered:
             async with connection.transaction():
-                published = await store.unpublished(connection, publication_ids=ids)
+                published = await unpublished.unpublished(connection, publication_ids=ids)
         self._publish(published)
         if ids:
             async with connection.transaction():
-                await store.mark_published(connection, ids, datetime.now(UTC))
+                await unpublished.mark_published(connection, ids, datetime.now(UTC))
 
     async def _connect(self) -> store.Connection:
         return await psycopg.AsyncConnection.connect(self._database_url, autocommit=True)

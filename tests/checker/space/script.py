@@ -64,7 +64,13 @@ def _record(input_: Input, offset: int) -> DecodedInput:
         case _:
             topic, provider = PROVIDER_WEBHOOKS, PROVIDER
     return DecodedInput(
-        record=ConsumedRecord(RecordOffset(topic, 0, offset), PAYMENT.encode(), b"", {}, 0),
+        record=ConsumedRecord(
+            position=RecordOffset(topic, 0, offset),
+            key=PAYMENT.encode(),
+            value=b"",
+            headers={},
+            timestamp_ms=0,
+        ),
         payment_id=PAYMENT,
         event_id=input_.event_id,
         kind=topic,

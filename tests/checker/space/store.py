@@ -55,7 +55,13 @@ class Store:
             if payment.object_id is not None:
                 owners[PROVIDER, payment.object_id] = PAYMENT
         parked = tuple(first[n] for n in waiting or sorted(node.waiting))
-        return ReadSet(payments, known, frozenset(), {PAYMENT: parked}, owners)
+        return ReadSet(
+            payments=payments,
+            known=known,
+            quarantined=frozenset(),
+            parked={PAYMENT: parked},
+            owners=owners,
+        )
 
     def batch(
         self, node: Node, batch: Sequence[DecodedInput], waiting: Sequence[int] = ()

@@ -85,7 +85,17 @@ def cancel(operation: str = "op_cancel", *, expired: bool = False, **changes: An
 def refund(refund_id: str = "re_1", amount: int | None = None, **changes: Any) -> Refund:
     """Return the command to refund this amount, or all that is left."""
     operation = f"op_{refund_id}"
-    return replace(Refund(TENANT, operation, f"fp_{operation}", refund_id, amount, None), **changes)
+    return replace(
+        Refund(
+            tenant=TENANT,
+            operation_id=operation,
+            fingerprint=f"fp_{operation}",
+            refund_id=refund_id,
+            amount=amount,
+            reason=None,
+        ),
+        **changes,
+    )
 
 
 def payment_fact(status: ProviderStatus, second: int, **changes: Any) -> PaymentFact:

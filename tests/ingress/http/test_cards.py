@@ -107,6 +107,30 @@ def test_other_numbers_are_accepted(text: str) -> None:
     assert not contains_card_number(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "42424242-4242-4242-8000-00000000000a",
+        "42424242-4242-4242-8000-00000000000A",
+        "order 42424242-4242-4242-8000-00000000000a?",
+        f"{CARD}a{'0' * 15}",
+        f"{'0' * 15}A{CARD}",
+    ],
+)  # fmt: skip
+def test_digits_of_a_random_id_are_no_card_number(text: str) -> None:
+    """A client may use any UUID or hexadecimal token as its idempotency key."""
+    assert not contains_card_number(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"a{CARD}", f"{CARD}f", f"{'0' * 31}a {CARD}", f"{CARD} {CARD}-a", f"{'a' * 16}{CARD}z"],
+)
+def test_letters_beside_a_card_number_hide_nothing(text: str) -> None:
+    """A token that is shorter than a random ID, or has other letters, is searched."""
+    assert contains_card_number(text)
+
+
 def test_the_longest_text_is_scanned_fast() -> None:
     """Even crafted text of the maximum size takes less than a second."""
     for text in ("4 " * 11_000, "4" * 22_000, "4 - " * 5_000, f"{CARD[:-1]}1 " * 1_300):

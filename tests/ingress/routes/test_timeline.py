@@ -16,13 +16,34 @@ PAYMENT_ID, OTHER_ID = (
 def entry(outcome: str, reason: str) -> Entry:
     """Returns an input with this outcome and reason."""
     return Entry(
-        "evt_1", "any", outcome, reason, None, "provider-webhooks", 0, 0, NOW, NOW, None, None
+        event_id="evt_1",
+        kind="any",
+        outcome=outcome,
+        reason=reason,
+        version=None,
+        topic="provider-webhooks",
+        partition=0,
+        offset=0,
+        received_at=NOW,
+        recorded_at=NOW,
+        source=None,
+        target=None,
     )
 
 
 def history(*entries: Entry, last_error: str | None = None) -> History:
     """Returns the stored history of a payment with one call."""
-    call = Call("create", f"{PAYMENT_ID}:create", "due", 1, None, last_error, NOW, NOW, None)
+    call = Call(
+        operation="create",
+        key=f"{PAYMENT_ID}:create",
+        state="due",
+        attempts=1,
+        outcome=None,
+        last_error=last_error,
+        next_attempt_at=NOW,
+        created_at=NOW,
+        done_at=None,
+    )
     return History(Standing("CREATED", 1, None, None), entries, (call,))
 
 

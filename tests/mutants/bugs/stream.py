@@ -115,7 +115,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.stream.batch:as_record",
+        "processor.stream.events:as_record",
         "* 1000",
         "",
         "a dead letter has its record's time in seconds instead of milliseconds",

@@ -13,11 +13,33 @@ from schemas.topics import DEAD_LETTER_BYTES_MAX, PAYMENT_COMMANDS
 _HERE: Final = RecordOffset(PAYMENT_COMMANDS, 0, 7)
 _MIB: Final = 1 << 20
 _LARGE: Final = {
-    "value": ConsumedRecord(_HERE, b"k", b"v" * 30 * _MIB, {"a": "b"}, 0),
-    "key": ConsumedRecord(_HERE, b"k" * 30 * _MIB, b"v", {"a": "b"}, 0),
-    "header": ConsumedRecord(_HERE, b"k", b"v", {"a": "\ufffd" * _MIB, "b": "c"}, 0),
-    "headers": ConsumedRecord(_HERE, b"k", b"v", {f"h{n}": "x" for n in range(200_000)}, 0),
-    "all": ConsumedRecord(_HERE, b"k" * 9 * _MIB, b"v" * 9 * _MIB, {"a": "b" * 9 * _MIB}, 0),
+    "value": ConsumedRecord(
+        position=_HERE, key=b"k", value=b"v" * 30 * _MIB, headers={"a": "b"}, timestamp_ms=0
+    ),
+    "key": ConsumedRecord(
+        position=_HERE, key=b"k" * 30 * _MIB, value=b"v", headers={"a": "b"}, timestamp_ms=0
+    ),
+    "header": ConsumedRecord(
+        position=_HERE,
+        key=b"k",
+        value=b"v",
+        headers={"a": "\ufffd" * _MIB, "b": "c"},
+        timestamp_ms=0,
+    ),
+    "headers": ConsumedRecord(
+        position=_HERE,
+        key=b"k",
+        value=b"v",
+        headers={f"h{n}": "x" for n in range(200_000)},
+        timestamp_ms=0,
+    ),
+    "all": ConsumedRecord(
+        position=_HERE,
+        key=b"k" * 9 * _MIB,
+        value=b"v" * 9 * _MIB,
+        headers={"a": "b" * 9 * _MIB},
+        timestamp_ms=0,
+    ),
 }
 
 
@@ -53,7 +75,13 @@ def test_headers_leave_room_for_key_and_value() -> None:
 
 def test_a_record_that_fits_is_unchanged() -> None:
     """Even if key and value have the largest size that fits."""
-    record = ConsumedRecord(_HERE, b"k" * KEY_BYTES_MAX, b"v" * VALUE_BYTES_MAX, {"a": "b"}, 0)
+    record = ConsumedRecord(
+        position=_HERE,
+        key=b"k" * KEY_BYTES_MAX,
+        value=b"v" * VALUE_BYTES_MAX,
+        headers={"a": "b"},
+        timestamp_ms=0,
+    )
     dead_letter = sent(record)
     assert (dead_letter.key, dead_letter.value) == (record.key, record.value)
     assert headers.ALTERED not in dict(dead_letter.headers)
@@ -61,6 +89,10 @@ def test_a_record_that_fits_is_unchanged() -> None:
 
 def test_an_unreadable_batch_is_marked_as_altered() -> None:
     """A replay must not send it to its topic, because its bytes are no record."""
-    dead_letter = sent(ConsumedRecord(_HERE, None, Unreadable(b"batch", "why"), {}, -1))
+    dead_letter = sent(
+        ConsumedRecord(
+            position=_HERE, key=None, value=Unreadable(b"batch", "why"), headers={}, timestamp_ms=-1
+        )
+    )
     assert type(dead_letter.value) is bytes
     assert headers.ALTERED in dict(dead_letter.headers)

@@ -38,7 +38,11 @@ def _assert_decodes(record: ConsumedRecord) -> None:
 @given(st.sampled_from(PROCESSOR_SOURCES), _keys, st.binary(max_size=200), _named)
 def test_no_bytes_raise(topic: str, key: bytes | None, value: bytes, named: dict[str, str]) -> None:
     """Any key, value and headers on any topic become an input or a dead letter with an error."""
-    _assert_decodes(ConsumedRecord(RecordOffset(topic, 0, 0), key, value, named, 0))
+    _assert_decodes(
+        ConsumedRecord(
+            position=RecordOffset(topic, 0, 0), key=key, value=value, headers=named, timestamp_ms=0
+        )
+    )
 
 
 _BODIES: Final = {

@@ -137,6 +137,9 @@ def test_an_unproved_fact_claims_no_object_of_another_payment() -> None:
         log.event(mine, {**body, "request": None}),
         log.result(other, object_id="pi_theirs"),
     ]
-    plan = fold(ReadSet({}, {}, frozenset(), {}, {}), [received(record) for record in records])
+    plan = fold(
+        ReadSet(payments={}, known={}, quarantined=frozenset(), parked={}, owners={}),
+        [received(record) for record in records],
+    )
     assert [str(row.outcome) for row in plan.inbox] == ["applied", "applied", "parked", "applied"]
     assert plan.urgent == {f"{mine}:create"}

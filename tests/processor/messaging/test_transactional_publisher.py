@@ -75,7 +75,14 @@ class Failing:
 def version(payment_id: str, number: int, partition: int = 0) -> PublishableVersion:
     """A version of a payment, to publish."""
     snapshot = f'{{"version": {number}}}'.encode()
-    return PublishableVersion(payment_id, number, partition, NOW, snapshot, 1)
+    return PublishableVersion(
+        payment_id=payment_id,
+        version=number,
+        partition=partition,
+        at=NOW,
+        snapshot=snapshot,
+        publication_id=1,
+    )
 
 
 async def committed(bootstrap: str, *payment_ids: str) -> list[Any]:

@@ -32,7 +32,14 @@ NOTHING_LEFT_WITHIN_S: Final = 15.0
 def version(payment_id: str, number: int, partition: int = 0) -> PublishableVersion:
     """A version of a payment, to publish."""
     snapshot = f'{{"version": {number}}}'.encode()
-    return PublishableVersion(payment_id, number, partition, NOW, snapshot, 1)
+    return PublishableVersion(
+        payment_id=payment_id,
+        version=number,
+        partition=partition,
+        at=NOW,
+        snapshot=snapshot,
+        publication_id=1,
+    )
 
 
 class Group:

@@ -97,7 +97,12 @@ async def test_a_webhook_is_stuck_only_after_its_payment_had_time_to_take_it(
     log = Log()
     await database.process(group.pool, log.create(ONE), log.result(ONE))
     waiting = UnroutedWebhook(
-        "evt_1", "stripe", object_of(ONE), {RECEIVED_AT: NOW.isoformat()}, b"", None
+        event_id="evt_1",
+        provider="stripe",
+        object_id=object_of(ONE),
+        headers={RECEIVED_AT: NOW.isoformat()},
+        value=b"",
+        payment_id=None,
     )
     await PostgresRouting(group.pool).park([waiting], NOW)
     async with group.pool.connection() as connection:

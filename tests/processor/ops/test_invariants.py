@@ -30,14 +30,41 @@ GARBAGE: Final = RecordOffset(PROVIDER_WEBHOOKS, 0, 2)
 EARLY: Final = RecordOffset(PROVIDER_WEBHOOKS, 0, 3)
 NEWEST: Final = RecordOffset(PROVIDER_WEBHOOKS, 0, 4)
 
-FIRST: Final = VersionEvidence("pay_1", 1, None, Status.CREATED, "cmd_1", b"{1}")
-SECOND: Final = VersionEvidence("pay_1", 2, Status.CREATED, Status.SUCCEEDED, "evt_1", b"{2}")
-PAYMENT: Final = PaymentEvidence(
-    "pay_1", Status.SUCCEEDED, 2, 1000, 1000, 1000, 0, {"currency": "EUR"}
+FIRST: Final = VersionEvidence(
+    payment_id="pay_1",
+    version=1,
+    previous_status=None,
+    status=Status.CREATED,
+    event_id="cmd_1",
+    snapshot=b"{1}",
 )
-CREATED: Final = InboxEvidence("cmd_1", "pay_1", CREATE, "applied", 1)
-REPORTED: Final = InboxEvidence("evt_1", "pay_1", PAID, "applied", 2)
-PARKED: Final = InboxEvidence("evt_2", "pay_2", EARLY, "parked", None)
+SECOND: Final = VersionEvidence(
+    payment_id="pay_1",
+    version=2,
+    previous_status=Status.CREATED,
+    status=Status.SUCCEEDED,
+    event_id="evt_1",
+    snapshot=b"{2}",
+)
+PAYMENT: Final = PaymentEvidence(
+    payment_id="pay_1",
+    status=Status.SUCCEEDED,
+    version=2,
+    amount=1000,
+    authorized=1000,
+    captured=1000,
+    refunded=0,
+    repeats={"currency": "EUR"},
+)
+CREATED: Final = InboxEvidence(
+    event_id="cmd_1", payment_id="pay_1", position=CREATE, outcome="applied", version=1
+)
+REPORTED: Final = InboxEvidence(
+    event_id="evt_1", payment_id="pay_1", position=PAID, outcome="applied", version=2
+)
+PARKED: Final = InboxEvidence(
+    event_id="evt_2", payment_id="pay_2", position=EARLY, outcome="parked", version=None
+)
 
 #: A payment that was created and paid, one duplicate of its webhook, one undecodable record, and a
 #: webhook of an unknown payment.

@@ -27,13 +27,29 @@ def _plan() -> WriteSet:
 PLAN: Final = _plan()
 DOCUMENTS: Final = {ONE: encode_payment(PLAN.payments[ONE])}
 CALLS: Final = tuple(
-    CallRow(c.key, c.payment_id, c.provider, c.operation, encode_call(c)) for c in PLAN.calls
+    CallRow(
+        key=c.key,
+        payment_id=c.payment_id,
+        provider=c.provider,
+        operation=c.operation,
+        request=encode_call(c),
+    )
+    for c in PLAN.calls
 )
 GOOD: Final = Tables(
     refunds={ONE: [(REFUND_ID, "REQUESTED", 400, False)]},
     calls=CALLS,
     inbox={row.received.event_id: (ONE, str(row.outcome), 7) for row in PLAN.inbox},
-    placements=[VersionPlacement(ONE, v.payment.version, v.event_id, 7, 0) for v in PLAN.versions],
+    placements=[
+        VersionPlacement(
+            payment_id=ONE,
+            version=v.payment.version,
+            event_id=v.event_id,
+            publication_id=7,
+            partition=0,
+        )
+        for v in PLAN.versions
+    ],
     positions={row.received.event_id: row.received.record.position for row in PLAN.inbox},
 )
 EVENT: Final = PLAN.versions[0].event_id

@@ -74,7 +74,14 @@ async def test_a_too_large_version_of_an_earlier_release_stops_no_worker(
 async def test_the_largest_allowed_snapshot_is_published(group: Group) -> None:
     """A record has room for it, with its key and headers."""
     mine = payment()
-    largest = PublishableVersion(mine, 1, 0, NOW, b"s" * SNAPSHOT_BYTES_MAX, 1)
+    largest = PublishableVersion(
+        payment_id=mine,
+        version=1,
+        partition=0,
+        at=NOW,
+        snapshot=b"s" * SNAPSHOT_BYTES_MAX,
+        publication_id=1,
+    )
     async with group.worker(0) as worker:
         await worker.publisher.publish([largest, replace(largest, version=2)])
     assert [(v, len(value)) for v, value in await group.published(mine)] == [

@@ -11,7 +11,8 @@ from ports.failures import RETRYABLE_IN_BATCH
 from ports.records import ConsumedRecord
 from postgres import batch as store
 from processor.stream import batch as batching
-from processor.stream.batch import COLLISIONS_MAX, as_record
+from processor.stream.batch import COLLISIONS_MAX
+from processor.stream.events import as_record
 from tests.support import database
 from tests.support.builders import Log, payment
 from tests.support.fake_faust import Table, event
@@ -223,4 +224,6 @@ def test_a_faust_event_becomes_its_record() -> None:
     assert as_record(carried) == record
     bare: Any = event(record)
     bare.message.value, bare.message.headers, bare.message.timestamp = None, None, None
-    assert as_record(bare) == ConsumedRecord(record.position, record.key, b"", {}, 0)
+    assert as_record(bare) == ConsumedRecord(
+        position=record.position, key=record.key, value=b"", headers={}, timestamp_ms=0
+    )

@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 
 from processor.stream import pipeline
-from processor.stream.batch import BatchProcessor, DecodedBatch, Event, ProcessedBatch
+from processor.stream.batch import BatchProcessor, DecodedBatch, ProcessedBatch
+from processor.stream.events import Event
 
 pytestmark = pytest.mark.anyio
 

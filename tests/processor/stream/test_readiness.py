@@ -39,7 +39,7 @@ async def test_a_worker_is_ready_after_both(tmp_path: Path, order: tuple[str, st
     """The next rebalance makes it unready until both have happened again."""
     kafka = KafkaSettings(kafka_bootstrap="nowhere:9092", partitions=2, replication_factor=1)
     now = 0.0
-    health = Health(lambda: now)
+    health = Health(clock=lambda: now)
     app, parts = create_app(kafka, StreamSettings(data_dir=tmp_path)), Parts()
     pool, processor = cast("Pool", parts), cast("BatchProcessor", parts)
     assigned = _follow_rebalances(app, pool, processor, Activity(), health)

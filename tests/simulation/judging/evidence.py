@@ -17,8 +17,11 @@ def gather(log: Log, database: Database, state: StateTopic, group: Group) -> Evi
         log=frozenset(record.position for record in log.all(PROCESSOR_SOURCES)),
         inbox=[
             InboxEvidence(
-                event_id, row.received.payment_id, row.received.record.position, row.outcome,
-                row.version,
+                event_id=event_id,
+                payment_id=row.received.payment_id,
+                position=row.received.record.position,
+                outcome=row.outcome,
+                version=row.version,
             )
             for event_id, row in database.inbox.items()
         ],
@@ -26,15 +29,25 @@ def gather(log: Log, database: Database, state: StateTopic, group: Group) -> Evi
         dead_letters=[p for p in database.dead_letters if p.topic in PROCESSOR_SOURCES],
         payments={
             p.payment_id: PaymentEvidence(
-                p.payment_id, p.status, p.version, p.amount, p.authorized, p.captured, p.refunded
+                payment_id=p.payment_id,
+                status=p.status,
+                version=p.version,
+                amount=p.amount,
+                authorized=p.authorized,
+                captured=p.captured,
+                refunded=p.refunded,
             )
             for p in database.payments.values()
         },
         versions={
             payment_id: [
                 VersionEvidence(
-                    payment_id, v.published.version, v.previous_status, v.status, v.event_id,
-                    v.published.snapshot,
+                    payment_id=payment_id,
+                    version=v.published.version,
+                    previous_status=v.previous_status,
+                    status=v.status,
+                    event_id=v.event_id,
+                    snapshot=v.published.snapshot,
                 )
                 for v in versions
             ]
@@ -44,10 +57,8 @@ def gather(log: Log, database: Database, state: StateTopic, group: Group) -> Evi
         published_versions=published_versions,
         quarantined=frozenset(database.quarantines),
         published_quarantined=frozenset(p for p, r in state.last.items() if r.quarantined),
-        due_calls=frozenset(
-            key for key, row in database.calls.items() if row.outcome is None
-        ),
+        due_calls=frozenset(key for key, row in database.calls.items() if row.outcome is None),
         unpublished=len(database.unpublished),
         unrouted=len(database.unrouted),
         lag=group.lag(),
-    )  # fmt: skip
+    )

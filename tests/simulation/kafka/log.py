@@ -39,7 +39,11 @@ class Logged:
     def as_record(self) -> ConsumedRecord:
         """The record as the processor consumes it."""
         return ConsumedRecord(
-            self.position, self.key, self.value, as_text(self.headers), self.timestamp
+            position=self.position,
+            key=self.key,
+            value=self.value,
+            headers=as_text(self.headers),
+            timestamp_ms=self.timestamp,
         )
 
 

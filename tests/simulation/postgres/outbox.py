@@ -43,9 +43,12 @@ class MemoryOutbox:
         if now - row.key_first_used_at > KEY_LIFE:
             self._connection.process.chance.met["old_key"] += 1
         return ClaimedCall(
-            decode_call(row.request), row.attempts, row.generation, row.key_first_used_at,
-            row.created_at,
-        )  # fmt: skip
+            call=decode_call(row.request),
+            attempts=row.attempts,
+            generation=row.generation,
+            key_first_used_at=row.key_first_used_at,
+            created_at=row.created_at,
+        )
 
     async def renew(self, claimed: ClaimedCall, lease_until: datetime) -> bool:
         """See ``Outbox.renew``."""
@@ -116,7 +119,14 @@ class MemoryRouting:
         """See ``RoutingStore.routable``."""
         async with self._connection.statement("routable") as database:
             known = [
-                UnroutedWebhook(u.event_id, u.provider, u.object_id, u.headers, u.value, owner)
+                UnroutedWebhook(
+                    event_id=u.event_id,
+                    provider=u.provider,
+                    object_id=u.object_id,
+                    headers=u.headers,
+                    value=u.value,
+                    payment_id=owner,
+                )
                 for _, u in sorted(database.unrouted.values(), key=lambda kept: kept[0])
                 if (owner := database.owners.get((u.provider, u.object_id))) is not None
             ]

@@ -174,9 +174,14 @@ class MemoryTransaction:
         for v in plan.versions:
             view = snapshot(v.payment)
             record = PublishableVersion(
-                view.id, view.version, v.partition, v.payment.updated_at, encode_publishable(view),
-                ids[v.partition], view.id in plan.quarantines,
-            )  # fmt: skip
+                payment_id=view.id,
+                version=view.version,
+                partition=v.partition,
+                at=v.payment.updated_at,
+                snapshot=encode_publishable(view),
+                publication_id=ids[v.partition],
+                quarantined=view.id in plan.quarantines,
+            )
             row = VersionRow(v.previous_status, v.payment.status, v.event_id, record)
             row.check()
             taken = partial(self._has_version, view.id, view.version)

@@ -93,7 +93,15 @@ class Caller:
 
 def as_input(sent: ProducerRecord) -> DecodedInput:
     """The result as the stream understands it."""
-    return received(ConsumedRecord(RecordOffset(sent.topic, 0, 0), sent.key, sent.value, {}, 0))
+    return received(
+        ConsumedRecord(
+            position=RecordOffset(sent.topic, 0, 0),
+            key=sent.key,
+            value=sent.value,
+            headers={},
+            timestamp_ms=0,
+        )
+    )
 
 
 async def due(pool: Pool, count: int) -> set[str]:

@@ -19,7 +19,7 @@ from tests.support.builders import payment, received
 
 ONE: Final = payment("one")
 TWO: Final = payment("two")
-NOTHING: Final = ReadSet({}, {}, frozenset(), {}, {})
+NOTHING: Final = ReadSet(payments={}, known={}, quarantined=frozenset(), parked={}, owners={})
 
 
 def folded(*records: ConsumedRecord, known: ReadSet = NOTHING) -> WriteSet:
@@ -53,7 +53,13 @@ def stored(*plans: WriteSet) -> ReadSet:
         for payment_id in {row.received.payment_id for row in rows.values()}
     }
     owners = {(p.provider, p.object_id): p.id for p in payments.values() if p.object_id}
-    return ReadSet(payments, known, frozenset(quarantined), parked, owners)
+    return ReadSet(
+        payments=payments,
+        known=known,
+        quarantined=frozenset(quarantined),
+        parked=parked,
+        owners=owners,
+    )
 
 
 def outcomes(plan: WriteSet) -> list[tuple[str, str]]:

@@ -45,7 +45,15 @@ class Operating:
                     r.position.topic, key=r.key, value=r.value, headers=headers
                 )
                 position = RecordOffset(at.topic, at.partition, at.offset)
-                placed.append(ConsumedRecord(position, r.key, r.value, r.headers, at.timestamp))
+                placed.append(
+                    ConsumedRecord(
+                        position=position,
+                        key=r.key,
+                        value=r.value,
+                        headers=r.headers,
+                        timestamp_ms=at.timestamp,
+                    )
+                )
         finally:
             await producer.stop()
         self._keys |= {record.key for record in placed}

@@ -100,7 +100,11 @@ def event(payment_id: str, event_id: str, *, ours: bool = True) -> FetchedEvent:
 def as_record(sent: ProducerRecord) -> ConsumedRecord:
     """What was sent, as it stands in the log."""
     return ConsumedRecord(
-        RecordOffset(sent.topic, 0, 0), sent.key, sent.value, headers.as_text(sent.headers), 0
+        position=RecordOffset(sent.topic, 0, 0),
+        key=sent.key,
+        value=sent.value,
+        headers=headers.as_text(sent.headers),
+        timestamp_ms=0,
     )
 
 
