@@ -40,10 +40,12 @@ class PaymentsClient:
 
     async def post(self, path: str, body: Mapping[str, Any], key: str | None = None) -> Json:
         """Send a command and return the body of the 202. Raises UnexpectedResponseError."""
-        answer = await self.try_post(path, body, key)
-        if answer.status_code != httpx.codes.ACCEPTED:
-            raise UnexpectedResponseError(f"POST {path}: {answer.status_code} {answer.text[:500]}")
-        accepted: Json = answer.json()
+        response = await self.try_post(path, body, key)
+        if response.status_code != httpx.codes.ACCEPTED:
+            raise UnexpectedResponseError(
+                f"POST {path}: {response.status_code} {response.text[:500]}"
+            )
+        accepted: Json = response.json()
         return accepted
 
     async def try_post(
@@ -60,10 +62,12 @@ class PaymentsClient:
 
     async def get(self, path: str) -> Json:
         """Read a resource. Raises UnexpectedResponseError unless the status is 200."""
-        answer = await self._http.get(path)
-        if answer.status_code != httpx.codes.OK:
-            raise UnexpectedResponseError(f"GET {path}: {answer.status_code} {answer.text[:500]}")
-        found: Json = answer.json()
+        response = await self._http.get(path)
+        if response.status_code != httpx.codes.OK:
+            raise UnexpectedResponseError(
+                f"GET {path}: {response.status_code} {response.text[:500]}"
+            )
+        found: Json = response.json()
         return found
 
     async def wait_for(
@@ -73,9 +77,9 @@ class PaymentsClient:
         deadline = time.monotonic() + within_s
         last: Json | None = None
         while time.monotonic() < deadline:
-            answer = await self._http.get(f"/v1/payments/{payment_id}")
-            if answer.status_code == httpx.codes.OK:
-                last = answer.json()
+            response = await self._http.get(f"/v1/payments/{payment_id}")
+            if response.status_code == httpx.codes.OK:
+                last = response.json()
                 if last is not None and condition(last):
                     return last
             await asyncio.sleep(POLL_S)
@@ -103,16 +107,16 @@ class SimulatorControl:
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Json:
         """Post to a path of the control API and return the body."""
-        answer = await self._http.post(path, json=dict(body or {}))
-        answer.raise_for_status()
-        done: Json = answer.json()
+        response = await self._http.post(path, json=dict(body or {}))
+        response.raise_for_status()
+        done: Json = response.json()
         return done
 
     async def get(self, path: str) -> Json:
         """Get a path of the control API and return the body."""
-        answer = await self._http.get(path)
-        answer.raise_for_status()
-        found: Json = answer.json()
+        response = await self._http.get(path)
+        response.raise_for_status()
+        found: Json = response.json()
         return found
 
     async def faults(self, **faults: Any) -> None:

@@ -72,26 +72,26 @@ class _Api:
             if self._faults.unreachable:
                 return _GATEWAY
             key = request.headers["operation-key"]
-            request_body = {"path": request.url.path, "body": await request.json()}
-            before, status, answer = self._store.responses.get(key, (request_body, 0, {}))
-            if before != request_body:
+            call = {"path": request.url.path, "body": await request.json()}
+            before, status, response = self._store.responses.get(key, (call, 0, {}))
+            if before != call:
                 raise RefusalError(409, "operation_key_reused", "It was used for something else.")
             if not status:
-                status, answer = 200, {}
+                status, response = 200, {}
                 try:
-                    answer = dict(act(request.path_params.get("id", ""), request_body["body"], key))
+                    response = dict(act(request.path_params.get("id", ""), call["body"], key))
                 except RefusalError as refusal:
-                    status, answer = refusal.status, refusal.body
-                self._store.responses[key] = (request_body, status, answer)
-            return _GATEWAY if self._faults.lose_responses else JSONResponse(answer, status)
+                    status, response = refusal.status, refusal.body
+                self._store.responses[key] = (call, status, response)
+            return _GATEWAY if self._faults.lose_responses else JSONResponse(response, status)
 
-        return Route(path, _answering(self._allowed(endpoint)), methods=["POST"])
+        return Route(path, _with_json_errors(self._allowed(endpoint)), methods=["POST"])
 
     def _get(self, path: str, find: Callable[[Request], Json]) -> Route:
         async def endpoint(request: Request) -> Response:
             return _GATEWAY if self._faults.unreachable else JSONResponse(find(request))
 
-        return Route(path, _answering(self._allowed(endpoint)), methods=["GET"])
+        return Route(path, _with_json_errors(self._allowed(endpoint)), methods=["GET"])
 
     def _allowed(self, endpoint: Endpoint) -> Endpoint:
         async def checked(request: Request) -> Response:
@@ -148,17 +148,17 @@ def _control(store: Store, webhooks: WebhookDelivery, faults: Faults) -> list[Ro
 
     return [
         Route("/_control/objects", objects, methods=["GET"]),
-        Route("/_control/{action}", _answering(act), methods=["POST"]),
+        Route("/_control/{action}", _with_json_errors(act), methods=["POST"]),
     ]
 
 
-def _answering(endpoint: Endpoint) -> Endpoint:
+def _with_json_errors(endpoint: Endpoint) -> Endpoint:
     """Wrap an endpoint so that its refusals become JSON responses."""
 
-    async def answer(request: Request) -> Response:
+    async def wrapped(request: Request) -> Response:
         try:
             return await endpoint(request)
         except RefusalError as refusal:
             return JSONResponse(refusal.body, refusal.status)
 
-    return answer
+    return wrapped

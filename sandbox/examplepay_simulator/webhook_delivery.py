@@ -75,17 +75,17 @@ class WebhookDelivery:
         body, tried = json.dumps(event).encode(), 0
         if self._faults.reorder:
             await asyncio.sleep(self._chance.uniform(0, _REORDERED_WITHIN_S))
-        while not await self._is_taken(http, event["id"], body) and tried < TRIES:
+        while not await self._is_accepted(http, event["id"], body) and tried < TRIES:
             tried += 1
             await asyncio.sleep(self._chance.uniform(0, min(_LONGEST_WAIT_S, 0.05 * 2**tried)))
         self.undelivered -= 1
 
-    async def _is_taken(self, http: httpx.AsyncClient, message_id: str, body: bytes) -> bool:
+    async def _is_accepted(self, http: httpx.AsyncClient, message_id: str, body: bytes) -> bool:
         at = int(self._clock().timestamp())
         headers = signature_headers(message_id, body, self._secret, at)
         headers["content-type"] = "application/json"
         try:
-            answer = await http.post(self._url, content=body, headers=headers)
+            response = await http.post(self._url, content=body, headers=headers)
         except httpx.HTTPError:
             return False  # not reachable: a later try may succeed
-        return answer.is_success
+        return response.is_success

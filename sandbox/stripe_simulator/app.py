@@ -41,7 +41,7 @@ class OperationEndpoint:
 def create_app(settings: SimulatorSettings) -> Starlette:
     """The simulator as an ASGI application, which also runs its webhooks and timers."""
     store = Store(settings.state_dir)
-    clock = Clock(float(store.noted(OFFSET_NOTE) or 0.0))
+    clock = Clock(float(store.read_note(OFFSET_NOTE) or 0.0))
     chance = Chance(settings.seed)
     faults = FaultSwitch(settings.faults)
     journal = Journal(store, clock, chance, faults)

@@ -31,24 +31,24 @@ def plan_delivery(
         identity: the event and the endpoint.
     """
 
-    def met(name: str) -> bool:
+    def drawn(name: str) -> bool:
         return chance.happens(getattr(faults, name), "delivery", name, *identity)
 
     def seconds(name: str, bounds: tuple[float, float]) -> float:
         return chance.between(bounds, "delivery seconds", name, *identity)
 
-    if met("drop"):
+    if drawn("drop"):
         return [PlannedDelivery("first", "drop", "dropped")]
-    if met("reorder"):
+    if drawn("reorder"):
         first = PlannedDelivery(
             "first", "reorder", delay_s=seconds("reorder", faults.reorder_hold_s)
         )
-    elif met("delay"):
+    elif drawn("delay"):
         first = PlannedDelivery("first", "delay", delay_s=seconds("delay", faults.delay_s))
     else:
         first = PlannedDelivery("first")
     plan = [first]
-    if met("duplicate"):
+    if drawn("duplicate"):
         copies = chance.whole(1, faults.duplicate_max, "delivery copies", *identity)
         plan += [
             PlannedDelivery(
@@ -58,8 +58,8 @@ def plan_delivery(
             )
             for number in range(copies)
         ]
-    if met("wrong_signature"):
+    if drawn("wrong_signature"):
         plan.append(PlannedDelivery("wrong_signature", "wrong_signature"))
-    if met("altered_body"):
+    if drawn("altered_body"):
         plan.append(PlannedDelivery("altered_body", "altered_body"))
     return plan

@@ -135,7 +135,7 @@ class RequestPlan:
     reset_after: bool = False
 
 
-_UNTROUBLED = RequestPlan()
+_NO_FAULTS = RequestPlan()
 
 
 def plan_request(
@@ -151,22 +151,22 @@ def plan_request(
         writes: whether the call writes; only then can it fail after execution.
     """
     if faults == PRESETS["none"]:
-        return _UNTROUBLED
+        return _NO_FAULTS
 
-    def met(name: str) -> bool:
+    def drawn(name: str) -> bool:
         return chance.happens(getattr(faults, name), "request", identity, attempt, name)
 
     def seconds(name: str, bounds: tuple[float, float]) -> float:
-        return chance.between(bounds, "seconds", identity, attempt, name) if met(name) else 0.0
+        return chance.between(bounds, "seconds", identity, attempt, name) if drawn(name) else 0.0
 
     return RequestPlan(
-        rate_limit_429=met("rate_limit_429"),
-        reset_before=met("reset_before"),
-        error_500_before=met("error_500_before"),
+        rate_limit_429=drawn("rate_limit_429"),
+        reset_before=drawn("reset_before"),
+        error_500_before=drawn("error_500_before"),
         slow_s=seconds("slow", faults.slow_s),
-        early=writes and met("early"),
+        early=writes and drawn("early"),
         early_hold_s=seconds("early", faults.early_hold_s),
-        error_500_after=writes and met("error_500_after"),
-        timeout_after=met("timeout_after"),
-        reset_after=met("reset_after"),
+        error_500_after=writes and drawn("error_500_after"),
+        timeout_after=drawn("timeout_after"),
+        reset_after=drawn("reset_after"),
     )

@@ -15,7 +15,7 @@ _BOOLEANS = {"true": True, "false": False}
 _EVERYWHERE = frozenset({"expand"})
 # The error code for unknown parameters; parameters removed by an API version have their own.
 _UNKNOWN = "parameter_unknown"
-_TAKEN_AWAY = {"payment_method_types": "payment_method_types_no_longer_supported"}
+_REMOVED = {"payment_method_types": "payment_method_types_no_longer_supported"}
 
 
 def names_of(typed_dict: type) -> frozenset[str]:
@@ -40,7 +40,7 @@ class Params:
             if name not in known and name not in _EVERYWHERE:
                 raise ParameterError(
                     f"Received unknown parameter: {name}",
-                    code=_TAKEN_AWAY.get(name, _UNKNOWN),
+                    code=_REMOVED.get(name, _UNKNOWN),
                     param=name,
                 )
 

@@ -45,7 +45,9 @@ class SimulatorSettings(BaseSettings):
     state_dir: Path | None = Field(None, description="The state's folder; None: in memory.")
 
     webhook_concurrency: int = Field(32, ge=1, le=1_000, description="Deliveries at a time.")
-    webhook_timeout_s: Seconds = Field(10.0, description="How long a delivery waits for an answer.")
+    webhook_timeout_s: Seconds = Field(
+        10.0, description="How long a delivery waits for a response."
+    )
     webhook_max_age_s: Seconds = Field(
         3.0 * DAY_S, description="A delivery is given up after this, on the simulator's clock."
     )

@@ -49,7 +49,7 @@ class Timers:
             fired += 1
         world.clock.advance_to(target)
         if seconds:
-            world.store.note(OFFSET_NOTE, repr(world.clock.offset_s))
+            world.store.write_note(OFFSET_NOTE, repr(world.clock.offset_s))
         return fired
 
     async def run(self, tick_s: float = 0.1) -> None:

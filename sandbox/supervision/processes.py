@@ -192,9 +192,9 @@ def _die_with(parent: int) -> Callable[[], None] | None:
     # Loaded in the parent, because little is safe between fork and exec.
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
-    def ask() -> None:
+    def request_signal() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # the parent died before the request
             os._exit(1)
 
-    return ask
+    return request_signal

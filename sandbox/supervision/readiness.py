@@ -24,7 +24,7 @@ START_TIMEOUT_S = 5.0
 def listens(port: int) -> Condition:
     """Something accepts connections on ``port``."""
 
-    async def ask() -> bool:
+    async def check() -> bool:
         try:
             async with asyncio.timeout(ANSWER_WITHIN_SECONDS):
                 _, writer = await asyncio.open_connection(HOST, port)
@@ -35,7 +35,7 @@ def listens(port: int) -> Condition:
             await writer.wait_closed()
         return True
 
-    return ask
+    return check
 
 
 def answers_http(url: str) -> Condition:
@@ -60,7 +60,7 @@ def kafka_answers(bootstrap: str, brokers: int = 1) -> Condition:
     port = int(bootstrap.split(",", maxsplit=1)[0].rsplit(":", 1)[1])
     open_port = listens(port)
 
-    async def ask() -> bool:
+    async def check() -> bool:
         if not await open_port():  # aiokafka logs an error at each refused connection
             return False
         admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=2_000)
@@ -73,13 +73,13 @@ def kafka_answers(bootstrap: str, brokers: int = 1) -> Condition:
         finally:
             await admin.close()
 
-    return ask
+    return check
 
 
 def postgres_answers(url: str) -> Condition:
     """The server accepts a connection and runs a query."""
 
-    async def ask() -> bool:
+    async def check() -> bool:
         try:
             async with await psycopg.AsyncConnection.connect(url, connect_timeout=2) as connection:
                 await connection.execute("select 1")
@@ -87,4 +87,4 @@ def postgres_answers(url: str) -> Condition:
             return False
         return True
 
-    return ask
+    return check

@@ -133,7 +133,7 @@ class Supervisor:
         try:
             while order.is_active():
                 for name in order.get_ready():
-                    tasks[asyncio.ensure_future(self._take(table[name]))] = name
+                    tasks[asyncio.ensure_future(self._run_step(table[name]))] = name
                 waits: list[asyncio.Future[Any]] = [*tasks, self._death]
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
                 if self._death.done():
@@ -176,7 +176,7 @@ class Supervisor:
         direct = self._needs.get(name, set())
         return direct.union(*(self._all_needs(need) for need in direct))
 
-    async def _take(self, step: Step) -> None:
+    async def _run_step(self, step: Step) -> None:
         started = time.monotonic()
         self._observer(step.name, State.STARTED, 0.0)
         try:

@@ -23,7 +23,7 @@ _STEPS: Final = (
     "partitions.revoked", "partitions.assigned",
     "dead_letters.send", "dead_letters.sent",
     # a worker
-    "provider.send", "provider.answered", "worker.send", "worker.sent",
+    "provider.send", "provider.responded", "worker.send", "worker.sent",
     "router.poll", "router.commit", "router.revoked", "router.assigned", "reconciler.lead",
 )  # fmt: skip
 

@@ -55,31 +55,31 @@ class Received:
 class Receiver:
     """A webhook endpoint and what it received; it refuses forged webhooks.
 
-    ``answer`` is the status for genuine webhooks, or a function of them.
+    ``status`` is the status for genuine webhooks, or a function of them.
     """
 
-    answer: int | Callable[[Received], int] = 200
+    status: int | Callable[[Received], int] = 200
     received: list[Received] = field(default_factory=list)
-    _news: threading.Condition = field(default_factory=threading.Condition)
+    _arrived: threading.Condition = field(default_factory=threading.Condition)
 
     def app(self) -> Starlette:
         """The endpoint as an application."""
 
-        async def take(request: Request) -> Response:
+        async def receive(request: Request) -> Response:
             item = Received(await request.body(), request.headers["stripe-signature"])
-            with self._news:
+            with self._arrived:
                 self.received.append(item)
-                self._news.notify_all()
+                self._arrived.notify_all()
             if not item.genuine:
                 return Response(status_code=400)
-            return Response(status_code=self.answer(item) if callable(self.answer) else self.answer)
+            return Response(status_code=self.status(item) if callable(self.status) else self.status)
 
-        return Starlette(routes=[Route("/hook", take, methods=["POST"])])
+        return Starlette(routes=[Route("/hook", receive, methods=["POST"])])
 
     def wait(self, condition: Callable[[list[Received]], bool]) -> list[Received]:
         """Wait until the received webhooks meet the condition, and return them."""
-        with self._news:
-            if not self._news.wait_for(lambda: condition(self.received), DEADLINE_S):
+        with self._arrived:
+            if not self._arrived.wait_for(lambda: condition(self.received), DEADLINE_S):
                 raise AssertionError(f"received only {[e.event['type'] for e in self.received]}")
             return list(self.received)
 
@@ -94,7 +94,7 @@ class Receiver:
 
     def types(self) -> list[str]:
         """The types received so far, in order."""
-        with self._news:
+        with self._arrived:
             return [item.event["type"] for item in self.received]
 
 

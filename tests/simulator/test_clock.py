@@ -40,8 +40,8 @@ def test_a_captured_authorization_does_not_expire(simulator: Simulator) -> None:
 
 def test_the_clock_does_not_go_back(simulator: Simulator) -> None:
     """A negative advance is refused."""
-    answer = simulator.http.post("/_control/clock", json={"advance_seconds": -1})
-    assert answer.status_code == 422
+    response = simulator.http.post("/_control/clock", json={"advance_seconds": -1})
+    assert response.status_code == 422
 
 
 def test_the_provider_cancels(simulator: Simulator) -> None:

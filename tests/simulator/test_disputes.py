@@ -71,13 +71,13 @@ def test_funds_move_without_a_decision(simulator: Simulator) -> None:
 @pytest.mark.parametrize("status", ["open", None])
 def test_a_wrong_status_is_named(simulator: Simulator, status: str | None) -> None:
     """A control request with a wrong field is a 422 that names it."""
-    answer = simulator.http.post("/_control/disputes/du_x/close", json={"status": status})
-    assert answer.status_code == 422
-    assert answer.json()["error"]["problems"][0]["field"] == "status"
+    response = simulator.http.post("/_control/disputes/du_x/close", json={"status": status})
+    assert response.status_code == 422
+    assert response.json()["error"]["problems"][0]["field"] == "status"
 
 
 def test_an_uncaptured_payment_is_not_disputed(simulator: Simulator) -> None:
     """An authorization can't be disputed."""
     held = simulator.pay(capture_method="manual")
-    answer = simulator.http.post(f"/_control/payment_intents/{held.id}/dispute", json={})
-    assert answer.status_code == 400
+    response = simulator.http.post(f"/_control/payment_intents/{held.id}/dispute", json={})
+    assert response.status_code == 400

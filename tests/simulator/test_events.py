@@ -86,7 +86,7 @@ def test_events_are_listed_for_thirty_days(simulator: Simulator) -> None:
 
 def test_undelivered_events_can_be_listed() -> None:
     """delivery_success filters events by whether every endpoint has received them."""
-    receiver = Receiver(answer=500)
+    receiver = Receiver(status=500)
     with running(receiver, retry_max_delay_s=0.1) as simulator:
         simulator.pay()
         receiver.wait(lambda received: len(received) >= 3)
@@ -94,7 +94,7 @@ def test_undelivered_events_can_be_listed() -> None:
         missing = events.list({"delivery_success": False}).data
         assert [e.pending_webhooks for e in missing] == [1, 1, 1]
         assert not events.list({"delivery_success": True}).data
-        receiver.answer = 200
+        receiver.status = 200
         simulator.settle()
         assert not events.list({"delivery_success": False}).data
         assert [e.pending_webhooks for e in events.list().data] == [0, 0, 0]

@@ -62,15 +62,15 @@ def test_a_state_error_is_stored(simulator: Simulator) -> None:
     held = simulator.pay(capture_method="manual")
     intents = simulator.client.v1.payment_intents
     intents.capture(held.id)
-    answers = []
+    responses = []
     for _ in range(2):
         with pytest.raises(stripe.InvalidRequestError) as refusal:
             intents.capture(held.id, options=KEY)
-        answers.append(
+        responses.append(
             (refusal.value.code, (refusal.value.headers or {}).get("idempotent-replayed"))
         )
     code = "payment_intent_unexpected_state"
-    assert answers == [(code, None), (code, "true")]
+    assert responses == [(code, None), (code, "true")]
 
 
 def test_a_key_in_use_is_a_409(simulator: Simulator) -> None:
@@ -87,9 +87,9 @@ def test_a_key_in_use_is_a_409(simulator: Simulator) -> None:
             return f"{refusal.http_status} {body['error']['code']}"
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(pay, range(8)))
-    assert "succeeded" in answers
-    assert set(answers) == {"succeeded", "409 idempotency_key_in_use"}
+        responses = list(pool.map(pay, range(8)))
+    assert "succeeded" in responses
+    assert set(responses) == {"succeeded", "409 idempotency_key_in_use"}
     assert _count(simulator, "payment_intents") == 1
 
 

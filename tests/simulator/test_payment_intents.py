@@ -278,6 +278,6 @@ def test_the_key_is_checked(simulator: Simulator, key: str) -> None:
 
 def test_the_key_may_be_a_user_name(simulator: Simulator) -> None:
     """Basic authentication with the key as user name works, as with curl -u."""
-    answer = simulator.http.get("/v1/events", auth=("sk_test_of_the_tests", ""))
-    assert answer.status_code == 200
-    assert answer.headers["request-id"].startswith("req_")
+    response = simulator.http.get("/v1/events", auth=("sk_test_of_the_tests", ""))
+    assert response.status_code == 200
+    assert response.headers["request-id"].startswith("req_")

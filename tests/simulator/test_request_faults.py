@@ -51,8 +51,8 @@ def test_a_500_after_execution_says_not_to_retry(simulator: Simulator) -> None:
     advice = {}
     for fault in ("error_500_after", "error_500_before"):
         simulator.set_faults(**{fault: 1.0})
-        answer = simulator.http.post("/v1/payment_intents", data=form, headers=headers)
-        advice[fault] = answer.headers["stripe-should-retry"]
+        response = simulator.http.post("/v1/payment_intents", data=form, headers=headers)
+        advice[fault] = response.headers["stripe-should-retry"]
     assert advice == {"error_500_after": "false", "error_500_before": "true"}
 
 
@@ -109,13 +109,13 @@ def test_early_webhooks_precede_the_response(simulator: Simulator) -> None:
 def test_a_retry_has_its_own_faults(simulator: Simulator) -> None:
     """Faults are drawn for each attempt, so a client that retries gets through."""
     simulator.set_faults(rate_limit_429=0.5)
-    answers: list[str] = []
-    while not answers or answers[-1] != "succeeded":
+    responses: list[str] = []
+    while not responses or responses[-1] != "succeeded":
         try:
-            answers.append(str(simulator.pay(options=KEY).status))
+            responses.append(str(simulator.pay(options=KEY).status))
         except stripe.RateLimitError:
-            answers.append("429")
-    assert len(answers) < 50
+            responses.append("429")
+    assert len(responses) < 50
 
 
 WRONG: list[dict[str, Any]] = [{"drop": 1.1}, {"dorp": 0.1}, {"delay_s": [2, 1]}]

@@ -54,20 +54,20 @@ def test_a_refused_webhook_comes_again(simulator: Simulator) -> None:
         refused.add(before)
         return 503
 
-    simulator.receiver.answer = refuse_twice
+    simulator.receiver.status = refuse_twice
     try:
         simulator.pay()
         received = simulator.receiver.wait(lambda items: len(items) >= 9)
         simulator.settle()
     finally:
-        simulator.receiver.answer = 200
+        simulator.receiver.status = 200
     bodies = [item.body for item in received]
     assert all(bodies.count(body) == 3 for body in bodies)
 
 
 def test_a_delivery_is_given_up_after_three_days() -> None:
     """After three days on the simulator's clock its delivery ends; the event stays listed."""
-    receiver = Receiver(answer=500)
+    receiver = Receiver(status=500)
     with running(receiver, retry_max_delay_s=0.05) as simulator:
         simulator.pay()
         receiver.wait(lambda received: len(received) >= 3)
@@ -75,7 +75,7 @@ def test_a_delivery_is_given_up_after_three_days() -> None:
         simulator.settle()
         assert simulator.read("stats")["counts"]["deliveries.given_up"] == 3
         assert len(simulator.client.v1.events.list({"delivery_success": False}).data) == 3
-        receiver.answer = 200
+        receiver.status = 200
         event_id = simulator.client.v1.events.list().data[0].id
         simulator.control(f"events/{event_id}/resend")
         simulator.settle()
@@ -84,7 +84,7 @@ def test_a_delivery_is_given_up_after_three_days() -> None:
 
 def test_a_restart_loses_nothing(tmp_path: Path) -> None:
     """Objects, events, keys, the clock and pending webhooks survive the process."""
-    receiver = Receiver(answer=503)
+    receiver = Receiver(status=503)
     key: stripe.RequestOptions = {"idempotency_key": "key-1"}
     with running(receiver, state_dir=tmp_path) as first:
         paid = first.pay(options=key)
@@ -92,7 +92,7 @@ def test_a_restart_loses_nothing(tmp_path: Path) -> None:
         first.control("clock", {"advance_seconds": DAY_S / 2})
         (endpoint,) = first.client.v1.webhook_endpoints.list().data
         before = first.read("objects")
-    receiver.answer = 200
+    receiver.status = 200
     count = len(receiver.received)
     with running(receiver, state_dir=tmp_path) as second:
         assert second.read("objects") == before

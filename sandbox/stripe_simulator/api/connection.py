@@ -43,12 +43,12 @@ async def reset_connection(scope: Scope, receive: Receive) -> None:
         with contextlib.suppress(OSError):  # the client may be gone already
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     transport.abort()
-    await hold_until_gone(receive, _ABORT_S)  # otherwise the server logs a missing response
+    await wait_for_disconnect(receive, _ABORT_S)  # otherwise the server logs a missing response
 
 
-async def hold_until_gone(receive: Receive, hold_s: float) -> None:
-    """Wait until the client disconnects, for ``hold_s`` seconds at most."""
+async def wait_for_disconnect(receive: Receive, within_s: float) -> None:
+    """Wait until the client disconnects, for ``within_s`` seconds at most."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(hold_s):
+        async with asyncio.timeout(within_s):
             while (await receive())["type"] != "http.disconnect":
                 pass

@@ -8,7 +8,7 @@ from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import Call, World
 
 EVENT_TYPES_MAX = 20
-_OWED = "(select event_seq from deliveries where kind = 'first' and state <> 'delivered')"
+_UNDELIVERED = "(select event_seq from deliveries where kind = 'first' and state <> 'delivered')"
 
 
 def payment_intents(world: World, call: Call) -> JsonObject:
@@ -62,7 +62,7 @@ def events(world: World, call: Call) -> JsonObject:
         filters.add(f"type in ({', '.join('?' * len(types))})", *types)
     delivered = params.boolean("delivery_success")
     if delivered is not None:
-        filters.add(f"seq {'not in' if delivered else 'in'} {_OWED}")
+        filters.add(f"seq {'not in' if delivered else 'in'} {_UNDELIVERED}")
     add_created(filters, params)
     return page(
         world.store,

@@ -4,7 +4,7 @@
 
     authenticate ─▶ 429 · 500 · reset ─▶ replayable?  ─▶ slow ─▶ execute in a transaction ─▶ early
                                               │                                            │
-                         answer ◀─ reset · timeout ◀───────────────────────────────────────┘
+                       response ◀─ reset · timeout ◀───────────────────────────────────────┘
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from stripe import api_version
 
 from sandbox.stripe_simulator.api.authentication import authenticate
-from sandbox.stripe_simulator.api.connection import hold_until_gone, reset_connection
+from sandbox.stripe_simulator.api.connection import reset_connection, wait_for_disconnect
 from sandbox.stripe_simulator.api.expand import expand
 from sandbox.stripe_simulator.api.forms import decode_form
 from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys, StoredResponse, Use
@@ -48,7 +48,7 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """A response, and the deliveries it releases."""
 
     status: int
@@ -91,20 +91,20 @@ class Pipeline:
         exchange = self._exchange(operation, request, form)
         plan = exchange.plan
         if plan.reset_before:
-            self._meet("reset_before")
+            self._count_fault("reset_before")
             await reset_connection(scope, receive)
             return
-        answer = await self._answer(operation, exchange)
+        response = await self._respond(operation, exchange)
         if plan.reset_after or plan.timeout_after:
-            self._sender.release(answer.due)
-            self._meet("reset_after" if plan.reset_after else "timeout_after")
+            self._sender.release(response.due)
+            self._count_fault("reset_after" if plan.reset_after else "timeout_after")
             if not plan.reset_after:
                 hold_s = self.world.faults.current.timeout_hold_s
-                await hold_until_gone(receive, hold_s)
+                await wait_for_disconnect(receive, hold_s)
             await reset_connection(scope, receive)
             return
-        await self._response(exchange, answer)(scope, receive, send)
-        self._sender.release(answer.due)
+        await self._http_response(exchange, response)(scope, receive, send)
+        self._sender.release(response.due)
 
     def _exchange(self, operation: Operation, request: Request, form: str) -> Exchange:
         writes = operation.method == "POST"
@@ -119,23 +119,23 @@ class Pipeline:
         )
         return Exchange(request, form, key, identity, request_id, plan)
 
-    async def _answer(self, operation: Operation, exchange: Exchange) -> Answer:
+    async def _respond(self, operation: Operation, exchange: Exchange) -> ApiResponse:
         try:
             authenticate(exchange.request, self._secret)
             if exchange.plan.rate_limit_429:
-                self._meet("rate_limit_429")
+                self._count_fault("rate_limit_429")
                 return _refusal(RateLimitError("Request rate limit exceeded.", code="rate_limit"))
             if exchange.plan.error_500_before:
-                self._meet("error_500_before")
-                return Answer(500, encode(ServerError(_BROKEN).body()), _RETRY)
+                self._count_fault("error_500_before")
+                return ApiResponse(500, encode(ServerError(_BROKEN).body()), _RETRY)
             return await self._once(operation, exchange)
         except ApiError as error:
             return _refusal(error)
         except Exception:  # noqa: BLE001 - any bug is the 500 that a client would see, and is logged
             _LOG.exception("operation.crashed", extra={"operation": operation.name})
-            return Answer(500, encode(ServerError(_BROKEN).body()), _RETRY)
+            return ApiResponse(500, encode(ServerError(_BROKEN).body()), _RETRY)
 
-    async def _once(self, operation: Operation, exchange: Exchange) -> Answer:
+    async def _once(self, operation: Operation, exchange: Exchange) -> ApiResponse:
         text = exchange.form if operation.method == "POST" else exchange.request.url.query
         form = decode_form(text)
         if operation.method != "POST":
@@ -145,7 +145,7 @@ class Pipeline:
             found = self._keys.look_up(exchange.key, exchange.request.url.path, form)
             if isinstance(found, StoredResponse):
                 self.world.store.count("stat:idempotent_replays")
-                return Answer(
+                return ApiResponse(
                     found.status,
                     found.body,
                     {"Idempotent-Replayed": "true", "Original-Request": found.request_id},
@@ -154,26 +154,26 @@ class Pipeline:
         plan = exchange.plan
         with self._keys.in_use(use):
             if plan.slow_s:
-                self._meet("slow")
+                self._count_fault("slow")
                 await asyncio.sleep(plan.slow_s)
-            answer = self._execute(operation, exchange, form, use)
-            if plan.early and answer.due:
-                self._meet("early")
-                self._sender.release(answer.due)
-                await self._sender.attempted(answer.due)
+            response = self._execute(operation, exchange, form, use)
+            if plan.early and response.due:
+                self._count_fault("early")
+                self._sender.release(response.due)
+                await self._sender.attempted(response.due)
                 await asyncio.sleep(plan.early_hold_s)
-                answer = Answer(answer.status, answer.body, answer.headers)
-        return answer
+                response = ApiResponse(response.status, response.body, response.headers)
+        return response
 
-    def _read(self, operation: Operation, exchange: Exchange, form: JsonObject) -> Answer:
+    def _read(self, operation: Operation, exchange: Exchange, form: JsonObject) -> ApiResponse:
         call = self._call(operation, exchange, form, None)
         body = operation.run(self.world, call)
         body = expand(self.world.store, body, call.params.texts("expand"))
-        return Answer(200, encode(body))
+        return ApiResponse(200, encode(body))
 
     def _execute(
         self, operation: Operation, exchange: Exchange, form: JsonObject, use: Use | None
-    ) -> Answer:
+    ) -> ApiResponse:
         store = self.world.store
         call = self._call(operation, exchange, form, use)
         wanted = call.params.texts("expand")
@@ -192,7 +192,7 @@ class Pipeline:
             if use is not None:
                 self._keys.keep(use, status, body, exchange.request_id)
             self._note_execution(operation, exchange, call, use, status)
-        return Answer(status, body, headers, self.world.journal.take_due())
+        return ApiResponse(status, body, headers, self.world.journal.take_due())
 
     def _call(
         self, operation: Operation, exchange: Exchange, form: JsonObject, use: Use | None
@@ -226,19 +226,19 @@ class Pipeline:
             ),
         )
 
-    def _response(self, exchange: Exchange, answer: Answer) -> Response:
+    def _http_response(self, exchange: Exchange, response: ApiResponse) -> Response:
         headers = {
             "Date": self.world.clock.http_date(),
             "Request-Id": exchange.request_id,
             "Stripe-Version": exchange.request.headers.get("stripe-version", api_version),
             **({"Idempotency-Key": exchange.key} if exchange.key else {}),
-            **answer.headers,
+            **response.headers,
         }
-        return Response(answer.body, answer.status, headers, media_type="application/json")
+        return Response(response.body, response.status, headers, media_type="application/json")
 
-    def _meet(self, fault: str) -> None:
+    def _count_fault(self, fault: str) -> None:
         self.world.store.count(f"stat:fault.{fault}")
 
 
-def _refusal(error: ApiError) -> Answer:
-    return Answer(error.status, encode(error.body()), dict(error.headers))
+def _refusal(error: ApiError) -> ApiResponse:
+    return ApiResponse(error.status, encode(error.body()), dict(error.headers))

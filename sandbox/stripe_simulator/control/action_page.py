@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from domain.money import format_amount
 from sandbox.stripe_simulator.control.control import CompleteAction, complete_action
-from sandbox.stripe_simulator.control.control_http import answering, read_body
+from sandbox.stripe_simulator.control.control_http import read_body, with_json_errors
 from sandbox.stripe_simulator.events import Cause
 from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.webhooks.delivery import WebhookSender
@@ -48,8 +48,8 @@ def action_routes(world: World, sender: WebhookSender) -> list[Route]:
         return RedirectResponse(f"{return_url}{joint}{urlencode(query)}", _SEE_OTHER)
 
     return [
-        Route(_PATH, answering(show), methods=["GET"]),
-        Route(_PATH, answering(decide), methods=["POST"]),
+        Route(_PATH, with_json_errors(show), methods=["GET"]),
+        Route(_PATH, with_json_errors(decide), methods=["POST"]),
     ]
 
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.stripe_simulator.control.control_http import BodyT, answering, read_body
+from sandbox.stripe_simulator.control.control_http import BodyT, read_body, with_json_errors
 from sandbox.stripe_simulator.errors import ResourceMissingError, StateError
 from sandbox.stripe_simulator.events import Cause
 from sandbox.stripe_simulator.objects import attempts, disputes, payment_intents, refunds
@@ -97,7 +97,7 @@ def control_routes(world: World, sender: WebhookSender, timers: Timers) -> list[
             sender.release(world.journal.take_due())
             return JSONResponse(result)
 
-        return Route(path, answering(endpoint), methods=["POST"])
+        return Route(path, with_json_errors(endpoint), methods=["POST"])
 
     async def advance(request: Request) -> Response:
         body = await read_body(request, AdvanceClock)
@@ -105,7 +105,7 @@ def control_routes(world: World, sender: WebhookSender, timers: Timers) -> list[
         return JSONResponse({"now": world.clock.now(), "fired": fired})
 
     return [
-        Route("/_control/clock", answering(advance), methods=["POST"]),
+        Route("/_control/clock", with_json_errors(advance), methods=["POST"]),
         act("/_control/payment_intents/{id}/complete_action", CompleteAction, complete_action),
         act("/_control/payment_intents/{id}/dispute", OpenDispute, open_dispute),
         act("/_control/payment_intents/{id}/refund", DashboardRefund, refund),

@@ -26,10 +26,10 @@ async def read_body(request: Request, model: type[BodyT]) -> BodyT:
     return model.model_validate_json(body or b"{}")
 
 
-def answering(endpoint: Endpoint) -> Endpoint:
+def with_json_errors(endpoint: Endpoint) -> Endpoint:
     """Wrap an endpoint so that its errors become JSON responses that name the field."""
 
-    async def answer(request: Request) -> Response:
+    async def wrapped(request: Request) -> Response:
         try:
             return await endpoint(request)
         except ApiError as error:
@@ -43,4 +43,4 @@ def answering(endpoint: Endpoint) -> Endpoint:
                 {"error": {"type": "invalid_request_error", "problems": problems}}, 422
             )
 
-    return answer
+    return wrapped

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from sandbox.stripe_simulator.api.webhook_endpoints import install_preset
-from sandbox.stripe_simulator.control.control_http import answering
+from sandbox.stripe_simulator.control.control_http import with_json_errors
 from sandbox.stripe_simulator.faults import Faults, parse_faults
 from sandbox.stripe_simulator.storage.store import Store
 from sandbox.stripe_simulator.storage.types import JsonObject
@@ -62,12 +62,12 @@ def inspection_routes(world: World, sender: WebhookSender) -> list[Route]:
         return JSONResponse({"reset": True})
 
     return [
-        Route("/_control/stats", answering(stats)),
-        Route("/_control/faults", answering(read_faults), methods=["GET"]),
-        Route("/_control/faults", answering(switch_faults), methods=["PUT"]),
-        Route("/_control/objects", answering(objects)),
-        Route("/_control/executions", answering(executions)),
-        Route("/_control/reset", answering(reset), methods=["POST"]),
+        Route("/_control/stats", with_json_errors(stats)),
+        Route("/_control/faults", with_json_errors(read_faults), methods=["GET"]),
+        Route("/_control/faults", with_json_errors(switch_faults), methods=["PUT"]),
+        Route("/_control/objects", with_json_errors(objects)),
+        Route("/_control/executions", with_json_errors(executions)),
+        Route("/_control/reset", with_json_errors(reset), methods=["POST"]),
     ]
 
 
@@ -85,7 +85,7 @@ def statistics(store: Store) -> JsonObject:
         if name.startswith("fault.")
     }
     (pending,) = store.row("select count(*) from deliveries where state = 'pending'")
-    (owed,) = store.row(
+    (undelivered,) = store.row(
         "select count(*) from deliveries where kind = 'first' and state in ('pending', 'given_up')"
     )
     kinds = store.rows("select kind, count(*) from objects group by kind order by kind")
@@ -94,7 +94,7 @@ def statistics(store: Store) -> JsonObject:
         "faults": faults,
         "counts": others,
         "pending_deliveries": pending,
-        "undelivered_events": owed,
+        "undelivered_events": undelivered,
         "objects": dict(kinds),
     }
 

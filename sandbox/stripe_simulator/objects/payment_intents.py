@@ -25,7 +25,7 @@ _CANCELABLE = (
     "processing",
 )
 _CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
-_TAKEN_AS_GIVEN = (
+_COPIED = (
     "description", "receipt_email", "statement_descriptor", "statement_descriptor_suffix",
     "setup_future_usage", "transfer_group", "customer",
 )  # fmt: skip
@@ -53,7 +53,7 @@ def create(world: World, call: Call) -> JsonObject:
     confirmation_method = params.choice("confirmation_method", ("automatic", "manual"))
     metadata = params.metadata()
     methods = method_settings(params, confirm_now=confirm_now)
-    as_given = {name: params.text(name) for name in _TAKEN_AS_GIVEN}
+    copied = {name: params.text(name) for name in _COPIED}
     method_id = (
         attempts.take_payment_method(world, method_name, call.cause) if method_name else None
     )
@@ -70,7 +70,7 @@ def create(world: World, call: Call) -> JsonObject:
         payment_method=method_id,
         status="requires_confirmation" if method_id else "requires_payment_method",
         **methods,
-        **as_given,
+        **copied,
     )
     world.store.insert(intent)
     world.journal.record("payment_intent.created", intent, call.cause)
@@ -94,7 +94,7 @@ def update(world: World, call: Call) -> JsonObject:
     intent = retrieve(world, call)
     params = call.params
     metadata = params.metadata(intent["metadata"])
-    changes = {name: params.text(name) for name in _TAKEN_AS_GIVEN if name in params.values}
+    changes = {name: params.text(name) for name in _COPIED if name in params.values}
     amount = params.amount("amount")
     if amount is not None and intent["status"] not in _CONFIRMABLE:
         raise _unexpected(

@@ -112,11 +112,11 @@ class Store:
         )
         return int(value)
 
-    def note(self, name: str, value: str) -> None:
+    def write_note(self, name: str, value: str) -> None:
         """Store a value under a name."""
         self._db.execute("replace into notes values (?, ?)", (name, value))
 
-    def noted(self, name: str) -> str | None:
+    def read_note(self, name: str) -> str | None:
         """The value stored under a name, or None."""
         row = self.row("select value from notes where name = ?", (name,))
         return None if row is None else str(row[0])

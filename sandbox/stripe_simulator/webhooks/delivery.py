@@ -82,7 +82,7 @@ class WebhookSender:
                 for event in tried.values():
                     await event.wait()
         except TimeoutError:
-            pass  # a receiver that does not answer must not block the caller
+            pass  # a receiver that does not respond must not block the caller
         finally:
             for delivery_id in tried:
                 self._awaited.pop(delivery_id, None)
@@ -170,14 +170,14 @@ class WebhookSender:
     async def _work(self, session: aiohttp.ClientSession) -> None:
         while True:
             delivery_id = await self._ready.get()
-            delivery = self._take(delivery_id)
+            delivery = self._load(delivery_id)
             if delivery is not None:
                 await self._attempt(session, delivery)
             awaited = self._awaited.get(delivery_id)
             if awaited is not None:
                 awaited.set()
 
-    def _take(self, delivery_id: int) -> Delivery | None:
+    def _load(self, delivery_id: int) -> Delivery | None:
         row = self._world.store.row(
             "select deliveries.id, kind, fault, attempts, deliveries.created, event_seq, endpoint,"
             " body from deliveries join events on events.seq = event_seq"
@@ -190,15 +190,15 @@ class WebhookSender:
         world = self._world
         endpoint = world.store.find("webhook_endpoint", delivery.endpoint_id)
         if endpoint is None or endpoint["status"] != "enabled":
-            self._note(Outcome(delivery, "abandoned", 0.0, ("deliveries.abandoned",)))
+            self._record(Outcome(delivery, "abandoned", 0.0, ("deliveries.abandoned",)))
             return
         # The first attempt is made however far the clock has moved.
         too_old = world.clock.now() - delivery.created > world.settings.webhook_max_age_s
         if delivery.attempts and too_old:
-            self._note(Outcome(delivery, "given_up", 0.0, ("deliveries.given_up",)))
+            self._record(Outcome(delivery, "given_up", 0.0, ("deliveries.given_up",)))
             return
         status = await self._post(session, endpoint, delivery)
-        self._note(self._outcome(delivery, status))
+        self._record(self._outcome(delivery, status))
 
     async def _post(
         self, session: aiohttp.ClientSession, endpoint: JsonObject, delivery: Delivery
@@ -226,15 +226,15 @@ class WebhookSender:
             return None
 
     def _outcome(self, delivery: Delivery, status: int | None) -> Outcome:
-        taken = status in _SUCCESS
+        accepted = status in _SUCCESS
         counted = ["deliveries.attempts", f"deliveries.{delivery.kind}.attempts"]
         if delivery.attempts:
             counted.append("deliveries.retries")
         if delivery.kind in _FORGED and status is not None:
             # A forgery is sent once; the counters show whether the receiver accepted it.
-            counted.append(f"forged.{'accepted' if taken else 'refused'}")
-            return Outcome(delivery, "answered", 0.0, tuple(counted))
-        if taken:
+            counted.append(f"forged.{'accepted' if accepted else 'refused'}")
+            return Outcome(delivery, "responded", 0.0, tuple(counted))
+        if accepted:
             counted.append("deliveries.delivered")
             if delivery.fault == "reorder" and self._was_overtaken(delivery):
                 counted.append("fault.reorder.overtaken")
@@ -254,15 +254,15 @@ class WebhookSender:
     def _was_overtaken(self, delivery: Delivery) -> bool:
         self.flush()  # include deliveries that are not written yet
         row = self._world.store.row(
-            "select 1 from events held"
-            " join events later on later.payment_intent = held.payment_intent"
-            " and later.seq > held.seq join deliveries on event_seq = later.seq"
-            " where held.seq = ? and endpoint = ? and state = 'delivered' limit 1",
+            "select 1 from events reordered"
+            " join events later on later.payment_intent = reordered.payment_intent"
+            " and later.seq > reordered.seq join deliveries on event_seq = later.seq"
+            " where reordered.seq = ? and endpoint = ? and state = 'delivered' limit 1",
             (delivery.event_seq, delivery.endpoint_id),
         )
         return row is not None
 
-    def _note(self, outcome: Outcome) -> None:
+    def _record(self, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
         self._unflushed.set()
         if outcome.state == "pending":

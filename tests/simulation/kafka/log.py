@@ -121,4 +121,4 @@ class LogSender:
             self._log.append(record.topic, record.key, record.value, record.headers)
         await self._process.step(f"{self._name}.sent")
         if unknown:
-            raise PublishError("the brokers did not answer in time")
+            raise PublishError("the brokers did not respond in time")

@@ -41,7 +41,7 @@ _ROUTES: Final = {(o.method, tuple(o.path.split("/"))): o for o in OPERATIONS}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """The response to a call."""
 
     status: int
@@ -136,7 +136,7 @@ class Provider:
 
     async def exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: str | None
-    ) -> Answer:
+    ) -> ApiResponse:
         """Executes one call in its own task. Raises stripe.APIConnectionError."""
         happens = self._chance.happens
         parts = urlsplit(url)
@@ -152,19 +152,19 @@ class Provider:
             if happens("error_before"):
                 return self._refusal(ServerError(_BROKEN))
             form = body or "" if method == "POST" else parts.query
-            answer = await self._once(operation, parts.path, object_id, key, form)
+            response = await self._once(operation, parts.path, object_id, key, form)
             if happens("no_answer"):
                 await asyncio.sleep(3600)
             if happens("reset_after"):
                 raise stripe.APIConnectionError("connection reset by peer")  # type: ignore[no-untyped-call]  # as above
             await asyncio.sleep(self._chance.between(0.0, 0.2))
-            return answer
+            return response
         finally:
             self.unanswered.discard(key)
 
     async def _once(
         self, operation: Operation, path: str, object_id: str, key: str, form: str
-    ) -> Answer:
+    ) -> ApiResponse:
         slow = self._chance.between(0.5, 40.0) if self._chance.happens("slow") else 0.0
         on_its_way = self._chance.one_in(2)
         await asyncio.sleep(slow if on_its_way else 0.0)
@@ -172,10 +172,10 @@ class Provider:
             values = decode_form(form)
             if operation.method == "GET":
                 call = Call(Params(values, operation.known), {"id": object_id}, Cause("read"))
-                return self._answer(200, encode(operation.run(self.world, call)))
+                return self._respond(200, encode(operation.run(self.world, call)))
             found = self._keys.look_up(key, path, values)
             if isinstance(found, StoredResponse):
-                return self._answer(found.status, found.body, {"Idempotent-Replayed": "true"})
+                return self._respond(found.status, found.body, {"Idempotent-Replayed": "true"})
             with self._keys.in_use(found):
                 await asyncio.sleep(self._chance.between(0.0, 0.1) if on_its_way else slow)
                 return self._execute(operation, object_id, values, found)
@@ -188,7 +188,7 @@ class Provider:
 
     def _execute(
         self, operation: Operation, object_id: str, values: JsonObject, use: Use
-    ) -> Answer:
+    ) -> ApiResponse:
         request_id = self.world.chance.object_id("req_", use.key, use.generation, length=14)
         cause = Cause(f"POST {use.key}#{use.generation}", request_id, use.key)
         call = Call(Params(values, operation.known), {"id": object_id}, cause)
@@ -205,7 +205,7 @@ class Provider:
             if self._chance.happens("error_after"):
                 status, body = 500, encode(ServerError(_BROKEN).body())
             self._keys.keep(use, status, body, request_id)
-        return self._answer(status, body)
+        return self._respond(status, body)
 
     def act(self, what: Callable[[World, Cause], object]) -> None:
         """Applies a change without a call, such as a customer's or a bank's."""
@@ -235,11 +235,13 @@ class Provider:
         if self._timers.advance(0.0):
             self._after_change()
 
-    def _answer(self, status: int, body: str, more: Mapping[str, str] | None = None) -> Answer:
-        return Answer(status, body, {"Date": self.world.clock.http_date(), **(more or {})})
+    def _respond(
+        self, status: int, body: str, more: Mapping[str, str] | None = None
+    ) -> ApiResponse:
+        return ApiResponse(status, body, {"Date": self.world.clock.http_date(), **(more or {})})
 
-    def _refusal(self, error: ApiError) -> Answer:
-        return self._answer(error.status, encode(error.body()), error.headers)
+    def _refusal(self, error: ApiError) -> ApiResponse:
+        return self._respond(error.status, encode(error.body()), error.headers)
 
 
 def _route(method: str, path: str) -> tuple[Operation, str]:

@@ -26,9 +26,9 @@ class Transport(stripe.HTTPClient):
         """See ``stripe.HTTPClient``."""
         await self._process.step("provider.send")
         exchange = self._provider.exchange(method.upper(), url, headers, post_data)
-        answer = await asyncio.shield(asyncio.create_task(exchange))
-        await self._process.step("provider.answered")
-        return answer.body.encode(), answer.status, answer.headers
+        response = await asyncio.shield(asyncio.create_task(exchange))
+        await self._process.step("provider.responded")
+        return response.body.encode(), response.status, response.headers
 
     async def close_async(self) -> None:
         """Does nothing."""
