@@ -1,7 +1,7 @@
 """Payment stories, as a table: how a payment is created, who acts when, and how it ends.
 
-The demo, the tests' load and the deterministic simulation follow stories with these types. A story
-is followed by its payment's published versions alone, as any client of the service would do.
+The demo, the tests' load and the deterministic simulation run stories of these types. A story
+acts only on the published versions of its payment, as any client of the service does.
 """
 
 from collections.abc import Callable, Mapping
@@ -59,7 +59,7 @@ class Story:
     """One story.
 
     Args:
-        title: for people.
+        title: its name in the demo.
         amount: the payment's amount in minor units of EUR.
         create: the rest of the body that creates it.
         ends: the expected end.

@@ -95,7 +95,7 @@ async def spawn(command: Command, logs: Path) -> Child:
 
 
 def launch(command: Command, logs: Path) -> subprocess.Popen[bytes]:
-    """Start `command` as `spawn` does, for callers without an event loop.
+    """Start ``command`` as ``spawn`` does, for callers without an event loop.
 
     Raises:
         ProgramError: the program could not be started.
@@ -143,7 +143,7 @@ async def stop(child: Child) -> None:
 
 
 class _Options(TypedDict):
-    """How every child is started, in the words of `subprocess`."""
+    """How every child is started, in the words of ``subprocess``."""
 
     stdin: int
     stdout: BinaryIO

@@ -53,7 +53,7 @@ def _enumerated(inputs: int) -> Iterator[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("facts", [(), (_PENDING,), (_PENDING, _OPEN)])
-def test_repeats_and_crashes_are_counted_as_if_written_down(facts: tuple[Reported, ...]) -> None:
+def test_repeats_and_crashes_are_counted_as_if_enumerated(facts: tuple[Reported, ...]) -> None:
     """Any order of one to three deliveries of each, with or without a crash after each."""
     history = _history(*facts, end=Status.PROCESSING if facts else Status.CREATED)
     expected = sum(2 ** len(row) for row in _enumerated(len(facts) + 1))

@@ -182,7 +182,7 @@ async def test_a_dispute_takes_money_and_may_give_it_back(
 
 
 @pytest.mark.parametrize(("currency", "amount"), [("EUR", 55), ("JPY", 1999), ("KWD", 12_340)])
-async def test_amounts_are_minor_units_whatever_the_currency(
+async def test_amounts_are_minor_units_in_every_currency(
     adapter: Adapter, client: ProviderClient, currency: str, amount: int
 ) -> None:
     """The currency has no decimals, two or three; the amounts stay the same integers."""

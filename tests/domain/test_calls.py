@@ -102,7 +102,7 @@ def test_a_cancel_is_dropped_when_the_create_was_refused() -> None:
     assert replay.deliver(received(refused("create"))).provider_calls == ()
 
 
-def test_a_refused_capture_is_asked_for_again_under_the_next_key() -> None:
+def test_a_refused_capture_is_called_again_under_the_next_key() -> None:
     """A key belongs to one request for ever; another amount is another request."""
     decision = replay_until("authorized, capture refused").deliver(received(capture(500)))
     assert [(call.key, call.amount) for call in decision.provider_calls] == [

@@ -72,7 +72,7 @@ def test_a_program_starts_after_what_it_needs_and_stops_before_it(tmp_path: Path
     assert progress.when("top", State.STOPPED) < progress.when("base", State.STOPPING)
 
 
-def test_independent_programs_start_side_by_side(tmp_path: Path) -> None:
+def test_independent_programs_start_concurrently(tmp_path: Path) -> None:
     """Independent programs start concurrently."""
     progress = ProgressLog()
     live(tmp_path, [program(tmp_path, "one"), program(tmp_path, "two")], progress)

@@ -213,7 +213,7 @@ async def _error_of_second(
     return waiting.exception()
 
 
-async def test_races_end_alike(first_two: tuple[Batch, Batch], store: BatchStore) -> None:
+async def test_races_end_the_same_way(first_two: tuple[Batch, Batch], store: BatchStore) -> None:
     """The second transaction waits and sees the first's writes; an outdated one is refused."""
     creating, changing = first_two
 

@@ -9,7 +9,7 @@ from tests.simulator.harness import Simulator
 TYPES = ["charge.succeeded", "payment_intent.created", "payment_intent.succeeded"]
 
 
-def test_duplicates(simulator: Simulator) -> None:
+def test_a_duplicated_webhook_has_the_same_bytes(simulator: Simulator) -> None:
     """Each webhook comes two to four times, with the same bytes."""
     simulator.set_faults(duplicate=1.0, duplicate_max=3, duplicate_spread_s=[0, 0.1])
     simulator.pay()
@@ -21,7 +21,7 @@ def test_duplicates(simulator: Simulator) -> None:
     assert stats["counts"]["deliveries.duplicate.attempts"] == len(types) - 3
 
 
-def test_delay(simulator: Simulator) -> None:
+def test_a_delayed_webhook_comes_later(simulator: Simulator) -> None:
     """A delayed webhook comes after at least the lower bound of its range."""
     simulator.set_faults(delay=1.0, delay_s=[0.3, 0.4])
     simulator.pay()
@@ -29,7 +29,7 @@ def test_delay(simulator: Simulator) -> None:
     simulator.receiver.wait_for_types(*TYPES)
 
 
-def test_reorder(simulator: Simulator) -> None:
+def test_a_reordered_webhook_comes_after_later_ones(simulator: Simulator) -> None:
     """A reordered webhook comes after later ones of its payment."""
     simulator.set_faults(reorder=1.0, reorder_hold_s=[0.5, 0.6])
     paid = simulator.pay()
@@ -42,7 +42,7 @@ def test_reorder(simulator: Simulator) -> None:
     assert faults == {"reorder": 3, "reorder.overtaken": 3}
 
 
-def test_drop(simulator: Simulator) -> None:
+def test_a_dropped_webhook_never_comes(simulator: Simulator) -> None:
     """A dropped webhook never comes, but its event is listed as undelivered and can be resent."""
     simulator.set_faults(drop=1.0)
     simulator.pay()
@@ -58,7 +58,7 @@ def test_drop(simulator: Simulator) -> None:
     assert not simulator.client.v1.events.list({"delivery_success": False}).data
 
 
-def test_generation_failure(simulator: Simulator) -> None:
+def test_an_event_that_is_not_generated_does_not_exist(simulator: Simulator) -> None:
     """The event doesn't exist; the payment does."""
     simulator.set_faults(generation_failure=1.0)
     paid = simulator.pay()
@@ -68,7 +68,7 @@ def test_generation_failure(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize("fault", ["wrong_signature", "altered_body"])
-def test_forgeries(simulator: Simulator, fault: str) -> None:
+def test_a_forgery_fails_verification(simulator: Simulator, fault: str) -> None:
     """A forgery comes in addition to the genuine webhook, fails verification, and is sent once."""
     simulator.set_faults(**{fault: 1.0})
     simulator.pay()

@@ -17,7 +17,7 @@ def _count(simulator: Simulator, kind: str) -> int:
     return len(simulator.read("objects")[kind])
 
 
-def test_the_same_request_gets_the_same_answer(simulator: Simulator) -> None:
+def test_the_same_request_gets_the_same_response(simulator: Simulator) -> None:
     """A repeated request executes nothing and gets the first response, marked as replayed."""
     form = {"amount": "1000", "currency": "eur"}
     headers = {"authorization": "Bearer sk_test_of_the_tests", "idempotency-key": "key-1"}

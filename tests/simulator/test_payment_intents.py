@@ -212,7 +212,7 @@ def test_a_wrong_parameter_is_named(
     assert refusal.value.code == code
 
 
-def test_update_changes_what_describes_it(simulator: Simulator) -> None:
+def test_update_changes_descriptive_fields(simulator: Simulator) -> None:
     """Update merges metadata, removes empty values, and sets the description."""
     paid = simulator.pay(metadata={"a": "1", "b": "2"})
     changed = simulator.client.v1.payment_intents.update(

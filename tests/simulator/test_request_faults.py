@@ -69,7 +69,7 @@ def test_a_response_is_lost_after_execution(simulator: Simulator, fault: str) ->
     simulator.receiver.wait_for_types("payment_intent.succeeded")
 
 
-def test_a_reset_is_a_reset(simulator: Simulator) -> None:
+def test_a_reset_fault_resets_the_connection(simulator: Simulator) -> None:
     """The connection is reset, not closed in order."""
     simulator.set_faults(reset_before=1.0)
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)) as failure:
@@ -86,7 +86,7 @@ def test_a_waiting_client_gets_no_response(simulator: Simulator) -> None:
     assert 0.5 <= time.monotonic() - begun < 5
 
 
-def test_slow_is_slow(simulator: Simulator) -> None:
+def test_a_slow_fault_delays_the_call(simulator: Simulator) -> None:
     """A slow call takes a time from its range, and succeeds."""
     simulator.set_faults(slow=1.0, slow_s=[0.3, 0.4])
     begun = time.monotonic()
