@@ -1,1 +1,1 @@
-"""What travels between programs, how everything is named, and how each program is set."""
+"""Tests of message formats, identifiers and settings."""

@@ -1,4 +1,4 @@
-"""One of everything that travels on topics, and the published state of many payments."""
+"""Examples of all messages on topics, and published states of payments."""
 
 import json
 from collections.abc import Iterator
@@ -88,17 +88,17 @@ RESULTS: Final = (
 
 
 def published_schema(topic: str) -> Any:
-    """The JSON Schema of a topic's values, as it stands in its file."""
+    """Returns the JSON Schema file of a topic's values."""
     return json.loads((DIRECTORY / f"{topic}.schema.json").read_text())
 
 
 def published(payment: Payment) -> bytes:
-    """The value of ``payment-state`` for this payment, under an ID as it really is."""
+    """Returns the ``payment-state`` value of this payment, with a real payment ID."""
     return encode_snapshot(snapshot(replace(payment, id=PAYMENT)))
 
 
 def states_of(history: History) -> Iterator[bytes]:
-    """What is published of a payment after each record of its history."""
+    """Yields the published state of a payment after each record of its history."""
     replay = Replay()
     for record in history.inputs:
         replay.deliver(record)

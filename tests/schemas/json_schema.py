@@ -1,7 +1,7 @@
-"""As much of JSON Schema as the published files use, written from its specification.
+"""A validator for the part of JSON Schema that the published files use.
 
-Independent of the models that the files are generated from: a consumer in another language has
-nothing but the files. A keyword that is not known here is a KeyError, never passed over.
+It is independent of the models that generate the files, like a consumer in another language. An
+unknown keyword is a KeyError.
 """
 
 import re
@@ -18,14 +18,14 @@ def _is_number(value: Any) -> bool:
 
 _TYPES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "string": lambda value: isinstance(value, str),
-    "integer": lambda value: _is_number(value) and value == int(value),  # 1.0 is one
+    "integer": lambda value: _is_number(value) and value == int(value),  # 1.0 is an integer
     "number": _is_number,
     "boolean": lambda value: isinstance(value, bool),
     "null": lambda value: value is None,
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
 }
-#: What each keyword that says something of a single value demands: of (its operand, the value).
+#: A check for each keyword about a single value; called with (operand, value).
 _CHECKS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "type": lambda name, value: _TYPES[name](value),
     "enum": lambda allowed, value: value in allowed,
@@ -52,21 +52,21 @@ def _is_date_time(value: str) -> bool:
 _FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {"date-time": _is_date_time}
 
 
-_Inside = Callable[[Any, Mapping[str, Any], Any, str], Iterator[str]]
+_Nested = Callable[[Any, Mapping[str, Any], Any, str], Iterator[str]]
 
 
 def problems(schema: Mapping[str, Any], value: Any) -> list[str]:
-    """Everything in a document that its schema forbids, each with its place; empty if nothing."""
+    """Returns every violation of the schema in a document, each with its path."""
     return list(_Document(schema).problems(schema, value, "$"))
 
 
 class _Document:
-    """A schema document, in which references resolve."""
+    """A schema document with resolvable references."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
-        #: Keywords that are about parts of a value: of (operand, schema, value, place).
-        self._inside: Mapping[str, _Inside] = {
+        #: Checks for keywords about parts of a value; called with (operand, schema, value, path).
+        self._nested: Mapping[str, _Nested] = {
             "$ref": self._reference,
             "anyOf": self._any_of,
             "oneOf": self._one_of,
@@ -76,44 +76,44 @@ class _Document:
             "items": self._items,
         }
 
-    def problems(self, schema: Mapping[str, Any], value: Any, place: str) -> Iterator[str]:
+    def problems(self, schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
         if "type" in schema and not _TYPES[schema["type"]](value):
-            yield f"{place}: {value!r} is no {schema['type']}"
-            return  # the other keywords are about a value of that type
+            yield f"{path}: {value!r} is no {schema['type']}"
+            return  # the other keywords apply only to values of that type
         for keyword, operand in schema.items():
-            if keyword in self._inside:
-                yield from self._inside[keyword](operand, schema, value, place)
+            if keyword in self._nested:
+                yield from self._nested[keyword](operand, schema, value, path)
             elif keyword not in _ANNOTATIONS and not _CHECKS[keyword](operand, value):
-                yield f"{place}: {value!r} breaks {keyword} {operand!r}"
+                yield f"{path}: {value!r} breaks {keyword} {operand!r}"
 
-    def _reference(self, name: str, _: Any, value: Any, place: str) -> Iterator[str]:
-        yield from self.problems(self._root["$defs"][name.removeprefix("#/$defs/")], value, place)
+    def _reference(self, name: str, _: Any, value: Any, path: str) -> Iterator[str]:
+        yield from self.problems(self._root["$defs"][name.removeprefix("#/$defs/")], value, path)
 
-    def _any_of(self, options: Any, _: Any, value: Any, place: str) -> Iterator[str]:
-        tried = [list(self.problems(option, value, place)) for option in options]
+    def _any_of(self, options: Any, _: Any, value: Any, path: str) -> Iterator[str]:
+        tried = [list(self.problems(option, value, path)) for option in options]
         if [] not in tried:
             yield from (problem for found in tried for problem in found)
 
-    def _one_of(self, options: Any, schema: Any, value: Any, place: str) -> Iterator[str]:
-        yield from self._any_of(options, schema, value, place)
-        if sum(not list(self.problems(option, value, place)) for option in options) > 1:
-            yield f"{place}: more than one of oneOf"
+    def _one_of(self, options: Any, schema: Any, value: Any, path: str) -> Iterator[str]:
+        yield from self._any_of(options, schema, value, path)
+        if sum(not list(self.problems(option, value, path)) for option in options) > 1:
+            yield f"{path}: more than one of oneOf"
 
-    def _properties(self, known: Any, _: Any, value: Any, place: str) -> Iterator[str]:
+    def _properties(self, known: Any, _: Any, value: Any, path: str) -> Iterator[str]:
         for name in known.keys() & value.keys():
-            yield from self.problems(known[name], value[name], f"{place}.{name}")
+            yield from self.problems(known[name], value[name], f"{path}.{name}")
 
-    def _additional(self, allowed: Any, schema: Any, value: Any, place: str) -> Iterator[str]:
+    def _additional(self, allowed: Any, schema: Any, value: Any, path: str) -> Iterator[str]:
         for name in value.keys() - schema.get("properties", {}).keys():
             if allowed is False:
-                yield f"{place}: {name} is not known"
+                yield f"{path}: {name} is not known"
             else:
-                yield from self.problems(allowed, value[name], f"{place}.{name}")
+                yield from self.problems(allowed, value[name], f"{path}.{name}")
 
-    def _names(self, wanted: Any, _: Any, value: Any, place: str) -> Iterator[str]:
+    def _names(self, wanted: Any, _: Any, value: Any, path: str) -> Iterator[str]:
         for name in value:
-            yield from self.problems(wanted, name, f"{place}.{name}")
+            yield from self.problems(wanted, name, f"{path}.{name}")
 
-    def _items(self, wanted: Any, _: Any, value: Any, place: str) -> Iterator[str]:
+    def _items(self, wanted: Any, _: Any, value: Any, path: str) -> Iterator[str]:
         for number, item in enumerate(value):
-            yield from self.problems(wanted, item, f"{place}[{number}]")
+            yield from self.problems(wanted, item, f"{path}[{number}]")

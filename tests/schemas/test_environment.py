@@ -1,4 +1,4 @@
-"""Variables that Kubernetes sets for its Services are none of ours; a misspelt one still is."""
+"""Variables that Kubernetes sets for Services are ignored; a misspelt setting is still found."""
 
 import os
 
@@ -14,8 +14,8 @@ from schemas.settings import (
     load,
 )
 
-#: All that Kubernetes sets for one Service with a port that has a name.
-OF_A_SERVICE = {
+#: The variables that Kubernetes sets for a Service with one named port.
+SERVICE_VARIABLES = {
     "SERVICE_HOST": "10.0.0.1",
     "SERVICE_PORT": "80",
     "SERVICE_PORT_HTTP": "80",
@@ -30,7 +30,7 @@ SERVICES = ("PAYMENTS", "PAYMENTS_INGRESS", "PAYMENTS_METRICS", "PAYMENTS_STRIPE
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Enough for the ingress and Kafka, and nothing else of ours."""
+    """Sets only the required settings of the ingress and Kafka."""
     for name in list(os.environ):
         if name.upper().startswith(PREFIX):
             monkeypatch.delenv(name)
@@ -39,11 +39,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_of_any_name_stops_no_start(
-    monkeypatch: pytest.MonkeyPatch, service: str
-) -> None:
-    """Its variables are passed over, and a port keeps its default."""
-    for name, value in OF_A_SERVICE.items():
+def test_a_service_of_any_name_is_ignored(monkeypatch: pytest.MonkeyPatch, service: str) -> None:
+    """Its variables cause no error, and ports keep their defaults."""
+    for name, value in SERVICE_VARIABLES.items():
         monkeypatch.setenv(f"{service}_{name}", value)
     assert load(KafkaSettings).partitions == 4
     assert load(IngressSettings).ingress_port == 8080
@@ -53,14 +51,16 @@ def test_a_service_of_any_name_stops_no_start(
 @pytest.mark.parametrize(
     "address", ["udp://10.0.0.1:53", "sctp://10.0.0.1:9", "tcp://[fd00::1]:80", "tcp://fd00::1:80"]
 )
-def test_every_protocol_and_family_is_known(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    """TCP, UDP and SCTP; IPv6 as well."""
+def test_every_protocol_and_address_family_is_recognised(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """These are TCP, UDP and SCTP, with IPv4 and IPv6."""
     monkeypatch.setenv("PAYMENTS_INGRESS_PORT", address)
     assert load(IngressSettings).ingress_port == 8080
 
 
-def test_a_port_of_ours_is_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same variable with a number is the setting; with anything else it stops the start."""
+def test_a_port_setting_is_still_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same variable with a number is the setting; any other value is an error."""
     monkeypatch.setenv("PAYMENTS_INGRESS_PORT", "8081")
     assert load(IngressSettings).ingress_port == 8081
     for wrong in ("http://10.0.0.1:80", "tcp://10.0.0.1", "", "80 80"):
@@ -80,10 +80,10 @@ def test_a_port_of_ours_is_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PAYMENTS_BATCHSIZE", "tcp://10.0.0.1:80"),
     ],
 )
-def test_what_no_service_has_is_misspelt(
+def test_other_variables_count_as_misspelt(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """The name and the value are both looked at."""
+    """Both the name and the value must be those of a Service."""
     assert not is_set_for_a_service(name, value)
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=f"unknown: {name}"):

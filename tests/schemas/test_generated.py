@@ -1,4 +1,4 @@
-"""Files made from the models are what the models say now."""
+"""Generated files are up to date with the models."""
 
 from collections.abc import Iterator
 
@@ -11,14 +11,14 @@ from tools.generate import DIRECTORY, MODELS, schema_of
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_json_schema_file_is_as_its_model(name: str) -> None:
-    """Consumers read the files; a change of a model is a change of its file, seen in review."""
+def test_a_json_schema_file_matches_its_model(name: str) -> None:
+    """Consumers read the files, so a change of a model must show in review."""
     file = DIRECTORY / f"{name}.schema.json"
     assert file.read_text() == schema_of(name), "out of date: run `python -m tools.generate`"
 
 
-def test_there_is_a_file_for_each_topic_whose_values_are_ours() -> None:
-    """And no file of a topic that is gone; a provider's bodies are its own."""
+def test_each_topic_with_our_own_values_has_a_file() -> None:
+    """No other files exist. Providers define the bodies on the other topics."""
     files = {file.name.removesuffix(".schema.json") for file in DIRECTORY.iterdir()}
     assert files == set(MODELS)
     assert files == {topic.name for topic in TOPICS} - {
@@ -28,8 +28,8 @@ def test_there_is_a_file_for_each_topic_whose_values_are_ours() -> None:
     }
 
 
-def test_the_page_of_settings_is_as_the_settings() -> None:
-    """What an operator reads is what the programs read."""
+def test_the_page_of_settings_is_up_to_date() -> None:
+    """It documents the settings as the programs read them."""
     message = f"out of date: run `{configuration.COMMAND}`"
     assert configuration.PATH.read_text() == configuration.text(), message
 
@@ -40,8 +40,8 @@ def _rows() -> Iterator[list[str]]:
             yield [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_every_variable_has_a_row_that_says_all() -> None:
-    """Its name, its meaning, its default or that there is none, and what it takes."""
+def test_every_variable_has_a_complete_row() -> None:
+    """A row has the name, the meaning, the default or "required", and the allowed values."""
     rows = list(_rows())
     names = [row[0] for row in rows]
     assert len(set(names)) == len(names)
@@ -68,13 +68,13 @@ ROWS = {
 
 
 @pytest.mark.parametrize("variable", ROWS)
-def test_a_row_says_what_the_code_does(variable: str) -> None:
-    """One of each kind: default and bounds."""
+def test_a_row_has_the_default_and_the_bounds(variable: str) -> None:
+    """The table has one variable of each kind."""
     (row,) = (row for row in _rows() if row[0] == f"`{variable}`")
     assert (row[2], row[3]) == ROWS[variable]
 
 
-def test_a_meaning_is_shown_as_it_is_written() -> None:
-    """What looks like a tag would vanish from the page."""
+def test_a_meaning_is_escaped() -> None:
+    """Unescaped text that looks like a tag would vanish from the page."""
     (row,) = (row for row in _rows() if row[0] == "`PAYMENTS_API_KEYS`")
     assert row[1] == "API keys as tenant:&lt;SHA-256 of the key in hex>, comma-separated."

@@ -1,4 +1,4 @@
-"""Commands, results and HTTP bodies: what is written is read the same, and nothing else is read."""
+"""Commands, results and HTTP bodies: encoding and decoding agree, and invalid input is refused."""
 
 import json
 from collections.abc import Iterator
@@ -38,10 +38,10 @@ def _named(message: Model) -> str:
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=_named)
-def test_a_message_is_read_as_it_was_written(
+def test_decoding_returns_the_encoded_message(
     message: Command | ReleasePayment | ProviderResult,
 ) -> None:
-    """Every field, to the microsecond; and the file describes it."""
+    """All fields are equal, and the message is valid by the JSON Schema file."""
     document = json.loads(message.model_dump_json())
     assert _read(document) == message
     assert problems(_schema(document), document) == []
@@ -51,7 +51,7 @@ def test_a_message_is_read_as_it_was_written(
 def test_an_unknown_field_is_refused(
     message: Command | ReleasePayment | ProviderResult,
 ) -> None:
-    """Never dropped in silence: it may be a misspelt one that matters."""
+    """It may be a misspelt field, so it is not ignored."""
     document = {**json.loads(message.model_dump_json()), "amuont": 1}
     with pytest.raises(ValidationError, match="amuont"):
         _read(document)
@@ -69,7 +69,7 @@ def _required() -> Iterator[tuple[Model, str]]:
 def test_a_missing_field_is_refused(
     message: Command | ReleasePayment | ProviderResult, name: str
 ) -> None:
-    """By its name."""
+    """The error names it."""
     document = json.loads(message.model_dump_json())
     del document[name]
     with pytest.raises(ValidationError, match=name):
@@ -77,8 +77,8 @@ def test_a_missing_field_is_refused(
     assert problems(_schema(document), document) != []
 
 
-def test_all_five_commands_are_met_here() -> None:
-    """Each kind of command has an example above; an operator's release is none of a client's."""
+def test_every_command_has_an_example() -> None:
+    """The operator's release is not a command that a client can send."""
     kinds = {command.type for command in COMMANDS}
     assert kinds == {"create", "confirm", "capture", "cancel", "refund"}
     assert kinds | {RELEASE.type} == set(SCHEMAS["command"]["discriminator"]["mapping"])
@@ -89,7 +89,7 @@ def test_all_five_commands_are_met_here() -> None:
 CREATE = json.loads(COMMANDS[0].model_dump_json())
 WRONG: dict[str, tuple[str, Any]] = {
     "an unknown kind": ("type", "void"),
-    "an amount in words": ("amount", "1999"),
+    "an amount as text": ("amount", "1999"),
     "an amount with a fraction": ("amount", 19.99),
     "an amount that is a whole float": ("amount", 1999.0),
     "an amount that is true": ("amount", True),
@@ -103,14 +103,14 @@ WRONG: dict[str, tuple[str, Any]] = {
     "an ID and a new line": ("payment_id", CREATE["payment_id"] + "\n"),
     "an empty tenant": ("tenant", ""),
     "a text of 501 characters": ("description", "a" * 501),
-    "a text that no row can hold": ("description", "a\0b"),
+    "a text with NUL": ("description", "a\0b"),
     "a time without a zone": ("received_at", "2026-01-01T00:00:00"),
-    "no attempt": ("max_attempts", 0),
+    "zero attempts": ("max_attempts", 0),
     "eleven attempts": ("max_attempts", 11),
-    "another way to capture": ("capture_method", "later"),
+    "an unknown capture method": ("capture_method", "later"),
     "metadata that is no text": ("metadata", {"a": 1}),
     "a metadata key of 41 characters": ("metadata", {"k" * 41: ""}),
-    "a metadata key without characters": ("metadata", {"": "x"}),
+    "an empty metadata key": ("metadata", {"": "x"}),
     "a metadata value of 501 characters": ("metadata", {"a": "v" * 501}),
     "metadata of 41 keys": ("metadata", {str(number): "" for number in range(41)}),
 }
@@ -118,7 +118,7 @@ WRONG: dict[str, tuple[str, Any]] = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_a_wrong_value_is_refused(case: str) -> None:
-    """Nothing is rounded, cut or converted."""
+    """No value is rounded, truncated or converted."""
     name, value = WRONG[case]
     with pytest.raises(ValidationError):
         _read({**CREATE, name: value})
@@ -126,7 +126,7 @@ def test_a_wrong_value_is_refused(case: str) -> None:
 
 @pytest.mark.parametrize("key", ["payment_id]", "a][payment_id", "[", "a[b]"])
 def test_a_metadata_key_has_no_brackets(key: str) -> None:
-    """In the provider's form it would address another parameter, our own payment ID among them."""
+    """In Stripe's form encoding it could overwrite another parameter, such as our payment ID."""
     with pytest.raises(ValidationError, match="square brackets"):
         _read({**CREATE, "metadata": {key: "x"}})
     with pytest.raises(ValidationError, match="square brackets"):
@@ -144,7 +144,7 @@ def test_a_metadata_key_has_no_brackets(key: str) -> None:
     ],
 )
 def test_a_result_is_an_acknowledgement_or_a_refusal(change: dict[str, Any], named: str) -> None:
-    """One of the two, never both, never a success."""
+    """It is exactly one of the two, and never a success."""
     acknowledged = json.loads(RESULTS[0].model_dump_json())
     with pytest.raises(ValidationError, match=named):
         _read({**acknowledged, **change})
@@ -156,8 +156,8 @@ def _models(base: type[Model]) -> Iterator[type[Model]]:
         yield from _models(model)
 
 
-def test_every_model_is_frozen_and_refuses_what_it_does_not_know() -> None:
-    """On topics and over HTTP alike."""
+def test_every_model_is_frozen_and_refuses_unknown_fields() -> None:
+    """This applies to models on topics and over HTTP."""
     models = list(_models(Model))
     assert schemas.http.CreateRequest in models
     for model in models:

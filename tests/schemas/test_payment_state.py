@@ -1,4 +1,4 @@
-"""What is published of a payment is what its schema promises, to the model and to the file."""
+"""Every published payment state is valid by the model and by the JSON Schema file."""
 
 import json
 from collections.abc import Callable
@@ -22,15 +22,15 @@ from tests.domain.histories.worlds import commands_and_results, facts
 from tests.schemas.examples import PAYMENT, published, published_schema, states_of
 from tests.schemas.json_schema import problems
 
-#: The machine may be busy: an example may take its time.
+#: Hypothesis's deadline would fail on a busy machine.
 unhurried = settings(deadline=None)
 
 HISTORIES = tuple(map(with_create_result, (*PAYMENT_HISTORIES, *AFTER_FINAL_HISTORIES)))
 SCHEMA = published_schema("payment-state")
 
 
-def assert_keeps_its_promise(value: bytes) -> PaymentState:
-    """The value is what both schemas describe, and means the same read and written again."""
+def assert_is_valid(value: bytes) -> PaymentState:
+    """Checks the value against both schemas; decoding and encoding must not change it."""
     assert problems(SCHEMA, json.loads(value)) == []
     state = PaymentState.model_validate_json(value)
     assert json.loads(state.model_dump_json()) == json.loads(value)
@@ -39,22 +39,22 @@ def assert_keeps_its_promise(value: bytes) -> PaymentState:
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_a_payment_in_any_situation(situation: str) -> None:
-    """Each state a payment can stand in."""
+    """The published state of a payment in each situation is valid."""
     payment = payment_that_is(situation)
-    state = assert_keeps_its_promise(published(payment))
+    state = assert_is_valid(published(payment))
     assert (state.id, state.version, state.status) == (PAYMENT, payment.version, payment.status)
     assert state.metadata == payment.metadata
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=[h.name for h in HISTORIES])
 def test_a_payment_at_every_step_of_its_history(history: History) -> None:
-    """Every version that is published on the way."""
+    """Every version published during the history is valid."""
     for value in states_of(history):
-        assert_keeps_its_promise(value)
+        assert_is_valid(value)
 
 
-def test_the_histories_meet_every_word() -> None:
-    """The tests above are about all statuses of payments, refunds and disputes."""
+def test_the_histories_cover_every_status() -> None:
+    """They cover the statuses of payments and refunds and the main ones of disputes."""
     states = [PaymentState.model_validate_json(v) for h in HISTORIES for v in states_of(h)]
     assert {state.status for state in states} == set(Status)
     assert {r.status for state in states for r in state.refunds} == set(RefundStatus)
@@ -71,10 +71,10 @@ def test_the_histories_meet_every_word() -> None:
 @unhurried
 @given(reported=facts(), asked=commands_and_results(), random=st.randoms(use_true_random=False))
 def test_a_payment_after_any_inputs(reported: list[Input], asked: list[Input], random: Any) -> None:
-    """In any order, possible or not."""
+    """Inputs in any order, even an impossible one, give a valid state."""
     records = [*reported, *asked]
     random.shuffle(records)
-    assert_keeps_its_promise(published(Replay([received(create()), *records]).existing))
+    assert_is_valid(published(Replay([received(create()), *records]).existing))
 
 
 def _valid() -> Any:
@@ -93,23 +93,23 @@ def _set(*path: str | int, to: Any) -> Callable[[Any], None]:
 
 BROKEN: dict[str, Callable[[Any], None]] = {
     "an unknown field": _set("surprise", to=1),
-    "an unknown field inside": _set("amounts", "surprise", to=1),
-    "a field that is missing": lambda document: document.pop("version"),
-    "a field that is missing inside": lambda document: document["refunds"][0].pop("reversed"),
+    "an unknown nested field": _set("amounts", "surprise", to=1),
+    "a missing field": lambda document: document.pop("version"),
+    "a missing nested field": lambda document: document["refunds"][0].pop("reversed"),
     "an unknown status": _set("status", to="THINKING"),
     "an unknown refund status": _set("refunds", 0, "status", to="THINKING"),
     "a status in lower case": _set("status", to="succeeded"),
     "an amount with a fraction": _set("amount", to=10.5),
-    "an amount in words": _set("amount", to="1000"),
+    "an amount as text": _set("amount", to="1000"),
     "an amount that is true": _set("amount", to=True),
     "no amount": _set("amount", to=0),
     "a negative sum": _set("amounts", "captured", to=-1),
     "a sum with a fraction": _set("amounts", "captured", to=0.5),
     "version zero": _set("version", to=0),
     "a currency in lower case": _set("currency", to="eur"),
-    "an ID that is none": _set("id", to="pay_1"),
+    "an invalid ID": _set("id", to="pay_1"),
     "a time without a zone": _set("created_at", to="2026-01-01T00:00:00"),
-    "a time that is none": _set("created_at", to="yesterday"),
+    "an invalid time": _set("created_at", to="yesterday"),
     "metadata that is no text": _set("metadata", to={"a": 1}),
     "metadata of 41 keys": _set("metadata", to={str(number): "" for number in range(41)}),
     "refunds that are no list": _set("refunds", to={}),
@@ -117,14 +117,14 @@ BROKEN: dict[str, Callable[[Any], None]] = {
 }
 
 
-def test_the_document_that_is_broken_below_is_whole() -> None:
-    """What the next test refuses, it refuses for the one change."""
-    assert_keeps_its_promise(json.dumps(_valid()).encode())
+def test_the_unchanged_document_is_valid() -> None:
+    """So the next test's documents are refused only because of their change."""
+    assert_is_valid(json.dumps(_valid()).encode())
 
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_document_is_refused_by_both(case: str) -> None:
-    """The model and the file say no to the same."""
+    """The model and the JSON Schema file both refuse it."""
     document = _valid()
     BROKEN[case](document)
     assert problems(SCHEMA, document) != []

@@ -1,4 +1,4 @@
-"""Settings: wrong, missing and misspelt ones are refused by name, and no secret is ever shown."""
+"""Settings: errors name wrong, missing and misspelt variables and never show a secret."""
 
 import hashlib
 import os
@@ -32,8 +32,8 @@ from schemas.settings import (
 
 HASH = hashlib.sha256(b"key of the shop").hexdigest()
 OTHER_HASH = hashlib.sha256(b"another key").hexdigest()
-#: The least that makes every group load.
-ENOUGH = {
+#: The required variables of all groups.
+REQUIRED = {
     "KAFKA_BOOTSTRAP": "127.0.0.1:9092",
     "DATABASE_URL": "postgresql://payments:pw-of-the-database@127.0.0.1/payments",
     "STRIPE_API_KEY": "sk_test_secret_of_the_tests",
@@ -42,7 +42,7 @@ ENOUGH = {
     "STRIPE_WEBHOOK_SECRETS": "whsec_first_of_two,whsec_second_of_two",
     "API_KEYS": f"shop:{HASH}",
 }
-#: What must never be read in an error.
+#: Secrets that must not appear in an error.
 SECRETS = ("pw-of-the-database", "sk_test_secret", "whsec_first", "whsec_second", HASH)
 
 every_group = pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)
@@ -50,41 +50,41 @@ every_group = pytest.mark.parametrize("group", GROUPS, ids=lambda group: group._
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Enough to start with, and nothing of the shell the tests were started in."""
+    """Sets the required variables and removes those of the shell."""
     for name in list(os.environ):
         if name.upper().startswith(PREFIX):
             monkeypatch.delenv(name)
-    for name, value in ENOUGH.items():
+    for name, value in REQUIRED.items():
         monkeypatch.setenv(f"{PREFIX}{name}", value)
 
 
 def refusal(group: type[Group]) -> str:
-    """The text with which this group is refused, in which no secret stands."""
+    """Returns the error text of a refused group, which must contain no secret."""
     with pytest.raises(SettingsError) as refused:
         load(group)
     text = str(refused.value)
     assert not any(secret in text for secret in SECRETS), text
     error = refused.value
-    assert error.__cause__ is None  # the error behind it shows the values
+    assert error.__cause__ is None  # the original error shows the values
     assert error.__context__ is None or error.__suppress_context__
     return text
 
 
 @every_group
-def test_every_group_loads_with_the_least(group: type[Group]) -> None:
-    """Everything that is not required has a default that is right."""
+def test_every_group_loads_with_only_the_required_variables(group: type[Group]) -> None:
+    """All other variables have valid defaults."""
     assert load(group)
 
 
 @pytest.mark.parametrize("group", [*GROUPS, SandboxSettings, SimulatorSettings])
-def test_every_variable_says_what_it_means(group: type[BaseSettings]) -> None:
-    """One sentence for the page and for the refusal."""
+def test_every_variable_has_a_description(group: type[BaseSettings]) -> None:
+    """The page of settings and error messages use it."""
     for name, field in group.model_fields.items():
         assert field.description, name
 
 
 def test_a_variable_belongs_to_one_group() -> None:
-    """No two groups read one name; all are known to the check for misspelt ones."""
+    """No two groups read the same variable, and the check for misspelt variables knows all."""
     names = [name for name, _, _ in variables()]
     assert len(names) == len(set(names))
     assert {group for _, group, _ in variables()} == set(GROUPS)
@@ -92,7 +92,7 @@ def test_a_variable_belongs_to_one_group() -> None:
 
 
 def test_no_secret_has_a_default() -> None:
-    """A secret is set, or what it is for is not used: there is none that everybody knows."""
+    """A default secret would be public."""
     fields = [group.model_fields[field] for _, group, field in variables()]
     secrets = [field for field in fields if SecretStr.__name__ in str(field.annotation)]
     assert len(secrets) >= 3
@@ -101,15 +101,15 @@ def test_no_secret_has_a_default() -> None:
         assert field.default_factory is None
 
 
-def test_what_there_must_be_is_required() -> None:
-    """Without these no program that needs them starts; everything else may be left as it is."""
+def test_the_required_variables_are_these() -> None:
+    """All other variables are optional."""
     names = [name for name, group, field in variables() if group.model_fields[field].is_required()]
-    assert {name.removeprefix(PREFIX) for name in names} == set(ENOUGH)
+    assert {name.removeprefix(PREFIX) for name in names} == set(REQUIRED)
 
 
 @every_group
 def test_no_secret_is_shown(group: type[Group]) -> None:
-    """Neither as text nor for a debugger."""
+    """Neither ``str`` nor ``repr`` shows one."""
     shown = repr(load(group)) + str(load(group))
     assert not any(secret in shown for secret in SECRETS[:-1])
 
@@ -129,7 +129,7 @@ MISSING: list[tuple[type[Group], str]] = [
 def test_a_missing_variable_is_named(
     monkeypatch: pytest.MonkeyPatch, group: type[Group], name: str
 ) -> None:
-    """With its meaning."""
+    """The error includes its description."""
     monkeypatch.delenv(f"{PREFIX}{name}")
     meaning = group.model_fields[name.lower()].description
     assert refusal(group) == f"{PREFIX}{name}: Field required. {meaning}"
@@ -172,8 +172,8 @@ WRONG: list[tuple[type[Group], str, str]] = [
 ]
 
 
-def test_every_group_can_be_wrong() -> None:
-    """The list above leaves none out."""
+def test_the_wrong_values_cover_every_group() -> None:
+    """The list above has at least one for each group."""
     assert {group for group, _, _ in WRONG} == set(GROUPS)
 
 
@@ -181,7 +181,7 @@ def test_every_group_can_be_wrong() -> None:
 def test_a_wrong_value_is_named(
     monkeypatch: pytest.MonkeyPatch, group: type[Group], name: str, value: str
 ) -> None:
-    """The variable and what would be right; only this one, and one line."""
+    """The error names only this variable and includes its description."""
     monkeypatch.setenv(f"{PREFIX}{name}", value)
     text = refusal(group)
     assert text.startswith(f"{PREFIX}{name}: ")
@@ -190,7 +190,7 @@ def test_a_wrong_value_is_named(
 
 
 def test_half_a_provider_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address without a key would be noticed at the first payment; the rest is named."""
+    """The error names the missing variables; otherwise only the first payment would fail."""
     monkeypatch.setenv(f"{PREFIX}EXAMPLEPAY_API_BASE", "https://examplepay.example")
     text = refusal(ExamplePaySettings)
     assert "PAYMENTS_EXAMPLEPAY_API_KEY" in text
@@ -198,8 +198,8 @@ def test_half_a_provider_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "PAYMENTS_EXAMPLEPAY_API_BASE" not in text
 
 
-def test_everything_that_is_wrong_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line each, so that one more start is enough."""
+def test_all_errors_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each error has its own line."""
     monkeypatch.setenv(f"{PREFIX}PARTITIONS", "many")
     monkeypatch.delenv(f"{PREFIX}KAFKA_BOOTSTRAP")
     assert [line.partition(":")[0] for line in refusal(KafkaSettings).splitlines()] == [
@@ -221,13 +221,13 @@ def test_everything_that_is_wrong_is_named_at_once(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_an_empty_webhook_secret_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """Anybody could sign with it."""
+    """Anyone could sign with it."""
     monkeypatch.setenv(f"{PREFIX}STRIPE_WEBHOOK_SECRETS", value)
     assert "at least 8 characters" in refusal(StripeWebhookSettings)
 
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blanks around an item are none of it; a tenant may have several keys."""
+    """Spaces around an item are ignored; a tenant may have several keys."""
     monkeypatch.setenv(f"{PREFIX}STRIPE_WEBHOOK_SECRETS", " whsec_first_of_two , whsec_b_of_two")
     secrets = load(StripeWebhookSettings).stripe_webhook_secrets
     assert [s.get_secret_value() for s in secrets] == ["whsec_first_of_two", "whsec_b_of_two"]
@@ -242,7 +242,7 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_misspelt_variable_is_named(
     monkeypatch: pytest.MonkeyPatch, group: type[Group], name: str
 ) -> None:
-    """Whichever group is loaded: it would otherwise be a default nobody chose."""
+    """Every group refuses it; otherwise the intended variable would silently keep its default."""
     monkeypatch.setenv(name, "sk_test_secret_of_the_tests")
     assert name in refusal(group)
 
@@ -251,22 +251,22 @@ def test_a_misspelt_variable_is_named(
     "name",
     ["PAYMENTS_SANDBOX_KAFKA_PORT", "PAYMENTS_SIMULATOR_SEED", "PAYMENTS_TEST_PAYMENTS", "PATH_X"],
 )
-def test_others_variables_are_left_to_them(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The sandbox, the simulator and the tests check their own."""
+def test_variables_of_other_tools_are_ignored(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The sandbox, the simulator and the tests check their own variables."""
     monkeypatch.setenv(name, "1")
     assert load(KafkaSettings).partitions == 4
 
 
 @pytest.mark.parametrize("name", ["PAYMENTS_PARTITIONS", "payments_partitions"])
 def test_a_variable_is_read_in_any_case(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """As it is known in any case."""
+    """The check for misspelt variables ignores case too."""
     monkeypatch.setenv(name, "12")
     assert load(KafkaSettings).partitions == 12
 
 
 @every_group
-def test_settings_do_not_change(group: type[Group]) -> None:
-    """What a program was started with is what it runs with."""
+def test_settings_are_immutable(group: type[Group]) -> None:
+    """A program can't change its settings after start-up."""
     settings: Any = load(group)
     name = next(iter(group.model_fields))
     with pytest.raises(ValueError, match="frozen"):

@@ -1,4 +1,4 @@
-"""One word for one thing, wherever it is written: domain, Postgres, JSON Schema and OpenAPI."""
+"""The domain, Postgres, JSON Schema and OpenAPI have the same enum values and transitions."""
 
 import re
 from enum import StrEnum
@@ -22,21 +22,21 @@ _IN_SQL = re.compile(r"'([^']+)'")
 
 
 def _after(beginning: str, end: str = r"\)\)") -> list[str]:
-    """The quoted words of the migrations between two patterns; every place where they stand."""
+    """Returns the quoted words between two patterns, from all places in the migrations."""
     found = re.findall(f"{beginning}(.*?){end}", MIGRATIONS, re.DOTALL)
     assert found, f"no {beginning} in the migrations"
     return [word for part in found for word in _IN_SQL.findall(part)]
 
 
-def test_transitions_in_postgres_are_the_tables() -> None:
-    """Each edge once, and no other."""
+def test_the_transitions_in_postgres_are_the_domains() -> None:
+    """Postgres has each transition once and no others."""
     words = _after(r"insert into allowed_transitions \(source, target\) values", ";")
     edges = list(zip(words[::2], words[1::2], strict=True))
     assert sorted(edges) == sorted((edge.source, edge.target) for edge in TRANSITIONS)
 
 
-def test_statuses_in_postgres_are_the_domains() -> None:
-    """All of them, and the same are final."""
+def test_the_statuses_in_postgres_are_the_domains() -> None:
+    """Postgres has all statuses, and the same ones are final."""
     (values,) = re.findall(
         r"insert into payment_statuses \(status, final\) values(.*?);", MIGRATIONS, re.DOTALL
     )
@@ -57,7 +57,7 @@ def test_statuses_in_postgres_are_the_domains() -> None:
 def test_a_check_in_postgres_lists_the_domains_words(
     table: str, column: str, words: type[StrEnum]
 ) -> None:
-    """A word that is missing there would quarantine every payment that meets it."""
+    """A missing value would quarantine every payment that gets it."""
     beginning = rf"create table {table} \([^;]*?{column}\s+text not null check \({column} in\s*\("
     assert sorted(_after(beginning)) == sorted(words)
 
@@ -76,13 +76,13 @@ def _document() -> dict[str, Any]:
 
 @pytest.mark.parametrize("words", [Status, RefundStatus, DisputeStatus, Outcome])
 def test_the_openapi_document_lists_the_domains_words(words: type[StrEnum]) -> None:
-    """In their order, once."""
+    """They are listed once, in the same order."""
     schema = _document()["components"]["schemas"][words.__name__]
     assert schema["enum"] == [word.value for word in words]
 
 
 @pytest.mark.parametrize("words", [Status, RefundStatus, DisputeStatus])
 def test_the_published_schema_lists_the_domains_words(words: type[StrEnum]) -> None:
-    """What a consumer of ``payment-state`` may meet."""
+    """These are all values that a consumer of ``payment-state`` can receive."""
     schema = published_schema("payment-state")["$defs"][words.__name__]
     assert schema["enum"] == [word.value for word in words]
