@@ -1,1 +1,1 @@
-"""Each provider's adapter against the port: one folder per provider, as in ``providers``."""
+"""Tests of each provider's adapter, in one folder per provider."""

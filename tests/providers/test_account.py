@@ -1,16 +1,16 @@
-"""Whose an event is: of our account and our mode, or not ours at all."""
+"""An event is ours only if it has our account and our mode, live or test."""
 
 import pytest
 
 from ports.provider import Account
 
 
-@pytest.mark.parametrize("ours", [True, False])
-@pytest.mark.parametrize("theirs", [True, False])
+@pytest.mark.parametrize("account_is_live", [True, False])
+@pytest.mark.parametrize("event_is_live", [True, False])
 @pytest.mark.parametrize("name", ["acct_ours", "acct_other", None])
-def test_only_what_is_of_our_account_and_mode_is_ours(
-    name: str | None, *, ours: bool, theirs: bool
+def test_only_events_of_our_account_and_mode_are_accepted(
+    name: str | None, *, account_is_live: bool, event_is_live: bool
 ) -> None:
-    """An event that names no account is of the one that was asked, and still of one mode."""
-    why = Account("acct_ours", is_live=ours).refuses(name, is_live=theirs)
-    assert (why is None) is (name != "acct_other" and theirs is ours)
+    """An event that names no account belongs to ours, but must still have our mode."""
+    why = Account("acct_ours", is_live=account_is_live).refuses(name, is_live=event_is_live)
+    assert (why is None) is (name != "acct_other" and event_is_live is account_is_live)

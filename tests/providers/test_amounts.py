@@ -1,4 +1,4 @@
-"""Every request on money names its amount: providers take an absent one for "all there is"."""
+"""Every request about money has an amount: providers read a missing one as the whole amount."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ CALL = ProviderCall(
 def test_a_call_without_an_amount_is_never_sent(
     request_for: Callable[[ProviderCall], object], operation: Operation
 ) -> None:
-    """It is an error of ours, not a request for all."""
+    """It raises an error."""
     call = replace(CALL, operation=operation)
     with pytest.raises(ValueError, match="has no amount"):
         request_for(call)

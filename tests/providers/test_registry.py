@@ -1,4 +1,4 @@
-"""Which providers there are is a matter of settings; half of one is refused."""
+"""The settings choose the providers; incomplete settings are refused."""
 
 import json
 import os
@@ -17,7 +17,7 @@ FIRST = {
     "STRIPE_ACCOUNT": "acct_1",
     "STRIPE_LIVEMODE": "false",
 }
-SECRET = "whsec_dGhlIGZpcnN0IHNlY3JldCBvZiB0aGUgdGVzdCBraXQ="  # noqa: S105  # it guards nothing
+SECRET = "whsec_dGhlIGZpcnN0IHNlY3JldCBvZiB0aGUgdGVzdCBraXQ="  # noqa: S105  # a test value
 SECOND = {
     "EXAMPLEPAY_API_BASE": "https://api.examplepay.example",
     "EXAMPLEPAY_API_KEY": "key-of-the-tests",
@@ -29,7 +29,7 @@ SECOND = {
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first provider, and nothing of the shell the tests were started in."""
+    """Sets the first provider's settings and removes those of the shell."""
     for name in list(os.environ):
         if name.upper().startswith(PREFIX):
             monkeypatch.delenv(name)
@@ -37,8 +37,10 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"{PREFIX}{name}", value)
 
 
-async def test_a_second_provider_is_there_once_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without any of its settings it isn't; with them it has a reader and a client."""
+async def test_a_second_provider_exists_if_it_is_configured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It then has a reader and a client."""
     for names in ({"stripe"}, {"stripe", "examplepay"}):
         clients = registry.clients()
         assert set(clients) == set(registry.readers()) == names
@@ -54,7 +56,7 @@ async def test_a_second_provider_is_there_once_it_is_set(monkeypatch: pytest.Mon
 async def test_a_key_of_the_other_mode_stops_the_start(
     monkeypatch: pytest.MonkeyPatch, key: str, *, livemode: bool
 ) -> None:
-    """Both variables are named, and the key is not shown."""
+    """The error names both variables."""
     other = key if not livemode else key.replace("live", "test")
     monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", str(livemode))
     monkeypatch.setenv(f"{PREFIX}STRIPE_API_KEY", other)
@@ -65,20 +67,20 @@ async def test_a_key_of_the_other_mode_stops_the_start(
 
 
 @pytest.mark.parametrize("livemode", [True, False])
-async def test_a_key_that_names_no_mode_is_taken(
+async def test_a_key_without_a_mode_is_accepted(
     monkeypatch: pytest.MonkeyPatch, *, livemode: bool
 ) -> None:
-    """As one of a stand-in's: the mode is what PAYMENTS_STRIPE_LIVEMODE says."""
+    """A simulator's key has none; PAYMENTS_STRIPE_LIVEMODE sets the mode."""
     monkeypatch.setenv(f"{PREFIX}STRIPE_API_KEY", "key-of-a-stand-in")
     monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", str(livemode))
     await registry.clients()["stripe"].close()
 
 
 @pytest.mark.parametrize("livemode", [True, False])
-def test_an_event_is_of_the_mode_that_is_set(
+def test_an_event_must_have_the_configured_mode(
     monkeypatch: pytest.MonkeyPatch, *, livemode: bool
 ) -> None:
-    """One of the other mode is foreign; one of ours is not."""
+    """An event of the other mode is foreign."""
     monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", str(livemode))
     translator = registry.translators()["stripe"]
     for is_live in (True, False):
@@ -87,16 +89,18 @@ def test_an_event_is_of_the_mode_that_is_set(
         assert isinstance(translator.translate(body).fact, Foreign) is (is_live is not livemode)
 
 
-def test_translators_need_to_know_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without it every account's events would be ours."""
+def test_translators_need_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it they would accept the events of every account."""
     monkeypatch.delenv(f"{PREFIX}STRIPE_ACCOUNT")
     with pytest.raises(SettingsError, match="PAYMENTS_STRIPE_ACCOUNT: Field required"):
         registry.translators()
 
 
 @pytest.mark.parametrize("missing", SECOND)
-def test_what_is_missing_of_it_is_named(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
-    """And only that."""
+def test_a_missing_setting_of_the_second_provider_is_named(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """The error names no other variable."""
     for name in SECOND.keys() - {missing}:
         monkeypatch.setenv(f"{PREFIX}{name}", SECOND[name])
     with pytest.raises(SettingsError) as refused:
@@ -106,8 +110,8 @@ def test_what_is_missing_of_it_is_named(monkeypatch: pytest.MonkeyPatch, missing
 
 
 @pytest.mark.parametrize("name", ["EXAMPLEPAY_TIMEOUT_S", "EXAMPLEPAY_WEBHOOK_TOLERANCE_S"])
-def test_a_lone_detail_of_it_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Somebody meant the provider to be there."""
+def test_an_optional_setting_alone_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The operator meant to configure the provider, so its required settings are missing."""
     monkeypatch.setenv(f"{PREFIX}{name}", "30")
     with pytest.raises(SettingsError) as refused:
         load(ExamplePaySettings)
@@ -121,8 +125,10 @@ def test_a_lone_detail_of_it_is_refused(monkeypatch: pytest.MonkeyPatch, name: s
         *("whsec_not in base64, but long enough", f"whsec_{'YWFh' * 22}", f"other_{SECRET[6:]}"),
     ],
 )
-def test_a_secret_is_one_of_the_standards(monkeypatch: pytest.MonkeyPatch, secrets: str) -> None:
-    """A key of 24 to 64 bytes; an empty one would let anybody sign. None is shown."""
+def test_an_invalid_webhook_secret_is_refused(
+    monkeypatch: pytest.MonkeyPatch, secrets: str
+) -> None:
+    """Standard Webhooks requires a key of 24 to 64 bytes. The error doesn't show it."""
     for name, value in {**SECOND, "EXAMPLEPAY_WEBHOOK_SECRETS": secrets}.items():
         monkeypatch.setenv(f"{PREFIX}{name}", value)
     with pytest.raises(SettingsError) as refused:
@@ -131,8 +137,8 @@ def test_a_secret_is_one_of_the_standards(monkeypatch: pytest.MonkeyPatch, secre
     assert SECRET[6:30] not in str(refused.value)
 
 
-def test_secrets_may_be_several(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one replaces another."""
+def test_several_secrets_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rotation needs two."""
     for name, value in {**SECOND, "EXAMPLEPAY_WEBHOOK_SECRETS": f"{SECRET}, {SECRET}"}.items():
         monkeypatch.setenv(f"{PREFIX}{name}", value)
     assert len(load(ExamplePaySettings).examplepay_webhook_secrets or ()) == 2

@@ -11,7 +11,7 @@ BUGS: Final = (
         "is_live is not None and",
         "",
         "a key without a mode, like a simulator's, can't be used at all",
-        ("tests/providers/test_registry.py::test_a_key_that_names_no_mode_is_taken",),
+        ("tests/providers/test_registry.py::test_a_key_without_a_mode_is_accepted",),
     ),
     Bug(
         "providers",
@@ -19,7 +19,7 @@ BUGS: Final = (
         "if is_live is not self.is_live:",
         "if is_live and not self.is_live:",
         "test money is counted as real: a test event settles a live payment",
-        ("tests/providers/test_account.py::test_only_what_is_of_our_account_and_mode_is_ours",),
+        ("tests/providers/test_account.py::test_only_events_of_our_account_and_mode_are_accepted",),
     ),
     Bug(
         "providers",
@@ -27,7 +27,7 @@ BUGS: Final = (
         "Account(stripe.stripe_account, stripe.stripe_livemode)",
         "Account(stripe.stripe_account, False)",
         "every event of a live account is refused as foreign",
-        ("tests/providers/test_registry.py::test_an_event_is_of_the_mode_that_is_set",),
+        ("tests/providers/test_registry.py::test_an_event_must_have_the_configured_mode",),
     ),
     Bug(
         "providers",
@@ -113,7 +113,7 @@ BUGS: Final = (
         "any(_is_signed(body, header, secret) for secret in self._secrets)",
         "_is_signed(body, header, self._secrets[0])",
         "during a rotation of secrets, webhooks signed with one of them are refused",
-        ("tests/providers/stripe/test_webhooks.py::test_any_of_several_secrets_will_do",),
+        ("tests/providers/stripe/test_webhooks.py::test_any_of_several_secrets_is_accepted",),
     ),
     Bug(
         "providers",
@@ -121,7 +121,7 @@ BUGS: Final = (
         "min(float(value), RETRY_AFTER_MAX_S)",
         "float(value)",
         "a Retry-After of a year is respected",
-        ("tests/providers/stripe/test_answers.py::test_the_wait_that_is_asked_for_is_kept",),
+        ("tests/providers/stripe/test_outcomes.py::test_retry_after_is_respected",),
     ),
     Bug(
         "providers",
@@ -129,7 +129,7 @@ BUGS: Final = (
         "call.operation in {Operation.CREATE, Operation.CONFIRM}",
         "call.object_id",
         "a declined create is refused though its payment intent exists",
-        ("tests/providers/stripe/test_answers.py::test_a_declined_card_is_an_acknowledgement",),
+        ("tests/providers/stripe/test_outcomes.py::test_a_declined_card_is_an_acknowledgement",),
     ),
     Bug(
         "providers",
@@ -138,7 +138,7 @@ BUGS: Final = (
         '_intent_in(error).get("id")',
         "a declined confirm is refused instead of left to its webhook",
         (
-            "tests/providers/stripe/test_answers.py::test_a_declined_confirm_is_of_the_intent_it_was_sent_to",
+            "tests/providers/stripe/test_outcomes.py::test_a_declined_confirm_acknowledges_the_calls_intent",
         ),
     ),
     Bug(
@@ -147,9 +147,7 @@ BUGS: Final = (
         "found or NotNow",
         "NotNow",
         "a capture that happened is repeated under new keys for ever",
-        (
-            "tests/providers/stripe/test_answers.py::test_an_unexpected_state_says_what_has_happened",
-        ),
+        ("tests/providers/stripe/test_outcomes.py::test_an_unexpected_status_gives_the_outcome",),
     ),
     Bug(
         "providers",
@@ -157,9 +155,7 @@ BUGS: Final = (
         "found is None and call.operation is Operation.CONFIRM",
         "found is None",
         "a capture that came too early is refused for good",
-        (
-            "tests/providers/stripe/test_answers.py::test_an_unexpected_state_says_what_has_happened",
-        ),
+        ("tests/providers/stripe/test_outcomes.py::test_an_unexpected_status_gives_the_outcome",),
     ),
     Bug(
         "providers",
@@ -167,9 +163,7 @@ BUGS: Final = (
         'case Operation.CANCEL, "canceled" | "succeeded":',
         'case Operation.CANCEL, "canceled":',
         "a cancel of a succeeded intent is repeated again and again",
-        (
-            "tests/providers/stripe/test_answers.py::test_an_unexpected_state_says_what_has_happened",
-        ),
+        ("tests/providers/stripe/test_outcomes.py::test_an_unexpected_status_gives_the_outcome",),
     ),
     Bug(
         "providers",
@@ -177,9 +171,7 @@ BUGS: Final = (
         'case Operation.CAPTURE, "canceled":',
         'case Operation.CAPTURE, "void":',
         "a capture of a cancelled intent is repeated again and again",
-        (
-            "tests/providers/stripe/test_answers.py::test_an_unexpected_state_says_what_has_happened",
-        ),
+        ("tests/providers/stripe/test_outcomes.py::test_an_unexpected_status_gives_the_outcome",),
     ),
     Bug(
         "providers",
@@ -187,9 +179,7 @@ BUGS: Final = (
         'case Operation.CAPTURE, "requires_payment_method":',
         'case Operation.CAPTURE, "void":',
         "a capture whose authorization was lost is repeated again and again",
-        (
-            "tests/providers/stripe/test_answers.py::test_an_unexpected_state_says_what_has_happened",
-        ),
+        ("tests/providers/stripe/test_outcomes.py::test_an_unexpected_status_gives_the_outcome",),
     ),
     Bug(
         "providers",
@@ -198,7 +188,7 @@ BUGS: Final = (
         "True",
         "a 500 that was not replayed is looked up instead of retried",
         (
-            "tests/providers/stripe/test_answers.py::test_what_says_nothing_of_the_outcome_refuses_nothing",
+            "tests/providers/stripe/test_outcomes.py::test_an_inconclusive_error_is_an_unknown_outcome",
         ),
     ),
     Bug(
@@ -207,7 +197,7 @@ BUGS: Final = (
         ", payment_intent=call.object_id",
         "",
         "another payment's refund counts as the requested one",
-        ("tests/providers/stripe/test_look_up.py::test_a_refund_of_another_payment_is_not_it",),
+        ("tests/providers/stripe/test_look_up.py::test_a_refund_of_another_payment_is_not_found",),
     ),
     Bug(
         "providers",
@@ -216,7 +206,7 @@ BUGS: Final = (
         "]",
         "a refund that another call made counts as the requested one",
         (
-            "tests/providers/stripe/test_look_up.py::test_of_refunds_that_carry_our_id_the_one_our_call_made_is_found",
+            "tests/providers/stripe/test_look_up.py::test_a_refund_that_only_copies_our_id_is_not_found",
         ),
     ),
     Bug(
@@ -225,7 +215,7 @@ BUGS: Final = (
         "(first_tried_at - CLOCK_SKEW)",
         "first_tried_at",
         "an object that a host with a slow clock made is not found: the customer pays twice",
-        ("tests/providers/stripe/test_look_up.py::test_clocks_may_differ_a_little",),
+        ("tests/providers/stripe/test_look_up.py::test_a_clock_skew_is_tolerated",),
     ),
     Bug(
         "providers",
@@ -257,6 +247,6 @@ BUGS: Final = (
         'page["data"][-1]["id"]',
         'page["data"][0]["id"]',
         "a list of more than a page never ends",
-        ("tests/providers/stripe/test_fetching.py::test_without_a_cursor_everything_is_told",),
+        ("tests/providers/stripe/test_fetching.py::test_without_a_cursor_all_events_are_fetched",),
     ),
 )

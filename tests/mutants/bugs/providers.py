@@ -4,7 +4,7 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
-_ANSWERS: Final = "tests/providers/stripe/test_answers.py::test_{}"
+_OUTCOMES: Final = "tests/providers/stripe/test_outcomes.py::test_{}"
 _REQUESTS: Final = "tests/providers/stripe/test_requests.py::test_{}"
 _TRANSLATE_MONEY: Final = "tests/providers/stripe/test_translate_money.py::test_{}"
 _TRANSLATE_PAYMENTS: Final = "tests/providers/stripe/test_translate_payments.py::test_{}"
@@ -17,7 +17,7 @@ BUGS: Final = (
         "intent.amount_received if",
         "intent.amount if",
         "after a partial capture the whole amount counts as captured",
-        (_TRANSLATE_PAYMENTS.format("a_part_that_was_captured_is_what_was_captured"),),
+        (_TRANSLATE_PAYMENTS.format("a_partial_capture_keeps_the_authorized_amount"),),
     ),
     Bug(
         "providers",
@@ -25,7 +25,7 @@ BUGS: Final = (
         "intent.currency.upper()",
         "intent.currency",
         "every webhook contradicts its payment's currency",
-        (_TRANSLATE_PAYMENTS.format("a_payment_event_says_where_its_object_stood"),),
+        (_TRANSLATE_PAYMENTS.format("a_payment_event_reports_its_objects_status"),),
     ),
     Bug(
         "providers",
@@ -33,7 +33,7 @@ BUGS: Final = (
         "Movement(m.id, -m.amount)",
         "Movement(m.id, m.amount)",
         "money that a dispute took is published as given back",
-        (_TRANSLATE_MONEY.format("disputed_money_that_went_out_is_positive_and_back_is_negative"),),
+        (_TRANSLATE_MONEY.format("withdrawn_money_is_positive_and_returned_money_negative"),),
     ),
     Bug(
         "providers",
@@ -41,7 +41,7 @@ BUGS: Final = (
         '"prevented": DisputeStatus.PREVENTED',
         '"prevented": DisputeStatus.WON',
         "a prevented dispute is published as won",
-        (_TRANSLATE_TABLES.format("every_status_that_stripe_publishes_has_a_word"),),
+        (_TRANSLATE_TABLES.format("every_published_status_is_translated"),),
     ),
     Bug(
         "providers",
@@ -49,7 +49,7 @@ BUGS: Final = (
         '"requires_action": RefundStatus.REQUIRES_ACTION',
         '"requires_action": RefundStatus.PENDING',
         "a refund that waits for the customer is shown as pending",
-        (_TRANSLATE_TABLES.format("every_status_that_stripe_publishes_has_a_word"),),
+        (_TRANSLATE_TABLES.format("every_published_status_is_translated"),),
     ),
     Bug(
         "providers",
@@ -57,7 +57,7 @@ BUGS: Final = (
         'refund.status or "pending"',
         'refund.status or "succeeded"',
         "a refund without a status is published as a success",
-        (_TRANSLATE_MONEY.format("a_refund_event_says_where_the_refund_stood"),),
+        (_TRANSLATE_MONEY.format("a_refund_event_reports_the_refunds_status"),),
     ),
     Bug(
         "providers",
@@ -73,7 +73,7 @@ BUGS: Final = (
         "error.decline_code or error.code",
         "error.code",
         "the client gets card_declined instead of the reason",
-        (_TRANSLATE_PAYMENTS.format("a_failed_attempt_is_never_an_end"),),
+        (_TRANSLATE_PAYMENTS.format("a_failed_attempt_is_not_final"),),
     ),
     Bug(
         "providers",
@@ -81,7 +81,7 @@ BUGS: Final = (
         '"charge.refund.updated": _refund,',
         "",
         "a refund that fails late is never reported by older API versions",
-        (_TRANSLATE_MONEY.format("every_type_of_event_that_moves_a_payment_is_translated"),),
+        (_TRANSLATE_MONEY.format("every_type_of_event_that_affects_a_payment_is_translated"),),
     ),
     Bug(
         "providers",
@@ -89,7 +89,7 @@ BUGS: Final = (
         "{reason: cause for cause, reason in CANCELLATION_REASON.items()}",
         "{cause: reason for cause, reason in CANCELLATION_REASON.items()}",
         "a payment whose attempts are used up ends CANCELED instead of FAILED",
-        (_TRANSLATE_PAYMENTS.format("a_cancellation_says_why"),),
+        (_TRANSLATE_PAYMENTS.format("a_cancellation_has_a_cause"),),
     ),
     Bug(
         "providers",
@@ -97,7 +97,7 @@ BUGS: Final = (
         "{**call.metadata, PAYMENT_ID_KEY: call.payment_id}",
         "{PAYMENT_ID_KEY: call.payment_id, **call.metadata}",
         "a client's metadata overwrites the payment ID that we route by",
-        (_REQUESTS.format("a_clients_metadata_cannot_take_our_name"),),
+        (_REQUESTS.format("a_clients_metadata_cannot_replace_our_id"),),
     ),
     Bug(
         "providers",
@@ -129,7 +129,7 @@ BUGS: Final = (
         ">= _SERVER_ERROR",
         "> _SERVER_ERROR",
         "a stored 500 is requested again and again under its key",
-        (_ANSWERS.format("a_replayed_failure_would_be_given_again"),),
+        (_OUTCOMES.format("a_replayed_server_error_would_be_repeated"),),
     ),
     Bug(
         "providers",
@@ -137,6 +137,6 @@ BUGS: Final = (
         'and error.param != "payment_method"',
         "",
         "a mistyped payment method is retried for ever instead of refused",
-        (_ANSWERS.format("an_invalid_request_is_a_refusal"),),
+        (_OUTCOMES.format("an_invalid_request_is_a_refusal"),),
     ),
 )

@@ -105,7 +105,7 @@ BUGS: Final = (
         'and item.get("created", since) >= since',
         "",
         "an older refund with our ID in its metadata counts as the one we made",
-        (_LOOK_UP.format("a_refund_older_than_our_call_is_not_it"),),
+        (_LOOK_UP.format("a_refund_older_than_our_call_is_not_found"),),
     ),
     Bug(
         "ops",

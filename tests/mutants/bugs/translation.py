@@ -22,7 +22,7 @@ BUGS: Final = (
         "",
         "a new status is dropped, and no metric counts it",
         (
-            "tests/providers/stripe/test_translate_tables.py::test_a_status_of_next_year_changes_nothing",
+            "tests/providers/stripe/test_translate_tables.py::test_an_unknown_status_changes_nothing",
         ),
     ),
     Bug(
@@ -32,7 +32,7 @@ BUGS: Final = (
         "error is not None",
         "a payment that succeeded at its second attempt is shown as failed",
         (
-            "tests/providers/stripe/test_translate_payments.py::test_an_earlier_attempts_error_fails_nothing_later",
+            "tests/providers/stripe/test_translate_payments.py::test_an_earlier_attempts_error_is_ignored",
         ),
     ),
     Bug(
@@ -41,7 +41,7 @@ BUGS: Final = (
         "CancelCause.PROVIDER)",
         "CancelCause.REQUESTED)",
         "a payment that the provider cancelled is shown as cancelled by the client",
-        ("tests/providers/stripe/test_translate_payments.py::test_a_cancellation_says_why",),
+        ("tests/providers/stripe/test_translate_payments.py::test_a_cancellation_has_a_cause",),
     ),
     Bug(
         "providers",
@@ -50,7 +50,7 @@ BUGS: Final = (
         "caused_by=None",
         "no event proves which payment owns an object: each waits for a result that may be lost",
         (
-            "tests/providers/stripe/test_translate_payments.py::test_the_call_behind_an_event_is_named",
+            "tests/providers/stripe/test_translate_payments.py::test_an_event_has_the_key_of_its_call",
         ),
     ),
     Bug(
@@ -59,7 +59,9 @@ BUGS: Final = (
         "action_url=_action_url(intent.next_action)",
         "action_url=None",
         "the client is not shown where the customer has to go",
-        ("tests/providers/stripe/test_translate_payments.py::test_where_the_customer_has_to_go",),
+        (
+            "tests/providers/stripe/test_translate_payments.py::test_the_action_url_is_the_redirects",
+        ),
     ),
     Bug(
         "providers",
@@ -67,7 +69,9 @@ BUGS: Final = (
         "claims if is_refund_id(claims) else None",
         "claims or None",
         "any text in a refund's metadata becomes one of our IDs",
-        ("tests/providers/stripe/test_translate_money.py::test_a_refund_has_an_id_of_its_own",),
+        (
+            "tests/providers/stripe/test_translate_money.py::test_a_refunds_id_is_derived_from_stripes",
+        ),
     ),
     Bug(
         "providers",
@@ -76,7 +80,7 @@ BUGS: Final = (
         'provider_made_id("ref", "stripe", refund.payment_intent)',
         "two refunds made at the provider become one",
         (
-            "tests/providers/stripe/test_translate_money.py::test_a_refund_event_says_where_the_refund_stood",
+            "tests/providers/stripe/test_translate_money.py::test_a_refund_event_reports_the_refunds_status",
         ),
     ),
     Bug(
@@ -86,7 +90,7 @@ BUGS: Final = (
         "object_id=refund.id",
         "every refund event contradicts its payment's object",
         (
-            "tests/providers/stripe/test_translate_money.py::test_a_refund_event_says_where_the_refund_stood",
+            "tests/providers/stripe/test_translate_money.py::test_a_refund_event_reports_the_refunds_status",
         ),
     ),
     Bug(
@@ -96,7 +100,7 @@ BUGS: Final = (
         "refund.currency",
         "every refund event contradicts its payment's currency",
         (
-            "tests/providers/stripe/test_translate_money.py::test_a_refund_event_says_where_the_refund_stood",
+            "tests/providers/stripe/test_translate_money.py::test_a_refund_event_reports_the_refunds_status",
         ),
     ),
     Bug(
@@ -106,7 +110,7 @@ BUGS: Final = (
         "caused_by=None",
         "a requested refund whose response was lost is never recognised by its event",
         (
-            "tests/providers/stripe/test_translate_money.py::test_the_call_that_made_a_refund_is_named_where_stripe_names_it",
+            "tests/providers/stripe/test_translate_money.py::test_a_refund_has_its_call_key_if_stripe_reports_it",
         ),
     ),
     Bug(
@@ -116,7 +120,7 @@ BUGS: Final = (
         "reason=refund.failure_reason",
         "a refund made at the provider is shown without its reason",
         (
-            "tests/providers/stripe/test_translate_money.py::test_a_refund_event_says_where_the_refund_stood",
+            "tests/providers/stripe/test_translate_money.py::test_a_refund_event_reports_the_refunds_status",
         ),
     ),
     Bug(
@@ -126,7 +130,7 @@ BUGS: Final = (
         "if False:",
         "a refund of no payment intent is a dead letter instead of ignored",
         (
-            "tests/providers/stripe/test_translate_tables.py::test_what_belongs_to_no_payment_intent_changes_nothing",
+            "tests/providers/stripe/test_translate_tables.py::test_an_object_without_a_payment_intent_changes_nothing",
         ),
     ),
     Bug(
@@ -136,7 +140,7 @@ BUGS: Final = (
         'provider_made_id("dis", "stripe", dispute.payment_intent)',
         "two disputes of one payment become one",
         (
-            "tests/providers/stripe/test_translate_money.py::test_a_dispute_event_says_where_the_dispute_stood",
+            "tests/providers/stripe/test_translate_money.py::test_a_dispute_event_reports_the_disputes_status",
         ),
     ),
     Bug(
@@ -146,7 +150,7 @@ BUGS: Final = (
         "dispute.currency",
         "every dispute contradicts its payment's currency",
         (
-            "tests/providers/stripe/test_translate_money.py::test_a_dispute_event_says_where_the_dispute_stood",
+            "tests/providers/stripe/test_translate_money.py::test_a_dispute_event_reports_the_disputes_status",
         ),
     ),
     Bug(
@@ -156,7 +160,7 @@ BUGS: Final = (
         "if False:",
         "a dispute of no payment intent is a dead letter instead of ignored",
         (
-            "tests/providers/stripe/test_translate_tables.py::test_what_belongs_to_no_payment_intent_changes_nothing",
+            "tests/providers/stripe/test_translate_tables.py::test_an_object_without_a_payment_intent_changes_nothing",
         ),
     ),
     Bug(
@@ -166,7 +170,7 @@ BUGS: Final = (
         '"requires_capture": ProviderStatus.SUCCEEDED',
         "an authorization is published as a success",
         (
-            "tests/providers/stripe/test_translate_payments.py::test_a_payment_event_says_where_its_object_stood",
+            "tests/providers/stripe/test_translate_payments.py::test_a_payment_event_reports_its_objects_status",
         ),
     ),
     Bug(
@@ -176,7 +180,7 @@ BUGS: Final = (
         '"processing": ProviderStatus.OPEN',
         "a payment that is still processing asks for another payment method",
         (
-            "tests/providers/stripe/test_translate_tables.py::test_every_status_that_stripe_publishes_has_a_word",
+            "tests/providers/stripe/test_translate_tables.py::test_every_published_status_is_translated",
         ),
     ),
     Bug(
@@ -186,7 +190,7 @@ BUGS: Final = (
         '"canceled": RefundStatus.FAILED',
         "a refund that was cancelled is shown as failed",
         (
-            "tests/providers/stripe/test_translate_tables.py::test_every_status_that_stripe_publishes_has_a_word",
+            "tests/providers/stripe/test_translate_tables.py::test_every_published_status_is_translated",
         ),
     ),
     Bug(
@@ -196,7 +200,7 @@ BUGS: Final = (
         '"warning_closed": DisputeStatus.LOST',
         "an inquiry that ended is shown as a lost dispute",
         (
-            "tests/providers/stripe/test_translate_tables.py::test_every_status_that_stripe_publishes_has_a_word",
+            "tests/providers/stripe/test_translate_tables.py::test_every_published_status_is_translated",
         ),
     ),
     Bug(
@@ -205,7 +209,9 @@ BUGS: Final = (
         "isinstance(url, str)",
         "url",
         "a URL that is no text makes a snapshot that no client can read",
-        ("tests/providers/stripe/test_translate_payments.py::test_where_the_customer_has_to_go",),
+        (
+            "tests/providers/stripe/test_translate_payments.py::test_the_action_url_is_the_redirects",
+        ),
     ),
     Bug(
         "providers",
@@ -224,7 +230,7 @@ BUGS: Final = (
         "",
         "money that a won dispute gave back is not recorded",
         (
-            "tests/providers/stripe/test_translate_money.py::test_every_type_of_event_that_moves_a_payment_is_translated",
+            "tests/providers/stripe/test_translate_money.py::test_every_type_of_event_that_affects_a_payment_is_translated",
         ),
     ),
     Bug(
@@ -234,7 +240,7 @@ BUGS: Final = (
         "",
         "an authorization is recorded only after a look-up",
         (
-            "tests/providers/stripe/test_translate_money.py::test_every_type_of_event_that_moves_a_payment_is_translated",
+            "tests/providers/stripe/test_translate_money.py::test_every_type_of_event_that_affects_a_payment_is_translated",
         ),
     ),
 )

@@ -1,1 +1,1 @@
-"""ExamplePay's own words: decimals, signatures, references, states. The rest is in conformance."""
+"""Tests of what only ExamplePay has: decimals, signatures, references and states."""

@@ -1,4 +1,4 @@
-"""Decimals in major units are whole minor units here, exactly; anything else is no amount."""
+"""Decimals in major units are converted exactly to minor units; anything else is malformed."""
 
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ports.provider import MalformedWebhookError
 from providers.examplepay.money import DECIMALS, decimal, minor_units
 
-#: The machine may be busy: an example may take its time.
+#: Hypothesis's deadline would fail on a busy machine.
 unhurried = settings(deadline=None)
 
 AMOUNTS: list[tuple[str, str, int]] = [
@@ -30,8 +30,8 @@ AMOUNTS: list[tuple[str, str, int]] = [
 
 
 @pytest.mark.parametrize(("text", "currency", "amount"), AMOUNTS)
-def test_a_decimal_is_so_many_minor_units(text: str, currency: str, amount: int) -> None:
-    """Two decimals, or as many as the currency has; fewer may be written."""
+def test_a_decimal_is_converted_to_minor_units(text: str, currency: str, amount: int) -> None:
+    """It may have at most as many decimals as the currency."""
     made = minor_units(text, currency)
     assert made == amount
     assert type(made) is int
@@ -42,7 +42,7 @@ def test_a_decimal_is_so_many_minor_units(text: str, currency: str, amount: int)
     [("12.345", "EUR"), ("12.340", "EUR"), ("1.0", "JPY"), ("1.2345", "KWD")],
 )
 def test_more_decimals_than_the_currency_has_are_malformed(text: str, currency: str) -> None:
-    """Whatever they are, nobody rounds: what was meant is not known."""
+    """The amount is not rounded, even if the extra decimals are zeros."""
     with pytest.raises(MalformedWebhookError, match=currency):
         minor_units(text, currency)
 
@@ -70,8 +70,8 @@ def test_more_decimals_than_the_currency_has_are_malformed(text: str, currency: 
         *("NaN", "Infinity", "\N{ARABIC-INDIC DIGIT FIVE}", "\N{FULLWIDTH DIGIT FIVE}", "1" * 13),
     ],
 )
-def test_what_is_no_plain_decimal_is_malformed(text: str) -> None:
-    """No sign, no exponent, no other digits, no grouping; and nothing beyond all reason."""
+def test_anything_but_a_plain_decimal_is_malformed(text: str) -> None:
+    """Signs, exponents, grouping, non-ASCII digits and very long numbers are refused."""
     with pytest.raises(MalformedWebhookError):
         minor_units(text, "EUR")
 
@@ -80,8 +80,8 @@ def test_what_is_no_plain_decimal_is_malformed(text: str) -> None:
 @given(
     amount=st.integers(0, 99_999_999), currency=st.sampled_from([*DECIMALS, "EUR", "USD", "XYZ"])
 )
-def test_what_is_sent_comes_back(amount: int, currency: str) -> None:
-    """In any currency; and the decimal is the amount, shifted by the currency's decimals."""
+def test_an_amount_survives_the_round_trip(amount: int, currency: str) -> None:
+    """The decimal is the amount shifted by the currency's number of decimals."""
     text = decimal(amount, currency)
     assert minor_units(text, currency) == amount
     assert Decimal(text) == Decimal(amount).scaleb(-DECIMALS.get(currency, 2))
@@ -89,8 +89,8 @@ def test_what_is_sent_comes_back(amount: int, currency: str) -> None:
 
 @unhurried
 @given(text=st.text(alphabet="0123456789.-+eE ", max_size=20))
-def test_any_text_is_the_amount_it_says_or_malformed(text: str) -> None:
-    """Never another amount."""
+def test_any_text_is_converted_exactly_or_malformed(text: str) -> None:
+    """No text gives a wrong amount."""
     try:
         amount = minor_units(text, "EUR")
     except MalformedWebhookError:

@@ -1,4 +1,4 @@
-"""Standard Webhooks signatures: the specification's own example, and what else a header may be."""
+"""Standard Webhooks signatures: the specification's example and other headers."""
 
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ OTHER_VERSION = "v2,MzJsNDk4MzI0K2VvdSMjMTEjQEBAQDEyMzMzMzEyMwo="
 
 
 def verified(signature: str, timestamp: str = str(AT), now: int = AT) -> str:
-    """The ID of the example under another signature, or at another time."""
+    """Verifies the example with this signature and these times; returns its ID."""
     headers = {
         "webhook-id": ID,
         "webhook-timestamp": timestamp,
@@ -29,13 +29,13 @@ def verified(signature: str, timestamp: str = str(AT), now: int = AT) -> str:
     return verified_id(BODY, headers, [key_of(SECRET)], 300, datetime.fromtimestamp(now, UTC))
 
 
-def test_the_specifications_example_holds() -> None:
-    """The key is what the secret's base64 stands for; the ID and the time are signed too."""
+def test_the_specifications_example_is_valid() -> None:
+    """The key is the decoded base64 of the secret; the ID and the time are signed too."""
     assert verified(RIGHT) == ID
 
 
-def test_the_simulator_signs_as_the_specification_says() -> None:
-    """So that what holds for it holds for anybody who does."""
+def test_the_simulator_signs_like_the_specification() -> None:
+    """Its signature of the example is the specification's."""
     assert signature_headers(ID, BODY, SECRET, AT)["webhook-signature"] == RIGHT
 
 
@@ -43,8 +43,8 @@ def test_the_simulator_signs_as_the_specification_says() -> None:
     "signatures",
     [f"{WRONG} {RIGHT}", f"{RIGHT} {WRONG}", f"{OTHER_VERSION} {RIGHT}", f" {RIGHT}  "],
 )
-def test_any_of_several_signatures_will_do(signatures: str) -> None:
-    """While a secret is replaced, and while a new version of the scheme is introduced."""
+def test_one_valid_signature_among_several_is_enough(signatures: str) -> None:
+    """Senders sign twice during a rotation of secrets or of the scheme's version."""
     assert verified(signatures) == ID
 
 
@@ -56,17 +56,17 @@ def test_any_of_several_signatures_will_do(signatures: str) -> None:
         RIGHT.replace(" ", "").replace("v1,", "v1, "),
     ],
 )
-def test_no_other_signature_will(signature: str) -> None:
-    """Another version's, none, or one that is not exactly it."""
+def test_any_other_signature_is_refused(signature: str) -> None:
+    """Examples: another version's, none, or one with any difference."""
     with pytest.raises(SignatureError):
         verified(signature)
 
 
-@pytest.mark.parametrize(("seconds", "holds"), [(300, True), (-300, True), (301, False)])
-def test_the_time_counts_both_ways(seconds: int, *, holds: bool) -> None:
-    """As old as the tolerance, or as far ahead; not a second more."""
+@pytest.mark.parametrize(("seconds", "is_valid"), [(300, True), (-300, True), (301, False)])
+def test_the_tolerance_applies_to_the_past_and_the_future(seconds: int, *, is_valid: bool) -> None:
+    """A webhook may be as old as the tolerance, or as far ahead, but not a second more."""
     for now in (AT + seconds, AT - seconds):
-        if holds:
+        if is_valid:
             assert verified(RIGHT, now=now) == ID
         else:
             with pytest.raises(SignatureError, match="300 s"):
@@ -77,21 +77,21 @@ def test_the_time_counts_both_ways(seconds: int, *, holds: bool) -> None:
     "timestamp",
     ["", "soon", f"{AT}.0", f" {AT}", f"+{AT}", f"-{AT}", "9" * 30, "\N{SUPERSCRIPT TWO}"],
 )
-def test_a_time_is_whole_seconds(timestamp: str) -> None:
-    """Anything else is no time, and never another error."""
+def test_an_invalid_timestamp_is_a_signature_error(timestamp: str) -> None:
+    """A timestamp is whole seconds in ASCII digits."""
     with pytest.raises(SignatureError):
         verified(RIGHT, timestamp=timestamp)
 
 
 @pytest.mark.parametrize("secret", ["whsec_abc", "whsec_????", "no secret at all!"])
-def test_a_secret_is_base64(secret: str) -> None:
-    """Anything else is refused at once, and not when the first webhook comes."""
+def test_a_secret_must_be_base64(secret: str) -> None:
+    """Anything else is refused at start-up, not at the first webhook."""
     with pytest.raises(ValueError, match=r"base64|padding"):
         key_of(secret)
 
 
-def test_the_signed_id_is_the_events() -> None:
-    """A sender that signs one ID and sends another's event is not believed in either."""
+def test_the_signed_id_must_be_the_events() -> None:
+    """A webhook whose signed ID differs from its event's is malformed."""
     body = ExamplePayAdapter.payment_event(event_id="event-1")
     now = datetime.now(UTC)
     headers = signature_headers("event-2", body, SECRET, int(now.timestamp()))

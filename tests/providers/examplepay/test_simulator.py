@@ -1,4 +1,4 @@
-"""The simulator's own faults, and what it refuses: what the kit relies on is really there."""
+"""The simulator's faults and refusals, which the conformance kit relies on."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from tests.simulator.harness import DEADLINE_S
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[ExamplePayAdapter]:
-    """The simulator and a receiver."""
+    """A running simulator with a webhook receiver."""
     with ExamplePayAdapter.running() as running:
         yield running
 
 
 @pytest.fixture
 def api(provider: ExamplePayAdapter) -> Iterator[httpx.Client]:
-    """Its API, as it is without an adapter."""
+    """A plain HTTP client of its API."""
     provider.start_fresh()
     headers = {"Authorization": f"ApiKey {API_KEY}"}
     with httpx.Client(base_url=provider.address, headers=headers, timeout=DEADLINE_S) as client:
@@ -29,53 +29,53 @@ def api(provider: ExamplePayAdapter) -> Iterator[httpx.Client]:
 
 
 def pay(api: httpx.Client, key: str, **changes: object) -> httpx.Response:
-    """A payment of 10 EUR."""
+    """Creates a payment of 10 EUR."""
     amount = {"value": "10.00", "currency": "EUR"}
     body = {"amount": amount, "instrument": "tok_good", **changes}
     return api.post("/payments", json=body, headers={"Operation-Key": key})
 
 
 def control(api: httpx.Client, action: str, **body: object) -> None:
-    """Makes something happen."""
+    """Sends a command to the simulator's control API."""
     api.post(f"/_control/{action}", json=body).raise_for_status()
 
 
 def delivered(provider: ExamplePayAdapter) -> list[str]:
-    """The event IDs that came, in order of arrival, once all have."""
+    """Waits for all webhooks; returns their event IDs in order of arrival."""
     provider.settle()
     return [delivery.headers["webhook-id"] for delivery in provider.receiver.deliveries]
 
 
 def test_a_duplicate_is_the_same_message(provider: ExamplePayAdapter, api: httpx.Client) -> None:
-    """Twice, with the same ID and body."""
+    """It arrives twice with the same ID and body."""
     control(api, "faults", duplicate=True)
     pay(api, "one")
     assert set(Counter(delivered(provider)).values()) == {2}
     assert len({delivery.body for delivery in provider.receiver.deliveries}) == 2
 
 
-def test_reordered_webhooks_come_in_another_order(
+def test_reordered_webhooks_arrive_out_of_order(
     provider: ExamplePayAdapter, api: httpx.Client
 ) -> None:
-    """Of two dozen some overtake others, and none is missing."""
+    """Some of 24 webhooks overtake others, and none is missing."""
     control(api, "faults", reorder=True)
     for number in range(12):
         pay(api, f"key-{number}")
-    came = delivered(provider)
-    assert len(came) == len(set(came)) == 24
-    assert came != sorted(came)
+    arrived = delivered(provider)
+    assert len(arrived) == len(set(arrived)) == 24
+    assert arrived != sorted(arrived)
 
 
-def test_a_webhook_that_is_not_taken_comes_again(provider: ExamplePayAdapter) -> None:
-    """Under the same ID, newly signed, until it is taken."""
+def test_a_refused_webhook_is_sent_again(provider: ExamplePayAdapter) -> None:
+    """It has the same ID and a new signature, and is repeated until it is accepted."""
     provider.start_fresh()
     provider.receiver.fail_next = 2
     with httpx.Client(base_url=provider.address, timeout=DEADLINE_S) as client:
         client.headers["Authorization"] = f"ApiKey {API_KEY}"
         pay(client, "one")
-    came = Counter(delivered(provider))
-    assert sum(came.values()) == 4
-    assert len(came) == 2
+    arrived = Counter(delivered(provider))
+    assert sum(arrived.values()) == 4
+    assert len(arrived) == 2
     assert provider.facts()
 
 
@@ -91,16 +91,14 @@ def test_a_webhook_that_is_not_taken_comes_again(provider: ExamplePayAdapter) ->
         {},
     ],
 )
-def test_what_is_no_amount_is_refused(api: httpx.Client, amount: dict[str, str]) -> None:
-    """Also a part of a minor unit."""
-    answer = pay(api, "one", amount=amount)
-    assert (answer.status_code, answer.json()["fault"]) == (422, "invalid_amount")
+def test_an_invalid_amount_is_refused(api: httpx.Client, amount: dict[str, str]) -> None:
+    """This includes fractions of a minor unit."""
+    response = pay(api, "one", amount=amount)
+    assert (response.status_code, response.json()["fault"]) == (422, "invalid_amount")
 
 
-def test_a_payment_is_in_one_state_after_the_other(
-    provider: ExamplePayAdapter, api: httpx.Client
-) -> None:
-    """Each change has a time of its own, later than the one before."""
+def test_every_change_has_its_own_time(provider: ExamplePayAdapter, api: httpx.Client) -> None:
+    """Each change of a payment is later than the one before."""
     for number in range(5):
         pay(api, f"key-{number}")
     events = api.get("/events", params={"limit": 100}).json()["events"]
@@ -113,7 +111,7 @@ def test_a_payment_is_in_one_state_after_the_other(
 def test_the_program_needs_the_providers_settings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without them there is nowhere to be; it ends and names one."""
+    """Without them it exits, and the error names a missing one."""
     monkeypatch.setenv("PAYMENTS_API_KEYS", f"shop:{'0' * 64}")
     for name in ExamplePaySettings.model_fields:
         monkeypatch.delenv(f"PAYMENTS_{name}".upper(), raising=False)

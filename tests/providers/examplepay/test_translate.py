@@ -1,4 +1,4 @@
-"""ExamplePay's states, times and references in the domain's words."""
+"""Translation of ExamplePay's states, times and references into the domain's terms."""
 
 import json
 from datetime import UTC, datetime
@@ -24,25 +24,25 @@ from tests.conformance.kit.examplepay_adapter import ExamplePayAdapter
 TRANSLATOR = ExamplePayAdapter.translator()
 AT = "2026-01-01T12:00:00.25Z"
 EUR = {"value": "12.34", "currency": "EUR"}
-OURS = identity.payment_id("shop", "order-1")
-OUR_REFUND = identity.refund_id(OURS, "refund-1")
+PAYMENT_ID = identity.payment_id("shop", "order-1")
+REFUND_ID = identity.refund_id(PAYMENT_ID, "refund-1")
 
 
 def event(kind: str, subject: dict[str, Any], **changes: Any) -> bytes:
-    """A notification about a subject."""
+    """Returns a notification about a subject."""
     owner = {"merchant": accounts.EXAMPLEPAY.name, "trial": True}
     whole = {"id": "ntf-1", "name": f"{kind}/x", "occurred_at": AT, **owner, "subject": subject}
     return json.dumps({**whole, **changes}).encode()
 
 
 def payment(state: str = "paid", **changes: Any) -> bytes:
-    """A payment of 12.34 EUR was in this state."""
+    """Returns a notification about a payment of 12.34 EUR in this state."""
     whole = {"id": "p-1", "state": state, "amount": EUR, "captured": "0", "changed_at": AT}
     return event("payment", {**whole, **changes})
 
 
 def refund(**changes: Any) -> bytes:
-    """Somebody gave 4 EUR back."""
+    """Returns a notification about a refund of 4 EUR."""
     amount = {"value": "4", "currency": "EUR"}
     return event(
         "refund", {"id": "r-1", "state": "settled", "payment": "p-1", "amount": amount, **changes}
@@ -50,20 +50,20 @@ def refund(**changes: Any) -> bytes:
 
 
 def fact_of(body: bytes) -> Any:
-    """The fact."""
+    """Returns the translated fact."""
     return TRANSLATOR.translate(body).fact
 
 
-def test_every_word_of_the_domain_has_one_here() -> None:
-    """Only a requested refund has no counterpart at the provider."""
+def test_every_status_of_the_domain_has_a_counterpart() -> None:
+    """Only a requested refund has none at the provider."""
     assert set(PAYMENT_STATUS.values()) == set(ProviderStatus)
     assert set(REFUND_STATUS.values()) == set(RefundStatus) - {RefundStatus.REQUESTED}
     assert set(CHARGEBACK_STATUS.values()) == set(DisputeStatus)
 
 
 @pytest.mark.parametrize(("state", "status"), PAYMENT_STATUS.items())
-def test_a_state_is_a_status(state: str, status: ProviderStatus) -> None:
-    """The subject's own state counts, not the notification's name."""
+def test_a_state_is_translated_to_a_status(state: str, status: ProviderStatus) -> None:
+    """The subject's state counts, not the notification's name."""
     fact = fact_of(payment(state, captured="12.34"))
     assert isinstance(fact, PaymentFact)
     assert fact.status is status
@@ -80,7 +80,7 @@ def test_a_state_is_a_status(state: str, status: ProviderStatus) -> None:
     ],
 )
 def test_times_are_utc_with_fractions(text: str, at: datetime) -> None:
-    """So that what happened within one second has an order."""
+    """Fractions order events within one second."""
     fact = fact_of(event("payment", json.loads(payment())["subject"], occurred_at=text))
     assert fact.occurred_at == at
     assert fact.occurred_at.tzinfo is UTC
@@ -90,8 +90,8 @@ def test_times_are_utc_with_fractions(text: str, at: datetime) -> None:
     "text", ["", "now", "2026-01-01", "2026-01-01T12:00:00", "2026-13-01T00:00:00Z", 1, None,
              "0001-01-01T00:00:00+12:00", "9999-12-31T23:59:59-12:00"]
 )  # fmt: skip
-def test_what_is_no_time_is_malformed(text: Any) -> None:
-    """A time without a zone is none, and neither is one outside of the calendar."""
+def test_an_invalid_time_is_malformed(text: Any) -> None:
+    """This includes a time without a zone and one outside the calendar."""
     with pytest.raises(MalformedWebhookError):
         fact_of(event("payment", json.loads(payment())["subject"], occurred_at=text))
 
@@ -109,14 +109,14 @@ def test_what_is_no_time_is_malformed(text: Any) -> None:
         "12.34",
     ],
 )
-def test_what_is_no_amount_is_malformed(amount: Any) -> None:
-    """A number is none: somebody's decimal point may be gone already."""
+def test_an_invalid_amount_is_malformed(amount: Any) -> None:
+    """This includes a JSON number, which may have lost decimals already."""
     with pytest.raises(MalformedWebhookError):
         fact_of(payment(amount=amount))
 
 
-def test_a_decline_is_of_the_last_attempt() -> None:
-    """Its name and its reason; an attempt without a reason still has a sentence."""
+def test_a_decline_belongs_to_the_last_attempt() -> None:
+    """The fact has that attempt's ID and reason, or "unknown" if there is no reason."""
     reason = {"code": "card_refused", "text": "No."}
     attempts = [{"id": "try-1", "decline": {"code": "x", "text": "y"}}, {"id": "try-2"}]
     fact = fact_of(payment("declined", attempts=[*attempts, {"id": "try-3", "decline": reason}]))
@@ -137,37 +137,37 @@ def test_a_decline_is_of_the_last_attempt() -> None:
         (None, CancelCause.PROVIDER),
     ],
 )
-def test_a_void_says_why(reason: str | None, cause: CancelCause) -> None:
-    """Our own reasons come back; any other is the provider's doing."""
+def test_a_void_has_a_cause(reason: str | None, cause: CancelCause) -> None:
+    """Our own reasons are recognised; for any other the cause is the provider."""
     assert fact_of(payment("voided", void_reason=reason)).cancel_cause is cause
 
 
-@pytest.mark.parametrize("reference", [None, "", "order 7", "ref_", f"{OUR_REFUND}\n", OURS])
-def test_a_reference_that_is_none_of_ours_is_not_believed(reference: str | None) -> None:
-    """It is free text: the refund is known by an ID that is made of the provider's."""
+@pytest.mark.parametrize("reference", [None, "", "order 7", "ref_", f"{REFUND_ID}\n", PAYMENT_ID])
+def test_a_reference_that_is_not_our_refund_id_is_ignored(reference: str | None) -> None:
+    """References are free text."""
     fact = fact_of(refund(reference=reference))
     assert isinstance(fact, RefundFact)
     assert fact.claims is None
 
 
-def test_a_reference_in_the_form_of_ours_is_a_claim_and_no_more() -> None:
-    """Anybody may write it there: the refund keeps the ID that is made of the provider's."""
-    fact = fact_of(refund(reference=OUR_REFUND))
+def test_a_reference_like_our_refund_id_is_only_a_claim() -> None:
+    """Anyone may write it, so the refund keeps the ID derived from the provider's."""
+    fact = fact_of(refund(reference=REFUND_ID))
     assert isinstance(fact, RefundFact)
-    assert fact.claims == OUR_REFUND
+    assert fact.claims == REFUND_ID
     assert (fact.ref, fact.caused_by) == ("r-1", None)
     assert fact.refund_id == identity.provider_made_id("ref", "examplepay", "r-1")
 
 
-@pytest.mark.parametrize(("ours", "theirs"), REFUND_REASON.items())
-def test_a_refunds_reason_is_the_clients(ours: str, theirs: str) -> None:
-    """As it was given; what somebody else gave stays as it is."""
-    assert fact_of(refund(reason=theirs)).reason == ours
+@pytest.mark.parametrize(("requested", "reported"), REFUND_REASON.items())
+def test_a_refunds_reason_is_translated_back(requested: str, reported: str) -> None:
+    """It is the client's original reason; an unknown reason stays unchanged."""
+    assert fact_of(refund(reason=reported)).reason == requested
     assert fact_of(refund(reason="goodwill")).reason == "goodwill"
 
 
-def test_money_taken_is_positive_and_returned_is_negative() -> None:
-    """By the direction: the values themselves have no sign."""
+def test_withdrawn_money_is_positive_and_returned_money_negative() -> None:
+    """The direction gives the sign; the values have none."""
     moves = [
         {"id": "m-1", "direction": "taken", "value": "12.34"},
         {"id": "m-2", "direction": "returned", "value": "2.34"},
@@ -184,13 +184,23 @@ def test_money_taken_is_positive_and_returned_is_negative() -> None:
 @pytest.mark.parametrize(
     ("kind", "subject", "object_id", "payment_id"),
     [
-        ("payment", {"id": "p-1", "reference": OURS}, "p-1", OURS),
+        ("payment", {"id": "p-1", "reference": PAYMENT_ID}, "p-1", PAYMENT_ID),
         ("payment", {"id": "p-1", "reference": "order-7"}, "p-1", None),
-        ("payment", {"id": "p-1", "reference": f"{OURS}\n"}, "p-1", None),
-        ("payment", {"id": "p-1", "payment_reference": OURS}, "p-1", None),
-        ("refund", {"id": "r-1", "payment": "p-1", "payment_reference": OURS}, "p-1", OURS),
-        ("refund", {"id": "r-1", "payment": "p-1", "reference": OURS}, "p-1", None),
-        ("chargeback", {"id": "c-1", "payment": "p-1", "payment_reference": OURS}, "p-1", OURS),
+        ("payment", {"id": "p-1", "reference": f"{PAYMENT_ID}\n"}, "p-1", None),
+        ("payment", {"id": "p-1", "payment_reference": PAYMENT_ID}, "p-1", None),
+        (
+            "refund",
+            {"id": "r-1", "payment": "p-1", "payment_reference": PAYMENT_ID},
+            "p-1",
+            PAYMENT_ID,
+        ),
+        ("refund", {"id": "r-1", "payment": "p-1", "reference": PAYMENT_ID}, "p-1", None),
+        (
+            "chargeback",
+            {"id": "c-1", "payment": "p-1", "payment_reference": PAYMENT_ID},
+            "p-1",
+            PAYMENT_ID,
+        ),
         ("payout", {"id": "o-1"}, "o-1", None),
         ("payout", {"id": 7, "payment": []}, None, None),
         ("payout", {}, None, None),
@@ -199,13 +209,13 @@ def test_money_taken_is_positive_and_returned_is_negative() -> None:
 def test_an_event_is_routed_by_its_content(
     kind: str, subject: dict[str, Any], object_id: str | None, payment_id: str | None
 ) -> None:
-    """By our payment ID where it carries one, else by the payment's object; none is refused."""
+    """It is routed by our payment ID if present, else by the object; no event is refused."""
     webhook = read(event(kind, subject))
     assert (webhook.object_id, webhook.payment_id) == (object_id, payment_id)
 
 
-def test_a_kind_without_effect_is_not_looked_at() -> None:
-    """Whatever stands in it."""
+def test_the_content_of_an_event_without_effect_is_not_checked() -> None:
+    """Even an invalid subject is no error."""
     fact = fact_of(event("payout", {"id": 7}))
     assert isinstance(fact, Unmodelled)
     assert not fact.unknown_status

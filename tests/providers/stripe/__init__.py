@@ -1,1 +1,1 @@
-"""Stripe's adapter: its bytes, its answers, and its calls of the simulator."""
+"""Tests of Stripe's adapter: webhooks, responses, and calls to the simulator."""

@@ -1,4 +1,4 @@
-"""Stripe's bytes and errors, and calls of ours, short enough to read in a table."""
+"""Builders of Stripe's webhooks, objects and errors, and of provider calls."""
 
 import json
 import time
@@ -22,8 +22,8 @@ from schemas.settings import StripeSettings
 from tests import accounts
 from tests.simulator.harness import API_KEY
 
-SECRET: Final = "whsec_of_the_tests"  # noqa: S105  # it guards nothing
-OLD_SECRET: Final = "whsec_being_replaced"  # noqa: S105  # it guards nothing
+SECRET: Final = "whsec_of_the_tests"  # noqa: S105  # a test value
+OLD_SECRET: Final = "whsec_being_replaced"  # noqa: S105  # a test value
 TOLERANCE_S: Final = 300
 PAYMENT: Final = identity.payment_id("shop", "order-1")
 REFUND: Final = identity.refund_id(PAYMENT, "refund-1")
@@ -31,18 +31,18 @@ INTENT: Final = "pi_1"
 CREATED: Final = 1_767_225_600  # 2026-01-01T00:00:00Z
 
 
-#: For tests that talk to a server: the `stripe` package hands httpx its body in the former way.
+#: For tests with a server: the `stripe` package passes its body to httpx in a deprecated way.
 over_http = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 
 def reader(*secrets: str) -> StripeWebhooks:
-    """A reader with these signing secrets, or the one of the tests."""
+    """Returns a reader with these signing secrets, by default the tests' own."""
     hidden = [SecretStr(s) for s in secrets or (SECRET,)]
     return StripeWebhooks(hidden, TOLERANCE_S, lambda: datetime.now(UTC))
 
 
 def translator() -> StripeTranslator:
-    """A translator of the events of the tests' account."""
+    """Returns a translator for the tests' account."""
     return StripeTranslator(accounts.STRIPE)
 
 
@@ -50,7 +50,7 @@ def translator() -> StripeTranslator:
 async def api_of(
     base_url: str, key: str = API_KEY, timeout_s: float = 20.0
 ) -> AsyncIterator[StripeApi]:
-    """Our client of the API at this address."""
+    """Yields our client of the API at this address."""
     settings = StripeSettings(
         stripe_api_base=base_url, stripe_api_key=SecretStr(key), stripe_timeout_s=timeout_s
     )
@@ -62,12 +62,12 @@ async def api_of(
 
 
 def signed(body: bytes, secret: str = SECRET, age_s: int = 0) -> dict[str, str]:
-    """The header Stripe sends with a body, as old as this; a negative age is in the future."""
+    """Returns the header that Stripe sends with a body. A negative age is in the future."""
     return {"stripe-signature": signature_header(body, secret, int(time.time()) - age_s)}
 
 
 def event(kind: str, about: Mapping[str, Any] | None = None, **changes: Any) -> bytes:
-    """An event of this type about an object, as Stripe sends it."""
+    """Returns an event of this type about an object, as Stripe sends it."""
     whole = {
         "id": "evt_1",
         "object": "event",
@@ -81,7 +81,7 @@ def event(kind: str, about: Mapping[str, Any] | None = None, **changes: Any) -> 
 
 
 def intent(status: str = "succeeded", **changes: Any) -> dict[str, Any]:
-    """A payment intent of 10 euros."""
+    """Returns a payment intent of 10 EUR."""
     whole = {
         "id": INTENT,
         "object": "payment_intent",
@@ -98,7 +98,7 @@ def intent(status: str = "succeeded", **changes: Any) -> dict[str, Any]:
 
 
 def refund(status: str | None = "succeeded", **changes: Any) -> dict[str, Any]:
-    """A refund of 4 euros that we asked for."""
+    """Returns a refund of 4 EUR that we requested."""
     whole = {
         "id": "re_1",
         "object": "refund",
@@ -113,7 +113,7 @@ def refund(status: str | None = "succeeded", **changes: Any) -> dict[str, Any]:
 
 
 def dispute(status: str = "needs_response", **changes: Any) -> dict[str, Any]:
-    """A dispute over the whole of a payment."""
+    """Returns a dispute over a whole payment."""
     whole = {
         "id": "dp_1",
         "object": "dispute",
@@ -128,7 +128,7 @@ def dispute(status: str = "needs_response", **changes: Any) -> dict[str, Any]:
 
 
 def call(operation: str, object_id: str | None = INTENT, **changes: Any) -> ProviderCall:
-    """A call of ours with everything its operation needs and nothing else."""
+    """Returns a provider call with exactly the fields that its operation needs."""
     own: dict[str, dict[str, Any]] = {
         "create": {
             "amount": 1000,
@@ -154,35 +154,35 @@ def call(operation: str, object_id: str | None = INTENT, **changes: Any) -> Prov
     return ProviderCall(**{**whole, **changes})
 
 
-class _Answering(stripe.HTTPClient):
-    """A transport that always gives the same answer."""
+class _FixedResponse(stripe.HTTPClient):
+    """A transport that always returns the same response."""
 
-    name = "answering"
+    name = "fixed-response"
 
     def __init__(self, status: int, body: str, headers: Mapping[str, str]) -> None:
         super().__init__()
-        self._answer = body, status, dict(headers)
+        self._response = body, status, dict(headers)
 
     def request(self, *_: Any, **__: Any) -> tuple[str, int, dict[str, str]]:
         """See ``stripe.HTTPClient.request``."""
-        return self._answer
+        return self._response
 
 
 def stripe_error(
     status: int, error: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> stripe.StripeError:
-    """The exception that the `stripe` package makes of this answer."""
-    transport = _Answering(status, json.dumps({"error": error}), headers or {})
+    """Returns the exception that the `stripe` package raises for this response."""
+    transport = _FixedResponse(status, json.dumps({"error": error}), headers or {})
     client = stripe.StripeClient("sk_test_x", http_client=transport, max_network_retries=0)
     try:
         client.raw_request("post", "/v1/payment_intents")
-    except stripe.StripeError as made:
-        return made
+    except stripe.StripeError as raised:
+        return raised
     raise AssertionError(f"HTTP {status} is no error")
 
 
 def unexpected_state(status: str) -> stripe.StripeError:
-    """Stripe's refusal because of the state its payment intent is in."""
+    """Returns Stripe's refusal because of its payment intent's status."""
     error = {
         "type": "invalid_request_error",
         "code": "payment_intent_unexpected_state",

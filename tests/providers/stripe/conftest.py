@@ -1,4 +1,4 @@
-"""A simulator without faults for each test, and our client of it."""
+"""Fixtures: a simulator without faults for each test, and our client of it."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -11,21 +11,21 @@ from tests.simulator.harness import Receiver, Simulator, serving
 
 @pytest.fixture(scope="session")
 def shared_provider() -> Iterator[Simulator]:
-    """One simulator for all tests here; it has nobody to send webhooks to."""
+    """One simulator for all tests here; it sends no webhooks."""
     with serving(Receiver()) as started:
         yield started
 
 
 @pytest.fixture
 def provider(shared_provider: Simulator) -> Simulator:
-    """A simulator that remembers nothing and has no faults."""
+    """An empty simulator without faults."""
     shared_provider.control("reset")
     return shared_provider
 
 
 @pytest.fixture(scope="session")
 async def shared_api(shared_provider: Simulator) -> AsyncIterator[StripeApi]:
-    """One client for all tests: making one reads every certificate there is."""
+    """One client for all tests, because each new client loads all certificates."""
     async with api_of(shared_provider.base_url) as client:
         yield client
 
@@ -33,5 +33,5 @@ async def shared_api(shared_provider: Simulator) -> AsyncIterator[StripeApi]:
 @pytest.fixture
 def api(provider: Simulator, shared_api: StripeApi) -> StripeApi:
     """Our client of that simulator."""
-    del provider  # it is asked for first, so that nothing is left of another test
+    del provider  # requesting it resets the simulator
     return shared_api

@@ -1,4 +1,4 @@
-"""Calls made of the simulator: what each comes to, also when its answer is lost on the way."""
+"""Calls to the simulator: the outcome of each, also if its response is lost."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,35 +19,33 @@ pytestmark = [pytest.mark.anyio, over_http]
 
 
 def objects(provider: Simulator, kind: str) -> list[dict[str, Any]]:
-    """What there is at the provider, of one kind."""
+    """Returns the provider's objects of one kind."""
     found: list[dict[str, Any]] = provider.read("objects")[kind]
     return found
 
 
-async def made(api: StripeApi, asked: ProviderCall) -> str:
-    """The object's ID that an acknowledged call answers with."""
-    outcome = await api.call(asked, asked.key)
+async def acknowledged(api: StripeApi, provider_call: ProviderCall) -> str:
+    """Makes a call, which must be acknowledged; returns the object's ID."""
+    outcome = await api.call(provider_call, provider_call.key)
     assert isinstance(outcome, Acknowledged), outcome
     return outcome.object_id
 
 
 @pytest.fixture
-async def held(api: StripeApi) -> str:
-    """A payment intent whose money is held."""
-    return await made(api, call("create", capture_method="manual"))
+async def authorized(api: StripeApi) -> str:
+    """An authorized payment intent."""
+    return await acknowledged(api, call("create", capture_method="manual"))
 
 
 @pytest.fixture
 async def paid(api: StripeApi) -> str:
-    """A payment intent of 10 euros that succeeded."""
-    return await made(api, call("create"))
+    """A succeeded payment intent of 10 EUR."""
+    return await acknowledged(api, call("create"))
 
 
-async def test_create_makes_one_payment_that_carries_our_id(
-    api: StripeApi, provider: Simulator
-) -> None:
-    """With the amount, in the currency, confirmed at once."""
-    object_id = await made(api, call("create", metadata={"order": "7"}))
+async def test_create_makes_one_payment_with_our_id(api: StripeApi, provider: Simulator) -> None:
+    """It has the amount and the currency, and is confirmed at once."""
+    object_id = await acknowledged(api, call("create", metadata={"order": "7"}))
     (intent,) = objects(provider, "payment_intents")
     assert (intent["id"], intent["status"]) == (object_id, "succeeded")
     assert (intent["amount"], intent["currency"]) == (1000, "eur")
@@ -55,17 +53,19 @@ async def test_create_makes_one_payment_that_carries_our_id(
 
 
 async def test_confirm_tries_the_next_payment_method(api: StripeApi, provider: Simulator) -> None:
-    """On the same payment intent."""
-    declined = await made(api, call("create", payment_method="pm_card_chargeDeclined"))
-    assert await made(api, call("confirm", declined)) == declined
+    """It makes another attempt on the same payment intent."""
+    declined = await acknowledged(api, call("create", payment_method="pm_card_chargeDeclined"))
+    assert await acknowledged(api, call("confirm", declined)) == declined
     (intent,) = objects(provider, "payment_intents")
     assert intent["status"] == "succeeded"
     assert len(objects(provider, "charges")) == 2
 
 
-async def test_capture_takes_what_was_asked(api: StripeApi, provider: Simulator, held: str) -> None:
-    """A part of what is held."""
-    assert await made(api, call("capture", held)) == held
+async def test_capture_takes_the_requested_amount(
+    api: StripeApi, provider: Simulator, authorized: str
+) -> None:
+    """The amount may be less than the authorized one."""
+    assert await acknowledged(api, call("capture", authorized)) == authorized
     (intent,) = objects(provider, "payment_intents")
     assert (intent["status"], intent["amount_received"]) == ("succeeded", 600)
 
@@ -77,48 +77,48 @@ async def test_capture_takes_what_was_asked(api: StripeApi, provider: Simulator,
         (CancelCause.ATTEMPTS_EXHAUSTED, "abandoned"),
     ],
 )
-async def test_cancel_says_why(
-    api: StripeApi, provider: Simulator, held: str, cause: CancelCause, reason: str
+async def test_cancel_passes_on_the_reason(
+    api: StripeApi, provider: Simulator, authorized: str, cause: CancelCause, reason: str
 ) -> None:
-    """The reason comes back in the event."""
-    assert await made(api, call("cancel", held, cancel_cause=cause)) == held
+    """The payment intent has the reason, which its event reports."""
+    assert await acknowledged(api, call("cancel", authorized, cancel_cause=cause)) == authorized
     (intent,) = objects(provider, "payment_intents")
     assert (intent["status"], intent["cancellation_reason"]) == ("canceled", reason)
 
 
-async def test_refund_gives_back_under_our_id(
-    api: StripeApi, provider: Simulator, paid: str
-) -> None:
-    """A part, on the payment, with both our IDs."""
-    refund_id = await made(api, call("refund", paid))
+async def test_refund_has_our_ids(api: StripeApi, provider: Simulator, paid: str) -> None:
+    """A partial refund of the payment has our payment ID and our refund ID."""
+    refund_id = await acknowledged(api, call("refund", paid))
     (refund,) = objects(provider, "refunds")
     assert (refund["id"], refund["amount"], refund["payment_intent"]) == (refund_id, 400, paid)
     assert refund["metadata"] == {"payment_id": PAYMENT, "refund_id": REFUND}
 
 
 async def test_a_declined_create_is_acknowledged(api: StripeApi, provider: Simulator) -> None:
-    """Its payment intent exists; the decline is the webhook's to tell."""
-    object_id = await made(api, call("create", payment_method="pm_card_chargeDeclined"))
+    """Its payment intent exists; the webhook reports the decline."""
+    object_id = await acknowledged(api, call("create", payment_method="pm_card_chargeDeclined"))
     (intent,) = objects(provider, "payment_intents")
     assert (intent["id"], intent["status"]) == (object_id, "requires_payment_method")
 
 
 async def test_an_unknown_payment_method_is_refused(api: StripeApi, provider: Simulator) -> None:
-    """Nothing was made, and nothing ever will be of it."""
+    """No payment intent is created."""
     outcome = await api.call(call("create", payment_method="pm_none"), "key-1")
     assert isinstance(outcome, Refused)
     assert outcome.code == "resource_missing"
     assert objects(provider, "payment_intents") == []
 
 
-async def test_what_the_state_forbids(api: StripeApi, provider: Simulator, paid: str) -> None:
-    """Done already is an acknowledgement, too much is a refusal, too early is not now."""
-    assert await made(api, call("capture", paid)) == paid
-    assert await made(api, call("cancel", paid)) == paid
-    assert await made(api, call("confirm", paid)) == paid
+async def test_calls_that_the_status_forbids(
+    api: StripeApi, provider: Simulator, paid: str
+) -> None:
+    """Already done is an acknowledgement, too much is a refusal, and too early is NotNow."""
+    assert await acknowledged(api, call("capture", paid)) == paid
+    assert await acknowledged(api, call("cancel", paid)) == paid
+    assert await acknowledged(api, call("confirm", paid)) == paid
     too_much = await api.call(call("refund", paid, amount=1001), "key-too-much")
     assert isinstance(too_much, Refused)
-    waiting = await made(
+    waiting = await acknowledged(
         api, call("create", key="k2", payment_method="pm_card_authenticationRequired")
     )
     assert isinstance(await api.call(call("capture", waiting), "key-too-early"), NotNow)
@@ -126,16 +126,16 @@ async def test_what_the_state_forbids(api: StripeApi, provider: Simulator, paid:
 
 
 async def test_one_key_is_one_object(api: StripeApi, provider: Simulator) -> None:
-    """However often it is sent."""
-    assert len({await made(api, call("create")) for _ in range(3)}) == 1
+    """Repeated calls with one key create one object."""
+    assert len({await acknowledged(api, call("create")) for _ in range(3)}) == 1
     assert len(objects(provider, "payment_intents")) == 1
 
 
-async def test_a_key_that_was_used_otherwise_refuses_nothing(
+async def test_a_key_with_other_parameters_is_an_unknown_outcome(
     api: StripeApi, provider: Simulator
 ) -> None:
-    """Something was done under this key: that is to be found out, not to be called a failure."""
-    await made(api, call("create"))
+    """An earlier call with this key took effect, so it is no refusal."""
+    await acknowledged(api, call("create"))
     outcome = await api.call(call("create", amount=2000), call("create").key)
     assert isinstance(outcome, Unknown)
     assert len(objects(provider, "payment_intents")) == 1
@@ -151,8 +151,10 @@ LOST = {
 
 
 @pytest.mark.parametrize("fault", LOST)
-async def test_a_lost_answer_is_unknown(api: StripeApi, provider: Simulator, fault: str) -> None:
-    """Whether it happened or not, the same key asked again comes to one object."""
+async def test_a_lost_response_is_an_unknown_outcome(
+    api: StripeApi, provider: Simulator, fault: str
+) -> None:
+    """Whether or not the call took effect, a retry with the same key leads to one object."""
     faults, happened = LOST[fault]
     provider.set_faults(**faults)
     outcome = await api.call(call("create"), call("create").key)
@@ -165,12 +167,12 @@ async def test_a_lost_answer_is_unknown(api: StripeApi, provider: Simulator, fau
         assert isinstance(again, Unknown)
         assert again.repeats
     else:
-        await made(api, call("create"))
+        await acknowledged(api, call("create"))
     assert len(objects(provider, "payment_intents")) == 1
 
 
-async def test_an_answer_that_does_not_come_is_unknown(provider: Simulator) -> None:
-    """After the deadline, which is ours."""
+async def test_a_timeout_is_an_unknown_outcome(provider: Simulator) -> None:
+    """The configured timeout applies."""
     provider.set_faults(timeout_after=1.0)
     async with api_of(provider.base_url, timeout_s=0.3) as hasty:
         outcome = await hasty.call(call("create"), "key-1")
@@ -180,16 +182,16 @@ async def test_an_answer_that_does_not_come_is_unknown(provider: Simulator) -> N
     assert len(objects(provider, "payment_intents")) == 1
 
 
-async def test_nobody_there_is_unknown() -> None:
-    """A host that takes no connection."""
-    async with api_of("http://127.0.0.1:1") as alone:
-        assert isinstance(await alone.call(call("create"), "key-1"), Unknown)
+async def test_a_refused_connection_is_an_unknown_outcome() -> None:
+    """A look-up raises an error."""
+    async with api_of("http://127.0.0.1:1") as unreachable:
+        assert isinstance(await unreachable.call(call("create"), "key-1"), Unknown)
         with pytest.raises(ProviderUnavailableError):
-            await alone.look_up(call("create"), datetime.now(UTC))
+            await unreachable.look_up(call("create"), datetime.now(UTC))
 
 
 async def test_a_wrong_api_key_refuses_no_payment(provider: Simulator) -> None:
-    """It is the operator's to mend: the calls wait."""
+    """The calls wait until an operator fixes the key."""
     async with api_of(provider.base_url, key="sk_test_of_another") as stranger:
         for operation in ("create", "confirm", "capture", "cancel", "refund"):
             outcome = await stranger.call(call(operation), operation)
@@ -200,26 +202,26 @@ async def test_a_wrong_api_key_refuses_no_payment(provider: Simulator) -> None:
 
 
 @pytest.mark.parametrize("operation", ["confirm", "capture", "cancel", "refund"])
-async def test_an_account_that_knows_no_such_payment_refuses_nothing(
+async def test_an_unknown_payment_intent_is_an_unknown_outcome(
     api: StripeApi, operation: str
 ) -> None:
-    """Stripe loses no payment intent: the API key is of another account, or another mode."""
-    asked = call(operation, "pi_of_another_account")
-    assert isinstance(await api.call(asked, asked.key), Unknown)
+    """Stripe loses no payment intent, so the API key has the wrong account or mode."""
+    provider_call = call(operation, "pi_of_another_account")
+    assert isinstance(await api.call(provider_call, provider_call.key), Unknown)
 
 
 @asynccontextmanager
-async def _answering(status: str, body: bytes) -> AsyncIterator[str]:
-    """The address of a server that always gives this answer."""
+async def _responding(status: str, body: bytes) -> AsyncIterator[str]:
+    """Runs a server that always sends this response; yields its address."""
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n".encode())
         writer.write(b"Connection: close\r\n\r\n" + body)
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(respond, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
@@ -229,9 +231,11 @@ async def _answering(status: str, body: bytes) -> AsyncIterator[str]:
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"null", b"[]", b'"x"', b"{}", b'{"id": null}', b'{"error": "x"}']
 )
-async def test_an_answer_that_is_not_stripes_is_unknown(status: str, body: bytes) -> None:
-    """Something between us and Stripe answered: whether the call went through is not known."""
-    async with _answering(status, body) as address, api_of(address) as api:
+async def test_a_response_that_is_not_stripes_is_an_unknown_outcome(
+    status: str, body: bytes
+) -> None:
+    """A proxy may have responded, so it is unknown whether the call reached Stripe."""
+    async with _responding(status, body) as address, api_of(address) as api:
         assert isinstance(await api.call(call("create"), "key-1"), Unknown)
         with pytest.raises(ProviderUnavailableError):
             await api.look_up(call("create"), datetime.now(UTC))

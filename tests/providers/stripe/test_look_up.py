@@ -1,4 +1,4 @@
-"""What became of a call is found out at the provider, once its key may be forgotten there."""
+"""Looking up a call's outcome at the provider after its idempotency key may have expired."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,22 +20,24 @@ DECLINED = "pm_card_chargeDeclined"
 
 
 def now() -> datetime:
-    """When a call is first tried."""
+    """Returns the current time, as a call's first try."""
     return datetime.now(UTC)
 
 
-async def made(api: StripeApi, asked: ProviderCall) -> str:
-    """The object's ID that an acknowledged call answers with."""
-    outcome = await api.call(asked, asked.key)
+async def acknowledged(api: StripeApi, provider_call: ProviderCall) -> str:
+    """Makes a call, which must be acknowledged; returns the object's ID."""
+    outcome = await api.call(provider_call, provider_call.key)
     assert isinstance(outcome, Acknowledged), outcome
     return outcome.object_id
 
 
-async def lost(api: StripeApi, provider: Simulator, asked: ProviderCall) -> datetime:
-    """Makes the call and loses its answer; a day later its key is forgotten. When it was tried."""
+async def lose_response(
+    api: StripeApi, provider: Simulator, provider_call: ProviderCall
+) -> datetime:
+    """Makes a call, loses its response, and lets its key expire; returns the time of the try."""
     tried_at = now()
     provider.set_faults(reset_after=1.0)
-    assert isinstance(await api.call(asked, asked.key), Unknown)
+    assert isinstance(await api.call(provider_call, provider_call.key), Unknown)
     provider.set_faults()
     provider.control("clock", {"advance_seconds": DAY_S + 60})
     return tried_at
@@ -44,33 +46,35 @@ async def lost(api: StripeApi, provider: Simulator, asked: ProviderCall) -> date
 @pytest.fixture
 async def open_intent(api: StripeApi) -> str:
     """A payment intent whose first attempt was declined."""
-    return await made(api, call("create", payment_method=DECLINED))
+    return await acknowledged(api, call("create", payment_method=DECLINED))
 
 
 @pytest.fixture
-async def held(api: StripeApi) -> str:
-    """A payment intent whose money is held."""
-    return await made(api, call("create", capture_method="manual"))
+async def authorized(api: StripeApi) -> str:
+    """An authorized payment intent."""
+    return await acknowledged(api, call("create", capture_method="manual"))
 
 
 @pytest.mark.parametrize("method", ["pm_card_visa", AUTHENTICATED, DECLINED])
-async def test_a_create_whose_key_is_forgotten_is_found(
+async def test_a_create_with_an_expired_key_is_found(
     api: StripeApi, provider: Simulator, method: str
 ) -> None:
-    """Exactly the one object, whatever came of it; the key itself would make a second."""
-    asked = call("create", payment_method=method)
-    tried_at = await lost(api, provider, asked)
+    """The look-up finds the one object; a retry with the key would create a second."""
+    provider_call = call("create", payment_method=method)
+    tried_at = await lose_response(api, provider, provider_call)
     (intent,) = provider.read("objects")["payment_intents"]
-    assert await api.look_up(asked, tried_at) == Acknowledged(intent["id"])
+    assert await api.look_up(provider_call, tried_at) == Acknowledged(intent["id"])
     assert len(provider.read("objects")["payment_intents"]) == 1
-    assert await made(api, asked) != intent["id"]
+    assert await acknowledged(api, provider_call) != intent["id"]
 
 
 async def test_a_create_that_never_happened_is_not_found(
     api: StripeApi, provider: Simulator
 ) -> None:
-    """Others' payments and those of no metadata are not it."""
-    await made(api, call("create", key="k1", payment_id=identity.payment_id("shop", "order-2")))
+    """Payments with another payment ID or without metadata don't match."""
+    await acknowledged(
+        api, call("create", key="k1", payment_id=identity.payment_id("shop", "order-2"))
+    )
     provider.pay()
     assert await api.look_up(call("create"), now()) is None
 
@@ -78,10 +82,10 @@ async def test_a_create_that_never_happened_is_not_found(
 async def test_a_create_is_found_on_any_page(
     api: StripeApi, provider: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The list is read to its end."""
+    """All pages of the list are read."""
     monkeypatch.setattr(client, "PAGE", 2)
     tried_at = now()
-    object_id = await made(api, call("create"))
+    object_id = await acknowledged(api, call("create"))
     for _ in range(4):
         provider.pay()
     assert await api.look_up(call("create"), tried_at) == Acknowledged(object_id)
@@ -91,62 +95,60 @@ async def test_a_create_is_found_on_any_page(
     ("ahead", "found"),
     [(CLOCK_SKEW - timedelta(minutes=1), True), (CLOCK_SKEW + timedelta(minutes=1), False)],
 )
-async def test_clocks_may_differ_a_little(api: StripeApi, ahead: timedelta, *, found: bool) -> None:
-    """An object that is dated before we tried is still ours, within the skew."""
-    await made(api, call("create"))
+async def test_a_clock_skew_is_tolerated(api: StripeApi, ahead: timedelta, *, found: bool) -> None:
+    """An object created before our try still matches, within the allowed skew."""
+    await acknowledged(api, call("create"))
     assert (await api.look_up(call("create"), now() + ahead) is not None) is found
 
 
-async def test_a_refund_whose_key_is_forgotten_is_found(
-    api: StripeApi, provider: Simulator
-) -> None:
-    """By our refund ID, among other refunds of the same payment."""
-    paid = await made(api, call("create"))
+async def test_a_refund_with_an_expired_key_is_found(api: StripeApi, provider: Simulator) -> None:
+    """It is found by our refund ID among other refunds of the same payment."""
+    paid = await acknowledged(api, call("create"))
     provider.control(f"payment_intents/{paid}/refund", {"amount": 100})
     other = identity.refund_id(PAYMENT, "refund-2")
-    await made(api, call("refund", paid, key="k2", refund_id=other, amount=100))
-    asked = call("refund", paid)
-    assert await api.look_up(asked, now()) is None
-    tried_at = await lost(api, provider, asked)
-    (ours,) = (
+    await acknowledged(api, call("refund", paid, key="k2", refund_id=other, amount=100))
+    provider_call = call("refund", paid)
+    assert await api.look_up(provider_call, now()) is None
+    tried_at = await lose_response(api, provider, provider_call)
+    (expected,) = (
         refund
         for refund in provider.read("objects")["refunds"]
         if refund["metadata"].get("refund_id") == REFUND
     )
-    assert await api.look_up(asked, tried_at) == Acknowledged(ours["id"])
+    assert await api.look_up(provider_call, tried_at) == Acknowledged(expected["id"])
 
 
-async def test_of_refunds_that_carry_our_id_the_one_our_call_made_is_found(
+async def test_a_refund_that_only_copies_our_id_is_not_found(
     api: StripeApi, provider: Simulator
 ) -> None:
-    """Anybody with access may write it on another, of another amount or of ours."""
-    paid = await made(api, call("create"))
-    asked = call("refund", paid)
-    await made(api, call("refund", paid, key="somebody", amount=100))
-    assert await api.look_up(asked, now() - timedelta(hours=1)) is None
-    forged = await made(api, call("refund", paid, key="somebody-else"))
-    assert await api.look_up(asked, now() - timedelta(hours=1)) is None
-    tried_at = await lost(api, provider, asked)
-    (ours,) = (
+    """Anyone with access may copy our ID to other refunds; only our own call's refund matches."""
+    paid = await acknowledged(api, call("create"))
+    provider_call = call("refund", paid)
+    await acknowledged(api, call("refund", paid, key="somebody", amount=100))
+    assert await api.look_up(provider_call, now() - timedelta(hours=1)) is None
+    forged = await acknowledged(api, call("refund", paid, key="somebody-else"))
+    assert await api.look_up(provider_call, now() - timedelta(hours=1)) is None
+    tried_at = await lose_response(api, provider, provider_call)
+    (expected,) = (
         refund["id"]
         for refund in provider.read("objects")["refunds"]
         if refund["amount"] == 400 and refund["id"] != forged
     )
-    assert await api.look_up(asked, tried_at) == Acknowledged(ours)
+    assert await api.look_up(provider_call, tried_at) == Acknowledged(expected)
 
 
-async def test_a_refund_older_than_our_call_is_not_it(api: StripeApi) -> None:
-    """Somebody who guesses our ID beforehand makes a refund of their own."""
-    paid = await made(api, call("create"))
-    await made(api, call("refund", paid, key="somebody"))
+async def test_a_refund_older_than_our_call_is_not_found(api: StripeApi) -> None:
+    """Someone may have guessed our ID beforehand."""
+    paid = await acknowledged(api, call("create"))
+    await acknowledged(api, call("refund", paid, key="somebody"))
     later = now() + CLOCK_SKEW + timedelta(minutes=1)
     assert await api.look_up(call("refund", paid), later) is None
 
 
-async def test_a_refund_of_another_payment_is_not_it(api: StripeApi) -> None:
-    """The same refund ID elsewhere proves nothing here."""
-    first, second = [await made(api, call("create", key=f"k{number}")) for number in (1, 2)]
-    await made(api, call("refund", first))
+async def test_a_refund_of_another_payment_is_not_found(api: StripeApi) -> None:
+    """The same refund ID on another payment doesn't match."""
+    first, second = [await acknowledged(api, call("create", key=f"k{number}")) for number in (1, 2)]
+    await acknowledged(api, call("refund", first))
     assert await api.look_up(call("refund", second), now()) is None
 
 
@@ -154,70 +156,76 @@ async def test_a_refund_of_another_payment_is_not_it(api: StripeApi) -> None:
 async def test_a_confirm_that_happened_is_found(
     api: StripeApi, provider: Simulator, open_intent: str, method: str
 ) -> None:
-    """Also a declined one, which left the payment intent as it had been: its event reports it."""
-    asked = call("confirm", open_intent, payment_method=method)
-    assert await api.look_up(asked, now()) is None
-    tried_at = await lost(api, provider, asked)
-    assert await api.look_up(asked, tried_at) == Acknowledged(open_intent)
+    """A declined confirm leaves the payment intent unchanged and is found by its event."""
+    provider_call = call("confirm", open_intent, payment_method=method)
+    assert await api.look_up(provider_call, now()) is None
+    tried_at = await lose_response(api, provider, provider_call)
+    assert await api.look_up(provider_call, tried_at) == Acknowledged(open_intent)
 
 
-async def test_a_confirm_whose_customer_failed_is_found(
+async def test_a_confirm_with_failed_authentication_is_found(
     api: StripeApi, provider: Simulator, open_intent: str
 ) -> None:
-    """The failure was the customer's, not a call's: another attempt would be one too many."""
-    asked = call("confirm", open_intent, payment_method=AUTHENTICATED)
-    tried_at = await lost(api, provider, asked)
+    """The customer failed the authentication, but the call itself happened."""
+    provider_call = call("confirm", open_intent, payment_method=AUTHENTICATED)
+    tried_at = await lose_response(api, provider, provider_call)
     provider.control(f"payment_intents/{open_intent}/complete_action", {"outcome": "fail"})
-    assert await api.look_up(asked, tried_at) == Acknowledged(open_intent)
+    assert await api.look_up(provider_call, tried_at) == Acknowledged(open_intent)
 
 
 @pytest.mark.parametrize(
     ("generation", "found"), [("", True), (".1", True), ("0", False), (":1", False)]
 )
-async def test_a_confirm_is_known_by_any_generation_of_its_key(
+async def test_a_confirm_is_found_by_any_generation_of_its_key(
     api: StripeApi, open_intent: str, generation: str, *, found: bool
 ) -> None:
-    """A key that merely begins the same is another call's."""
-    asked, tried_at = call("confirm", open_intent, payment_method=DECLINED), now()
-    await api.call(asked, f"{asked.key}{generation}")
-    assert (await api.look_up(asked, tried_at) is not None) is found
+    """A key that only has the same prefix belongs to another call."""
+    provider_call, tried_at = call("confirm", open_intent, payment_method=DECLINED), now()
+    await api.call(provider_call, f"{provider_call.key}{generation}")
+    assert (await api.look_up(provider_call, tried_at) is not None) is found
 
 
 async def _outcome(api: StripeApi, operation: str, object_id: str) -> CallOutcome | None:
     return await api.look_up(call(operation, object_id), now())
 
 
-async def test_an_unfinished_object_has_not_had_the_call(api: StripeApi, held: str) -> None:
-    """Money that is still held was neither captured nor let go."""
-    assert await _outcome(api, "capture", held) is None
-    assert await _outcome(api, "cancel", held) is None
+async def test_an_authorized_object_is_neither_captured_nor_cancelled(
+    api: StripeApi, authorized: str
+) -> None:
+    """The look-ups of both calls find nothing."""
+    assert await _outcome(api, "capture", authorized) is None
+    assert await _outcome(api, "cancel", authorized) is None
 
 
-async def test_a_captured_object_has_been_captured(api: StripeApi, held: str) -> None:
-    """And can be cancelled no more, which is over as well."""
-    await made(api, call("capture", held))
-    assert await _outcome(api, "capture", held) == Acknowledged(held)
-    assert await _outcome(api, "cancel", held) == Acknowledged(held)
+async def test_a_captured_object_settles_capture_and_cancel(
+    api: StripeApi, authorized: str
+) -> None:
+    """It can't be cancelled any more, so a cancel is acknowledged too."""
+    await acknowledged(api, call("capture", authorized))
+    assert await _outcome(api, "capture", authorized) == Acknowledged(authorized)
+    assert await _outcome(api, "cancel", authorized) == Acknowledged(authorized)
 
 
-async def test_a_cancelled_object_can_only_be_cancelled(api: StripeApi, held: str) -> None:
-    """Capture and confirm are refused for good."""
-    await made(api, call("cancel", held))
-    assert await _outcome(api, "cancel", held) == Acknowledged(held)
+async def test_a_cancelled_object_acknowledges_only_a_cancel(
+    api: StripeApi, authorized: str
+) -> None:
+    """Capture and confirm are refused."""
+    await acknowledged(api, call("cancel", authorized))
+    assert await _outcome(api, "cancel", authorized) == Acknowledged(authorized)
     for operation in ("capture", "confirm"):
-        outcome = await _outcome(api, operation, held)
+        outcome = await _outcome(api, operation, authorized)
         assert isinstance(outcome, Refused)
         assert outcome.code == "canceled"
 
 
-async def test_a_replayed_500_is_found_out(api: StripeApi, provider: Simulator) -> None:
-    """The key answers 500 for a day; the object shows that the call was made."""
+async def test_a_call_with_a_replayed_500_is_found(api: StripeApi, provider: Simulator) -> None:
+    """The key returns a 500 for a day, but the object shows that the call happened."""
     provider.set_faults(error_500_after=1.0)
-    asked, tried_at = call("create"), now()
-    await api.call(asked, asked.key)
+    provider_call, tried_at = call("create"), now()
+    await api.call(provider_call, provider_call.key)
     provider.set_faults()
-    again = await api.call(asked, asked.key)
+    again = await api.call(provider_call, provider_call.key)
     assert isinstance(again, Unknown)
     assert again.repeats
     (intent,) = provider.read("objects")["payment_intents"]
-    assert await api.look_up(asked, tried_at) == Acknowledged(intent["id"])
+    assert await api.look_up(provider_call, tried_at) == Acknowledged(intent["id"])

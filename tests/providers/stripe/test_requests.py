@@ -1,4 +1,4 @@
-"""A call of ours as Stripe's request: where, and with which parameters; nothing unset is sent."""
+"""Provider calls as Stripe requests: the path and the parameters; unset fields are not sent."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ ROWS: dict[str, Request] = {
 
 @pytest.mark.parametrize("operation", ROWS)
 def test_each_operation_is_one_request(operation: str) -> None:
-    """The path and every parameter."""
+    """The request has the expected path and parameters."""
     assert request_for(call(operation)) == ROWS[operation]
 
 
@@ -63,10 +63,8 @@ def test_each_operation_is_one_request(operation: str) -> None:
         ),
     ],
 )
-def test_what_is_given_is_sent(
-    operation: str, change: dict[str, Any], sent: dict[str, Any]
-) -> None:
-    """Amounts as they are, the currency in Stripe's lower case, our reasons in Stripe's words."""
+def test_a_set_field_is_sent(operation: str, change: dict[str, Any], sent: dict[str, Any]) -> None:
+    """Amounts are unchanged, the currency is in lower case, and our reasons become Stripe's."""
     request = request_for(call(operation, **change))
     assert request == Request(ROWS[operation].path, {**ROWS[operation].params, **sent})
 
@@ -79,16 +77,16 @@ def test_what_is_given_is_sent(
         ("refund", "reason", "reason"),
     ],
 )
-def test_what_is_not_given_is_not_sent(operation: str, unset: str, name: str) -> None:
-    """An unset parameter is absent: an empty one would mean something else to Stripe."""
+def test_an_unset_field_is_not_sent(operation: str, unset: str, name: str) -> None:
+    """An empty parameter would have another meaning at Stripe."""
     changes: dict[str, Any] = {unset: None}
     request = request_for(replace(call(operation), **changes))
     assert set(request.params) == set(ROWS[operation].params) - {name}
 
 
-def test_a_clients_metadata_cannot_take_our_name() -> None:
-    """Webhooks are routed by our ID in the metadata; a client's word there is overwritten."""
-    theirs = {"payment_id": "pay_of_somebody_else", "order": "7"}
-    request = request_for(call("create", metadata=theirs))
+def test_a_clients_metadata_cannot_replace_our_id() -> None:
+    """Webhooks are routed by our ID in the metadata, so a client's value is overwritten."""
+    metadata = {"payment_id": "pay_of_somebody_else", "order": "7"}
+    request = request_for(call("create", metadata=metadata))
     assert request.params["metadata"] == {"payment_id": PAYMENT, "order": "7"}
-    assert theirs["payment_id"] == "pay_of_somebody_else"  # the call itself is left alone
+    assert metadata["payment_id"] == "pay_of_somebody_else"  # the call's own metadata is unchanged

@@ -1,4 +1,4 @@
-"""Refunds and disputes in the domain's words: statuses, amounts, and which way money went."""
+"""Translation of refunds and disputes: statuses, amounts and the direction of money."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -36,8 +36,8 @@ def _dispute(kind: str = "charge.dispute.updated", **changes: Any) -> DisputeFac
     return fact
 
 
-def test_every_type_of_event_that_moves_a_payment_is_translated() -> None:
-    """By its name at Stripe, the older ones too: an account's API version says which are sent."""
+def test_every_type_of_event_that_affects_a_payment_is_translated() -> None:
+    """This includes older types, because the account's API version decides which are sent."""
     intent = {
         *("created", "requires_action", "processing", "amount_capturable_updated"),
         *("payment_failed", "succeeded", "canceled", "retrieved"),
@@ -52,10 +52,10 @@ def test_every_type_of_event_that_moves_a_payment_is_translated() -> None:
 
 @pytest.mark.parametrize("kind", REFUND_EVENTS)
 @pytest.mark.parametrize(("status", "word"), [*REFUND_STATUS.items(), (None, RefundStatus.PENDING)])
-def test_a_refund_event_says_where_the_refund_stood(
+def test_a_refund_event_reports_the_refunds_status(
     kind: str, status: str | None, word: RefundStatus
 ) -> None:
-    """Of the provider's refund, with the ID we gave it as a claim, on the payment's object."""
+    """The fact names Stripe's refund, the payment's object, and our refund ID as a claim."""
     fact = _refund(kind, status=status)
     assert (fact.event_id, fact.occurred_at, fact.object_id) == ("evt_1", AT, INTENT)
     assert (fact.ref, fact.claims, fact.status) == ("re_1", REFUND, word)
@@ -66,16 +66,16 @@ def test_a_refund_event_says_where_the_refund_stood(
 @pytest.mark.parametrize(
     "metadata", [{}, None, {"refund_id": ""}, {"refund_id": "42"}, {"refund_id": REFUND}]
 )
-def test_a_refund_has_an_id_of_its_own(metadata: dict[str, str] | None) -> None:
-    """Derived from Stripe's, whatever is written on it: every event about it names the same."""
+def test_a_refunds_id_is_derived_from_stripes(metadata: dict[str, str] | None) -> None:
+    """The metadata doesn't change it, so all events about a refund have the same refund ID."""
     fact = _refund(metadata=metadata)
     assert fact.refund_id == identity.provider_made_id("ref", "stripe", "re_1")
     assert fact.claims == (REFUND if metadata == {"refund_id": REFUND} else None)
     assert _refund(metadata=metadata, id="re_2").refund_id != fact.refund_id
 
 
-def test_the_call_that_made_a_refund_is_named_where_stripe_names_it() -> None:
-    """It is the proof that the refund is ours: nobody but us has the key."""
+def test_a_refund_has_its_call_key_if_stripe_reports_it() -> None:
+    """The key proves that our call made the refund, since only we know it."""
     named = {"id": "req_1", "idempotency_key": f"{INTENT}:refund:{REFUND}"}
     fact = translator().translate(event("refund.created", refund(), request=named)).fact
     assert isinstance(fact, RefundFact)
@@ -83,8 +83,8 @@ def test_the_call_that_made_a_refund_is_named_where_stripe_names_it() -> None:
     assert _refund().caused_by is None
 
 
-def test_a_returned_refund_says_why() -> None:
-    """A succeeded refund that failed later carries the bank's reason."""
+def test_a_failed_refund_has_a_reason() -> None:
+    """A refund that failed after its success has the bank's reason."""
     failure = _refund(
         "refund.failed", status="failed", failure_reason="lost_or_stolen_card"
     ).failure
@@ -95,10 +95,10 @@ def test_a_returned_refund_says_why() -> None:
 
 @pytest.mark.parametrize("kind", DISPUTE_EVENTS)
 @pytest.mark.parametrize(("status", "word"), DISPUTE_STATUS.items())
-def test_a_dispute_event_says_where_the_dispute_stood(
+def test_a_dispute_event_reports_the_disputes_status(
     kind: str, status: str, word: DisputeStatus
 ) -> None:
-    """Its status alone: funds that were withdrawn are not a dispute that was lost."""
+    """Only its status counts: withdrawn funds do not mean that the dispute is lost."""
     fact = _dispute(kind, status=status)
     assert (fact.event_id, fact.occurred_at, fact.object_id) == ("evt_1", AT, INTENT)
     assert fact.dispute_id == identity.provider_made_id("dis", "stripe", "dp_1")
@@ -106,8 +106,8 @@ def test_a_dispute_event_says_where_the_dispute_stood(
     assert (fact.amount, fact.currency) == (1000, "EUR")
 
 
-def test_disputed_money_that_went_out_is_positive_and_back_is_negative() -> None:
-    """Stripe reports the effect on our balance; we report what was withdrawn."""
+def test_withdrawn_money_is_positive_and_returned_money_negative() -> None:
+    """Stripe reports the effect on our balance; the fact has the withdrawn amount."""
     moves = [{"id": "txn_1", "amount": -1000}, {"id": "txn_2", "amount": 1000}]
     fact = _dispute(status="won", balance_transactions=moves)
     assert fact.movements == (Movement("txn_1", 1000), Movement("txn_2", -1000))
@@ -115,8 +115,8 @@ def test_disputed_money_that_went_out_is_positive_and_back_is_negative() -> None
 
 @pytest.mark.parametrize("currency", ["jpy", "eur", "bhd"])
 @pytest.mark.parametrize("amount", [1, 50, 99_999_999])
-def test_amounts_are_minor_units_as_they_come(currency: str, amount: int) -> None:
-    """Integers, of a currency without cents too: nothing is multiplied or divided."""
+def test_amounts_are_not_converted(currency: str, amount: int) -> None:
+    """Stripe's amounts are already in minor units, for every currency."""
     for fact in (
         _refund(amount=amount, currency=currency),
         _dispute(amount=amount, currency=currency),

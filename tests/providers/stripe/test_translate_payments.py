@@ -1,4 +1,4 @@
-"""A payment intent in the domain's words: where it stood, what failed, what is to be done."""
+"""Translation of payment intents: status, failure and next action."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -23,10 +23,10 @@ def _payment(kind: str, **changes: Any) -> PaymentFact:
 
 @pytest.mark.parametrize("kind", PAYMENT_EVENTS)
 @pytest.mark.parametrize(("status", "word"), PAYMENT_STATUS.items())
-def test_a_payment_event_says_where_its_object_stood(
+def test_a_payment_event_reports_its_objects_status(
     kind: str, status: str, word: ProviderStatus
 ) -> None:
-    """The object's status counts, whichever event carries it: types and statuses can disagree."""
+    """The object's status counts, not the event's type; they can disagree."""
     translated = translator().translate(event(kind, intent(status)))
     assert translated.kind == kind
     fact = translated.fact
@@ -39,7 +39,7 @@ def test_a_payment_event_says_where_its_object_stood(
 
 @pytest.mark.parametrize("status", sorted(set(PAYMENT_STATUS) - {"succeeded"}))
 def test_nothing_is_captured_before_the_payment_has_succeeded(status: str) -> None:
-    """Whatever the object says was received: only a success is final."""
+    """This holds even if the object has a received amount."""
     kind = "payment_intent.amount_capturable_updated"
     assert _payment(kind, status=status, amount_received=700).captured == 0
 
@@ -55,8 +55,8 @@ DECLINE = {
 
 
 @pytest.mark.parametrize("kind", PAYMENT_EVENTS)
-def test_a_failed_attempt_is_never_an_end(kind: str) -> None:
-    """The payment intent waits for another payment method, and may yet succeed."""
+def test_a_failed_attempt_is_not_final(kind: str) -> None:
+    """The payment intent waits for another payment method and may still succeed."""
     fact = _payment(kind, status="requires_payment_method", last_payment_error=DECLINE)
     assert fact.status is ProviderStatus.ATTEMPT_FAILED
     assert fact.status not in TERMINAL
@@ -64,15 +64,15 @@ def test_a_failed_attempt_is_never_an_end(kind: str) -> None:
 
 
 @pytest.mark.parametrize("status", [s for s in PAYMENT_STATUS if PAYMENT_STATUS[s] not in TERMINAL])
-def test_payment_failed_ends_no_payment_whatever_the_status(status: str) -> None:
-    """The classic mistake: the event's name says failed, and money is taken afterwards."""
+def test_a_payment_failed_event_is_not_final(status: str) -> None:
+    """Despite the event's name, money may be taken later."""
     fact = _payment("payment_intent.payment_failed", status=status, last_payment_error=DECLINE)
     assert fact.status not in TERMINAL
 
 
 @pytest.mark.parametrize("status", ["succeeded", "requires_capture", "requires_action"])
-def test_an_earlier_attempts_error_fails_nothing_later(status: str) -> None:
-    """An error that still stands in the object is not this status's failure."""
+def test_an_earlier_attempts_error_is_ignored(status: str) -> None:
+    """The object may still have an error that is unrelated to its current status."""
     fact = _payment("payment_intent.succeeded", status=status, last_payment_error=DECLINE)
     assert fact.status is PAYMENT_STATUS[status]
     assert (fact.failure, fact.attempt_ref) == (None, None)
@@ -90,7 +90,7 @@ def test_an_earlier_attempts_error_fails_nothing_later(status: str) -> None:
 def test_an_attempt_is_named_by_its_charge_or_its_payment_method(
     change: dict[str, Any], ref: str | None
 ) -> None:
-    """A failure that is reported twice counts once. Failed authentication makes no charge."""
+    """So a failure reported twice counts once. Failed authentication creates no charge."""
     fact = _payment(
         "payment_intent.payment_failed",
         status="requires_payment_method",
@@ -109,10 +109,10 @@ def test_an_attempt_is_named_by_its_charge_or_its_payment_method(
         ({}, ("unknown", "The payment method was not accepted.")),
     ],
 )
-def test_a_failure_always_has_a_code_and_a_sentence(
+def test_a_failure_always_has_a_code_and_a_message(
     error: dict[str, str], failure: tuple[str, str]
 ) -> None:
-    """The bank's reason where there is one, else Stripe's code, else a word of our own."""
+    """The code is the bank's reason, else Stripe's code, else our own."""
     fact = _payment(
         "payment_intent.payment_failed", status="requires_payment_method", last_payment_error=error
     )
@@ -130,22 +130,22 @@ def test_a_failure_always_has_a_code_and_a_sentence(
         (None, CancelCause.PROVIDER),
     ],
 )
-def test_a_cancellation_says_why(reason: str | None, cause: CancelCause) -> None:
-    """Our own reasons come back; any other is the provider's doing."""
+def test_a_cancellation_has_a_cause(reason: str | None, cause: CancelCause) -> None:
+    """Our own reasons are recognised; for any other the cause is the provider."""
     fact = _payment("payment_intent.canceled", status="canceled", cancellation_reason=reason)
     assert fact.cancel_cause is cause
 
 
-def test_the_reasons_we_give_are_distinguished() -> None:
-    """FAILED or CANCELED is read from them."""
+def test_our_cancellation_reasons_differ() -> None:
+    """The reason decides between FAILED and CANCELED."""
     assert len(set(CANCELLATION_REASON.values())) == len(CANCELLATION_REASON)
     assert set(CANCELLATION_REASON) == set(CancelCause) - {CancelCause.PROVIDER}
 
 
-def test_the_call_behind_an_event_is_named() -> None:
-    """The key that Stripe echoes ties a fact to our call; without a call there is none."""
-    ours = event("payment_intent.succeeded", request={"id": "req_1", "idempotency_key": "key_1"})
-    assert _caused_by(ours) == "key_1"
+def test_an_event_has_the_key_of_its_call() -> None:
+    """Stripe echoes the call's key; an event without a call has none."""
+    caused = event("payment_intent.succeeded", request={"id": "req_1", "idempotency_key": "key_1"})
+    assert _caused_by(caused) == "key_1"
     assert _caused_by(event("payment_intent.succeeded")) is None
     assert _caused_by(event("payment_intent.succeeded", request=None)) is None
 
@@ -166,16 +166,16 @@ def _caused_by(body: bytes) -> str | None:
         (None, None),
     ],
 )
-def test_where_the_customer_has_to_go(action: dict[str, Any] | None, url: str | None) -> None:
-    """The address to send the customer to, where the action is a redirect."""
+def test_the_action_url_is_the_redirects(action: dict[str, Any] | None, url: str | None) -> None:
+    """Other actions have no URL."""
     fact = _payment("payment_intent.requires_action", status="requires_action", next_action=action)
     assert fact.action_url == url
 
 
 @pytest.mark.parametrize("currency", ["jpy", "eur", "bhd"])
 @pytest.mark.parametrize("amount", [1, 50, 99_999_999])
-def test_amounts_are_minor_units_as_they_come(currency: str, amount: int) -> None:
-    """Integers, of a currency without cents too: nothing is multiplied or divided."""
+def test_amounts_are_not_converted(currency: str, amount: int) -> None:
+    """Stripe's amounts are already in minor units, for every currency."""
     fact = _payment(
         "payment_intent.succeeded",
         status="succeeded",
@@ -188,7 +188,7 @@ def test_amounts_are_minor_units_as_they_come(currency: str, amount: int) -> Non
     assert fact.currency == currency.upper()
 
 
-def test_a_part_that_was_captured_is_what_was_captured() -> None:
-    """The amount of the payment stays what was authorized."""
+def test_a_partial_capture_keeps_the_authorized_amount() -> None:
+    """The captured amount is the part that was captured."""
     fact = _payment("payment_intent.succeeded", status="succeeded", amount_received=600)
     assert (fact.amount, fact.captured) == (1000, 600)

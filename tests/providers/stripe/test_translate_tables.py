@@ -1,4 +1,4 @@
-"""The tables of Stripe's words: none is missing, none is misspelt, unknown ones change nothing."""
+"""The translation tables are complete and correctly spelt; unknown values change nothing."""
 
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -14,14 +14,14 @@ from tests.providers.stripe.builders import dispute, event, intent, refund, tran
 
 
 def test_every_event_with_an_effect_is_about_one_of_three_objects() -> None:
-    """A payment intent, a refund or a dispute: each has its tests."""
+    """The object is a payment intent, a refund or a dispute; each has its own tests."""
     for kind in TRANSLATORS:
         about = [word for word in ("payment_intent.", "refund", "dispute") if word in kind]
         assert len(about) == 1, kind
 
 
-def test_every_status_that_stripe_publishes_has_a_word() -> None:
-    """The tables hold every status of the package's API version, and every word of the domain."""
+def test_every_published_status_is_translated() -> None:
+    """The tables have all statuses of the package's API version and all of the domain's."""
     assert set(PAYMENT_STATUS) == _published(stripe.PaymentIntent, "status")
     assert set(DISPUTE_STATUS) == _published(stripe.Dispute, "status")
     assert set(PAYMENT_STATUS.values()) == set(ProviderStatus) - {ProviderStatus.ATTEMPT_FAILED}
@@ -30,22 +30,22 @@ def test_every_status_that_stripe_publishes_has_a_word() -> None:
 
 
 def test_every_event_in_the_table_is_one_that_stripe_sends() -> None:
-    """A misspelt type would never be met; only the look-up's own is not Stripe's."""
+    """A misspelt type would never match. Only the look-up's result has a type of our own."""
     sent = _published(WebhookEndpointCreateParams, "enabled_events")
     assert set(TRANSLATORS) - sent == {"payment_intent.retrieved"}
 
 
 def _published(kind: type, name: str) -> set[str]:
-    """The words that the package lists for a field."""
-    return set(_words(kind.__annotations__[name]))
+    """Returns the values that the package lists for a field."""
+    return set(_literals(kind.__annotations__[name]))
 
 
-def _words(annotation: Any) -> Iterator[str]:
+def _literals(annotation: Any) -> Iterator[str]:
     for part in get_args(annotation):
         if isinstance(part, str):
             yield part
         else:
-            yield from _words(part)
+            yield from _literals(part)
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def _words(annotation: Any) -> Iterator[str]:
         ("charge.dispute.updated", dispute("requires_thought")),
     ],
 )
-def test_a_status_of_next_year_changes_nothing(kind: str, about: dict[str, Any]) -> None:
-    """It is kept as an event without effect that names the status, and can be counted as one."""
+def test_an_unknown_status_changes_nothing(kind: str, about: dict[str, Any]) -> None:
+    """The event has no effect, and its reason names the status."""
     fact = translator().translate(event(kind, about)).fact
     assert isinstance(fact, Unmodelled)
     assert fact.unknown_status
@@ -69,7 +69,7 @@ def test_a_status_of_next_year_changes_nothing(kind: str, about: dict[str, Any])
     "kind", ["charge.refunded", "charge.failed", "payment_intent.created.v2", "customer.created"]
 )
 def test_a_type_that_is_not_in_the_table_changes_nothing(kind: str) -> None:
-    """It is no error: what the object is like is not even looked at."""
+    """It is no error, and its object is not checked."""
     fact = translator().translate(event(kind, {"status": 7})).fact
     assert fact == Unmodelled("evt_1", kind, "this type of event has no effect on a payment")
 
@@ -81,8 +81,8 @@ def test_a_type_that_is_not_in_the_table_changes_nothing(kind: str) -> None:
         ("charge.dispute.updated", dispute(payment_intent=None)),
     ],
 )
-def test_what_belongs_to_no_payment_intent_changes_nothing(
+def test_an_object_without_a_payment_intent_changes_nothing(
     kind: str, about: dict[str, Any]
 ) -> None:
-    """A charge of an older interface is no payment of ours."""
+    """It belongs to a charge of Stripe's older API, which we don't use."""
     assert isinstance(translator().translate(event(kind, about)).fact, Unmodelled)

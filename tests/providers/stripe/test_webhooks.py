@@ -1,4 +1,4 @@
-"""Stripe's webhooks: the signature over the raw bytes first, then no more than routing needs."""
+"""Stripe's webhooks: the signature over the raw bytes, then the fields that routing needs."""
 
 import json
 import time
@@ -24,35 +24,35 @@ from tests.providers.stripe.builders import (
     translator,
 )
 
-#: The machine may be busy: an example may take its time.
+#: Hypothesis's deadline would fail on a busy machine.
 unhurried = settings(deadline=None)
 
 BODY = event("payment_intent.succeeded")
 WEBHOOK = Webhook("evt_1", INTENT, PAYMENT)
 
 
-def test_what_our_secret_signed_is_read() -> None:
-    """Event ID, the payment object and our own payment ID: enough to key the record."""
+def test_a_webhook_signed_with_our_secret_is_read() -> None:
+    """The result has the event ID, the payment object and our payment ID."""
     assert reader().verify(BODY, signed(BODY)) == WEBHOOK
 
 
 @pytest.mark.parametrize("secret", [SECRET, OLD_SECRET])
-def test_any_of_several_secrets_will_do(secret: str) -> None:
-    """While one replaces the other, either may have signed."""
+def test_any_of_several_secrets_is_accepted(secret: str) -> None:
+    """During a rotation, either secret may have signed."""
     assert reader(SECRET, OLD_SECRET).verify(BODY, signed(BODY, secret)) == WEBHOOK
 
 
 @pytest.mark.parametrize("known", [SECRET, OLD_SECRET])
-def test_any_of_several_signatures_in_the_header_will_do(known: str) -> None:
-    """While Stripe rolls a secret, it signs with both, in one header."""
+def test_any_of_several_signatures_in_the_header_is_accepted(known: str) -> None:
+    """During a rotation, Stripe signs with both secrets in one header."""
     first = signed(BODY, SECRET)["stripe-signature"]
     second = signed(BODY, OLD_SECRET)["stripe-signature"].partition(",")[2]
     header = f"{first},v0=0000,{second}"
     assert reader(known).verify(BODY, {"stripe-signature": header}) == WEBHOOK
 
 
-def test_the_bytes_are_signed_not_what_they_mean() -> None:
-    """The same JSON with another white space is another body."""
+def test_the_signature_covers_the_raw_bytes() -> None:
+    """The same JSON with different white space needs another signature."""
     spaced = json.dumps(json.loads(BODY), indent=2).encode()
     assert reader().verify(spaced, signed(spaced)) == WEBHOOK
     with pytest.raises(SignatureError):
@@ -60,14 +60,14 @@ def test_the_bytes_are_signed_not_what_they_mean() -> None:
 
 
 @pytest.mark.parametrize("age_s", [0, TOLERANCE_S - 10])
-def test_a_signature_holds_for_the_tolerance(age_s: int) -> None:
-    """Up to that age it is taken."""
+def test_a_signature_is_valid_within_the_tolerance(age_s: int) -> None:
+    """An older webhook is accepted up to the tolerance."""
     assert reader().verify(BODY, signed(BODY, age_s=age_s)) == WEBHOOK
 
 
 @pytest.mark.parametrize("ahead_s", [TOLERANCE_S + 10, 86_400])
 def test_a_signature_from_the_future_is_refused(ahead_s: int) -> None:
-    """A captured webhook dated ahead would stay valid until then; a little ahead is tolerated."""
+    """Its replays would stay valid until that time. A small clock difference is tolerated."""
     assert reader().verify(BODY, signed(BODY, age_s=-10)) == WEBHOOK
     with pytest.raises(SignatureError):
         reader().verify(BODY, signed(BODY, age_s=-ahead_s))
@@ -95,7 +95,7 @@ REFUSED = {
     "cut off": {"stripe-signature": signed(BODY)["stripe-signature"][:-1]},
     "not ASCII": {"stripe-signature": f"t={_NOW},v1=\xe9\xff"},
     "not ASCII in its time": {"stripe-signature": f"t=\u0661,v1={_V1}"},
-    "not ASCII behind the right one": {
+    "not ASCII after the right one": {
         "stripe-signature": signed(BODY)["stripe-signature"] + ",v1=\xe9"
     },
 }
@@ -103,7 +103,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_any_other_signature_is_refused(case: str) -> None:
-    """Any other header is the same error, which contains no secret."""
+    """Every invalid header raises the same error, which contains no secret."""
     with pytest.raises(SignatureError) as refusal:
         reader(SECRET, OLD_SECRET).verify(BODY, REFUSED[case])
     assert SECRET not in str(refusal.value)
@@ -112,19 +112,19 @@ def test_any_other_signature_is_refused(case: str) -> None:
 
 @pytest.mark.parametrize("position", [0, len(BODY) // 2, len(BODY) - 1])
 def test_one_bit_altered_is_refused(position: int) -> None:
-    """Anywhere in the body."""
+    """The altered bit may be anywhere in the body."""
     altered = bytearray(BODY)
     altered[position] ^= 1
     with pytest.raises(SignatureError):
         reader().verify(bytes(altered), signed(BODY))
 
 
-def test_without_a_secret_nothing_is_genuine() -> None:
-    """No secret never means no check."""
-    from_nobody = reader()
-    from_nobody._secrets = ()
+def test_without_a_secret_every_webhook_is_refused() -> None:
+    """A missing secret does not disable the check."""
+    without_secrets = reader()
+    without_secrets._secrets = ()
     with pytest.raises(SignatureError):
-        from_nobody.verify(BODY, signed(BODY))
+        without_secrets.verify(BODY, signed(BODY))
 
 
 _DEEP = b'{"a":' * 5_000 + b"1" + b"}" * 5_000
@@ -136,27 +136,27 @@ NO_EVENTS = {
     "a list": b"[]",
     "null": b"null",
     "an event without an object": b'{"id": "evt_1", "type": "x", "created": 1, "data": {}}',
-    "an object that is none": BODY.replace(json.dumps(intent()).encode(), b"[1]"),
+    "an object that is a list": BODY.replace(json.dumps(intent()).encode(), b"[1]"),
     "an ID that is a number": event("x", id=1),
     "an empty ID": event("x", id=""),
-    "an ID that no row can hold": event("x", id="evt_\0"),
-    "an ID that ends a line": event("x", id="evt_1\n"),
+    "an ID with NUL": event("x", id="evt_\0"),
+    "an ID with a line feed": event("x", id="evt_1\n"),
     "an ID of 256 characters": event("x", id="e" * 256),
-    "a type that no row can hold": event("x\0"),
+    "a type with NUL": event("x\0"),
     "a time that is true": event("x", created=True),
     "a time with a fraction": event("x", created=1.5),
-    "a time before all": event("x", created=-1),
-    "a time after all": event("x", created=253_402_300_800),
-    "a time that is no 64 bits long": event("x", created=10**30),
-    "a time that no clock has": event("x", created=2**62),
+    "a negative time": event("x", created=-1),
+    "a time after the year 9999": event("x", created=253_402_300_800),
+    "a time over 64 bits": event("x", created=10**30),
+    "a time near 64 bits": event("x", created=2**62),
     "half a surrogate": BODY.replace(b"evt_1", rb"evt_\ud800"),
-    "nested without end": event("x", {}).replace(b'{"object": {}}', b'{"object": %b}' % _DEEP),
+    "deep nesting": event("x", {}).replace(b'{"object": {}}', b'{"object": %b}' % _DEEP),
 }
 
 
 @pytest.mark.parametrize("case", NO_EVENTS)
-def test_a_right_signature_makes_no_event_of_other_bytes(case: str) -> None:
-    """What is signed and no event of Stripe's is malformed, to the ingress and to the stream."""
+def test_a_signed_body_that_is_no_event_is_malformed(case: str) -> None:
+    """The ingress's reader and the stream's translator both refuse it."""
     body = NO_EVENTS[case]
     with pytest.raises(MalformedWebhookError):
         reader().verify(body, signed(body))
@@ -164,8 +164,8 @@ def test_a_right_signature_makes_no_event_of_other_bytes(case: str) -> None:
         translator().translate(body)
 
 
-def test_bytes_that_are_no_text_are_not_signed_by_anyone() -> None:
-    """Stripe signs UTF-8."""
+def test_a_body_that_is_not_utf8_is_a_signature_error() -> None:
+    """Stripe signs only UTF-8."""
     body = BODY.replace(b"evt_1", b"evt_\xff")
     with pytest.raises(SignatureError):
         reader().verify(body, signed(body))
@@ -174,35 +174,35 @@ def test_bytes_that_are_no_text_are_not_signed_by_anyone() -> None:
 
 
 ROUTED: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
-    "a payment intent of ours": (intent(), INTENT, PAYMENT),
-    "a charge of ours": (
+    "our payment intent": (intent(), INTENT, PAYMENT),
+    "a charge of our payment": (
         {"id": "ch_1", "payment_intent": INTENT, "metadata": {"payment_id": PAYMENT}},
         INTENT,
         PAYMENT,
     ),
-    "a refund of ours": (refund(), INTENT, PAYMENT),
-    "a refund of the Dashboard": (refund(metadata={}), INTENT, None),
+    "our refund": (refund(), INTENT, PAYMENT),
+    "a refund from the Dashboard": (refund(metadata={}), INTENT, None),
     "a refund without metadata": (refund(metadata=None), INTENT, None),
     "a dispute": (dispute(), INTENT, None),
-    "something without an ID": ({"object": "balance"}, None, None),
-    "something with an ID of its owner's": ({"id": "25 %\u00fc"}, None, None),
-    "something that expands its payment": (
+    "an object without an ID": ({"object": "balance"}, None, None),
+    "an object with a user-defined ID": ({"id": "25 %\u00fc"}, None, None),
+    "an object with an expanded payment intent": (
         {"id": "ch_1", "payment_intent": intent()},
         "ch_1",
         None,
     ),
-    "something whose payment ID is no text": (
+    "an object whose payment ID is no text": (
         {"id": "x", "metadata": {"payment_id": 7}},
         "x",
         None,
     ),
-    "something whose metadata is none": ({"id": "x", "metadata": "none"}, "x", None),
+    "an object with invalid metadata": ({"id": "x", "metadata": "none"}, "x", None),
 }
 
 
 @pytest.mark.parametrize("case", ROUTED)
 def test_any_stripe_object_is_routed_by_its_content(case: str) -> None:
-    """By our payment ID where it carries one, else by the payment's object; none is refused."""
+    """It is routed by our payment ID if present, else by the object; no event is refused."""
     about, object_id, payment_id = ROUTED[case]
     body = event("some.event", about)
     webhook = reader().verify(body, signed(body))
@@ -221,8 +221,8 @@ _ABOUT = (*intent(), *refund(), *dispute(), "charge", "code")
 
 @unhurried
 @given(body=st.binary() | st.text().map(str.encode), header=st.text() | st.none())
-def test_whatever_arrives_unsigned_is_a_signature_error(body: bytes, header: str | None) -> None:
-    """No bytes and no header make anything else of it."""
+def test_any_unsigned_webhook_is_a_signature_error(body: bytes, header: str | None) -> None:
+    """No body and no header raise another error."""
     with pytest.raises(SignatureError):
         reader().verify(body, {} if header is None else {"stripe-signature": header})
 
@@ -236,10 +236,10 @@ def test_whatever_arrives_unsigned_is_a_signature_error(body: bytes, header: str
     ),
     base=st.sampled_from([intent(), intent("requires_payment_method"), refund(), dispute()]),
 )
-def test_whatever_is_signed_is_read_or_malformed(
+def test_any_signed_webhook_is_read_or_malformed(
     changes: dict[str, Any], about: dict[str, Any], kind: str, base: dict[str, Any]
 ) -> None:
-    """Events with any value in any field: read, or refused as malformed, never anything else."""
+    """Any value in any field is read or refused as malformed; no other error is raised."""
     body = event(kind, {**base, **about}, **changes)
     try:
         webhook = reader().verify(body, signed(body))
@@ -252,7 +252,7 @@ def test_whatever_is_signed_is_read_or_malformed(
 
 @unhurried
 @given(body=st.binary())
-def test_whatever_is_in_the_log_is_translated_or_malformed(body: bytes) -> None:
-    """The stream meets bytes nobody verified."""
+def test_any_bytes_from_the_log_are_malformed(body: bytes) -> None:
+    """The stream may read bytes that were never verified."""
     with pytest.raises(MalformedWebhookError):
         translator().translate(body)

@@ -1,4 +1,4 @@
-"""What Stripe's answers mean: a refusal only where nothing happened and nothing will."""
+"""The outcome of each of Stripe's responses: a refusal only if the call can never take effect."""
 
 from typing import Any, get_args
 
@@ -24,19 +24,19 @@ DECLINED = {
 
 @pytest.mark.parametrize("operation", ["create", "confirm"])
 def test_a_declined_card_is_an_acknowledgement(operation: str) -> None:
-    """The payment intent exists and an attempt was made: its webhook reports the outcome."""
+    """The payment intent exists and an attempt was made, so its webhook reports the outcome."""
     error = stripe_error(402, {**DECLINED, "payment_intent": intent("requires_payment_method")})
     assert outcome_of_error(call(operation), error) == Acknowledged(INTENT)
 
 
-def test_a_declined_confirm_is_of_the_intent_it_was_sent_to() -> None:
-    """Where the error names no payment intent, the call did."""
+def test_a_declined_confirm_acknowledges_the_calls_intent() -> None:
+    """The error names no payment intent, but the call does."""
     assert outcome_of_error(call("confirm"), stripe_error(402, DECLINED)) == Acknowledged(INTENT)
 
 
 @pytest.mark.parametrize("operation", ["create", "capture", "cancel", "refund"])
-def test_a_card_error_that_made_nothing_is_a_refusal(operation: str) -> None:
-    """No payment intent came of it, or the operation was none that tries a card."""
+def test_a_card_error_without_an_attempt_is_a_refusal(operation: str) -> None:
+    """No payment intent was created, or the operation makes no attempt."""
     outcome = outcome_of_error(call(operation), stripe_error(402, DECLINED))
     assert outcome == Refused("card_declined", "Your card was declined.")
 
@@ -52,14 +52,14 @@ INVALID: list[dict[str, Any]] = [
 @every_operation
 @pytest.mark.parametrize("invalid", INVALID, ids=lambda invalid: invalid["code"])
 def test_an_invalid_request_is_a_refusal(operation: str, invalid: dict[str, Any]) -> None:
-    """Stripe did nothing, and never will; its code and words are passed on."""
+    """Stripe did nothing and never will; the refusal has its code and message."""
     error = stripe_error(400, {"type": "invalid_request_error", **invalid})
     outcome = outcome_of_error(call(operation), error)
     assert outcome == Refused(invalid["code"], invalid["message"])
 
 
-def test_a_refusal_always_has_a_code_and_a_sentence() -> None:
-    """Also where Stripe gives neither."""
+def test_a_refusal_always_has_a_code_and_a_message() -> None:
+    """It has them even if Stripe sends neither."""
     nothing = stripe_error(400, {"type": "invalid_request_error"})
     assert outcome_of_error(call("refund"), nothing) == Refused("invalid_request", "Refused.")
     card = stripe_error(402, {"type": "card_error"})
@@ -68,7 +68,7 @@ def test_a_refusal_always_has_a_code_and_a_sentence() -> None:
 
 REFUSED, UNEXPECTED = "refused", "refused: unexpected state"
 DONE, LATER, LOST = "done", "later", "refused: the authorization is lost"
-#: What a call that Stripe refuses for the state of its payment intent has come to.
+#: The meaning of Stripe's refusal because of the payment intent's status.
 STATES: dict[str, dict[str, str]] = {
     "requires_payment_method": {"confirm": UNEXPECTED, "capture": LOST, "cancel": LATER},
     "requires_confirmation": {"confirm": UNEXPECTED, "capture": LATER, "cancel": LATER},
@@ -101,20 +101,20 @@ def _meaning(outcome: CallOutcome) -> str:
 
 
 def test_the_table_has_every_status() -> None:
-    """All that Stripe's payment intent can be in."""
+    """It lists every status of Stripe's payment intents."""
     assert set(STATES) == set(PAYMENT_STATUS)
 
 
 @pytest.mark.parametrize(("operation", "status"), CELLS)
-def test_an_unexpected_state_says_what_has_happened(operation: str, status: str) -> None:
-    """Over is done or impossible; anything else did not happen, and may later."""
+def test_an_unexpected_status_gives_the_outcome(operation: str, status: str) -> None:
+    """A final status means done or refused. With any other, the call may still succeed later."""
     outcome = outcome_of_error(call(operation), unexpected_state(status))
     assert _meaning(outcome) == STATES[status][operation]
 
 
 @pytest.mark.parametrize(("operation", "status"), CELLS)
-def test_the_state_itself_says_the_same(operation: str, status: str) -> None:
-    """A look-up reads it as an error does; None where the call has not happened."""
+def test_a_look_up_of_the_status_gives_the_same_outcome(operation: str, status: str) -> None:
+    """It returns None if the call has not happened."""
     found = outcome_of_state(call(operation), status, INTENT)
     meaning = STATES[status][operation]
     assert (None if found is None else _meaning(found)) == (
@@ -124,8 +124,8 @@ def test_the_state_itself_says_the_same(operation: str, status: str) -> None:
 
 @pytest.mark.parametrize("operation", ["capture", "cancel", "refund"])
 @pytest.mark.parametrize("status", [None, "requires_thought"])
-def test_an_unknown_state_refuses_nothing(operation: str, status: str | None) -> None:
-    """It did not happen now; what is not known to be over may happen later."""
+def test_an_unknown_status_is_no_refusal(operation: str, status: str | None) -> None:
+    """The call did not take effect, but may succeed later."""
     error: dict[str, Any] = {"code": "payment_intent_unexpected_state"}
     if status is not None:
         error["payment_intent"] = intent(status)
@@ -144,38 +144,38 @@ NO_INTENT = {
 }
 NO_ADDRESS = {"type": "invalid_request_error", "message": "Unrecognized request URL"}
 
-#: Answers after which the operation may have happened, or that are the operator's to mend.
+#: Errors after which the call may have happened, or that an operator has to fix.
 UNKNOWN: dict[str, stripe.StripeError] = {
     "the key is in use now": stripe_error(409, IN_USE),
     "the key was used with other parameters": stripe_error(400, MISMATCH),
     "too many requests": stripe_error(429, {"type": "invalid_request_error"}),
     "too many requests, as a 400": stripe_error(400, {"code": "rate_limit"}),
-    "its own failure": stripe_error(500, BROKEN),
-    "its gateway's failure": stripe_error(503, BROKEN),
+    "an internal error": stripe_error(500, BROKEN),
+    "a gateway error": stripe_error(503, BROKEN),
     "the API key is wrong": stripe_error(401, WRONG_KEY),
-    "the API key may not": stripe_error(403, NOT_ALLOWED),
+    "the API key lacks permission": stripe_error(403, NOT_ALLOWED),
     "no such payment intent at the address": stripe_error(404, {**NO_INTENT, "param": "intent"}),
     "no such payment intent to refund": stripe_error(400, {**NO_INTENT, "param": "payment_intent"}),
     "no such address": stripe_error(404, NO_ADDRESS),
-    "an answer nobody knows": stripe_error(418, {"type": "teapot_error"}),
-    "no answer": stripe.APIConnectionError("Network error"),  # type: ignore[no-untyped-call]  # has no annotations
-    "an answer that is no JSON": stripe.APIError("Invalid response body from API"),
+    "an unknown error": stripe_error(418, {"type": "teapot_error"}),
+    "no response": stripe.APIConnectionError("Network error"),  # type: ignore[no-untyped-call]  # has no annotations
+    "a response that is not JSON": stripe.APIError("Invalid response body from API"),
 }
 
 
 @every_operation
 @pytest.mark.parametrize("case", UNKNOWN)
-def test_what_says_nothing_of_the_outcome_refuses_nothing(operation: str, case: str) -> None:
-    """Neither a refusal nor done: the same key again, and never a new one by itself."""
+def test_an_inconclusive_error_is_an_unknown_outcome(operation: str, case: str) -> None:
+    """It is neither a refusal nor a success, so the call is retried with the same key."""
     outcome = outcome_of_error(call(operation), UNKNOWN[case])
     assert isinstance(outcome, Unknown)
     assert not outcome.repeats
     assert outcome.retry_after_s is None
 
 
-def test_an_unknown_outcome_names_what_an_operator_needs() -> None:
-    """The class, the status and the code; not Stripe's message, which may quote a key."""
-    for case, status in (("the API key is wrong", 401), ("the API key may not", 403)):
+def test_an_unknown_outcome_has_a_reason_for_operators() -> None:
+    """It has the HTTP status and Stripe's code, but not the message, which may quote a key."""
+    for case, status in (("the API key is wrong", 401), ("the API key lacks permission", 403)):
         outcome = outcome_of_error(call("create"), UNKNOWN[case])
         assert isinstance(outcome, Unknown)
         assert str(status) in outcome.reason
@@ -190,10 +190,10 @@ def test_an_unknown_outcome_names_what_an_operator_needs() -> None:
     [(500, "true", True), (503, "true", True), (500, "false", False), (429, "true", False)],
 )
 @pytest.mark.parametrize("header", ["Idempotent-Replayed", "idempotent-replayed"])
-def test_a_replayed_failure_would_be_given_again(
+def test_a_replayed_server_error_would_be_repeated(
     status: int, replayed: str, header: str, *, repeats: bool
 ) -> None:
-    """The key keeps its first answer for a day, 500s too: only a look-up can tell."""
+    """Stripe stores a key's first response for a day, even a 500, so a look-up is needed."""
     outcome = outcome_of_error(call("create"), stripe_error(status, BROKEN, {header: replayed}))
     assert isinstance(outcome, Unknown)
     assert outcome.repeats is repeats
@@ -201,7 +201,7 @@ def test_a_replayed_failure_would_be_given_again(
 
 @pytest.mark.parametrize("operation", ["create", "confirm"])
 def test_a_replayed_decline_is_still_an_acknowledgement(operation: str) -> None:
-    """The first answer was a decline; it is one at every retry."""
+    """The first response was a decline, and every retry gets the same."""
     declined = {**DECLINED, "payment_intent": intent("requires_payment_method")}
     error = stripe_error(402, declined, {"Idempotent-Replayed": "true"})
     assert outcome_of_error(call(operation), error) == Acknowledged(INTENT)
@@ -221,21 +221,21 @@ def test_a_replayed_decline_is_still_an_acknowledgement(operation: str) -> None:
     ],
 )
 @pytest.mark.parametrize("header", ["Retry-After", "retry-after"])
-def test_the_wait_that_is_asked_for_is_kept(value: str, seconds: float | None, header: str) -> None:
-    """Whole seconds, at most a day; anything else leaves the wait to our own back-off."""
+def test_retry_after_is_respected(value: str, seconds: float | None, header: str) -> None:
+    """It counts if it is whole seconds, up to a day. Otherwise our own back-off applies."""
     error = stripe_error(429, {"type": "invalid_request_error"}, {header: value})
     outcome = outcome_of_error(call("refund"), error)
     assert isinstance(outcome, Unknown)
     assert outcome.retry_after_s == seconds
 
 
-def test_every_kind_of_outcome_is_met_here() -> None:
-    """The port has four, and each is some answer's meaning."""
+def test_every_kind_of_outcome_occurs() -> None:
+    """Each of the port's four kinds is the outcome of some response."""
     create: ProviderCall = call("create")
-    met = {
-        type(outcome_of_error(create, UNKNOWN["no answer"])),
+    occurring = {
+        type(outcome_of_error(create, UNKNOWN["no response"])),
         type(outcome_of_error(create, stripe_error(402, DECLINED))),
         type(outcome_of_error(call("cancel"), unexpected_state("succeeded"))),
         type(outcome_of_error(call("cancel"), unexpected_state("processing"))),
     }
-    assert met == set(get_args(CallOutcome))
+    assert occurring == set(get_args(CallOutcome))
