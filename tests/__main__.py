@@ -36,7 +36,6 @@ FAST: Final = (
     "tests/schemas",
     "tests/runtime",
     "tests/processor/decisions",
-    "tests/providers",
     "tests/test_house.py",
 )
 #: Examples of a property in that run.

@@ -23,6 +23,7 @@ from tests.domain.histories.race_histories import RACE_HISTORIES
 from tests.domain.histories.replay import Replay, published_meaning
 from tests.domain.histories.unknown_histories import UNKNOWN_HISTORIES
 from tests.oracle import meaning_of
+from tests.support.properties import ORDERS_MAX
 
 HISTORIES = (
     tuple(
@@ -81,7 +82,7 @@ def test_webhooks_before_the_create_are_parked_and_lose_nothing(history: History
 def test_even_impossible_orders_end_where_the_oracle_says(history: History) -> None:
     """In an order that can't really happen, the accepted inputs determine the state."""
     random = seeded_random()
-    for _ in range(100):
+    for _ in range(ORDERS_MAX // 2):
         replay = Replay(random.sample(history.inputs, len(history.inputs)))
         if replay.payment is None:
             continue

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
+from math import factorial
 from random import Random
 
 from domain.inputs import (
@@ -19,10 +20,7 @@ from domain.status import Outcome
 from tests.domain.histories.builders import acknowledged, key, received
 from tests.domain.histories.replay import Replay
 from tests.oracle import Meaning
-
-#: Up to this many facts every permutation is tried, above that a sample; tests/checker tries all.
-_ALL_PERMUTATIONS = 5
-_SAMPLE = 200
+from tests.support.properties import ORDERS_MAX
 
 
 @dataclass(frozen=True)
@@ -73,11 +71,11 @@ class History:
         return (received(self.create), *(_record(step) for step in self.story))
 
     def orders(self, random: Random) -> Iterator[tuple[Reported, ...]]:
-        """Every order of the reports, or a sample where there are too many."""
-        if len(self.reported) <= _ALL_PERMUTATIONS:
+        """Every order of the reports, or a sample of many. The model checker tries all."""
+        if factorial(len(self.reported)) <= ORDERS_MAX:
             yield from permutations(self.reported)
             return
-        for _ in range(_SAMPLE):
+        for _ in range(ORDERS_MAX):
             yield tuple(random.sample(self.reported, len(self.reported)))
 
 
