@@ -110,7 +110,7 @@ def events_after(cursor: str | None) -> Query:
 
 
 ONE: Final = f"/v1/payment_intents/{INTENT}"
-#: Each query of ours, and the paths and parameter names of the requests it sends.
+#: Each query, and the paths and parameter names of the requests it sends.
 QUERIES: Final[Mapping[str, tuple[Query, set[tuple[str, str]]]]] = {
     "look up a create": (
         look_up("create"),

@@ -117,7 +117,7 @@ def recompressed(change: Callable[[bytearray], None]) -> bytes:
 def test_a_poisonous_old_batch_is_one_dead_letter(
     change: Callable[[bytearray], None],
 ) -> None:
-    """A bomb, or a length that would make the reader loop for ever. The next batch is read."""
+    """It is a bomb, or has a length that would make the reader loop. The next batch is read."""
     raw = recompressed(change) + at(5, batch([(b"k", b"good", [])]))
     unreadable, *others = in_the_end(raw, 4, checked=False)
     assert isinstance(unreadable.value, Unreadable)

@@ -175,7 +175,7 @@ def test_a_stalled_event_loop_fails_both_probes(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_alive_and_ready(changes: dict[str, Any], alive: bool, problems: list[str]) -> None:  # noqa: FBT001
-    """Alive while the event loop runs; ready while operational and every part makes progress."""
+    """A program is alive if its event loop runs, and ready if operational and making progress."""
     snapshot = HealthSnapshot(
         **{name: changes.get(name, getattr(WORKING, name)) for name in HealthSnapshot.__slots__}
     )
@@ -183,7 +183,7 @@ def test_alive_and_ready(changes: dict[str, Any], alive: bool, problems: list[st
 
 
 def test_readiness_does_not_flap_in_a_rebalance() -> None:
-    """Ready at once when operational; unready only after the grace period."""
+    """A program is ready as soon as it is operational, and unready after the grace period."""
     now = 0.0
     health = Health(clock=lambda: now)
     assert not_ready(health.snapshot())

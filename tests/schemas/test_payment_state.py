@@ -69,10 +69,12 @@ def test_the_histories_cover_every_status() -> None:
 
 
 @unhurried
-@given(reported=facts(), asked=commands_and_results(), random=st.randoms(use_true_random=False))
-def test_a_payment_after_any_inputs(reported: list[Input], asked: list[Input], random: Any) -> None:
+@given(reported=facts(), commands=commands_and_results(), random=st.randoms(use_true_random=False))
+def test_a_payment_after_any_inputs(
+    reported: list[Input], commands: list[Input], random: Any
+) -> None:
     """Inputs in any order, even an impossible one, give a valid state."""
-    records = [*reported, *asked]
+    records = [*reported, *commands]
     random.shuffle(records)
     assert_is_valid(published(Replay([received(create()), *records]).existing))
 

@@ -13,7 +13,7 @@ from ingress.http.connections import Limits
 from tests.hostile.sockets.server import Server, serving
 from tests.ingress.harness import NOWHERE, Log
 
-PATIENT: Final = Limits(
+DEFAULT: Final = Limits(
     head_bytes=16_384,
     head_s=10.0,
     body_s=10.0,
@@ -22,23 +22,23 @@ PATIENT: Final = Limits(
     connections=500,
     open_files=1024,
 )
-HASTY: Final = replace(PATIENT, head_s=0.5, body_s=0.8, keep_alive_s=1.2, response_s=0.7)
+STRICT: Final = replace(DEFAULT, head_s=0.5, body_s=0.8, keep_alive_s=1.2, response_s=0.7)
 #: The limit that ``ingress.bootstrap`` derives from 1,024 file handles.
-FULL: Final = replace(PATIENT, connections=1024 - open_files.RESERVED)
-TIGHT: Final = replace(PATIENT, connections=20, open_files=256)
+FULL: Final = replace(DEFAULT, connections=1024 - open_files.RESERVED)
+TIGHT: Final = replace(DEFAULT, connections=20, open_files=256)
 
 
 @pytest.fixture(scope="session")
-def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def default_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with long deadlines."""
-    with serving(PATIENT, tmp_path_factory.mktemp("patient") / "server.log") as server:
+    with serving(DEFAULT, tmp_path_factory.mktemp("default") / "server.log") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with short deadlines."""
-    with serving(HASTY, tmp_path_factory.mktemp("hasty") / "server.log") as server:
+    with serving(STRICT, tmp_path_factory.mktemp("strict") / "server.log") as server:
         yield server
 
 

@@ -10,7 +10,7 @@ from itertools import cycle
 
 import pytest
 
-from tests.hostile.sockets.conftest import HASTY
+from tests.hostile.sockets.conftest import STRICT
 from tests.hostile.sockets.impact import assert_no_impact
 from tests.hostile.sockets.server import Responses, Server
 
@@ -65,31 +65,31 @@ class Stall:
 
 
 STALLS = (
-    Stall(b"", b"", HASTY.head_s, None),
-    Stall(BEGIN, b"", HASTY.head_s, "head-too-slow"),
-    Stall(b"POST / HT", b"", HASTY.head_s, "head-too-slow"),
-    Stall(BEGIN + b"X: ", b"x", HASTY.head_s, "head-too-slow"),
-    Stall(b"", b"\r\n", HASTY.head_s, None),
-    Stall(BEGIN + b"Content-Length: 100\r\n\r\n", b"", HASTY.body_s, "body-too-slow"),
-    Stall(BEGIN + b"Content-Length: 100\r\n\r\n", b"x", HASTY.body_s, "body-too-slow"),
-    Stall(CHUNKED, b"", HASTY.body_s, "body-too-slow"),
-    Stall(CHUNKED + b"2;", b"x", HASTY.body_s, "body-too-slow"),
-    Stall(CHUNKED + b"0\r\nX: ", b"x", HASTY.body_s, "body-too-slow"),
-    Stall(EXPECTING, b"", HASTY.body_s, "body-too-slow"),
+    Stall(b"", b"", STRICT.head_s, None),
+    Stall(BEGIN, b"", STRICT.head_s, "head-too-slow"),
+    Stall(b"POST / HT", b"", STRICT.head_s, "head-too-slow"),
+    Stall(BEGIN + b"X: ", b"x", STRICT.head_s, "head-too-slow"),
+    Stall(b"", b"\r\n", STRICT.head_s, None),
+    Stall(BEGIN + b"Content-Length: 100\r\n\r\n", b"", STRICT.body_s, "body-too-slow"),
+    Stall(BEGIN + b"Content-Length: 100\r\n\r\n", b"x", STRICT.body_s, "body-too-slow"),
+    Stall(CHUNKED, b"", STRICT.body_s, "body-too-slow"),
+    Stall(CHUNKED + b"2;", b"x", STRICT.body_s, "body-too-slow"),
+    Stall(CHUNKED + b"0\r\nX: ", b"x", STRICT.body_s, "body-too-slow"),
+    Stall(EXPECTING, b"", STRICT.body_s, "body-too-slow"),
 )
 
 
-def test_a_stalled_head_or_body_times_out(hasty: Server) -> None:
-    """Every stall meets its deadline; all of them run at once."""
+def test_a_stalled_head_or_body_times_out(strict_server: Server) -> None:
+    """Every stalled client is disconnected at its deadline; all of them run at once."""
     with ThreadPoolExecutor(len(STALLS)) as clients:
-        running = [clients.submit(stall.run, hasty) for stall in STALLS]
+        running = [clients.submit(stall.run, strict_server) for stall in STALLS]
     for each in running:
         each.result()
 
 
-def test_the_next_heads_deadline_starts_at_its_first_byte(hasty: Server) -> None:
+def test_the_next_heads_deadline_starts_at_its_first_byte(strict_server: Server) -> None:
     """The idle time before it doesn't count."""
-    with hasty.connect() as connection:
+    with strict_server.connect() as connection:
         responses = Responses(connection)
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert responses.next().status == 200
@@ -99,37 +99,37 @@ def test_the_next_heads_deadline_starts_at_its_first_byte(hasty: Server) -> None
         assert json.loads(response.body)["type"] == "/problems/head-too-slow"
 
 
-def test_a_response_after_the_deadline_is_discarded(hasty: Server) -> None:
+def test_a_response_after_the_deadline_is_discarded(strict_server: Server) -> None:
     """The application responds after the client already got its 408, and nothing fails."""
-    with hasty.connect() as connection:
+    with strict_server.connect() as connection:
         connection.sendall(b"POST /hold-unread HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
         responses = Responses(connection)
         assert responses.next().status == 408
-        with hasty.connect() as other:
+        with strict_server.connect() as other:
             other.sendall(b"GET /release HTTP/1.1\r\n\r\n")
             assert Responses(other).next().status == 200
         assert responses.end()
-    assert not [line for line in hasty.log.read_text().splitlines() if "Exception" in line]
+    assert not [line for line in strict_server.log.read_text().splitlines() if "Exception" in line]
 
 
-def test_an_idle_connection_is_closed(hasty: Server) -> None:
+def test_an_idle_connection_is_closed(strict_server: Server) -> None:
     """It is closed at the keep-alive deadline after its last response, without another response."""
-    with hasty.connect() as connection:
+    with strict_server.connect() as connection:
         responses = Responses(connection)
         for _ in range(2):
             connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert responses.next().status == 200
         started = time.monotonic()
         assert responses.end()
-    assert HASTY.keep_alive_s * 0.9 <= time.monotonic() - started <= HASTY.keep_alive_s + LATE_S
+    assert STRICT.keep_alive_s * 0.9 <= time.monotonic() - started <= STRICT.keep_alive_s + LATE_S
 
 
-def test_a_slow_handler_is_never_timed_out(hasty: Server) -> None:
+def test_a_slow_handler_is_never_timed_out(strict_server: Server) -> None:
     """The client waits for the server, so no client deadline applies."""
-    with hasty.connect() as waiting:
+    with strict_server.connect() as waiting:
         waiting.sendall(b"GET /hold HTTP/1.1\r\n\r\n")
-        time.sleep(HASTY.keep_alive_s + HASTY.body_s)
-        with hasty.connect() as other:
+        time.sleep(STRICT.keep_alive_s + STRICT.body_s)
+        with strict_server.connect() as other:
             other.sendall(b"GET /release HTTP/1.1\r\n\r\n")
             assert Responses(other).next().status == 200
         assert Responses(waiting).next().status == 200
@@ -137,24 +137,24 @@ def test_a_slow_handler_is_never_timed_out(hasty: Server) -> None:
 
 @pytest.mark.parametrize(("requests", "slowly"), [(1, False), (5, True)])
 def test_a_response_that_is_not_read_times_out(
-    hasty: Server, *, requests: int, slowly: bool
+    strict_server: Server, *, requests: int, slowly: bool
 ) -> None:
     """A client that reads nothing or very slowly is disconnected at the deadline."""
-    before = hasty.closed("response_timeout")
-    with hasty.connect() as connection:
+    before = strict_server.closed("response_timeout")
+    with strict_server.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.sendall(b"GET /big HTTP/1.1\r\n\r\n" * requests)
         started = time.monotonic()
-        while hasty.closed("response_timeout") == before:
-            assert time.monotonic() < started + HASTY.response_s + LATE_S + 1, "still connected"
+        while strict_server.closed("response_timeout") == before:
+            assert time.monotonic() < started + STRICT.response_s + LATE_S + 1, "still connected"
             if slowly:
                 connection.recv(100)
             time.sleep(0.05)
 
 
-def test_a_large_response_that_is_read_in_time_is_complete(hasty: Server) -> None:
+def test_a_large_response_that_is_read_in_time_is_complete(strict_server: Server) -> None:
     """The next requests on the connection get complete responses too."""
-    with hasty.connect() as connection:
+    with strict_server.connect() as connection:
         responses = Responses(connection)
         for _ in range(3):
             connection.sendall(b"GET /big HTTP/1.1\r\n\r\n")
@@ -173,21 +173,23 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize(("begin", "endless"), ENDLESS.values(), ids=ENDLESS)
-def test_an_endless_request_is_refused(patient: Server, begin: bytes, endless: bytes) -> None:
+def test_an_endless_request_is_refused(
+    default_server: Server, begin: bytes, endless: bytes
+) -> None:
     """It gets a 431 at the limit, which counts every byte outside the body."""
-    with patient.connect() as connection:
+    with default_server.connect() as connection:
         connection.sendall(begin + endless * (32_768 // len(endless)))
         response = Responses(connection).next()
     assert response.status == 431
     assert json.loads(response.body)["type"] == "/problems/head-too-large"
 
 
-def test_endless_requests_do_not_harm_a_good_client(patient: Server) -> None:
+def test_endless_requests_do_not_harm_a_good_client(default_server: Server) -> None:
     """Requests of 1 MiB each, repeated, leave latency and memory within their limits."""
     floods = cycle(
         [begin + endless * (2**20 // len(endless)) for begin, endless in ENDLESS.values()]
     )
-    before = patient.figures()
+    before = default_server.figures()
 
     def attack(server: Server) -> None:
         # the server may close the connection before everything is sent
@@ -195,8 +197,8 @@ def test_endless_requests_do_not_harm_a_good_client(patient: Server) -> None:
             connection.sendall(next(floods))
         time.sleep(FLOOD_PAUSE_S)
 
-    assert_no_impact(patient, attack)
-    assert patient.figures()["rss"] - before["rss"] < 16 * 2**20
+    assert_no_impact(default_server, attack)
+    assert default_server.figures()["rss"] - before["rss"] < 16 * 2**20
 
 
 def stall_all(server: Server) -> None:
@@ -213,21 +215,21 @@ def stall_all(server: Server) -> None:
         connection.close()
 
 
-def test_slow_clients_do_not_harm_a_good_one(hasty: Server) -> None:
+def test_slow_clients_do_not_harm_a_good_one(strict_server: Server) -> None:
     """All of them are closed by their deadlines; handles and memory are freed."""
-    before = hasty.figures()
-    assert_no_impact(hasty, stall_all)
+    before = strict_server.figures()
+    assert_no_impact(strict_server, stall_all)
     end = time.monotonic() + 3
-    while (after := hasty.figures())["open"] > 1:
+    while (after := strict_server.figures())["open"] > 1:
         assert time.monotonic() < end, "connections are still open"
     assert after["handles"] <= before["handles"] + 2
     assert after["rss"] - before["rss"] < 32 * 2**20
 
 
-def test_a_flood_of_refused_requests_does_not_harm_a_good_client(hasty: Server) -> None:
+def test_a_flood_of_refused_requests_does_not_harm_a_good_client(strict_server: Server) -> None:
     """Each gets a 400 and is closed; one log line covers many of them."""
-    before = hasty.figures()
-    lines = len(hasty.lines("connections.closed"))
+    before = strict_server.figures()
+    lines = len(strict_server.lines("connections.closed"))
     floods = (b"NONSENSE\r\n\r\n", b"\x16\x03\x01\x00\r", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
     sent = 0
 
@@ -239,8 +241,8 @@ def test_a_flood_of_refused_requests_does_not_harm_a_good_client(hasty: Server) 
             sent += 1
         time.sleep(FLOOD_PAUSE_S)
 
-    assert_no_impact(hasty, attack)
+    assert_no_impact(strict_server, attack)
     assert sent > 50
-    assert hasty.closed("malformed") >= sent
-    assert hasty.figures()["rss"] - before["rss"] < 16 * 2**20
-    assert len(hasty.lines("connections.closed")) - lines <= 2
+    assert strict_server.closed("malformed") >= sent
+    assert strict_server.figures()["rss"] - before["rss"] < 16 * 2**20
+    assert len(strict_server.lines("connections.closed")) - lines <= 2

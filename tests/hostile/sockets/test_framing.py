@@ -68,26 +68,26 @@ def compare(server: Server, seed: int) -> int:
     return len(expected.requests)
 
 
-def test_every_framing_is_handled_as_the_reference_reads_it(patient: Server) -> None:
+def test_every_framing_is_handled_as_the_reference_reads_it(default_server: Server) -> None:
     """Streams of valid and invalid requests, split anywhere, give the reference's requests."""
-    before = patient.figures()["handled"]
-    sent = sum(compare(patient, seed) for seed in range(SEEDS))
+    before = default_server.figures()["handled"]
+    sent = sum(compare(default_server, seed) for seed in range(SEEDS))
     assert sent > SEEDS
     # no incomplete or refused request was handled
-    assert patient.figures()["handled"] - before == sent
+    assert default_server.figures()["handled"] - before == sent
 
 
 @pytest.mark.parametrize("head", [*CLIENTS.values(), *OFFERS])
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("apart", [False, True])
 def test_an_offer_to_upgrade_is_ignored(
-    patient: Server, head: bytes, *, chunked: bool, apart: bool
+    default_server: Server, head: bytes, *, chunked: bool, apart: bool
 ) -> None:
     """The handler gets the body that was sent, and the connection stays HTTP/1.1."""
     length = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: 14"
     body = b"e\r\n" + AMOUNT + b"\r\n0\r\n\r\n" if chunked else AMOUNT
     whole = b"POST /refunds HTTP/1.1\r\nHost: i\r\n" + head + length + b"\r\n\r\n"
-    with patient.connect() as connection:
+    with default_server.connect() as connection:
         responses = Responses(connection)
         for _ in range(2):
             connection.sendall(whole)
@@ -97,18 +97,20 @@ def test_an_offer_to_upgrade_is_ignored(
             assert understood(responses.next()).body == AMOUNT
 
 
-def test_a_client_that_expects_100_continue_gets_it(patient: Server) -> None:
+def test_a_client_that_expects_100_continue_gets_it(default_server: Server) -> None:
     """The client then sends the body and gets the final response."""
-    with patient.connect() as connection:
+    with default_server.connect() as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 14\r\n\r\n")
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(AMOUNT)
         assert understood(Responses(connection).next()).body == AMOUNT
 
 
-def test_a_final_response_instead_of_100_continue_ends_the_connection(patient: Server) -> None:
+def test_a_final_response_instead_of_100_continue_ends_the_connection(
+    default_server: Server,
+) -> None:
     """The server can't know whether a body follows, so it reads no further request."""
-    with patient.connect() as connection:
+    with default_server.connect() as connection:
         connection.sendall(
             b"POST /early HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 40\r\n\r\n"
         )
@@ -118,10 +120,10 @@ def test_a_final_response_instead_of_100_continue_ends_the_connection(patient: S
         assert responses.end()
 
 
-def test_a_response_before_the_body_keeps_the_connection_usable(patient: Server) -> None:
+def test_a_response_before_the_body_keeps_the_connection_usable(default_server: Server) -> None:
     """The body that arrives later is not read as a request."""
     body = b"GET /smuggled HTTP/1.1\r\n\r\n"
-    with patient.connect() as connection:
+    with default_server.connect() as connection:
         responses = Responses(connection)
         connection.sendall(b"POST /early HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body))
         assert responses.next().status == 200
@@ -136,14 +138,14 @@ def release(server: Server) -> None:
         assert Responses(connection).next().status == 200
 
 
-def test_pipelined_requests_are_handled_in_order(patient: Server) -> None:
+def test_pipelined_requests_are_handled_in_order(default_server: Server) -> None:
     """A request that arrives while another is being handled waits for its response."""
-    with patient.connect() as connection:
+    with default_server.connect() as connection:
         connection.sendall(b"POST /hold HTTP/1.1\r\nContent-Length: 5\r\n\r\nfirst")
         time.sleep(0.1)
         connection.sendall(b"POST /second HTTP/1.1\r\nContent-Length: 6\r\n\r\nsecond")
         time.sleep(0.1)
-        release(patient)
+        release(default_server)
         responses = Responses(connection)
         found = [understood(responses.next()) for _ in range(2)]
     assert [(each.target, each.body) for each in found] == [
@@ -160,16 +162,18 @@ def test_pipelined_requests_are_handled_in_order(patient: Server) -> None:
     ],
     ids=["requests", "a body"],
 )
-def test_waiting_data_applies_backpressure(patient: Server, first: bytes, more: bytes) -> None:
+def test_waiting_data_applies_backpressure(
+    default_server: Server, first: bytes, more: bytes
+) -> None:
     """The sender blocks, and the server's memory does not grow."""
-    before = patient.figures()
-    with patient.connect() as connection:
+    before = default_server.figures()
+    with default_server.connect() as connection:
         connection.sendall(first)
         connection.settimeout(0.3)
         with pytest.raises(TimeoutError):
             connection.sendall(more * 64)
-        assert patient.figures()["rss"] - before["rss"] < 8 * 2**20
-    release(patient)
+        assert default_server.figures()["rss"] - before["rss"] < 8 * 2**20
+    release(default_server)
 
 
 @pytest.mark.parametrize(
@@ -180,10 +184,10 @@ def test_waiting_data_applies_backpressure(patient: Server, first: bytes, more: 
     ],
 )
 def test_an_unwanted_body_is_dropped_up_to_a_limit(
-    patient: Server, begin: bytes, status: int
+    default_server: Server, begin: bytes, status: int
 ) -> None:
     """After the response, the server discards a limited part of the body, and then closes."""
-    with patient.connect() as connection:
+    with default_server.connect() as connection:
         connection.sendall(begin)
         assert Responses(connection).next().status == status
         for _ in range(5):
@@ -193,27 +197,27 @@ def test_an_unwanted_body_is_dropped_up_to_a_limit(
             connection.sendall(b"x" * 64_000_000)
 
 
-def test_a_truncated_body_never_reaches_the_handler(patient: Server) -> None:
+def test_a_truncated_body_never_reaches_the_handler(default_server: Server) -> None:
     """If the client disconnects before the declared end, the handler gets only a disconnect."""
-    before = patient.figures()
+    before = default_server.figures()
     wholes = (
         b"POST / HTTP/1.1\r\nContent-Length: 14\r\n\r\n" + AMOUNT,
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\ne\r\n" + AMOUNT + b"\r\n0\r\n\r\n",
     )
     truncated = [whole[:-missing] for whole in wholes for missing in (1, 2, 5, 14)]
     for part in truncated:
-        with patient.connect() as connection:
+        with default_server.connect() as connection:
             connection.sendall(part)
     end = time.monotonic() + 5
-    while (after := patient.figures())["gone"] - before["gone"] < len(truncated):
+    while (after := default_server.figures())["gone"] - before["gone"] < len(truncated):
         assert time.monotonic() < end, "the handler still waits"
     assert after["handled"] == before["handled"]
     assert after["gone"] - before["gone"] == len(truncated)
 
 
-def test_a_refusal_is_a_problem_document(patient: Server) -> None:
+def test_a_refusal_is_a_problem_document(default_server: Server) -> None:
     """Its detail names the header, although the protocol and not the application refused it."""
-    with patient.connect() as connection:
+    with default_server.connect() as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")
         response = Responses(connection).next()
     assert response.headers["content-type"] == "application/problem+json"

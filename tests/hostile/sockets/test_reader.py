@@ -88,7 +88,7 @@ class _Llhttp:
 
 
 def test_httptools_reads_the_same_bodies() -> None:
-    """A second comparison, for streams that httptools accepts and that offer no upgrade."""
+    """Only streams that httptools accepts and that offer no upgrade can be compared."""
     compared = 0
     for seed in range(SEEDS // 2):
         data = framings.stream(seed)

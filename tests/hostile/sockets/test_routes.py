@@ -17,7 +17,7 @@ from ingress.http.serving import uvicorn_options
 from ingress.metrics import Metrics
 from sandbox.supervision.ports import HOST, free_ports
 from schemas.identity import payment_id
-from tests.hostile.sockets.conftest import PATIENT
+from tests.hostile.sockets.conftest import DEFAULT
 from tests.hostile.sockets.test_framing import CLIENTS
 from tests.ingress.harness import TENANT_KEYS, Log, application
 
@@ -58,7 +58,7 @@ async def served(log: Log, database: Database) -> AsyncIterator[int]:
     """Runs the ingress with its own protocol and yields its port; it publishes to ``log``."""
     (port,) = free_ports(1)
     metrics = Metrics()
-    app = application(log, database, metrics, connections=Connections(PATIENT, metrics))
+    app = application(log, database, metrics, connections=Connections(DEFAULT, metrics))
     options = {**uvicorn_options(), "log_config": None, "loop": "none"}
     server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, **options))
     served = asyncio.create_task(server._serve())  # serve() would replace the signal handlers
@@ -171,7 +171,7 @@ async def test_a_trailer_is_not_a_header(
 async def test_the_java_http_client_refunds_the_amount_it_sends(
     port: int, log: Log, tmp_path: Path
 ) -> None:
-    """``java.net.http.HttpClient`` with default settings, with a length and in chunks."""
+    """``java.net.http.HttpClient`` sends one body with a length and one in chunks."""
     java = shutil.which("java")
     if java is None or "jdk.compiler" not in await output(java, "--list-modules"):
         pytest.skip("needs a java that runs source files; the tests above send the same bytes")

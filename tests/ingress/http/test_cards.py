@@ -126,7 +126,7 @@ def test_digits_of_a_random_id_are_no_card_number(text: str) -> None:
     "text",
     [f"a{CARD}", f"{CARD}f", f"{'0' * 31}a {CARD}", f"{CARD} {CARD}-a", f"{'a' * 16}{CARD}z"],
 )
-def test_letters_beside_a_card_number_hide_nothing(text: str) -> None:
+def test_letters_next_to_a_card_number_do_not_hide_it(text: str) -> None:
     """A token that is shorter than a random ID, or is no hexadecimal one, is searched."""
     assert contains_card_number(text)
 

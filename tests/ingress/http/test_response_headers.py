@@ -57,7 +57,7 @@ async def test_responses_about_payments_are_not_cached(
 async def test_public_responses_forbid_type_sniffing(
     anonymous: httpx.AsyncClient, method: str, path: str
 ) -> None:
-    """They may be cached."""
+    """They have no Cache-Control."""
     assert_headers(await anonymous.request(method, path), private=False)
 
 

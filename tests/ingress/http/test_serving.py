@@ -80,7 +80,7 @@ async def serving(**changes: str) -> AsyncIterator[tuple[httpx.AsyncClient, list
 
 
 async def test_it_starts_and_stops_without_its_dependencies() -> None:
-    """Without Kafka and Postgres it serves, reports both as missing, and ends on SIGTERM."""
+    """Without Kafka and Postgres it serves, reports that it isn't ready, and ends on SIGTERM."""
     async with serving() as (client, log):
         ready = await client.get("/readyz")
         assert ready.status_code == 503

@@ -140,7 +140,7 @@ async def test_pages_contain_every_payment_once(store: Store, acme: httpx.AsyncC
         store(f"p{number}", created_at=NOW + timedelta(seconds=number // 3)).version(
             "CREATED", f"cmd_{number}"
         )
-    store("theirs", "globex").version("CREATED", "cmd_x")
+    store("other", "globex").version("CREATED", "cmd_x")
     listed: list[str] = []
     cursor: str | None = None
     pages = 0
@@ -190,8 +190,8 @@ async def test_the_timeline_is_complete(store: Store, acme: httpx.AsyncClient, r
     payment.inbox(f"evt-{run}", 2, version=3)
     payment.duplicate(f"evt-{run}", 3)
     payment.inbox(f"old-{run}", 4, outcome="stale")
-    payment.inbox(f"theirs-{run}", 5, tenant=f"globex-{run}")
-    payment.duplicate(f"theirs-{run}", 6)
+    payment.inbox(f"other-{run}", 5, tenant=f"globex-{run}")
+    payment.duplicate(f"other-{run}", 6)
     payment.call("create", state="done", outcome="acknowledged", done_at=NOW, attempts=2)
     payment.call("refund", last_error="time-out", created_at=NOW + timedelta(seconds=1))
     payment.quarantine(f"old-{run}", "KeyError: 'private'")

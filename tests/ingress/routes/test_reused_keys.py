@@ -178,7 +178,7 @@ async def test_a_postgres_outage_ends(
     log: Log,
     metrics: Metrics,
 ) -> None:
-    """500 is stored. Without Postgres the ingress accepts 502 and 500; afterwards only 500."""
+    """The amount 500 is stored. The ingress accepts 502 during the outage, but not afterwards."""
     tenant = f"acme-{uuid.uuid4().hex}"
     stored = StoredPayment(connection, tenant, KEY)
     operation_id = identity.operation_id(tenant, stored.id, "create", KEY)

@@ -174,11 +174,11 @@ async def test_a_lost_response_is_an_unknown_outcome(
 async def test_a_timeout_is_an_unknown_outcome(provider: Simulator) -> None:
     """The configured timeout applies."""
     provider.set_faults(timeout_after=1.0)
-    async with api_of(provider.base_url, timeout_s=0.3) as hasty:
-        outcome = await hasty.call(call("create"), "key-1")
+    async with api_of(provider.base_url, timeout_s=0.3) as impatient:
+        outcome = await impatient.call(call("create"), "key-1")
         assert outcome == Unknown("no answer within 0.3 s")
         with pytest.raises(ProviderUnavailableError):
-            await hasty.retrieve("pi_1")
+            await impatient.retrieve("pi_1")
     assert len(objects(provider, "payment_intents")) == 1
 
 
@@ -192,13 +192,13 @@ async def test_a_refused_connection_is_an_unknown_outcome() -> None:
 
 async def test_a_wrong_api_key_refuses_no_payment(provider: Simulator) -> None:
     """The calls wait until an operator fixes the key."""
-    async with api_of(provider.base_url, key="sk_test_of_another") as stranger:
+    async with api_of(provider.base_url, key="sk_test_of_another") as wrong_account:
         for operation in ("create", "confirm", "capture", "cancel", "refund"):
-            outcome = await stranger.call(call(operation), operation)
+            outcome = await wrong_account.call(call(operation), operation)
             assert isinstance(outcome, Unknown)
             assert "401" in outcome.reason
         with pytest.raises(ProviderUnavailableError):
-            await stranger.look_up(call("create"), datetime.now(UTC))
+            await wrong_account.look_up(call("create"), datetime.now(UTC))
 
 
 @pytest.mark.parametrize("operation", ["confirm", "capture", "cancel", "refund"])

@@ -160,6 +160,6 @@ async def test_a_provider_that_fails_is_unavailable(
 
 async def test_a_wrong_api_key_is_unavailable(provider: Simulator) -> None:
     """The error names the cause for operators."""
-    async with api_of(provider.base_url, key="sk_test_of_another") as stranger:
+    async with api_of(provider.base_url, key="sk_test_of_another") as wrong_account:
         with pytest.raises(ProviderUnavailableError, match="AuthenticationError"):
-            await ids_per_page(stranger.events_after(None))
+            await ids_per_page(wrong_account.events_after(None))
