@@ -143,7 +143,7 @@ class UnsupportedMediaTypeError(RefusedRequestError):
 
 
 class InvalidFieldsError(RefusedRequestError):
-    meaning = "One or more fields are wrong; ``errors`` names each, and how to mend it."
+    meaning = "One or more fields are wrong; ``errors`` names each, and how to fix it."
 
     status, slug, title = 422, "invalid-fields", "Some fields are not valid"
 

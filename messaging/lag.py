@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from messaging.lifetime import start_client
-from ports.failures import BROKERS_AWAY
+from ports.failures import BROKERS_UNAVAILABLE
 from runtime.logs import get_logger
 from runtime.tasks import is_cancelled
 from schemas.topics import PROCESSOR_SOURCES, fetching
@@ -79,7 +79,7 @@ async def _close(close: Any) -> None:
     try:
         async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await close()
-    except BROKERS_AWAY as error:
+    except BROKERS_UNAVAILABLE as error:
         log.warning("client.close_failed", error=repr(error))
     except asyncio.CancelledError:
         if is_cancelled():

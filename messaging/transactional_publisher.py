@@ -16,7 +16,7 @@ from messaging.batch_send import KeyedRecord, send_in_batches
 from messaging.lifetime import close_producer, start_client
 from ports.batch import PublishableVersion
 from ports.errors import FencedError, PublishError
-from ports.failures import BROKERS_AWAY
+from ports.failures import BROKERS_UNAVAILABLE
 from schemas.headers import cloud_event
 from schemas.topics import BATCH_BYTES_MAX, PAYMENT_STATE, request_bytes_max
 
@@ -75,7 +75,7 @@ class StatePublisher:
         producer = self._make(partition)
         try:
             await start_client(producer, self._deadline_s)
-        except BROKERS_AWAY as error:
+        except BROKERS_UNAVAILABLE as error:
             await close_producer(producer)
             raise PublishError(f"partition {partition} can't be acquired: {error!r}") from error
         except BaseException:
@@ -95,7 +95,7 @@ class StatePublisher:
         by_partition = {p: list(group) for p, group in groupby(ordered, key=lambda r: r.partition)}
         lost = by_partition.keys() - self._producers.keys()
         if lost:
-            raise FencedError(f"partitions {sorted(lost)} are no longer ours")
+            raise FencedError(f"partitions {sorted(lost)} are owned by another worker")
         # waits for all, so that none still runs when the batch is retried
         sending = asyncio.gather(
             *(self._transact(self._producers[p], part) for p, part in by_partition.items()),

@@ -56,10 +56,10 @@ RETRYABLE_AT_START: Final = (
     ConnectionError,
     TimeoutError,
 )
-#: Kafka clients let these pass: the brokers are away.
-BROKERS_AWAY: Final = (KafkaError, OSError)
+#: What a Kafka client raises while the brokers are unavailable.
+BROKERS_UNAVAILABLE: Final = (KafkaError, OSError)
 #: The producer connects again after these. Topics that are missing may be created meanwhile.
-RETRYABLE_ON_CONNECT: Final = (*BROKERS_AWAY, TopicsNotReadyError)
+RETRYABLE_ON_CONNECT: Final = (*BROKERS_UNAVAILABLE, TopicsNotReadyError)
 #: The longest that one call of an adapter may take; adapters have shorter limits of their own.
 ADAPTER_TIMEOUT_S: Final = 60.0
 

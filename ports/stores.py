@@ -139,7 +139,7 @@ class RoutingStore(Protocol):
         """Returns webhooks that were stored before then, oldest first."""
         ...
 
-    async def forget(self, event_ids: Sequence[str]) -> None:
+    async def delete_unrouted(self, event_ids: Sequence[str]) -> None:
         """Deletes webhooks that were sent on."""
         ...
 
@@ -183,6 +183,6 @@ class HistoryStore(Protocol):
         """Ends inputs parked before then whose payment never came. Returns how many."""
         ...
 
-    async def forget_history(self, table: str, before: datetime, limit: int) -> int:
+    async def delete_history(self, table: str, before: datetime, limit: int) -> int:
         """Deletes up to ``limit`` rows recorded before then, oldest first. Returns how many."""
         ...

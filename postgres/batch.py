@@ -54,7 +54,7 @@ async def load(
     """
     partitions = sorted({r.record.position.partition for r in batch})
     payment_ids = sorted({r.payment_id for r in batch})
-    wanting = sorted({r.payment_id for r in batch if may_take_up(r)})
+    wanting = sorted({r.payment_id for r in batch if may_unpark(r)})
     objects = sorted({pair for r in batch for pair in _object_of(r)})
     async with connection.pipeline():
         if not alone:
@@ -88,8 +88,8 @@ def _known_by(batch: Sequence[DecodedInput]) -> set[str]:
     return {r.event_id for r in batch} | {refusal_id(r) for r in batch}
 
 
-def may_take_up(received: DecodedInput) -> bool:
-    """Whether parked inputs may wait for this: it brings the payment, its object or a release."""
+def may_unpark(received: DecodedInput) -> bool:
+    """Whether this may end the wait of parked inputs: it brings payment, object or release."""
     body = received.input.body
     return isinstance(body, Create | Release) or may_identify_object(
         received.payment_id, received.input
@@ -201,7 +201,7 @@ async def write(connection: Connection, plan: WriteSet, now: datetime) -> list[P
         guards += await _write_rest(connection, plan, now)
     for cursor, expected in guards:
         if cursor.rowcount != expected:
-            raise BatchConflictError(f"{cursor.rowcount} of {expected} rows were ours to write")
+            raise BatchConflictError(f"{cursor.rowcount} of {expected} rows could be written")
     return published
 
 

@@ -22,8 +22,8 @@ VANISHED_AFTER_MS: Final = 10_000
 SERVING_S: Final = 30.0
 #: Timeout of one statement of an operator's command, which may read whole tables.
 OPERATING_S: Final = 1_800.0
-#: psycopg looks so often whether something else ends the wait.
-_LOOK_S: Final = 0.1
+#: How often psycopg checks whether something else ends the wait, in seconds.
+_POLL_S: Final = 0.1
 #: How every connection is made.
 CONNECTING: Final[Mapping[str, Any]] = {
     "connect_timeout": CONNECT_WITHIN_S,
@@ -42,7 +42,7 @@ class ServingConnection(psycopg.AsyncConnection[Any]):
     async def wait(
         self,
         gen: PQGen[T],
-        interval: float = _LOOK_S,
+        interval: float = _POLL_S,
         timeout: float | None = None,  # noqa: ASYNC109  # psycopg's own name for it
     ) -> T:
         """See psycopg's."""
@@ -57,7 +57,7 @@ class ServingConnection(psycopg.AsyncConnection[Any]):
 
 
 class OperatingConnection(ServingConnection):
-    """The same, with an operator's patience."""
+    """The same, with an operator command's timeout."""
 
     answer_within_s = OPERATING_S
 
@@ -67,7 +67,7 @@ class MigratingConnection(psycopg.Connection[Any]):
 
     answer_within_s = OPERATING_S
 
-    def wait(self, gen: PQGen[T], interval: float = _LOOK_S, timeout: float | None = None) -> T:
+    def wait(self, gen: PQGen[T], interval: float = _POLL_S, timeout: float | None = None) -> T:
         """See psycopg's."""
         within_s = self.answer_within_s if timeout is None else timeout
         try:

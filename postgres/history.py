@@ -59,7 +59,7 @@ async def give_up_parked(connection: Connection, before: datetime, limit: int) -
     return cursor.rowcount
 
 
-async def forget_history(connection: Connection, table: str, before: datetime, limit: int) -> int:
+async def delete_history(connection: Connection, table: str, before: datetime, limit: int) -> int:
     """Deletes up to ``limit`` rows recorded before then, oldest first. Returns how many."""
     cursor = await connection.execute(STATEMENTS[table].encode(), [before, limit])
     return cursor.rowcount

@@ -97,7 +97,7 @@ async def retry_with_new_key(
 ) -> bool:
     """Makes a call that certainly did not happen due again, under its next key.
 
-    Whether it was ours still.
+    Returns whether the claim was still held.
     """
     cursor = await connection.execute(
         RETRY_WITH_NEW_KEY,

@@ -37,7 +37,7 @@ EXPIRED_UNROUTED: Final = """
     select event_id, provider, object_id, headers, value, null from unrouted
     where recorded_at < %s order by recorded_at limit %s"""
 
-FORGET_UNROUTED: Final = "delete from unrouted where event_id = any(%s)"
+DELETE_UNROUTED: Final = "delete from unrouted where event_id = any(%s)"
 
 LEAD: Final = "select pg_try_advisory_lock(%s)"
 
@@ -143,9 +143,9 @@ def _unrouted(row: Sequence[Any]) -> UnroutedWebhook:
     )
 
 
-async def forget_unrouted(connection: Connection, event_ids: Sequence[str]) -> None:
+async def delete_unrouted(connection: Connection, event_ids: Sequence[str]) -> None:
     """Deletes webhooks that were sent on."""
-    await connection.execute(FORGET_UNROUTED, [list(event_ids)])
+    await connection.execute(DELETE_UNROUTED, [list(event_ids)])
 
 
 async def read_cursor(connection: Connection, provider: str) -> str | None:

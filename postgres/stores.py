@@ -179,10 +179,10 @@ class PostgresRouting:
         async with connected(self._pool) as connection:
             return await routing.expired_unrouted(connection, before, limit)
 
-    async def forget(self, event_ids: Sequence[str]) -> None:
-        """See ``RoutingStore.forget``."""
+    async def delete_unrouted(self, event_ids: Sequence[str]) -> None:
+        """See ``RoutingStore.delete_unrouted``."""
         async with connected(self._pool) as connection:
-            await routing.forget_unrouted(connection, event_ids)
+            await routing.delete_unrouted(connection, event_ids)
 
 
 class PostgresSweeps:
@@ -232,7 +232,7 @@ class PostgresHistory:
         async with connected(self._pool) as connection:
             return await history.give_up_parked(connection, before, limit)
 
-    async def forget_history(self, table: str, before: datetime, limit: int) -> int:
-        """See ``HistoryStore.forget_history``."""
+    async def delete_history(self, table: str, before: datetime, limit: int) -> int:
+        """See ``HistoryStore.delete_history``."""
         async with connected(self._pool) as connection:
-            return await history.forget_history(connection, table, before, limit)
+            return await history.delete_history(connection, table, before, limit)

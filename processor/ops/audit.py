@@ -35,7 +35,7 @@ from schemas.topics import APP_ID, PAYMENT_STATE, PROCESSOR_SOURCES, fetching
 
 #: Later than everything: at rest, nothing is too young.
 _ALWAYS: Final = datetime.max.replace(tzinfo=UTC)
-#: Earlier than everything: nothing was forgotten.
+#: Earlier than everything: nothing was deleted.
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 #: A call is noted as done after its result was sent, and may take as long as that.
 _RESULT_BEFORE_DONE: Final = timedelta(hours=1)

@@ -172,8 +172,8 @@ def wire(
     )
     activity = Activity()
     health.heartbeats = heartbeats = {name: Heartbeat() for name in (POSTGRES, BROKERS)}
-    health.on_beat = partial(_note_recovery, app, activity)
-    ours = _follow_rebalances(app, pool, processor, activity, health)
+    health.on_beat = partial(_record_recovery, app, activity)
+    fenced = _follow_rebalances(app, pool, processor, activity, health)
     sources = app.topic(*PROCESSOR_SOURCES, schema=RawSchema())
 
     @app.agent(sources, concurrency=1)
@@ -181,7 +181,7 @@ def wire(
         taken = batches(events, stream.batch_size, stream.batch_wait_s)
         probing = asyncio.create_task(_probe_postgres(pool, activity, heartbeats[POSTGRES]))
         try:
-            await _run(taken, processor, stream.batch_size, ours, activity)
+            await _run(taken, processor, stream.batch_size, fenced, activity)
         finally:
             probing.cancel()
 
@@ -192,19 +192,19 @@ def _follow_rebalances(
     app: faust.App, pool: Pool, processor: BatchProcessor, activity: Activity, health: Health
 ) -> asyncio.Event:
     """Returns an event that is set while the assigned partitions are fenced and republished."""
-    ours, recovered = asyncio.Event(), asyncio.Event()
+    fenced, recovered = asyncio.Event(), asyncio.Event()
 
-    def look() -> None:
+    def update_health() -> None:
         """Updates the health. Fencing and the table's recovery may end in either order."""
-        health.update(operational=ours.is_set() and recovered.is_set())
+        health.update(operational=fenced.is_set() and recovered.is_set())
 
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]  # the signal argument is in **_
     async def revoked(_app: Any, *lost: Any, **_: Any) -> None:
         log.info("partitions.revoked", count=len(lost[0]))
-        ours.clear()
+        fenced.clear()
         recovered.clear()
         activity.partitions, activity.is_assigned = frozenset(), False
-        look()
+        update_health()
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]  # as above
     async def assigned(_app: Any, *given: Any, **_: Any) -> None:
@@ -216,19 +216,19 @@ def _follow_rebalances(
         await pool.open()
         await processor.on_assigned(partitions)
         log.info("partitions.assigned", partitions=partitions)
-        ours.set()
-        look()
+        fenced.set()
+        update_health()
 
     @app.on_rebalance_complete.connect  # type: ignore[arg-type]  # as above
     async def complete(_app: Any, **_: Any) -> None:
         log.info("table.recovered")
         recovered.set()
-        look()
+        update_health()
 
-    return ours
+    return fenced
 
 
-def _note_recovery(app: faust.App, activity: Activity) -> None:
+def _record_recovery(app: faust.App, activity: Activity) -> None:
     """Records the table's recovery for the watchdog: only the worker's loop may read it."""
     activity.recovering = records_to_recover(app)
 
@@ -236,7 +236,7 @@ def _note_recovery(app: faust.App, activity: Activity) -> None:
 async def _probe_postgres(pool: Pool, activity: Activity, heartbeat: Heartbeat) -> None:
     """Beats while Postgres answers. A batch that is done proves it; otherwise a probe is sent.
 
-    While a batch is under way no probe is sent: the batch itself waits for Postgres.
+    While a batch is in flight no probe is sent: the batch itself waits for Postgres.
     """
     done = activity.batches
     while True:
@@ -262,7 +262,7 @@ async def _run(
     taken: AsyncIterator[Sequence[Event]],
     processor: BatchProcessor,
     full: int,
-    ours: asyncio.Event,
+    fenced: asyncio.Event,
     activity: Activity,
 ) -> None:
     """Runs the pipeline. An error restarts the process at once.
@@ -271,7 +271,7 @@ async def _run(
     and every record is read again.
     """
     try:
-        await pipeline.run(activity.counted(taken), processor, full, ours.wait, activity.done)
+        await pipeline.run(activity.counted(taken), processor, full, fenced.wait, activity.done)
     except Exception:
         log.exception("stream.stopped", note="the worker restarts")
         restart_process()

@@ -48,11 +48,11 @@ def run_stream(parts: StreamParts = REAL_PARTS) -> int:
     worker = faust.Worker(app, loglevel="WARNING", override_logging=False, redirect_stdouts=False)
     serve(status.metrics_host, status.metrics_port, registry, health, worker.loop)
     tables = Path(app.conf.tabledir)
-    table_repair.mend(tables)
+    table_repair.repair(tables)
     try:
         worker.execute_from_commandline()
     except SystemExit as end:  # Faust always ends this way
         if end.code:
             return RESTART
-    table_repair.closed(tables)
+    table_repair.mark_clean_exit(tables)
     return 0

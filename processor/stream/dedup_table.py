@@ -35,7 +35,7 @@ _DECODE: Final = msgspec.msgpack.Decoder(DedupEntry).decode
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _TOPIC_INDEX: Final = {topic: index for index, topic in enumerate(PROCESSOR_SOURCES)}
 #: Entries that one batch checks for their age, per partition.
-LOOKED_AT: Final = 32
+CHECKED_PER_BATCH: Final = 32
 
 
 class DedupTable:
@@ -90,8 +90,8 @@ class DedupTable:
         oldest = self._clock().timestamp() - self._retention_s
         for partition in set(partitions):
             after = self._last_walked.get(partition, b"")
-            found = self._entries.walk(partition, after, LOOKED_AT)
-            self._last_walked[partition] = found[-1][0] if len(found) == LOOKED_AT else b""
+            found = self._entries.walk(partition, after, CHECKED_PER_BATCH)
+            self._last_walked[partition] = found[-1][0] if len(found) == CHECKED_PER_BATCH else b""
             old = [key for key, value in found if _touched(value) < oldest]
             if old:
                 await self._entries.put(partition, dict.fromkeys(old))
@@ -106,9 +106,7 @@ class DedupTable:
         for partition, entries in wanted.items():
             found = self._entries.get(partition, [key.encode() for key in entries])
             for key, value in found.items():
-                with suppress(
-                    msgspec.MsgspecError
-                ):  # no entry of ours: Postgres knows what is seen
+                with suppress(msgspec.MsgspecError):  # not an entry; Postgres knows the event IDs
                     entries[key.decode()] = _DECODE(value)
         return wanted
 
@@ -137,5 +135,5 @@ def _position(received: DecodedInput, entry: DedupEntry) -> RecordOffset | None:
         return None
     topic, offset = found
     if not 0 <= topic < len(PROCESSOR_SOURCES):
-        return None  # no entry of ours
+        return None  # not an entry that this program wrote
     return RecordOffset(PROCESSOR_SOURCES[topic], _partition(received), offset)

@@ -18,26 +18,26 @@ from processor.stream.events import Event
 from runtime.tasks import is_cancelled
 
 #: One batch per stage. A further one would wait between the stages and could not grow any more.
-UNDER_WAY_MAX: Final = 3
+IN_FLIGHT_MAX: Final = 3
 
 
-class _Room:
-    """Limits how many batches are under way."""
+class _BatchSlots:
+    """Limits how many batches are in flight."""
 
     def __init__(self) -> None:
-        self._under_way = 0
+        self._in_flight = 0
         self._freed = asyncio.Event()
 
-    async def take(self, most: int) -> None:
-        """Waits until fewer than ``most`` are under way, and counts one more."""
-        while self._under_way >= most:
+    async def acquire(self, most: int) -> None:
+        """Waits until fewer than ``most`` are in flight, and counts one more."""
+        while self._in_flight >= most:
             self._freed.clear()
             await self._freed.wait()
-        self._under_way += 1
+        self._in_flight += 1
 
-    def free(self) -> None:
-        """Counts one less."""
-        self._under_way -= 1
+    def release(self) -> None:
+        """Counts one fewer."""
+        self._in_flight -= 1
         self._freed.set()
 
 
@@ -45,7 +45,7 @@ async def run(
     batches: AsyncIterator[Sequence[Event]],
     processor: BatchProcessor,
     full: int,
-    ours: Callable[[], Awaitable[object]],
+    fenced: Callable[[], Awaitable[object]],
     done: Callable[[], None],
 ) -> None:
     """Processes batches until there are no more. An error in any stage ends all stages.
@@ -54,30 +54,30 @@ async def run(
         batches: the batches, as they arrive.
         processor: processes each batch.
         full: the number of events in a full batch; after one, more records wait.
-        ours: returns once the assigned partitions are fenced; awaited before each commit.
+        fenced: returns once the assigned partitions are fenced; awaited before each commit.
         done: called after each batch.
     """
-    room = _Room()
+    slots = _BatchSlots()
     decoded: asyncio.Queue[DecodedBatch | None] = asyncio.Queue()
     committed: asyncio.Queue[ProcessedBatch | None] = asyncio.Queue()
 
     async def decode() -> None:
-        await room.take(1)
+        await slots.acquire(1)
         async for batch in batches:
             decoded.put_nowait(processor.decode(batch))
-            await room.take(UNDER_WAY_MAX if len(batch) >= full else 1)
+            await slots.acquire(IN_FLIGHT_MAX if len(batch) >= full else 1)
         decoded.put_nowait(None)
 
     async def commit() -> None:
         while (batch := await decoded.get()) is not None:
-            await ours()
+            await fenced()
             committed.put_nowait(await processor.commit(batch))
         committed.put_nowait(None)
 
     async def publish_and_ack() -> None:
         while (batch := await committed.get()) is not None:
             await processor.publish_and_ack(batch)
-            room.free()
+            slots.release()
             done()
 
     try:

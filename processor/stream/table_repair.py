@@ -20,12 +20,12 @@ log = get_logger(__name__)
 
 #: A file that exists from a start until a clean exit.
 _MARK: Final = "in-use"
-#: How RocksDB's errors about a damaged folder begin; others (a lock, no space) say nothing of it.
+#: How RocksDB's errors about a damaged folder begin; other errors (a lock, no space) are no damage.
 _DAMAGE: Final = ("Corruption:", "IO error: No such file or directory:")
 
 
-def mend(tables: Path) -> list[Path]:
-    """Deletes each partition's folder that is damaged. Called at every start. Returns these.
+def repair(tables: Path) -> list[Path]:
+    """Deletes the damaged folders of partitions, and returns them. Called at every start.
 
     Raises:
         OSError: the folder can't be written to.
@@ -44,8 +44,8 @@ def mend(tables: Path) -> list[Path]:
     return dropped
 
 
-def closed(tables: Path) -> None:
-    """Notes a clean exit."""
+def mark_clean_exit(tables: Path) -> None:
+    """Records a clean exit."""
     (tables / _MARK).unlink(missing_ok=True)
 
 

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Final, TypeVar
 
 from messaging.lag import Partition
-from ports.failures import BROKERS_AWAY
+from ports.failures import BROKERS_UNAVAILABLE
 from runtime.logs import get_logger
 from runtime.restart import restart_process
 
@@ -32,7 +32,7 @@ class Activity:
     """What a worker is doing; written by its loop, read by the watchdog."""
 
     batches: int = 0
-    under_way: int = 0
+    in_flight: int = 0
     #: Whether partitions are assigned; false before the first assignment and during a rebalance.
     is_assigned: bool = False
     #: The assigned partitions of the sources; none during a rebalance.
@@ -42,18 +42,18 @@ class Activity:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a batch is under way. It has timeouts of its own."""
-        return self.under_way > 0
+        """Whether a batch is in flight. It has timeouts of its own."""
+        return self.in_flight > 0
 
     async def counted(self, batches: AsyncIterator[T]) -> AsyncIterator[T]:
-        """Yields the batches and counts each as under way."""
+        """Yields the batches and counts each as in flight."""
         async for batch in batches:
-            self.under_way += 1
+            self.in_flight += 1
             yield batch
 
     def done(self) -> None:
         """Counts a batch as done."""
-        self.under_way -= 1
+        self.in_flight -= 1
         self.batches += 1
 
 
@@ -94,7 +94,7 @@ async def watch(stall_timeout_s: float, observe: Callable[[], Awaitable[Observat
         await asyncio.sleep(stall_timeout_s / OBSERVATIONS)
         try:
             observation = await observe()
-        except BROKERS_AWAY as error:
+        except BROKERS_UNAVAILABLE as error:
             log.warning("watchdog.blind", error=repr(error))  # no worker can process anything now
             detector, failures = StallDetector(stall_timeout_s), 0
             continue

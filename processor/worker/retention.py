@@ -60,7 +60,7 @@ class Retention:
             self._metrics.parked_expired.inc(count)
         before = now - timedelta(seconds=settings.history_retention_s)
         for table in self._store.histories:
-            delete = partial(self._store.forget_history, table, before)
+            delete = partial(self._store.delete_history, table, before)
             async for count in _in_chunks(delete):
                 self._heartbeat.beat()
                 self._metrics.history_deleted.labels(table).inc(count)

@@ -186,7 +186,9 @@ class Router:
         ]
         dead = [_dead(u, error or _NO_PAYMENT) for u in waiting if error or not u.payment_id]
         await self._send(known, dead)
-        await with_timeout(ADAPTER_TIMEOUT_S, self._store.forget([u.event_id for u in waiting]))
+        await with_timeout(
+            ADAPTER_TIMEOUT_S, self._store.delete_unrouted([u.event_id for u in waiting])
+        )
 
     async def _finish_alone(self, webhook: UnroutedWebhook) -> None:
         """Routes one waiting webhook; it becomes a dead letter if our own code fails on it."""

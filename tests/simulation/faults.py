@@ -92,7 +92,7 @@ RARE_BOOST: Final = 8.0
 LEADING_TO: Final[Mapping[str, Mapping[str, float]]] = {
     "dead_letters": {"garbage": 0.2},
     "park": {"no_answer": 0.15, "slow": 0.3},
-    "forget": {"no_answer": 0.15, "slow": 0.3},
+    "delete_unrouted": {"no_answer": 0.15, "slow": 0.3},
     "retry_with_new_key": {"refused_connection": 0.7, "outage": 1.0},
 }
 #: The probability of a crash at the favoured point, and the most such crashes.

@@ -10,7 +10,7 @@ from typing import Final
 _STATEMENTS: Final = (
     "unpublished", "mark_published",
     "claim", "finish", "retry", "retry_with_new_key",
-    "owners", "park", "ignore", "routable", "unrouted_expired", "forget",
+    "owners", "park", "ignore", "routable", "unrouted_expired", "delete_unrouted",
     "read_cursor", "write_cursor", "unfinished", "payments_expired", "gauges",
 )  # fmt: skip
 _STEPS: Final = (

@@ -5,7 +5,7 @@
   lost. ``StrictConsumer`` commits only up to the first record that was not acknowledged.
 * Faust makes two tasks for each record that comes in, to notice a rebalance while the record waits
   for room. ``StrictConsumer`` makes them once for all records of a fetch.
-* Faust hands records on before a rebalance has ended, and then forgets them. ``StrictConsumer``
+* Faust hands records on before a rebalance has ended, and then drops them. ``StrictConsumer``
   waits for its end.
 * Faust fetches whatever there is, a few records at a time where they come evenly, and each fetch
   takes two threads and the broker. ``StrictConsumer`` lets some gather.
@@ -27,7 +27,7 @@ from faust.types import TP
 
 from messaging.kafka_internals.consumer import GapReportingConsumer
 from messaging.kafka_internals.records import OffsetGap
-from ports.failures import BROKERS_AWAY
+from ports.failures import BROKERS_UNAVAILABLE
 from ports.records import Unreadable
 from runtime.logs import get_logger
 from runtime.restart import restart_process
@@ -42,8 +42,8 @@ YIELD_EVERY: Final = 200
 #: After a fetch of fewer than that, the next one waits for what comes meanwhile.
 FEW: Final = 200
 GATHER_S: Final = 0.01
-#: Between two looks at whether a rebalance is over.
-LOOK_S: Final = 0.01
+#: Seconds between two checks whether a rebalance is over.
+REBALANCE_POLL_S: Final = 0.01
 #: A key that no table has.
 NO_KEY: Final = b"\0unreadable"
 
@@ -129,14 +129,14 @@ class StrictConsumer(Consumer):
         What was handed on between the two would be gone, and be taken for read.
         """
         while self.app.rebalancing:  # noqa: ASYNC110  # Faust has a flag, and no event, for it
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(REBALANCE_POLL_S)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """See above: a gap is a record that has yet to come again."""
 
     def _new_offset(self, tp: TP) -> int | None:
         if tp not in self.assignment():
-            # a batch that was under way when the partition went to another: not ours to commit
+            # a batch in flight when the partition was reassigned: its new owner commits
             for left in (self._acked, self._acked_index, self._missed_since, self._absent):
                 left.pop(tp, None)
             return None
@@ -145,7 +145,7 @@ class StrictConsumer(Consumer):
         acked, absent, end = self._acked_index[tp], self._absent[tp], committed
         while end in acked or end in absent:
             end = absent.get(end, end + 1)
-        # forgotten once it is committed, not before: a commit may be refused in a rebalance
+        # dropped only once it is committed: a commit may be refused in a rebalance
         acked.difference_update([offset for offset in acked if offset < committed])
         for offset in [offset for offset in absent if offset < committed]:
             del absent[offset]
@@ -167,7 +167,7 @@ class StrictConsumer(Consumer):
         try:
             async with asyncio.timeout(MISSED_FOR_S):
                 first = (await self.earliest_offsets(tp))[tp]
-        except BROKERS_AWAY:
+        except BROKERS_UNAVAILABLE:
             log.exception("record.missed", **_place(tp, offset), note="not looked for")
             first = offset
         if first > offset:

@@ -168,7 +168,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.routing:FORGET_UNROUTED",
+        "postgres.routing:DELETE_UNROUTED",
         "event_id = any(%s)",
         "event_id <> all(%s)",
         "waiting webhooks are lost, and routed ones are sent again and again",

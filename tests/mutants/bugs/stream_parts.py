@@ -25,7 +25,7 @@ BUGS: Final = (
     Bug(
         "stream",
         "processor.stream.dedup_table:DedupTable.evict",
-        'found[-1][0] if len(found) == LOOKED_AT else b""',
+        'found[-1][0] if len(found) == CHECKED_PER_BATCH else b""',
         'b""',
         "only the first entries of a partition are ever checked: the table grows for ever",
         (_DEDUP.format("entries_that_stay_are_skipped"),),
@@ -49,7 +49,7 @@ BUGS: Final = (
     Bug(
         "stream",
         "processor.stream.pipeline:run",
-        "UNDER_WAY_MAX if len(batch) >= full else 1",
+        "IN_FLIGHT_MAX if len(batch) >= full else 1",
         "1",
         "no two batches are ever in flight at once, however many records wait",
         (_PIPELINE.format("the_next_batch_is_committed_while_one_is_published"),),
@@ -57,7 +57,7 @@ BUGS: Final = (
     Bug(
         "stream",
         "processor.stream.pipeline:run",
-        "await ours()",
+        "await fenced()",
         "await asyncio.sleep(0)",
         "a batch is committed before its partitions are taken over",
         (_PIPELINE.format("nothing_is_committed_while_partitions_are_taken_over"),),
@@ -125,7 +125,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.stream.table_repair:mend",
+        "processor.stream.table_repair:repair",
         "mark.touch()",
         "pass",
         "after kill -9 a damaged table is not checked, and the worker fails on it later",
@@ -133,7 +133,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.stream.table_repair:closed",
+        "processor.stream.table_repair:mark_clean_exit",
         "(tables / _MARK).unlink(missing_ok=True)",
         "pass",
         "every start reads the whole table, also after a clean shutdown",

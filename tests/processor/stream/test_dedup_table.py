@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ports.records import ConsumedRecord, RecordOffset
-from processor.stream.dedup_table import LOOKED_AT, DedupTable
+from processor.stream.dedup_table import CHECKED_PER_BATCH, DedupTable
 from tests.support.builders import Clock, Log, payment, received
 from tests.support.fake_faust import Table
 from tests.support.programs.folding import ONE, TWO
@@ -113,10 +113,10 @@ async def test_the_whole_table_is_checked_a_few_entries_at_a_time(
 ) -> None:
     """Each batch continues where the last one stopped, and then from the start again."""
     log = Log()
-    ids = [payment(f"known {number}") for number in range(2 * LOOKED_AT + 5)]
+    ids = [payment(f"known {number}") for number in range(2 * CHECKED_PER_BATCH + 5)]
     await dedup.add(*(log.create(payment_id) for payment_id in ids))
     clock.forward(RETENTION.total_seconds() + 1)
-    assert [await dedup.evict() for _ in range(3)] == [LOOKED_AT, LOOKED_AT, 5]
+    assert [await dedup.evict() for _ in range(3)] == [CHECKED_PER_BATCH, CHECKED_PER_BATCH, 5]
     assert dedup.table.partitions[0] == {}
     await dedup.add(log.create(ONE))
     clock.forward(RETENTION.total_seconds() + 1)
@@ -126,7 +126,7 @@ async def test_the_whole_table_is_checked_a_few_entries_at_a_time(
 async def test_entries_that_stay_are_skipped(dedup: Dedup, clock: Clock) -> None:
     """The check continues after an entry that is not old yet, and does not repeat it."""
     log = Log()
-    ids = sorted(payment(f"known {number}") for number in range(2 * LOOKED_AT))
+    ids = sorted(payment(f"known {number}") for number in range(2 * CHECKED_PER_BATCH))
     await dedup.add(log.create(ids[-1]))
     clock.forward(RETENTION.total_seconds() + 1)
     await dedup.add(*(log.create(payment_id) for payment_id in ids[:-1]))

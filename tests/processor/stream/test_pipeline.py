@@ -108,7 +108,7 @@ async def test_no_more_batches_are_taken_than_may_be_in_flight() -> None:
     stages.block("commit a")
     run = Run("abcdefghij", stages)
     await settled()
-    assert len(run.taken) == pipeline.UNDER_WAY_MAX
+    assert len(run.taken) == pipeline.IN_FLIGHT_MAX
     run.task.cancel()
 
 

@@ -15,9 +15,9 @@ from ports.records import Unreadable
 from processor.stream.faust_internals import consumer
 from processor.stream.faust_internals.consumer import (
     FEW,
-    LOOK_S,
     MISSED_FOR_S,
     NO_KEY,
+    REBALANCE_POLL_S,
     StrictConsumer,
 )
 
@@ -333,7 +333,7 @@ async def test_records_wait_for_the_end_of_a_rebalance() -> None:
     handing_on = Handing()
     handing_on.app.rebalancing = True
     handing = handing_on.hand_on((CHANGES, 7), (HERE, 570), (HERE, 571))
-    await asyncio.sleep(5 * LOOK_S)  # several checks
+    await asyncio.sleep(5 * REBALANCE_POLL_S)  # several checks
     assert handing_on.handed == [(CHANGES.topic, 7)]
     handing_on.app.rebalancing = False
     await handing

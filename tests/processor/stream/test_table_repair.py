@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from rocksdict import Options, Rdict
 
-from processor.stream.table_repair import closed, mend
+from processor.stream.table_repair import mark_clean_exit, repair
 
 ENTRIES: Final = 2_000
 
@@ -39,7 +39,7 @@ def test_a_folder_that_cannot_be_opened_is_deleted(tables: Path, pattern: str) -
     folder = tables / "dedup-0.db"
     for file in folder.glob(pattern):
         overwrite(file, 0, file.stat().st_size)
-    assert mend(tables) == [folder]
+    assert repair(tables) == [folder]
     assert not folder.exists()
 
 
@@ -48,10 +48,10 @@ def test_damage_in_the_middle_is_found_after_an_unclean_shutdown(tables: Path) -
     folder = tables / "dedup-0.db"
     file = max(folder.glob("*.sst"))
     overwrite(file, file.stat().st_size // 2, 64)
-    assert mend(tables) == []
-    closed(tables)
-    assert mend(tables) == []
-    assert mend(tables) == [folder], "no clean shutdown followed the last start"
+    assert repair(tables) == []
+    mark_clean_exit(tables)
+    assert repair(tables) == []
+    assert repair(tables) == [folder], "no clean shutdown followed the last start"
 
 
 def test_an_unclean_shutdown_alone_deletes_nothing(tables: Path, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_an_unclean_shutdown_alone_deletes_nothing(tables: Path, tmp_path: Path)
     (log,) = (file for file in (left / "dedup-0.db").glob("*.log") if file.stat().st_size)
     with log.open("r+b") as opened:
         opened.truncate(log.stat().st_size - 3)
-    assert [mend(left) for _ in range(3)] == [[], [], []]
+    assert [repair(left) for _ in range(3)] == [[], [], []]
     table = Rdict(str(left / "dedup-0.db"), Options(raw_mode=True))
     assert table.get(f"1-{ENTRIES - 1:06}".encode()) is not None
     table.close()
@@ -73,6 +73,6 @@ def test_an_unclean_shutdown_alone_deletes_nothing(tables: Path, tmp_path: Path)
 def test_a_folder_in_use_is_left_alone(tables: Path) -> None:
     """Another worker has it open, which is no damage."""
     table = Rdict(str(tables / "dedup-0.db"), Options(raw_mode=True))
-    assert [mend(tables) for _ in range(2)] == [[], []]
+    assert [repair(tables) for _ in range(2)] == [[], []]
     assert table.get(b"0-000000") is not None
     table.close()

@@ -175,8 +175,8 @@ async def test_rows_are_deleted_a_few_at_a_time_and_the_oldest_first(
     class Watched(PostgresHistory):
         histories: Sequence[str] = ("dead_letters",)
 
-        async def forget_history(self, *args: object, **kwargs: object) -> int:
-            count_deleted = await store.forget_history(*args, **kwargs)  # type: ignore[arg-type]  # passed on
+        async def delete_history(self, *args: object, **kwargs: object) -> int:
+            count_deleted = await store.delete_history(*args, **kwargs)  # type: ignore[arg-type]  # passed on
             deleted.append(count_deleted)
             return count_deleted
 

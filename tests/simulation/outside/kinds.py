@@ -213,5 +213,5 @@ _BEFORE: Final = ("is refunded before we know of it",)
 LEADING_TO: Final[Mapping[str, tuple[str, ...]]] = {
     "owners": (*_BEFORE, "is disputed", "is refunded in the dashboard"),
     "park": _BEFORE,
-    "forget": _BEFORE,
+    "delete_unrouted": _BEFORE,
 }

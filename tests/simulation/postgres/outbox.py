@@ -138,9 +138,9 @@ class MemoryRouting:
             kept = sorted(database.unrouted.values(), key=lambda kept: kept[0])
             return [item for at, item in kept if at < before][:limit]
 
-    async def forget(self, event_ids: Sequence[str]) -> None:
-        """See ``RoutingStore.forget``."""
-        async with self._connection.statement("forget") as database:
+    async def delete_unrouted(self, event_ids: Sequence[str]) -> None:
+        """See ``RoutingStore.delete_unrouted``."""
+        async with self._connection.statement("delete_unrouted") as database:
             for event_id in event_ids:
                 database.unrouted.pop(event_id, None)
 

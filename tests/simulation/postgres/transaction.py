@@ -14,7 +14,7 @@ from domain.view import amounts, snapshot
 from ports.batch import InboxEntry, PublishableVersion, ReadSet, WriteSet
 from ports.errors import BatchConflictError, KeyTakenError
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, named_object, refusal_id
-from postgres.batch import URGENT_WITHIN, WAITING, as_unrouted, may_take_up
+from postgres.batch import URGENT_WITHIN, WAITING, as_unrouted, may_unpark
 from postgres.documents import decode_payment, encode_payment, encode_publishable
 from tests.simulation.postgres.changes import Changes
 from tests.simulation.postgres.connection import Connection
@@ -47,7 +47,7 @@ class MemoryTransaction:
             await self._lock("payment", payment_id)
             payments[payment_id] = decode_payment(database.payments[payment_id].document)
         await self._connection.process.step("batch.locked")
-        wanting = {r.payment_id for r in batch if may_take_up(r)}
+        wanting = {r.payment_id for r in batch if may_unpark(r)}
         unreadable: dict[str, str] = {}
         parked = {p: w for p in sorted(wanting) if (w := self._waiting(p, unreadable))}
         waiting = [received for rows in parked.values() for received in rows]
