@@ -100,7 +100,7 @@ class PageCursor:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedPayment:
     """One payment of a page; ``snapshot`` is JSON text."""
 
     created_at: datetime
@@ -109,7 +109,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CurrentStatus:
     """A payment's status and version, and its quarantine, if any."""
 
     status: str
@@ -119,7 +119,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class InputOutcome:
     """One record and its outcome; ``target`` is set if it changed the payment's status."""
 
     event_id: str
@@ -155,8 +155,8 @@ class Call:
 class History:
     """All that is stored about one payment, in the order it was recorded."""
 
-    standing: Standing
-    entries: Sequence[Entry]
+    standing: CurrentStatus
+    entries: Sequence[InputOutcome]
     calls: Sequence[Call]
 
 
@@ -181,9 +181,9 @@ async def snapshot(connection: Connection, payment_id: str, tenant: str) -> str 
 
 async def page(
     connection: Connection, tenant: str, status: str | None, after: PageCursor | None, limit: int
-) -> Sequence[Listed]:
+) -> Sequence[ListedPayment]:
     """Returns up to ``limit`` payments of the tenant after ``after``, newest first."""
-    async with connection.cursor(row_factory=class_row(Listed)) as cursor:
+    async with connection.cursor(row_factory=class_row(ListedPayment)) as cursor:
         await cursor.execute(
             PAGE,
             {
@@ -202,11 +202,11 @@ async def history(connection: Connection, payment_id: str, tenant: str) -> Histo
     whose = {"payment_id": payment_id, "tenant": tenant}
     async with connection.transaction():
         await connection.execute("set transaction isolation level repeatable read")
-        async with connection.cursor(row_factory=class_row(Standing)) as cursor:
+        async with connection.cursor(row_factory=class_row(CurrentStatus)) as cursor:
             standing = await (await cursor.execute(STANDING, whose)).fetchone()
         if standing is None:
             return None
-        async with connection.cursor(row_factory=class_row(Entry)) as cursor:
+        async with connection.cursor(row_factory=class_row(InputOutcome)) as cursor:
             entries = await (await cursor.execute(ENTRIES, whose)).fetchall()
         async with connection.cursor(row_factory=class_row(Call)) as cursor:
             calls = await (await cursor.execute(CALLS, whose)).fetchall()

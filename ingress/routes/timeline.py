@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from domain.status import Outcome, Status
-from postgres.reads import Call, Entry, History, Standing
+from postgres.reads import Call, CurrentStatus, History, InputOutcome
 from schemas.http import CallEntry, Timeline, TimelineEntry, TransitionEntry
 from schemas.identity import PAYMENT_ID_PATTERN
 
@@ -24,7 +24,7 @@ def timeline(payment_id: str, history: History) -> Timeline:
     )
 
 
-def _quarantine_text(standing: Standing) -> str | None:
+def _quarantine_text(standing: CurrentStatus) -> str | None:
     """Returns a sentence for the client. The error itself is for the operator."""
     if standing.quarantined_at is None:
         return None
@@ -35,7 +35,7 @@ def _quarantine_text(standing: Standing) -> str | None:
     )
 
 
-def _reason(payment_id: str, entry: Entry) -> str:
+def _reason(payment_id: str, entry: InputOutcome) -> str:
     """Returns the reason for the tenant, without the text of an unforeseen error."""
     if entry.outcome == Outcome.QUARANTINED:
         return "an unforeseen error; it waits for an operator"
@@ -49,7 +49,7 @@ def _hide_other_payments(payment_id: str, text: str) -> str:
     )
 
 
-def _entry(payment_id: str, entry: Entry) -> TimelineEntry:
+def _entry(payment_id: str, entry: InputOutcome) -> TimelineEntry:
     transition = None
     if entry.target is not None:
         source = None if entry.source is None else Status(entry.source)

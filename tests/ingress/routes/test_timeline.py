@@ -3,7 +3,7 @@
 import pytest
 
 from ingress.routes.timeline import timeline
-from postgres.reads import Call, Entry, History, Standing
+from postgres.reads import Call, CurrentStatus, History, InputOutcome
 from schemas import identity
 from tests.ingress.harness import NOW
 
@@ -13,9 +13,9 @@ PAYMENT_ID, OTHER_ID = (
 )
 
 
-def entry(outcome: str, reason: str) -> Entry:
+def entry(outcome: str, reason: str) -> InputOutcome:
     """Returns an input with this outcome and reason."""
-    return Entry(
+    return InputOutcome(
         event_id="evt_1",
         kind="any",
         outcome=outcome,
@@ -31,7 +31,7 @@ def entry(outcome: str, reason: str) -> Entry:
     )
 
 
-def history(*entries: Entry, last_error: str | None = None) -> History:
+def history(*entries: InputOutcome, last_error: str | None = None) -> History:
     """Returns the stored history of a payment with one call."""
     call = Call(
         operation="create",
@@ -44,7 +44,7 @@ def history(*entries: Entry, last_error: str | None = None) -> History:
         created_at=NOW,
         done_at=None,
     )
-    return History(Standing("CREATED", 1, None, None), entries, (call,))
+    return History(CurrentStatus("CREATED", 1, None, None), entries, (call,))
 
 
 @pytest.mark.parametrize("outcome", ["conflict", "rejected", "applied", "ignored", "parked"])
