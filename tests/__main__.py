@@ -1,8 +1,8 @@
-"""Every test, in as few minutes as this machine allows: ``python -m tests [pytest's options]``.
+"""Runs every test: ``python -m tests [pytest's options]``.
 
-Most run side by side, on one Kafka and one Postgres. Those that attack a server come afterwards,
-and at last, alone, those that compare times. One line sums all of it up; the exit code is 0 only
-where everything passed. Tests that are named by their paths run as pytest runs them, nothing else.
+Most tests run in parallel, on one Kafka and one Postgres. The attacks run next. The tests that
+compare durations run last, one at a time. The last line is a summary. The exit code is 0 only if
+every test passed. If paths are given, plain pytest runs only these tests.
 """
 
 import argparse
@@ -20,13 +20,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.isolation.apart import apart
+from tests.isolation.isolated import isolated
 from tests.support.properties import EXAMPLES
 
 ATTACKS: Final = "tests/hostile"
-#: Tests wait more than they compute: more workers than processors.
+#: More workers than processors, because tests mostly wait.
 WORKERS: Final = 4
-#: The tests that need no server: seconds, for a person who edits.
+#: The tests that need no server. They take seconds.
 FAST: Final = (
     "--no-servers",
     "tests/domain",
@@ -46,14 +46,14 @@ _NO_TESTS: Final = pytest.ExitCode.NO_TESTS_COLLECTED
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of the tests: how they are called, and what pytest is given."""
+    """Some of the tests: their title and pytest's arguments."""
 
     name: str
     arguments: tuple[str, ...]
 
 
 def side_by_side(workers: int) -> tuple[str, ...]:
-    """Options that share tests out to this many workers, see ``tests.isolation.side_by_side``."""
+    """Pytest's options for this many workers; see ``tests.isolation.side_by_side``."""
     return (f"-n{workers}", "--no-loadscope-reorder")
 
 
@@ -66,18 +66,18 @@ QUICK: Final = (Part("tests that need no server", (*side_by_side(2), *FAST)),)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run every part, whatever the others come to, and print the sum. Returns the exit code."""
+    """Runs every part, also after a failed one, and prints a summary. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__, add_help=False)
-    parser.add_argument("--fast", action="store_true", help="only what needs no server")
-    parser.add_argument("--junitxml", type=Path, help="where one report of all parts is written")
+    parser.add_argument("--fast", action="store_true", help="run only what needs no server")
+    parser.add_argument("--junitxml", type=Path, help="write one report of all parts to this file")
     options, given = parser.parse_known_args(arguments)
     if options.fast:
         os.environ.setdefault(EXAMPLES, FEW)
     began = time.monotonic()
-    with apart(), tempfile.TemporaryDirectory(prefix="payments-reports-") as folder:
+    with isolated(), tempfile.TemporaryDirectory(prefix="payments-reports-") as folder:
         parts = QUICK if options.fast else PARTS
         if any(Path(argument.partition("::")[0]).exists() for argument in given):
-            parts = (Part("what is named", ()),)
+            parts = (Part("the named tests", ()),)
         reports = [Path(folder) / f"{number}.xml" for number, _ in enumerate(parts)]
         codes = [_run(part, given, report) for part, report in zip(parts, reports, strict=True)]
         report = merged([report for report in reports if report.exists()])
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def merged(reports: Sequence[Path]) -> "ET.ElementTree[ET.Element]":
-    """JUnit reports as one."""
+    """Merges JUnit reports into one."""
     root = ET.Element("testsuites")
     for report in reports:
         root.extend(ET.parse(report).getroot())  # noqa: S314 -- pytest has just written it
@@ -98,15 +98,15 @@ def merged(reports: Sequence[Path]) -> "ET.ElementTree[ET.Element]":
 
 
 def summary(report: "ET.ElementTree[ET.Element]", codes: Sequence[int], seconds: float) -> str:
-    """What all parts came to, as one line."""
+    """Returns the results of all parts as one line."""
     suites = list(report.getroot())
     counts = {name: sum(int(suite.get(name, 0)) for suite in suites) for name in COUNTED}
     passed = counts.pop("tests") - sum(counts.values())
-    said = [f"{passed} passed", *(f"{count} {name}" for name, count in counts.items() if count)]
+    words = [f"{passed} passed", *(f"{count} {name}" for name, count in counts.items() if count)]
     if any(code not in {pytest.ExitCode.OK, _NO_TESTS} for code in codes):
-        said.insert(0, "FAILED")
+        words.insert(0, "FAILED")
     minutes, rest = divmod(round(seconds), 60)
-    return f"all parts: {', '.join(said)} in {minutes} min {rest} s"
+    return f"all parts: {', '.join(words)} in {minutes} min {rest} s"
 
 
 def _run(part: Part, given: Sequence[str], report: Path) -> int:

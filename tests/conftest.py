@@ -21,8 +21,8 @@ from runtime import logs
 from sandbox.testing import Infrastructure, running_infrastructure
 from schemas.settings import KafkaSettings
 from tests.isolation import environment, side_by_side
-from tests.isolation.apart import end_in_good_order
 from tests.isolation.environment import SERVERS
+from tests.isolation.isolated import handle_sigterm
 from tests.isolation.leftovers import ENDS_WITHIN_S, Watch
 
 PARTITIONS = 4
@@ -32,24 +32,24 @@ LEFT: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What a run of many tests does with servers."""
+    """Adds the options about servers."""
     parser.addoption(
         "--share-servers",
         action="store_true",
         help="start one Kafka and one Postgres for all of pytest-xdist's workers",
     )
     parser.addoption(
-        "--no-servers", action="store_true", help="leave out what needs Kafka or Postgres"
+        "--no-servers", action="store_true", help="skip the tests that need Kafka or Postgres"
     )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Before any test's module is imported: a clean environment, and an end that leaves nothing.
+    """Cleans the environment, before any test's module is imported, and starts the watch program.
 
-    Temporary files are in a folder of the session's own. The usual one is shared, and each session
-    that begins closes it to others: Postgres, which runs as another user where this is root, would
-    lose its data.
+    Each session has its own folder of temporary files. All sessions share pytest's default folder,
+    and each new session closes it to other users. Postgres runs as another user if the tests run
+    as root, and would lose access to its data.
     """
     environment.clean(os.environ)
     logs.configure_structlog()
@@ -60,14 +60,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[WATCH] = Watch(os.environ, folder)
     config.stash[SHARED] = ExitStack()
     config.stash[LEFT] = []
-    signal.signal(signal.SIGTERM, end_in_good_order)
+    signal.signal(signal.SIGTERM, handle_sigterm)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Before there is a worker: one order of sets for all, and the servers that they share.
+    """Before any worker starts: sets one hash seed for all, and starts the shared servers.
 
-    Workers must collect the same tests in the same order.
+    The hash seed fixes the order of sets: workers must collect the same tests in the same order.
     """
     config = session.config
     if side_by_side.has_workers(config):
@@ -83,7 +83,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each test has the group that one worker runs."""
+    """Deselects the tests that need servers, if asked, and orders the tests for the workers."""
     if config.option.no_servers:
         left_out = [item for item in items if side_by_side.needs_servers(item)]
         config.hook.pytest_deselected(items=left_out)
@@ -94,19 +94,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> side_by_side.Scheduler:
-    """A group of tests runs in one worker."""
+    """Returns the scheduler, which runs each group of tests in one worker."""
     return side_by_side.Scheduler(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """A worker has ended, and says what it left behind."""
+    """Collects what an ended worker left behind."""
     node.config.stash[LEFT] += side_by_side.reported(getattr(node, "workeroutput", {}))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A session that leaves a process behind has failed; the process is killed."""
+    """Kills the processes that the session left running, and fails the session for them."""
     config = session.config
     has_passed = session.exitstatus == pytest.ExitCode.OK
     config.stash[SHARED].close()
@@ -127,7 +127,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def infrastructure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infrastructure]:
-    """Kafka and Postgres on free ports, empty; or servers that are there, a database of its own."""
+    """An empty Kafka and Postgres on free ports; or running servers and a new database."""
     if SERVERS in os.environ:
         bootstrap, url = os.environ[SERVERS].split()
         with new_database(url) as own:

@@ -28,20 +28,20 @@ class Module:
     digest: str
 
     def source(self) -> Path:
-        """The folder of its files, downloaded if needed.
+        """Returns the folder of its files; downloads them if needed.
 
         Raises:
             SandboxError: Go is not installed.
             DownloadError: the download failed, or its hash is not the pinned one.
         """
-        asked = f"{self.path}@{self.version}"
-        module = json.loads(_go(Path.cwd(), "mod", "download", "-json", asked))
+        named = f"{self.path}@{self.version}"
+        module = json.loads(_go(Path.cwd(), "mod", "download", "-json", named))
         if module["Sum"] != self.digest:
-            raise DownloadError(f"{asked} is not the one that was pinned: {module['Sum']}")
+            raise DownloadError(f"{named} has another hash than the pinned one: {module['Sum']}")
         return Path(module["Dir"])
 
     def program(self, name: str, package: str = ".") -> Path:
-        """The program of one of its packages, built if needed. Raises like ``source``.
+        """Returns the program of one of its packages; builds it if needed. Raises like ``source``.
 
         The module's own go.sum pins its dependencies, which are downloaded once.
         """
@@ -64,6 +64,6 @@ def _go(folder: Path, *arguments: str) -> str:
         timeout=WITHIN_S,
     )
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()
-        raise DownloadError(f"`go {' '.join(arguments)}` says: {said}")
+        output = (done.stderr or done.stdout).strip()
+        raise DownloadError(f"`go {' '.join(arguments)}` failed: {output}")
     return done.stdout

@@ -45,7 +45,7 @@ _DISPUTE_CLOSED = (
 
 @dataclass(frozen=True)
 class RefundMeaning:
-    """Where a refund ends; ``reversed``: it succeeded, and the bank gave the money back to us."""
+    """A refund's end state; ``reversed``: it succeeded, and the bank returned the money to us."""
 
     status: RefundStatus
     reversed: bool = False
@@ -53,7 +53,7 @@ class RefundMeaning:
 
 @dataclass(frozen=True)
 class DisputeMeaning:
-    """Where a dispute ends, and the minor units it moved (neither is negative)."""
+    """A dispute's end state, and the minor units it moved (neither is negative)."""
 
     status: DisputeStatus
     withdrawn: int = 0
@@ -62,7 +62,7 @@ class DisputeMeaning:
 
 @dataclass(frozen=True)
 class Meaning:
-    """Where a payment ends. Amounts are minor units of its currency."""
+    """A payment's end state. Amounts are minor units of its currency."""
 
     status: Status
     authorized: int = 0
@@ -89,10 +89,10 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
     if len(creates) != 1:
         raise ValueError(f"a payment has exactly one create, here are {len(creates)}")
     results = [body for body in bodies if isinstance(body, CallResult)]
-    ours = _own_object(payment_id, results, bodies)
-    payment_facts = [b for b in bodies if isinstance(b, PaymentFact) and b.object_id == ours]
-    refund_facts = [b for b in bodies if isinstance(b, RefundFact) and b.object_id == ours]
-    dispute_facts = [b for b in bodies if isinstance(b, DisputeFact) and b.object_id == ours]
+    own_object = _own_object(payment_id, results, bodies)
+    payment_facts = [b for b in bodies if isinstance(b, PaymentFact) and b.object_id == own_object]
+    refund_facts = [b for b in bodies if isinstance(b, RefundFact) and b.object_id == own_object]
+    dispute_facts = [b for b in bodies if isinstance(b, DisputeFact) and b.object_id == own_object]
     refused = {result.call_key for result in results if result.refusal is not None}
 
     status = _final_status(payment_id, payment_facts, refused)
@@ -102,11 +102,11 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
             _attempts(payment_id, bodies, refused),
             payment_facts,
             max_attempts=creates[0].max_attempts,
-            object_known=ours is not None,
+            object_known=own_object is not None,
         )
-    asked = {body.refund_id for body in bodies if isinstance(body, Refund)}
-    proven = _proven(payment_id, asked, refund_facts, results)
-    refunds = _refunds(payment_id, asked, proven, refund_facts, refused)
+    requested = {body.refund_id for body in bodies if isinstance(body, Refund)}
+    proven = _proven(payment_id, requested, refund_facts, results)
+    refunds = _refunds(payment_id, requested, proven, refund_facts, refused)
     succeeded = status is Status.SUCCEEDED
     captured = _captured(payment_facts) if succeeded else 0
     return Meaning(
@@ -140,7 +140,7 @@ def _own_object(
 def _final_status(
     payment_id: str, facts: Collection[PaymentFact], refused: Collection[str]
 ) -> Status | None:
-    """Terminal facts beat all others, whatever their times; so does a refusal to create."""
+    """Return the final status, if any. Terminal facts and a refusal to create beat all others."""
     if any(fact.status is ProviderStatus.SUCCEEDED for fact in facts):
         return Status.SUCCEEDED
     canceled = [fact for fact in facts if fact.status is ProviderStatus.CANCELED]
@@ -153,16 +153,16 @@ def _final_status(
 
 @dataclass(frozen=True)
 class _Attempt:
-    """A try the provider did not refuse to make, and how many failures it was the answer to."""
+    """An attempt that the provider did not refuse, and the failures reported before it."""
 
     number: int
-    answers: int
+    failures_before: int
 
 
 def _attempts(
     payment_id: str, bodies: Iterable[object], refused: Collection[str]
 ) -> list[_Attempt]:
-    """Return the tries, without refused ones: the create's is number 1, each confirm's the next."""
+    """Return the attempts that were not refused. The create's is number 1, then each confirm's."""
     attempts = [_Attempt(1, 0)]
     reported: list[PaymentFact] = []
     for body in bodies:
@@ -174,7 +174,7 @@ def _attempts(
 
 
 def _attempt_named_by(payment_id: str, fact: PaymentFact) -> int:
-    """Return the number of the attempt whose call caused this fact; 0 where it names none.
+    """Return the number of the attempt whose call caused this fact; 0 if it names none.
 
     The key of a call that was made again ends in ``.1``, ``.2`` and so on.
     """
@@ -196,7 +196,7 @@ def _unfinished_status(
     object_known: bool,
 ) -> Status:
     failures = _first_reports(facts)
-    over = [attempt.number for attempt in attempts if attempt.answers < len(failures)]
+    over = [attempt.number for attempt in attempts if attempt.failures_before < len(failures)]
     live = [fact for fact in facts if fact.status in _LIVE]
     if failures:
         last, last_over = failures[-1], max(over)
@@ -210,7 +210,7 @@ def _unfinished_status(
 
 
 def _outlives(payment_id: str, fact: PaymentFact, failure: PaymentFact, last_over: int) -> bool:
-    """Return whether the fact is a later word: in one second by its attempt, where it names one."""
+    """Return whether the fact is newer. In the same second, a named attempt decides."""
     if fact.occurred_at == failure.occurred_at:
         named = _attempt_named_by(payment_id, fact)
         return named > last_over if named else _order(fact)[1] > _order(failure)[1]
@@ -245,14 +245,14 @@ def _refund_order(fact: RefundFact) -> tuple[int, datetime, int, str]:
 
 def _proven(
     payment_id: str,
-    asked: Collection[str],
+    requested: Collection[str],
     facts: Collection[RefundFact],
     results: Iterable[CallResult],
 ) -> dict[str, str]:
-    """Return which refund of ours each of the provider's is, where that is beyond doubt.
+    """Return our refund's ID by the provider's refund, where that is proven.
 
-    The answer to our own call says so before anything else; then the key of our call in an event.
-    What is written on a refund proves nothing: anybody can write there.
+    The response to our own call is the first proof, the key of our call in an event the second.
+    A refund's metadata proves nothing, because anybody can write it.
     """
     proven: dict[str, str] = {}
     for result in results:
@@ -262,7 +262,7 @@ def _proven(
     for ref in sorted({fact.ref for fact in facts}):
         echoed = [_echoed_by(payment_id, fact) for fact in facts if fact.ref == ref]
         refund_id = min(filter(None, echoed), default="")
-        if ref not in proven and refund_id in asked and refund_id not in proven.values():
+        if ref not in proven and refund_id in requested and refund_id not in proven.values():
             proven[ref] = refund_id
     return proven
 
@@ -276,20 +276,20 @@ def _echoed_by(payment_id: str, fact: RefundFact) -> str:
 
 def _refunds(
     payment_id: str,
-    asked: Collection[str],
+    requested: Collection[str],
     proven: Mapping[str, str],
     facts: Collection[RefundFact],
     refused: Collection[str],
 ) -> dict[str, RefundMeaning]:
     """Return each refund, requested by us or only reported by the provider.
 
-    Leaves out a refund that claims to be ours, as long as it is open which refund is ours.
+    Leaves out a refund that claims an ID of ours while that claim is unproven.
     """
     meanings = {}
-    for refund_id in asked:
-        hopeless = f"{payment_id}:refund:{refund_id}" in refused
+    for refund_id in requested:
+        is_refused = f"{payment_id}:refund:{refund_id}" in refused
         meanings[refund_id] = RefundMeaning(
-            RefundStatus.FAILED if hopeless else RefundStatus.REQUESTED
+            RefundStatus.FAILED if is_refused else RefundStatus.REQUESTED
         )
     unclear = {
         refund_id
@@ -309,7 +309,7 @@ def _refunds(
 
 
 def _refunded(facts: Collection[RefundFact]) -> int:
-    """Return what came back to the customer: refunds that succeeded and stayed so."""
+    """Return the refunded amount: the sum of the refunds that succeeded and were not returned."""
     strongest = [
         max((fact for fact in facts if fact.ref == ref), key=_refund_order)
         for ref in {fact.ref for fact in facts}
@@ -318,7 +318,7 @@ def _refunded(facts: Collection[RefundFact]) -> int:
 
 
 def _disputes(facts: Collection[DisputeFact]) -> dict[str, DisputeMeaning]:
-    """Return each dispute; a movement that several facts report moved the money once."""
+    """Return each dispute. A movement that several facts report counts once."""
     meanings = {}
     for dispute_id in {fact.dispute_id for fact in facts}:
         own = [fact for fact in facts if fact.dispute_id == dispute_id]

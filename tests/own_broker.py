@@ -32,13 +32,13 @@ class OwnBroker:
         return kafka.bootstrap([self.broker])
 
     async def start(self) -> None:
-        """Starts it, and returns once it is ready."""
+        """Starts it, and waits until it is ready."""
         program = self.broker.program()
         self.child = await spawn(program.command, self.logs)
         await until(program.ready, BACK_WITHIN_S)
 
     def signal(self, number: signal.Signals) -> None:
-        """SIGSTOP, SIGCONT or SIGKILL."""
+        """Sends SIGSTOP, SIGCONT or SIGKILL."""
         if self.child is None:
             raise ValueError("it was never started")
         os.killpg(self.child.group, number)
@@ -55,7 +55,7 @@ class OwnBroker:
 
 @asynccontextmanager
 async def own_broker(folder: Path) -> AsyncIterator[OwnBroker]:
-    """A formatted broker with its files in this folder, not started; killed at the end."""
+    """A formatted broker in this folder, not started; killed at the end."""
     port, controller_port = free_ports(2)
     java = await kafka.fetch(lambda _come, _total: None)
     (node,) = kafka.cluster(folder / "kafka", [port], [controller_port], java)

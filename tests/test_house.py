@@ -1,4 +1,4 @@
-"""The house is in order: rooms one can see, folders one can read through, files of one job."""
+"""The structure of the code: layers without exceptions, small folders, short files."""
 
 import tomllib
 from collections import Counter
@@ -17,40 +17,40 @@ def _modules() -> list[Path]:
     return [module for package in sorted(_PACKAGES) for module in (ROOT / package).rglob("*.py")]
 
 
-def test_every_package_stands_on_a_floor() -> None:
-    """What no contract names could import anything, and be imported by anything."""
+def test_every_package_is_in_a_layer() -> None:
+    """A package outside all layers could import, and be imported by, any other."""
     linter = _CONFIGURATION["tool"]["importlinter"]
-    (floors,) = (each for each in linter["contracts"] if each["type"] == "layers")
-    named = {name for layer in floors["layers"] for name in layer.replace("|", ":").split(":")}
+    (layers,) = (each for each in linter["contracts"] if each["type"] == "layers")
+    named = {name for layer in layers["layers"] for name in layer.replace("|", ":").split(":")}
     assert {name.strip() for name in named} == _PACKAGES - {"migrations"}
     assert set(linter["root_packages"]) == _PACKAGES - {"migrations"}
 
 
 def test_no_contract_has_exceptions() -> None:
-    """An exception is a hole in the wall."""
+    """No contract of import-linter ignores any import."""
     for contract in _CONFIGURATION["tool"]["importlinter"]["contracts"]:
         assert not {"ignore_imports", "unmatched_ignore_imports_alerting"} & contract.keys()
 
 
-def test_the_rooms_are_those_that_are_there() -> None:
-    """A scan of the product that misses a room would find nothing in it."""
-    beside = {"bench", "migrations", "providers", "sandbox", "tests", "tools"}
-    assert set(ROOMS) == _PACKAGES - beside
+def test_the_list_of_rooms_is_complete() -> None:
+    """Tests that scan the product scan every package of it."""
+    others = {"bench", "migrations", "providers", "sandbox", "tests", "tools"}
+    assert set(ROOMS) == _PACKAGES - others
 
 
-def test_a_folder_can_be_read_through() -> None:
-    """Modules side by side, but for the one that says what the folder is."""
+def test_no_folder_has_too_many_modules() -> None:
+    """``__init__`` does not count."""
     modules = Counter(module.parent for module in _modules() if module.name != "__init__.py")
     assert {str(f): n for f, n in modules.items() if n > MODULES_MAX} == {}
 
 
-def test_a_file_has_one_job() -> None:
-    """The limit leaves room for it."""
+def test_no_module_is_too_long() -> None:
+    """Every module has at most ``LINES_MAX`` lines."""
     lines = {module: module.read_text().count("\n") for module in _modules()}
     assert {str(m): n for m, n in lines.items() if n > LINES_MAX} == {}
 
 
-def test_every_package_says_what_it_is_and_nothing_else() -> None:
+def test_every_package_has_only_a_docstring() -> None:
     """An ``__init__`` that re-exports hides where things are."""
     for module in _modules():
         if module.name == "__init__.py":

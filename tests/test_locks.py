@@ -77,8 +77,8 @@ def test_the_peer_with_a_lock_of_its_own_runs_on_our_versions() -> None:
     """The peer uses our versions, except for a list of known packages."""
     run_time, quix = read(RUN_TIME), read(QUIX)
     assert "quixstreams" in quix
-    ours = {name: locked.version for name, locked in run_time.items()}
-    other = {name for name, version in ours.items() if quix[name].version != version}
+    own = {name: locked.version for name, locked in run_time.items()}
+    other = {name for name, version in own.items() if quix[name].version != version}
     assert other == OLDER
 
 

@@ -1,4 +1,4 @@
-"""What people read is data: it is there also where Python drops docstrings (``python -OO``)."""
+"""Texts for readers do not depend on docstrings, which ``python -OO`` drops."""
 
 import subprocess
 import sys
@@ -21,8 +21,8 @@ for code, invariant in INVARIANTS.items():
 
 
 @pytest.mark.parametrize("program", [_PROBLEMS, _INVARIANTS], ids=["problems", "invariants"])
-def test_texts_for_readers_are_there_without_docstrings(program: str) -> None:
-    """Every problem type and every invariant says what it means."""
+def test_texts_for_readers_exist_without_docstrings(program: str) -> None:
+    """Every problem type and every invariant has a meaning, which is a sentence."""
     run = subprocess.run(  # noqa: S603  # this interpreter, and programs from above
         [sys.executable, "-OO", "-c", program], capture_output=True, text=True, check=True
     )

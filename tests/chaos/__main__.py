@@ -17,7 +17,7 @@ from tests.chaos import bug_runs
 from tests.chaos.judging.check import check
 from tests.chaos.judging.summary import lines
 from tests.chaos.run import Course, play
-from tests.isolation.apart import apart
+from tests.isolation.isolated import isolated
 
 RATE: Final = 5.0
 
@@ -59,5 +59,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    with apart():
+    with isolated():
         sys.exit(main())

@@ -33,12 +33,12 @@ def test_nothing_happens_to_a_target_while_something_else_does() -> None:
     schedule = draw(KINDS, 600.0, 7)
     alone = {kind.name: kind.alone for kind in KINDS}
     for target in {one.target for one in schedule}:
-        assert apart([one for one in schedule if one.target == target])
+        assert are_disjoint([one for one in schedule if one.target == target])
     for value in {value for value in alone.values() if value}:
-        assert apart([one for one in schedule if alone[one.kind] == value])
+        assert are_disjoint([one for one in schedule if alone[one.kind] == value])
 
 
-def apart(several: list[Occurrence]) -> bool:
+def are_disjoint(several: list[Occurrence]) -> bool:
     """Whether each is over before the next begins."""
     return all(before.until <= after.at for before, after in pairwise(several))
 

@@ -15,20 +15,20 @@ from sandbox.testing import Infrastructure
 from sandbox.topology import PROJECT
 from tests.service.stack import Stack
 
-ASKED = (("docker", "version"), ("docker", "compose", "version"))
+COMMANDS = (("docker", "version"), ("docker", "compose", "version"))
 
 
 @pytest.fixture(scope="session")
 def engine() -> None:
-    """A Docker engine with `docker compose`; without one the session stops with that message."""
-    for command in ASKED:
+    """A Docker engine with `docker compose`; without one the session stops with a message."""
+    for command in COMMANDS:
         try:
-            subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 -- see ASKED
+            subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 -- see COMMANDS
         except (OSError, subprocess.CalledProcessError) as error:
-            said = getattr(error, "stderr", None) or str(error)
+            output = getattr(error, "stderr", None) or str(error)
             pytest.exit(
                 "make containers needs a running Docker engine with docker compose, but "
-                f"`{' '.join(command)}` says: {said.strip()}",
+                f"`{' '.join(command)}` failed: {output.strip()}",
                 returncode=1,
             )
 
@@ -48,7 +48,7 @@ def compose(
     engine: None, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DockerCompose]:
     """Everything built, up and healthy; at the end containers, network and volumes are removed."""
-    del engine  # it only has to exist
+    del engine  # only its presence is needed
     file = tmp_path_factory.mktemp("containers") / ".env"
     write_environment(file, variables)
     with pytest.MonkeyPatch.context() as patch:
@@ -61,7 +61,7 @@ def compose(
 @pytest.fixture
 def stack(compose: DockerCompose, variables: dict[str, str]) -> Stack:
     """The running service, through the published ports."""
-    del compose  # it only has to be up
+    del compose  # it only has to be running
     infrastructure = Infrastructure(
         variables["PAYMENTS_KAFKA_BOOTSTRAP"], variables["PAYMENTS_DATABASE_URL"]
     )

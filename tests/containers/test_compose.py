@@ -1,4 +1,4 @@
-"""The service in containers works as without them, and keeps its data."""
+"""The service works in containers, and keeps its data."""
 
 import os
 import subprocess
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.anyio
 
 BODY = {"amount": 1999, "currency": "EUR", "payment_method": "pm_card_visa"}
 JOBS = {"migrate", "topics"}
-OURS = ("ingress", "stream", "worker", "simulator")
-SERVERS = {*OURS, "kafka", "postgres"}
+PROGRAMS = ("ingress", "stream", "worker", "simulator")
+SERVERS = {*PROGRAMS, "kafka", "postgres"}
 
 
 async def succeeded(stack: Stack, key: str) -> Json:
@@ -31,7 +31,7 @@ async def succeeded(stack: Stack, key: str) -> Json:
 def docker_compose(compose: DockerCompose, *arguments: str) -> None:
     """Runs a command on the same project."""
     command = [*compose.docker_compose_command(), *arguments]
-    subprocess.run(command, cwd=PROJECT, check=False, capture_output=True)  # noqa: S603 -- ours
+    subprocess.run(command, cwd=PROJECT, check=False, capture_output=True)  # noqa: S603 -- constants
 
 
 def restarts(compose: DockerCompose, service: str) -> int:
@@ -49,8 +49,8 @@ async def test_a_payment_succeeds_through_the_published_port(stack: Stack) -> No
     check(await at_rest(stack))
 
 
-def test_the_jobs_end_well_and_the_rest_is_healthy(compose: DockerCompose) -> None:
-    """One-shot jobs ended with 0; every server answers its own health check."""
+def test_jobs_succeed_and_servers_are_healthy(compose: DockerCompose) -> None:
+    """One-shot jobs exited with 0, and every server is healthy."""
     found = {c.Service: (c.State, c.Health, c.ExitCode) for c in compose.get_containers(True)}
     assert found == {
         **dict.fromkeys(SERVERS, ("running", "healthy", 0)),
@@ -58,7 +58,7 @@ def test_the_jobs_end_well_and_the_rest_is_healthy(compose: DockerCompose) -> No
     }
 
 
-def test_everything_is_published_on_the_loopback_only(compose: DockerCompose) -> None:
+def test_ports_are_published_on_the_loopback_only(compose: DockerCompose) -> None:
     """No port of any container can be reached from another machine."""
     published = {
         container.Service: {p.URL for p in container.Publishers if p.PublishedPort}
@@ -67,11 +67,11 @@ def test_everything_is_published_on_the_loopback_only(compose: DockerCompose) ->
     assert published == {server: {HOST} for server in SERVERS}
 
 
-@pytest.mark.parametrize("service", OURS)
-def test_no_program_of_ours_is_root_or_can_change_itself(
+@pytest.mark.parametrize("service", PROGRAMS)
+def test_programs_are_unprivileged_and_cannot_change_their_code(
     compose: DockerCompose, service: str
 ) -> None:
-    """Each runs as an unprivileged user, and cannot write its own code."""
+    """Each runs as an unprivileged user, without write access to its code."""
     uid, _, _ = compose.exec_in_container(["id", "-u"], service)
     assert int(uid) > 0
     with pytest.raises(subprocess.CalledProcessError):
@@ -87,8 +87,8 @@ async def test_a_killed_stream_worker_is_restarted(compose: DockerCompose, stack
     check(await at_rest(stack))
 
 
-async def test_what_was_known_outlives_the_containers(compose: DockerCompose, stack: Stack) -> None:
-    """Recreated with the same volumes, the service has its payments and goes on."""
+async def test_data_outlives_the_containers(compose: DockerCompose, stack: Stack) -> None:
+    """Recreated on the same volumes, the service still has its payments and accepts new ones."""
     known = await succeeded(stack, "before-the-end")
     old = {container.ID for container in compose.get_containers(include_all=True)}
     docker_compose(compose, "down")
@@ -102,7 +102,7 @@ async def test_what_was_known_outlives_the_containers(compose: DockerCompose, st
 
 @pytest.mark.usefixtures("engine")
 def test_nothing_starts_without_its_secrets(variables: dict[str, str], tmp_path: Path) -> None:
-    """No secret has a default: docker compose refuses, and says how to set them."""
+    """No secret has a default: docker compose refuses to start and names ``make env``."""
     empty = tmp_path / "empty"
     empty.touch()
     environment = {name: value for name, value in os.environ.items() if name not in variables}

@@ -13,7 +13,7 @@ from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 
 from ports.records import Unreadable
 from schemas.topics import DECOMPRESSED_BYTES_MAX, PROVIDER_RESULTS
-from tests.support.fetched_records import at, fetched, in_the_end
+from tests.support.fetched_records import at, fetched, read_with_retries
 from tests.support.raw_batches import CODECS, Made, batch, publish
 
 COMPRESSING: Final = sorted(set(CODECS) - {"none"})
@@ -58,7 +58,7 @@ def test_the_limit_counts_every_gzip_member() -> None:
     made = bytearray(bomb("gzip", LIMIT - 1_000))
     made += codecs.gzip_encode(b"\0" * LIMIT)
     struct.pack_into(">i", made, 8, len(made) - 12)
-    (record,) = in_the_end(bytes(made), checked=False)
+    (record,) = read_with_retries(bytes(made), checked=False)
     assert isinstance(record.value, Unreadable)
     assert f"larger than {LIMIT} bytes" in record.value.why
 
@@ -119,7 +119,7 @@ def test_a_poisonous_old_batch_is_one_dead_letter(
 ) -> None:
     """It is a bomb, or has a length that would make the reader loop. The next batch is read."""
     raw = recompressed(change) + at(5, batch([(b"k", b"good", [])]))
-    unreadable, *others = in_the_end(raw, 4, checked=False)
+    unreadable, *others = read_with_retries(raw, 4, checked=False)
     assert isinstance(unreadable.value, Unreadable)
     assert "offsets 4 to 4" in unreadable.value.why
     assert [other.value for other in others] == [b"good"]

@@ -50,7 +50,7 @@ class Watch:
         """Kill the processes that do not end in time, and return their command lines.
 
         Args:
-            within: the time to end by themselves, in seconds.
+            within: the time in which they may end, in seconds.
             keep: leave the folder for inspection.
         """
         deadline = time.monotonic() + within
@@ -71,11 +71,11 @@ def marked(mark: str) -> list[psutil.Process]:
     return found
 
 
-def _of(process: psutil.Process, question: Callable[[], T]) -> T | None:
+def _of(process: psutil.Process, attribute: Callable[[], T]) -> T | None:
     """A process's attribute; None if it has ended or belongs to another user."""
     with contextlib.suppress(psutil.Error, OSError):
         if process.status() != psutil.STATUS_ZOMBIE:
-            return question()
+            return attribute()
     return None
 
 

@@ -31,9 +31,9 @@ def start(mark: Path) -> None:
     process.returncode = 0  # prevents Python's warning about a running child
 
 
-def hang(said: str) -> None:
+def hang(message: str) -> None:
     """Wait until the session is ended."""
-    sys.stderr.write(f"{said}\n")
+    sys.stderr.write(f"{message}\n")
     sys.stderr.flush()
     subprocess.run([sys.executable, "-c", SLEEPS.format(mark="hangs")], check=False)  # noqa: S603
 
@@ -53,12 +53,12 @@ async def test_hangs_with_servers(infrastructure: Infrastructure, tmp_path: Path
 
 
 def test_leaves_a_program_running(tmp_path: Path) -> None:
-    """A test that passes and leaves a program running."""
+    """Passes and leaves a program running."""
     start(tmp_path)
 
 
 def test_leaves_a_socket_open() -> None:
-    """A test that passes and leaves a socket for the garbage collector."""
+    """Passes and leaves a socket for the garbage collector."""
     gc.disable()  # until the session ends
     cycle: list[object] = [socket.socket()]
     cycle.append(cycle)
@@ -73,7 +73,7 @@ async def test_uses_servers(infrastructure: Infrastructure) -> None:
 
 
 def test_writes_a_file(tmp_path: Path) -> None:
-    """A session with temporary files."""
+    """Writes a temporary file."""
     (tmp_path / "file").touch()
 
 
@@ -87,7 +87,7 @@ def test_others_may_enter(tmp_path: Path) -> None:
     sys.stderr.write(f"its folder was {tmp_path}\n")
 
 
-def test_no_variable_of_ours_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_setting_is_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The caller's environment sets no setting of the service."""
     for name, _, _ in variables():
         with pytest.raises(KeyError):

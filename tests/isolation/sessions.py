@@ -54,7 +54,7 @@ def session(
 
 
 def _own() -> dict[str, str]:
-    """Nothing of the session around it: not its servers, not its workers."""
+    """The environment without the outer session's servers and workers."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -69,11 +69,11 @@ def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def until_up(process: subprocess.Popen[str]) -> None:
-    """Return once a probe reports that it hangs."""
+    """Wait until a probe reports that it hangs."""
     assert process.stdout is not None
-    said = []
+    lines = []
     for line in process.stdout:
-        said.append(line)
+        lines.append(line)
         if line.endswith("up\n"):
             return
-    raise AssertionError(f"it did not come up:\n{''.join(said)}")
+    raise AssertionError(f"it did not come up:\n{''.join(lines)}")

@@ -1,4 +1,4 @@
-"""Tests side by side, in pytest-xdist's workers: what runs in one worker, and in which order.
+"""Distributes tests among pytest-xdist's workers: groups per worker, and their order.
 
 Without workers nothing here has an effect.
 """
@@ -10,8 +10,8 @@ from typing import Any, Final
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-#: Tests that share what takes long to make run in one worker: a group, by their paths. Those
-#: of the broker read and write the same topics of the shared Kafka.
+#: Groups, by the beginning of the tests' paths. One worker runs a group, because its tests share
+#: an expensive fixture. The group "broker" uses the same topics of the shared Kafka.
 GROUPS: Final = {
     "tests/bench/": "tests/bench",
     "tests/ingress/": "broker",
@@ -27,7 +27,7 @@ GROUPS: Final = {
     "tests/simulator/": "tests/simulator",
     "tests/providers/stripe/": "tests/providers/stripe",
 }
-#: What takes longest begins first, so that no worker is alone with it in the end. Paths and groups.
+#: Groups and paths, longest first, so that no worker ends long after the others.
 LONGEST_FIRST: Final = (
     "tests/service",
     "tests/bench",
@@ -52,12 +52,12 @@ _LEFT_RUNNING: Final = "left_running"
 
 
 def is_worker(config: pytest.Config) -> bool:
-    """Whether this process runs tests for another one, which reports them."""
+    """Whether this process is a worker of another one."""
     return hasattr(config, "workerinput")
 
 
 def has_workers(config: pytest.Config) -> bool:
-    """Whether this process has others that run its tests."""
+    """Whether this process has workers."""
     return bool(config.getoption("numprocesses", None)) and not is_worker(config)
 
 
@@ -67,7 +67,7 @@ def needs_servers(item: pytest.Item) -> bool:
 
 
 class Scheduler(LoadScopeScheduling):  # type: ignore[misc] # it has no types
-    """Gives each group, which is a file where it has no other, to one worker."""
+    """Runs each group in one worker. A file without a group is its own group."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
@@ -79,7 +79,7 @@ def arrange(items: list[pytest.Item]) -> None:
 
 
 def group_of(nodeid: str) -> str:
-    """The group of a test, which one worker runs."""
+    """A test's group; its file if there is no other."""
     for start, group in GROUPS.items():
         if nodeid.startswith(start):
             return group
@@ -87,14 +87,14 @@ def group_of(nodeid: str) -> str:
 
 
 def report(config: pytest.Config, left_running: list[str]) -> None:
-    """Send what this worker leaves behind to the process that reports."""
+    """Send what this worker left behind to its parent."""
     output: dict[str, Any] = config.workeroutput  # type: ignore[attr-defined] # xdist sets it
     output[_LEFT_RUNNING] = left_running
     output[_LEFT_OPEN] = _left_open()
 
 
 def reported(output: dict[str, Any]) -> list[str]:
-    """What a worker left behind, one line each; an empty list where it left nothing."""
+    """What a worker left behind, one line each."""
     running = [f"left running: {line}" for line in output.get(_LEFT_RUNNING, ())]
     return running + [f"left open: {line}" for line in output.get(_LEFT_OPEN, ())]
 
@@ -108,12 +108,12 @@ def _place(item: pytest.Item) -> int:
 
 
 def _left_open() -> list[str]:
-    """What warns that nobody closed it. A worker's own report of it would come too late."""
+    """The warnings of unclosed objects. A worker's own report would come too late."""
     found: list[str] = []
     before = sys.unraisablehook
     sys.unraisablehook = lambda unraisable: found.append(repr(unraisable.exc_value))
     try:
-        for _ in range(5):  # an object's end may be the end of another
+        for _ in range(5):  # freeing one object may free another
             gc.collect()
     finally:
         sys.unraisablehook = before

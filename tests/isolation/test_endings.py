@@ -19,7 +19,7 @@ ENDED = (
 
 @pytest.mark.parametrize(("number", "probe"), ENDED)
 def test_a_signal_ends_every_program(tmp_path: Path, number: signal.Signals, probe: str) -> None:
-    """It ends servers, programs and their children, also those in other process sessions."""
+    """Servers, programs and their children end, also those in other process sessions."""
     folder = tmp_path / "inner"
     with session(folder, f"{PROBES}::{probe}") as process:
         until_up(process)

@@ -20,7 +20,7 @@ SELECTION = (
     "tests/simulator/test_program.py",
     "tests/providers/test_registry.py",
     "tests/ingress/http/test_bootstrap.py",
-    f"{PROBES}::test_no_variable_of_ours_is_set",
+    f"{PROBES}::test_no_setting_is_in_the_environment",
 )
 DOCUMENTED = (
     *(name for name, _, _ in variables()),
@@ -43,8 +43,8 @@ OTHERS = {
 }
 
 
-def test_every_documented_variable_is_exported_and_nothing_changes(tmp_path: Path) -> None:
-    """All tests pass despite odd values, a misspelt name and variables that libraries read."""
+def test_exported_variables_change_no_test_result(tmp_path: Path) -> None:
+    """Tests pass despite odd values, a misspelt name and variables that libraries read."""
     exported = dict.fromkeys(DOCUMENTED, "7") | OTHERS | {"PAYMENTS_MISSPELT": "7"}
     with session(tmp_path / "inner", *SELECTION, **exported) as process:
         code, output = outcome(process)
@@ -52,8 +52,8 @@ def test_every_documented_variable_is_exported_and_nothing_changes(tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", [*DOCUMENTED, "PGHOST", "Payments_Partitions", "_JAVA_OPTIONS"])
-def test_a_variable_that_decides_something_is_removed(name: str) -> None:
-    """Names match in upper and lower case."""
+def test_variables_that_affect_results_are_removed(name: str) -> None:
+    """A name matches in any case. Other variables stay."""
     environment = {name: "7", "PATH": "/bin", "PAYMENTS_TEST_PAYMENTS": "9"}
     clean(environment)
     assert name not in environment
@@ -61,7 +61,7 @@ def test_a_variable_that_decides_something_is_removed(name: str) -> None:
     assert environment["PAYMENTS_TEST_PAYMENTS"] == "9"
 
 
-def test_a_proxy_is_not_for_this_machine() -> None:
+def test_local_addresses_use_no_proxy() -> None:
     """Existing exceptions from the proxy stay."""
     environment = {"HTTPS_PROXY": "http://proxy.example:1", "NO_PROXY": "inner.example"}
     clean(environment)

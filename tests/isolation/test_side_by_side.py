@@ -18,7 +18,7 @@ sys.stdin.read()
 PROCESSES = 8
 
 
-def test_processes_at_once_are_given_different_ports() -> None:
+def test_concurrent_processes_get_different_ports() -> None:
     """No two running processes get the same port, and no port is in the ephemeral range."""
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     with ExitStack() as stack:
@@ -42,8 +42,8 @@ def test_processes_at_once_are_given_different_ports() -> None:
     assert max(given) < lowest
 
 
-def test_sessions_at_once_have_servers_of_their_own(tmp_path: Path) -> None:
-    """Each session starts its own broker and database, uses and stops them."""
+def test_concurrent_sessions_have_their_own_servers(tmp_path: Path) -> None:
+    """Each session starts, uses and stops its own broker and database."""
     with ExitStack() as stack:
         sessions = [
             stack.enter_context(session(tmp_path / str(n), f"{PROBES}::test_uses_servers"))
@@ -54,8 +54,8 @@ def test_sessions_at_once_have_servers_of_their_own(tmp_path: Path) -> None:
             assert code == 0, output
 
 
-def test_a_session_that_begins_closes_no_folder_of_another() -> None:
-    """Postgres, as another user, keeps access to its data; a passed session keeps no file."""
+def test_a_new_session_closes_no_folder_of_another() -> None:
+    """Another user keeps access to the folder. A passed session removes its files."""
     with session(None, f"{PROBES}::test_others_may_enter") as process:
         code, output = outcome(process)
     assert code == 0, output

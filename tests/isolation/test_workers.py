@@ -1,4 +1,4 @@
-"""A session with workers ends as one without: what a worker leaves behind fails it."""
+"""A session with workers fails for what a worker leaves behind, like one without."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.sandbox.helpers import processes_with
 
 
 def test_a_program_that_a_worker_leaves_behind_fails_the_session(tmp_path: Path) -> None:
-    """It is named, and ended."""
+    """The program is named and killed."""
     folder = tmp_path / "inner"
     with session(folder, f"{PROBES}::test_leaves_a_program_running", "-n1") as process:
         code, output = outcome(process)
@@ -20,8 +20,8 @@ def test_a_program_that_a_worker_leaves_behind_fails_the_session(tmp_path: Path)
 
 
 @pytest.mark.parametrize("workers", ["-n0", "-n1"])
-def test_what_nobody_closed_fails_the_session(tmp_path: Path, workers: str) -> None:
-    """Also where only the session's end shows it."""
+def test_an_unclosed_object_fails_the_session(tmp_path: Path, workers: str) -> None:
+    """It is found even if it is freed only at the session's end."""
     probe = f"{PROBES}::test_leaves_a_socket_open"
     with session(tmp_path / "inner", probe, workers) as process:
         code, output = outcome(process)
@@ -30,7 +30,7 @@ def test_what_nobody_closed_fails_the_session(tmp_path: Path, workers: str) -> N
 
 
 def test_a_group_runs_in_one_worker(tmp_path: Path) -> None:
-    """Fixtures of a module, and services that several modules share, are made once."""
+    """So a fixture that a group shares is made once."""
     arguments = ("tests/test_house.py", "-n2", "--no-loadscope-reorder", "-vv")
     with session(tmp_path / "inner", *arguments) as process:
         code, output = outcome(process)
@@ -40,7 +40,7 @@ def test_a_group_runs_in_one_worker(tmp_path: Path) -> None:
 
 
 def test_a_session_with_workers_passes(tmp_path: Path) -> None:
-    """And keeps no file."""
+    """It leaves no process running."""
     folder = tmp_path / "inner"
     with session(folder, f"{PROBES}::test_writes_a_file", "-n2") as process:
         code, output = outcome(process)

@@ -19,7 +19,7 @@ from messaging.topic_admin import create_topics
 from sandbox.testing import Infrastructure, running_infrastructure
 from schemas.settings import KafkaSettings
 from tests.conftest import PARTITIONS
-from tests.isolation.apart import apart
+from tests.isolation.isolated import isolated
 from tests.mutants.catalogue import BUGS
 from tests.mutants.find import by_search, by_seeds
 from tests.mutants.planted import AREAS, Bug
@@ -120,5 +120,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    with apart():
+    with isolated():
         sys.exit(main())

@@ -30,7 +30,7 @@ from processor.stream.dedup_table import DedupEntry
 from schemas.topics import APP_ID
 from tests.conftest import PARTITIONS
 from tests.faults.process_supervisor import kept, until
-from tests.isolation.apart import apart
+from tests.isolation.isolated import isolated
 from tests.outages.conftest import QUICKER
 from tests.outages.load import all_is_well, loaded
 from tests.outages.servers import running_servers, topics
@@ -277,5 +277,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    with apart():
+    with isolated():
         sys.exit(main())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.client import SimulatorControl
-from tests.isolation.apart import apart
+from tests.isolation.isolated import isolated
 from tests.service import evidence
 from tests.service.load import Load
 from tests.service.stack import QUICK, Stack, running_service
@@ -22,7 +22,7 @@ from tests.soak.samples import Sample, compare, take
 SIZE: Final = 40
 EVERY_S: Final = 2.0
 ROUGH: Final = {"duplicate": 0.3, "reorder": 0.3, "delay": 0.2, "drop": 0.02}
-FORGETFUL: Final = QUICK | {
+SHORT_RETENTION: Final = QUICK | {
     "PAYMENTS_HISTORY_RETENTION_S": "30",
     "PAYMENTS_HISTORY_SWEEP_S": "2",
     "PAYMENTS_DEDUP_RETENTION_S": "10",
@@ -56,12 +56,12 @@ def main() -> int:
     """Runs the loads, and prints what has grown."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long, at least")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="payments-soak-") as folder:
         Path(folder).chmod(0o755)  # Postgres runs as another user
-        with running_service(Path(folder), quick=FORGETFUL) as stack:
+        with running_service(Path(folder), quick=SHORT_RETENTION) as stack:
             tables = Path(folder) / "data"
-            samples, payments = asyncio.run(_soak(stack, tables, asked.minutes * 60))
+            samples, payments = asyncio.run(_soak(stack, tables, arguments.minutes * 60))
     rows = compare(samples)
     sys.stdout.write(f"{payments} payments, {len(samples)} samples; second quarter, last one\n")
     for row in rows:
@@ -71,5 +71,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    with apart():
+    with isolated():
         sys.exit(main())

@@ -40,12 +40,12 @@ def take(stack: Stack, tables: Path) -> Sample:
     """Samples every program, the table's folder and Postgres."""
     found: dict[str, float] = {}
     for name in PROGRAMS:
-        seen = psutil.Process(stack.programs[name].process.pid)
-        with seen.oneshot():
-            found[f"{name}: memory, MiB"] = seen.memory_info().rss / MIB
+        process = psutil.Process(stack.programs[name].process.pid)
+        with process.oneshot():
+            found[f"{name}: memory, MiB"] = process.memory_info().rss / MIB
             # the number of open connections depends on the clients
-            found[f"{name}: file handles"] = seen.num_fds() - _connected(seen)
-            found[f"{name}: threads"] = seen.num_threads()
+            found[f"{name}: file handles"] = process.num_fds() - _connected(process)
+            found[f"{name}: threads"] = process.num_threads()
     found["table on disk, MiB"] = _size(tables) / MIB
     with psycopg.connect(stack.infrastructure.database_url) as connection:
         row = connection.execute(_HISTORY).fetchone()

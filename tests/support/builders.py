@@ -1,4 +1,4 @@
-"""Records as they stand in the log, a clock one can move, and what a decoder makes of records."""
+"""Builds records as the log has them, and provides a clock and a decoder for tests."""
 
 import json
 import uuid
@@ -26,7 +26,7 @@ DECODER: Final = Decoder({PROVIDER: StripeTranslator(accounts.STRIPE)})
 
 
 def payment(name: str = "") -> str:
-    """The ID of the payment with this name; without one, of a payment nobody else has."""
+    """The ID of the payment with this name; without a name, a new ID."""
     return identity.payment_id(TENANT, name or uuid.uuid4().hex)
 
 
@@ -36,15 +36,15 @@ def object_of(payment_id: str) -> str:
 
 
 def received(record: ConsumedRecord) -> DecodedInput:
-    """The record as it was understood, which is expected of it."""
-    understood = DECODER.decode(record)
-    assert isinstance(understood, DecodedInput), understood.error
-    return understood
+    """Decodes a record. Fails if it can't be decoded."""
+    decoded = DECODER.decode(record)
+    assert isinstance(decoded, DecodedInput), decoded.error
+    return decoded
 
 
 @dataclass
 class Clock:
-    """Stands still until it is moved."""
+    """Returns the same time until a test moves it."""
 
     now: datetime = NOW
 
@@ -53,7 +53,7 @@ class Clock:
         return self.now
 
     def forward(self, seconds: float) -> None:
-        """Moves it."""
+        """Advances the time."""
         self.now += timedelta(seconds=seconds)
 
 
@@ -78,7 +78,7 @@ class Log:
         )
 
     def again(self, record: ConsumedRecord) -> ConsumedRecord:
-        """Another record that says the same."""
+        """Appends another record with the same content."""
         named = {name.replace("-", "_"): text for name, text in record.headers.items()}
         return self.append(record.position.topic, record.key, record.value, **named)
 
@@ -87,7 +87,7 @@ class Log:
         return self._json(PAYMENT_COMMANDS, payment_id, command_body(payment_id, kind, **changes))
 
     def release(self, payment_id: str, since: datetime = NOW) -> ConsumedRecord:
-        """An operator's release of a quarantine on it."""
+        """An operator's release of the payment's quarantine."""
         record = release_record(
             Quarantine(
                 payment_id=payment_id, event_id="evt_bad", error="a defect", quarantined_at=since
@@ -103,12 +103,12 @@ class Log:
     def webhook(
         self, payment_id: str, status: str, event_id: str = "", **changes: Any
     ) -> ConsumedRecord:
-        """The provider's word that its object is in this status."""
+        """A webhook that reports this status of the payment's object."""
         event_id = event_id or f"evt_{payment_id[4:16]}_{status}"
         return self.event(payment_id, event_body(payment_id, status, event_id, **changes))
 
     def event(self, payment_id: str, body: dict[str, Any]) -> ConsumedRecord:
-        """Any event of the provider's, as it sends it."""
+        """A webhook with this event."""
         named = {
             headers.EVENT_ID: body["id"],
             headers.PROVIDER: PROVIDER,
@@ -123,7 +123,7 @@ class Log:
     def refund_event(
         self, payment_id: str, ref: str, status: str, amount: int, **changes: Any
     ) -> ConsumedRecord:
-        """The provider's word that a refund of the payment is in this status."""
+        """A webhook that reports this status of a refund."""
         refund = {
             "id": ref,
             "status": status,
@@ -142,7 +142,7 @@ class Log:
         return self.event(payment_id, body)
 
     def result(self, payment_id: str, operation: str = "create", **changes: Any) -> ConsumedRecord:
-        """What a call to the provider came to: an acknowledgement, unless changed."""
+        """The result of a provider call: an acknowledgement, unless changed."""
         return self._json(
             PROVIDER_RESULTS, payment_id, result_body(payment_id, operation, **changes)
         )
@@ -152,7 +152,7 @@ class Log:
 
 
 def command_body(payment_id: str, kind: str, **changes: Any) -> dict[str, Any]:
-    """A command as it travels; each kind's own fields are filled in."""
+    """A command's JSON, with the fields of its kind."""
     operation_id = identity.operation_id(changes.get("tenant", TENANT), payment_id, kind, "key")
     own: dict[str, dict[str, Any]] = {
         "create": {
@@ -180,7 +180,7 @@ def command_body(payment_id: str, kind: str, **changes: Any) -> dict[str, Any]:
 
 
 def event_body(payment_id: str, status: str, event_id: str, **changes: Any) -> dict[str, Any]:
-    """A Stripe event about the payment's object in this status, brought about by our own create."""
+    """A Stripe event with this status of the payment's object, caused by our own create."""
     intent = {
         "id": object_of(payment_id),
         "status": status,
@@ -201,7 +201,7 @@ def event_body(payment_id: str, status: str, event_id: str, **changes: Any) -> d
 
 
 def result_body(payment_id: str, operation: str, **changes: Any) -> dict[str, Any]:
-    """A call's result as it travels."""
+    """A result's JSON."""
     call_key = f"{payment_id}:{operation}"
     return {
         "event_id": identity.result_event_id(call_key),

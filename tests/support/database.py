@@ -1,4 +1,4 @@
-"""The store as the processor uses it, and its rows to look at."""
+"""The processor's store, and queries of its rows."""
 
 from typing import Any, Final, LiteralString
 
@@ -10,7 +10,7 @@ from ports.records import ConsumedRecord
 from postgres.stores import Pool, PostgresBatches
 from tests.support.builders import DECODER, NOW, received
 
-#: Every table the processor writes, those that refer to others first.
+#: Every table that the processor writes. Tables with foreign keys come first.
 TABLES: Final = (
     "refunds",
     "disputes",
@@ -29,7 +29,7 @@ TABLES: Final = (
 )
 #: Tables that only a migration writes.
 CONSTANT: Final = {"schema_migrations", "payment_statuses", "allowed_transitions"}
-#: Breaks every connection to the database but the one that says it.
+#: Ends every other connection to the database.
 DISCONNECT: Final = """
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()"""
@@ -42,41 +42,41 @@ def batches(pool: Pool) -> PostgresBatches:
 
 
 async def load(pool: Pool, *records: ConsumedRecord) -> ReadSet:
-    """What is known of these records; the locks are given back at once."""
+    """The read set of these records. The locks are released at once."""
     async with batches(pool).transaction() as transaction:
         return await transaction.load([received(record) for record in records])
 
 
 async def plan_of(pool: Pool, *records: ConsumedRecord) -> WriteSet:
-    """What a worker would write of these records, given what it knows now."""
+    """The write set of these records, given the present read set."""
     return fold(await load(pool, *records), [received(record) for record in records])
 
 
 async def write(pool: Pool, plan: WriteSet) -> list[PublishableVersion]:
-    """Writes a plan, however old it is."""
+    """Writes a write set, which may be outdated."""
     async with batches(pool).transaction() as transaction:
         return await transaction.write(plan, NOW)
 
 
 async def process(pool: Pool, *records: ConsumedRecord) -> list[PublishableVersion]:
-    """One batch up to its commit; not published."""
+    """Processes one batch up to its commit, without publishing."""
     return await write(pool, await plan_of(pool, *records))
 
 
 async def rows(pool: Pool, statement: sql.Composable | LiteralString, *values: Any) -> Rows:
-    """What a statement answers."""
+    """A query's rows."""
     async with pool.connection() as connection:
         return list(await (await connection.execute(statement, values)).fetchall())
 
 
 async def empty(pool: Pool) -> None:
-    """Every row gone."""
+    """Deletes every row."""
     async with pool.connection() as connection:
         for table in TABLES:
             await connection.execute(sql.SQL("delete from {}").format(sql.Identifier(table)))
 
 
 async def everything(pool: Pool) -> dict[str, Rows]:
-    """Every row there is, by table."""
+    """All rows, by table."""
     whole = sql.SQL("select t::text from {} t order by 1")
     return {name: await rows(pool, whole.format(sql.Identifier(name))) for name in TABLES}

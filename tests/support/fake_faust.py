@@ -1,4 +1,4 @@
-"""In Faust's place: events that note when they are acknowledged, and a table of dictionaries."""
+"""Fakes of Faust's events and table. An event records its acknowledgement."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ def event(record: ConsumedRecord, acked: list[RecordOffset] | None = None) -> Ev
 
 
 class Table:
-    """``Entries`` in dictionaries."""
+    """A fake table, in dictionaries."""
 
     def __init__(self) -> None:
         self.partitions: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)

@@ -1,4 +1,4 @@
-"""Stand-ins for what is outside: a provider that follows a script, and an outbox to look into."""
+"""Fakes: a provider with scripted responses, and a sender that records what it sends."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -31,18 +31,18 @@ class RecordingSender:
 
 @dataclass
 class Provider:
-    """A ``ProviderClient`` that gives the answers it was given; what it was asked is kept."""
+    """A ``ProviderClient`` with scripted responses. It records its calls."""
 
     name: str = "stripe"
-    #: Answers to calls, in order; then it never answers.
+    #: Responses to calls, in order. Without one, the outcome is unknown.
     answers: list[CallOutcome | BaseException] = field(default_factory=list)
-    #: Answers to look-ups, in order.
+    #: Responses to look-ups, in order.
     found: list[CallOutcome | Exception | None] = field(default_factory=list)
-    #: Pages of its event list, oldest first; an error ends them.
+    #: Pages of its event list, oldest first. An error ends the list.
     pages: Sequence[Sequence[FetchedEvent] | Exception] = ()
-    #: Its objects' present state, by object ID.
+    #: The current state of its objects, by object ID.
     objects: dict[str, FetchedEvent | Exception] = field(default_factory=dict)
-    #: Calls are answered once this is set.
+    #: Calls wait until this is set.
     gate: asyncio.Event | None = None
     keys: list[str] = field(default_factory=list)
     looked_up: list[tuple[str, datetime]] = field(default_factory=list)
@@ -57,32 +57,32 @@ class Provider:
             await self.gate.wait()
         if not self.answers:
             return Unknown("no answer")
-        answer = self.answers.pop(0)
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+        response = self.answers.pop(0)
+        if isinstance(response, BaseException):
+            raise response
+        return response
 
     async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
         """See ``ProviderClient.look_up``."""
         self.looked_up.append((call.key, first_tried_at))
-        return _given(self.found.pop(0))
+        return _returned(self.found.pop(0))
 
     async def retrieve(self, object_id: str) -> FetchedEvent:
         """See ``ProviderClient.retrieve``."""
         self.retrieved.append(object_id)
-        return _given(self.objects[object_id])
+        return _returned(self.objects[object_id])
 
     async def events_after(self, cursor: str | None) -> AsyncIterator[Sequence[FetchedEvent]]:
         """See ``ProviderClient.events_after``."""
         self.cursors.append(cursor)
         for page in self.pages:
-            yield _given(page)
+            yield _returned(page)
 
     async def close(self) -> None:
         """See ``ProviderClient.close``."""
 
 
-def _given(answer: T | BaseException) -> T:
-    if isinstance(answer, BaseException):
-        raise answer
-    return answer
+def _returned(response: T | BaseException) -> T:
+    if isinstance(response, BaseException):
+        raise response
+    return response

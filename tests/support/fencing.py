@@ -1,4 +1,4 @@
-"""Fenced producers leave futures behind that nobody awaits; their errors were raised elsewhere."""
+"""Silences the futures that fenced producers leave behind; their errors were raised elsewhere."""
 
 import asyncio
 from typing import Any, Final
@@ -9,7 +9,7 @@ _MARK: Final = "expects_fencing"
 
 
 def expect_fencing() -> None:
-    """From here on this loop takes the end of a forgotten future of a fenced producer for none."""
+    """Makes this loop ignore unawaited futures that ended with ``ProducerFenced``."""
     loop = asyncio.get_running_loop()
     before = loop.get_exception_handler()
     if hasattr(before, _MARK):

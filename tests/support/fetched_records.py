@@ -1,4 +1,4 @@
-"""What a reader makes of a batch as the log has it."""
+"""Reads raw batches as a consumer does."""
 
 from types import SimpleNamespace
 from typing import Any, Final
@@ -9,13 +9,13 @@ from aiokafka.structs import TopicPartition
 from messaging.kafka_internals.records import FETCH_ATTEMPTS, TolerantRecords
 
 HERE: Final = TopicPartition("payment-commands", 0)
-#: Where in a batch its first offset stands, and its attributes.
+#: The bytes of a batch with its first offset and with its attributes.
 _OFFSET: Final = slice(0, 8)
 _ATTRIBUTES: Final = slice(21, 23)
 
 
 def at(offset: int, made: bytes, attributes: int | None = None) -> bytes:
-    """The batch as it stands in the log; its attributes are changed against the checksum."""
+    """The batch at this offset. Changed attributes no longer match the checksum."""
     moved = bytearray(made)
     moved[_OFFSET] = offset.to_bytes(8, "big")
     if attributes is not None:
@@ -33,7 +33,7 @@ def fetched(
     committed: bool = False,
     reports_gaps: bool = True,
 ) -> TolerantRecords:
-    """What was fetched at this offset, of a partition with this end."""
+    """The records of a fetch from ``begin``, in a partition that ends at ``end``."""
     theirs = SimpleNamespace(
         _tp=HERE,
         _aborted_transactions=[],
@@ -46,8 +46,10 @@ def fetched(
     )
 
 
-def in_the_end(raw: bytes, begin: int = 0, end: int = 100, *, checked: bool = True) -> list[Any]:
-    """What a reader gets that fetches again as long as nothing comes."""
+def read_with_retries(
+    raw: bytes, begin: int = 0, end: int = 100, *, checked: bool = True
+) -> list[Any]:
+    """The records that a reader gets if it repeats fetches that return none."""
     tries: dict[TopicPartition, tuple[int, int]] = {}
     for _ in range(FETCH_ATTEMPTS):
         if found := list(fetched(raw, begin, end, tries, checked=checked)):

@@ -1,4 +1,4 @@
-"""A database of the processor's tests, empty for each: what is due or waiting is the test's own."""
+"""Fixtures of the processor's tests, on one database that is empty for each test."""
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -29,13 +29,13 @@ def processor_database(infrastructure: Infrastructure) -> Iterator[str]:
         with psycopg.connect(url) as connection:
             rows = connection.execute("select tablename from pg_tables where schemaname = 'public'")
             known = {*database.TABLES, *database.CONSTANT}
-            assert {name for (name,) in rows} == known, "a table that no test would empty"
+            assert {name for (name,) in rows} == known, "no test would empty a table"
         yield url
 
 
 @pytest.fixture
 def own_database(processor_database: str) -> str:
-    """The database, empty, with nobody connected."""
+    """The empty database, without any other connection."""
     with psycopg.connect(processor_database) as connection:
         connection.execute(database.DISCONNECT)  # a connection left over may hold locks
         for table in database.TABLES:
@@ -53,13 +53,13 @@ async def pool(own_database: str) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that the test moves."""
     return Clock()
 
 
 @pytest.fixture
 async def caller(pool: Pool, clock: Clock) -> Caller:
-    """A loop with one call to make: payment one's object is to be created."""
+    """A dispatcher with one due call: the create of payment one."""
     await database.process(pool, Log().create(ONE))
     return Caller(pool, clock)
 
@@ -72,13 +72,13 @@ def sweeping(own_database: str, pool: Pool, clock: Clock) -> Sweeping:
 
 @pytest.fixture
 def group(pool: Pool, kafka_bootstrap: str) -> Group:
-    """A group of stream workers that nobody else is in."""
+    """A new group of stream workers."""
     return Group(pool, kafka_bootstrap, f"test-{uuid.uuid4().hex}")
 
 
 @pytest.fixture
 async def operating(group: Group, own_database: str, clock: Clock) -> AsyncIterator[Operating]:
-    """A log with a group's workers over it, and an operator."""
+    """A log, a group of workers and an operator."""
     operating = operator(group, own_database, clock)
     yield operating
     await operating.sender.close()

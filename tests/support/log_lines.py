@@ -1,4 +1,4 @@
-"""Log lines as they were written: an event and its fields."""
+"""Reads log lines: an event and its fields."""
 
 import json
 import logging
@@ -9,19 +9,19 @@ import pytest
 
 
 def fields(record: logging.LogRecord) -> dict[str, Any]:
-    """One line of our own loggers."""
+    """The fields of one line of our loggers."""
     assert isinstance(record.msg, dict), f"{record.name} logs past structlog: {record.msg!r}"
     return record.msg
 
 
 def lines(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
-    """Every line with this event, of our own loggers."""
-    ours = (record.msg for record in caplog.records if isinstance(record.msg, dict))
-    return [line for line in ours if line["event"] == event]
+    """Every line of our loggers with this event."""
+    own = (record.msg for record in caplog.records if isinstance(record.msg, dict))
+    return [line for line in own if line["event"] == event]
 
 
 def written(log: Path, event: str) -> list[dict[str, Any]]:
-    """Every line with this event in a program's log; none where there is no log yet."""
+    """Every line of a program's log with this event; none if there is no log yet."""
     if not log.exists():
         return []
     rows = (json.loads(line) for line in log.read_text().splitlines() if line.startswith("{"))

@@ -53,7 +53,7 @@ class ManagedProcess:
         self.process.wait()
 
     def kill(self) -> None:
-        """Ends it with SIGKILL: the program can clean nothing up."""
+        """Ends it with SIGKILL, without any clean-up."""
         self.end(signal.SIGKILL)
 
     def stop(self) -> None:

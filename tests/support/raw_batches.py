@@ -1,4 +1,4 @@
-"""Batches of records as no producer would make them, and a way to publish them all the same."""
+"""Builds and publishes batches of records that no producer would make."""
 
 import asyncio
 import struct
@@ -23,12 +23,12 @@ CODECS: Final[dict[str, tuple[int, Callable[[bytes], bytes]]]] = {
     "lz4": (3, codecs.lz4_encode),
     "zstd": (4, codecs.zstd_encode),
 }
-#: Where in a batch these stand: its length, its checksum, its attributes, its records.
+#: Positions in a batch: its length, checksum, attributes and records.
 _LENGTH_AT: Final = 8
 _CRC_AT: Final = 17
 _ATTRIBUTES_AT: Final = 21
 _RECORDS_AT: Final = 61
-#: What the length counts begins behind it.
+#: The first byte that the length counts.
 _COUNTED_AT: Final = 12
 _TRIES: Final = 100
 _PAUSE_S: Final = 0.1
@@ -46,7 +46,7 @@ def batch(
         records: what is in it.
         codec: how they are compressed.
         timestamp: of each of them, ms since the epoch.
-        change: alters the records' bytes before they are compressed, and the checksum made.
+        change: alters the records' bytes before compression and checksum.
     """
     builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 30)
     for offset, (key, value, headers) in enumerate(records):
@@ -64,7 +64,7 @@ def batch(
 
 
 def replaced(old: bytes, new: bytes) -> Callable[[bytearray], None]:
-    """A change of some bytes into as many others."""
+    """A change that replaces bytes by as many others."""
 
     def change(body: bytearray) -> None:
         at = body.index(old)
@@ -74,15 +74,15 @@ def replaced(old: bytes, new: bytes) -> Callable[[bytearray], None]:
 
 
 async def publish(client: AIOKafkaClient, topic: str, partition: int, made: bytes) -> int:
-    """Publishes a batch; answers its first offset. Raises the broker's error."""
+    """Publishes a batch and returns its first offset. Raises the broker's error."""
     client.add_topic(topic)
     for _ in range(_TRIES):
         await client.force_metadata_update()
         node: Any = client.cluster.leader_for_partition(TopicPartition(topic, partition))
         if node not in {None, -1}:
             request = ProduceRequest(None, -1, 10_000, [(topic, [(partition, made)])])
-            answer = await client.send(node, request)
-            ((_, ((_, code, offset, *_),)),) = answer.topics
+            response = await client.send(node, request)
+            ((_, ((_, code, offset, *_),)),) = response.topics
             if code == 0:
                 return int(offset)
             if code != NotLeaderForPartitionError.errno:

@@ -1,11 +1,11 @@
-"""Where the product's code is, for tests that look through all of it."""
+"""The product's modules, for tests that scan all of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-#: Every room of the product but the adapters of providers; what a laptop needs is none.
+#: Every package of the product except the providers' adapters. The sandbox is no product.
 ROOMS: Final = (
     "cli", "decisions", "domain", "ingress", "messaging", "ports", "postgres", "processor",
     "runtime", "schemas",
@@ -13,6 +13,6 @@ ROOMS: Final = (
 
 
 def modules(*rooms: str) -> Iterator[Path]:
-    """Every module of these rooms, or of all."""
+    """Every module of these packages, or of all."""
     for room in rooms or ROOMS:
         yield from sorted((ROOT / room).rglob("*.py"))

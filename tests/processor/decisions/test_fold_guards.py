@@ -5,7 +5,7 @@ import pytest
 from decisions.fold import fold
 from domain.status import Outcome, Status
 from tests.support.builders import Log, object_of, received
-from tests.support.programs.folding import ONE, TWO, failing, folded, stored
+from tests.support.programs.folding import ONE, TWO, fail_on, folded, stored
 
 
 def test_a_failure_of_our_code_quarantines_only_that_payment(
@@ -20,7 +20,7 @@ def test_a_failure_of_our_code_quarantines_only_that_payment(
         log.webhook(ONE, "succeeded"),
         log.webhook(TWO, "succeeded"),
     )
-    failing(monkeypatch, ONE, ["evt_bad"])
+    fail_on(monkeypatch, ONE, ["evt_bad"])
     plan = folded(*batch)
     assert [str(row.outcome) for row in plan.inbox] == [
         "applied", "quarantined", "applied", "parked", "applied",
@@ -52,7 +52,7 @@ def test_a_failure_on_the_create_quarantines_the_payment(
     """The create makes no payment. Later inputs are parked, not applied without it."""
     log = Log()
     create, paid = log.create(ONE), log.webhook(ONE, "succeeded")
-    failing(monkeypatch, ONE, [received(create).event_id])
+    fail_on(monkeypatch, ONE, [received(create).event_id])
     plan = folded(create, paid)
     assert [str(row.outcome) for row in plan.inbox] == ["quarantined", "parked"]
     assert plan.payments == {}
@@ -66,7 +66,7 @@ def test_a_failure_while_parked_inputs_are_applied_quarantines_too(
     log = Log()
     early = [log.webhook(ONE, "processing", "evt_bad"), log.webhook(ONE, "succeeded")]
     known = stored(folded(*early))
-    failing(monkeypatch, ONE, ["evt_bad"])
+    fail_on(monkeypatch, ONE, ["evt_bad"])
     plan = folded(log.create(ONE), known=known)
     assert [(str(row.outcome), row.waiting) for row in plan.inbox] == [
         ("applied", False),

@@ -13,7 +13,7 @@ from domain.status import Outcome
 from ports.batch import ReadSet, WriteSet
 from ports.records import ConsumedRecord
 from tests.support.builders import Log, object_of, received
-from tests.support.programs.folding import ONE, TWO, failing, folded, stored
+from tests.support.programs.folding import ONE, TWO, fail_on, folded, stored
 
 
 def _quarantined(
@@ -21,7 +21,7 @@ def _quarantined(
 ) -> tuple[ReadSet, WriteSet]:
     """ONE is created, quarantined on its second input, and its success waits."""
     with patch.context() as defect:
-        failing(defect, ONE, [on])
+        fail_on(defect, ONE, [on])
         plan = folded(
             log.create(ONE),
             log.webhook(ONE, "processing", "evt_bad"),
@@ -70,7 +70,7 @@ def test_a_release_before_the_fix_quarantines_again(monkeypatch: pytest.MonkeyPa
     """The same transaction quarantines the same input again. The rest is parked."""
     log = Log()
     known, _ = _quarantined(log, monkeypatch)
-    failing(monkeypatch, ONE, ["evt_bad"])
+    fail_on(monkeypatch, ONE, ["evt_bad"])
     plan = folded(log.release(ONE), known=known)
     assert [outcome for _, outcome, _ in _decided(plan)] == ["applied", "quarantined", "parked"]
     assert plan.inbox[0].reason.endswith("inputs taken up: 2, and it is quarantined again")
@@ -140,7 +140,7 @@ def test_a_quarantined_create_is_processed_before_inputs_that_waited_for_it(
         log.webhook(ONE, "processing"), log.create(ONE), log.webhook(ONE, "succeeded"),
     )  # fmt: skip
     with monkeypatch.context() as defect:
-        failing(defect, ONE, [received(create).event_id])
+        fail_on(defect, ONE, [received(create).event_id])
         known = stored(folded(early, create, paid))
     plan = folded(log.release(ONE), known=known)
     assert {str(row.outcome) for row in plan.inbox} == {"applied"}
@@ -195,7 +195,7 @@ def test_a_waiting_input_with_another_payments_object_is_a_conflict(
     owner = folded(log.create(TWO), log.result(TWO))
     foreign = log.webhook(ONE, "succeeded", "evt_foreign", id=object_of(TWO))
     with monkeypatch.context() as defect:
-        failing(defect, ONE, ["evt_bad"])
+        fail_on(defect, ONE, ["evt_bad"])
         quarantined = folded(log.create(ONE), _bad(log), foreign, known=stored(owner))
     plan = folded(log.release(ONE), known=stored(owner, quarantined))
     assert plan.inbox[-1].outcome is Outcome.CONFLICT

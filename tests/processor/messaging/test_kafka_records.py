@@ -7,7 +7,7 @@ from aiokafka.structs import TopicPartition
 from messaging.kafka_internals.consumer import GapReportingConsumer
 from messaging.kafka_internals.records import FETCH_ATTEMPTS, OffsetGap, TolerantRecords
 from ports.records import Unreadable
-from tests.support.fetched_records import HERE, at, fetched, in_the_end
+from tests.support.fetched_records import HERE, at, fetched, read_with_retries
 from tests.support.raw_batches import CODECS, batch, replaced
 
 
@@ -58,7 +58,7 @@ def test_each_damaged_batch_has_its_own_fetch_attempts() -> None:
 @pytest.mark.parametrize("attributes", [5, 6, 7])
 def test_an_unknown_codec_is_unreadable(attributes: int) -> None:
     """Another client may use a new codec."""
-    (record,) = in_the_end(at(0, batch([(b"k", b"v", [])]), attributes), checked=False)
+    (record,) = read_with_retries(at(0, batch([(b"k", b"v", [])]), attributes), checked=False)
     assert isinstance(record.value, Unreadable)
     assert "codec" in record.value.why
 
@@ -68,7 +68,7 @@ def test_a_batch_that_does_not_decompress_is_unreadable(codec: str) -> None:
     """Its bytes are not compressed with the codec in its header."""
     number, _ = CODECS[codec]
     raw = at(0, batch([(b"k", b"v" * 100, [])]), number)
-    (record,) = in_the_end(raw, checked=False)
+    (record,) = read_with_retries(raw, checked=False)
     assert isinstance(record.value, Unreadable)
 
 
@@ -91,7 +91,7 @@ def test_a_batch_with_a_wrong_last_offset_ends_where_the_partition_does() -> Non
     """Otherwise a reader would fetch a missing offset, and start over from the beginning."""
     made = bytearray(batch([(b"k", b"v", [])]))
     made[23:27] = (1_000_000).to_bytes(4, "big")
-    found = in_the_end(bytes(made), end=2)
+    found = read_with_retries(bytes(made), end=2)
     assert [record.offset for record in found] == [0, 1]
 
 

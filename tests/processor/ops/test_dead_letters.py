@@ -72,7 +72,7 @@ async def test_a_record_that_still_cannot_be_decoded_is_a_new_dead_letter(
     async with operating.group.worker(*ALL) as worker:
         dead_letter = await _dead_letter(operating, worker, mine)
         assert (await operating.replay_dead_letters(dead_letter.position)).sent == 1
-        (again,) = await operating.come()
+        (again,) = await operating.new_records()
         assert (again.position.topic, again.key, again.value) == (
             PAYMENT_COMMANDS, dead_letter.key, dead_letter.value,
         )  # fmt: skip
@@ -99,13 +99,13 @@ async def test_a_record_that_can_be_decoded_now_is_processed_as_usual(
             (first,) = await operating.process(worker, broken)
         (dead_letter,) = await operating.dead_letters(mine.encode())
         await operating.replay_dead_letters(dead_letter.position)
-        (again,) = await operating.come()
+        (again,) = await operating.new_records()
         assert again.headers == broken.headers
         await worker.process(again)
         became = "applied" if kind == "command" else "parked"
         assert await operating.group.outcomes(first, again) == [None, became]
         await operating.replay_dead_letters(dead_letter.position, again=True)
-        (third,) = await operating.come()
+        (third,) = await operating.new_records()
         await worker.process(third)
         assert await operating.group.outcomes(again, third) == [became, None]
         assert worker.count("payments_inputs_total", outcome="duplicate", kind=_kind(kind)) == 1
@@ -124,7 +124,7 @@ async def test_nothing_is_sent_twice_by_accident(operating: Operating) -> None:
     second = await operating.replay_dead_letters(dead_letter.position)
     assert (second.sent, second.already_sent, second.is_done) == (0, 1, True)
     assert "1 left out: they were sent before" in "\n".join(dead_letters.describe_replay(second))
-    assert len(await operating.come()) == 1
+    assert len(await operating.new_records()) == 1
     assert (await operating.replay_dead_letters(dead_letter.position, again=True)).sent == 1
 
 
@@ -137,7 +137,7 @@ async def test_many_dead_letters_are_sent_in_chunks_and_each_once(
     async with operating.group.worker(*ALL) as worker:
         places = [(await _dead_letter(operating, worker, one)).position for one in mine]
     assert (await operating.replay_dead_letters(*places)).sent == 5
-    assert sorted(record.key or b"" for record in await operating.come()) == sorted(
+    assert sorted(record.key or b"" for record in await operating.new_records()) == sorted(
         one.encode() for one in mine
     )
 

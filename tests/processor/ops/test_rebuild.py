@@ -17,7 +17,7 @@ from processor.ops import rebuild as rebuilding
 from processor.ops.compare import TableComparison, compare
 from tests.support import database
 from tests.support.builders import NOW, Log, object_of, payment
-from tests.support.programs.folding import failing
+from tests.support.programs.folding import fail_on
 from tests.support.programs.operating import ALL, Operating
 from tests.support.programs.stream_worker import Worker
 
@@ -152,7 +152,7 @@ async def test_a_quarantined_and_a_released_payment_make_no_difference(
     mine, log = payment(), Log()
     async with operating.group.worker(*ALL) as worker:
         with monkeypatch.context() as defect:
-            failing(defect, mine, ["evt_bad"])
+            fail_on(defect, mine, ["evt_bad"])
             await operating.process(
                 worker,
                 log.create(mine),
@@ -161,8 +161,8 @@ async def test_a_quarantined_and_a_released_payment_make_no_difference(
             )
         quarantined = await operating.rebuilt()
         assert (quarantined.is_equal, quarantined.inputs, quarantined.quarantined) == (True, 1, 1)
-        await operating.released(worker)
-        later = await operating.ask(mine)
+        await operating.release_and_process(worker)
+        later = await operating.request_release(mine)
         assert later.not_quarantined == [mine]
         await operating.process(worker, log.release(mine))
     released = await operating.rebuilt()

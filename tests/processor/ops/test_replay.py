@@ -14,7 +14,7 @@ from postgres.stores import Pool
 from processor.ops.replay import describe_quarantines, describe_replay, replay
 from tests.support import database
 from tests.support.builders import NOW, Log, payment
-from tests.support.programs.folding import failing, folded
+from tests.support.programs.folding import fail_on, folded
 from tests.support.programs.operating import ALL, Operating
 from tests.support.programs.stream_worker import Worker
 
@@ -42,7 +42,7 @@ async def _quarantined(
     poison = payment()
     story = await _story(operating, poison)
     with monkeypatch.context() as defect:
-        failing(defect, poison, ["evt_bad"])
+        fail_on(defect, poison, ["evt_bad"])
         await worker.process(*story)
     return poison, story
 
@@ -97,7 +97,7 @@ async def test_after_the_fix_a_replay_leaves_no_trace_of_the_quarantine(
     story = await _story(operating, poison)
     async with operating.group.worker(*ALL) as worker:
         with monkeypatch.context() as defect:
-            failing(defect, poison, ["evt_bad"])
+            fail_on(defect, poison, ["evt_bad"])
             await worker.process(*story[:2])
             await operating.process(worker, Log().create(other))
             await worker.process(*story[2:])
@@ -113,7 +113,7 @@ async def test_after_the_fix_a_replay_leaves_no_trace_of_the_quarantine(
         assert [version for version, _ in await operating.group.published(other)] == [1]
         assert [version for version, _ in await operating.group.published(poison)] == [1]
 
-        releases = await operating.released(worker, poison)
+        releases = await operating.release_and_process(worker, poison)
         assert await operating.group.outcomes(*releases) == ["applied"]
         assert await operating.quarantined() == []
         await _assert_never_quarantined(operating.group.pool, poison, story)
@@ -129,15 +129,15 @@ async def test_a_replay_before_the_fix_quarantines_again(
     story = await _story(operating, poison)
     async with operating.group.worker(*ALL) as worker:
         with monkeypatch.context() as defect:
-            failing(defect, poison, ["evt_bad"])
+            fail_on(defect, poison, ["evt_bad"])
             await worker.process(*story)
             (first,) = await operating.quarantined()
             worker.clock.forward(60)
-            await operating.released(worker, poison)
+            await operating.release_and_process(worker, poison)
             (second,) = await operating.quarantined()
         assert (second.event_id, second.waiting) == (first.event_id, first.waiting)
         assert second.quarantined_at > first.quarantined_at
-        releases = await operating.released(worker)
+        releases = await operating.release_and_process(worker)
         assert await operating.group.outcomes(*releases) == ["applied"]
         await _assert_never_quarantined(operating.group.pool, poison, story)
 
@@ -148,21 +148,24 @@ async def test_a_second_replay_changes_nothing(
     """Until it is processed, it is the same event twice. Afterwards nothing is quarantined."""
     async with operating.group.worker(*ALL) as worker:
         poison, _ = await _quarantined(operating, worker, monkeypatch)
-        first, second = await operating.ask(poison), await operating.ask(poison)
+        first, second = (
+            await operating.request_release(poison),
+            await operating.request_release(poison),
+        )
         assert first.quarantines == second.quarantines
         assert "not processed yet" in "\n".join(describe_replay(first))
         assert not first.is_done
-        releases = await operating.come()
+        releases = await operating.new_records()
         assert len({record.value for record in releases}) == 1
         await worker.process(*releases)
         assert await operating.group.outcomes(*releases) == ["applied", None]
         assert len(await database.rows(operating.group.pool, "select 1 from duplicates")) == 1
         before = await database.everything(operating.group.pool)
-        again = await operating.ask(poison)
+        again = await operating.request_release(poison)
         assert again.not_quarantined == [poison]
         assert f"{poison}  is not quarantined" in "\n".join(describe_replay(again))
-        assert await operating.come() == []
-        assert (await operating.ask()).is_done
+        assert await operating.new_records() == []
+        assert (await operating.request_release()).is_done
         assert await database.everything(operating.group.pool) == before
 
 
@@ -173,11 +176,11 @@ async def test_the_outcome_of_a_release_is_reported(
     poison = payment()
     story = await _story(operating, poison)
     async with operating.group.worker(*ALL) as worker:
-        failing(monkeypatch, poison, ["evt_bad"])
+        fail_on(monkeypatch, poison, ["evt_bad"])
         await worker.process(*story)
-        await operating.ask()
-        await worker.process(*await operating.come())  # quarantined again at the same time
-        replayed = await operating.ask()
+        await operating.request_release()
+        await worker.process(*await operating.new_records())  # quarantined again at the same time
+        replayed = await operating.request_release()
     text = "\n".join(describe_replay(replayed))
     assert "applied: the payment was released; inputs taken up: 4, and it is quarantined" in text
     assert "1 releases published, 1 quarantined again or still" in text
@@ -211,14 +214,14 @@ async def test_a_release_that_postgres_still_refuses_changes_no_waiting_input(
             waiting = 'select * from inbox where value is not null order by topic, "offset"'
             before = await database.rows(operating.group.pool, waiting)
             worker.clock.forward(60)
-            releases = await operating.released(worker)
+            releases = await operating.release_and_process(worker)
             assert await operating.group.outcomes(*releases) == ["applied"]
             (quarantine,) = await operating.quarantined()
             assert "refused" in quarantine.error
             assert "DETAIL" not in quarantine.error, "DETAIL repeats what a client wrote"
             assert "refused" in "\n".join(describe_quarantines([quarantine]))
             assert await database.rows(operating.group.pool, waiting) == before
-        await operating.released(worker)
+        await operating.release_and_process(worker)
         assert await operating.quarantined() == []
         assert await operating.group.outcomes(*story) == ["applied", "applied"]
         assert [version for version, _ in await operating.group.published(poison)] == [1, 2]
@@ -234,7 +237,7 @@ async def test_a_waiting_record_that_cannot_be_decoded_is_not_lost(
         async with pool.connection() as connection:
             await connection.execute("update inbox set value = '{' where event_id = 'evt_bad'")
         worker.clock.forward(60)
-        await operating.released(worker)
+        await operating.release_and_process(worker)
         (quarantine,) = await operating.quarantined()
         (release,) = await database.rows(
             pool, "select event_id from inbox where kind = 'operator.release'"
@@ -252,7 +255,7 @@ async def test_a_waiting_record_that_cannot_be_decoded_is_not_lost(
             await connection.execute(
                 "update inbox set value = %s where event_id = 'evt_bad'", [story[1].value]
             )
-        await operating.released(worker)
+        await operating.release_and_process(worker)
         assert await operating.quarantined() == []
         await _assert_never_quarantined(pool, poison, story)
 
@@ -263,8 +266,8 @@ async def test_a_crash_between_commit_and_publish_of_a_release_loses_no_version(
     """The release is delivered again, and every version it created is published."""
     async with operating.group.worker(*ALL) as worker:
         poison, story = await _quarantined(operating, worker, monkeypatch)
-    await operating.ask()
-    releases = await operating.come()
+    await operating.request_release()
+    releases = await operating.new_records()
     await database.process(operating.group.pool, *releases)
     async with operating.group.worker(*ALL, republish=False) as next_one:
         await next_one.process(*releases)

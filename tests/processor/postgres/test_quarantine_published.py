@@ -7,7 +7,7 @@ from processor.ops.audit import gather
 from processor.ops.invariants import published_is_stored
 from tests.support import database
 from tests.support.builders import Log, payment, received
-from tests.support.programs.folding import failing
+from tests.support.programs.folding import fail_on
 from tests.support.programs.stream_worker import Group
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +23,7 @@ async def test_a_quarantine_is_published_and_so_is_its_end(
     async with group.worker(0) as worker:
         await worker.process(log.create(mine))
         with monkeypatch.context() as broken:
-            failing(broken, mine, ["evt_bad"])
+            fail_on(broken, mine, ["evt_bad"])
             await worker.process(log.webhook(mine, "processing", "evt_bad"))
         assert await group.announced(mine) == [(1, False), (1, True)]
         await worker.process(log.webhook(mine, "succeeded"))
@@ -42,7 +42,7 @@ async def test_a_release_that_creates_no_version_is_published_too(
     async with group.worker(0) as worker:
         await worker.process(log.create(mine), log.webhook(mine, "succeeded"))
         with monkeypatch.context() as broken:
-            failing(broken, mine, [stale])
+            fail_on(broken, mine, [stale])
             await worker.process(log.webhook(mine, "processing", stale))
         await worker.process(log.release(mine))
     assert await group.announced(mine) == [(1, False), (2, False), (2, True), (2, False)]
@@ -54,7 +54,7 @@ async def test_versions_of_the_batch_that_quarantines_have_the_header(
 ) -> None:
     """They are published once: the payment is already quarantined by then."""
     log, mine = Log(), payment()
-    failing(monkeypatch, mine, ["evt_bad"])
+    fail_on(monkeypatch, mine, ["evt_bad"])
     async with group.worker(0) as worker:
         await worker.process(log.create(mine), log.webhook(mine, "processing", "evt_bad"))
     assert await group.announced(mine) == [(1, True)]
@@ -65,7 +65,7 @@ async def test_a_crash_before_it_is_published_is_repaired(
 ) -> None:
     """Also when the version before was not published yet. The next owner publishes it once."""
     log, mine = Log(), payment()
-    failing(monkeypatch, mine, ["evt_bad"])
+    fail_on(monkeypatch, mine, ["evt_bad"])
     async with group.worker(0) as worker:
         await worker.committed(log.create(mine))
         await worker.committed(log.webhook(mine, "processing", "evt_bad"))
@@ -81,7 +81,7 @@ async def test_a_payment_that_has_no_version_is_not_published(
     """There is no payment yet, so nothing is published, and no publication waits."""
     log, mine = Log(), payment()
     create = log.create(mine)
-    failing(monkeypatch, mine, [received(create).event_id])
+    fail_on(monkeypatch, mine, [received(create).event_id])
     async with group.worker(0) as worker:
         await worker.process(log.webhook(mine, "processing", "evt_bad"), create)
     assert await group.outcomes(create) == ["quarantined"]
@@ -94,7 +94,7 @@ async def test_the_audit_compares_the_quarantines_with_the_topic(
 ) -> None:
     """A quarantine that ended in the table but not on the topic is a violation."""
     log, mine = Log(), payment()
-    failing(monkeypatch, mine, ["evt_bad"])
+    fail_on(monkeypatch, mine, ["evt_bad"])
     async with group.worker(0) as worker:
         await worker.process(log.create(mine), log.webhook(mine, "processing", "evt_bad"))
     evidence = await gather(group.bootstrap, own_database)

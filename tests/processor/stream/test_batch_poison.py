@@ -9,7 +9,7 @@ import pytest
 from processor.stream import batch as batching
 from tests.support import database
 from tests.support.builders import Log, payment
-from tests.support.programs.folding import failing
+from tests.support.programs.folding import fail_on
 from tests.support.programs.stream_worker import Group
 
 pytestmark = pytest.mark.anyio
@@ -77,7 +77,7 @@ async def test_only_the_payment_our_code_fails_on_is_quarantined(
     """Its earlier input and other payments are processed. Its waiting records are stored."""
     log = Log()
     poison, other = payment(), payment()
-    failing(monkeypatch, poison, ["evt_bad"])
+    fail_on(monkeypatch, poison, ["evt_bad"])
     batch = (
         log.create(poison),
         log.webhook(poison, "processing", "evt_bad"),

@@ -8,7 +8,7 @@ from ports.errors import LeaseLostError
 from ports.provider import Refused
 from postgres.stores import Pool
 from tests.support.builders import Clock
-from tests.support.programs.calling import Caller, due
+from tests.support.programs.calling import Caller, create_due_calls
 
 pytestmark = pytest.mark.anyio
 
@@ -17,7 +17,7 @@ OPEN_S = 5.0
 
 async def test_a_failing_provider_is_not_called(pool: Pool, clock: Clock) -> None:
     """After failures in a row no call is made; then a trial call; its success admits all."""
-    await due(pool, 6)
+    await create_due_calls(pool, 6)
     caller = Caller(pool, clock, breaker_failures=3, breaker_open_s=OPEN_S, call_concurrency=3)
     assert await caller.round() == 3
     assert await caller.round() == 0
@@ -43,7 +43,7 @@ async def test_a_lease_lost_during_the_trial_call_does_not_block_the_breaker(
     async def lost(_: object) -> None:
         raise LeaseLostError("claimed by another worker")
 
-    await due(pool, 4)
+    await create_due_calls(pool, 4)
     caller = Caller(pool, clock, breaker_failures=1, breaker_open_s=OPEN_S)
     await caller.round()
     clock.forward(100.0)
@@ -59,7 +59,7 @@ async def test_a_trial_call_that_our_code_fails_on_does_not_block_the_breaker(
     pool: Pool, clock: Clock, failure: BaseException
 ) -> None:
     """Another call becomes the trial call."""
-    await due(pool, 4)
+    await create_due_calls(pool, 4)
     caller = Caller(pool, clock, breaker_failures=1, breaker_open_s=OPEN_S)
     await caller.round()
     clock.forward(100.0)

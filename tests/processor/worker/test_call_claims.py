@@ -15,7 +15,7 @@ from postgres.stores import Pool, PostgresOutbox
 from processor.worker import dispatcher
 from tests.support import database
 from tests.support.builders import NOW, Clock
-from tests.support.programs.calling import KEY, LEASE_S, Caller, as_input, due
+from tests.support.programs.calling import KEY, LEASE_S, Caller, as_input, create_due_calls
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,7 @@ async def claim(pool: Pool, now: datetime = NOW, provider: str = "stripe") -> li
 
 async def test_a_claim_is_a_lease(pool: Pool) -> None:
     """The claim ends with the lease; then the call is due again, under the same key."""
-    keys = await due(pool, 1)
+    keys = await create_due_calls(pool, 1)
     (first,) = await claim(pool)
     assert (first.attempts, first.key, first.key_first_used_at) == (1, *keys, NOW)
     assert await claim(pool, NOW + LEASE - timedelta(milliseconds=1)) == []
@@ -39,7 +39,7 @@ async def test_a_claim_is_a_lease(pool: Pool) -> None:
 
 async def test_two_claimers_never_get_the_same_call(pool: Pool) -> None:
     """Rows of an uncommitted claim are skipped without waiting."""
-    keys = await due(pool, 10)
+    keys = await create_due_calls(pool, 10)
     async with pool.connection() as one, pool.connection() as two:
         first = await store.claim(one, ["stripe"], 4, NOW, NOW + LEASE)
         async with asyncio.timeout(10):
@@ -50,13 +50,13 @@ async def test_two_claimers_never_get_the_same_call(pool: Pool) -> None:
 
 async def test_an_untried_call_is_due_at_any_time(pool: Pool) -> None:
     """The clock of the host that wrote it may be ahead of the claimer's."""
-    keys = await due(pool, 1)
+    keys = await create_due_calls(pool, 1)
     assert [each.key for each in await claim(pool, NOW - timedelta(hours=1))] == [*keys]
 
 
 async def test_a_new_key_is_assigned_once(pool: Pool) -> None:
     """If two workers had the call, the second one's report is about an older key."""
-    await due(pool, 1)
+    await create_due_calls(pool, 1)
     (claimed,) = await claim(pool)
     calls = PostgresOutbox(pool)
     for _ in range(2):
@@ -67,7 +67,7 @@ async def test_a_new_key_is_assigned_once(pool: Pool) -> None:
 
 async def test_many_claimers_at_once_share_the_work(pool: Pool) -> None:
     """Each call is claimed once."""
-    keys = await due(pool, 20)
+    keys = await create_due_calls(pool, 20)
     calls = PostgresOutbox(pool)
     claims = await asyncio.gather(
         *(calls.claim(["stripe"], 3, NOW, NOW + LEASE) for _ in range(10))
@@ -80,7 +80,7 @@ async def test_many_claimers_at_once_share_the_work(pool: Pool) -> None:
 
 async def test_the_call_that_waited_longest_is_claimed_first(pool: Pool) -> None:
     """Calls are claimed in order of their due time; calls that are not due are not claimed."""
-    keys = sorted(await due(pool, 4))
+    keys = sorted(await create_due_calls(pool, 4))
     moved = """update provider_calls set next_attempt_at = %s, attempts = 1
         where call_key = %s returning 1"""
     for key, minutes in zip(keys, (-2, -3, -1, +1), strict=True):
@@ -97,14 +97,14 @@ async def test_the_call_that_waited_longest_is_claimed_first(pool: Pool) -> None
 
 async def test_another_providers_calls_are_not_claimed(pool: Pool) -> None:
     """Each provider has its own circuit breaker, and so its own claims."""
-    await due(pool, 1)
+    await create_due_calls(pool, 1)
     assert await claim(pool, provider="another") == []
     assert len(await claim(pool)) == 1
 
 
 async def test_no_more_calls_are_in_flight_than_allowed(pool: Pool, clock: Clock) -> None:
     """A slow provider gets as many calls as the settings allow; the rest waits."""
-    await due(pool, 5)
+    await create_due_calls(pool, 5)
     caller = Caller(pool, clock, call_concurrency=2)
     gate = asyncio.Event()
     caller.provider.gate = gate
@@ -172,7 +172,7 @@ async def test_a_call_that_is_done_stays_done(caller: Caller, clock: Clock) -> N
 
 async def test_a_call_our_code_fails_on_affects_no_other(pool: Pool, clock: Clock) -> None:
     """The failing call is counted and due again later. The others finish."""
-    await due(pool, 3)
+    await create_due_calls(pool, 3)
     caller = Caller(pool, clock)
     caller.provider.answers = [Refused("no", "No."), ZeroDivisionError("a defect")]
     caller.provider.answers += [Refused("no", "No.")]

@@ -12,7 +12,7 @@ from processor.worker import adapter_call
 from tests.support import database
 from tests.support.builders import Clock
 from tests.support.fakes import Provider
-from tests.support.programs.calling import BASE_S, KEY, LEASE_S, Caller, due
+from tests.support.programs.calling import BASE_S, KEY, LEASE_S, Caller, create_due_calls
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +45,7 @@ async def another_providers(pool: Pool, count: int) -> None:
 
 async def test_a_slow_provider_takes_no_slot_of_another(pool: Pool, clock: Clock) -> None:
     """The other provider's calls are made at once, though all slots of the first are taken."""
-    await due(pool, 10)
+    await create_due_calls(pool, 10)
     await another_providers(pool, 4)
     other = Provider(name="another", answers=[Refused("no", "No.")] * 4)
     caller = Caller(pool, clock, others=[other], call_concurrency=3)
@@ -63,7 +63,7 @@ async def test_a_slow_provider_takes_no_slot_of_another(pool: Pool, clock: Clock
 
 async def test_an_open_breaker_affects_no_other_provider(pool: Pool, clock: Clock) -> None:
     """Calls of an unavailable provider wait; the other's do not."""
-    await due(pool, 6)
+    await create_due_calls(pool, 6)
     await another_providers(pool, 3)
     other = Provider(name="another", answers=[Refused("no", "No.")] * 3)
     caller = Caller(pool, clock, others=[other], breaker_failures=1, call_concurrency=1)
@@ -99,7 +99,7 @@ async def test_an_unforeseen_error_is_recorded_and_retried_later(
 
 async def test_an_adapter_that_hangs_is_given_up_at_the_deadline(pool: Pool, clock: Clock) -> None:
     """Its outcome is unknown, and its slot is free again."""
-    await due(pool, 1)
+    await create_due_calls(pool, 1)
     caller = Caller(pool, clock, call_deadline_s=0.1, call_concurrency=1)
     caller.provider.gate = asyncio.Event()
     assert await caller.round() == 1
@@ -114,7 +114,7 @@ async def test_an_adapter_that_ignores_cancellation_keeps_only_its_own_slot(
 ) -> None:
     """Its call is recorded as unknown. The slots limit the number of stuck tasks."""
     monkeypatch.setattr(adapter_call, "CANCEL_TIMEOUT_S", 0.05)
-    await due(pool, 4)
+    await create_due_calls(pool, 4)
     await another_providers(pool, 2)
     other = Provider(name="another", answers=[Refused("no", "No.")] * 2)
     caller = Caller(pool, clock, others=[other], call_deadline_s=0.1, call_concurrency=1)

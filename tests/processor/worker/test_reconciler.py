@@ -19,7 +19,14 @@ from schemas.topics import (
 from tests.support import database
 from tests.support.builders import NOW, Clock, Log, object_of, payment, received
 from tests.support.programs.folding import ONE, TWO
-from tests.support.programs.sweeping import SILENT_S, Sweeping, as_record, event, ids, stands
+from tests.support.programs.sweeping import (
+    SILENT_S,
+    Sweeping,
+    as_record,
+    event,
+    event_ids,
+    process_status,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -44,10 +51,10 @@ async def test_the_cursor_moves_page_by_page(sweeping: Sweeping) -> None:
     pages = [[event(ONE, f"evt_{n}")] for n in range(3)]
     sweeping.provider.pages = pages
     sweeping.outbox.failures = [None, PublishError("no acknowledgement")]
-    assert ids(await sweeping.round()) == ["evt_0"]
+    assert event_ids(await sweeping.round()) == ["evt_0"]
     assert sweeping.errors("events") == 1
     sweeping.provider.pages = pages[1:]
-    assert ids(await sweeping.round()) == ["evt_1", "evt_2"]
+    assert event_ids(await sweeping.round()) == ["evt_1", "evt_2"]
     sweeping.provider.pages = []
     await sweeping.round()
     assert sweeping.provider.cursors == [None, "evt_0", "evt_2"]
@@ -73,7 +80,7 @@ async def test_an_unfinished_silent_payments_object_is_looked_up(
     sweeping: Sweeping, pool: Pool, clock: Clock, status: str
 ) -> None:
     """Not before enough silence. Its state is published as an event of the payment."""
-    await stands(pool, status, ONE)
+    await process_status(pool, status, ONE)
     sweeping.provider.objects = {object_of(ONE): event(ONE, "look_1", ours=False)}
     clock.forward(SILENT_S)
     assert await sweeping.round() == []
@@ -88,7 +95,7 @@ async def test_final_payments_and_those_without_an_object_are_not_looked_up(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
     """There is nothing to learn, or nothing to look up."""
-    await stands(pool, "succeeded", ONE)
+    await process_status(pool, "succeeded", ONE)
     await database.process(pool, Log().create(TWO))
     clock.forward(2 * SILENT_S)
     assert await sweeping.round() == []
@@ -100,7 +107,7 @@ async def test_every_page_of_unfinished_payments_is_looked_up(
 ) -> None:
     """Each object once, over several pages."""
     ids_ = [payment(f"unfinished {n}") for n in range(5)]
-    await stands(pool, "processing", *ids_)
+    await process_status(pool, "processing", *ids_)
     clock.forward(2 * SILENT_S)
     sweeping = Sweeping(own_database, pool, clock, reconcile_page=2)
     sweeping.provider.objects = {object_of(one): event(one, f"look_{one}") for one in ids_}
@@ -113,13 +120,13 @@ async def test_a_failing_look_up_stops_no_other(
 ) -> None:
     """The failure is counted, and the object is looked up again in the next round."""
     first, second = sorted([ONE, TWO])
-    await stands(pool, "processing", ONE, TWO)
+    await process_status(pool, "processing", ONE, TWO)
     clock.forward(2 * SILENT_S)
     sweeping.provider.objects = {
         object_of(first): UNAVAILABLE,
         object_of(second): event(second, "look"),
     }
-    assert ids(await sweeping.round()) == ["look"]
+    assert event_ids(await sweeping.round()) == ["look"]
     assert sweeping.errors("object") == 1
 
 
@@ -128,12 +135,12 @@ async def test_single_failing_look_ups_end_no_round(
 ) -> None:
     """Only failures in a row end it: a single one does not show that the provider is down."""
     payments = sorted(payment(f"scattered {n}") for n in range(2 * FAILURES_MAX))
-    await stands(pool, "processing", *payments)
+    await process_status(pool, "processing", *payments)
     clock.forward(2 * SILENT_S)
     good = payments[1::2]
     sweeping.provider.objects = {object_of(one): UNAVAILABLE for one in payments}
     sweeping.provider.objects |= {object_of(one): event(one, f"look_{one}") for one in good}
-    assert ids(await sweeping.round()) == [f"look_{one}" for one in good]
+    assert event_ids(await sweeping.round()) == [f"look_{one}" for one in good]
     assert sweeping.errors("objects") is None
 
 
@@ -141,7 +148,7 @@ async def test_a_provider_is_asked_only_for_its_own_objects(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
     """It does not know another provider's objects."""
-    await stands(pool, "processing", ONE)
+    await process_status(pool, "processing", ONE)
     await database.rows(pool, "update payments set provider = 'examplepay' returning 1")
     clock.forward(2 * SILENT_S)
     assert await sweeping.round() == []
@@ -153,7 +160,7 @@ async def test_a_new_leader_continues_where_the_last_one_stopped(
 ) -> None:
     """Otherwise the last payments would get no turn if a round outlasts its leader."""
     payments = sorted(payment(f"resumed {n}") for n in range(5))
-    await stands(pool, "processing", *payments)
+    await process_status(pool, "processing", *payments)
     clock.forward(SILENT_S + 1)
     first = Sweeping(own_database, pool, clock, reconcile_page=2)
     looks = {object_of(one): event(one, f"look_{one}", ours=False) for one in payments}
@@ -161,8 +168,8 @@ async def test_a_new_leader_continues_where_the_last_one_stopped(
     first.outbox.failures = [None, None, PublishError("no acknowledgement")]
     assert len(await first.round()) == 2
     sweeping.provider.objects.update(looks)
-    assert ids(await sweeping.round()) == [f"look_{one}" for one in payments[2:]]
-    assert ids(await sweeping.round()) == [f"look_{one}" for one in payments]
+    assert event_ids(await sweeping.round()) == [f"look_{one}" for one in payments[2:]]
+    assert event_ids(await sweeping.round()) == [f"look_{one}" for one in payments]
 
 
 async def test_after_failures_in_a_row_the_next_round_continues_after_them(
@@ -170,13 +177,13 @@ async def test_after_failures_in_a_row_the_next_round_continues_after_them(
 ) -> None:
     """Otherwise a few failing objects would block all others for ever."""
     payments = sorted(payment(f"failing {n}") for n in range(FAILURES_MAX + 2))
-    await stands(pool, "processing", *payments)
+    await process_status(pool, "processing", *payments)
     clock.forward(SILENT_S + 1)
     looks = {object_of(one): event(one, f"look_{one}", ours=False) for one in payments}
     sweeping.provider.objects.update(dict.fromkeys(looks, UNAVAILABLE))
     assert await sweeping.round() == []
     sweeping.provider.objects.update(looks)
-    assert ids(await sweeping.round()) == [f"look_{one}" for one in payments[FAILURES_MAX:]]
+    assert event_ids(await sweeping.round()) == [f"look_{one}" for one in payments[FAILURES_MAX:]]
 
 
 async def test_a_sweep_respects_the_configured_rate(
@@ -184,7 +191,7 @@ async def test_a_sweep_respects_the_configured_rate(
 ) -> None:
     """Provider calls share the provider's rate limit."""
     payments = [payment(f"paced {n}") for n in range(3)]
-    await stands(pool, "processing", *payments)
+    await process_status(pool, "processing", *payments)
     clock.forward(SILENT_S + 1)
     paced = Sweeping(own_database, pool, clock, reconcile_per_s=20.0)
     for one in payments:

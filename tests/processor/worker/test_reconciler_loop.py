@@ -13,7 +13,7 @@ from schemas.topics import PAYMENT_COMMANDS
 from tests.support import database
 from tests.support.builders import NOW, Clock, Log, object_of, payment, received
 from tests.support.programs.folding import ONE, TWO
-from tests.support.programs.sweeping import Sweeping, as_record, event, ids, stands
+from tests.support.programs.sweeping import Sweeping, as_record, event, event_ids, process_status
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +32,7 @@ async def test_a_payment_without_action_in_time_expires(
 ) -> None:
     """Not before its time. Several sweeps publish the same command."""
     sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S)
-    await stands(pool, "requires_action", ONE)
+    await process_status(pool, "requires_action", ONE)
     clock.forward(DAY_S)
     assert await sweeping.round() == []
     clock.forward(0.001)
@@ -57,7 +57,7 @@ def test_each_version_expires_once() -> None:
 async def test_the_earliest_expiry_comes_first(own_database: str, pool: Pool, clock: Clock) -> None:
     """If there are more than one page, each payment gets its turn."""
     sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S, reconcile_page=1)
-    await stands(pool, "requires_action", TWO, ONE)
+    await process_status(pool, "requires_action", TWO, ONE)
     later = "update payments set expires_at = expires_at + interval '1 hour' where payment_id = %s"
     await database.rows(pool, f"{later} returning 1", TWO)
     clock.forward(2 * DAY_S)
@@ -72,7 +72,7 @@ async def test_only_a_payment_that_waits_for_its_customer_expires(
 ) -> None:
     """A payment that waits for the provider does not expire."""
     sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S)
-    await stands(pool, "processing", ONE)
+    await process_status(pool, "processing", ONE)
     clock.forward(2 * DAY_S)
     assert await sweeping.round() == []
 
@@ -82,7 +82,7 @@ async def test_a_quarantined_payment_does_not_expire(
 ) -> None:
     """Otherwise each sweep would queue one more command behind the quarantine."""
     sweeping = Sweeping(own_database, pool, clock, unfinished_after_s=10 * DAY_S)
-    await stands(pool, "requires_action", ONE, TWO)
+    await process_status(pool, "requires_action", ONE, TWO)
     quarantine = "insert into quarantines values (%s, 'evt', 'x', %s) returning 1"
     await database.rows(pool, quarantine, ONE, NOW)
     clock.forward(2 * DAY_S)
@@ -91,12 +91,12 @@ async def test_a_quarantined_payment_does_not_expire(
 
 async def test_a_failing_sweep_stops_no_other(sweeping: Sweeping, pool: Pool, clock: Clock) -> None:
     """Each failure is counted under the name of its sweep."""
-    await stands(pool, "requires_action", ONE)
+    await process_status(pool, "requires_action", ONE)
     clock.forward(2 * DAY_S)
     sweeping.provider.pages = [UNAVAILABLE]
     sweeping.provider.objects = {object_of(ONE): event(ONE, "look")}
     sweeping.outbox.failures = [PublishError("no acknowledgement")]
-    assert ids(await sweeping.round()) == ["look"]
+    assert event_ids(await sweeping.round()) == ["look"]
     assert (sweeping.errors("expiry"), sweeping.errors("events")) == (1, 1)
     assert sweeping.gauge("payments_backlog_rows", "unfinished_payment") == 1
 

@@ -1,4 +1,4 @@
-"""The loop over provider calls, run round by round, with its waits at their longest."""
+"""A dispatcher that a test runs round by round, with the longest waits."""
 
 import asyncio
 import random
@@ -25,8 +25,8 @@ LEASE_S, BASE_S, MAX_S, KEY_S = 60.0, 1.0, 8.0, 3600.0
 KEY: Final = f"{ONE}:create"
 
 
-class Longest(random.Random):
-    """Chance that always draws the longest wait, so that it can be seen."""
+class LongestWait(random.Random):
+    """Draws the longest wait every time, so that tests can predict it."""
 
     def uniform(self, a: float, b: float) -> float:
         """The upper bound."""
@@ -34,7 +34,7 @@ class Longest(random.Random):
 
 
 class Caller:
-    """The loop over calls, run round by round."""
+    """A dispatcher, run round by round."""
 
     def __init__(
         self,
@@ -62,37 +62,37 @@ class Caller:
             WorkerSettings(**(own | settings)),
             WorkerMetrics(self._registry),
             clock,
-            Longest(),
+            LongestWait(),
         )
 
     async def round(self) -> int:
-        """Claims, makes what was claimed, and answers how many that were."""
+        """Claims and makes due calls. Returns how many."""
         claimed = await self.calls.claim_and_start()
         await self.finished()
         return claimed
 
     async def finished(self) -> None:
-        """Returns once no call is under way."""
+        """Waits until no call is in flight."""
         await asyncio.gather(*self.calls.in_flight(), return_exceptions=True)
 
     def errors(self) -> float:
-        """How many calls our own side failed on."""
+        """The number of unforeseen errors."""
         found = self._registry.get_sample_value("payments_worker_errors_total", {"loop": LOOP})
         return found or 0.0
 
     async def row(self, *columns: str) -> tuple[Any, ...]:
-        """These columns of the one call there is."""
+        """These columns of the only call."""
         (row,) = await database.rows(self.pool, "select to_jsonb(c) from provider_calls c")
         return tuple(row[0][column] for column in columns)
 
     async def due_at(self) -> datetime:
-        """When the one call is due."""
+        """When the only call is due."""
         (at,) = await self.row("next_attempt_at")
         return datetime.fromisoformat(at)
 
 
 def as_input(sent: ProducerRecord) -> DecodedInput:
-    """The result as the stream understands it."""
+    """The result as the stream decodes it."""
     return received(
         ConsumedRecord(
             position=RecordOffset(sent.topic, 0, 0),
@@ -104,8 +104,8 @@ def as_input(sent: ProducerRecord) -> DecodedInput:
     )
 
 
-async def due(pool: Pool, count: int) -> set[str]:
-    """So many calls, due now; answers their keys."""
+async def create_due_calls(pool: Pool, count: int) -> set[str]:
+    """Creates this many calls, due now. Returns their keys."""
     log = Log()
     ids = [payment(f"due {number}") for number in range(count)]
     await database.process(pool, *(log.create(payment_id) for payment_id in ids))

@@ -1,4 +1,4 @@
-"""Folds records into plans, and remembers plans as the store would."""
+"""Folds records into write sets, and turns write sets into read sets like the store."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -23,12 +23,12 @@ NOTHING: Final = ReadSet(payments={}, known={}, quarantined=frozenset(), parked=
 
 
 def folded(*records: ConsumedRecord, known: ReadSet = NOTHING) -> WriteSet:
-    """The plan of one batch of these records."""
+    """The write set of one batch of these records."""
     return fold(known, [received(record) for record in records])
 
 
 def stored(*plans: WriteSet) -> ReadSet:
-    """What is known once these plans were written; every batch is a publication of its own."""
+    """The read set after these write sets; each batch is one publication."""
     payments: dict[str, Payment] = {}
     known: dict[str, InboxEntry] = {}
     quarantined: set[str] = set()
@@ -63,7 +63,7 @@ def stored(*plans: WriteSet) -> ReadSet:
 
 
 def outcomes(plan: WriteSet) -> list[tuple[str, str]]:
-    """Topic and outcome of each row, in order; the topic says which record is meant."""
+    """Topic and outcome of each row, in order."""
     return [(row.received.record.position.topic, str(row.outcome)) for row in plan.inbox]
 
 
@@ -72,8 +72,8 @@ def versions(plan: WriteSet) -> list[tuple[int, Status | None, Status]]:
     return [(v.payment.version, v.previous_status, v.payment.status) for v in plan.versions]
 
 
-def failing(monkeypatch: pytest.MonkeyPatch, payment_id: str, event_ids: Iterable[str]) -> None:
-    """Our own code fails on these events of this payment."""
+def fail_on(monkeypatch: pytest.MonkeyPatch, payment_id: str, event_ids: Iterable[str]) -> None:
+    """Makes our code fail on these events of this payment."""
     on = set(event_ids)
 
     def defective(before: Payment | None, input_: Input, its_id: str) -> Decision:

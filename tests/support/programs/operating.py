@@ -1,4 +1,4 @@
-"""A real log with a worker over it, and an operator: what the commands have to do with."""
+"""A real log, a worker and an operator's commands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ ALL: Sequence[int] = range(PARTITIONS)
 
 @dataclass
 class Operating:
-    """The log of a test's own payments on the shared broker, and the operator's commands."""
+    """The test's own records on the shared broker, and the operator's commands."""
 
     group: Group
     database_url: str
@@ -34,7 +34,7 @@ class Operating:
     _given: set[RecordOffset] = field(default_factory=set)
 
     async def publish(self, *records: ConsumedRecord) -> list[ConsumedRecord]:
-        """Publishes records, in this order; answers them with where they stand now."""
+        """Publishes records in this order. Returns them with their positions."""
         producer = AIOKafkaProducer(bootstrap_servers=self.group.bootstrap, acks="all")
         await producer.start()
         placed = []
@@ -60,8 +60,8 @@ class Operating:
         self._given |= {record.position for record in placed}
         return placed
 
-    async def come(self) -> list[ConsumedRecord]:
-        """Records about this test's payments that somebody else has published since."""
+    async def new_records(self) -> list[ConsumedRecord]:
+        """Records of this test's payments that others have published since the last call."""
         found = []
         for topic in PROCESSOR_SOURCES:
             async for each in log_reader.records(self.group.bootstrap, topic):
@@ -78,19 +78,19 @@ class Operating:
         return placed
 
     async def quarantined(self) -> list[Quarantine]:
-        """What is quarantined."""
+        """All quarantines."""
         async with self.group.pool.connection() as connection:
             return await quarantines(connection)
 
-    async def ask(self, *payment_ids: str) -> replay.ReplayResult:
-        """Releases these, or all; does not wait for a worker."""
+    async def request_release(self, *payment_ids: str) -> replay.ReplayResult:
+        """Requests the release of these payments, or of all. Does not wait for a worker."""
         wanted = payment_ids or None
         return await replay.replay(self.database_url, self.sender, wanted, self.clock, 0.0)
 
-    async def released(self, worker: Worker, *payment_ids: str) -> list[ConsumedRecord]:
-        """Releases these, or all, and has the worker process the releases."""
-        await self.ask(*payment_ids)
-        releases = await self.come()
+    async def release_and_process(self, worker: Worker, *payment_ids: str) -> list[ConsumedRecord]:
+        """Releases these payments, or all, and has the worker process the releases."""
+        await self.request_release(*payment_ids)
+        releases = await self.new_records()
         await worker.process(*releases)
         return releases
 
@@ -109,16 +109,16 @@ class Operating:
         )
 
     async def rebuilt(self) -> RebuildResult:
-        """Rebuilds, and compares."""
+        """Rebuilds the tables and compares them."""
         return await rebuild(self.group.bootstrap, self.database_url, DECODER.decode, self.clock)
 
     async def violations(self, settle_s: float) -> dict[str, list[str]]:
-        """What an audit finds; the shared broker's other records are not ours to process."""
+        """The audit's findings, which may include other tests' records."""
         evidence = await gather(self.group.bootstrap, self.database_url, settle_s)
         return check(evidence)
 
 
 def operator(group: Group, database_url: str, clock: Clock) -> Operating:
-    """An operator whose sender has to be closed."""
+    """An operator. The caller closes its sender."""
     sender = Sender(group.bootstrap, f"{group.name}-operator", DEADLINE_S)
     return Operating(group, database_url, clock, sender)

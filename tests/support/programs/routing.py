@@ -1,4 +1,4 @@
-"""A router, what it is given, and what it sent."""
+"""A router with its input and output."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ MAX_AGE_S = 3600.0
 
 
 def unrouted(payment_id: str, event_id: str = "evt_1", **named: str) -> ConsumedRecord:
-    """A webhook about the payment's object that does not say whose it is."""
+    """A webhook about the payment's object, without a payment ID."""
     body = json.dumps(event_body(payment_id, "succeeded", event_id)).encode()
     good = {
         headers.EVENT_ID: event_id,
@@ -40,7 +40,7 @@ def unrouted(payment_id: str, event_id: str = "evt_1", **named: str) -> Consumed
 
 
 def payout(event_id: str = "evt_payout", **named: str) -> ConsumedRecord:
-    """A webhook about no payment of ours, of a kind without effect on any."""
+    """A webhook of a type that concerns no payment."""
     event = {
         "id": event_id,
         "type": "payout.paid",
@@ -53,7 +53,7 @@ def payout(event_id: str = "evt_payout", **named: str) -> ConsumedRecord:
 
 
 class Routing:
-    """A router and what it sent."""
+    """A router, and what it sent."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Routing:
         )
 
     def sent(self) -> list[tuple[str, bytes | None, dict[str, str]]]:
-        """Topic, key and headers of what was sent since the last look."""
+        """Topic, key and headers of the records sent since the last call."""
         found = [(r.topic, r.key, headers.as_text(r.headers)) for r in self.outbox.records]
         self.outbox.records.clear()
         return found

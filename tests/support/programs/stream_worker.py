@@ -1,4 +1,4 @@
-"""A stream worker on a real Postgres and a real Kafka, with stand-ins for Faust alone."""
+"""A stream worker on a real Postgres and a real Kafka. Only Faust is a fake."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ DEADLINE_S = 20.0
 
 
 class Worker:
-    """One worker; ``acked`` are the positions it acknowledged, in order."""
+    """One worker; ``acked`` has the acknowledged positions, in order."""
 
     def __init__(self, pool: Pool, bootstrap: str, group: str, table: Table) -> None:
         self.clock = clock = Clock()
@@ -46,11 +46,11 @@ class Worker:
         )
 
     async def process(self, *records: ConsumedRecord) -> None:
-        """One batch."""
+        """Processes one batch."""
         await self.processor.process([event(record, self.acked) for record in records])
 
     async def committed(self, *records: ConsumedRecord) -> ProcessedBatch:
-        """One batch, up to its commit: what is left to do of it."""
+        """Processes one batch up to its commit. Returns the committed batch."""
         batch = self.processor.decode([event(record, self.acked) for record in records])
         return await self.processor.commit(batch)
 
@@ -65,7 +65,7 @@ class Worker:
 
 
 class Group:
-    """Workers of one group, one after the other or side by side, on one store."""
+    """Workers of one group on one store, successive or concurrent."""
 
     def __init__(self, pool: Pool, bootstrap: str, name: str) -> None:
         self.pool, self.bootstrap, self.name = pool, bootstrap, name
@@ -74,7 +74,7 @@ class Group:
     async def worker(
         self, *partitions: int, table: Table | None = None, republish: bool = True
     ) -> AsyncIterator[Worker]:
-        """A worker that was assigned these partitions, and caught up as a worker does then."""
+        """A worker with these partitions. By default, it republishes as on assignment."""
         expect_fencing()
         worker = Worker(self.pool, self.bootstrap, self.name, table or Table())
         try:
@@ -87,7 +87,7 @@ class Group:
             await worker.close()
 
     async def announced(self, payment_id: str) -> list[tuple[int, bool]]:
-        """Version of every record of a payment, in order, and whether it says quarantined."""
+        """Version and quarantine flag of every published record of a payment, in order."""
         found: list[tuple[int, bool]] = []
 
         async for record in records(self.bootstrap, PAYMENT_STATE):
@@ -98,7 +98,7 @@ class Group:
         return found
 
     async def published(self, payment_id: str) -> list[tuple[int, bytes]]:
-        """Version and value of every record a downstream service reads of a payment, in order."""
+        """Version and value of every published record of a payment, in order."""
         found: list[tuple[int, bytes]] = []
 
         async for record in records(self.bootstrap, PAYMENT_STATE):
@@ -116,14 +116,14 @@ class Group:
         ]
 
     async def outcomes(self, *records: ConsumedRecord) -> list[str | None]:
-        """What became of each record; of one that is no row of the inbox, None."""
+        """The outcome of each record; None without a row in the inbox."""
         found = await database.rows(
             self.pool, 'select topic, partition, "offset", outcome from inbox'
         )
-        by_place = {
+        by_position = {
             (topic, partition, offset): outcome for topic, partition, offset, outcome in found
         }
         return [
-            by_place.get((r.position.topic, r.position.partition, r.position.offset))
+            by_position.get((r.position.topic, r.position.partition, r.position.offset))
             for r in records
         ]

@@ -1,4 +1,4 @@
-"""A reconciler, what it is given, and what it sent."""
+"""A reconciler with its input and output."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ SILENT_S = 120.0
 
 
 class Sweeping:
-    """A reconciler, what it asked and what it sent."""
+    """A reconciler, its requests and what it sent."""
 
     def __init__(self, url: str, pool: Pool, clock: Clock, **settings: Any) -> None:
         self.provider = Provider()
@@ -51,7 +51,7 @@ class Sweeping:
         )
 
     async def round(self) -> list[ProducerRecord]:
-        """One round; answers what it sent."""
+        """Runs one round. Returns what it sent."""
         self.outbox.records.clear()
         await self.reconciler.round()
         return list(self.outbox.records)
@@ -66,7 +66,7 @@ class Sweeping:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The loop beside the test, its rounds counted instead of made."""
+        """Runs the loop in a task. Its rounds are counted, not made."""
         self._lead = self.reconciler._lead
         self.reconciler._lead = self._try  # type: ignore[method-assign]  # counted, see above
         self.reconciler.round = self._count  # type: ignore[method-assign]  # as above
@@ -77,7 +77,7 @@ class Sweeping:
             await self.stop()
 
     async def stop(self) -> None:
-        """The loop ends, as it does with its process."""
+        """Cancels the loop, as the end of its process does."""
         assert self._task is not None
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
@@ -91,14 +91,14 @@ class Sweeping:
 
 
 def event(payment_id: str, event_id: str, *, ours: bool = True) -> FetchedEvent:
-    """An event of the provider's list; not ours: it does not say which payment it is about."""
+    """An event of the provider's list. If it is not ours, it has no payment ID."""
     metadata = {"payment_id": payment_id} if ours else {}
     body = json.dumps(event_body(payment_id, "succeeded", event_id, metadata=metadata)).encode()
     return FetchedEvent(read(body), body)
 
 
 def as_record(sent: ProducerRecord) -> ConsumedRecord:
-    """What was sent, as it stands in the log."""
+    """A sent record as the log has it."""
     return ConsumedRecord(
         position=RecordOffset(sent.topic, 0, 0),
         key=sent.key,
@@ -108,13 +108,13 @@ def as_record(sent: ProducerRecord) -> ConsumedRecord:
     )
 
 
-def ids(sent: list[ProducerRecord]) -> list[str]:
-    """Event IDs of what was sent, in order."""
+def event_ids(sent: list[ProducerRecord]) -> list[str]:
+    """The event IDs of sent records, in order."""
     return [headers.as_text(record.headers)[headers.EVENT_ID] for record in sent]
 
 
-async def stands(pool: Pool, status: str, *payment_ids: str, **changes: Any) -> None:
-    """Payments of whose object the provider has said this, at NOW."""
+async def process_status(pool: Pool, status: str, *payment_ids: str, **changes: Any) -> None:
+    """Creates payments whose object has this status since NOW."""
     log = Log()
     for one in payment_ids:
         await database.process(pool, log.create(one, **changes), log.webhook(one, status))

@@ -1,4 +1,4 @@
-"""Isolates a program of the tests like a test session."""
+"""Isolates a test program like a test session."""
 
 import os
 import signal
@@ -12,19 +12,19 @@ from tests.isolation.leftovers import Watch
 
 
 @contextmanager
-def apart() -> Iterator[None]:
+def isolated() -> Iterator[None]:
     """Clean the environment, handle SIGTERM like Ctrl-C, and leave no process running."""
     environment.clean(os.environ)
     logs.configure_structlog()
     watch = Watch(os.environ)
-    signal.signal(signal.SIGTERM, end_in_good_order)
+    signal.signal(signal.SIGTERM, handle_sigterm)
     try:
         yield
     finally:
         watch.close(0)
 
 
-def end_in_good_order(_number: int, frame: FrameType | None) -> None:
+def handle_sigterm(_number: int, frame: FrameType | None) -> None:
     """Handle SIGTERM like Ctrl-C; a second one ends the process at once."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     on_ctrl_c = signal.getsignal(signal.SIGINT)  # an event loop may have its own
