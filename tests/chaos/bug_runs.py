@@ -37,9 +37,9 @@ async def asleep_at(world: World, one: Occurrence, *, place: Failpoint) -> str:
     folder, process = world.plan.traps, world.processes[one.target]
     trap = Trap(folder, one.target)
     trap.set(place, Action.STOP)
-    is_met = await _within(MET_WITHIN_S, _at_once(lambda: trap.is_met))
+    has_fired = await _within(MET_WITHIN_S, _at_once(lambda: trap.has_fired))
     (folder / one.target).unlink(missing_ok=True)
-    if not is_met:
+    if not has_fired:
         return ""
     since = datetime.now(UTC)
     await _within(MOVED_WITHIN_S, lambda: _moved_on(world, since))

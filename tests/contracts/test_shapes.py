@@ -12,7 +12,7 @@ from tests.service.events.webhooks import SHAPES, Subject, event
 KINDS: Final = sorted(path.stem for path in SHAPES.glob("*.json"))
 SUBJECT: Final = Subject("row0", 1_767_225_600, f"pay_{'a' * 30}", "ref_a")
 REPORTED: Final = {"a payout": (PAYOUT,)} | {
-    name: (*row.first, row.says) for name, row in ROWS.items()
+    name: (*row.first, row.report) for name, row in ROWS.items()
 }
 
 

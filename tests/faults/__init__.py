@@ -1,1 +1,1 @@
-"""Real processes that fail at named places: what they leave, and what becomes of it."""
+"""Real processes that fail at failpoints."""

@@ -1,4 +1,4 @@
-"""The service with failpoints, on a Kafka and a Postgres of its own."""
+"""The service with failpoints, on its own Kafka and Postgres."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +8,12 @@ import pytest
 from tests.faults.failpoints import VARIABLE
 from tests.service.stack import PROGRAMS, QUICK, Stack, running_service
 
-#: The same programs, but the processor's through their entry points with failpoints.
-TRAPPED = tuple(
+#: The programs; stream and worker start at entry points with failpoints.
+PROGRAMS_WITH_FAILPOINTS = tuple(
     (name, (f"tests.faults.{name}",) if name in {"stream", "worker"} else arguments, path, port)
     for name, arguments, path, port in PROGRAMS
 )
-#: Quicker still: a silent worker is soon dead, and a claimed call soon due again.
+#: Even shorter: a silent worker is soon excluded, and a claimed call is soon due again.
 QUICKER = {
     **QUICK,
     "PAYMENTS_SESSION_TIMEOUT_S": "2",
@@ -33,5 +33,5 @@ def stack(tmp_path_factory: pytest.TempPathFactory, traps: Path) -> Iterator[Sta
     """The whole service."""
     root = tmp_path_factory.mktemp("faults")
     settings = {**QUICKER, VARIABLE: str(traps)}
-    with running_service(root, TRAPPED, settings) as running:
+    with running_service(root, PROGRAMS_WITH_FAILPOINTS, settings) as running:
         yield running

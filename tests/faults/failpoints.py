@@ -24,9 +24,9 @@ class Failpoint(StrEnum):
     BEFORE_COMMIT = "before_commit"
     """In the transaction, everything is written."""
     AFTER_COMMIT = "after_commit"
-    """A transaction with new versions is committed; the worker does not know them yet."""
+    """A transaction with new versions is committed; the worker has not continued yet."""
     BEFORE_PUBLISH = "before_publish"
-    """The worker knows the new versions; none is sent."""
+    """The worker has loaded the new versions; none is sent."""
     IN_PUBLISH = "in_publish"
     """A partition's records are sent; their transaction at the brokers is open."""
     BETWEEN_PUBLISHES = "between_publishes"
@@ -49,16 +49,16 @@ class Failpoint(StrEnum):
     BEFORE_RESULT = "before_result"
     """The response is received; the result is not published."""
     BEFORE_DONE = "before_done"
-    """The result is published; the call's row still says that it is due."""
+    """The result is published; the call's row is still due."""
 
 
 class Action(StrEnum):
-    """What happens there."""
+    """The fault."""
 
     RAISE = "raise"
     """An unforeseen exception."""
     KILL = "kill"
-    """Kill -9 of the process, by itself."""
+    """The process kills itself with SIGKILL."""
     STOP = "stop"
     """The process suspends itself until it is continued."""
 
@@ -68,11 +68,11 @@ class InjectedError(Exception):
 
 
 class Trap:
-    """The file: a test writes it, and a process of this program reads it at each failpoint."""
+    """The file with the fault. A test writes it; the program reads it at each failpoint."""
 
     def __init__(self, folder: Path, program: str) -> None:
         self._path = folder / program
-        self._met = folder / f"{program}.met"
+        self._fired = folder / f"{program}.fired"
         self._passed = 0
 
     @classmethod
@@ -82,17 +82,17 @@ class Trap:
 
     def set(self, place: Failpoint, action: Action, time: int = 1) -> None:
         """Sets the fault for the nth time (``time``) that the failpoint is reached from now on."""
-        self._met.unlink(missing_ok=True)
+        self._fired.unlink(missing_ok=True)
         scratch = self._path.with_suffix(".scratch")
         scratch.write_text(f"{place} {action} {time}")
         scratch.replace(self._path)
 
     @property
-    def is_met(self) -> bool:
-        """Whether it has happened."""
-        return self._met.exists()
+    def has_fired(self) -> bool:
+        """Whether the fault has happened."""
+        return self._fired.exists()
 
-    def strike(self, here: Failpoint) -> None:
+    def reach(self, here: Failpoint) -> None:
         """Called at each failpoint. Raises InjectedError, ends the process, stops it or returns."""
         try:
             place, action, time = self._path.read_text().split()
@@ -103,7 +103,7 @@ class Trap:
         self._passed += 1
         if self._passed < int(time):
             return
-        self._note()
+        self._record_firing()
         match Action(action):
             case Action.RAISE:
                 raise InjectedError(here)
@@ -112,10 +112,10 @@ class Trap:
             case Action.STOP:
                 os.kill(os.getpid(), signal.SIGSTOP)
 
-    def _note(self) -> None:
+    def _record_firing(self) -> None:
         self._passed = 0
-        self._path.replace(self._met)
-        folder = os.open(self._met.parent, os.O_RDONLY)
+        self._path.replace(self._fired)
+        folder = os.open(self._fired.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:

@@ -1,4 +1,4 @@
-"""What a supervisor does: it restarts a program when it ends."""
+"""Restarts a program whenever it ends."""
 
 import asyncio
 import time
@@ -11,32 +11,32 @@ WITHIN_S = 60.0
 
 
 async def until(condition: Callable[[], bool], what: str, within_s: float = WITHIN_S) -> None:
-    """Waits for it; fails when it takes too long."""
+    """Waits until the condition holds. Fails at the timeout."""
     deadline = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < deadline, f"not in {within_s} s: {what}"
-        await asyncio.sleep(0.02)  # between two looks at one condition
+        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
+        await asyncio.sleep(0.02)  # polling interval
 
 
 @asynccontextmanager
-async def kept(program: Program) -> AsyncIterator[list[int]]:
+async def supervised(program: Program) -> AsyncIterator[list[int]]:
     """Restarts the program whenever it ends. Yields the list of its exit codes.
 
     As in ``subprocess``, a signal's number is negative.
     """
     codes: list[int] = []
 
-    async def keep() -> None:
+    async def supervise() -> None:
         while True:
             code = program.process.poll()
             if code is not None:
                 codes.append(code)
                 program.start()
-            await asyncio.sleep(0.02)  # between two looks at one condition
+            await asyncio.sleep(0.02)  # polling interval
 
-    keeping = asyncio.create_task(keep())
+    task = asyncio.create_task(supervise())
     try:
         yield codes
     finally:
-        keeping.cancel()
-        await asyncio.wait([keeping])
+        task.cancel()
+        await asyncio.wait([task])

@@ -20,7 +20,7 @@ from tests.faults.stream_ports import (
 
 
 def parts(trap: Trap) -> StreamParts:
-    """The real parts, each inside its failpoints."""
+    """The real parts, with failpoints around them."""
     publishing = TrappedPublishing(trap)
 
     def store(pool: Pool, decode: Decode) -> TrappedBatches:

@@ -1,4 +1,4 @@
-"""The stream's ports, each with a failpoint at its boundaries, around the real ones."""
+"""The stream's real parts, wrapped in failpoints."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -16,7 +16,7 @@ from tests.faults.failpoints import Failpoint, Trap
 
 
 class TrappedTransaction:
-    """A ``Transaction``."""
+    """A ``Transaction`` with failpoints."""
 
     def __init__(self, inner: Transaction, trap: Trap) -> None:
         self._inner = inner
@@ -26,7 +26,7 @@ class TrappedTransaction:
     async def load(self, batch: Sequence[DecodedInput]) -> ReadSet:
         """See ``Transaction.load``."""
         loaded = await self._inner.load(batch)
-        self._trap.strike(Failpoint.AFTER_LOAD)
+        self._trap.reach(Failpoint.AFTER_LOAD)
         return loaded
 
     async def write(self, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
@@ -37,7 +37,7 @@ class TrappedTransaction:
 
 
 class TrappedBatches:
-    """A ``BatchStore``."""
+    """A ``BatchStore`` with failpoints."""
 
     def __init__(self, inner: BatchStore, trap: Trap) -> None:
         self._inner = inner
@@ -52,9 +52,9 @@ class TrappedBatches:
         async with self._inner.transaction() as transaction:
             trapped = TrappedTransaction(transaction, self._trap)
             yield trapped
-            self._trap.strike(Failpoint.BEFORE_COMMIT)
+            self._trap.reach(Failpoint.BEFORE_COMMIT)
         if trapped.has_versions:
-            self._trap.strike(Failpoint.AFTER_COMMIT)
+            self._trap.reach(Failpoint.AFTER_COMMIT)
 
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
@@ -74,15 +74,18 @@ class TrappedBatches:
 
 
 class TrappedPublishing:
-    """A ``TransactionalPublisher``; ``several``: what is being published has several parts."""
+    """A ``TransactionalPublisher`` with failpoints.
+
+    ``has_several`` is true while records of more than one partition are published.
+    """
 
     def __init__(self, trap: Trap) -> None:
         self._trap = trap
         self._inner: TransactionalPublisher | None = None
-        self.several = False
+        self.has_several = False
 
     def around(self, inner: TransactionalPublisher) -> "TrappedPublishing":
-        """This one, around the real one."""
+        """Wraps the real publisher, and returns this one."""
         self._inner = inner
         return self
 
@@ -94,23 +97,23 @@ class TrappedPublishing:
     async def publish(self, records: Sequence[PublishableVersion]) -> None:
         """See ``TransactionalPublisher.publish``."""
         assert self._inner is not None
-        self._trap.strike(Failpoint.BEFORE_PUBLISH)
-        self.several = len({r.partition for r in records}) > 1
+        self._trap.reach(Failpoint.BEFORE_PUBLISH)
+        self.has_several = len({r.partition for r in records}) > 1
         await self._inner.publish(records)
-        self._trap.strike(Failpoint.AFTER_PUBLISH)
+        self._trap.reach(Failpoint.AFTER_PUBLISH)
 
     def producers(self, make: ProducerFactory) -> ProducerFactory:
-        """The factory, of producers that have failpoints around their commits."""
+        """The factory, whose producers have failpoints around their commits."""
 
         def make_trapped(partition: int) -> AIOKafkaProducer:
             producer = make(partition)
             really = producer.commit_transaction
 
             async def commit() -> None:
-                self._trap.strike(Failpoint.IN_PUBLISH)
+                self._trap.reach(Failpoint.IN_PUBLISH)
                 await really()
-                if self.several:
-                    self._trap.strike(Failpoint.BETWEEN_PUBLISHES)
+                if self.has_several:
+                    self._trap.reach(Failpoint.BETWEEN_PUBLISHES)
 
             producer.commit_transaction = commit
             return producer
@@ -119,33 +122,33 @@ class TrappedPublishing:
 
 
 class TrappedDedupTable(DedupTable):
-    """The dedup table."""
+    """The dedup table with failpoints."""
 
     trap: Trap
 
     def lookup(self, batch: Sequence[DecodedInput]) -> list[RecordOffset | None]:
         """See ``DedupTable.lookup``."""
-        self.trap.strike(Failpoint.AFTER_DECODE)
+        self.trap.reach(Failpoint.AFTER_DECODE)
         return super().lookup(batch)
 
     async def add(self, batch: Sequence[DecodedInput], known: Mapping[str, RecordOffset]) -> None:
         """See ``DedupTable.add``."""
-        self.trap.strike(Failpoint.BEFORE_DEDUP_ADD)
+        self.trap.reach(Failpoint.BEFORE_DEDUP_ADD)
         await super().add(batch, known)
 
     async def evict(self, partitions: Iterable[int]) -> int:
         """See ``DedupTable.evict``."""
-        forgotten = await super().evict(partitions)
-        self.trap.strike(Failpoint.BEFORE_ACK)
-        return forgotten
+        evicted = await super().evict(partitions)
+        self.trap.reach(Failpoint.BEFORE_ACK)
+        return evicted
 
 
 class TrappedProcessor(BatchProcessor):
-    """The batch as a whole."""
+    """The batch processor with a failpoint after the acknowledgement."""
 
     trap: Trap
 
     async def publish_and_ack(self, batch: ProcessedBatch) -> None:
         """See ``BatchProcessor.publish_and_ack``."""
         await super().publish_and_ack(batch)
-        self.trap.strike(Failpoint.AFTER_ACK)
+        self.trap.reach(Failpoint.AFTER_ACK)

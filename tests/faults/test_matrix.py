@@ -1,4 +1,4 @@
-"""An error and a kill -9 at every failpoint: the process restarts and the end state is right."""
+"""An error or kill -9 at any failpoint changes no end state."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from tests.faults.failpoints import Action, Failpoint, Trap
-from tests.faults.process_supervisor import kept, until
+from tests.faults.process_supervisor import supervised, until
 from tests.service import evidence
 from tests.service.load import Load
 from tests.service.stack import Stack
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 KILLED: Final = -signal.SIGKILL
 RESTART: Final = os.EX_TEMPFAIL
-#: The exit code after an error there. None: the process recovers without a restart.
+#: The exit code after an error at the failpoint. None: the process goes on without a restart.
 STREAM: Final[dict[Failpoint, int | None]] = {
     Failpoint.AFTER_DECODE: None,
     Failpoint.AFTER_LOAD: None,
@@ -33,7 +33,7 @@ STREAM: Final[dict[Failpoint, int | None]] = {
     Failpoint.BEFORE_ACK: None,
     Failpoint.AFTER_ACK: RESTART,
 }
-WORK: Final[dict[Failpoint, int | None]] = {
+WORKER: Final[dict[Failpoint, int | None]] = {
     Failpoint.AFTER_CLAIM: None,
     Failpoint.BEFORE_CALL: None,
     Failpoint.AFTER_CALL: None,
@@ -41,13 +41,16 @@ WORK: Final[dict[Failpoint, int | None]] = {
     Failpoint.BEFORE_DONE: None,
 }
 SIZE: Final = 8
-#: An error meets the payments when they are created; kill -9, when some are further on.
+#: How often the failpoint is reached before the fault, inclusive. A kill comes when some payments
+#: are further on.
 TIME: Final = {Action.RAISE: 1, Action.KILL: 2}
 
 
 def _cells() -> Iterator[tuple[int, str, Failpoint, Action, list[int]]]:
-    """Seed, program, failpoint, action, and the exit codes it must come to."""
-    rows = [("stream", *row) for row in STREAM.items()] + [("worker", *row) for row in WORK.items()]
+    """Seed, program, failpoint, action and the expected exit codes."""
+    rows = [("stream", *row) for row in STREAM.items()] + [
+        ("worker", *row) for row in WORKER.items()
+    ]
     for number, (program, place, restart) in enumerate(rows):
         raised = [] if restart is None else [restart]
         yield 2 * number, program, place, Action.RAISE, raised
@@ -58,20 +61,20 @@ def _cells() -> Iterator[tuple[int, str, Failpoint, Action, list[int]]]:
     ("seed", "program", "place", "action", "codes"),
     [pytest.param(*cell, id=f"{cell[2]}-{cell[3]}") for cell in _cells()],
 )
-async def test_a_fault_anywhere_changes_nothing(
+async def test_a_fault_at_any_failpoint_changes_no_end_state(
     stack: Stack, traps: Path, seed: int, program: str, place: Failpoint, action: Action,
     codes: list[int],
 ) -> None:  # fmt: skip
-    """Payments in flight, a fault, a restart: each ends right, and every invariant holds."""
+    """Payments in flight end correctly after the fault and a restart. Every invariant holds."""
     trap = Trap(traps, program)
     trap.set(place, action, TIME[action])
     load = Load(stack, SIZE, seed)
-    async with kept(stack.programs[program]) as ended:
+    async with supervised(stack.programs[program]) as ended:
         await load.run()
-        await until(lambda: trap.is_met and set(codes) <= set(ended), f"{place}: {codes}")
+        await until(lambda: trap.has_fired and set(codes) <= set(ended), f"{place}: {codes}")
         await asyncio.to_thread(stack.programs[program].wait_until_ready)
         found = await evidence.at_rest(stack)
-    assert set(ended) <= {RESTART, *codes}  # a slow machine may cost a worker its partitions too
+    assert set(ended) <= {RESTART, *codes}  # on a slow machine a worker may lose its partitions too
     assert load.ended == load.stories.keys()
     evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)

@@ -1,4 +1,4 @@
-"""A worker sleeps inside a critical section until another has its work; what it can do awake."""
+"""A worker is stopped in a critical section, and continued after another took over its work."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ import pytest
 from processor.ops.invariants import Evidence
 from sandbox.supervision.ports import HOST, free_ports
 from tests.faults.failpoints import VARIABLE, Action, Failpoint, Trap
-from tests.faults.process_supervisor import kept, until
+from tests.faults.process_supervisor import supervised, until
 from tests.service import evidence
 from tests.service.load import Load
 from tests.service.stack import Program, Stack
@@ -23,9 +23,9 @@ from tests.service.stack import Program, Stack
 pytestmark = pytest.mark.anyio
 
 
-#: Where it falls asleep, and whether it has versions in its hands then that it wants to publish
-#: when it wakes: it is fenced.
-PLACES: Final = {
+#: Where the worker stops, and whether it then publishes after it is continued. If so, it is fenced
+#: and restarts.
+FENCED_AT: Final = {
     Failpoint.AFTER_LOAD: False,
     Failpoint.BEFORE_COMMIT: False,
     Failpoint.AFTER_COMMIT: True,
@@ -41,7 +41,7 @@ SIZE: Final = 10
 
 @pytest.fixture
 def second(stack: Stack, tmp_path: Path) -> Iterator[Program]:
-    """Another stream worker, not started yet; nobody sets traps for it."""
+    """Another stream worker, not started, without faults."""
     first = stack.programs["stream"]
     (port,) = free_ports(1)
     variables = {
@@ -58,27 +58,27 @@ def second(stack: Stack, tmp_path: Path) -> Iterator[Program]:
 
 
 @asynccontextmanager
-async def asleep(program: Program) -> AsyncIterator[None]:
-    """The program has stopped itself in here; it is continued afterwards."""
+async def stopped(program: Program) -> AsyncIterator[None]:
+    """Waits until the program has stopped itself, and continues it after the block."""
     process = psutil.Process(program.process.pid)
-    await until(lambda: bool(process.status() == psutil.STATUS_STOPPED), "it sleeps")
+    await until(lambda: bool(process.status() == psutil.STATUS_STOPPED), "it stops")
     try:
         yield
-        assert process.status() == psutil.STATUS_STOPPED, "it woke up by itself"
+        assert process.status() == psutil.STATUS_STOPPED, "it was continued too early"
     finally:
         program.process.send_signal(signal.SIGCONT)
 
 
-async def live(stack: Stack, seed: int) -> Load:
-    """A load that has run: every payment has ended."""
+async def run_load(stack: Stack, seed: int) -> Load:
+    """Runs a load until every payment has ended."""
     load = Load(stack, SIZE, seed)
     await load.run()
     assert load.ended == load.stories.keys()
     return load
 
 
-def everything_of(found: Evidence, payment_ids: Iterable[str]) -> dict[str, object]:
-    """All there is of these payments, in Postgres and in ``payment-state``."""
+def stored_and_published(found: Evidence, payment_ids: Iterable[str]) -> dict[str, object]:
+    """Everything about these payments in Postgres and in ``payment-state``."""
     return {
         p: (
             found.payments[p], found.versions[p], found.published[p], found.published_versions[p],
@@ -88,32 +88,32 @@ def everything_of(found: Evidence, payment_ids: Iterable[str]) -> dict[str, obje
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_a_sleeper_changes_nothing_when_it_wakes(
+@pytest.mark.parametrize("place", FENCED_AT)
+async def test_a_continued_worker_changes_nothing(
     stack: Stack, traps: Path, second: Program, place: Failpoint
 ) -> None:
-    """The other finishes everything meanwhile; awake, it writes and publishes nothing more of it.
+    """Another worker has finished its batch, and it writes and publishes nothing more of it.
 
-    It restarts where it would publish. Alone again, it works.
+    If it tries to publish, it is fenced and restarts. As the only worker it then works again.
     """
-    seed = 1_000 + 10 * list(PLACES).index(place)
+    seed = 1_000 + 10 * list(FENCED_AT).index(place)
     first, trap = stack.programs["stream"], Trap(traps, "stream")
     trap.set(place, Action.STOP, 2)
-    living = asyncio.create_task(live(stack, seed))
-    await until(lambda: trap.is_met, f"{place} is met")
-    async with kept(first) as ended:
-        async with asleep(first):
+    living = asyncio.create_task(run_load(stack, seed))
+    await until(lambda: trap.has_fired, f"{place} is reached")
+    async with supervised(first) as ended:
+        async with stopped(first):
             second.start()
             load = await living
             before = await evidence.at_rest(stack)
-        if PLACES[place]:
+        if FENCED_AT[place]:
             await until(lambda: bool(ended), "it restarts")
         second.kill()
-        await live(stack, seed + 1)
+        await run_load(stack, seed + 1)
         after = await evidence.at_rest(stack)
     assert set(ended) <= {os.EX_TEMPFAIL}
     evidence.check(before)
     evidence.check(after)
-    assert everything_of(before, load.stories) == everything_of(after, load.stories)
+    assert stored_and_published(before, load.stories) == stored_and_published(after, load.stories)
     await evidence.agrees_with_oracle(stack, after)
     await evidence.agrees_with_provider(stack, after)

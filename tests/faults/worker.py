@@ -19,7 +19,7 @@ from tests.faults.failpoints import Failpoint, Trap
 
 
 class TrappedClient:
-    """A ``ProviderClient``."""
+    """A ``ProviderClient`` with failpoints."""
 
     def __init__(self, inner: ProviderClient, trap: Trap) -> None:
         self.name = inner.name
@@ -28,9 +28,9 @@ class TrappedClient:
 
     async def call(self, call: ProviderCall, key: str) -> CallOutcome:
         """See ``ProviderClient.call``."""
-        self._trap.strike(Failpoint.BEFORE_CALL)
+        self._trap.reach(Failpoint.BEFORE_CALL)
         outcome = await self._inner.call(call, key)
-        self._trap.strike(Failpoint.AFTER_CALL)
+        self._trap.reach(Failpoint.AFTER_CALL)
         return outcome
 
     async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
@@ -50,8 +50,8 @@ class TrappedClient:
         await self._inner.close()
 
 
-class TrappedCalls:
-    """A ``Outbox``."""
+class TrappedOutbox:
+    """An ``Outbox`` with failpoints."""
 
     def __init__(self, inner: Outbox, trap: Trap) -> None:
         self._inner = inner
@@ -63,7 +63,7 @@ class TrappedCalls:
         """See ``Outbox.claim``."""
         claimed = await self._inner.claim(providers, limit, now, lease_until)
         if claimed:
-            self._trap.strike(Failpoint.AFTER_CLAIM)
+            self._trap.reach(Failpoint.AFTER_CLAIM)
         return claimed
 
     async def renew(self, claimed: ClaimedCall, lease_until: datetime) -> bool:
@@ -72,7 +72,7 @@ class TrappedCalls:
 
     async def finish(self, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
         """See ``Outbox.finish``."""
-        self._trap.strike(Failpoint.BEFORE_DONE)
+        self._trap.reach(Failpoint.BEFORE_DONE)
         return await self._inner.finish(claimed, outcome, now)
 
     async def retry(self, claimed: ClaimedCall, at: datetime, error: str) -> bool:
@@ -85,22 +85,22 @@ class TrappedCalls:
 
 
 class TrappedSender(Sender):
-    """What sends the results."""
+    """The sender of results, with a failpoint."""
 
     trap: Trap
 
     async def send(self, records: Sequence[ProducerRecord]) -> None:
         """See ``Sender.send``."""
         if any(record.topic == PROVIDER_RESULTS for record in records):
-            self.trap.strike(Failpoint.BEFORE_RESULT)
+            self.trap.reach(Failpoint.BEFORE_RESULT)
         await super().send(records)
 
 
 def parts(trap: Trap) -> WorkerParts:
-    """The real parts, each inside its failpoints."""
+    """The real parts, with failpoints around them."""
 
-    def calls(pool: Pool) -> TrappedCalls:
-        return TrappedCalls(PostgresOutbox(pool), trap)
+    def outbox(pool: Pool) -> TrappedOutbox:
+        return TrappedOutbox(PostgresOutbox(pool), trap)
 
     def sender(bootstrap: str, client_id: str, deadline_s: float) -> TrappedSender:
         trapped = TrappedSender(bootstrap, client_id, deadline_s)
@@ -110,7 +110,7 @@ def parts(trap: Trap) -> WorkerParts:
     def trapped_clients() -> dict[str, ProviderClient]:
         return {name: TrappedClient(client, trap) for name, client in clients().items()}
 
-    return WorkerParts(outbox=calls, sender=sender, clients=trapped_clients)
+    return WorkerParts(outbox=outbox, sender=sender, clients=trapped_clients)
 
 
 if __name__ == "__main__":

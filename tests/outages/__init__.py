@@ -1,1 +1,1 @@
-"""Outages of what the service depends on: brokers, Postgres, provider, disks, clocks, workers."""
+"""Outages of brokers, Postgres, the provider, disks, clocks and workers."""

@@ -10,7 +10,7 @@ from postgres.migrate import migrate
 from tests.outages.servers import Servers, running_servers, topics
 from tests.service.stack import QUICK, Stack, running_stack
 
-#: Short timeouts: a silent worker is soon excluded, and one without acknowledgements soon restarts.
+#: Short timeouts: a silent worker is soon excluded, and a stalled one soon restarts.
 #: The dedup table evicts nothing.
 QUICKER = {
     **QUICK,
@@ -23,8 +23,8 @@ QUICKER = {
 }
 
 
-#: pytest's ``record_property``: what was measured, into the report.
-Note = Callable[[str, object], None]
+#: The type of pytest's ``record_property``, which writes measurements to the report.
+RecordProperty = Callable[[str, object], None]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Site:
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Everything, running. A test must restore it."""
+    """The running service. A test must restore what it breaks."""
     root = tmp_path_factory.mktemp("outages")
     with running_servers(root) as servers:
         migrate(servers.infrastructure.database_url)

@@ -19,8 +19,8 @@ from tests.service.stack import Stack
 
 BODY: Final = {"amount": 1_000, "currency": "EUR", "payment_method": "pm_card_visa"}
 PAUSE_S: Final = 0.05
-PATIENCE_S: Final = 20.0
-#: The timeout of any wait; generous, for busy machines.
+TIMEOUT_S: Final = 20.0
+#: The timeout of any wait, long enough for busy machines.
 LONG_S: Final = 120.0
 UNAVAILABLE: Final = httpx.codes.SERVICE_UNAVAILABLE
 
@@ -33,24 +33,22 @@ class Load:
         self._http = http
         self._name = secrets.token_hex(4)
         self._stopping = False
-        #: Payments whose creation was answered 202.
+        #: Payments whose creation was accepted with 202.
         self.payments: set[str] = set()
-        #: Event IDs of the webhooks that were answered 200.
+        #: Event IDs of the webhooks that were accepted with 200.
         self.events: set[str] = set()
         #: Responses by status code; 0 counts requests without one.
-        self.answers: Counter[int] = Counter()
-        #: When the last request was accepted, on the monotonic clock.
-        self.taken_at = 0.0
+        self.responses: Counter[int] = Counter()
 
     async def more(self, count: int) -> None:
         """Waits until ``count`` more payments are accepted."""
         wanted = len(self.payments) + count
-        await until(lambda: len(self.payments) >= wanted, f"{count} payments more", LONG_S)
+        await until(lambda: len(self.payments) >= wanted, f"{count} more payments", LONG_S)
 
-    async def answered(self, code: int) -> None:
+    async def until_response(self, code: int) -> None:
         """Waits for another response with this code."""
-        wanted = self.answers[code] + 1
-        await until(lambda: self.answers[code] >= wanted, f"an answer {code}", LONG_S)
+        wanted = self.responses[code] + 1
+        await until(lambda: self.responses[code] >= wanted, f"a response {code}", LONG_S)
 
     async def send(self, sender: int) -> None:
         """Sends payments and a webhook about each, until stopped and all are accepted."""
@@ -60,7 +58,7 @@ class Load:
             number += 1
             payment_id = await self._create(key)
             self.payments.add(payment_id)
-            self.events.add(await self._tell(f"evt_{key}", payment_id))
+            self.events.add(await self._send_webhook(f"evt_{key}", payment_id))
             await asyncio.sleep(PAUSE_S)  # the rate
 
     def stop(self) -> None:
@@ -70,37 +68,38 @@ class Load:
     async def _create(self, key: str) -> str:
         authorization = f"Bearer {self._stack.api_key}"
         headers = {"authorization": authorization, "idempotency-key": key}
-        answer = await self._until_taken("/v1/payments", json.dumps(BODY).encode(), headers)
-        return str(answer.json()["id"])
+        response = await self._retry_until_accepted(
+            "/v1/payments", json.dumps(BODY).encode(), headers
+        )
+        return str(response.json()["id"])
 
-    async def _tell(self, event_id: str, payment_id: str) -> str:
+    async def _send_webhook(self, event_id: str, payment_id: str) -> str:
         body = webhook(event_id, payment_id)
         header = signature_header(body, self._stack.webhook_secret, int(time.time()))
-        await self._until_taken("/webhooks/stripe", body, {"stripe-signature": header})
+        await self._retry_until_accepted("/webhooks/stripe", body, {"stripe-signature": header})
         return event_id
 
-    async def _until_taken(
+    async def _retry_until_accepted(
         self, path: str, body: bytes, headers: Mapping[str, str]
     ) -> httpx.Response:
         """Retries a request until it is accepted, as its sender would."""
         while True:
             try:
-                answer = await self._http.post(
+                response = await self._http.post(
                     path, content=body, headers={**headers, "content-type": "application/json"}
                 )
             except httpx.HTTPError:
-                self.answers[0] += 1
+                self.responses[0] += 1
             else:
-                self.answers[answer.status_code] += 1
-                if answer.is_success:
-                    self.taken_at = time.monotonic()
-                    return answer
-                assert answer.status_code == UNAVAILABLE, answer.text
-            await asyncio.sleep(PAUSE_S)  # between two tries of one request
+                self.responses[response.status_code] += 1
+                if response.is_success:
+                    return response
+                assert response.status_code == UNAVAILABLE, response.text
+            await asyncio.sleep(PAUSE_S)  # between two tries
 
 
 def webhook(event_id: str, payment_id: str, padding: int = 0) -> bytes:
-    """An event about a payment, of a type without effect, which must still have an outcome.
+    """An event about a payment, of a type without effect. It still gets an outcome.
 
     ``padding`` bytes are added to it.
     """
@@ -120,7 +119,7 @@ def webhook(event_id: str, payment_id: str, padding: int = 0) -> bytes:
 @asynccontextmanager
 async def loaded(stack: Stack, senders: int = 3) -> AsyncIterator[Load]:
     """Runs a load during the block, then waits until everything sent is accepted."""
-    async with httpx.AsyncClient(base_url=stack.url, timeout=PATIENCE_S) as http:
+    async with httpx.AsyncClient(base_url=stack.url, timeout=TIMEOUT_S) as http:
         load = Load(stack, http)
         sending = [asyncio.create_task(load.send(sender)) for sender in range(senders)]
         try:
@@ -133,13 +132,13 @@ async def loaded(stack: Stack, senders: int = 3) -> AsyncIterator[Load]:
             await asyncio.gather(*sending, return_exceptions=True)
 
 
-async def all_is_well(stack: Stack, load: Load) -> Evidence:
-    """Asserts at rest that nothing answered 2xx is lost, and that every invariant holds."""
+async def assert_nothing_lost(stack: Stack, load: Load) -> Evidence:
+    """Asserts at rest that every accepted request has its effect and every invariant holds."""
     found = await evidence.at_rest(stack)
     evidence.check(found)
     assert load.payments, "nothing was sent"
-    assert load.payments <= found.payments.keys(), "payments answered 202 are lost"
-    assert load.events <= {row.event_id for row in found.inbox}, "webhooks answered 200 are lost"
+    assert load.payments <= found.payments.keys(), "accepted payments are lost"
+    assert load.events <= {row.event_id for row in found.inbox}, "accepted webhooks are lost"
     await evidence.agrees_with_oracle(stack, found)
     await evidence.agrees_with_provider(stack, found)
     return found

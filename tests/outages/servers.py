@@ -36,7 +36,7 @@ class Server(ManagedProcess):
         await until(self._ready, READY_WITHIN_S)
 
     def stop(self) -> None:
-        """Ends it, if it is running: Postgres in its fast way, a broker at once."""
+        """Ends it if it is running. Postgres shuts down in immediate mode."""
         if self.is_running:
             self.end(signal.SIGKILL if self.command.user is None else signal.SIGQUIT)
 
@@ -52,7 +52,7 @@ class Servers:
 
 @contextmanager
 def running_servers(root: Path, brokers: int = 1) -> Iterator[Servers]:
-    """Starts them, and ends them at the end. Enter it on the main thread, outside any event loop.
+    """Starts the servers, and ends them at the end. Enter it on the main thread, without a loop.
 
     Raises:
         SandboxError: one of them could not be installed or started.

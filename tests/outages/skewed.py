@@ -1,6 +1,6 @@
 """Runs a program of the service with a wrong clock.
 
-``python -m tests.outages.skewed <seconds> ingress``, or ``<seconds> stream``, ``<seconds> work``.
+``python -m tests.outages.skewed <seconds> <program>``: ``ingress``, ``stream`` or ``worker``.
 """
 
 import sys
@@ -19,12 +19,12 @@ import providers.registry
 
 def set_clocks(offset_s: float) -> None:
     """Shifts every wall clock that a program of the service reads by this many seconds."""
-    really = time.time
+    real_time = time.time
 
     def now() -> datetime:
         return datetime.now(UTC) + timedelta(seconds=offset_s)
 
-    time.time = lambda: really() + offset_s
+    time.time = lambda: real_time() + offset_s
     patch = pytest.MonkeyPatch()
     for module in (ingress.bootstrap, processor.stream.bootstrap, processor.worker.bootstrap):
         patch.setattr(module, "utc_now", now)

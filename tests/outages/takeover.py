@@ -29,13 +29,13 @@ from postgres.migrate import migrate
 from processor.stream.dedup_table import DedupEntry
 from schemas.topics import APP_ID
 from tests.conftest import PARTITIONS
-from tests.faults.process_supervisor import kept, until
+from tests.faults.process_supervisor import supervised, until
 from tests.isolation.isolated import isolated
 from tests.outages.conftest import QUICKER
-from tests.outages.load import all_is_well, loaded
+from tests.outages.load import assert_nothing_lost, loaded
 from tests.outages.servers import running_servers, topics
-from tests.outages.test_rebalance import share
-from tests.outages.workers import another, partitions_of
+from tests.outages.test_rebalance import until_shared
+from tests.outages.workers import additional_worker, partitions_of
 from tests.service.stack import Program, Stack, running_stack
 from tests.support.log_lines import written
 
@@ -57,10 +57,10 @@ async def fill(bootstrap: str, events: int) -> None:
         now, sent = int(time.time()), []
         for number in range(events // EVENTS_PER_PAYMENT):
             key, partition = f"pay_{secrets.token_hex(15)}".encode(), number % PARTITIONS
-            seen: dict[str, tuple[int, int]] = {}
+            event_ids: dict[str, tuple[int, int]] = {}
             for event in range(EVENTS_PER_PAYMENT):
-                seen[f"evt_{secrets.token_hex(12)}"] = (event % 3, number)
-                value = msgspec.msgpack.encode(DedupEntry(now, seen))
+                event_ids[f"evt_{secrets.token_hex(12)}"] = (event % 3, number)
+                value = msgspec.msgpack.encode(DedupEntry(now, event_ids))
                 sent.append(await producer.send(CHANGELOG, value, key, partition=partition))
         await asyncio.gather(*sent)
     finally:
@@ -94,7 +94,7 @@ def changelog_offset(worker: Program, partition: int) -> int:
     return int(value) if value else -1
 
 
-async def standbys_are_near(stack: Stack, workers: Sequence[Program], copies: int) -> None:
+async def until_standbys_are_near(stack: Stack, workers: Sequence[Program], copies: int) -> None:
     """Waits until enough workers have each partition's table on their disks."""
     end = await ends(stack.infrastructure.kafka_bootstrap)
 
@@ -122,7 +122,7 @@ async def resumed(stack: Stack, partitions: Collection[int], since: datetime) ->
         found[:] = [at for (at,) in rows]
         return len(found) == len(partitions)
 
-    await until(all_committed, "somebody commits for its partitions", LONG_S)
+    await until(all_committed, "the partitions have commits again", LONG_S)
     return (max(found) - since).total_seconds()
 
 
@@ -139,7 +139,7 @@ def assigned_after(workers: Collection[Program], since: datetime) -> float:
 async def recover_once(stack: Stack, worker: Program) -> Path:
     """Lets one worker read every partition's table, ends it and returns its folder."""
     data, began = worker.environment["PAYMENTS_DATA_DIR"], time.monotonic()
-    await standbys_are_near(stack, [worker], 0)
+    await until_standbys_are_near(stack, [worker], 0)
     print(f"the whole table recovered in {time.monotonic() - began:.0f} s", flush=True)  # noqa: T201
     worker.stop()
     return Path(shutil.move(data, f"{data}.whole"))
@@ -183,7 +183,7 @@ def on_disk(workers: Sequence[Program]) -> float:
     return sum(f.stat().st_size for f in files if f.is_file()) / (1 << 20)
 
 
-async def end(worker: Program, how: str) -> None:
+async def end_worker(worker: Program, how: str) -> None:
     """Ends the worker, and waits for its end."""
     if how == "SIGTERM":
         worker.process.terminate()
@@ -197,12 +197,12 @@ async def take_over(
 ) -> str:
     """Measures one take-over, and returns its row."""
     with fresh(workers, copies, whole):
-        await share(workers)
+        await until_shared(workers)
         if not copies:
             remove_other_partitions(workers)
         async with loaded(stack) as load:
             await load.more(20)
-            await standbys_are_near(stack, workers, copies)
+            await until_standbys_are_near(stack, workers, copies)
             before, taken, began = used(workers), len(load.payments), time.monotonic()
             await load.more(100)
             cpu = [b - a for a, b in zip(before, used(workers), strict=True)]
@@ -210,19 +210,19 @@ async def take_over(
             rate = (len(load.payments) - taken) / (time.monotonic() - began)
             disk = on_disk(workers)
             victim, *others = workers
-            mine, asked = partitions_of(victim), datetime.now(UTC)
+            lost, asked = partitions_of(victim), datetime.now(UTC)
             async with AsyncExitStack() as supervisors:
-                for other in others:  # one that has dropped a record restarts
-                    await supervisors.enter_async_context(kept(other))
-                await end(victim, how)
+                for other in others:  # a worker that has dropped a record restarts
+                    await supervisors.enter_async_context(supervised(other))
+                await end_worker(victim, how)
                 ended, spent = datetime.now(UTC), -sum(used(others))
                 took = (ended - asked).total_seconds()
-                again = took + await resumed(stack, mine, ended)
-                spent += sum(used(others))  # of no meaning where one of them restarted
+                again = took + await resumed(stack, lost, ended)
+                spent += sum(used(others))  # meaningless if one of them restarted
                 given = assigned_after(others, asked)
-                await share(others)
+                await until_shared(others)
                 load.stop()
-                await all_is_well(stack, load)
+                await assert_nothing_lost(stack, load)
     restarts = sum(worker.log.read_text().count("the worker restarts") for worker in workers)
     seconds = (took, given, again - given, again, spent)
     return (
@@ -235,7 +235,7 @@ async def measure(stack: Stack, arguments: argparse.Namespace) -> None:
     """Measures and prints every row."""
     first = stack.programs["stream"]
     whole = await recover_once(stack, first)
-    others = [another(stack, name) for name in ("stream-2", "stream-3")]
+    others = [additional_worker(stack, name) for name in ("stream-2", "stream-3")]
     for _ in range(arguments.times):
         for count in arguments.workers:
             for how in arguments.how:

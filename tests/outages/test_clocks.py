@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.stories import STORIES
 from sandbox.stripe_simulator.webhooks.signing import signature_header
-from tests.outages.conftest import Note, Site
+from tests.outages.conftest import RecordProperty, Site
 from tests.outages.load import webhook
 from tests.service import evidence
 from tests.service.load import Load
@@ -62,27 +62,27 @@ def restart(stack: Stack, names: Mapping[str, int]) -> None:
         stack.programs[name].wait_until_ready()
 
 
-async def answer(stack: Stack, signed_at: float) -> int:
+async def webhook_status(stack: Stack, signed_at: float) -> int:
     """The status of a webhook that was signed at this time."""
     body = webhook(f"evt_signed_{signed_at}", "pay_" + "a" * 30)
     header = signature_header(body, stack.webhook_secret, int(signed_at))
     async with httpx.AsyncClient(base_url=stack.url, timeout=20.0) as http:
-        got = await http.post(
+        response = await http.post(
             "/webhooks/stripe", content=body, headers={"stripe-signature": header}
         )
-    return got.status_code
+    return response.status_code
 
 
 @pytest.mark.parametrize("skew", SKEWS)
 async def test_clocks_that_differ_change_no_end_state(
-    site: Site, record_property: Note, skew: str
+    site: Site, record_property: RecordProperty, skew: str
 ) -> None:
-    """Every payment ends as expected; webhooks within the ingress's tolerance are accepted."""
+    """Every payment ends correctly. Webhooks within the ingress's tolerance are accepted."""
     stack, offsets = site.stack, SKEWS[skew]
     with skewed(stack, offsets):
         here = time.time() + offsets["ingress"]
-        assert await answer(stack, here - TOLERANCE_S + 30) == 200
-        assert await answer(stack, here - TOLERANCE_S - 30) == 400
+        assert await webhook_status(stack, here - TOLERANCE_S + 30) == 200
+        assert await webhook_status(stack, here - TOLERANCE_S - 30) == 400
         load, began = Load(stack, SIZE, SEED + len(skew)), time.monotonic()
         await asyncio.wait_for(load.run(), 200)
         record_property(f"{SIZE} payments ended after, s", time.monotonic() - began)

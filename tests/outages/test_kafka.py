@@ -13,22 +13,22 @@ import psutil  # type: ignore[import-untyped] # it ships no types
 import pytest
 
 from sandbox.stripe_simulator.webhooks.signing import signature_header
-from tests.faults.process_supervisor import kept
-from tests.outages.conftest import Note, Site
-from tests.outages.load import BODY, all_is_well, loaded, webhook
+from tests.faults.process_supervisor import supervised
+from tests.outages.conftest import RecordProperty, Site
+from tests.outages.load import BODY, assert_nothing_lost, loaded, webhook
 from tests.service.stack import Program, Stack
 
 pytestmark = pytest.mark.anyio
 
 REQUESTS: Final = 2_000
 AT_A_TIME: Final = 16
-#: The longest median of refusals in seconds: they come without waiting for the brokers (3 s). The
-#: slower half depends on the machine's other load.
+#: The limit of the median time of a refusal, in seconds. A refusal does not wait for the brokers
+#: (3 s). The slower half depends on the machine's other load.
 AT_ONCE_S: Final = 1.0
 #: The size of every second request; buffered until Kafka is back, they would be 98 MiB.
 LARGE: Final = 100 << 10
-#: The largest growth of memory: a busy process's own, because no request is buffered.
-GROWTH_MAX: Final = 48 << 20
+#: The limit of memory growth: a busy process grows, but buffers no request.
+MEMORY_GROWTH_MAX: Final = 48 << 20
 STOPS_WITHIN_S: Final = 15.0
 MIB: Final = 1 << 20
 
@@ -57,35 +57,35 @@ def large_webhook(stack: Stack, number: int) -> Request:
 
 async def hammer(stack: Stack) -> tuple[Counter[int], list[float]]:
     """Sends thousands of requests; returns the responses by code, and each one's duration."""
-    room, codes, took = asyncio.Semaphore(AT_A_TIME), Counter[int](), list[float]()
+    slots, codes, took = asyncio.Semaphore(AT_A_TIME), Counter[int](), list[float]()
 
     async def one(http: httpx.AsyncClient, number: int) -> None:
-        async with room:
+        async with slots:
             path, body, headers = (large_webhook if number % 2 else payment)(stack, number)
             began = time.monotonic()
-            answer = await http.post(path, content=body, headers=headers)
+            response = await http.post(path, content=body, headers=headers)
             took.append(time.monotonic() - began)
-            codes[answer.status_code] += 1
-            assert int(answer.headers["retry-after"]) >= 1
+            codes[response.status_code] += 1
+            assert int(response.headers["retry-after"]) >= 1
 
     async with httpx.AsyncClient(base_url=stack.url, timeout=20.0) as http:
         await asyncio.gather(*(one(http, number) for number in range(REQUESTS)))
     return codes, sorted(took)
 
 
-async def test_kafka_is_down_and_comes_back(site: Site, record_property: Note) -> None:
-    """503 with Retry-After at once, without buffering; afterwards nothing accepted is lost."""
+async def test_kafka_is_down_and_comes_back(site: Site, record_property: RecordProperty) -> None:
+    """Requests get 503 with Retry-After at once and are not buffered. Nothing accepted is lost."""
     stack, (broker,) = site.stack, site.servers.brokers
     ingress = stack.programs["ingress"]
     process = ingress.process
     async with (
-        kept(stack.programs["stream"]) as stream,
-        kept(stack.programs["worker"]) as work,
+        supervised(stack.programs["stream"]) as stream,
+        supervised(stack.programs["worker"]) as work,
         loaded(stack) as load,
     ):
         await load.more(30)
         broker.end(signal.SIGKILL)
-        await load.answered(503)
+        await load.until_response(503)
         before = memory(ingress)
         codes, took = await hammer(stack)
         grown = memory(ingress) - before
@@ -93,52 +93,52 @@ async def test_kafka_is_down_and_comes_back(site: Site, record_property: Note) -
         await broker.until_ready()
         began = time.monotonic()
         await load.more(1)
-        record_property("taken again after, s", time.monotonic() - began)
+        record_property("accepts again after, s", time.monotonic() - began)
         await load.more(30)
         load.stop()
-        await all_is_well(stack, load)
+        await assert_nothing_lost(stack, load)
     assert codes == {503: REQUESTS}
     median, slow = took[REQUESTS // 2], took[int(0.99 * REQUESTS)]
     record_property("503 after, s: p50, p99, longest", (median, slow, took[-1]))
     record_property("ingress has grown by, MiB", grown / MIB)
     record_property("exit codes of stream and work", (stream, work))
     assert median < AT_ONCE_S
-    assert grown < GROWTH_MAX
-    assert ingress.process is process, "the ingress recovers by itself"
+    assert grown < MEMORY_GROWTH_MAX
+    assert ingress.process is process, "the ingress recovers without a restart"
     assert process.poll() is None
     assert set(stream + work) <= {os.EX_TEMPFAIL}
 
 
-async def test_a_broker_killed_under_load_has_all_that_was_taken(site: Site) -> None:
-    """After kill -9 and a restart, twice, everything answered 2xx has one outcome."""
+async def test_a_broker_killed_under_load_loses_no_accepted_record(site: Site) -> None:
+    """After two kills and restarts every accepted record has one outcome."""
     stack, (broker,) = site.stack, site.servers.brokers
     async with (
-        kept(stack.programs["stream"]) as stream,
-        kept(stack.programs["worker"]) as work,
+        supervised(stack.programs["stream"]) as stream,
+        supervised(stack.programs["worker"]) as work,
         loaded(stack) as load,
     ):
         for _ in range(2):
             await load.more(20)
             broker.end(signal.SIGKILL)
             broker.start()
-            await load.answered(503)
+            await load.until_response(503)
             await broker.until_ready()
         await load.more(20)
         load.stop()
-        await all_is_well(stack, load)
+        await assert_nothing_lost(stack, load)
     assert set(stream + work) <= {os.EX_TEMPFAIL}
 
 
 async def test_programs_stop_on_sigterm_while_kafka_is_down(
-    site: Site, record_property: Note
+    site: Site, record_property: RecordProperty
 ) -> None:
-    """Each program ends in time after SIGTERM, although records in flight are unconfirmed."""
+    """Each program ends in time, although records in flight are unconfirmed."""
     stack, (broker,) = site.stack, site.servers.brokers
     programs = [stack.programs[name] for name in ("ingress", "stream", "worker")]
     async with loaded(stack) as load:
         await load.more(20)
         broker.end(signal.SIGKILL)
-        await load.answered(503)
+        await load.until_response(503)
         try:
             for program in programs:
                 began = time.monotonic()
@@ -152,9 +152,9 @@ async def test_programs_stop_on_sigterm_while_kafka_is_down(
                 program.stop()
                 program.start()
         await broker.until_ready()
-        async with kept(programs[1]), kept(programs[2]):
+        async with supervised(programs[1]), supervised(programs[2]):
             await load.more(20)
             for program in programs:
                 await asyncio.to_thread(program.wait_until_ready)
             load.stop()
-            await all_is_well(stack, load)
+            await assert_nothing_lost(stack, load)

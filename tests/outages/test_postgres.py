@@ -8,9 +8,9 @@ from typing import Final
 import psycopg
 import pytest
 
-from tests.faults.process_supervisor import kept, until
-from tests.outages.conftest import Note, Site
-from tests.outages.load import all_is_well, loaded
+from tests.faults.process_supervisor import supervised, until
+from tests.outages.conftest import RecordProperty, Site
+from tests.outages.load import assert_nothing_lost, loaded
 
 pytestmark = pytest.mark.anyio
 
@@ -24,36 +24,37 @@ def dead_letters(url: str) -> int:
     return int(count)
 
 
-async def test_postgres_is_down_and_comes_back(site: Site, record_property: Note) -> None:
-    """Payments and webhooks are accepted throughout; the worker waits, then catches up."""
+async def test_postgres_is_down_and_comes_back(site: Site, record_property: RecordProperty) -> None:
+    """Payments and webhooks are accepted throughout. The worker waits, then catches up."""
     stack, database = site.stack, site.servers.database
     url = site.servers.infrastructure.database_url
     dead = dead_letters(url)
     async with (
-        kept(stack.programs["stream"]) as stream,
-        kept(stack.programs["worker"]) as work,
+        supervised(stack.programs["stream"]) as stream,
+        supervised(stack.programs["worker"]) as work,
         loaded(stack) as load,
     ):
         await load.more(20)
         tried = stack.metric("stream", RETRIES)
         database.end(signal.SIGQUIT)
-        refused = load.answers[503] + load.answers[0]
+        refused = load.responses[503] + load.responses[0]
         await until(lambda: stack.metric("stream", RETRIES) >= tried + 3, "the worker tries again")
         await load.more(60)
-        assert load.answers[503] + load.answers[0] == refused, "Postgres is needed to take in"
+        assert load.responses[503] + load.responses[0] == refused, "the ingress needs Postgres"
         began = time.monotonic()
         database.start()
         await database.until_ready()
         done = stack.metric("stream", "payments_batch_records_count")
         await until(
-            lambda: stack.metric("stream", "payments_batch_records_count") > done, "it goes on"
+            lambda: stack.metric("stream", "payments_batch_records_count") > done,
+            "work goes on",
         )
         record_property("goes on after, s", time.monotonic() - began)
         await load.more(10)
         load.stop()
-        found = await all_is_well(stack, load)
+        found = await assert_nothing_lost(stack, load)
     record_property("exit codes of stream and work", (stream, work))
-    assert stream == [], "the worker waits in place"
+    assert stream == [], "the worker does not restart"
     assert set(work) <= {os.EX_TEMPFAIL}
     assert dead_letters(url) == dead
-    assert not found.quarantined, "no payment is quarantined because Postgres was away"
+    assert not found.quarantined, "the outage has quarantined a payment"

@@ -13,7 +13,7 @@ import pytest
 from sandbox.client import PaymentsClient, SimulatorControl
 from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.faults.process_supervisor import until
-from tests.outages.conftest import Note, Site
+from tests.outages.conftest import RecordProperty, Site
 from tests.outages.load import BODY, webhook
 from tests.service import evidence
 from tests.service.stack import Stack
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.anyio
 #: More than the failures in a row that open the breaker.
 CALLS: Final = 12
 BREAKER: Final = "payments_circuit_breaker_open"
-#: The longest latency of a webhook about another payment. A busy machine needs a second; a
-#: partition that waited for the provider would need as long as the trouble lasts.
+#: The limit of the latency of a webhook about another payment. A busy machine needs a second. A
+#: partition that waited for the provider would need as long as the outage lasts.
 GOES_ON_S: Final = 10.0
 #: Faults of the simulator, and the resulting errors in the calls' rows.
 TROUBLE: Final[Mapping[str, dict[str, Any]]] = {
@@ -61,31 +61,31 @@ async def latency(stack: Stack, payment_id: str) -> float:
     header = signature_header(body, stack.webhook_secret, int(time.time()))
     async with httpx.AsyncClient(base_url=stack.url, timeout=20.0) as http:
         began = time.monotonic()
-        answer = await http.post(
+        response = await http.post(
             "/webhooks/stripe", content=body, headers={"stripe-signature": header}
         )
-        assert answer.status_code == 200
+        assert response.status_code == 200
         await until(lambda: recorded(stack, event_id), "the webhook has its outcome")
     return time.monotonic() - began
 
 
 @pytest.mark.parametrize("trouble", TROUBLE)
 async def test_a_provider_in_trouble_delays_only_its_own_calls(
-    site: Site, record_property: Note, trouble: str
+    site: Site, record_property: RecordProperty, trouble: str
 ) -> None:
-    """Calls are retried with jitter, the breaker opens and closes, each makes one object."""
+    """Its calls are retried with jitter and make one object each. The breaker opens and closes."""
     stack = site.stack
     async with (
         PaymentsClient(stack.url, stack.api_key) as client,
         SimulatorControl(stack.simulator_url) as simulator,
     ):
-        bystander = await client.create(BODY)
-        await client.wait_for(bystander, lambda p: bool(p["status"] == "SUCCEEDED"))
+        other = await client.create(BODY)
+        await client.wait_for(other, lambda p: bool(p["status"] == "SUCCEEDED"))
         await simulator.faults(**TROUBLE[trouble])
         ids = await asyncio.gather(*(client.create(BODY) for _ in range(CALLS)))
         await until(lambda: stack.metric("worker", BREAKER) == 1, "the breaker opens")
         await until(lambda: sum(row[0] for row in rows(stack, ids)) > CALLS, "calls are repeated")
-        took = max([await latency(stack, bystander) for _ in range(5)])
+        took = max([await latency(stack, other) for _ in range(5)])
         waiting = [row for row in rows(stack, ids) if row[2] is not None]
         await simulator.faults()
         await asyncio.gather(
@@ -97,7 +97,7 @@ async def test_a_provider_in_trouble_delays_only_its_own_calls(
         "calls that failed, and their distinct times", (len(waiting), len({r[1] for r in waiting}))
     )
     assert took < GOES_ON_S
-    assert len({row[1] for row in waiting}) == len(waiting) > 1, "they come back all at once"
+    assert len({row[1] for row in waiting}) == len(waiting) > 1, "all are retried at the same time"
     found = await evidence.at_rest(stack)
     assert {row[3] for row in rows(stack, ids)} == {"done"}
     evidence.check(found)

@@ -1,4 +1,4 @@
-"""Workers come and go under load: the order is kept, and others take over in time."""
+"""Workers start and end under load: versions stay in order, and others take over in time."""
 
 import asyncio
 import os
@@ -12,10 +12,10 @@ import pytest
 
 from processor.ops.invariants import Evidence
 from tests.conftest import PARTITIONS
-from tests.faults.process_supervisor import kept, until
-from tests.outages.conftest import QUICKER, Note, Site
-from tests.outages.load import all_is_well, loaded
-from tests.outages.workers import another, is_ready, partitions_of
+from tests.faults.process_supervisor import supervised, until
+from tests.outages.conftest import QUICKER, RecordProperty, Site
+from tests.outages.load import assert_nothing_lost, loaded
+from tests.outages.workers import additional_worker, is_ready, partitions_of
 from tests.service.stack import Program, Stack
 
 pytestmark = pytest.mark.anyio
@@ -33,7 +33,10 @@ LONG_S: Final = 120.0
 def others(site: Site) -> Iterator[list[Program]]:
     """Two more workers, not started; stopped at the end."""
     variables = {"PAYMENTS_SESSION_TIMEOUT_S": str(LONG_SESSION_S)}
-    made = [another(site.stack, "stream-2", **variables), another(site.stack, "stream-3")]
+    made = [
+        additional_worker(site.stack, "stream-2", **variables),
+        additional_worker(site.stack, "stream-3"),
+    ]
     yield made
     for worker in made:
         worker.stop()
@@ -41,11 +44,11 @@ def others(site: Site) -> Iterator[list[Program]]:
 
 def out_of_order(found: Evidence, payment_ids: Collection[str]) -> dict[str, list[int]]:
     """Payments whose versions did not first appear in ``payment-state`` in order."""
-    first_seen = {p: list(dict.fromkeys(found.published_versions[p])) for p in payment_ids}
-    return {p: versions for p, versions in first_seen.items() if versions != sorted(versions)}
+    first_published = {p: list(dict.fromkeys(found.published_versions[p])) for p in payment_ids}
+    return {p: versions for p, versions in first_published.items() if versions != sorted(versions)}
 
 
-async def share(workers: Collection[Program]) -> None:
+async def until_shared(workers: Collection[Program]) -> None:
     """Waits until all partitions are assigned, and all workers have some and are ready."""
 
     def shared() -> bool:
@@ -73,34 +76,34 @@ async def taken_over(stack: Stack, partitions: Collection[int], since: datetime)
             found.append(at)
         return at is not None
 
-    await until(committed, "somebody commits for its partitions", LONG_S)
+    await until(committed, "one of the partitions has a commit", LONG_S)
     return (found[0] - since).total_seconds()
 
 
-async def test_workers_come_and_go(
-    site: Site, others: list[Program], record_property: Note
+async def test_versions_stay_in_order_while_workers_start_and_end(
+    site: Site, others: list[Program], record_property: RecordProperty
 ) -> None:
-    """One worker becomes three, one is terminated, one is killed: versions stay in order."""
+    """Two workers join, then one is terminated and one is killed. Others take over in time."""
     stack, first = site.stack, site.stack.programs["stream"]
     second, third = others
-    async with kept(first) as ended, loaded(stack, senders=4) as load:
+    async with supervised(first) as ended, loaded(stack, senders=4) as load:
         await load.more(20)
         for worker in others:
             worker.start()
-        await share([first, second, third])
+        await until_shared([first, second, third])
         await load.more(40)
-        mine, began = partitions_of(second), datetime.now(UTC)
+        lost, began = partitions_of(second), datetime.now(UTC)
         second.process.terminate()
-        terminated = await taken_over(stack, mine, await gone(second, began))
-        await share([first, third])
+        terminated = await taken_over(stack, lost, await until_ended(second, began))
+        await until_shared([first, third])
         await load.more(20)
-        mine = partitions_of(third)
+        lost = partitions_of(third)
         third.kill()
-        killed = await taken_over(stack, mine, datetime.now(UTC))
-        await share([first])
+        killed = await taken_over(stack, lost, datetime.now(UTC))
+        await until_shared([first])
         await load.more(20)
         load.stop()
-        found = await all_is_well(stack, load)
+        found = await assert_nothing_lost(stack, load)
     record_property("take-over after SIGTERM, s", terminated)
     record_property("take-over after kill -9, s", killed)
     assert second.process.returncode == 0
@@ -110,7 +113,7 @@ async def test_workers_come_and_go(
     assert out_of_order(found, load.payments) == {}
 
 
-async def gone(worker: Program, asked: datetime) -> datetime:
+async def until_ended(worker: Program, asked: datetime) -> datetime:
     """Waits for the end of a terminated worker, and returns when it ended."""
     await asyncio.to_thread(worker.process.wait, SLACK_S)
     assert worker.process.returncode != -signal.SIGKILL

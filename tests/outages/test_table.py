@@ -16,9 +16,9 @@ from rocksdict import AccessType, Options, Rdict
 
 from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.conftest import PARTITIONS
-from tests.faults.process_supervisor import kept, until
+from tests.faults.process_supervisor import supervised, until
 from tests.outages.conftest import Site
-from tests.outages.load import all_is_well, loaded, webhook
+from tests.outages.load import assert_nothing_lost, loaded, webhook
 from tests.service import evidence
 from tests.service.stack import Program, Stack
 
@@ -98,17 +98,17 @@ async def deliver_again(stack: Stack, event_ids: set[str]) -> None:
         for event_id, payment_id in known.items():
             body = webhook(event_id, payment_id)
             header = signature_header(body, stack.webhook_secret, int(time.time()))
-            answer = await http.post(
+            response = await http.post(
                 "/webhooks/stripe", content=body, headers={"stripe-signature": header}
             )
-            assert answer.status_code == 200
+            assert response.status_code == 200
     wanted = before + len(event_ids)
-    await until(lambda: duplicates(stack) >= wanted, "all are noted as duplicates")
+    await until(lambda: duplicates(stack) >= wanted, "all are recorded as duplicates")
     assert duplicates(stack) == wanted
 
 
 async def test_a_damaged_table_is_rebuilt_from_the_changelog(site: Site) -> None:
-    """After garbage in three partitions' files the worker rebuilds the same table by itself."""
+    """After damage to three partitions' files the worker recovers the same table."""
     stack, worker = site.stack, site.stack.programs["stream"]
     async with loaded(stack) as load:
         await load.more(30)
@@ -116,34 +116,34 @@ async def test_a_damaged_table_is_rebuilt_from_the_changelog(site: Site) -> None
     await stop(worker)
     await start(worker)  # RocksDB writes its tables' files when it is opened
     await stop(worker)
-    before, names, said = entries(worker), identities(worker), worker.log.read_text()
+    before, names, logged = entries(worker), identities(worker), worker.log.read_text()
     assert all(before), "a partition's table is empty"
     damage(worker)
     await start(worker)
     await deliver_again(stack, load.events)
     await stop(worker)
-    dropped = worker.log.read_text()[len(said) :]
+    dropped = worker.log.read_text()[len(logged) :]
     same = [old == new for old, new in zip(names, identities(worker), strict=True)]
     assert dropped.count(DROPPED) == len(DAMAGED)
     assert same == [partition not in DAMAGED for partition in range(PARTITIONS)]
     assert entries(worker) == before
     await start(worker)
-    await all_is_well(stack, load)
+    await assert_nothing_lost(stack, load)
 
 
 async def test_a_kill_damages_no_table(site: Site) -> None:
-    """After kill -9 under load the worker reuses its tables, and drops none."""
+    """After kill -9 under load the worker keeps all its tables."""
     stack, worker = site.stack, site.stack.programs["stream"]
-    async with kept(worker) as ended, loaded(stack) as load:
+    async with supervised(worker) as ended, loaded(stack) as load:
         await load.more(10)
-        names, said = identities(worker), worker.log.read_text()
+        names, logged = identities(worker), worker.log.read_text()
         worker.process.kill()
         await load.more(10)
         load.stop()
-        await all_is_well(stack, load)
+        await assert_nothing_lost(stack, load)
     assert ended[0] == -signal.SIGKILL
     assert identities(worker) == names
-    assert DROPPED not in worker.log.read_text()[len(said) :]
+    assert DROPPED not in worker.log.read_text()[len(logged) :]
 
 
 async def test_a_full_disk_stops_the_worker_and_loses_nothing(site: Site) -> None:
@@ -158,7 +158,7 @@ async def test_a_full_disk_stops_the_worker_and_loses_nothing(site: Site) -> Non
         assert full.returncode == os.EX_TEMPFAIL
         await load.more(10)
         await start(worker)
-        async with kept(worker):
+        async with supervised(worker):
             await load.more(10)
             load.stop()
-            await all_is_well(stack, load)
+            await assert_nothing_lost(stack, load)

@@ -9,7 +9,7 @@ from tests.service.stack import Program, Stack
 from tests.support.log_lines import written
 
 
-def another(stack: Stack, name: str, **variables: str) -> Program:
+def additional_worker(stack: Stack, name: str, **variables: str) -> Program:
     """A stream worker like the first, with these variables in addition; not started."""
     first = stack.programs["stream"]
     (port,) = free_ports(1)

@@ -1,4 +1,4 @@
-"""The running service on its own Kafka and Postgres, so that its log has no other records."""
+"""The running service on its own Kafka and Postgres, whose log has no other records."""
 
 from collections.abc import Iterator
 

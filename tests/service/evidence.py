@@ -27,7 +27,7 @@ PROVIDER_STATUS = {"succeeded": Status.SUCCEEDED, "canceled": Status.CANCELED}
 
 
 async def at_rest(stack: Stack) -> Evidence:
-    """The evidence once nothing is waiting; fails if something still is after a minute."""
+    """The evidence once nothing is waiting. Fails after a minute."""
     deadline = time.monotonic() + QUIET_WITHIN_S
     while True:
         here = stack.infrastructure
@@ -70,7 +70,7 @@ async def agrees_with_oracle(stack: Stack, evidence: Evidence) -> None:
 
 
 async def _taken_in(stack: Stack, evidence: Evidence) -> dict[str, list[Input]]:
-    """By payment, the inputs with an effect, decoded from the log, in the recorded order."""
+    """The inputs with an effect by payment, decoded from the log, in the recorded order."""
     by_position: dict[RecordOffset, ConsumedRecord] = {}
     for topic in PROCESSOR_SOURCES:
         async for r in records(stack.infrastructure.kafka_bootstrap, topic):

@@ -1,4 +1,4 @@
-"""A load of payments and their client, which follows ``payment-state`` only.
+"""A load of payments, and their client, which reads ``payment-state`` only.
 
 The seed determines each payment's story.
 """
@@ -34,7 +34,7 @@ class Load:
         self._last: dict[str, Json] = {}
 
     async def run(self) -> None:
-        """Returns once every payment has its story's end; fails with the states of the others."""
+        """Waits until every payment has ended as its story says. Fails with the others' states."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._stack.infrastructure.kafka_bootstrap,
             isolation_level="read_committed",
@@ -69,17 +69,17 @@ class Load:
             await self._another_ended.wait_for(lambda: len(self.ended) >= count)
 
     async def _create_all(self, client: PaymentsClient) -> None:
-        room = asyncio.Semaphore(CREATES_AT_A_TIME)
+        slots = asyncio.Semaphore(CREATES_AT_A_TIME)
         choose = random.Random(self._seed)  # noqa: S311  # a seeded choice, no secret
         names = [choose.choice(sorted(STORIES)) for _ in range(self._size)]
 
         async def create(number: int, name: str) -> None:
-            async with room:
+            async with slots:
                 key = f"load-{self._seed}-{number}"
                 payment_id = await client.create(STORIES[name].body, key)
                 self.stories[payment_id] = name
                 if payment_id in self._last:  # its first versions came before the response
-                    self._look(self._last[payment_id], client, None)
+                    self._act(self._last[payment_id], client, None)
 
         await asyncio.gather(*(create(number, name) for number, name in enumerate(names)))
 
@@ -89,9 +89,9 @@ class Load:
             return  # consumers of payment-state ignore versions they have
         self._last[payment["id"]] = payment
         self._simulator = simulator
-        self._look(payment, client, simulator)
+        self._act(payment, client, simulator)
 
-    def _look(
+    def _act(
         self, payment: Json, client: PaymentsClient, simulator: SimulatorControl | None
     ) -> None:
         name = self.stories.get(payment["id"])

@@ -1,4 +1,4 @@
-"""Runs an operator's commands, each as a process."""
+"""Runs the operator's commands, each in its own process."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ async def until_printed(stack: Stack, words: str, *arguments: str) -> Completed:
     """Repeats a command until its output contains this text."""
     deadline = time.monotonic() + WITHIN_S
     while True:
-        answer = await run(stack, *arguments)
-        if words in answer.stdout:
-            return answer
-        assert time.monotonic() < deadline, f"never printed {words!r}: {answer}"
+        completed = await run(stack, *arguments)
+        if words in completed.stdout:
+            return completed
+        assert time.monotonic() < deadline, f"never printed {words!r}: {completed}"

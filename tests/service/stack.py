@@ -45,7 +45,7 @@ class Program(ManagedProcess):
         return self.command.environment
 
     def wait_until_ready(self) -> None:
-        """Returns once it is ready; fails if it ended, or took too long."""
+        """Waits until it is ready. Fails if it ends or takes too long."""
         deadline = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < deadline:
             assert self.is_running, f"{self.name} died:\n{self.log.read_text()[-4000:]}"
@@ -74,7 +74,7 @@ class Stack:
 
     @property
     def url(self) -> str:
-        """Where the ingress is."""
+        """The URL of the ingress."""
         return self.environment["PAYMENTS_INGRESS_URL"]
 
     @property
@@ -84,22 +84,22 @@ class Stack:
 
     @property
     def webhook_secret(self) -> str:
-        """What Stripe signs with."""
+        """The secret of Stripe's signatures."""
         return self.environment["PAYMENTS_STRIPE_WEBHOOK_SECRETS"]
 
     @property
     def simulator_url(self) -> str:
-        """Where the simulator is."""
+        """The URL of the simulator."""
         return self.environment["PAYMENTS_STRIPE_API_BASE"]
 
     @property
     def second_simulator_url(self) -> str:
-        """Where the second provider's simulator is."""
+        """The URL of the second provider's simulator."""
         return self.environment["PAYMENTS_EXAMPLEPAY_API_BASE"]
 
 
-#: Name, arguments of ``python -m``, the path that says ready, the variable that sets its port;
-#: the second provider's simulator is where its API is said to be.
+#: Name, arguments of ``python -m``, path of the readiness check, variable of the port. The second
+#: provider's simulator takes its port from its API's URL.
 Row = tuple[str, tuple[str, ...], str, str | None]
 PROGRAMS: tuple[Row, ...] = (
     ("simulator", ("sandbox.stripe_simulator",), "/_control/stats", "PAYMENTS_SIMULATOR_PORT"),
@@ -109,7 +109,7 @@ PROGRAMS: tuple[Row, ...] = (
     ("worker", ("cli", "worker"), "/readyz", "PAYMENTS_METRICS_PORT"),
 )
 
-#: Quicker than in production, so that a test need not wait for what time alone mends.
+#: Shorter times than in production, so that tests wait less.
 QUICK = {
     "PAYMENTS_SESSION_TIMEOUT_S": "6",
     "PAYMENTS_CALL_BACKOFF_BASE_S": "0.1",
@@ -121,13 +121,13 @@ QUICK = {
     "PAYMENTS_STALL_TIMEOUT_S": "20",
     "PAYMENTS_RECONCILE_PER_S": "500",
     "PAYMENTS_BREAKER_OPEN_S": "0.5",
-    # so short that some duplicates meet the table and others only Postgres
+    # so short that the table finds some duplicates, and only Postgres finds the others
     "PAYMENTS_DEDUP_RETENTION_S": "2",
 }
 
 
 def _second_provider(port: int) -> dict[str, str]:
-    """The variables by which the service finds the second provider, at this port."""
+    """The service's variables for the second provider, at this port."""
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     return {
         "PAYMENTS_EXAMPLEPAY_API_BASE": f"http://{HOST}:{port}",
@@ -187,7 +187,7 @@ def running_stack(
 def running_service(
     root: Path, programs: Sequence[Row] = PROGRAMS, quick: Mapping[str, str] = QUICK
 ) -> Iterator[Stack]:
-    """The whole service on a Kafka and a Postgres of its own: nothing else is in its log."""
+    """The whole service on its own Kafka and Postgres, whose log has no other records."""
     with running_infrastructure(root) as infrastructure:
         migrate(infrastructure.database_url)
         kafka = KafkaSettings(

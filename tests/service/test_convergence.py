@@ -18,7 +18,7 @@ SEED = 20_260_101
 SIZE = int(os.environ.get("PAYMENTS_TEST_PAYMENTS", "150"))
 KILLS = int(os.environ.get("PAYMENTS_TEST_KILLS", "3"))
 
-#: Each webhook comes one to three times, in any order, often before its call is answered.
+#: Each webhook is sent one to three times, in any order, often before the response to its call.
 ROUGH = {
     "duplicate": 0.66,
     "duplicate_max": 2,
@@ -44,23 +44,23 @@ async def _everything_holds(stack: Stack, load: Load) -> None:
     await evidence.agrees_with_provider(stack, found)
     assert load.ended == load.stories.keys()
     assert set(load.stories.values()) == STORIES.keys(), "the seed left a story out"
-    met = Counter(row.outcome for row in found.inbox)
-    assert met["applied"], met
-    assert met["stale"], met
-    assert found.duplicates, "no duplicate was met"
+    counts = Counter(row.outcome for row in found.inbox)
+    assert counts["applied"], counts
+    assert counts["stale"], counts
+    assert found.duplicates, "there was no duplicate"
 
 
 async def test_every_payment_ends_as_the_oracle_says(stack: Stack) -> None:
-    """Repeated webhooks in random order lead to the oracle's end state, without double effects."""
+    """Repeated webhooks in random order lead to the oracle's end state and have one effect each."""
     await _rough(stack)
     load = Load(stack, SIZE, SEED)
     await load.run()
     await _everything_holds(stack, load)
-    assert stack.metric("stream", "payments_dedup_evicted_total") > 0, "nothing left the table"
+    assert stack.metric("stream", "payments_dedup_evicted_total") > 0, "nothing was evicted"
 
 
 async def test_kill_minus_nine_changes_nothing(stack: Stack) -> None:
-    """The same while the stream worker is killed repeatedly: it catches up by itself."""
+    """The end states are the same if the stream worker is killed repeatedly and restarted."""
     await _rough(stack)
     load = Load(stack, SIZE, SEED + 1)
     living = asyncio.create_task(load.run())

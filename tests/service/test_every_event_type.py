@@ -25,8 +25,8 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
 
 def test_every_type_of_the_adapter_has_a_row() -> None:
     """Every type of the adapter has a row with its effect, and no other type has one."""
-    assert {row.says.type for row in MODELLED_ROWS.values()} == TRANSLATORS.keys()
-    assert TRANSLATORS.keys().isdisjoint(row.says.type for row in UNMODELLED_ROWS.values())
+    assert {row.report.type for row in MODELLED_ROWS.values()} == TRANSLATORS.keys()
+    assert TRANSLATORS.keys().isdisjoint(row.report.type for row in UNMODELLED_ROWS.values())
     assert PAYOUT.type not in TRANSLATORS
 
 
@@ -36,39 +36,39 @@ def test_the_client_reads_the_documented_effect(batch: Batch, name: str, row: Ro
     played, effect = batch.row(name), row.effect
     assert shown(played.after) == expected(effect)
     assert played.after["provider_object_id"] == played.object_id
-    if effect.seen:
+    if effect.visible:
         assert played.after["version"] == played.before["version"] + 1
     else:
         assert played.after == played.before
 
 
 @BY_NAME
-def test_the_timeline_says_what_became_of_it(batch: Batch, name: str, row: Row) -> None:
+def test_the_timeline_has_its_outcome(batch: Batch, name: str, row: Row) -> None:
     """The entry has the outcome, the change of status and the resulting provider calls."""
     played, effect = batch.row(name), row.effect
     (entry,) = [e for e in played.timeline["entries"] if e["event_id"] == played.event_id]
-    assert (entry["kind"], entry["outcome"]) == (f"stripe.{row.says.type}", effect.outcome)
+    assert (entry["kind"], entry["outcome"]) == (f"stripe.{row.report.type}", effect.outcome)
     moved = effect.came_from and {"source": effect.came_from, "target": effect.status}
     assert entry["transition"] == moved
     assert played.timeline["version"] == played.after["version"]
-    assert [c["operation"] for c in played.timeline["calls"]] == ["create", *effect.asked]
+    assert [c["operation"] for c in played.timeline["calls"]] == ["create", *effect.calls]
 
 
 @BY_NAME
 def test_the_inbox_has_its_outcome_and_the_reason(batch: Batch, name: str, row: Row) -> None:
-    """One row in Postgres agrees with the timeline; the reason names the fact it lost to."""
+    """The inbox agrees with the timeline. The reason names the fact that superseded it."""
     played, effect = batch.row(name), row.effect
     kind, outcome, reason, version = batch.inbox[played.event_id]
-    assert (kind, outcome) == (f"stripe.{row.says.type}", effect.outcome)
+    assert (kind, outcome) == (f"stripe.{row.report.type}", effect.outcome)
     assert effect.reason in reason
-    assert (str(played.event_before) in reason) is effect.lost_to
+    assert (str(played.event_before) in reason) is effect.names_previous
     (entry,) = [e for e in played.timeline["entries"] if e["event_id"] == played.event_id]
     assert (entry["reason"], entry["version"]) == (reason, version)
 
 
 @BY_NAME
-def test_the_newest_record_is_the_row(batch: Batch, name: str, row: Row) -> None:
-    """The last record of payment-state equals Postgres byte by byte, and the client's read."""
+def test_the_last_record_equals_the_row(batch: Batch, name: str, row: Row) -> None:
+    """The last record of payment-state equals Postgres byte by byte, and what the client reads."""
     del row
     played = batch.row(name)
     newest = batch.evidence.versions[played.payment_id][-1]
@@ -82,7 +82,7 @@ def test_the_newest_record_is_the_row(batch: Batch, name: str, row: Row) -> None
 
 def test_a_type_without_effect_is_counted(batch: Batch) -> None:
     """Each sent event is counted once, by its type."""
-    types = [*(row.says.type for row in UNMODELLED_ROWS.values()), PAYOUT.type]
+    types = [*(row.report.type for row in UNMODELLED_ROWS.values()), PAYOUT.type]
     assert batch.counted == dict.fromkeys(types, 1.0)
 
 
@@ -96,7 +96,7 @@ def test_an_event_about_no_payment_is_recorded_as_ignored(batch: Batch) -> None:
 
 
 def test_every_invariant_holds(batch: Batch) -> None:
-    """All hold except that nothing waits: calls to the unreachable provider do."""
+    """All hold but L1, because calls to the unreachable provider wait."""
     found = {code: v for code, v in invariants.check(batch.evidence).items() if v}
     assert found.keys() <= {"L1"}, found
     assert not batch.evidence.dead_letters
@@ -111,8 +111,8 @@ def shown(payment: Json) -> Json:
         "amounts": payment["amounts"],
         "next_action": payment["next_action"],
         "failure": failure and failure["code"],
-        "refunds": [_shown_beside(each) for each in payment["refunds"]],
-        "disputes": [_shown_beside(each) for each in payment["disputes"]],
+        "refunds": [_without_id(each) for each in payment["refunds"]],
+        "disputes": [_without_id(each) for each in payment["disputes"]],
     }
 
 
@@ -128,7 +128,7 @@ def expected(effect: Effect) -> Json:
     }
 
 
-def _shown_beside(each: Json) -> Json:
+def _without_id(each: Json) -> Json:
     """A refund or a dispute without its ID, and with its failure's code only."""
     shown = {name: value for name, value in each.items() if name != "id"}
     return {**shown, "failure": shown["failure"]["code"]} if shown.get("failure") else shown

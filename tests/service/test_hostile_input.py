@@ -57,7 +57,7 @@ def canceled(payment_id: str) -> bytes:
 
 @pytest.mark.parametrize("forgery", ["wrong", "missing", "stale", "altered"])
 async def test_a_forged_webhook_changes_nothing(stack: Stack, forgery: str) -> None:
-    """A wrong, missing, stale or altered signature is a 400, and nothing is written to the log."""
+    """A wrong, missing, stale or altered signature is refused with 400. Nothing reaches the log."""
     body = canceled("pay_" + "a" * 30)
     now = int(time.time())
     header = {
@@ -67,13 +67,13 @@ async def test_a_forged_webhook_changes_nothing(stack: Stack, forgery: str) -> N
         "altered": signature(body.replace(b"forged", b"forget"), stack.webhook_secret, now),
     }[forgery]
     async with httpx.AsyncClient(base_url=stack.url) as client:
-        answer = await client.post(
+        response = await client.post(
             "/webhooks/stripe",
             content=body,
             headers={} if header is None else {"stripe-signature": header},
         )
-    assert answer.status_code == 400
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert response.status_code == 400
+    assert response.headers["content-type"] == "application/problem+json"
     bodies = [
         record.value or b""
         for topic in (PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED)
@@ -87,10 +87,10 @@ async def test_a_signed_webhook_reaches_the_log(stack: Stack) -> None:
     body = canceled("pay_" + "a" * 30).replace(b"evt_forged", b"evt_signed")
     header = signature(body, stack.webhook_secret, int(time.time()))
     async with httpx.AsyncClient(base_url=stack.url) as client:
-        answer = await client.post(
+        response = await client.post(
             "/webhooks/stripe", content=body, headers={"stripe-signature": header}
         )
-    assert answer.status_code == 200
+    assert response.status_code == 200
     webhooks = records(stack.infrastructure.kafka_bootstrap, PROVIDER_WEBHOOKS)
     assert body in [record.value async for record in webhooks]
 
@@ -115,12 +115,12 @@ async def test_garbage_on_every_topic_goes_to_the_dead_letters(stack: Stack) -> 
         async for record in records(bootstrap, DEAD_LETTERS)
     }
     for topic, value in garbage.items():
-        came = dead[value]
-        assert came[headers.ORIGINAL_TOPIC] == topic
-        assert came[headers.ERROR]
+        found_headers = dead[value]
+        assert found_headers[headers.ORIGINAL_TOPIC] == topic
+        assert found_headers[headers.ERROR]
 
 
-async def test_the_database_itself_guards_a_final_state(stack: Stack) -> None:
+async def test_the_database_protects_a_final_state(stack: Stack) -> None:
     """SQL by hand cannot change a final status or decrease a version."""
     async with PaymentsClient(stack.url, stack.api_key) as client:
         body = {"amount": 100, "currency": "EUR", "payment_method": "pm_card_visa"}
@@ -142,27 +142,27 @@ async def test_the_database_itself_guards_a_final_state(stack: Stack) -> None:
 async def test_an_event_of_another_account_or_mode_changes_nothing(
     stack: Stack, foreign: dict[str, Any], why: str
 ) -> None:
-    """With a valid signature and our object: accepted, recorded as ignored, counted, no effect."""
+    """It is recorded as ignored and counted, even with a valid signature and our object."""
     event_id = f"evt_foreign_{'account' if 'account' in foreign else 'mode'}"
     before = stack.metric("stream", "payments_foreign_events_total")
     async with PaymentsClient(stack.url, stack.api_key) as client:
         manual = {"amount": 1000, "currency": "EUR", "payment_method": "pm_card_visa"}
         payment_id = await client.create({**manual, "capture_method": "manual"})
-        held = await client.wait_for(payment_id, lambda p: bool(p["status"] == "AUTHORIZED"))
+        authorized = await client.wait_for(payment_id, lambda p: bool(p["status"] == "AUTHORIZED"))
         event = json.loads(canceled(payment_id))
         event |= {"id": event_id, **foreign}
-        event["data"]["object"]["id"] = held["provider_object_id"]
+        event["data"]["object"]["id"] = authorized["provider_object_id"]
         body = json.dumps(event).encode()
         header = signature(body, stack.webhook_secret, int(time.time()))
         async with httpx.AsyncClient(base_url=stack.url) as provider:
-            answer = await provider.post(
+            response = await provider.post(
                 "/webhooks/stripe", content=body, headers={"stripe-signature": header}
             )
-        assert answer.status_code == 200
+        assert response.status_code == 200
         entry = await entry_of(client, payment_id, "stripe.payment_intent.canceled")
         assert entry["outcome"] == "ignored"
         assert why in entry["reason"]
-        assert await client.get(f"/v1/payments/{payment_id}") == held
+        assert await client.get(f"/v1/payments/{payment_id}") == authorized
         # so that the other tests of this stack find nothing in progress
         await client.post(f"/v1/payments/{payment_id}/cancel", {})
         await client.wait_for(payment_id, lambda p: bool(p["status"] == "CANCELED"))

@@ -45,8 +45,8 @@ async def _ended(stack: Stack, seed: int, **faults: object) -> None:
     assert set(load.stories.values()) == STORIES.keys(), "the seed left a story out"
 
 
-async def test_every_third_webhook_lost_for_good_changes_no_end(stack: Stack) -> None:
-    """Undelivered events are read from the provider's list; the payments end as expected."""
+async def test_undelivered_webhooks_change_no_end_state(stack: Stack) -> None:
+    """Undelivered events are read from the provider's list, and the payments end correctly."""
     before = stack.metric("worker", "payments_reconciled_events_total")
     await _ended(stack, SEED, drop=0.3)
     async with SimulatorControl(stack.simulator_url) as simulator:
@@ -64,8 +64,8 @@ def short_lived_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack
         yield running
 
 
-async def test_an_answer_that_was_lost_ends_in_exactly_one_object(short_lived_keys: Stack) -> None:
-    """Create, confirm, capture, cancel and refund, also after the key has expired."""
+async def test_a_lost_response_makes_exactly_one_object(short_lived_keys: Stack) -> None:
+    """This holds for every kind of call, also after its key has expired."""
     await _ended(short_lived_keys, SEED + 1, **LOST_RESPONSES)
     async with SimulatorControl(short_lived_keys.simulator_url) as simulator:
         stats = await simulator.get("/stats")

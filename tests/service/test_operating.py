@@ -39,7 +39,7 @@ def _has_succeeded(payment: dict[str, Any]) -> bool:
 
 @asynccontextmanager
 async def _refusing(stack: Stack) -> AsyncIterator[None]:
-    """In the block, Postgres rejects every payment of POISON."""
+    """During the block Postgres rejects every payment of the amount POISON."""
     async with await psycopg.AsyncConnection.connect(
         stack.infrastructure.database_url, autocommit=True
     ) as connection:
@@ -52,35 +52,35 @@ async def _refusing(stack: Stack) -> AsyncIterator[None]:
             await connection.execute("alter table payments drop constraint refused")
 
 
-async def _gauge_says(stack: Stack, quarantined: float) -> None:
+async def _until_gauge_is(stack: Stack, quarantined: float) -> None:
     deadline = time.monotonic() + operator.WITHIN_S
     while (
-        said := stack.metric("worker", 'payments_backlog_rows{kind="quarantined_payment"}')
+        value := stack.metric("worker", 'payments_backlog_rows{kind="quarantined_payment"}')
     ) != quarantined:
-        assert time.monotonic() < deadline, f"the gauge of quarantined payments says {said}"
-        await asyncio.sleep(0.2)  # between two looks at one gauge
+        assert time.monotonic() < deadline, f"the gauge of quarantined payments is {value}"
+        await asyncio.sleep(0.2)  # polling interval
 
 
-async def test_an_audit_of_a_living_system_finds_nothing(stack: Stack) -> None:
+async def test_an_audit_under_load_finds_nothing(stack: Stack) -> None:
     """Repeated audits under load report no violation for records in flight."""
     here = stack.infrastructure
     load = Load(stack, SIZE, SEED)
     living = asyncio.create_task(load.run())
     sizes = []
     while not living.done():
-        seen = await gather(here.kafka_bootstrap, here.database_url, SETTLE_S)
-        assert {code: v for code, v in check(seen).items() if v} == {}
-        sizes.append(len(seen.log))
+        found_now = await gather(here.kafka_bootstrap, here.database_url, SETTLE_S)
+        assert {code: v for code, v in check(found_now).items() if v} == {}
+        sizes.append(len(found_now.log))
     await living
-    answer = await operator.run(stack, "audit", "--json")
-    assert answer.code == 0, answer
-    found = json.loads(answer.stdout)
+    completed = await operator.run(stack, "audit", "--json")
+    assert completed.code == 0, completed
+    found = json.loads(completed.stdout)
     assert [code for code, line in found.items() if line["violations"]] == []
     assert found["S1"]["checked"] > sizes[0]
 
 
-async def test_a_record_under_way_is_no_violation(stack: Stack) -> None:
-    """Without the worker a command has no outcome; only an audit at rest reports that."""
+async def test_a_record_in_flight_is_no_violation(stack: Stack) -> None:
+    """Only an audit without a settle time reports a record that is not processed yet."""
     here, stream = stack.infrastructure, stack.programs["stream"]
     await evidence.at_rest(stack)
     async with PaymentsClient(stack.url, stack.api_key) as client:
@@ -97,8 +97,8 @@ async def test_a_record_under_way_is_no_violation(stack: Stack) -> None:
         await client.wait_for(payment_id, _has_succeeded)
 
 
-async def test_an_audit_finds_what_is_missing(stack: Stack) -> None:
-    """It prints a line per invariant, names the record without an outcome, and exits with 1."""
+async def test_an_audit_reports_a_missing_outcome(stack: Stack) -> None:
+    """It prints a line per violated invariant, names the record, and exits with 1."""
     await evidence.at_rest(stack)
     async with (
         PaymentsClient(stack.url, stack.api_key) as client,
@@ -113,21 +113,21 @@ async def test_an_audit_finds_what_is_missing(stack: Stack) -> None:
         await connection.execute(f"create table lost as select * {lost}".encode(), [payment_id])
         await connection.execute(f"delete {lost}".encode(), [payment_id])
         try:
-            answer = await operator.run(stack, "audit")
+            completed = await operator.run(stack, "audit")
         finally:
             await connection.execute("insert into inbox select * from lost")
             await connection.execute("drop table lost")
-    assert answer.code == 1, answer
-    lines = answer.stdout.splitlines()
+    assert completed.code == 1, completed
+    lines = completed.stdout.splitlines()
     assert [line.split()[0] for line in lines if line[0] != " "] == [
         "S1", "S2", "S3", "S4", "S5", "S6", "S8", "S11", "L1",
     ]  # fmt: skip
-    assert "has no outcome" in answer.stdout
-    assert f"{payment_id} version 1: its event" in answer.stdout
+    assert "has no outcome" in completed.stdout
+    assert f"{payment_id} version 1: its event" in completed.stdout
 
 
-async def test_an_audit_ignores_what_retention_may_delete(stack: Stack) -> None:
-    """Only records and versions within the retention need an outcome."""
+async def test_an_audit_ignores_history_older_than_the_retention(stack: Stack) -> None:
+    """An outcome is required only of records and versions within the retention."""
     here = stack.infrastructure
     found = await evidence.at_rest(stack)
     assert found.log
@@ -142,7 +142,7 @@ async def test_an_audit_ignores_what_retention_may_delete(stack: Stack) -> None:
 
 
 async def test_a_quarantined_payment_is_released_after_the_fix(stack: Stack) -> None:
-    """Others go on; gauge and list show it; after replay every invariant holds."""
+    """Gauge and list show it, other payments go on, and after the replay every invariant holds."""
     async with PaymentsClient(stack.url, stack.api_key) as client:
         async with _refusing(stack):
             poison = await client.create(_body(POISON))
@@ -152,10 +152,10 @@ async def test_a_quarantined_payment_is_released_after_the_fix(stack: Stack) -> 
             assert listed.code == 0
             assert "1 payments quarantined" in listed.stdout
             assert "refused" in listed.stdout
-            await _gauge_says(stack, 1.0)
-            vain = await operator.run(stack, "replay", "--all")
-            assert vain.code == 1, vain
-            assert "1 releases published, 1 quarantined again or still" in vain.stdout
+            await _until_gauge_is(stack, 1.0)
+            too_early = await operator.run(stack, "replay", "--all")
+            assert too_early.code == 1, too_early
+            assert "1 releases published, 1 quarantined again or still" in too_early.stdout
         done = await operator.run(stack, "replay", "--payment", poison)
         assert done.code == 0, done
         assert f"{poison}  applied: the payment was released" in done.stdout
@@ -163,15 +163,15 @@ async def test_a_quarantined_payment_is_released_after_the_fix(stack: Stack) -> 
         again = await operator.run(stack, "replay", "--payment", poison)
         assert again.code == 1
         assert f"{poison}  is not quarantined" in again.stdout
-    await _gauge_says(stack, 0.0)
+    await _until_gauge_is(stack, 0.0)
     evidence.check(await evidence.at_rest(stack))
     audited = await operator.run(stack, "audit", "--settle", "0", "--rebuild")
     assert audited.code == 0, audited
     assert "S7    ok" in audited.stdout
 
 
-async def test_a_dead_letter_is_seen_and_sent_again(stack: Stack) -> None:
-    """It is listed, shown and replayed; still undecodable, it becomes a new dead letter."""
+async def test_a_dead_letter_is_listed_and_replayed(stack: Stack) -> None:
+    """If it is still undecodable after the replay, it becomes a new dead letter."""
     key = uuid.uuid4().hex
     garbage = f"garbage {key}"
     async with AIOKafkaProducer(
@@ -209,10 +209,10 @@ async def test_a_dead_letter_is_seen_and_sent_again(stack: Stack) -> None:
         (("migrate", "--twice"), "No such option: --twice"),
     ],
 )
-async def test_what_makes_no_sense_is_refused(
+async def test_wrong_arguments_are_refused(
     stack: Stack, arguments: tuple[str, ...], complaint: str
 ) -> None:
-    """The error says why, and the exit code is that of a wrong command line."""
-    answer = await operator.run(stack, *arguments)
-    assert answer.code == 2
-    assert complaint in answer.stderr
+    """The error states the reason, and the exit code is 2."""
+    completed = await operator.run(stack, *arguments)
+    assert completed.code == 2
+    assert complaint in completed.stderr

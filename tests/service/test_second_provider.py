@@ -1,4 +1,4 @@
-"""Payments through a second provider behave like those through the first."""
+"""Payments through a second provider behave like payments through the first."""
 
 import asyncio
 from typing import Any
@@ -24,7 +24,7 @@ async def control(stack: Stack, action: str, **body: Any) -> None:
 
 
 async def test_a_payment_through_it_succeeds_and_is_refunded(stack: Stack) -> None:
-    """Declined, retried, captured, refunded, with every webhook repeated and reordered."""
+    """It is declined, confirmed, captured and refunded, with repeated and reordered webhooks."""
     await control(stack, "faults", duplicate=True, reorder=True)
     body = {**BODY, "payment_method": "tok_declined", "max_attempts": 2}
     async with PaymentsClient(stack.url, stack.api_key) as client:
@@ -45,8 +45,8 @@ async def test_a_payment_through_it_succeeds_and_is_refunded(stack: Stack) -> No
     await evidence.agrees_with_oracle(stack, found)
 
 
-async def test_a_dispute_that_carries_our_reference_is_no_detour(stack: Stack) -> None:
-    """A dispute with our reference is not routed; a refund without one is found by its object."""
+async def test_disputes_and_refunds_find_their_payment(stack: Stack) -> None:
+    """A dispute names the payment. The router finds the payment of a refund."""
     async with PaymentsClient(stack.url, stack.api_key) as client:
         payment_id = await client.create(BODY)
         paid = await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
@@ -61,7 +61,7 @@ async def test_a_dispute_that_carries_our_reference_is_no_detour(stack: Stack) -
 
 
 async def test_an_unknown_status_changes_nothing_and_is_counted(stack: Stack) -> None:
-    """An unknown status from a newer API is recorded as ignored, and counted."""
+    """An event with an unknown status is recorded as ignored, and counted."""
     async with PaymentsClient(stack.url, stack.api_key) as client:
         payment_id = await client.create(BODY)
         paid = await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
@@ -79,7 +79,7 @@ async def test_an_unknown_status_changes_nothing_and_is_counted(stack: Stack) ->
 
 
 async def test_its_webhooks_need_its_signature(stack: Stack) -> None:
-    """An unsigned webhook and one for an unknown provider are refused."""
+    """An unsigned webhook is refused, and so is a webhook for an unknown provider."""
     async with httpx.AsyncClient(base_url=stack.url) as client:
         assert (await client.post("/webhooks/examplepay", content=b"{}")).status_code == 400
         assert (await client.post("/webhooks/nobody", content=b"{}")).status_code == 404

@@ -1,4 +1,4 @@
-"""A create whose response is lost, and a webhook without our key: looked up at once."""
+"""A create with a lost response is looked up as soon as a webhook arrives."""
 
 import asyncio
 import json
@@ -47,11 +47,13 @@ async def _send_webhook(stack: Stack, http: httpx.AsyncClient, intent: Any) -> N
     }
     body = json.dumps(event).encode()
     header = signature_header(body, stack.webhook_secret, int(time.time()))
-    answer = await http.post("/webhooks/stripe", content=body, headers={"stripe-signature": header})
-    assert answer.status_code == httpx.codes.OK
+    response = await http.post(
+        "/webhooks/stripe", content=body, headers={"stripe-signature": header}
+    )
+    assert response.status_code == httpx.codes.OK
 
 
-async def _right_after_s(
+async def _until_correct_s(
     stack: Stack, client: PaymentsClient, payment_id: str, intent: Any
 ) -> float:
     """Seconds from the webhook until the payment has the provider's state."""
@@ -69,8 +71,8 @@ async def _usual_s(client: PaymentsClient) -> float:
     return time.monotonic() - began
 
 
-async def test_a_lost_answer_is_looked_up_at_once(stack: Stack, record_property: Any) -> None:
-    """The payment is correct while the call still waits for its response."""
+async def test_a_lost_response_is_looked_up_at_once(stack: Stack, record_property: Any) -> None:
+    """The payment is correct before the call itself gets its response."""
     took: list[float] = []
     usual: list[float] = []
     async with (
@@ -85,7 +87,7 @@ async def test_a_lost_answer_is_looked_up_at_once(stack: Stack, record_property:
             objects = await _objects(simulator, set(ids))
             await simulator.faults(generation_failure=1.0)
             took += await asyncio.gather(
-                *(_right_after_s(stack, client, each, objects[each]) for each in ids)
+                *(_until_correct_s(stack, client, each, objects[each]) for each in ids)
             )
         await simulator.faults()
     took.sort()

@@ -23,7 +23,7 @@ from tests.service.events.webhooks import AMOUNT, CURRENCY, Json, Report, Subjec
 from tests.service.stack import Stack
 
 WITHIN_S: Final = 60.0
-LOOK_EVERY_S: Final = 0.1  # polling interval
+POLL_S: Final = 0.1  # polling interval
 #: A sample of the stream's and one of the router's, without its value.
 STREAM_IGNORED: Final = 'payments_inputs_total{kind="stripe.%s",outcome="ignored"}'
 ROUTER_IGNORED: Final = 'payments_ignored_webhooks_total{kind="%s",provider="stripe"}'
@@ -108,10 +108,10 @@ class _Player:
         """Delivers one webhook as Stripe does, and returns its event ID."""
         body = json.dumps(event(subject, report)).encode()
         signed = signature_header(body, self.stack.webhook_secret, int(time.time()))
-        answer = await self.stripe.post(
+        response = await self.stripe.post(
             "/webhooks/stripe", content=body, headers={"stripe-signature": signed}
         )
-        assert answer.status_code == httpx.codes.OK, answer.text
+        assert response.status_code == httpx.codes.OK, response.text
         return subject.event_id(report)
 
     async def play(self, name: str, began: int, row: Row) -> Played:
@@ -125,12 +125,12 @@ class _Player:
             event_before = await self.send(subject, report)
             entry, _ = await self._recorded(path, event_before)
             assert entry["outcome"] == "applied", entry
-        if row.asks_refund:
-            asked = await self.client.post(f"{path}/refunds", {"amount": 400})
-            await self._recorded(path, asked["event_id"])
-            subject = replace(subject, refund_id=asked["refund_id"])
+        if row.requests_refund:
+            requested = await self.client.post(f"{path}/refunds", {"amount": 400})
+            await self._recorded(path, requested["event_id"])
+            subject = replace(subject, refund_id=requested["refund_id"])
         before = await self.client.get(path)
-        event_id = await self.send(subject, row.says)
+        event_id = await self.send(subject, row.report)
         _, timeline = await self._recorded(path, event_id)
         after = await self.client.get(path)
         return Played(
@@ -141,43 +141,43 @@ class _Player:
     async def _recorded(self, path: str, event_id: str) -> tuple[Json, Json]:
         """Waits for an event's entry; returns the timeline and the entry."""
 
-        async def look() -> tuple[Json, Json] | None:
+        async def poll() -> tuple[Json, Json] | None:
             timeline = await self.client.get(f"{path}/timeline")
             found = [e for e in timeline["entries"] if e["event_id"] == event_id]
             return (found[0], timeline) if found else None
 
-        return await _eventually(f"{event_id} is recorded", look)
+        return await _eventually(f"{event_id} is recorded", poll)
 
 
 _T = TypeVar("_T")
 
 
-async def _eventually(what: str, look: Callable[[], Awaitable[_T | None]]) -> _T:
+async def _eventually(what: str, poll: Callable[[], Awaitable[_T | None]]) -> _T:
     """Polls until there is a value, and returns it. Raises AssertionError at the timeout."""
     deadline = time.monotonic() + WITHIN_S
     while time.monotonic() < deadline:
-        found = await look()
+        found = await poll()
         if found is not None:
             return found
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_S)
     raise AssertionError(f"not within {WITHIN_S} s: {what}")
 
 
 async def _published(stack: Stack) -> Evidence:
     """The evidence once every record is processed and every version is published."""
 
-    async def look() -> Evidence | None:
+    async def poll() -> Evidence | None:
         here = stack.infrastructure
         evidence = await gather(here.kafka_bootstrap, here.database_url)
         return None if evidence.unpublished or evidence.lag else evidence
 
-    return await _eventually("everything is published", look)
+    return await _eventually("everything is published", poll)
 
 
 async def _counted(stack: Stack) -> dict[str, float]:
     """The counts of ignored events by type, once all are counted or at the timeout."""
     samples = {
-        row.says.type: ("stream", STREAM_IGNORED % row.says.type)
+        row.report.type: ("stream", STREAM_IGNORED % row.report.type)
         for row in UNMODELLED_ROWS.values()
     } | {PAYOUT.type: ("worker", ROUTER_IGNORED % PAYOUT.type)}
     deadline = time.monotonic() + WITHIN_S
@@ -185,7 +185,7 @@ async def _counted(stack: Stack) -> dict[str, float]:
         found = {kind: stack.metric(*sample) for kind, sample in samples.items()}
         if all(found.values()) or time.monotonic() > deadline:
             return found
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_S)
 
 
 async def _rows(stack: Stack, statement: str) -> dict[str, Any]:

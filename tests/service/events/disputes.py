@@ -10,7 +10,7 @@ from tests.service.events.webhooks import AMOUNT
 DISPUTE_ROWS: Final[Mapping[str, Row]] = {
     "charge.dispute.created": Row(
         first=(SUCCEEDED,),
-        says=DISPUTED,
+        report=DISPUTED,
         effect=Effect(
             reason="NEEDS_RESPONSE", status="SUCCEEDED", amounts=PAID,
             disputes=(disputed("NEEDS_RESPONSE"),),
@@ -18,7 +18,7 @@ DISPUTE_ROWS: Final[Mapping[str, Row]] = {
     ),
     "charge.dispute.funds_withdrawn": Row(
         first=(SUCCEEDED, DISPUTED),
-        says=WITHDRAWN,
+        report=WITHDRAWN,
         effect=Effect(
             reason="NEEDS_RESPONSE", status="SUCCEEDED", amounts=PAID,
             disputes=(disputed("NEEDS_RESPONSE", AMOUNT),),
@@ -26,7 +26,7 @@ DISPUTE_ROWS: Final[Mapping[str, Row]] = {
     ),
     "charge.dispute.updated, with the withdrawal reported again": Row(
         first=(SUCCEEDED, DISPUTED, WITHDRAWN),
-        says=dispute("updated", 22, "under_review", -AMOUNT),
+        report=dispute("updated", 22, "under_review", -AMOUNT),
         effect=Effect(
             reason="UNDER_REVIEW", status="SUCCEEDED", amounts=PAID,
             disputes=(disputed("UNDER_REVIEW", AMOUNT),),
@@ -34,22 +34,22 @@ DISPUTE_ROWS: Final[Mapping[str, Row]] = {
     ),
     "charge.dispute.updated, after it was closed": Row(
         first=(SUCCEEDED, LOST),
-        says=dispute("updated", 22, "under_review", -AMOUNT),
+        report=dispute("updated", 22, "under_review", -AMOUNT),
         effect=Effect(
-            outcome="stale", reason="UNDER_REVIEW", lost_to=True, seen=False,
+            outcome="stale", reason="UNDER_REVIEW", names_previous=True, visible=False,
             status="SUCCEEDED", amounts=PAID, disputes=(disputed("LOST", AMOUNT),),
         ),
     ),
     "charge.dispute.closed": Row(
         first=(SUCCEEDED, DISPUTED, WITHDRAWN),
-        says=LOST,
+        report=LOST,
         effect=Effect(
             reason="LOST", status="SUCCEEDED", amounts=PAID, disputes=(disputed("LOST", AMOUNT),)
         ),
     ),
     "charge.dispute.funds_reinstated, of a lost one that is won": Row(
         first=(SUCCEEDED, WITHDRAWN, LOST),
-        says=dispute("funds_reinstated", 24, "won", -AMOUNT, AMOUNT),
+        report=dispute("funds_reinstated", 24, "won", -AMOUNT, AMOUNT),
         effect=Effect(
             reason="WON", status="SUCCEEDED", amounts=PAID,
             disputes=(disputed("WON", AMOUNT, AMOUNT),),

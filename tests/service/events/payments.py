@@ -12,20 +12,20 @@ TWO_ATTEMPTS: Final = {"max_attempts": 2}
 
 PAYMENT_ROWS: Final[Mapping[str, Row]] = {
     "payment_intent.created": Row(
-        says=CREATED,
+        report=CREATED,
         effect=Effect(reason="open", status="PROCESSING", came_from="CREATED"),
     ),
     "payment_intent.created, after the success": Row(
         first=(SUCCEEDED,),
-        says=CREATED,
+        report=CREATED,
         effect=Effect(
-            outcome="stale", reason="superseded", lost_to=True, seen=False,
+            outcome="stale", reason="superseded", names_previous=True, visible=False,
             status="SUCCEEDED", amounts=PAID,
         ),
     ),
     "payment_intent.requires_action": Row(
         first=(CREATED,),
-        says=ASKED,
+        report=ASKED,
         effect=Effect(
             reason="action_needed", status="REQUIRES_ACTION", came_from="PROCESSING",
             next_action={"type": "redirect", "url": BANK_PAGE},
@@ -33,13 +33,13 @@ PAYMENT_ROWS: Final[Mapping[str, Row]] = {
     ),
     "payment_intent.processing": Row(
         first=(CREATED, ASKED),
-        says=intent("processing", 2, "processing"),
+        report=intent("processing", 2, "processing"),
         effect=Effect(reason="pending", status="PROCESSING", came_from="REQUIRES_ACTION"),
     ),
     "payment_intent.amount_capturable_updated": Row(
         body=MANUAL,
         first=(CREATED,),
-        says=HELD,
+        report=HELD,
         effect=Effect(
             reason="authorized", status="AUTHORIZED", came_from="PROCESSING",
             amounts={"authorized": AMOUNT},
@@ -48,7 +48,7 @@ PAYMENT_ROWS: Final[Mapping[str, Row]] = {
     "payment_intent.payment_failed, another attempt is left": Row(
         body=TWO_ATTEMPTS,
         first=(CREATED,),
-        says=FAILED,
+        report=FAILED,
         effect=Effect(
             reason="attempt_failed", status="REQUIRES_ACTION", came_from="PROCESSING",
             next_action={"type": "new_payment_method", "url": None}, failure="insufficient_funds",
@@ -56,15 +56,15 @@ PAYMENT_ROWS: Final[Mapping[str, Row]] = {
     ),
     "payment_intent.payment_failed, the last attempt": Row(
         first=(CREATED,),
-        says=FAILED,
+        report=FAILED,
         effect=Effect(
             reason="attempt_failed", status="PROCESSING", failure="insufficient_funds",
-            asked=("cancel",),
+            calls=("cancel",),
         ),
     ),
     "payment_intent.succeeded": Row(
         first=(CREATED,),
-        says=SUCCEEDED,
+        report=SUCCEEDED,
         effect=Effect(
             reason="succeeded", status="SUCCEEDED", came_from="PROCESSING", amounts=PAID
         ),
@@ -72,7 +72,7 @@ PAYMENT_ROWS: Final[Mapping[str, Row]] = {
     "payment_intent.succeeded, a part was captured": Row(
         body=MANUAL,
         first=(HELD,),
-        says=intent("succeeded", 3, "succeeded", amount_received=600, capture_method="manual"),
+        report=intent("succeeded", 3, "succeeded", amount_received=600, capture_method="manual"),
         effect=Effect(
             reason="succeeded", status="SUCCEEDED", came_from="AUTHORIZED",
             amounts={"authorized": AMOUNT, "captured": 600},
@@ -80,35 +80,35 @@ PAYMENT_ROWS: Final[Mapping[str, Row]] = {
     ),
     "payment_intent.canceled, as we asked after the last attempt": Row(
         first=(CREATED, FAILED),
-        says=intent("canceled", 3, "canceled", cancellation_reason="abandoned"),
+        report=intent("canceled", 3, "canceled", cancellation_reason="abandoned"),
         effect=Effect(
             reason="canceled", status="FAILED", came_from="PROCESSING",
-            failure="insufficient_funds", asked=("cancel",),
+            failure="insufficient_funds", calls=("cancel",),
         ),
     ),
     "payment_intent.canceled, as the client asked": Row(
         body=MANUAL,
         first=(HELD,),
-        says=intent("canceled", 3, "canceled", cancellation_reason="requested_by_customer"),
+        report=intent("canceled", 3, "canceled", cancellation_reason="requested_by_customer"),
         effect=Effect(reason="canceled", status="CANCELED", came_from="AUTHORIZED"),
     ),
     "payment_intent.canceled, by the provider": Row(
         first=(CREATED, ASKED),
-        says=intent("canceled", 3, "canceled", cancellation_reason="automatic"),
+        report=intent("canceled", 3, "canceled", cancellation_reason="automatic"),
         effect=Effect(reason="canceled", status="CANCELED", came_from="REQUIRES_ACTION"),
     ),
     "payment_intent.canceled, after the success": Row(
         first=(SUCCEEDED,),
-        says=intent("canceled", 4, "canceled", cancellation_reason="automatic"),
+        report=intent("canceled", 4, "canceled", cancellation_reason="automatic"),
         effect=Effect(
-            outcome="conflict", reason="canceled", lost_to=True, seen=False,
+            outcome="conflict", reason="canceled", names_previous=True, visible=False,
             status="SUCCEEDED", amounts=PAID,
         ),
     ),
     # not a webhook of Stripe's: the result of a look-up, in the form of an event
     "payment_intent.retrieved": Row(
         first=(CREATED, ASKED),
-        says=intent("retrieved", 5, "succeeded", amount_received=AMOUNT),
+        report=intent("retrieved", 5, "succeeded", amount_received=AMOUNT),
         effect=Effect(
             reason="succeeded", status="SUCCEEDED", came_from="REQUIRES_ACTION", amounts=PAID
         ),

@@ -1,4 +1,4 @@
-"""Events about a refund. The payment stays SUCCEEDED whatever the refund's result."""
+"""Events about a refund. The payment stays SUCCEEDED."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,14 +9,14 @@ from tests.service.events.rows import PAID, Effect, Row, refunded
 REFUND_ROWS: Final[Mapping[str, Row]] = {
     "refund.created": Row(
         first=(SUCCEEDED,),
-        says=REFUND_PENDING,
+        report=REFUND_PENDING,
         effect=Effect(
             reason="PENDING", status="SUCCEEDED", amounts=PAID, refunds=(refunded("PENDING"),)
         ),
     ),
     "refund.updated": Row(
         first=(SUCCEEDED, REFUND_PENDING),
-        says=REFUND_DONE,
+        report=REFUND_DONE,
         effect=Effect(
             reason="SUCCEEDED", status="SUCCEEDED", amounts={**PAID, "refunded": 400},
             refunds=(refunded("SUCCEEDED"),),
@@ -24,16 +24,16 @@ REFUND_ROWS: Final[Mapping[str, Row]] = {
     ),
     "refund.updated, of a refund that the client asked for": Row(
         first=(SUCCEEDED,),
-        asks_refund=True,
-        says=refund("refund.updated", 11, "succeeded", ours=True),
+        requests_refund=True,
+        report=refund("refund.updated", 11, "succeeded", ours=True),
         effect=Effect(
             reason="SUCCEEDED", status="SUCCEEDED", amounts={**PAID, "refunded": 400},
-            refunds=(refunded("SUCCEEDED"),), asked=("refund",),
+            refunds=(refunded("SUCCEEDED"),), calls=("refund",),
         ),
     ),
     "refund.failed, after it had succeeded": Row(
         first=(SUCCEEDED, REFUND_PENDING, REFUND_DONE),
-        says=refund("refund.failed", 12, "failed", failure_reason="expired_or_canceled_card"),
+        report=refund("refund.failed", 12, "failed", failure_reason="expired_or_canceled_card"),
         effect=Effect(
             reason="FAILED", status="SUCCEEDED", amounts=PAID,
             refunds=(refunded("FAILED", reversed=True, failure="expired_or_canceled_card"),),
@@ -41,16 +41,17 @@ REFUND_ROWS: Final[Mapping[str, Row]] = {
     ),
     "charge.refund.updated": Row(
         first=(SUCCEEDED, REFUND_PENDING),
-        says=refund("charge.refund.updated", 11, "canceled"),
+        report=refund("charge.refund.updated", 11, "canceled"),
         effect=Effect(
             reason="CANCELED", status="SUCCEEDED", amounts=PAID, refunds=(refunded("CANCELED"),)
         ),
     ),
     "charge.refund.updated, a success reported twice": Row(
         first=(SUCCEEDED, REFUND_DONE),
-        says=refund("charge.refund.updated", 12, "succeeded"),
+        report=refund("charge.refund.updated", 12, "succeeded"),
         effect=Effect(
-            reason="SUCCEEDED", status="SUCCEEDED", seen=False, amounts={**PAID, "refunded": 400},
+            reason="SUCCEEDED", status="SUCCEEDED", visible=False,
+            amounts={**PAID, "refunded": 400},
             refunds=(refunded("SUCCEEDED"),),
         ),
     ),

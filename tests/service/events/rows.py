@@ -18,28 +18,28 @@ class Effect:
         status: the payment's status.
         came_from: the payment's previous status, if it changed.
         outcome: the input's outcome.
-        lost_to: whether the reason names the previous event as the cause of the outcome.
-        seen: whether the visible payment changed, which creates a version.
+        names_previous: whether the reason names the previous event.
+        visible: whether the published payment changed, which creates a version.
         amounts: the amounts other than 0, in minor units.
         next_action: the customer's or the client's next action.
         failure: the failure's code.
         refunds: all refunds.
         disputes: all disputes.
-        asked: the provider calls other than the create.
+        calls: the provider calls other than the create.
     """
 
     reason: str
     status: str
     came_from: str | None = None
     outcome: str = "applied"
-    lost_to: bool = False
-    seen: bool = True
+    names_previous: bool = False
+    visible: bool = True
     amounts: Mapping[str, int] = field(default_factory=dict)
     next_action: Json | None = None
     failure: str | None = None
     refunds: tuple[Json, ...] = ()
     disputes: tuple[Json, ...] = ()
-    asked: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,18 +47,18 @@ class Row:
     """An event of one type.
 
     Args:
-        says: the event's report.
+        report: the event's report.
         effect: its expected effect.
         first: the webhooks before it, in order.
         body: fields of the client's create besides amount and payment method.
-        asks_refund: whether the client requests a refund of 400 before the event.
+        requests_refund: whether the client requests a refund of 400 before the event.
     """
 
-    says: Report
+    report: Report
     effect: Effect
     first: tuple[Report, ...] = ()
     body: Mapping[str, Any] = field(default_factory=dict)
-    asks_refund: bool = False
+    requests_refund: bool = False
 
 
 def refunded(status: str, **more: Any) -> Json:

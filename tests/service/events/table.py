@@ -17,23 +17,23 @@ from tests.service.events.webhooks import AMOUNT, Report
 UNMODELLED_ROWS: Final[Mapping[str, Row]] = {
     "payment_intent.some_future_thing": Row(
         first=(CREATED,),
-        says=intent("some_future_thing", 5, "succeeded", amount_received=AMOUNT),
+        report=intent("some_future_thing", 5, "succeeded", amount_received=AMOUNT),
         effect=Effect(
             outcome="ignored",
             reason="payment_intent.some_future_thing: this type of event has no effect",
-            status="PROCESSING", seen=False,
+            status="PROCESSING", visible=False,
         ),
     ),
     "charge.refunded": Row(
         first=(SUCCEEDED,),
-        says=Report(
+        report=Report(
             "charge.refunded", "charge", 12, ours=True,
             fields={"amount_refunded": AMOUNT, "refunded": True, "captured": True},
         ),
         effect=Effect(
             outcome="ignored",
             reason="charge.refunded: this type of event has no effect",
-            status="SUCCEEDED", seen=False, amounts=PAID,
+            status="SUCCEEDED", visible=False, amounts=PAID,
         ),
     ),
 }  # fmt: skip

@@ -33,7 +33,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "dispute": ("payment_intent", "charge"),
 }
 #: Fields of the examples that a plain card payment does not have.
-NOT_THERE: Final[Mapping[str, tuple[str, ...]]] = {
+ABSENT: Final[Mapping[str, tuple[str, ...]]] = {
     "payment_intent": (
         *("canceled_at", "last_payment_error", "next_action", "processing", "shipping"),
         "transfer_data",
@@ -82,8 +82,8 @@ class Subject:
 
     def call_key(self, report: Report) -> str | None:
         """The key of our call that made the refund; None for all other reports."""
-        ours = report.ours and report.about == "refund" and self.refund_id is not None
-        return str(CallKey.refund(self.payment_id, self.refund_id or "")) if ours else None
+        is_our_call = report.ours and report.about == "refund" and self.refund_id is not None
+        return str(CallKey.refund(self.payment_id, self.refund_id or "")) if is_our_call else None
 
     def metadata(self, kind: str) -> Json:
         """The metadata that our call gave to such an object."""
@@ -116,7 +116,7 @@ def event(subject: Subject, report: Report) -> Json:
 def about(subject: Subject, report: Report, at: int) -> Json:
     """The event's object as it was at that time, in seconds since the Unix epoch."""
     whole: Json = json.loads(shape(report.about))
-    whole |= dict.fromkeys(NOT_THERE.get(report.about, ()))
+    whole |= dict.fromkeys(ABSENT.get(report.about, ()))
     whole |= {"amount": AMOUNT, "currency": CURRENCY, "created": subject.began}
     whole |= {"metadata": subject.metadata(report.about) if report.ours else {}}
     whole |= {"id": subject.object_id(report.about)}
