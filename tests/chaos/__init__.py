@@ -1,1 +1,1 @@
-"""The whole service on three brokers, while every link is broken and every process killed."""
+"""The whole service on three brokers, with faults on every link and kills of every process."""

@@ -16,30 +16,30 @@ from sandbox.errors import SandboxError
 from tests.chaos import bug_runs
 from tests.chaos.judging.check import check
 from tests.chaos.judging.summary import lines
-from tests.chaos.run import Course, play
+from tests.chaos.run import RunConfig, play
 from tests.isolation.isolated import isolated
 
 RATE: Final = 5.0
 
 
 def main() -> int:
-    """Runs one course and prints its summary; returns the exit code."""
-    asked = _parser().parse_args()
-    course = Course(asked.minutes * 60, asked.seed, asked.rate)
-    if asked.bug is not None:
-        course = bug_runs.course(asked.bug, planted=not asked.healthy)
-    if asked.schedule:
-        sys.stdout.writelines(f"{occurrence}\n" for occurrence in course.schedule)
+    """Performs one run and prints its summary. Returns the exit code."""
+    options = _parser().parse_args()
+    config = RunConfig(options.minutes * 60, options.seed, options.rate)
+    if options.bug is not None:
+        config = bug_runs.config(options.bug, planted=not options.healthy)
+    if options.schedule:
+        sys.stdout.writelines(f"{occurrence}\n" for occurrence in config.schedule)
         return 0
     folder = Path(tempfile.mkdtemp(prefix="payments-chaos-"))
     logging.basicConfig(filename=folder / "run.log", format="%(asctime)s %(name)s %(message)s")
     try:
-        history = asyncio.run(play(course, folder))
+        history = asyncio.run(play(config, folder))
     except SandboxError as error:
         sys.stderr.write(f"{error}\nits folder is {folder}\n")
         return 2
     found = check(history)
-    sys.stdout.writelines(f"{line}\n" for line in lines(history, course.seed, found))
+    sys.stdout.writelines(f"{line}\n" for line in lines(history, config.seed, found))
     if any(found.values()):
         sys.stdout.write(f"the run's folder is {folder}\n")
         return 1
@@ -49,12 +49,12 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=1.0, help="of faults")
-    parser.add_argument("--seed", type=int, default=1, help="of the schedule and the load")
-    parser.add_argument("--rate", type=float, default=RATE, help="payments a second")
+    parser.add_argument("--minutes", type=float, default=1.0, help="duration of the faults")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the schedule and the load")
+    parser.add_argument("--rate", type=float, default=RATE, help="payments per second")
     parser.add_argument("--bug", choices=bug_runs.BUG_RUNS, help="plant it; run its own faults")
-    parser.add_argument("--healthy", action="store_true", help="those faults without the bug")
-    parser.add_argument("--schedule", action="store_true", help="print the faults, and no more")
+    parser.add_argument("--healthy", action="store_true", help="the same faults without the bug")
+    parser.add_argument("--schedule", action="store_true", help="only print the faults")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""For each planted bug, the run that finds it: only the faults that lead to it."""
+"""The run that finds each planted bug, with only the faults that lead to it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -9,13 +9,13 @@ from typing import Final
 
 import psycopg
 
-from tests.chaos.driving.faults import Do, killed, provider, toxic
+from tests.chaos.driving.faults import Inject, killed, provider, toxic
 from tests.chaos.driving.schedule import Kind, Occurrence
 from tests.chaos.judging.check import IndexedHistory, check
 from tests.chaos.planted import BUGS, NONE
-from tests.chaos.run import Course
+from tests.chaos.run import RunConfig
 from tests.chaos.stack.topology import STREAMS
-from tests.chaos.stack.world import AS_IT_IS, Service, World
+from tests.chaos.stack.world import UNCHANGED, Service, World
 from tests.conftest import PARTITIONS
 from tests.faults.failpoints import Action, Failpoint, Trap
 
@@ -25,54 +25,54 @@ SEED: Final = 11
 #: Short, so that the group soon excludes a paused worker.
 SESSION: Final = timedelta(seconds=2)
 ENVIRONMENT: Final = {"PAYMENTS_SESSION_TIMEOUT_S": f"{SESSION.seconds}"}
-#: The number of partitions with commits after a session has ended.
-MOVED_ON: Final = "select count(distinct partition) from publications where committed_at > %s"
-MOVED_WITHIN_S: Final = 20.0
+#: The number of partitions with commits after a given time.
+COMMITTED: Final = "select count(distinct partition) from publications where committed_at > %s"
+TAKEN_OVER_WITHIN_S: Final = 20.0
 POLL_S: Final = 0.05
-MET_WITHIN_S: Final = 15.0
+FIRED_WITHIN_S: Final = 15.0
 
 
-async def asleep_at(world: World, one: Occurrence, *, place: Failpoint) -> str:
-    """Pauses the worker at this failpoint, and wakes it after others took over its partitions."""
+async def paused_at(world: World, one: Occurrence, *, place: Failpoint) -> str:
+    """Stops the worker at this failpoint, and continues it after a take-over of its partitions."""
     folder, process = world.plan.traps, world.processes[one.target]
     trap = Trap(folder, one.target)
     trap.set(place, Action.STOP)
-    has_fired = await _within(MET_WITHIN_S, _at_once(lambda: trap.has_fired))
+    has_fired = await _within(FIRED_WITHIN_S, _as_async(lambda: trap.has_fired))
     (folder / one.target).unlink(missing_ok=True)
     if not has_fired:
         return ""
     since = datetime.now(UTC)
-    await _within(MOVED_WITHIN_S, lambda: _moved_on(world, since))
+    await _within(TAKEN_OVER_WITHIN_S, lambda: _taken_over(world, since))
     await asyncio.sleep(one.lasts)
-    return f"pid {process.wake()} slept {datetime.now(UTC) - since} at {place}"
+    return f"pid {process.resume()} was stopped for {datetime.now(UTC) - since} at {place}"
 
 
 async def _within(seconds: float, holds: Callable[[], Awaitable[bool]]) -> bool:
     """Polls a condition; returns whether it held within the time."""
     loop = asyncio.get_running_loop()
-    given_up = loop.time() + seconds
-    while not (found := await holds()) and loop.time() < given_up:  # noqa: ASYNC110  # it is elsewhere
-        await asyncio.sleep(POLL_S)  # between two looks at one condition
+    deadline = loop.time() + seconds
+    while not (found := await holds()) and loop.time() < deadline:  # noqa: ASYNC110  # it is in another process
+        await asyncio.sleep(POLL_S)  # polling interval
     return found
 
 
-def _at_once(holds: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
-    async def answer() -> bool:
+def _as_async(holds: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def condition() -> bool:
         return holds()
 
-    return answer
+    return condition
 
 
-async def _moved_on(world: World, since: datetime) -> bool:
-    """Whether every partition has commits again, so others took over the paused worker's."""
+async def _taken_over(world: World, since: datetime) -> bool:
+    """Whether every partition has commits again: others took over the stopped worker's."""
     url = world.plan.infrastructure.database_url
     async with await psycopg.AsyncConnection.connect(url) as connection:
-        found = await connection.execute(MOVED_ON, [since + SESSION])
+        found = await connection.execute(COMMITTED, [since + SESSION])
         (partitions,) = await found.fetchone() or (0,)
         return bool(partitions == PARTITIONS)
 
 
-#: The stream workers' links are slow throughout, so that much is in flight at any time.
+#: The stream workers' links are slow during the whole run, so that much is in flight.
 _WHOLE: Final = ((1.0, 1.0), (SECONDS - 1, SECONDS - 1))
 _SLOW: Final = partial(toxic, kind="latency", attributes={"latency": 250, "jitter": 50})
 _SLOW_BROKERS: Final = (
@@ -88,35 +88,35 @@ _SILENT: Final = (
 )
 
 
-def _asleep(place: Failpoint) -> tuple[tuple[Kind, Do], ...]:
-    """Pauses a worker until long after others took over its partitions."""
+def _paused(place: Failpoint) -> tuple[tuple[Kind, Inject], ...]:
+    """Stops a worker until others have taken over its partitions."""
     kind = Kind("stream asleep", STREAMS, (6, 8), (2, 3), "silent")
-    return ((kind, partial(asleep_at, place=place)),)
+    return ((kind, partial(paused_at, place=place)),)
 
 
 @dataclass(frozen=True, slots=True)
 class BugRun:
-    """The faults that find a bug, and texts of which one must be in a violation."""
+    """The faults that find a bug, and texts. One text must be in a violation."""
 
-    faults: Sequence[tuple[Kind, Do]]
+    faults: Sequence[tuple[Kind, Inject]]
     symptoms: Sequence[str]
 
 
 BUG_RUNS: Final[Mapping[str, BugRun]] = {
     "ack-before-publish": BugRun((*_SLOW_BROKERS, *_KILLED), ("published were [",)),
     "no-dedup": BugRun(_KILLED, ("outcomes: ['applied', ",)),
-    "no-version-guard": BugRun(_asleep(Failpoint.AFTER_LOAD), ("S3: ", " version ")),
-    "no-fence": BugRun(_asleep(Failpoint.BEFORE_PUBLISH), (" after ",)),
+    "no-version-guard": BugRun(_paused(Failpoint.AFTER_LOAD), ("S3: ", " version ")),
+    "no-fence": BugRun(_paused(Failpoint.BEFORE_PUBLISH), (" after ",)),
     "new-key-on-retry": BugRun(_SILENT, ("two objects for one ",)),
 }
 
 
-def course(name: str, *, planted: bool = True) -> Course:
-    """The run that finds a bug. With ``planted=False`` the bug is left out: no violation."""
+def config(name: str, *, planted: bool = True) -> RunConfig:
+    """The run that finds a bug. With ``planted=False`` it runs without the bug."""
     bug = name if planted else NONE
     programs = {each: ("tests.chaos.planted", bug, each) for each in ("stream", "worker")}
-    service = Service({**AS_IT_IS.modules, **programs}, ENVIRONMENT, BUGS[bug].statements)
-    return Course(SECONDS, SEED, RATE, BUG_RUNS[name].faults, service)
+    service = Service({**UNCHANGED.modules, **programs}, ENVIRONMENT, BUGS[bug].statements)
+    return RunConfig(SECONDS, SEED, RATE, BUG_RUNS[name].faults, service)
 
 
 def is_found(name: str, history: IndexedHistory) -> bool:

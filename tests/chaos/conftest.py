@@ -1,4 +1,4 @@
-"""The chaos run needs Go to build toxiproxy; without it the session stops with that message."""
+"""Builds toxiproxy for the chaos run. Without Go the session stops with a message."""
 
 import pytest
 

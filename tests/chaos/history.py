@@ -1,7 +1,7 @@
 """A run's history: one JSON object per line, in order, each with its time.
 
-Times are seconds since the run began, of one monotonic clock. The verdict depends on the history
-only, so a run can be checked again elsewhere and later.
+Times are seconds since the run began, of one monotonic clock. The checks need only
+the history, so a run can be checked again elsewhere and later.
 """
 
 import time
@@ -32,7 +32,7 @@ class Invoked(Entry, frozen=True, kw_only=True, tag="invoke"):
 
 
 class Answered(Entry, frozen=True, kw_only=True, tag="ok"):
-    """It was accepted, with the payment's ID and the event ID, if it has them."""
+    """It was accepted. The payment's ID and the event ID are from the response."""
 
     number: int
     payment_id: str | None = None
@@ -54,9 +54,9 @@ class Unknown(Entry, frozen=True, kw_only=True, tag="unknown"):
 
 
 class Read(Entry, frozen=True, kw_only=True, tag="read"):
-    """A payment was read through ``via``; ``asked`` is the time of the request."""
+    """A payment was read through ``via``; ``requested_at`` is the time of the request."""
 
-    asked: float
+    requested_at: float
     via: str
     payment_id: str
     version: int
@@ -82,12 +82,12 @@ class FaultBegan(Entry, frozen=True, kw_only=True, tag="fault_begin"):
 
 
 class FaultEnded(Entry, frozen=True, kw_only=True, tag="fault_end"):
-    """A fault ended; ``met`` describes its effect, and is empty if it had none."""
+    """A fault ended; ``effect`` describes its effect, and is empty if it had none."""
 
     number: int
     kind: str
     target: str
-    met: str
+    effect: str
 
 
 class Started(Entry, frozen=True, kw_only=True, tag="start"):
@@ -130,18 +130,18 @@ class Stored(Entry, frozen=True, kw_only=True, tag="payment"):
 
 
 class Violation(Entry, frozen=True, kw_only=True, tag="violation"):
-    """At rest: a contradiction to an invariant, the oracle or the provider's objects."""
+    """At rest: a violated invariant, or a difference from the oracle or the provider's objects."""
 
     code: str
     what: str
 
 
-Happened = (
+AnyEntry = (
     Invoked | Answered | Refused | Unknown | Read | Published | FaultBegan | FaultEnded | Started
     | Exited | Mark | Outcome | Stored | Violation
 )  # fmt: skip
 _ENCODE: Final = msgspec.json.Encoder().encode
-_DECODE: Final = msgspec.json.Decoder(Happened).decode
+_DECODE: Final = msgspec.json.Decoder(AnyEntry).decode
 
 
 class History:
@@ -168,12 +168,12 @@ class History:
         self._numbers += 1
         return self._numbers
 
-    def note(self, entry: Happened) -> None:
+    def record(self, entry: AnyEntry) -> None:
         """Writes an entry with the current time."""
         self._file.write(_ENCODE(msgspec.structs.replace(entry, at=self.now)) + b"\n")
 
 
-def read(path: Path) -> Iterator[Happened]:
+def read(path: Path) -> Iterator[AnyEntry]:
     """Reads a history's entries in order. Raises msgspec.MsgspecError."""
     with path.open("rb") as file:
         for line in file:

@@ -28,7 +28,7 @@ from tests.faults.failpoints import VARIABLE, Trap
 from tests.faults.stream import parts as trapped
 from tests.mutants.stream import AcknowledgesBeforePublishing
 
-REAL_WORK: Final = WorkerParts()
+REAL_PARTS: Final = WorkerParts()
 
 
 class EmptyTable(DedupTable):
@@ -66,7 +66,7 @@ def _no_dedup(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_guard(patch: pytest.MonkeyPatch) -> None:
-    """A worker that wakes up overwrites what others wrote meanwhile."""
+    """A continued worker overwrites what others wrote meanwhile."""
 
     async def no_limit(_connection: Any) -> None:
         pass
@@ -101,13 +101,13 @@ class Bug:
 
     Args:
         stream: replaced parts of the stream worker.
-        work: the worker's parts.
+        worker: the worker's parts.
         plant: replaces statements.
         statements: SQL that drops a constraint of the migrated database.
     """
 
     stream: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    work: WorkerParts = REAL_WORK
+    worker: WorkerParts = REAL_PARTS
     plant: Callable[[pytest.MonkeyPatch], None] = _nothing
     statements: Sequence[str] = ()
 
@@ -130,7 +130,7 @@ BUGS: Final[Mapping[str, Bug]] = {
         ),
     ),
     "no-fence": Bug(stream={"producers": unfenced}),
-    "new-key-on-retry": Bug(work=replace(REAL_WORK, outbox=NewKeyForEachTry)),
+    "new-key-on-retry": Bug(worker=replace(REAL_PARTS, outbox=NewKeyForEachTry)),
 }
 
 
@@ -145,7 +145,7 @@ def run(name: str, program: str) -> NoReturn:
     parts = trapped(Trap(Path(os.environ[VARIABLE]), worker_name))
     programs: dict[str, Callable[[], int | None]] = {
         "stream": partial(run_stream, replace(parts, **bug.stream)),
-        "worker": partial(run_worker, bug.work),
+        "worker": partial(run_worker, bug.worker),
     }
     cli_run([program], {program: programs[program]})
 

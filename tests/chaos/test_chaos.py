@@ -1,4 +1,4 @@
-"""A minute of all faults from a fixed seed: every payment ends correctly, nothing is lost."""
+"""After a minute of all faults, from a fixed seed, nothing is lost or wrong."""
 
 import asyncio
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.chaos import bug_runs
 from tests.chaos.judging.check import check
 from tests.chaos.judging.summary import lines
-from tests.chaos.run import Course, play
+from tests.chaos.run import RunConfig, play
 
 SEED = 20_260_101
 SECONDS = 60.0
@@ -17,9 +17,9 @@ RATE = 4.0
 
 @pytest.mark.usefixtures("toxiproxy_is_built")
 def test_a_minute_of_chaos_violates_nothing(tmp_path: Path) -> None:
-    """Brokers, Postgres, workers and links fail; all is at rest within a minute afterwards."""
-    course = Course(SECONDS, SEED, RATE)
-    history = asyncio.run(play(course, tmp_path))
+    """Brokers, Postgres, workers and links fail. A minute later the service is at rest."""
+    config = RunConfig(SECONDS, SEED, RATE)
+    history = asyncio.run(play(config, tmp_path))
     found = check(history)
     assert not any(found.values()), "\n".join(lines(history, SEED, found))
 
@@ -27,7 +27,7 @@ def test_a_minute_of_chaos_violates_nothing(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("toxiproxy_is_built")
 @pytest.mark.parametrize("bug", bug_runs.BUG_RUNS)
 def test_a_planted_bug_is_found(tmp_path: Path, bug: str) -> None:
-    """A shorter run with the faults that lead to the bug reports it."""
-    course = bug_runs.course(bug)
-    history = asyncio.run(play(course, tmp_path))
-    assert bug_runs.is_found(bug, history), f"{bug} lives: {check(history)}"
+    """A short run with the faults that lead to the bug reports it."""
+    config = bug_runs.config(bug)
+    history = asyncio.run(play(config, tmp_path))
+    assert bug_runs.is_found(bug, history), f"{bug} was not found: {check(history)}"

@@ -1,4 +1,4 @@
-"""Each rule on a history: a good one breaks none, and one wrong entry breaks the named rule."""
+"""A good history breaks no rule, and each wrong entry breaks its rule."""
 
 from collections.abc import Callable
 from typing import Final
@@ -8,9 +8,9 @@ import pytest
 
 from tests.chaos.history import (
     Answered,
+    AnyEntry,
     FaultBegan,
     FaultEnded,
-    Happened,
     Invoked,
     Outcome,
     Published,
@@ -31,17 +31,24 @@ def state(version: int, status: str, offset: int, payment_id: str = PAID) -> Pub
     )
 
 
-def read_of(version: int, asked: float, at: float) -> Read:
+def read_of(version: int, requested_at: float, at: float) -> Read:
     """A read through one ingress."""
-    return Read(asked=asked, at=at, via="a", payment_id=PAID, version=version, status="CREATED")
+    return Read(
+        requested_at=requested_at,
+        at=at,
+        via="a",
+        payment_id=PAID,
+        version=version,
+        status="CREATED",
+    )
 
 
-#: A create with an unknown result at first, a repeated webhook, a take-over that republishes.
-GOOD: Final[tuple[Happened, ...]] = (
+#: A create whose first try has an unknown result, a repeated webhook, a republication.
+GOOD: Final[tuple[AnyEntry, ...]] = (
     FaultBegan(number=90, kind="stream killed", target="stream-1"),
     Invoked(number=1, operation="create", key="k1", via="a"),
     Unknown(number=1, why="timed out"),
-    FaultEnded(number=90, kind="stream killed", target="stream-1", met="pid 7"),
+    FaultEnded(number=90, kind="stream killed", target="stream-1", effect="pid 7"),
     Invoked(number=2, operation="create", key="k1", via="b"),
     Answered(number=2, payment_id=PAID, event_id="cmd_1"),
     Invoked(number=3, operation="webhook", key="evt_1", via="a"),
@@ -62,18 +69,18 @@ GOOD: Final[tuple[Happened, ...]] = (
 )
 
 
-def broken(entries: tuple[Happened, ...]) -> set[str]:
-    """The rules a history breaks."""
+def broken(entries: tuple[AnyEntry, ...]) -> set[str]:
+    """The rules that a history breaks."""
     found = check(IndexedHistory(entries, ["stream killed"]))
     return {rule for rule, violations in found.items() if violations}
 
 
-def without(*kinds: type) -> tuple[Happened, ...]:
+def without(*kinds: type) -> tuple[AnyEntry, ...]:
     """The good history without its entries of some kinds."""
     return tuple(entry for entry in GOOD if not isinstance(entry, kinds))
 
 
-def changed(chosen: Callable[[Happened], bool], **fields: object) -> tuple[Happened, ...]:
+def changed(chosen: Callable[[AnyEntry], bool], **fields: object) -> tuple[AnyEntry, ...]:
     """The good history with changed fields in the chosen entries."""
     return tuple(
         msgspec.structs.replace(entry, **fields) if chosen(entry) else entry for entry in GOOD
@@ -85,15 +92,15 @@ def test_a_good_history_breaks_no_rule() -> None:
     assert broken(GOOD) == set()
 
 
-WRONG: Final[tuple[tuple[str, tuple[Happened, ...]], ...]] = (
-    ("judged at rest", (*GOOD, Violation(code="S1", what="a record without an outcome"))),
-    ("answered is recorded", tuple(e for e in GOOD if getattr(e, "event_id", "") != "evt_1"
+WRONG: Final[tuple[tuple[str, tuple[AnyEntry, ...]], ...]] = (
+    ("no violation at rest", (*GOOD, Violation(code="S1", what="a record without an outcome"))),
+    ("accepted is recorded", tuple(e for e in GOOD if getattr(e, "event_id", "") != "evt_1"
                                    or isinstance(e, Answered))),
     ("one payment per key", changed(
         lambda e: isinstance(e, Answered) and e.number == 4, event_id="cmd_1")),
-    ("happened once or never", (*GOOD, Outcome(
+    ("at most one outcome", (*GOOD, Outcome(
         event_id="evt_1", payment_id=PAID, kind="stripe.succeeded", outcome="stale"))),
-    ("nothing from nowhere", (*GOOD, Outcome(
+    ("every command was sent", (*GOOD, Outcome(
         event_id="cmd_2", payment_id=PAID, kind="command.refund", outcome="applied"))),
     ("every request was answered", (*GOOD, Invoked(
         number=5, operation="capture", key="k2", via="a"))),
@@ -101,27 +108,27 @@ WRONG: Final[tuple[tuple[str, tuple[Happened, ...]], ...]] = (
     ("versions have no gaps", tuple(
         e for e in GOOD if not (isinstance(e, Published) and e.version == 2))),
     ("versions have no gaps", (*GOOD, state(1, "CREATED", 9, "pay_other"))),
-    ("final is final", changed(
+    ("final statuses never change", changed(
         lambda e: isinstance(e, Published) and e.version == 2, status="FAILED")),
-    ("final is final", changed(
+    ("final statuses never change", changed(
         lambda e: isinstance(e, Published) and e.offset == 4, status="CREATED")),
     ("reads never go back", (*GOOD, read_of(2, 5.0, 6.0))),
-    ("every fault was met", changed(lambda e: isinstance(e, FaultEnded), met="")),
-    ("judged at rest", without(Stored)),
+    ("every fault had an effect", changed(lambda e: isinstance(e, FaultEnded), effect="")),
+    ("no violation at rest", without(Stored)),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(("rule", "entries"), WRONG, ids=[rule for rule, _ in WRONG])
-def test_one_wrong_entry_breaks_its_rule(rule: str, entries: tuple[Happened, ...]) -> None:
+def test_one_wrong_entry_breaks_its_rule(rule: str, entries: tuple[AnyEntry, ...]) -> None:
     """The broken rule is reported by its name."""
     assert rule in broken(entries)
 
 
-def test_every_rule_has_been_seen_to_fail() -> None:
-    """Every rule is broken by one of the wrong histories."""
+def test_every_rule_is_tested() -> None:
+    """One of the wrong histories breaks it."""
     assert {rule for rule, _ in WRONG} == check(IndexedHistory(GOOD)).keys()
 
 
-def test_reads_at_the_same_time_may_be_in_any_order() -> None:
-    """Only a read that began after the other ended must not be older."""
+def test_concurrent_reads_may_be_in_any_order() -> None:
+    """A read must not be older only if it began after the other one ended."""
     assert broken((*GOOD, read_of(2, 3.5, 6.0))) == set()

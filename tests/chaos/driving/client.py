@@ -1,4 +1,4 @@
-"""A client that retries each request through either ingress until it is answered."""
+"""A client that retries each request, through alternating ingresses, until it is accepted."""
 
 import asyncio
 import itertools
@@ -27,7 +27,7 @@ class Client:
         self, urls: Mapping[str, str], api_key: str, history: History, chance: random.Random
     ) -> None:
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
-        self._doors = {
+        self._clients = {
             link: httpx.AsyncClient(
                 base_url=url,
                 headers={"Authorization": f"Bearer {api_key}"},
@@ -36,7 +36,7 @@ class Client:
             )
             for link, url in urls.items()
         }
-        self._turns = itertools.cycle(self._doors)
+        self._turns = itertools.cycle(self._clients)
         self._history = history
         self._chance = chance
 
@@ -44,54 +44,54 @@ class Client:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        await asyncio.gather(*(door.aclose() for door in self._doors.values()))
+        await asyncio.gather(*(client.aclose() for client in self._clients.values()))
 
     async def post(self, operation: str, path: str, body: Mapping[str, Any], key: str) -> Json:
         """Retries until a 202 and returns its body. Raises RefusedError."""
         longest = FIRST_WAIT_S
-        while (answer := await self._try(operation, path, body, key)) is None:
+        while (accepted := await self._try(operation, path, body, key)) is None:
             await asyncio.sleep(self._chance.uniform(0, longest))
             longest = min(longest * 2, LONGEST_WAIT_S)
-        return answer
+        return accepted
 
     async def _try(
         self, operation: str, path: str, body: Mapping[str, Any], key: str
     ) -> Json | None:
         """Sends one request; returns None if it must be retried."""
-        link, number, note = next(self._turns), self._history.number(), self._history.note
-        note(Invoked(number=number, operation=operation, key=f"{path} {key}", via=link))
+        link, number, record = next(self._turns), self._history.number(), self._history.record
+        record(Invoked(number=number, operation=operation, key=f"{path} {key}", via=link))
         try:
-            answer = await self._doors[link].post(
+            response = await self._clients[link].post(
                 path, json=dict(body), headers={"Idempotency-Key": key}
             )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            note(Refused(number=number, why=repr(error)))
+            record(Refused(number=number, why=repr(error)))
             return None
         except httpx.HTTPError as error:
-            note(Unknown(number=number, why=repr(error)))
+            record(Unknown(number=number, why=repr(error)))
             return None
-        if answer.is_server_error:
-            note(Unknown(number=number, why=str(answer.status_code)))
+        if response.is_server_error:
+            record(Unknown(number=number, why=str(response.status_code)))
             return None
-        if answer.status_code != httpx.codes.ACCEPTED:
-            note(Refused(number=number, why=str(answer.status_code)))
-            raise RefusedError(f"POST {path}: {answer.status_code} {answer.text[:200]}")
-        said: Json = answer.json()
-        payment_id = said.get("payment_id") or said["id"]
-        note(Answered(number=number, payment_id=payment_id, event_id=said["event_id"]))
-        return said
+        if response.status_code != httpx.codes.ACCEPTED:
+            record(Refused(number=number, why=str(response.status_code)))
+            raise RefusedError(f"POST {path}: {response.status_code} {response.text[:200]}")
+        accepted: Json = response.json()
+        payment_id = accepted.get("payment_id") or accepted["id"]
+        record(Answered(number=number, payment_id=payment_id, event_id=accepted["event_id"]))
+        return accepted
 
-    async def look(self, payment_id: str) -> None:
+    async def read_payment(self, payment_id: str) -> None:
         """Reads a payment once through each ingress, and records each response."""
-        for link, door in self._doors.items():
-            asked = self._history.now
+        for link, client in self._clients.items():
+            requested_at = self._history.now
             try:
-                answer = await door.get(f"/v1/payments/{payment_id}")
+                response = await client.get(f"/v1/payments/{payment_id}")
             except httpx.HTTPError:
                 continue  # a failed read proves nothing
-            if answer.is_success:
-                said = answer.json()
-                self._history.note(Read(
-                    asked=asked, via=link, payment_id=payment_id, version=said["version"],
-                    status=said["status"],
+            if response.is_success:
+                payment = response.json()
+                self._history.record(Read(
+                    requested_at=requested_at, via=link, payment_id=payment_id,
+                    version=payment["version"], status=payment["status"],
                 ))  # fmt: skip

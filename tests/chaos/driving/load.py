@@ -1,4 +1,4 @@
-"""Creates payments of every story at a rate; their client acts on records of ``payment-state``."""
+"""Creates payments of every story at a rate, and acts on records of ``payment-state``."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ from tests.chaos.driving.client import Client, RefusedError
 #: No payment is started while this many are unfinished.
 UNFINISHED_MAX: Final = 250
 #: The share of operations that are followed by a read of the payment.
-LOOKS: Final = 0.3
+READ_SHARE: Final = 0.3
 CUSTOMER_TRIES_AGAIN_S: Final = 0.5
 
 
@@ -51,7 +51,7 @@ class Load:
         try:
             async with asyncio.timeout(within_s):
                 while self._tasks or self.begun > len(self.ended):  # noqa: ASYNC110  # two conditions
-                    await asyncio.sleep(0.1)  # between two looks at one condition
+                    await asyncio.sleep(0.1)  # polling interval
         except TimeoutError:
             return False
         return True
@@ -66,8 +66,8 @@ class Load:
         """Payments that have not ended, with their last known state."""
         late = self.stories.keys() - self.ended
         shown = [f"{p} ({self.stories[p]}): {_short(self._last.get(p))}" for p in sorted(late)]
-        unanswered = self.begun - len(self.stories)
-        return shown + ([f"{unanswered} creates without an answer"] if unanswered else [])
+        missing = self.begun - len(self.stories)
+        return shown + ([f"{missing} creates without a response"] if missing else [])
 
     def counts(self) -> Counter[str]:
         """Payments by story."""
@@ -79,12 +79,12 @@ class Load:
         self._act(payment)
 
     async def _create(self, number: int, name: str) -> None:
-        said = await self._client.post(
+        accepted = await self._client.post(
             "create", "/v1/payments", STORIES[name].body, f"chaos-{self._seed}-{number}"
         )
-        self.stories[said["id"]] = name
-        if said["id"] in self._last:  # its first versions were here before the answer
-            self._act(self._last[said["id"]])
+        self.stories[accepted["id"]] = name
+        if accepted["id"] in self._last:  # its first versions came before the response
+            self._act(self._last[accepted["id"]])
 
     def _act(self, payment: Json) -> None:
         payment_id = payment["id"]
@@ -103,9 +103,9 @@ class Load:
             self.ended.add(payment_id)
 
     async def _operate(self, operation: str, path: str, body: Json, key: str) -> None:
-        said = await self._client.post(operation, path, body, key)
-        if self._choose.random() < LOOKS:
-            await self._client.look(said["payment_id"])
+        accepted = await self._client.post(operation, path, body, key)
+        if self._choose.random() < READ_SHARE:
+            await self._client.read_payment(accepted["payment_id"])
 
     async def _customer_acts(self, intent: str) -> None:
         """Completes the customer's authentication, with retries."""
@@ -120,11 +120,11 @@ class Load:
                 return
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._noting(work))
+        task = asyncio.create_task(self._record_refusal(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _noting(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _record_refusal(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except RefusedError as error:

@@ -1,4 +1,4 @@
-"""A consumer of ``payment-state`` that bypasses all links and records every committed record."""
+"""A consumer of ``payment-state`` that bypasses all links. It records every committed record."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ async def observe(bootstrap: str, history: History, on_payment: Callable[[Json],
             for record in (record for part in found.values() for record in part):
                 payment = json.loads(record.value)
                 payment_id, version = payment["id"], payment["version"]
-                history.note(Published(
+                history.record(Published(
                     partition=record.partition, offset=record.offset, payment_id=payment_id,
                     version=version, status=payment["status"],
                 ))  # fmt: skip

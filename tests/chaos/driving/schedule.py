@@ -14,7 +14,7 @@ class Kind:
     """A kind of fault.
 
     Args:
-        name: its effect.
+        name: its name in the history.
         targets: programs, links or groups.
         every_s: the range of seconds from the end of one to the beginning of the next.
         lasts_s: the range of its duration, in seconds.
@@ -47,7 +47,7 @@ class Occurrence:
 
 
 def draw(kinds: Sequence[Kind], seconds: float, seed: int) -> list[Occurrence]:
-    """Draws a schedule for so many seconds, in order of time, with every kind at least once.
+    """Draws a schedule of this many seconds, in order of time, with every kind at least once.
 
     Faults on one target never overlap. Raises ValueError if a kind does not fit.
     """
@@ -65,7 +65,7 @@ def draw(kinds: Sequence[Kind], seconds: float, seed: int) -> list[Occurrence]:
 def _of(
     kind: Kind, seconds: float, chance: random.Random, taken: Sequence[tuple[Kind, Occurrence]]
 ) -> Iterator[Occurrence]:
-    """One kind's occurrences, beginning early. Later ones that do not fit are left out."""
+    """One kind's occurrences, the first one early. Later ones that do not fit are left out."""
 
     def one_at(begin: float) -> Occurrence:
         lasts, target = chance.uniform(*kind.lasts_s), chance.choice(kind.targets)
@@ -90,5 +90,5 @@ def _of(
 def _clash(kind: Kind, one: Occurrence, other: Kind, another: Occurrence) -> bool:
     """Whether two occurrences overlap although they share a target or a value of ``alone``."""
     together = kind.alone is not None and kind.alone == other.alone
-    apart = one.until < another.at or another.until < one.at
-    return not apart and (together or one.target == another.target)
+    are_disjoint = one.until < another.at or another.until < one.at
+    return not are_disjoint and (together or one.target == another.target)

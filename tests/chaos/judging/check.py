@@ -8,8 +8,8 @@ from typing import Final
 
 from tests.chaos.history import (
     Answered,
+    AnyEntry,
     FaultEnded,
-    Happened,
     Invoked,
     Outcome,
     Published,
@@ -32,7 +32,7 @@ class IndexedHistory:
         kinds: the kinds of faults that must have had an effect.
     """
 
-    entries: Sequence[Happened]
+    entries: Sequence[AnyEntry]
     kinds: Sequence[str] = ()
 
     @cached_property
@@ -72,31 +72,31 @@ class IndexedHistory:
 Violations = Iterator[str]
 
 
-def answered_is_recorded(history: IndexedHistory) -> Violations:
+def accepted_is_recorded(history: IndexedHistory) -> Violations:
     """Every accepted request has an outcome under its event ID."""
     for request, answer in history.answered:
         if answer.event_id not in history.outcomes:
-            yield f"{request.operation} {request.key} was answered ok: nothing is recorded of it"
+            yield f"{request.operation} {request.key} was accepted, but has no outcome"
 
 
 def one_payment_per_key(history: IndexedHistory) -> Violations:
-    """All responses to one key name the same payment and event, from either ingress."""
+    """All responses to one key name the same payment and event."""
     found: dict[str, set[tuple[str | None, str | None]]] = defaultdict(set)
     for request, answer in history.answered:
         found[request.key].add((answer.payment_id, answer.event_id))
     for key, several in found.items():
         if len(several) > 1:
-            yield f"{key} is {sorted(map(str, several))}"
+            yield f"{key} has several payments: {sorted(map(str, several))}"
 
 
-def happened_once_or_never(history: IndexedHistory) -> Violations:
-    """An event has at most one outcome, whether or not its sender was answered."""
+def at_most_one_outcome(history: IndexedHistory) -> Violations:
+    """An event has at most one outcome."""
     for event_id, several in history.outcomes.items():
         if len(several) > 1:
             yield f"{event_id} has {len(several)} outcomes: {[o.outcome for o in several]}"
 
 
-def nothing_from_nowhere(history: IndexedHistory) -> Violations:
+def every_command_was_sent(history: IndexedHistory) -> Violations:
     """Every command that has an outcome was sent by a client."""
     sent = {answer.event_id for _, answer in history.answered}
     settled = {request.key for request, _ in history.answered}
@@ -105,15 +105,15 @@ def nothing_from_nowhere(history: IndexedHistory) -> Violations:
         return  # an outcome may belong to any of the unanswered requests
     for event_id, (first, *_) in history.outcomes.items():
         if first.kind.startswith("command.") and event_id not in sent:
-            yield f"{event_id} ({first.kind} of {first.payment_id}) was sent by nobody"
+            yield f"{event_id} ({first.kind} of {first.payment_id}) was never sent"
 
 
 def every_request_was_answered(history: IndexedHistory) -> Violations:
-    """A client that retries is answered in the end."""
+    """Every request is accepted after some retries."""
     settled = {request.key for request, _ in history.answered}
     for request in {r.key: r for r in history.invoked.values() if r.operation != WEBHOOK}.values():
         if request.key not in settled:
-            yield f"{request.operation} {request.key} was never answered"
+            yield f"{request.operation} {request.key} was never accepted"
 
 
 def replica_never_goes_back(history: IndexedHistory) -> Violations:
@@ -149,22 +149,22 @@ def _transactions(published: Iterable[Published]) -> Iterator[list[Published]]:
 def versions_have_no_gaps(history: IndexedHistory) -> Violations:
     """At rest, every version up to the stored one was published."""
     for payment_id, payment in history.stored.items():
-        seen = {e.version for e in history.published.get(payment_id, ())}
-        if seen != set(range(1, payment.version + 1)):
-            yield f"{payment_id} is at {payment.version}; published were {sorted(seen)}"
+        versions = {e.version for e in history.published.get(payment_id, ())}
+        if versions != set(range(1, payment.version + 1)):
+            yield f"{payment_id} is at {payment.version}; published were {sorted(versions)}"
     for payment_id in history.published.keys() - history.stored.keys():
         yield f"{payment_id} is published, but not stored"
 
 
-def final_is_final(history: IndexedHistory) -> Violations:
+def final_statuses_never_change(history: IndexedHistory) -> Violations:
     """A final status never changes, and all records of one version agree."""
     for payment_id, records in history.published.items():
-        said: dict[int, str] = {}
+        statuses: dict[int, str] = {}
         for e in records:
-            if said.setdefault(e.version, e.status) != e.status:
-                yield f"{payment_id} version {e.version} is {said[e.version]} and {e.status}"
+            if statuses.setdefault(e.version, e.status) != e.status:
+                yield f"{payment_id} version {e.version} is {statuses[e.version]} and {e.status}"
         end: str | None = None
-        for _, status in sorted(said.items()):
+        for _, status in sorted(statuses.items()):
             if end is not None and status != end:
                 yield f"{payment_id} was {end} and became {status}"
             end = end or (status if status in FINAL else None)
@@ -177,22 +177,22 @@ def reads_never_go_back(history: IndexedHistory) -> Violations:
         if not isinstance(e, Read):
             continue
         earlier = ended[e.via, e.payment_id]
-        newest = max((r.version for r in earlier if r.at < e.asked), default=0)
+        newest = max((r.version for r in earlier if r.at < e.requested_at), default=0)
         if e.version < newest:
             yield f"{e.payment_id} via {e.via}: {e.version} after {newest}"
         earlier.append(e)
 
 
-def every_fault_was_met(history: IndexedHistory) -> Violations:
+def every_fault_had_an_effect(history: IndexedHistory) -> Violations:
     """C1: each kind of fault had an effect."""
-    met = {e.kind for e in history.entries if isinstance(e, FaultEnded) and e.met}
+    with_effect = {e.kind for e in history.entries if isinstance(e, FaultEnded) and e.effect}
     for kind in history.kinds:
-        if kind not in met:
-            yield f"'{kind}' met nothing"
+        if kind not in with_effect:
+            yield f"'{kind}' had no effect"
 
 
-def judged_at_rest(history: IndexedHistory) -> Violations:
-    """No invariant, oracle or provider's object contradicts the service at rest."""
+def no_violation_at_rest(history: IndexedHistory) -> Violations:
+    """At rest the service agrees with all invariants, the oracle and the provider's objects."""
     for e in history.entries:
         if isinstance(e, Violation):
             yield f"{e.code}: {e.what}"
@@ -202,17 +202,17 @@ def judged_at_rest(history: IndexedHistory) -> Violations:
 
 Check = Callable[[IndexedHistory], Violations]
 CHECKS: Final[tuple[Check, ...]] = (
-    judged_at_rest,
-    answered_is_recorded,
+    no_violation_at_rest,
+    accepted_is_recorded,
     one_payment_per_key,
-    happened_once_or_never,
-    nothing_from_nowhere,
+    at_most_one_outcome,
+    every_command_was_sent,
     every_request_was_answered,
     replica_never_goes_back,
     versions_have_no_gaps,
-    final_is_final,
+    final_statuses_never_change,
     reads_never_go_back,
-    every_fault_was_met,
+    every_fault_had_an_effect,
 )
 
 

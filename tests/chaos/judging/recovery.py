@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
 
-from tests.chaos.history import FaultBegan, Happened, Published
+from tests.chaos.history import AnyEntry, FaultBegan, Published
 
 #: The first words of the faults for which the recovery time is measured.
 AFTER: Final = ("stream", "broker", "postgres", "worker", "ingress")
@@ -32,7 +32,7 @@ class Recovery:
         return f"next commit {shown(self.first)}   on every partition {shown(self.whole)}"
 
 
-def recoveries(entries: Sequence[Happened]) -> Mapping[str, Recovery]:
+def recoveries(entries: Sequence[AnyEntry]) -> Mapping[str, Recovery]:
     """Recovery times by kind of fault. Faults without later commits are left out."""
     commits: dict[int, list[float]] = defaultdict(list)
     for entry in entries:

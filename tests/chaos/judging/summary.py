@@ -30,12 +30,12 @@ def lines(
     entries = history.entries
     yield f"seed {seed}"
     yield f"payments    {_counted(Counter(e.status for e in history.stored.values()))}"
-    for side, asked in (("requests", False), ("webhooks", True)):
+    for side, is_webhook in (("requests", False), ("webhooks", True)):
         answers = Counter(
             type(e).__name__.lower()
             for e in entries
             if isinstance(e, Answered | Refused | Unknown)
-            and (history.invoked[e.number].operation == WEBHOOK) is asked
+            and (history.invoked[e.number].operation == WEBHOOK) is is_webhook
         )
         yield f"{side}    {_counted(answers)}"
     yield f"outcomes    {_counted(Counter(e.outcome for e in entries if isinstance(e, Outcome)))}"
@@ -57,17 +57,20 @@ def lines(
 
 def _faults(history: IndexedHistory) -> Iterator[str]:
     begun = Counter(e.kind for e in history.entries if isinstance(e, FaultBegan))
-    met = Counter(e.kind for e in history.entries if isinstance(e, FaultEnded) and e.met)
-    last = {e.kind: e.met for e in history.entries if isinstance(e, FaultEnded) and e.met}
+    with_effect = Counter(e.kind for e in history.entries if isinstance(e, FaultEnded) and e.effect)
+    last_effect = {
+        e.kind: e.effect for e in history.entries if isinstance(e, FaultEnded) and e.effect
+    }
     yield ""
     yield "faults: count, how many had an effect, the last effect"
     for kind in sorted(begun):
-        yield f"  {kind:<20} {begun[kind]:>4} {met[kind]:>4}   {last.get(kind, 'NOTHING')}"
+        shown = last_effect.get(kind, "NO EFFECT")
+        yield f"  {kind:<20} {begun[kind]:>4} {with_effect[kind]:>4}   {shown}"
 
 
 def _judgement(violations: Mapping[str, Sequence[str]]) -> Iterator[str]:
     for rule, found in violations.items():
-        yield f"  {rule:<28} {'holds' if not found else f'VIOLATED {len(found)} times'}"
+        yield f"  {rule:<28} {'ok' if not found else f'VIOLATED {len(found)} times'}"
         yield from (f"    {what[:400]}" for what in found[:SHOWN])
     count = sum(map(len, violations.values()))
     yield f"{count} violations" if count else "no violation"

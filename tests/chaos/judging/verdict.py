@@ -21,14 +21,14 @@ _KINDS: Final = "select event_id, payment_id, kind, outcome, version from inbox"
 
 
 async def at_rest(world: World, deadline: float) -> tuple[Evidence, list[str]]:
-    """The evidence at rest, or at the loop's time ``deadline``; and what is still waiting then."""
+    """The evidence at rest, or at the loop's time ``deadline``, and what is still waiting."""
     here = world.plan.infrastructure
     while True:
         found = await gather(here.kafka_bootstrap, here.database_url)
         waiting = list(invariants.nothing_waits(found))
         if not waiting or asyncio.get_running_loop().time() > deadline:
             return found, waiting
-        await asyncio.sleep(ROUND_S)  # between two looks at one condition
+        await asyncio.sleep(ROUND_S)  # polling interval
 
 
 async def judge(world: World, found: Evidence) -> None:
@@ -36,29 +36,29 @@ async def judge(world: World, found: Evidence) -> None:
     history = world.history
     for code, violations in invariants.check(found).items():
         for what in violations:
-            history.note(Violation(code=code, what=what))
-    await _hold(history, "oracle", lambda: evidence.agrees_with_oracle(world.stack, found))
-    await _hold(history, "provider", lambda: evidence.agrees_with_provider(world.stack, found))
+            history.record(Violation(code=code, what=what))
+    await _compare(history, "oracle", lambda: evidence.agrees_with_oracle(world.stack, found))
+    await _compare(history, "provider", lambda: evidence.agrees_with_provider(world.stack, found))
     for payment in found.payments.values():
-        history.note(Stored(
+        history.record(Stored(
             payment_id=payment.payment_id, version=payment.version, status=payment.status
         ))  # fmt: skip
     url = world.plan.infrastructure.database_url
     async with await psycopg.AsyncConnection.connect(url) as connection:
         for row in await (await connection.execute(_KINDS)).fetchall():
             event_id, payment_id, kind, outcome, version = row
-            history.note(Outcome(
+            history.record(Outcome(
                 event_id=event_id, payment_id=payment_id, kind=kind, outcome=outcome,
                 version=version,
             ))  # fmt: skip
         for (event_id,) in await (await connection.execute(_IGNORED)).fetchall():
-            history.note(Outcome(
+            history.record(Outcome(
                 event_id=event_id, payment_id=None, kind="webhook", outcome="ignored"
             ))  # fmt: skip
 
 
-async def _hold(history: History, code: str, compare: Callable[[], Awaitable[None]]) -> None:
+async def _compare(history: History, code: str, compare: Callable[[], Awaitable[None]]) -> None:
     try:
         await compare()
     except (AssertionError, KeyError) as error:
-        history.note(Violation(code=code, what=f"{type(error).__name__}: {error}"[:2000]))
+        history.record(Violation(code=code, what=f"{type(error).__name__}: {error}"[:2000]))

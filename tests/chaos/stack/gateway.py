@@ -44,27 +44,27 @@ class Gateway:
         body = await request.read()
         (link, url), number = next(self._turns), self._history.number()
         key = _EVENT_ID(body).id
-        self._history.note(Invoked(number=number, operation="webhook", key=key, via=link))
-        named = {name: request.headers[name] for name in _PASSED_ON}
+        self._history.record(Invoked(number=number, operation="webhook", key=key, via=link))
+        headers = {name: request.headers[name] for name in _PASSED_ON}
         try:
-            async with self._session.post(url + PATH, data=body, headers=named) as answer:
-                await answer.read()
+            async with self._session.post(url + PATH, data=body, headers=headers) as response:
+                await response.read()
         except aiohttp.ClientConnectorError as error:
-            self._history.note(Refused(number=number, why=repr(error)))
+            self._history.record(Refused(number=number, why=repr(error)))
             return web.Response(status=502)
         except (aiohttp.ClientError, TimeoutError) as error:
-            self._history.note(Unknown(number=number, why=repr(error)))
+            self._history.record(Unknown(number=number, why=repr(error)))
             return web.Response(status=504)
-        self._note(number, key, answer.status)
-        return web.Response(status=answer.status)
+        self._record_response(number, key, response.status)
+        return web.Response(status=response.status)
 
-    def _note(self, number: int, event_id: str, status: int) -> None:
+    def _record_response(self, number: int, event_id: str, status: int) -> None:
         if status == web.HTTPOk.status_code:
-            self._history.note(Answered(number=number, event_id=event_id))
+            self._history.record(Answered(number=number, event_id=event_id))
         elif status < web.HTTPInternalServerError.status_code:
-            self._history.note(Refused(number=number, why=str(status)))
+            self._history.record(Refused(number=number, why=str(status)))
         else:
-            self._history.note(Unknown(number=number, why=str(status)))
+            self._history.record(Unknown(number=number, why=str(status)))
 
 
 @asynccontextmanager

@@ -53,7 +53,7 @@ def _controller(broker: str) -> str:
     return f"controller of {broker}"
 
 
-def _door(broker: str, group: str) -> str:
+def _listener(broker: str, group: str) -> str:
     return f"{broker} for {group}"
 
 
@@ -82,7 +82,7 @@ class Plan:
         names = [TOXIPROXY, GATEWAY, SIMULATOR, POSTGRES, *BROKERS, *PROGRAMS]
         names += [link.name for link in LINKS]
         names += [_controller(broker) for broker in BROKERS]
-        names += [_door(broker, group) for broker in BROKERS for group in GROUPS]
+        names += [_listener(broker, group) for broker in BROKERS for group in GROUPS]
         ports = dict(zip(names, free_ports(len(names)), strict=True))
         return cls(folder, ports, environment.make_secrets())
 
@@ -122,20 +122,20 @@ class Plan:
         )
         return tuple(
             replace(each, extra_listeners={
-                group.upper(): (ports[_door(each.name, group)], ports[f"{group}-{each.name}"])
+                group.upper(): (ports[_listener(each.name, group)], ports[f"{group}-{each.name}"])
                 for group in GROUPS
             })
             for each in cluster
         )  # fmt: skip
 
-    def behind(self) -> dict[str, int]:
+    def link_targets(self) -> dict[str, int]:
         """Each link's target port."""
         extra_listeners = {
-            f"{group}-{broker}": self.ports[_door(broker, group)]
+            f"{group}-{broker}": self.ports[_listener(broker, group)]
             for group in GROUPS
             for broker in BROKERS
         }
-        return {link.name: self.ports[link.behind] for link in LINKS} | extra_listeners
+        return {link.name: self.ports[link.target] for link in LINKS} | extra_listeners
 
     def environment(self, group: str | None = None) -> dict[str, str]:
         """The variables of a group's programs; without a group, addresses that bypass all links."""

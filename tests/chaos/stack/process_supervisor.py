@@ -62,18 +62,18 @@ class SupervisedProcess:
         self._killed = False
 
     async def run(self) -> None:
-        """Runs the program until cancelled, then kills what is left of it."""
+        """Runs the program until cancelled, then kills it."""
         try:
             while True:
                 child = await spawn(self._command, self._logs)
                 self._killed = False
                 self._reaper.add(child.group)
-                self._history.note(Started(name=self.name, pid=child.process.pid))
+                self._history.record(Started(name=self.name, pid=child.process.pid))
                 self._child = child
                 code = await child.process.wait()
-                self._history.note(Exited(name=self.name, pid=child.process.pid, code=code))
+                self._history.record(Exited(name=self.name, pid=child.process.pid, code=code))
                 self._child = None
-                await stop(child)  # whatever is left of its group
+                await stop(child)  # the rest of its process group
                 self._reaper.remove(child.group)
                 if not self._killed:
                     await asyncio.sleep(random.uniform(0, WAIT_S))  # noqa: S311  # jitter
@@ -83,14 +83,14 @@ class SupervisedProcess:
                 await stop(self._child)
 
     async def until_ready(self, within_s: float = READY_WITHIN_S) -> None:
-        """Returns once it is ready. Raises ChaosError after ``within_s`` seconds."""
+        """Waits until it is ready. Raises ChaosError after ``within_s`` seconds."""
         try:
             async with asyncio.timeout(within_s):
                 while not (self._child is not None and await self._ready()):  # noqa: ASYNC110  # it is in another process
-                    await asyncio.sleep(POLL_S)  # between two questions of one condition
+                    await asyncio.sleep(POLL_S)  # polling interval
         except TimeoutError:
             log = self._logs / f"{self.name}.log"
-            raise ChaosError(f"{self.name} is not ready in {within_s} s: see {log}") from None
+            raise ChaosError(f"{self.name} is not ready within {within_s} s: see {log}") from None
 
     @property
     def pid(self) -> int | None:
@@ -100,7 +100,7 @@ class SupervisedProcess:
     async def end(self, number: signal.Signals) -> str:
         """Ends the process with a signal; returns how it ended, '' if none was running.
 
-        It is restarted at once.
+        The supervisor restarts it at once.
         """
         child = self._child
         if child is None:
@@ -110,15 +110,15 @@ class SupervisedProcess:
         code = await child.process.wait()
         return f"pid {child.process.pid}, exit code {code}"
 
-    def wake(self) -> int | None:
+    def resume(self) -> int | None:
         """Continues a process that stopped itself, and returns its ID."""
         if self._child is None:
             return None
         self._child.process.send_signal(signal.SIGCONT)
         return self._child.process.pid
 
-    async def sleep(self, seconds: float) -> str:
-        """Pauses the process for ``seconds``; returns '' if it did not sleep all that time."""
+    async def pause(self, seconds: float) -> str:
+        """Pauses the process for ``seconds``. Returns '' if it was not paused all that time."""
         child = self._child
         if child is None:
             return ""
@@ -126,8 +126,8 @@ class SupervisedProcess:
         child.process.send_signal(signal.SIGSTOP)
         try:
             await asyncio.sleep(seconds)
-            slept = child is self._child and process.status() == psutil.STATUS_STOPPED
+            was_paused = child is self._child and process.status() == psutil.STATUS_STOPPED
         finally:
             if child.process.returncode is None:
                 child.process.send_signal(signal.SIGCONT)
-        return f"pid {child.process.pid} slept {seconds:.1f} s" if slept else ""
+        return f"pid {child.process.pid} was paused for {seconds:.1f} s" if was_paused else ""

@@ -32,7 +32,7 @@ class Link:
     """A link: its name and its target program."""
 
     name: str
-    behind: str
+    target: str
 
 
 LINKS: Final = (

@@ -26,7 +26,7 @@ Connection = tuple[int, int]
 
 
 def built() -> Path:
-    """Builds the server and returns its path. Raises SandboxError without Go, DownloadError."""
+    """Builds the server and returns its path. Raises SandboxError and DownloadError."""
     return MODULE.program(TOXIPROXY, "./cmd/server")
 
 
@@ -57,16 +57,16 @@ class Links:
     async def __aexit__(self, *_error: object) -> None:
         await self._http.aclose()
 
-    async def open(self, behind: Mapping[str, int]) -> None:
+    async def open(self, targets: Mapping[str, int]) -> None:
         """Creates every link to its target port. Raises httpx.HTTPError."""
         proxies = [
             {"name": name, "listen": f"{HOST}:{self._listening[name]}",
              "upstream": f"{HOST}:{port}", "enabled": True}
-            for name, port in behind.items()
+            for name, port in targets.items()
         ]  # fmt: skip
         (await self._http.post("/populate", json=proxies)).raise_for_status()
 
-    async def poison(
+    async def add_toxic(
         self, link: str, toxic: str, stream: str, attributes: Mapping[str, Any]
     ) -> str:
         """Puts a toxic on a link's stream; returns the toxic's name."""
@@ -75,32 +75,32 @@ class Links:
         (await self._http.post(f"/proxies/{link}/toxics", json=body)).raise_for_status()
         return name
 
-    async def cure(self, link: str, name: str) -> None:
+    async def remove_toxic(self, link: str, name: str) -> None:
         """Removes a toxic."""
         (await self._http.delete(f"/proxies/{link}/toxics/{name}")).raise_for_status()
 
-    async def cut(self, link: str) -> None:
+    async def disable(self, link: str) -> None:
         """Closes a link's connections and refuses new ones."""
-        answer = await self._http.post(f"/proxies/{link}", json={"enabled": False})
-        answer.raise_for_status()
+        response = await self._http.post(f"/proxies/{link}", json={"enabled": False})
+        response.raise_for_status()
 
-    async def mend(self, link: str) -> None:
+    async def enable(self, link: str) -> None:
         """Accepts connections again."""
-        answer = await self._http.post(f"/proxies/{link}", json={"enabled": True})
-        answer.raise_for_status()
+        response = await self._http.post(f"/proxies/{link}", json={"enabled": True})
+        response.raise_for_status()
 
-    async def heal(self) -> None:
+    async def reset(self) -> None:
         """Removes every toxic and restores every link."""
         (await self._http.post("/reset")).raise_for_status()
 
     async def received(self, links: Sequence[str]) -> int:
         """Bytes that these links have received, from either side."""
         text = (await self._http.get("/metrics")).raise_for_status().text
-        theirs = {f'proxy="{link}"' for link in links}
+        labels = {f'proxy="{link}"' for link in links}
         return round(sum(
             float(line.rpartition(" ")[2])
             for line in text.splitlines()
-            if line.startswith(RECEIVED) and any(mine in line for mine in theirs)
+            if line.startswith(RECEIVED) and any(label in line for label in labels)
         ))  # fmt: skip
 
     def connections(self, links: Sequence[str]) -> set[Connection]:

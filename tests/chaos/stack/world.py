@@ -40,7 +40,7 @@ class Service:
     statements: Sequence[str] = ()
 
 
-AS_IT_IS: Final = Service(
+UNCHANGED: Final = Service(
     {"ingress": ("cli", "ingress"), "stream": ("cli", "stream"), "worker": ("cli", "worker")}
 )
 
@@ -66,7 +66,7 @@ class World:
         return {name: url(self.plan.ports[name]) for name in names}
 
     async def until_ready(self) -> None:
-        """Returns once every process is ready. Raises ChaosError."""
+        """Waits until every process is ready. Raises ChaosError."""
         await asyncio.gather(*(each.until_ready() for each in self.processes.values()))
 
 
@@ -98,7 +98,7 @@ async def running(
             processes[each.name] = supervisor.supervise(each.command, each.ready)
         processes[SIMULATOR] = supervisor.supervise(*plan.simulator())
         await world.until_ready()
-        await links.open(plan.behind())
+        await links.open(plan.link_targets())
         await _prepare(plan, service.statements)
         for command, ready in plan.programs(service.modules, service.environment):
             processes[command.name] = supervisor.supervise(command, ready)
