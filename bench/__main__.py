@@ -53,9 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="\n".join(f"{b.name:<16} {b.what}" for b in BENCHMARKS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", metavar="name", help="benchmarks; all without a name")
-    parser.add_argument("--quick", action="store_true", help="small work; nothing is kept")
-    parser.add_argument("--strict", action="store_true", help="fail when a target is not met")
+    parser.add_argument("names", nargs="*", metavar="name", help="benchmarks; default: all")
+    parser.add_argument("--quick", action="store_true", help="small work; no results are stored")
+    parser.add_argument("--strict", action="store_true", help="fail if a target is not met")
     parser.add_argument("--stored", type=int, metavar="N", help="events in a full store")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - BY_NAME.keys())
@@ -78,13 +78,13 @@ def _run_all(benchmarks: Sequence[Benchmark], sizes: Sizes, *, keep: bool) -> li
     about = _about(sizes)
     samples: dict[str, list[Sample]] = {b.name: [] for b in benchmarks}
     with opened() as site:
-        _take(site, benchmarks[0], sizes, sizes.rounds)
+        _run_turn(site, benchmarks[0], sizes, sizes.rounds)
         for number in range(sizes.rounds):
             # Every other round runs in reverse order, so that no benchmark has an advantage.
             for benchmark in benchmarks if number % 2 == 0 else reversed(benchmarks):
                 if number >= benchmark.rounds:
                     continue
-                sample = _take(site, benchmark, sizes, number)
+                sample = _run_turn(site, benchmark, sizes, number)
                 samples[benchmark.name].append(sample)
                 print(
                     f"  round {number + 1} of {sizes.rounds}  {benchmark.name:<16}"
@@ -97,14 +97,14 @@ def _run_all(benchmarks: Sequence[Benchmark], sizes: Sizes, *, keep: bool) -> li
         report = Report(kind, rows, samples, about)
         print(f"\n{report.as_markdown()}")
         if keep and rows == [b for b in BENCHMARKS if b.kind == kind]:
-            print(f"kept: {', '.join(map(str, report.keep()))}")
+            print(f"stored: {', '.join(map(str, report.keep()))}")
         else:
-            print("not kept: bench/results holds full runs of all benchmarks of a kind")
+            print("not stored: bench/results has only full runs of all benchmarks of a kind")
         judged += report.judged()
     return judged
 
 
-def _take(site: Site, benchmark: Benchmark, sizes: Sizes, number: int) -> Sample:
+def _run_turn(site: Site, benchmark: Benchmark, sizes: Sizes, number: int) -> Sample:
     name = f"{benchmark.name}-{number}"
     turn = Turn(
         warm_up=generate(SEED - 1, f"{name}-warm", sizes.warm_up),

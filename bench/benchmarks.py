@@ -23,7 +23,7 @@ from bench.measured import (
 #: The burst's share of a turn's payments: over 20,000 webhooks in a full run, 2,000 in a quick one.
 BURST_SHARE: Final = 1.3
 BURST_ROUNDS: Final = 3
-#: Few rounds are enough for scaling: it is a ratio within a round, and a round takes minutes.
+#: Few rounds are enough for scaling, which is a ratio within a round. A round takes minutes.
 SCALE_ROUNDS: Final = 2
 
 BENCHMARKS: Final = (
@@ -31,7 +31,7 @@ BENCHMARKS: Final = (
         "processor",
         "webhooks from the log to Postgres and payment-state, one worker",
         processor.run,
-        beside=(
+        compared_with=(
             "sync_fastapi",
             "idiomatic_faust",
             "quix",
@@ -44,13 +44,13 @@ BENCHMARKS: Final = (
         "ingress",
         "signed webhooks over HTTP into the log, one uvicorn worker",
         ingress.run,
-        beside=("sync_fastapi", "trivial_asgi"),
+        compared_with=("sync_fastapi", "trivial_asgi"),
     ),
     Benchmark(
         "service",
         "ingress and processor together, from the first request to the last publishing",
         service.run,
-        beside=("sync_fastapi",),
+        compared_with=("sync_fastapi",),
     ),
     Benchmark(
         "sync_fastapi",
@@ -59,7 +59,7 @@ BENCHMARKS: Final = (
     ),
     Benchmark(
         "idiomatic_faust",
-        "the processor as Faust's documentation teaches: an event at a time, a transaction each",
+        "the processor as in Faust's documentation: one event and one transaction at a time",
         idiomatic_faust.run,
     ),
     Benchmark(
@@ -79,7 +79,7 @@ BENCHMARKS: Final = (
     ),
     Benchmark(
         "postgres_rows",
-        "the processor's rows into Postgres, decided before: no Kafka, nothing but the writing",
+        "the processor's rows into Postgres: no Kafka, all decisions made before",
         postgres_rows.run,
     ),
     Benchmark(
@@ -100,9 +100,9 @@ BENCHMARKS: Final = (
     ),
     Benchmark(
         "burst",
-        "20,000 webhooks as fast as the ingress accepts them, while the processor is at work too",
+        "20,000 webhooks as fast as the ingress accepts them, while the processor works too",
         service.burst,
-        beside=("burst_sync",),
+        compared_with=("burst_sync",),
         kind="latency",
         rounds=BURST_ROUNDS,
         share=BURST_SHARE,
@@ -119,7 +119,7 @@ BENCHMARKS: Final = (
         "full_store",
         "one worker where millions of events are in store: Postgres and the dedup table",
         full_store.run,
-        beside=("one_worker",),
+        compared_with=("one_worker",),
         kind="scale",
         rounds=SCALE_ROUNDS,
     ),
@@ -127,7 +127,7 @@ BENCHMARKS: Final = (
         "two_workers",
         "two workers on the same four partitions",
         partial(processor.shared, 2),
-        beside=("one_worker",),
+        compared_with=("one_worker",),
         kind="scale",
         rounds=SCALE_ROUNDS,
     ),
@@ -135,7 +135,7 @@ BENCHMARKS: Final = (
         "four_workers",
         "four workers on the same four partitions",
         partial(processor.shared, 4),
-        beside=("one_worker",),
+        compared_with=("one_worker",),
         kind="scale",
         rounds=SCALE_ROUNDS,
     ),
@@ -150,7 +150,7 @@ BENCHMARKS: Final = (
         "two_ingress",
         "the ingress with two uvicorn workers",
         partial(ingress.shared, 2),
-        beside=("one_ingress",),
+        compared_with=("one_ingress",),
         kind="scale",
         rounds=SCALE_ROUNDS,
     ),
@@ -163,7 +163,7 @@ BENCHMARKS: Final = (
     ),
     Benchmark(
         "recovery",
-        "records of the changelog that a worker without a disk reads before it is at work",
+        "records of the changelog that a worker with an empty disk reads before it works",
         recovery.run,
         kind="scale",
         rounds=SCALE_ROUNDS,
@@ -175,5 +175,5 @@ BY_NAME: Final = {benchmark.name: benchmark for benchmark in BENCHMARKS}
 def chosen(names: list[str]) -> list[Benchmark]:
     """These benchmarks and those they are compared with, in order; without names, all."""
     wanted = set(names or BY_NAME)
-    wanted |= {beside for name in wanted for beside in BY_NAME[name].beside}
+    wanted |= {other for name in wanted for other in BY_NAME[name].compared_with}
     return [benchmark for benchmark in BENCHMARKS if benchmark.name in wanted]

@@ -1,4 +1,4 @@
-"""Programs under measurement: started, paused, looked at, stopped."""
+"""Starts, pauses, observes and stops the measured programs."""
 
 import asyncio
 import signal
@@ -23,14 +23,14 @@ POLL_S: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that serves HTTP; ``ready`` answers 200 once it does its work.
+    """A program that serves HTTP; ``ready`` returns 200 once the program does its work.
 
     Args:
-        name: names its log.
+        name: the name of its log.
         arguments: of ``python -m``.
         ready: a path on ``port``.
         port_variable: the environment variable that sets ``port``.
-        python: the interpreter that has what the program needs.
+        python: the interpreter with the program's packages.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Program:
 
 
 def cpu_of_all_s() -> dict[int, float]:
-    """Processor time used so far by each process under this one: programs, Kafka, Postgres."""
+    """CPU time so far of each child process: programs, Kafka, Postgres."""
     found = {}
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
@@ -50,7 +50,7 @@ def cpu_of_all_s() -> dict[int, float]:
 
 
 def used_since_s(before: dict[int, float]) -> float:
-    """What all of them that are still there have used since then."""
+    """CPU time since then of the child processes that still run."""
     return sum(used - before.get(pid, 0.0) for pid, used in cpu_of_all_s().items())
 
 
@@ -67,21 +67,21 @@ class Running:
     port: int
 
     def cpu_s(self) -> float:
-        """Processor time it has used so far, its threads' and the kernel's for it included."""
+        """CPU time so far of all its threads, user and system."""
         return sum(_used_s(process) for process in self._processes())
 
     def rss_mib(self) -> float:
-        """Memory that it holds now; what its workers share is counted in each."""
+        """Its current memory. Memory that its workers share is counted for each."""
         return sum(float(process.memory_info().rss) for process in self._processes()) / 2**20
 
     def _processes(self) -> list[psutil.Process]:
-        """It, and the workers it has started."""
+        """The program and its worker processes."""
         first = psutil.Process(self.child.process.pid)
         return [first, *first.children(recursive=True)]
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Holds it still, so that work can be laid before it; it goes on at the end."""
+        """Stops the program during the block, so that work can be prepared."""
         self.child.process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -90,8 +90,8 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
-    """Several programs as if they were one."""
+class Programs:
+    """Several programs, measured as one."""
 
     all: tuple[Running, ...]
 
@@ -104,7 +104,7 @@ class Together:
         return sum(each.rss_mib() for each in self.all)
 
     def stop(self) -> None:
-        """Asks all of them at once: who is asked while another leaves is in a rebalance."""
+        """Stops all at the same time, so that none ends during a rebalance."""
         for each in self.all:
             each.child.process.terminate()
 
@@ -119,9 +119,9 @@ class Together:
 
 @asynccontextmanager
 async def running(program: Program, site: Site, **variables: str) -> AsyncIterator[Running]:
-    """Starts the program on a free port, and stops it. Raises ProgramError.
+    """Starts the program on a free port, and stops it at the end. Raises ProgramError.
 
-    What it leaves in its folder of temporary files is gone with the site.
+    Its temporary files are removed with the site.
     """
     (port,) = free_ports(1)
     shared = {

@@ -1,4 +1,4 @@
-"""Where everything is measured: one real Kafka and one real Postgres for the whole run."""
+"""The servers of a run: one real Kafka and one real Postgres."""
 
 import asyncio
 import tempfile
@@ -21,13 +21,13 @@ PARTITIONS: Final = 4
 
 @dataclass(frozen=True)
 class Site:
-    """The servers, and the environment in which a program finds them.
+    """The servers, and the environment of the programs that use them.
 
     Args:
         kafka_bootstrap: `host:port` of the broker.
         database_url: a libpq URL, password included.
-        webhook_secret: what webhooks are signed with.
-        root: a folder for data and logs that is gone after the run.
+        webhook_secret: the secret of the webhooks' signatures.
+        root: a folder for data and logs, removed after the run.
         environment: the variables of the service's programs, except their own ports.
     """
 

@@ -14,7 +14,7 @@ NONE: Final = Spread(nan, nan, nan)
 LATENCIES: Final = {"p50": "p50_ms", "p99": "p99_ms"}
 
 
-def drawn(kind: str, ratios: Mapping[str, Ratios], samples: Samples) -> dict[str, str]:
+def charts(kind: str, ratios: Mapping[str, Ratios], samples: Samples) -> dict[str, str]:
     """SVG by file name, without empty charts.
 
     ``ratios`` are by figure; each has the same pairs.
@@ -24,7 +24,7 @@ def drawn(kind: str, ratios: Mapping[str, Ratios], samples: Samples) -> dict[str
     if pairs:
         name = f"{kind}-ratios"
         series = {legend: [each[pair] for pair in pairs] for legend, each in ratios.items()}
-        rows = [f"{row} / {beside}" for row, beside in pairs]
+        rows = [f"{row} / {other}" for row, other in pairs]
         found[f"{name}.svg"] = bars(name, f"{kind}: ratios", rows, series, 2)
     name = f"{kind}-per-second"
     rates = [spread([turn.per_second for turn in turns]) for turns in samples.values()]

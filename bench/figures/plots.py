@@ -1,4 +1,4 @@
-"""Figures as bars, in SVG: the median of the rounds, and a line from the least to the greatest.
+"""Bar charts in SVG: the median of the rounds, and a line from the least to the greatest.
 
 Equal figures make equal files. The files need no external resources.
 """
@@ -53,7 +53,7 @@ def bars(
         value_formatter=lambda value: f"{value:,.{digits}f}",
     )
     chart.uuid = name
-    chart.add_xml_filter(_only_what_is_drawn)
+    chart.add_xml_filter(_without_metadata)
     # pygal draws from bottom to top.
     chart.x_labels = list(reversed(rows))
     for legend, spreads in series.items():
@@ -90,8 +90,8 @@ def _style() -> Style:
     )
 
 
-def _only_what_is_drawn(root: Element) -> Element:
-    """Without comments (the day, the library's address) and the configuration for its script."""
+def _without_metadata(root: Element) -> Element:
+    """Removes comments (date, the library's address) and the script's configuration."""
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in {etree.Comment, "script"}:

@@ -27,11 +27,11 @@ COLUMNS: Final = {
     "rss_mib": "memory, MiB",
 }
 NOTES: Final = """\
-Medians of the rounds; a ratio is taken within each round. Latencies are what the sender of a
-request waits for, in a closed loop at full load. Those at a share of the capacity are from a
-webhook's arrival to its record, in an open loop. Memory is that of all measured processes together.
-Own CPU is the benchmarked program's; all CPU, which ratios per CPU second are taken of, adds
-Kafka's and Postgres'. The machine's other load affects it far less than the clock."""
+Figures are medians of the rounds. A ratio is computed within each round. Latencies are the response
+times at full load, in a closed loop. Latencies at a share of the capacity are from a webhook's
+arrival to its record, in an open loop. Memory is the sum over all measured processes. Own CPU is
+the benchmarked program's. All CPU adds that of Kafka and Postgres; ratios per CPU second use it,
+because the machine's other load affects it far less than the wall clock."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Report:
     def ratios(self, figure: Figure = PER_SECOND) -> dict[tuple[str, str], Spread]:
         """Each benchmark's ratios to those it is compared with, within rounds."""
         return {
-            (b.name, beside): spread(
+            (b.name, name): spread(
                 [
-                    figure(ours) / figure(other)
-                    for ours, other in zip(self.samples[b.name], self.samples[beside], strict=True)
+                    figure(own) / figure(other)
+                    for own, other in zip(self.samples[b.name], self.samples[name], strict=True)
                 ]
             )
             for b in self.benchmarks
-            for beside in b.beside
+            for name in b.compared_with
         }
 
     def judged(self) -> list[Judged]:
@@ -67,7 +67,7 @@ class Report:
             "per second": self.ratios(),
             "per CPU second": self.ratios(PER_CPU_SECOND),
         }
-        return images.drawn(
+        return images.charts(
             self.kind, ratios, {b.name: self.samples[b.name] for b in self.benchmarks}
         )
 

@@ -20,37 +20,37 @@ class Target:
     Args:
         row: the benchmark's name.
         bound: whether the limit is a minimum or a maximum.
-        limit: in the figure's unit; without one for a ratio.
-        beside: of a ratio, the name of the other benchmark; the ratio is of one round's turns.
+        limit: in the figure's unit; a ratio has none.
+        compared_with: for a ratio, the other benchmark's name. A ratio is within one round.
         figure: ``per_second``, or a name of ``Sample.others``.
     """
 
     row: str
     bound: Literal["at least", "at most"]
     limit: float
-    beside: str | None = None
+    compared_with: str | None = None
     figure: str = "per_second"
 
     @property
     def text(self) -> str:
         """The target, for a reader."""
-        over = f" / {self.beside}" if self.beside else ""
+        over = f" / {self.compared_with}" if self.compared_with else ""
         name, _, unit = self.figure.rpartition("_")
-        said = f", {name}" if self.beside else f", {name} {unit}"
-        said = "" if self.figure == "per_second" else said
-        return f"{self.row}{over}{said}: {self.bound} {self.limit:,g}"
+        unit_text = f", {name}" if self.compared_with else f", {name} {unit}"
+        unit_text = "" if self.figure == "per_second" else unit_text
+        return f"{self.row}{over}{unit_text}: {self.bound} {self.limit:,g}"
 
 
 TARGETS: Final = (
-    Target("processor", "at least", 8.0, beside="idiomatic_faust"),
-    Target("processor", "at least", 0.8, beside="quix"),
-    Target("processor", "at least", 0.5, beside="faust_read"),
-    Target("ingress", "at least", 3.0, beside="sync_fastapi"),
-    Target("ingress", "at most", 1.0, beside="sync_fastapi", figure="p99_ms"),
-    Target("service", "at least", 1.5, beside="sync_fastapi"),
-    Target("burst", "at least", 3.0, beside="burst_sync"),
+    Target("processor", "at least", 8.0, compared_with="idiomatic_faust"),
+    Target("processor", "at least", 0.8, compared_with="quix"),
+    Target("processor", "at least", 0.5, compared_with="faust_read"),
+    Target("ingress", "at least", 3.0, compared_with="sync_fastapi"),
+    Target("ingress", "at most", 1.0, compared_with="sync_fastapi", figure="p99_ms"),
+    Target("service", "at least", 1.5, compared_with="sync_fastapi"),
+    Target("burst", "at least", 3.0, compared_with="burst_sync"),
     Target("latency_50", "at most", 150.0, figure="p99_ms"),
-    Target("full_store", "at least", 0.9, beside="one_worker"),
+    Target("full_store", "at least", 0.9, compared_with="one_worker"),
 )
 
 
@@ -82,13 +82,15 @@ def summary(judged: Sequence[Judged]) -> str:
 
 
 def _measured(target: Target, samples: Samples) -> float:
-    ours = [_figure(sample, target.figure) for sample in samples.get(target.row, ())]
-    if target.beside is not None:
-        others = [_figure(sample, target.figure) for sample in samples.get(target.beside, ())]
-        if len(ours) != len(others):
+    own = [_figure(sample, target.figure) for sample in samples.get(target.row, ())]
+    if target.compared_with is not None:
+        others = [
+            _figure(sample, target.figure) for sample in samples.get(target.compared_with, ())
+        ]
+        if len(own) != len(others):
             return nan
-        ours = [our / other for our, other in zip(ours, others, strict=True)]
-    return median(ours) if ours and not any(map(isnan, ours)) else nan
+        own = [figure / other for figure, other in zip(own, others, strict=True)]
+    return median(own) if own and not any(map(isnan, own)) else nan
 
 
 def _figure(sample: Sample, name: str) -> float:

@@ -60,9 +60,7 @@ class Connection(asyncio.Protocol):
         found = LENGTH.search(self._received, 0, head + 2)
         load = self.load
         if found is None or load is None:
-            self.connection_lost(
-                ValueError(f"no such answer was awaited: {self._received[:200]!r}")
-            )
+            self.connection_lost(ValueError(f"unexpected response: {self._received[:200]!r}"))
             return
         if len(self._received) < head + len(HEAD_END) + int(found[1]):
             return

@@ -1,4 +1,4 @@
-"""Tables of the courses of a payment at Stripe: its events and their objects.
+"""The possible courses of a payment at Stripe, as tables of events and their objects.
 
 The simulator's builders make the objects, in the shapes that Stripe publishes.
 """

@@ -20,10 +20,10 @@ from processor.stream.app import ROCKSDB_OPTIONS, create_app
 from processor.stream.dedup_table import DedupEntry
 from schemas.settings import KafkaSettings, StreamSettings, load
 
-#: The first is the command that created the payment; the others had no effect.
+#: The first event is the create command; the others have no effect.
 EVENTS_PER_PAYMENT: Final = 5
 WRITTEN_AT_ONCE: Final = 5_000
-_NOT_IN_IDS: Final = str.maketrans("0189", "ghij")  # an ID has none of these four
+_NOT_IN_IDS: Final = str.maketrans("0189", "ghij")  # IDs do not contain these digits
 
 
 def payment_id(number: int) -> str:
@@ -37,8 +37,8 @@ def entries(payments: int) -> Iterator[tuple[bytes, bytes]]:
     now = int(time.time())
     for number in range(payments):
         id_ = payment_id(number)
-        seen = {f"{id_}:{event}": (0, number) for event in range(EVENTS_PER_PAYMENT)}
-        yield id_.encode(), msgspec.msgpack.encode(DedupEntry(now, seen))
+        event_ids = {f"{id_}:{event}": (0, number) for event in range(EVENTS_PER_PAYMENT)}
+        yield id_.encode(), msgspec.msgpack.encode(DedupEntry(now, event_ids))
 
 
 def write(payments: int, ends: Sequence[int]) -> None:

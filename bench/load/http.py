@@ -26,25 +26,25 @@ from sandbox.topology import PROJECT
 REFUSED: Final = "503"
 PATH: Final = "/webhooks/stripe"
 CONNECTIONS: Final = 64
-#: Of an open loop: as many as requests come in a second. So none is idle for seconds, after which a
-#: server closes it, and none is waited for unless the server stands still.
-FEWEST, MOST = 16, 1024
+#: Limits of an open loop's connections, of which there are as many as requests per second. So no
+#: connection is idle long enough to be closed, and requests wait for one only if the server stalls.
+CONNECTIONS_MIN, CONNECTIONS_MAX = 16, 1024
 SENT_WITHIN_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Driven:
+class ClosedLoop:
     """The figures, and when the first request was sent, in seconds since the epoch."""
 
     sample: Sample
     begun_at: float
 
 
-async def drive(site: Site, server: Running, turn: Turn) -> Driven:
+async def send_at_full_load(site: Site, server: Running, turn: Turn) -> ClosedLoop:
     """Sends the warm-up, then the work, and measures the latter; CPU time covers both.
 
-    Raises WrongResultError unless every single answer is 200, ProgramError when the generator
-    fails or takes too long.
+    Raises WrongResultError unless every response is 200, ProgramError if the generator fails or
+    takes too long.
     """
     requests, figures = site.root / "requests.msgpack", site.root / "figures.json"
     phases = [_requests(site, part.deliveries) for part in (turn.warm_up, turn.work)]
@@ -59,11 +59,11 @@ async def drive(site: Site, server: Running, turn: Turn) -> Driven:
     all_cpu_us = used_since_s(all_s) / sent * 1e6
     for phase in found:
         if phase["statuses"] != {"200": phase["count"]}:
-            raise WrongResultError(f"answers other than 200: {phase['statuses']}")
+            raise WrongResultError(f"responses other than 200: {phase['statuses']}")
     work = found[-1]
     others = {name: work[name] for name in ("p50_ms", "p99_ms", "generator_cpu_us")}
     others |= {"cpu_us": cpu_us, "all_cpu_us": all_cpu_us}
-    return Driven(Sample(work["count"], work["seconds"], others), work["begun_at"])
+    return ClosedLoop(Sample(work["count"], work["seconds"], others), work["begun_at"])
 
 
 async def send_when_due(
@@ -71,18 +71,18 @@ async def send_when_due(
 ) -> Arrivals:
     """Sends each webhook when it is due, in seconds from the beginning, in an open loop.
 
-    Raises WrongResultError unless every answer is 200 or 503, which asks the sender to repeat it;
-    ProgramError when the generator fails or takes too long.
+    Raises WrongResultError unless every response is 200 or 503; ProgramError if the generator fails
+    or takes too long. The caller repeats requests with a 503.
     """
     schedule, arrivals = site.root / "schedule.msgpack", site.root / "arrivals.msgpack"
     schedule.write_bytes(msgspec.msgpack.encode(Schedule(_requests(site, deliveries), [*due_s])))
     argv = [sys.executable, "-m", "bench.load.open_load", str(schedule), str(arrivals), HOST]
-    connections = min(MOST, max(FEWEST, round(len(due_s) / due_s[-1])))
+    connections = min(CONNECTIONS_MAX, max(CONNECTIONS_MIN, round(len(due_s) / due_s[-1])))
     argv += [str(server.port), str(connections)]
     await processes.run(Command("open_load", argv, folder=PROJECT), site.logs, within=SENT_WITHIN_S)
     found = msgspec.msgpack.decode(arrivals.read_bytes(), type=Arrivals)
     if not {*found.statuses} <= {"200", REFUSED}:
-        raise WrongResultError(f"answers other than 200 and 503: {Counter(found.statuses)}")
+        raise WrongResultError(f"responses other than 200 and 503: {Counter(found.statuses)}")
     return found
 
 

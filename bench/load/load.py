@@ -1,8 +1,8 @@
-"""``python -m bench.load.load``: sends prepared HTTP requests as fast as they are answered.
+"""``python -m bench.load.load``: sends prepared HTTP requests in a closed loop.
 
-It is a lean process: requests are complete bytes, and only the status and length of responses are
-read. Each connection sends its next request after the last response. This is a closed loop: a
-slower server gets fewer requests, and latencies are those at full load.
+Requests are complete bytes, and only the status and length of responses are read, so the generator
+needs little CPU time. Each connection sends its next request after the last response. A slower
+server gets fewer requests, and latencies are those at full load.
 """
 
 import argparse

@@ -42,7 +42,7 @@ SOURCES: Final = _partitions(PROCESSOR_SOURCES)
 
 
 def commands_as_records(commands: Iterable[CommandBase]) -> list[ProducerRecord]:
-    """As the ingress publishes them."""
+    """The records that the ingress would publish."""
     return [
         ProducerRecord(PAYMENT_COMMANDS, c.payment_id.encode(), c.model_dump_json().encode(), ())
         for c in commands
@@ -50,7 +50,7 @@ def commands_as_records(commands: Iterable[CommandBase]) -> list[ProducerRecord]
 
 
 def deliveries_as_records(deliveries: Iterable[Delivery]) -> list[ProducerRecord]:
-    """As the ingress publishes them."""
+    """The records that the ingress would publish."""
     now = datetime.now(UTC)
     return [
         fetched(FetchedEvent(Webhook(d.event_id, d.object_id, d.payment_id), d.body), "stripe", now)
@@ -123,7 +123,7 @@ async def skip_to_end(site: Site, group: str = APP_ID) -> None:
 
 
 async def until_shared(site: Site, workers: int, group: str = APP_ID) -> None:
-    """Waits until this many workers have equal shares of the partitions, or, for 0, none is left.
+    """Waits until this many workers have equal shares of the partitions; for 0, until none runs.
 
     Raises StuckError.
     """
@@ -142,10 +142,10 @@ async def _until(
     """Waits until nothing is missing. Raises StuckError, which names what was missing."""
     admin = AIOKafkaAdminClient(bootstrap_servers=site.kafka_bootstrap)
     await admin.start()
-    what = "no answer"
+    what = "no response"
     try:
         async with asyncio.timeout(within_s):
-            while what := await missing(admin):  # noqa: ASYNC110  # it is at the brokers
+            while what := await missing(admin):  # noqa: ASYNC110  # only the brokers know
                 await asyncio.sleep(POLL_S)
     except TimeoutError as error:
         raise StuckError(f"after {within_s:g} s: {what}") from error
@@ -154,12 +154,12 @@ async def _until(
 
 
 async def _parts(admin: AIOKafkaAdminClient, group: str) -> list[int] | None:
-    """How many partitions of a source each member of the group has; None while none can tell."""
+    """The number of a source's partitions per member of the group; None if it is unknown."""
     try:
-        (answer,) = await admin.describe_consumer_groups([group])
+        (response,) = await admin.describe_consumer_groups([group])
     except GroupCoordinatorNotAvailableError:  # a new broker has none at first
         return None
-    ((_, _, state, _, _, members, *_),) = answer.groups
+    ((_, _, state, _, _, members, *_),) = response.groups
     if state not in {"Stable", "Empty", "Dead"}:
         return None
     assigned = [ConsumerProtocolMemberAssignment.decode(member[-1]) for member in members]

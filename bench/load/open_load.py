@@ -1,8 +1,7 @@
-"""``python -m bench.load.open_load``: sends prepared HTTP requests when due, answered or not.
+"""``python -m bench.load.open_load``: sends prepared HTTP requests when due, in an open loop.
 
-An open loop: a slow server gets as many requests as a fast one. A request waits for a free
-connection, and its latency counts from its due time, so a stalled server is charged for all
-requests that were due meanwhile.
+A slow server gets as many requests as a fast one. A request may wait for a free connection. Its
+latency counts from its due time, so a stall is in the latency of all requests due meanwhile.
 """
 
 import argparse
@@ -52,16 +51,16 @@ class OpenLoop:
         self._schedule = schedule
         self._free = deque(connections)
         self._waiting: deque[int] = deque()
-        self._under_way: dict[Connection, int] = {}
+        self._in_flight: dict[Connection, int] = {}
         self._next = 0
         self._begun = perf_counter()
         for connection in connections:
             connection.load = self
-        self._look()
+        self._send_due()
 
     def answered(self, connection: Connection, status: bytes, _latency_s: float) -> None:
         """Records a response; the last one ends the run."""
-        number = self._under_way.pop(connection)
+        number = self._in_flight.pop(connection)
         self.answered_s[number] = perf_counter() - self._begun
         self.statuses[number] = status.decode("latin-1")
         self._unanswered -= 1
@@ -77,7 +76,7 @@ class OpenLoop:
         if not self.done.done():
             self.done.set_exception(error)
 
-    def _look(self) -> None:
+    def _send_due(self) -> None:
         """Sends due requests, and schedules itself for the next."""
         due_s, now = self._schedule.due_s, perf_counter() - self._begun
         while self._next < len(due_s) and due_s[self._next] <= now:
@@ -87,16 +86,16 @@ class OpenLoop:
                 self._waiting.append(self._next)
             self._next += 1
         if self._next < len(due_s):
-            asyncio.get_running_loop().call_later(due_s[self._next] - now, self._look)
+            asyncio.get_running_loop().call_later(due_s[self._next] - now, self._send_due)
 
     def _send(self, connection: Connection, number: int) -> None:
-        self._under_way[connection] = number
+        self._in_flight[connection] = number
         self.sent_s[number] = perf_counter() - self._begun
         connection.send(self._schedule.requests[number])
 
 
 async def send_when_due(host: str, port: int, connections: int, schedule: Schedule) -> Arrivals:
-    """Sends the schedule, and returns when the last request is answered."""
+    """Sends the schedule, and waits for the last response."""
     opened = await Connection.opened(host, port, connections)
     try:
         begun_at = time()

@@ -1,4 +1,4 @@
-"""The database under measurement: emptied before a turn, checked against the workload after it."""
+"""Empties the database before a turn, and checks it against the workload afterwards."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -50,7 +50,7 @@ VERSIONS_BY_WEBHOOK: Final = """
     select payment_id || ':' || version from payment_versions
     where payment_id = any(%s) and version > 1"""
 
-MADE_BY: Final = """
+VERSION_BY_EVENT: Final = """
     select event_id, payment_id || ':' || version from payment_versions
     where payment_id = any(%s)"""
 
@@ -119,7 +119,7 @@ async def check(site: Site, workload: Workload) -> Counter[str]:
         raise WrongResultError(f"{missing} of {len(expected)} events are missing, {more} unknown")
     outcomes = Counter(stored.values())
     if WRONG & outcomes.keys():
-        raise WrongResultError(f"outcomes that nothing here has: {dict(outcomes)}")
+        raise WrongResultError(f"unexpected outcomes: {dict(outcomes)}")
     ended = {p: Ending(*end) for p, *end in await _rows(site, ENDINGS, payment_ids)}
     wrong = [p for p, ending in workload.endings.items() if ended.get(p) != ending]
     if wrong:
@@ -127,7 +127,7 @@ async def check(site: Site, workload: Workload) -> Counter[str]:
         raise WrongResultError(f"{len(wrong)} payments ended wrongly, such as {some}")
     ((not_dense,),) = await _rows(site, VERSIONS, payment_ids)
     if not_dense:
-        raise WrongResultError(f"{not_dense} payments have not every version")
+        raise WrongResultError(f"{not_dense} payments lack a version")
     return outcomes
 
 
@@ -153,7 +153,7 @@ async def check_published(site: Site, workload: Workload, published: AbstractSet
 
 async def versions(site: Site, workload: Workload) -> dict[str, str]:
     """``<payment ID>:<version>`` by the event that created the version."""
-    return dict(await _rows(site, MADE_BY, list(workload.endings)))
+    return dict(await _rows(site, VERSION_BY_EVENT, list(workload.endings)))
 
 
 async def published_at(site: Site) -> float:

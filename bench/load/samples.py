@@ -71,8 +71,8 @@ class Benchmark:
         name: its name on the command line.
         what: a description of what it measures.
         run: runs one turn; raises BenchError if the result is wrong.
-        beside: names of benchmarks to compare with, which run in every round too.
-        kind: names the files of its figures in ``bench/results``.
+        compared_with: names of benchmarks to compare with, which run in every round too.
+        kind: the name of its files in ``bench/results``.
         rounds: the most rounds it takes part in.
         share: its share of a turn's payments.
     """
@@ -80,7 +80,7 @@ class Benchmark:
     name: str
     what: str
     run: Callable[[Site, Turn], Coroutine[Any, Any, Sample]]
-    beside: tuple[str, ...] = ()
+    compared_with: tuple[str, ...] = ()
     kind: str = "speed"
     rounds: int = 100
     share: float = 1.0

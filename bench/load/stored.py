@@ -1,8 +1,8 @@
-"""Fills a store as long use would: payments with their events, in Postgres and the dedup table.
+"""Fills Postgres and the dedup table with many payments and their events, as after long use.
 
 It loads rows in bulk, because the service would take an hour. Rows and entries are minimal versions
-of the service's own, under the real constraints and indexes. IDs are hashes, so later rows fall
-anywhere among them; they are loaded in order for speed.
+of the service's own, under the real constraints and indexes. IDs are hashes, so later rows are
+spread over the whole index. Rows are loaded in order, for speed.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ INBOX: Final = """
     order by number, event"""
 
 
-def place(site: Site) -> Site:
+def separate_database(site: Site) -> Site:
     """The site with a separate database, which ``load`` creates."""
     url = make_conninfo(site.database_url, dbname=DATABASE)
     return replace(

@@ -31,15 +31,15 @@ class Watch:
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         #: ``<payment ID>:<version>`` to seconds since the epoch.
-        self.seen: dict[str, float] = {}
+        self.first_read: dict[str, float] = {}
         self._consumer = consumer
 
     async def read(self) -> None:
-        """Reads available records, waiting a moment for the first."""
+        """Reads available records; waits up to ``POLL_MS`` for the first."""
         for records in (await self._consumer.getmany(timeout_ms=POLL_MS)).values():
             now = time.time()
             for record in records:
-                self.seen.setdefault(version_name(as_text(record.headers)), now)
+                self.first_read.setdefault(version_name(as_text(record.headers)), now)
 
     async def read_to_the_end(self) -> None:
         """Reads to the current end."""
@@ -67,7 +67,7 @@ async def watched() -> dict[str, float]:
         while not stop.is_set():
             await watch.read()
         await watch.read_to_the_end()
-    return watch.seen
+    return watch.first_read
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from schemas.http import CreateRequest
 
 TENANT: Final = "bench"
 DUPLICATES: Final = 0.10  # of the events, delivered once more
-LATE: Final = 0.14  # of the events with a successor, which makes a tenth of all
+LATE: Final = 0.14  # of the events with a successor; a tenth of all events
 GAP_S: Final = 0.01  # between the creations of two payments
 CALL_S: Final = 1.0  # an intent's events before this echo the key of the call that created it
 BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -51,12 +51,12 @@ class Ending:
 
 @dataclass(frozen=True)
 class Workload:
-    """What comes in, in this order, and what must come of it."""
+    """The commands and deliveries, in order, and the payments' expected ends."""
 
     commands: tuple[CreatePayment, ...]
     deliveries: tuple[Delivery, ...]
     endings: Mapping[str, Ending]
-    #: Events of which a later one of the same payment was delivered first.
+    #: The number of events delivered after a later event of the same payment.
     late: int
 
     @property
@@ -86,7 +86,7 @@ class _Planned:
 
 
 def generate(seed: int, name: str, payments: int) -> Workload:
-    """This many payments. Equal arguments make equal workloads, to the byte."""
+    """Generates this many payments. Equal arguments make equal workloads, byte by byte."""
     draw, ids = Chance(str(seed)), Chance(f"{seed}/{name}")
     commands: list[CreatePayment] = []
     planned: list[_Planned] = []
@@ -129,7 +129,7 @@ def _command(key: str, course: Course, amount: int, begin_s: float) -> CreatePay
 
 
 def _times(draw: Chance, course: Course, number: int) -> list[float]:
-    """Each event's first delivery time; some come just after their successor."""
+    """The time of each event's first delivery. Some come just after their successor."""
     due = [at for at, _ in course.steps]
     following = [*due[1:], None]
     return [
@@ -160,8 +160,8 @@ def _events(
         about = objects[kind.split(".", maxsplit=1)[0]]
         about.update(CHANGES[kind](facts))
         event_id = ids.object_id("evt_3", number, index)
-        ours = kind.startswith("payment_intent.") and after_s < CALL_S
-        key = str(CallKey.create(command.payment_id)) if ours else None
+        is_caused_by_create = kind.startswith("payment_intent.") and after_s < CALL_S
+        key = str(CallKey.create(command.payment_id)) if is_caused_by_create else None
         event = _event(event_id, kind, int(created + after_s), about, key)
         body = msgspec.json.format(msgspec.json.encode(event), indent=2)
         yield Delivery(event_id, command.payment_id, facts.intent, body)

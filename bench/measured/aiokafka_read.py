@@ -1,7 +1,6 @@
-"""What a plain aiokafka consumer reads: ``bench/peers/aiokafka_read.py``, one process.
+"""Records per second of a plain aiokafka consumer: ``bench/peers/aiokafka_read.py``, one process.
 
-A lower bound: it only reads and commits. Measured as ``reading.py`` says, until the last
-record.
+An upper bound: it only reads and commits. ``reading.py`` measures it, until the last record.
 """
 
 from typing import Final

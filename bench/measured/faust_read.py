@@ -1,7 +1,6 @@
-"""What Faust reads when it does nothing: ``bench/peers/faust_read.py``.
+"""Records per second of a Faust app without work: ``bench/peers/faust_read.py``.
 
-A lower bound: it only reads and commits. Measured as ``reading.py`` says, until the last
-record.
+An upper bound: it only reads and commits. ``reading.py`` measures it, until the last record.
 """
 
 from typing import Final

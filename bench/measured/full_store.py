@@ -15,7 +15,7 @@ from bench.site import Site
 async def run(site: Site, turn: Turn) -> Sample:
     """One turn. Raises WrongResultError, StuckError."""
     folder = site.root / "full-store"
-    full = stored.place(site)
+    full = stored.separate_database(site)
     load_s = 0.0
     if not folder.exists():
         load_s = await stored.load(full, turn.stored // dedup_table.EVENTS_PER_PAYMENT, folder)

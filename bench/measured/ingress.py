@@ -1,7 +1,7 @@
 """Webhooks per second through the ingress: the real ``payments ingress``, one uvicorn worker.
 
-Each is verified and published, and answered 200 once the broker has it. What it takes in is not
-processed here; that is the processor's figure.
+Each webhook is verified and published, and gets a 200 once the broker has it. Nothing processes the
+records here; the processor has its own benchmark.
 """
 
 from collections import Counter
@@ -24,14 +24,14 @@ async def run(site: Site, turn: Turn) -> Sample:
 
 
 async def shared(workers: int, site: Site, turn: Turn) -> Sample:
-    """One turn of so many workers on one port. Raises WrongResultError."""
+    """One turn of this many workers on one port. Raises WrongResultError."""
     await rows.empty(site)
     begin = await log.ends(site)
     async with (
         running(INGRESS, site, PAYMENTS_INGRESS_WORKERS=str(workers)) as server,
         turn.watch(server),
     ):
-        sample = (await http.drive(site, server, turn)).sample
+        sample = (await http.send_at_full_load(site, server, turn)).sample
         rss_mib = server.rss_mib()
     expected = Counter(d.body for part in (turn.warm_up, turn.work) for d in part.deliveries)
     found = Counter(

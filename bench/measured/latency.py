@@ -1,11 +1,11 @@
 """The latency from a webhook's arrival to the record in ``payment-state``, at partial load.
 
-What ingress and processor can do together is measured first, in the same turn: a part of the work
-in a closed loop, until its last version is published. Then webhooks arrive at a share of that rate,
-at times of a Poisson process, answered or not. A webhook's time begins when it is due, so waiting
-for a connection is in it, and ends when a reader in another process, which reads what is committed,
-has the record of the version that the webhook made. A webhook that made none has none. One that was
-refused (503) comes again when all have arrived, and its time goes on until then.
+Each turn first measures the capacity of ingress and processor together: a part of the work in a
+closed loop, until its last version is published. Then webhooks arrive at a share of that rate, at
+times of a Poisson process, in an open loop. A webhook's latency begins at its due time, so it
+includes the wait for a connection. It ends when a reader in another process, which reads committed
+records only, has the record of the version that the webhook created. A webhook without a version is
+not counted. A refused webhook (503) is repeated after all others, and its latency includes that.
 """
 
 import math
@@ -29,9 +29,9 @@ from bench.site import Site
 from sandbox.stripe_simulator.chance import Chance
 
 SEED: Final = "arrivals"
-#: Of the work, what capacity is measured with.
-FIRST: Final = 0.25
-#: How long webhooks arrive, unless there are fewer.
+#: The share of the work with which the capacity is measured.
+CAPACITY_SHARE: Final = 0.25
+#: How long webhooks arrive, at most.
 ARRIVING_S: Final = 8.0
 
 
@@ -39,10 +39,12 @@ async def run(share: float, site: Site, turn: Turn) -> Sample:
     """One turn at this share of the capacity. Raises WrongResultError, StuckError."""
     await log.skip_to_end(site)
     await rows.empty(site)
-    notes = site.root / "watch.msgpack"
-    watch = Program("watch", ("bench.load.watch", str(notes)), "/readyz", "PAYMENTS_METRICS_PORT")
+    times_file = site.root / "watch.msgpack"
+    watch = Program(
+        "watch", ("bench.load.watch", str(times_file)), "/readyz", "PAYMENTS_METRICS_PORT"
+    )
     work = turn.work
-    cut = int(len(work.deliveries) * FIRST)
+    cut = int(len(work.deliveries) * CAPACITY_SHARE)
     first, later = work.deliveries[:cut], work.deliveries[cut:]
     async with (
         running(STREAM, site, PAYMENTS_DATA_DIR=str(site.root / "stream")) as worker,
@@ -70,17 +72,17 @@ async def run(share: float, site: Site, turn: Turn) -> Sample:
     await rows.check(site, work)
     earlier = {delivery.event_id for delivery in first}
     arrived = arrived_at(measured, due_s, arrivals.begun_at, earlier)
-    seen_at = msgspec.msgpack.decode(notes.read_bytes(), type=dict[str, float])
-    delays_s = until_seen(arrived, await rows.versions(site, work), seen_at)
+    read_at = msgspec.msgpack.decode(times_file.read_bytes(), type=dict[str, float])
+    delays_s = read_delays(arrived, await rows.versions(site, work), read_at)
     others = {"p50_ms": quantile(delays_s, 0.50) * 1e3, "p99_ms": quantile(delays_s, 0.99) * 1e3}
     others["refused_share"] = len(refused) / len(measured)
     others |= {"max_ms": delays_s[-1] * 1e3, "capacity_per_s": capacity, "rss_mib": rss_mib}
-    return Sample(len(measured), due_s[-1], others | _answers(arrivals, due_s))
+    return Sample(len(measured), due_s[-1], others | _response_figures(arrivals, due_s))
 
 
 async def _capacity(site: Site, server: Running, turn: Turn) -> float:
-    """Webhooks per second through ingress and processor, from the first to the last publishing."""
-    driven = await http.drive(site, server, turn)
+    """Webhooks per second, from the first request to the last published version."""
+    driven = await http.send_at_full_load(site, server, turn)
     await log.until_processed(site)
     return driven.sample.count / (await rows.published_at(site) - driven.begun_at)
 
@@ -100,7 +102,7 @@ def arrived_at(
     begun_at: float,
     earlier: set[str],
 ) -> dict[str, float]:
-    """When each event was due first, in seconds since the epoch; not of those that came earlier."""
+    """Each event's first due time, in seconds since the epoch, without the earlier events."""
     arrived: dict[str, float] = {}
     for delivery, due in zip(deliveries, due_s, strict=True):
         if delivery.event_id not in earlier:
@@ -108,23 +110,23 @@ def arrived_at(
     return arrived
 
 
-def until_seen(
-    arrived: dict[str, float], versions: dict[str, str], seen_at: dict[str, float]
+def read_delays(
+    arrived: dict[str, float], versions: dict[str, str], read_at: dict[str, float]
 ) -> list[float]:
-    """How long it took each event that made a version until that could be read; in order.
+    """The sorted delays from each event's arrival until its version was read.
 
-    ``versions`` has event ID to ``<payment ID>:<version>``, ``seen_at`` the latter to epoch
-    seconds. Raises WrongResultError when a version was never seen.
+    ``versions`` maps event IDs to ``<payment ID>:<version>``, and ``read_at`` the latter to seconds
+    since the epoch. Raises WrongResultError if a version was never read.
     """
     made = [(at, versions[event]) for event, at in arrived.items() if event in versions]
-    missing = sum(version not in seen_at for _, version in made)
+    missing = sum(version not in read_at for _, version in made)
     if missing or not made:
-        raise WrongResultError(f"{missing} of {len(made)} versions were never seen")
-    return sorted(seen_at[version] - at for at, version in made)
+        raise WrongResultError(f"{missing} of {len(made)} versions were never read")
+    return sorted(read_at[version] - at for at, version in made)
 
 
-def _answers(arrivals: Arrivals, due_s: Sequence[float]) -> dict[str, float]:
-    """What the sender of a webhook waits for, and how late the generator itself was."""
+def _response_figures(arrivals: Arrivals, due_s: Sequence[float]) -> dict[str, float]:
+    """The sender's response times, and the delays of the generator itself."""
     pairs = zip(arrivals.answered_s, due_s, strict=True)
     answered = sorted(at - due for at, due in pairs)
     late = sorted(at - due for at, due in zip(arrivals.sent_s, due_s, strict=True))

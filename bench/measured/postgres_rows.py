@@ -1,7 +1,7 @@
-"""What Postgres takes: the processor's rows with its statements, ``bench/peers/postgres_rows.py``.
+"""Writing the processor's rows only, with its statements: ``bench/peers/postgres_rows.py``.
 
-A floor under whatever stores them: no Kafka, and all that is decided was decided before. Batches
-are as large as the processor's may be.
+An upper bound for any program that stores them: there is no Kafka, and all decisions were made
+before. Batches have the processor's largest size.
 """
 
 import sys
@@ -22,7 +22,7 @@ WRITTEN_WITHIN_S: Final = 300.0
 
 
 async def run(site: Site, turn: Turn) -> Sample:
-    """One turn; processor time is of the warm-up too. Raises WrongResultError, ProgramError."""
+    """One turn. CPU time includes the warm-up. Raises WrongResultError, ProgramError."""
     await rows.empty(site)
     await rows.create_payments(site, (*turn.warm_up.commands, *turn.work.commands))
     await rows.analyze(site)
@@ -36,11 +36,11 @@ async def run(site: Site, turn: Turn) -> Sample:
     command = Command("postgres_rows", argv, environment=site.environment, folder=PROJECT)
     all_s = cpu_of_all_s()
     await processes.run(command, site.logs, within=WRITTEN_WITHIN_S)
-    servers_s = used_since_s(all_s)  # the program itself has ended, and is not among them
+    servers_s = used_since_s(all_s)  # without the program itself, which has ended
     found = msgspec.json.decode(figures.read_bytes())
     await rows.check(site, turn.work)
     await rows.check_duplicates(site, turn.work)
-    await rows.published_at(site)  # raises unless all are marked
+    await rows.published_at(site)  # raises unless all versions are marked as published
     written = sum(phase["count"] for phase in found)
     own_s = sum(phase["cpu_s"] for phase in found)
     others = {"cpu_us": own_s / written * 1e6, "all_cpu_us": (own_s + servers_s) / written * 1e6}

@@ -1,11 +1,11 @@
 """Events per second through the processor: the real ``payments stream``.
 
-One worker does all of its work: the table of seen events, the state machine, the transaction in
-Postgres, the publishing to ``payment-state``. It is measured as ``reading.py`` says, until the last
-version is marked as published, by the rows' own timestamps.
+One worker does all of its work: dedup table, state machine, transaction in Postgres, publication to
+``payment-state``. ``reading.py`` measures it, until the last version is marked as published, by the
+rows' own timestamps.
 
-The create commands are processed before, not with the webhooks, so that the synchronous program
-beside it, whose payments exist already, does the same work.
+The create commands are processed before the webhooks. So the synchronous program, whose payments
+exist already, does the same work.
 """
 
 import time
@@ -20,7 +20,7 @@ from typing import Final
 from bench import reading
 from bench.load import log, rows
 from bench.load.samples import Sample, Turn
-from bench.programs import Program, Together, running
+from bench.programs import Program, Programs, running
 from bench.site import Site
 from schemas.topics import APP_ID
 
@@ -33,13 +33,13 @@ async def run(site: Site, turn: Turn) -> Sample:
 
 
 async def shared(count: int, site: Site, turn: Turn) -> Sample:
-    """One turn of so many workers on the partitions. Raises WrongResultError, StuckError."""
+    """One turn of this many workers. Raises WrongResultError, StuckError."""
     await rows.empty(site)
     return await measured(site, turn, [site.root / _name(number) for number in range(count)])
 
 
 async def measured(site: Site, turn: Turn, folders: Sequence[Path]) -> Sample:
-    """One turn of a worker for each of these data folders, on the tables as they are.
+    """One turn of one worker per data folder, on the existing tables.
 
     Raises WrongResultError, StuckError.
     """
@@ -51,7 +51,7 @@ async def measured(site: Site, turn: Turn, folders: Sequence[Path]) -> Sample:
             program = replace(STREAM, name=_name(number))
             worker = running(program, site, PAYMENTS_DATA_DIR=str(folder))
             started.append(await stack.enter_async_context(worker))
-        workers = Together(tuple(started))
+        workers = Programs(tuple(started))
         await log.until_shared(site, len(folders))
         await log.feed(site, log.commands_as_records(turn.warm_up.commands))
         await log.feed(site, log.deliveries_as_records(turn.warm_up.deliveries))
@@ -80,5 +80,5 @@ async def measured(site: Site, turn: Turn, folders: Sequence[Path]) -> Sample:
 
 
 def _name(number: int) -> str:
-    """Of a worker: the first one's log and folder are those of the benchmarks with only one."""
+    """A worker's name. The first has the name of a single worker, and so its log and folder."""
     return f"stream-{number + 1}" if number else "stream"

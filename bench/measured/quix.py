@@ -1,7 +1,7 @@
 """Webhooks per second through quix-streams doing the processor's job: ``bench/peers/quix``.
 
-Measured as ``reading.py`` says, until the last version is marked as published, by the rows' own
-timestamps, as the processor is.
+``reading.py`` measures it like the processor, until the last version is marked as published, by the
+rows' own timestamps.
 """
 
 from typing import Final
@@ -23,9 +23,9 @@ PEER: Final = reading.Peer(
 
 
 async def run(site: Site, turn: Turn) -> Sample:
-    """One turn. Raises WrongResultError, StuckError, BenchError where quix is not installed."""
+    """One turn. Raises WrongResultError, StuckError, BenchError without quix."""
     if not PYTHON.exists():
-        raise BenchError(f"{PYTHON} is missing: `make bench` makes it")
+        raise BenchError(f"{PYTHON} is missing: `make bench` creates it")
 
     async def published_at(_worker: Running) -> float:
         return await rows.published_at(site)

@@ -1,9 +1,9 @@
-"""The time a worker without a disk needs to restore its dedup table from the changelog.
+"""The time a worker with an empty disk needs to recover its dedup table from the changelog.
 
-The changelog is filled once with as many keys as the run asks for; other turns' entries are read
-too, and counted. A worker starts with an empty folder and records to process; the time runs from
-its start until it has committed them. The same is measured with the folder it leaves; the
-difference is the recovery time.
+The changelog is filled once with the run's number of keys. Other turns' entries are read too, and
+counted. A worker starts with an empty folder and records to process; its time is from the start
+until it has committed them. The same is measured with the folder that it left. The difference is
+the recovery time.
 """
 
 import shutil
@@ -31,24 +31,24 @@ async def run(site: Site, turn: Turn) -> Sample:
     shutil.rmtree(folder, ignore_errors=True)
     await rows.empty(site)
     keys = turn.stored // EVENTS_PER_KEY
-    there = await log.count(site, CHANGELOG.name)
-    if there < keys:
-        entries = (KeyedRecord(key, value) for key, value in dedup_table.entries(keys - there))
+    existing = await log.count(site, CHANGELOG.name)
+    if existing < keys:
+        entries = (KeyedRecord(key, value) for key, value in dedup_table.entries(keys - existing))
         await log.fill(site, CHANGELOG.name, entries)
     records = await log.count(site, CHANGELOG.name)
     half = len(turn.warm_up.commands) // 2
-    cold_s, rss_mib = await _at_work(site, folder, turn.warm_up.commands[:half])
-    warm_s, _ = await _at_work(site, folder, turn.warm_up.commands[half:])
+    cold_s, rss_mib = await _start_and_process(site, folder, turn.warm_up.commands[:half])
+    warm_s, _ = await _start_and_process(site, folder, turn.warm_up.commands[half:])
     others = {"cold_s": cold_s, "warm_s": warm_s, "rss_mib": rss_mib}
     seconds = cold_s - warm_s
     others["per_million_s"] = seconds / records * 1e6
     return Sample(records, seconds, others)
 
 
-async def _at_work(
+async def _start_and_process(
     site: Site, folder: Path, commands: Sequence[CommandBase]
 ) -> tuple[float, float]:
-    """Seconds from a worker's start until these are committed, and its memory then."""
+    """Seconds from a worker's start until the commands are committed, and its memory."""
     await log.skip_to_end(site)
     await log.feed(site, log.commands_as_records(commands))
     begun_at = time.time()

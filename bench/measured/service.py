@@ -1,11 +1,11 @@
-"""Webhooks per second through the whole service: the ingress and the processor, both at work.
+"""Webhooks per second through the whole service, ingress and processor together.
 
-From the first request to the moment when the last version is published. What the synchronous
-program does between a request and its answer is all in it, so this is the comparison that leaves
-nothing out; two processes of ours share the cores that one of the other's has.
+The time is from the first request until the last version is published. It includes all the work
+that the synchronous program does between a request and its response, so this comparison is
+complete. Our two processes share the cores that the synchronous program has for one.
 
-``burst`` is the same, but counts only how long the ingress took to accept them all: what the sender
-of a burst sees, while the processor, on the same machine, is still at work on it.
+``burst`` is the same work, but its time ends when the ingress has accepted all webhooks. Meanwhile
+the processor works on the same machine.
 """
 
 from typing import Final
@@ -35,7 +35,7 @@ async def burst(site: Site, turn: Turn) -> Sample:
 
 
 async def _both(site: Site, turn: Turn) -> tuple[Sample, Sample]:
-    """What the ingress was measured at, and the whole service."""
+    """The sample of the ingress, and that of the whole service."""
     await log.skip_to_end(site)
     await rows.empty(site)
     data = str(site.root / "stream")
@@ -48,7 +48,7 @@ async def _both(site: Site, turn: Turn) -> tuple[Sample, Sample]:
         await log.until_processed(site)
         await rows.analyze(site)
         own_s, all_s = worker.cpu_s() + server.cpu_s(), cpu_of_all_s()
-        driven = await http.drive(site, server, turn)
+        driven = await http.send_at_full_load(site, server, turn)
         await log.until_processed(site)
         own_s, all_cpu_s = worker.cpu_s() + server.cpu_s() - own_s, used_since_s(all_s)
         rss_mib = worker.rss_mib() + server.rss_mib()

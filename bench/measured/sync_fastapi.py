@@ -1,7 +1,7 @@
-"""The same webhooks, done synchronously: ``bench/peers/sync_fastapi``, one uvicorn worker.
+"""The same webhooks, processed synchronously: ``bench/peers/sync_fastapi``, one uvicorn worker.
 
-It answers 200 once the event is deduplicated, decided and committed, so its figure stands beside
-both the ingress (what the sender of a webhook sees) and the processor (the work that is done). It
+It returns 200 once the event is deduplicated, decided and committed. So its figure is compared both
+with the ingress (the same response time for the sender) and with the processor (the same work). It
 publishes nothing.
 """
 
@@ -23,6 +23,6 @@ async def run(site: Site, turn: Turn) -> Sample:
     await rows.create_payments(site, (*turn.warm_up.commands, *turn.work.commands))
     await rows.analyze(site)
     async with running(PEER, site) as server:
-        sample = (await http.drive(site, server, turn)).sample
+        sample = (await http.send_at_full_load(site, server, turn)).sample
     await rows.check(site, turn.work)
     return sample

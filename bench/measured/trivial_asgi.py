@@ -1,6 +1,6 @@
-"""What the load generator can do: an ASGI app that reads the body and answers 200, no more.
+"""The load generator's limit: an ASGI app that only reads the body and returns 200.
 
-A figure that comes near this ceiling says more of the generator than of the program it measures.
+A figure near this limit measures the generator rather than the program.
 """
 
 from typing import Final
@@ -18,4 +18,4 @@ TRIVIAL: Final = Program(
 async def run(site: Site, turn: Turn) -> Sample:
     """One turn. Raises WrongResultError."""
     async with running(TRIVIAL, site) as server:
-        return (await http.drive(site, server, turn)).sample
+        return (await http.send_at_full_load(site, server, turn)).sample

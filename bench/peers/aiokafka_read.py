@@ -1,6 +1,6 @@
 """``python -m bench.peers.aiokafka_read``: a plain aiokafka consumer that reads and commits.
 
-As many records a poll as the processor's consumer takes, and a commit a second as there.
+Like the processor's consumer, it takes up to 2000 records per poll and commits every second.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ COMMIT_EVERY_S: Final = 1.0
 
 
 async def read(consumer: AIOKafkaConsumer, progress: Progress, stop: asyncio.Event) -> None:
-    """Reads until ``stop``; what was read is committed once a second."""
+    """Reads until ``stop``, and commits once a second."""
     commit_at, committed = monotonic() + COMMIT_EVERY_S, 0
     while not stop.is_set():
         for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
-            progress.note(len(records), sum(len(record.value) for record in records))
+            progress.add(len(records), sum(len(record.value) for record in records))
         if monotonic() >= commit_at:
             if progress.records > committed:
                 committed = progress.records
@@ -34,7 +34,7 @@ async def read(consumer: AIOKafkaConsumer, progress: Progress, stop: asyncio.Eve
 
 
 async def main() -> None:
-    """Reads until SIGTERM, and leaves the group in good order."""
+    """Reads until SIGTERM, then leaves the group."""
     kafka, stream = load(KafkaSettings), load(StreamSettings)
     progress, health = serve_progress()
     stop = asyncio.Event()

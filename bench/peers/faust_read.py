@@ -1,7 +1,7 @@
-"""``python -m bench.peers.faust_read``: a Faust app with an agent that acknowledges, no more.
+"""``python -m bench.peers.faust_read``: a Faust app whose agent only acknowledges.
 
-The processor's settings and group, and of Faust's ways to read the one that lets a program
-acknowledge by itself. The consumer is Faust's own: ours hands records on in another way.
+It has the processor's settings and group, and uses the iteration of Faust that lets the agent
+acknowledge. The consumer is Faust's own, not the processor's.
 """
 
 from typing import Any, cast
@@ -33,7 +33,7 @@ def main() -> None:
             for event in batch:
                 size += len(event.message.value)
                 event.ack()
-            progress.note(len(batch), size)
+            progress.add(len(batch), size)
 
     run(app, health)
 

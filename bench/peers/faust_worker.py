@@ -1,4 +1,4 @@
-"""How the peers that are Faust programs are run: as ours is, with Faust's own log kept quiet."""
+"""Runs the peers that are Faust programs, like the processor and without Faust's own log."""
 
 import logging
 from typing import Any, Final

@@ -1,9 +1,9 @@
-"""``python -m bench.peers.postgres_rows``: writes what was decided before, and measures that.
+"""``python -m bench.peers.postgres_rows``: measures the writing of prepared batches.
 
-Its own process: it reads a workload (msgpack), decodes and folds it in memory, then writes each
-batch as the processor does, with the processor's statements, in its two transactions (the batch;
-the mark that it is published). There is no Kafka, nothing is loaded or locked, and nothing but the
-writing is in the figure. The payments exist already.
+The process reads a workload (msgpack), decodes it and folds it in memory. Then it writes each batch
+with the processor's statements, in the processor's two transactions: the batch, and the mark that
+it is published. There is no Kafka, nothing is loaded or locked, and only the writing is measured.
+The payments exist already.
 """
 
 import argparse
@@ -41,7 +41,7 @@ EXISTING: Final = "select payment_id, document::text from payments"
 
 
 class Webhook(msgspec.Struct, array_like=True):
-    """One record of the log as it is handed over."""
+    """One record of the log."""
 
     key: bytes
     value: bytes
@@ -49,7 +49,7 @@ class Webhook(msgspec.Struct, array_like=True):
 
 
 class Log:
-    """Where records would stand: in the partitions that the broker's clients choose."""
+    """Assigns positions to records, in the partitions that Kafka's clients would choose."""
 
     def __init__(self) -> None:
         self._decode = Decoder(translators()).decode
@@ -58,7 +58,7 @@ class Log:
         self._offsets = [count() for _ in self._partitions]
 
     def append(self, webhook: Webhook) -> DecodedInput:
-        """The next record, decoded. Raises WrongResultError where it can't be."""
+        """The next record, decoded. Raises WrongResultError if it can't be decoded."""
         partition = self._partition_of(webhook.key, self._partitions, self._partitions)
         position = RecordOffset(PROVIDER_WEBHOOKS, partition, next(self._offsets[partition]))
         headers = as_text(webhook.headers)
@@ -79,7 +79,7 @@ class Log:
 def plans(
     payments: dict[str, Payment], records: Sequence[DecodedInput], batch_records: int
 ) -> Iterator[WriteSet]:
-    """Every batch's plan, each knowing what those before it will have written."""
+    """The write set of each batch, given the write sets before it."""
     known: dict[str, InboxEntry] = {}
     for start in range(0, len(records), batch_records):
         batch = records[start : start + batch_records]
@@ -107,7 +107,7 @@ async def write(connection: store.Connection, batches: Iterable[WriteSet]) -> No
 
 
 async def measure(phases: Sequence[Sequence[Webhook]]) -> list[dict[str, float]]:
-    """Writes one phase after the other; what each took."""
+    """Writes one phase after the other. Returns the figures of each."""
     url = load(DatabaseSettings).database_url.get_secret_value()
     batch_records = load(StreamSettings).batch_size
     figures = []

@@ -25,7 +25,7 @@ class Progress:
         self.bytes = 0
         self.last_at = 0.0
 
-    def note(self, records: int, size: int) -> None:
+    def add(self, records: int, size: int) -> None:
         """Records that this many records, ``size`` bytes in total, were handled now."""
         self.records += records
         self.bytes += size
@@ -39,7 +39,11 @@ def serve_progress() -> tuple[Progress, Health]:
     for name, meaning, value in (
         (RECORDS, "Records handled.", lambda: progress.records),
         (BYTES, "Bytes of their values.", lambda: progress.bytes),
-        (LAST_AT, "When the last one was, in seconds since the epoch.", lambda: progress.last_at),
+        (
+            LAST_AT,
+            "Time of the last one, in seconds since the epoch.",
+            lambda: progress.last_at,
+        ),
     ):
         Gauge(name, meaning, registry=registry).set_function(value)
     serve(status.metrics_host, status.metrics_port, registry, health)

@@ -1,4 +1,4 @@
-"""``python -m bench.peers.trivial_asgi``: reads each request's body and answers 200."""
+"""``python -m bench.peers.trivial_asgi``: reads each request's body and returns 200."""
 
 from typing import Any, Final
 

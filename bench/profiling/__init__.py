@@ -1,1 +1,1 @@
-"""Where the time goes."""
+"""Profiles of the measured programs."""

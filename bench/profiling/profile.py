@@ -1,7 +1,7 @@
-"""``python -m bench.profiling.profile``: where stream and ingress spend their time.
+"""``python -m bench.profiling.profile``: profiles of stream and ingress.
 
-Each does its benchmark's work again under a profiler that stops it two hundred times a second, so
-only the shares of such a turn are recorded.
+Each program does its benchmark's work again under a profiler, which stops it two hundred times a
+second. So only shares of the time are recorded, no speeds.
 """
 
 import argparse
@@ -38,18 +38,18 @@ TITLE: Final = re.compile(r'(<text id="title"[^>]*>)[^<]*')
 #: A comment with the generator's name and address.
 COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 NOTES: Final = f"""\
-Of the samples ({pyspy.PER_SECOND} a second) in which a thread of the worker was at work, not
-waiting. A sample belongs to the part of its innermost frame that has one ([parts.py](../parts.py)),
-so what a library does for a part is the part's. The flame graphs are of turns of their own:
-[processor](processor.svg), only while a thread holds the interpreter's lock, and
-[ingress](ingress.svg). Opened by itself, one can be searched and zoomed."""
+Shares of the samples ({pyspy.PER_SECOND} per second) in which a thread of the worker was working. A
+sample belongs to the part of its innermost frame that has one ([parts.py](../profiling/parts.py)),
+so a library's work for a part counts for that part. The flame graphs are from separate turns:
+[processor](processor.svg), only samples with the interpreter's lock, and [ingress](ingress.svg).
+Open one in a browser to search and zoom."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Takes the profiles and returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.profiling.profile", description=__doc__)
-    parser.add_argument("--into", type=Path, default=RESULTS, help="folder (%(default)s)")
-    parser.add_argument("--payments", type=int, default=PAYMENTS, help="work (%(default)s)")
+    parser.add_argument("--into", type=Path, default=RESULTS, help="output folder (%(default)s)")
+    parser.add_argument("--payments", type=int, default=PAYMENTS, help="payments (%(default)s)")
     options = parser.parse_args(arguments)
     # A new broker has no group coordinator at first: aiokafka retries, and its warnings are noise.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with opened() as site:
             for path in take(site, options.payments, about, options.into):
-                print(f"kept: {path}", flush=True)
+                print(f"stored: {path}", flush=True)
     except (BenchError, SandboxError) as error:
         print(f"no profile: {error}", file=sys.stderr)
         return 1
@@ -66,12 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def take(site: Site, payments: int, about: Mapping[str, str], folder: Path) -> list[Path]:
-    """Takes all of them into the folder. Raises BenchError, SandboxError."""
+    """Takes all profiles and writes them to the folder. Raises BenchError, SandboxError."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, (_, options) in PROFILED.items():
         graph = Recording(site.root / f"{name}.svg", "flamegraph", options)
-        text = headed(_turn(site, name, payments, graph), _header(name, about))
+        text = with_header(_turn(site, name, payments, graph), _header(name, about))
         written.append(folder / graph.file.name)
         written[-1].write_text(text, encoding="utf-8")
     stacks = Recording(site.root / "processor.raw", "raw")
@@ -81,28 +81,28 @@ def take(site: Site, payments: int, about: Mapping[str, str], folder: Path) -> l
     return written
 
 
-def headed(graph: str, header: str) -> str:
+def with_header(graph: str, header: str) -> str:
     """A flame graph with this header, and without comments.
 
-    Raises ProfilerError when it has no place for one.
+    Raises ProfilerError if it has no title.
     """
     text, count = TITLE.subn(lambda found: found[1] + escape(header), COMMENT.sub("", graph))
     if count != 1:
-        raise ProfilerError("py-spy's flame graph has no title any more")
+        raise ProfilerError("py-spy's flame graph has no title")
     return text
 
 
 def as_markdown(lines: Sequence[str], about: Mapping[str, str]) -> str:
-    """The worker's shares by part, the greatest first. Raises ProfilerError without a sample."""
+    """The worker's shares by part, greatest first. Raises ProfilerError without a sample."""
     found = by_part(lines)
     if not found.total():
-        raise ProfilerError("py-spy never saw the worker at work")
+        raise ProfilerError("py-spy has no sample of the working worker")
     rows = [
         [part, f"{100 * count / found.total():.1f} %", ", ".join(_files(part))]
         for part, count in found.most_common()
     ]
     parts = [
-        "# Where the worker's time goes",
+        "# The worker's time by part",
         table(["part", "share", "files"], rows),
         NOTES,
         "\n".join(f"- {name}: {value}" for name, value in about.items())
@@ -112,17 +112,17 @@ def as_markdown(lines: Sequence[str], about: Mapping[str, str]) -> str:
 
 
 def _header(name: str, about: Mapping[str, str]) -> str:
-    """As much as there is room for."""
+    """A flame graph's title."""
     return f"{name} at commit {about['commit']}, {about['machine']}, python {about['python']}"
 
 
 def _files(part: str) -> list[str]:
     files = [f"`{prefix}`" for prefix, name in PARTS.items() if name == part]
-    return files or ["what none of the others has" if part == OTHER else "the loop itself"]
+    return files or ["everything else" if part == OTHER else "the loop itself"]
 
 
 def _turn(site: Site, name: str, payments: int, recording: Recording) -> str:
-    """What the profiler wrote of one turn."""
+    """Runs one turn. Returns the profiler's file."""
     own = f"{name}-{recording.kind}"
     turn = Turn(
         warm_up=generate(SEED - 1, f"{own}-warm", WARM_UP),

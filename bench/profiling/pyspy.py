@@ -1,4 +1,4 @@
-"""py-spy beside a program under measurement: stacks, sampled from outside, of threads at work."""
+"""Runs py-spy, which samples the stacks of another process's working threads."""
 
 import asyncio
 import signal
@@ -14,26 +14,26 @@ from bench.errors import ProfilerError
 
 PROGRAM: Final = Path(sysconfig.get_path("scripts"), "py-spy")
 PER_SECOND: Final = 200
-#: To read the program's symbols; to write what was seen.
+#: Timeout of attaching, and of writing the file.
 WITHIN_S: Final = 30.0
-#: What it prints once it is attached.
+#: Its output once it is attached.
 ATTACHED: Final = b"Sampling process"
-#: What it says where the kernel forbids it to look, in lower case.
+#: Its output, in lower case, if the kernel forbids tracing.
 FORBIDDEN: Final = ("permission denied", "operation not permitted")
 RIGHTS: Final = """\
-py-spy may not look into another process (ptrace). It needs one of these: to run as root; in a
-container, the capability SYS_PTRACE (docker run --cap-add SYS_PTRACE); on a machine of your own,
+py-spy is not permitted to trace another process (ptrace). It needs one of these: root; in a
+container, the capability SYS_PTRACE (docker run --cap-add SYS_PTRACE); on your own machine,
 sysctl kernel.yama.ptrace_scope=0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What is recorded, and where to.
+    """A recording: its file and format.
 
     Args:
-        file: is written at the end.
+        file: written at the end.
         kind: py-spy's name for the file's format.
-        options: further ones of ``py-spy record``.
+        options: further options of ``py-spy record``.
         program: py-spy itself.
     """
 
@@ -53,17 +53,17 @@ async def recorded(pid: int, recording: Recording) -> AsyncIterator[None]:
     try:
         await _attached(process)
         yield
-        said = await _ended(process)
+        output = await _ended(process)
     finally:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
     if not _is_written(recording.file):
-        raise ProfilerError(f"py-spy did not write {recording.file}: {said}")
+        raise ProfilerError(f"py-spy did not write {recording.file}: {output}")
 
 
 async def _started(pid: int, recording: Recording) -> Process:
-    # One frame for a function, whichever line of it is at work.
+    # One frame per function, not per line.
     options = ("--function", "--rate", str(PER_SECOND), *recording.options)
     what: Sequence[str] = ("--pid", str(pid), "--format", recording.kind)
     try:
@@ -76,36 +76,36 @@ async def _started(pid: int, recording: Recording) -> Process:
 
 
 async def _attached(process: Process) -> None:
-    said = b""
+    output = b""
     try:
         async with asyncio.timeout(WITHIN_S):
-            while process.stdout and ATTACHED not in said:
+            while process.stdout and ATTACHED not in output:
                 line = await process.stdout.readline()
                 if not line:
                     break
-                said += line
+                output += line
     except TimeoutError as error:
         raise ProfilerError(f"py-spy is not attached after {WITHIN_S:g} s") from error
-    if ATTACHED not in said:
-        raise ProfilerError(why(said.decode(errors="replace")))
+    if ATTACHED not in output:
+        raise ProfilerError(failure_reason(output.decode(errors="replace")))
 
 
 async def _ended(process: Process) -> str:
-    """Has it write the file and end; answers what it said."""
+    """Makes it write the file and end. Returns its output."""
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGINT)
     try:
-        said, _ = await asyncio.wait_for(process.communicate(), WITHIN_S)
+        output, _ = await asyncio.wait_for(process.communicate(), WITHIN_S)
     except TimeoutError as error:
         raise ProfilerError(f"py-spy did not end within {WITHIN_S:g} s") from error
-    return said.decode(errors="replace").strip()
+    return output.decode(errors="replace").strip()
 
 
-def why(said: str) -> str:
-    """What to tell a person about what it said before it ended."""
-    if any(words in said.lower() for words in FORBIDDEN):
+def failure_reason(output: str) -> str:
+    """The reason for the user why it ended, from its output."""
+    if any(words in output.lower() for words in FORBIDDEN):
         return RIGHTS
-    return f"py-spy did not start: {said.strip()}"
+    return f"py-spy did not start: {output.strip()}"
 
 
 def _is_written(file: Path) -> bool:

@@ -1,6 +1,6 @@
-"""The benchmarks' tests run on servers that this process starts, with a separate database.
+"""Fixtures of the benchmarks' tests: servers that this process starts.
 
-A benchmark measures the CPU time of its process and of those that it started.
+A benchmark measures the CPU time of its process and of its child processes.
 """
 
 import asyncio

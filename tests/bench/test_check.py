@@ -44,24 +44,24 @@ async def _deliver(site: Site, deliveries: Iterable[Delivery]) -> None:
             await process(connection, delivery.payment_id, "stripe.test", input_)
 
 
-async def test_work_that_was_done_is_right(site: Site, work: Workload) -> None:
-    """The synchronous program brings every payment to its end, and applies each event once."""
+async def test_complete_work_passes_the_check(site: Site, work: Workload) -> None:
+    """Every payment has its end, and each event was applied once."""
     await _deliver(site, work.deliveries)
     outcomes = await rows.check(site, work)
     assert outcomes.total() == len(work.events) + len(work.commands)
     assert outcomes["applied"] > outcomes["ignored"] > outcomes["stale"] > 0
 
 
-async def test_a_missing_event_is_wrong(site: Site, work: Workload) -> None:
-    """One missing event, and there are no figures."""
+async def test_a_missing_event_fails_the_check(site: Site, work: Workload) -> None:
+    """With one missing event the check fails."""
     last = work.deliveries[-1].event_id
     await _deliver(site, (d for d in work.deliveries if d.event_id != last))
     with pytest.raises(WrongResultError, match=r"^1 of"):
         await rows.check(site, work)
 
 
-async def test_a_wrong_ending_is_wrong(site: Site, work: Workload) -> None:
-    """One payment with another end than its course's, and there are no figures."""
+async def test_a_wrong_ending_fails_the_check(site: Site, work: Workload) -> None:
+    """With one wrongly ended payment the check fails."""
     await _deliver(site, work.deliveries)
     some = next(iter(work.endings))
     other = replace(work, endings={**work.endings, some: Ending("SUCCEEDED", 1, 0)})
@@ -69,47 +69,45 @@ async def test_a_wrong_ending_is_wrong(site: Site, work: Workload) -> None:
         await rows.check(site, other)
 
 
-async def test_an_unpublished_version_is_wrong(site: Site, work: Workload) -> None:
-    """Every version from a webhook must be in payment-state, or there are no figures."""
+async def test_an_unpublished_version_fails_the_check(site: Site, work: Workload) -> None:
+    """Every version from a webhook must be in payment-state."""
     await _deliver(site, work.deliveries)
     published = {f"{payment_id}:{n}" for payment_id in work.endings for n in range(1, 9)}
     await rows.check_published(site, work, published)
-    untold = next(iter(work.endings))
+    missing = next(iter(work.endings))
     with pytest.raises(WrongResultError, match=r"^1 of \d+ versions"):
-        await rows.check_published(site, work, published - {f"{untold}:2"})
+        await rows.check_published(site, work, published - {f"{missing}:2"})
 
 
-async def test_a_repeated_delivery_that_is_not_recorded_is_wrong(
-    site: Site, work: Workload
-) -> None:
+async def test_an_unrecorded_duplicate_fails_the_check(site: Site, work: Workload) -> None:
     """Programs with a log record each duplicate; the synchronous program has none."""
     await _deliver(site, work.deliveries)
     with pytest.raises(WrongResultError, match=r"^0 of \d+ repeated"):
         await rows.check_duplicates(site, work)
 
 
-async def test_the_synchronous_program_asks_for_an_unknown_payment_again(site: Site) -> None:
-    """It cannot park a webhook without its payment: it answers 503, and the sender retries."""
-    strange = generate(7, "strange", 1)
+async def test_the_synchronous_program_refuses_an_unknown_payment(site: Site) -> None:
+    """It cannot park a webhook without its payment. It returns 503, so that the sender retries."""
+    unknown = generate(7, "strange", 1)
     with pytest.raises(UnknownPaymentError):
-        await _deliver(site, strange.deliveries)
+        await _deliver(site, unknown.deliveries)
 
 
 async def test_the_load_generator_counts_every_status() -> None:
-    """Responses are counted by status, so that a server which only refuses gets no figure."""
-    answers = iter([b"200 OK", *[b"503 Service Unavailable"] * 3])
+    """So a server that only refuses gets no figure."""
+    responses = iter([b"200 OK", *[b"503 Service Unavailable"] * 3])
     ended = asyncio.Event()
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError):
             while await reader.readuntil(b"\r\n\r\n"):
-                writer.write(b"HTTP/1.1 %s\r\ncontent-length: 2\r\n\r\n" % next(answers))
+                writer.write(b"HTTP/1.1 %s\r\ncontent-length: 2\r\n\r\n" % next(responses))
                 await writer.drain()
                 writer.write(b"ok")
         writer.close()
         ended.set()
 
-    async with await asyncio.start_server(answer, HOST, 0) as server:
+    async with await asyncio.start_server(respond, HOST, 0) as server:
         port = server.sockets[0].getsockname()[1]
         (phase,) = await send_all(HOST, port, 1, [[b"POST / HTTP/1.1\r\n\r\n"] * 4])
         await ended.wait()

@@ -18,10 +18,10 @@ from bench.profiling.profile import PROFILED
 from bench.programs import Running
 from bench.site import Site
 
-#: Enough for every course to be met, and for a repetition and a late event of each.
+#: Enough for every course, with a repeated and a late event of each.
 PAYMENTS = 30
 WARM_UP = 5
-#: `make test` makes it; a run of the tests by hand may be without.
+#: `make test` creates it. Without `make` it may be missing.
 NEEDS_QUIX = pytest.mark.skipif(
     not quix.PYTHON.exists() and "CI" not in os.environ, reason="needs .venv-quix"
 )
@@ -34,8 +34,8 @@ def _turn(name: str) -> Turn:
 @pytest.mark.parametrize(
     "name", ["processor", "idiomatic_faust", pytest.param("quix", marks=NEEDS_QUIX)]
 )
-def test_it_brings_every_payment_to_its_ending(site: Site, name: str) -> None:
-    """A turn checks every event, end and version, and only then has figures."""
+def test_a_peer_brings_every_payment_to_its_end(site: Site, name: str) -> None:
+    """A turn has figures only if every event, end and version is right."""
     turn = _turn(name)
     sample = asyncio.run(BY_NAME[name].run(site, turn))
     assert sample.count == len(turn.work.deliveries)
@@ -44,8 +44,8 @@ def test_it_brings_every_payment_to_its_ending(site: Site, name: str) -> None:
     assert sample.others["applied_share"] > sample.others["stale_share"] > 0
 
 
-def test_the_rows_are_the_processors(site: Site) -> None:
-    """Rows written without a log pass the same check as the processor's."""
+def test_rows_without_a_log_pass_the_check(site: Site) -> None:
+    """They pass the same check as the processor's rows."""
     turn = _turn("rows")
     sample = asyncio.run(BY_NAME["postgres_rows"].run(site, turn))
     assert sample.count == len(turn.work.deliveries)
@@ -53,8 +53,8 @@ def test_the_rows_are_the_processors(site: Site) -> None:
 
 
 @pytest.mark.parametrize("name", PROFILED)
-def test_what_is_profiled_can_be_watched(site: Site, name: str) -> None:
-    """The watch covers the whole work, and the program is running when it begins."""
+def test_a_profiled_program_can_be_watched(site: Site, name: str) -> None:
+    """The program is running when the watch begins, and works during it."""
     states: list[str] = []
 
     @asynccontextmanager
@@ -73,8 +73,8 @@ def test_what_is_profiled_can_be_watched(site: Site, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["faust_read", "aiokafka_read"])
-def test_a_reader_has_every_record(site: Site, name: str) -> None:
-    """A turn fails unless the program has read each record exactly once."""
+def test_a_reader_reads_every_record(site: Site, name: str) -> None:
+    """A turn fails unless each record was read exactly once."""
     turn = _turn(name)
     sample = asyncio.run(BY_NAME[name].run(site, turn))
     assert sample.count == reading.READ_TIMES * len(turn.work.deliveries)

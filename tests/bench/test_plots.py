@@ -1,4 +1,4 @@
-"""The charts: equal for equal figures, and self-contained."""
+"""Charts are equal for equal figures, and self-contained."""
 
 import re
 from math import nan
@@ -14,7 +14,7 @@ SERIES = {"clock": (Spread(2.0, 1.0, 3.0), Spread(6.0, 5.0, 7.0))}
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def _drawn(name: str = "some") -> ET.Element:
+def _chart(name: str = "some") -> ET.Element:
     return ET.fromstring(bars(name, "A title", ROWS, SERIES, 1))  # noqa: S314  # our own
 
 
@@ -31,7 +31,7 @@ def test_equal_figures_make_equal_images() -> None:
     assert bars("some", "t", ROWS, SERIES, 1) == bars("some", "t", ROWS, SERIES, 1)
 
 
-def test_nothing_comes_from_elsewhere() -> None:
+def test_a_chart_is_self_contained() -> None:
     """The file has no address except XML namespaces, no script and no date."""
     text = bars("some", "A title", ROWS, SERIES, 1)
     assert set(re.findall(r"https?://[^\"' <>]*", text)) <= {
@@ -42,15 +42,15 @@ def test_nothing_comes_from_elsewhere() -> None:
 
 
 def test_a_bar_is_as_long_as_its_median() -> None:
-    """Six is three times as long as two."""
-    lengths = _lengths(_drawn())
+    """A bar of six is three times as long as a bar of two."""
+    lengths = _lengths(_chart())
     assert max(lengths) / min(lengths) == pytest.approx(3.0)
     assert len(lengths) == len(ROWS)
 
 
 def test_a_line_shows_the_spread() -> None:
     """Each bar has a line from the minimum to the maximum."""
-    shown = _drawn()
+    shown = _chart()
     paths = [
         path.attrib["d"]
         for group in shown.iter(f"{SVG}g")
@@ -63,17 +63,17 @@ def test_a_line_shows_the_spread() -> None:
 
 
 def test_the_first_row_is_on_top() -> None:
-    """The order is that of the table above the chart."""
-    places = {
+    """Chart and table have the same order."""
+    positions = {
         text.text: float(text.attrib["y"])
-        for text in _drawn().iter(f"{SVG}text")
+        for text in _chart().iter(f"{SVG}text")
         if text.text in ROWS
     }
-    assert places[ROWS[0]] < places[ROWS[1]]
+    assert positions[ROWS[0]] < positions[ROWS[1]]
 
 
-def test_what_was_not_measured_has_no_bar() -> None:
-    """Its row is shown without a bar; the other's bar is drawn."""
+def test_a_missing_figure_has_no_bar() -> None:
+    """Its row is shown, without a bar."""
     series = {"clock": (Spread(nan, nan, nan), Spread(6.0, 5.0, 7.0))}
     shown = bars("some", "t", ROWS, series, 1)
     assert shown.count('class="rect reactive') == 1

@@ -1,4 +1,4 @@
-"""Profiles: the part of each sample, the written shares, and the errors without a profile."""
+"""Profiles: the part of each sample, the shares, and the errors without a profile."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ import pytest
 
 from bench.errors import ProfilerError
 from bench.profiling.parts import LOOP, OTHER, PARTS, by_part, part_of
-from bench.profiling.profile import as_markdown, headed
+from bench.profiling.profile import as_markdown, with_header
 from bench.profiling.pyspy import RIGHTS, Recording, recorded
 from sandbox.topology import PROJECT
 
@@ -39,17 +39,17 @@ def _stack(*frames: str) -> list[str]:
     ],
 )
 def test_a_sample_belongs_to_its_innermost_part(frames: list[str], part: str) -> None:
-    """Frames that started the loop, and a library's frames for a part, do not count."""
+    """Frames that started the loop, and frames of libraries, do not decide."""
     assert part_of(_stack(*frames)) == part
 
 
-def test_a_thread_in_no_part_is_other() -> None:
-    """A thread outside of the loop, in no part's files, counts as other."""
+def test_a_thread_outside_all_parts_is_other() -> None:
+    """It is outside the loop and in no part's files."""
     assert part_of(["f (threading.py:1)", "g (json/decoder.py:2)"]) == OTHER
 
 
 def test_waiting_is_not_counted() -> None:
-    """A thread that waits for the selector is not counted, even if py-spy calls it active."""
+    """Waiting threads are not counted, even if py-spy reports them as active."""
     lines = [
         f"{';'.join(_stack('f (processor/stream/dedup_table.py:1)'))} 3",
         f"{WORKER};{LOOP_FRAME};EpollSelector.select (selectors.py:468) 90",
@@ -60,36 +60,38 @@ def test_waiting_is_not_counted() -> None:
 
 
 @pytest.mark.parametrize("prefix", [each for each in PARTS if each.startswith("processor/")])
-def test_a_part_of_ours_is_there(prefix: str) -> None:
-    """Every file of ours in the table exists, because a renamed one would count elsewhere."""
+def test_the_files_of_a_part_exist(prefix: str) -> None:
+    """The samples of a renamed file would count for another part."""
     assert (PROJECT / prefix).exists()
 
 
 def test_shares_come_greatest_first() -> None:
-    """The shares are of the working samples, and the commit is shown."""
+    """Only working samples count. The commit is shown."""
     lines = [
         f"{';'.join(_stack('f (processor/stream/dedup_table.py:1)'))} 1",
         f"{';'.join(_stack('f (psycopg/cursor.py:1)'))} 3",
     ]
     text = as_markdown(lines, {"commit": "abc"})
-    places = [text.index(each) for each in ("Postgres client", "75.0 %", "dedup table", "25.0 %")]
-    assert places == sorted(places)
+    positions = [
+        text.index(each) for each in ("Postgres client", "75.0 %", "dedup table", "25.0 %")
+    ]
+    assert positions == sorted(positions)
     assert "commit: abc" in text
 
 
-def test_a_profile_without_a_sample_is_none() -> None:
-    """A profile without samples is an error."""
-    with pytest.raises(ProfilerError, match="never saw"):
+def test_a_profile_without_a_sample_is_an_error() -> None:
+    """The worker was never sampled while it worked."""
+    with pytest.raises(ProfilerError, match="no sample"):
         as_markdown([], {})
 
 
-def test_a_graph_says_what_it_is_of() -> None:
-    """Our title replaces py-spy's, which contains the machine's paths."""
+def test_a_graph_has_our_title() -> None:
+    """py-spy's title contains paths of the machine."""
     graph = '<svg><!-- by --><text id="title" x="1">py-spy record -o /tmp/x</text></svg>'
     expected = '<svg><text id="title" x="1">commit &lt;abc&gt;</text></svg>'
-    assert headed(graph, "commit <abc>") == expected
+    assert with_header(graph, "commit <abc>") == expected
     with pytest.raises(ProfilerError, match="no title"):
-        headed("<svg/>", "commit abc")
+        with_header("<svg/>", "commit abc")
 
 
 @pytest.fixture
@@ -111,31 +113,31 @@ def _may_trace() -> bool:
 
 @pytest.mark.anyio
 @pytest.mark.skipif(not _may_trace(), reason="needs the right to trace a process")
-async def test_what_is_at_work_is_seen(busy: int, tmp_path: Path) -> None:
-    """The real profiler finds a program's only function, in both of its formats."""
+async def test_the_real_profiler_samples_a_working_program(busy: int, tmp_path: Path) -> None:
+    """It finds the program's only function, in both formats."""
     raw, graph = tmp_path / "x.raw", tmp_path / "x.svg"
     for recording in (Recording(raw, "raw"), Recording(graph, "flamegraph", ("--gil",))):
         async with recorded(busy, recording):
             await asyncio.sleep(0.5)  # the duration of the recording
     assert {line.split(";")[-1].split(" ")[0] for line in raw.read_text().splitlines()} == {"busy"}
-    text = headed(graph.read_text(), "commit abc")
+    text = with_header(graph.read_text(), "commit abc")
     assert "commit abc" in text
     assert str(tmp_path) not in text
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("output", "expected"),
     [
         ("Error: Permission Denied: Try running again with elevated permissions", RIGHTS),
         ("Error: Operation not permitted (os error 1)", RIGHTS),
         ("Error: No python processes found", "py-spy did not start: Error: No python processes"),
     ],
 )
-async def test_a_missing_profile_has_a_reason(tmp_path: Path, said: str, expected: str) -> None:
-    """Without the right to trace, the error says how to get it; other reasons are passed on."""
+async def test_a_failed_profiler_has_a_reason(tmp_path: Path, output: str, expected: str) -> None:
+    """Without the right to trace, the error says how to get it. Other reasons are passed on."""
     program = tmp_path / "py-spy"
-    program.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    program.write_text(f"#!/bin/sh\necho '{output}' >&2\nexit 1\n")
     program.chmod(0o755)
     recording = Recording(tmp_path / "x.raw", "raw", program=program)
     with pytest.raises(ProfilerError) as raised:
@@ -145,8 +147,8 @@ async def test_a_missing_profile_has_a_reason(tmp_path: Path, said: str, expecte
 
 
 @pytest.mark.anyio
-async def test_it_says_when_there_is_no_profiler(tmp_path: Path) -> None:
-    """On systems without a wheel of py-spy the error says so."""
+async def test_a_missing_profiler_is_an_error(tmp_path: Path) -> None:
+    """Some systems have no wheel of py-spy."""
     recording = Recording(tmp_path / "x.raw", "raw", program=tmp_path / "py-spy")
     with pytest.raises(ProfilerError, match="can't be started"):
         async with recorded(1, recording):

@@ -1,4 +1,4 @@
-"""The report: ratios within rounds come first."""
+"""The report of a run: ratios, targets, figures."""
 
 import json
 import re
@@ -17,8 +17,8 @@ async def _never(*_: Any) -> Sample:
     raise AssertionError("a report runs nothing")
 
 
-OURS = Benchmark("ours", "what we do", _never, beside=("theirs",))
-THEIRS = Benchmark("theirs", "what they do", _never)
+OURS = Benchmark("ours", "our work", _never, compared_with=("theirs",))
+THEIRS = Benchmark("theirs", "their work", _never)
 SAMPLES = {
     "ours": [
         Sample(100, 1.0, {"all_cpu_us": 400.0}),
@@ -34,13 +34,13 @@ SAMPLES = {
 REPORT = Report("speed", (OURS, THEIRS), SAMPLES, {"commit": "abc", "versions": {"kafka": "4"}})
 
 
-def test_a_ratio_is_taken_within_a_round() -> None:
-    """The median of the rounds' ratios, not the ratio of the medians."""
+def test_a_ratio_is_computed_within_a_round() -> None:
+    """The figure is the median of the rounds' ratios, not the ratio of the medians."""
     ratio = REPORT.ratios()["ours", "theirs"]
     assert (ratio.least, ratio.median, ratio.greatest) == (2.0, 6.0, 30.0)
 
 
-def test_less_processor_time_is_more_per_cpu_second() -> None:
+def test_less_cpu_time_is_more_per_cpu_second() -> None:
     """Twice the CPU time for the same work is half the work per CPU second."""
     ratio = REPORT.ratios(PER_CPU_SECOND)["ours", "theirs"]
     assert (ratio.least, ratio.median, ratio.greatest) == pytest.approx((1.5, 2.0, 9.0))
@@ -49,21 +49,21 @@ def test_less_processor_time_is_more_per_cpu_second() -> None:
 def test_ratios_come_before_figures() -> None:
     """The comparison comes first, then the figures, then the machine."""
     text = REPORT.as_markdown()
-    places = [
-        text.index(part) for part in ("ours / theirs", "what we do", "commit: abc", "kafka 4")
+    positions = [
+        text.index(part) for part in ("ours / theirs", "our work", "commit: abc", "kafka 4")
     ]
-    assert places == sorted(places)
+    assert positions == sorted(positions)
 
 
-def test_a_column_is_there_if_any_benchmark_has_its_figure() -> None:
-    """Latency has a column as soon as one benchmark has it, and the others' cells are empty."""
+def test_a_column_exists_if_any_benchmark_has_its_figure() -> None:
+    """The other benchmarks' cells are empty."""
     text = REPORT.as_markdown()
     assert "p50 ms" in text
     assert "p99 ms" not in text
 
 
-def test_results_are_written_over_the_last_ones(tmp_path: Path) -> None:
-    """The same files per kind, whatever the number of runs."""
+def test_results_replace_the_last_ones(tmp_path: Path) -> None:
+    """Each run writes the same files of its kind."""
     REPORT.keep(tmp_path)
     REPORT.keep(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -86,8 +86,8 @@ def test_every_image_is_shown(tmp_path: Path) -> None:
 
 
 def test_targets_come_after_the_ratios_of_their_kind() -> None:
-    """It shows the measured value and whether it is met; other kinds' targets are left out."""
-    processor = replace(OURS, name="processor", beside=("quix",))
+    """A target has its measured value and whether it is met. Other kinds' targets are left out."""
+    processor = replace(OURS, name="processor", compared_with=("quix",))
     quix = replace(THEIRS, name="quix")
     samples = {
         "processor": SAMPLES["ours"],
@@ -99,18 +99,18 @@ def test_targets_come_after_the_ratios_of_their_kind() -> None:
     text = report.as_markdown()
     assert re.search(r"processor / quix: at least 0.8 *\| \*\*6\*\* *\| met", text)
     assert "service / sync_fastapi" not in text
-    assert text.index("per CPU second") < text.index("## Targets") < text.index("what we do")
+    assert text.index("per CPU second") < text.index("## Targets") < text.index("our work")
     (kept,) = json.loads(report.as_json())["targets"].values()
     assert kept == {"measured": 6.0, "met": True}
 
 
-def test_no_targets_no_section() -> None:
-    """A report without judged targets has no section for them."""
+def test_a_report_without_targets_has_no_section_for_them() -> None:
+    """No target was judged."""
     assert "Targets" not in REPORT.as_markdown()
 
 
-def test_a_table_reads_as_one_in_a_terminal() -> None:
-    """Its columns are aligned."""
+def test_a_table_has_aligned_columns() -> None:
+    """A person can read it in a terminal."""
     assert table(["a", "long"], [["wide cell", "b"]]).splitlines() == [
         "| a         | long |",
         "| --------- | ---- |",
@@ -119,8 +119,8 @@ def test_a_table_reads_as_one_in_a_terminal() -> None:
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda b: b.name)
-def test_a_comparison_is_in_the_table_and_runs_too(benchmark: Benchmark) -> None:
-    """A chosen benchmark adds those it is compared with, which are of the same kind."""
+def test_compared_benchmarks_run_too(benchmark: Benchmark) -> None:
+    """A chosen benchmark adds those that it is compared with. They are of the same kind."""
     names = {each.name for each in chosen([benchmark.name])}
-    assert {benchmark.name, *benchmark.beside} <= names
-    assert {BY_NAME[name].kind for name in benchmark.beside} <= {benchmark.kind}
+    assert {benchmark.name, *benchmark.compared_with} <= names
+    assert {BY_NAME[name].kind for name in benchmark.compared_with} <= {benchmark.kind}

@@ -31,8 +31,8 @@ def _turn(name: str) -> Turn:
     return Turn(generate(8, f"{name}-warm", WARM_UP), generate(9, name, PAYMENTS), stored=events)
 
 
-def test_a_webhook_is_followed_to_its_record(site: Site) -> None:
-    """Each version's record is seen, and the sender waits for less time than the record takes."""
+def test_the_latency_is_from_arrival_to_record(site: Site) -> None:
+    """Each version's record was read. The response comes before the record."""
     sample = asyncio.run(BY_NAME["latency_50"].run(site, _turn("latency")))
     assert 0.0 < sample.others["p50_ms"] <= sample.others["p99_ms"] <= sample.others["max_ms"]
     assert 0.0 < sample.others["answer_p50_ms"] < sample.others["p50_ms"]
@@ -41,7 +41,7 @@ def test_a_webhook_is_followed_to_its_record(site: Site) -> None:
 
 
 def test_a_burst_is_accepted_before_it_is_published(site: Site) -> None:
-    """The figure is the ingress's, and the processor's work is checked."""
+    """The figure is the ingress's. The processor's work is checked too."""
     turn = _turn("burst")
     sample = asyncio.run(BY_NAME["burst"].run(site, turn))
     assert sample.count == len(turn.work.deliveries)
@@ -49,8 +49,8 @@ def test_a_burst_is_accepted_before_it_is_published(site: Site) -> None:
 
 
 @pytest.mark.parametrize("name", ["two_workers", "two_ingress"])
-def test_several_do_the_work_of_one(site: Site, name: str) -> None:
-    """Each event once, in either of them."""
+def test_several_processes_share_the_work(site: Site, name: str) -> None:
+    """Each event was processed once."""
     turn = _turn(name)
     sample = asyncio.run(BY_NAME[name].run(site, turn))
     assert sample.count == len(turn.work.deliveries)
@@ -58,20 +58,20 @@ def test_several_do_the_work_of_one(site: Site, name: str) -> None:
 
 
 def test_a_table_is_recovered(site: Site) -> None:
-    """A worker without a table needs longer to start than one with its table."""
+    """A worker recovers its table from the changelog, and then starts with it."""
     sample = asyncio.run(BY_NAME["recovery"].run(site, _turn("recovery")))
     assert sample.count >= STORED * dedup_table.EVENTS_PER_PAYMENT // 50
     assert sample.others["cold_s"] > 0
     assert sample.others["warm_s"] > 0
 
 
-def test_a_full_store_is_as_the_service_would_have_left_it(site: Site) -> None:
-    """Payments, versions, publications and events are consistent; the dedup table has all."""
+def test_a_full_store_is_consistent(site: Site) -> None:
+    """Payments, versions, publications and events agree. The dedup table has all payments."""
     turn = _turn("full")
     sample = asyncio.run(BY_NAME["full_store"].run(site, turn))
     assert sample.count == len(turn.work.deliveries)
     ids = {dedup_table.payment_id(number) for number in range(STORED)}
-    with psycopg.connect(stored.place(site).database_url) as connection:
+    with psycopg.connect(stored.separate_database(site).database_url) as connection:
         found = {row[0] for row in connection.execute("select payment_id from payments")}
         assert len(found) == STORED + WARM_UP + PAYMENTS
         assert ids < found

@@ -1,4 +1,4 @@
-"""Targets: which are judged, and when one is met."""
+"""Targets: which ones are judged, and when a target is met."""
 
 import pytest
 
@@ -7,9 +7,9 @@ from bench.benchmarks import BY_NAME
 from bench.figures.targets import TARGETS, Judged, Target, judge, summary
 from bench.load.samples import Sample
 
-RATIO = Target("ours", "at least", 2.0, beside="theirs")
+RATIO = Target("ours", "at least", 2.0, compared_with="theirs")
 P99 = Target("ours", "at most", 150.0, figure="p99_ms")
-P99_RATIO = Target("ours", "at most", 1.0, beside="theirs", figure="p99_ms")
+P99_RATIO = Target("ours", "at most", 1.0, compared_with="theirs", figure="p99_ms")
 SAMPLES = {
     "ours": [Sample(200, 1.0, {"p99_ms": p99}) for p99 in (100.0, 140.0, 900.0)],
     "theirs": [Sample(n, 1.0, {"p99_ms": 200.0}) for n in (100, 50, 400)],
@@ -17,7 +17,7 @@ SAMPLES = {
 
 
 def test_the_median_round_is_judged() -> None:
-    """The ratio's or figure's median over the rounds counts."""
+    """The median over the rounds counts, of ratios and of figures."""
     measured = [each.measured for each in judge(SAMPLES, (RATIO, P99, P99_RATIO))]
     assert measured == [2.0, 140.0, 0.7]
 
@@ -31,8 +31,8 @@ def test_the_median_round_is_judged() -> None:
         (P99, 150.1, False),
     ],
 )
-def test_the_limit_itself_is_enough(target: Target, measured: float, met: bool) -> None:  # noqa: FBT001
-    """Minimum and maximum include the limit."""
+def test_the_limit_is_inclusive(target: Target, measured: float, met: bool) -> None:  # noqa: FBT001
+    """This holds for minimum and maximum."""
     assert Judged(target, measured).is_met is met
 
 
@@ -40,11 +40,11 @@ def test_the_limit_itself_is_enough(target: Target, measured: float, met: bool) 
     "target",
     [
         Target("nobody", "at least", 1.0),
-        Target("ours", "at least", 1.0, beside="nobody"),
+        Target("ours", "at least", 1.0, compared_with="nobody"),
         Target("ours", "at most", 1.0, figure="p98_ms"),
     ],
 )
-def test_what_was_not_measured_is_not_judged(target: Target) -> None:
+def test_a_missing_figure_is_not_judged(target: Target) -> None:
     """It is neither met nor missed."""
     assert judge(SAMPLES, (target,)) == []
 
@@ -55,8 +55,8 @@ def test_a_figure_that_a_round_lacks_is_not_judged() -> None:
     assert judge(samples, (P99,)) == []
 
 
-def test_the_summary_counts() -> None:
-    """The summary is one line with the counts."""
+def test_the_summary_counts_met_targets() -> None:
+    """It is one line."""
     judged = [Judged(RATIO, 3.0), Judged(RATIO, 1.0), Judged(P99, 1.0)]
     assert summary(judged) == "targets: 2 of 3 met"
 
@@ -79,7 +79,7 @@ def test_a_missed_target_fails_a_strict_run_only(
     assert capsys.readouterr().out.splitlines()[-1] == summary(judged)
 
 
-def test_a_target_says_what_it_wants() -> None:
+def test_the_text_of_a_target() -> None:
     """A ratio has no unit; a figure has."""
     assert RATIO.text == "ours / theirs: at least 2"
     assert P99.text == "ours, p99 ms: at most 150"
@@ -88,6 +88,6 @@ def test_a_target_says_what_it_wants() -> None:
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda each: each.text)
 def test_a_ratio_with_a_target_is_measured(target: Target) -> None:
-    """Both benchmarks run in the same round, or the target would never be judged."""
-    if target.row in BY_NAME and target.beside is not None:
-        assert target.beside in BY_NAME[target.row].beside
+    """Both benchmarks run in the same round."""
+    if target.row in BY_NAME and target.compared_with is not None:
+        assert target.compared_with in BY_NAME[target.row].compared_with

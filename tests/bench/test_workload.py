@@ -1,4 +1,4 @@
-"""The benchmarks' workload: Stripe's object shapes and disorder, with known ends."""
+"""The workload: Stripe's object shapes, repeated and late events, and known ends."""
 
 import time
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests import accounts
 from tests.oracle import meaning_of
 
-SECRET = "whsec_of_a_test"  # noqa: S105  # it guards nothing
+SECRET = "whsec_of_a_test"  # noqa: S105  # it protects nothing
 PAYMENTS = 600
 READER = StripeWebhooks((SecretStr(SECRET),), 300, lambda: datetime.now(UTC))
 TRANSLATOR = StripeTranslator(accounts.STRIPE)
@@ -33,8 +33,8 @@ def test_equal_arguments_make_equal_work() -> None:
     assert generate(7, "a", 20) == generate(7, "a", 20)
 
 
-def test_a_name_changes_the_ids_and_nothing_else(work: Workload) -> None:
-    """Under another name no payment and no event has the same ID, and the mix is the same."""
+def test_a_name_changes_only_the_ids(work: Workload) -> None:
+    """Another name gives other payment and event IDs, and the same mix."""
     other = generate(7, "best", PAYMENTS)
     assert not work.endings.keys() & other.endings.keys()
     assert not work.events & other.events
@@ -42,16 +42,16 @@ def test_a_name_changes_the_ids_and_nothing_else(work: Workload) -> None:
     assert work.mix() == other.mix()
 
 
-def test_a_tenth_comes_twice_and_a_tenth_out_of_order(work: Workload) -> None:
-    """Duplicates and late events are a tenth each, and a payment has five to eight events."""
+def test_a_tenth_is_repeated_and_a_tenth_is_late(work: Workload) -> None:
+    """A payment has five to eight events."""
     mix = work.mix()
     assert mix["duplicates"] == pytest.approx(0.10, abs=0.02)
     assert mix["out_of_order"] == pytest.approx(0.10, abs=0.02)
     assert {1 + len(course.steps) for course in COURSES} <= set(range(5, 9))
 
 
-def test_bodies_are_of_the_size_of_stripes(work: Workload) -> None:
-    """A body has two to four kilobytes; a refund, which is a small object, about one."""
+def test_bodies_have_the_size_of_stripes(work: Workload) -> None:
+    """A body has two to four kilobytes. A refund's has about one."""
     sizes = [len(delivery.body) for delivery in work.deliveries]
     assert min(sizes) > 900
     assert median(sizes) > 2000
@@ -69,8 +69,8 @@ def test_every_delivery_is_a_signed_webhook_of_its_payment(work: Workload) -> No
         assert webhook.object_id == delivery.object_id
 
 
-def test_the_endings_are_what_the_oracle_says(work: Workload) -> None:
-    """The oracle's end for a payment's command and facts equals the workload's."""
+def test_the_endings_agree_with_the_oracle(work: Workload) -> None:
+    """The oracle derives the same ends from the commands and facts."""
     inputs = {c.payment_id: [Input(c.event_id, c.received_at, to_domain(c))] for c in work.commands}
     for delivery in work.deliveries:
         fact = TRANSLATOR.translate(delivery.body).fact

@@ -1,13 +1,12 @@
-"""The processor as Faust's documentation teaches it: one agent, one event at a time.
+"""The processor as in Faust's documentation: one agent, one event at a time.
 
-``async for event in stream.events()``, a table of the event IDs seen, one Postgres transaction for
-each event, ``topic.send`` of the new state. It shares with ours what is not in question (the
-decoder, the pure ``decide``, the tables; the statements are those of the synchronous program) and
-is tuned where that costs the idiom nothing: raw serializers, RocksDB with our options, large polls
-and produce batches, the logs of the libraries kept quiet.
+It uses ``async for event in stream.events()``, a table of event IDs, one Postgres transaction per
+event, and ``topic.send`` of the new state. It shares the parts that are not compared: the decoder,
+the pure ``decide``, the tables, and the statements of the synchronous program. It is tuned without
+leaving the idiom: raw serializers, RocksDB with our options, large polls and produce batches, quiet
+logs.
 
-What it does not give, and ours does: an exception acknowledges the event it was about, so an outage
-of Postgres loses events; a crash between the commit and the delivery of a new state leaves it
-unpublished for good; nothing keeps a worker that lost its partitions from publishing; a webhook
-that comes before its payment is a dead letter.
+It lacks guarantees of the processor: an exception acknowledges its event, so an outage of Postgres
+loses events. A state that is not delivered before a crash is never published. A worker that lost
+its partitions can still publish. A webhook that comes before its payment is a dead letter.
 """

@@ -1,4 +1,4 @@
-"""The app: an agent over ``provider-webhooks``, and its table of seen event IDs."""
+"""The app: an agent on ``provider-webhooks``, and its table of event IDs."""
 
 from typing import Any, Final
 
@@ -47,7 +47,7 @@ def _tuned_app(kafka: KafkaSettings, stream: StreamSettings) -> faust.App:
 
 
 class Webhooks:
-    """What is done with one webhook that the table does not know."""
+    """Processes webhooks whose event IDs are not in the table."""
 
     def __init__(self, pool: Pool, decoder: Decoder, states: TopicT, dead_letters: TopicT) -> None:
         self._pool = pool
@@ -75,8 +75,8 @@ class Webhooks:
                 headers=cloud_event(new.payment_id, new.version, new.at, new.version),
             )
 
-    async def _give_up(self, letter: DeadLetter) -> None:
-        for record in as_outgoing([letter]):
+    async def _give_up(self, dead_letter: DeadLetter) -> None:
+        for record in as_outgoing([dead_letter]):
             headers = list(record.headers)
             await self._dead_letters.send(key=record.key, value=record.value, headers=headers)
 
@@ -101,7 +101,7 @@ def create_app(
         app.topic(name, key_type=bytes, value_type=bytes)
         for name in (PROVIDER_WEBHOOKS, PAYMENT_STATE, DEAD_LETTERS)
     )
-    seen = app.Table(
+    known = app.Table(
         "seen",
         key_type=bytes,
         value_type=bytes,
@@ -116,9 +116,9 @@ def create_app(
             async for event in events.events():
                 record = as_record(event)
                 event_id = record.headers.get(EVENT_ID, "").encode()
-                if seen.get(event_id) is None:
+                if known.get(event_id) is None:
                     await webhooks.apply(record)
-                    seen[event_id] = b"1"
-                progress.note(1, len(record.value))
+                    known[event_id] = b"1"
+                progress.add(1, len(record.value))
 
     return app

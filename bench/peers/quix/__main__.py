@@ -10,5 +10,5 @@ if __name__ == "__main__":
     _, health = serve_progress()
     settings = (load(KafkaSettings), load(DatabaseSettings), load(StreamSettings))
     app = create_app(*settings, Decoder(translators()))
-    health.update(operational=True)  # that it reads, the warm-up shows
+    health.update(operational=True)  # the warm-up shows whether it reads
     app.run()

@@ -14,10 +14,10 @@ from schemas.headers import as_text
 from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
 from schemas.topics import PROVIDER_WEBHOOKS
 
-#: A checkpoint has at most this many records, and at least what came in this many seconds.
+#: A checkpoint ends after this many records or seconds.
 COMMIT_EVERY: Final = 2000
 COMMIT_INTERVAL_S: Final = 0.1
-#: The loop looks whether a checkpoint is due between two polls.
+#: Between two polls the loop checks whether a checkpoint is due.
 POLL_S: Final = 0.02
 PRODUCER: Final = {"acks": "all", "linger.ms": 5, "batch.size": 262_144}
 
@@ -60,18 +60,18 @@ def create_app(
         )
         return Item(decoder.decode(record))
 
-    def set_aside(item: Item, state: State) -> Item | None:
+    def without_duplicates(item: Item, state: State) -> Item | None:
         if isinstance(item.decoded, DeadLetter):
             return item
         offset = item.decoded.record.position.offset
-        seen: Any = state.get(item.decoded.event_id)
-        if seen is None:
+        known: Any = state.get(item.decoded.event_id)
+        if known is None:
             state.set(item.decoded.event_id, offset)
             return item
-        return None if seen == offset else Item(item.decoded, is_duplicate=True)
+        return None if known == offset else Item(item.decoded, is_duplicate=True)
 
     frame = app.dataframe(webhooks)
     frame = frame.apply(decode, metadata=True)
-    frame = frame.apply(set_aside, stateful=True)
+    frame = frame.apply(without_duplicates, stateful=True)
     frame.filter(lambda item: item is not None).sink(sink)
     return app

@@ -25,14 +25,14 @@ Decode = Callable[[ConsumedRecord], DecodedInput | DeadLetter]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One record as it was understood; ``is_duplicate``: its event ID came in another before."""
+    """A decoded record; ``is_duplicate``: an earlier record had its event ID."""
 
     decoded: DecodedInput | DeadLetter
     is_duplicate: bool = False
 
 
-class PaymentsSink(BaseSink):  # type: ignore[misc]  # quix-streams is not where types are checked
-    """Called on quix's one thread, so the store's coroutines run to their end one by one."""
+class PaymentsSink(BaseSink):  # type: ignore[misc]  # quix-streams is not installed where types are checked
+    """quix calls it on its only thread, so the store's coroutines run one after the other."""
 
     def __init__(self, database_url: str, producer: Producer, decode: Decode) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class PaymentsSink(BaseSink):  # type: ignore[misc]  # quix-streams is not where
         self._items.append(value)
 
     def flush(self) -> None:
-        """Before the offsets are committed. What it raises ends the program, nothing committed."""
+        """Called before the offsets' commit. An error ends the program without that commit."""
         items, self._items = self._items, []
         if items:
             self._runner.run(self._write(items))
@@ -102,10 +102,10 @@ class PaymentsSink(BaseSink):  # type: ignore[misc]  # quix-streams is not where
             value=value,
             headers=list(headers),
             partition=partition,
-            on_delivery=self._note_delivery,
+            on_delivery=self._record_delivery,
         )
 
-    def _note_delivery(self, error: Any, _message: Any) -> None:
+    def _record_delivery(self, error: Any, _message: Any) -> None:
         if error is not None:
             self._undelivered.append(str(error))
 

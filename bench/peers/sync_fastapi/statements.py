@@ -1,6 +1,6 @@
-"""The statements of one webhook, into the service's own tables: four, whatever it does.
+"""The four statements of one webhook, on the service's own tables.
 
-``bench/peers/idiomatic_faust`` has the same.
+``bench/peers/idiomatic_faust`` uses them too.
 """
 
 from typing import Final
@@ -8,12 +8,12 @@ from typing import Final
 BEGIN: Final = "begin"
 COMMIT: Final = "commit"
 
-#: Whether the event is known is only a hint: under a race it was read before the lock was had.
+#: Whether the event is known is only a hint, because it may be read before the lock is taken.
 LOCK_PAYMENT: Final = """
     select document::text, exists (select from inbox where event_id = %s) from payments
     where payment_id = %s for update"""
 
-#: The authority on what is new.
+#: Decides whether the event is new.
 _NEW_EVENT: Final = """
     insert into inbox (event_id, payment_id, kind, topic, partition, "offset", received_at,
         recorded_at, outcome, reason, version)

@@ -1,6 +1,7 @@
 """One webhook's transaction: lock, deduplicate, decide, write, commit.
 
-A statement at a time on one cursor: psycopg's pipelines, with half the round trips, took longer.
+It executes one statement at a time on one cursor. psycopg's pipelines, with half the round trips,
+took longer.
 """
 
 from dataclasses import dataclass
@@ -19,12 +20,12 @@ from ports.records import RecordOffset
 from postgres.documents import decode_payment, encode_call, encode_payment, encode_snapshot
 
 Connection = AsyncConnection[tuple[Any, ...]]
-#: Where an event stands that came over HTTP: there is no log.
+#: The position of an event that came over HTTP, without a log.
 NOWHERE: Final = RecordOffset("http", 0, 0)
 
 
 class UnknownPaymentError(Exception):
-    """The payment is not here yet: the webhook must come again."""
+    """The payment does not exist yet. The webhook must be repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ async def process(
     input_: Input,
     position: RecordOffset = NOWHERE,
 ) -> NewVersion | None:
-    """Has the event's effect, once; answers the new version, if there is one.
+    """Applies the event once. Returns the new version, if there is one.
 
     Raises UnknownPaymentError, psycopg.Error.
     """
