@@ -20,8 +20,8 @@ from ports.provider import (
     ProviderUnavailableError,
     Unknown,
 )
-from providers.examplepay.answers import decoded, outcome_of_answer, outcome_of_state
 from providers.examplepay.money import minor_units
+from providers.examplepay.outcomes import decoded, outcome_of_response, outcome_of_state
 from providers.examplepay.requests import path_of, payment_path, request_for
 from providers.examplepay.shapes import EventPage, Found, FoundList, Payment
 from providers.examplepay.translate import NAME, event_id
@@ -56,12 +56,12 @@ class ExamplePayApi:
         request = request_for(call)
         headers = {OPERATION_KEY_HEADER: key}
         try:
-            answer = await self._send("POST", request.path, json=request.body, headers=headers)
+            response = await self._send("POST", request.path, json=request.body, headers=headers)
         except TimeoutError:
-            return Unknown(f"no answer within {self._deadline_s} s")
+            return Unknown(f"no response within {self._deadline_s} s")
         except httpx.HTTPError as error:
             return Unknown(type(error).__name__)
-        return outcome_of_answer(call, answer.status_code, answer.content, answer.headers)
+        return outcome_of_response(call, response.status_code, response.content, response.headers)
 
     async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
         """See ``ProviderClient.look_up``. Objects of any age are found by our reference."""
@@ -136,14 +136,14 @@ class ExamplePayApi:
         """Gets an object. Raises ProviderUnavailableError."""
         asked = {name: value for name, value in params.items() if value is not None}
         try:
-            answer = await self._send("GET", path, params=asked)
+            response = await self._send("GET", path, params=asked)
         except (httpx.HTTPError, TimeoutError) as error:
             raise ProviderUnavailableError(f"GET {path}: {type(error).__name__}") from error
-        if answer.status_code == httpx.codes.GONE:
+        if response.status_code == httpx.codes.GONE:
             raise _GoneError(f"GET {path}: gone")
-        if answer.status_code != httpx.codes.OK:
-            raise ProviderUnavailableError(f"GET {path}: HTTP {answer.status_code}")
-        return _decoded(answer.content, kind)
+        if response.status_code != httpx.codes.OK:
+            raise ProviderUnavailableError(f"GET {path}: HTTP {response.status_code}")
+        return _decoded(response.content, kind)
 
     async def _send(
         self,
@@ -174,7 +174,7 @@ def _matches(item: Found, call: ProviderCall) -> bool:
 def _decoded(body: bytes, kind: type[S]) -> S:
     found = decoded(body, kind)
     if found is None:
-        raise ProviderUnavailableError("the answer is not ExamplePay's")
+        raise ProviderUnavailableError("the response is not ExamplePay's")
     return found
 
 

@@ -114,13 +114,13 @@ class RoutingSubject(msgspec.Struct):
 
 
 class CreatedObject(msgspec.Struct):
-    """The answer to a call that was carried out. We only need the object's ID."""
+    """The response to a call that was carried out. We only need the object's ID."""
 
     id: Name
 
 
 class Fault(msgspec.Struct):
-    """The answer to a call that was not. ``state`` is the payment's, if that is the reason."""
+    """The response to a call that was not. ``state`` is the payment's, if that is the reason."""
 
     fault: str
     explanation: str = ""

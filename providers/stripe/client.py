@@ -21,7 +21,7 @@ from ports.provider import (
     ProviderUnavailableError,
     Unknown,
 )
-from providers.stripe.answers import MISSING, outcome_of_error, outcome_of_state
+from providers.stripe.outcomes import MISSING, outcome_of_error, outcome_of_state
 from providers.stripe.requests import request_for
 from providers.stripe.translate import PAYMENT_ID_KEY, REFUND_ID_KEY
 from providers.stripe.webhooks import read
@@ -72,7 +72,7 @@ class StripeApi:
                     "post", request.path, **request.params, idempotency_key=key
                 )
         except TimeoutError:
-            return Unknown(f"no answer within {self._deadline_s} s")
+            return Unknown(f"no response within {self._deadline_s} s")
         except stripe.StripeError as error:
             return outcome_of_error(call, error)
         return Acknowledged(str(data["id"]))
@@ -136,7 +136,7 @@ class StripeApi:
         """See ``ProviderClient.retrieve``.
 
         The event's ID is a digest of the object's content, so an unchanged object gives the same
-        event. Its time is Stripe's, from the Date header of the answer.
+        event. Its time is Stripe's, from the Date header of the response.
         """
         intent, headers = await self._get(f"/v1/payment_intents/{object_id}")
         content = json.dumps(intent, sort_keys=True, separators=(",", ":")).encode()
@@ -207,16 +207,16 @@ class StripeApi:
     async def _send(
         self, method: str, path: str, **params: Any
     ) -> tuple[dict[str, Any], Mapping[str, str]]:
-        """Returns Stripe's answer. Raises stripe.StripeError, also if it is not Stripe's answer."""
+        """Returns Stripe's response. Raises stripe.StripeError, also for any other response."""
         try:
             response = await self._client.raw_request_async(method, path, **params)
         except stripe.StripeError:
             raise
         except Exception as error:  # the package fails on errors in another form
-            raise stripe.APIError(f"an unreadable answer: {error!r}") from error
+            raise stripe.APIError(f"an unreadable response: {error!r}") from error
         data: Any = response.data
         if not isinstance(data, dict) or "object" not in data:
-            raise stripe.APIError("the answer is not a Stripe object")
+            raise stripe.APIError("the response is not a Stripe object")
         return data, response.headers
 
 

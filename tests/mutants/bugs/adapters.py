@@ -117,7 +117,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.answers:_seconds",
+        "providers.stripe.outcomes:_seconds",
         "min(float(value), RETRY_AFTER_MAX_S)",
         "float(value)",
         "a Retry-After of a year is respected",
@@ -125,7 +125,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.answers:_declined",
+        "providers.stripe.outcomes:_declined",
         "call.operation in {Operation.CREATE, Operation.CONFIRM}",
         "call.object_id",
         "a declined create is refused though its payment intent exists",
@@ -133,7 +133,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.answers:_declined",
+        "providers.stripe.outcomes:_declined",
         '_intent_in(error).get("id") or call.object_id',
         '_intent_in(error).get("id")',
         "a declined confirm is refused instead of left to its webhook",
@@ -143,7 +143,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.answers:_invalid",
+        "providers.stripe.outcomes:_invalid",
         "found or NotNow",
         "NotNow",
         "a capture that happened is repeated under new keys for ever",
@@ -151,7 +151,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.answers:_invalid",
+        "providers.stripe.outcomes:_invalid",
         "found is None and call.operation is Operation.CONFIRM",
         "found is None",
         "a capture that came too early is refused for good",
@@ -159,7 +159,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.answers:outcome_of_state",
+        "providers.stripe.outcomes:outcome_of_state",
         'case Operation.CANCEL, "canceled" | "succeeded":',
         'case Operation.CANCEL, "canceled":',
         "a cancel of a succeeded intent is repeated again and again",
@@ -167,7 +167,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.answers:outcome_of_state",
+        "providers.stripe.outcomes:outcome_of_state",
         'case Operation.CAPTURE, "canceled":',
         'case Operation.CAPTURE, "void":',
         "a capture of a cancelled intent is repeated again and again",
@@ -175,7 +175,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.answers:outcome_of_state",
+        "providers.stripe.outcomes:outcome_of_state",
         'case Operation.CAPTURE, "requires_payment_method":',
         'case Operation.CAPTURE, "void":',
         "a capture whose authorization was lost is repeated again and again",
@@ -183,7 +183,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.answers:outcome_of_error",
+        "providers.stripe.outcomes:outcome_of_error",
         'headers.get("idempotent-replayed") == "true"',
         "True",
         "a 500 that was not replayed is looked up instead of retried",

@@ -125,7 +125,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.answers:outcome_of_error",
+        "providers.stripe.outcomes:outcome_of_error",
         ">= _SERVER_ERROR",
         "> _SERVER_ERROR",
         "a stored 500 is requested again and again under its key",
@@ -133,7 +133,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.answers:_is_wrong_account",
+        "providers.stripe.outcomes:_is_wrong_account",
         'and error.param != "payment_method"',
         "",
         "a mistyped payment method is retried for ever instead of refused",

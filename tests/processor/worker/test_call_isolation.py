@@ -103,7 +103,7 @@ async def test_an_adapter_that_hangs_is_given_up_at_the_deadline(pool: Pool, clo
     caller = Caller(pool, clock, call_deadline_s=0.1, call_concurrency=1)
     caller.provider.gate = asyncio.Event()
     assert await caller.round() == 1
-    assert await caller.row("state", "last_error") == ("due", "no answer within 0.1 s")
+    assert await caller.row("state", "last_error") == ("due", "no response within 0.1 s")
     clock.forward(10.0)
     caller.provider.gate.set()
     assert await caller.round() == 1
@@ -130,7 +130,7 @@ async def test_an_adapter_that_ignores_cancellation_keeps_only_its_own_slot(
 
     monkeypatch.setattr(caller.provider, "call", stuck)
     assert await caller.calls.claim_and_start() == 2
-    recorded = "select 1 from provider_calls where last_error = 'no answer within 0.1 s'"
+    recorded = "select 1 from provider_calls where last_error = 'no response within 0.1 s'"
 
     async def given_up() -> bool:
         return len(await database.rows(pool, recorded)) == 1

@@ -176,7 +176,7 @@ async def test_a_timeout_is_an_unknown_outcome(provider: Simulator) -> None:
     provider.set_faults(timeout_after=1.0)
     async with api_of(provider.base_url, timeout_s=0.3) as impatient:
         outcome = await impatient.call(call("create"), "key-1")
-        assert outcome == Unknown("no answer within 0.3 s")
+        assert outcome == Unknown("no response within 0.3 s")
         with pytest.raises(ProviderUnavailableError):
             await impatient.retrieve("pi_1")
     assert len(objects(provider, "payment_intents")) == 1

@@ -7,7 +7,7 @@ import stripe
 
 from domain.calls import ProviderCall
 from ports.provider import Acknowledged, CallOutcome, NotNow, Refused, Unknown
-from providers.stripe.answers import RETRY_AFTER_MAX_S, outcome_of_error, outcome_of_state
+from providers.stripe.outcomes import RETRY_AFTER_MAX_S, outcome_of_error, outcome_of_state
 from providers.stripe.translate import PAYMENT_STATUS
 from tests.providers.stripe.builders import INTENT, call, intent, stripe_error, unexpected_state
 

@@ -1,4 +1,4 @@
-"""Turns ExamplePay's answer to a call into an outcome. Pure.
+"""Turns ExamplePay's response to a call into an outcome. Pure.
 
 A decline is no error: the payment exists, in the state ``declined``. Only a 422 with a fault is a
 refusal. Any other error may come from a proxy or a wrong API key, and the call may have been
@@ -34,13 +34,13 @@ def decoded(body: bytes, kind: type[S]) -> S | None:
         return None
 
 
-def outcome_of_answer(
+def outcome_of_response(
     call: ProviderCall, status: int, body: bytes, headers: Mapping[str, str]
 ) -> CallOutcome:
     """Returns the outcome of an answered call. ``headers`` are looked up in lower case."""
     if status in _SUCCESS:
         made = decoded(body, CreatedObject)
-        return Acknowledged(made.id) if made is not None else Unknown("unreadable answer")
+        return Acknowledged(made.id) if made is not None else Unknown("unreadable response")
     fault = decoded(body, Fault)
     if fault is not None and status == _REFUSED:
         return Refused(fault.fault, fault.explanation or "Refused.")

@@ -1,4 +1,4 @@
-"""Turns Stripe's answer to a call into an outcome. Pure.
+"""Turns Stripe's response to a call into an outcome. Pure.
 
 A call is refused only if Stripe states that it did not and will not do it. After a time-out, a 5xx,
 a 409 or a 429 the outcome is unknown. A declined card is an acknowledgement: the payment intent
@@ -23,7 +23,7 @@ RETRY_AFTER_MAX_S = 86_400.0
 
 
 def outcome_of_error(call: ProviderCall, error: stripe.StripeError) -> CallOutcome:
-    """Returns the outcome of a call that Stripe answered with an error, or did not answer."""
+    """Returns the outcome of a call that Stripe answered with an error, or did not response."""
     if isinstance(error, stripe.CardError):
         return _declined(call, error)
     if isinstance(error, stripe.InvalidRequestError) and not _is_wrong_account(error):
