@@ -88,7 +88,7 @@ def _cancel_cause(payment: Payment) -> CancelCause | None:
 
 
 def wanted(payment: Payment) -> Iterator[ProviderCall]:
-    """Every call that the payment has needed so far, made or not."""
+    """Every call that the payment's present state needs, made or not."""
     yield _create(payment)
     if payment.object_id is None:
         return  # every other call names the provider's object, and waits until it is known

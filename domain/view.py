@@ -1,4 +1,4 @@
-"""The payment as clients see it: status, amounts, next action. Derived, never stored.
+"""The payment as clients see it: status, amounts, next action. Derived from what is known.
 
 ``snapshot`` is the value of ``payment-state`` and of ``GET /v1/payments/{id}``.
 """

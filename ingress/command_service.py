@@ -93,7 +93,8 @@ class CommandService:
     ) -> tuple[CommandBase, bool]:
         """Returns the published command, and whether an earlier request had published it.
 
-        Raises IdempotencyKeyReusedError, BrokerUnavailableError or InvalidFieldsError.
+        Raises IdempotencyKeyReusedError, BrokerUnavailableError, BodyTooLargeError or
+        InvalidFieldsError.
         """
         known = self._recent.find(operation.operation_id)
         found_in = "memory"

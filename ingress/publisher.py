@@ -70,20 +70,20 @@ class KafkaPublisher:
 
 
 class _PublishMetrics:
-    """The producer's ``Watch`` in the ingress' metrics."""
+    """The producer's ``DeliveryObserver`` in the ingress' metrics."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._latency = {topic: metrics.publish_seconds.labels(topic) for topic in WRITTEN}
 
     def in_flight(self, records: int) -> None:
-        """See ``Watch.in_flight``."""
+        """See ``DeliveryObserver.in_flight``."""
         self._metrics.in_flight.set(records)
 
     def delivered(self, topic: str, seconds: float) -> None:
-        """See ``Watch.delivered``."""
+        """See ``DeliveryObserver.delivered``."""
         self._latency[topic].observe(seconds)
 
     def replaced(self) -> None:
-        """See ``Watch.replaced``."""
+        """See ``DeliveryObserver.replaced``."""
         self._metrics.producers_replaced.inc()

@@ -150,7 +150,10 @@ class ProviderClient(Protocol):
         ...
 
     async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
-        """What became of a call whose key may be forgotten; None: it certainly never happened."""
+        """The outcome of a call whose key the provider may have forgotten.
+
+        Returns None if it certainly never happened. Raises ProviderUnavailableError.
+        """
         ...
 
     async def retrieve(self, object_id: str) -> FetchedEvent:
@@ -158,7 +161,10 @@ class ProviderClient(Protocol):
         ...
 
     def events_after(self, cursor: str | None) -> AsyncIterator[Sequence[FetchedEvent]]:
-        """Pages of events after the cursor (an event ID), oldest first, to the newest."""
+        """Pages of events after the cursor (an event ID), oldest first, to the newest.
+
+        Raises ProviderUnavailableError.
+        """
         ...
 
     async def close(self) -> None:

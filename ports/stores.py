@@ -19,11 +19,14 @@ class Transaction(Protocol):
     """One transaction of a batch: all of it is written, or nothing."""
 
     async def load(self, batch: Sequence[DecodedInput]) -> ReadSet:
-        """Returns the batch's read set. Locks its payments until the transaction ends."""
+        """Returns the read set. Locks payments and partitions until the transaction ends."""
         ...
 
     async def write(self, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
-        """Writes the plan. Returns the versions to publish. Raises BatchConflictError."""
+        """Writes the plan. Returns the versions to publish.
+
+        Raises BatchConflictError or SnapshotTooLargeError.
+        """
         ...
 
 

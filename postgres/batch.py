@@ -158,7 +158,8 @@ def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
 async def write(connection: Connection, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
     """Writes the plan. Returns the versions to publish after the commit.
 
-    Raises SnapshotTooLargeError, before anything is written, for what could never be published.
+    Raises BatchConflictError if another worker wrote in between, and SnapshotTooLargeError,
+    before anything is written, for a version that could never be published.
     """
     again = await last_versions(connection, plan)
     partitions = sorted({v.partition for v in plan.versions} | {a.partition for a in again})

@@ -106,7 +106,10 @@ def _claimed(refund: ProviderRefund, unmatched: frozenset[str]) -> frozenset[str
 
 
 def reserved_amount(payment: Payment) -> int:
-    """The amount that refunds reserve, in minor units. A refund without a match counts twice."""
+    """The amount that refunds reserve, in minor units.
+
+    A requested refund that no provider refund proves counts, and each that claims to be it, too.
+    """
     known = {refund.ref for refund in payment.provider_refunds}
     refs = proven_refunds(payment)
     unreported = (r for r in payment.refunds if r.refusal is None and refs.get(r.id) not in known)

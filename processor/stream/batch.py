@@ -76,7 +76,7 @@ class ProcessedBatch:
     #: Inputs that the dedup table did not know.
     fresh: Sequence[DecodedInput]
     committed: CommittedBatch
-    #: The processor's count of republications when the batch was begun.
+    #: The processor's count of republications when its commit began.
     republications: int
 
 
@@ -237,14 +237,14 @@ class BatchProcessor:
         except ANY_ERROR as error:
             if must_propagate(error):
                 raise
-            log.exception("payment.quarantined")
+            log.exception("payment.commit_failed")
             why = {payment_id: describe_error(error)}
         try:
             return await self._retrying(lambda: self._commit(items, [], [], why))
         except ANY_ERROR as error:
             if must_propagate(error):
                 raise
-            log.exception("payment.quarantined", note="unread")
+            log.exception("payment.quarantine_failed")
         # committed without their content, which our code can't process
         unread = [failed(received, why[payment_id]) for received in items]
         return await self._retrying(lambda: self._commit(unread, [], [], why))
@@ -262,6 +262,12 @@ class BatchProcessor:
             plan.duplicates.extend(duplicates)
             plan.dead_letters.extend(dead)
             published = await transaction.write(plan, self._clock())
+        for event, found in (
+            ("payment.quarantined", plan.quarantines),
+            ("release.failed", plan.renewed),
+        ):
+            for payment_id, (event_id, error) in found.items():
+                log.error(event, payment_id=payment_id, event_id=event_id, error=error)
         with best_effort("metrics"):
             self._metrics.count(plan)
         known = {event_id: known.position for event_id, known in loaded.known.items()}

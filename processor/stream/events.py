@@ -15,8 +15,9 @@ def minimal_record(event: Event) -> ConsumedRecord:
     """Returns the event's record without headers and timestamp, which our code failed to read."""
     message = event.message
     position = RecordOffset(message.topic, message.partition, message.offset)
+    value = b"" if message.value is None else message.value
     return ConsumedRecord(
-        position=position, key=message.key, value=message.value or b"", headers={}, timestamp_ms=-1
+        position=position, key=message.key, value=value, headers={}, timestamp_ms=-1
     )
 
 
@@ -26,7 +27,7 @@ def as_record(event: Event) -> ConsumedRecord:
     return ConsumedRecord(
         position=RecordOffset(message.topic, message.partition, message.offset),
         key=message.key,
-        # an empty Unreadable must stay one
+        # `or b""` would turn an empty Unreadable into plain bytes
         value=b"" if message.value is None else message.value,
         headers=as_text(
             message.headers.items()

@@ -89,7 +89,7 @@ class Reconciler:
                 async with await with_timeout(ADAPTER_TIMEOUT_S, connecting) as leader:
                     await self._lead(leader)
             except (psycopg.OperationalError, TimeoutError):
-                log.exception("leadership.lost")
+                log.exception("reconciler.connection_failed")
             await self._rest()
 
     async def _lead(self, leader: psycopg.AsyncConnection[Any]) -> None:

@@ -51,7 +51,7 @@ class ExamplePayTranslator:
         self._account = account
 
     def translate(self, body: bytes) -> Translated:
-        """See ``WebhookReader.translate``."""
+        """See ``Translator.translate``."""
         try:
             event = _EVENT.decode(body)
             return Translated(event.name, translate(event, self._account))

@@ -23,7 +23,7 @@ RETRY_AFTER_MAX_S = 86_400.0
 
 
 def outcome_of_error(call: ProviderCall, error: stripe.StripeError) -> CallOutcome:
-    """Returns the outcome of a call that Stripe answered with an error, or did not response."""
+    """Returns the outcome of a call that failed with an error of Stripe or without a response."""
     if isinstance(error, stripe.CardError):
         return _declined(call, error)
     if isinstance(error, stripe.InvalidRequestError) and not _is_wrong_account(error):

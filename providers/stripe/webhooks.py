@@ -58,7 +58,7 @@ class StripeTranslator:
         self._account = account
 
     def translate(self, body: bytes) -> Translated:
-        """See ``WebhookReader.translate``."""
+        """See ``Translator.translate``."""
         try:
             event = _EVENT.decode(body)
             return Translated(event.type, translate(event, self._account))

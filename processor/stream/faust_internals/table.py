@@ -34,20 +34,20 @@ _ABOUT_FILES: Final = ("IO error", "Corruption")
 
 
 class PartitionedTable:
-    """The partitions of a table of bytes; see ``ports.stores.Entries``."""
+    """The partitions of a table of bytes; see ``ports.stores.TableEntries``."""
 
     def __init__(self, app: faust.App, table: Any) -> None:
         self._app = app
         self._table = table
 
     def get(self, partition: int, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """See ``Entries.get``."""
+        """See ``TableEntries.get``."""
         with _files():
             found = self._database(partition).get(list(keys))
         return {key: value for key, value in zip(keys, found, strict=True) if value is not None}
 
     def walk(self, partition: int, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        """See ``Entries.walk``."""
+        """See ``TableEntries.walk``."""
         found: list[tuple[bytes, bytes]] = []
         with _files():
             entries = self._database(partition).iter()
@@ -59,7 +59,7 @@ class PartitionedTable:
         return found
 
     async def put(self, partition: int, changes: Mapping[bytes, bytes | None]) -> None:
-        """See ``Entries.put``."""
+        """See ``TableEntries.put``."""
         batch = WriteBatch(raw_mode=True)
         for key, value in changes.items():
             if value is None:

@@ -9,6 +9,7 @@ import pytest
 from processor.stream import batch as batching
 from tests.support import database
 from tests.support.builders import Log, payment
+from tests.support.log_lines import lines
 from tests.support.programs.folding import fail_on
 from tests.support.programs.stream_worker import Group
 
@@ -72,9 +73,12 @@ async def test_only_the_payment_that_cannot_be_written_is_quarantined(
 
 
 async def test_only_the_payment_our_code_fails_on_is_quarantined(
-    group: Group, monkeypatch: pytest.MonkeyPatch
+    group: Group, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its earlier input and other payments are processed. Its waiting records are stored."""
+    """Its earlier input and other payments are processed. Its waiting records are stored.
+
+    The log names the payment and the error.
+    """
     log = Log()
     poison, other = payment(), payment()
     fail_on(monkeypatch, poison, ["evt_bad"])
@@ -88,6 +92,9 @@ async def test_only_the_payment_our_code_fails_on_is_quarantined(
         await worker.process(*batch)
         assert worker.acked == [record.position for record in batch]
     assert await group.outcomes(*batch) == ["applied", "quarantined", "parked", "applied"]
+    (line,) = lines(caplog, "payment.quarantined")
+    assert (line["payment_id"], line["event_id"]) == (poison, "evt_bad")
+    assert line["error"]
     kept = 'select value from inbox where value is not null order by topic, "offset"'
     assert await database.rows(group.pool, kept) == [(batch[1].value,), (batch[2].value,)]
     assert [version for version, _ in await group.published(poison)] == [1]
