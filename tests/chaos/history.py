@@ -31,7 +31,7 @@ class Invoked(Entry, frozen=True, kw_only=True, tag="invoke"):
     via: str
 
 
-class Answered(Entry, frozen=True, kw_only=True, tag="ok"):
+class Accepted(Entry, frozen=True, kw_only=True, tag="ok"):
     """It was accepted. The payment's ID and the event ID are from the response."""
 
     number: int
@@ -137,7 +137,7 @@ class Violation(Entry, frozen=True, kw_only=True, tag="violation"):
 
 
 AnyEntry = (
-    Invoked | Answered | Refused | Unknown | Read | Published | FaultBegan | FaultEnded | Started
+    Invoked | Accepted | Refused | Unknown | Read | Published | FaultBegan | FaultEnded | Started
     | Exited | Mark | Outcome | Stored | Violation
 )  # fmt: skip
 _ENCODE: Final = msgspec.json.Encoder().encode

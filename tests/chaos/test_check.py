@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tests.chaos.history import (
-    Answered,
+    Accepted,
     AnyEntry,
     FaultBegan,
     FaultEnded,
@@ -50,11 +50,11 @@ GOOD: Final[tuple[AnyEntry, ...]] = (
     Unknown(number=1, why="timed out"),
     FaultEnded(number=90, kind="stream killed", target="stream-1", effect="pid 7"),
     Invoked(number=2, operation="create", key="k1", via="b"),
-    Answered(number=2, payment_id=PAID, event_id="cmd_1"),
+    Accepted(number=2, payment_id=PAID, event_id="cmd_1"),
     Invoked(number=3, operation="webhook", key="evt_1", via="a"),
-    Answered(number=3, event_id="evt_1"),
+    Accepted(number=3, event_id="evt_1"),
     Invoked(number=4, operation="webhook", key="evt_1", via="b"),
-    Answered(number=4, event_id="evt_1"),
+    Accepted(number=4, event_id="evt_1"),
     state(1, "CREATED", 0),
     state(2, "PROCESSING", 1),
     read_of(2, 1.0, 2.0),
@@ -95,14 +95,14 @@ def test_a_good_history_breaks_no_rule() -> None:
 WRONG: Final[tuple[tuple[str, tuple[AnyEntry, ...]], ...]] = (
     ("no violation at rest", (*GOOD, Violation(code="S1", what="a record without an outcome"))),
     ("accepted is recorded", tuple(e for e in GOOD if getattr(e, "event_id", "") != "evt_1"
-                                   or isinstance(e, Answered))),
+                                   or isinstance(e, Accepted))),
     ("one payment per key", changed(
-        lambda e: isinstance(e, Answered) and e.number == 4, event_id="cmd_1")),
+        lambda e: isinstance(e, Accepted) and e.number == 4, event_id="cmd_1")),
     ("at most one outcome", (*GOOD, Outcome(
         event_id="evt_1", payment_id=PAID, kind="stripe.succeeded", outcome="stale"))),
     ("every command was sent", (*GOOD, Outcome(
         event_id="cmd_2", payment_id=PAID, kind="command.refund", outcome="applied"))),
-    ("every request was answered", (*GOOD, Invoked(
+    ("every request was accepted", (*GOOD, Invoked(
         number=5, operation="capture", key="k2", via="a"))),
     ("replica never goes back", (*GOOD, state(2, "PROCESSING", 7))),
     ("versions have no gaps", tuple(

@@ -52,8 +52,8 @@ async def described(bootstrap: str) -> list[dict[str, Any]]:
 async def min_insync_replicas(bootstrap: str) -> dict[str, str]:
     """By source, the number of brokers that must have a record before it is acknowledged.
 
-    The test checks the setting itself, because with two of three brokers gone the quorum is lost,
-    and the last broker refuses everything whatever the setting.
+    The test checks the setting itself, because without two of three brokers the quorum is lost,
+    and the last broker refuses everything, with any setting.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()

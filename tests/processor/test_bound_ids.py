@@ -88,7 +88,7 @@ async def test_a_provider_call_binds_its_key_and_its_payment(lines: Lines) -> No
         payment_id=payment_id,
         provider="stripe",
     )
-    provider = LoggingProvider(answers=[Acknowledged("pi_1")])
+    provider = LoggingProvider(responses=[Acknowledged("pi_1")])
     dispatcher = Dispatcher(
         cast(
             "Any",

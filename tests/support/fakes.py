@@ -35,7 +35,7 @@ class Provider:
 
     name: str = "stripe"
     #: Responses to calls, in order. Without one, the outcome is unknown.
-    answers: list[CallOutcome | BaseException] = field(default_factory=list)
+    responses: list[CallOutcome | BaseException] = field(default_factory=list)
     #: Responses to look-ups, in order.
     found: list[CallOutcome | Exception | None] = field(default_factory=list)
     #: Pages of its event list, oldest first. An error ends the list.
@@ -55,9 +55,9 @@ class Provider:
         self.keys.append(key)
         if self.gate is not None:
             await self.gate.wait()
-        if not self.answers:
+        if not self.responses:
             return Unknown("no answer")
-        response = self.answers.pop(0)
+        response = self.responses.pop(0)
         if isinstance(response, BaseException):
             raise response
         return response

@@ -9,9 +9,9 @@ from typing import Any, Final, Self
 import httpx
 
 from sandbox.client import Json
-from tests.chaos.history import Answered, History, Invoked, Read, Refused, Unknown
+from tests.chaos.history import Accepted, History, Invoked, Read, Refused, Unknown
 
-ANSWERED_WITHIN_S: Final = 5.0
+RESPONSE_TIMEOUT_S: Final = 5.0
 FIRST_WAIT_S: Final = 0.1
 LONGEST_WAIT_S: Final = 2.0
 
@@ -31,7 +31,7 @@ class Client:
             link: httpx.AsyncClient(
                 base_url=url,
                 headers={"Authorization": f"Bearer {api_key}"},
-                timeout=ANSWERED_WITHIN_S,
+                timeout=RESPONSE_TIMEOUT_S,
                 limits=limits,
             )
             for link, url in urls.items()
@@ -78,7 +78,7 @@ class Client:
             raise RefusedError(f"POST {path}: {response.status_code} {response.text[:200]}")
         accepted: Json = response.json()
         payment_id = accepted.get("payment_id") or accepted["id"]
-        record(Answered(number=number, payment_id=payment_id, event_id=accepted["event_id"]))
+        record(Accepted(number=number, payment_id=payment_id, event_id=accepted["event_id"]))
         return accepted
 
     async def read_payment(self, payment_id: str) -> None:

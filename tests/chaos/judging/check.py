@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Final
 
 from tests.chaos.history import (
-    Answered,
+    Accepted,
     AnyEntry,
     FaultEnded,
     Invoked,
@@ -41,9 +41,9 @@ class IndexedHistory:
         return {e.number: e for e in self.entries if isinstance(e, Invoked)}
 
     @cached_property
-    def answered(self) -> list[tuple[Invoked, Answered]]:
+    def accepted(self) -> list[tuple[Invoked, Accepted]]:
         """The accepted requests, with their responses."""
-        return [(self.invoked[e.number], e) for e in self.entries if isinstance(e, Answered)]
+        return [(self.invoked[e.number], e) for e in self.entries if isinstance(e, Accepted)]
 
     @cached_property
     def outcomes(self) -> dict[str, list[Outcome]]:
@@ -74,16 +74,16 @@ Violations = Iterator[str]
 
 def accepted_is_recorded(history: IndexedHistory) -> Violations:
     """Every accepted request has an outcome under its event ID."""
-    for request, answer in history.answered:
-        if answer.event_id not in history.outcomes:
+    for request, response in history.accepted:
+        if response.event_id not in history.outcomes:
             yield f"{request.operation} {request.key} was accepted, but has no outcome"
 
 
 def one_payment_per_key(history: IndexedHistory) -> Violations:
     """All responses to one key name the same payment and event."""
     found: dict[str, set[tuple[str | None, str | None]]] = defaultdict(set)
-    for request, answer in history.answered:
-        found[request.key].add((answer.payment_id, answer.event_id))
+    for request, response in history.accepted:
+        found[request.key].add((response.payment_id, response.event_id))
     for key, several in found.items():
         if len(several) > 1:
             yield f"{key} has several payments: {sorted(map(str, several))}"
@@ -98,8 +98,8 @@ def at_most_one_outcome(history: IndexedHistory) -> Violations:
 
 def every_command_was_sent(history: IndexedHistory) -> Violations:
     """Every command that has an outcome was sent by a client."""
-    sent = {answer.event_id for _, answer in history.answered}
-    settled = {request.key for request, _ in history.answered}
+    sent = {response.event_id for _, response in history.accepted}
+    settled = {request.key for request, _ in history.accepted}
     open_keys = {r.key for r in history.invoked.values() if r.operation != WEBHOOK} - settled
     if open_keys:
         return  # an outcome may belong to any of the unanswered requests
@@ -108,9 +108,9 @@ def every_command_was_sent(history: IndexedHistory) -> Violations:
             yield f"{event_id} ({first.kind} of {first.payment_id}) was never sent"
 
 
-def every_request_was_answered(history: IndexedHistory) -> Violations:
+def every_request_was_accepted(history: IndexedHistory) -> Violations:
     """Every request is accepted after some retries."""
-    settled = {request.key for request, _ in history.answered}
+    settled = {request.key for request, _ in history.accepted}
     for request in {r.key: r for r in history.invoked.values() if r.operation != WEBHOOK}.values():
         if request.key not in settled:
             yield f"{request.operation} {request.key} was never accepted"
@@ -207,7 +207,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     one_payment_per_key,
     at_most_one_outcome,
     every_command_was_sent,
-    every_request_was_answered,
+    every_request_was_accepted,
     replica_never_goes_back,
     versions_have_no_gaps,
     final_statuses_never_change,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from tests.chaos.history import (
-    Answered,
+    Accepted,
     Exited,
     FaultBegan,
     FaultEnded,
@@ -31,13 +31,13 @@ def lines(
     yield f"seed {seed}"
     yield f"payments    {_counted(Counter(e.status for e in history.stored.values()))}"
     for side, is_webhook in (("requests", False), ("webhooks", True)):
-        answers = Counter(
+        results = Counter(
             type(e).__name__.lower()
             for e in entries
-            if isinstance(e, Answered | Refused | Unknown)
+            if isinstance(e, Accepted | Refused | Unknown)
             and (history.invoked[e.number].operation == WEBHOOK) is is_webhook
         )
-        yield f"{side}    {_counted(answers)}"
+        yield f"{side}    {_counted(results)}"
     yield f"outcomes    {_counted(Counter(e.outcome for e in entries if isinstance(e, Outcome)))}"
     published, reads = (sum(isinstance(e, kind) for e in entries) for kind in (Published, Read))
     yield f"published   {published} records of {len(history.published)} payments; {reads} reads"

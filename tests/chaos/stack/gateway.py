@@ -10,10 +10,10 @@ import msgspec
 from aiohttp import web
 
 from sandbox.supervision.ports import HOST
-from tests.chaos.history import Answered, History, Invoked, Refused, Unknown
+from tests.chaos.history import Accepted, History, Invoked, Refused, Unknown
 
 PATH: Final = "/webhooks/stripe"
-ANSWERED_WITHIN_S: Final = 5.0
+RESPONSE_TIMEOUT_S: Final = 5.0
 _PASSED_ON: Final = ("Stripe-Signature", "Content-Type")
 
 
@@ -60,7 +60,7 @@ class Gateway:
 
     def _record_response(self, number: int, event_id: str, status: int) -> None:
         if status == web.HTTPOk.status_code:
-            self._history.record(Answered(number=number, event_id=event_id))
+            self._history.record(Accepted(number=number, event_id=event_id))
         elif status < web.HTTPInternalServerError.status_code:
             self._history.record(Refused(number=number, why=str(status)))
         else:
@@ -70,7 +70,7 @@ class Gateway:
 @asynccontextmanager
 async def serving(port: int, urls: Mapping[str, str], history: History) -> AsyncIterator[None]:
     """Serves the gateway."""
-    timeout = aiohttp.ClientTimeout(total=ANSWERED_WITHIN_S)
+    timeout = aiohttp.ClientTimeout(total=RESPONSE_TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         app = web.Application()
         app.router.add_post(PATH, Gateway(session, urls, history).deliver)

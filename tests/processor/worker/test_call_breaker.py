@@ -26,7 +26,7 @@ async def test_a_failing_provider_is_not_called(pool: Pool, clock: Clock) -> Non
     assert await caller.round() == 0
     clock.forward(OPEN_S)
     caller.provider.gate = asyncio.Event()
-    caller.provider.answers = [Refused("no", "No.")]
+    caller.provider.responses = [Refused("no", "No.")]
     assert await caller.calls.claim_and_start() == 1
     clock.forward(OPEN_S)
     assert await caller.calls.claim_and_start() == 0
@@ -63,7 +63,7 @@ async def test_a_trial_call_that_our_code_fails_on_does_not_block_the_breaker(
     caller = Caller(pool, clock, breaker_failures=1, breaker_open_s=OPEN_S)
     await caller.round()
     clock.forward(100.0)
-    caller.provider.answers = [failure]
+    caller.provider.responses = [failure]
     assert await caller.round() == 1
     clock.forward(100.0)
     assert await caller.round() == 1

@@ -126,8 +126,8 @@ async def test_a_crash_before_the_row_is_marked_repeats_the_same_event(
             raise StoreUnavailableError("unreachable")
 
     crashing = Caller(pool, clock, Crashing(pool))
-    crashing.provider.answers = [Acknowledged("pi_1")]
-    caller.provider.answers = [Acknowledged("pi_1")]
+    crashing.provider.responses = [Acknowledged("pi_1")]
+    caller.provider.responses = [Acknowledged("pi_1")]
     assert await crashing.round() == 1
     assert await caller.row("state") == ("due",)
     assert await caller.round() == 0
@@ -144,7 +144,7 @@ async def test_a_result_that_was_not_published_leaves_the_call_due(
     caller: Caller, clock: Clock
 ) -> None:
     """A call is done only when its result is published."""
-    caller.provider.answers = [Refused("no", "No."), Refused("no", "No.")]
+    caller.provider.responses = [Refused("no", "No."), Refused("no", "No.")]
     caller.outbox.failures = [PublishError("no acknowledgement")]
     await caller.round()
     assert await caller.row("state") == ("due",)
@@ -158,7 +158,7 @@ async def test_a_call_that_is_done_stays_done(caller: Caller, clock: Clock) -> N
     """Neither a late claimer nor the finisher can change the row any more."""
     (late,) = await claim(caller.pool)
     clock.forward(LEASE_S)
-    caller.provider.answers = [Acknowledged("pi_1")]
+    caller.provider.responses = [Acknowledged("pi_1")]
     await caller.round()
     before = await database.everything(caller.pool)
     calls = PostgresOutbox(caller.pool)
@@ -174,8 +174,8 @@ async def test_a_call_our_code_fails_on_affects_no_other(pool: Pool, clock: Cloc
     """The failing call is counted and due again later. The others finish."""
     await create_due_calls(pool, 3)
     caller = Caller(pool, clock)
-    caller.provider.answers = [Refused("no", "No."), ZeroDivisionError("a defect")]
-    caller.provider.answers += [Refused("no", "No.")]
+    caller.provider.responses = [Refused("no", "No."), ZeroDivisionError("a defect")]
+    caller.provider.responses += [Refused("no", "No.")]
     assert await caller.round() == 3
     states = await database.rows(pool, "select state from provider_calls order by state")
     assert states == [("done",), ("done",), ("due",)]
@@ -187,7 +187,7 @@ async def test_shutdown_waits_for_calls_in_flight_but_not_for_ever(
 ) -> None:
     """Without brokers the result can't be published, so the call is due again after its lease."""
     monkeypatch.setattr(dispatcher, "SHUTDOWN_TIMEOUT_S", 0.1)
-    caller.provider.answers = [Acknowledged("pi_1")]
+    caller.provider.responses = [Acknowledged("pi_1")]
     publishing = asyncio.Event()
 
     async def send(_records: object) -> None:

@@ -47,7 +47,7 @@ async def test_a_slow_provider_takes_no_slot_of_another(pool: Pool, clock: Clock
     """The other provider's calls are made at once, though all slots of the first are taken."""
     await create_due_calls(pool, 10)
     await another_providers(pool, 4)
-    other = Provider(name="another", answers=[Refused("no", "No.")] * 4)
+    other = Provider(name="another", responses=[Refused("no", "No.")] * 4)
     caller = Caller(pool, clock, others=[other], call_concurrency=3)
     caller.provider.gate = asyncio.Event()
     made = 0
@@ -65,7 +65,7 @@ async def test_an_open_breaker_affects_no_other_provider(pool: Pool, clock: Cloc
     """Calls of an unavailable provider wait; the other's do not."""
     await create_due_calls(pool, 6)
     await another_providers(pool, 3)
-    other = Provider(name="another", answers=[Refused("no", "No.")] * 3)
+    other = Provider(name="another", responses=[Refused("no", "No.")] * 3)
     caller = Caller(pool, clock, others=[other], breaker_failures=1, call_concurrency=1)
     assert [await caller.round() for _ in range(3)] == [2, 1, 1]
     assert len(caller.provider.keys) == 1
@@ -83,7 +83,7 @@ async def test_an_unforeseen_error_is_recorded_and_retried_later(
         clock.forward(3600.0)
         caller.provider.found = [error]  # type: ignore[list-item]  # an adapter's mistake
     else:
-        caller.provider.answers = [error]
+        caller.provider.responses = [error]
     assert await caller.round() == 1
     state, attempts, text = await caller.row("state", "attempts", "last_error")
     assert (state, attempts) == ("due", 1 if where == "call" else 2)
@@ -91,7 +91,7 @@ async def test_an_unforeseen_error_is_recorded_and_retried_later(
     assert await caller.due_at() == clock.now + timedelta(seconds=BASE_S * attempts)
     assert caller.errors() == 1
     clock.forward(10.0)
-    caller.provider.answers = [Acknowledged("pi_1")]
+    caller.provider.responses = [Acknowledged("pi_1")]
     caller.provider.found = [Acknowledged("pi_1")]
     await caller.round()
     assert await caller.row("state") == ("done",)
@@ -116,7 +116,7 @@ async def test_an_adapter_that_ignores_cancellation_keeps_only_its_own_slot(
     monkeypatch.setattr(adapter_call, "CANCEL_TIMEOUT_S", 0.05)
     await create_due_calls(pool, 4)
     await another_providers(pool, 2)
-    other = Provider(name="another", answers=[Refused("no", "No.")] * 2)
+    other = Provider(name="another", responses=[Refused("no", "No.")] * 2)
     caller = Caller(pool, clock, others=[other], call_deadline_s=0.1, call_concurrency=1)
     release = asyncio.Event()
 
@@ -164,7 +164,7 @@ async def test_a_look_up_that_outlasts_its_lease_is_claimed_once(
 
         await until(renewed, 5)
         assert await caller.calls.claim_and_start() == 0
-    long.provider.answers = [Acknowledged("pi_1")]
+    long.provider.responses = [Acknowledged("pi_1")]
     long.provider.gate.set()
     await long.finished()
     assert await caller.row("state", "attempts") == ("done", 1)

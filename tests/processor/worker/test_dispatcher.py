@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_an_acknowledgement_is_published_and_the_call_done(caller: Caller) -> None:
     """The result has the object's ID and the payment's key; the call is not repeated."""
-    caller.provider.answers = [Acknowledged("pi_1")]
+    caller.provider.responses = [Acknowledged("pi_1")]
     assert await caller.round() == 1
     (sent,) = caller.outbox.records
     assert sent.topic == PROVIDER_RESULTS
@@ -37,7 +37,7 @@ async def test_an_acknowledgement_is_published_and_the_call_done(caller: Caller)
 
 async def test_a_refusal_is_a_result_too(caller: Caller) -> None:
     """It has the provider's code and message, and the call is done."""
-    caller.provider.answers = [Refused("no_such_method", "There is no such method.")]
+    caller.provider.responses = [Refused("no_such_method", "There is no such method.")]
     await caller.round()
     body = as_input(*caller.outbox.records).input.body
     assert body == CallResult(
@@ -77,7 +77,7 @@ async def test_the_back_off_has_jitter(pool: Pool, clock: Clock) -> None:
 
 async def test_a_wait_that_the_provider_names_is_respected(caller: Caller, clock: Clock) -> None:
     """Even if the back-off would be shorter."""
-    caller.provider.answers = [Unknown("slow down", retry_after_s=77.0)]
+    caller.provider.responses = [Unknown("slow down", retry_after_s=77.0)]
     await caller.round()
     assert await caller.due_at() == clock.now + timedelta(seconds=77)
 
@@ -86,7 +86,7 @@ async def test_a_call_that_may_succeed_later_is_retried_under_the_next_key(
     caller: Caller, clock: Clock
 ) -> None:
     """The old key would replay the old response. The result has the same event ID."""
-    caller.provider.answers = [NotNow("too early"), NotNow("too early"), Acknowledged("pi_1")]
+    caller.provider.responses = [NotNow("too early"), NotNow("too early"), Acknowledged("pi_1")]
     for wait_s in (1.0, 2.0, 0.0):
         assert await caller.round() == 1
         clock.forward(wait_s)
@@ -151,7 +151,7 @@ async def test_a_call_that_may_succeed_later_is_not_retried_at_once(
     caller: Caller, clock: Clock
 ) -> None:
     """The state at the provider has to change first."""
-    caller.provider.answers = [NotNow("too early"), NotNow("too early")]
+    caller.provider.responses = [NotNow("too early"), NotNow("too early")]
     for wait_s in (1.0, 2.0):
         await caller.round()
         assert await caller.due_at() == clock.now + timedelta(seconds=wait_s)
@@ -168,7 +168,7 @@ async def test_a_call_tried_for_weeks_is_tried_again(caller: Caller, clock: Cloc
 
 async def test_a_response_that_would_be_replayed_is_looked_up_at_once(caller: Caller) -> None:
     """The provider keeps replaying its stored 500, so retrying cannot help."""
-    caller.provider.answers = [Unknown("HTTP 500", repeats=True)]
+    caller.provider.responses = [Unknown("HTTP 500", repeats=True)]
     caller.provider.found = [Acknowledged("pi_1")]
     await caller.round()
     assert caller.provider.looked_up == [(KEY, NOW)]
