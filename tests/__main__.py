@@ -35,6 +35,7 @@ FAST: Final = (
     "tests/simulator",
     "tests/schemas",
     "tests/runtime",
+    "tests/ports",
     "tests/processor/decisions",
     "tests/test_house.py",
 )

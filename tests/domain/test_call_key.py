@@ -73,7 +73,7 @@ def test_every_generation_is_a_key_of_the_same_call() -> None:
     """A retry under a new key is still the same call, and no other call."""
     assert key_of_generation("pay_1:refund:re_7", 0) == "pay_1:refund:re_7"
     assert key_of_generation("pay_1:refund:re_7", 2) == "pay_1:refund:re_7.2"
-    for key in ("pay_1:refund:re_7", "pay_1:refund:re_7.2"):
+    for key in ("pay_1:refund:re_7", "pay_1:refund:re_7.1", "pay_1:refund:re_7.2"):
         assert is_key_of(key, "pay_1:refund:re_7")
         assert not is_key_of(key, "pay_1:refund:re_70")
         assert not is_key_of(key, "pay_2:refund:re_7")

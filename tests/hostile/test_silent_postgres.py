@@ -42,6 +42,12 @@ async def test_a_statement_without_a_response_times_out(
         assert connection.closed
 
 
+def test_an_operators_statement_may_take_longer() -> None:
+    """An audit reads whole tables. A batch of the stream must end before its worker is replaced."""
+    assert OperatingConnection.answer_within_s >= 60 * ServingConnection.answer_within_s
+    assert ServingConnection.answer_within_s <= 30.0
+
+
 async def test_a_pool_replaces_connections_that_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pool of one connection serves the next client after each timeout."""
     monkeypatch.setattr(ServingConnection, "answer_within_s", WITHIN_S)

@@ -19,15 +19,19 @@ from tests.mutants.bugs import (
     translation,
     worker,
 )
+from tests.mutants.bugs.rooms import edges, log, programs
 from tests.mutants.planted import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
     *adapters.BUGS,
     *binding.BUGS,
     *domain.BUGS,
+    *edges.BUGS,
     *ingress.BUGS,
+    *log.BUGS,
     *messaging.BUGS,
     *ops.BUGS,
+    *programs.BUGS,
     *providers.BUGS,
     *refunds.BUGS,
     *seams.BUGS,

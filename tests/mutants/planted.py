@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-AREAS: Final = ("domain", "ingress", "messaging", "ops", "providers", "sql", "stream", "worker")
+AREAS: Final = (
+    "cli", "domain", "ingress", "messaging", "ops", "providers", "runtime", "sql", "stream",
+    "worker",
+)  # fmt: skip
 
 
 class MisplacedError(Exception):

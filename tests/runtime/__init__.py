@@ -1,1 +1,1 @@
-"""Tests of runtime/: logs and jitter."""
+"""Tests of runtime/: logs, jitter and restarts."""

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from io import StringIO
 
@@ -54,6 +56,13 @@ def test_an_exception_is_part_of_its_line(written: StringIO) -> None:
     assert "KeyError: 'a defect'" in json.loads(line)["exception"]
 
 
+def test_every_name_of_a_secret_is_known() -> None:
+    """A header, a setting or a record could otherwise be logged under one of these names."""
+    assert {
+        "api_key", "authorization", "body", "password", "secret", "secrets", "token", "value",
+    } <= logs.SECRET_FIELDS  # fmt: skip
+
+
 @pytest.mark.parametrize("field", sorted(logs.SECRET_FIELDS))
 def test_a_secret_field_is_redacted(written: StringIO, field: str) -> None:
     """In our own lines and in libraries' lines."""
@@ -75,3 +84,25 @@ def test_libraries_that_log_records_are_limited_to_warnings() -> None:
     levels = logs.configuration()["loggers"]
     assert {levels[name]["level"] for name in logs.QUIET_LOGGERS} == {"WARNING"}
     assert {"aiokafka", "faust", "mode"} <= set(logs.QUIET_LOGGERS)
+
+
+PROGRAM = """
+import logging
+library = logging.getLogger("library")
+from runtime import logs
+logs.configure()
+library.info("of a library")
+logs.get_logger("ours").info("program.started")
+library.debug("of a request")
+logging.getLogger("aiokafka").info("of a record")
+"""
+
+
+def test_a_program_logs_from_info_on() -> None:
+    """A logger that existed before counts too. Libraries' debug lines contain requests."""
+    ended = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True
+    )
+    events = [json.loads(line)["event"] for line in ended.stderr.splitlines()]
+    assert events == ["of a library", "program.started"]
+    assert ended.stdout == ""

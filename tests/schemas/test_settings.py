@@ -164,7 +164,9 @@ WRONG: list[tuple[type[Group], str, str]] = [
     (IngressSettings, "INGRESS_PORT", "65536"),
     (IngressSettings, "INGRESS_URL", "localhost"),
     (StreamSettings, "BATCH_SIZE", "0"),
+    (IngressSettings, "BODY_LIMIT_BYTES", "1000001"),
     (StreamSettings, "DEDUP_PER_PAYMENT", "7"),
+    (StreamSettings, "DEDUP_PER_PAYMENT", "257"),
     (MetricsSettings, "METRICS_PORT", "-1"),
     (WorkerSettings, "CALL_CONCURRENCY", "0"),
     (WorkerSettings, "CALL_BACKOFF_BASE_S", "-0.5"),
@@ -196,6 +198,30 @@ def test_half_a_provider_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "PAYMENTS_EXAMPLEPAY_API_KEY" in text
     assert "PAYMENTS_EXAMPLEPAY_WEBHOOK_SECRETS" in text
     assert "PAYMENTS_EXAMPLEPAY_API_BASE" not in text
+
+
+@pytest.mark.parametrize("name", ["API_BASE", "API_KEY", "WEBHOOK_SECRETS", "ACCOUNT", "LIVEMODE"])
+def test_a_provider_without_one_of_its_settings_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Without account and mode, events of another merchant or of trial data would count."""
+    for other, value in {
+        "API_BASE": "https://examplepay.example", "API_KEY": "exp_test_of_the_tests",
+        "WEBHOOK_SECRETS": "whsec_" + "A" * 32, "ACCOUNT": "shop", "LIVEMODE": "false",
+    }.items():  # fmt: skip
+        if other != name:
+            monkeypatch.setenv(f"{PREFIX}EXAMPLEPAY_{other}", value)
+    assert f"set PAYMENTS_EXAMPLEPAY_{name} too" in refusal(ExamplePaySettings)
+
+
+def test_the_first_wait_is_not_above_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names both variables. Equal ones are accepted."""
+    monkeypatch.setenv(f"{PREFIX}CALL_BACKOFF_MAX_S", "10")
+    monkeypatch.setenv(f"{PREFIX}CALL_BACKOFF_BASE_S", "10")
+    assert load(WorkerSettings).call_backoff_base_s == 10
+    monkeypatch.setenv(f"{PREFIX}CALL_BACKOFF_BASE_S", "10.5")
+    text = refusal(WorkerSettings)
+    assert "PAYMENTS_CALL_BACKOFF_BASE_S is above PAYMENTS_CALL_BACKOFF_MAX_S" in text
 
 
 def test_all_errors_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,17 @@
 import pytest
 
 from schemas import headers
-from schemas.topics import DAY_MS, PROCESSOR_SOURCES, TOPICS, Topic
+from schemas.topics import (
+    DAY_MS,
+    DEAD_LETTER_BYTES_MAX,
+    DEAD_LETTERS,
+    PAYMENT_COMMANDS,
+    PROCESSOR_SOURCES,
+    TOPICS,
+    Topic,
+    fetching,
+    request_bytes_max,
+)
 
 BY_NAME = {topic.name: topic for topic in TOPICS}
 
@@ -45,6 +55,13 @@ def test_states_are_compacted_and_dead_letters_kept_for_90_days() -> None:
 def test_a_topic_is_copartitioned_by_default() -> None:
     """If a new topic's flag is forgotten, the check at start-up fails, and order is kept."""
     assert Topic("x", key="", value="", written_by="", read_by="").copartitioned
+
+
+def test_the_largest_record_of_several_topics_can_be_sent_and_fetched() -> None:
+    """One that can be sent and not fetched would stop a consumer for ever."""
+    topics = (PAYMENT_COMMANDS, DEAD_LETTERS)
+    assert fetching(*topics)["max_partition_fetch_bytes"] == DEAD_LETTER_BYTES_MAX
+    assert DEAD_LETTER_BYTES_MAX * 3 // 4 < request_bytes_max(*topics) < DEAD_LETTER_BYTES_MAX
 
 
 def test_header_names_are_unique() -> None:

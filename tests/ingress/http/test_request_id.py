@@ -78,6 +78,14 @@ async def test_every_response_has_it_once(anonymous: httpx.AsyncClient, path: st
     assert named.headers.get_list("x-request-id") == ["mine-1"]
 
 
+@pytest.mark.parametrize("sent", [CARD, "two words", "x" * 65])
+async def test_an_unfit_id_is_not_repeated(anonymous: httpx.AsyncClient, sent: str) -> None:
+    """The response has the new ID, which the log lines have too."""
+    response = await anonymous.get("/healthz", headers={"X-Request-Id": sent})
+    (given,) = response.headers.get_list("x-request-id")
+    assert is_uuid(given)
+
+
 async def test_a_commands_log_lines_have_its_ids(
     acme: httpx.AsyncClient, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:

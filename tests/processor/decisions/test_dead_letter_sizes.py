@@ -4,11 +4,18 @@ from typing import Final
 
 import pytest
 
-from decisions.dead_letters import HEADER_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX, as_outgoing
+from decisions.dead_letters import (
+    HEADER_BYTES_MAX,
+    KEY_BYTES_MAX,
+    VALUE_BYTES_MAX,
+    as_outgoing,
+    note,
+)
 from ports.producer_record import ProducerRecord
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset, Unreadable
 from schemas import headers
 from schemas.topics import DEAD_LETTER_BYTES_MAX, PAYMENT_COMMANDS
+from tests.support.log_lines import lines
 
 _HERE: Final = RecordOffset(PAYMENT_COMMANDS, 0, 7)
 _MIB: Final = 1 << 20
@@ -96,3 +103,15 @@ def test_an_unreadable_batch_is_marked_as_altered() -> None:
     )
     assert type(dead_letter.value) is bytes
     assert headers.ALTERED in dict(dead_letter.headers)
+
+
+def test_a_dead_letter_is_logged_without_its_content(caplog: pytest.LogCaptureFixture) -> None:
+    """Source, size and reason are enough to find it. Its bytes are a client's or a provider's."""
+    record = ConsumedRecord(
+        position=_HERE, key=b"private", value=b"private", headers={"a": "private"}, timestamp_ms=0
+    )
+    note([DeadLetter(record, "not a command")])
+    (line,) = lines(caplog, "dead_letter")
+    assert "private" not in str(line)
+    assert (line["topic"], line["partition"], line["offset"]) == (PAYMENT_COMMANDS, 0, 7)
+    assert (line["bytes"], line["reason"]) == (7, "not a command")

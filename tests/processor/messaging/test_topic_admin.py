@@ -81,3 +81,16 @@ async def test_more_copies_than_brokers_are_refused(kafka_bootstrap: str, missin
     """The error has the broker's reason and the topic's name."""
     with pytest.raises(InvalidReplicationFactorError, match=missing):
         await create_topics(settings(kafka_bootstrap, copies=3))
+
+
+@pytest.mark.parametrize(("copies", "enough"), [(1, "1"), (2, "1"), (3, "2")])
+def test_one_broker_may_be_lost(copies: int, enough: str) -> None:
+    """Of three copies two are written before a record counts, and writing goes on with two."""
+    found = topic_admin._durability(settings("127.0.0.1:1", copies=copies))
+    assert found == {"min.insync.replicas": enough}
+
+
+def test_the_changelog_is_compacted_and_kept() -> None:
+    """It has the whole dedup table, and no more than that."""
+    assert topic_admin.CHANGELOG.config == {"cleanup.policy": "compact", "retention.ms": "-1"}
+    assert topic_admin.CHANGELOG.copartitioned

@@ -63,12 +63,18 @@ def test_every_program_has_help(capsys: pytest.CaptureFixture[str], name: str, o
         ["dead-letters", "--replay"],
         ["dead-letters", "--position", "0:1"],
         ["dead-letters", "--replay", "--all", "--position", "0:1"],
+        ["dead-letters", "--replay", "--all", "--show", "0:1"],
         ["nothing"],
     ],
 )
-def test_a_wrong_command_line_exits_with_two(arguments: Sequence[str]) -> None:
-    """This is the exit code of every command that could not run."""
+def test_a_wrong_command_line_exits_with_two(
+    capsys: pytest.CaptureFixture[str], arguments: Sequence[str]
+) -> None:
+    """This is the exit code of every command that could not run. It did not read its settings."""
     assert main(arguments, dict.fromkeys(PROGRAMS, must_not_start)) == COULD_NOT_RUN
+    said = capsys.readouterr().err
+    assert "Usage: payments" in said
+    assert "PAYMENTS_" not in said
 
 
 @pytest.mark.parametrize("name", [*OPERATORS, "ingress", "stream", "worker"])

@@ -20,6 +20,7 @@ class Stages:
         self.log: list[str] = []
         self.gates: dict[str, asyncio.Event] = {}
         self.failing: str | None = None
+        self.error: BaseException | None = None
 
     def block(self, step: str) -> asyncio.Event:
         """Makes the step wait until the returned event is set."""
@@ -29,7 +30,7 @@ class Stages:
         if step in self.gates:
             await self.gates[step].wait()
         if step == self.failing:
-            raise ValueError(step)
+            raise self.error or ValueError(step)
         self.log.append(step)
 
     def decode(self, events: Sequence[Event]) -> DecodedBatch:
@@ -145,4 +146,16 @@ async def test_an_error_in_a_stage_ends_all_stages(step: str) -> None:
     with pytest.raises(ValueError, match=step):
         await run.task
     assert "publish_and_ack c" not in stages.log
+    assert "publish_and_ack b" not in stages.log
+
+
+@pytest.mark.parametrize("step", ["commit b", "publish_and_ack b"])
+async def test_a_stage_that_cancels_itself_ends_all_stages(step: str) -> None:
+    """A library may raise CancelledError. The other stages must not wait for ever."""
+    stages = Stages()
+    stages.failing, stages.error = step, asyncio.CancelledError()
+    run = Run("abcd", stages)
+    async with asyncio.timeout(5):
+        with pytest.raises(RuntimeError, match="a stage raised CancelledError"):
+            await run.task
     assert "publish_and_ack b" not in stages.log

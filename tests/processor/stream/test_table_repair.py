@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 from rocksdict import Options, Rdict
 
+from processor.stream import table_repair
 from processor.stream.table_repair import mark_clean_exit, repair
 
 ENTRIES: Final = 2_000
@@ -76,3 +77,25 @@ def test_a_folder_in_use_is_left_alone(tables: Path) -> None:
     assert [repair(tables) for _ in range(2)] == [[], []]
     assert table.get(b"0-000000") is not None
     table.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "is_damage"),
+    [
+        ("Corruption: block checksum mismatch", True),
+        ("IO error: No such file or directory: While open a file", True),
+        ("IO error: No space left on device", False),
+        ("IO error: While lock file: Resource temporarily unavailable", False),
+    ],
+)
+def test_only_damage_deletes_a_folder(
+    tables: Path, monkeypatch: pytest.MonkeyPatch, error: str, *, is_damage: bool
+) -> None:
+    """After a lock or a full disk the folder is as good as before."""
+
+    def failing(*_: object, **__: object) -> None:
+        raise Exception(error)  # noqa: TRY002 -- as rocksdict does
+
+    monkeypatch.setattr(table_repair, "Rdict", failing)
+    assert (repair(tables) != []) is is_damage
+    assert (tables / "dedup-0.db").exists() is not is_damage

@@ -37,6 +37,22 @@ async def test_a_claim_is_a_lease(pool: Pool) -> None:
     assert (again.attempts, again.key, again.key_first_used_at) == (2, *keys, NOW)
 
 
+async def test_a_lost_claim_changes_nothing(pool: Pool) -> None:
+    """Its worker finds out and stops. The next claim keeps its lease."""
+    await due(pool, 1)
+    (lost,) = await claim(pool)
+    (current,) = await claim(pool, NOW + LEASE)
+    before = await database.everything(pool)
+    calls = PostgresOutbox(pool)
+    assert not await calls.renew(lost, NOW + 3 * LEASE)
+    assert not await calls.finish(lost, "refused: late", NOW)
+    assert not await calls.retry(lost, NOW, "late")
+    assert not await calls.retry_with_new_key(lost, NOW, "late")
+    assert await database.everything(pool) == before
+    assert await calls.renew(current, NOW + 3 * LEASE)
+    assert await claim(pool, NOW + 2 * LEASE) == []
+
+
 async def test_two_claimers_never_get_the_same_call(pool: Pool) -> None:
     """Rows of an uncommitted claim are skipped without waiting."""
     keys = await create_due_calls(pool, 10)
@@ -201,3 +217,4 @@ async def test_shutdown_waits_for_calls_in_flight_but_not_for_ever(
     async with asyncio.timeout(10):
         await asyncio.gather(loop, return_exceptions=True)
     assert await caller.row("state", "outcome") == ("due", None)
+    assert caller.calls.in_flight() == []

@@ -46,6 +46,16 @@ async def test_a_refusal_is_a_result_too(caller: Caller) -> None:
     assert await caller.row("state", "outcome") == ("done", "refused: no_such_method")
 
 
+async def test_a_refusal_without_a_code_is_a_result(caller: Caller) -> None:
+    """A provider may send none. The call must not be made again for that."""
+    caller.provider.answers = [Refused("", "\0")]
+    await caller.round()
+    body = as_input(*caller.outbox.records).input.body
+    refusal = Failure("unknown", "\N{REPLACEMENT CHARACTER}")
+    assert body == CallResult(KEY, Operation.CREATE, None, refusal)
+    assert (await caller.row("state"))[0] == "done"
+
+
 async def test_an_unknown_outcome_is_retried_under_the_same_key(
     caller: Caller, clock: Clock
 ) -> None:

@@ -135,6 +135,27 @@ async def test_a_stalled_loop_is_restarted(
     assert (len(hung), len(lively)) == (2, 1)
 
 
+async def test_a_loop_that_has_just_started_is_not_stalled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its heartbeat may be old: nothing beats it between two runs."""
+    monkeypatch.setattr(loops, "STALLED_AFTER_S", 30.0)
+    monkeypatch.setattr(loops, "CHECK_EVERY_S", 0.01)
+    now, stop, runs = 0.0, asyncio.Event(), []
+    heartbeat = Heartbeat(lambda: now)
+    now = 3600.0
+
+    async def loop() -> None:
+        runs.append(1)
+        await asyncio.sleep(0.1)
+        stop.set()
+        await steady()
+
+    async with asyncio.timeout(5):
+        await run_loops({"one": Loop(loop, heartbeat)}, stop, metrics())
+    assert len(runs) == 1
+
+
 async def test_an_error_that_must_end_the_process_propagates() -> None:
     """SystemExit is one."""
 

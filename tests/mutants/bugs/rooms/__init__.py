@@ -1,0 +1,1 @@
+"""Bugs in every room, found after the rooms were arranged."""

@@ -1,0 +1,1 @@
+"""Tests of ports/: errors, and the records that cross the rooms."""
