@@ -15,6 +15,7 @@ from ingress.kafka_target import KafkaTarget
 from ingress.metrics import Metrics
 from ingress.publisher import KafkaPublisher
 from messaging.in_flight import InFlightLimits
+from ports.errors import NotDeliveredError
 from ports.producer_record import ProducerRecord
 from schemas import headers, identity
 from schemas.commands import VALUE
@@ -50,6 +51,22 @@ async def publisher(kafka_bootstrap: str, metrics: Metrics) -> AsyncIterator[Kaf
     async with KafkaPublisher(target(kafka_bootstrap), 5, metrics) as opened:
         await wait_until_connected(opened)
         yield opened
+
+
+@pytest.mark.parametrize("sent", [False, True])
+async def test_whether_a_record_may_be_in_the_log_is_kept(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch, *, sent: bool
+) -> None:
+    """A retry of one that may be there must be the same command."""
+    publisher = KafkaPublisher(target("127.0.0.1:1"), 5, metrics)
+
+    async def failing(*_: object) -> None:
+        raise NotDeliveredError("not acknowledged in time", sent=sent)
+
+    monkeypatch.setattr(publisher._producer, "publish", failing)
+    with pytest.raises(BrokerUnavailableError, match="not acknowledged") as raised:
+        await publisher.publish(ProducerRecord(PAYMENT_COMMANDS, b"k", b"v"))
+    assert raised.value.sent is sent
 
 
 @pytest.fixture
