@@ -39,7 +39,7 @@ async def test_a_claim_is_a_lease(pool: Pool) -> None:
 
 async def test_a_lost_claim_changes_nothing(pool: Pool) -> None:
     """Its worker finds out and stops. The next claim keeps its lease."""
-    await due(pool, 1)
+    await create_due_calls(pool, 1)
     (lost,) = await claim(pool)
     (current,) = await claim(pool, NOW + LEASE)
     before = await database.everything(pool)

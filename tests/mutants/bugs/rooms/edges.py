@@ -50,7 +50,7 @@ BUGS: Final = (
         "{32,}",
         "{16,}",
         "a card number with a letter beside it is published",
-        (_CARDS.format("letters_beside_a_card_number_hide_nothing"),),
+        (_CARDS.format("letters_next_to_a_card_number_do_not_hide_it"),),
     ),
     Bug(
         "ingress",
@@ -166,12 +166,13 @@ BUGS: Final = (
         "worker",
         "processor.worker.router:Router._finish",
         (
-            "await self._send(known, dead) await with_timeout(ADAPTER_TIMEOUT_S, "
-            "self._store.forget([u.event_id for u in waiting]))"
+            "await self._send(known, dead) await with_timeout( ADAPTER_TIMEOUT_S, "
+            "self._store.delete_unrouted([u.event_id for u in waiting]) )"
         ),
         (
-            "await with_timeout(ADAPTER_TIMEOUT_S, self._store.forget([u.event_id "
-            "for u in waiting])); await self._send(known, dead)"
+            "await with_timeout(ADAPTER_TIMEOUT_S, "
+            "self._store.delete_unrouted([u.event_id for u in waiting])); await "
+            "self._send(known, dead)"
         ),
         "a webhook is lost if the brokers are away at that moment",
         (_ROUTER.format("a_webhook_that_was_not_sent_keeps_waiting"),),

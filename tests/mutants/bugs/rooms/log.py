@@ -15,6 +15,7 @@ _TOPICS: Final = "tests/schemas/test_topics.py::test_{}"
 _DEDUP_TABLE: Final = "tests/processor/stream/test_dedup_table.py::test_{}"
 _TABLE_REPAIR: Final = "tests/processor/stream/test_table_repair.py::test_{}"
 _WATCHDOG: Final = "tests/processor/stream/test_watchdog.py::test_{}"
+_PRODUCER: Final = "tests/messaging/test_producer.py::test_{}"
 
 BUGS: Final = (
     Bug(
@@ -59,7 +60,7 @@ BUGS: Final = (
     ),
     Bug(
         "messaging",
-        "ports.failures:BROKERS_AWAY",
+        "ports.failures:BROKERS_UNAVAILABLE",
         "(KafkaError, OSError)",
         "(KafkaError,)",
         "a refused connection ends the program that checks its brokers",
@@ -68,8 +69,8 @@ BUGS: Final = (
     Bug(
         "messaging",
         "ports.failures:RETRYABLE_ON_CONNECT",
-        "(*BROKERS_AWAY, TopicsNotReadyError)",
-        "BROKERS_AWAY",
+        "(*BROKERS_UNAVAILABLE, TopicsNotReadyError)",
+        "BROKERS_UNAVAILABLE",
         "the readiness probe fails with a defect while a topic is missing",
         (_READINESS.format("the_reason_is_never_empty"),),
     ),
@@ -215,7 +216,7 @@ BUGS: Final = (
         'read_by="router", copartitioned=False, config=KEEP_FOR_EVER,',
         'read_by="router", copartitioned=False,',
         "a webhook that was accepted is deleted after a week",
-        (_TOPICS.format("what_was_accepted_is_kept_for_ever"),),
+        (_TOPICS.format("accepted_records_are_kept_for_ever"),),
     ),
     Bug(
         "messaging",
@@ -343,7 +344,16 @@ BUGS: Final = (
         "except BaseException: self._limiter.release(record.size)",
         "except BaseException:",
         "after some records that are too large nothing can be sent",
-        ("tests/messaging/test_producer.py::test_room_is_released_after_any_outcome",),
+        (_PRODUCER.format("room_is_released_after_any_outcome"),),
+        servers=True,
+    ),
+    Bug(
+        "messaging",
+        "messaging.producer:Producer._on_done",
+        "self._limiter.release(record.size)",
+        "if not delivery.cancelled(): self._limiter.release(record.size)",
+        "after some timeouts nothing can be sent",
+        (_PRODUCER.format("room_is_released_after_any_outcome"),),
         servers=True,
     ),
 )

@@ -319,4 +319,22 @@ BUGS: Final = (
         "a stream that asks for a restart ends with success",
         (_EXIT_CODES.format("a_servers_own_exit_code_is_kept"),),
     ),
+    Bug(
+        "ops",
+        "processor.ops.audit:_acknowledged",
+        "offset or 0",
+        "offset or 1",
+        "the first record of a partition that was lost is not reported",
+        ("tests/processor/ops/test_audit.py::test_unacknowledged_records_are_in_flight",),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.ops.rebuild:rebuild",
+        "if found.is_equal: await",
+        "await",
+        "the rebuilt rows that differ can't be inspected",
+        ("tests/processor/ops/test_rebuild.py::test_a_difference_is_found",),
+        servers=True,
+    ),
 )
