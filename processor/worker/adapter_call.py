@@ -42,7 +42,7 @@ async def call_adapter(
         await asyncio.wait({task}, timeout=CANCEL_TIMEOUT_S)
         if not task.done():
             log.error("call.cancel_ignored", note="its slot stays taken until it ends")
-        return Unknown(f"no answer within {deadline_s:g} s"), False
+        return Unknown(f"no response within {deadline_s:g} s"), False
     if task.cancelled():
         log.error("call.failed", note="the adapter cancelled itself")
         return Unknown("our adapter failed: CancelledError"), True

@@ -16,7 +16,7 @@ from sandbox.errors import SandboxError
 from tests.chaos import bug_runs
 from tests.chaos.judging.check import check
 from tests.chaos.judging.summary import lines
-from tests.chaos.run import RunConfig, play
+from tests.chaos.run import RunConfig, run_chaos
 from tests.isolation.isolated import isolated
 
 RATE: Final = 5.0
@@ -34,7 +34,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="payments-chaos-"))
     logging.basicConfig(filename=folder / "run.log", format="%(asctime)s %(name)s %(message)s")
     try:
-        history = asyncio.run(play(config, folder))
+        history = asyncio.run(run_chaos(config, folder))
     except SandboxError as error:
         sys.stderr.write(f"{error}\nits folder is {folder}\n")
         return 2

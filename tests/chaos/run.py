@@ -59,7 +59,7 @@ WEBHOOK_KINDS: Final[Mapping[str, str]] = {
 }
 
 
-async def play(config: RunConfig, folder: Path) -> IndexedHistory:
+async def run_chaos(config: RunConfig, folder: Path) -> IndexedHistory:
     """Performs a run in this folder and returns its history. Raises SandboxError."""
     schedule = config.schedule
     with History(folder / HISTORY) as history:

@@ -46,7 +46,7 @@ SIZE: Final = 8
 TIME: Final = {Action.RAISE: 1, Action.KILL: 2}
 
 
-def _cells() -> Iterator[tuple[int, str, Failpoint, Action, list[int]]]:
+def _cases() -> Iterator[tuple[int, str, Failpoint, Action, list[int]]]:
     """Seed, program, failpoint, action and the expected exit codes."""
     rows = [("stream", *row) for row in STREAM.items()] + [
         ("worker", *row) for row in WORKER.items()
@@ -59,7 +59,7 @@ def _cells() -> Iterator[tuple[int, str, Failpoint, Action, list[int]]]:
 
 @pytest.mark.parametrize(
     ("seed", "program", "place", "action", "codes"),
-    [pytest.param(*cell, id=f"{cell[2]}-{cell[3]}") for cell in _cells()],
+    [pytest.param(*cell, id=f"{cell[2]}-{cell[3]}") for cell in _cases()],
 )
 async def test_a_fault_at_any_failpoint_changes_no_end_state(
     stack: Stack, traps: Path, seed: int, program: str, place: Failpoint, action: Action,

@@ -13,7 +13,7 @@ from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 
 from ports.records import Unreadable
 from schemas.topics import DECOMPRESSED_BYTES_MAX, PROVIDER_RESULTS
-from tests.support.fetched_records import at, fetched, read_with_retries
+from tests.support.fetched_records import at_offset, fetched, read_with_retries
 from tests.support.raw_batches import CODECS, Made, batch, publish
 
 COMPRESSING: Final = sorted(set(CODECS) - {"none"})
@@ -32,7 +32,7 @@ def bomb(codec: str, value_bytes: int) -> bytes:
 @pytest.mark.parametrize("codec", COMPRESSING)
 def test_a_bomb_is_unreadable_and_never_decompressed(codec: str) -> None:
     """Its dead letter names the offset and the limit; the next batch is read."""
-    raw = at(7, bomb(codec, 4 * LIMIT)) + at(8, batch([(b"k", b"good", [])]))
+    raw = at_offset(7, bomb(codec, 4 * LIMIT)) + at_offset(8, batch([(b"k", b"good", [])]))
     tracemalloc.start()
     try:
         unreadable, good = fetched(raw, 7)
@@ -89,7 +89,7 @@ def test_formats_may_change_within_a_fetch() -> None:
     """A topic that survived several Kafka releases contains batches of different formats."""
     new = batch([(b"k", b"new", [])])
     raw = b"".join(
-        at(offset, made)
+        at_offset(offset, made)
         for offset, made in enumerate([old(0, "none", b"0"), new, old(1, "none", b"1"), new])
     )
     found = list(fetched(raw, checked=False))
@@ -118,7 +118,7 @@ def test_a_poisonous_old_batch_is_one_dead_letter(
     change: Callable[[bytearray], None],
 ) -> None:
     """It is a bomb, or has a length that would make the reader loop. The next batch is read."""
-    raw = recompressed(change) + at(5, batch([(b"k", b"good", [])]))
+    raw = recompressed(change) + at_offset(5, batch([(b"k", b"good", [])]))
     unreadable, *others = read_with_retries(raw, 4, checked=False)
     assert isinstance(unreadable.value, Unreadable)
     assert "offsets 4 to 4" in unreadable.value.why

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from postgres.migrate import migrate
-from tests.outages.servers import Servers, running_servers, topics
+from tests.outages.servers import Servers, create_every_topic, running_servers
 from tests.service.stack import QUICK, Stack, running_stack
 
 #: Short timeouts: a silent worker is soon excluded, and a stalled one soon restarts.
@@ -42,6 +42,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     root = tmp_path_factory.mktemp("outages")
     with running_servers(root) as servers:
         migrate(servers.infrastructure.database_url)
-        topics(servers.infrastructure.kafka_bootstrap, copies=1)
+        create_every_topic(servers.infrastructure.kafka_bootstrap, copies=1)
         with running_stack(servers.infrastructure, root, quick=QUICKER) as stack:
             yield Site(servers, stack, root)

@@ -59,7 +59,7 @@ def running_servers(root: Path, brokers: int = 1) -> Iterator[Servers]:
     """
     logs = root / "logs"
     *ports, database_port = free_ports(2 * brokers + 1)
-    nodes, database = asyncio.run(_made(root, logs, ports, database_port))
+    nodes, database = asyncio.run(_create(root, logs, ports, database_port))
     with ExitStack() as stack:
         servers = Servers(
             tuple(Server(node.program(), logs) for node in nodes),
@@ -69,11 +69,11 @@ def running_servers(root: Path, brokers: int = 1) -> Iterator[Servers]:
         for server in (*servers.brokers, servers.database):
             stack.callback(server.stop)
             server.start()
-        asyncio.run(_ready(servers))
+        asyncio.run(_until_ready(servers))
         yield servers
 
 
-async def _made(
+async def _create(
     root: Path, logs: Path, ports: list[int], database_port: int
 ) -> tuple[tuple[kafka.Broker, ...], postgres.Server]:
     """Creates the folders of all servers."""
@@ -88,12 +88,12 @@ async def _made(
     return nodes, database
 
 
-async def _ready(servers: Servers) -> None:
+async def _until_ready(servers: Servers) -> None:
     every = (*servers.brokers, servers.database)
     await asyncio.gather(*(server.until_ready() for server in every))
 
 
-def topics(bootstrap: str, copies: int) -> None:
+def create_every_topic(bootstrap: str, copies: int) -> None:
     """Creates every topic with this replication factor."""
     settings = KafkaSettings(
         kafka_bootstrap=bootstrap, partitions=PARTITIONS, replication_factor=copies

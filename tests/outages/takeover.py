@@ -33,7 +33,7 @@ from tests.faults.process_supervisor import supervised, until
 from tests.isolation.isolated import isolated
 from tests.outages.conftest import QUICKER
 from tests.outages.load import assert_nothing_lost, loaded
-from tests.outages.servers import running_servers, topics
+from tests.outages.servers import create_every_topic, running_servers
 from tests.outages.test_rebalance import until_shared
 from tests.outages.workers import additional_worker, partitions_of
 from tests.service.stack import Program, Stack, running_stack
@@ -171,7 +171,7 @@ def fresh(workers: Sequence[Program], copies: int, whole: Path) -> Iterator[None
             worker.stop()
 
 
-def used(workers: Sequence[Program]) -> tuple[float, ...]:
+def cpu_seconds(workers: Sequence[Program]) -> tuple[float, ...]:
     """Each worker's CPU seconds so far."""
     processes = [psutil.Process(w.process.pid) for w in workers]
     return tuple(sum(p.cpu_times()[:2]) for p in processes)
@@ -203,9 +203,9 @@ async def take_over(
         async with loaded(stack) as load:
             await load.more(20)
             await until_standbys_are_near(stack, workers, copies)
-            before, taken, began = used(workers), len(load.payments), time.monotonic()
+            before, taken, began = cpu_seconds(workers), len(load.payments), time.monotonic()
             await load.more(100)
-            cpu = [b - a for a, b in zip(before, used(workers), strict=True)]
+            cpu = [b - a for a, b in zip(before, cpu_seconds(workers), strict=True)]
             per = sum(cpu) / (len(load.payments) - taken) * 1_000
             rate = (len(load.payments) - taken) / (time.monotonic() - began)
             disk = on_disk(workers)
@@ -215,10 +215,10 @@ async def take_over(
                 for other in others:  # a worker that has dropped a record restarts
                     await supervisors.enter_async_context(supervised(other))
                 await end_worker(victim, how)
-                ended, spent = datetime.now(UTC), -sum(used(others))
+                ended, spent = datetime.now(UTC), -sum(cpu_seconds(others))
                 took = (ended - asked).total_seconds()
                 again = took + await resumed(stack, lost, ended)
-                spent += sum(used(others))  # meaningless if one of them restarted
+                spent += sum(cpu_seconds(others))  # meaningless if one of them restarted
                 given = assigned_after(others, asked)
                 await until_shared(others)
                 load.stop()
@@ -263,7 +263,7 @@ def main() -> int:
     root.chmod(0o755)
     with running_servers(root) as servers:
         migrate(servers.infrastructure.database_url)
-        topics(servers.infrastructure.kafka_bootstrap, copies=1)
+        create_every_topic(servers.infrastructure.kafka_bootstrap, copies=1)
         asyncio.run(fill(servers.infrastructure.kafka_bootstrap, arguments.events))
         with running_stack(servers.infrastructure, root, quick=QUICKER) as stack:
             print(  # noqa: T201  # a row of the table

@@ -54,7 +54,7 @@ async def test_postgres_is_down_and_comes_back(site: Site, record_property: Reco
         load.stop()
         found = await assert_nothing_lost(stack, load)
     record_property("exit codes of stream and work", (stream, work))
-    assert stream == [], "the worker does not restart"
+    assert stream == [], "the worker restarted"
     assert set(work) <= {os.EX_TEMPFAIL}
     assert dead_letters(url) == dead
     assert not found.quarantined, "the outage has quarantined a payment"

@@ -61,7 +61,7 @@ async def until_shared(workers: Collection[Program]) -> None:
     )
 
 
-async def taken_over(stack: Stack, partitions: Collection[int], since: datetime) -> float:
+async def seconds_until_commit(stack: Stack, partitions: Collection[int], since: datetime) -> float:
     """Seconds from then until the next commit for one of these partitions."""
     found: list[datetime] = []
 
@@ -94,12 +94,12 @@ async def test_versions_stay_in_order_while_workers_start_and_end(
         await load.more(40)
         lost, began = partitions_of(second), datetime.now(UTC)
         second.process.terminate()
-        terminated = await taken_over(stack, lost, await until_ended(second, began))
+        terminated = await seconds_until_commit(stack, lost, await until_ended(second, began))
         await until_shared([first, third])
         await load.more(20)
         lost = partitions_of(third)
         third.kill()
-        killed = await taken_over(stack, lost, datetime.now(UTC))
+        killed = await seconds_until_commit(stack, lost, datetime.now(UTC))
         await until_shared([first])
         await load.more(20)
         load.stop()

@@ -18,7 +18,7 @@ from schemas.topics import PROCESSOR_SOURCES
 from tests.faults.process_supervisor import WITHIN_S, supervised
 from tests.outages.conftest import QUICKER, RecordProperty, Site
 from tests.outages.load import assert_nothing_lost, loaded
-from tests.outages.servers import running_servers, topics
+from tests.outages.servers import create_every_topic, running_servers
 from tests.service.stack import running_stack
 
 pytestmark = pytest.mark.anyio
@@ -33,12 +33,12 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     variables = {**QUICKER, "PAYMENTS_REPLICATION_FACTOR": str(BROKERS)}
     with running_servers(root, BROKERS) as servers:
         migrate(servers.infrastructure.database_url)
-        topics(servers.infrastructure.kafka_bootstrap, BROKERS)
+        create_every_topic(servers.infrastructure.kafka_bootstrap, BROKERS)
         with running_stack(servers.infrastructure, root, quick=variables) as stack:
             yield Site(servers, stack, root)
 
 
-async def described(bootstrap: str) -> list[dict[str, Any]]:
+async def describe_partitions(bootstrap: str) -> list[dict[str, Any]]:
     """Every partition of the processor's sources, with its leader and in-sync replicas."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
@@ -63,10 +63,10 @@ async def min_insync_replicas(bootstrap: str) -> dict[str, str]:
         )
     finally:
         await admin.close()
-    described = [resource for response in responses for resource in response.resources]
+    resources = [resource for response in responses for resource in response.resources]
     return {
         topic: next(entry[1] for entry in entries if entry[0] == "min.insync.replicas")
-        for *_, topic, entries in described
+        for *_, topic, entries in resources
     }
 
 
@@ -75,7 +75,7 @@ async def until_in_sync(bootstrap: str, count: int) -> None:
     async with asyncio.timeout(WITHIN_S):
         while True:
             with suppress(KafkaError):  # the broker may be shutting down
-                found = await described(bootstrap)
+                found = await describe_partitions(bootstrap)
                 if all(len(p["isr"]) == count and p["leader"] in p["isr"] for p in found):
                     return
             await asyncio.sleep(0.1)  # polling interval
@@ -88,7 +88,7 @@ async def test_one_broker_may_fail_and_two_failures_refuse_requests(
     stack, bootstrap = three.stack, three.servers.infrastructure.kafka_bootstrap
     ingress = stack.programs["ingress"].process
     assert await min_insync_replicas(bootstrap) == dict.fromkeys(PROCESSOR_SOURCES, "2")
-    leader = (await described(bootstrap))[0]["leader"]
+    leader = (await describe_partitions(bootstrap))[0]["leader"]
     first, second, _ = sorted(three.servers.brokers, key=lambda b: not b.name.endswith(str(leader)))
     async with (
         supervised(stack.programs["stream"]) as stream,

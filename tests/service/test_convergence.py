@@ -19,7 +19,7 @@ SIZE = int(os.environ.get("PAYMENTS_TEST_PAYMENTS", "150"))
 KILLS = int(os.environ.get("PAYMENTS_TEST_KILLS", "3"))
 
 #: Each webhook is sent one to three times, in any order, often before the response to its call.
-ROUGH = {
+WEBHOOK_FAULTS = {
     "duplicate": 0.66,
     "duplicate_max": 2,
     "duplicate_spread_s": (0.0, 2.0),
@@ -32,12 +32,12 @@ ROUGH = {
 }
 
 
-async def _rough(stack: Stack) -> None:
+async def _set_faults(stack: Stack) -> None:
     async with SimulatorControl(stack.simulator_url) as simulator:
-        await simulator.faults(**ROUGH)
+        await simulator.faults(**WEBHOOK_FAULTS)
 
 
-async def _everything_holds(stack: Stack, load: Load) -> None:
+async def _check_all(stack: Stack, load: Load) -> None:
     found = await evidence.at_rest(stack)
     evidence.check(found)
     await evidence.agrees_with_oracle(stack, found)
@@ -52,16 +52,16 @@ async def _everything_holds(stack: Stack, load: Load) -> None:
 
 async def test_every_payment_ends_as_the_oracle_says(stack: Stack) -> None:
     """Repeated webhooks in random order lead to the oracle's end state and have one effect each."""
-    await _rough(stack)
+    await _set_faults(stack)
     load = Load(stack, SIZE, SEED)
     await load.run()
-    await _everything_holds(stack, load)
+    await _check_all(stack, load)
     assert stack.metric("stream", "payments_dedup_evicted_total") > 0, "nothing was evicted"
 
 
 async def test_kill_minus_nine_changes_nothing(stack: Stack) -> None:
     """The end states are the same if the stream worker is killed repeatedly and restarted."""
-    await _rough(stack)
+    await _set_faults(stack)
     load = Load(stack, SIZE, SEED + 1)
     living = asyncio.create_task(load.run())
     stream = stack.programs["stream"]
@@ -73,4 +73,4 @@ async def test_kill_minus_nine_changes_nothing(stack: Stack) -> None:
         stream.start()
         await asyncio.to_thread(stream.wait_until_ready)
     await living
-    await _everything_holds(stack, load)
+    await _check_all(stack, load)

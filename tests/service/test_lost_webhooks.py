@@ -33,7 +33,7 @@ UNKNOWN = "select count(*) from provider_calls where attempts > 1 and state = 'd
 LOOKED_UP = "select count(*) from provider_calls where key_generation > 0 or last_error is not null"
 
 
-async def _ended(stack: Stack, seed: int, **faults: object) -> None:
+async def _run_load_and_check(stack: Stack, seed: int, **faults: object) -> None:
     async with SimulatorControl(stack.simulator_url) as simulator:
         await simulator.faults(**faults)
     load = Load(stack, SIZE, seed)
@@ -48,7 +48,7 @@ async def _ended(stack: Stack, seed: int, **faults: object) -> None:
 async def test_undelivered_webhooks_change_no_end_state(stack: Stack) -> None:
     """Undelivered events are read from the provider's list, and the payments end correctly."""
     before = stack.metric("worker", "payments_reconciled_events_total")
-    await _ended(stack, SEED, drop=0.3)
+    await _run_load_and_check(stack, SEED, drop=0.3)
     async with SimulatorControl(stack.simulator_url) as simulator:
         stats = await simulator.get("/stats")
     assert stats["faults"]["drop"] > SIZE / 3, stats
@@ -66,7 +66,7 @@ def short_lived_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack
 
 async def test_a_lost_response_makes_exactly_one_object(short_lived_keys: Stack) -> None:
     """This holds for every kind of call, also after its key has expired."""
-    await _ended(short_lived_keys, SEED + 1, **LOST_RESPONSES)
+    await _run_load_and_check(short_lived_keys, SEED + 1, **LOST_RESPONSES)
     async with SimulatorControl(short_lived_keys.simulator_url) as simulator:
         stats = await simulator.get("/stats")
     assert all(stats["faults"][name] for name in ("timeout_after", "reset_after")), stats

@@ -14,7 +14,7 @@ _OFFSET: Final = slice(0, 8)
 _ATTRIBUTES: Final = slice(21, 23)
 
 
-def at(offset: int, made: bytes, attributes: int | None = None) -> bytes:
+def at_offset(offset: int, made: bytes, attributes: int | None = None) -> bytes:
     """The batch at this offset. Changed attributes no longer match the checksum."""
     moved = bytearray(made)
     moved[_OFFSET] = offset.to_bytes(8, "big")

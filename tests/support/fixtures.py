@@ -29,7 +29,7 @@ def processor_database(infrastructure: Infrastructure) -> Iterator[str]:
         with psycopg.connect(url) as connection:
             rows = connection.execute("select tablename from pg_tables where schemaname = 'public'")
             known = {*database.TABLES, *database.CONSTANT}
-            assert {name for (name,) in rows} == known, "no test would empty a table"
+            assert {name for (name,) in rows} == known, "TABLES is not complete"
         yield url
 
 

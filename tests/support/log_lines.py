@@ -10,7 +10,7 @@ import pytest
 
 def fields(record: logging.LogRecord) -> dict[str, Any]:
     """The fields of one line of our loggers."""
-    assert isinstance(record.msg, dict), f"{record.name} logs past structlog: {record.msg!r}"
+    assert isinstance(record.msg, dict), f"{record.name} bypasses structlog: {record.msg!r}"
     return record.msg
 
 

@@ -7,7 +7,7 @@ from aiokafka.structs import TopicPartition
 from messaging.kafka_internals.consumer import GapReportingConsumer
 from messaging.kafka_internals.records import FETCH_ATTEMPTS, OffsetGap, TolerantRecords
 from ports.records import Unreadable
-from tests.support.fetched_records import HERE, at, fetched, read_with_retries
+from tests.support.fetched_records import HERE, at_offset, fetched, read_with_retries
 from tests.support.raw_batches import CODECS, batch, replaced
 
 
@@ -24,9 +24,9 @@ def test_a_header_name_that_is_not_utf8_is_replaced(codec: str) -> None:
 
 def test_a_wrong_checksum_is_fetched_again_and_then_unreadable() -> None:
     """Damage by the network disappears, damage on the disk stays. The next batch is read."""
-    bad = bytearray(at(3, batch([(b"k", b"value", [])] * 2)))
+    bad = bytearray(at_offset(3, batch([(b"k", b"value", [])] * 2)))
     bad[-3] ^= 1
-    raw = bytes(bad) + at(5, batch([(b"k", b"good", [])]))
+    raw = bytes(bad) + at_offset(5, batch([(b"k", b"good", [])]))
     tries: dict[TopicPartition, tuple[int, int]] = {}
     for _ in range(FETCH_ATTEMPTS - 1):
         again = fetched(raw, 3, tries=tries)
@@ -45,7 +45,10 @@ def test_each_damaged_batch_has_its_own_fetch_attempts() -> None:
     """Attempts for one batch do not count for the next."""
     bad = bytearray(batch([(b"k", b"value", [])]))
     bad[-3] ^= 1
-    raw, tries = at(3, bytes(bad)) + at(4, bytes(bad)), {HERE: (3, FETCH_ATTEMPTS - 1)}
+    raw, tries = (
+        at_offset(3, bytes(bad)) + at_offset(4, bytes(bad)),
+        {HERE: (3, FETCH_ATTEMPTS - 1)},
+    )
     begin = 3
     for offset in (3, 4):
         part = fetched(raw[len(bad) * (begin - 3) :], begin, tries=tries)
@@ -58,7 +61,9 @@ def test_each_damaged_batch_has_its_own_fetch_attempts() -> None:
 @pytest.mark.parametrize("attributes", [5, 6, 7])
 def test_an_unknown_codec_is_unreadable(attributes: int) -> None:
     """Another client may use a new codec."""
-    (record,) = read_with_retries(at(0, batch([(b"k", b"v", [])]), attributes), checked=False)
+    (record,) = read_with_retries(
+        at_offset(0, batch([(b"k", b"v", [])]), attributes), checked=False
+    )
     assert isinstance(record.value, Unreadable)
     assert "codec" in record.value.why
 
@@ -67,7 +72,7 @@ def test_an_unknown_codec_is_unreadable(attributes: int) -> None:
 def test_a_batch_that_does_not_decompress_is_unreadable(codec: str) -> None:
     """Its bytes are not compressed with the codec in its header."""
     number, _ = CODECS[codec]
-    raw = at(0, batch([(b"k", b"v" * 100, [])]), number)
+    raw = at_offset(0, batch([(b"k", b"v" * 100, [])]), number)
     (record,) = read_with_retries(raw, checked=False)
     assert isinstance(record.value, Unreadable)
 
@@ -97,8 +102,8 @@ def test_a_batch_with_a_wrong_last_offset_ends_where_the_partition_does() -> Non
 
 def test_offsets_without_a_record_are_reported() -> None:
     """Between records and at the end of a batch. Those at the partition's end are marked."""
-    made = at(4, batch([(b"k", b"v", [])]))
-    marker = at(5, batch([(b"", b"", [])]), 0x20)
+    made = at_offset(4, batch([(b"k", b"v", [])]))
+    marker = at_offset(5, batch([(b"", b"", [])]), 0x20)
     absent, record, last = fetched(made + marker, 2, end=6, checked=False)
     assert absent == OffsetGap(2, 4, is_last=False)
     assert record.offset == 4
@@ -107,7 +112,7 @@ def test_offsets_without_a_record_are_reported() -> None:
 
 def test_a_reader_that_reports_no_gaps_returns_only_records() -> None:
     """It skips offsets without a record."""
-    found = fetched(at(4, batch([(b"k", b"v", [])])), 2, end=5, reports_gaps=False)
+    found = fetched(at_offset(4, batch([(b"k", b"v", [])])), 2, end=5, reports_gaps=False)
     assert [record.offset for record in found] == [4]
     assert found.next_fetch_offset == 5
 

@@ -135,11 +135,13 @@ async def test_an_adapter_that_ignores_cancellation_keeps_only_its_own_slot(
     async def given_up() -> bool:
         return len(await database.rows(pool, recorded)) == 1
 
-    await until(given_up, 5)
-    await asyncio.sleep(0.1)
-    assert await caller.calls.claim_and_start() == 1, "the other provider's second call"
-    assert await caller.calls.claim_and_start() == 0
-    release.set()
+    try:
+        await until(given_up, 5)
+        await asyncio.sleep(0.1)
+        assert await caller.calls.claim_and_start() == 1, "the other provider's second call"
+        assert await caller.calls.claim_and_start() == 0
+    finally:
+        release.set()  # the loop would wait for a stuck task for ever
     await caller.finished()
     assert (
         await database.rows(

@@ -48,7 +48,7 @@ async def test_a_refusal_is_a_result_too(caller: Caller) -> None:
 
 async def test_a_refusal_without_a_code_is_a_result(caller: Caller) -> None:
     """A provider may send none. The call must not be made again for that."""
-    caller.provider.answers = [Refused("", "\0")]
+    caller.provider.responses = [Refused("", "\0")]
     await caller.round()
     body = as_input(*caller.outbox.records).input.body
     refusal = Failure("unknown", "\N{REPLACEMENT CHARACTER}")
