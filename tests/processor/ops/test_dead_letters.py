@@ -11,6 +11,7 @@ from ports.producer_record import ProducerRecord
 from ports.records import ConsumedRecord, DeadLetter
 from processor.ops import dead_letters
 from processor.ops.dead_letters import DeadLetterRecord
+from schemas import headers
 from schemas.topics import DEAD_LETTERS, PAYMENT_COMMANDS
 from tests.support.builders import Log, payment
 from tests.support.fakes import RecordingSender
@@ -154,6 +155,20 @@ async def test_an_unacknowledged_dead_letter_is_not_recorded_as_sent(operating: 
         )  # fmt: skip
     assert await dead_letters.replayed(operating.database_url) == {}
     assert (await operating.replay_dead_letters(dead_letter.position)).sent == 1
+
+
+async def test_a_part_of_a_record_is_never_sent_as_the_record(operating: Operating) -> None:
+    """The header says what was cut. The log has the whole record."""
+    key = uuid.uuid4().hex.encode()
+    origin = [(headers.ORIGINAL_TOPIC, PAYMENT_COMMANDS.encode()), (headers.ALTERED, b"it is cut")]
+    await operating.sender.send([ProducerRecord(DEAD_LETTERS, key, b"{}", origin)])
+    (dead_letter,) = await operating.dead_letters(key)
+    found = await operating.replay_dead_letters(dead_letter.position)
+    assert (found.sent, found.altered, found.is_done) == (0, 1, False)
+    assert "1 left out: they are not the whole record" in "\n".join(
+        dead_letters.describe_replay(found)
+    )
+    assert "not the whole original record: it is cut" in dead_letters.describe(dead_letter, None)
 
 
 async def test_unknown_origins_and_missing_positions_are_reported(operating: Operating) -> None:

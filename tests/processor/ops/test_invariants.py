@@ -209,6 +209,16 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
         "versions [1] were never published",
         {"published_versions": {"pay_1": (2,)}},
     ),
+    "a quarantine was never published": (
+        "S8",
+        "pay_1: whether it is quarantined is not what its last record says",
+        {"quarantined": {"pay_1"}, "published_quarantined": frozenset()},
+    ),
+    "a release was never published": (
+        "S8",
+        "pay_1: whether it is quarantined is not what its last record says",
+        {"published_quarantined": frozenset({"pay_1"})},
+    ),
     "a part that no payment has": (
         "S11",
         "refund ref_1 is stored as ('ref_1', 'FAILED', 50, False), its facts say None",
@@ -256,6 +266,13 @@ def test_a_quarantined_payments_events_may_wait() -> None:
     parked = replace(PARKED, payment_id="pay_1")
     quarantined = replace(GOOD, inbox=(CREATED, REPORTED, parked), quarantined=frozenset({"pay_1"}))
     assert check(quarantined)["L1"] == []
+
+
+def test_a_quarantine_without_a_payment_is_not_published() -> None:
+    """The payment's first record failed: it has no version that could say so."""
+    marked = frozenset({"pay_1"})
+    found = replace(GOOD, quarantined=marked | {"pay_2"}, published_quarantined=marked)
+    assert check(found)["S8"] == []
 
 
 def test_a_row_derived_from_its_facts_is_no_violation() -> None:

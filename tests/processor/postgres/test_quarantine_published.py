@@ -49,6 +49,19 @@ async def test_a_release_that_creates_no_version_is_published_too(
     assert await database.rows(pool, UNPUBLISHED) == []
 
 
+async def test_a_payment_that_fails_again_when_released_keeps_the_header(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One batch ends the quarantine and begins the next one."""
+    log, mine = Log(), payment()
+    fail_on(monkeypatch, mine, ["evt_bad"])
+    async with group.worker(0) as worker:
+        await worker.process(log.create(mine))
+        await worker.process(log.webhook(mine, "processing", "evt_bad"))
+        await worker.process(log.release(mine))
+    assert (await group.announced(mine))[-1] == (1, True)
+
+
 async def test_versions_of_the_batch_that_quarantines_have_the_header(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,15 +1,18 @@
 """Background loops restart after every error, and never end silently."""
 
 import asyncio
+from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
 
 from ports.errors import LoopFailedError, PublishError, StoreUnavailableError
+from ports.work_items import ClaimedCall
 from processor.worker import loops
-from processor.worker.loops import Loop, run_loops
+from processor.worker.loops import HeartbeatOutbox, Loop, run_loops
 from processor.worker.metrics import WorkerMetrics
 from runtime.heartbeat import Heartbeat
 
@@ -185,3 +188,32 @@ async def test_stopping_ends_every_loop() -> None:
     async with asyncio.timeout(5):
         await run_loops({"one": Loop(loop), "other": Loop(loop)}, stop, metrics())
     assert len(ended) == 2
+
+
+class Claims:
+    """An outbox without calls."""
+
+    def __init__(self) -> None:
+        self.claims = 0
+
+    async def claim(self, *_: object) -> list[ClaimedCall]:
+        """See ``Outbox.claim``."""
+        self.claims += 1
+        return []
+
+    async def renew(self, *_: object) -> bool:
+        """See ``Outbox.renew``."""
+        return True
+
+
+async def test_each_claim_is_progress() -> None:
+    """A dispatcher that claims is at work, even if nothing is due."""
+    now = 0.0
+    heartbeat, inner = Heartbeat(lambda: now), Claims()
+    outbox = HeartbeatOutbox(cast("Any", inner), heartbeat)
+    now = 100.0
+    assert await outbox.renew("a claim", "a time")
+    assert heartbeat.silent_s == 100.0
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    assert await outbox.claim(["stripe"], 1, moment, moment) == []
+    assert (inner.claims, heartbeat.silent_s) == (1, 0.0)

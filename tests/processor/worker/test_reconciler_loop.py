@@ -1,5 +1,6 @@
 """Expiry, isolation of sweeps, the backlog's metrics, and leadership."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -99,6 +100,22 @@ async def test_a_failing_sweep_stops_no_other(sweeping: Sweeping, pool: Pool, cl
     assert event_ids(await sweeping.round()) == ["look"]
     assert (sweeping.errors("expiry"), sweeping.errors("events")) == (1, 1)
     assert sweeping.gauge("payments_backlog_rows", "unfinished_payment") == 1
+
+
+async def test_a_sweep_that_is_cancelled_ends(sweeping: Sweeping) -> None:
+    """Taken for a failed sweep, it would keep the worker from stopping."""
+    begun = asyncio.Event()
+
+    async def sweep() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    running = asyncio.create_task(sweeping.reconciler._run_sweep("any", sweep()))
+    await begun.wait()
+    running.cancel()
+    await asyncio.wait([running], timeout=5)
+    assert running.cancelled()
+    assert sweeping.errors("any") is None
 
 
 async def test_an_unavailable_store_does_not_end_the_loop(sweeping: Sweeping, pool: Pool) -> None:

@@ -88,6 +88,19 @@ async def test_a_webhook_without_effect_is_ignored_with_its_reason(
     assert routing.metrics.ignored.labels("stripe", "payout.paid")._value.get() == 2
 
 
+async def test_a_webhook_of_another_mode_is_ignored_and_counted(
+    routing: Routing, pool: Pool
+) -> None:
+    """It is about real money, and this account is for test data: somebody mixed the two up."""
+    record = unrouted(ONE)
+    event = json.loads(record.value) | {"livemode": True}
+    await routing.router.route([replace(record, value=json.dumps(event).encode())])
+    assert routing.sent() == []
+    assert await waiting(pool) == []
+    assert await database.rows(pool, "select event_id from ignored_webhooks") == [("evt_1",)]
+    assert routing.metrics.foreign.labels("stripe")._value.get() == 1
+
+
 async def test_a_webhook_with_an_effect_but_no_object_is_a_dead_letter(routing: Routing) -> None:
     """Its payment could never be found."""
     await routing.router.route([unrouted(ONE, **{headers.OBJECT_ID: ""})])
