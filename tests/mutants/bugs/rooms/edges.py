@@ -4,11 +4,16 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
+_LOOPS: Final = "tests/processor/worker/test_loops.py::test_{}"
 _COMMANDS: Final = "tests/ingress/routes/test_commands.py::test_{}"
 _CARDS: Final = "tests/ingress/http/test_cards.py::test_{}"
 _REQUEST_ID: Final = "tests/ingress/http/test_request_id.py::test_{}"
 _TIMELINE: Final = "tests/ingress/routes/test_timeline.py::test_{}"
+_CALL_CLAIMS: Final = "tests/processor/worker/test_call_claims.py::test_{}"
+_SILENT_POSTGRES: Final = "tests/hostile/test_silent_postgres.py::test_{}"
 _ROUTER: Final = "tests/processor/worker/test_router.py::test_{}"
+_DISPATCHER: Final = "tests/processor/worker/test_dispatcher.py::test_{}"
+_RECONCILER_LOOP: Final = "tests/processor/worker/test_reconciler_loop.py::test_{}"
 _RECONCILER: Final = "tests/processor/worker/test_reconciler.py::test_{}"
 
 BUGS: Final = (
@@ -18,7 +23,7 @@ BUGS: Final = (
         "min(loop.heartbeat.silent_s, time.monotonic() - began)",
         "loop.heartbeat.silent_s",
         "a loop that waited long for its restart is cancelled at once",
-        ("tests/processor/worker/test_loops.py::test_a_loop_that_has_just_started_is_not_stalled",),
+        (_LOOPS.format("a_loop_that_has_just_started_is_not_stalled"),),
     ),
     Bug(
         "ingress",
@@ -126,11 +131,20 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
+        "postgres.outbox:RENEW",
+        "and attempts = %(attempts)s",
+        "",
+        "a worker that lost its call keeps the new owner's lease alive",
+        (_CALL_CLAIMS.format("a_lost_claim_changes_nothing"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
         "postgres.outbox:renew",
         "cursor.rowcount > 0",
         "cursor.rowcount >= 0",
         "two workers make the same call at the same time",
-        ("tests/processor/worker/test_call_claims.py::test_a_call_that_is_done_stays_done",),
+        (_CALL_CLAIMS.format("a_call_that_is_done_stays_done"),),
         servers=True,
     ),
     Bug(
@@ -150,8 +164,15 @@ BUGS: Final = (
         "self.pgconn.finish()",
         "pass",
         "a pool keeps a connection whose statement never ended",
-        ("tests/hostile/test_silent_postgres.py::test_a_statement_without_a_response_times_out",),
-        servers=True,
+        (_SILENT_POSTGRES.format("a_statement_without_a_response_times_out"),),
+    ),
+    Bug(
+        "sql",
+        "postgres.deadlines:OperatingConnection",
+        "answer_within_s = OPERATING_S",
+        "answer_within_s = ServingConnection.answer_within_s",
+        "an audit of large tables fails after half a minute",
+        (_SILENT_POSTGRES.format("an_operators_statement_may_take_longer"),),
     ),
     Bug(
         "sql",
@@ -211,13 +232,29 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
+        "processor.worker.dispatcher:_refusal",
+        'storable(refused.code) or "unknown"',
+        "storable(refused.code)",
+        "a refusal without a code is never published and called for ever",
+        (_DISPATCHER.format("a_refusal_without_a_code_is_a_result"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.dispatcher:Dispatcher._finish",
+        "for task in in_flight: task.cancel()",
+        "",
+        "a call that hangs outlives its worker's shutdown",
+        (_CALL_CLAIMS.format("shutdown_waits_for_calls_in_flight_but_not_for_ever"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
         "processor.worker.reconciler:_expiry",
         'cause="expired",',
         "",
         "an expiry cancels a payment whose customer acted in time",
-        (
-            "tests/processor/worker/test_reconciler_loop.py::test_a_payment_without_action_in_time_expires",
-        ),
+        (_RECONCILER_LOOP.format("a_payment_without_action_in_time_expires"),),
         servers=True,
     ),
     Bug(
@@ -245,5 +282,88 @@ BUGS: Final = (
         "events are lost if the brokers are away at that moment",
         (_RECONCILER.format("the_cursor_moves_page_by_page"),),
         servers=True,
+    ),
+    Bug(
+        "ingress",
+        "ingress.publisher:KafkaPublisher.publish",
+        "sent=error.sent",
+        "sent=False",
+        "a retry of a record that may be in the log gets new times",
+        ("tests/ingress/test_publisher.py::test_whether_a_record_may_be_in_the_log_is_kept",),
+    ),
+    Bug(
+        "ingress",
+        "ingress.routes.payment_commands:_provider",
+        "if provider not in context.readers:",
+        'if body.provider == "":',
+        "a payment of an unknown provider waits for ever",
+        ("tests/ingress/routes/test_providers.py::test_an_unknown_provider_is_422",),
+    ),
+    Bug(
+        "ingress",
+        "ingress.command_builders:_accepted_amount",
+        "if command.amount is not None else",
+        "if command.amount is None else",
+        "a client reads that its partial capture captures everything",
+        (_COMMANDS.format("an_operation_is_published_and_accepted"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.command_builders:accepted_operation",
+        "isinstance(command, RefundPayment)",
+        "isinstance(command, CapturePayment)",
+        "a client gets no refund ID",
+        (_COMMANDS.format("an_operation_is_published_and_accepted"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.routes.payment_commands:confirm_payment",
+        "partial(command_builders.confirm, operation, body)",
+        "partial(command_builders.cancel, operation, CancelRequest())",
+        "a confirm cancels the payment",
+        (_COMMANDS.format("an_operation_is_published_and_accepted"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.dispatcher:_outcome_text",
+        "storable(outcome.code)",
+        "outcome.message",
+        "a provider's text for people is stored as the outcome",
+        (_DISPATCHER.format("a_refusal_is_a_result_too"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.reconciler:Reconciler._run_sweep",
+        "if is_cancelled(): raise",
+        "",
+        "a reconciler that is stopped goes on",
+        (_RECONCILER_LOOP.format("a_sweep_that_is_cancelled_ends"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.loops:HeartbeatOutbox.claim",
+        "self._heartbeat.beat()",
+        "self._heartbeat.silent_s",
+        "a dispatcher at work is restarted every two minutes",
+        (_LOOPS.format("each_claim_is_progress"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.router:Router._without_effect",
+        "self._metrics.foreign.labels(webhook.provider).inc()",
+        "pass",
+        "nobody sees that another account's webhooks come",
+        (_ROUTER.format("a_webhook_of_another_mode_is_ignored_and_counted"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.retention:Retention.run",
+        "self._heartbeat.beat(rest_s)",
+        "self._heartbeat.beat()",
+        "a retention that rests for an hour is restarted every two minutes",
+        ("tests/runtime/test_jitter.py::test_no_two_pauses_are_equal",),
     ),
 )

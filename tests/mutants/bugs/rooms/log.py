@@ -15,6 +15,7 @@ _TOPICS: Final = "tests/schemas/test_topics.py::test_{}"
 _DEDUP_TABLE: Final = "tests/processor/stream/test_dedup_table.py::test_{}"
 _TABLE_REPAIR: Final = "tests/processor/stream/test_table_repair.py::test_{}"
 _WATCHDOG: Final = "tests/processor/stream/test_watchdog.py::test_{}"
+_QUARANTINE_PUBLISHED: Final = "tests/processor/postgres/test_quarantine_published.py::test_{}"
 _PRODUCER: Final = "tests/messaging/test_producer.py::test_{}"
 
 BUGS: Final = (
@@ -333,9 +334,7 @@ BUGS: Final = (
         "quarantined=quarantined,",
         "",
         "after a crash a quarantined payment is published as a sound one",
-        (
-            "tests/processor/postgres/test_quarantine_published.py::test_a_crash_before_it_is_published_is_repaired",
-        ),
+        (_QUARANTINE_PUBLISHED.format("a_crash_before_it_is_published_is_repaired"),),
         servers=True,
     ),
     Bug(
@@ -345,7 +344,6 @@ BUGS: Final = (
         "except BaseException:",
         "after some records that are too large nothing can be sent",
         (_PRODUCER.format("room_is_released_after_any_outcome"),),
-        servers=True,
     ),
     Bug(
         "messaging",
@@ -354,6 +352,43 @@ BUGS: Final = (
         "if not delivery.cancelled(): self._limiter.release(record.size)",
         "after some timeouts nothing can be sent",
         (_PRODUCER.format("room_is_released_after_any_outcome"),),
+    ),
+    Bug(
+        "stream",
+        "ports.failures:RETRYABLE",
+        "BatchConflictError,",
+        "",
+        "a faster worker quarantines the slower one's payments",
+        (_FAILURES.format("an_outage_propagates"),),
+    ),
+    Bug(
+        "messaging",
+        "messaging.transactional_publisher:_as_record",
+        "quarantined=record.quarantined,",
+        "",
+        "consumers are not informed of a quarantine",
+        (_QUARANTINE_PUBLISHED.format("a_quarantine_is_published_and_so_is_its_end"),),
+        servers=True,
+    ),
+    Bug(
+        "messaging",
+        "messaging.producer:Producer._failure",
+        "return RecordTooLargeError(str(error))",
+        "return NotDeliveredError(str(error), sent=True)",
+        "a record that is too large is sent again for ever",
+        (_PRODUCER.format("room_is_released_after_any_outcome"),),
+    ),
+    Bug(
+        "stream",
+        "postgres.publications:announce",
+        "v.payment_id in plan.quarantines",
+        "v.payment_id not in plan.released",
+        "a payment that was quarantined and released in one batch stays marked",
+        (
+            _QUARANTINE_PUBLISHED.format(
+                "a_payment_that_fails_again_when_released_keeps_the_header"
+            ),
+        ),
         servers=True,
     ),
 )

@@ -11,6 +11,8 @@ _SETTINGS: Final = "tests/schemas/test_settings.py::test_{}"
 _EXIT_CODES: Final = "tests/processor/ops/test_exit_codes.py::test_{}"
 _INVARIANTS: Final = "tests/processor/ops/test_invariants.py::test_{}"
 _COMMAND_LINE: Final = "tests/processor/ops/test_command_line.py::test_{}"
+_REBUILD: Final = "tests/processor/ops/test_rebuild.py::test_{}"
+_DEAD_LETTERS: Final = "tests/processor/ops/test_dead_letters.py::test_{}"
 
 BUGS: Final = (
     Bug(
@@ -334,7 +336,62 @@ BUGS: Final = (
         "if found.is_equal: await",
         "await",
         "the rebuilt rows that differ can't be inspected",
-        ("tests/processor/ops/test_rebuild.py::test_a_difference_is_found",),
+        (_REBUILD.format("a_difference_is_found"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.ops.dead_letters:replay",
+        "elif headers.ALTERED in dead_letter.added: result.altered += 1",
+        "",
+        "a part of a record is sent to its topic as the record",
+        (_DEAD_LETTERS.format("a_part_of_a_record_is_never_sent_as_the_record"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.ops.dead_letters:replay",
+        "set(wanted or ()) - found",
+        "found - set(wanted or ())",
+        "a position that is not on the topic counts as sent",
+        (_DEAD_LETTERS.format("unknown_origins_and_missing_positions_are_reported"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.ops.audit:_with_tables",
+        "log.quarantined if marked is None else None",
+        "None",
+        "an audit does not see that a quarantine was never published",
+        (
+            "tests/processor/postgres/test_quarantine_published.py::test_the_audit_compares_the_quarantines_with_the_topic",
+        ),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.ops.rebuild:_rebuild",
+        "for table in TABLES",
+        "for table in TABLES[:1]",
+        "a rebuild compares payments alone",
+        (_REBUILD.format("a_rebuild_equals_the_stored_rows"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.ops.invariants:published_is_stored",
+        "e.published_quarantined ^ (e.quarantined & e.published.keys())",
+        "e.published_quarantined - e.quarantined",
+        "a quarantine that was never published is not reported",
+        (_INVARIANTS.format("a_violation_is_reported"),),
+    ),
+    Bug(
+        "runtime",
+        "runtime.tasks:best_effort",
+        "except ANY_ERROR:",
+        "except ValueError:",
+        "a defect in a metric ends a loop",
+        ("tests/hostile/test_stream_seams.py::test_metrics_and_dedup_failures_stop_no_payment",),
         servers=True,
     ),
 )
