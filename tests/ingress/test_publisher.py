@@ -64,7 +64,7 @@ async def test_whether_a_record_may_be_in_the_log_is_kept(
         raise NotDeliveredError("not acknowledged in time", sent=sent)
 
     monkeypatch.setattr(publisher._producer, "publish", failing)
-    with pytest.raises(BrokerUnavailableError, match="not acknowledged") as raised:
+    with pytest.raises(BrokerUnavailableError) as raised:
         await publisher.publish(ProducerRecord(PAYMENT_COMMANDS, b"k", b"v"))
     assert raised.value.sent is sent
 
