@@ -25,7 +25,7 @@ from tests.support.properties import EXAMPLES
 
 ATTACKS: Final = "tests/hostile"
 #: More workers than processors, because tests mostly wait.
-WORKERS: Final = 4
+WORKERS: Final = 3
 #: The tests that need no server. They take seconds.
 FAST: Final = (
     "--no-servers",

@@ -8,12 +8,14 @@ import pytest
 from rocksdict import AccessType, Options, Rdict
 
 from bench.benchmarks import BY_NAME
+from bench.errors import WrongResultError
 from bench.load import dedup_table, stored
-from bench.load.samples import Turn
+from bench.load.samples import Sample, Turn
 from bench.load.workload import generate
 from bench.site import PARTITIONS, Site
 
 PAYMENTS = 40
+ATTEMPTS = 3
 WARM_UP = 10
 #: Payments in a full store; not a round number of publications.
 STORED = 2_400
@@ -31,6 +33,18 @@ def _turn(name: str) -> Turn:
     return Turn(generate(8, f"{name}-warm", WARM_UP), generate(9, name, PAYMENTS), stored=events)
 
 
+def _measured(site: Site, name: str) -> tuple[Turn, Sample]:
+    """Runs a benchmark of the ingress, again if a busy machine makes it refuse a request."""
+    for attempt in range(ATTEMPTS):
+        turn = _turn(f"{name}-{attempt}")
+        try:
+            return turn, asyncio.run(BY_NAME[name].run(site, turn))
+        except WrongResultError as error:
+            if "'503'" not in str(error):
+                raise
+    raise AssertionError(f"{name} had refusals {ATTEMPTS} times")
+
+
 def test_the_latency_is_from_arrival_to_record(site: Site) -> None:
     """Each version's record was read. The response comes before the record."""
     sample = asyncio.run(BY_NAME["latency_50"].run(site, _turn("latency")))
@@ -42,8 +56,7 @@ def test_the_latency_is_from_arrival_to_record(site: Site) -> None:
 
 def test_a_burst_is_accepted_before_it_is_published(site: Site) -> None:
     """The figure is the ingress's. The processor's work is checked too."""
-    turn = _turn("burst")
-    sample = asyncio.run(BY_NAME["burst"].run(site, turn))
+    turn, sample = _measured(site, "burst")
     assert sample.count == len(turn.work.deliveries)
     assert sample.others["published_s"] > sample.seconds > 0
 
@@ -51,8 +64,7 @@ def test_a_burst_is_accepted_before_it_is_published(site: Site) -> None:
 @pytest.mark.parametrize("name", ["two_workers", "two_ingress"])
 def test_several_processes_share_the_work(site: Site, name: str) -> None:
     """Each event was processed once."""
-    turn = _turn(name)
-    sample = asyncio.run(BY_NAME[name].run(site, turn))
+    turn, sample = _measured(site, name)
     assert sample.count == len(turn.work.deliveries)
     assert sample.others["rss_mib"] > 100.0
 
