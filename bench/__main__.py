@@ -23,6 +23,7 @@ from bench.figures.targets import Judged, summary
 from bench.load.samples import Benchmark, Sample, Turn
 from bench.load.workload import generate
 from bench.site import Site, opened
+from runtime.logs import configure_structlog
 from sandbox.errors import SandboxError
 
 SEED: Final = 20_260_101
@@ -61,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = sorted(set(options.names) - BY_NAME.keys())
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
+    configure_structlog()  # by default it prints every line, among the figures
     # A new broker has no group coordinator at first: aiokafka retries, and its warnings are noise.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
