@@ -70,8 +70,29 @@ def create_app(
         # FastAPI would read the environment at every request. /metrics has these figures.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    app.state.context = _context(settings, readers, publisher, database, metrics, clock)
+    # First, because routes are tried in order and this is the busiest one.
+    app.router.routes.insert(0, WEBHOOKS)
+    for router in (payment_commands.router, payment_reads.router, health.router):
+        app.include_router(router)
+    documented, make_document = documentation.routes(lambda: document(app))
+    app.router.routes.extend(documented)
+    problems.install(app, metrics)
+    app.add_middleware(RequestMiddleware, metrics=metrics)
+    return app
+
+
+def _context(
+    settings: IngressSettings,
+    readers: Mapping[str, WebhookReader],
+    publisher: Publisher,
+    database: Database,
+    metrics: Metrics,
+    clock: Clock,
+) -> AppContext:
+    """What the routes need."""
     lookup = PostgresOperationLookup(database, metrics)
-    app.state.context = AppContext(
+    return AppContext(
         tenants=settings.api_keys,
         readers=readers,
         publisher=publisher,
@@ -83,12 +104,3 @@ def create_app(
         default_provider=settings.default_provider,
         payment_expiry=timedelta(seconds=settings.payment_expiry_s),
     )
-    # First, because routes are tried in order and this is the busiest one.
-    app.router.routes.insert(0, WEBHOOKS)
-    for router in (payment_commands.router, payment_reads.router, health.router):
-        app.include_router(router)
-    documented, make_document = documentation.routes(lambda: document(app))
-    app.router.routes.extend(documented)
-    problems.install(app, metrics)
-    app.add_middleware(RequestMiddleware, metrics=metrics)
-    return app

@@ -125,53 +125,17 @@ async def _with_tables(
 
     versions: dict[str, list[VersionEvidence]] = {}
     placements = []
-    for (
-        p,
-        version,
-        previous,
-        status,
-        event_id,
-        snapshot,
-        is_old,
-        publication,
-        partition,
-    ) in await rows(sql.VERSIONS, since):
-        row = VersionEvidence(
-            payment_id=p,
-            version=version,
-            previous_status=Status(previous) if previous else None,
-            status=Status(status),
-            event_id=event_id,
-            snapshot=snapshot.encode(),
-            is_old=is_old,
-        )
-        versions.setdefault(p, []).append(row)
-        placements.append(
-            VersionPlacement(
-                payment_id=p,
-                version=version,
-                event_id=event_id,
-                publication_id=publication,
-                partition=partition,
-            )
-        )
+    for row in await rows(sql.VERSIONS, since):
+        version, placement = _version(row)
+        versions.setdefault(version.payment_id, []).append(version)
+        placements.append(placement)
     payments = await rows(sql.PAYMENTS)
     inbox = await rows(sql.INBOX, before)
     quarantines = {r[0]: r[1] for r in await rows(sql.QUARANTINED)}
     return Evidence(
         log=log.positions,
         unacknowledged=log.unacknowledged if marked is not None else frozenset(),
-        inbox=[
-            InboxEvidence(
-                event_id=r[0],
-                payment_id=r[1],
-                position=RecordOffset(r[2], r[3], r[4]),
-                outcome=r[5],
-                version=r[6],
-                is_young=r[7],
-            )
-            for r in inbox
-        ],
+        inbox=[_input(r) for r in inbox],
         duplicates=[RecordOffset(*r) for r in await rows(sql.DUPLICATES)],
         dead_letters=[
             p
@@ -194,24 +158,57 @@ async def _with_tables(
         tables=Tables(
             refunds=_by_payment(await rows(sql.REFUNDS)),
             disputes=_by_payment(await rows(sql.DISPUTES)),
-            calls=[
-                CallRow(
-                    key=key,
-                    payment_id=payment_id,
-                    provider=provider,
-                    operation=operation,
-                    request=request,
-                    needs_result=needs_result,
-                )
-                for key, payment_id, provider, operation, request, needs_result in await rows(
-                    sql.CALLS, before, since + _RESULT_BEFORE_DONE
-                )
-            ],
+            calls=[_call(r) for r in await rows(sql.CALLS, before, since + _RESULT_BEFORE_DONE)],
             quarantines=quarantines,
             inbox={r[0]: (r[1], r[5], r[8]) for r in inbox},
             placements=placements,
             positions={r[0]: RecordOffset(r[2], r[3], r[4]) for r in inbox},
         ),
+    )
+
+
+def _version(row: tuple[Any, ...]) -> tuple[VersionEvidence, VersionPlacement]:
+    payment_id, version, previous, status, event_id, snapshot, is_old, publication, partition = row
+    evidence = VersionEvidence(
+        payment_id=payment_id,
+        version=version,
+        previous_status=Status(previous) if previous else None,
+        status=Status(status),
+        event_id=event_id,
+        snapshot=snapshot.encode(),
+        is_old=is_old,
+    )
+    placement = VersionPlacement(
+        payment_id=payment_id,
+        version=version,
+        event_id=event_id,
+        publication_id=publication,
+        partition=partition,
+    )
+    return evidence, placement
+
+
+def _input(row: tuple[Any, ...]) -> InboxEvidence:
+    event_id, payment_id, topic, partition, offset, outcome, version, is_young, *_ = row
+    return InboxEvidence(
+        event_id=event_id,
+        payment_id=payment_id,
+        position=RecordOffset(topic, partition, offset),
+        outcome=outcome,
+        version=version,
+        is_young=is_young,
+    )
+
+
+def _call(row: tuple[Any, ...]) -> CallRow:
+    key, payment_id, provider, operation, request, needs_result = row
+    return CallRow(
+        key=key,
+        payment_id=payment_id,
+        provider=provider,
+        operation=operation,
+        request=request,
+        needs_result=needs_result,
     )
 
 
