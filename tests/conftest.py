@@ -6,7 +6,7 @@ import secrets
 import signal
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tests.isolation import environment, side_by_side
 from tests.isolation.environment import SERVERS
 from tests.isolation.isolated import handle_sigterm
 from tests.isolation.leftovers import ENDS_WITHIN_S, Watch
+from tests.support.program_logs import ends_of_logs, folders_of_logs
 
 PARTITIONS = 4
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
@@ -117,6 +118,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     found = [f"left running: {line}" for line in left] + config.stash[LEFT]
     if found and has_passed:
         raise pytest.exit.Exception("\n".join(found), returncode=1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds the ends of the service's logs to a failed test's report: its folder is deleted."""
+    report = yield
+    if report.failed:
+        for folder in folders_of_logs(getattr(item, "funcargs", {}).values()):
+            report.sections += ends_of_logs(folder)
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.failpoints import VARIABLE
+from tests.faults.failpoints import VARIABLE, Trap
 from tests.service.stack import PROGRAMS, QUICK, Stack, running_service
 
 #: The programs; stream and worker start at entry points with failpoints.
@@ -26,6 +26,17 @@ QUICKER = {
 def traps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which faults are set."""
     return tmp_path_factory.mktemp("traps")
+
+
+@pytest.fixture(autouse=True)
+def unaffected(stack: Stack, traps: Path) -> None:
+    """A failed test leaves neither a fault nor an ended program to the next one."""
+    for name in ("stream", "worker"):
+        Trap(traps, name).clear()
+    for program in stack.programs.values():
+        if not program.is_running:
+            program.start()
+        program.wait_until_ready()
 
 
 @pytest.fixture(scope="package")

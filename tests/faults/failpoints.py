@@ -87,6 +87,10 @@ class Trap:
         scratch.write_text(f"{place} {action} {time}")
         scratch.replace(self._path)
 
+    def clear(self) -> None:
+        """Removes the fault, if it has not happened."""
+        self._path.unlink(missing_ok=True)
+
     @property
     def has_fired(self) -> bool:
         """Whether the fault has happened."""

@@ -40,7 +40,7 @@ SIZE: Final = 10
 
 
 @pytest.fixture
-def second(stack: Stack, tmp_path: Path) -> Iterator[Program]:
+def successor(stack: Stack, tmp_path: Path) -> Iterator[Program]:
     """Another stream worker, not started, without faults."""
     first = stack.programs["stream"]
     (port,) = free_ports(1)
@@ -50,7 +50,7 @@ def second(stack: Stack, tmp_path: Path) -> Iterator[Program]:
         "PAYMENTS_DATA_DIR": str(tmp_path / "data"),
         VARIABLE: str(tmp_path),
     }
-    command = replace(first.command, name="second", environment=variables)
+    command = replace(first.command, name="successor", environment=variables)
     program = Program(command, first.logs, f"http://{HOST}:{port}/readyz")
     yield program
     if program.is_running:
@@ -90,7 +90,7 @@ def stored_and_published(found: Evidence, payment_ids: Iterable[str]) -> dict[st
 
 @pytest.mark.parametrize("place", FENCED_AT)
 async def test_a_continued_worker_changes_nothing(
-    stack: Stack, traps: Path, second: Program, place: Failpoint
+    stack: Stack, traps: Path, successor: Program, place: Failpoint
 ) -> None:
     """Another worker has finished its batch, and it writes and publishes nothing more of it.
 
@@ -103,15 +103,16 @@ async def test_a_continued_worker_changes_nothing(
     await until(lambda: trap.has_fired, f"{place} is reached")
     async with supervised(first) as ended:
         async with stopped(first):
-            second.start()
-            load = await living
-            before = await evidence.at_rest(stack)
+            successor.start()
+            async with supervised(successor) as successor_ended:
+                load = await living
+                before = await evidence.at_rest(stack)
         if FENCED_AT[place]:
             await until(lambda: bool(ended), "it restarts")
-        second.kill()
+        successor.kill()
         await run_load(stack, seed + 1)
         after = await evidence.at_rest(stack)
-    assert set(ended) <= {os.EX_TEMPFAIL}
+    assert {*ended, *successor_ended} <= {os.EX_TEMPFAIL}
     evidence.check(before)
     evidence.check(after)
     assert stored_and_published(before, load.stories) == stored_and_published(after, load.stories)

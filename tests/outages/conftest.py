@@ -35,6 +35,11 @@ class Site:
     stack: Stack
     root: Path
 
+    @property
+    def logs(self) -> Path:
+        """The folder of the programs' logs."""
+        return self.stack.logs
+
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:

@@ -66,6 +66,11 @@ class Stack:
     environment: dict[str, str]
     programs: dict[str, Program] = field(default_factory=dict)
 
+    @property
+    def logs(self) -> Path:
+        """The folder of the programs' logs."""
+        return next(iter(self.programs.values())).logs
+
     def metric(self, program: str, name: str) -> float:
         """The sum of one metric's samples, as the program serves it."""
         url = self.programs[program].ready.replace("/readyz", "/metrics")
