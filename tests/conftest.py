@@ -24,7 +24,7 @@ from tests.isolation import environment, side_by_side
 from tests.isolation.environment import SERVERS
 from tests.isolation.isolated import handle_sigterm
 from tests.isolation.leftovers import ENDS_WITHIN_S, Watch
-from tests.support.program_logs import ends_of_logs, folders_of_logs
+from tests.isolation.program_logs import ends_of_logs, folders_of_logs
 
 PARTITIONS = 4
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
