@@ -5,7 +5,7 @@ from time import monotonic
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
 
 from messaging.kafka_internals.consumer import TolerantConsumer
 from messaging.lifetime import close_consumer, start_client
@@ -17,15 +17,22 @@ from schemas.topics import fetching
 START_TIMEOUT_S: Final = 8.0
 REQUEST_TIMEOUT_MS: Final = 8_000
 CLOSE_TIMEOUT_S: Final = 1.0
-#: Seconds without a record, although there are more, after which reading fails.
-SILENCE_MAX_S: Final = 30.0
+#: Seconds without a record, although there are more, after which reading fails. The brokers end a
+#: transaction whose producer died after 60 seconds, and look for such ones every 10.
+SILENCE_MAX_S: Final = 90.0
 
 
 async def records(bootstrap: str, topic: str) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
     """Yields every committed record of a topic, up to its end at the time of the call.
 
-    The order is kept within a partition only. Raises KafkaError.
+    Waits for transactions that are open then: a record behind one, or whose commit was confirmed a
+    moment ago, could not be read yet. The order is kept within a partition only. Raises KafkaError,
+    also if there is no such topic.
     """
+    ends = await _ends(bootstrap, topic)
+    partitions = list(ends)
+    if not partitions:
+        raise UnknownTopicOrPartitionError(f"there is no topic {topic}: create it with `topics`")
     consumer = TolerantConsumer(
         bootstrap_servers=bootstrap,
         isolation_level="read_committed",
@@ -36,10 +43,8 @@ async def records(bootstrap: str, topic: str) -> AsyncIterator[ConsumerRecord[by
     )
     try:
         await start_client(consumer, START_TIMEOUT_S)
-        partitions = await partitions_of(consumer, topic)
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
         received_at = monotonic()
         while any([await consumer.position(p) < ends[p] for p in partitions]):
             batches = await consumer.getmany(timeout_ms=500)
@@ -51,6 +56,21 @@ async def records(bootstrap: str, topic: str) -> AsyncIterator[ConsumerRecord[by
                 for record in found:
                     if record.offset < ends[partition]:
                         yield record
+    finally:
+        await close_consumer(consumer, CLOSE_TIMEOUT_S)
+
+
+async def _ends(bootstrap: str, topic: str) -> dict[TopicPartition, int]:
+    """Returns the end of each partition, records of open transactions included."""
+    consumer = TolerantConsumer(
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+        isolation_level="read_uncommitted",
+    )
+    try:
+        await start_client(consumer, START_TIMEOUT_S)
+        return dict(await consumer.end_offsets(await partitions_of(consumer, topic)))
     finally:
         await close_consumer(consumer, CLOSE_TIMEOUT_S)
 
