@@ -9,6 +9,8 @@ import uvicorn
 from ingress.bootstrap import application
 from ingress.http.serving import uvicorn_options
 from ingress.metrics import SHARED_FOLDER_VARIABLE
+from runtime.listening import listen_at
+from runtime.restart import RESTART
 from schemas.settings import IngressSettings, load
 
 FACTORY: Final = "ingress.bootstrap:worker_application"
@@ -21,23 +23,27 @@ def serve() -> int:
     """
     settings = load(IngressSettings)
     application()
+    # uvicorn would listen only after start-up, and end with exit codes of its own
+    listen_at(settings.ingress_host, settings.ingress_port, 1, "PAYMENTS_INGRESS").close()
     if settings.ingress_workers == 1:
-        _serve(settings)
-        return 0
+        return _serve(settings)
     with tempfile.TemporaryDirectory(prefix="payments-ingress-metrics-") as folder:
         os.environ.setdefault(
             SHARED_FOLDER_VARIABLE, folder
         )  # before a worker imports prometheus_client
-        _serve(settings)
+        return _serve(settings)
+
+
+def _serve(settings: IngressSettings) -> int:
+    try:
+        uvicorn.run(
+            FACTORY,
+            factory=True,
+            host=settings.ingress_host,
+            port=settings.ingress_port,
+            workers=settings.ingress_workers,
+            **uvicorn_options(),
+        )
+    except SystemExit as end:  # uvicorn could not start
+        return RESTART if end.code else 0
     return 0
-
-
-def _serve(settings: IngressSettings) -> None:
-    uvicorn.run(
-        FACTORY,
-        factory=True,
-        host=settings.ingress_host,
-        port=settings.ingress_port,
-        workers=settings.ingress_workers,
-        **uvicorn_options(),
-    )

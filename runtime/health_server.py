@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from runtime.health import Health, is_alive, not_ready
+from runtime.listening import listen_at
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -54,12 +55,12 @@ def serve(
         loop: the program's event loop, which beats ``health``. None: the server's own loop does.
 
     Raises:
-        OSError: the port is in use.
+        SettingsError: the process can't listen there.
     """
     server = HealthServer(registry, health)
 
     def listen() -> socket.socket:
-        return socket.create_server((host, port), backlog=CONNECTIONS_MAX)
+        return listen_at(host, port, CONNECTIONS_MAX, "PAYMENTS_METRICS")
 
     async def run(listening: socket.socket) -> None:
         async with await server.start(listening):

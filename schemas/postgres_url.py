@@ -16,7 +16,8 @@ _FIX: Final = (
     "percent-encoded (% is %25, @ is %40, / is %2F, : is %3A), or key=value pairs"
 )
 _PLAIN: Final = re.compile(r"[^\s@]*")
-_PORTS: Final = re.compile(r"(?:\d{1,5})?(?:,\d{0,5})*")
+_PORTS: Final = re.compile(r"(?:[0-9]{1,5})?(?:,[0-9]{0,5})*")
+_PORT_MAX: Final = 65_535
 
 
 def checked(url: SecretStr) -> SecretStr:
@@ -27,7 +28,10 @@ def checked(url: SecretStr) -> SecretStr:
         raise ValueError(f"is not a Postgres address; {_FIX}") from None
     plain = ("host", "hostaddr", "user", "dbname")
     wrong = [name for name in plain if not _PLAIN.fullmatch(str(parts.get(name) or ""))]
-    if not _PORTS.fullmatch(str(parts.get("port") or "")):
+    ports = str(parts.get("port") or "")
+    if not _PORTS.fullmatch(ports) or any(
+        int(port) > _PORT_MAX for port in ports.split(",") if port
+    ):
         wrong.append("port")
     if wrong:
         raise ValueError(f"its {' and '.join(wrong)} can't be parsed; {_FIX}")

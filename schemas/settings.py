@@ -28,7 +28,9 @@ from schemas.environment import is_set_for_a_service
 from schemas.postgres_url import checked
 from schemas.settings_types import (
     ApiKey,
+    Brokers,
     HashedKeys,
+    Host,
     HttpUrl,
     OptionalStandardSecrets,
     Port,
@@ -75,7 +77,7 @@ class Group(BaseSettings):
 class KafkaSettings(Group):
     """The brokers and the topics."""
 
-    kafka_bootstrap: str = Field(min_length=3, description="Brokers as host:port, comma-separated.")
+    kafka_bootstrap: Brokers = Field(description="Brokers as host:port, comma-separated.")
     partitions: int = Field(
         4, ge=1, le=1024, description="Partitions of the co-partitioned topics."
     )
@@ -171,7 +173,7 @@ class ExamplePaySettings(Group):
 class IngressSettings(Group):
     """The ingress, the HTTP program."""
 
-    ingress_host: str = Field("127.0.0.1", description="Address to listen on.")
+    ingress_host: Host = Field("127.0.0.1", description="Address to listen on.")
     ingress_port: Port = Field(8080, description="Port to listen on.")
     ingress_url: HttpUrl = Field(
         "http://127.0.0.1:8080", description="The address at which clients reach the ingress."
@@ -230,8 +232,11 @@ class StreamSettings(Group):
     batch_wait_s: Seconds = Field(
         0.002, description="Longest wait for more records before a batch is processed."
     )
-    session_timeout_s: Seconds = Field(
+    session_timeout_s: float = Field(
         45.0,
+        gt=0,
+        le=1_800,  # the brokers' own limit, unless they are configured otherwise
+        allow_inf_nan=False,
         description="A stream process without heartbeats loses its partitions after this time.",
     )
     publish_deadline_s: Seconds = Field(
@@ -260,7 +265,7 @@ class StreamSettings(Group):
 class MetricsSettings(Group):
     """The health server of a background process: /metrics, /healthz and /readyz."""
 
-    metrics_host: str = Field("127.0.0.1", description="Address to listen on.")
+    metrics_host: Host = Field("127.0.0.1", description="Address to listen on.")
     metrics_port: Port = Field(9100, description="Port to listen on.")
 
 
@@ -300,7 +305,11 @@ class WorkerSettings(Group):
         100, ge=1, le=1000, description="Payments per page of the reconciler's sweep."
     )
     reconcile_per_s: float = Field(
-        20.0, gt=0, description="Most requests per second of the reconciler's sweep to a provider."
+        20.0,
+        ge=0.001,
+        le=10_000,
+        allow_inf_nan=False,
+        description="Most requests per second of the reconciler's sweep to a provider.",
     )
     unrouted_max_age_s: Seconds = Field(
         259_200.0,
@@ -308,7 +317,8 @@ class WorkerSettings(Group):
     )
     parked_max_age_s: Seconds = Field(
         2_592_000.0,
-        description="A parked input whose payment never came is rejected after this (30 days).",
+        description="A parked input whose payment never came is given up after this (30 days): a "
+        "command is rejected, anything else ignored.",
     )
     history_retention_s: Seconds = Field(
         34_560_000.0,

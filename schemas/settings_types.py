@@ -2,14 +2,76 @@
 
 import base64
 import re
-from typing import Annotated, Any
+from ipaddress import ip_address
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 from pydantic_settings import NoDecode
 
-Seconds = Annotated[float, Field(gt=0)]
+#: A hundred years. Now plus or minus this is still a date.
+DURATION_MAX_S: Final = 36_525 * 86_400
+Seconds = Annotated[float, Field(gt=0, le=DURATION_MAX_S, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+[^/\s]$")]
+
+_NAME: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?", re.ASCII)
+_BROKER: Final = re.compile(r"(?:\[([^\[\]]*)\]|([^\[\]:]*)):([0-9]{1,5})", re.ASCII)
+_PORT_MAX: Final = 65_535
+
+
+def _is_host(text: str) -> bool:
+    """Whether it has the form of an address or a name. A name of digits alone is an address."""
+    if ":" in text or re.fullmatch(r"[0-9.]+", text):
+        try:
+            ip_address(text)
+        except ValueError:
+            return False
+        return True
+    return _NAME.fullmatch(text) is not None
+
+
+def _host(text: str) -> str:
+    if not _is_host(text):
+        raise ValueError("write an IP address or a host name, without a port")
+    return text
+
+
+def _brokers(text: str) -> str:
+    """Returns the brokers without blanks. Raises ValueError for what is not ``host:port``."""
+    items = [item.strip() for item in text.split(",")]
+    for item in items:
+        found = _BROKER.fullmatch(item)
+        host = (found[1] or found[2] or "") if found else ""
+        if (
+            not found
+            or not _is_host(host)
+            or (":" in host) != (found[1] is not None)
+            or not 1 <= int(found[3]) <= _PORT_MAX
+        ):
+            raise ValueError(
+                "write each broker as host:port, without a scheme, and with a port from 1 to 65535"
+            )
+    return ",".join(items)
+
+
+def _with_host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number, or a bracket is open
+        usable = False
+    if not usable:
+        raise ValueError("write http(s)://host or http(s)://host:port")
+    return url
+
+
+HttpUrl = Annotated[
+    str, StringConstraints(pattern=r"^https?://[^\s]+[^/\s]$"), AfterValidator(_with_host)
+]
+#: An address to listen on.
+Host = Annotated[str, AfterValidator(_host)]
+#: Brokers as ``host:port``, comma-separated.
+Brokers = Annotated[str, AfterValidator(_brokers)]
 
 
 def _split(value: Any) -> Any:

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from pydantic_settings import BaseSettings
 
+from schemas.settings_types import DURATION_MAX_S
+
 _HEAD: Final = (
     "| Variable | Meaning | Default | Takes |",
     "| --- | --- | --- | --- |",
@@ -70,8 +72,7 @@ def _table(group: type[BaseSettings]) -> Iterator[str]:
 def _default(value: Any) -> str:
     if value is None:
         return "not set"
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    return f"`{text}`"
+    return f"`{_number(value) if isinstance(value, float) else value}`"
 
 
 def _takes(field_schema: Mapping[str, Any]) -> str:
@@ -94,11 +95,17 @@ def _takes(field_schema: Mapping[str, Any]) -> str:
 
 def _bounds(schema: Mapping[str, Any]) -> Iterator[str]:
     least, most = schema.get("minimum"), schema.get("maximum")
-    if least is not None and most is not None:
-        yield f"{least} to {most}"
-    elif least is not None:
-        yield f"at least {least}"
-    elif most is not None:
-        yield f"at most {most}"
+    if most == DURATION_MAX_S:  # the page says it once
+        most = None
     if "exclusiveMinimum" in schema:
-        yield f"above {schema['exclusiveMinimum']}"
+        yield f"above {_number(schema['exclusiveMinimum'])}"
+    if least is not None and most is not None:
+        yield f"{_number(least)} to {_number(most)}"
+    elif least is not None:
+        yield f"at least {_number(least)}"
+    elif most is not None:
+        yield f"at most {_number(most)}"
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else str(value)

@@ -17,8 +17,8 @@ COMMAND: Final = "python -m tools.configuration_page"
 
 _ABOUT: Final = (
     "All settings are environment variables. A wrong, missing or misspelt variable prevents "
-    "start-up, and the error names it. No secret has a default. Names that end in `_S` are in "
-    "seconds.\n\n"
+    "start-up: the error names it, and the exit code is 2. No secret has a default. Names that end "
+    "in `_S` are in seconds, at most 100 years.\n\n"
     f"`{COMMAND}` generates this page from the settings; a test keeps it up to date."
 )
 _SECTIONS: Final = (

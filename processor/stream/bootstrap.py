@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import tempfile
 from pathlib import Path
 
 import faust
@@ -18,7 +19,14 @@ from runtime.clock import utc_now
 from runtime.health import Health
 from runtime.health_server import serve
 from runtime.restart import RESTART
-from schemas.settings import DatabaseSettings, KafkaSettings, MetricsSettings, StreamSettings, load
+from schemas.settings import (
+    DatabaseSettings,
+    KafkaSettings,
+    MetricsSettings,
+    SettingsError,
+    StreamSettings,
+    load,
+)
 from schemas.topics import APP_ID
 
 
@@ -32,13 +40,27 @@ def _collect_less_often() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
+def _make_writable(data_dir: Path) -> None:
+    """Makes the folder of the tables. Raises SettingsError if nothing can be written there."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data_dir):
+            pass
+    except (OSError, ValueError) as error:  # a NUL in the path is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(
+            f"PAYMENTS_DATA_DIR: {str(data_dir)!r} can't be written: {reason}. Name a folder that "
+            "this process may write to"
+        ) from error
+
+
 def run_stream(parts: StreamParts = REAL_PARTS) -> int:
     """Runs the Faust worker until SIGTERM or Ctrl-C. Returns the exit code."""
     kafka, database, stream = load(KafkaSettings), load(DatabaseSettings), load(StreamSettings)
     status = load(MetricsSettings)
+    _make_writable(stream.data_dir)
     asyncio.run(check_topics(kafka))
     registry, health = CollectorRegistry(), Health()
-    stream.data_dir.mkdir(parents=True, exist_ok=True)
     _collect_less_often()
     app = create_app(kafka, stream)
     metrics = StreamMetrics(registry)

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sandbox.stripe_simulator.chance import Chance
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-SecondsRange = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
+Hold = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+SecondsRange = tuple[Hold, Hold]
 
 
 class Faults(BaseModel):
@@ -43,7 +44,7 @@ class Faults(BaseModel):
     early_hold_s: SecondsRange = (0.02, 0.2)
     error_500_after: Probability = 0.0
     timeout_after: Probability = 0.0
-    timeout_hold_s: Annotated[float, Field(ge=0)] = 60.0
+    timeout_hold_s: Hold = 60.0
     reset_after: Probability = 0.0
 
     @model_validator(mode="after")

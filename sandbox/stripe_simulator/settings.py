@@ -16,11 +16,12 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sandbox.stripe_simulator.faults import PRESETS, Faults, parse_faults
+from schemas.settings_types import DURATION_MAX_S, Host
 
 PREFIX = "PAYMENTS_SIMULATOR_"
 DAY_S = 86_400
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=DURATION_MAX_S, allow_inf_nan=False)]
 
 
 class SimulatorSettings(BaseSettings):
@@ -28,7 +29,7 @@ class SimulatorSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: Host = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(12_111, ge=1, le=65_535, description="Port to listen on.")
     public_base_url: HttpUrl | None = Field(
         None, description="Where a browser reaches it, if not at that address."
@@ -56,7 +57,11 @@ class SimulatorSettings(BaseSettings):
 
     # On the simulator's clock.
     settlement_delay_s: float = Field(
-        1.0, ge=0, description="After this refunds settle and disputes open."
+        1.0,
+        ge=0,
+        le=DURATION_MAX_S,
+        allow_inf_nan=False,
+        description="After this refunds settle and disputes open.",
     )
     authorization_hold_s: Seconds = Field(
         7.0 * DAY_S, description="An uncaptured authorization is cancelled after this."

@@ -136,14 +136,43 @@ def test_a_missing_variable_is_named(
 
 
 WRONG: list[tuple[type[Group], str, str]] = [
-    (KafkaSettings, "KAFKA_BOOTSTRAP", ""),
+    *(
+        (KafkaSettings, "KAFKA_BOOTSTRAP", value)
+        for value in (
+            "",
+            " ",
+            "localhost",
+            "localhost:",
+            "localhost:abc",
+            "localhost:0",
+            "localhost:65536",
+            "kafka://localhost:9092",
+            "::::",
+            "::1:9092",
+            "[::1]",
+            "[x]:9092",
+            ":9092",
+            "a:1,",
+            "a b:9092",
+            "-a:9092",
+            "999.1.1.1:9092",
+            "a:1;b:2",
+            "user@a:9092",
+            "\u0131:9092",
+            "a:\u0661",
+        )
+    ),
     (KafkaSettings, "PARTITIONS", "many"),
     (KafkaSettings, "PARTITIONS", "0"),
     (KafkaSettings, "PARTITIONS", "1.5"),
     (KafkaSettings, "REPLICATION_FACTOR", "10"),
     (DatabaseSettings, "DATABASE_URL", ""),
+    (DatabaseSettings, "DATABASE_URL", "postgresql://payments@localhost:65536/payments"),
     (StripeSettings, "STRIPE_API_BASE", "api.stripe.com"),
     (StripeSettings, "STRIPE_API_BASE", "https://api.stripe.com/"),
+    (StripeSettings, "STRIPE_API_BASE", "https://api.stripe.com:abc"),
+    (StripeSettings, "STRIPE_API_BASE", "https://:443"),
+    (StripeSettings, "STRIPE_API_BASE", "https://[::1"),
     (StripeSettings, "STRIPE_API_KEY", ""),
     (StripeSettings, "STRIPE_API_KEY", "sk_test"),
     (StripeSettings, "STRIPE_TIMEOUT_S", "0"),
@@ -163,6 +192,14 @@ WRONG: list[tuple[type[Group], str, str]] = [
     (IngressSettings, "API_KEYS", f"shop:{HASH},globex:{HASH}"),
     (IngressSettings, "INGRESS_PORT", "65536"),
     (IngressSettings, "INGRESS_URL", "localhost"),
+    (IngressSettings, "INGRESS_HOST", ""),
+    (IngressSettings, "INGRESS_HOST", "localhost:8080"),
+    (IngressSettings, "INGRESS_HOST", "999.1.1.1"),
+    (IngressSettings, "PAYMENT_EXPIRY_S", "1e13"),
+    (StreamSettings, "SESSION_TIMEOUT_S", "1801"),
+    (MetricsSettings, "METRICS_HOST", "http://localhost"),
+    (WorkerSettings, "PARKED_MAX_AGE_S", "1e15"),
+    (WorkerSettings, "HISTORY_RETENTION_S", "1e12"),
     (StreamSettings, "BATCH_SIZE", "0"),
     (IngressSettings, "BODY_LIMIT_BYTES", "1000001"),
     (StreamSettings, "DEDUP_PER_PAYMENT", "7"),
@@ -189,6 +226,49 @@ def test_a_wrong_value_is_named(
     assert text.startswith(f"{PREFIX}{name}: ")
     assert text.endswith(str(group.model_fields[name.lower()].description))
     assert text.count(PREFIX) == 1
+
+
+NUMBERS = [
+    (group, field)
+    for _, group, field in variables()
+    if group.model_fields[field].annotation is float
+]
+
+
+@pytest.mark.parametrize(("group", "field"), NUMBERS, ids=[field for _, field in NUMBERS])
+def test_no_number_is_beyond_what_can_be_computed_with(
+    monkeypatch: pytest.MonkeyPatch, group: type[Group], field: str
+) -> None:
+    """Otherwise the program would start, and fail when it first adds the duration to a time."""
+    assert len(NUMBERS) > 25
+    for value in ("nan", "inf", "-inf", "1e300", "0", "-1", "1e10"):
+        monkeypatch.setenv(f"{PREFIX}{field}".upper(), value)
+        assert refusal(group).startswith(f"{PREFIX}{field}: ".upper()), value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "localhost:9092",
+        "10.0.0.1:1",
+        "kafka-1.svc.cluster.local.:65535",
+        "[::1]:9092",
+        "my_kafka:9092",
+    ],
+)
+def test_brokers_are_names_or_addresses_with_ports(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """Blanks around one are ignored."""
+    monkeypatch.setenv(f"{PREFIX}KAFKA_BOOTSTRAP", f" {value} , b:2")
+    assert load(KafkaSettings).kafka_bootstrap == f"{value},b:2"
+
+
+@pytest.mark.parametrize("value", ["0.0.0.0", "::", "::1", "localhost", "payments-ingress"])
+def test_a_host_is_a_name_or_an_address(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Whether it is this machine's is known when the program listens."""
+    monkeypatch.setenv(f"{PREFIX}METRICS_HOST", value)
+    assert load(MetricsSettings).metrics_host == value
 
 
 def test_half_a_provider_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,12 @@ def test_a_retry_has_its_own_faults(simulator: Simulator) -> None:
     assert len(responses) < 50
 
 
-WRONG: list[dict[str, Any]] = [{"drop": 1.1}, {"dorp": 0.1}, {"delay_s": [2, 1]}]
+WRONG: list[dict[str, Any]] = [
+    {"drop": 1.1},
+    {"dorp": 0.1},
+    {"delay_s": [2, 1]},
+    {"timeout_hold_s": 1e300},
+]
 
 
 @pytest.mark.parametrize("faults", WRONG)
@@ -126,6 +131,15 @@ def test_wrong_faults_are_refused(simulator: Simulator, faults: dict[str, Any]) 
     """A probability out of bounds, an unknown fault or an inverted range is refused."""
     assert simulator.http.put("/_control/faults", json=faults).status_code == 422
     assert simulator.read("faults")["drop"] == 0
+
+
+@pytest.mark.parametrize("body", ["nope", '"nope"', "", "{", b"\xff", "[" * 100_000])
+def test_faults_that_cannot_be_read_are_refused(simulator: Simulator, body: str | bytes) -> None:
+    """The error lists the presets if the text could be a name."""
+    response = simulator.http.put("/_control/faults", content=body)
+    assert response.status_code == 400
+    if "nope" in str(body):
+        assert "neither one of none, rough, hostile nor" in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("body", ["hostile", '"hostile"'])

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sandbox.stripe_simulator.api.forms import decode_form
-from sandbox.stripe_simulator.errors import ApiError
+from sandbox.stripe_simulator.errors import ApiError, ParameterError
 
 BodyT = TypeVar("BodyT", bound=BaseModel)
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -19,10 +19,15 @@ async def read_body(request: Request, model: type[BodyT]) -> BodyT:
 
     Raises:
         ValidationError: a field is wrong or missing.
+        ParameterError: the body is no text.
     """
     body = await request.body()
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        return model.model_validate(decode_form(body.decode()))
+        try:
+            text = body.decode()
+        except UnicodeDecodeError as error:
+            raise ParameterError("the form is not in UTF-8") from error
+        return model.model_validate(decode_form(text))
     return model.model_validate_json(body or b"{}")
 
 

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from sandbox.stripe_simulator.api.webhook_endpoints import install_preset
 from sandbox.stripe_simulator.control.control_http import with_json_errors
+from sandbox.stripe_simulator.errors import ParameterError
 from sandbox.stripe_simulator.faults import Faults, parse_faults
 from sandbox.stripe_simulator.storage.store import Store
 from sandbox.stripe_simulator.storage.types import JsonObject
@@ -41,8 +42,11 @@ def inspection_routes(world: World, sender: WebhookSender) -> list[Route]:
         return JSONResponse(world.faults.current.model_dump())
 
     async def switch_faults(request: Request) -> Response:
-        text = (await request.body()).decode()
-        faults = Faults.model_validate(parse_faults_body(text))
+        try:
+            given = parse_faults_body((await request.body()).decode())
+        except (ValueError, RecursionError) as error:  # no preset, no JSON, no UTF-8, or too deep
+            raise ParameterError(str(error)) from error
+        faults = Faults.model_validate(given)
         world.faults.set(faults)
         return JSONResponse(faults.model_dump())
 

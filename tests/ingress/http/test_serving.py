@@ -13,7 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ingress import serve
 from sandbox.supervision.ports import free_ports
+from schemas.settings import IngressSettings
 from tests.ingress.harness import PAYMENT, SECRETS, event, keyed, signed
 from tests.support.waiting import until
 
@@ -129,8 +131,10 @@ async def test_several_workers_share_their_metrics(kafka_bootstrap: str, databas
         ("PAYMENTS_STRIPE_WEBHOOK_SECRETS", ""),
         ("PAYMENTS_STRIPE_WEBHOOK_SECRETS", "whsec_a_good_one,"),
         ("PAYMENTS_KAFKA_BOOTSTRAP", None),
+        ("PAYMENTS_KAFKA_BOOTSTRAP", "localhost:abc"),
         ("PAYMENTS_DATABASE_URL", None),
         ("PAYMENTS_INGRESS_PORT", "0"),
+        ("PAYMENTS_INGRESS_HOST", "nonsense.invalid"),
         ("PAYMENTS_DEFAULT_PROVIDER", "nobody"),
         ("PAYMENTS_INGRES_PORT", "8080"),
     ],
@@ -144,3 +148,17 @@ async def test_wrong_settings_are_refused(variable: str, value: str | None) -> N
     assert variable in errors.decode()
     assert "Traceback" not in errors.decode()
     assert "top-secret" not in errors.decode()
+
+
+@pytest.mark.parametrize(("own", "code"), [(0, 0), (1, 75), (3, 75)])
+def test_a_failed_start_exits_with_a_documented_code(
+    monkeypatch: pytest.MonkeyPatch, own: int, code: int
+) -> None:
+    """Uvicorn's codes mean something else in the table of exit codes."""
+
+    def run(*_: object, **__: object) -> None:
+        raise SystemExit(own)
+
+    monkeypatch.setattr(serve.uvicorn, "run", run)
+    settings = IngressSettings(api_keys={hashlib.sha256(b"key").hexdigest(): "acme"})
+    assert serve._serve(settings) == code

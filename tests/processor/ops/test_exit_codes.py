@@ -90,6 +90,17 @@ def test_a_folder_that_cannot_be_written_is_no_outage() -> None:
         main(["stream"], {"stream": raising(PermissionError("the tables' folder"))})
 
 
+@pytest.mark.parametrize("folder", ["/proc/nope", "/dev/null", "/proc"])
+def test_a_folder_of_the_settings_that_cannot_be_written_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    """One line names the variable, before any broker is asked."""
+    monkeypatch.setenv(f"{PREFIX}DATA_DIR", folder)
+    assert main(["stream"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"payments stream: PAYMENTS_DATA_DIR: '{folder}' can't be written: ")
+
+
 @pytest.mark.parametrize("code", [0, 75])
 def test_a_servers_own_exit_code_is_kept(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     """The stream ends with 75 itself when it must be started again."""
