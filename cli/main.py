@@ -15,6 +15,7 @@ from cli.programs import PROGRAMS, SERVERS, Programs
 from cli.replay import replay
 from ports.errors import LoopFailedError, ProcessorError
 from ports.failures import RETRYABLE_AT_START
+from ports.texts import printable
 from postgres.migrate import MigrationError
 from runtime import logs
 from runtime.restart import RESTART
@@ -113,7 +114,8 @@ def _exit_code(name: str, call: Callable[[], int | None]) -> int:
         source = "Postgres: " if isinstance(error, psycopg.OperationalError) else ""
         source = "Kafka: " if isinstance(error, KafkaError) else source
         reason = str(error) or type(error).__name__
-        print(f"payments {name}: {source}{reason}", file=sys.stderr)  # noqa: T201  # for the operator
+        text = f"payments {name}: {source}{reason}"
+        print(printable(text, keep="\n"), file=sys.stderr)  # noqa: T201  # for the operator
         restart = name in SERVERS and isinstance(error, RETRYABLE_AT_START)
         return RESTART if restart else COULD_NOT_RUN
     except typer.BadParameter:

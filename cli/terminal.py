@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ports.texts import printable
 from postgres.deadlines import CONNECTING
 from schemas.settings import DatabaseSettings, KafkaSettings, load
 
@@ -29,8 +30,8 @@ def database_url() -> str:
 
 
 def say(text: str) -> None:
-    """Prints text to standard output."""
-    print(text)  # noqa: T201  # the output of a command
+    """Prints text to standard output. What a terminal would obey is escaped, except line ends."""
+    print(printable(text, keep="\n\t"))  # noqa: T201  # the output of a command
 
 
 def is_terminal() -> bool:
@@ -42,5 +43,5 @@ def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Prints a table, for a terminal."""
     table = Table(*columns, box=box.SIMPLE_HEAD)
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*(escape(printable(cell)) for cell in row))
     Console().print(table)

@@ -1,10 +1,11 @@
 """Decodes records into inputs. An undecodable record becomes a dead letter with the reason."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from decisions.decode_failure import unforeseen
 from domain.inputs import (
@@ -28,7 +29,7 @@ from runtime.logs import get_logger
 from runtime.tasks import ANY_ERROR
 from schemas import commands, headers
 from schemas.identity import is_payment_id
-from schemas.results import ProviderResult
+from schemas.results import ProviderResult, Refusal
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
 
 log = get_logger(__name__)
@@ -68,13 +69,13 @@ class Decoder:
     def _webhook(self, record: ConsumedRecord) -> DecodedInput:
         key = (record.key or b"").decode("utf-8", "replace")
         if not is_payment_id(key):
-            raise UndecodableRecordError(f"the key {key[:60]!r} is no payment ID")
+            raise UndecodableRecordError("the key is no payment ID")
         provider = _header(record, headers.PROVIDER)
         event_id = _header(record, headers.EVENT_ID)
         translator = self._translators.get(provider)
         if translator is None:
             known = ", ".join(sorted(self._translators))
-            raise UndecodableRecordError(f"provider {provider!r} is none of: {known}")
+            raise UndecodableRecordError(f"header {headers.PROVIDER} is none of: {known}")
         try:
             translated = translator.translate(record.value)
         except MalformedWebhookError as error:
@@ -83,7 +84,7 @@ class Decoder:
         if b"\\u0000" in record.value and _has_nul(msgspec.to_builtins(fact)):
             raise UndecodableRecordError("a text has a NUL character, which can't be stored")
         if fact.event_id != event_id:
-            raise UndecodableRecordError(f"{headers.EVENT_ID} is {event_id}, the body's another")
+            raise UndecodableRecordError(f"header {headers.EVENT_ID} is not the ID in the value")
         received_at = utc_time(_header(record, headers.RECEIVED_AT))
         kind = f"{provider}.{translated.kind}"
         return DecodedInput(
@@ -99,9 +100,7 @@ class Decoder:
 def _check_key(record: ConsumedRecord, received: DecodedInput) -> None:
     """Raises UndecodableRecordError if the key is not the payment's: its order would break."""
     if record.key != received.payment_id.encode():
-        raise UndecodableRecordError(
-            f"the key is {record.key!r}, but the value is about {received.payment_id}"
-        )
+        raise UndecodableRecordError("the key is not the payment ID in the value")
 
 
 def _has_nul(value: Any) -> bool:
@@ -121,8 +120,42 @@ def _header(record: ConsumedRecord, name: str) -> str:
 
 
 def _explain(error: ValidationError) -> str:
+    """Says what is wrong with which fields. It repeats nothing that came, value or name."""
     problems = error.errors(include_input=False, include_url=False)
-    return "; ".join(f"{'.'.join(map(str, p['loc'])) or 'value'}: {p['msg']}" for p in problems[:5])
+    return "; ".join(f"{_place(p['loc'])}: {_problem(p)}" for p in problems[:5])
+
+
+def _place(location: Sequence[str | int]) -> str:
+    shown = (
+        str(part) if isinstance(part, int) or part in _NAMES else "(a name)" for part in location
+    )
+    return ".".join(shown) or "value"
+
+
+def _problem(problem: ErrorDetails) -> str:
+    if problem["type"] == "union_tag_invalid":
+        return f"{problem['ctx']['discriminator']} is none of: {problem['ctx']['expected_tags']}"
+    return problem["msg"]
+
+
+_IN_THE_DOMAIN: Final[Mapping[type[commands.CommandBase], type[Command]]] = {
+    commands.CreatePayment: Create,
+    commands.ConfirmPayment: Confirm,
+    commands.CapturePayment: Capture,
+    commands.CancelPayment: Cancel,
+    commands.RefundPayment: Refund,
+}
+_MODELS: Final[tuple[type[BaseModel], ...]] = (
+    *_IN_THE_DOMAIN,
+    commands.ReleasePayment,
+    ProviderResult,
+    Refusal,
+)
+#: The names in a problem's place that are ours: fields, and tags of commands.
+_NAMES: Final = frozenset(
+    {name for model in _MODELS for name in model.model_fields}
+    | {str(model.model_fields["type"].default) for model in _MODELS if "type" in model.model_fields}
+)
 
 
 def _command(record: ConsumedRecord) -> DecodedInput:
@@ -148,15 +181,6 @@ def _command(record: ConsumedRecord) -> DecodedInput:
         tenant=command.tenant,
         operation_id=command.operation_id,
     )
-
-
-_IN_THE_DOMAIN: Final[Mapping[type[commands.CommandBase], type[Command]]] = {
-    commands.CreatePayment: Create,
-    commands.ConfirmPayment: Confirm,
-    commands.CapturePayment: Capture,
-    commands.CancelPayment: Cancel,
-    commands.RefundPayment: Refund,
-}
 
 
 def to_domain(command: commands.Command) -> Command:

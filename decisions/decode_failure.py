@@ -29,7 +29,8 @@ def unforeseen(record: ConsumedRecord, error: str) -> DecodedInput | DeadLetter:
     fields = _fields(record)
     event_id = _text(fields, "event_id")
     if not is_payment_id(payment_id) or event_id is None:
-        return DeadLetter(record, f"our own code failed: {error}")
+        # without the error's text, which may repeat a part of the record
+        return DeadLetter(record, f"our own code failed: {error.partition(':')[0]}")
     return DecodedInput(
         record=record,
         payment_id=payment_id,

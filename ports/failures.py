@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from ports.errors import (
     BatchConflictError,
     FencedError,
+    ProcessorError,
     PublishError,
     StoreUnavailableError,
     TableFilesError,
@@ -69,6 +70,15 @@ def must_propagate(error: BaseException) -> bool:
     if isinstance(error, asyncio.CancelledError):
         return is_cancelled()
     return isinstance(error, RETRYABLE) or not isinstance(error, Exception)
+
+
+def name_defect(error: BaseException) -> str:
+    """Returns the reason of a dead letter on which our own code failed.
+
+    It has the text of an error of our own, but of no other: that may repeat a part of the record.
+    """
+    what = describe_error(error) if isinstance(error, ProcessorError) else type(error).__name__
+    return f"our own code failed: {what}"
 
 
 def describe_error(error: BaseException) -> str:

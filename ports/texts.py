@@ -1,11 +1,17 @@
 """Texts and times from outside, as Postgres stores them and people read them."""
 
+import re
 from datetime import UTC, datetime
 from typing import Final
 
 from ports.errors import UndecodableRecordError
 
 ERROR_CHARS_MAX: Final = 1_000
+#: Where msgspec's errors repeat a value or a name. What follows is the place, which has only names
+#: of our own types.
+_REPEATED: Final = re.compile(
+    r"\b(value|field) (?P<quote>['\"`]).*(?P=quote)(?= - at |\Z)", re.DOTALL
+)
 
 
 def storable(text: str) -> str:
@@ -17,18 +23,35 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def without_content(error: Exception) -> str:
+    """Returns what msgspec says is wrong with some bytes, and where, without any of their text."""
+    return _REPEATED.sub(r"\1", str(error))
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Returns the text with everything escaped that a terminal would obey or hide, except ``keep``.
+
+    These are control characters, marks of direction, and the like.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text
+    )
+
+
 def utc_time(text: str) -> datetime:
     """Parses an ISO 8601 time with a zone. Returns it in UTC; raises UndecodableRecordError."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UndecodableRecordError(f"{text!r} is no ISO 8601 time") from error
+        raise UndecodableRecordError("a time is not in ISO 8601") from error
     if at.tzinfo is None:
-        raise UndecodableRecordError(f"{text!r} has no time zone")
+        raise UndecodableRecordError("a time has no time zone")
     try:
         return at.astimezone(UTC)
     except OverflowError as error:
-        raise UndecodableRecordError(f"{text!r} is outside of the calendar") from error
+        raise UndecodableRecordError("a time is outside of the calendar") from error
 
 
 def moment(at: datetime) -> str:

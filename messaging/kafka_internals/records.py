@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import ConsumerRecord, TopicPartition
@@ -155,7 +155,9 @@ class TolerantRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has n
     def _unreadable(self, batch: bytes, error: Exception) -> Iterator[Any]:
         tp, first = self._tp, self.next_fetch_offset
         stop = max(first + 1, min(_stop(batch), self._end))
-        reason = f"the batch at offsets {first} to {stop - 1} can't be parsed: {error!r}"
+        # the text of any other error may repeat bytes of the batch
+        why = repr(error) if isinstance(error, KafkaError) else type(error).__name__
+        reason = f"the batch at offsets {first} to {stop - 1} can't be parsed: {why}"
         log.error("batch.unreadable", topic=tp.topic, partition=tp.partition, reason=reason)
         for offset in range(first, stop):
             value = Unreadable(batch if offset == first else b"", reason)

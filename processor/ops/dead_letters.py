@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from messaging import log_reader
 from ports.producer_record import ProducerRecord
 from ports.stores import RecordSender
-from ports.texts import moment
+from ports.texts import moment, printable
 from postgres import operator as store
 from postgres.deadlines import OperatingConnection
 from postgres.operator import DeadLetterPosition
@@ -168,23 +168,21 @@ def describe(dead_letter: DeadLetterRecord, sent_at: datetime | None) -> str:
     """Describes a dead letter without its content."""
     sent = f"  (sent again {moment(sent_at)})" if sent_at is not None else ""
     partition, offset = dead_letter.position
-    error = dead_letter.added.get(headers.ERROR, "unknown error")
-    altered = dead_letter.added.get(headers.ALTERED)
+    error = printable(dead_letter.added.get(headers.ERROR, "unknown error"))
+    altered = printable(dead_letter.added.get(headers.ALTERED, ""))
+    origin, size = printable(dead_letter.origin), len(dead_letter.value)
     note = f"\n    not the whole original record: {altered}" if altered else ""
-    return (
-        f"{partition}:{offset}  from {dead_letter.origin}, {len(dead_letter.value)} bytes{sent}"
-        f"\n    {error}{note}"
-    )
+    return f"{partition}:{offset}  from {origin}, {size} bytes{sent}\n    {error}{note}"
 
 
 def describe_in_full(dead_letter: DeadLetterRecord) -> Iterator[str]:
-    """Describes a dead letter with its content, line by line."""
+    """Describes a dead letter with its content, line by line. Control characters are escaped."""
     yield describe(dead_letter, None)
     yield f"key: {dead_letter.key!r}"
     for name, text in as_text(dead_letter.headers).items():
-        yield f"{name}: {text}"
+        yield f"{printable(name)}: {printable(text)}"
     yield ""
-    yield dead_letter.value.decode("utf-8", "backslashreplace")
+    yield printable(dead_letter.value.decode("utf-8", "backslashreplace"), keep="\n\t")
 
 
 def describe_replay(result: ReplaySummary) -> Iterator[str]:

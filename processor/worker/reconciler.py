@@ -17,8 +17,8 @@ from decisions.dead_letters import as_outgoing
 from ports.failures import (
     ADAPTER_TIMEOUT_S,
     RETRYABLE_IN_SWEEP,
-    describe_error,
     must_propagate,
+    name_defect,
 )
 from ports.producer_record import ProducerRecord
 from ports.provider import FetchedEvent, ProviderClient, ProviderUnavailableError
@@ -246,9 +246,7 @@ def _as_record(event: FetchedEvent, provider: str, now: datetime) -> ProducerRec
         record = ConsumedRecord(
             position=position, key=None, value=event.body, headers=named, timestamp_ms=-1
         )
-        (dead_letter,) = as_outgoing(
-            [DeadLetter(record, f"our own code failed: {describe_error(error)}")]
-        )
+        (dead_letter,) = as_outgoing([DeadLetter(record, name_defect(error))])
         return dead_letter
 
 

@@ -19,7 +19,7 @@ from messaging.kafka_internals.consumer import GapReportingConsumer
 from messaging.kafka_internals.records import OffsetGap
 from messaging.lifetime import close_consumer, start_client
 from ports.errors import UndecodableRecordError
-from ports.failures import ADAPTER_TIMEOUT_S, describe_error, must_propagate
+from ports.failures import ADAPTER_TIMEOUT_S, must_propagate, name_defect
 from ports.producer_record import ProducerRecord
 from ports.provider import MalformedWebhookError, Translator
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset, Unreadable
@@ -121,8 +121,7 @@ class Router:
                     raise
                 log.exception("webhooks.routing_failed", records=len(records))
                 if len(records) == 1:
-                    reason = f"our own code failed: {describe_error(error)}"
-                    await self._send([], [DeadLetter(records[0], reason)])
+                    await self._send([], [DeadLetter(records[0], name_defect(error))])
                     return
             else:
                 return
@@ -198,7 +197,7 @@ class Router:
             if must_propagate(error):
                 raise
             log.exception("webhook.routing_failed")
-            await self._finish([webhook], f"our own code failed: {describe_error(error)}")
+            await self._finish([webhook], name_defect(error))
 
     def _as_ignored(self, webhook: UnroutedWebhook) -> IgnoredWebhook | None:
         """Returns the webhook as ignored if it has no effect; None if it has, or is unreadable."""

@@ -31,10 +31,12 @@ def minor_units(text: str, currency: str) -> int:
     decimals = DECIMALS.get(currency, _DEFAULT_DECIMALS)
     found = _DECIMAL.match(text)
     if found is None:
-        raise MalformedWebhookError(f"{text[:40]!r} is not a decimal amount")
+        raise MalformedWebhookError("an amount is not a decimal number")
     whole, fraction = found[1], found[2] or ""
     if len(fraction) > decimals:
-        raise MalformedWebhookError(f"{text!r} has more than the {decimals} decimals of {currency}")
+        raise MalformedWebhookError(
+            f"an amount has more than the {decimals} decimals of {currency}"
+        )
     return int(whole + fraction.ljust(decimals, "0"))
 
 

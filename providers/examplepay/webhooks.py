@@ -9,6 +9,7 @@ import msgspec
 from pydantic import SecretStr
 
 from ports.provider import Account, MalformedWebhookError, Translated, Webhook
+from ports.texts import without_content
 from providers.examplepay.shapes import NAME_PATTERN, Event, RoutingSubject
 from providers.examplepay.signing import key_of, verified_id
 from providers.examplepay.translate import NAME, event_id, subject_kind, translate
@@ -56,7 +57,9 @@ class ExamplePayTranslator:
             event = _EVENT.decode(body)
             return Translated(event.name, translate(event, self._account))
         except _DECODE_ERRORS as error:
-            raise MalformedWebhookError(f"not an ExamplePay event: {error}") from error
+            raise MalformedWebhookError(
+                f"not an ExamplePay event: {without_content(error)}"
+            ) from error
 
 
 def read(body: bytes) -> Webhook:
@@ -68,7 +71,7 @@ def read(body: bytes) -> Webhook:
         event = _EVENT.decode(body)
         about = _ROUTING.decode(event.subject)
     except _DECODE_ERRORS as error:
-        raise MalformedWebhookError(f"not an ExamplePay event: {error}") from error
+        raise MalformedWebhookError(f"not an ExamplePay event: {without_content(error)}") from error
     is_payment = subject_kind(event) == "payment"
     reference = about.reference if is_payment else about.payment_reference
     is_ours = isinstance(reference, str) and is_payment_id(reference)

@@ -10,6 +10,7 @@ import stripe
 from pydantic import SecretStr
 
 from ports.provider import Account, MalformedWebhookError, SignatureError, Translated, Webhook
+from ports.texts import without_content
 from providers.stripe.shapes import NAME_PATTERN, Event, RoutingObject
 from providers.stripe.translate import PAYMENT_ID_KEY, translate
 
@@ -63,7 +64,7 @@ class StripeTranslator:
             event = _EVENT.decode(body)
             return Translated(event.type, translate(event, self._account))
         except _DECODE_ERRORS as error:
-            raise MalformedWebhookError(f"not a Stripe event: {error}") from error
+            raise MalformedWebhookError(f"not a Stripe event: {without_content(error)}") from error
 
 
 def _time_of(header: str) -> int:
@@ -95,7 +96,7 @@ def read(body: bytes) -> Webhook:
         event = _EVENT.decode(body)
         about = _ROUTING.decode(event.data.object)
     except _DECODE_ERRORS as error:
-        raise MalformedWebhookError(f"not a Stripe event: {error}") from error
+        raise MalformedWebhookError(f"not a Stripe event: {without_content(error)}") from error
     metadata = about.metadata if isinstance(about.metadata, dict) else {}
     return Webhook(
         event_id=event.id,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 
 from ingress import serve
 from sandbox.supervision.ports import free_ports
@@ -159,6 +160,6 @@ def test_a_failed_start_exits_with_a_documented_code(
     def run(*_: object, **__: object) -> None:
         raise SystemExit(own)
 
-    monkeypatch.setattr(serve.uvicorn, "run", run)
+    monkeypatch.setattr(uvicorn, "run", run)
     settings = IngressSettings(api_keys={hashlib.sha256(b"key").hexdigest(): "acme"})
     assert serve._serve(settings) == code

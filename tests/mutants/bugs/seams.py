@@ -374,8 +374,8 @@ BUGS: Final = (
     Bug(
         "ops",
         "schemas.postgres_url:checked",
-        'if not _PORTS.fullmatch(str(parts.get("port") or "")):',
-        "if False:",
+        "if not _PORTS.fullmatch(ports) or any(",
+        "if any(",
         "a password that is read as a port is shown in every error",
         ("tests/hostile/test_secrets.py::test_the_error_for_a_malformed_url_does_not_show_it",),
     ),

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.inputs import Create
-from ports.records import ConsumedRecord, DeadLetter
+from ports.records import ConsumedRecord, DeadLetter, Unreadable
 from schemas import headers
 from tests.support.builders import DECODER, Log, payment, received
 
@@ -34,7 +34,6 @@ def error_of(record: ConsumedRecord) -> str:
 def test_a_webhook_from_outside_of_the_calendar_is_a_dead_letter(at: str) -> None:
     """In UTC it is outside of the years 1 to 9999, which are all that a date can have."""
     error = error_of(dated(at))
-    assert repr(at) in error
     assert "outside of the calendar" in error
 
 
@@ -73,20 +72,22 @@ def test_a_deeply_nested_webhook_is_a_dead_letter() -> None:
 
 
 def test_an_error_contains_no_character_that_cannot_be_stored() -> None:
-    """PostgreSQL can't store NUL, and an error may quote any name or text."""
+    """PostgreSQL can't store NUL, which any name or text may contain."""
     named = headers.as_text([
         *((name, text.encode()) for name, text in _WEBHOOK.headers.items()),
         (headers.EVENT_ID, b"evt\0"),
     ])  # fmt: skip
-    for record, expected in (
-        (Log().command(ONE, "cancel", **{"a\0b": 1}), "a\N{REPLACEMENT CHARACTER}b"),
-        (replace(_WEBHOOK, headers=named), "evt\N{REPLACEMENT CHARACTER}"),
+    for record in (
+        Log().command(ONE, "cancel", **{"a\0b": 1}),
+        replace(_WEBHOOK, headers=named),
     ):
-        error = error_of(record)
-        assert "\0" not in error
-        assert expected in error
+        assert "\0" not in error_of(record)
+    unreadable = replace(_WEBHOOK, value=Unreadable(b"", "a\0b"))
+    assert error_of(unreadable) == "a\N{REPLACEMENT CHARACTER}b"
 
 
 def test_an_error_is_truncated() -> None:
-    """An error that quotes a very long name has at most a thousand characters."""
-    assert len(error_of(Log().command(ONE, "cancel", **{"a" * 500_000: 1}))) == 1_000
+    """It has at most a thousand characters, whatever the record and its reason are."""
+    assert len(error_of(Log().command(ONE, "cancel", **{"a" * 500_000: 1}))) < 1_000
+    unreadable = replace(_WEBHOOK, value=Unreadable(b"", "a" * 500_000))
+    assert len(error_of(unreadable)) == 1_000
