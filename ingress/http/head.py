@@ -22,6 +22,10 @@ _REQUEST_LINE: Final = (
     rb"HTTP/1\.([01])\r\n"
 )
 _HEAD: Final = re.compile(_REQUEST_LINE + rb"(?:" + _FIELD + rb"\r\n)*+")
+#: The authority of RFC 3986 without user information, which Host does not have.
+_HOST: Final = re.compile(
+    rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?"
+)
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 #: One line of a header or trailer, without its end.
 FIELD: Final = re.compile(_FIELD)
@@ -74,6 +78,9 @@ def read_head(raw: bytes) -> Head:
     fields = dict(headers)
     if len(fields) < len(headers):
         _refuse_repeated(headers)
+    host = fields.get(b"host")
+    if _HOST.fullmatch(host or b"") is None and not (host is None and minor == b"0"):
+        raise MalformedRequestError("Send the header 'Host: name' or 'Host: name:port'.")
     length = _body_length(fields, minor)
     expects = fields.get(b"expect")
     if expects is not None and expects.lower() != b"100-continue":

@@ -137,6 +137,22 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
     _line_after_first(b"X: \x00\r\n"),
     _line_after_first(b": no name\r\n"),
     _line_after_first(b"Host: other\r\n"),
+    _replace(b"Host: ingress\r\n", b""),
+    *(
+        _replace(b"Host: ingress\r\n", b"Host: " + host + b"\r\n")
+        for host in (
+            *(
+                b"",
+                b"a b/@",
+                b"user@ingress",
+                b"ingress/",
+                b"ingress:x",
+                b"ingress:123456",
+                b"[::1",
+            ),
+            *(b"a,b", b"ingress:", b"[::1]:8080", b"a%2fb", b"a%zz", b"a\xe9", b":80", b"[]"),
+        )
+    ),
     _line_after_first(b"Expect: 200-ok\r\n"),
     _line_after_first(b"Authorization: Bearer a\r\nAuthorization: Bearer b\r\n"),
     _line_after_first(b"Connection: Upgrade\r\nUpgrade: h2c\r\n"),

@@ -9,6 +9,10 @@ from typing import Final, Literal
 _TCHAR: Final = frozenset(
     b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
+#: Unreserved characters and sub-delimiters of RFC 3986.
+_HOST_BYTES: Final = frozenset(
+    b"-._~!$&'()*+,;=0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
 _HEX: Final = frozenset(b"0123456789abcdefABCDEF")
 _SINGLE: Final = {
     "content-length", "transfer-encoding", "host", "expect", "content-type", "content-encoding",
@@ -100,6 +104,7 @@ def _request(stream: _Stream) -> Request:
         raise NotHttpError
     headers = tuple(_field(line) for line in lines[1:])
     old = words[2] == b"HTTP/1.0"
+    _check_host([value for name, value in headers if name == "host"], old=old)
     body = _body(headers, head, old=old)
     stream.data = head.data
     options = [
@@ -118,6 +123,34 @@ def _field(line: bytes) -> tuple[str, str]:
     if not colon or not name or set(name) - _TCHAR:
         raise NotHttpError
     return name.decode().lower(), value.decode("latin-1").strip(" \t")
+
+
+def _check_host(values: list[str], *, old: bool) -> None:
+    if not values and old:
+        return
+    if len(values) != 1:
+        raise NotHttpError
+    name, port = values[0], ""
+    if name.startswith("["):
+        name, end, port = name[1:].partition("]")
+        if (
+            not end
+            or not name
+            or set(name) - set("0123456789abcdefABCDEF:.")
+            or port[:1] not in {"", ":"}
+        ):
+            raise NotHttpError
+        port = port[1:]
+    else:
+        name, _, port = name.partition(":")
+        parts = name.split("%")
+        hexadecimal = set("0123456789abcdefABCDEF")
+        if any(len(part) < 2 or set(part[:2]) - hexadecimal for part in parts[1:]):
+            raise NotHttpError
+        if not name or set("".join(parts).encode("latin-1")) - _HOST_BYTES:
+            raise NotHttpError
+    if len(port) > 5 or set(port) - set("0123456789"):
+        raise NotHttpError
 
 
 def _body(headers: tuple[tuple[str, str], ...], stream: _Stream, *, old: bool) -> bytes:

@@ -35,7 +35,7 @@ class Server:
     def figures(self) -> dict[str, Any]:
         """Returns the server's own statistics."""
         with self.connect() as connection:
-            connection.sendall(b"GET /figures HTTP/1.1\r\nConnection: close\r\n\r\n")
+            connection.sendall(b"GET /figures HTTP/1.1\r\nHost: i\r\nConnection: close\r\n\r\n")
             response = Responses(connection).next()
         figures: dict[str, Any] = json.loads(response.body)
         return figures

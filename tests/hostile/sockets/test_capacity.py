@@ -16,7 +16,7 @@ from tests.hostile.sockets.server import Responses, Server
 
 pytestmark = pytest.mark.alone
 
-HELLO = b"GET /hello HTTP/1.1\r\n\r\n"
+HELLO = b"GET /hello HTTP/1.1\r\nHost: i\r\n\r\n"
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,11 @@ def gets_200(connection: socket.socket, request: bytes = HELLO) -> bool:
     return Responses(connection).next().status == 200
 
 
-BEGINNINGS = (b"", b"GET / HTTP/1.1\r\nX: ", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx")
+BEGINNINGS = (
+    b"",
+    b"GET / HTTP/1.1\r\nHost: i\r\nX: ",
+    b"POST / HTTP/1.1\r\nHost: i\r\nContent-Length: 9\r\n\r\nx",
+)
 
 
 def paced(connections: Iterable[socket.socket]) -> Iterator[socket.socket]:
@@ -102,7 +106,7 @@ def test_the_longest_idle_connection_goes_first(tight: Server) -> None:
     with contextlib.ExitStack() as stack:
         others = [stack.enter_context(tight.connect()) for _ in range(TIGHT.connections)]
         trickling, oldest, *_, youngest = others
-        trickling.sendall(b"GET / HTTP/1.1\r\nX: ")
+        trickling.sendall(b"GET / HTTP/1.1\r\nHost: i\r\nX: ")
         assert all(gets_200(connection) for connection in others[1:])
         assert gets_200(oldest)
         trickling.sendall(b"x")
@@ -121,12 +125,12 @@ def test_a_request_in_progress_is_never_evicted(tight: Server) -> None:
     with contextlib.ExitStack() as stack:
         busy = [stack.enter_context(tight.connect()) for _ in range(TIGHT.connections - 1)]
         for connection in busy:
-            connection.sendall(b"GET /hold HTTP/1.1\r\n\r\n")
+            connection.sendall(b"GET /hold HTTP/1.1\r\nHost: i\r\n\r\n")
         release = stack.enter_context(tight.connect())
         # an incomplete request waits for its client, so it is evicted
         release.sendall(b"GET /rel")
         last = stack.enter_context(tight.connect())
-        last.sendall(b"GET /hold HTTP/1.1\r\n\r\n")
+        last.sendall(b"GET /hold HTTP/1.1\r\nHost: i\r\n\r\n")
         response = Responses(release).next()
         assert (response.status, response.headers["retry-after"]) == (503, "1")
         until(lambda: is_refused(tight))
@@ -142,9 +146,9 @@ def test_a_request_in_progress_is_never_evicted(tight: Server) -> None:
 def test_connections_with_unread_responses_are_evicted(tight: Server) -> None:
     """This includes connections with ``Connection: close`` or with pipelined requests."""
     requests = (
-        b"GET /big HTTP/1.1\r\nConnection: close\r\n\r\n",
-        b"GET /big HTTP/1.1\r\n\r\n",
-        b"GET /big HTTP/1.1\r\n\r\n" * 3,
+        b"GET /big HTTP/1.1\r\nHost: i\r\nConnection: close\r\n\r\n",
+        b"GET /big HTTP/1.1\r\nHost: i\r\n\r\n",
+        b"GET /big HTTP/1.1\r\nHost: i\r\n\r\n" * 3,
     )
     with contextlib.ExitStack() as stack:
         for number in range(3 * TIGHT.connections):
@@ -160,8 +164,10 @@ def test_many_closing_connections_get_their_responses(full: Server) -> None:
         every = [stack.enter_context(full.connect()) for _ in range(300)]
         for _ in range(2):
             for connection in every:
-                connection.sendall(b"GET /hold HTTP/1.1\r\nConnection: close\r\n\r\n")
-        assert gets_200(stack.enter_context(full.connect()), b"GET /release HTTP/1.1\r\n\r\n")
+                connection.sendall(b"GET /hold HTTP/1.1\r\nHost: i\r\nConnection: close\r\n\r\n")
+        assert gets_200(
+            stack.enter_context(full.connect()), b"GET /release HTTP/1.1\r\nHost: i\r\n\r\n"
+        )
         for connection in every:
             assert Responses(connection).next().status == 200
 
@@ -169,7 +175,7 @@ def test_many_closing_connections_get_their_responses(full: Server) -> None:
 def test_an_idle_connection_keeps_no_request_in_memory(full: Server) -> None:
     """400 idle connections, each after a body of 60 kB, use less than 12 MiB."""
     body = b"x" * 60_000
-    request = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    request = b"POST / HTTP/1.1\r\nHost: i\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     with contextlib.ExitStack() as stack:
         assert gets_200(stack.enter_context(full.connect()), request)
         before = full.figures()
@@ -181,7 +187,7 @@ def test_an_idle_connection_keeps_no_request_in_memory(full: Server) -> None:
 def is_refused(server: Server, *, release: bool = False) -> bool:
     """Returns whether a new connection gets a 503."""
     with server.connect() as connection:
-        connection.sendall(b"GET /release HTTP/1.1\r\n\r\n" if release else HELLO)
+        connection.sendall(b"GET /release HTTP/1.1\r\nHost: i\r\n\r\n" if release else HELLO)
         response = Responses(connection).next()
         if response.status == 503:
             assert json.loads(response.body)["type"] == "/problems/too-many-connections"
@@ -194,10 +200,10 @@ def test_the_server_recovers_from_running_out_of_handles(tight: Server) -> None:
         others = [stack.enter_context(tight.connect()) for _ in range(TIGHT.connections - 1)]
         assert all(gets_200(connection) for connection in others)
         hog = stack.enter_context(tight.connect())
-        assert gets_200(hog, b"GET /hog HTTP/1.1\r\n\r\n")
+        assert gets_200(hog, b"GET /hog HTTP/1.1\r\nHost: i\r\n\r\n")
         until(lambda: bool(tight.lines(FEWER)))
         until(lambda: not any(is_open(connection) for connection in others))
-        assert gets_200(hog, b"GET /unhog HTTP/1.1\r\n\r\n")
+        assert gets_200(hog, b"GET /unhog HTTP/1.1\r\nHost: i\r\n\r\n")
         until(lambda: tight.figures()["handles"] < 100)
         until(lambda: _accepts(tight, TIGHT.connections))
     assert tight.closed("evicted") >= TIGHT.connections - 1

@@ -91,7 +91,7 @@ def test_the_next_heads_deadline_starts_at_its_first_byte(strict_server: Server)
     """The idle time before it doesn't count."""
     with strict_server.connect() as connection:
         responses = Responses(connection)
-        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: i\r\n\r\n")
         assert responses.next().status == 200
         connection.sendall(BEGIN)
         response = responses.next()
@@ -102,11 +102,11 @@ def test_the_next_heads_deadline_starts_at_its_first_byte(strict_server: Server)
 def test_a_response_after_the_deadline_is_discarded(strict_server: Server) -> None:
     """The application responds after the client already got its 408, and nothing fails."""
     with strict_server.connect() as connection:
-        connection.sendall(b"POST /hold-unread HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
+        connection.sendall(b"POST /hold-unread HTTP/1.1\r\nHost: i\r\nContent-Length: 9\r\n\r\n")
         responses = Responses(connection)
         assert responses.next().status == 408
         with strict_server.connect() as other:
-            other.sendall(b"GET /release HTTP/1.1\r\n\r\n")
+            other.sendall(b"GET /release HTTP/1.1\r\nHost: i\r\n\r\n")
             assert Responses(other).next().status == 200
         assert responses.end()
     assert not [line for line in strict_server.log.read_text().splitlines() if "Exception" in line]
@@ -117,7 +117,7 @@ def test_an_idle_connection_is_closed(strict_server: Server) -> None:
     with strict_server.connect() as connection:
         responses = Responses(connection)
         for _ in range(2):
-            connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: i\r\n\r\n")
             assert responses.next().status == 200
         started = time.monotonic()
         assert responses.end()
@@ -127,10 +127,10 @@ def test_an_idle_connection_is_closed(strict_server: Server) -> None:
 def test_a_slow_handler_is_never_timed_out(strict_server: Server) -> None:
     """The client waits for the server, so no client deadline applies."""
     with strict_server.connect() as waiting:
-        waiting.sendall(b"GET /hold HTTP/1.1\r\n\r\n")
+        waiting.sendall(b"GET /hold HTTP/1.1\r\nHost: i\r\n\r\n")
         time.sleep(STRICT.keep_alive_s + STRICT.body_s)
         with strict_server.connect() as other:
-            other.sendall(b"GET /release HTTP/1.1\r\n\r\n")
+            other.sendall(b"GET /release HTTP/1.1\r\nHost: i\r\n\r\n")
             assert Responses(other).next().status == 200
         assert Responses(waiting).next().status == 200
 
@@ -143,7 +143,7 @@ def test_a_response_that_is_not_read_times_out(
     before = strict_server.closed("response_timeout")
     with strict_server.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.sendall(b"GET /big HTTP/1.1\r\n\r\n" * requests)
+        connection.sendall(b"GET /big HTTP/1.1\r\nHost: i\r\n\r\n" * requests)
         started = time.monotonic()
         while strict_server.closed("response_timeout") == before:
             assert time.monotonic() < started + STRICT.response_s + LATE_S + 1, "still connected"
@@ -157,7 +157,7 @@ def test_a_large_response_that_is_read_in_time_is_complete(strict_server: Server
     with strict_server.connect() as connection:
         responses = Responses(connection)
         for _ in range(3):
-            connection.sendall(b"GET /big HTTP/1.1\r\n\r\n")
+            connection.sendall(b"GET /big HTTP/1.1\r\nHost: i\r\n\r\n")
             assert len(responses.next().body) == 4 * 2**20
 
 

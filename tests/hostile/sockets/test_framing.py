@@ -100,7 +100,9 @@ def test_an_offer_to_upgrade_is_ignored(
 def test_a_client_that_expects_100_continue_gets_it(default_server: Server) -> None:
     """The client then sends the body and gets the final response."""
     with default_server.connect() as connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 14\r\n\r\n")
+        connection.sendall(
+            b"POST / HTTP/1.1\r\nHost: i\r\nExpect: 100-continue\r\nContent-Length: 14\r\n\r\n"
+        )
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(AMOUNT)
         assert understood(Responses(connection).next()).body == AMOUNT
@@ -112,7 +114,7 @@ def test_a_final_response_instead_of_100_continue_ends_the_connection(
     """The server can't know whether a body follows, so it reads no further request."""
     with default_server.connect() as connection:
         connection.sendall(
-            b"POST /early HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 40\r\n\r\n"
+            b"POST /early HTTP/1.1\r\nHost: i\r\nExpect: 100-continue\r\nContent-Length: 40\r\n\r\n"
         )
         responses = Responses(connection)
         response = responses.next()
@@ -122,28 +124,30 @@ def test_a_final_response_instead_of_100_continue_ends_the_connection(
 
 def test_a_response_before_the_body_keeps_the_connection_usable(default_server: Server) -> None:
     """The body that arrives later is not read as a request."""
-    body = b"GET /smuggled HTTP/1.1\r\n\r\n"
+    body = b"GET /smuggled HTTP/1.1\r\nHost: i\r\n\r\n"
     with default_server.connect() as connection:
         responses = Responses(connection)
-        connection.sendall(b"POST /early HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body))
+        connection.sendall(
+            b"POST /early HTTP/1.1\r\nHost: i\r\nContent-Length: %d\r\n\r\n" % len(body)
+        )
         assert responses.next().status == 200
-        connection.sendall(body + b"GET /next HTTP/1.1\r\n\r\n")
+        connection.sendall(body + b"GET /next HTTP/1.1\r\nHost: i\r\n\r\n")
         assert understood(responses.next()).target == "/next"
 
 
 def release(server: Server) -> None:
     """Lets all waiting requests continue."""
     with server.connect() as connection:
-        connection.sendall(b"GET /release HTTP/1.1\r\n\r\n")
+        connection.sendall(b"GET /release HTTP/1.1\r\nHost: i\r\n\r\n")
         assert Responses(connection).next().status == 200
 
 
 def test_pipelined_requests_are_handled_in_order(default_server: Server) -> None:
     """A request that arrives while another is being handled waits for its response."""
     with default_server.connect() as connection:
-        connection.sendall(b"POST /hold HTTP/1.1\r\nContent-Length: 5\r\n\r\nfirst")
+        connection.sendall(b"POST /hold HTTP/1.1\r\nHost: i\r\nContent-Length: 5\r\n\r\nfirst")
         time.sleep(0.1)
-        connection.sendall(b"POST /second HTTP/1.1\r\nContent-Length: 6\r\n\r\nsecond")
+        connection.sendall(b"POST /second HTTP/1.1\r\nHost: i\r\nContent-Length: 6\r\n\r\nsecond")
         time.sleep(0.1)
         release(default_server)
         responses = Responses(connection)
@@ -157,8 +161,11 @@ def test_pipelined_requests_are_handled_in_order(default_server: Server) -> None
 @pytest.mark.parametrize(
     ("first", "more"),
     [
-        (b"GET /hold HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n" * 40_000),
-        (b"POST /hold-unread HTTP/1.1\r\nContent-Length: 100000000\r\n\r\n", b"x" * 1_000_000),
+        (b"GET /hold HTTP/1.1\r\nHost: i\r\n\r\n", b"GET / HTTP/1.1\r\nHost: i\r\n\r\n" * 40_000),
+        (
+            b"POST /hold-unread HTTP/1.1\r\nHost: i\r\nContent-Length: 100000000\r\n\r\n",
+            b"x" * 1_000_000,
+        ),
     ],
     ids=["requests", "a body"],
 )
@@ -179,8 +186,8 @@ def test_waiting_data_applies_backpressure(
 @pytest.mark.parametrize(
     ("begin", "status"),
     [
-        (b"POST /early HTTP/1.1\r\nContent-Length: 100000000\r\n\r\n", 200),
-        (b"POST / HTTP/1.1\r\nContent-Length: a\r\n\r\n", 400),
+        (b"POST /early HTTP/1.1\r\nHost: i\r\nContent-Length: 100000000\r\n\r\n", 200),
+        (b"POST / HTTP/1.1\r\nHost: i\r\nContent-Length: a\r\n\r\n", 400),
     ],
 )
 def test_an_unwanted_body_is_dropped_up_to_a_limit(
@@ -201,8 +208,10 @@ def test_a_truncated_body_never_reaches_the_handler(default_server: Server) -> N
     """If the client disconnects before the declared end, the handler gets only a disconnect."""
     before = default_server.figures()
     wholes = (
-        b"POST / HTTP/1.1\r\nContent-Length: 14\r\n\r\n" + AMOUNT,
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\ne\r\n" + AMOUNT + b"\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: i\r\nContent-Length: 14\r\n\r\n" + AMOUNT,
+        b"POST / HTTP/1.1\r\nHost: i\r\nTransfer-Encoding: chunked\r\n\r\ne\r\n"
+        + AMOUNT
+        + b"\r\n0\r\n\r\n",
     )
     truncated = [whole[:-missing] for whole in wholes for missing in (1, 2, 5, 14)]
     for part in truncated:
@@ -218,9 +227,33 @@ def test_a_truncated_body_never_reaches_the_handler(default_server: Server) -> N
 def test_a_refusal_is_a_problem_document(default_server: Server) -> None:
     """Its detail names the header, although the protocol and not the application refused it."""
     with default_server.connect() as connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")
+        connection.sendall(
+            b"POST / HTTP/1.1\r\nHost: i\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"
+        )
         response = Responses(connection).next()
     assert response.headers["content-type"] == "application/problem+json"
     problem = json.loads(response.body)
     assert (problem["status"], problem["type"]) == (400, "/problems/malformed-request")
     assert "content-length" in problem["detail"]
+
+
+@pytest.mark.parametrize("host", [None, b"", b" ", b"a b/@", b"user@a", b"a/b", b"a:b", b"[::1"])
+def test_a_request_for_no_host_is_refused(default_server: Server, host: bytes | None) -> None:
+    """RFC 9112 requires it: a proxy in front may have chosen its target by that header."""
+    line = b"" if host is None else b"Host: " + host + b"\r\n"
+    before = default_server.figures()["handled"]
+    with default_server.connect() as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\n" + line + b"Content-Length: 14\r\n\r\n" + AMOUNT)
+        response = Responses(connection).next()
+    assert response.status == 400
+    assert "Host" in json.loads(response.body)["detail"]
+    assert default_server.figures()["handled"] == before
+
+
+@pytest.mark.parametrize("host", [b"a", b"a.example:8080", b"[::1]:80", b"127.0.0.1", b"a_b"])
+def test_a_host_is_a_name_or_an_address(default_server: Server, host: bytes) -> None:
+    """It may have a port. HTTP/1.0 has no such header."""
+    for version, line in ((b"1.1", b"Host: " + host + b"\r\n"), (b"1.0", b"")):
+        with default_server.connect() as connection:
+            connection.sendall(b"GET / HTTP/" + version + b"\r\n" + line + b"\r\n")
+            assert Responses(connection).next().status == 200

@@ -111,14 +111,17 @@ def test_httptools_reads_the_same_bodies() -> None:
         (b"", b"\r\n"),
         (b"G", b"E"),
         (b"GET /", b"a"),
-        (b"GET / HTTP/1.1\r\n", b"X: y\r\n"),
-        (b"GET / HTTP/1.1\r\nX: ", b" "),
-        (b"GET / HTTP/1.1\r\nX", b"x"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;aaaaaaaaaaaaaaaa\r\nx\r\n"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"y"),
+        (b"GET / HTTP/1.1\r\nHost: i\r\n", b"X: y\r\n"),
+        (b"GET / HTTP/1.1\r\nHost: i\r\nX: ", b" "),
+        (b"GET / HTTP/1.1\r\nHost: i\r\nX", b"x"),
+        (b"POST / HTTP/1.1\r\nHost: i\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a"),
+        (
+            b"POST / HTTP/1.1\r\nHost: i\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"1;aaaaaaaaaaaaaaaa\r\nx\r\n",
+        ),
+        (b"POST / HTTP/1.1\r\nHost: i\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        (b"POST / HTTP/1.1\r\nHost: i\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
+        (b"POST / HTTP/1.1\r\nHost: i\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"y"),
     ],
 )
 @pytest.mark.parametrize("size", [1, 1000])
@@ -150,7 +153,7 @@ def test_the_limit_applies_to_each_request(chunk: int) -> None:
     chance = random.Random(chunk)  # noqa: S311  # reproducible
     for _ in range(10):
         body = chance.randbytes(5000)
-        data = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        data = b"POST / HTTP/1.1\r\nHost: i\r\nTransfer-Encoding: chunked\r\n\r\n"
         for at in range(0, len(body), chunk):
             part = body[at : at + chunk]
             data += b"%x\r\n%s\r\n" % (len(part), part)

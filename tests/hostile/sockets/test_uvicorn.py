@@ -88,7 +88,7 @@ def test_httptools_still_drops_the_body_after_an_offer_to_upgrade() -> None:
     parser = httptools.HttpRequestParser(collector)
     with pytest.raises(httptools.HttpParserUpgrade):
         parser.feed_data(
-            b"POST / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+            b"POST / HTTP/1.1\r\nHost: i\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
             b"Content-Length: 4\r\n\r\nbody"
         )
     assert collector.body == b""
