@@ -104,7 +104,9 @@ class CallKey(Struct, frozen=True):
         """The number of the attempt that the call starts; 0 where it starts none."""
         if self.operation is Operation.CREATE:
             return 1
-        is_numbered = self.operation is Operation.CONFIRM and self.name.isdecimal()
+        is_numbered = (
+            self.operation is Operation.CONFIRM and self.name.isascii() and self.name.isdecimal()
+        )
         return int(self.name) if is_numbered else 0
 
 
@@ -112,7 +114,7 @@ _GENERATION_DIGITS_MAX: Final = 9
 
 
 def _generation(text: str) -> int:
-    is_number = text.isdecimal() and len(text) <= _GENERATION_DIGITS_MAX
+    is_number = text.isascii() and text.isdecimal() and len(text) <= _GENERATION_DIGITS_MAX
     return int(text) if is_number else 0
 
 

@@ -19,9 +19,14 @@ from schemas.model import Amount, Currency, Model, ShortText, UtcTime
 from schemas.state import PaymentState
 
 _ReturnUrl = Annotated[HttpUrl, PlainSerializer(str)]
-_AnyCaseCurrency = Annotated[
-    Currency, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
-]
+
+
+def _upper(value: Any) -> Any:
+    """Returns an ASCII text in upper case. Other characters may have an ASCII one as theirs."""
+    return value.upper() if isinstance(value, str) and value.isascii() else value
+
+
+_AnyCaseCurrency = Annotated[Currency, BeforeValidator(_upper)]
 
 
 class CreateRequest(PaymentTerms):

@@ -1,6 +1,7 @@
 """Reads and checks JSON request bodies. Every error names the fix."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -16,6 +17,10 @@ from schemas.http import FieldProblem
 from schemas.model import Model
 
 _MEDIA_TYPE: Final = "application/json"
+#: Most digits of a number that is read at all.
+_DIGITS_MAX: Final = 1_000
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_HALF: Final = "half of a character (an unpaired surrogate, \\ud800 to \\udfff)"
 _CHARSETS: Final = frozenset({"utf-8", "utf8"})
 
 M = TypeVar("M", bound=Model)
@@ -84,7 +89,9 @@ def parse(body: bytes, model: type[M]) -> M:
 def _check_text(body: bytes) -> None:
     """Refuses what pydantic's parser accepts: repeated names, and constants that are not JSON.
 
-    Two programs may read different values from a repeated name. Raises MalformedBodyError.
+    Two programs may read different values from a repeated name. Names the fields of texts and
+    numbers that pydantic's parser would refuse without a name. Raises MalformedBodyError or
+    InvalidFieldsError.
     """
     try:
         json.loads(
@@ -92,7 +99,7 @@ def _check_text(body: bytes) -> None:
             object_pairs_hook=_without_repeated_names,
             parse_constant=_refuse_constant,
             # Only names matter here, and Python refuses to convert very long numbers.
-            parse_int=len,
+            parse_int=_number,
             parse_float=len,
         )
     except UnicodeDecodeError:
@@ -115,7 +122,27 @@ def card_number_error(fields: Sequence[str]) -> InvalidFieldsError:
     )
 
 
+class _TooLong:
+    """In place of a number that no parser takes."""
+
+
+def _number(text: str) -> int | _TooLong:
+    return len(text) if len(text) <= _DIGITS_MAX else _TooLong()
+
+
+def _is_whole(text: str) -> bool:
+    """Whether no character is cut in half: such an escape can't be written in UTF-8."""
+    return text.isascii() or not _SURROGATE.search(text)
+
+
 def _without_repeated_names(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    for name, value in pairs:
+        if not _is_whole(name):
+            raise MalformedBodyError(f"The name of a field has {_HALF}. Remove it.")
+        if isinstance(value, _TooLong):
+            raise _wrong_field(name, "Send a number with fewer digits")
+        if isinstance(value, str) and not _is_whole(value):
+            raise _wrong_field(name, f"Remove {_HALF}")
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -126,6 +153,11 @@ def _without_repeated_names(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _wrong_field(name: str, problem: str) -> InvalidFieldsError:
+    wrong = FieldProblem(field=shown_name(name), problem=problem)
+    return InvalidFieldsError("Correct each field that is listed in errors.", [wrong])
+
+
 def _refuse_constant(constant: str) -> NoReturn:
     raise MalformedBodyError(f"The body is not JSON: {constant} is not a JSON number.")
 
@@ -133,7 +165,13 @@ def _refuse_constant(constant: str) -> NoReturn:
 def _body_error(error: ValidationError) -> Exception:
     found = error.errors(include_url=False, include_input=False)
     if any(each["type"] == "json_invalid" for each in found):
-        return MalformedBodyError(f"The body is not JSON: {found[0]['msg'].lower()}.")
+        message = found[0]["msg"].lower()
+        # The body was parsed before: it is JSON, but has what pydantic's parser does not take.
+        if "number out of range" in message:
+            return MalformedBodyError("A number has too many digits. Send fewer.")
+        if "escape" in message:
+            return MalformedBodyError(f"A text has {_HALF}. Remove it.")
+        return MalformedBodyError(f"The body is not JSON: {message}.")
     return invalid_fields(error)
 
 

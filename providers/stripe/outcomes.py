@@ -38,7 +38,7 @@ def outcome_of_error(call: ProviderCall, error: stripe.StripeError) -> CallOutco
 
 
 def _seconds(value: str | None) -> float | None:
-    if value is None or not value.isdecimal():
+    if value is None or not (value.isascii() and value.isdecimal()):
         return None
     return min(float(value), RETRY_AFTER_MAX_S)
 

@@ -111,7 +111,6 @@ async def test_an_amount_is_a_positive_integer_or_omitted(
         '{"amount": 500}'.encode("utf-32"),
         b'{"amount": 500}\x00',
         b'{"amount": 500} {}',
-        b'{"reason": "\\ud800"}',
         b'{"a":' * 1000 + b"1" + b"}" * 1000,
         b" ",
     ],
@@ -208,3 +207,56 @@ def test_a_command_without_an_amount_field_is_invalid(kind: str) -> None:
     VALUE.validate_python({**command, "amount": None})
     with pytest.raises(ValueError, match="amount"):
         VALUE.validate_python(command)
+
+
+@pytest.mark.parametrize(
+    "currency", ["\u0131ns", "\u00dfa", "u\u017fd", "\ufb00r", "\uff25UR", "EU\u212a"]
+)
+async def test_only_ascii_makes_a_currency(
+    acme: httpx.AsyncClient, log: Log, currency: str
+) -> None:
+    """Others have one of A to Z as their upper case, and would be another currency."""
+    response = await acme.post(
+        "/v1/payments", json={**PAYMENT, "currency": currency}, headers=keyed("k")
+    )
+    problem = assert_problem(response, 422, "invalid-fields")
+    assert [error["field"] for error in problem["errors"]] == ["currency"]
+    assert log.records == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "fix"),
+    [
+        (b'{"amount": %s}' % (b"9" * 2_000), "amount", "fewer digits"),
+        (b'{"amount": -%s}' % (b"9" * 2_000), "amount", "fewer digits"),
+        (b'{"metadata": {"order": %s}}' % (b"9" * 2_000), "order", "fewer digits"),
+        (b'{"reason": "\\ud83d"}', "reason", "half of a character"),
+        (b'{"reason": "\\ude00 x"}', "reason", "half of a character"),
+    ],
+)
+async def test_what_json_can_say_and_no_program_can_keep_is_named(
+    acme: httpx.AsyncClient, log: Log, body: bytes, field: str, fix: str
+) -> None:
+    """The parser's own error names no field, and calls it no JSON."""
+    for path in ("/v1/payments", MONEY[1]):
+        problem = assert_problem(await send(acme, path, body), 422, "invalid-fields")
+        assert [error["field"] for error in problem["errors"]] == [field]
+        assert fix in problem["errors"][0]["problem"]
+    assert log.records == []
+
+
+@pytest.mark.parametrize(
+    ("body", "fix"),
+    [
+        (b'["\\ud83d"]', "half of a character"),
+        (b'{"\\ud83d": 1}', "half of a character"),
+        (b'{"\\ud83d": 1, "\\ud83d": 2}', "half of a character"),
+    ],
+)
+async def test_outside_of_a_field_it_is_named_too(
+    acme: httpx.AsyncClient, log: Log, body: bytes, fix: str
+) -> None:
+    """There is no name that an answer could repeat."""
+    problem = assert_problem(await send(acme, "/v1/payments", body), 400, "malformed-body")
+    assert fix in problem["detail"]
+    assert log.records == []

@@ -292,8 +292,8 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.call_key:CallKey.attempt",
-        "self.operation is Operation.CONFIRM and self.name.isdecimal()",
-        "self.name.isdecimal()",
+        "self.operation is Operation.CONFIRM and self.name.isascii() and self.name.isdecimal()",
+        "self.name.isascii() and self.name.isdecimal()",
         "a capture counts as an attempt",
         (_CALL_KEY.format("a_create_and_each_confirm_start_an_attempt"),),
     ),
