@@ -1,11 +1,13 @@
 """Finds card numbers in text, by the prefixes and lengths of the brands and Luhn's check digit.
 
-The digits may be of any script and percent-encoded. Between them may be spaces, dashes,
-underscores, slashes and plus signs. A card number inside a longer run of digits
-(``1234 5555 5555 5555 4444``) is found if such gaps separate it from the rest. Digits without a gap
-are one number, so a run longer than every brand's numbers is none. Digits inside a UUID or a
-hexadecimal token are none either: one in some 3,000 random UUIDs would pass as a card number, and a
-client could never use it as its idempotency key.
+The digits may be of any script, circled or raised, and percent-encoded. Between two of them may be
+up to three characters that are not alphanumeric, but no full stop: numbers with those are mostly
+addresses, versions and amounts. Times of day and beginnings of telephone numbers don't count
+(``12:30``, ``+49 (30)``): with them one in ten dates of a thirtieth would be refused. A card number
+inside a longer run of digits (``1234 5555 5555 5555 4444``) is found if such gaps separate it from
+the rest. Digits without a gap are one number, so a run longer than every brand's numbers is none.
+Digits inside a UUID or a hexadecimal token are none either: one in some 3,000 random UUIDs would
+pass as a card number, and a client could never use it as its idempotency key.
 """
 
 import re
@@ -55,9 +57,9 @@ BRANDS: Final[Sequence[Brand]] = (
 )  # fmt: skip
 
 _SHORTEST: Final = min(min(brand.lengths) for brand in BRANDS)
-#: One character between two groups of digits: any space or dash, or a substitute for a space in a
-#: name or a URL. Up to three may follow each other.
-_GAP: Final = r"[_/+\s\u00ad\u200b-\u200d\u2010-\u2015\u2060\u2212\ufe58\ufe63\ufeff\uff0d-]"
+#: One character between two groups of digits: anything not alphanumeric but full stops, also
+#: what can't be seen. Up to three may follow each other.
+_GAP: Final = r"(?:[^\w.]|_)"
 _ENOUGH_DIGITS: Final = re.compile(rf"(?:\d{_GAP}{{0,3}}){{{_SHORTEST - 1}}}\d")
 _RUN: Final = re.compile(rf"\d+(?:{_GAP}{{1,3}}\d+)*")
 _GROUP: Final = re.compile(r"\d+")
@@ -67,7 +69,12 @@ _RANDOM_ID: Final = re.compile(
     r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32,})(?![0-9a-z])",
     re.IGNORECASE | re.ASCII,
 )
-#: Takes the place of an ID: neither a digit nor a gap.
+#: A time of day, with or without seconds, or the beginning of a telephone number.
+_NO_CARD: Final = re.compile(
+    r"(?<![0-9:])(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?(?![0-9:])"
+    r"|\+[0-9]{1,3}[ -]?\([0-9]{1,5}\)|(?<![0-9])\(0\)"
+)
+#: Takes the place of an ID, a time or a code: neither a digit nor a gap.
 _NO_DIGITS: Final = "."
 #: Maps a digit to the sum of the digits of its double.
 _DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
@@ -96,11 +103,12 @@ def contains_card_number(text: str) -> bool:
 
 
 def _contains_unescaped(text: str) -> bool:
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
     if _ENOUGH_DIGITS.search(text) is None:
         return False
-    return any(
-        _run_contains_card(run[0]) for run in _RUN.finditer(_RANDOM_ID.sub(_NO_DIGITS, text))
-    )
+    searched = _NO_CARD.sub(_NO_DIGITS, _RANDOM_ID.sub(_NO_DIGITS, text))
+    return any(_run_contains_card(run[0]) for run in _RUN.finditer(searched))
 
 
 def _run_contains_card(run: str) -> bool:

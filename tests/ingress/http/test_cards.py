@@ -24,6 +24,12 @@ PUBLISHED = [
     "8171999927660000",
 ]  # fmt: skip
 CARD = "4242424242424242"
+#: What may stand between two digits: also what can't be seen.
+GAPS = (
+    " -_/+,;*|~=()\\'#&\"!?<>[]{}@$^`"
+    "\N{EN DASH}\N{NO-BREAK SPACE}\N{MIDDLE DOT}\N{BULLET}\N{SOFT HYPHEN}"
+    "\u200b\u200e\u061c\u180e\ufeff"
+)
 PAYMENT_ID = identity.payment_id("acme", "order-1")
 
 
@@ -41,9 +47,7 @@ def numbers(draw: st.DrawFn, brand: Brand | None = None) -> str:
 
 def grouped(draw: st.DrawFn, number: str) -> str:
     """Returns the number in groups, separated by spaces, dashes or similar."""
-    gaps = st.sampled_from(
-        ["", " ", "-", "_", "/", "+", "\N{EN DASH}", "\N{NO-BREAK SPACE}", " - "]
-    )
+    gaps = st.sampled_from(["", " - ", "   ", "\t\t", *GAPS])
     return "".join(digit + draw(gaps) for digit in number[:-1]) + number[-1]
 
 
@@ -51,7 +55,7 @@ def grouped(draw: st.DrawFn, number: str) -> str:
 def written(draw: st.DrawFn) -> str:
     """Generates text with a card number as people write it, in any script's digits."""
     text = grouped(draw, draw(numbers()))
-    zero = draw(st.sampled_from("0\u0660\u0966\u09e6\uff10\U0001d7ce"))
+    zero = draw(st.sampled_from("0\u2080\u0660\u0966\u09e6\uff10\U0001d7ce"))
     text = "".join(chr(ord(zero) + int(c)) if c in "0123456789" else c for c in text)
     around = st.sampled_from(["", " ", "card ", "nº", "x", "(", ": ", "Straße ", "order 17: "])
     return draw(around) + text + draw(st.sampled_from(["", " ", ", thanks", "x", ")", "."]))
@@ -69,6 +73,39 @@ def test_every_published_number_is_recognised(number: str) -> None:
 def test_a_card_number_is_found_however_it_is_written(text: str) -> None:
     """It is found in any brand, grouping and script, with any text around it."""
     assert contains_card_number(text)
+
+
+@pytest.mark.parametrize("gap", [*GAPS, ":", "\u20e3", "   ", "\t\t\t", " * "])
+def test_any_gap_of_a_card_number_is_known(gap: str) -> None:
+    """In groups of four, and between all digits."""
+    assert contains_card_number(gap.join(CARD[at : at + 4] for at in range(0, 16, 4)))
+    assert contains_card_number(gap.join(CARD))
+
+
+@pytest.mark.parametrize("digits", ["④②", "⁴²", "₄₂", "\uff14\uff12", "٤٢"])
+def test_digits_of_any_shape_are_digits(digits: str) -> None:
+    """Unicode's compatibility forms are folded."""
+    assert contains_card_number(digits * 8)
+
+
+@pytest.mark.parametrize("number", ["6221260000000000", "6229259999999994"])
+def test_the_ends_of_a_range_belong_to_it(number: str) -> None:
+    """These are the first and the last prefix of Discover's co-branded cards."""
+    checked = next(number[:-1] + check for check in "0123456789" if luhn(number[:-1] + check))
+    assert contains_card_number(checked)
+
+
+@pytest.mark.parametrize("day", [f"{month:02}" for month in range(1, 13)])
+def test_no_date_and_no_telephone_number_is_refused_for_its_gaps(day: str) -> None:
+    """A thirtieth has a prefix of Diners Club, and a number of Germany one of Visa."""
+    for minute in range(60):
+        assert not contains_card_number(f"30.{day}.2026 12:{minute:02}:00")
+        assert not contains_card_number(f"30/{day}/2026, 12:{minute:02}:30 (2026-{day}-30 9:05)")
+        assert not contains_card_number(f"2026-{day}-30 12:{minute:02}:00, 2026-{day}-30 13:00")
+        assert not contains_card_number(f"2026-{day}-30T12:{minute:02}:00.000000+02:00")
+        assert not contains_card_number(f"+49 ({day}) 1234567{minute:02}")
+        assert not contains_card_number(f"+49 (0) {day} 1234567{minute:02}")
+        assert not contains_card_number(f"10.{minute}.{day}.1, 192.168.{minute}.42")
 
 
 @pytest.mark.parametrize("escaped", ["%34242424242424242", "4242%204242%2d4242%5F4242"])
