@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cli.terminal import bootstrap, database_url, is_terminal, say, say_table
+from cli.terminal import bootstrap, database_url, is_terminal, say, say_table, seconds
 from decisions.decode import Decoder
 from postgres.batch import Decode
 from processor.ops import rebuild as ops
@@ -52,6 +52,7 @@ def audit(
         float,
         typer.Option(
             metavar="S",
+            callback=seconds,
             help="Younger data may be in flight and is no violation, in seconds. 0: none is.",
         ),
     ] = 60.0,

@@ -38,6 +38,8 @@ def dead_letters(
     """
     if replay != (bool(position) or everything) or (position and everything):
         raise typer.BadParameter("--replay goes with either --position or --all")
+    if again and not replay:
+        raise typer.BadParameter("--again goes with --replay")
     if replay and show is not None:
         raise typer.BadParameter("--show and --replay do not go together")
     if replay:
@@ -50,7 +52,9 @@ def _position(text: str) -> DeadLetterPosition:
     try:
         return ops.parse_position(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not PARTITION:OFFSET") from error
+        raise typer.BadParameter(
+            f"{text!r} is not PARTITION:OFFSET, as --show and --position take it"
+        ) from error
 
 
 async def _send_again(wanted: frozenset[DeadLetterPosition] | None, *, again: bool) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.terminal import PUBLISH_DEADLINE_S, bootstrap, database_url, say
+from cli.terminal import PUBLISH_DEADLINE_S, bootstrap, database_url, say, seconds
 from messaging.sender import Sender
 from postgres import operator as store
 from postgres.deadlines import OperatingConnection
@@ -19,7 +19,10 @@ def replay(
         list[str] | None, typer.Option(metavar="ID", help="Release this payment. Repeatable.")
     ] = None,
     wait: Annotated[
-        float, typer.Option(metavar="S", help="How long to wait for the stream, in seconds.")
+        float,
+        typer.Option(
+            metavar="S", callback=seconds, help="How long to wait for the stream, in seconds."
+        ),
     ] = 30.0,
     *,
     listed: Annotated[bool, typer.Option("--list", help="List them: since when, and why.")] = False,

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import typer
 from psycopg.conninfo import make_conninfo
 from rich import box
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.table import Table
 from ports.texts import printable
 from postgres.deadlines import CONNECTING
 from schemas.settings import DatabaseSettings, KafkaSettings, load
+from schemas.settings_types import DURATION_MAX_S
 
 #: Seconds that the brokers may take to confirm what a command publishes.
 PUBLISH_DEADLINE_S: Final = 9.0
@@ -32,6 +34,13 @@ def database_url() -> str:
 def say(text: str) -> None:
     """Prints text to standard output. What a terminal would obey is escaped, except line ends."""
     print(printable(text, keep="\n\t"))  # noqa: T201  # the output of a command
+
+
+def seconds(value: float) -> float:
+    """Returns the value of an option in seconds, or raises the error of a wrong command line."""
+    if not 0 <= value <= DURATION_MAX_S:  # false for NaN too
+        raise typer.BadParameter("give a number of seconds from 0 to 100 years")
+    return value
 
 
 def is_terminal() -> bool:

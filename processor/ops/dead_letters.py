@@ -1,5 +1,6 @@
 """``dead-letters``: lists the topic's records, and sends them to their original topics again."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -200,5 +201,7 @@ def describe_replay(result: ReplaySummary) -> Iterator[str]:
 
 def parse_position(text: str) -> DeadLetterPosition:
     """Parses ``PARTITION:OFFSET``. Raises ValueError."""
-    partition, _, offset = text.partition(":")
-    return int(partition), int(offset)
+    found = re.fullmatch(r"([0-9]{1,9}):([0-9]{1,18})", text)
+    if found is None:
+        raise ValueError("not PARTITION:OFFSET")
+    return int(found[1]), int(found[2])

@@ -57,6 +57,10 @@ def test_every_program_has_help(capsys: pytest.CaptureFixture[str], name: str, o
         ["worker", "--fast"],
         ["audit", "--x"],
         ["audit", "--settle", "soon"],
+        *(["audit", "--settle", value] for value in ("nan", "inf", "1e18", "-5")),
+        *(["replay", "--all", "--wait", value] for value in ("nan", "inf", "1e18", "-3")),
+        ["dead-letters", "--again"],
+        *(["dead-letters", "--show", value] for value in ("1_0:1", " 0:1", "-1:0", "\u0661:1")),
         ["replay"],
         ["replay", "--list", "--all"],
         ["dead-letters", "--show", "here"],
@@ -75,6 +79,8 @@ def test_a_wrong_command_line_exits_with_two(
     said = capsys.readouterr().err
     assert "Usage: payments" in said
     assert "PAYMENTS_" not in said
+    options = [word for word in arguments if word.startswith("--")]
+    assert not options or any(option in said for option in options)
 
 
 @pytest.mark.parametrize("name", [*OPERATORS, "ingress", "stream", "worker"])
