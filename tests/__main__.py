@@ -42,6 +42,8 @@ FAST: Final = (
 #: Examples of a property in that run.
 FEW: Final = "25"
 COUNTED: Final = ("tests", "failures", "errors", "skipped")
+#: What one of them is called.
+ONE: Final = {"failures": "failure", "errors": "error"}
 _NO_TESTS: Final = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
@@ -103,7 +105,10 @@ def summary(report: "ET.ElementTree[ET.Element]", codes: Sequence[int], seconds:
     suites = list(report.getroot())
     counts = {name: sum(int(suite.get(name, 0)) for suite in suites) for name in COUNTED}
     passed = counts.pop("tests") - sum(counts.values())
-    words = [f"{passed} passed", *(f"{count} {name}" for name, count in counts.items() if count)]
+    words = [
+        f"{passed} passed",
+        *(f"{n} {ONE.get(name, name) if n == 1 else name}" for name, n in counts.items() if n),
+    ]
     if any(code not in {pytest.ExitCode.OK, _NO_TESTS} for code in codes):
         words.insert(0, "FAILED")
     minutes, rest = divmod(round(seconds), 60)

@@ -45,6 +45,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
+    """Names a failed test at once, on a line of its own; the summary comes minutes later."""
+    if getattr(report, "failed", False):
+        category = "failed" if report.when == "call" else "error"
+        return category, f"\n{category.upper()} {report.nodeid}\n", category.upper()
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Cleans the environment, before any test's module is imported, and starts the watch program.
 

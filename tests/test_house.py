@@ -57,3 +57,9 @@ def test_every_package_has_only_a_docstring() -> None:
             text = module.read_text()
             assert text.startswith('"""'), module
             assert "import" not in text.partition('"""')[2].partition('"""')[2], module
+
+
+def test_an_environment_is_ignored_be_it_a_folder_or_a_link() -> None:
+    """A link to one that is committed replaces the folder in every other clone."""
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {".venv", ".venv-quix"} <= set(ignored)
