@@ -1,7 +1,8 @@
-"""The transaction of a batch: load the read set under locks, write the write set, commit.
+"""Within the transaction of a batch: load the read set under locks, write the write set.
 
 Locks and unique keys keep two workers apart; no isolation level is relied upon. If another worker
 wrote in between, BatchConflictError is raised, nothing is written, and the caller tries again.
+``postgres.stores`` begins and commits it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
