@@ -21,7 +21,8 @@ DESCRIPTION: Final = (
     "same key and body is the same operation, and is done once. Every answer has an X-Request-Id."
 )
 ACCEPTED: Final[dict[str, Any]] = {
-    "description": "Accepted: stored on every in-sync replica, and not yet processed.",
+    "description": "Accepted for a decision: stored on every in-sync replica, and not yet "
+    "processed. The payment's timeline says what was decided; it may be a rejection.",
     "headers": {
         "Location": {"description": "The payment's path.", "schema": {"type": "string"}},
         "Idempotent-Replayed": {
