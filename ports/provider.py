@@ -80,6 +80,8 @@ class Unknown:
     retry_after_s: float | None = None
     #: The provider would give the same answer to this key again: only a look-up can tell.
     repeats: bool = False
+    #: The provider was asked and answered, but what it said proves nothing.
+    is_available: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,8 @@ class ProviderClient(Protocol):
     async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
         """The outcome of a call whose key the provider may have forgotten.
 
+        An object is only the call's if the provider ascribes it to the call's key. What anybody
+        with access can write on an object, such as our own IDs, is no proof: then it is unknown.
         Returns None if it certainly never happened. Raises ProviderUnavailableError.
         """
         ...

@@ -161,7 +161,7 @@ class Dispatcher:
             raise
         name = type(outcome).__name__.lower()
         self._metrics.calls.labels(call.provider, call.operation, name).inc()
-        if isinstance(outcome, Unknown):
+        if isinstance(outcome, Unknown) and not outcome.is_available:
             breaker.call_failed()
         else:
             breaker.call_succeeded()

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -23,7 +23,7 @@ from ports.provider import (
 from providers.examplepay.money import minor_units
 from providers.examplepay.outcomes import decoded, outcome_of_response, outcome_of_state
 from providers.examplepay.requests import path_of, payment_path, request_for
-from providers.examplepay.shapes import EventPage, Found, FoundList, Payment
+from providers.examplepay.shapes import Attempt, EventPage, Found, FoundList, Payment
 from providers.examplepay.translate import NAME, event_id
 from providers.examplepay.webhooks import read
 
@@ -68,28 +68,15 @@ class ExamplePayApi:
         del first_tried_at
         match call.operation:
             case Operation.CREATE:
-                return await self._find("/payments", call.payment_id, call, None)
+                found = await self._get("/payments", FoundList, reference=call.payment_id)
+                return _oldest(item for item in found.items if _is_of(item.attempts, call))
             case Operation.REFUND:
-                return await self._find("/refunds", call.refund_id or "", call, call.object_id)
+                found = await self._get("/refunds", FoundList, reference=call.refund_id or "")
+                return _oldest(item for item in found.items if _is_refund(item, call))
         payment = await self._get(payment_path(call), Payment)
         if call.operation is not Operation.CONFIRM:
             return outcome_of_state(call, payment.state, payment.id)
-        if any(is_key_of(attempt.operation_key, call.key) for attempt in payment.attempts):
-            return Acknowledged(payment.id)
-        return None
-
-    async def _find(
-        self, path: str, reference: str, call: ProviderCall, payment: str | None
-    ) -> CallOutcome | None:
-        """Finds the oldest object with our reference, payment and amount.
-
-        A reference alone is not enough: anybody with access may write ours on another object.
-        """
-        found = await self._get(path, FoundList, reference=reference)
-        for item in found.items:
-            if item.reference == reference and item.payment == payment and _matches(item, call):
-                return Acknowledged(item.id)
-        return None
+        return Acknowledged(payment.id) if _is_of(payment.attempts, call) else None
 
     async def retrieve(self, object_id: str) -> FetchedEvent:
         """See ``ProviderClient.retrieve``.
@@ -159,9 +146,26 @@ class ExamplePayApi:
             return await self._http.request(method, path, json=json, params=params, headers=headers)
 
 
-def _matches(item: Found, call: ProviderCall) -> bool:
-    """Returns whether an object has the amount and the currency of a call."""
+def _oldest(items: Iterable[Found]) -> CallOutcome | None:
+    """Returns the outcome of a call that made the first of these objects, or of none."""
+    first = next(iter(items), None)
+    return Acknowledged(first.id) if first is not None else None
+
+
+def _is_of(attempts: Iterable[Attempt], call: ProviderCall) -> bool:
+    """Returns whether a call started one of the attempts. A create starts the first."""
+    return any(is_key_of(attempt.operation_key, call.key) for attempt in attempts)
+
+
+def _is_refund(item: Found, call: ProviderCall) -> bool:
+    """Returns whether a refund has the reference, payment, amount and currency of a call.
+
+    A reference alone is not enough: anybody with access may write ours on another refund. A refund
+    does not say which call made it.
+    """
     money = item.amount
+    if item.reference != call.refund_id or item.payment != call.object_id:
+        return False
     try:
         return money is not None and (minor_units(money.value, money.currency), money.currency) == (
             call.amount,

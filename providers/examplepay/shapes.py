@@ -134,6 +134,8 @@ class Found(msgspec.Struct):
     reference: str | None = None
     payment: str | None = None
     amount: Money | None = None
+    #: Of a payment. The first one is the create's own.
+    attempts: list[Attempt] = []
 
 
 class FoundList(msgspec.Struct):

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -30,8 +30,19 @@ from schemas.settings import StripeSettings
 #: How much Stripe's clock and ours may differ in a search by creation time.
 CLOCK_SKEW: Final = timedelta(minutes=10)
 PAGE: Final = 100
+#: Objects that a reason names.
+SHOWN: Final = 3
 #: Events of a confirm after which the payment intent may need another payment method.
 ATTEMPT_EVENTS: Final = ("payment_intent.payment_failed", "payment_intent.requires_action")
+#: The event that says which call created a payment intent.
+CREATED_EVENT: Final = "payment_intent.created"
+#: The other events of a create, for when Stripe never generated that one.
+CREATE_EVENTS: Final = (
+    *ATTEMPT_EVENTS,
+    "payment_intent.amount_capturable_updated",
+    "payment_intent.processing",
+    "payment_intent.succeeded",
+)
 
 
 #: Secret and restricted keys contain their mode: ``sk_live_...``, ``rk_test_...``.
@@ -81,9 +92,7 @@ class StripeApi:
         """See ``ProviderClient.look_up``."""
         match call.operation:
             case Operation.CREATE:
-                since = int((first_tried_at - CLOCK_SKEW).timestamp())
-                objects = self._list("/v1/payment_intents", created={"gte": since})
-                return await _find(objects, PAYMENT_ID_KEY, call.payment_id)
+                return await self._find_created(call, first_tried_at)
             case Operation.REFUND:
                 return await self._find_refund(call, first_tried_at)
             case _:
@@ -92,6 +101,35 @@ class StripeApi:
         if found is None and call.operation is Operation.CONFIRM:
             return await self._find_ended_attempt(call, first_tried_at)
         return found
+
+    async def _find_created(
+        self, call: ProviderCall, first_tried_at: datetime
+    ) -> CallOutcome | None:
+        """Finds the payment intent that this call created, by an event that names the call.
+
+        Our ID alone proves nothing: anybody with access can write it on another intent. An intent
+        whose creation Stripe ascribes to another request is not ours. While there is one with our
+        ID that Stripe ascribes to nobody, the outcome is unknown.
+        """
+        since = {"gte": int((first_tried_at - CLOCK_SKEW).timestamp())}
+        open_ids = {
+            str(item["id"])
+            async for item in self._list("/v1/payment_intents", created=since)
+            if (item.get("metadata") or {}).get(PAYMENT_ID_KEY) == call.payment_id
+        }
+        made = None  # the oldest one, should there be several
+        async for event in self._list("/v1/events", types=(CREATED_EVENT,), created=since):
+            if _is_caused_by(event, call):
+                made = str(event["data"]["object"]["id"])
+            elif not isinstance(event.get("request"), str):  # an old API version has no key there
+                open_ids.discard(str(event["data"]["object"]["id"]))
+        if made is None and open_ids:
+            async for event in self._list("/v1/events", types=CREATE_EVENTS, created=since):
+                if _is_caused_by(event, call):
+                    made = str(event["data"]["object"]["id"])
+        if made is not None:
+            return Acknowledged(made)
+        return _unproved(open_ids) if open_ids else None
 
     async def _find_refund(
         self, call: ProviderCall, first_tried_at: datetime
@@ -230,15 +268,16 @@ def _fetched(event: Mapping[str, Any]) -> FetchedEvent:
 
 def _is_caused_by(event: Mapping[str, Any], call: ProviderCall) -> bool:
     """Returns whether an event names this call's key, of any generation, as its cause."""
-    key = (event.get("request") or {}).get("idempotency_key")
+    request = event.get("request")
+    key = request.get("idempotency_key") if isinstance(request, dict) else None
     return is_key_of(str(key), call.key)
 
 
-async def _find(
-    objects: AsyncIterator[dict[str, Any]], key: str, value: str | None
-) -> CallOutcome | None:
-    """Finds the object whose metadata has our ID: then the call did happen."""
-    async for item in objects:
-        if (item.get("metadata") or {}).get(key) == value:
-            return Acknowledged(str(item["id"]))
-    return None
+def _unproved(object_ids: Collection[str]) -> Unknown:
+    """Returns the outcome of a create if these intents have our ID, but nothing proves them."""
+    shown = ", ".join(sorted(object_ids)[:SHOWN])
+    return Unknown(
+        f"{len(object_ids)} payment intents have our payment ID, and no event says which call "
+        f"created them: {shown}",
+        is_available=True,
+    )

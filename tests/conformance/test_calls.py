@@ -105,6 +105,21 @@ async def test_a_decline_whose_response_was_lost_is_found(
     assert await client.look_up(called, tried_at) == Acknowledged(adapter.objects().payments[0])
 
 
+async def test_a_look_up_ignores_a_payment_that_only_copies_our_id(
+    adapter: Adapter, client: ProviderClient
+) -> None:
+    """Anybody can write our payment ID on a payment, before or after our own call."""
+    called, since = call(adapter, "create"), datetime.now(UTC) - timedelta(hours=1)
+    await make(client, call(adapter, "create", key="somebody"))
+    assert await client.look_up(called, since) is None
+    adapter.lose_responses()
+    assert isinstance(await client.call(called, called.key), Unknown)
+    adapter.clear_faults()
+    made = await make(client, called)
+    await make(client, call(adapter, "create", key="somebody-else"))
+    assert await client.look_up(called, since) == Acknowledged(made)
+
+
 async def test_a_look_up_ignores_a_refund_of_another_payment(
     adapter: Adapter, client: ProviderClient
 ) -> None:

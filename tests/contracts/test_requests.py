@@ -117,6 +117,8 @@ QUERIES: Final[Mapping[str, tuple[Query, set[tuple[str, str]]]]] = {
         {
             ("/v1/payment_intents", "created[gte] limit"),
             ("/v1/payment_intents", "created[gte] limit starting_after"),
+            ("/v1/events", "created[gte] limit types[0]"),
+            ("/v1/events", "created[gte] limit starting_after types[0]"),
         },
     ),
     "look up a refund": (

@@ -210,6 +210,7 @@ class World:
     def _heal(self) -> None:
         self.trace.note("healed", "")
         self.chance.heal()
+        self._provider.list_late_events()
         self._database.out_until = 0.0
         self._database.is_mended = True
         for machine in self._machines:

@@ -4,6 +4,8 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
+_LOOK_UP: Final = "tests/providers/stripe/test_look_up.py::test_{}"
+
 BUGS: Final = (
     Bug(
         "providers",
@@ -211,7 +213,60 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi.look_up",
+        "providers.stripe.client:StripeApi._find_created",
+        "made = None",
+        "made = next(iter(open_ids), None)",
+        "an intent on which somebody wrote our payment ID becomes the payment's",
+        (_LOOK_UP.format("a_create_that_only_copies_our_id_is_not_found"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.client:StripeApi._find_created",
+        "return _unproved(open_ids) if open_ids else None",
+        "return None",
+        "a create that may have happened is made again: the customer pays twice",
+        (_LOOK_UP.format("a_create_that_nothing_proves_is_unknown"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.client:StripeApi._find_created",
+        "if made is None and open_ids:",
+        "if False:",
+        "a create without the event of its creation is never found",
+        (_LOOK_UP.format("a_create_is_found_without_the_event_of_its_creation"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.client:StripeApi._find_created",
+        'elif not isinstance(event.get("request"), str):',
+        "else:",
+        "an event of an old API version ascribes our own intent to somebody",
+        (_LOOK_UP.format("an_event_without_keys_ascribes_a_create_to_nobody"),),
+    ),
+    Bug(
+        "providers",
+        "providers.examplepay.client:ExamplePayApi.look_up",
+        "_oldest(item for item in found.items if _is_of(item.attempts, call))",
+        "_oldest(found.items)",
+        "an ExamplePay payment with a copied reference becomes the payment's",
+        (
+            "tests/conformance/test_calls.py::test_a_look_up_ignores_a_payment_that_only_copies_our_id",
+        ),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.dispatcher:Dispatcher.make_call",
+        "and not outcome.is_available",
+        "",
+        "a call that nothing proves stops the calls of all other payments",
+        (
+            "tests/processor/worker/test_call_breaker.py::test_a_call_that_nothing_proves_does_not_open_the_breaker",
+        ),
+        servers=True,
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.client:StripeApi._find_created",
         "(first_tried_at - CLOCK_SKEW)",
         "first_tried_at",
         "an object that a host with a slow clock made is not found: the customer pays twice",

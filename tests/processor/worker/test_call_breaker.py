@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ports.errors import LeaseLostError
-from ports.provider import Refused
+from ports.provider import Refused, Unknown
 from postgres.stores import Pool
 from tests.support.builders import Clock
 from tests.support.programs.calling import Caller, create_due_calls
@@ -33,6 +33,21 @@ async def test_a_failing_provider_is_not_called(pool: Pool, clock: Clock) -> Non
     caller.provider.gate.set()
     await caller.finished()
     assert await caller.round() == 3
+
+
+async def test_a_call_that_nothing_proves_does_not_open_the_breaker(
+    pool: Pool, clock: Clock
+) -> None:
+    """The provider answered the look-up: other payments' calls go on, and this one stays due."""
+    await create_due_calls(pool, 2)
+    caller = Caller(pool, clock, breaker_failures=1, breaker_open_s=OPEN_S, call_concurrency=1)
+    caller.provider.responses = [Unknown("HTTP 500", repeats=True), Refused("no", "No.")]
+    caller.provider.found = [Unknown("nothing proves it", is_available=True)]
+    assert await caller.round() == 1
+    assert await caller.round() == 1
+    clock.forward(10.0)
+    assert await caller.round() == 1
+    assert caller.provider.keys[2] == caller.provider.keys[0]
 
 
 async def test_a_lease_lost_during_the_trial_call_does_not_block_the_breaker(

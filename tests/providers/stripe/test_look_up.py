@@ -1,15 +1,18 @@
 """Looking up a call's outcome at the provider after its idempotency key may have expired."""
 
+import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from domain.calls import ProviderCall
 from ports.provider import Acknowledged, CallOutcome, Refused, Unknown
 from providers.stripe import client
-from providers.stripe.client import CLOCK_SKEW, StripeApi
+from providers.stripe.client import CLOCK_SKEW, CREATED_EVENT, StripeApi
 from schemas import identity
-from tests.providers.stripe.builders import PAYMENT, REFUND, call, over_http
+from tests.providers.stripe.builders import PAYMENT, REFUND, call, event, intent, over_http
 from tests.simulator.harness import Simulator
 
 pytestmark = [pytest.mark.anyio, over_http]
@@ -99,6 +102,73 @@ async def test_a_clock_skew_is_tolerated(api: StripeApi, ahead: timedelta, *, fo
     """An object created before our try still matches, within the allowed skew."""
     await acknowledged(api, call("create"))
     assert (await api.look_up(call("create"), now() + ahead) is not None) is found
+
+
+async def test_a_create_that_only_copies_our_id_is_not_found(
+    api: StripeApi, provider: Simulator
+) -> None:
+    """Anyone with access may write our ID on other intents; only our own call's intent matches."""
+    provider_call, since = call("create"), now() - timedelta(hours=1)
+    for key in ("somebody", "somebody-else"):
+        forged = await acknowledged(api, call("create", key=key))
+        assert await api.look_up(provider_call, since) is None
+    await lose_response(api, provider, provider_call)
+    (expected,) = (
+        listed.data.object["id"]
+        for listed in provider.client.v1.events.list({"type": CREATED_EVENT}).data
+        if listed.request is not None and listed.request.idempotency_key == provider_call.key
+    )
+    assert forged != expected
+    provider.pay(metadata={"payment_id": PAYMENT})
+    assert await api.look_up(provider_call, since) == Acknowledged(expected)
+
+
+async def test_a_create_that_nothing_proves_is_unknown(api: StripeApi, provider: Simulator) -> None:
+    """It may be ours or somebody's: it is neither taken nor made again until an event is listed."""
+    provider_call, since = call("create"), now() - timedelta(hours=1)
+    provider.set_faults(generation_failure=1.0)
+    forged = await acknowledged(api, call("create", key="somebody"))
+    outcome = await api.look_up(provider_call, since)
+    assert isinstance(outcome, Unknown)
+    assert outcome.is_available
+    assert forged in outcome.reason
+    provider.set_faults()
+    made = await acknowledged(api, provider_call)
+    assert await api.look_up(provider_call, since) == Acknowledged(made)
+
+
+async def test_a_create_is_found_without_the_event_of_its_creation(
+    api: StripeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stripe never generates some events; the attempt's own event names our call, too."""
+    made = await acknowledged(api, call("create"))
+    monkeypatch.setattr(client, "CREATED_EVENT", "payment_intent.partially_funded")
+    assert await api.look_up(call("create"), now()) == Acknowledged(made)
+
+
+async def test_a_create_is_found_without_our_id(api: StripeApi, provider: Simulator) -> None:
+    """Anyone with access may overwrite our ID on our own intent: it must not be made again."""
+    made = await acknowledged(api, call("create"))
+    provider.client.v1.payment_intents.update(made, {"metadata": {"payment_id": "pay_other"}})
+    assert await api.look_up(call("create"), now()) == Acknowledged(made)
+
+
+async def test_an_event_without_keys_ascribes_a_create_to_nobody(
+    api: StripeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before 2017-05-25, an event names its request by ID only; null is no call of ours."""
+    whole = json.loads(event(CREATED_EVENT))
+    lists: dict[str, list[dict[str, Any]]] = {"/v1/payment_intents": [intent()]}
+
+    async def listed(_: object, path: str, **__: Any) -> AsyncIterator[dict[str, Any]]:
+        for item in lists[path]:
+            yield item
+
+    monkeypatch.setattr(StripeApi, "_list", listed)
+    lists["/v1/events"] = [{**whole, "request": "req_1"}]
+    assert isinstance(await api.look_up(call("create"), now()), Unknown)
+    lists["/v1/events"] = [{**whole, "request": None}]
+    assert await api.look_up(call("create"), now()) is None
 
 
 async def test_a_refund_with_an_expired_key_is_found(api: StripeApi, provider: Simulator) -> None:

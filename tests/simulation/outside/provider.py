@@ -29,9 +29,10 @@ from tests.simulation.faults import Chance
 from tests.simulation.trace import Trace
 
 _SETTINGS: Final = SimulatorSettings(api_key=SecretStr("sk_test_simulation"))
+CREATION: Final = "payment_intent.created"
 EVENTS_OF_CREATION: Final = frozenset(
     {
-        "payment_intent.created",
+        CREATION,
         "payment_intent.amount_capturable_updated",
         "payment_intent.succeeded",
     }
@@ -73,7 +74,8 @@ class _Journal(Journal):
     """Drops some events of payment intents, so only the object shows the change.
 
     Events of a confirm are kept: a finished attempt leaves the object unchanged, so without the
-    event nothing would show it, and it might be repeated.
+    event nothing would show it, and it might be repeated. The event of a creation is listed late
+    instead, after the faults: without it nothing would ever prove whose object it is.
     """
 
     def __init__(self, store: Store, clock: Clock, derived: Derived, chance: Chance) -> None:
@@ -92,9 +94,18 @@ class _Journal(Journal):
             and event_type in EVENTS_OF_CREATION
             and not self._lost.is_healed
         )
-        if is_unheard or (can_be_lost and self._lost.happens("not_generated")):
+        is_lost = is_unheard or (can_be_lost and self._lost.happens("not_generated"))
+        if is_lost and event_type != CREATION:
             return
         super().record(event_type, body, cause, before)
+        if is_lost:  # a list starts at a time, and so without this one
+            self._store.run(
+                "update events set created = -created where seq = (select max(seq) from events)", ()
+            )
+
+    def list_late(self) -> None:
+        """Lists the events of creations that were not listed yet. No webhook delivers them."""
+        self._store.run("update events set created = -created where created < 0", ())
 
 
 class Provider:
@@ -129,9 +140,16 @@ class Provider:
         """Suppresses the events of this payment's creation."""
         self._journal.suppressed.add(payment_id)
 
+    def list_late_events(self) -> None:
+        """Lists the events that were not listed yet."""
+        with self.world.store.transaction():
+            self._journal.list_late()
+
     def newest_event(self) -> str | None:
         """The ID of the newest listed event."""
-        row = self.world.store.row("select id from events order by seq desc limit 1")
+        row = self.world.store.row(
+            "select id from events where created > 0 order by seq desc limit 1"
+        )
         return None if row is None else str(row[0])
 
     async def exchange(
@@ -220,7 +238,7 @@ class Provider:
         """Delivers new events, and sets a timer for the next scheduled change."""
         rows = self.world.store.rows(
             "select seq, id, type, body, json_extract(body, '$.request.idempotency_key')"
-            " from events where seq > ? order by seq",
+            " from events where seq > ? and created > 0 order by seq",
             (self._delivered_seq,),
         )
         for seq, event_id, kind, body, call in rows:
