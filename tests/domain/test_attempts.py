@@ -206,3 +206,13 @@ def test_the_earliest_report_of_a_failure_counts() -> None:
     replay = Replay([*before, *(received(fact) for fact in reported)])
     replay.deliver(received(payment_fact(PENDING, 5)))
     assert snapshot(replay.existing).status is Status.PROCESSING
+
+
+def test_a_refused_confirm_shows_why() -> None:
+    """The refusal is newer than the failure of the attempt before it."""
+    replay = Replay([received(create(max_attempts=3)), received(acknowledged())])
+    replay.deliver(received(failed("ch_1", 2, failure=Failure("expired_card", "it has expired"))))
+    replay.deliver(received(confirm()))
+    replay.deliver(received(refused("confirm:2")))
+    published = snapshot(replay.existing)
+    assert (published.status, published.failure) == (Status.REQUIRES_ACTION, DECLINED)

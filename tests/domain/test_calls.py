@@ -17,6 +17,7 @@ from tests.domain.histories.builders import (
     acknowledged,
     cancel,
     capture,
+    confirm,
     create,
     failed,
     key,
@@ -46,6 +47,21 @@ def test_a_create_asks_the_provider_to_create_what_the_client_asked_for() -> Non
         description="a book",
         metadata={"order": "7"},
     )
+
+
+def test_a_confirm_names_the_object_the_payment_method_and_the_return_url() -> None:
+    """Without the URL, the customer of a second attempt could not come back from the bank."""
+    replay = Replay([received(create(max_attempts=2)), received(acknowledged())])
+    replay.deliver(received(failed("ch_1", 2)))
+    (call,) = replay.deliver(received(confirm())).provider_calls
+    assert _set_fields(call) == {
+        "key": key("confirm:2"),
+        "operation": "confirm",
+        "object_id": OBJECT,
+        "currency": CURRENCY,
+        "payment_method": "card_2",
+        "return_url": create().return_url,
+    }
 
 
 def test_a_capture_names_the_object_and_the_amount() -> None:

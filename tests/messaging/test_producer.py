@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import NotEnoughReplicasError
 
 from messaging import instances as parts
 from messaging.in_flight import InFlightLimits
@@ -167,6 +168,25 @@ async def test_an_instance_beyond_repair_is_replaced(target: ProducerConfig) -> 
             await producer.send([broken], LONG_S)
         await producer.send([broken], LONG_S)
         assert current(producer) is not first
+
+
+async def test_a_temporary_error_does_not_replace_the_producer(
+    target: ProducerConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too few replicas of one partition, for example: the instance itself works."""
+
+    async def refused(*_: Any, **__: Any) -> Any:
+        raise NotEnoughReplicasError
+
+    async with open_producer(target) as producer:
+        await producer.send([record()], LONG_S)
+        instance = current(producer)
+        with monkeypatch.context() as refusing:
+            refusing.setattr(AIOKafkaProducer, "send", refused)
+            with pytest.raises(NotDeliveredError):
+                await producer.send([record()], LONG_S)
+        assert current(producer) is instance
+        await producer.send([record()], LONG_S)
 
 
 async def test_a_slow_partition_does_not_replace_the_producer(

@@ -19,7 +19,7 @@ from tests.mutants.bugs import (
     translation,
     worker,
 )
-from tests.mutants.bugs.rooms import edges, log, programs
+from tests.mutants.bugs.rooms import edges, log, moments, programs
 from tests.mutants.planted import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
@@ -30,6 +30,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *ingress.BUGS,
     *log.BUGS,
     *messaging.BUGS,
+    *moments.BUGS,
     *ops.BUGS,
     *programs.BUGS,
     *providers.BUGS,

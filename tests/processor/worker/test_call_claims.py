@@ -1,6 +1,7 @@
 """Claims on calls: one worker at a time, and again after a crash."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,12 +15,14 @@ from postgres import outbox as store
 from postgres.stores import Pool, PostgresOutbox
 from processor.worker import dispatcher
 from tests.support import database
-from tests.support.builders import NOW, Clock
+from tests.support.builders import NOW, Clock, Log, event_body
 from tests.support.programs.calling import KEY, LEASE_S, Caller, as_input, create_due_calls
+from tests.support.programs.folding import ONE
 
 pytestmark = pytest.mark.anyio
 
 LEASE = timedelta(seconds=LEASE_S)
+SHORT_LEASE_S = 0.15
 
 
 async def claim(pool: Pool, now: datetime = NOW, provider: str = "stripe") -> list[ClaimedCall]:
@@ -218,3 +221,39 @@ async def test_shutdown_waits_for_calls_in_flight_but_not_for_ever(
         await asyncio.gather(loop, return_exceptions=True)
     assert await caller.row("state", "outcome") == ("due", None)
     assert caller.calls.in_flight() == []
+
+
+async def test_an_unproved_event_never_postpones_a_call(pool: Pool) -> None:
+    """A call that is due already stays due, however many such events arrive."""
+    log = Log()
+    await database.process(pool, log.create(ONE))
+    (claimed,) = await claim(pool)
+    assert await PostgresOutbox(pool).retry(claimed, NOW - LEASE, "no answer")
+    event = {**event_body(ONE, "succeeded", "evt_unproved"), "request": None}
+    await database.process(pool, log.event(ONE, event))
+    (again,) = await claim(pool, NOW - LEASE)
+    assert again.attempts == 2
+
+
+class SlowClaims(PostgresOutbox):
+    """The response to a claim arrives after its lease has ended."""
+
+    async def claim(
+        self, providers: Sequence[str], limit: int, now: datetime, until: datetime
+    ) -> list[ClaimedCall]:
+        """See ``Outbox.claim``."""
+        claimed = await super().claim(providers, limit, now, until)
+        await asyncio.sleep(2 * SHORT_LEASE_S)
+        return claimed
+
+
+async def test_a_lease_begins_before_the_claim(pool: Pool, clock: Clock) -> None:
+    """A claim that took too long is lost already: another worker may have the call."""
+    await create_due_calls(pool, 1)
+    caller = Caller(pool, clock, SlowClaims(pool), call_lease_s=SHORT_LEASE_S)
+    caller.provider.gate = asyncio.Event()
+    assert await caller.calls.claim_and_start() == 1
+    async with asyncio.timeout(5):
+        await caller.finished()
+    assert caller.outbox.records == []
+    assert await caller.row("state", "last_error") == ("due", None)
