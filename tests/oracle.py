@@ -15,6 +15,7 @@ from datetime import datetime
 
 from domain.inputs import (
     CallResult,
+    Cancel,
     Confirm,
     Create,
     DisputeFact,
@@ -119,6 +120,20 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
         refunds=refunds,
         disputes=_disputes(dispute_facts),
     )
+
+
+def cancel_is_requested(payment_id: str, taken_in: Iterable[Input]) -> bool:
+    """Return whether these inputs, as for ``meaning_of``, request a cancel that was not refused."""
+    bodies = [entry.body for entry in {entry.event_id: entry for entry in taken_in}.values()]
+    requested = sum(isinstance(body, Cancel) for body in bodies)
+    refused = {
+        body.call_key
+        for body in bodies
+        if isinstance(body, CallResult)
+        and body.refusal is not None
+        and re.fullmatch(rf"{re.escape(payment_id)}:cancel:\d+", body.call_key)
+    }
+    return requested > len(refused)
 
 
 def _own_object(

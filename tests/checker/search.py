@@ -13,6 +13,7 @@ from domain.decision import Decision
 from domain.payment import Payment
 from domain.status import Outcome, Status
 from domain.transitions import is_final
+from domain.view import snapshot
 from tests.checker.space import grouping
 from tests.checker.space.calls import check_calls
 from tests.checker.space.grouping import Step
@@ -23,7 +24,7 @@ from tests.checker.space.store import Store
 from tests.domain.histories.builders import PAYMENT
 from tests.domain.histories.history import History
 from tests.domain.histories.replay import assert_invariants, published_meaning
-from tests.oracle import Meaning, meaning_of
+from tests.oracle import Meaning, cancel_is_requested, meaning_of
 
 
 class DisagreementError(Exception):
@@ -147,6 +148,9 @@ class _Search:
         published = published_meaning(payment)
         meant = self._meaning(node)
         assert published == meant, f"the payment is {published}, the oracle has {meant}"
+        taken_in = [self._script.first[n].input for n in sorted(node.accepted)]
+        is_requested = cancel_is_requested(PAYMENT, taken_in)
+        assert snapshot(payment).cancel_requested is is_requested, "whether a cancel is requested"
 
     def _check_waiting(self, node: Node, payment: Payment) -> None:
         """Check that inputs which wait for the payment's object have no effect."""

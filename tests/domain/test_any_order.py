@@ -4,13 +4,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain.inputs import Create, Input
-from domain.status import Outcome
+from domain.inputs import CallResult, Create, Input
+from domain.status import Outcome, ProviderStatus
 from domain.view import Snapshot, snapshot
-from tests.domain.histories.builders import PAYMENT, acknowledged, at, received
+from tests.domain.histories.builders import (
+    PAYMENT,
+    acknowledged,
+    at,
+    cancel,
+    create,
+    payment_fact,
+    received,
+    refused,
+)
 from tests.domain.histories.replay import Replay, published_meaning
 from tests.domain.histories.worlds import commands_and_results, creates, facts
-from tests.oracle import meaning_of
+from tests.oracle import cancel_is_requested, meaning_of
 from tests.support.properties import thorough
 
 
@@ -29,6 +38,8 @@ def test_the_end_is_the_oracles(
     again = data.draw(st.lists(st.sampled_from(order), max_size=6))
     replay = Replay([*order, *again])
     assert published_meaning(replay.existing) == meaning_of(PAYMENT, replay.accepted)
+    published = snapshot(replay.existing)
+    assert published.cancel_requested is cancel_is_requested(PAYMENT, replay.accepted)
 
 
 @thorough
@@ -42,6 +53,42 @@ def test_any_two_orders_of_the_same_facts_publish_the_same(
     other = data.draw(st.permutations(inputs))
     again = data.draw(st.lists(st.sampled_from(inputs), max_size=6))
     assert _published(list(one)) == _published([*other, *again])
+
+
+@thorough
+@given(st.data(), creates(), facts(), commands_and_results())
+def test_any_two_orders_of_facts_and_results_publish_the_same(
+    data: st.DataObject, create: Create, reported: list[Input], asked: list[Input]
+) -> None:
+    """What was requested is given; each result comes before or after every later fact."""
+    known = data.draw(st.integers(0, len(reported)))
+    commands = [input_ for input_ in asked if not isinstance(input_.body, CallResult)]
+    begun = data.draw(st.permutations([*reported[:known], *commands]))
+    begun = [received(create), received(acknowledged()), *begun]
+    calls = Replay(begun).existing.calls
+    results = [
+        input_
+        for input_ in asked
+        if isinstance(input_.body, CallResult) and input_.body.call_key in calls
+    ]
+    rest = [*reported[known:], *results]
+    one, other = data.draw(st.permutations(rest)), data.draw(st.permutations(rest))
+    assert _published([*begun, *one]) == _published([*begun, *other])
+
+
+def test_a_refused_cancel_is_not_requested_whatever_came_first() -> None:
+    """The refusal and the capture that caused it arrive in either order."""
+    begun = [
+        received(create(capture_method="manual")),
+        received(acknowledged()),
+        received(payment_fact(ProviderStatus.AUTHORIZED, 1)),
+        received(cancel()),
+    ]
+    refusal = received(refused("cancel:1"))
+    captured = received(payment_fact(ProviderStatus.SUCCEEDED, 3))
+    one, other = _published([*begun, refusal, captured]), _published([*begun, captured, refusal])
+    assert one == other
+    assert not one.cancel_requested
 
 
 @thorough

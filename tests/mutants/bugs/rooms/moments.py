@@ -4,10 +4,20 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
-_BEATS: Final = "tests/processor/worker/test_beats.py::test_{}"
+_BEATS: Final = "tests/runtime/test_beats.py::test_{}"
 _CLAIMS: Final = "tests/processor/worker/test_call_claims.py::test_{}"
 
 BUGS: Final = (
+    Bug(
+        "domain",
+        "domain.on_result:_refused",
+        "case Operation.CANCEL if name ==",
+        "case Operation.CANCEL if payment.status != 'SUCCEEDED' and name ==",
+        "whether a cancel is requested depends on whether its refusal or the capture came first",
+        (
+            "tests/domain/test_any_order.py::test_a_refused_cancel_is_not_requested_whatever_came_first",
+        ),
+    ),
     Bug(
         "domain",
         "domain.view:failure_of",
