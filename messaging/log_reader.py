@@ -67,6 +67,7 @@ async def _ends(bootstrap: str, topic: str) -> dict[TopicPartition, int]:
         enable_auto_commit=False,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
         isolation_level="read_uncommitted",
+        **fetching(topic),
     )
     try:
         await start_client(consumer, START_TIMEOUT_S)
