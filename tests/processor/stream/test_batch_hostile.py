@@ -38,7 +38,7 @@ async def errors_of_dead(group: Group) -> list[Any]:
 
 
 async def test_a_field_with_a_nul_is_a_dead_letter_that_can_be_stored(group: Group) -> None:
-    """The stored error has the field's name without the NUL, which Postgres would refuse."""
+    """The stored error does not repeat the field's name, whose NUL Postgres would refuse."""
     log, good = Log(), payment()
     bad = log.command(payment(), "cancel", **{"a\0b": 1})
     batch = bad, log.create(good)
@@ -46,7 +46,7 @@ async def test_a_field_with_a_nul_is_a_dead_letter_that_can_be_stored(group: Gro
         assert await acknowledged(worker, *batch)
     assert await group.outcomes(*batch) == [None, "applied"]
     (error,) = await errors_of_dead(group)
-    assert "a\N{REPLACEMENT CHARACTER}b" in error
+    assert error == "not a command: cancel.(a name): Extra inputs are not permitted"
     (dead_letter,) = await group.dead_letters(bad.value)
     assert dead_letter[headers.ERROR] == error
 
