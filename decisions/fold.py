@@ -209,7 +209,7 @@ class _Fold:
         self._payments[payment_id] = self._plan.payments[payment_id] = after
         stored = self._loaded.payments.get(payment_id)
         if stored is not None:
-            self._plan.expected[payment_id] = stored.version
+            self._plan.stored[payment_id] = stored
         self._plan.calls.extend(decision.provider_calls)
         if before is None or after.version > before.version:
             previous = before.status if before is not None else None
@@ -217,8 +217,9 @@ class _Fold:
             self._plan.versions.append(
                 VersionRow(after, previous, row.received.event_id, partition)
             )
-        if after.object_id is not None:
-            self._owners[after.provider, after.object_id] = payment_id
+        if after.object_id is not None and (before is None or before.object_id is None):
+            found = (after.provider, after.object_id)
+            self._owners[found] = self._plan.identified[found] = payment_id
         if before is None or (awaits_object(before) and not awaits_object(after)):
             self._take_parked(payment_id)
 

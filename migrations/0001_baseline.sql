@@ -48,10 +48,14 @@ create table payments (
     constraint amounts_add_up check (0 <= refunded and refunded <= captured
                                      and captured <= authorized),
     constraint one_payment_per_object unique (provider, object_id)
-);
-create index payments_by_tenant on payments (tenant, created_at desc, payment_id desc);
-create index payments_unfinished on payments (updated_at)
+) with (fillfactor = 85);
+-- A finished payment is written again for years: refunds, disputes, late webhooks. No index has a
+-- column that such a write changes (amounts, version, updated_at, document), and every page keeps
+-- room for a row, so the write stays on its page and touches no index.
+create index payments_by_status on payments (tenant, status, created_at desc, payment_id desc);
+create index payments_unfinished on payments (payment_id)
     where status in ('CREATED', 'PROCESSING', 'REQUIRES_ACTION', 'AUTHORIZED');
+create index payments_expiring on payments (expires_at) where status = 'REQUIRES_ACTION';
 
 create function keep_final_status() returns trigger language plpgsql as $$
 begin
@@ -251,7 +255,10 @@ create table provider_calls (
     constraint done_has_outcome check ((state = 'done') = (outcome is not null)),
     constraint call_is_of_its_payment check (starts_with(call_key, payment_id || ':'))
 );
-create index provider_calls_due on provider_calls (next_attempt_at) where state = 'due';
+create index provider_calls_never_claimed on provider_calls (provider, next_attempt_at)
+    where state = 'due' and attempts = 0;
+create index provider_calls_due on provider_calls (provider, next_attempt_at)
+    where state = 'due' and attempts > 0;
 create index provider_calls_by_payment on provider_calls (payment_id);
 
 -- Webhooks that name no payment, and whose payment is not known yet.
@@ -262,9 +269,13 @@ create table unrouted (
     headers     jsonb not null,
     value       bytea not null,
     received_at timestamptz not null,
-    recorded_at timestamptz not null
+    recorded_at timestamptz not null,
+    -- set by the batch in which a payment gets this object
+    payment_id  text
 );
 create index unrouted_by_object on unrouted (provider, object_id);
+create index unrouted_by_age on unrouted (recorded_at);
+create index unrouted_known on unrouted (recorded_at) where payment_id is not null;
 
 -- Webhooks that belong to no payment and could have no effect on one, with the reason.
 create table ignored_webhooks (

@@ -75,8 +75,10 @@ class WriteSet:
     versions: list[VersionRow] = field(default_factory=list)
     #: The last state of every payment that changed, by ID.
     payments: dict[str, Payment] = field(default_factory=dict)
-    #: The version that each of those had in Postgres; absent for a new payment.
-    expected: dict[str, int] = field(default_factory=dict)
+    #: Each of those as Postgres has it; absent for a new payment.
+    stored: dict[str, Payment] = field(default_factory=dict)
+    #: Payment ID by (provider, object ID), for objects that this batch made known.
+    identified: dict[tuple[str, str], str] = field(default_factory=dict)
     calls: list[ProviderCall] = field(default_factory=list)
     #: Keys of earlier calls that are to be made at once.
     urgent: set[str] = field(default_factory=set)

@@ -94,7 +94,7 @@ class Outbox(Protocol):
     """The outbox: provider calls to make, and their outcomes."""
 
     async def claim(
-        self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
+        self, provider: str, limit: int, now: datetime, lease_until: datetime
     ) -> list[ClaimedCall]:
         """Claims due calls until ``lease_until``; no other worker gets the same ones."""
         ...
@@ -132,6 +132,10 @@ class RoutingStore(Protocol):
 
     async def ignore(self, ignored: Sequence[IgnoredWebhook], now: datetime) -> None:
         """Records webhooks that belong to no payment, with the reason."""
+        ...
+
+    async def mark_missed(self, stored_since: datetime) -> None:
+        """Makes webhooks routable that were stored at the same moment as their payment's object."""
         ...
 
     async def routable(self, limit: int) -> list[UnroutedWebhook]:

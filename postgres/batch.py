@@ -16,7 +16,7 @@ from domain.facts.binding import may_identify_object
 from domain.inputs import Create, Release
 from domain.payment import Payment
 from domain.status import Outcome
-from domain.view import RefundView, Snapshot, amounts, snapshot
+from domain.view import amounts, snapshot
 from ports.batch import InboxEntry, InboxRow, PublishableVersion, ReadSet, WriteSet
 from ports.errors import BatchConflictError
 from ports.failures import describe_error
@@ -30,9 +30,11 @@ from ports.records import (
 )
 from ports.work_items import UnroutedWebhook
 from postgres import statements as sql
+from postgres.columns import as_columns
 from postgres.documents import decode_payment, encode_call, encode_payment, encode_publishable
+from postgres.parts import write_parts
 from postgres.publications import announce, last_versions
-from postgres.routing import park_unrouted
+from postgres.routing import mark_routable, park_unrouted
 from runtime.tasks import ANY_ERROR
 from schemas.headers import EVENT_ID
 
@@ -64,12 +66,12 @@ async def load(
         known = await connection.execute(sql.LOAD_KNOWN, [sorted(_known_by(batch))])
         quarantined = await connection.execute(sql.LOAD_QUARANTINED, [payment_ids])
         waiting = await connection.execute(sql.LOAD_WAITING, [wanting])
-        owners = await connection.execute(sql.LOAD_OWNERS, _columns(objects, 2))
+        owners = await connection.execute(sql.LOAD_OWNERS, as_columns(objects, 2))
     unreadable: dict[str, str] = {}
     taken_up = _decode_waiting(await waiting.fetchall(), decode, unreadable)
     owned = {(row[0], row[1]): row[2] for row in await owners.fetchall()}
     if more := sorted(_objects_of(taken_up, unreadable) - set(objects)):
-        cursor = await connection.execute(sql.LOAD_OWNERS, _columns(more, 2))
+        cursor = await connection.execute(sql.LOAD_OWNERS, as_columns(more, 2))
         owned |= {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
     return ReadSet(
         payments=_decode_payments(await payments.fetchall(), unreadable),
@@ -151,11 +153,6 @@ def _decode_waiting(
     return {payment_id: tuple(waiting) for payment_id, waiting in parked.items()}
 
 
-def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    """Returns rows as columns, for ``unnest``; ``width`` empty columns if there are no rows."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
-
-
 async def write(connection: Connection, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
     """Writes the plan. Returns the versions to publish after the commit.
 
@@ -189,12 +186,12 @@ async def write(connection: Connection, plan: WriteSet, now: datetime) -> list[P
             )
         guards += await _write_payments(connection, plan)
         await _write_versions(connection, plan, published)
-        await _write_parts(connection, [s for _, _, s in seen_as], plan)
+        await write_parts(connection, [s for _, _, s in seen_as], plan.stored)
         if plan.calls:
             rows = [
                 (c.key, c.payment_id, c.provider, c.operation, encode_call(c)) for c in plan.calls
             ]
-            await connection.execute(sql.INSERT_CALLS, [now, now, *_columns(rows, 5)])
+            await connection.execute(sql.INSERT_CALLS, [now, now, *as_columns(rows, 5)])
         if plan.urgent:
             await connection.execute(sql.HURRY_CALLS, [now + URGENT_WITHIN, sorted(plan.urgent)])
         guards += await _write_inbox(connection, plan, ids, now)
@@ -214,8 +211,8 @@ async def _write_payments(connection: Connection, plan: WriteSet) -> list[tuple[
         money = amounts(payment)
         sums = (money.authorized, money.captured, money.refunded)
         document = encode_payment(payment)
-        expected = plan.expected.get(payment.id)
-        if expected is None:
+        stored = plan.stored.get(payment.id)
+        if stored is None:
             new.append((
                 payment.id, payment.tenant, payment.provider, payment.object_id, payment.status,
                 payment.version, payment.amount, payment.currency, *sums, payment.expires_at,
@@ -223,13 +220,13 @@ async def _write_payments(connection: Connection, plan: WriteSet) -> list[tuple[
             ))  # fmt: skip
         else:
             old.append((
-                payment.id, expected, payment.object_id, payment.status, payment.version, *sums,
-                payment.updated_at, document,
+                payment.id, stored.version, payment.object_id, payment.status, payment.version,
+                *sums, payment.updated_at, document,
             ))  # fmt: skip
     if new:
-        await connection.execute(sql.INSERT_PAYMENTS, _columns(new, 15))
+        await connection.execute(sql.INSERT_PAYMENTS, as_columns(new, 15))
     if old:
-        cursor = await connection.execute(sql.UPDATE_PAYMENTS, _columns(old, 10))
+        cursor = await connection.execute(sql.UPDATE_PAYMENTS, as_columns(old, 10))
         guards.append((cursor, len(old)))
     return guards
 
@@ -245,29 +242,7 @@ async def _write_versions(
         for v, p in zip(plan.versions, published, strict=True)
     ]  # fmt: skip
     if rows:
-        await connection.execute(sql.INSERT_VERSIONS, _columns(rows, 8))
-
-
-async def _write_parts(connection: Connection, views: Sequence[Snapshot], plan: WriteSet) -> None:
-    """Refunds and disputes of the payments that changed, as of their last version."""
-    last = {view.id: view for view in views if view.version == plan.payments[view.id].version}
-    refunds = [_refund_row(view, r) for view in last.values() for r in view.refunds]
-    if refunds:
-        rows = _columns(refunds, 6)
-        await connection.execute(sql.UPSERT_REFUNDS, rows)
-        of = sorted({row[1] for row in refunds})
-        await connection.execute(sql.DELETE_OTHER_REFUNDS, [of, rows[1], rows[0]])
-    disputes = [
-        (d.id, view.id, d.status, d.amount, d.funds_withdrawn, d.funds_reinstated, view.updated_at)
-        for view in last.values()
-        for d in view.disputes
-    ]
-    if disputes:
-        await connection.execute(sql.UPSERT_DISPUTES, _columns(disputes, 7))
-
-
-def _refund_row(view: Snapshot, refund: RefundView) -> tuple[Any, ...]:
-    return (refund.id, view.id, refund.status, refund.amount, refund.reversed, view.updated_at)
+        await connection.execute(sql.INSERT_VERSIONS, as_columns(rows, 8))
 
 
 def _kept(row: InboxRow) -> tuple[str | None, bytes | None]:
@@ -298,10 +273,10 @@ async def _write_inbox(
     if plan.inbox:
         await connection.execute(sql.NEXT_DECISIONS)
     if waiting:  # first: a refused row gives up its event ID to a new row
-        cursor = await connection.execute(sql.UPDATE_WAITING, _columns(waiting, 9))
+        cursor = await connection.execute(sql.UPDATE_WAITING, as_columns(waiting, 9))
         guards.append((cursor, len(waiting)))
     if new:
-        cursor = await connection.execute(sql.INSERT_INBOX, [now, *_columns(new, 16)])
+        cursor = await connection.execute(sql.INSERT_INBOX, [now, *as_columns(new, 16)])
         guards.append((cursor, len(new)))
     return guards
 
@@ -322,7 +297,9 @@ async def _write_rest(
             )
             for d in plan.dead_letters
         ]
-        await connection.execute(sql.INSERT_DEAD_LETTERS, [now, *_columns(dead, 4)])
+        await connection.execute(sql.INSERT_DEAD_LETTERS, [now, *as_columns(dead, 4)])
+    if plan.identified:
+        await mark_routable(connection, plan.identified)
     if plan.misrouted:
         await park_unrouted(connection, [as_unrouted(r) for r in plan.misrouted], now)
     if plan.released:
@@ -330,11 +307,11 @@ async def _write_rest(
         guards.append((cursor, len(plan.released)))
     if plan.renewed:
         renewed = [(payment_id, *why) for payment_id, why in plan.renewed.items()]
-        cursor = await connection.execute(sql.RENEW_QUARANTINES, [now, *_columns(renewed, 3)])
+        cursor = await connection.execute(sql.RENEW_QUARANTINES, [now, *as_columns(renewed, 3)])
         guards.append((cursor, len(renewed)))
     if plan.quarantines:
         quarantines = [(payment_id, *why) for payment_id, why in plan.quarantines.items()]
-        await connection.execute(sql.INSERT_QUARANTINES, [now, *_columns(quarantines, 3)])
+        await connection.execute(sql.INSERT_QUARANTINES, [now, *as_columns(quarantines, 3)])
     return guards
 
 
@@ -362,4 +339,4 @@ async def record_duplicates(
         )
         for r in duplicates
     ]  # fmt: skip
-    await connection.execute(sql.INSERT_DUPLICATES, [now, *_columns(rows, 7)])
+    await connection.execute(sql.INSERT_DUPLICATES, [now, *as_columns(rows, 7)])

@@ -1,6 +1,5 @@
 """The outbox: due provider calls are claimed, and their outcomes recorded."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,13 +11,21 @@ from postgres.documents import decode_call
 Connection = AsyncConnection[tuple[Any, ...]]
 
 #: A claimed row is due again when its lease is over: the worker may have died. A row that was never
-#: claimed is due at any time: the clock of the host that wrote it may be ahead.
+#: claimed is due at any time: the clock of the host that wrote it may be ahead. Each of the two has
+#: its own index, so that calls in back-off cost a claim nothing.
 CLAIM: Final = """
-    with due as (
-        select call_key from provider_calls
-        where state = 'due' and (next_attempt_at <= %(now)s or attempts = 0)
-            and provider = any(%(providers)s)
-        order by next_attempt_at limit %(limit)s for update skip locked)
+    with again as (
+        select call_key, next_attempt_at from provider_calls
+        where state = 'due' and attempts > 0 and provider = %(provider)s
+            and next_attempt_at <= %(now)s
+        order by next_attempt_at limit %(limit)s for update skip locked),
+    never_claimed as (
+        select call_key, next_attempt_at from provider_calls
+        where state = 'due' and attempts = 0 and provider = %(provider)s
+        order by next_attempt_at limit %(limit)s for update skip locked),
+    due as (
+        select call_key from (select * from again union all select * from never_claimed) as either
+        order by next_attempt_at limit %(limit)s)
     update provider_calls c set attempts = attempts + 1, next_attempt_at = %(lease_until)s,
         key_first_used_at = coalesce(key_first_used_at, %(now)s)
     from due where c.call_key = due.call_key
@@ -46,21 +53,11 @@ RETRY_WITH_NEW_KEY: Final = """
 
 
 async def claim(
-    connection: Connection,
-    providers: Sequence[str],
-    limit: int,
-    now: datetime,
-    lease_until: datetime,
+    connection: Connection, provider: str, limit: int, now: datetime, lease_until: datetime
 ) -> list[ClaimedCall]:
-    """Claims due calls until ``lease_until``."""
+    """Claims a provider's due calls until ``lease_until``, those that wait longest first."""
     cursor = await connection.execute(
-        CLAIM,
-        {
-            "now": now,
-            "providers": list(providers),
-            "limit": limit,
-            "lease_until": lease_until,
-        },
+        CLAIM, {"now": now, "provider": provider, "limit": limit, "lease_until": lease_until}
     )
     return [
         ClaimedCall(

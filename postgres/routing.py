@@ -1,6 +1,6 @@
 """What the router and the reconciler read and write."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,15 +18,29 @@ OWNERS: Final = """
     where (provider, object_id) in (select * from unnest(%s::text[], %s::text[]))"""
 
 PARK_UNROUTED: Final = """
-    insert into unrouted (recorded_at, event_id, provider, object_id, headers, value, received_at)
-    select %s, * from unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[], %s::bytea[],
-        %s::timestamptz[])
+    insert into unrouted (recorded_at, event_id, provider, object_id, headers, value, received_at,
+        payment_id)
+    select %s, n.*, p.payment_id
+    from unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[], %s::bytea[], %s::timestamptz[])
+        as n(event_id, provider, object_id, headers, value, received_at)
+    left join payments p using (provider, object_id)
     on conflict do nothing"""
 
+#: A batch marks what waited for its payments' objects, so that no poll has to look at what waits.
+MARK_ROUTABLE: Final = """
+    update unrouted u set payment_id = n.payment_id
+    from unnest(%s::text[], %s::text[], %s::text[]) as n(provider, object_id, payment_id)
+    where u.provider = n.provider and u.object_id = n.object_id and u.payment_id is null"""
+
+#: A webhook and its payment's object may be stored at the same moment, neither seeing the other.
+MARK_MISSED: Final = """
+    update unrouted u set payment_id = p.payment_id from payments p
+    where u.recorded_at > %s and u.payment_id is null
+        and p.provider = u.provider and p.object_id = u.object_id"""
+
 ROUTABLE: Final = """
-    select u.event_id, u.provider, u.object_id, u.headers, u.value, p.payment_id
-    from unrouted u join payments p using (provider, object_id)
-    order by u.recorded_at limit %s"""
+    select event_id, provider, object_id, headers, value, payment_id from unrouted
+    where payment_id is not null order by recorded_at limit %s"""
 
 INSERT_IGNORED: Final = """
     insert into ignored_webhooks (recorded_at, event_id, provider, kind, reason, received_at)
@@ -34,7 +48,7 @@ INSERT_IGNORED: Final = """
     on conflict do nothing"""
 
 EXPIRED_UNROUTED: Final = """
-    select event_id, provider, object_id, headers, value, null from unrouted
+    select event_id, provider, object_id, headers, value, payment_id from unrouted
     where recorded_at < %s order by recorded_at limit %s"""
 
 DELETE_UNROUTED: Final = "delete from unrouted where event_id = any(%s)"
@@ -116,6 +130,18 @@ async def record_ignored(
 def _received_at(webhook: UnroutedWebhook) -> datetime:
     """Returns the time in UTC: Postgres does not accept every offset."""
     return utc_time(webhook.headers[headers.RECEIVED_AT])
+
+
+async def mark_routable(connection: Connection, identified: Mapping[tuple[str, str], str]) -> None:
+    """Marks the stored webhooks of these objects, each with its payment's ID, as routable."""
+    rows = [(*pair, payment_id) for pair, payment_id in sorted(identified.items())]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    await connection.execute(MARK_ROUTABLE, columns)
+
+
+async def mark_missed(connection: Connection, stored_since: datetime) -> None:
+    """Marks webhooks stored since then whose payment was stored at the same moment."""
+    await connection.execute(MARK_MISSED, [stored_since])
 
 
 async def routable(connection: Connection, limit: int) -> list[UnroutedWebhook]:

@@ -69,19 +69,18 @@ INSERT_VERSIONS: Final = """
         %b::timestamptz[], %b::bigint[], %b::json[])"""
 
 UPSERT_REFUNDS: Final = """
-    insert into refunds (refund_id, payment_id, status, amount, reversed, updated_at)
+    insert into refunds (payment_id, refund_id, status, amount, reversed, updated_at)
     select * from unnest(%b::text[], %b::text[], %b::text[], %b::bigint[], %b::boolean[],
         %b::timestamptz[])
     on conflict (payment_id, refund_id) do update set status = excluded.status,
         amount = excluded.amount, reversed = excluded.reversed, updated_at = excluded.updated_at"""
 
-#: A refund made at the provider may turn out to be a requested one: then it shares that one's row.
-DELETE_OTHER_REFUNDS: Final = """
-    delete from refunds where payment_id = any(%b::text[]) and (payment_id, refund_id) not in
+DELETE_REFUNDS: Final = """
+    delete from refunds where (payment_id, refund_id) in
         (select * from unnest(%b::text[], %b::text[]))"""
 
 UPSERT_DISPUTES: Final = """
-    insert into disputes (dispute_id, payment_id, status, amount, funds_withdrawn,
+    insert into disputes (payment_id, dispute_id, status, amount, funds_withdrawn,
         funds_reinstated, updated_at)
     select * from unnest(%b::text[], %b::text[], %b::text[], %b::bigint[], %b::bigint[],
         %b::bigint[], %b::timestamptz[])

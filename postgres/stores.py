@@ -121,11 +121,11 @@ class PostgresOutbox:
         self._pool = pool
 
     async def claim(
-        self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
+        self, provider: str, limit: int, now: datetime, lease_until: datetime
     ) -> list[ClaimedCall]:
         """See ``Outbox.claim``."""
         async with connected(self._pool) as connection:
-            return await outbox.claim(connection, providers, limit, now, lease_until)
+            return await outbox.claim(connection, provider, limit, now, lease_until)
 
     async def renew(self, claimed: ClaimedCall, lease_until: datetime) -> bool:
         """See ``Outbox.renew``."""
@@ -168,6 +168,11 @@ class PostgresRouting:
         """See ``RoutingStore.ignore``."""
         async with connected(self._pool) as connection:
             await routing.record_ignored(connection, ignored, now)
+
+    async def mark_missed(self, stored_since: datetime) -> None:
+        """See ``RoutingStore.mark_missed``."""
+        async with connected(self._pool) as connection:
+            await routing.mark_missed(connection, stored_since)
 
     async def routable(self, limit: int) -> list[UnroutedWebhook]:
         """See ``RoutingStore.routable``."""

@@ -117,7 +117,7 @@ class Dispatcher:
             if free <= 0:
                 continue
             since, now = asyncio.get_running_loop().time(), self._clock()
-            claimed = await self._store.claim([name], free, now, now + self._lease)
+            claimed = await self._store.claim(name, free, now, now + self._lease)
             for item in claimed:
                 breaker.call_started()
                 task = asyncio.create_task(self._run_call(item, since))

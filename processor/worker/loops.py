@@ -8,7 +8,7 @@ restarted. The program's readiness depends on the loops' heartbeats.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -54,10 +54,10 @@ class HeartbeatOutbox:
         self._heartbeat = heartbeat
 
     async def claim(
-        self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
+        self, provider: str, limit: int, now: datetime, lease_until: datetime
     ) -> list[ClaimedCall]:
         """See ``Outbox.claim``."""
-        claimed = await self._inner.claim(providers, limit, now, lease_until)
+        claimed = await self._inner.claim(provider, limit, now, lease_until)
         self._heartbeat.beat()
         return claimed
 

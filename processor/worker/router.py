@@ -7,7 +7,7 @@ letter. The router commits offsets after these effects.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -41,6 +41,12 @@ GROUP: Final = "payments-router"
 BATCH_RECORDS: Final = 500
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 5.0
+#: A webhook and its payment's object may be stored at the same moment, neither transaction seeing
+#: the other. No transaction lasts as long as this.
+SAME_MOMENT: Final = timedelta(minutes=2)
+#: How often such webhooks are looked for.
+MISSED_EVERY: Final = timedelta(seconds=5)
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
 _NO_PAYMENT: Final = "no payment is known for the provider's object"
 
 
@@ -89,6 +95,8 @@ class Router:
         self._metrics = metrics
         self._clock = clock
         self._heartbeat = heartbeat or unmonitored_heartbeat()
+        #: When webhooks were last looked for that are routable and not marked. None: never.
+        self._looked_at: datetime | None = None
 
     async def run(self) -> None:
         """Runs until cancelled. Raises a retryable error; the records are then read again."""
@@ -160,8 +168,13 @@ class Router:
 
     async def route_waiting(self) -> None:
         """Routes waiting webhooks whose payment is known now; those too old become dead letters."""
+        now = self._clock()
+        if self._looked_at is None or now - self._looked_at >= MISSED_EVERY:
+            since = _EVER if self._looked_at is None else self._looked_at - SAME_MOMENT
+            await with_timeout(ADAPTER_TIMEOUT_S, self._store.mark_missed(since))
+            self._looked_at = now
         found = await with_timeout(ADAPTER_TIMEOUT_S, self._store.routable(BATCH_RECORDS))
-        too_old = self._clock() - timedelta(seconds=self._settings.unrouted_max_age_s)
+        too_old = now - timedelta(seconds=self._settings.unrouted_max_age_s)
         expired = await with_timeout(ADAPTER_TIMEOUT_S, self._store.expired(too_old, BATCH_RECORDS))
         ids = {u.event_id for u in found}
         leaving = [*found, *(u for u in expired if u.event_id not in ids)]

@@ -43,10 +43,10 @@ class NewKeyForEachTry(PostgresOutbox):
     """Each try of a call has another idempotency key."""
 
     async def claim(
-        self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
+        self, provider: str, limit: int, now: datetime, lease_until: datetime
     ) -> list[ClaimedCall]:
         """Due calls, each with a new key."""
-        claimed = await super().claim(providers, limit, now, lease_until)
+        claimed = await super().claim(provider, limit, now, lease_until)
         return [replace(each, generation=each.attempts) for each in claimed]
 
 

@@ -58,10 +58,10 @@ class TrappedOutbox:
         self._trap = trap
 
     async def claim(
-        self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
+        self, provider: str, limit: int, now: datetime, lease_until: datetime
     ) -> list[ClaimedCall]:
         """See ``Outbox.claim``."""
-        claimed = await self._inner.claim(providers, limit, now, lease_until)
+        claimed = await self._inner.claim(provider, limit, now, lease_until)
         if claimed:
             self._trap.reach(Failpoint.AFTER_CLAIM)
         return claimed

@@ -162,9 +162,9 @@ def _parked(loaded: ReadSet) -> dict[str, tuple[DecodedInput, ...]]:
 def _first_two_batches(seed: int) -> tuple[Batch, Batch]:
     """The batches that created and next changed one payment, without other payments."""
     batches = batches_of(seed)
-    creating = next(b for b in batches if b.plan.payments.keys() - b.plan.expected.keys())
-    payment_id = min(creating.plan.payments.keys() - creating.plan.expected.keys())
-    changing = next(b for b in batches if payment_id in b.plan.expected)
+    creating = next(b for b in batches if b.plan.payments.keys() - b.plan.stored.keys())
+    payment_id = min(creating.plan.payments.keys() - creating.plan.stored.keys())
+    changing = next(b for b in batches if payment_id in b.plan.stored)
     first, second = (
         replace(b, received=[r for r in b.received if r.payment_id == payment_id])
         for b in (creating, changing)

@@ -133,7 +133,7 @@ def _payment_guards(loaded: ReadSet, plan: WriteSet) -> None:
         assert not plan.versions, "a version is written, but no payment"
         assert not plan.calls, "a call is written, but no payment"
         return
-    assert plan.expected.get(PAYMENT) == (before.version if before is not None else None)
+    assert plan.stored.get(PAYMENT) == before
     version = before.version if before is not None else 0
     status = before.status if before is not None else None
     for row in plan.versions:

@@ -60,9 +60,9 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.routing:ROUTABLE",
-        "using (provider, object_id)",
-        "using (object_id)",
+        "postgres.routing:MARK_ROUTABLE",
+        "u.provider = n.provider and",
+        "",
         (
             "a webhook of one provider is routed to another provider's payment with an object "
             "of the same name"
@@ -100,8 +100,8 @@ BUGS: Final = (
     Bug(
         "sql",
         "postgres.outbox:CLAIM",
-        "or attempts = 0",
-        "",
+        "attempts = 0 and provider = %(provider)s",
+        "attempts = 0 and provider = %(provider)s and next_attempt_at <= %(now)s",
         "a call written by a host whose clock is ahead waits until that time",
         (_CALL_CLAIMS.format("an_untried_call_is_due_at_any_time"),),
         servers=True,
@@ -109,8 +109,8 @@ BUGS: Final = (
     Bug(
         "sql",
         "postgres.outbox:CLAIM",
-        "for update skip locked",
-        "for update",
+        "for update skip locked), due as",
+        "for update), due as",
         "one call that another worker is claiming blocks all other claims",
         (_CALL_CLAIMS.format("two_claimers_never_get_the_same_call"),),
         servers=True,
@@ -127,8 +127,8 @@ BUGS: Final = (
     Bug(
         "sql",
         "postgres.outbox:CLAIM",
-        "order by next_attempt_at",
-        "order by call_key desc",
+        "as either order by next_attempt_at",
+        "as either order by call_key desc",
         "under load the calls that waited longest are never made",
         (_CALL_CLAIMS.format("the_call_that_waited_longest_is_claimed_first"),),
         servers=True,
@@ -136,8 +136,8 @@ BUGS: Final = (
     Bug(
         "sql",
         "postgres.outbox:CLAIM",
-        "and provider = any(%(providers)s)",
-        "",
+        "attempts = 0 and provider = %(provider)s",
+        "attempts = 0",
         "a call of a provider without a client is claimed, and fails",
         (_CALL_CLAIMS.format("another_providers_calls_are_not_claimed"),),
         servers=True,

@@ -83,8 +83,8 @@ BUGS: Final = (
     Bug(
         "sql",
         "postgres.routing:ROUTABLE",
-        "order by u.recorded_at",
-        "order by u.recorded_at desc",
+        "order by recorded_at",
+        "order by recorded_at desc",
         "with many waiting, the oldest are never routed",
         (
             "tests/processor/worker/test_router.py::test_waiting_webhooks_leave_in_the_order_they_came",

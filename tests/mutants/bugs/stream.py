@@ -195,8 +195,8 @@ BUGS: Final = (
     Bug(
         "stream",
         "decisions.fold:_Fold._apply",
-        "self._owners[after.provider, after.object_id] = payment_id",
-        "str(payment_id)",
+        "self._owners[found] = self._plan.identified[found] = payment_id",
+        "self._plan.identified[found] = payment_id",
         "two payments of one batch both own one object of the provider",
         (_FOLD_GUARDS.format("another_payments_object_is_a_conflict"),),
     ),

@@ -20,15 +20,15 @@ def test_a_create_and_a_webhook_make_two_versions() -> None:
     assert plan.payments[ONE].version == 2
 
 
-def test_a_new_payment_expects_nothing_and_a_known_one_its_version() -> None:
-    """The expected version is the stored one, however many versions the batch adds."""
+def test_the_plan_has_a_known_payment_as_it_was_stored() -> None:
+    """However many versions the batch adds: it is written over that version only."""
     log = Log()
     first = folded(log.create(ONE))
-    assert first.expected == {}
+    assert first.stored == {}
     second = folded(
         log.webhook(ONE, "processing"), log.webhook(ONE, "succeeded"), known=stored(first)
     )
-    assert second.expected == {ONE: 1}
+    assert {p: known.version for p, known in second.stored.items()} == {ONE: 1}
     assert second.payments[ONE].version == 3
 
 
@@ -40,7 +40,7 @@ def test_a_fact_without_a_visible_change_makes_no_version() -> None:
     assert [(str(row.outcome), row.version) for row in plan.inbox] == [("applied", 2)]
     assert plan.versions == []
     assert plan.payments[ONE] != known.payments[ONE]
-    assert plan.expected == {ONE: 2}
+    assert plan.stored == known.payments
 
 
 def test_webhooks_before_their_create_are_applied_in_the_same_batch() -> None:
@@ -141,7 +141,7 @@ def test_an_input_without_effect_makes_no_version() -> None:
     plan = folded(log.command(ONE, "cancel"), known=known)
     (row,) = plan.inbox
     assert (row.outcome, row.version) == (Outcome.REJECTED, None)
-    assert (plan.payments, plan.expected) == ({}, {})
+    assert (plan.payments, plan.stored) == ({}, {})
 
 
 def test_a_refused_record_twice_in_a_batch_is_one_record() -> None:

@@ -105,11 +105,11 @@ async def test_a_parked_event_that_is_refused_does_not_use_up_its_event_id(group
 async def test_an_unproved_fact_makes_the_create_due_at_once(caller: Caller, clock: Clock) -> None:
     """Also while the call is in flight: its response may be lost, and the lease is long."""
     calls, lease = PostgresOutbox(caller.pool), timedelta(hours=1)
-    (first,) = await calls.claim([PROVIDER], 1, clock(), clock() + lease)
+    (first,) = await calls.claim(PROVIDER, 1, clock(), clock() + lease)
     body = event_body(ONE, "succeeded", "evt_unproved") | {"request": None}
     await database.process(caller.pool, Log().event(ONE, body))
     clock.forward(URGENT_WITHIN.total_seconds())
-    (second,) = await calls.claim([PROVIDER], 1, clock(), clock() + lease)
+    (second,) = await calls.claim(PROVIDER, 1, clock(), clock() + lease)
     assert (second.key, second.attempts) == (first.key, first.attempts + 1)
     assert not await calls.finish(first, "acknowledged", clock()), (
         "only the newest claim can finish it"
@@ -119,12 +119,12 @@ async def test_an_unproved_fact_makes_the_create_due_at_once(caller: Caller, clo
 async def test_an_unproved_fact_does_not_repeat_a_done_call(caller: Caller, clock: Clock) -> None:
     """The call's result is on its way."""
     calls, lease = PostgresOutbox(caller.pool), timedelta(seconds=1)
-    (claimed,) = await calls.claim([PROVIDER], 1, clock(), clock() + lease)
+    (claimed,) = await calls.claim(PROVIDER, 1, clock(), clock() + lease)
     assert await calls.finish(claimed, "acknowledged: pi_1", clock())
     body = event_body(ONE, "succeeded", "evt_unproved") | {"request": None}
     await database.process(caller.pool, Log().event(ONE, body))
     clock.forward(3600)
-    assert not await calls.claim([PROVIDER], 1, clock(), clock() + lease)
+    assert not await calls.claim(PROVIDER, 1, clock(), clock() + lease)
 
 
 def test_an_unproved_fact_claims_no_object_of_another_payment() -> None:

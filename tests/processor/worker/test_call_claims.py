@@ -27,7 +27,7 @@ SHORT_LEASE_S = 0.15
 
 async def claim(pool: Pool, now: datetime = NOW, provider: str = "stripe") -> list[ClaimedCall]:
     """Claims every call of the provider that is due at ``now``."""
-    return await PostgresOutbox(pool).claim([provider], 100, now, now + LEASE)
+    return await PostgresOutbox(pool).claim(provider, 100, now, now + LEASE)
 
 
 async def test_a_claim_is_a_lease(pool: Pool) -> None:
@@ -60,9 +60,9 @@ async def test_two_claimers_never_get_the_same_call(pool: Pool) -> None:
     """Rows of an uncommitted claim are skipped without waiting."""
     keys = await create_due_calls(pool, 10)
     async with pool.connection() as one, pool.connection() as two:
-        first = await store.claim(one, ["stripe"], 4, NOW, NOW + LEASE)
+        first = await store.claim(one, "stripe", 4, NOW, NOW + LEASE)
         async with asyncio.timeout(10):
-            second = await store.claim(two, ["stripe"], 100, NOW, NOW + LEASE)
+            second = await store.claim(two, "stripe", 100, NOW, NOW + LEASE)
     assert (len(first), len(second)) == (4, 6)
     assert {claimed.key for claimed in first + second} == keys
 
@@ -88,9 +88,7 @@ async def test_many_claimers_at_once_share_the_work(pool: Pool) -> None:
     """Each call is claimed once."""
     keys = await create_due_calls(pool, 20)
     calls = PostgresOutbox(pool)
-    claims = await asyncio.gather(
-        *(calls.claim(["stripe"], 3, NOW, NOW + LEASE) for _ in range(10))
-    )
+    claims = await asyncio.gather(*(calls.claim("stripe", 3, NOW, NOW + LEASE) for _ in range(10)))
     claimed = [each.key for part in claims for each in part]
     assert len(claimed) == len(set(claimed))
     assert set(claimed) <= keys
@@ -105,7 +103,7 @@ async def test_the_call_that_waited_longest_is_claimed_first(pool: Pool) -> None
     for key, minutes in zip(keys, (-2, -3, -1, +1), strict=True):
         await database.rows(pool, moved, NOW + timedelta(minutes=minutes), key)
     calls = PostgresOutbox(pool)
-    claimed = [await calls.claim(["stripe"], 1, NOW, NOW + LEASE) for _ in keys]
+    claimed = [await calls.claim("stripe", 1, NOW, NOW + LEASE) for _ in keys]
     assert [[each.key for each in part] for part in claimed] == [
         [keys[1]],
         [keys[0]],

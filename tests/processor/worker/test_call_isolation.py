@@ -180,7 +180,7 @@ async def test_the_late_end_of_a_lost_lease_changes_nothing(caller: Caller, cloc
     await former.calls.claim_and_start()
     clock.forward(LEASE_S)
     outbox = PostgresOutbox(caller.pool)
-    (newer,) = await outbox.claim(["stripe"], 1, clock.now, clock.now + timedelta(hours=1))
+    (newer,) = await outbox.claim("stripe", 1, clock.now, clock.now + timedelta(hours=1))
     before = await database.everything(caller.pool)
     former.provider.gate.set()
     await former.finished()

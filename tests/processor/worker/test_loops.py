@@ -215,5 +215,5 @@ async def test_each_claim_is_progress() -> None:
     assert await outbox.renew("a claim", "a time")
     assert heartbeat.silent_s == 100.0
     moment = datetime(2026, 1, 1, tzinfo=UTC)
-    assert await outbox.claim(["stripe"], 1, moment, moment) == []
+    assert await outbox.claim("stripe", 1, moment, moment) == []
     assert (inner.claims, heartbeat.silent_s) == (1, 0.0)

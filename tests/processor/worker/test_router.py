@@ -229,3 +229,31 @@ async def test_a_webhook_that_was_not_sent_keeps_waiting(routing: Routing, pool:
     assert await waiting(pool) == ["evt_1"]
     await routing.router.route_waiting()
     assert len(routing.sent()) == 1
+
+
+async def test_a_webhook_stored_at_the_same_moment_as_its_payment_is_routed(
+    routing: Routing, pool: Pool, clock: Clock
+) -> None:
+    """Neither transaction saw the other, so nothing marked it. It is looked for soon after."""
+    await routing.router.route_waiting()
+    await routing.router.route([unrouted(ONE)])
+    await create_payments(pool, ONE)
+    unmarked = "update unrouted set payment_id = null returning payment_id"
+    await database.rows(pool, unmarked)
+    await routing.router.route_waiting()
+    assert routing.sent() == []
+    clock.forward(router.MISSED_EVERY.total_seconds())
+    await routing.router.route_waiting()
+    assert [key for _, key, _ in routing.sent()] == [ONE.encode()]
+
+
+async def test_a_webhook_that_waited_while_no_router_ran_is_routed(
+    routing: Routing, pool: Pool, clock: Clock
+) -> None:
+    """However long ago it was stored: a router that starts looks at all that wait."""
+    await routing.router.route([unrouted(ONE)])
+    await create_payments(pool, ONE)
+    await database.rows(pool, "update unrouted set payment_id = null returning payment_id")
+    clock.forward(MAX_AGE_S / 2)
+    await routing.router.route_waiting()
+    assert [key for _, key, _ in routing.sent()] == [ONE.encode()]

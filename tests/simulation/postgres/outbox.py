@@ -22,7 +22,7 @@ class MemoryOutbox:
         self._connection = connection
 
     async def claim(
-        self, providers: Sequence[str], limit: int, now: datetime, lease_until: datetime
+        self, provider: str, limit: int, now: datetime, lease_until: datetime
     ) -> list[ClaimedCall]:
         """See ``Outbox.claim``."""
         async with self._connection.statement("claim") as database:
@@ -31,7 +31,7 @@ class MemoryOutbox:
                 for row in database.calls.values()
                 if row.outcome is None
                 and (row.next_attempt_at <= now or not row.attempts)
-                and row.provider in providers
+                and row.provider == provider
             ]
             due.sort(key=lambda row: row.next_attempt_at)
             return [self._claimed(row, now, lease_until) for row in due[:limit]]
@@ -114,6 +114,9 @@ class MemoryRouting:
         async with self._connection.statement("ignore") as database:
             for item in ignored:
                 database.ignored.setdefault(item.webhook.event_id, item.reason)
+
+    async def mark_missed(self, stored_since: datetime) -> None:
+        """See ``RoutingStore.mark_missed``: here ``routable`` finds them."""
 
     async def routable(self, limit: int) -> list[UnroutedWebhook]:
         """See ``RoutingStore.routable``."""

@@ -144,10 +144,10 @@ class MemoryTransaction:
             if self._database.refuses(payment.id, payment.version):
                 raise RowRefusedError(f"poison: {payment.id}")
             stored = self._database.payments.get(payment.id)
-            if payment.id in plan.expected:
+            if payment.id in plan.stored:
                 await self._lock("payment", payment.id)
                 stored = self._database.payments[payment.id]
-                if stored.version != plan.expected[payment.id]:
+                if stored.version != plan.stored[payment.id].version:
                     raise BatchConflictError(f"{payment.id} is at version {stored.version}")
             else:
                 taken = partial(self._database.payments.__contains__, payment.id)
