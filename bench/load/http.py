@@ -10,9 +10,9 @@ from typing import Final
 import msgspec
 
 from bench.errors import WrongResultError
+from bench.load.events import Delivery
 from bench.load.open_load import Arrivals, Schedule
 from bench.load.samples import Sample, Turn
-from bench.load.workload import Delivery
 from bench.programs import Running, cpu_of_all_s, used_since_s
 from bench.site import Site
 from providers.stripe.webhooks import SIGNATURE_HEADER

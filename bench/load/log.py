@@ -12,7 +12,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from bench.errors import StuckError
-from bench.load.workload import Delivery
+from bench.load.events import Delivery
 from bench.site import PARTITIONS, Site
 from messaging.batch_send import KeyedRecord, send_in_batches
 from messaging.sender import Sender

@@ -4,40 +4,23 @@ A seed determines the work; the name only makes its IDs unique, so that two benc
 same work on one Kafka and one Postgres.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Final
 
-import msgspec
-from stripe import api_version
-
-from bench.load.courses import CHANGES, COURSES, Course, Facts, first_objects
-from domain.call_key import CallKey
-from ingress.command_builders import create, identify_create
+from bench.load.courses import COURSES, Course
+from bench.load.events import Delivery, create_command, deliveries
 from sandbox.stripe_simulator.chance import Chance
-from sandbox.stripe_simulator.storage.types import JsonObject
 from schemas.commands import CreatePayment
-from schemas.http import CreateRequest
 
 TENANT: Final = "bench"
 DUPLICATES: Final = 0.10  # of the events, delivered once more
 LATE: Final = 0.14  # of the events with a successor; a tenth of all events
 GAP_S: Final = 0.01  # between the creations of two payments
-CALL_S: Final = 1.0  # an intent's events before this echo the key of the call that created it
 BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _COURSES: Final = tuple(course for course in COURSES for _ in range(course.weight))
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One delivery of one event."""
-
-    event_id: str
-    payment_id: str
-    object_id: str
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +79,13 @@ def generate(seed: int, name: str, payments: int) -> Workload:
         course = _COURSES[draw.whole(0, len(_COURSES) - 1, "course", number)]
         amount = draw.whole(100, 50_000, "amount", number)
         begin_s = number * GAP_S
-        command = _command(f"{name}-{seed}-{number}", course, amount, begin_s)
+        received_at = BEGIN + timedelta(seconds=begin_s)
+        command = create_command(TENANT, f"{name}-{seed}-{number}", course, amount, received_at)
         commands.append(command)
         endings[command.payment_id] = Ending(
             course.status, amount * course.captured, amount * course.refunded
         )
-        events = _events(ids, command, course, number, begin_s)
+        events = deliveries(ids, command, course, number, int(BEGIN.timestamp() + begin_s))
         times = _times(draw, course, number)
         late += sum(at > min(times[i:]) for i, at in enumerate(times))
         for index, (delivery, at) in enumerate(zip(events, times, strict=True)):
@@ -111,21 +95,6 @@ def generate(seed: int, name: str, payments: int) -> Workload:
                 planned.append(_Planned(begin_s + again, number, delivery))
     planned.sort(key=lambda each: (each.at, each.number, each.delivery.event_id))
     return Workload(tuple(commands), tuple(each.delivery for each in planned), endings, late)
-
-
-def _command(key: str, course: Course, amount: int, begin_s: float) -> CreatePayment:
-    """The command the ingress would publish for this request."""
-    request = CreateRequest(
-        amount=amount,
-        currency="EUR",
-        payment_method="pm_card_visa",
-        capture_method=course.capture_method,
-        description=f"Order {key}",
-        metadata={"order": key, "channel": "web"},
-    )
-    received_at = BEGIN + timedelta(seconds=begin_s)
-    operation = identify_create(TENANT, key, request)
-    return create(operation, request, received_at, provider="stripe", expiry=timedelta(days=1))
 
 
 def _times(draw: Chance, course: Course, number: int) -> list[float]:
@@ -138,49 +107,3 @@ def _times(draw: Chance, course: Course, number: int) -> list[float]:
         else at
         for index, (at, after) in enumerate(zip(due, following, strict=True))
     ]  # fmt: skip
-
-
-def _events(
-    ids: Chance, command: CreatePayment, course: Course, number: int, begin_s: float
-) -> Iterable[Delivery]:
-    created = int(BEGIN.timestamp() + begin_s)
-    facts = Facts(
-        amount=command.amount,
-        intent=ids.object_id("pi_3", number),
-        charge=ids.object_id("ch_3", number),
-        refund=ids.object_id("re_3", number),
-        payment_method=ids.object_id("pm_1", number),
-        created=created,
-        cancellation_reason=course.cancellation_reason,
-    )
-    metadata = {**command.metadata, "payment_id": command.payment_id}
-    given = {"capture_method": command.capture_method, "description": command.description}
-    objects = first_objects(facts, metadata, **given)
-    for index, (after_s, kind) in enumerate(course.steps):
-        about = objects[kind.split(".", maxsplit=1)[0]]
-        about.update(CHANGES[kind](facts))
-        event_id = ids.object_id("evt_3", number, index)
-        is_caused_by_create = kind.startswith("payment_intent.") and after_s < CALL_S
-        key = str(CallKey.create(command.payment_id)) if is_caused_by_create else None
-        event = _event(event_id, kind, int(created + after_s), about, key)
-        body = msgspec.json.format(msgspec.json.encode(event), indent=2)
-        yield Delivery(event_id, command.payment_id, facts.intent, body)
-
-
-def _event(
-    event_id: str, kind: str, created: int, about: JsonObject, key: str | None
-) -> JsonObject:
-    return {
-        "id": event_id,
-        "object": "event",
-        "api_version": api_version,
-        "created": created,
-        "data": {"object": about},
-        "livemode": False,
-        "pending_webhooks": 1,
-        "request": {
-            "id": f"req_{event_id[5:19]}" if key else None,
-            "idempotency_key": key,
-        },
-        "type": kind,
-    }

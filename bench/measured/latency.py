@@ -18,10 +18,10 @@ import msgspec
 
 from bench.errors import WrongResultError
 from bench.load import http, log, rows
+from bench.load.events import Delivery
 from bench.load.load import quantile
 from bench.load.open_load import Arrivals
 from bench.load.samples import Sample, Turn
-from bench.load.workload import Delivery
 from bench.measured.ingress import INGRESS
 from bench.measured.processor import STREAM
 from bench.programs import Program, Running, running

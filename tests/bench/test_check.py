@@ -11,8 +11,9 @@ import pytest
 
 from bench.errors import WrongResultError
 from bench.load import rows
+from bench.load.events import Delivery
 from bench.load.load import send_all
-from bench.load.workload import Delivery, Ending, Workload, generate
+from bench.load.workload import Ending, Workload, generate
 from bench.peers.sync_fastapi.transaction import UnknownPaymentError, process
 from bench.site import Site
 from domain.inputs import Input

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from bench.errors import WrongResultError
+from bench.load.events import Delivery
 from bench.load.open_load import Schedule, send_when_due
-from bench.load.workload import Delivery
 from bench.measured.latency import arrival_times, arrived_at, read_delays
 from sandbox.supervision.ports import HOST
 
