@@ -1,0 +1,1 @@
+"""A store as after a year in use: real payments, multiplied."""

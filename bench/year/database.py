@@ -1,0 +1,30 @@
+"""The year's own database, beside the others of a server."""
+
+from typing import Final
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from bench.errors import BenchError
+from postgres.migrate import migrate
+
+NAME: Final = "bench_year"
+
+
+def url_of(server_url: str) -> str:
+    """The URL of the database on this server."""
+    return make_conninfo(server_url, dbname=NAME)
+
+
+def create(server_url: str) -> str:
+    """Creates and migrates it, and returns its URL. Raises BenchError if it exists."""
+    maintenance = make_conninfo(server_url, dbname="postgres")
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        try:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(NAME)))
+        except psycopg.errors.DuplicateDatabase as error:
+            raise BenchError(f"the database {NAME} exists: drop it first") from error
+    url = url_of(server_url)
+    migrate(url)
+    return url
