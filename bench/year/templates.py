@@ -121,7 +121,7 @@ class Writer:
     async def claim(self, now: datetime) -> list[ClaimedCall]:
         """Claims what is due."""
         until = now + timedelta(seconds=ANSWERED_AFTER_S)
-        return await outbox.claim(self.connection, [PROVIDER], 10, now, until)
+        return await outbox.claim(self.connection, PROVIDER, 10, now, until)
 
     async def _finish(self, one: Life, claimed: ClaimedCall, at: datetime) -> None:
         outcome = f"acknowledged: {_answer(one, claimed)}"
