@@ -4,9 +4,11 @@ import asyncio
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+from psycopg.conninfo import make_conninfo
 
 from messaging.topic_admin import create_topics
 from postgres.migrate import migrate
@@ -41,6 +43,12 @@ class Site:
     def logs(self) -> Path:
         """One log per program."""
         return self.root / "logs"
+
+    def with_database(self, name: str) -> "Site":
+        """The site with another database of the same server."""
+        url = make_conninfo(self.database_url, dbname=name)
+        variables = {**self.environment, "PAYMENTS_DATABASE_URL": url}
+        return replace(self, database_url=url, environment=variables)
 
 
 @contextmanager

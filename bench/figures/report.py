@@ -25,6 +25,8 @@ COLUMNS: Final = {
     "cpu_us": "own CPU, µs each",
     "all_cpu_us": "all CPU, µs each",
     "rss_mib": "memory, MiB",
+    "wal_bytes": "WAL, bytes each",
+    "hot_percent": "HOT updates, %",
 }
 NOTES: Final = """\
 Figures are medians of the rounds. A ratio is computed within each round. Latencies are the response

@@ -9,7 +9,6 @@ import asyncio
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
@@ -74,10 +73,7 @@ INBOX: Final = """
 
 def separate_database(site: Site) -> Site:
     """The site with a separate database, which ``load`` creates."""
-    url = make_conninfo(site.database_url, dbname=DATABASE)
-    return replace(
-        site, database_url=url, environment={**site.environment, "PAYMENTS_DATABASE_URL": url}
-    )
+    return site.with_database(DATABASE)
 
 
 async def load(full: Site, payments: int, data_dir: Path) -> float:

@@ -18,7 +18,7 @@ from statistics import median
 from typing import Final
 
 from bench import reading
-from bench.load import log, rows
+from bench.load import log, rows, wal
 from bench.load.samples import Sample, Turn
 from bench.programs import Program, Programs, running
 from bench.site import Site
@@ -62,8 +62,10 @@ async def measured(site: Site, turn: Turn, folders: Sequence[Path]) -> Sample:
         await rows.analyze(site)
         begun_at = time.time()
         webhooks = log.deliveries_as_records(work.deliveries)
+        written_from = await wal.position(site)
         async with turn.watch(started[0]):
             done = await reading.process(site, workers, APP_ID, webhooks, until)
+        written = await wal.since(site, written_from)
         rss_mib = workers.rss_mib()
         workers.stop()
     outcomes = await rows.check(site, work)
@@ -71,6 +73,7 @@ async def measured(site: Site, turn: Turn, folders: Sequence[Path]) -> Sample:
     others = {
         **done.cpu_us(count),
         "rss_mib": rss_mib,
+        **written.figures(count),
         "batch_records": median(await rows.batches_since(site, begun_at)),
         "creates_per_s": len(work.commands) / created.seconds,
         **{f"{name}_share": number / count for name, number in outcomes.items()},

@@ -12,19 +12,14 @@ from postgres.migrate import migrate
 NAME: Final = "bench_year"
 
 
-def url_of(server_url: str) -> str:
-    """The URL of the database on this server."""
-    return make_conninfo(server_url, dbname=NAME)
-
-
-def create(server_url: str) -> str:
+def create(server_url: str, name: str = NAME) -> str:
     """Creates and migrates it, and returns its URL. Raises BenchError if it exists."""
     maintenance = make_conninfo(server_url, dbname="postgres")
     with psycopg.connect(maintenance, autocommit=True) as connection:
         try:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(NAME)))
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         except psycopg.errors.DuplicateDatabase as error:
-            raise BenchError(f"the database {NAME} exists: drop it first") from error
-    url = url_of(server_url)
+            raise BenchError(f"the database {name} exists: drop it first") from error
+    url = make_conninfo(server_url, dbname=name)
     migrate(url)
     return url

@@ -12,7 +12,9 @@ from bench.errors import WrongResultError
 from bench.load import dedup_table, stored
 from bench.load.samples import Sample, Turn
 from bench.load.workload import generate
+from bench.measured import old_payments
 from bench.site import PARTITIONS, Site
+from bench.year import database
 
 PAYMENTS = 40
 ATTEMPTS = 3
@@ -96,6 +98,35 @@ def test_a_full_store_is_consistent(site: Site) -> None:
         }
     assert old == {f"{id_}:{n}" for id_ in ids for n in range(dedup_table.EVENTS_PER_PAYMENT)}
     assert ids < _keys(site.root / "full-store")
+
+
+def test_webhooks_of_old_payments_have_their_effect(site: Site) -> None:
+    """A turn fails unless each refund and dispute made a version, and no late fact did.
+
+    The figures of each kind add up to those of all.
+    """
+    turn = _turn("old")
+    sample = asyncio.run(BY_NAME["old_payments"].run(site, turn))
+    each = len(turn.work.deliveries) // len(old_payments.KINDS)
+    assert sample.count == each * len(old_payments.KINDS)
+    assert sample.others["all_cpu_us"] > sample.others["cpu_us"] > 0
+    assert sample.others["wal_bytes"] > sample.others["wal_page_bytes"] > 0
+    assert 0 <= sample.others["hot_percent"] <= 100
+    assert sample.others["stored"] == STORED
+    assert sample.others["stored_bytes"] > 5_000
+    seconds = sum(each / sample.others[f"{kind}_per_s"] for kind in old_payments.KINDS)
+    assert seconds == pytest.approx(sample.seconds)
+    bytes_ = [sample.others[f"{kind}_wal_bytes"] for kind in old_payments.KINDS]
+    assert sum(bytes_) / len(bytes_) == pytest.approx(sample.others["wal_bytes"])
+
+
+def test_a_webhook_without_its_effect_fails_the_turn(site: Site) -> None:
+    """Such as a refund that was never processed."""
+    year = site.with_database(database.NAME)
+    (payment,) = old_payments._choose(year.database_url, "some", 1)
+    work = old_payments._work("some", "refund", [payment])
+    with pytest.raises(WrongResultError, match=f"the refund webhook of {payment.id} is None"):
+        asyncio.run(old_payments._check(year, work))
 
 
 def _keys(folder: Path) -> set[str]:

@@ -18,6 +18,7 @@ from processor.ops import audit
 from processor.ops.invariants import Evidence, check
 from sandbox.testing import Infrastructure
 
+DATABASE = "bench_test_year"
 PAYMENTS = 2_000
 UNROUTED = 70
 BACKOFF = 30
@@ -49,7 +50,7 @@ NO_LOG = audit._Log(
 @pytest.fixture(scope="module")
 def url(infrastructure: Infrastructure) -> str:
     """A filled database."""
-    made = database.create(infrastructure.database_url)
+    made = database.create(infrastructure.database_url, DATABASE)
     with psycopg.connect(made) as connection:
         connection.execute(UNKNOWN_TABLE)
     filled = fill(made, PAYMENTS, unrouted=UNROUTED, backoff=BACKOFF)
@@ -207,7 +208,7 @@ def test_only_an_empty_store_is_filled(url: str, infrastructure: Infrastructure)
     with pytest.raises(BenchError, match="not empty"):
         fill(url, PAYMENTS)
     with pytest.raises(BenchError, match="exists"):
-        database.create(infrastructure.database_url)
+        database.create(infrastructure.database_url, DATABASE)
 
 
 def test_a_row_of_no_template_is_an_error() -> None:
