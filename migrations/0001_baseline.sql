@@ -45,6 +45,9 @@ create table payments (
     updated_at timestamptz not null,
     -- the domain's whole payment (domain/payment.py), which the columns above repeat
     document   jsonb not null,
+    -- the last version as published, and its publication
+    snapshot   json not null,
+    publication_id bigint not null,
     constraint amounts_add_up check (0 <= refunded and refunded <= captured
                                      and captured <= authorized),
     constraint one_payment_per_object unique (provider, object_id)
@@ -85,17 +88,28 @@ create trigger object_never_changes before update on payments for each row
     execute function keep_object();
 
 -- One row per batch and partition: the versions that are published together. A publication that stays
--- without published_at is the trace of a crash between the commit and the publishing.
+-- without published_at is the trace of a crash between the commit and the publishing. Of each
+-- partition the last published row is kept.
 create table publications (
     publication_id bigint primary key,
     partition      integer not null,
     committed_at   timestamptz not null,
     published_at   timestamptz
-);
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 create sequence publication_ids;
 create index publications_unpublished on publications (partition) where published_at is null;
 
--- Every version of every payment, each with its snapshot. previous_status is null for the first.
+-- The versions of publications that are not published yet. They leave when they are published.
+create table unpublished_versions (
+    publication_id bigint not null,
+    payment_id     text not null,
+    version        integer not null,
+    at             timestamptz not null,
+    snapshot       json not null,
+    primary key (publication_id, payment_id, version)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+-- Every version of every payment. previous_status is null for the first.
 create table payment_versions (
     payment_id      text not null references payments,
     version         integer not null check (version >= 1),
@@ -103,12 +117,9 @@ create table payment_versions (
     status          text not null references payment_statuses,
     event_id        text not null,
     at              timestamptz not null,
-    publication_id  bigint not null references publications,
-    snapshot        json not null,
     primary key (payment_id, version),
     constraint first_version_has_no_past check ((version = 1) = (previous_status is null))
 );
-create index payment_versions_by_publication on payment_versions (publication_id);
 
 create function guard_version() returns trigger language plpgsql as $$
 begin

@@ -33,7 +33,7 @@ from postgres import statements as sql
 from postgres.columns import as_columns
 from postgres.documents import decode_payment, encode_call, encode_payment, encode_publishable
 from postgres.parts import write_parts
-from postgres.publications import announce, last_versions
+from postgres.publications import announce, insert_unpublished, last_versions
 from postgres.routing import mark_routable, park_unrouted
 from runtime.tasks import ANY_ERROR
 from schemas.headers import EVENT_ID
@@ -184,8 +184,9 @@ async def write(connection: Connection, plan: WriteSet, now: datetime) -> list[P
             await connection.execute(
                 sql.INSERT_PUBLICATIONS, [now, [ids[p] for p in partitions], partitions]
             )
-        guards += await _write_payments(connection, plan)
-        await _write_versions(connection, plan, published)
+        guards += await _write_payments(connection, plan, published)
+        await _write_versions(connection, plan)
+        await insert_unpublished(connection, published)
         await write_parts(connection, [s for _, _, s in seen_as], plan.stored)
         if plan.calls:
             rows = [
@@ -204,7 +205,10 @@ async def write(connection: Connection, plan: WriteSet, now: datetime) -> list[P
     return published
 
 
-async def _write_payments(connection: Connection, plan: WriteSet) -> list[tuple[Cursor, int]]:
+async def _write_payments(
+    connection: Connection, plan: WriteSet, published: Sequence[PublishableVersion]
+) -> list[tuple[Cursor, int]]:
+    last = {p.payment_id: (p.snapshot.decode(), p.publication_id) for p in published}
     guards: list[tuple[Cursor, int]] = []
     new, old = [], []
     for payment in plan.payments.values():
@@ -216,33 +220,31 @@ async def _write_payments(connection: Connection, plan: WriteSet) -> list[tuple[
             new.append((
                 payment.id, payment.tenant, payment.provider, payment.object_id, payment.status,
                 payment.version, payment.amount, payment.currency, *sums, payment.expires_at,
-                payment.created_at, payment.updated_at, document,
+                payment.created_at, payment.updated_at, document, *last[payment.id],
             ))  # fmt: skip
         else:
             old.append((
                 payment.id, stored.version, payment.object_id, payment.status, payment.version,
-                *sums, payment.updated_at, document,
+                *sums, payment.updated_at, document, *last.get(payment.id, (None, None)),
             ))  # fmt: skip
     if new:
-        await connection.execute(sql.INSERT_PAYMENTS, as_columns(new, 15))
+        await connection.execute(sql.INSERT_PAYMENTS, as_columns(new, 17))
     if old:
-        cursor = await connection.execute(sql.UPDATE_PAYMENTS, as_columns(old, 10))
+        cursor = await connection.execute(sql.UPDATE_PAYMENTS, as_columns(old, 12))
         guards.append((cursor, len(old)))
     return guards
 
 
-async def _write_versions(
-    connection: Connection, plan: WriteSet, published: Sequence[PublishableVersion]
-) -> None:
+async def _write_versions(connection: Connection, plan: WriteSet) -> None:
     rows = [
         (
             v.payment.id, v.payment.version, v.previous_status, v.payment.status, v.event_id,
-            v.payment.updated_at, p.publication_id, p.snapshot.decode(),
+            v.payment.updated_at,
         )
-        for v, p in zip(plan.versions, published, strict=True)
+        for v in plan.versions
     ]  # fmt: skip
     if rows:
-        await connection.execute(sql.INSERT_VERSIONS, as_columns(rows, 8))
+        await connection.execute(sql.INSERT_VERSIONS, as_columns(rows, 6))
 
 
 def _kept(row: InboxRow) -> tuple[str | None, bytes | None]:
@@ -260,7 +262,8 @@ async def _write_inbox(
     new, waiting = [], []
     for row in plan.inbox:
         r, position = row.received, row.received.record.position
-        publication_id = ids.get(position.partition) if row.version is not None else None
+        is_published = row.version is not None or r.payment_id in plan.announced
+        publication_id = ids.get(position.partition) if is_published else None
         became = (row.outcome, row.reason, row.version, publication_id, *_kept(row))
         if row.waiting:
             waiting.append((r.event_id, row.event_id, row.ordinal, *became))

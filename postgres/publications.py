@@ -1,6 +1,6 @@
 """Publishes a payment's last version again, because a quarantine began or ended.
 
-The version does not change. It moves to the publication of the batch, so that a crash before the
+The version does not change. It is stored with the batch's publication, so that a crash before the
 publishing is repaired as for every other version.
 """
 
@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 
 from ports.batch import PublishableVersion, WriteSet
 from postgres import statements as sql
+from postgres.columns import as_columns
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
@@ -24,7 +25,6 @@ class LastVersion(Struct, frozen=True, kw_only=True):
     version: int
     at: datetime
     snapshot: str
-    publication_id: int
     partition: int
 
 
@@ -41,10 +41,9 @@ async def last_versions(connection: Connection, plan: WriteSet) -> Sequence[Last
             version=version,
             at=at,
             snapshot=snapshot,
-            publication_id=publication_id,
             partition=plan.announced[payment_id],
         )
-        for payment_id, version, at, snapshot, publication_id in await cursor.fetchall()
+        for payment_id, version, at, snapshot in await cursor.fetchall()
     ]
 
 
@@ -56,12 +55,7 @@ async def announce(
     now: datetime,
 ) -> list[PublishableVersion]:
     """Moves these versions to the batch's publications. Returns the versions to publish."""
-    moved = [(v.payment_id, v.version, ids[v.partition]) for v in versions]
-    columns = [list(column) for column in zip(*moved, strict=True)]
-    await connection.execute(sql.MOVE_VERSIONS, columns)
-    left = sorted({v.publication_id for v in versions})
-    await connection.execute(sql.END_EMPTY_PUBLICATIONS, [now, left])
-    return [
+    published = [
         PublishableVersion(
             payment_id=v.payment_id,
             version=v.version,
@@ -73,3 +67,19 @@ async def announce(
         )
         for v in versions
     ]
+    versions_of = [[v.payment_id for v in versions], [v.version for v in versions]]
+    await connection.execute(sql.WITHDRAW, versions_of)
+    await insert_unpublished(connection, published)
+    await connection.execute(sql.END_EMPTY_PUBLICATIONS, [now, sorted(ids)])
+    return published
+
+
+async def insert_unpublished(
+    connection: Connection, versions: Sequence[PublishableVersion]
+) -> None:
+    """Stores versions until they are published."""
+    rows = [
+        (v.publication_id, v.payment_id, v.version, v.at, v.snapshot.decode()) for v in versions
+    ]
+    if rows:
+        await connection.execute(sql.INSERT_UNPUBLISHED, as_columns(rows, 5))

@@ -27,10 +27,9 @@ FIRST_INPUT: Final = """
 # The snapshot as published, with the one thing that only this store knows: it is a JSON object, so
 # its last character is a brace.
 SNAPSHOT: Final = """
-    select left(v.snapshot::text, -1)
+    select left(p.snapshot::text, -1)
         || ',"quarantined":' || (q.payment_id is not null)::text || '}'
-    from payments p join payment_versions v using (payment_id, version)
-        left join quarantines q using (payment_id)
+    from payments p left join quarantines q using (payment_id)
     where p.payment_id = %(payment_id)s and p.tenant = %(tenant)s
 """
 
@@ -39,7 +38,7 @@ SNAPSHOT: Final = """
 PAGE: Final = """
     with page as (
         select each.* from unnest(%(statuses)s::text[]) as s(status) cross join lateral (
-            select created_at, payment_id, version from payments p
+            select created_at, payment_id, snapshot from payments p
             where p.tenant = %(tenant)s and p.status = s.status
               and (%(created_at)s::timestamptz is null
                    or (p.created_at, p.payment_id) < (%(created_at)s, %(payment_id)s))
@@ -48,10 +47,9 @@ PAGE: Final = """
         order by each.created_at desc, each.payment_id desc
         limit %(limit)s)
     select page.created_at, page.payment_id,
-        left(v.snapshot::text, -1) || ',"quarantined":' || (q.payment_id is not null)::text || '}'
-            as snapshot
-    from page join payment_versions v using (payment_id, version)
-        left join quarantines q using (payment_id)
+        left(page.snapshot::text, -1)
+            || ',"quarantined":' || (q.payment_id is not null)::text || '}' as snapshot
+    from page left join quarantines q using (payment_id)
     order by page.created_at desc, page.payment_id desc
 """
 

@@ -80,13 +80,13 @@ TABLES: Final = (
         (
             "tenant", "provider", "object_id", "status", "version", "amount", "currency",
             "authorized", "captured", "refunded", "expires_at", "created_at", "updated_at",
-            "document",
+            "document", "snapshot",
         ),
     ),
     Table(
         "payment_versions",
         ("payment_id", "version"),
-        ("previous_status", "status", "event_id", "at", "snapshot"),
+        ("previous_status", "status", "event_id", "at"),
     ),
     Table("refunds", ("payment_id", "refund_id"), ("status", "amount", "reversed", "updated_at")),
     Table(

@@ -47,26 +47,33 @@ INSERT_PUBLICATIONS: Final = """
 
 INSERT_PAYMENTS: Final = """
     insert into payments (payment_id, tenant, provider, object_id, status, version, amount,
-        currency, authorized, captured, refunded, expires_at, created_at, updated_at, document)
+        currency, authorized, captured, refunded, expires_at, created_at, updated_at, document,
+        snapshot, publication_id)
     select * from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::int[],
         %b::bigint[], %b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::timestamptz[],
-        %b::timestamptz[], %b::timestamptz[], %b::jsonb[])"""
+        %b::timestamptz[], %b::timestamptz[], %b::jsonb[], %b::json[], %b::bigint[])"""
 
+#: A change that makes no new version leaves the last one as it was published.
 UPDATE_PAYMENTS: Final = """
     update payments p set object_id = n.object_id, status = n.status, version = n.version,
         authorized = n.authorized, captured = n.captured, refunded = n.refunded,
-        updated_at = n.updated_at, document = n.document
+        updated_at = n.updated_at, document = n.document,
+        snapshot = coalesce(n.snapshot, p.snapshot),
+        publication_id = coalesce(n.publication_id, p.publication_id)
     from unnest(%b::text[], %b::int[], %b::text[], %b::text[], %b::int[], %b::bigint[],
-        %b::bigint[], %b::bigint[], %b::timestamptz[], %b::jsonb[])
+        %b::bigint[], %b::bigint[], %b::timestamptz[], %b::jsonb[], %b::json[], %b::bigint[])
         as n(payment_id, expected, object_id, status, version, authorized, captured, refunded,
-             updated_at, document)
+             updated_at, document, snapshot, publication_id)
     where p.payment_id = n.payment_id and p.version = n.expected"""
 
 INSERT_VERSIONS: Final = """
-    insert into payment_versions (payment_id, version, previous_status, status, event_id, at,
-        publication_id, snapshot)
+    insert into payment_versions (payment_id, version, previous_status, status, event_id, at)
     select * from unnest(%b::text[], %b::int[], %b::text[], %b::text[], %b::text[],
-        %b::timestamptz[], %b::bigint[], %b::json[])"""
+        %b::timestamptz[])"""
+
+INSERT_UNPUBLISHED: Final = """
+    insert into unpublished_versions (publication_id, payment_id, version, at, snapshot)
+    select * from unnest(%b::bigint[], %b::text[], %b::int[], %b::timestamptz[], %b::json[])"""
 
 UPSERT_REFUNDS: Final = """
     insert into refunds (payment_id, refund_id, status, amount, reversed, updated_at)
@@ -155,44 +162,48 @@ INSERT_QUARANTINES: Final = """
 # -- announce: a payment's last version, published again because a quarantine began or ended ------
 
 LAST_VERSIONS: Final = """
-    select v.payment_id, v.version, v.at, v.snapshot::text, v.publication_id
-    from payment_versions v join payments p using (payment_id, version)
+    select payment_id, version, updated_at, snapshot::text from payments
     where payment_id = any(%b)"""
 
-MOVE_VERSIONS: Final = """
-    with moved as (
-        update payment_versions v set publication_id = n.publication_id
-        from unnest(%b::text[], %b::int[], %b::bigint[]) as n(payment_id, version, publication_id)
-        where v.payment_id = n.payment_id and v.version = n.version
-        returning v.event_id, n.publication_id)
-    update inbox i set publication_id = moved.publication_id from moved
-    where i.event_id = moved.event_id"""
+#: Where the version waits in an earlier publication, it is published with the new one only.
+WITHDRAW: Final = """
+    delete from unpublished_versions v
+    using unnest(%b::text[], %b::int[]) as n(payment_id, version)
+    where v.payment_id = n.payment_id and v.version = n.version"""
 
 #: Publications of which nothing is left to publish.
 END_EMPTY_PUBLICATIONS: Final = """
     update publications p set published_at = %s
-    where publication_id = any(%b) and published_at is null
-        and not exists (select from payment_versions v
+    where p.published_at is null and p.partition = any(%b)
+        and not exists (select from unpublished_versions v
                         where v.publication_id = p.publication_id)"""
 
 # -- publish -----------------------------------------------------------------------------------
 
+#: What is unpublished of these partitions, and after it each payment's last version, which may have
+#: been published before an earlier one was.
 _UNPUBLISHED: Final = """
-    select v.payment_id, v.version, p.partition, v.at, v.snapshot::text, p.publication_id,
+    with unpublished as (
+        select v.payment_id, v.version, p.partition, v.at, v.snapshot, publication_id
+        from publications p join unpublished_versions v using (publication_id)
+        where p.published_at is null and {which}),
+    last as (
+        select p.payment_id, p.version, u.partition, p.updated_at, p.snapshot, p.publication_id
+        from (select payment_id, max(version) as version, min(partition) as partition
+              from unpublished group by payment_id) u
+        join payments p on p.payment_id = u.payment_id and p.version > u.version)
+    select v.payment_id, v.version, v.partition, v.at, v.snapshot::text, v.publication_id,
         q.payment_id is not null
-    from payment_versions v
-    join publications p using (publication_id)
-    left join quarantines q on q.payment_id = v.payment_id
-    join (select payment_id, min(version) as version
-          from payment_versions join publications using (publication_id)
-          where {which} and published_at is null
-          group by payment_id) first
-        on first.payment_id = v.payment_id and v.version >= first.version
-    order by v.payment_id, v.version"""
+    from (select * from unpublished union all select * from last) v
+    left join quarantines q using (payment_id)
+    order by v.payment_id, v.version, v.publication_id"""
 
-#: Every version from the first unpublished one on, so the last one published is the newest.
-UNPUBLISHED_BY_ID: Final = _UNPUBLISHED.format(which="publication_id = any(%b)")
-UNPUBLISHED_BY_PARTITION: Final = _UNPUBLISHED.format(which="partition = any(%b)")
+UNPUBLISHED_BY_PARTITION: Final = _UNPUBLISHED.format(which="p.partition = any(%b)")
+#: Of the partitions of these publications, if they are still unpublished.
+UNPUBLISHED_BY_ID: Final = _UNPUBLISHED.format(
+    which="""p.partition in (select partition from publications
+            where publication_id = any(%b) and published_at is null)"""
+)
 
 #: For the first of its versions that can't be published. An existing quarantine stays.
 QUARANTINE_UNPUBLISHABLE: Final = """
@@ -203,6 +214,16 @@ QUARANTINE_UNPUBLISHABLE: Final = """
     order by v.payment_id, v.version
     on conflict (payment_id) do nothing"""
 
+#: The rows of earlier publications have no use any more.
 MARK_PUBLISHED: Final = """
-    update publications set published_at = %s
-    where publication_id = any(%b) and published_at is null"""
+    with marked as (
+        update publications set published_at = %s
+        where publication_id = any(%b) and published_at is null
+        returning publication_id, partition),
+    earlier as (
+        delete from publications p using
+            (select partition, max(publication_id) as last from marked group by partition) m
+        where p.partition = m.partition and p.published_at is not null
+            and p.publication_id < m.last)
+    delete from unpublished_versions v using marked
+    where v.publication_id = marked.publication_id"""

@@ -31,17 +31,10 @@ from sandbox.supervision.processes import Command
 from sandbox.topology import PROJECT
 
 DATABASE: Final = "bench_stored"
-#: Versions per publication.
-PER_PUBLICATION: Final = 1_000
 WRITTEN_WITHIN_S: Final = 900.0
 
 #: Skips the foreign key checks of millions of rows, whose references are correct.
 PREPARE: Final = "set session_replication_role = replica"
-PUBLICATIONS: Final = """
-    insert into publications
-    select nextval('publication_ids'), n %% 4, now() - interval '1 day', now() - interval '1 day'
-    from generate_series(0, %(publications)s) as n"""
-FIRST: Final = "select min(publication_id) from publications"
 PAYMENT_IDS: Final = """
     create temporary table ids as
     select row_number() over (order by id collate "C") as number, id from (
@@ -51,20 +44,18 @@ PAYMENTS: Final = """
     insert into payments
     select id, d->>'tenant', d->>'provider', null, d->>'status', 1, (d->>'amount')::bigint,
         d->>'currency', 0, 0, 0, (d->>'expires_at')::timestamptz, (d->>'created_at')::timestamptz,
-        (d->>'updated_at')::timestamptz, replace(d::text, d->>'id', id)::jsonb
+        (d->>'updated_at')::timestamptz, replace(d::text, d->>'id', id)::jsonb,
+        replace(%(snapshot)s, %(id)s, id)::json, 0
     from ids, (select %(document)s::jsonb as d) as one order by number"""
 VERSIONS: Final = """
     insert into payment_versions
-    select id, 1, null, 'CREATED', id || ':0', now() - interval '1 day',
-        %(first)s + number / %(per_publication)s, replace(%(snapshot)s, %(id)s, id)::json
-    from ids order by number"""
+    select id, 1, null, 'CREATED', id || ':0', now() - interval '1 day' from ids order by number"""
 INBOX: Final = """
     insert into inbox (event_id, payment_id, kind, topic, partition, "offset", received_at,
-        recorded_at, outcome, reason, version, publication_id, decided)
+        recorded_at, outcome, reason, version, decided)
     select id || ':' || event, id, 'create', 'payment-commands', number %% 4, number,
         at, at, case event when 0 then 'applied' else 'ignored' end, '',
         case event when 0 then 1 end,
-        case event when 0 then %(first)s + number / %(per_publication)s end,
         number * 1000000 + event
     from ids, generate_series(0, %(events)s - 1) as event,
         lateral (select now() - interval '9 days' + number * interval '1 microsecond' as at) as a
@@ -84,9 +75,6 @@ async def load(full: Site, payments: int, data_dir: Path) -> float:
         connection.execute(f"create database {DATABASE}".encode())
     migrate(url)
     values = _values(payments)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(PUBLICATIONS, values)
-        ((values["first"],),) = connection.execute(FIRST)
     await asyncio.gather(
         asyncio.to_thread(_insert, url, values, (PAYMENTS, VERSIONS)),
         asyncio.to_thread(_insert, url, values, (INBOX,)),
@@ -108,8 +96,6 @@ def _values(payments: int) -> dict[str, Any]:
     return {
         "payments": payments,
         "events": EVENTS_PER_PAYMENT,
-        "per_publication": PER_PUBLICATION,
-        "publications": payments // PER_PUBLICATION,
         "id": version.payment.id,
         "document": encode_payment(version.payment),
         "snapshot": encode_snapshot(snapshot(version.payment)).decode(),

@@ -124,11 +124,8 @@ async def _with_tables(
         return await (await connection.execute(statement.encode(), values)).fetchall()
 
     versions: dict[str, list[VersionEvidence]] = {}
-    placements = []
-    for row in await rows(sql.VERSIONS, since):
-        version, placement = _version(row)
+    for version in map(_version, await rows(sql.VERSIONS, since)):
         versions.setdefault(version.payment_id, []).append(version)
-        placements.append(placement)
     payments = await rows(sql.PAYMENTS)
     inbox = await rows(sql.INBOX, before)
     quarantines = {r[0]: r[1] for r in await rows(sql.QUARANTINED)}
@@ -160,32 +157,34 @@ async def _with_tables(
             disputes=_by_payment(await rows(sql.DISPUTES)),
             calls=[_call(r) for r in await rows(sql.CALLS, before, since + _RESULT_BEFORE_DONE)],
             quarantines=quarantines,
-            inbox={r[0]: (r[1], r[5], r[8]) for r in inbox},
-            placements=placements,
+            inbox={r[0]: (r[1], r[5]) for r in inbox},
+            placements=[_placement(r) for r in await rows(sql.UNPUBLISHED_VERSIONS)],
             positions={r[0]: RecordOffset(r[2], r[3], r[4]) for r in inbox},
         ),
     )
 
 
-def _version(row: tuple[Any, ...]) -> tuple[VersionEvidence, VersionPlacement]:
-    payment_id, version, previous, status, event_id, snapshot, is_old, publication, partition = row
-    evidence = VersionEvidence(
+def _version(row: tuple[Any, ...]) -> VersionEvidence:
+    payment_id, version, previous, status, event_id, is_old = row
+    return VersionEvidence(
         payment_id=payment_id,
         version=version,
         previous_status=Status(previous) if previous else None,
         status=Status(status),
         event_id=event_id,
-        snapshot=snapshot.encode(),
         is_old=is_old,
     )
-    placement = VersionPlacement(
+
+
+def _placement(row: tuple[Any, ...]) -> VersionPlacement:
+    payment_id, version, event_id, publication_id, partition = row
+    return VersionPlacement(
         payment_id=payment_id,
         version=version,
         event_id=event_id,
-        publication_id=publication,
+        publication_id=publication_id,
         partition=partition,
     )
-    return evidence, placement
 
 
 def _input(row: tuple[Any, ...]) -> InboxEvidence:
@@ -213,7 +212,8 @@ def _call(row: tuple[Any, ...]) -> CallRow:
 
 
 def _payment(row: tuple[Any, ...]) -> PaymentEvidence:
-    payment_id, status, version, amount, authorized, captured, refunded, _, *repeated = row
+    payment_id, status, version, amount, authorized, captured, refunded, _, *more = row
+    snapshot, *repeated = more
     repeats = dict(zip(sql.REPEATED_COLUMNS, repeated, strict=True))
     return PaymentEvidence(
         payment_id=payment_id,
@@ -223,6 +223,7 @@ def _payment(row: tuple[Any, ...]) -> PaymentEvidence:
         authorized=authorized,
         captured=captured,
         refunded=refunded,
+        snapshot=snapshot.encode(),
         repeats=repeats,
     )
 

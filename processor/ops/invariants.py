@@ -43,6 +43,8 @@ class PaymentEvidence:
     authorized: int
     captured: int
     refunded: int
+    #: The last version as published.
+    snapshot: bytes
     #: Further columns that repeat the document, by name.
     repeats: Mapping[str, object] = field(default_factory=dict)
 
@@ -56,7 +58,6 @@ class VersionEvidence:
     previous_status: Status | None
     status: Status
     event_id: str
-    snapshot: bytes
     #: So old that its inbox row may have been deleted.
     is_old: bool = False
 
@@ -140,7 +141,7 @@ def versions_dense_and_allowed(e: Evidence) -> Violations:
 def stored_is_derived(e: Evidence) -> Violations:
     """Yields the rows that differ from what the payment's own document says."""
     for payment_id, document in e.documents.items():
-        row, versions = e.payments[payment_id], e.versions.get(payment_id)
+        row = e.payments[payment_id]
         try:
             payment = decode_payment(document)
         except msgspec.MsgspecError as error:
@@ -155,7 +156,7 @@ def stored_is_derived(e: Evidence) -> Violations:
         for column, value in row.repeats.items():
             if value != getattr(payment, column):
                 yield f"{payment_id}: {column} is stored as {value}, its document differs"
-        if versions and encode_snapshot(snapshot(payment)) != versions[-1].snapshot:
+        if encode_snapshot(snapshot(payment)) != row.snapshot:
             yield f"{payment_id}: its last version differs from its facts"
 
 
@@ -193,16 +194,18 @@ def all_or_none(e: Evidence) -> Violations:
 
 def published_is_stored(e: Evidence) -> Violations:
     """Yields the differences between ``payment-state`` and the stored versions."""
-    for payment_id, versions in e.versions.items():
-        stored = {v.version: v.snapshot for v in versions}
-        due = max(stored) if e.due_versions is None else e.due_versions.get(payment_id, 0)
-        last = max(due, *e.published_versions.get(payment_id, ())[-1:], 0)
-        if last and e.published.get(payment_id) != stored.get(last):
-            yield f"{payment_id}: the last record is not version {last}"
+    for payment_id, payment in e.payments.items():
+        stored = payment.version
+        due = stored if e.due_versions is None else e.due_versions.get(payment_id, 0)
+        last = max(e.published_versions.get(payment_id, ())[-1:], default=0)
+        if not due <= last <= stored:
+            yield f"{payment_id}: the last record is not version {max(due, min(last, stored))}"
+        elif last == stored and e.published.get(payment_id) != payment.snapshot:
+            yield f"{payment_id}: the last record is not version {last} as stored"
     if e.published_quarantined is not None:
         for payment_id in e.published_quarantined ^ (e.quarantined & e.published.keys()):
             yield f"{payment_id}: whether it is quarantined is not what its last record says"
-    for payment_id in e.published.keys() - e.versions.keys():
+    for payment_id in e.published.keys() - e.payments.keys():
         yield f"{payment_id} is published, but not stored"
     for payment_id, seen in e.published_versions.items():
         first = 1 if e.is_whole else min(seen)
@@ -292,7 +295,7 @@ INVARIANTS: Final[Mapping[str, Invariant]] = {
         ),
         unit="payments",
         violations=published_is_stored,
-        count=lambda e: len(e.versions.keys() | e.published.keys()),
+        count=lambda e: len(e.payments.keys() | e.published.keys()),
     ),
     "S11": Invariant(
         meaning="refunds, disputes, calls, quarantines and publications agree with their payments.",

@@ -29,11 +29,12 @@ class CallRow(Struct, frozen=True, kw_only=True):
 
 
 class VersionPlacement(Struct, frozen=True, kw_only=True):
-    """The publication and the partition of a version."""
+    """The publication and the partition of a version that is not published yet."""
 
     payment_id: str
     version: int
-    event_id: str
+    #: None: the payment has no such version.
+    event_id: str | None
     publication_id: int
     #: None: the publication does not exist.
     partition: int | None
@@ -49,8 +50,8 @@ class Tables(Struct, frozen=True, kw_only=True):
     calls: Sequence[CallRow] = ()
     #: By payment ID: the event on which our code failed.
     quarantines: Mapping[str, str] = {}
-    #: By event ID: (payment ID, outcome, publication ID).
-    inbox: Mapping[str, tuple[str, str, int | None]] = {}
+    #: By event ID: (payment ID, outcome).
+    inbox: Mapping[str, tuple[str, str]] = {}
     placements: Sequence[VersionPlacement] = ()
     #: By event ID: the position of its record.
     positions: Mapping[str, RecordOffset] = {}
@@ -167,17 +168,20 @@ def _quarantines(tables: Tables) -> Iterator[str]:
         row = tables.inbox.get(event_id)
         if row is None or row[0] != payment_id:
             yield f"{payment_id} is quarantined for {event_id}, which is none of its events"
-    for event_id, (payment_id, outcome, _) in tables.inbox.items():
+    for event_id, (payment_id, outcome) in tables.inbox.items():
         if outcome == "quarantined" and payment_id not in tables.quarantines:
             yield f"{event_id} is quarantined, but its payment {payment_id} is not"
 
 
 def _publications(tables: Tables) -> Iterator[str]:
-    """A version is published with its event's partition, and by one publication."""
+    """What is to be published is a version, of a publication, with its event's partition."""
     for placement in tables.placements:
         name = f"{placement.payment_id} version {placement.version}"
         if placement.partition is None:
             yield f"{name} is of publication {placement.publication_id}, which is missing"
+        if placement.event_id is None:
+            yield f"{name} is to be published, and the payment has no such version"
+            continue
         position = tables.positions.get(placement.event_id)
         if position is None:
             continue
@@ -186,7 +190,3 @@ def _publications(tables: Tables) -> Iterator[str]:
                 f"{name} is published to partition {placement.partition}, "
                 f"its event came from {position.partition}"
             )
-        row = tables.inbox.get(placement.event_id)
-        if row is not None and row[2] != placement.publication_id:
-            mine = placement.publication_id
-            yield f"{name} is of publication {mine}, its event's row says {row[2]}"

@@ -80,13 +80,12 @@ def _no_guard(patch: pytest.MonkeyPatch) -> None:
             status = excluded.status, version = excluded.version,
             authorized = excluded.authorized, captured = excluded.captured,
             refunded = excluded.refunded, updated_at = excluded.updated_at,
-            document = excluded.document""")  # fmt: skip
+            document = excluded.document, snapshot = excluded.snapshot""")  # fmt: skip
     update = statements.UPDATE_PAYMENTS.replace("and p.version = n.expected", "")
     patch.setattr(statements, "UPDATE_PAYMENTS", update)
     patch.setattr(statements, "INSERT_VERSIONS", f"""{statements.INSERT_VERSIONS}
         on conflict (payment_id, version) do update set previous_status = excluded.previous_status,
-            status = excluded.status, event_id = excluded.event_id, snapshot = excluded.snapshot,
-            publication_id = excluded.publication_id""")  # fmt: skip
+            status = excluded.status, event_id = excluded.event_id""")  # fmt: skip
     inbox = statements.INSERT_INBOX.replace("do nothing", """do update set
         outcome = excluded.outcome, version = excluded.version, reason = excluded.reason,
         publication_id = excluded.publication_id""")  # fmt: skip

@@ -37,24 +37,23 @@ class StoredPayment:
             self.connection.execute(
                 """insert into payments (payment_id, tenant, provider, status, version, amount,
                        currency, authorized, captured, refunded, expires_at, created_at,
-                       updated_at, document)
-                   values (%s, %s, 'stripe', %s, %s, 1999, 'EUR', 0, 0, 0, now(), %s, now(), '{}')
+                       updated_at, document, snapshot, publication_id)
+                   values (%s, %s, 'stripe', %s, %s, 1999, 'EUR', 0, 0, 0, now(), %s, now(), '{}',
+                       %s, 1)
                 """,
-                row,
+                (*row, json.dumps(snapshot)),
             )
         else:
             self.connection.execute(
-                "update payments set status = %s, version = %s where payment_id = %s",
-                (status, number, self.id),
+                """update payments set status = %s, version = %s, snapshot = %s
+                   where payment_id = %s""",
+                (status, number, json.dumps(snapshot), self.id),
             )
         self.connection.execute(
-            """with publication as (
-                   insert into publications (publication_id, partition, committed_at)
-                   values (nextval('publication_ids'), 0, now()) returning publication_id)
-               insert into payment_versions (payment_id, version, previous_status, status,
-                   event_id, at, publication_id, snapshot)
-               select %s, %s, %s, %s, %s, now(), publication_id, %s from publication""",
-            (self.id, number, previous, status, event_id, json.dumps(snapshot)),
+            """insert into payment_versions (payment_id, version, previous_status, status,
+                   event_id, at)
+               values (%s, %s, %s, %s, %s, now())""",
+            (self.id, number, previous, status, event_id),
         )
         return snapshot
 

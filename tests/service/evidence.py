@@ -49,9 +49,9 @@ def check(evidence: Evidence) -> None:
 async def agrees_with_oracle(stack: Stack, evidence: Evidence) -> None:
     """Asserts that each payment equals the oracle's result for the accepted inputs."""
     taken_in = await _taken_in(stack, evidence)
-    for payment_id, versions in evidence.versions.items():
+    for payment_id, payment in evidence.payments.items():
         expected = meaning_of(payment_id, taken_in[payment_id])
-        stored = json.loads(versions[-1].snapshot)
+        stored = json.loads(payment.snapshot)
         assert stored["status"] == expected.status, payment_id
         assert stored["amounts"] == {
             "authorized": expected.authorized,

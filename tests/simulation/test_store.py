@@ -30,6 +30,7 @@ from tests.simulation.process import Process
 from tests.simulation.programs.parts import REAL
 from tests.simulation.run import Runner
 from tests.simulation.trace import Trace
+from tests.support import database
 
 pytestmark = pytest.mark.anyio
 
@@ -92,11 +93,12 @@ def memory() -> BatchStore:
 
 @pytest.fixture
 async def postgres(database_url: str) -> AsyncIterator[BatchStore]:
-    """The real store."""
+    """The real store, empty: the publications of another test would be unpublished here."""
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
         database_url, min_size=1, max_size=4, open=False
     )
     async with pool:
+        await database.empty(pool)
         yield PostgresBatches(pool, DECODER.decode)
 
 

@@ -18,6 +18,7 @@ TABLES: Final = (
     "payment_versions",
     "payments",
     "publications",
+    "unpublished_versions",
     "inbox",
     "duplicates",
     "dead_letters",

@@ -29,17 +29,21 @@ WRITE_PAYMENT: Final = f"""
     payment as (
         update payments set object_id = %(object_id)s, status = %(status)s, version = %(version)s,
             authorized = %(authorized)s, captured = %(captured)s, refunded = %(refunded)s,
-            updated_at = %(updated_at)s, document = %(document)s::jsonb
+            updated_at = %(updated_at)s, document = %(document)s::jsonb,
+            snapshot = %(snapshot)s::json
         from new_event where payment_id = %(payment_id)s),
     publication as (
         insert into publications (publication_id, partition, committed_at)
         select nextval('publication_ids'), 0, %(now)s from new_event where %(is_new_version)s
         returning publication_id),
+    unpublished as (
+        insert into unpublished_versions (publication_id, payment_id, version, at, snapshot)
+        select publication_id, %(payment_id)s, %(version)s, %(updated_at)s, %(snapshot)s::json
+        from publication),
     version as (
-        insert into payment_versions (payment_id, version, previous_status, status, event_id, at,
-            publication_id, snapshot)
+        insert into payment_versions (payment_id, version, previous_status, status, event_id, at)
         select %(payment_id)s, %(version)s, %(previous_status)s, %(status)s, %(event_id)s,
-            %(updated_at)s, publication_id, %(snapshot)s::json
+            %(updated_at)s
         from publication),
     refund as (
         insert into refunds (refund_id, payment_id, status, amount, reversed, updated_at)

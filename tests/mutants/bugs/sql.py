@@ -181,9 +181,9 @@ BUGS: Final = (
     Bug(
         "sql",
         "postgres.statements:_UNPUBLISHED",
-        "v.version >= first.version",
-        "v.version = first.version",
-        "after a crash only the first unpublished version is published",
+        "p.version > u.version",
+        "p.version > u.version + 1",
+        "after a crash an older version follows a newer one in payment-state",
         (_STORE_BATCH.format("every_version_from_the_first_unpublished_one_is_loaded"),),
         servers=True,
     ),

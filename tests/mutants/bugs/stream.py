@@ -35,9 +35,9 @@ BUGS: Final = (
     Bug(
         "stream",
         "postgres.publications:announce",
-        "await connection.execute(sql.END_EMPTY_PUBLICATIONS, [now, left])",
+        "await insert_unpublished(connection, published)",
         "",
-        "an alert reports an unpublished version for ever, though all are published",
+        "after a crash consumers never learn that a payment is quarantined",
         (_QUARANTINE.format("a_crash_before_it_is_published_is_repaired"),),
         servers=True,
     ),

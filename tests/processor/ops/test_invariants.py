@@ -36,7 +36,6 @@ FIRST: Final = VersionEvidence(
     previous_status=None,
     status=Status.CREATED,
     event_id="cmd_1",
-    snapshot=b"{1}",
 )
 SECOND: Final = VersionEvidence(
     payment_id="pay_1",
@@ -44,7 +43,6 @@ SECOND: Final = VersionEvidence(
     previous_status=Status.CREATED,
     status=Status.SUCCEEDED,
     event_id="evt_1",
-    snapshot=b"{2}",
 )
 PAYMENT: Final = PaymentEvidence(
     payment_id="pay_1",
@@ -54,6 +52,7 @@ PAYMENT: Final = PaymentEvidence(
     authorized=1000,
     captured=1000,
     refunded=0,
+    snapshot=b"{2}",
     repeats={"currency": "EUR"},
 )
 CREATED: Final = InboxEvidence(
@@ -93,14 +92,14 @@ def _inbox(*rows: InboxEvidence) -> Mapping[str, Any]:
 
 
 def _derived(**changes: Any) -> Mapping[str, Any]:
-    """A payment that the domain made, its row and its last version; ``changes`` are to the row."""
+    """A payment that the domain made, and its row with these changes."""
     log = Log()
     plan = folded(log.create(ONE), log.webhook(ONE, "succeeded"))
     last = encode_snapshot(snapshot(plan.payments[ONE]))
     return {
-        "payments": {ONE: replace(PAYMENT, payment_id=ONE, **changes)},
+        "payments": {ONE: replace(PAYMENT, **{"payment_id": ONE, "snapshot": last, **changes})},
         "documents": {ONE: encode_payment(plan.payments[ONE])},
-        "versions": {ONE: (FIRST, replace(SECOND, snapshot=last))},
+        "versions": {ONE: (FIRST, SECOND)},
     }
 
 
@@ -164,7 +163,7 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
     "a last version that differs from the facts": (
         "S4",
         "its last version differs",
-        {**_derived(), "versions": {ONE: (FIRST, SECOND)}},
+        _derived(snapshot=PAYMENT.snapshot),
     ),
     "refunded above captured": (
         "S5",
@@ -196,9 +195,23 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
     "an older version is published last": (
         "S8",
         "the last record is not version 2",
+        {"published": {"pay_1": b"{1}"}, "published_versions": {"pay_1": (1, 2, 1)}},
+    ),
+    "the last version is published with other contents": (
+        "S8",
+        "the last record is not version 2 as stored",
         {"published": {"pay_1": b"{1}"}},
     ),
-    "a payment was never published": ("S8", "the last record is not", {"published": {}}),
+    "a version that is not stored is published": (
+        "S8",
+        "the last record is not version 2",
+        {"published_versions": {"pay_1": (1, 2, 3)}},
+    ),
+    "a payment was never published": (
+        "S8",
+        "the last record is not",
+        {"published": {}, "published_versions": {}},
+    ),
     "a published payment is not stored": (
         "S8",
         "pay_2 is published, but not stored",
@@ -282,12 +295,13 @@ def test_a_row_derived_from_its_facts_is_no_violation() -> None:
 
 def test_records_in_flight_are_no_violation() -> None:
     """A new record, an unpublished version, an event that was parked just now."""
-    third = replace(SECOND, version=3, snapshot=b"{3}")
+    third = replace(SECOND, version=3)
     live = replace(
         GOOD,
         log=GOOD.log | {NEWEST},
         unacknowledged=frozenset({NEWEST}),
         versions={"pay_1": (FIRST, SECOND, third)},
+        payments={"pay_1": replace(PAYMENT, version=3, snapshot=b"{3}")},
         due_versions={"pay_1": 2},
         inbox=(CREATED, REPORTED, replace(PARKED, payment_id="pay_1", is_young=True)),
     )
@@ -301,7 +315,7 @@ def test_records_in_flight_are_no_violation() -> None:
         "published_versions": {"pay_1": (1, 2, 3)},
     }
     assert check(replace(live, **unseen))["S8"] == []
-    assert check(replace(live, **unseen, versions={"pay_1": (FIRST, SECOND)}))["S8"]
+    assert check(replace(live, **unseen, payments={"pay_1": PAYMENT}))["S8"]
 
 
 def test_the_outcome_of_an_old_input_may_be_deleted() -> None:

@@ -106,8 +106,8 @@ DIFFERENCES: Final[Mapping[str, tuple[str, str]]] = {
         "captured in minor units (stored 999, rebuilt 1000)",
     ),
     "payment_versions": (
-        "update payment_versions set snapshot = '{}' where payment_id = %(one)s and version = 1",
-        "snapshot",
+        "update payment_versions set event_id = 'evt' where payment_id = %(one)s and version = 2",
+        "event_id",
     ),
     "refunds": ("update refunds set status = 'FAILED'", "status (stored 'FAILED'"),
     "disputes": ("delete from disputes", "is not stored"),
@@ -143,6 +143,16 @@ async def test_a_difference_is_found(operating: Operating, table: str) -> None:
     assert text in "\n".join(examples)
     assert not found.is_equal
     assert await _has_shadow(operating.group.pool)
+
+
+async def test_an_altered_snapshot_is_found(operating: Operating) -> None:
+    """What clients read is compared to the byte; a client's own data is not printed."""
+    async with operating.group.worker(*ALL) as worker:
+        await _live(operating, worker)
+    altered = "update payments set snapshot = '{}' where payment_id = %s returning 1"
+    await database.rows(operating.group.pool, altered, ONE)
+    found = await operating.rebuilt()
+    assert [t.examples for t in found.tables if t.different] == [(f"{ONE}: snapshot",)]
 
 
 async def test_a_quarantined_and_a_released_payment_make_no_difference(

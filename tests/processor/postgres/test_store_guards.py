@@ -15,9 +15,8 @@ from tests.support.programs.folding import ONE, TWO
 pytestmark = pytest.mark.anyio
 
 _VERSION: Final = """
-    insert into payment_versions (payment_id, version, previous_status, status, event_id, at,
-        publication_id, snapshot)
-    select payment_id, {}, {}, {}, 'evt', now(), publication_id, '{{}}'
+    insert into payment_versions (payment_id, version, previous_status, status, event_id, at)
+    select payment_id, {}, {}, {}, 'evt', now()
     from payment_versions where payment_id = %(two)s and version = 1"""
 _INBOX: Final = """
     insert into inbox (event_id, payment_id, kind, topic, partition, "offset", received_at,

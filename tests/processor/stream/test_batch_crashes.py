@@ -97,12 +97,13 @@ class Story:
         assert {dead[headers.ORIGINAL_OFFSET] for dead in dead_letters} == {"1"}
 
     async def _published(self, group: Group, payment_id: str) -> None:
-        versions = "select version, snapshot::text from payment_versions where payment_id = %s"
-        stored: dict[int, str] = dict(await database.rows(group.pool, versions, payment_id))
-        assert stored.keys() == {1, 2}
+        versions = "select version from payment_versions where payment_id = %s order by 1"
+        assert await database.rows(group.pool, versions, payment_id) == [(1,), (2,)]
+        last = "select version, snapshot::text from payments where payment_id = %s"
+        ((version, text),) = await database.rows(group.pool, last, payment_id)
         published = await group.published(payment_id)
-        assert {(v, text.encode()) for v, text in stored.items()} == set(published)
-        assert published[-1] == (2, stored[2].encode())
+        assert {number for number, _ in published} == {1, 2}
+        assert published[-1] == (version, text.encode()) == (2, text.encode())
 
 
 def at(record: ConsumedRecord) -> tuple[str, int, int]:

@@ -36,6 +36,7 @@ def gather(log: Log, database: Database, state: StateTopic, group: Group) -> Evi
                 authorized=p.authorized,
                 captured=p.captured,
                 refunded=p.refunded,
+                snapshot=database.versions[p.payment_id][-1].published.snapshot,
             )
             for p in database.payments.values()
         },
@@ -47,7 +48,6 @@ def gather(log: Log, database: Database, state: StateTopic, group: Group) -> Evi
                     previous_status=v.previous_status,
                     status=v.status,
                     event_id=v.event_id,
-                    snapshot=v.published.snapshot,
                 )
                 for v in versions
             ]

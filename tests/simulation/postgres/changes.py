@@ -16,6 +16,7 @@ from tests.simulation.postgres.database import (
     InboxRow,
     PaymentRow,
     QuarantineRow,
+    UnpublishedRow,
     VersionRow,
 )
 
@@ -27,7 +28,7 @@ class Changes:
     now: datetime = EPOCH
     payments: dict[str, PaymentRow] = field(default_factory=dict)
     versions: list[VersionRow] = field(default_factory=list)
-    #: Last versions whose publication moves to this transaction.
+    #: Earlier versions that are published again.
     announced: Sequence[batch.PublishableVersion] = ()
     inbox: dict[str, InboxRow] = field(default_factory=dict)
     #: The inbox rows in the order in which the fold decided them.
@@ -67,18 +68,20 @@ class Changes:
         for call in self.calls:
             database.calls[call.key] = CallRow(encode_call(call), call.provider, self.now, self.now)
         self._hurry(database)
-        database.unpublished.update(self.publications)
-        for published in self.announced:
-            self._announce(database, published)
+        for announced in self.announced:
+            self._withdraw(database, announced)
+        published = [*(row.published for row in self.versions), *self.announced]
+        for publication_id, partition in self.publications.items():
+            versions = tuple(p for p in published if p.publication_id == publication_id)
+            database.unpublished[publication_id] = UnpublishedRow(partition, versions)
 
-    def _announce(self, database: Database, published: batch.PublishableVersion) -> None:
-        versions = database.versions[published.payment_id]
-        left, versions[-1] = versions[-1], replace(versions[-1], published=published)
-        row = database.inbox[left.event_id]
-        database.inbox[left.event_id] = replace(row, publication_id=published.publication_id)
-        everything = (v.published for rows in database.versions.values() for v in rows)
-        if all(p.publication_id != left.published.publication_id for p in everything):
-            database.unpublished.pop(left.published.publication_id, None)
+    def _withdraw(self, database: Database, announced: batch.PublishableVersion) -> None:
+        moved = (announced.payment_id, announced.version)
+        for publication_id, row in list(database.unpublished.items()):
+            left = tuple(v for v in row.versions if (v.payment_id, v.version) != moved)
+            database.unpublished[publication_id] = replace(row, versions=left)
+            if not left:
+                del database.unpublished[publication_id]
 
     def _hurry(self, database: Database) -> None:
         for key, at in self.urgent.items():

@@ -49,7 +49,7 @@ class PaymentRow:
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """A row of payment_versions, with its publication's data."""
+    """A row of payment_versions, and the version as published."""
 
     previous_status: Status | None
     status: Status
@@ -63,6 +63,14 @@ class VersionRow:
             raise RowRefusedError(f"first_version_has_no_past: {version}, {before}")
         if before not in {None, self.status} and not is_allowed(before, self.status):
             raise RowRefusedError(f"only_allowed_transitions: {before} to {self.status}")
+
+
+@dataclass(frozen=True, slots=True)
+class UnpublishedRow:
+    """A row of publications that is not marked, and its versions."""
+
+    partition: int
+    versions: tuple[PublishableVersion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +126,8 @@ class Database:
     dead_letters: dict[RecordOffset, str] = field(default_factory=dict)
     quarantines: dict[str, QuarantineRow] = field(default_factory=dict)
     calls: dict[str, CallRow] = field(default_factory=dict)
-    #: Partition by the ID of each publication that is not confirmed.
-    unpublished: dict[int, int] = field(default_factory=dict)
+    #: By publication ID, in order.
+    unpublished: dict[int, UnpublishedRow] = field(default_factory=dict)
     unrouted: dict[str, tuple[datetime, UnroutedWebhook]] = field(default_factory=dict)
     #: By event ID of a webhook that matches no payment: the reason.
     ignored: dict[str, str] = field(default_factory=dict)

@@ -60,28 +60,23 @@ class MemoryBatches:
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
     ) -> list[PublishableVersion]:
-        """See ``BatchStore.unpublished``: every version from the first unpublished one on."""
-        ids, wanted = set(publication_ids), set(partitions)
+        """See ``BatchStore.unpublished``: the unpublished versions, and each payment's last one."""
         async with self._connection.statement("unpublished") as database:
-            due = {
-                publication_id
-                for publication_id, partition in database.unpublished.items()
-                if publication_id in ids or partition in wanted
-            }
-            if not due:
-                return []
-            found = []
-            for versions in database.versions.values():
-                rows = [
-                    structs.replace(
-                        v.published, quarantined=v.published.payment_id in database.quarantines
-                    )
-                    for v in versions
-                ]
-                first = next((n for n, r in enumerate(rows) if r.publication_id in due), None)
-                if first is not None:
-                    found += rows[first:]
-            return found
+            ids = database.unpublished.keys() & set(publication_ids)
+            wanted = {*partitions, *(database.unpublished[i].partition for i in ids)}
+            found: dict[str, dict[int, PublishableVersion]] = {}
+            for publication in database.unpublished.values():
+                if publication.partition in wanted:
+                    for each in publication.versions:
+                        found.setdefault(each.payment_id, {})[each.version] = each
+            for payment_id, versions in found.items():
+                last = database.versions[payment_id][-1].published
+                versions.setdefault(last.version, last)
+            return [
+                structs.replace(versions[n], quarantined=payment_id in database.quarantines)
+                for payment_id, versions in found.items()
+                for n in sorted(versions)
+            ]
 
     async def quarantine_unpublishable(
         self, versions: Sequence[PublishableVersion], now: datetime

@@ -202,7 +202,8 @@ class MemoryTransaction:
             if row.waiting != waits or (stored is not None and not waits):
                 raise BatchConflictError(f"another batch recorded {event_id}")
             partition = row.received.record.position.partition
-            publication_id = ids.get(partition) if row.version is not None else None
+            is_published = row.version is not None or row.received.payment_id in plan.announced
+            publication_id = ids.get(partition) if is_published else None
             recorded_at = now if stored is None else stored.recorded_at
             received = row.received if stored is None else stored.received
             if row.event_id != event_id:
