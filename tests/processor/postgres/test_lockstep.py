@@ -24,7 +24,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from decisions.fold import fold
 from ports.batch import ReadSet, WriteSet
-from ports.records import ConsumedRecord, DecodedInput, RecordOffset
+from ports.records import ConsumedRecord, DecodedInput, RecordOffset, refusal_id
 from postgres.documents import decode_payment
 from postgres.stores import Pool, PostgresBatches
 from tests.checker.histories import ALL_HISTORIES
@@ -130,12 +130,12 @@ def _roll_back_unless(commit: bool) -> None:  # noqa: FBT001  # its name says wh
 
 def _agree(loaded: ReadSet, known: ReadSet, batch: Sequence[DecodedInput]) -> None:
     """The store loads for a batch what the pure core has of it."""
-    event_ids = {received.event_id for received in batch}
+    looked_up = {received.event_id for received in batch} | {refusal_id(each) for each in batch}
     assert loaded.payments == known.payments
     assert {event_id: (each.position, each.outcome) for event_id, each in loaded.known.items()} == {
         event_id: (each.position, each.outcome)
         for event_id, each in known.known.items()
-        if event_id in event_ids
+        if event_id in looked_up
     }
     if PAYMENT in loaded.parked:
         assert loaded.parked[PAYMENT] == known.parked[PAYMENT]
