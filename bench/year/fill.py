@@ -48,6 +48,11 @@ SEQUENCES: Final = """
     select setval(format('%%I.%%I', schemaname, sequencename), (last_value + 1) * (%s + 1))
     from pg_sequences where schemaname = 'public' and last_value is not null"""
 
+#: A publication leaves when a later one of its partition is published.
+PUBLISHED: Final = """
+    delete from publications where published_at is not null and publication_id not in (
+        select max(publication_id) from publications group by partition)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Filled:
@@ -94,6 +99,7 @@ def fill(database_url: str, payments: int, *, unrouted: int = 0, backoff: int = 
     marks["copies and indexes"] = time.monotonic() - begun
     with _session(database_url) as connection:
         connection.execute(staging.DROP)
+        connection.execute(PUBLISHED)
         connection.execute("vacuum (freeze, analyze)")
         connection.execute("checkpoint")
     marks["vacuum and checkpoint"] = time.monotonic() - begun

@@ -1,0 +1,294 @@
+"""No statement of the service reads more of a large store than it returns or writes.
+
+The statements are executed by the service's own functions, with real parameters, in a store as
+after a year in use.
+"""
+
+import asyncio
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any, Final
+
+import psycopg
+import pytest
+
+import postgres
+from bench.load import log, rows
+from bench.load.events import Delivery
+from bench.load.later import Ended, dispute_created, processing_late, refund_created
+from bench.load.workload import generate
+from bench.year import database
+from bench.year.fill import fill
+from decisions.decode import Decoder
+from decisions.fold import fold
+from ports.batch import WriteSet
+from ports.records import ConsumedRecord, DeadLetter, DecodedInput, RecordOffset
+from ports.work_items import IgnoredWebhook, UnroutedWebhook
+from postgres import batch, history, operator, outbox, reads, routing, statements, unpublished
+from providers.stripe.webhooks import StripeTranslator
+from sandbox.stripe_simulator.chance import Chance
+from sandbox.testing import Infrastructure
+from schemas.headers import as_text
+from schemas.topics import PROVIDER_WEBHOOKS
+from tests import accounts
+from tests.support.plans import ExplainingConnection, Plan
+
+DATABASE: Final = "plans_test"
+PAYMENTS: Final = 10_000
+UNROUTED: Final = 2_000
+BACKOFF: Final = 1_000
+SAMPLE: Final = 20
+DECODER: Final = Decoder({"stripe": StripeTranslator(accounts.STRIPE)})
+#: Rows that a statement may read for each that it returns, writes or is asked for, and at least.
+PER_ROW: Final = 8
+AT_LEAST: Final = 100
+#: Tables that stay small: what they hold leaves, or there is one row of it for each of something.
+SMALL: Final = frozenset({
+    "publications", "unpublished_versions", "quarantines", "cursors", "dead_letter_replays",
+    "payment_statuses", "allowed_transitions",
+})  # fmt: skip
+ROWS: Final = 2_000
+#: What the filler does not make.
+FURTHER: Final = {
+    "dead_letters": """insert into dead_letters
+        select 'provider-webhooks', 0, n, 'no JSON', now() - interval '1 minute' * n
+        from generate_series(1, %s) n""",
+    "ignored_webhooks": """insert into ignored_webhooks
+        select 'evt_' || n, 'stripe', 'payout.paid', '', now(), now() - interval '1 minute' * n
+        from generate_series(1, %s) n""",
+}
+#: Statements that read whole tables on purpose, and why.
+WHOLE: Final = {
+    "routing.GAUGES": "counts what waits, every few seconds",
+    "operator.REPLAYED": "an operator's list of what was sent again",
+}
+#: Modules whose statements an operator runs over the whole store.
+OF_OPERATORS: Final = frozenset({"audit", "rebuild"})
+
+
+class Store:
+    """A filled store, the plans of everything that was executed in it, and some of its rows."""
+
+    def __init__(self, connection: ExplainingConnection, now: datetime) -> None:
+        self.connection = connection
+        self.now = now
+
+    async def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of the store; not explained."""
+        cursor = psycopg.AsyncCursor[Any](self.connection)
+        await cursor.execute(statement.encode(), values)
+        return list(await cursor.fetchall())
+
+    async def ended(self) -> list[Ended]:
+        """Some payments that succeeded, anywhere in the store."""
+        found = await self.rows(
+            """select payment_id, object_id, amount from payments
+               where status = 'SUCCEEDED' and captured - refunded >= amount / 2
+               order by md5(payment_id) limit %s""",
+            SAMPLE,
+        )
+        return [Ended(*row) for row in found]
+
+
+@pytest.fixture(scope="module")
+def plans(infrastructure: Infrastructure) -> list[Plan]:
+    """The plans of all statements, each executed as the service does."""
+    url = database.create(infrastructure.database_url, DATABASE)
+    fill(url, PAYMENTS, unrouted=UNROUTED, backoff=BACKOFF)
+    return asyncio.run(_executed(url))
+
+
+async def _executed(url: str) -> list[Plan]:
+    async with await ExplainingConnection.to(url) as connection:
+        await connection.set_autocommit(True)
+        for table, statement in FURTHER.items():
+            await psycopg.AsyncCursor(connection).execute(statement.encode(), [ROWS])
+            await psycopg.AsyncCursor(connection).execute(f"analyze {table}".encode())
+        await connection.set_autocommit(False)
+        store = Store(connection, datetime.now(UTC))
+        for part in (_batches, _routing, _calls, _commands, _reading, _operating, _deleting):
+            await part(store)
+            await connection.commit()
+        return connection.plans
+
+
+def _received(deliveries: Sequence[Delivery], first_offset: int) -> list[DecodedInput]:
+    received = []
+    for offset, record in enumerate(log.deliveries_as_records(deliveries)):
+        decoded = DECODER.decode(
+            ConsumedRecord(
+                position=RecordOffset(PROVIDER_WEBHOOKS, 0, first_offset + offset),
+                key=record.key,
+                value=record.value or b"",
+                headers=as_text(record.headers),
+                timestamp_ms=0,
+            )
+        )
+        assert isinstance(decoded, DecodedInput)
+        received.append(decoded)
+    return received
+
+
+async def _batches(store: Store) -> None:
+    """A batch about old payments with quarantines, what it publishes, and the release of one."""
+    ids, created = Chance("plans"), int(store.now.timestamp())
+    deliveries = [
+        make(ids, payment, number, created)
+        for number, payment in enumerate(await store.ended())
+        for make in (refund_created, dispute_created, processing_late)
+    ]
+    received = _received(deliveries, 10**9)
+    loaded = await batch.load(store.connection, received, DECODER.decode)
+    poisoned = {each.payment_id: "a bug" for each in received[:3]}
+    plan = fold(loaded, received, poisoned)
+    plan.duplicates = list(received[3:6])
+    plan.dead_letters = [DeadLetter(received[0].record, "no JSON")]
+    published = await batch.write(store.connection, plan, store.now)
+    found = await unpublished.unpublished(
+        store.connection, publication_ids=[p.publication_id for p in published], partitions=[0]
+    )
+    assert len(found) >= len(published) > SAMPLE
+    await unpublished.quarantine_unpublishable(store.connection, found[:2], store.now)
+    ids_of = {p.publication_id for p in published}
+    await unpublished.mark_published(store.connection, ids_of, store.now)
+    (one, two) = found[0].payment_id, found[-1].payment_id
+    again = WriteSet(released={one}, renewed={two: ("cmd_1", "a bug")}, announced={one: 0})
+    await unpublished.quarantine_unpublishable(store.connection, found[-1:], store.now)
+    assert await batch.write(store.connection, again, store.now)
+    await store.connection.execute(statements.DELETE_REFUNDS, [[one], ["ref_none"]])
+
+
+async def _commands(store: Store) -> None:
+    """Webhooks that come before their payments, and then the payments, whose calls are hurried."""
+    new = generate(1, "plans", SAMPLE)
+    for received in (_received(new.deliveries[:SAMPLE], 2 * 10**9), rows.creates(new.commands)):
+        loaded = await batch.load(store.connection, received, DECODER.decode)
+        plan = fold(loaded, received)
+        plan.urgent = {call.key for call in plan.calls}
+        await batch.write(store.connection, plan, store.now)
+
+
+async def _routing(store: Store) -> None:
+    """A webhook waits; another is routed; some are too old."""
+    connection, now = store.connection, store.now
+    (ended, *_) = await store.ended()
+    await routing.owners(connection, [("stripe", ended.object_id), ("stripe", "pi_none")])
+    waiting = [
+        UnroutedWebhook(
+            event_id=f"evt_plans_{number}",
+            provider="stripe",
+            object_id=object_id,
+            headers={"received-at": now.isoformat()},
+            value=b"{}",
+            payment_id=None,
+        )
+        for number, object_id in enumerate([ended.object_id, "pi_unknown"])
+    ]
+    await routing.park_unrouted(connection, waiting, now)
+    await routing.mark_routable(connection, {("stripe", "pi_unknown"): ended.payment_id})
+    await routing.mark_missed(connection, now - timedelta(minutes=2))
+    assert len(await routing.routable(connection, 500)) == 2
+    await routing.expired_unrouted(connection, now - timedelta(days=400), 500)
+    await routing.record_ignored(connection, [IgnoredWebhook(waiting[0], "payout.paid", "")], now)
+    await routing.delete_unrouted(connection, [each.event_id for each in waiting])
+    await connection.execute(routing.LEAD, [1])
+    await routing.write_cursor(connection, "stripe", "evt_1", now)
+    await routing.read_cursor(connection, "stripe")
+    await routing.unfinished(connection, now, "", SAMPLE)
+    await routing.expired(connection, now - timedelta(days=400), SAMPLE)
+    await routing.gauges(connection)
+
+
+async def _calls(store: Store) -> None:
+    """Calls that are due, among many that wait for their next attempt."""
+    connection, now = store.connection, store.now
+    until = now + timedelta(seconds=30)
+    assert await outbox.claim(connection, "stripe", SAMPLE, now, until) == []
+    later = now + timedelta(days=1)
+    claimed = await outbox.claim(connection, "stripe", SAMPLE, later, until)
+    assert len(claimed) == SAMPLE
+    assert await outbox.renew(connection, claimed[0], until)
+    assert await outbox.retry(connection, claimed[1], until, "busy")
+    assert await outbox.retry_with_new_key(connection, claimed[2], until, "expired")
+    assert await outbox.finish(connection, claimed[3], "acknowledged", now)
+
+
+async def _reading(store: Store) -> None:
+    """What the API reads, of the largest tenant and of a small one, with and without a status."""
+    connection = store.connection
+    tenants = await store.rows("select tenant from payments group by 1 order by count(*) desc")
+    for (tenant,) in (tenants[0], tenants[-1]):
+        after: reads.PageCursor | None = None
+        for status in (None, "SUCCEEDED", "FAILED", "REQUIRES_ACTION"):
+            page = await reads.page(connection, tenant, status, after, SAMPLE)
+            if page:
+                after = reads.PageCursor(page[-1].created_at, page[-1].payment_id)
+        ((payment_id, operation_id),) = await store.rows(
+            """select payment_id, operation_id from inbox where tenant = %s
+               and operation_id is not null limit 1""",
+            tenant,
+        )
+        assert await reads.first_input(connection, operation_id, tenant) is not None
+        assert await reads.snapshot(connection, payment_id, tenant) is not None
+        await connection.commit()
+        assert await reads.history(connection, payment_id, tenant) is not None
+    await reads.alive(connection)
+
+
+async def _operating(store: Store) -> None:
+    """What an operator looks at while something is wrong."""
+    connection = store.connection
+    assert await operator.quarantines(connection)
+    await operator.release_outcomes(connection, ["evt_none"])
+    await operator.note_replayed(connection, [(0, 1)], store.now)
+    await operator.replayed(connection)
+
+
+async def _deleting(store: Store) -> None:
+    """The oldest inputs leave, some at a time."""
+    before = store.now - timedelta(days=300)
+    await history.give_up_parked(store.connection, before, SAMPLE)
+    for table in history.DELETABLE:
+        await history.delete_history(store.connection, table, before, SAMPLE)
+
+
+def _modules() -> Iterator[ModuleType]:
+    for found in pkgutil.iter_modules(postgres.__path__):
+        if found.name not in OF_OPERATORS:
+            yield importlib.import_module(f"postgres.{found.name}")
+
+
+def _statements() -> dict[str, str]:
+    """Every statement, by module and name; templates are executed under other names."""
+    found = {}
+    for module in _modules():
+        for name, value in vars(module).items():
+            texts = value if isinstance(value, dict) else {"": value}
+            for key, text in texts.items():
+                if (
+                    isinstance(text, str)
+                    and re.match(r"\s*(select|insert|update|delete|with)\b", text)
+                    and not re.search(r"\{\w+\}", text)
+                ):
+                    where = f"{module.__name__.partition('.')[2]}.{name}"
+                    found[f"{where}.{key}" if key else where] = text
+    return found
+
+
+STATEMENTS: Final = _statements()
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_statement_reads_what_it_needs(plans: list[Plan], name: str) -> None:
+    """No large table as a whole, no sort on disk, few rows for each that counts."""
+    mine = [plan for plan in plans if plan.statement == STATEMENTS[name]]
+    assert mine, "it is never executed here"
+    for plan in mine:
+        assert not plan.spills
+        if name not in WHOLE:
+            assert plan.whole_tables <= SMALL
+            assert plan.read <= max(AT_LEAST, PER_ROW * max(plan.returned, SAMPLE))

@@ -1,0 +1,95 @@
+"""How Postgres executes the service's statements: each is explained before it is executed."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+
+_EXPLAIN: Final = b"explain (analyze, buffers, format json) "
+_SORTS: Final = frozenset({"Sort", "Incremental Sort"})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One execution: what it returned, what it read for that, and how."""
+
+    statement: str
+    returned: int
+    #: Rows that its scans looked at, those that a filter removed included.
+    read: int
+    #: Tables that were read as a whole.
+    whole_tables: frozenset[str]
+    #: Whether a sort did not fit into memory.
+    spills: bool
+
+
+class ExplainingCursor(psycopg.AsyncCursor[Any]):
+    """Explains each statement with its real parameters; the explained execution is undone."""
+
+    async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        """See psycopg's."""
+        text = query if isinstance(query, str) else bytes(query).decode()
+        if text.lstrip().startswith(("select", "insert", "update", "delete", "with")):
+            connection = self.connection
+            assert isinstance(connection, ExplainingConnection)
+            async with psycopg.AsyncCursor(connection) as explaining:
+                await explaining.execute("savepoint explained")
+                await explaining.execute(_EXPLAIN + text.encode(), params)
+                ((found,),) = await explaining.fetchall()
+                await explaining.execute("rollback to savepoint explained")
+            connection.plans.append(_plan_of(text, found[0]["Plan"]))
+        return await super().execute(query, params, **options)
+
+
+class ExplainingConnection(psycopg.AsyncConnection[Any]):
+    """Has the plan of every statement that was executed, in order."""
+
+    plans: list[Plan]
+
+    @classmethod
+    async def to(cls, url: str) -> "ExplainingConnection":
+        """Connects."""
+        connection = await cls.connect(url, cursor_factory=ExplainingCursor)
+        connection.plans = []
+        return connection
+
+    @asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[Any]:
+        """No pipeline: each plan is read before the next statement."""
+        yield None
+
+
+def _plan_of(statement: str, plan: Mapping[str, Any]) -> Plan:
+    nodes = list(_nodes(plan))
+    return Plan(
+        statement=statement,
+        returned=int(plan["Actual Rows"]) or _written(plan),
+        read=round(sum(_read(node) for node in nodes if "Relation Name" in node)),
+        whole_tables=frozenset(
+            node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"
+        ),
+        spills=any(
+            node.get("Sort Space Type") == "Disk" for node in nodes if node["Node Type"] in _SORTS
+        ),
+    )
+
+
+def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def _read(node: Mapping[str, Any]) -> float:
+    if node["Node Type"] == "ModifyTable":
+        return 0.0
+    removed = ("Rows Removed by Filter", "Rows Removed by Index Recheck")
+    rows = node["Actual Rows"] + sum(node.get(name, 0) for name in removed)
+    return float(rows * node["Actual Loops"])
+
+
+def _written(plan: Mapping[str, Any]) -> int:
+    """Rows that the statement wrote, for one that returns none."""
+    return max((int(child["Actual Rows"]) for child in plan.get("Plans", ())), default=0)
