@@ -12,7 +12,7 @@ from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStat
 from domain.terms import PaymentTerms
 
 
-class Failure(Struct, frozen=True):
+class Failure(Struct, frozen=True, omit_defaults=True):
     """Why something failed: the provider's code, and a sentence a person can read."""
 
     code: str
@@ -69,7 +69,7 @@ class Refund(Struct, frozen=True, kw_only=True):
 Command = Create | Confirm | Capture | Cancel | Refund
 
 
-class PaymentFact(Struct, frozen=True, kw_only=True):
+class PaymentFact(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The provider's payment object as it was at ``occurred_at``."""
 
     event_id: str
@@ -78,7 +78,7 @@ class PaymentFact(Struct, frozen=True, kw_only=True):
     status: ProviderStatus
     amount: int
     currency: str
-    captured: int = 0
+    captured: int
     #: The provider's name for the failed attempt. Every report of one failure has the same.
     attempt_ref: str | None = None
     #: Idempotency key of the call that caused this, where the provider names it.
@@ -88,7 +88,7 @@ class PaymentFact(Struct, frozen=True, kw_only=True):
     cancel_cause: CancelCause | None = None
 
 
-class RefundFact(Struct, frozen=True, kw_only=True):
+class RefundFact(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A refund at the provider as it was at ``occurred_at``."""
 
     event_id: str
@@ -110,14 +110,14 @@ class RefundFact(Struct, frozen=True, kw_only=True):
     caused_by: str | None = None
 
 
-class Movement(Struct, frozen=True):
+class Movement(Struct, frozen=True, omit_defaults=True):
     """Disputed money that moved: withdrawn (positive) or reinstated (negative)."""
 
     ref: str
     amount: int
 
 
-class DisputeFact(Struct, frozen=True, kw_only=True):
+class DisputeFact(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A dispute at the provider as it was at ``occurred_at``."""
 
     event_id: str

@@ -1,6 +1,7 @@
 """A payment: what its client requested, and the facts that its provider reported.
 
-``view`` derives the status and every amount from these. Nothing is accumulated on arrival.
+``view`` derives the status and every amount from these. Nothing is accumulated on arrival. What is
+unknown or empty is left out of the stored document; an amount never is, so it has no default.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from domain.status import Status
 from domain.terms import PaymentTerms
 
 
-class Attempt(Struct, frozen=True):
+class Attempt(Struct, frozen=True, omit_defaults=True):
     """One try to collect the amount. The create starts the first one, each confirm the next."""
 
     number: int
@@ -24,7 +25,7 @@ class Attempt(Struct, frozen=True):
     refusal: Failure | None = None
 
 
-class CaptureRequest(Struct, frozen=True):
+class CaptureRequest(Struct, frozen=True, omit_defaults=True):
     """A requested capture. After a refusal, another one can be requested under the next number."""
 
     number: int
@@ -32,13 +33,13 @@ class CaptureRequest(Struct, frozen=True):
     refusal: Failure | None = None
 
 
-class CancelRequest(Struct, frozen=True):
+class CancelRequest(Struct, frozen=True, omit_defaults=True):
     """A requested cancel."""
 
     expired: bool
 
 
-class RefundRequest(Struct, frozen=True, kw_only=True):
+class RefundRequest(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One refund that a client requested. ``facts.refunds`` matches it with the provider's."""
 
     id: str
@@ -49,7 +50,7 @@ class RefundRequest(Struct, frozen=True, kw_only=True):
     provider_ref: str | None = None
 
 
-class ProviderRefund(Struct, frozen=True, kw_only=True):
+class ProviderRefund(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One refund at the provider, requested by a client or not: the latest fact of each status."""
 
     ref: str
@@ -63,7 +64,7 @@ class ProviderRefund(Struct, frozen=True, kw_only=True):
     claims: tuple[str, ...] = ()
 
 
-class Dispute(Struct, frozen=True):
+class Dispute(Struct, frozen=True, omit_defaults=True):
     """One dispute: the latest fact, and every movement of money that any fact reported."""
 
     id: str
@@ -71,7 +72,7 @@ class Dispute(Struct, frozen=True):
     movements: tuple[Movement, ...] = ()
 
 
-class Payment(PaymentTerms, frozen=True):
+class Payment(PaymentTerms, frozen=True, omit_defaults=True):
     """One payment. Frozen: ``decide`` returns a new one."""
 
     id: str

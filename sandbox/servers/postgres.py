@@ -30,8 +30,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "unix_socket_directories": "",
     "max_connections": "100",
     "shared_buffers": "256MB",
-    # The first change of a page after a checkpoint writes the whole page to the log: checkpoints are
-    # rare, and the pages compressed. lz4 is quicker, where PostgreSQL was built with it.
+    # The first change of a page after a checkpoint writes the whole page to the log. So checkpoints
+    # are rare, and these pages compressed. lz4 is quicker, where PostgreSQL was built with it.
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "pglz",
