@@ -9,7 +9,7 @@ import typer
 
 from cli.terminal import bootstrap, database_url, is_terminal, say, say_table, seconds
 from decisions.decode import Decoder
-from postgres.batch import Decode
+from postgres.batch.transaction import Decode
 from processor.ops import rebuild as ops
 from processor.ops.audit import gather
 from processor.ops.invariants import INVARIANTS, check

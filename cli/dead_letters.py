@@ -7,7 +7,7 @@ import typer
 
 from cli.terminal import PUBLISH_DEADLINE_S, bootstrap, database_url, say
 from messaging.sender import Sender
-from postgres.operator import DeadLetterPosition
+from postgres.ops.operator import DeadLetterPosition
 from processor.ops import dead_letters as ops
 from runtime.clock import utc_now
 

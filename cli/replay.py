@@ -8,8 +8,8 @@ import typer
 
 from cli.terminal import PUBLISH_DEADLINE_S, bootstrap, database_url, say, seconds
 from messaging.sender import Sender
-from postgres import operator as store
 from postgres.deadlines import OperatingConnection
+from postgres.ops import operator as store
 from processor.ops import replay as ops
 from runtime.clock import utc_now
 

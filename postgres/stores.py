@@ -12,8 +12,10 @@ from ports.batch import PublishableVersion, ReadSet, WriteSet
 from ports.errors import KeyTakenError, StoreUnavailableError
 from ports.records import DecodedInput
 from ports.work_items import ClaimedCall, IgnoredWebhook, UnroutedWebhook
-from postgres import batch, history, outbox, routing, unpublished
-from postgres.batch import Connection, Decode
+from postgres import history, outbox, routing
+from postgres.batch import transaction as batch
+from postgres.batch import unpublished
+from postgres.batch.transaction import Connection, Decode
 
 Pool = AsyncConnectionPool[Any]
 #: The first version that can limit a whole transaction; before it, only the pauses inside one.

@@ -15,8 +15,8 @@ from decisions.decode import Decoder
 from decisions.fold import fold
 from ports.batch import ReadSet
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
-from postgres import batch as store
-from postgres import unpublished
+from postgres.batch import transaction as store
+from postgres.batch import unpublished
 from schemas.commands import CommandBase
 from schemas.topics import PAYMENT_COMMANDS
 

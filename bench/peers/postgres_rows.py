@@ -29,8 +29,8 @@ from decisions.fold import fold
 from domain.payment import Payment
 from ports.batch import InboxEntry, ReadSet, WriteSet
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
-from postgres import batch as store
-from postgres import unpublished
+from postgres.batch import transaction as store
+from postgres.batch import unpublished
 from postgres.documents import decode_payment
 from providers.registry import translators
 from schemas.headers import as_text

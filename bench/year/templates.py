@@ -25,8 +25,9 @@ from ports.producer_record import ProducerRecord
 from ports.provider import Account
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from ports.work_items import ClaimedCall, UnroutedWebhook
-from postgres import batch as store
-from postgres import outbox, routing, unpublished
+from postgres import outbox, routing
+from postgres.batch import transaction as store
+from postgres.batch import unpublished
 from providers.stripe.webhooks import StripeTranslator
 from sandbox.environment import STRIPE_ACCOUNT
 from sandbox.stripe_simulator.chance import Chance

@@ -26,8 +26,8 @@ from messaging.log_reader import (
     records,
 )
 from ports.records import RecordOffset
-from postgres import audit as sql
 from postgres.deadlines import OperatingConnection
+from postgres.ops import audit as sql
 from processor.ops.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
 from processor.ops.table_invariants import CallRow, Tables, VersionPlacement
 from schemas.headers import QUARANTINED

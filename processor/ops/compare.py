@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from postgres import rebuild
-from postgres.rebuild import Connection, Table
+from postgres.ops import rebuild
+from postgres.ops.rebuild import Connection, Table
 
 #: Differences per table that are described.
 EXAMPLES_MAX: Final = 5

@@ -13,9 +13,9 @@ from messaging import log_reader
 from ports.producer_record import ProducerRecord
 from ports.stores import RecordSender
 from ports.texts import moment, printable
-from postgres import operator as store
 from postgres.deadlines import OperatingConnection
-from postgres.operator import DeadLetterPosition
+from postgres.ops import operator as store
+from postgres.ops.operator import DeadLetterPosition
 from schemas import headers
 from schemas.headers import Headers, as_text
 from schemas.topics import DEAD_LETTERS, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED

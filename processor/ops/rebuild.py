@@ -13,11 +13,11 @@ from typing import Any, Final
 from decisions.fold import fold
 from messaging import log_reader
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset
-from postgres import batch
-from postgres import rebuild as shadow
-from postgres.batch import Decode
+from postgres.batch import transaction as batch
+from postgres.batch.transaction import Decode
 from postgres.deadlines import OperatingConnection
-from postgres.rebuild import TABLES, Connection
+from postgres.ops import rebuild as shadow
+from postgres.ops.rebuild import TABLES, Connection
 from processor.ops.compare import TableComparison, compare
 from schemas.topics import PROCESSOR_SOURCES
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from ports.producer_record import ProducerRecord
-from postgres.operator import Quarantine
+from postgres.ops.operator import Quarantine
 from schemas.commands import ReleasePayment
 from schemas.identity import release_event_id
 from schemas.topics import PAYMENT_COMMANDS

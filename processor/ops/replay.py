@@ -10,9 +10,9 @@ from psycopg import AsyncConnection
 
 from ports.stores import RecordSender
 from ports.texts import moment
-from postgres import operator as store
 from postgres.deadlines import OperatingConnection
-from postgres.operator import Quarantine
+from postgres.ops import operator as store
+from postgres.ops.operator import Quarantine
 from processor.ops.release import event_id, release_record
 
 #: Seconds between two queries for the outcomes of the releases.

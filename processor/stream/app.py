@@ -16,7 +16,7 @@ from messaging.sender import Sender
 from messaging.transactional_publisher import ProducerFactory, StatePublisher, fenced_producer
 from ports.provider import Translator
 from ports.stores import BatchStore, TableEntries, TransactionalPublisher
-from postgres.batch import Decode
+from postgres.batch.transaction import Decode
 from postgres.deadlines import CONNECTING, ServingConnection
 from postgres.stores import Pool, PostgresBatches, limit_transactions, probe
 from processor.stream import pipeline

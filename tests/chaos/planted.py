@@ -18,7 +18,7 @@ from cli.main import run as cli_run
 from messaging.transactional_publisher import ProducerFactory, fenced_producer
 from ports.records import DecodedInput, RecordOffset
 from ports.work_items import ClaimedCall
-from postgres import statements
+from postgres.batch import statements
 from postgres.stores import PostgresOutbox
 from processor.stream import app as worker
 from processor.stream.bootstrap import run_stream

@@ -6,7 +6,7 @@ from typing import Any
 from cli.main import run
 from messaging.transactional_publisher import ProducerFactory, StatePublisher, fenced_producer
 from ports.stores import TransactionalPublisher
-from postgres.batch import Decode
+from postgres.batch.transaction import Decode
 from postgres.stores import Pool, PostgresBatches
 from processor.stream.app import StreamParts
 from processor.stream.bootstrap import run_stream

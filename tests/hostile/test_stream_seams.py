@@ -17,7 +17,7 @@ from domain.decide import decide
 from domain.view import snapshot
 from ports.errors import PublishError, StoreUnavailableError
 from ports.records import ConsumedRecord
-from postgres import batch as storing
+from postgres.batch import transaction as storing
 from postgres.documents import encode_payment
 from processor.stream import batch as batching
 from tests.support import database

@@ -10,7 +10,7 @@ import msgspec
 from pydantic import SecretStr
 
 from domain.transitions import is_final
-from postgres.operator import Quarantine
+from postgres.ops.operator import Quarantine
 from processor.ops.release import release_record
 from schemas.settings import StreamSettings, StripeSettings, WorkerSettings
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED

@@ -11,7 +11,7 @@ from decisions.decode import Decoder
 from domain.call_key import CallKey
 from domain.calls import ProviderCall
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
-from postgres.operator import Quarantine
+from postgres.ops.operator import Quarantine
 from processor.ops.release import release_record
 from providers.stripe.webhooks import StripeTranslator
 from schemas import headers, identity

@@ -15,8 +15,8 @@ from decisions.fold import fold
 from ports.batch import PublishableVersion
 from ports.errors import PublishError
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput
-from postgres import batch as store
-from postgres import unpublished
+from postgres.batch import transaction as store
+from postgres.batch import unpublished
 from schemas.headers import Headers, cloud_event
 from schemas.topics import PAYMENT_STATE
 

@@ -153,7 +153,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "postgres.audit:UNROUTED",
+        "postgres.ops.audit:UNROUTED",
         "greatest(u.recorded_at, p.updated_at)",
         "u.recorded_at",
         "a webhook whose payment was just created is reported as stuck",
@@ -162,16 +162,16 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "postgres.audit:LAST_PUBLISHED",
-        "coalesce(u.first - 1, p.version)",
-        "p.version",
+        "postgres.ops.audit:LAST_PUBLISHED",
+        "select p.payment_id, coalesce(u.first - 1, p.version)",
+        "select p.payment_id, p.version",
         "a version in flight is reported as not published",
         (_AUDIT.format("only_versions_marked_as_published_must_be_on_the_topic"),),
         servers=True,
     ),
     Bug(
         "ops",
-        "postgres.rebuild:_DIFFERENT",
+        "postgres.ops.rebuild:_DIFFERENT",
         "full join",
         "join",
         "rebuild does not see a row that is missing on one side",
@@ -180,7 +180,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "postgres.rebuild:TABLES",
+        "postgres.ops.rebuild:TABLES",
         '"document", "snapshot",',
         '"document",',
         "rebuild does not see that clients read something else than their payment",
@@ -189,7 +189,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "postgres.rebuild:TABLES",
+        "postgres.ops.rebuild:TABLES",
         '("previous_status", "status", "event_id", "at")',
         '("previous_status", "status", "at")',
         "rebuild does not see a version that is recorded for another event",
@@ -261,7 +261,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "postgres.rebuild:_INPUTS",
+        "postgres.ops.rebuild:_INPUTS",
         "order by i.decided",
         'order by l."offset", l.topic',
         "a rebuild decides commands before the webhooks that came first, and differs",
@@ -270,7 +270,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "postgres.rebuild:_NOT_CHECKABLE",
+        "postgres.ops.rebuild:_NOT_CHECKABLE",
         "or i.decided is null",
         "",
         "a payment decided before the order was stored is reported as different",
@@ -279,7 +279,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "postgres.rebuild:_INPUTS",
+        "postgres.ops.rebuild:_INPUTS",
         "i.kind <> 'operator.release' and",
         "",
         "a rebuild decides releases too, and fails",

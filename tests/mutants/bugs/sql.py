@@ -180,7 +180,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.statements:_UNPUBLISHED",
+        "postgres.batch.statements:_UNPUBLISHED",
         "p.version > u.version",
         "p.version > u.version + 1",
         "after a crash an older version follows a newer one in payment-state",
@@ -189,7 +189,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.statements:UPDATE_PAYMENTS",
+        "postgres.batch.statements:UPDATE_PAYMENTS",
         "and p.version = n.expected",
         "",
         "a worker that lost its partition overwrites the new owner's version",

@@ -49,7 +49,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.statements:UPDATE_PAYMENTS",
+        "postgres.batch.statements:UPDATE_PAYMENTS",
         "document = n.document",
         "document = p.document",
         "the next batch overwrites every change of a payment",
@@ -60,7 +60,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.statements:UPSERT_DISPUTES",
+        "postgres.batch.statements:UPSERT_DISPUTES",
         "status = excluded.status",
         "status = disputes.status",
         "a dispute's row stays open after its end",
@@ -71,7 +71,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.statements:UPSERT_DISPUTES",
+        "postgres.batch.statements:UPSERT_DISPUTES",
         "funds_reinstated = excluded.funds_reinstated",
         "funds_reinstated = disputes.funds_reinstated",
         "money that a won dispute gave back is missing in its row",
@@ -102,7 +102,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.statements:UPDATE_PAYMENTS",
+        "postgres.batch.statements:UPDATE_PAYMENTS",
         "captured = n.captured",
         "captured = p.captured",
         "audit and reports read 0 captured of a paid payment",
@@ -124,7 +124,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.statements:UPDATE_PAYMENTS",
+        "postgres.batch.statements:UPDATE_PAYMENTS",
         "object_id = n.object_id",
         "object_id = p.object_id",
         "webhooks about the object are never routed to its payment",
@@ -135,7 +135,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.statements:UPSERT_REFUNDS",
+        "postgres.batch.statements:UPSERT_REFUNDS",
         "reversed = excluded.reversed",
         "reversed = refunds.reversed",
         "a returned refund is stored as paid out",
@@ -146,7 +146,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.statements:UPSERT_DISPUTES",
+        "postgres.batch.statements:UPSERT_DISPUTES",
         "funds_withdrawn = excluded.funds_withdrawn",
         "funds_withdrawn = disputes.funds_withdrawn",
         "money that a dispute took is missing in its row",
@@ -223,7 +223,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.statements:LOAD_WAITING",
+        "postgres.batch.statements:LOAD_WAITING",
         "outcome in ('parked', 'quarantined')",
         "outcome in ('parked')",
         "a release does not process the quarantined event",
@@ -234,7 +234,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.statements:UPDATE_PAYMENTS",
+        "postgres.batch.statements:UPDATE_PAYMENTS",
         "authorized = n.authorized",
         "authorized = p.authorized",
         "reports read 0 authorized of every payment",
@@ -245,7 +245,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.statements:UPDATE_PAYMENTS",
+        "postgres.batch.statements:UPDATE_PAYMENTS",
         "refunded = n.refunded",
         "refunded = p.refunded",
         "audit and reports read 0 refunded after a refund",
@@ -256,7 +256,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.statements:UPSERT_REFUNDS",
+        "postgres.batch.statements:UPSERT_REFUNDS",
         "status = excluded.status",
         "status = refunds.status",
         "a refund's row stays PENDING for ever",

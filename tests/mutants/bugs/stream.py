@@ -34,7 +34,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "postgres.publications:announce",
+        "postgres.batch.publications:announce",
         "await insert_unpublished(connection, published)",
         "",
         "after a crash consumers never learn that a payment is quarantined",
@@ -43,7 +43,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "postgres.publications:last_versions",
+        "postgres.batch.publications:last_versions",
         "plan.announced.keys() - new",
         "plan.announced.keys()",
         "an older version follows a newer one in payment-state",

@@ -8,7 +8,7 @@ import pytest
 from decisions.fold import fold
 from ports.batch import ReadSet
 from ports.records import ConsumedRecord
-from postgres.batch import URGENT_WITHIN
+from postgres.batch.transaction import URGENT_WITHIN
 from postgres.stores import PostgresOutbox
 from schemas.topics import PROVIDER_WEBHOOKS
 from tests.support import database

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from postgres import rebuild
-from postgres.rebuild import TABLES
+from postgres.ops import rebuild
+from postgres.ops.rebuild import TABLES
 from processor.ops import compare
 from processor.ops.compare import TableComparison
 

@@ -17,7 +17,7 @@ from ports.errors import (
     PublishError,
     StoreUnavailableError,
 )
-from postgres.operator import Quarantine
+from postgres.ops.operator import Quarantine
 from processor.ops import dead_letters as sending
 from processor.ops import rebuild as rebuilding
 from processor.ops import replay as releasing

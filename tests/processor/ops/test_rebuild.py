@@ -10,8 +10,8 @@ from psycopg import AsyncConnection
 
 from ports.errors import RebuildRunningError
 from ports.records import ConsumedRecord
-from postgres import rebuild as shadow
-from postgres.rebuild import TABLES, Table
+from postgres.ops import rebuild as shadow
+from postgres.ops.rebuild import TABLES, Table
 from postgres.stores import Pool, PostgresHistory
 from processor.ops import rebuild as rebuilding
 from processor.ops.compare import TableComparison, compare

@@ -7,7 +7,7 @@ import pytest
 
 from decisions.fold import fold
 from ports.records import ConsumedRecord
-from postgres import batch as store
+from postgres.batch import transaction as store
 from postgres.stores import Pool
 from tests.support import database
 from tests.support.builders import DECODER, NOW, Log, event_body, object_of, received

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from postgres.operator import note_replayed, replayed
+from postgres.ops.operator import note_replayed, replayed
 from postgres.stores import Pool
 from tests.support.builders import NOW
 

@@ -28,7 +28,10 @@ from decisions.fold import fold
 from ports.batch import WriteSet
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, RecordOffset
 from ports.work_items import IgnoredWebhook, UnroutedWebhook
-from postgres import batch, history, operator, outbox, reads, routing, statements, unpublished
+from postgres import history, outbox, reads, routing
+from postgres.batch import statements, unpublished
+from postgres.batch import transaction as batch
+from postgres.ops import operator
 from providers.stripe.webhooks import StripeTranslator
 from sandbox.stripe_simulator.chance import Chance
 from sandbox.testing import Infrastructure

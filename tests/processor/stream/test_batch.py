@@ -9,7 +9,7 @@ from ports.batch import CommittedBatch
 from ports.errors import BatchConflictError, FencedError, KeyTakenError, StoreUnavailableError
 from ports.failures import RETRYABLE_IN_BATCH
 from ports.records import ConsumedRecord
-from postgres import batch as store
+from postgres.batch import transaction as store
 from processor.stream import batch as batching
 from processor.stream.batch import COLLISIONS_MAX
 from processor.stream.events import as_record

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from ports.records import ConsumedRecord
-from postgres import batch
+from postgres.batch import transaction as batch
 from schemas import headers
 from tests.support import database
 from tests.support.builders import Log, payment, received

@@ -1,7 +1,6 @@
 """Claims on calls: one worker at a time, and again after a crash."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -237,10 +236,10 @@ class SlowClaims(PostgresOutbox):
     """The response to a claim arrives after its lease has ended."""
 
     async def claim(
-        self, providers: Sequence[str], limit: int, now: datetime, until: datetime
+        self, provider: str, limit: int, now: datetime, until: datetime
     ) -> list[ClaimedCall]:
         """See ``Outbox.claim``."""
-        claimed = await super().claim(providers, limit, now, until)
+        claimed = await super().claim(provider, limit, now, until)
         await asyncio.sleep(2 * SHORT_LEASE_S)
         return claimed
 

@@ -1,7 +1,7 @@
 """A batch's transaction in memory, with the locks, unique keys and constraints of the SQL.
 
-It follows ``postgres/batch.py`` statement by statement. A statement sees what was committed when
-it began; of two transactions that need the same row, one waits.
+It follows ``postgres/batch/transaction.py`` statement by statement. A statement sees what was
+committed when it began; of two transactions that need the same row, one waits.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -14,7 +14,7 @@ from domain.view import amounts, snapshot
 from ports.batch import InboxEntry, PublishableVersion, ReadSet, WriteSet
 from ports.errors import BatchConflictError, KeyTakenError
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, named_object, refusal_id
-from postgres.batch import URGENT_WITHIN, WAITING, as_unrouted, may_unpark
+from postgres.batch.transaction import URGENT_WITHIN, WAITING, as_unrouted, may_unpark
 from postgres.documents import decode_payment, encode_payment, encode_publishable
 from tests.simulation.postgres.changes import Changes
 from tests.simulation.postgres.connection import Connection

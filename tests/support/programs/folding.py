@@ -14,7 +14,7 @@ from domain.payment import Payment
 from domain.status import Status
 from ports.batch import InboxEntry, InboxRow, ReadSet, WriteSet
 from ports.records import ConsumedRecord
-from postgres.batch import WAITING
+from postgres.batch.transaction import WAITING
 from tests.support.builders import payment, received
 
 ONE: Final = payment("one")

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from messaging import log_reader
 from messaging.sender import Sender
 from ports.records import ConsumedRecord, RecordOffset
-from postgres.operator import DeadLetterPosition, Quarantine, quarantines
+from postgres.ops.operator import DeadLetterPosition, Quarantine, quarantines
 from processor.ops import dead_letters, replay
 from processor.ops.audit import gather
 from processor.ops.dead_letters import DeadLetterRecord, ReplaySummary

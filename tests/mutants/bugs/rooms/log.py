@@ -330,7 +330,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "postgres.unpublished:unpublished",
+        "postgres.batch.unpublished:unpublished",
         "quarantined=quarantined,",
         "",
         "after a crash a quarantined payment is published as a sound one",
@@ -380,7 +380,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "postgres.publications:announce",
+        "postgres.batch.publications:announce",
         "v.payment_id in plan.quarantines",
         "v.payment_id not in plan.released",
         "a payment that was quarantined and released in one batch stays marked",

@@ -38,7 +38,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.statements:HURRY_CALLS",
+        "postgres.batch.statements:HURRY_CALLS",
         "least(next_attempt_at, %s)",
         "%s",
         "events that prove nothing postpone a call that is due already",
@@ -88,7 +88,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.operator:NOTE_REPLAYED",
+        "postgres.ops.operator:NOTE_REPLAYED",
         "do update set replayed_at = excluded.replayed_at",
         "do nothing",
         "a dead letter that was sent a second time shows the first time",

@@ -7,8 +7,8 @@ from psycopg import AsyncConnection
 
 from domain.payment import Payment
 from domain.view import Snapshot, snapshot
-from postgres import statements as sql
-from postgres.columns import as_columns
+from postgres.batch import statements as sql
+from postgres.batch.columns import as_columns
 
 Connection = AsyncConnection[tuple[Any, ...]]
 #: Columns by the ID of the refund or dispute.

@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from ports.batch import PublishableVersion
-from postgres import statements as sql
+from postgres.batch import statements as sql
 
 Connection = AsyncConnection[tuple[Any, ...]]
 

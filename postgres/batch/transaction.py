@@ -29,11 +29,11 @@ from ports.records import (
     refusal_id,
 )
 from ports.work_items import UnroutedWebhook
-from postgres import statements as sql
-from postgres.columns import as_columns
+from postgres.batch import statements as sql
+from postgres.batch.columns import as_columns
+from postgres.batch.parts import write_parts
+from postgres.batch.publications import announce, insert_unpublished, last_versions
 from postgres.documents import decode_payment, encode_call, encode_payment, encode_publishable
-from postgres.parts import write_parts
-from postgres.publications import announce, insert_unpublished, last_versions
 from postgres.routing import mark_routable, park_unrouted
 from runtime.tasks import ANY_ERROR
 from schemas.headers import EVENT_ID

@@ -12,8 +12,8 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from ports.batch import PublishableVersion, WriteSet
-from postgres import statements as sql
-from postgres.columns import as_columns
+from postgres.batch import statements as sql
+from postgres.batch.columns import as_columns
 
 Connection = AsyncConnection[tuple[Any, ...]]
 

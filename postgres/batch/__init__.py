@@ -1,0 +1,1 @@
+"""A batch: its transaction, its statements, and what it leaves to publish."""
