@@ -1,4 +1,4 @@
-"""The commands that check the stored data: ``audit`` and ``rebuild``."""
+"""``audit``: checks the stored data against the invariants."""
 
 import asyncio
 import json
@@ -7,44 +7,17 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from cli.rebuild import decode
 from cli.terminal import bootstrap, database_url, is_terminal, say, say_table, seconds
-from decisions.decode import Decoder
 from postgres.batch.transaction import Decode
-from processor.ops import rebuild as ops
 from processor.ops.audit import gather
 from processor.ops.invariants import INVARIANTS, check
-from processor.ops.rebuild import RebuildResult
-from providers.registry import translators
+from processor.ops.rebuild import run as ops
 from runtime.clock import utc_now
 from schemas.settings import WorkerSettings, load
 
 #: Violations of one invariant that are printed.
 EXAMPLES_MAX: Final = 5
-
-
-def rebuild() -> int:
-    """Decides the whole log again and compares the result with the stored rows.
-
-    Exit code 1: a row differs. The service can keep running, and no stored row is changed. The
-    command needs as much disk as the log and the tables, and holds one transaction open. It works
-    in the schema `rebuild`, which it keeps for inspection if a row differs and drops otherwise.
-    """
-    result = asyncio.run(ops.rebuild(bootstrap(), database_url(), _decode(), utc_now))
-    for text in _describe_rebuild(result):
-        say(text)
-    return 0 if result.is_equal else 1
-
-
-def _decode() -> Decode:
-    return Decoder(translators()).decode
-
-
-def _describe_rebuild(result: RebuildResult) -> Iterator[str]:
-    yield f"{result.inputs} inputs decided again, of {result.records} records"
-    for table in result.tables:
-        yield f"{table.table:<17}{table.checked:>9} rows, {table.different} differ"
-        yield from (f"     {text}" for text in table.examples)
-    yield f"{result.not_checkable} payments can't be checked, {result.quarantined} are quarantined"
 
 
 def audit(
@@ -67,7 +40,7 @@ def audit(
     Exit code 1: an invariant is violated. Records in flight are no violation. The command reads
     all tables and topics into memory.
     """
-    found = asyncio.run(_audit(settle, _decode() if rebuild else None))
+    found = asyncio.run(_audit(settle, decode() if rebuild else None))
     if as_json:
         say(json.dumps(found, indent=2))
     elif is_terminal():
@@ -94,11 +67,11 @@ async def _audit(settle_s: float, rebuild_with: Decode | None) -> dict[str, dict
         }  # fmt: skip
     if rebuild_with is not None:
         result = await ops.rebuild(bootstrap(), database_url(), rebuild_with, utc_now)
-        examples = [f"{table.table} {text}" for table in result.tables for text in table.examples]
+        examples = [f"{table.table} {text}" for table in result.compared for text in table.examples]
         found["S7"] = {
             "meaning": "a rebuild from the log equals the stored rows.",
-            "checked": sum(table.checked for table in result.tables), "unit": "rows",
-            "violations": sum(table.different for table in result.tables),
+            "checked": sum(table.checked for table in result.compared), "unit": "rows",
+            "violations": sum(table.different for table in result.compared),
             "first": examples[:EXAMPLES_MAX],
         }  # fmt: skip
     return dict(sorted(found.items(), key=lambda item: (item[0][0] == "L", int(item[0][1:]))))

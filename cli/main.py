@@ -9,9 +9,10 @@ import psycopg
 import typer
 from aiokafka.errors import KafkaError
 
-from cli.checks import audit, rebuild
+from cli.checks import audit
 from cli.dead_letters import dead_letters
 from cli.programs import PROGRAMS, SERVERS, Programs
+from cli.rebuild import rebuild
 from cli.replay import replay
 from ports.errors import LoopFailedError, ProcessorError
 from ports.failures import RETRYABLE_AT_START

@@ -12,7 +12,9 @@ ProcessorError
 ├── EventTooLargeError       a provider's event is larger than a topic takes: a dead letter
 ├── SnapshotTooLargeError    a payment is larger than ``payment-state`` takes; it is quarantined
 ├── LoopFailedError          a background loop failed for good: restart
-├── RebuildRunningError      another rebuild is using the shadow schema
+├── RebuildRunningError      another rebuild is running on this database
+├── ShareFailedError         a process of a rebuild was ended: the rebuild can go on
+├── UnknownPaymentsError     nothing is stored of a payment that an operator named
 └── MissingTopicsError       topics are absent or wrongly partitioned: run ``payments topics``
 
 MessagingError            publishing one record; the producer component raises these
@@ -72,6 +74,14 @@ class LoopFailedError(ProcessorError):
 
 class RebuildRunningError(ProcessorError):
     """Another rebuild is under way on the same database."""
+
+
+class ShareFailedError(ProcessorError):
+    """A process that does a share of a rebuild ended without saying why."""
+
+
+class UnknownPaymentsError(ProcessorError):
+    """Nothing is stored of a payment that an operator named."""
 
 
 class MissingTopicsError(ProcessorError):

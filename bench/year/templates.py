@@ -21,6 +21,7 @@ from bench.year.stories import SEED, STORIES, Life, Story, life
 from decisions.decode import Decoder
 from decisions.fold import fold
 from domain.call_key import Operation
+from domain.calls import ProviderCall
 from ports.producer_record import ProducerRecord
 from ports.provider import Account
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
@@ -102,7 +103,7 @@ class Writer:
                 await self._finish(one, answered, at)
             for claimed in await self.claim(at + WRITTEN_AFTER) if asks else ():
                 answer_at = at + timedelta(seconds=ANSWERED_AFTER_S)
-                result = _result(one, claimed, answer_at)
+                result = answer_to(one, claimed.call, answer_at)
                 heapq.heappush(due, (after_s + ANSWERED_AFTER_S, next(order), result, claimed))
 
     async def take(self, record: ProducerRecord, now: datetime) -> bool:
@@ -125,7 +126,7 @@ class Writer:
         return await outbox.claim(self.connection, PROVIDER, 10, now, until)
 
     async def _finish(self, one: Life, claimed: ClaimedCall, at: datetime) -> None:
-        outcome = f"acknowledged: {_answer(one, claimed)}"
+        outcome = f"acknowledged: {_answer(one, claimed.call)}"
         if not await outbox.finish(self.connection, claimed, outcome, at):
             raise WrongResultError(f"the call {claimed.call.key} was claimed twice")
 
@@ -220,14 +221,13 @@ def _begin(number: int, minute: datetime) -> datetime:
     return minute + timedelta(seconds=Chance(SEED).between((0.0, until_s), "begin", number))
 
 
-def _answer(one: Life, claimed: ClaimedCall) -> str:
+def _answer(one: Life, call: ProviderCall) -> str:
     """The object that the provider names: the refund, or the payment's."""
-    is_refund = claimed.call.operation is Operation.REFUND
-    return one.refund_ref if is_refund else one.object_id
+    return one.refund_ref if call.operation is Operation.REFUND else one.object_id
 
 
-def _result(one: Life, claimed: ClaimedCall, at: datetime) -> ProducerRecord:
-    call = claimed.call
+def answer_to(one: Life, call: ProviderCall, at: datetime) -> ProducerRecord:
+    """The result of a call."""
     result = ProviderResult(
         event_id=result_event_id(call.key),
         payment_id=call.payment_id,
@@ -235,7 +235,7 @@ def _result(one: Life, claimed: ClaimedCall, at: datetime) -> ProducerRecord:
         call_key=call.key,
         operation=call.operation,
         outcome="acknowledged",
-        object_id=_answer(one, claimed),
+        object_id=_answer(one, call),
         received_at=at,
     )
     value = result.model_dump_json().encode()

@@ -19,12 +19,11 @@ from ports.errors import (
 )
 from postgres.ops.operator import Quarantine
 from processor.ops import dead_letters as sending
-from processor.ops import rebuild as rebuilding
 from processor.ops import replay as releasing
-from processor.ops.compare import TableComparison
 from processor.ops.dead_letters import ReplaySummary
 from processor.ops.invariants import Evidence
-from processor.ops.rebuild import RebuildResult
+from processor.ops.rebuild import run as rebuilding
+from processor.ops.rebuild.results import RebuildResult, TableComparison
 from processor.ops.replay import ReplayResult
 from processor.stream import bootstrap
 from schemas.settings import PREFIX
@@ -201,7 +200,15 @@ def test_a_rebuilt_row_that_differs_exits_with_one(
         TableComparison("payments", 3, 0, ()),
         TableComparison("refunds", 3, different, ("it differs",) * different),
     )
-    result = RebuildResult(records=1, inputs=1, not_checkable=0, quarantined=0, tables=tables)
+    result = RebuildResult(
+        records=1,
+        inputs=1,
+        not_checkable=0,
+        newer=0,
+        quarantined=0,
+        tables=tables,
+        facts=TableComparison("facts", 0, 0, ()),
+    )
     monkeypatch.setattr(rebuilding, "rebuild", returning(result))
     monkeypatch.setattr(checks, "gather", returning(Evidence()))
     assert main(["rebuild"]) == different

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
@@ -13,7 +15,8 @@ from processor.ops import dead_letters, replay
 from processor.ops.audit import gather
 from processor.ops.dead_letters import DeadLetterRecord, ReplaySummary
 from processor.ops.invariants import check
-from processor.ops.rebuild import RebuildResult, rebuild
+from processor.ops.rebuild.results import RebuildResult
+from processor.ops.rebuild.run import Scope, rebuild
 from schemas.topics import PROCESSOR_SOURCES
 from tests.conftest import PARTITIONS
 from tests.support.builders import DECODER, Clock
@@ -108,9 +111,18 @@ class Operating:
             self.group.bootstrap, self.database_url, self.sender, places, self.clock, again=again
         )
 
-    async def rebuilt(self) -> RebuildResult:
-        """Rebuilds the tables and compares them."""
-        return await rebuild(self.group.bootstrap, self.database_url, DECODER.decode, self.clock)
+    async def rebuilt(
+        self, *payment_ids: str, since: datetime | None = None, **options: Any
+    ) -> RebuildResult:
+        """Rebuilds all payments or some, and compares them."""
+        return await rebuild(
+            self.group.bootstrap,
+            self.database_url,
+            DECODER.decode,
+            self.clock,
+            Scope(payment_ids=payment_ids, since=since),
+            **options,
+        )
 
     async def violations(self, settle_s: float) -> dict[str, list[str]]:
         """The audit's findings, which may include other tests' records."""

@@ -11,7 +11,7 @@ _SETTINGS: Final = "tests/schemas/test_settings.py::test_{}"
 _EXIT_CODES: Final = "tests/processor/ops/test_exit_codes.py::test_{}"
 _INVARIANTS: Final = "tests/processor/ops/test_invariants.py::test_{}"
 _COMMAND_LINE: Final = "tests/processor/ops/test_command_line.py::test_{}"
-_REBUILD: Final = "tests/processor/ops/test_rebuild.py::test_{}"
+_REBUILD: Final = "tests/processor/ops/rebuild/test_rebuild.py::test_{}"
 _DEAD_LETTERS: Final = "tests/processor/ops/test_dead_letters.py::test_{}"
 
 BUGS: Final = (
@@ -187,11 +187,11 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.compare:_PRIVATE",
+        "processor.ops.rebuild.compare:_PRIVATE",
         ', "request"',
         "",
         "a rebuild prints a client's own texts",
-        ("tests/processor/ops/test_compare.py::test_a_clients_own_data_is_not_printed",),
+        ("tests/processor/ops/rebuild/test_compare.py::test_a_clients_own_data_is_not_printed",),
     ),
     Bug(
         "ops",
@@ -291,7 +291,7 @@ BUGS: Final = (
     ),
     Bug(
         "cli",
-        "cli.checks:rebuild",
+        "cli.rebuild:rebuild",
         "0 if result.is_equal else 1",
         "0",
         "a scheduled rebuild that finds differences succeeds",
@@ -332,9 +332,9 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.rebuild:rebuild",
-        "if found.is_equal: await",
-        "await",
+        "processor.ops.rebuild.run:rebuild",
+        "if job.keep and found.is_equal: await",
+        "if job.keep: await",
         "the rebuilt rows that differ can't be inspected",
         (_REBUILD.format("a_difference_is_found"),),
         servers=True,
@@ -370,7 +370,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.rebuild:_rebuild",
+        "processor.ops.rebuild.deciding:decide_part",
         "for table in TABLES",
         "for table in TABLES[:1]",
         "a rebuild compares payments alone",

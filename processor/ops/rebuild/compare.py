@@ -1,13 +1,13 @@
 """Compares stored and rebuilt rows, table by table."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Any, Final
 
-from postgres.ops import rebuild
-from postgres.ops.rebuild import Connection, Table
+from postgres.ops.rebuild import differences as sql
+from postgres.ops.rebuild.differences import Connection, Table
+from postgres.ops.rebuild.parts import Part
+from processor.ops.rebuild.results import EXAMPLES_MAX, TableComparison
 
-#: Differences per table that are described.
-EXAMPLES_MAX: Final = 5
 #: Columns with a client's own data. Their values are not printed, only that they differ.
 _PRIVATE: Final = frozenset({"document", "snapshot", "request"})
 #: Columns with amounts.
@@ -16,19 +16,16 @@ _AMOUNTS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TableComparison:
-    """The result for one table: rows checked, rows that differ, and descriptions of the first."""
+async def compare(
+    connection: Connection, stored: str, table: Table, part: Part, left_out: Collection[str]
+) -> TableComparison:
+    """Compares a part of one table of the schema ``stored`` with the rebuilt one.
 
-    table: str
-    checked: int
-    different: int
-    examples: tuple[str, ...]
-
-
-async def compare(connection: Connection, stored: str, table: Table) -> TableComparison:
-    """Compares one table of the schema ``stored`` with the rebuilt one."""
-    checked, different, rows = await rebuild.differences(connection, stored, table, EXAMPLES_MAX)
+    ``left_out`` are payments of the part that are not compared.
+    """
+    checked, different, rows = await sql.differences(
+        connection, stored, table, part, left_out, EXAMPLES_MAX
+    )
     examples = tuple(_describe_difference(*row) for row in rows)
     return TableComparison(table.name, checked, different, examples)
 

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from postgres.ops import rebuild
-from postgres.ops.rebuild import TABLES
-from processor.ops import compare
-from processor.ops.compare import TableComparison
+from postgres.ops.rebuild import differences
+from postgres.ops.rebuild.differences import TABLES
+from postgres.ops.rebuild.parts import Part
+from processor.ops.rebuild import compare
+from processor.ops.rebuild.results import TableComparison
 
 
 @pytest.mark.anyio
@@ -19,12 +20,12 @@ async def test_a_clients_own_data_is_not_printed(
     stored = {column: "private", "status": "CREATED", "captured": 5, "version": 1}
     rebuilt = {column: "PRIVATE", "status": "FAILED", "captured": 7, "version": 1}
 
-    async def differences(*_: object) -> Any:
+    async def found_differences(*_: object) -> Any:
         return 3, 1, [("pay_1", stored, rebuilt)]
 
-    monkeypatch.setattr(rebuild, "differences", differences)
+    monkeypatch.setattr(differences, "differences", found_differences)
     connection: Any = None
-    found = await compare.compare(connection, "public", TABLES[0])
+    found = await compare.compare(connection, "public", TABLES[0], Part(0), ())
     described = (
         f"pay_1: {column}, status (stored 'CREATED', rebuilt 'FAILED'), "
         "captured in minor units (stored 5, rebuilt 7)"
