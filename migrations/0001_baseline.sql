@@ -212,7 +212,7 @@ create table duplicates (
     recorded_at timestamptz not null,
     primary key (topic, partition, "offset")
 );
-create index duplicates_by_payment on duplicates (payment_id);
+create index duplicates_by_payment on duplicates (payment_id, recorded_at);
 create index duplicates_by_age on duplicates (recorded_at);
 
 -- Undecodable records: source and reason. Their bytes are on the topic dead-letters.

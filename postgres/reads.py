@@ -53,42 +53,6 @@ PAGE: Final = """
     order by page.created_at desc, page.payment_id desc
 """
 
-STANDING: Final = """
-    select p.status, p.version, q.event_id as quarantined_event_id, q.quarantined_at
-    from payments p left join quarantines q using (payment_id)
-    where p.payment_id = %(payment_id)s and p.tenant = %(tenant)s
-"""
-
-# The inbox has each event once; duplicates has every further record of it. Events that no tenant
-# sent (webhooks, results) are the payment's own.
-ENTRIES: Final = """
-    with records as (
-        select event_id, kind, outcome, reason, version, topic, partition, "offset",
-               received_at, recorded_at
-        from inbox
-        where payment_id = %(payment_id)s and (tenant is null or tenant = %(tenant)s)
-        union all
-        select d.event_id, i.kind, 'duplicate', 'this event was processed before', null,
-               d.topic, d.partition, d."offset", d.received_at, d.recorded_at
-        from duplicates d join inbox i using (event_id)
-        where d.payment_id = %(payment_id)s and (i.tenant is null or i.tenant = %(tenant)s)
-    )
-    select r.*, v.previous_status as source, v.status as target
-    from records r
-    left join payment_versions v
-           on v.payment_id = %(payment_id)s and v.version = r.version and v.event_id = r.event_id
-          and v.previous_status is distinct from v.status
-    order by r.recorded_at, r.version nulls last, r.received_at, r.topic, r.partition, r."offset"
-"""
-
-CALLS: Final = """
-    select operation, call_key as key, state, attempts, outcome, last_error,
-           case when state = 'due' then next_attempt_at end as next_attempt_at,
-           created_at, done_at
-    from provider_calls where payment_id = %(payment_id)s
-    order by created_at, call_key
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class FirstInput:
@@ -113,58 +77,6 @@ class ListedPayment:
     created_at: datetime
     payment_id: str
     snapshot: str
-
-
-@dataclass(frozen=True, slots=True)
-class CurrentStatus:
-    """A payment's status and version, and its quarantine, if any."""
-
-    status: str
-    version: int
-    quarantined_event_id: str | None
-    quarantined_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputOutcome:
-    """One record and its outcome; ``target`` is set if it changed the payment's status."""
-
-    event_id: str
-    kind: str
-    outcome: str
-    reason: str
-    version: int | None
-    topic: str
-    partition: int
-    offset: int
-    received_at: datetime
-    recorded_at: datetime
-    source: str | None
-    target: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One call to the provider."""
-
-    operation: str
-    key: str
-    state: str
-    attempts: int
-    outcome: str | None
-    last_error: str | None
-    next_attempt_at: datetime | None
-    created_at: datetime
-    done_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """All that is stored about one payment, in the order it was recorded."""
-
-    standing: CurrentStatus
-    entries: Sequence[InputOutcome]
-    calls: Sequence[Call]
 
 
 async def alive(connection: Connection) -> None:
@@ -202,19 +114,3 @@ async def page(
             },
         )
         return await cursor.fetchall()
-
-
-async def history(connection: Connection, payment_id: str, tenant: str) -> History | None:
-    """Returns a payment's history as of one moment; None if it is not this tenant's."""
-    whose = {"payment_id": payment_id, "tenant": tenant}
-    async with connection.transaction():
-        await connection.execute("set transaction isolation level repeatable read")
-        async with connection.cursor(row_factory=class_row(CurrentStatus)) as cursor:
-            standing = await (await cursor.execute(STANDING, whose)).fetchone()
-        if standing is None:
-            return None
-        async with connection.cursor(row_factory=class_row(InputOutcome)) as cursor:
-            entries = await (await cursor.execute(ENTRIES, whose)).fetchall()
-        async with connection.cursor(row_factory=class_row(Call)) as cursor:
-            calls = await (await cursor.execute(CALLS, whose)).fetchall()
-    return History(standing, entries, calls)

@@ -70,6 +70,17 @@ class PaymentsClient:
         found: Json = response.json()
         return found
 
+    async def timeline(self, payment_id: str) -> Json:
+        """Read a payment's whole timeline, page by page."""
+        path = f"/v1/payments/{payment_id}/timeline"
+        whole = await self.get(path)
+        while (cursor := whole["next_cursor"]) is not None:
+            page = await self.get(f"{path}?cursor={cursor}")
+            for name in ("entries", "calls"):
+                page[name] = whole[name] + page[name]
+            whole = page
+        return whole
+
     async def wait_for(
         self, payment_id: str, condition: Callable[[Json], bool], within_s: float = 60.0
     ) -> Json:

@@ -54,7 +54,7 @@ async def play(environment: Mapping[str, str], console: Console) -> bool:
             await simulator.faults()
         for story, payment_id in zip(STORIES.values(), ended, strict=True):
             if payment_id is not None:
-                timeline = await payments.get(f"/v1/payments/{payment_id}/timeline")
+                timeline = await payments.timeline(payment_id)
                 console.print(_table(story, timeline, console.width))
     good = sum(payment_id is not None for payment_id in ended)
     console.print(f"{good} of {len(STORIES)} payments ended as expected")

@@ -172,7 +172,7 @@ class CallEntry(Model):
 
 
 class Timeline(Model):
-    """All inputs and provider calls of one payment, oldest first."""
+    """One page of a payment's inputs and provider calls, oldest first."""
 
     payment_id: str
     status: Status
@@ -181,6 +181,7 @@ class Timeline(Model):
     quarantine: str | None
     entries: tuple[TimelineEntry, ...]
     calls: tuple[CallEntry, ...]
+    next_cursor: str | None
 
 
 class FieldProblem(Model):

@@ -1,39 +1,108 @@
-"""Opaque page cursors: the position where the previous page ended, in base64url."""
+"""Opaque page cursors: the position where the previous page ended, in base64url.
+
+They must be read strictly, because a position goes into a query: Postgres accepts neither NUL nor
+every time zone of Python nor every number.
+"""
 
 import base64
 import binascii
+import re
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from ingress.errors import InvalidCursorError
 from postgres.reads import PageCursor
+from postgres.timeline import TimelineCursor
 from schemas.http import FieldProblem
 from schemas.identity import is_payment_id
 
+#: As brokers name topics.
+_TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
+#: The end of a call's key, after its payment's ID.
+_CALL: Final = re.compile(r"(:[A-Za-z0-9_.-]{1,100}){1,2}")
+_PARTITION_MAX: Final = 2**31 - 1
+_OFFSET_MAX: Final = 2**63 - 1
+
 
 def encode(position: PageCursor) -> str:
-    """Returns the cursor of the page after ``position``."""
-    text = f"{position.created_at.astimezone(UTC).isoformat()} {position.payment_id}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    """Returns the cursor of the page of payments after ``position``."""
+    return _encoded(_text(position.created_at), position.payment_id)
 
 
 def decode(cursor: str) -> PageCursor:
-    """Returns the position of a cursor. Raises InvalidCursorError unless ``encode`` made it.
-
-    It must be strict, because the position goes into a query: Postgres accepts neither NUL nor
-    every time zone of Python.
-    """
+    """Returns the position of a cursor. Raises InvalidCursorError unless ``encode`` made it."""
     try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        text = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
-        moment, payment_id = text.split(" ")
-        position = PageCursor(datetime.fromisoformat(moment), payment_id)
+        moment, payment_id = _parts(cursor)
+        position = PageCursor(_utc(moment), payment_id)
     except (ValueError, binascii.Error):
         raise _invalid() from None
     # A position has one cursor. Any other text that decodes to it was not made by ``encode``.
-    in_utc = position.created_at.utcoffset() == timedelta(0)
-    if not (in_utc and is_payment_id(payment_id) and encode(position) == cursor):
+    if not (is_payment_id(payment_id) and encode(position) == cursor):
         raise _invalid()
     return position
+
+
+def encode_timeline(position: TimelineCursor) -> str:
+    """Returns the cursor of the page of a timeline after ``position``."""
+    if position.call_key:
+        return _encoded(_text(position.at), position.call_key)
+    received_at, where = _text(position.received_at), (position.partition, position.offset)
+    return _encoded(_text(position.at), received_at, position.topic, *map(str, where))
+
+
+def decode_timeline(cursor: str, payment_id: str) -> TimelineCursor:
+    """Returns the position of a cursor of this payment's timeline.
+
+    Raises InvalidCursorError unless ``encode_timeline`` made it.
+    """
+    try:
+        position = _timeline_position(_parts(cursor))
+    except (ValueError, binascii.Error):
+        raise _invalid() from None
+    call = position.call_key
+    is_call = call.startswith(payment_id) and _CALL.fullmatch(call.removeprefix(payment_id))
+    if not (is_call if call else _TOPIC.fullmatch(position.topic)):
+        raise _invalid()
+    in_range = position.partition <= _PARTITION_MAX and position.offset <= _OFFSET_MAX
+    if not (in_range and encode_timeline(position) == cursor):
+        raise _invalid()
+    return position
+
+
+def _timeline_position(parts: list[str]) -> TimelineCursor:
+    """Returns the position of these parts. Raises ValueError if they are none."""
+    if len(parts) == 2:  # noqa: PLR2004  # a time and a call's key
+        return TimelineCursor(at=_utc(parts[0]), call_key=parts[1])
+    at, received_at, topic, partition, offset = parts
+    return TimelineCursor(
+        at=_utc(at),
+        received_at=_utc(received_at),
+        topic=topic,
+        partition=int(partition),
+        offset=int(offset),
+    )
+
+
+def _encoded(*parts: str) -> str:
+    return base64.urlsafe_b64encode(" ".join(parts).encode()).decode().rstrip("=")
+
+
+def _parts(cursor: str) -> list[str]:
+    """Returns the parts of a cursor. Raises ValueError or binascii.Error if it is none."""
+    padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+    return base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").split(" ")
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def _utc(text: str) -> datetime:
+    """Returns a time in UTC. Raises ValueError for any other text."""
+    moment = datetime.fromisoformat(text)
+    if moment.utcoffset() != timedelta(0):
+        raise ValueError("not in UTC")
+    return moment
 
 
 def _invalid() -> InvalidCursorError:

@@ -12,6 +12,7 @@ from ingress.routes.dependencies import OwnedPayment, Tenant, context_of
 from ingress.routes.openapi import problems
 from ingress.routes.timeline import timeline
 from postgres import reads
+from postgres.timeline import page as page_of_timeline
 from schemas.http import Payment, PaymentPage, Timeline
 
 READ_DEADLINE_S: Final = 3.0
@@ -81,15 +82,30 @@ async def get_payment(request: Request, tenant: Tenant, payment_id: OwnedPayment
     response_model=Timeline,
     responses=problems(
         errors.UnauthorizedError,
+        errors.InvalidCursorError,
+        errors.InvalidFieldsError,
         errors.UnknownPaymentError,
         errors.PaymentNotReadyError,
         errors.DatabaseUnavailableError,
     ),
 )
-async def get_timeline(request: Request, tenant: Tenant, payment_id: OwnedPayment) -> Response:
-    """Returns every command, webhook and call result: its outcome, reason and log position."""
+async def get_timeline(
+    request: Request,
+    tenant: Tenant,
+    payment_id: OwnedPayment,
+    limit: Annotated[
+        int, Query(ge=1, le=100, description="Most entries and calls on a page.")
+    ] = 100,
+    cursor: Annotated[str | None, Query(description="next_cursor of the previous page.")] = None,
+) -> Response:
+    """Returns every command, webhook and call result: its outcome, reason and log position.
+
+    A page has the next entries and calls, oldest first.
+    """
+    after = None if cursor is None else cursors.decode_timeline(cursor, payment_id)
     history = await context_of(request).database.run(
-        lambda connection: reads.history(connection, payment_id, tenant), READ_DEADLINE_S
+        lambda connection: page_of_timeline(connection, payment_id, tenant, after, limit),
+        READ_DEADLINE_S,
     )
     if history is None:
         raise _not_ready()

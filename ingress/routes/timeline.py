@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 from domain.status import Outcome, Status
-from postgres.reads import Call, CurrentStatus, History, InputOutcome
+from ingress.routes import cursors
+from postgres.timeline import Call, CurrentStatus, History, InputOutcome
 from schemas.http import CallEntry, Timeline, TimelineEntry, TransitionEntry
 from schemas.identity import PAYMENT_ID_PATTERN
 
@@ -12,7 +13,7 @@ _PAYMENT_ID: Final = re.compile(PAYMENT_ID_PATTERN.strip("^$"))
 
 
 def timeline(payment_id: str, history: History) -> Timeline:
-    """Returns the payment's inputs and provider calls, oldest first."""
+    """Returns a page of the payment's inputs and provider calls, oldest first."""
     return Timeline(
         payment_id=payment_id,
         status=Status(history.standing.status),
@@ -21,6 +22,7 @@ def timeline(payment_id: str, history: History) -> Timeline:
         quarantine=_quarantine_text(history.standing),
         entries=tuple(_entry(payment_id, entry) for entry in history.entries),
         calls=tuple(_call(payment_id, call) for call in history.calls),
+        next_cursor=None if history.end is None else cursors.encode_timeline(history.end),
     )
 
 

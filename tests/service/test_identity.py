@@ -23,7 +23,7 @@ async def test_twenty_concurrent_posts_make_one_payment_and_one_charge(stack: St
         assert len(ids) == 1
         payment_id = ids.pop()
         await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
-        timeline = await client.get(f"/v1/payments/{payment_id}/timeline")
+        timeline = await client.timeline(payment_id)
     outcomes = [e["outcome"] for e in timeline["entries"] if e["kind"] == "command.create"]
     assert outcomes.count("applied") == 1
     async with SimulatorControl(stack.simulator_url) as simulator:

@@ -11,7 +11,7 @@ async def entry_of(client: PaymentsClient, payment_id: str, kind: str) -> Json:
     """The timeline's entry of this kind, once there is one."""
     async with asyncio.timeout(WITHIN_S):
         while True:
-            timeline = await client.get(f"/v1/payments/{payment_id}/timeline")
+            timeline = await client.timeline(payment_id)
             for entry in timeline["entries"]:
                 if entry["kind"] == kind:
                     return dict(entry)

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from ingress.errors import InvalidCursorError
 from ingress.routes import cursors
 from postgres.reads import PageCursor
+from postgres.timeline import TimelineCursor
+from schemas import identity
 from tests.ingress.harness import assert_problem
 
 PAYMENT = f"pay_{'a' * 30}"
@@ -29,11 +31,37 @@ def test_decoding_returns_the_encoded_position(moment: datetime, payment_id: str
     assert set(cursor) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
+@given(
+    MOMENTS,
+    MOMENTS,
+    st.from_regex(r"\A[A-Za-z0-9._-]{1,249}\Z"),
+    st.integers(0, 2**31 - 1),
+    st.integers(0, 2**63 - 1),
+)
+def test_decoding_returns_the_encoded_input(
+    at: datetime, received_at: datetime, topic: str, partition: int, offset: int
+) -> None:
+    """Any input that can be recorded can end a page of a timeline."""
+    position = TimelineCursor(
+        at=at, received_at=received_at, topic=topic, partition=partition, offset=offset
+    )
+    assert cursors.decode_timeline(cursors.encode_timeline(position), PAYMENT) == position
+
+
+@given(MOMENTS, st.sampled_from([":create", ":confirm:12.1", ":cancel:exhausted", ":refund:ref_x"]))
+def test_decoding_returns_the_encoded_call(at: datetime, name: str) -> None:
+    """Any call can end a page of a timeline."""
+    position = TimelineCursor(at=at, call_key=f"{PAYMENT}{name}")
+    assert cursors.decode_timeline(cursors.encode_timeline(position), PAYMENT) == position
+
+
 @given(st.text())
 def test_any_other_text_is_refused(text: str) -> None:
     """Text that is not a cursor raises InvalidCursorError and nothing else."""
     with pytest.raises(InvalidCursorError):
         cursors.decode(text)
+    with pytest.raises(InvalidCursorError):
+        cursors.decode_timeline(text, PAYMENT)
 
 
 def test_a_time_in_another_zone_stays_the_same_time() -> None:
@@ -71,6 +99,39 @@ async def test_a_forged_cursor_never_reaches_the_store(acme: httpx.AsyncClient, 
     assert_problem(response, 400, "invalid-cursor")
 
 
+TIME = "2026-03-01T12:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{TIME} {TIME} provider-webhooks 0 {2**63}",
+        f"{TIME} {TIME} provider-webhooks {2**31} 0",
+        f"{TIME} {TIME} provider-webhooks 00 0",
+        f"{TIME} {TIME} provider-webhooks 0 {'9' * 5000}",
+        f"{TIME} {TIME} provider\0 0 0",
+        f"{TIME} {TIME}  0 0",
+        f"{TIME} 2026-03-01T12:00:00 provider-webhooks 0 0",
+        f"9999-12-31T23:59:59-23:59 {TIME} provider-webhooks 0 0",
+        f"{TIME} {{id}}",
+        f"{TIME} {{id}}:\0",
+        f"{TIME} {{id}}:{'a' * 300}",
+        f"{TIME} {PAYMENT}:create",
+        "9999-12-31T23:59:59-23:59 {id}:create",
+        f"{TIME}",
+        "",
+    ],
+)
+async def test_a_forged_cursor_of_a_timeline_never_reaches_the_store(
+    acme: httpx.AsyncClient, text: str
+) -> None:
+    """No time zone, number or text goes there that Postgres can't take."""
+    payment_id = identity.payment_id("acme", "order-1")
+    forgery = {"cursor": forged(text.replace("{id}", payment_id))}
+    response = await acme.get(f"/v1/payments/{payment_id}/timeline", params=forgery)
+    assert_problem(response, 400, "invalid-cursor")
+
+
 @pytest.mark.parametrize("text", ["\0", "%00", "\ud800", "pay_\0", "\x7f", "e\u0301", "a" * 9000])
 async def test_no_text_of_a_client_reaches_the_store_unchecked(
     acme: httpx.AsyncClient, text: str
@@ -84,6 +145,8 @@ async def test_no_text_of_a_client_reaches_the_store_unchecked(
         f"/v1/payments/{quoted}",
         f"/v1/payments/{PAYMENT}{quoted}",
         f"/v1/payments/{quoted}/timeline",
+        f"/v1/payments/{identity.payment_id('acme', 'order-1')}/timeline?cursor={quoted}",
+        f"/v1/payments/{identity.payment_id('acme', 'order-1')}/timeline?limit={quoted}",
         f"/webhooks/{quoted}",
         f"/problems/{quoted}",
     ):

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from ingress.database import Database
 from ingress.metrics import Metrics
-from postgres import reads
+from postgres import reads, timeline
 from schemas import identity
 from schemas.http import CreateRequest, Timeline
 from tests.ingress.harness import (
@@ -103,10 +103,10 @@ async def test_a_quarantined_payment_is_marked_in_every_read(
     page = (await acme.get("/v1/payments")).json()
     marks = [(each["id"], each["quarantined"]) for each in page["data"]]
     assert marks == [(healthy.id, False), (bad.id, True)]
-    timeline = await acme.get(f"/v1/payments/{bad.id}/timeline")
-    assert timeline.json()["quarantined"] is True
-    assert "evt_bad" in timeline.json()["quarantine"]
-    assert "private" not in single.text + timeline.text
+    history = await acme.get(f"/v1/payments/{bad.id}/timeline")
+    assert history.json()["quarantined"] is True
+    assert "evt_bad" in history.json()["quarantine"]
+    assert "private" not in single.text + history.text
     other = await acme.get(f"/v1/payments/{healthy.id}/timeline")
     assert (other.json()["quarantined"], other.json()["quarantine"]) == (False, None)
 
@@ -129,7 +129,7 @@ async def test_rows_are_filtered_by_tenant_too(store: Store, database: Database,
     payment.version("CREATED", "cmd_1")
     other = f"globex-{run}"
     assert await database.run(lambda c: reads.snapshot(c, payment.id, other), 5) is None
-    assert await database.run(lambda c: reads.history(c, payment.id, other), 5) is None
+    assert await database.run(lambda c: timeline.page(c, payment.id, other, None, 9), 5) is None
     assert await database.run(lambda c: reads.page(c, other, None, None, 9), 5) == []
 
 
@@ -197,8 +197,9 @@ async def test_the_timeline_is_complete(store: Store, acme: httpx.AsyncClient, r
     payment.quarantine(f"old-{run}", "KeyError: 'private'")
 
     response = await acme.get(f"/v1/payments/{payment.id}/timeline")
-    timeline = Timeline.model_validate(response.json())
-    assert (timeline.payment_id, timeline.status, timeline.version) == (payment.id, "SUCCEEDED", 3)
+    found = Timeline.model_validate(response.json())
+    assert (found.payment_id, found.status, found.version) == (payment.id, "SUCCEEDED", 3)
+    assert found.next_cursor is None
     listed = [
         (
             entry.event_id.split("-")[0],
@@ -207,7 +208,7 @@ async def test_the_timeline_is_complete(store: Store, acme: httpx.AsyncClient, r
             if entry.transition is None
             else (entry.transition.source, entry.transition.target),
         )
-        for entry in timeline.entries
+        for entry in found.entries
     ]
     assert listed == [
         ("cmd", "applied", (None, "CREATED")),
@@ -216,16 +217,116 @@ async def test_the_timeline_is_complete(store: Store, acme: httpx.AsyncClient, r
         ("evt", "duplicate", None),
         ("old", "stale", None),
     ]
-    repeat = timeline.entries[3]
+    repeat = found.entries[3]
     assert (repeat.kind, repeat.offset, repeat.version) == ("payment_intent.succeeded", 3, None)
-    assert [(c.operation, c.state, c.outcome, c.attempts) for c in timeline.calls] == [
+    assert [(c.operation, c.state, c.outcome, c.attempts) for c in found.calls] == [
         ("create", "done", "acknowledged", 2),
         ("refund", "due", None, 0),
     ]
-    assert [c.next_attempt_at for c in timeline.calls] == [None, NOW]
-    assert timeline.quarantine is not None
-    assert f"old-{run}" in timeline.quarantine
+    assert [c.next_attempt_at for c in found.calls] == [None, NOW]
+    assert found.quarantine is not None
+    assert f"old-{run}" in found.quarantine
     assert "private" not in response.text
+
+
+async def pages_of(
+    acme: httpx.AsyncClient, payment: StoredPayment, limit: int, between: Callable[[], None]
+) -> list[Timeline]:
+    """Returns the pages of a timeline; something happens between each two."""
+    pages: list[Timeline] = []
+    parameters: dict[str, str] = {"limit": str(limit)}
+    while True:
+        response = await acme.get(f"/v1/payments/{payment.id}/timeline", params=parameters)
+        pages.append(Timeline.model_validate(response.json()))
+        if (cursor := pages[-1].next_cursor) is None:
+            return pages
+        parameters["cursor"] = cursor
+        between()
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 100])
+async def test_pages_of_a_timeline_have_everything_once(
+    store: Store, acme: httpx.AsyncClient, run: str, limit: int
+) -> None:
+    """Inputs and calls together are at most the limit, oldest first, whatever ties."""
+    payment = store("a")
+    payment.version("CREATED", f"e0-{run}")
+    for number in range(9):  # three in a second, as those of one batch
+        payment.inbox(f"e{number}-{run}", number // 3, offset=number)
+    for number in range(4):
+        payment.duplicate(f"e0-{run}", 2 + number)
+    for number in range(5):
+        payment.call("refund", call_key=f"{payment.id}:refund:ref_{number}", created_at=NOW)
+    pages = await pages_of(acme, payment, limit, lambda: None)
+    sizes = [len(page.entries) + len(page.calls) for page in pages]
+    assert sizes == [limit] * (18 // limit) + [18 % limit] * bool(18 % limit)
+    found = [(e.event_id.split("-")[0], e.outcome) for page in pages for e in page.entries]
+    assert found == [
+        *((f"e{number}", "applied") for number in range(9)),
+        *[("e0", "duplicate")] * 4,
+    ]
+    assert [c.key[-5:] for page in pages for c in page.calls] == [f"ref_{n}" for n in range(5)]
+
+
+async def test_a_call_is_on_the_page_of_its_time(
+    store: Store, acme: httpx.AsyncClient, run: str
+) -> None:
+    """It stands after the inputs that were recorded with it, and before all later ones."""
+    payment = store("a")
+    payment.version("CREATED", f"e0-{run}")
+    for number in range(3):
+        payment.inbox(f"e{number}-{run}", number)
+        payment.call(
+            "refund",
+            call_key=f"{payment.id}:refund:ref_{number}",
+            created_at=NOW + timedelta(seconds=number),
+        )
+    pages = await pages_of(acme, payment, 2, lambda: None)
+    assert [[e.event_id.split("-")[0] for e in page.entries] for page in pages] == [
+        ["e0"], ["e1"], ["e2"]
+    ]  # fmt: skip
+    assert [[c.key[-1] for c in page.calls] for page in pages] == [["0"], ["1"], ["2"]]
+
+
+async def test_what_comes_while_a_timeline_is_read_is_on_its_last_pages(
+    store: Store, acme: httpx.AsyncClient, connection: Connection[Any], run: str
+) -> None:
+    """No page repeats or leaves out anything; an input that was parked keeps its place."""
+    payment = store("a")
+    payment.version("CREATED", f"e0-{run}")
+    numbers = iter(range(4, 6))
+    payment.inbox(f"e0-{run}", 0, offset=0)
+    for number in (1, 2, 3):
+        waits = {"outcome": "parked", "value": b"{}"} if number > 1 else {}
+        payment.inbox(f"e{number}-{run}", 1, offset=number, **waits)
+
+    def goes_on() -> None:
+        for number in numbers:
+            payment.inbox(f"e{number}-{run}", number)
+            payment.call("confirm", call_key=f"{payment.id}:confirm:{number}", created_at=NOW)
+            break
+        connection.execute(
+            "update inbox set outcome = 'applied', version = 1 where event_id = %s", [f"e3-{run}"]
+        )
+
+    pages = await pages_of(acme, payment, 2, goes_on)
+    found = [e.event_id.split("-")[0] for page in pages for e in page.entries]
+    assert found == [f"e{number}" for number in range(6)]
+
+
+async def test_a_cursor_of_another_timeline_is_refused(
+    store: Store, acme: httpx.AsyncClient, run: str
+) -> None:
+    """A position is a call of this payment, or a place in the log."""
+    one, other = store("a"), store("b")
+    for payment in (one, other):
+        payment.version("CREATED", f"e-{run}")
+        for number in range(2):
+            payment.call("confirm", call_key=f"{payment.id}:confirm:{number}")
+    (page, _) = await pages_of(acme, one, 1, lambda: None)
+    foreign = {"cursor": str(page.next_cursor)}
+    response = await acme.get(f"/v1/payments/{other.id}/timeline", params=foreign)
+    assert_problem(response, 400, "invalid-cursor")
 
 
 async def test_a_retry_through_another_replica_is_a_replay(

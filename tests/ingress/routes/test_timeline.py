@@ -3,7 +3,7 @@
 import pytest
 
 from ingress.routes.timeline import timeline
-from postgres.reads import Call, CurrentStatus, History, InputOutcome
+from postgres.timeline import Call, CurrentStatus, History, InputOutcome
 from schemas import identity
 from tests.ingress.harness import NOW
 

@@ -77,9 +77,9 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.routes.cursors:decode",
-        "in_utc and",
-        "",
+        "ingress.routes.cursors:_utc",
+        "moment.utcoffset() != timedelta(0)",
+        "False",
         "a cursor without a time zone is a 500 instead of a 400",
         (_CURSORS.format("a_forged_cursor_never_reaches_the_store"),),
     ),

@@ -28,7 +28,7 @@ from decisions.fold import fold
 from ports.batch import WriteSet
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, RecordOffset
 from ports.work_items import IgnoredWebhook, UnroutedWebhook
-from postgres import history, outbox, reads, routing
+from postgres import history, outbox, reads, routing, timeline
 from postgres.batch import statements, unpublished
 from postgres.batch import transaction as batch
 from postgres.ops import operator
@@ -64,6 +64,20 @@ FURTHER: Final = {
         select 'evt_' || n, 'stripe', 'payout.paid', '', now(), now() - interval '1 minute' * n
         from generate_series(1, %s) n""",
 }
+#: Inputs, half as many repetitions, and as many calls as one payment can have.
+ENTRIES: Final = 2_000
+LONG_TIMELINE: Final = (
+    """insert into inbox (event_id, payment_id, kind, topic, partition, "offset", received_at,
+               recorded_at, outcome, reason)
+           select 'evt_long_' || n, payment_id, 'charge.updated', 'provider-webhooks', 0,
+               4000000000 + n, created_at, created_at + interval '1 second' * (n / 3), 'stale', ''
+           from payments, generate_series(1, %s) n where payment_id = %s""",
+    """insert into duplicates (topic, partition, "offset", event_id, payment_id, received_at,
+               recorded_at)
+           select 'provider-webhooks', 0, 5000000000 + n, 'evt_long_' || n, payment_id,
+               created_at, created_at + interval '1 second' * n
+           from payments, generate_series(1, %s / 2) n where payment_id = %s""",
+)
 #: Statements that read whole tables on purpose, and why.
 WHOLE: Final = {
     "routing.GAUGES": "counts what waits, every few seconds",
@@ -238,8 +252,22 @@ async def _reading(store: Store) -> None:
         assert await reads.first_input(connection, operation_id, tenant) is not None
         assert await reads.snapshot(connection, payment_id, tenant) is not None
         await connection.commit()
-        assert await reads.history(connection, payment_id, tenant) is not None
+        assert await timeline.page(connection, payment_id, tenant, None, SAMPLE) is not None
     await reads.alive(connection)
+    await _reading_a_long_timeline(store, payment_id, tenant)
+
+
+async def _reading_a_long_timeline(store: Store, payment_id: str, tenant: str) -> None:
+    """Pages from the beginning and from the middle of one with thousands of entries and calls."""
+    for statement in LONG_TIMELINE:
+        await store.rows(f"{statement} returning 1", ENTRIES, payment_id)
+    end: timeline.TimelineCursor | None = None
+    for _ in range(ENTRIES // SAMPLE // 2):
+        await store.connection.commit()
+        page = await timeline.page(store.connection, payment_id, tenant, end, SAMPLE)
+        assert page is not None
+        assert len(page.entries) + len(page.calls) == SAMPLE
+        end = page.end
 
 
 async def _operating(store: Store) -> None:
