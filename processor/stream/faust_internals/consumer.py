@@ -10,25 +10,27 @@
 * Faust fetches whatever there is, a few records at a time where they come evenly, and each fetch
   takes two threads and the broker. ``StrictConsumer`` lets some gather.
 * Faust reads with aiokafka's consumer, which a record can stop. ``StrictConsumer`` reads with one
-  that none can (``messaging.kafka_internals``), and recovers tables past what is no entry of one.
+  that none can (``messaging.kafka_internals``).
+* Faust recovers a table record by record. ``StrictConsumer`` takes in a fetch at a time
+  (``recovery``).
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from time import monotonic
 from typing import Any, Final
 
 from aiokafka.errors import ConsumerStoppedError, KafkaError
-from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from faust.types import TP
 
 from messaging.kafka_internals.consumer import GapReportingConsumer
 from messaging.kafka_internals.records import OffsetGap
+from ports.errors import TableFilesError
 from ports.failures import BROKERS_UNAVAILABLE
-from ports.records import Unreadable
+from processor.stream.faust_internals.recovery import take_in
 from runtime.logs import get_logger
 from runtime.restart import restart_process
 from schemas.topics import FETCH_BYTES_MAX
@@ -44,8 +46,6 @@ FEW: Final = 200
 GATHER_S: Final = 0.01
 #: Seconds between two checks whether a rebalance is over.
 REBALANCE_POLL_S: Final = 0.01
-#: A key that no table has.
-NO_KEY: Final = b"\0unreadable"
 
 
 class _Thread(AIOKafkaConsumerThread):
@@ -97,22 +97,16 @@ class StrictConsumer(Consumer):
         except KafkaError as error:
             log.warning("fetched.not_read_again", error=repr(error))  # the rebalance seeks anyway
 
-    async def _hand_on(self, records: Any, active: Collection[TP]) -> None:
+    async def _hand_on(self, records: Mapping[TP, list[Any]], active: Collection[TP]) -> None:
         generation, fetched = self.app.consumer_generation_id, 0
-        for tp, record in self.scheduler.iterate(records):
+        for tp, record in self.scheduler.iterate(self._taken_in(records, active)):
             if self.app.rebalancing and self.app.topics.acks_enabled_for(tp.topic):
                 await self._rebalanced()
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
-            if tp not in active and tp not in self._buffered_partitions:
-                continue
-            if not self.app.topics.acks_enabled_for(tp.topic):
-                record = _entry(tp, record)  # noqa: PLW2901  # what is handed on in its place
-            elif type(record) is OffsetGap:
+            if type(record) is OffsetGap:
                 self._absent[tp][record.offset] = record.stop
                 self._acked[tp]  # Faust commits those partitions that it finds in there
-                continue
-            if record is None:
                 continue
             read = self._read_offset[tp]
             if read is None or record.offset >= read:
@@ -121,6 +115,26 @@ class StrictConsumer(Consumer):
             fetched += 1
             if not fetched % YIELD_EVERY:
                 await asyncio.sleep(0)
+
+    def _taken_in(
+        self, records: Mapping[TP, list[Any]], active: Collection[TP]
+    ) -> dict[TP, list[Any]]:
+        """What is left to hand on once the changes of tables are in them."""
+        left: dict[TP, list[Any]] = {}
+        if not self.flow_active:
+            return left
+        for tp, found in records.items():
+            if tp not in active and tp not in self._buffered_partitions:
+                continue
+            if self.app.topics.acks_enabled_for(tp.topic):
+                left[tp] = found
+            elif tp in self.assignment():  # else its files are another worker's
+                try:
+                    left[tp] = take_in(self.app, tp, found)
+                except TableFilesError:
+                    log.exception("table.not_recovered", note="the worker restarts")
+                    restart_process()
+        return left
 
     async def _rebalanced(self) -> None:
         """Returns when records may be handed on; another rebalance cancels it.
@@ -186,26 +200,6 @@ class StrictConsumer(Consumer):
     def _absent(self) -> defaultdict[TP, dict[int, int]]:
         """Offsets that hold no record, from the first to before the second."""
         return defaultdict(dict)
-
-
-def _entry(tp: TP, record: Any) -> Any | None:
-    """A record of a changelog as a table can take it in; None where there is nothing to take in.
-
-    A recovery ends with the changelog's last offset, so that is handed on whatever stands there:
-    what is no entry, as the deletion of a key that no table has.
-    """
-    if type(record) is OffsetGap:
-        return _nothing(tp, record.stop - 1) if record.is_last else None
-    if record.key is None or isinstance(record.value, Unreadable):
-        log.error("table.not_an_entry", **_place(tp, record.offset), note="left out")
-        return _nothing(tp, record.offset)
-    return record
-
-
-def _nothing(tp: TP, offset: int) -> Any:
-    return ConsumerRecord(
-        tp.topic, tp.partition, offset, -1, 0, NO_KEY, None, None, len(NO_KEY), -1, ()
-    )
 
 
 def _place(tp: TP, offset: int) -> dict[str, Any]:

@@ -42,14 +42,14 @@ class PartitionedTable:
 
     def get(self, partition: int, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """See ``TableEntries.get``."""
-        with _files():
+        with about_files():
             found = self._database(partition).get(list(keys))
         return {key: value for key, value in zip(keys, found, strict=True) if value is not None}
 
     def walk(self, partition: int, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         """See ``TableEntries.walk``."""
         found: list[tuple[bytes, bytes]] = []
-        with _files():
+        with about_files():
             entries = self._database(partition).iter()
             entries.seek(after + b"\0" if after else b"")
             while entries.valid() and len(found) < limit:
@@ -66,7 +66,7 @@ class PartitionedTable:
                 batch.delete(key)
             else:
                 batch.put(key, value)
-        with _files():
+        with about_files():
             self._database(partition).write(batch)
         producer = (await self._app.maybe_start_producer())._producer  # noqa: SLF001  # see above
         topic = self._table.changelog_topic.get_topic_name()
@@ -91,7 +91,7 @@ class PartitionedTable:
 
 
 @contextmanager
-def _files() -> Iterator[None]:
+def about_files() -> Iterator[None]:
     """Raises TableFilesError where RocksDB says that its files are the trouble.
 
     It refuses every later write then, until it is opened again.

@@ -178,22 +178,22 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.stream.faust_internals.consumer:_entry",
-        "if record.is_last else None",
+        "processor.stream.faust_internals.recovery:take_in",
+        "if record.is_last else end",
         "",
-        "a marker within the changelog is written into the table",
+        "offsets within the changelog that hold no record are handed to Faust",
         (
-            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_with_unusable_records_is_recovered_to_its_end",
+            "tests/processor/stream/test_table_recovery.py::test_a_changelog_with_unusable_records_is_recovered_to_its_end",
         ),
     ),
     Bug(
         "stream",
-        "processor.stream.faust_internals.consumer:_entry",
+        "processor.stream.faust_internals.recovery:take_in",
         "or isinstance(record.value, Unreadable)",
         "",
         "a damaged changelog record becomes a payment's newest entry",
         (
-            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_with_unusable_records_is_recovered_to_its_end",
+            "tests/processor/stream/test_table_recovery.py::test_a_changelog_with_unusable_records_is_recovered_to_its_end",
         ),
     ),
     Bug(
@@ -321,22 +321,22 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "processor.stream.faust_internals.consumer:_entry",
+        "processor.stream.faust_internals.recovery:take_in",
         "record.key is None or",
         "",
         "a changelog record without a key ends the recovery, again and again",
         (
-            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_with_unusable_records_is_recovered_to_its_end",
+            "tests/processor/stream/test_table_recovery.py::test_a_changelog_with_unusable_records_is_recovered_to_its_end",
         ),
     ),
     Bug(
         "stream",
-        "processor.stream.faust_internals.consumer:_entry",
+        "processor.stream.faust_internals.recovery:take_in",
         "record.stop - 1",
         "record.stop",
         "recovery waits for an offset that does not exist",
         (
-            "tests/processor/stream/test_strict_consumer.py::test_a_changelog_with_unusable_records_is_recovered_to_its_end",
+            "tests/processor/stream/test_table_recovery.py::test_a_changelog_with_unusable_records_is_recovered_to_its_end",
         ),
     ),
     Bug(

@@ -11,18 +11,14 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faust.types import TP
 
 from messaging.kafka_internals.records import OffsetGap
-from ports.records import Unreadable
 from processor.stream.faust_internals import consumer
 from processor.stream.faust_internals.consumer import (
     FEW,
     MISSED_FOR_S,
-    NO_KEY,
     REBALANCE_POLL_S,
     StrictConsumer,
 )
-
-HERE = TP("payment-commands", 0)
-CHANGES = TP("payments-processor-dedup-changelog", 0)
+from tests.support.handing import CHANGES, HERE, EndedError, Handing
 
 
 class Offsets(StrictConsumer):
@@ -116,10 +112,6 @@ async def test_a_gap_that_faust_reports_is_ignored() -> None:
     await offsets._add_gap(HERE, 485, 493)
     offsets.acknowledge(484, *range(493, 500))
     assert offsets.next_offset() == 485
-
-
-class EndedError(Exception):
-    """The process would have ended."""
 
 
 @pytest.mark.anyio
@@ -298,39 +290,10 @@ async def test_a_small_fetch_waits_for_more_records(monkeypatch: pytest.MonkeyPa
     assert await Fetching(FEW, fetches=30).seconds() < 30 * 0.1
 
 
-class Handing(StrictConsumer):
-    """A consumer without brokers or Faust, which records what it hands on."""
-
-    def __init__(self) -> None:
-        self.handed: list[tuple[str, int]] = []
-        self.app = cast("Any", SimpleNamespace(
-            rebalancing=False,
-            consumer_generation_id=1,
-            topics=SimpleNamespace(acks_enabled_for=lambda topic: topic == HERE.topic),
-        ))  # fmt: skip
-        self.scheduler = cast("Any", SimpleNamespace(iterate=iter))
-        self._buffered_partitions = set()
-        self._read_offset = defaultdict(lambda: None)
-        self.callback = cast("Any", self._record)
-
-    async def _record(self, message: Any) -> None:
-        self.handed.append(message)
-
-    def _to_message(self, tp: TP, record: Any) -> Any:
-        return tp.topic, record.offset
-
-    def hand_on(self, *places: tuple[TP, int]) -> asyncio.Task[None]:
-        """Hands on the records of one fetch."""
-        records = [
-            (tp, SimpleNamespace(offset=offset, key=b"", value=b"")) for tp, offset in places
-        ]
-        return asyncio.create_task(self._hand_on(records, {tp for tp, _ in places}))
-
-
 @pytest.mark.anyio
 async def test_records_wait_for_the_end_of_a_rebalance() -> None:
     """Faust empties the queues at its end. Changelog records don't wait: recovery needs them."""
-    handing_on = Handing()
+    handing_on = Handing(SimpleNamespace(write=lambda _: None))
     handing_on.app.rebalancing = True
     handing = handing_on.hand_on((CHANGES, 7), (HERE, 570), (HERE, 571))
     await asyncio.sleep(5 * REBALANCE_POLL_S)  # several checks
@@ -364,8 +327,8 @@ async def test_offsets_without_a_record_are_committed_past() -> None:
     handing_on._acked = defaultdict(list)
     handing_on._acked_index = defaultdict(set)
     handing_on.assignment = lambda: {HERE}  # type: ignore[method-assign]
-    records = [(HERE, OffsetGap(6, 9, is_last=False)), (HERE, OffsetGap(10, 11, is_last=True))]
-    await handing_on._hand_on(records, {HERE})
+    records = [OffsetGap(6, 9, is_last=False), OffsetGap(10, 11, is_last=True)]
+    await handing_on._hand_on({HERE: records}, {HERE})
     assert handing_on.handed == []
     assert HERE in handing_on._acked, "else Faust would not commit the partition"
     assert handing_on._new_offset(HERE) is None
@@ -373,25 +336,3 @@ async def test_offsets_without_a_record_are_committed_past() -> None:
     assert handing_on._new_offset(HERE) == 9
     handing_on._acked_index[HERE].add(9)
     assert handing_on._new_offset(HERE) == 11
-
-
-@pytest.mark.anyio
-async def test_a_changelog_with_unusable_records_is_recovered_to_its_end() -> None:
-    """Each is handed on as a deletion of NO_KEY, because recovery waits for the last offset."""
-    handing_on = Handing()
-    entries: list[tuple[int, bytes | None, bytes | None]] = []
-    vars(handing_on)["_to_message"] = lambda _tp, record: record
-
-    async def note(record: Any) -> None:
-        entries.append((record.offset, record.key, record.value))
-
-    handing_on.callback = cast("Any", note)
-    found = [
-        SimpleNamespace(offset=1, key=b"k", value=b"v"),
-        SimpleNamespace(offset=2, key=None, value=b"v"),
-        OffsetGap(3, 5, is_last=False),
-        SimpleNamespace(offset=5, key=b"k", value=Unreadable(b"", "why")),
-        OffsetGap(6, 9, is_last=True),
-    ]
-    await handing_on._hand_on([(CHANGES, each) for each in found], {CHANGES})
-    assert entries == [(1, b"k", b"v"), *((n, NO_KEY, None) for n in (2, 5, 8))]
