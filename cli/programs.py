@@ -47,11 +47,17 @@ def run_migrate() -> None:
 
 
 def run_topics() -> None:
-    """Creates the missing Kafka topics and checks the partitions of the others."""
-    from messaging.topic_admin import create_topics
+    """Creates the missing Kafka topics; checks the partitions of the others, and configures them.
 
-    created = asyncio.run(create_topics(load(KafkaSettings)))
+    Run it before each deployment, and after a change of PAYMENTS_LOG_RETENTION_S.
+    """
+    from messaging.topic_admin import configure_topics, create_topics
+
+    settings = load(KafkaSettings)
+    created = asyncio.run(create_topics(settings))
     say(f"topics created: {', '.join(created) or 'none, all exist'}")
+    for change in asyncio.run(configure_topics(settings)):
+        say(f"changed: {change}")
 
 
 Programs = Mapping[str, Callable[[], int | None]]

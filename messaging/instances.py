@@ -13,7 +13,7 @@ from ports.errors import NotDeliveredError
 from ports.failures import RETRYABLE_ON_CONNECT
 from ports.producer_record import OVERHEAD_BYTES
 from runtime.logs import get_logger
-from schemas.topics import BATCH_BYTES_MAX
+from schemas.topics import BATCH_BYTES_MAX, COMPRESSION
 
 CONNECT_DEADLINE_S: Final = 10.0
 REQUEST_TIMEOUT_MS: Final = 10_000
@@ -149,6 +149,7 @@ class Instances:
             enable_idempotence=True,
             linger_ms=self._config.linger_ms,
             max_batch_size=BATCH_BYTES_MAX,
+            compression_type=COMPRESSION,
             max_request_size=self._config.max_value_bytes + OVERHEAD_BYTES,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )

@@ -1,8 +1,12 @@
-"""Creates the topics of ``schemas.topics`` and checks their partitions."""
+"""Creates and configures the topics of ``schemas.topics``, and checks their partitions."""
 
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from tenacity import (
     retry,
@@ -14,7 +18,7 @@ from tenacity import (
 from messaging.lifetime import start_client
 from ports.errors import MissingTopicsError
 from schemas.settings import KafkaSettings
-from schemas.topics import APP_ID, KEEP_FOR_EVER, TOPICS, Topic
+from schemas.topics import APP_ID, HOUR_MS, TOPICS, Topic, compacted
 
 #: Faust's name for the changelog of the dedup table; it must have the sources' partitions.
 CHANGELOG: Final = Topic(
@@ -23,10 +27,16 @@ CHANGELOG: Final = Topic(
     value="its recent event IDs",
     written_by="processor",
     read_by="processor",
-    config={"cleanup.policy": "compact", **KEEP_FOR_EVER},
+    # read from its beginning by a worker without a disk, so what was replaced goes at once
+    config=compacted(0, 6 * HOUR_MS, 64 * 1024 * 1024),
 )
 ALL_TOPICS: Final = (*TOPICS, CHANGELOG)
 _ALREADY_EXISTS: Final = TopicAlreadyExistsError.errno
+#: The brokers' number for a value that was set for the topic itself.
+_SET_FOR_TOPIC: Final = 1
+#: Seconds within which every broker knows what another one has accepted, and between two looks.
+KNOWN_WITHIN_S: Final = 15.0
+KNOWN_POLL_S: Final = 0.1
 #: Seconds that a starting program waits for the brokers before it fails and is restarted.
 BROKERS_TIMEOUT_S: Final = 300.0
 #: Seconds after which brokers that accept a connection but do not respond are given up.
@@ -34,22 +44,30 @@ START_TIMEOUT_S: Final = 8.0
 REQUEST_TIMEOUT_MS: Final = 30_000
 
 
-async def create_topics(settings: KafkaSettings) -> list[str]:
-    """Creates the missing topics and returns their names.
-
-    Raises MissingTopicsError, KafkaError.
-    """
+@asynccontextmanager
+async def _connected(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(
         bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS
     )
     try:
         await start_client(admin, START_TIMEOUT_S)
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def create_topics(settings: KafkaSettings) -> list[str]:
+    """Creates the missing topics and returns their names.
+
+    Raises MissingTopicsError, KafkaError.
+    """
+    async with _connected(settings) as admin:
         new = [
             NewTopic(
                 topic.name,
                 settings.partitions,
                 settings.replication_factor,
-                topic_configs={**topic.settings, **_durability(settings)},
+                topic_configs=_configuration(topic, settings),
             )
             for topic in ALL_TOPICS
         ]
@@ -61,15 +79,70 @@ async def create_topics(settings: KafkaSettings) -> list[str]:
             elif code != _ALREADY_EXISTS:
                 raise for_code(code)(f"topic {name} can't be created")
         await _until_known(admin, settings)
-    finally:
-        await admin.close()
     return created
+
+
+async def configure_topics(settings: KafkaSettings) -> list[str]:
+    """Gives existing topics the configuration that they lack.
+
+    What else was configured for them stays. Returns what changed: the topic, the option, both
+    values. Raises KafkaError.
+    """
+    async with _connected(settings) as admin:
+        resources, changed = await _to_configure(admin, settings)
+        if resources:
+            for response in await admin.alter_configs(resources):
+                for code, message, _, name in response.resources:
+                    if code:
+                        raise for_code(code)(f"topic {name} can't be configured: {message}")
+            await _until_configured(admin, settings)
+    return changed
+
+
+async def _to_configure(
+    admin: AIOKafkaAdminClient, settings: KafkaSettings
+) -> tuple[list[ConfigResource], list[str]]:
+    """Returns the topics that lack something, and what that is, in words."""
+    resources, lacking = [], []
+    for topic, configured in zip(ALL_TOPICS, await _configured(admin), strict=True):
+        wanted = _configuration(topic, settings)
+        values = {name: value for name, (value, _) in configured.items()}
+        new = {name: value for name, value in wanted.items() if values.get(name) != value}
+        if new:
+            # what is not repeated would be reset
+            own = {
+                n: value for n, (value, source) in configured.items() if source == _SET_FOR_TOPIC
+            }
+            resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, {**own, **wanted})
+            resources.append(resource)
+            lacking += [f"{topic.name} {n}: {values.get(n)} → {v}" for n, v in new.items()]
+    return resources, lacking
+
+
+async def _until_configured(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> None:
+    """Waits until the brokers that are asked know the new configuration, for a time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(KNOWN_WITHIN_S):
+            while (await _to_configure(admin, settings))[0]:  # noqa: ASYNC110  # only brokers know
+                await asyncio.sleep(KNOWN_POLL_S)
+
+
+async def _configured(admin: AIOKafkaAdminClient) -> list[Mapping[str, tuple[str, int]]]:
+    """Returns the options of all topics: each one's value and where it comes from."""
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in ALL_TOPICS]
+    found = {}
+    for response in await admin.describe_configs(asked):
+        for code, message, _, name, options in response.resources:
+            if code:
+                raise for_code(code)(f"topic {name} can't be described: {message}")
+            found[name] = {option: (value, source) for option, value, _, source, *_ in options}
+    return [found[topic.name] for topic in ALL_TOPICS]
 
 
 @retry(
     retry=retry_if_exception_type(MissingTopicsError),
     wait=wait_random_exponential(multiplier=0.05, max=1.0),
-    stop=stop_after_delay(15.0),
+    stop=stop_after_delay(KNOWN_WITHIN_S),
     reraise=True,
 )
 async def _until_known(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> None:
@@ -93,14 +166,8 @@ async def check_topics(settings: KafkaSettings) -> None:
         MissingTopicsError: a topic is missing or has the wrong number of partitions.
         KafkaError: the brokers did not respond within ``BROKERS_TIMEOUT_S`` seconds.
     """
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS
-    )
-    try:
-        await start_client(admin, START_TIMEOUT_S)
+    async with _connected(settings) as admin:
         await _check(admin, settings)
-    finally:
-        await admin.close()
 
 
 async def _check(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> None:
@@ -116,6 +183,10 @@ async def _check(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> None:
                 f"{topic.name} has {counts[topic.name]} partitions, but PAYMENTS_PARTITIONS is "
                 f"{settings.partitions}; they must be equal and can't change later"
             )
+
+
+def _configuration(topic: Topic, settings: KafkaSettings) -> dict[str, str]:
+    return {**topic.settings(settings.log_retention_s), **_durability(settings)}
 
 
 def _durability(settings: KafkaSettings) -> dict[str, str]:

@@ -18,7 +18,7 @@ from ports.batch import PublishableVersion
 from ports.errors import FencedError, PublishError
 from ports.failures import BROKERS_UNAVAILABLE
 from schemas.headers import cloud_event
-from schemas.topics import BATCH_BYTES_MAX, PAYMENT_STATE, request_bytes_max
+from schemas.topics import BATCH_BYTES_MAX, COMPRESSION, PAYMENT_STATE, request_bytes_max
 
 #: Records per transaction. A larger publication is split; each part is in version order.
 TRANSACTION_RECORDS_MAX: Final = 5_000
@@ -36,6 +36,7 @@ def fenced_producer(bootstrap: str, group: str) -> ProducerFactory:
             transactional_id=f"{group}-state-{partition}",
             acks="all",
             max_batch_size=BATCH_BYTES_MAX,
+            compression_type=COMPRESSION,
             max_request_size=request_bytes_max(PAYMENT_STATE),
             request_timeout_ms=10_000,
         )

@@ -17,16 +17,11 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
 
-from schemas.environment import is_set_for_a_service
+from schemas.environment import PREFIX, Group, is_set_for_a_service
 from schemas.postgres_url import checked
 from schemas.settings_types import (
+    DURATION_MAX_S,
     ApiKey,
     Brokers,
     HashedKeys,
@@ -39,39 +34,11 @@ from schemas.settings_types import (
 )
 from schemas.topics import BODY_BYTES_MAX
 
-PREFIX: Final = "PAYMENTS_"
 OWN_PREFIXES: Final = ("PAYMENTS_SANDBOX_", "PAYMENTS_SIMULATOR_", "PAYMENTS_TEST_")
 
 
 class SettingsError(Exception):
     """A variable is missing, wrong or unknown. The text names each one and the fix."""
-
-
-class _Environment(EnvSettingsSource):
-    """The environment without the variables that Kubernetes sets for Services."""
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        found = super()._load_env_vars()
-        return {n: v for n, v in found.items() if not is_set_for_a_service(n, v or "")}
-
-
-class Group(BaseSettings):
-    """A group of settings, read from the environment."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Reads arguments, then the environment. Reads no file."""
-        del env_settings, dotenv_settings, file_secret_settings
-        return init_settings, _Environment(settings_cls)
 
 
 class KafkaSettings(Group):
@@ -83,6 +50,14 @@ class KafkaSettings(Group):
     )
     replication_factor: int = Field(
         1, ge=1, le=9, description="Copies of each topic. 3 in production."
+    )
+    log_retention_s: float = Field(
+        7_776_000.0,
+        ge=86_400.0,
+        le=DURATION_MAX_S,
+        allow_inf_nan=False,
+        description="Commands, webhooks and results leave their topics after this (90 days). No "
+        "outage of the stream may last as long. `payments topics` applies it.",
     )
 
 

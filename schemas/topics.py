@@ -1,5 +1,6 @@
 """The table of topics. ``payments topics`` creates them; processes check them at start-up."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,7 +17,8 @@ PROCESSOR_SOURCES: Final = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS, PROVIDER_RESULT
 #: The stream's consumer group, and the prefix of its changelog topic.
 APP_ID: Final = "payments-processor"
 
-DAY_MS: Final = 24 * 60 * 60 * 1000
+HOUR_MS: Final = 60 * 60 * 1000
+DAY_MS: Final = 24 * HOUR_MS
 #: Largest batch of a topic: one large record, or many small ones.
 RECORD_BYTES_MAX: Final = 1024 * 1024
 #: Largest batch of ``dead-letters``: a record of any other topic, and its added headers.
@@ -33,7 +35,11 @@ BATCH_BYTES_MAX: Final = 256 * 1024
 FETCH_BYTES_MAX: Final = 32 * 1024 * 1024
 #: Largest body of a request. As a record, with key and headers, it fits every topic.
 BODY_BYTES_MAX: Final = 1_000_000
-KEEP_FOR_EVER: Final = {"retention.ms": "-1"}
+#: How producers compress their batches, and brokers what comes otherwise.
+COMPRESSION: Final = "zstd"
+COMPRESSED: Final = {"compression.type": COMPRESSION}
+#: Records leave within a day of their retention, because they leave a segment at a time.
+LOG: Final = {**COMPRESSED, "cleanup.policy": "delete", "segment.ms": str(DAY_MS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +53,34 @@ class Topic:
     read_by: str
     #: Co-partitioned topics share one partition count (``PAYMENTS_PARTITIONS``).
     copartitioned: bool = True
-    config: dict[str, str] = field(default_factory=dict)
+    config: Mapping[str, str] = field(default_factory=dict)
+    #: Whether records are deleted after ``PAYMENTS_LOG_RETENTION_S``.
+    is_log: bool = False
     #: Largest batch, and so largest record.
     bytes_max: int = RECORD_BYTES_MAX
 
-    @property
-    def settings(self) -> dict[str, str]:
-        """Returns the topic's configuration: its ``config`` and its size limit."""
-        return {**self.config, "max.message.bytes": str(self.bytes_max)}
+    def settings(self, log_retention_s: float) -> dict[str, str]:
+        """Returns the topic's configuration: ``config``, its retention and its size limit."""
+        retention = {"retention.ms": str(round(log_retention_s * 1000))} if self.is_log else {}
+        return {**self.config, **retention, "max.message.bytes": str(self.bytes_max)}
+
+
+def compacted(kept_ms: int, replaced_ms: int, segment_bytes: int) -> dict[str, str]:
+    """Returns the configuration of a topic that keeps each key's last record.
+
+    A record that has been replaced stays for ``kept_ms``, and is gone ``replaced_ms`` after it
+    was written. The last segment is never compacted, so it is small and soon closed.
+    """
+    return {
+        **COMPRESSED,
+        "cleanup.policy": "compact",
+        "min.compaction.lag.ms": str(kept_ms),
+        "max.compaction.lag.ms": str(replaced_ms),
+        "min.cleanable.dirty.ratio": "0.2",
+        "segment.ms": str(HOUR_MS),
+        "segment.bytes": str(segment_bytes),
+        "retention.ms": "-1",
+    }
 
 
 TOPICS: Final[tuple[Topic, ...]] = (
@@ -64,7 +90,8 @@ TOPICS: Final[tuple[Topic, ...]] = (
         value="a command: create, confirm, capture, cancel, refund; or an operator's release",
         written_by="ingress, reconciler (expiry), operator (release)",
         read_by="processor",
-        config=KEEP_FOR_EVER,
+        config=LOG,
+        is_log=True,
     ),
     Topic(
         PROVIDER_WEBHOOKS,
@@ -72,7 +99,8 @@ TOPICS: Final[tuple[Topic, ...]] = (
         value="the verified webhook, raw body untouched",
         written_by="ingress, router, reconciler",
         read_by="processor",
-        config=KEEP_FOR_EVER,
+        config=LOG,
+        is_log=True,
     ),
     Topic(
         PROVIDER_RESULTS,
@@ -80,7 +108,8 @@ TOPICS: Final[tuple[Topic, ...]] = (
         value="the result of a provider call",
         written_by="provider calls",
         read_by="processor",
-        config=KEEP_FOR_EVER,
+        config=LOG,
+        is_log=True,
     ),
     Topic(
         PAYMENT_STATE,
@@ -88,10 +117,8 @@ TOPICS: Final[tuple[Topic, ...]] = (
         value="one version of the payment",
         written_by="processor",
         read_by="downstream services",
-        config={
-            "cleanup.policy": "compact",
-            "min.cleanable.dirty.ratio": "0.1",
-        },
+        # a reader that is away for half a day still finds every version
+        config=compacted(12 * HOUR_MS, 24 * HOUR_MS, 256 * 1024 * 1024),
     ),
     Topic(
         PROVIDER_WEBHOOKS_UNROUTED,
@@ -100,7 +127,8 @@ TOPICS: Final[tuple[Topic, ...]] = (
         written_by="ingress",
         read_by="router",
         copartitioned=False,
-        config=KEEP_FOR_EVER,
+        config=LOG,
+        is_log=True,
     ),
     Topic(
         DEAD_LETTERS,
@@ -109,7 +137,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         written_by="processor, router",
         read_by="operator",
         copartitioned=False,
-        config={"retention.ms": str(90 * DAY_MS)},
+        config={**LOG, "retention.ms": str(90 * DAY_MS)},
         bytes_max=DEAD_LETTER_BYTES_MAX,
     ),
 )

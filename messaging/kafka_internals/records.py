@@ -24,7 +24,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from messaging.kafka_internals.size import MAGIC_AT, BatchTooLargeError, check_size
+from messaging.kafka_internals.size import MAGIC_AT, BatchTooLargeError, decompressed
 from ports.records import Unreadable
 from runtime.logs import get_logger
 
@@ -103,8 +103,8 @@ class TolerantRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has n
     def _records_of(self, batch: Any, raw: memoryview | None = None) -> Iterator[Any]:
         if self._check_crcs and not batch.validate_crc():
             raise CorruptRecordException("its checksum is wrong")
-        if raw is not None:
-            check_size(raw)
+        if raw is not None and (plain := decompressed(raw)) is not None:
+            batch = MemoryRecords(plain).next_batch()
         if self._isolation_level == READ_COMMITTED and batch.producer_id is not None:
             self._consume_aborted_up_to(batch.base_offset)
             if batch.is_control_batch and self._contains_abort_marker(batch):

@@ -1,8 +1,8 @@
-"""Checks the decompressed size of a batch before aiokafka decompresses it.
+"""Decompresses a batch up to a limit, before aiokafka would do it without one.
 
 A topic limits the compressed size only. A few kilobytes of compressed zeros become gigabytes in a
-reader, and aiokafka decompresses a whole batch at once, without a limit. So each compressed batch
-is first decompressed here, up to a limit. Our own producers do not compress.
+reader, and aiokafka decompresses a whole batch at once. What our own producers compress with is
+decompressed here only; any other codec is decompressed twice.
 """
 
 import gzip
@@ -21,7 +21,9 @@ from schemas.topics import DECOMPRESSED_BYTES_MAX
 MAGIC_AT: Final = 16
 _OLD_ATTRIBUTES_AT: Final = 17
 _OLD_KEY_AT: Final = (18, 26)
-#: In format 2: the position of the low byte of the attributes, and of the records.
+#: In format 2: the positions of the length, which counts what follows it, of the low byte of the
+#: attributes, and of the records.
+_LENGTH_AT: Final = 8
 _ATTRIBUTES_AT: Final = 22
 _RECORDS_AT: Final = 61
 _CODEC: Final = 0x07
@@ -42,33 +44,46 @@ class BatchTooLargeError(CorruptRecordException):  # type: ignore[misc]  # aioka
         super().__init__(f"decompressed it is larger than {DECOMPRESSED_BYTES_MAX} bytes")
 
 
-def check_size(raw: memoryview) -> None:
-    """Raises BatchTooLargeError if the batch is too large when decompressed.
+def decompressed(raw: memoryview) -> bytes | None:
+    """Returns the batch as if it had not been compressed; its checksum is not made again.
 
-    Raises a codec's own errors for malformed data. An unknown codec is left to aiokafka, which
-    raises its own error.
+    Returns None for a batch that aiokafka can take as it is: it is not compressed, or with another
+    codec, and not too large.
+
+    Raises BatchTooLargeError, and a codec's own errors for malformed data. An unknown codec is left
+    to aiokafka, which raises its own error.
     """
     magic = raw[MAGIC_AT]
     if magic >= len(_OLD_KEY_AT):
-        if codec := raw[_ATTRIBUTES_AT] & _CODEC:
-            _check(codec, raw[_RECORDS_AT:])
+        codec = raw[_ATTRIBUTES_AT] & _CODEC
+        if codec == _ZSTD:
+            return _plain(raw, _bounded(cramjam.zstd, raw[_RECORDS_AT:]))
+        _check(codec, raw[_RECORDS_AT:])
     elif codec := raw[_OLD_ATTRIBUTES_AT] & _CODEC:
         messages = _old_messages(raw, _OLD_KEY_AT[magic])
         _check(codec, messages)
         _check_lengths(codec, messages)
+    return None
+
+
+def _plain(raw: memoryview, records: bytes) -> bytes:
+    """Returns a batch of format 2 with these records, uncompressed."""
+    head = bytearray(raw[:_RECORDS_AT])
+    head[_ATTRIBUTES_AT] &= ~_CODEC
+    after_length = _LENGTH_AT + _LENGTH.size
+    _LENGTH.pack_into(head, _LENGTH_AT, _RECORDS_AT - after_length + len(records))
+    return bytes(head) + records
 
 
 def _check(codec: int, data: memoryview) -> None:
     if codec == _GZIP:  # like aiokafka: all members
-        is_too_large = _gzip_bytes(data) > DECOMPRESSED_BYTES_MAX
+        if _gzip_bytes(data) > DECOMPRESSED_BYTES_MAX:
+            raise BatchTooLargeError
     elif codec == _SNAPPY:
-        is_too_large = _snappy_bytes(data) > DECOMPRESSED_BYTES_MAX
+        if _snappy_bytes(data) > DECOMPRESSED_BYTES_MAX:
+            raise BatchTooLargeError
     elif codec in {_LZ4, _ZSTD}:
-        is_too_large = _overflows(cramjam.lz4 if codec == _LZ4 else cramjam.zstd, data)
-    else:
-        return
-    if is_too_large:
-        raise BatchTooLargeError
+        _bounded(cramjam.lz4 if codec == _LZ4 else cramjam.zstd, data)
 
 
 def _gzip_bytes(data: memoryview) -> int:
@@ -80,16 +95,19 @@ def _gzip_bytes(data: memoryview) -> int:
     return total
 
 
-def _overflows(module: object, data: memoryview) -> bool:
-    """Whether it overflows a buffer of the limit's size. Unused pages take no memory."""
+def _bounded(module: object, data: memoryview) -> bytes:
+    """Decompresses into a buffer of the limit's size, whose unused pages take no memory.
+
+    Raises BatchTooLargeError if it overflows.
+    """
     with mmap.mmap(-1, DECOMPRESSED_BYTES_MAX) as room:
         try:
-            module.decompress_into(data.tobytes(), room)  # type: ignore[attr-defined]
+            size = module.decompress_into(data.tobytes(), room)  # type: ignore[attr-defined]
         except cramjam.DecompressionError as error:
             if "whole buffer" not in str(error):
                 raise
-            return True
-    return False
+            raise BatchTooLargeError from error
+        return room[:size]
 
 
 def _snappy_bytes(data: memoryview) -> int:

@@ -38,6 +38,7 @@ from schemas.settings import DatabaseSettings, KafkaSettings, StreamSettings
 from schemas.topics import (
     APP_ID,
     BATCH_BYTES_MAX,
+    COMPRESSION,
     ENVELOPE_BYTES,
     PAYMENT_COMMANDS,
     PROCESSOR_SOURCES,
@@ -104,6 +105,7 @@ def create_app(kafka: KafkaSettings, stream: StreamSettings) -> faust.App:
         # each send is a whole batch already (faust_internals.table)
         producer_linger=0.0,
         producer_max_batch_size=BATCH_BYTES_MAX,
+        producer_compression_type=COMPRESSION,
         producer_max_request_size=RECORD_BYTES_MAX - ENVELOPE_BYTES,
         consumer_max_fetch_size=fetching(*PROCESSOR_SOURCES)["max_partition_fetch_bytes"],
         producer_request_timeout=30.0,

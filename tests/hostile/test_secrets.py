@@ -5,8 +5,8 @@ import os
 import pytest
 
 from cli.main import COULD_NOT_RUN, main
+from schemas.environment import PREFIX
 from schemas.settings import (
-    PREFIX,
     DatabaseSettings,
     ExamplePaySettings,
     SettingsError,

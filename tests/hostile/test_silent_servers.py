@@ -7,7 +7,7 @@ import time
 import pytest
 
 from cli.main import COULD_NOT_RUN, main
-from schemas.settings import PREFIX
+from schemas.environment import PREFIX
 from tests.messaging.servers import silent_server
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,8 @@ import pytest
 
 from domain.inputs import Foreign
 from providers import registry
-from schemas.settings import PREFIX, ExamplePaySettings, SettingsError, load
+from schemas.environment import PREFIX
+from schemas.settings import ExamplePaySettings, SettingsError, load
 
 pytestmark = pytest.mark.anyio
 

@@ -4,15 +4,8 @@ import os
 
 import pytest
 
-from schemas.environment import is_set_for_a_service
-from schemas.settings import (
-    PREFIX,
-    IngressSettings,
-    KafkaSettings,
-    MetricsSettings,
-    SettingsError,
-    load,
-)
+from schemas.environment import PREFIX, is_set_for_a_service
+from schemas.settings import IngressSettings, KafkaSettings, MetricsSettings, SettingsError, load
 
 #: The variables that Kubernetes sets for a Service with one named port.
 SERVICE_VARIABLES = {

@@ -11,12 +11,11 @@ from pydantic_settings import BaseSettings
 
 from sandbox.settings import SandboxSettings
 from sandbox.stripe_simulator.settings import SimulatorSettings
+from schemas.environment import PREFIX, Group
 from schemas.settings import (
     GROUPS,
-    PREFIX,
     DatabaseSettings,
     ExamplePaySettings,
-    Group,
     IngressSettings,
     KafkaSettings,
     MetricsSettings,

@@ -7,6 +7,7 @@ from schemas.topics import (
     DAY_MS,
     DEAD_LETTER_BYTES_MAX,
     DEAD_LETTERS,
+    HOUR_MS,
     PAYMENT_COMMANDS,
     PROCESSOR_SOURCES,
     TOPICS,
@@ -38,18 +39,33 @@ def test_the_processor_reads_exactly_its_sources() -> None:
 
 
 @pytest.mark.parametrize("name", [*PROCESSOR_SOURCES, "provider-webhooks-unrouted"])
-def test_accepted_records_are_kept_for_ever(name: str) -> None:
-    """These topics have no retention limit or compaction, since a rebuild needs all records."""
-    assert BY_NAME[name].config == {"retention.ms": "-1"}
+def test_accepted_records_are_kept_for_the_retention(name: str) -> None:
+    """They leave by their age alone, in segments of a day at most."""
+    found = BY_NAME[name].settings(log_retention_s=100_000.5)
+    assert found["cleanup.policy"] == "delete"
+    assert found["retention.ms"] == "100000500"
+    assert int(found["segment.ms"]) == DAY_MS
 
 
 def test_states_are_compacted_and_dead_letters_kept_for_90_days() -> None:
     """A payment's last state is kept for ever. Operators have three months for dead letters."""
-    state = BY_NAME["payment-state"].config
-    assert state["cleanup.policy"] == "compact"
-    assert "retention.ms" not in state
-    dead = BY_NAME["dead-letters"].config
+    state = BY_NAME["payment-state"].settings(log_retention_s=1)
+    assert (state["cleanup.policy"], state["retention.ms"]) == ("compact", "-1")
+    dead = BY_NAME["dead-letters"].settings(log_retention_s=1)
     assert dead["retention.ms"] == str(90 * DAY_MS)
+
+
+def test_a_replaced_state_can_be_read_for_half_a_day_and_is_gone_after_one() -> None:
+    """The newest segment is never compacted, so it is closed within the hour."""
+    state = BY_NAME["payment-state"].settings(log_retention_s=1)
+    assert int(state["min.compaction.lag.ms"]) == 12 * HOUR_MS
+    assert int(state["max.compaction.lag.ms"]) == 24 * HOUR_MS
+    assert int(state["segment.ms"]) == HOUR_MS
+
+
+def test_every_topic_is_compressed() -> None:
+    """Also what another program writes."""
+    assert {t.settings(1)["compression.type"] for t in TOPICS} == {"zstd"}
 
 
 def test_a_topic_is_copartitioned_by_default() -> None:

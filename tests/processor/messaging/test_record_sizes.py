@@ -72,7 +72,7 @@ def test_every_client_has_its_limit_from_the_table() -> None:
 def test_every_topic_has_a_limit() -> None:
     """A batch of small records fits its topic, and any batch fits a fetch response."""
     for topic in ALL_TOPICS:
-        assert topic.settings["max.message.bytes"] == str(topic.bytes_max)
+        assert topic.settings(1)["max.message.bytes"] == str(topic.bytes_max)
         assert BATCH_BYTES_MAX <= topic.bytes_max <= FETCH_BYTES_MAX
         assert topic.bytes_max <= fetching(topic.name)["max_partition_fetch_bytes"]
         assert request_bytes_max(topic.name) + ENVELOPE_BYTES <= topic.bytes_max
@@ -142,7 +142,7 @@ async def test_the_largest_record_is_accepted_and_read(kafka_bootstrap: str, top
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     await admin.start()
     try:
-        limit = {"max.message.bytes": topic.settings["max.message.bytes"]}
+        limit = {"max.message.bytes": topic.settings(1)["max.message.bytes"]}
         await admin.create_topics([NewTopic(name, 1, 1, topic_configs=limit)])
     finally:
         await admin.close()

@@ -1,13 +1,15 @@
 """Topics that are missing or wrongly partitioned are refused by name, before any work begins."""
 
 import uuid
+from dataclasses import replace
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import InvalidReplicationFactorError
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import InvalidReplicationFactorError, KafkaError
 
 from messaging import topic_admin
-from messaging.topic_admin import check_topics, create_topics
+from messaging.topic_admin import check_topics, configure_topics, create_topics
 from ports.errors import MissingTopicsError
 from schemas.settings import KafkaSettings
 from schemas.topics import Topic
@@ -91,6 +93,71 @@ def test_one_broker_may_be_lost(copies: int, enough: str) -> None:
 
 
 def test_the_changelog_is_compacted_and_kept() -> None:
-    """It has the whole dedup table, and no more than that."""
-    assert topic_admin.CHANGELOG.config == {"cleanup.policy": "compact", "retention.ms": "-1"}
+    """It has the whole dedup table, and soon no more than that."""
+    found = topic_admin.CHANGELOG.settings(log_retention_s=1)
+    assert (found["cleanup.policy"], found["retention.ms"]) == ("compact", "-1")
+    assert found["min.compaction.lag.ms"] == "0"
+    assert int(found["segment.bytes"]) <= 64 * 1024 * 1024
     assert topic_admin.CHANGELOG.copartitioned
+
+
+async def configuration(bootstrap: str, topic: str) -> dict[str, str]:
+    """Returns the values of a topic's options."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        (found,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    finally:
+        await admin.close()
+    ((*_, options),) = found.resources
+    return {name: value for name, value, *_ in options}
+
+
+async def test_an_existing_topic_gets_a_new_configuration(
+    kafka_bootstrap: str, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, and with what changed; what an operator configured besides it stays."""
+    await create_topics(settings(kafka_bootstrap))
+    assert await configure_topics(settings(kafka_bootstrap)) == []
+    *others, old = topic_admin.ALL_TOPICS
+    further = replace(old, config={"retention.ms": "-1", "flush.messages": "7"})
+    monkeypatch.setattr(topic_admin, "ALL_TOPICS", (*others, further))
+    changed = await configure_topics(settings(kafka_bootstrap))
+    assert len(changed) == 1
+    assert changed[0].startswith(f"{missing} flush.messages: ")
+    assert changed[0].endswith(" → 7")
+    wanted = replace(old, config={"cleanup.policy": "compact", "retention.ms": "5000"})
+    monkeypatch.setattr(topic_admin, "ALL_TOPICS", (*others, wanted))
+    assert sorted(await configure_topics(settings(kafka_bootstrap))) == [
+        f"{missing} cleanup.policy: delete → compact",
+        f"{missing} retention.ms: -1 → 5000",
+    ]
+    assert await configure_topics(settings(kafka_bootstrap)) == []
+    found = await configuration(kafka_bootstrap, missing)
+    assert (found["cleanup.policy"], found["retention.ms"]) == ("compact", "5000")
+    assert found["flush.messages"] == "7"
+    assert found["min.insync.replicas"] == "1"
+
+
+async def test_the_retention_of_the_log_is_a_setting(
+    kafka_bootstrap: str, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`payments topics` applies it to the topics that are logs, and to no other."""
+    *_, topic = topic_admin.ALL_TOPICS
+    monkeypatch.setattr(topic_admin, "ALL_TOPICS", (replace(topic, config={}, is_log=True),))
+    await create_topics(settings(kafka_bootstrap))
+    wanted = settings(kafka_bootstrap).model_copy(update={"log_retention_s": 86_400.0})
+    changed = await configure_topics(wanted)
+    assert changed == [f"{missing} retention.ms: 7776000000 → 86400000"]
+
+
+async def test_an_option_that_brokers_refuse_is_an_error(
+    kafka_bootstrap: str, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names the topic and has the brokers' reason."""
+    await create_topics(settings(kafka_bootstrap))
+    *_, topic = topic_admin.ALL_TOPICS
+    wrong = replace(topic, config={"cleanup.policy": "burn"})
+    monkeypatch.setattr(topic_admin, "ALL_TOPICS", (wrong,))
+    with pytest.raises(KafkaError, match=f"{missing} can't be configured: .*burn"):
+        await configure_topics(settings(kafka_bootstrap))

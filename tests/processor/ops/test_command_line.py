@@ -10,7 +10,7 @@ import pytest
 from cli.main import COMMANDS, COULD_NOT_RUN, main
 from cli.programs import PROGRAMS
 from runtime.restart import RESTART
-from schemas.settings import PREFIX
+from schemas.environment import PREFIX
 
 OPERATORS: dict[str, list[str]] = {
     "audit": [], "rebuild": [], "replay": ["--list"], "dead-letters": [],

@@ -26,7 +26,7 @@ from processor.ops.rebuild import run as rebuilding
 from processor.ops.rebuild.results import RebuildResult, TableComparison
 from processor.ops.replay import ReplayResult
 from processor.stream import bootstrap
-from schemas.settings import PREFIX
+from schemas.environment import PREFIX
 from tests.support.builders import NOW
 
 

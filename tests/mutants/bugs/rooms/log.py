@@ -197,8 +197,8 @@ BUGS: Final = (
     ),
     Bug(
         "messaging",
-        "messaging.topic_admin:CHANGELOG",
-        '"cleanup.policy": "compact", ',
+        "schemas.topics:compacted",
+        '"cleanup.policy": "compact",',
         "",
         "the dedup table's changelog grows without a bound",
         (_TOPIC_ADMIN.format("the_changelog_is_compacted_and_kept"),),
@@ -214,10 +214,10 @@ BUGS: Final = (
     Bug(
         "messaging",
         "schemas.topics:TOPICS",
-        'read_by="router", copartitioned=False, config=KEEP_FOR_EVER,',
-        'read_by="router", copartitioned=False,',
+        'read_by="router", copartitioned=False, config=LOG, is_log=True,',
+        'read_by="router", copartitioned=False, config=LOG,',
         "a webhook that was accepted is deleted after a week",
-        (_TOPICS.format("accepted_records_are_kept_for_ever"),),
+        (_TOPICS.format("accepted_records_are_kept_for_the_retention"),),
     ),
     Bug(
         "messaging",
