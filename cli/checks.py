@@ -3,21 +3,26 @@
 import asyncio
 import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from datetime import datetime
+from typing import Annotated
 
+import msgspec
 import typer
 
+from cli.progress import Progress
 from cli.rebuild import decode
+from cli.rebuild import since as moment_of
 from cli.terminal import bootstrap, database_url, is_terminal, say, say_table, seconds
-from postgres.batch.transaction import Decode
-from processor.ops.audit import gather
-from processor.ops.invariants import INVARIANTS, check
+from processor.ops.audit.findings import EXAMPLES_MAX, Finding, Findings
+from processor.ops.audit.run import Scope
+from processor.ops.audit.run import audit as ops_audit
 from processor.ops.rebuild import run as ops
 from runtime.clock import utc_now
 from schemas.settings import WorkerSettings, load
 
-#: Violations of one invariant that are printed.
-EXAMPLES_MAX: Final = 5
+
+def _moment(text: str) -> datetime:
+    return moment_of(text, utc_now())
 
 
 def audit(
@@ -29,6 +34,17 @@ def audit(
             help="Younger data may be in flight and is no violation, in seconds. 0: none is.",
         ),
     ] = 60.0,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            metavar="WHEN",
+            parser=_moment,
+            help="Check only payments with a new input since then, or with something that waits.",
+        ),
+    ] = None,
+    start: Annotated[
+        str, typer.Option("--from", metavar="ID", help="Go on at this payment ID.")
+    ] = "",
     *,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Check S7 too. Takes as long as `rebuild`.")
@@ -37,53 +53,71 @@ def audit(
 ) -> int:
     """Checks every invariant on the running system.
 
-    Exit code 1: an invariant is violated. Records in flight are no violation. The command reads
-    all tables and topics into memory.
+    Exit code 1: an invariant is violated. Records in flight are no violation. The memory needed
+    does not depend on what is stored. Progress goes to standard error; an audit that was
+    interrupted goes on with --from. WHEN is a time with its offset from UTC, or a duration:
+    90m, 2h, 7d.
     """
-    found = asyncio.run(_audit(settle, decode() if rebuild else None))
+    scope = Scope(
+        settle_s=settle,
+        retention_s=load(WorkerSettings).history_retention_s,
+        start=start,
+        since=since,
+    )
+    findings, progress = Findings(), Progress()
+    try:
+        asyncio.run(ops_audit(bootstrap(), database_url(), scope, utc_now, findings, progress))
+    except BaseException:
+        progress.close()
+        if findings.reached is not None:
+            _print(findings, as_json=as_json)
+            progress.say(f"interrupted: go on with {_options(since, findings.reached)}")
+        raise
+    progress.close()
+    if rebuild:
+        findings.by_code["S7"] = asyncio.run(_rebuilt())
+    _print(findings, as_json=as_json)
+    return 1 if findings.is_violated else 0
+
+
+def _options(since: datetime | None, reached: str) -> str:
+    options = [] if since is None else [f"--since {since.isoformat()}"]
+    return " ".join([*options, f"--from {reached}"])
+
+
+async def _rebuilt() -> Finding:
+    result = await ops.rebuild(bootstrap(), database_url(), decode(), utc_now)
+    examples = [f"{table.table} {text}" for table in result.compared for text in table.examples]
+    return Finding(
+        meaning="a rebuild from the log equals the stored rows.",
+        unit="rows",
+        checked=sum(table.checked for table in result.compared),
+        violations=sum(table.different for table in result.compared),
+        first=examples[:EXAMPLES_MAX],
+    )
+
+
+def _print(findings: Findings, *, as_json: bool) -> None:
+    found = findings.in_order()
     if as_json:
-        say(json.dumps(found, indent=2))
+        say(json.dumps(msgspec.to_builtins(found), indent=2))
     elif is_terminal():
         say_table(("", "violations", "checked", "", "invariant"), map(_row, found, found.values()))
-        for code, result in found.items():
-            for text in result["first"]:
+        for code, finding in found.items():
+            for text in finding.first:
                 say(f"{code}: {text}")
     else:
         for text in _describe_audit(found):
             say(text)
-    return 1 if any(result["violations"] for result in found.values()) else 0
 
 
-async def _audit(settle_s: float, rebuild_with: Decode | None) -> dict[str, dict[str, Any]]:
-    retention_s = load(WorkerSettings).history_retention_s
-    evidence = await gather(bootstrap(), database_url(), settle_s, retention_s)
-    found: dict[str, dict[str, Any]] = {}
-    for code, violations in check(evidence).items():
-        invariant = INVARIANTS[code]
-        found[code] = {
-            "meaning": invariant.meaning,
-            "checked": invariant.count(evidence), "unit": invariant.unit,
-            "violations": len(violations), "first": violations[:EXAMPLES_MAX],
-        }  # fmt: skip
-    if rebuild_with is not None:
-        result = await ops.rebuild(bootstrap(), database_url(), rebuild_with, utc_now)
-        examples = [f"{table.table} {text}" for table in result.compared for text in table.examples]
-        found["S7"] = {
-            "meaning": "a rebuild from the log equals the stored rows.",
-            "checked": sum(table.checked for table in result.compared), "unit": "rows",
-            "violations": sum(table.different for table in result.compared),
-            "first": examples[:EXAMPLES_MAX],
-        }  # fmt: skip
-    return dict(sorted(found.items(), key=lambda item: (item[0][0] == "L", int(item[0][1:]))))
+def _row(code: str, finding: Finding) -> tuple[str, ...]:
+    verdict = str(finding.violations or "ok")
+    return code, verdict, str(finding.checked), finding.unit, finding.meaning
 
 
-def _row(code: str, result: Mapping[str, Any]) -> tuple[str, ...]:
-    verdict = str(result["violations"] or "ok")
-    return code, verdict, str(result["checked"]), result["unit"], result["meaning"]
-
-
-def _describe_audit(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for code, result in found.items():
-        _, verdict, checked, unit, meaning = _row(code, result)
+def _describe_audit(found: Mapping[str, Finding]) -> Iterator[str]:
+    for code, finding in found.items():
+        _, verdict, checked, unit, meaning = _row(code, finding)
         yield f"{code}  {verdict:>4}  {checked:>8} {unit:<9} {meaning}"
-        yield from (f"     {text}" for text in result["first"])
+        yield from (f"     {text}" for text in finding.first)

@@ -13,6 +13,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import TopicPartition
 
 from messaging.kafka_internals.records import TolerantRecords
+from messaging.kafka_internals.spans import SpanRecords
 
 
 class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
@@ -20,6 +21,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has 
 
     #: Whether an ``OffsetGap`` is returned for offsets without a record.
     REPORTS_GAPS = False
+    PARSER: type[TolerantRecords] = TolerantRecords
 
     @property
     def _fetcher(self) -> Any:
@@ -31,7 +33,9 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has 
         if fetcher is not None:
             raw: dict[TopicPartition, bytes] = {}
             fetcher._client = _RecordingClient(fetcher._client, raw)  # noqa: SLF001  # see above
-            fetcher._records = _FetchedResults(raw, reports_gaps=self.REPORTS_GAPS)  # noqa: SLF001  # see above
+            fetcher._records = _FetchedResults(  # noqa: SLF001  # see above
+                raw, self.PARSER, reports_gaps=self.REPORTS_GAPS
+            )
         self.__dict__["_fetcher"] = fetcher
 
 
@@ -39,6 +43,12 @@ class GapReportingConsumer(TolerantConsumer):
     """Returns an ``OffsetGap`` for offsets without a record."""
 
     REPORTS_GAPS = True
+
+
+class SpanConsumer(TolerantConsumer):
+    """Returns a ``Span`` for most batches, unparsed. All else is as from ``TolerantConsumer``."""
+
+    PARSER = SpanRecords
 
 
 class _RecordingClient:
@@ -63,16 +73,23 @@ class _RecordingClient:
 class _FetchedResults(OrderedDict[TopicPartition, Any]):
     """Fetched results that are not consumed yet, by partition. Replaces their parsers."""
 
-    def __init__(self, raw: dict[TopicPartition, bytes], *, reports_gaps: bool) -> None:
+    def __init__(
+        self,
+        raw: dict[TopicPartition, bytes],
+        parser: type[TolerantRecords],
+        *,
+        reports_gaps: bool,
+    ) -> None:
         super().__init__()
         self._raw = raw
+        self._parser = parser
         self._reports_gaps = reports_gaps
         self._attempts: dict[TopicPartition, tuple[int, int]] = {}
 
     def __setitem__(self, tp: TopicPartition, result: Any) -> None:
         raw = self._raw.pop(tp, None)
         if type(result) is FetchResult and raw is not None:
-            result._partition_records = TolerantRecords(  # noqa: SLF001  # see above
+            result._partition_records = self._parser(  # noqa: SLF001  # see above
                 result._partition_records,  # noqa: SLF001  # see above
                 raw,
                 result._assignment.state_value(tp).highwater,  # noqa: SLF001  # see above

@@ -9,9 +9,10 @@ from domain.call_key import CallKey, Operation
 from domain.calls import ProviderCall
 from domain.money import format_amount
 from domain.payment import Payment
-from domain.view import Snapshot, snapshot
+from domain.view import Snapshot
 from ports.records import RecordOffset
-from postgres.documents import decode_call, decode_payment
+from postgres.documents import decode_call
+from processor.ops.decoded import Decoded, Unreadable
 from schemas.identity import result_event_id
 
 
@@ -22,7 +23,8 @@ class CallRow(Struct, frozen=True, kw_only=True):
     payment_id: str
     provider: str
     operation: str
-    request: str
+    #: None: it is no longer kept.
+    request: str | None
     #: Done, but not so recently that its result may be in flight, and not so long ago that its
     #: outcome may have been deleted.
     needs_result: bool = False
@@ -62,28 +64,22 @@ class Tables(Struct, frozen=True, kw_only=True):
         return parts + len(self.calls) + len(self.quarantines) + len(self.placements)
 
 
-def disagreements(documents: Mapping[str, str], tables: Tables) -> Iterator[str]:
+def disagreements(documents: Mapping[str, Decoded | Unreadable], tables: Tables) -> Iterator[str]:
     """Yields every row that is missing, superfluous or different from the payment's document.
 
     Rows of payments whose document is unreadable are skipped; S4 reports those documents.
     """
-    payments: dict[str, Payment] = {}
-    unreadable = set[str]()
-    for payment_id, document in documents.items():
-        try:
-            payments[payment_id] = decode_payment(document)
-        except msgspec.MsgspecError:
-            unreadable.add(payment_id)
-    yield from _parts(payments, unreadable, tables)
-    yield from _calls(payments, unreadable, tables)
+    decoded = {p: each for p, each in documents.items() if isinstance(each, Decoded)}
+    unreadable = documents.keys() - decoded.keys()
+    yield from _parts({p: each.view for p, each in decoded.items()}, unreadable, tables)
+    yield from _calls({p: each.payment for p, each in decoded.items()}, unreadable, tables)
     yield from _quarantines(tables)
     yield from _publications(tables)
 
 
 def _parts(
-    payments: Mapping[str, Payment], unreadable: Collection[str], tables: Tables
+    views: Mapping[str, Snapshot], unreadable: Collection[str], tables: Tables
 ) -> Iterator[str]:
-    views = {payment_id: snapshot(payment) for payment_id, payment in payments.items()}
     for what, rows, expected in (
         ("refund", tables.refunds, {p: _refunds(view) for p, view in views.items()}),
         ("dispute", tables.disputes, {p: _disputes(view) for p, view in views.items()}),
@@ -115,7 +111,7 @@ def _calls(
 ) -> Iterator[str]:
     written = {row.key: row for row in tables.calls}
     for payment in payments.values():
-        for key in sorted(payment.calls - written.keys()):
+        for key in sorted(key for key in payment.calls if key not in written):
             yield f"{payment.id} asked for the call {key}, which has no row"
     for row in tables.calls:
         if row.payment_id in unreadable:
@@ -131,12 +127,15 @@ def _calls(
 
 def _wrong_call(payment: Payment, row: CallRow) -> str | None:
     """Returns how a call's row contradicts its payment; None if it does not."""
+    key = CallKey.parse(row.key)
+    operation = str(key.operation) if key is not None else ""
+    if row.request is None:
+        stored, meant = (row.provider, row.operation), (payment.provider, operation)
+        return None if stored == meant else f"says {stored}, its payment {meant}"
     try:
         call = decode_call(row.request)
     except msgspec.MsgspecError as error:
         return f"can't be read: {error}"
-    key = CallKey.parse(row.key)
-    operation = str(key.operation) if key is not None else ""
     says = (
         call.key, call.payment_id, call.provider, str(call.operation), row.provider, row.operation,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,9 +16,11 @@ from bench.year.fill import fill
 from bench.year.sizes import as_markdown, per_payment, sizes
 from bench.year.templates import SMALLEST, TENANTS, Template
 from postgres.deadlines import OperatingConnection
-from processor.ops import audit
+from processor.ops.audit.ranges import Ranges
+from processor.ops.audit.tables import ALWAYS, Times
 from processor.ops.invariants import Evidence, check
 from sandbox.testing import Infrastructure
+from tests.support.programs.gathering import with_tables
 
 DATABASE = "bench_test_year"
 PAYMENTS = 2_000
@@ -38,14 +41,8 @@ UNKNOWN_TABLE = """
         return new;
     end $$;
     create trigger noted after insert on payments for each row execute function note()"""
-NO_LOG = audit._Log(
-    positions=frozenset(),
-    unacknowledged=frozenset(),
-    lag=0,
-    published={},
-    published_versions={},
-    quarantined=frozenset(),
-)
+#: Nothing is too young, and nothing has to be on the empty topic.
+TIMES = Times(before=ALWAYS, kept=datetime.now(UTC), is_live=True)
 
 
 @pytest.fixture(scope="module")
@@ -69,15 +66,14 @@ def _one(url: str, statement: str, *values: Any) -> Any:
     return found
 
 
-async def _evidence(url: str) -> Evidence:
-    now = datetime.now(UTC)
-    async with await OperatingConnection.connect(url) as connection:
-        return await audit._with_tables(connection, NO_LOG, {}, audit._ALWAYS, now)
+async def _evidence(url: str, folder: Path) -> Evidence:
+    async with await OperatingConnection.connect(url, autocommit=True) as connection:
+        return await with_tables(connection, Ranges(folder, ""), TIMES)
 
 
-def test_the_audit_finds_nothing_wrong(url: str) -> None:
+def test_the_audit_finds_nothing_wrong(url: str, tmp_path: Path) -> None:
     """Every document decodes; every row agrees with it. Only what shall wait waits."""
-    evidence = asyncio.run(_evidence(url))
+    evidence = asyncio.run(_evidence(url, tmp_path))
     assert len(evidence.documents) == PAYMENTS + BACKOFF
     found = check(evidence)
     assert len(found.pop("L1")) == BACKOFF

@@ -11,7 +11,6 @@ from domain.status import Status
 from messaging.log_reader import records
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset
 from processor.ops import invariants
-from processor.ops.audit import gather
 from processor.ops.invariants import Evidence
 from providers.examplepay.webhooks import ExamplePayTranslator
 from providers.stripe.webhooks import StripeTranslator
@@ -21,6 +20,7 @@ from schemas.topics import PROCESSOR_SOURCES
 from tests import accounts
 from tests.oracle import meaning_of
 from tests.service.stack import Stack
+from tests.support.programs.gathering import gather
 
 QUIET_WITHIN_S = 60.0
 PROVIDER_STATUS = {"succeeded": Status.SUCCEEDED, "canceled": Status.CANCELED}

@@ -12,13 +12,13 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from processor.ops.audit import gather
 from processor.ops.invariants import check
 from sandbox.client import PaymentsClient
 from schemas.topics import PAYMENT_COMMANDS
 from tests.service import evidence, operator
 from tests.service.load import Load
 from tests.service.stack import Stack
+from tests.support.programs.gathering import gather
 
 pytestmark = pytest.mark.anyio
 

@@ -7,11 +7,11 @@ from typing import Final
 import psycopg
 
 from processor.ops import invariants
-from processor.ops.audit import gather
 from processor.ops.invariants import Evidence
 from tests.chaos.history import History, Outcome, Stored, Violation
 from tests.chaos.stack.world import World
 from tests.service import evidence
+from tests.support.programs.gathering import gather
 
 QUIET_WITHIN_S: Final = 60.0
 #: Seconds between two rounds, each of which reads the whole log.

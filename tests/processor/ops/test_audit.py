@@ -7,13 +7,13 @@ import pytest
 
 from ports.work_items import UnroutedWebhook
 from postgres.stores import PostgresRouting
-from processor.ops import audit
-from processor.ops.audit import gather
+from processor.ops.audit import topics
 from processor.ops.invariants import check
 from schemas.headers import RECEIVED_AT
 from tests.support import database
 from tests.support.builders import NOW, Log, object_of, payment, received
 from tests.support.programs.folding import ONE, folded
+from tests.support.programs.gathering import gather
 from tests.support.programs.operating import Operating
 from tests.support.programs.stream_worker import Group
 from tests.support.waiting import until
@@ -50,7 +50,7 @@ async def test_unacknowledged_records_are_in_flight(
     operating: Operating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also the first record of a partition, for which the group has committed no offset."""
-    monkeypatch.setattr(audit, "APP_ID", f"payments-processor-{uuid.uuid4().hex}")
+    monkeypatch.setattr(topics, "APP_ID", f"payments-processor-{uuid.uuid4().hex}")
     await operating.publish(Log().create(payment()))
     evidence = await gather(operating.group.bootstrap, operating.database_url, settle_s=60)
     assert evidence.log

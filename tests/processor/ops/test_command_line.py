@@ -57,6 +57,7 @@ def test_every_program_has_help(capsys: pytest.CaptureFixture[str], name: str, o
         ["worker", "--fast"],
         ["audit", "--x"],
         ["audit", "--settle", "soon"],
+        ["audit", "--since", "yesterday"],
         *(["audit", "--settle", value] for value in ("nan", "inf", "1e18", "-5")),
         *(["replay", "--all", "--wait", value] for value in ("nan", "inf", "1e18", "-3")),
         ["dead-letters", "--again"],

@@ -20,6 +20,7 @@ from ports.errors import (
 from postgres.ops.operator import Quarantine
 from processor.ops import dead_letters as sending
 from processor.ops import replay as releasing
+from processor.ops.audit.findings import Findings
 from processor.ops.dead_letters import ReplaySummary
 from processor.ops.invariants import Evidence
 from processor.ops.rebuild import run as rebuilding
@@ -47,6 +48,16 @@ def returning(result: object, given: list[Any] | None = None) -> Callable[..., A
         if given is not None:
             given.extend([*args, named])
         return result
+
+    return function
+
+
+def finding(evidence: Evidence) -> Callable[..., Any]:
+    """Returns an audit that checks this evidence."""
+
+    async def function(*args: Any) -> None:
+        (findings,) = (each for each in args if isinstance(each, Findings))
+        findings.check(evidence)
 
     return function
 
@@ -210,7 +221,7 @@ def test_a_rebuilt_row_that_differs_exits_with_one(
         facts=TableComparison("facts", 0, 0, ()),
     )
     monkeypatch.setattr(rebuilding, "rebuild", returning(result))
-    monkeypatch.setattr(checks, "gather", returning(Evidence()))
+    monkeypatch.setattr(checks, "ops_audit", returning(None))
     assert main(["rebuild"]) == different
     assert main(["audit", "--rebuild"]) == different
 
@@ -221,7 +232,7 @@ def test_a_violation_exits_with_one(
     monkeypatch: pytest.MonkeyPatch, lag: int, options: list[str]
 ) -> None:
     """Whichever way the result is printed."""
-    monkeypatch.setattr(checks, "gather", returning(Evidence(lag=lag)))
+    monkeypatch.setattr(checks, "ops_audit", finding(Evidence(lag=lag)))
     assert main(["audit", *options]) == lag
 
 

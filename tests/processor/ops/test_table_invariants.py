@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from ports.batch import WriteSet
 from postgres.documents import decode_call, encode_call, encode_payment
+from processor.ops.decoded import decode
 from processor.ops.table_invariants import CallRow, Tables, VersionPlacement, disagreements
 from schemas import identity
 from tests.support.builders import Log
@@ -62,7 +63,7 @@ def _call(number: int, **changes: Any) -> Mapping[str, Any]:
 
 
 def _request(number: int, **changes: Any) -> Mapping[str, Any]:
-    call = replace(decode_call(CALLS[number].request), **changes)
+    call = replace(decode_call(CALLS[number].request or ""), **changes)
     return _call(number, request=encode_call(call))
 
 
@@ -123,11 +124,11 @@ WRONG: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
 
 def test_a_correct_system_has_no_violation() -> None:
     """The rows of one plan violate nothing. Undecodable documents are reported by S4."""
-    assert list(disagreements(DOCUMENTS, GOOD)) == []
+    assert list(disagreements(decode(DOCUMENTS), GOOD)) == []
     processed = {**GOOD.inbox, identity.result_event_id(REFUND_CALL): (ONE, "applied")}
     done = replace(GOOD, inbox=processed, **_call(1, needs_result=True))
-    assert list(disagreements(DOCUMENTS, done)) == []
-    assert list(disagreements({ONE: "{}"}, GOOD)) == []
+    assert list(disagreements(decode(DOCUMENTS), done)) == []
+    assert list(disagreements(decode({ONE: "{}"}), GOOD)) == []
     assert GOOD.count() == len(GOOD.placements) + 3
 
 
@@ -135,5 +136,5 @@ def test_a_correct_system_has_no_violation() -> None:
 def test_a_violation_is_reported(wrong: str) -> None:
     """The report names what is wrong."""
     text, change = WRONG[wrong]
-    violations = list(disagreements(DOCUMENTS, replace(GOOD, **change)))
+    violations = list(disagreements(decode(DOCUMENTS), replace(GOOD, **change)))
     assert [line for line in violations if text in line], violations

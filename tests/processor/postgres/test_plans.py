@@ -31,7 +31,9 @@ from ports.work_items import IgnoredWebhook, UnroutedWebhook
 from postgres import history, outbox, reads, routing, timeline
 from postgres.batch import statements, unpublished
 from postgres.batch import transaction as batch
-from postgres.ops import operator
+from postgres.ops import audit, operator
+from processor.ops.audit import tables
+from processor.ops.audit.ranges import Notes, Range
 from providers.stripe.webhooks import StripeTranslator
 from sandbox.stripe_simulator.chance import Chance
 from sandbox.testing import Infrastructure
@@ -81,10 +83,19 @@ LONG_TIMELINE: Final = (
 #: Statements that read whole tables on purpose, and why.
 WHOLE: Final = {
     "routing.GAUGES": "counts what waits, every few seconds",
-    "operator.REPLAYED": "an operator's list of what was sent again",
+    "ops.operator.REPLAYED": "an operator's list of what was sent again",
+    "ops.audit.COUNT": "an audit's progress",
+    "ops.audit.BOUNDARIES": "an audit's ranges",
+    "ops.audit.LAST_PUBLISHED": "an audit notes it of every payment",
+    "ops.audit.LAST_PUBLISHED_FROM": "the same",
+    "ops.audit.REPEATED": "an audit looks for a repeated event among all",
+    "ops.audit.EARLIER": "what an interrupted audit has read is left out, but for its outcomes",
+    "ops.audit.DUPLICATES": "an audit compares all outcomes with the log",
+    "ops.audit.DEAD_LETTERS": "the same",
+    "ops.audit.UNROUTED": "counts what waits",
 }
 #: Modules whose statements an operator runs over the whole store.
-OF_OPERATORS: Final = frozenset({"audit", "rebuild"})
+OF_OPERATORS: Final = frozenset({"postgres.ops.rebuild"})
 
 
 class Store:
@@ -127,7 +138,9 @@ async def _executed(url: str) -> list[Plan]:
             await psycopg.AsyncCursor(connection).execute(f"analyze {table}".encode())
         await connection.set_autocommit(False)
         store = Store(connection, datetime.now(UTC))
-        for part in (_batches, _routing, _calls, _commands, _reading, _operating, _deleting):
+        for part in (
+            _batches, _routing, _calls, _commands, _reading, _operating, _auditing, _deleting,
+        ):  # fmt: skip
             await part(store)
             await connection.commit()
         return connection.plans
@@ -279,6 +292,33 @@ async def _operating(store: Store) -> None:
     await operator.replayed(connection)
 
 
+async def _auditing(store: Store) -> None:
+    """Ranges in the middle and at the end, payments that changed, and what is read as a whole."""
+    connection, now = store.connection, store.now
+    found = await store.rows("select payment_id from payments order by 1")
+    await connection.commit()
+    ids = [payment_id for (payment_id,) in found]
+    middle = Range(number=0, first=ids[5_000], until=ids[5_200])
+    last = Range(number=1, first=ids[-200], until=None)
+    times = tables.Times(before=now, kept=now - timedelta(days=400))
+    # a range of a store of this size is a large part of its smaller tables
+    await connection.execute("set enable_seqscan = off")
+    await connection.commit()
+    assert len((await tables.read(connection, middle, Notes(), times)).payments) == 200
+    assert len((await tables.read(connection, last, Notes(), times)).payments) == 200
+    changed = tables.Times(before=now, kept=times.kept, since=now - timedelta(hours=1))
+    some = Notes(listed=ids[::100])
+    assert len((await tables.read(connection, last, some, changed)).payments) >= 100
+    await connection.execute("reset enable_seqscan")
+    values = {"start": ids[5_000], "size": 500, "since": now, "before": now, "ids": ids[::100]}
+    for statement in (
+        audit.COUNT, audit.BOUNDARIES, audit.CHANGED, audit.LAST_PUBLISHED,
+        audit.LAST_PUBLISHED_FROM, audit.LAST_PUBLISHED_OF, audit.REPEATED, audit.EARLIER,
+        audit.DUPLICATES, audit.DEAD_LETTERS, audit.UNPUBLISHED, audit.UNROUTED,
+    ):  # fmt: skip
+        await connection.execute(statement.encode(), values)
+
+
 async def _deleting(store: Store) -> None:
     """The oldest inputs leave, some at a time."""
     before = store.now - timedelta(days=300)
@@ -288,9 +328,9 @@ async def _deleting(store: Store) -> None:
 
 
 def _modules() -> Iterator[ModuleType]:
-    for found in pkgutil.iter_modules(postgres.__path__):
+    for found in pkgutil.walk_packages(postgres.__path__, "postgres."):
         if found.name not in OF_OPERATORS:
-            yield importlib.import_module(f"postgres.{found.name}")
+            yield importlib.import_module(found.name)
 
 
 def _statements() -> dict[str, str]:

@@ -3,11 +3,11 @@
 import pytest
 
 from postgres.stores import Pool
-from processor.ops.audit import gather
 from processor.ops.invariants import published_is_stored
 from tests.support import database
 from tests.support.builders import Log, payment, received
 from tests.support.programs.folding import fail_on
+from tests.support.programs.gathering import gather
 from tests.support.programs.stream_worker import Group
 
 pytestmark = pytest.mark.anyio

@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar
 import httpx
 import psycopg
 
-from processor.ops.audit import gather
 from processor.ops.invariants import Evidence
 from sandbox.client import PaymentsClient, SimulatorControl
 from sandbox.stripe_simulator.webhooks.signing import signature_header
@@ -21,6 +20,7 @@ from tests.service.events.rows import Row
 from tests.service.events.table import PAYOUT, ROWS, UNMODELLED_ROWS
 from tests.service.events.webhooks import AMOUNT, CURRENCY, Json, Report, Subject, event
 from tests.service.stack import Stack
+from tests.support.programs.gathering import gather
 
 WITHIN_S: Final = 60.0
 POLL_S: Final = 0.1  # polling interval

@@ -1,6 +1,12 @@
 """The evidence for ``processor.ops.invariants``, from the simulation's memory."""
 
-from processor.ops.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
+from processor.ops.invariants import (
+    Evidence,
+    InboxEvidence,
+    PaymentEvidence,
+    VersionEvidence,
+    digest,
+)
 from schemas.topics import PROCESSOR_SOURCES
 from tests.simulation.kafka.group import Group
 from tests.simulation.kafka.log import Log
@@ -53,7 +59,7 @@ def gather(log: Log, database: Database, state: StateTopic, group: Group) -> Evi
             ]
             for payment_id, versions in database.versions.items()
         },
-        published={payment_id: record.value for payment_id, record in state.last.items()},
+        published={payment_id: digest(record.value) for payment_id, record in state.last.items()},
         published_versions=published_versions,
         quarantined=frozenset(database.quarantines),
         published_quarantined=frozenset(p for p, r in state.last.items() if r.quarantined),

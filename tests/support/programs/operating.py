@@ -12,7 +12,6 @@ from messaging.sender import Sender
 from ports.records import ConsumedRecord, RecordOffset
 from postgres.ops.operator import DeadLetterPosition, Quarantine, quarantines
 from processor.ops import dead_letters, replay
-from processor.ops.audit import gather
 from processor.ops.dead_letters import DeadLetterRecord, ReplaySummary
 from processor.ops.invariants import check
 from processor.ops.rebuild.results import RebuildResult
@@ -20,6 +19,7 @@ from processor.ops.rebuild.run import Scope, rebuild
 from schemas.topics import PROCESSOR_SOURCES
 from tests.conftest import PARTITIONS
 from tests.support.builders import DECODER, Clock
+from tests.support.programs.gathering import gather
 from tests.support.programs.stream_worker import DEADLINE_S, Group, Worker
 
 ALL: Sequence[int] = range(PARTITIONS)

@@ -300,7 +300,7 @@ BUGS: Final = (
     Bug(
         "cli",
         "cli.checks:audit",
-        '1 if any(result["violations"] for result in found.values()) else 0',
+        "1 if findings.is_violated else 0",
         "0",
         "a scheduled audit that finds violations succeeds",
         (_EXIT_CODES.format("a_rebuilt_row_that_differs_exits_with_one"),),
@@ -323,7 +323,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.audit:_acknowledged",
+        "processor.ops.audit.topics:acknowledged",
         "offset or 0",
         "offset or 1",
         "the first record of a partition that was lost is not reported",
@@ -359,8 +359,8 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.audit:_with_tables",
-        "log.quarantined if marked is None else None",
+        "processor.ops.audit.tables:_evidence",
+        "None if times.is_live else frozenset(notes.published.quarantined)",
         "None",
         "an audit does not see that a quarantine was never published",
         (

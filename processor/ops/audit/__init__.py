@@ -1,0 +1,1 @@
+"""``payments audit``: the invariants of a running system, some payments at a time."""

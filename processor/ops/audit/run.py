@@ -1,0 +1,245 @@
+"""Audits a running system, some payments at a time: its memory does not depend on what is stored.
+
+An effect is read before its cause, so records in flight are never reported as missing:
+
+* The acknowledged offsets are read before the log, and the log before any table. What was
+  acknowledged then was committed before, and outcomes are only deleted by age. So whenever a range
+  is read, the outcomes of its payments' acknowledged records are there, or are older than the
+  retention, for which the offsets are looked up once more at the end.
+* What was marked as published is noted before ``payment-state`` is read, and the payments later.
+  So the topic has at least the marked version, and no later one than the payment has then.
+* Each range is read as of one moment, and every row of a payment is in its range. A payment's rows
+  are written in one transaction, so they agree whenever they are read. The ranges are of different
+  moments, but no invariant compares rows of two payments, with two exceptions. A record has one
+  outcome: an outcome never moves to another payment or table, so it is seen once. An event has one
+  effect: versions are never changed, and one statement looks for an event's second one.
+
+An incremental audit checks the payments that have a new input, or something that waits. It notes
+which these are after it reads the acknowledged offsets: so the outcome of each record that it reads
+from the log is one of theirs, or a duplicate, or a dead letter.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from msgspec import Struct
+
+from messaging.log_reader import extent
+from ports.records import RecordOffset
+from postgres.deadlines import OperatingConnection
+from postgres.ops import audit as sql
+from processor.ops.audit import tables, topics
+from processor.ops.audit.findings import Findings
+from processor.ops.audit.ranges import Ranges
+from processor.ops.audit.tables import ALWAYS, NEVER, Connection, Times
+from processor.ops.invariants import Evidence, nothing_waits
+from processor.ops.ledger import Ledger
+from processor.ops.progress import Report
+from schemas.topics import PROCESSOR_SOURCES
+
+#: By how much an incremental audit reads more than was asked: clocks differ, and what was decided
+#: is published a moment later.
+MARGIN: Final = timedelta(minutes=10)
+#: Payments of a range; two ranges are in memory.
+RANGE_PAYMENTS: Final = 2_000
+#: Rows that are fetched at a time.
+_FETCHED: Final = 5_000
+
+
+class Scope(Struct, frozen=True, kw_only=True):
+    """What to audit."""
+
+    #: Rows younger than this many seconds may be in flight. 0: the system is at rest.
+    settle_s: float = 0.0
+    #: The history of inputs older than this many seconds may be deleted. None: it is complete.
+    retention_s: float | None = None
+    #: The first payment ID to check.
+    start: str = ""
+    #: Check only payments with an input since then, or with something that waits.
+    since: datetime | None = None
+    range_payments: int = RANGE_PAYMENTS
+
+    def times(self, now: datetime) -> Times:
+        """Returns what is old and what is young at this time."""
+        kept = NEVER if self.retention_s is None else now - timedelta(seconds=self.retention_s)
+        return Times(
+            before=now - timedelta(seconds=self.settle_s) if self.settle_s else ALWAYS,
+            kept=kept,
+            since=self.since,
+            is_live=bool(self.settle_s),
+        )
+
+    def history(self, times: Times) -> datetime:
+        """Returns from when on inputs are looked at."""
+        return times.kept if self.since is None else max(times.kept, self.since - MARGIN)
+
+
+async def audit(
+    bootstrap: str,
+    database_url: str,
+    scope: Scope,
+    clock: Callable[[], datetime],
+    findings: Findings,
+    report: Report,
+) -> None:
+    """Checks every invariant. What it found is in ``findings``, also if it is interrupted.
+
+    Args:
+        bootstrap: the brokers.
+        database_url: Postgres.
+        scope: what to audit.
+        clock: the current time in UTC.
+        findings: is added to.
+        report: shows how far it is.
+
+    Raises:
+        psycopg.Error, KafkaError: Postgres or the brokers are unavailable.
+        CollationError: the database was made with another collation than C.
+    """
+    times = scope.times(clock())
+    since = scope.history(times)
+    is_changed_only = scope.since is not None
+    ledger = Ledger()
+
+    def check(evidence: Evidence) -> None:
+        findings.check(evidence, "S1", *(() if is_changed_only else ("S2",)))
+        for row in evidence.inbox:
+            ledger.end(row.position)
+
+    async with await OperatingConnection.connect(database_url, autocommit=True) as connection:
+        with TemporaryDirectory(prefix="payments-audit-") as folder:
+            await connection.execute(sql.READ_AHEAD)
+            acknowledged = await topics.acknowledged(bootstrap)
+            ranges, payments = await plan(connection, Path(folder), scope, times)
+            lag = await topics.read_log(bootstrap, acknowledged, ledger, times, since, report)
+            await topics.read_states(bootstrap, ranges, since if is_changed_only else NEVER, report)
+            await _check_ranges(connection, ranges, payments, times, check, findings, report)
+        await _note_outcomes(connection, scope, since, ledger)
+        findings.add("L1", nothing_waits(await waiting(connection, times, lag)))
+        if not is_changed_only:
+            async for violation in _repeated(connection):
+                findings.add("S2", [violation])
+        findings.by_code["S1"].checked = ledger.records
+        findings.add("S1", ledger.violations(await _first_offsets(bootstrap, scope, clock())))
+    findings.reached = None
+
+
+async def plan(
+    connection: Connection, folder: Path, scope: Scope, times: Times
+) -> tuple[Ranges, int]:
+    """Divides the payments into ranges, and notes what is marked as published of each.
+
+    Returns the ranges and the number of payments. Raises CollationError.
+    """
+    ranges = Ranges(folder, scope.start)
+    values = {"start": scope.start, "size": scope.range_payments}
+    if scope.since is not None:
+        return ranges, await _list_changed(connection, ranges, scope, times)
+    ((payments,),) = await (await connection.execute(sql.COUNT, values)).fetchall()
+    async for rows in _fetched(connection, sql.BOUNDARIES, values):
+        for (payment_id,) in rows:
+            ranges.begin(payment_id)
+    if times.is_live:
+        await mark(connection, ranges, scope.start)
+    return ranges, payments
+
+
+async def mark(connection: Connection, ranges: Ranges, start: str) -> None:
+    """Notes what is marked as published, of the payments from ``start`` on."""
+    async for rows in _fetched(connection, sql.LAST_PUBLISHED_FROM, {"start": start}):
+        for payment_id, version in rows:
+            ranges.mark(payment_id, version)
+
+
+async def _list_changed(connection: Connection, ranges: Ranges, scope: Scope, times: Times) -> int:
+    """Notes which payments have changed. Returns how many."""
+    listed = 0
+    values = {"start": scope.start, "since": scope.history(times)}
+    async for rows in _fetched(connection, sql.CHANGED, values, scope.range_payments):
+        ids = [payment_id for (payment_id,) in rows]
+        if listed:
+            ranges.begin(ids[0])
+        listed += len(ids)
+        for payment_id in ids:
+            ranges.list(payment_id)
+        marked = await connection.execute(sql.LAST_PUBLISHED_OF, {"ids": ids})
+        for payment_id, version in await marked.fetchall():
+            ranges.mark(payment_id, version)
+    return listed
+
+
+async def _check_ranges(
+    connection: Connection,
+    ranges: Ranges,
+    payments: int,
+    times: Times,
+    check: Callable[[Evidence], None],
+    findings: Findings,
+    report: Report,
+) -> None:
+    """Checks each range while the next one is read."""
+    done, checked, checking = 0, None, None
+    report("payments", done, payments)
+    for one in [*ranges, None]:
+        evidence = await tables.read(connection, one, ranges.take(one), times) if one else None
+        if checking is not None and checked is not None:
+            await checking
+            findings.reached = checked.until or findings.reached
+            report("payments", done, payments, checked.until or "")
+        if one is not None and evidence is not None:
+            done += len(evidence.payments)
+            checked, checking = one, asyncio.create_task(asyncio.to_thread(check, evidence))
+
+
+async def _note_outcomes(
+    connection: Connection, scope: Scope, since: datetime, ledger: Ledger
+) -> None:
+    """Notes the outcomes that are not those of the checked payments."""
+    values = {"start": scope.start, "since": since}
+    statements = [sql.DUPLICATES, sql.DEAD_LETTERS, *([sql.EARLIER] if scope.start else [])]
+    for statement in statements:
+        async for rows in _fetched(connection, statement, values):
+            for row in rows:
+                if (found := RecordOffset(*row)).topic in PROCESSOR_SOURCES:
+                    ledger.end(found)
+
+
+async def waiting(connection: Connection, times: Times, lag: int) -> Evidence:
+    """Returns how much waits that is of no payment, or of several."""
+    values = {"before": times.before}
+    ((unpublished,),) = await (await connection.execute(sql.UNPUBLISHED, values)).fetchall()
+    ((unrouted,),) = await (await connection.execute(sql.UNROUTED, values)).fetchall()
+    return Evidence(lag=lag, unpublished=unpublished, unrouted=unrouted)
+
+
+async def _repeated(connection: Connection) -> AsyncIterator[str]:
+    async for rows in _fetched(connection, sql.REPEATED, {}):
+        for event_id, count in rows:
+            yield f"{event_id} created {count} versions"
+
+
+async def _fetched(
+    connection: Connection, statement: str, values: Mapping[str, Any], size: int = _FETCHED
+) -> AsyncIterator[list[tuple[Any, ...]]]:
+    """Yields a statement's rows, some at a time."""
+    async with connection.transaction(), connection.cursor(name="audit") as cursor:
+        await cursor.execute(statement.encode(), values)
+        while rows := await cursor.fetchmany(size):
+            yield rows
+
+
+async def _first_offsets(
+    bootstrap: str, scope: Scope, now: datetime
+) -> Mapping[tuple[str, int], int] | None:
+    """Returns from where on outcomes must exist now. None: from everywhere."""
+    if scope.retention_s is None:
+        return None
+    return {
+        (topic, partition.partition): first
+        for topic in PROCESSOR_SOURCES
+        for partition, (first, _) in (await extent(bootstrap, topic, scope.times(now).kept)).items()
+    }

@@ -1,0 +1,107 @@
+"""Reads what the topics say: which records the log has, and what was published of each payment."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+
+from messaging.lifetime import close_consumer, start_client
+from messaging.log_reader import (
+    CLOSE_TIMEOUT_S,
+    REQUEST_TIMEOUT_MS,
+    SILENCE_MAX_S,
+    START_TIMEOUT_S,
+    batches,
+    extent,
+    partitions_of,
+    spans,
+)
+from processor.ops.audit.ranges import Ranges
+from processor.ops.audit.tables import NEVER, Times
+from processor.ops.invariants import digest
+from processor.ops.ledger import Ledger
+from processor.ops.progress import Report
+from schemas.headers import QUARANTINED
+from schemas.topics import APP_ID, PAYMENT_STATE, PROCESSOR_SOURCES, fetching
+
+
+async def acknowledged(bootstrap: str) -> dict[tuple[str, int], int]:
+    """Returns the stream's committed offsets, by source topic and partition."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id=APP_ID,
+        enable_auto_commit=False,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+        **fetching(*PROCESSOR_SOURCES),
+    )
+    try:
+        await start_client(consumer, START_TIMEOUT_S)
+        found: dict[tuple[str, int], int] = {}
+        async with asyncio.timeout(SILENCE_MAX_S):
+            for topic in PROCESSOR_SOURCES:
+                for partition in await partitions_of(consumer, topic):
+                    offset = await consumer.committed(partition)
+                    found[topic, partition.partition] = offset or 0
+        return found
+    finally:
+        await close_consumer(consumer, CLOSE_TIMEOUT_S)
+
+
+async def read_log(
+    bootstrap: str,
+    acknowledged_: Mapping[tuple[str, int], int],
+    ledger: Ledger,
+    times: Times,
+    since: datetime,
+    report: Report,
+) -> int:
+    """Notes every record of the processor's sources since then in the ledger.
+
+    Returns how many are too old not to be acknowledged.
+    """
+    lag = 0
+    old, oldest = times.before.timestamp() * 1000, since.timestamp() * 1000
+    for topic in PROCESSOR_SOURCES:
+        wanted = await extent(bootstrap, topic, _looked_up(since))
+        total, done = sum(end - first for first, end in wanted.values()), 0
+        report(f"records of {topic}", done, total)
+        async for partition, found in spans(bootstrap, topic, wanted):
+            unread = acknowledged_[topic, partition]
+            for span in found:
+                done += span.stop - span.offset
+                if span.timestamp < oldest:
+                    continue
+                middle = min(max(span.offset, unread), span.stop)
+                ledger.log(topic, partition, span.offset, middle)
+                note = ledger.wait if times.is_live else ledger.log
+                note(topic, partition, middle, span.stop)
+                lag += (span.stop - middle) * (span.timestamp < old)
+            report(f"records of {topic}", done, total)
+    return lag
+
+
+async def read_states(bootstrap: str, ranges: Ranges, since: datetime, report: Report) -> None:
+    """Notes every record of ``payment-state`` since then with its payment's range."""
+    wanted = await extent(bootstrap, PAYMENT_STATE, _looked_up(since))
+    total, done = sum(end - first for first, end in wanted.values()), 0
+    report(f"records of {PAYMENT_STATE}", done, total)
+    async for found in batches(bootstrap, PAYMENT_STATE, wanted):
+        for record in found:
+            _note(record, ranges)
+        done += len(found)
+        report(f"records of {PAYMENT_STATE}", done, total)
+
+
+def _looked_up(since: datetime) -> datetime | None:
+    return None if since == NEVER else since
+
+
+def _note(record: ConsumerRecord[bytes, bytes], ranges: Ranges) -> None:
+    headers = dict(record.headers)
+    ranges.publish(
+        (record.key or b"").decode(),
+        int(headers["ce_id"].rpartition(b":")[2]),
+        digest(record.value or b""),
+        quarantined=QUARANTINED in headers,
+    )
