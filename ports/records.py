@@ -10,7 +10,7 @@ from domain.call_key import Operation
 from domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact, Unmodelled
 
 
-class RecordOffset(Struct, frozen=True):
+class RecordOffset(Struct, frozen=True, gc=False):
     """The position of a record in the log."""
 
     topic: str

@@ -28,7 +28,7 @@ def digest(value: bytes) -> bytes:
     return blake2b(value, digest_size=16).digest()
 
 
-class InboxEvidence(Struct, frozen=True, kw_only=True):
+class InboxEvidence(Struct, frozen=True, kw_only=True, gc=False):
     """One row of the inbox."""
 
     event_id: str
@@ -56,7 +56,7 @@ class PaymentEvidence(Struct, frozen=True, kw_only=True):
     repeats: Mapping[str, object] = {}
 
 
-class VersionEvidence(Struct, frozen=True, kw_only=True):
+class VersionEvidence(Struct, frozen=True, kw_only=True, gc=False):
     """One row of payment_versions."""
 
     payment_id: str

@@ -94,8 +94,8 @@ WHOLE: Final = {
     "ops.audit.DEAD_LETTERS": "the same",
     "ops.audit.UNROUTED": "counts what waits",
 }
-#: Modules whose statements an operator runs over the whole store.
-OF_OPERATORS: Final = frozenset({"postgres.ops.rebuild"})
+#: Its statements decide the whole store again.
+REBUILD: Final = "postgres.ops.rebuild"
 
 
 class Store:
@@ -329,7 +329,7 @@ async def _deleting(store: Store) -> None:
 
 def _modules() -> Iterator[ModuleType]:
     for found in pkgutil.walk_packages(postgres.__path__, "postgres."):
-        if found.name not in OF_OPERATORS:
+        if not found.name.startswith(REBUILD):
             yield importlib.import_module(found.name)
 
 
