@@ -4,7 +4,7 @@ A call's idempotency key is derived from the payment, never random. The same sta
 same calls, and a call that is requested twice is made once.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -87,8 +87,8 @@ def _cancel_cause(payment: Payment) -> CancelCause | None:
     return requested
 
 
-def wanted(payment: Payment) -> Iterator[ProviderCall]:
-    """Every call that the payment's present state needs, made or not."""
+def wanted(payment: Payment, made: Container[str] = ()) -> Iterator[ProviderCall]:
+    """Every call that the payment's present state needs; without refund calls in ``made``."""
     yield _create(payment)
     if payment.object_id is None:
         return  # every other call names the provider's object, and waits until it is known
@@ -105,10 +105,14 @@ def wanted(payment: Payment) -> Iterator[ProviderCall]:
             key = CallKey.cancel_exhausted(payment.id)
         yield replace(_on_object(payment, key), cancel_cause=cause)
     for refund in payment.refunds:
-        call = _on_object(payment, CallKey.refund(payment.id, refund.id))
+        key = CallKey.refund(payment.id, refund.id)
+        if str(key) in made:
+            continue  # there may be many
+        call = _on_object(payment, key)
         yield replace(call, amount=refund.amount, refund_id=refund.id, reason=refund.reason)
 
 
 def new_calls(payment: Payment) -> tuple[ProviderCall, ...]:
     """The calls that the payment needs and did not request yet."""
-    return tuple(call for call in wanted(payment) if call.key not in payment.calls)
+    made = payment.calls
+    return tuple(call for call in wanted(payment, made) if call.key not in made)

@@ -10,7 +10,7 @@ from domain.money import format_amount
 from domain.payment import Payment
 from domain.status import Outcome
 from domain.transitions import is_allowed, is_final
-from domain.view import amounts_in, snapshot, status_of
+from domain.view import amounts_in, is_published_alike, status_of
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ def changed(before: Payment, after: Payment, at: datetime, reason: str) -> Decis
     keys = after.calls | {call.key for call in calls}
     if status is not before.status:
         reason = f"{before.status} → {status}: {reason}"
-    if status is not before.status or snapshot(after) != snapshot(before):
+    if status is not before.status or not is_published_alike(before, after):
         version, updated_at = before.version + 1, max(before.updated_at, at)
         after = replace(after, status=status, calls=keys, version=version, updated_at=updated_at)
     elif calls:

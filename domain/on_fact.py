@@ -8,7 +8,12 @@ from domain.call_key import CallKey
 from domain.decision import Decision, changed, unchanged
 from domain.facts import join
 from domain.facts.binding import UNCONFIRMED, awaits_object, is_proof
-from domain.facts.refunds import proven_refunds, refund_id_in_key
+from domain.facts.refunds import (
+    find_reported,
+    proven_refunds,
+    refund_id_in_key,
+    with_reported,
+)
 from domain.inputs import DisputeFact, PaymentFact, RefundFact
 from domain.money import format_amount
 from domain.payment import Dispute, Payment, ProviderRefund
@@ -126,7 +131,7 @@ def on_refund_fact(payment: Payment, fact: RefundFact, at: datetime) -> Decision
     wrong = _refund_contradiction(payment, fact)
     if wrong is not None:
         return _conflict(payment, wrong)
-    known = next((r for r in payment.provider_refunds if r.ref == fact.ref), None)
+    known = find_reported(payment, fact.ref)
     facts = join.add_refund_fact(known.facts if known is not None else (), fact)
     key_refund_ids = (
         known.key_refund_id if known is not None else None,
@@ -146,9 +151,8 @@ def on_refund_fact(payment: Payment, fact: RefundFact, at: datetime) -> Decision
         (kept,) = (f for f in facts if f.status is fact.status)
         name = _public_id(payment, made)
         return unchanged(payment, Outcome.STALE, f"refund {name}: {_superseded(fact, kept)}")
-    others = (r for r in payment.provider_refunds if r.ref != fact.ref)
-    refunds = tuple(sorted((*others, made), key=lambda r: r.ref))
-    after = replace(payment, provider_refunds=refunds, object_id=fact.object_id)
+    reported = with_reported(payment, made)
+    after = replace(payment, provider_refunds=reported, object_id=fact.object_id)
     name = _public_id(after, made)
     decision = changed(payment, after, at, f"refund {name} is {fact.status}")
     strongest = facts[-1]
@@ -168,7 +172,7 @@ def _public_id(payment: Payment, made: ProviderRefund) -> str:
 def _refund_contradiction(payment: Payment, fact: RefundFact) -> str | None:
     """How the fact's amount contradicts the known or the requested one; None where it does not."""
     amount = _format(payment, fact.amount)
-    known = next((r for r in payment.provider_refunds if r.ref == fact.ref), None)
+    known = find_reported(payment, fact.ref)
     if known is not None and fact.amount != known.amount:
         return f"the event is about {amount}, but the refund is {_format(payment, known.amount)}"
     key_refund_id = refund_id_in_key(payment.id, fact.caused_by)

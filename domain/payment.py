@@ -94,9 +94,15 @@ class Payment(PaymentTerms, frozen=True, omit_defaults=True):
     #: The facts that determine the view; ``join`` drops those that no longer can.
     facts: tuple[PaymentFact, ...] = ()
     refunds: tuple[RefundRequest, ...] = ()
+    #: In order of their refs.
     provider_refunds: tuple[ProviderRefund, ...] = ()
     disputes: tuple[Dispute, ...] = ()
     #: Keys of the provider calls requested so far.
     calls: frozenset[str] = frozenset()
     #: Keys of those calls that have a result.
     finished_calls: frozenset[str] = frozenset()
+
+    @property
+    def parts(self) -> int:
+        """How many refunds and disputes are known; a refund may count twice."""
+        return len(self.refunds) + len(self.provider_refunds) + len(self.disputes)

@@ -220,6 +220,18 @@ def _dispute_view(dispute: Dispute) -> DisputeView:
 
 def snapshot(payment: Payment) -> Snapshot:
     """The payment as it is published at this version."""
+    return _snapshot(payment, tuple(_refund_view(r) for r in refunds.all_refunds(payment)))
+
+
+def is_published_alike(before: Payment, after: Payment) -> bool:
+    """Whether two states of a payment have the same snapshot, given the same version and time."""
+    return _snapshot(before, ()) == _snapshot(after, ()) and all(
+        one is not None and other is not None and _refund_view(one) == _refund_view(other)
+        for one, other in refunds.differing(before, after)
+    )
+
+
+def _snapshot(payment: Payment, refund_views: tuple[RefundView, ...]) -> Snapshot:
     return Snapshot(
         id=payment.id,
         tenant=payment.tenant,
@@ -231,7 +243,7 @@ def snapshot(payment: Payment) -> Snapshot:
         failure=failure_of(payment),
         cancel_requested=payment.cancel is not None,
         provider_object_id=payment.object_id,
-        refunds=tuple(_refund_view(r) for r in refunds.all_refunds(payment)),
+        refunds=refund_views,
         disputes=tuple(_dispute_view(d) for d in payment.disputes),
         created_at=payment.created_at,
         updated_at=payment.updated_at,

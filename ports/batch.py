@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct
 
@@ -54,6 +55,10 @@ class InboxRow:
         return refusal_id(self.received) if self.refused else self.received.event_id
 
 
+#: Refunds and disputes of a payment of which every version is published.
+PARTS_MAX: Final = 100
+
+
 class VersionRow(Struct, frozen=True):
     """One new version of a payment, with the payment as of this version."""
 
@@ -97,6 +102,20 @@ class WriteSet:
     announced: dict[str, int] = field(default_factory=dict)
     #: Publications whose events were redelivered: a crash may have come before the publishing.
     redelivered: set[int] = field(default_factory=set)
+
+    @property
+    def published(self) -> list[VersionRow]:
+        """The new versions to publish.
+
+        Each repeats the whole payment. So of a payment with more than ``PARTS_MAX`` refunds and
+        disputes only the last one is: a batch about it would be hundreds of megabytes.
+        """
+        return [
+            v
+            for v in self.versions
+            if v.payment.parts <= PARTS_MAX
+            or v.payment.version == self.payments[v.payment.id].version
+        ]
 
 
 class PublishableVersion(Struct, frozen=True, kw_only=True):

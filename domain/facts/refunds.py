@@ -7,7 +7,9 @@ arrival does not matter. Until a requested refund is matched, its amount and tha
 that claims to be it are both reserved: the refundable amount may be too small, never too large.
 """
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Final
 
 from msgspec import Struct
@@ -50,6 +52,24 @@ class RefundRecord(Struct, frozen=True):
         return RefundStatus.FAILED if refused else RefundStatus.REQUESTED
 
 
+def find_reported(payment: Payment, ref: str) -> ProviderRefund | None:
+    """The provider's refund with this reference; None where it is not known."""
+    at = _place(payment, ref)
+    found = payment.provider_refunds[at : at + 1]
+    return found[0] if found and found[0].ref == ref else None
+
+
+def with_reported(payment: Payment, made: ProviderRefund) -> tuple[ProviderRefund, ...]:
+    """The provider's refunds with this one, in place of what was known of it."""
+    known, at = payment.provider_refunds, _place(payment, made.ref)
+    rest = at if find_reported(payment, made.ref) is None else at + 1
+    return (*known[:at], made, *known[rest:])
+
+
+def _place(payment: Payment, ref: str) -> int:
+    return bisect_left(payment.provider_refunds, ref, key=lambda refund: refund.ref)
+
+
 def refund_id_in_key(payment_id: str, caused_by: str | None) -> str | None:
     """The ID of this payment's refund whose call has this key, of whichever generation."""
     key = CallKey.parse(caused_by)
@@ -60,10 +80,12 @@ def refund_id_in_key(payment_id: str, caused_by: str | None) -> str | None:
 
 def proven_refunds(payment: Payment) -> dict[str, str]:
     """The matches that are proven: our refund ID to the provider's. No two share an object."""
+    if not payment.refunds:
+        return {}
     refs = {r.id: r.provider_ref for r in payment.refunds if r.provider_ref is not None}
     taken = set(refs.values())
     requested = {r.id for r in payment.refunds}
-    for refund in sorted(payment.provider_refunds, key=lambda refund: refund.ref):
+    for refund in payment.provider_refunds:
         refund_id = refund.key_refund_id
         if refund_id in requested and refund_id not in refs and refund.ref not in taken:
             refs[refund_id] = refund.ref
@@ -84,6 +106,29 @@ def all_refunds(payment: Payment) -> tuple[RefundRecord, ...]:
     unmatched = _unmatched(payment, refs)
     others = [RefundRecord(r.id, None, r) for r in reported.values() if not _claimed(r, unmatched)]
     return tuple(sorted((*ours, *others), key=lambda record: record.id))
+
+
+def differing(
+    before: Payment, after: Payment
+) -> Iterator[tuple[RefundRecord | None, RefundRecord | None]]:
+    """Yields the records of two states of a payment, place by place, where they may differ.
+
+    One input changes one or two refunds of a payment that may have many: where neither the request
+    nor the report has changed, the record has not.
+    """
+    if before.refunds or after.refunds:
+        for one, other in zip_longest(all_refunds(before), all_refunds(after)):
+            known = one is not None and other is not None
+            if not (known and one.requested is other.requested and one.reported is other.reported):
+                yield one, other
+        return
+    for reported, now in zip_longest(before.provider_refunds, after.provider_refunds):
+        if reported is not now:
+            yield _made_there(reported), _made_there(now)
+
+
+def _made_there(reported: ProviderRefund | None) -> RefundRecord | None:
+    return None if reported is None else RefundRecord(reported.id, None, reported)
 
 
 def unproven_refund(payment: Payment) -> str | None:

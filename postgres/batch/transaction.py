@@ -164,7 +164,7 @@ async def write(connection: Connection, plan: WriteSet, now: datetime) -> list[P
     if partitions:
         cursor = await connection.execute(sql.NEXT_PUBLICATION_IDS, [len(partitions)])
         ids = dict(zip(partitions, (row[0] for row in await cursor.fetchall()), strict=True))
-    seen_as = [(v, ids[v.partition], snapshot(v.payment)) for v in plan.versions]
+    seen_as = [(v, ids[v.partition], snapshot(v.payment)) for v in plan.published]
     published = [
         PublishableVersion(
             payment_id=s.id,

@@ -11,6 +11,7 @@ from tests.conformance.kit.words import foreign_words
 
 _MODULES = sorted(Path(str(domain.__file__)).parent.glob("**/*.py"))
 _ALLOWED = {
+    "bisect",
     "collections.abc", "dataclasses", "datetime", "enum", "itertools", "msgspec", "msgspec.structs",
     "typing",
 }  # fmt: skip

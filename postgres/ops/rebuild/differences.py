@@ -41,11 +41,12 @@ TABLES: Final = (
         ("payment_id", "version"),
         ("previous_status", "status", "event_id", "at"),
     ),
-    Table("refunds", ("payment_id", "refund_id"), ("status", "amount", "reversed", "updated_at")),
+    # updated_at is the time of a published version, and which are depends on the batch
+    Table("refunds", ("payment_id", "refund_id"), ("status", "amount", "reversed")),
     Table(
         "disputes",
         ("payment_id", "dispute_id"),
-        ("status", "amount", "funds_withdrawn", "funds_reinstated", "updated_at"),
+        ("status", "amount", "funds_withdrawn", "funds_reinstated"),
     ),
     Table("provider_calls", ("call_key",), ("payment_id", "provider", "operation", "request")),
     Table("inbox", ("event_id",), ("payment_id", "kind", "outcome", "version"), _DECIDED),
