@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from messaging.topic_admin import create_topics
 from postgres.migrate import migrate
+from postgres.partitions import make_between
 from sandbox import environment
 from sandbox.settings import SandboxSettings
 from sandbox.supervision.ports import free_ports
@@ -61,6 +63,7 @@ def opened() -> Iterator[Site]:
         root = Path(folder)
         with running_infrastructure(root) as found:
             migrate(found.database_url)
+            asyncio.run(make_between(found.database_url, datetime.now(UTC), datetime.now(UTC)))
             kafka = KafkaSettings(
                 kafka_bootstrap=found.kafka_bootstrap, partitions=PARTITIONS, replication_factor=1
             )

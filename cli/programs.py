@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from cli.terminal import database_url, say
+from runtime.clock import utc_now
 from schemas.settings import KafkaSettings, load
 
 
@@ -41,8 +42,10 @@ def run_worker() -> None:
 def run_migrate() -> None:
     """Applies the missing database migrations. Run it before each deployment."""
     from postgres.migrate import migrate
+    from postgres.partitions import make_between
 
     applied = ", ".join(migrate(database_url()))
+    asyncio.run(make_between(database_url(), utc_now(), utc_now()))
     say(f"migrations applied: {applied or 'none, the database is up to date'}")
 
 

@@ -3,6 +3,10 @@
 --
 -- Amounts are integer minor units. Times are UTC. IDs are text, derived from their inputs and never
 -- random.
+--
+-- Vacuums of large tables that are updated begin at a fiftieth of their rows, not at a fifth, so that
+-- each is short; and may cost more at a time, so that they keep up. Tables whose rows soon leave are
+-- vacuumed after a fixed number.
 
 -- The state machine as rows. A test keeps them equal to domain/transitions.py.
 create table payment_statuses (
@@ -51,7 +55,8 @@ create table payments (
     constraint amounts_add_up check (0 <= refunded and refunded <= captured
                                      and captured <= authorized),
     constraint one_payment_per_object unique (provider, object_id)
-) with (fillfactor = 85);
+) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02,
+        autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_cost_limit = 2000);
 -- A finished payment is written again for years: refunds, disputes, late webhooks. No index has a
 -- column that such a write changes (amounts, version, updated_at, document), and every page keeps
 -- room for a row, so the write stays on its page and touches no index.
@@ -119,7 +124,7 @@ create table payment_versions (
     at              timestamptz not null,
     primary key (payment_id, version),
     constraint first_version_has_no_past check ((version = 1) = (previous_status is null))
-);
+) with (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
 create function guard_version() returns trigger language plpgsql as $$
 begin
@@ -164,9 +169,10 @@ create table disputes (
 );
 
 -- One row per event ID: its outcome and the reason. This table decides what was processed; the
--- stream's dedup table is only a faster copy.
+-- stream's dedup table is only a faster copy. Partitioned by quarter (postgres/partitions.py), so that
+-- deleting old rows returns their disk; event_id is unique in each partition.
 create table inbox (
-    event_id     text primary key,
+    event_id     text not null,
     payment_id   text not null,
     tenant       text,
     operation_id text,
@@ -191,7 +197,9 @@ create table inbox (
     decided      bigint,
     constraint waiting_records_are_kept
         check (outcome not in ('parked', 'quarantined') or value is not null)
-);
+) partition by range (recorded_at);
+create table inbox_rest partition of inbox default;
+create unique index on inbox_rest (event_id);
 create index inbox_by_payment on inbox (payment_id, recorded_at);
 create index inbox_by_operation on inbox (operation_id) where operation_id is not null;
 create index inbox_waiting on inbox (payment_id) where outcome in ('parked', 'quarantined');
@@ -201,7 +209,8 @@ create index inbox_parked_by_age on inbox (recorded_at) where outcome = 'parked'
 -- One number per batch, drawn under the locks of the batch's payments.
 create sequence decision_batches;
 
--- A further record with an event ID that the inbox has. It has no effect.
+-- A further record with an event ID that the inbox has. It has no effect. Partitioned as the inbox is;
+-- the position is unique in each partition.
 create table duplicates (
     topic       text not null,
     partition   integer not null,
@@ -209,9 +218,10 @@ create table duplicates (
     event_id    text not null,
     payment_id  text not null,
     received_at timestamptz not null,
-    recorded_at timestamptz not null,
-    primary key (topic, partition, "offset")
-);
+    recorded_at timestamptz not null
+) partition by range (recorded_at);
+create table duplicates_rest partition of duplicates default;
+create unique index on duplicates_rest (topic, partition, "offset");
 create index duplicates_by_payment on duplicates (payment_id, recorded_at);
 create index duplicates_by_age on duplicates (recorded_at);
 
@@ -265,7 +275,8 @@ create table provider_calls (
     done_at         timestamptz,
     constraint done_has_outcome check ((state = 'done') = (outcome is not null)),
     constraint call_is_of_its_payment check (starts_with(call_key, payment_id || ':'))
-);
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02,
+        autovacuum_vacuum_cost_limit = 2000);
 create index provider_calls_never_claimed on provider_calls (provider, next_attempt_at)
     where state = 'due' and attempts = 0;
 create index provider_calls_due on provider_calls (provider, next_attempt_at)
@@ -283,7 +294,7 @@ create table unrouted (
     recorded_at timestamptz not null,
     -- set by the batch in which a payment gets this object
     payment_id  text
-);
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 create index unrouted_by_object on unrouted (provider, object_id);
 create index unrouted_by_age on unrouted (recorded_at);
 create index unrouted_known on unrouted (recorded_at) where payment_id is not null;

@@ -183,8 +183,19 @@ class SweepStore(Protocol):
 class HistoryStore(Protocol):
     """Old inputs and their outcomes."""
 
-    #: The tables with history that may be deleted.
+    #: The tables with history that is deleted row by row.
     histories: Sequence[str]
+
+    async def make_partitions(self, now: datetime) -> None:
+        """Makes the partitions for rows that are recorded from now on."""
+        ...
+
+    async def drop_partitions(self, before: datetime) -> Sequence[tuple[str, int]]:
+        """Drops partitions with nothing recorded since then.
+
+        Returns each one's table and about how many rows it had.
+        """
+        ...
 
     async def give_up_parked(self, before: datetime, limit: int) -> int:
         """Ends inputs parked before then whose payment never came. Returns how many."""

@@ -1,4 +1,7 @@
-"""Deletes the history of old inputs by its age, some rows at a time."""
+"""Deletes the history of old inputs by its age, some rows at a time.
+
+Whole quarters of the large tables are dropped instead (``postgres.partitions``).
+"""
 
 from datetime import datetime
 from typing import Any, Final
@@ -12,9 +15,9 @@ Connection = AsyncConnection[tuple[Any, ...]]
 #: By table: which old rows may be deleted. Quarantined inputs, and what waits behind them, stay
 #: until an operator releases their payment.
 DELETABLE: Final = {
-    "inbox": """outcome <> 'quarantined'
-        and not exists (select from quarantines q where q.payment_id = inbox.payment_id)""",
-    "duplicates": "true",
+    "inbox_rest": """outcome <> 'quarantined'
+        and not exists (select from quarantines q where q.payment_id = inbox_rest.payment_id)""",
+    "duplicates_rest": "true",
     "dead_letters": "true",
     "ignored_webhooks": "true",
 }
@@ -39,14 +42,14 @@ NEVER_CAME: Final = "its payment never came"
 #: has either locked the row, or finds it changed and decides again.
 _GIVE_UP: Final = """
     with old as (
-        select ctid from inbox where recorded_at < %s and outcome = 'parked'
+        select event_id, recorded_at from inbox where recorded_at < %s and outcome = 'parked'
             and not exists (select from payments p where p.payment_id = inbox.payment_id)
             and not exists (select from quarantines q where q.payment_id = inbox.payment_id)
         order by recorded_at limit %s for update skip locked
     )
     update inbox set reason = %s, headers = null, value = null,
         outcome = case when topic = %s then 'rejected' else 'ignored' end
-    from old where inbox.ctid = old.ctid"""
+    from old where inbox.event_id = old.event_id and inbox.recorded_at = old.recorded_at"""
 
 
 async def give_up_parked(connection: Connection, before: datetime, limit: int) -> int:

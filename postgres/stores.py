@@ -12,7 +12,7 @@ from ports.batch import PublishableVersion, ReadSet, WriteSet
 from ports.errors import KeyTakenError, StoreUnavailableError
 from ports.records import DecodedInput
 from ports.work_items import ClaimedCall, IgnoredWebhook, UnroutedWebhook
-from postgres import history, outbox, routing
+from postgres import history, outbox, partitions, routing
 from postgres.batch import transaction as batch
 from postgres.batch import unpublished
 from postgres.batch.transaction import Connection, Decode
@@ -233,6 +233,16 @@ class PostgresHistory:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+
+    async def make_partitions(self, now: datetime) -> None:
+        """See ``HistoryStore.make_partitions``."""
+        async with connected(self._pool) as connection:
+            await partitions.make_ahead(connection, now)
+
+    async def drop_partitions(self, before: datetime) -> Sequence[tuple[str, int]]:
+        """See ``HistoryStore.drop_partitions``."""
+        async with connected(self._pool) as connection:
+            return await partitions.drop_partitions(connection, before)
 
     async def give_up_parked(self, before: datetime, limit: int) -> int:
         """See ``HistoryStore.give_up_parked``."""

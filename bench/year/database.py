@@ -1,5 +1,7 @@
 """The year's own database, beside the others of a server."""
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Final
 
 import psycopg
@@ -7,7 +9,9 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from bench.errors import BenchError
+from bench.year.copies import YEAR
 from postgres.migrate import migrate
+from postgres.partitions import make_between
 
 NAME: Final = "bench_year"
 
@@ -22,4 +26,6 @@ def create(server_url: str, name: str = NAME) -> str:
             raise BenchError(f"the database {name} exists: drop it first") from error
     url = make_conninfo(server_url, dbname=name)
     migrate(url)
+    now = datetime.now(UTC)
+    asyncio.run(make_between(url, now - YEAR, now))
     return url

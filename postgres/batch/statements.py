@@ -119,7 +119,7 @@ INSERT_INBOX: Final = """
         %b::bigint[], %b::jsonb[], %b::bytea[])
         as n(event_id, ordinal, payment_id, tenant, operation_id, kind, topic, partition, "offset",
              received_at, outcome, reason, version, publication_id, headers, value)
-    on conflict (event_id) do nothing"""
+    on conflict do nothing"""
 
 UPDATE_WAITING: Final = """
     update inbox i set event_id = n.known_by, outcome = n.outcome, reason = n.reason,
@@ -140,6 +140,8 @@ INSERT_DUPLICATES: Final = """
         %b::timestamptz[], %b::text[])
         as n(topic, partition, "offset", event_id, payment_id, received_at, refusal_id)
     where not exists (select from inbox i where i.event_id = n.refusal_id)
+        and not exists (select from duplicates d where d.topic = n.topic
+                        and d.partition = n.partition and d."offset" = n."offset")
     on conflict do nothing"""
 
 INSERT_DEAD_LETTERS: Final = """

@@ -1,4 +1,6 @@
-"""Deletes the history of old inputs, in small chunks. Payments and their versions stay.
+"""Deletes the history of old inputs: whole partitions, and rows in small chunks.
+
+Payments and their versions stay. The partitions of large tables are made here too, ahead of time.
 
 A parked input whose payment never arrives expires much earlier. Inputs of a quarantined payment are
 never deleted. An event that is redelivered after its deletion is decided again and changes
@@ -52,18 +54,22 @@ class Retention:
             await asyncio.sleep(rest_s)
 
     async def sweep(self) -> None:
-        """Expires parked inputs and deletes history that is too old now."""
+        """Makes partitions, expires parked inputs, and deletes history that is too old now."""
         settings, now = self._settings, self._clock()
+        await self._store.make_partitions(now)
         parked_before = now - timedelta(seconds=settings.parked_max_age_s)
         async for count in _in_chunks(partial(self._store.give_up_parked, parked_before)):
             self._heartbeat.beat()
             self._metrics.parked_expired.inc(count)
         before = now - timedelta(seconds=settings.history_retention_s)
+        for table, rows in await self._store.drop_partitions(before):
+            log.info("partition.dropped", table=table, rows=rows)
+            self._metrics.history_deleted.labels(table).inc(rows)
         for table in self._store.histories:
             delete = partial(self._store.delete_history, table, before)
             async for count in _in_chunks(delete):
                 self._heartbeat.beat()
-                self._metrics.history_deleted.labels(table).inc(count)
+                self._metrics.history_deleted.labels(table.removesuffix("_rest")).inc(count)
 
 
 async def _in_chunks(step: Callable[[int], Awaitable[int]]) -> AsyncIterator[int]:

@@ -61,7 +61,7 @@ def _nothing(_patch: pytest.MonkeyPatch) -> None:
 
 def _no_dedup(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(statements, "LOAD_KNOWN", f"{statements.LOAD_KNOWN} and false")
-    insert = statements.INSERT_INBOX.replace("on conflict (event_id) do nothing", "")
+    insert = statements.INSERT_INBOX.replace("on conflict do nothing", "")
     patch.setattr(statements, "INSERT_INBOX", insert)
 
 

@@ -44,6 +44,13 @@ class OldHistory:
     def __init__(self) -> None:
         self._counts = [CHUNK_ROWS, CHUNK_ROWS, 1]
 
+    async def make_partitions(self, _now: datetime) -> None:
+        """There are none."""
+
+    async def drop_partitions(self, _before: datetime) -> Sequence[tuple[str, int]]:
+        """There are none."""
+        return ()
+
     async def give_up_parked(self, _before: datetime, _rows: int) -> int:
         """No input is parked."""
         return 0

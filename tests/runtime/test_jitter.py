@@ -1,7 +1,7 @@
 """Loops that start together do not stay synchronized: each pause has jitter."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
@@ -58,8 +58,15 @@ def retention(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
     async def none(*_: object) -> int:
         return 0
 
-    store = cast("Any", SimpleNamespace(histories=(), give_up_parked=none))
-    return Retention(store, SETTINGS, WorkerMetrics(CollectorRegistry()), Clock(), heartbeat).run
+    async def no_partitions(*_: object) -> Sequence[tuple[str, int]]:
+        return ()
+
+    store = SimpleNamespace(
+        histories=(), make_partitions=none, drop_partitions=no_partitions, give_up_parked=none
+    )
+    return Retention(
+        cast("Any", store), SETTINGS, WorkerMetrics(CollectorRegistry()), Clock(), heartbeat
+    ).run
 
 
 def consumer_lag(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:

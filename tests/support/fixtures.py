@@ -1,5 +1,6 @@
 """Fixtures of the processor's tests, on one database that is empty for each test."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
@@ -9,11 +10,12 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
 from postgres.migrate import migrate
+from postgres.partitions import make_between
 from postgres.stores import Pool
 from sandbox.testing import Infrastructure
 from tests.conftest import new_database
 from tests.support import database
-from tests.support.builders import Clock, Log
+from tests.support.builders import NOW, Clock, Log
 from tests.support.programs.calling import Caller
 from tests.support.programs.folding import ONE
 from tests.support.programs.operating import Operating, operator
@@ -26,8 +28,12 @@ def processor_database(infrastructure: Infrastructure) -> Iterator[str]:
     """A migrated database."""
     with new_database(infrastructure.database_url) as url:
         migrate(url)
+        asyncio.run(make_between(url, NOW, NOW))
         with psycopg.connect(url) as connection:
-            rows = connection.execute("select tablename from pg_tables where schemaname = 'public'")
+            rows = connection.execute(
+                """select relname from pg_class where relnamespace = 'public'::regnamespace
+                   and relkind in ('r', 'p') and not relispartition"""
+            )
             known = {*database.TABLES, *database.CONSTANT}
             assert {name for (name,) in rows} == known, "TABLES is not complete"
         yield url

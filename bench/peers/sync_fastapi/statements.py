@@ -19,7 +19,7 @@ _NEW_EVENT: Final = """
         recorded_at, outcome, reason, version)
     values (%(event_id)s, %(payment_id)s, %(kind)s, %(topic)s, %(partition)s, %(offset)s,
         %(received_at)s, %(now)s, %(outcome)s, %(reason)s, %(version)s)
-    on conflict (event_id) do nothing"""
+    on conflict do nothing"""
 
 WRITE_EVENT: Final = _NEW_EVENT
 

@@ -1,13 +1,13 @@
-"""The history of old inputs is deleted in small chunks; payments stay unchanged."""
+"""The history of old inputs is deleted; payments stay unchanged."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
 from psycopg import sql
 
-from postgres.history import DELETABLE
+from postgres.partitions import Quarter
 from postgres.stores import Pool, PostgresHistory
 from processor.worker import retention
 from processor.worker.metrics import WorkerMetrics
@@ -20,6 +20,8 @@ from tests.support.programs.folding import ONE, TWO
 pytestmark = pytest.mark.anyio
 
 DAY = 86_400.0
+#: Seconds until all that is recorded now is older than a day, and its quarter too.
+QUARTER_AND_DAY = (Quarter.of(NOW).next.start - NOW).total_seconds() + DAY
 Sweep = Callable[[], Awaitable[None]]
 
 
@@ -30,10 +32,14 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-def sweep(pool: Pool, clock: Clock, registry: CollectorRegistry) -> Sweep:
-    """Returns the sweep of a loop with a retention of one day."""
-    settings = WorkerSettings(history_retention_s=DAY)
-    return Retention(PostgresHistory(pool), settings, WorkerMetrics(registry), clock).sweep
+async def sweep(pool: Pool, clock: Clock, registry: CollectorRegistry) -> AsyncIterator[Sweep]:
+    """Yields the sweep of a loop with a retention of one day.
+
+    Afterwards the present gets its partitions back.
+    """
+    settings, store = WorkerSettings(history_retention_s=DAY), PostgresHistory(pool)
+    yield Retention(store, settings, WorkerMetrics(registry), clock).sweep
+    await store.make_partitions(NOW)
 
 
 async def count(pool: Pool, table: str) -> int:
@@ -46,11 +52,13 @@ async def count(pool: Pool, table: str) -> int:
 async def test_old_history_is_deleted_and_the_payment_stays(
     pool: Pool, sweep: Sweep, clock: Clock, registry: CollectorRegistry
 ) -> None:
-    """Not before its time. Payments, versions and calls are kept."""
+    """A quarter is deleted when all of it is old. Payments, versions and calls are kept."""
     log = Log()
     await database.process(pool, log.create(ONE), log.webhook(ONE, "succeeded"))
+    async with pool.connection() as connection:
+        await connection.execute("analyze inbox")
     before = await database.everything(pool)
-    clock.forward(DAY)
+    clock.forward(QUARTER_AND_DAY - 0.001)
     await sweep()
     assert await database.everything(pool) == before
     clock.forward(0.001)
@@ -75,9 +83,10 @@ async def test_every_history_is_swept(pool: Pool, sweep: Sweep, clock: Clock) ->
                 "insert into ignored_webhooks values (%s, 'stripe', 'payout.paid', 'why', %s, %s)",
                 [str(number), NOW, NOW],
             )
-    clock.forward(DAY + 1)
+    clock.forward(QUARTER_AND_DAY + 1)
     await sweep()
-    assert [await count(pool, table) for table in DELETABLE] == [0] * len(DELETABLE)
+    histories = ("duplicates", "dead_letters", "ignored_webhooks")
+    assert [await count(pool, table) for table in histories] == [0, 0, 0]
 
 
 async def test_what_waits_for_an_operator_is_never_deleted(
@@ -90,9 +99,13 @@ async def test_what_waits_for_an_operator_is_never_deleted(
         await connection.execute(
             "insert into quarantines values (%s, 'evt_0', 'ValueError: our own', %s)", [ONE, NOW]
         )
-    clock.forward(DAY + 1)
+    clock.forward(QUARTER_AND_DAY + 1)
     await sweep()
     assert await database.rows(pool, "select payment_id from inbox") == [(ONE,)]
+    async with pool.connection() as connection:
+        await connection.execute("delete from quarantines")
+    await sweep()
+    assert await database.rows(pool, "select payment_id from inbox") == []
 
 
 async def test_an_input_whose_payment_never_came_is_given_up(
@@ -148,7 +161,7 @@ async def test_an_event_deleted_from_the_inbox_changes_nothing_when_it_comes_aga
     inputs = [log.create(ONE), log.webhook(ONE, "processing"), log.webhook(ONE, "succeeded")]
     await database.process(pool, *inputs)
     versions = await database.rows(pool, "select version, status from payment_versions order by 1")
-    clock.forward(DAY + 1)
+    clock.forward(QUARTER_AND_DAY + 1)
     await sweep()
     assert await count(pool, "inbox") == 0
     assert await database.process(pool, *inputs) == []

@@ -1,0 +1,170 @@
+"""Large tables are partitioned by quarter, and nobody waits long for it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ports.records import ConsumedRecord
+from postgres.partitions import Quarter
+from postgres.stores import Pool, PostgresHistory
+from tests.support import database
+from tests.support.builders import NOW, Log, payment
+from tests.support.programs.folding import ONE, TWO
+
+pytestmark = pytest.mark.anyio
+
+THIS = Quarter.of(NOW)
+AFTER = THIS.next.start
+PARTITIONS = """
+    select relname from pg_class
+    where relispartition and relkind = 'r' and starts_with(relname, 'inbox') order by 1"""
+
+
+@pytest.fixture
+async def history(pool: Pool) -> AsyncIterator[PostgresHistory]:
+    """The store. Afterwards there are the partitions of the present again, and no later one."""
+    store = PostgresHistory(pool)
+    yield store
+    await store.drop_partitions(datetime.max.replace(tzinfo=UTC))
+    await store.make_partitions(NOW)
+
+
+async def partitions(pool: Pool) -> list[str]:
+    """The inbox's partitions."""
+    return [name for (name,) in await database.rows(pool, PARTITIONS)]
+
+
+@pytest.mark.parametrize(
+    ("moment", "quarter"),
+    [
+        (datetime(2026, 1, 1, tzinfo=UTC), Quarter(2026, 1)),
+        (datetime(2026, 3, 31, 23, 59, 59, 999_999, tzinfo=UTC), Quarter(2026, 1)),
+        (datetime(2026, 12, 31, tzinfo=UTC), Quarter(2026, 4)),
+    ],
+)
+def test_a_quarter_is_of_the_time_in_utc(moment: datetime, quarter: Quarter) -> None:
+    """The last one of a year is followed by the first of the next."""
+    assert Quarter.of(moment) == quarter
+    assert quarter.start <= moment < quarter.next.start
+    assert Quarter.of(quarter.next.start - timedelta(microseconds=1)) == quarter
+
+
+async def test_the_next_partition_is_made_ahead(pool: Pool, history: PostgresHistory) -> None:
+    """Of this quarter and the next, once."""
+    before = await partitions(pool)
+    assert before == ["inbox_2026q1", "inbox_2026q2", "inbox_rest"]
+    await history.make_partitions(NOW)
+    assert await partitions(pool) == before
+    await history.make_partitions(AFTER)
+    assert await partitions(pool) == [*before[:2], "inbox_2026q3", "inbox_rest"]
+
+
+async def test_rows_without_a_partition_move_to_theirs_when_it_is_made(
+    pool: Pool, history: PostgresHistory
+) -> None:
+    """Until then they are in the rest, where they are known like all others."""
+    await history.drop_partitions(datetime.max.replace(tzinfo=UTC))
+    log = Log()
+    create = log.create(ONE)
+    await database.process(pool, create)
+    assert await database.rows(pool, "select payment_id from inbox_rest") == [(ONE,)]
+    await history.make_partitions(NOW)
+    assert await database.rows(pool, "select payment_id from inbox_rest") == []
+    assert await database.rows(pool, "select payment_id from inbox_2026q1") == [(ONE,)]
+    assert len((await database.load(pool, create)).known) == 1
+
+
+async def test_dropping_a_quarter_returns_its_disk(pool: Pool, history: PostgresHistory) -> None:
+    """Its table is gone at once. What an operator has not decided moves to the rest."""
+    log = Log()
+    third = payment("third")
+    await database.process(
+        pool, log.create(ONE), log.webhook(ONE, "succeeded"), log.webhook(third, "succeeded")
+    )
+    async with pool.connection() as connection:
+        await connection.execute(
+            "insert into quarantines values (%s, 'evt_0', 'ValueError: our own', %s)", [third, NOW]
+        )
+    assert await history.drop_partitions(AFTER - timedelta(microseconds=1)) == []
+    dropped = await history.drop_partitions(AFTER)
+    assert [table for table, _ in dropped] == ["inbox", "duplicates"]
+    assert await partitions(pool) == ["inbox_2026q2", "inbox_rest"]
+    assert await database.rows(pool, "select payment_id from inbox") == [(third,)]
+
+
+@pytest.mark.usefixtures("history")
+async def test_an_event_is_known_in_every_partition(pool: Pool) -> None:
+    """A duplicate in a later quarter is a duplicate, and is recorded once."""
+    log = Log()
+    create = log.create(ONE)
+    await database.process(pool, create)
+    later = PostgresLater(pool, AFTER)
+    again = log.again(create)
+    await later.process(again)
+    assert await database.rows(pool, "select count(*) from inbox") == [(1,)]
+    assert await database.rows(pool, "select count(*) from duplicates") == [(1,)]
+    await PostgresLater(pool, AFTER.replace(year=2027)).process(again)
+    assert await database.rows(pool, "select count(*) from duplicates") == [(1,)]
+
+
+class PostgresLater:
+    """Batches that are recorded at a later time."""
+
+    def __init__(self, pool: Pool, now: datetime) -> None:
+        self._pool = pool
+        self._now = now
+
+    async def process(self, *records: ConsumedRecord) -> None:
+        """Processes one batch up to its commit."""
+        plan = await database.plan_of(self._pool, *records)
+        async with database.batches(self._pool).transaction() as transaction:
+            await transaction.write(plan, self._now)
+
+
+@pytest.mark.parametrize("step", ["make", "drop"])
+async def test_a_locked_table_is_left_for_the_next_time(
+    pool: Pool, history: PostgresHistory, step: str
+) -> None:
+    """Nothing is changed, nobody waits longer than for a second, and the next attempt succeeds."""
+
+    async def change() -> None:
+        await (history.make_partitions if step == "make" else history.drop_partitions)(AFTER)
+
+    before = await partitions(pool)
+    async with pool.connection() as other:
+        await other.execute("lock table inbox in access share mode")
+        await other.execute("lock table inbox_rest in access share mode")
+        async with asyncio.timeout(5):
+            await change()
+        assert await partitions(pool) == before
+    await change()
+    assert await partitions(pool) != before
+
+
+@pytest.mark.parametrize("step", ["make", "drop"])
+async def test_batches_go_on_while_partitions_change(
+    pool: Pool, history: PostgresHistory, step: str
+) -> None:
+    """Making and dropping partitions ends no transaction of a batch."""
+    log = Log()
+    await database.process(pool, log.create(ONE), log.create(TWO))
+    done = asyncio.Event()
+
+    async def batches() -> int:
+        count = 0
+        while not done.is_set():
+            await database.process(pool, log.webhook(ONE, "processing"))
+            count += 1
+        return count
+
+    writing = asyncio.create_task(batches())
+    moment = AFTER
+    for _ in range(8):
+        await history.make_partitions(moment)
+        if step == "drop":
+            await history.drop_partitions(moment.replace(year=moment.year - 1))
+        moment = Quarter.of(moment).next.start
+    done.set()
+    assert await writing > 0
