@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
+from psycopg import sql
 
 _EXPLAIN: Final = b"explain (analyze, buffers, format json) "
 _SORTS: Final = frozenset({"Sort", "Incremental Sort"})
@@ -30,6 +31,8 @@ class ExplainingCursor(psycopg.AsyncCursor[Any]):
 
     async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         """See psycopg's."""
+        if isinstance(query, sql.Composable):
+            query = query.as_bytes(self.connection)
         text = query if isinstance(query, str) else bytes(query).decode()
         if text.lstrip().startswith(("select", "insert", "update", "delete", "with")):
             connection = self.connection
@@ -68,7 +71,9 @@ def _plan_of(statement: str, plan: Mapping[str, Any]) -> Plan:
         returned=int(plan["Actual Rows"]) or _written(plan),
         read=round(sum(_read(node) for node in nodes if "Relation Name" in node)),
         whole_tables=frozenset(
-            node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"
+            node["Relation Name"]
+            for node in nodes
+            if node["Node Type"] == "Seq Scan" and _read(node)  # not if the table is empty
         ),
         spills=any(
             node.get("Sort Space Type") == "Disk" for node in nodes if node["Node Type"] in _SORTS

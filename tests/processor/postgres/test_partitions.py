@@ -24,11 +24,13 @@ PARTITIONS = """
 
 @pytest.fixture
 async def history(pool: Pool) -> AsyncIterator[PostgresHistory]:
-    """The store. Afterwards there are the partitions of the present again, and no later one."""
+    """The store, with the partitions of the present and no other, also afterwards."""
     store = PostgresHistory(pool)
-    yield store
-    await store.drop_partitions(datetime.max.replace(tzinfo=UTC))
-    await store.make_partitions(NOW)
+    for again in (True, False):
+        await store.drop_partitions(datetime.max.replace(tzinfo=UTC))
+        await store.make_partitions(NOW)
+        if again:
+            yield store
 
 
 async def partitions(pool: Pool) -> list[str]:

@@ -28,7 +28,7 @@ from decisions.fold import fold
 from ports.batch import WriteSet
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, RecordOffset
 from ports.work_items import IgnoredWebhook, UnroutedWebhook
-from postgres import history, outbox, reads, routing, timeline
+from postgres import history, outbox, partitions, reads, routing, timeline
 from postgres.batch import statements, unpublished
 from postgres.batch import transaction as batch
 from postgres.ops import audit, operator
@@ -325,6 +325,9 @@ async def _deleting(store: Store) -> None:
     await history.give_up_parked(store.connection, before, SAMPLE)
     for table in history.DELETABLE:
         await history.delete_history(store.connection, table, before, SAMPLE)
+    await store.connection.commit()
+    assert await partitions.drop_partitions(store.connection, before)
+    assert await partitions.make_ahead(store.connection, store.now + timedelta(days=300))
 
 
 def _modules() -> Iterator[ModuleType]:

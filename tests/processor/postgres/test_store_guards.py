@@ -9,7 +9,7 @@ from domain.status import Status
 from domain.transitions import TRANSITIONS, is_final
 from postgres.stores import Pool
 from tests.support import database
-from tests.support.builders import Log, object_of
+from tests.support.builders import NOW, Log, object_of
 from tests.support.programs.folding import ONE, TWO
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +21,7 @@ _VERSION: Final = """
 _INBOX: Final = """
     insert into inbox (event_id, payment_id, kind, topic, partition, "offset", received_at,
         recorded_at, outcome, reason)
-    values ({}, %(one)s, 'kind', 'topic', 0, 0, now(), now(), {}, 'because')"""
+    values ({}, %(one)s, 'kind', 'topic', 0, 0, %(now)s, %(now)s, {}, 'because')"""
 _CALL: Final = """
     insert into provider_calls (call_key, payment_id, provider, operation, request, state,
         outcome, next_attempt_at, created_at)
@@ -37,7 +37,7 @@ _DISPUTE: Final = """
 _DISPUTE_ROW: Final = "(%(one)s, 'dis_1', 'WON', 1, 1, 1, now())"
 _ONE: Final = "update payments set {} where payment_id = %(one)s"
 _TWO: Final = "update payments set {} where payment_id = %(two)s"
-_NAMED: Final = {"one": ONE, "two": TWO, "object": object_of(ONE)}
+_NAMED: Final = {"one": ONE, "two": TWO, "object": object_of(ONE), "now": NOW}
 
 Check, Foreign, Unique = errors.CheckViolation, errors.ForeignKeyViolation, errors.UniqueViolation
 #: Payment one has succeeded (version 2), payment two was created (version 1).
