@@ -31,11 +31,8 @@ def folded(payment: Payment | None, records: Sequence[ConsumedRecord]) -> WriteS
 
 def with_refunds(log: Log, count: int) -> Payment:
     """A payment that was captured and refunded this often."""
-    money = {"amount": AMOUNT}
-    begun = [
-        log.create(ONE, **money),
-        log.webhook(ONE, "succeeded", **money, amount_received=AMOUNT),
-    ]
+    paid = log.webhook(ONE, "succeeded", amount=AMOUNT, amount_received=AMOUNT)
+    begun = [log.create(ONE, amount=AMOUNT), paid]
     return folded(None, [*begun, *refunds(log, 0, count)]).payments[ONE]
 
 
