@@ -200,10 +200,12 @@ create table inbox (
 ) partition by range (recorded_at);
 create table inbox_rest partition of inbox default;
 create unique index on inbox_rest (event_id);
-create index inbox_by_payment on inbox (payment_id, recorded_at);
+create index on inbox_rest (recorded_at);
+-- Of the payment alone, so that its rows share one entry: a timeline sorts the rows that it pages.
+create index inbox_by_payment on inbox (payment_id);
 create index inbox_by_operation on inbox (operation_id) where operation_id is not null;
 create index inbox_waiting on inbox (payment_id) where outcome in ('parked', 'quarantined');
-create index inbox_by_age on inbox (recorded_at);
+create index inbox_by_age on inbox using brin (recorded_at) with (pages_per_range = 32, autosummarize);
 create index inbox_parked_by_age on inbox (recorded_at) where outcome = 'parked';
 
 -- One number per batch, drawn under the locks of the batch's payments.
@@ -222,8 +224,10 @@ create table duplicates (
 ) partition by range (recorded_at);
 create table duplicates_rest partition of duplicates default;
 create unique index on duplicates_rest (topic, partition, "offset");
-create index duplicates_by_payment on duplicates (payment_id, recorded_at);
-create index duplicates_by_age on duplicates (recorded_at);
+create index on duplicates_rest (recorded_at);
+create index duplicates_by_payment on duplicates (payment_id);
+create index duplicates_by_age on duplicates using brin (recorded_at)
+    with (pages_per_range = 32, autosummarize);
 
 -- Undecodable records: source and reason. Their bytes are on the topic dead-letters.
 create table dead_letters (
@@ -257,12 +261,14 @@ create table quarantines (
 
 -- The outbox: provider calls, written in the transaction that decided them. Rows are never deleted.
 create table provider_calls (
-    call_key        text primary key check (length(call_key) <= 255),
+    -- begins with the payment ID; compared by bytes, so that a payment's calls are a range
+    call_key        text collate "C" primary key check (length(call_key) <= 255),
     payment_id      text not null references payments,
     provider        text not null,
     operation       text not null check (operation in
                     ('create', 'confirm', 'capture', 'cancel', 'refund')),
-    request         jsonb not null,
+    -- what to send; null once it is done
+    request         jsonb,
     state           text not null default 'due' check (state in ('due', 'done')),
     attempts        integer not null default 0 check (attempts >= 0),
     -- the provider's key is call_key, or call_key.generation once a new one was needed and safe
@@ -274,6 +280,7 @@ create table provider_calls (
     created_at      timestamptz not null,
     done_at         timestamptz,
     constraint done_has_outcome check ((state = 'done') = (outcome is not null)),
+    constraint due_has_request check (state = 'done' or request is not null),
     constraint call_is_of_its_payment check (starts_with(call_key, payment_id || ':'))
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02,
         autovacuum_vacuum_cost_limit = 2000);
@@ -281,7 +288,6 @@ create index provider_calls_never_claimed on provider_calls (provider, next_atte
     where state = 'due' and attempts = 0;
 create index provider_calls_due on provider_calls (provider, next_attempt_at)
     where state = 'due' and attempts > 0;
-create index provider_calls_by_payment on provider_calls (payment_id);
 
 -- Webhooks that name no payment, and whose payment is not known yet.
 create table unrouted (

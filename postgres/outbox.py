@@ -37,8 +37,10 @@ RENEW: Final = """
     update provider_calls set next_attempt_at = %(lease_until)s
     where call_key = %(key)s and state = 'due' and attempts = %(attempts)s"""
 
+#: The request has no use any more, and the payment's document says the same.
 FINISH: Final = """
-    update provider_calls set state = 'done', outcome = %(outcome)s, done_at = %(now)s
+    update provider_calls set state = 'done', outcome = %(outcome)s, done_at = %(now)s,
+        request = null
     where call_key = %(key)s and state = 'due' and attempts = %(attempts)s"""
 
 RETRY: Final = """
