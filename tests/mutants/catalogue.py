@@ -19,7 +19,7 @@ from tests.mutants.bugs import (
     translation,
     worker,
 )
-from tests.mutants.bugs.rooms import edges, log, moments, programs
+from tests.mutants.bugs.rooms import edges, log, moments, programs, storing
 from tests.mutants.planted import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
@@ -38,6 +38,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *seams.BUGS,
     *sql.BUGS,
     *statements.BUGS,
+    *storing.BUGS,
     *stream.BUGS,
     *stream_parts.BUGS,
     *translation.BUGS,
