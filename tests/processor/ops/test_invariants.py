@@ -9,6 +9,7 @@ from msgspec.structs import replace as changed
 
 from domain.status import Status
 from domain.view import snapshot
+from ports.batch import PARTS_MAX
 from ports.records import RecordOffset
 from postgres.documents import encode_payment, encode_snapshot
 from processor.ops.invariants import (
@@ -342,6 +343,23 @@ def test_a_compacted_topic_may_have_lost_older_versions() -> None:
         compacted, published_versions={"pay_1": (1, 3)}, published={"pay_1": digest(b"{3}")}
     )
     assert "pay_1: versions [2] were never published" in check(gap)["S8"]
+
+
+@pytest.mark.parametrize(("refunds", "violated"), [(PARTS_MAX, True), (PARTS_MAX + 1, False)])
+def test_versions_of_a_payment_with_many_refunds_may_be_left_out(
+    refunds: int, *, violated: bool
+) -> None:
+    """Only the last one of a batch is published."""
+    log = Log()
+    begun = [log.create(ONE), log.webhook(ONE, "succeeded")]
+    refunded = (log.refund_event(ONE, f"re_{n}", "succeeded", 1) for n in range(refunds))
+    payment = folded(*begun, *refunded).payments[ONE]
+    gap = Evidence(
+        payments={ONE: changed(PAYMENT, payment_id=ONE)},
+        documents={ONE: encode_payment(payment)},
+        published_versions={ONE: (1, payment.version)},
+    )
+    assert any("were never published" in each for each in check(gap)["S8"]) is violated
 
 
 def test_every_invariant_has_a_meaning_and_a_count() -> None:
