@@ -62,8 +62,8 @@ class OperatingConnection(ServingConnection):
     answer_within_s = OPERATING_S
 
 
-class MigratingConnection(psycopg.Connection[Any]):
-    """The same, for migrations."""
+class BlockingConnection(psycopg.Connection[Any]):
+    """The same for code that blocks: migrations, and the ranges of an audit."""
 
     answer_within_s = OPERATING_S
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import psycopg
 
-from postgres.deadlines import MigratingConnection
+from postgres.deadlines import BlockingConnection
 
 DIRECTORY: Final = Path(__file__).parent.parent / "migrations"
 #: The advisory lock of migrations: two at a time would collide.
@@ -26,7 +26,7 @@ class MigrationError(Exception):
 
 def migrate(database_url: str, directory: Path = DIRECTORY) -> list[str]:
     """Applies what is missing. Returns the names applied. Raises MigrationError, psycopg.Error."""
-    with MigratingConnection.connect(database_url) as connection:
+    with BlockingConnection.connect(database_url) as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
         connection.execute(CREATE_TABLE)
         rows = connection.execute("select name, checksum from schema_migrations").fetchall()

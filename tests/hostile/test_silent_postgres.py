@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 from postgres import deadlines
 from postgres.deadlines import (
     CONNECTING,
-    MigratingConnection,
+    BlockingConnection,
     OperatingConnection,
     ServingConnection,
 )
@@ -72,7 +72,7 @@ async def test_a_pool_replaces_connections_that_time_out(monkeypatch: pytest.Mon
 
 async def test_migrations_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their synchronous connection has a timeout, too."""
-    monkeypatch.setattr(MigratingConnection, "answer_within_s", WITHIN_S)
+    monkeypatch.setattr(BlockingConnection, "answer_within_s", WITHIN_S)
     async with postgres_that_falls_silent() as address, asyncio.timeout(WITHIN_S + NOTICED_S):
         with pytest.raises(psycopg.OperationalError, match="no answer to a statement"):
             await asyncio.to_thread(migrate, f"postgresql://pay@{address}/payments")

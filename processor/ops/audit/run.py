@@ -20,32 +20,38 @@ from the log is one of theirs, or a duplicate, or a dead letter.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import gc
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import psycopg
 from msgspec import Struct
 
 from messaging.log_reader import extent
 from ports.records import RecordOffset
-from postgres.deadlines import OperatingConnection
+from postgres.deadlines import BlockingConnection, OperatingConnection
 from postgres.ops import audit as sql
 from processor.ops.audit import tables, topics
 from processor.ops.audit.findings import Findings
 from processor.ops.audit.ranges import Ranges
-from processor.ops.audit.tables import ALWAYS, NEVER, Connection, Times
+from processor.ops.audit.tables import ALWAYS, NEVER, Times
 from processor.ops.invariants import Evidence, nothing_waits
 from processor.ops.ledger import Ledger
 from processor.ops.progress import Report
 from schemas.topics import PROCESSOR_SOURCES
 
+Connection = psycopg.AsyncConnection[Any]
 #: By how much an incremental audit reads more than was asked: clocks differ, and what was decided
 #: is published a moment later.
 MARGIN: Final = timedelta(minutes=10)
 #: Payments of a range; two ranges are in memory.
 RANGE_PAYMENTS: Final = 2_000
+#: After how many ranges Python looks for cycles of objects.
+COLLECTED_RANGES: Final = 20
 #: Rows that are fetched at a time.
 _FETCHED: Final = 5_000
 
@@ -110,22 +116,29 @@ async def audit(
         for row in evidence.inbox:
             ledger.end(row.position)
 
-    async with await OperatingConnection.connect(database_url, autocommit=True) as connection:
-        with TemporaryDirectory(prefix="payments-audit-") as folder:
-            await connection.execute(sql.READ_AHEAD)
-            acknowledged = await topics.acknowledged(bootstrap)
+    acknowledged = await topics.acknowledged(bootstrap)
+    with TemporaryDirectory(prefix="payments-audit-") as folder:
+        async with await _connect(database_url) as connection:
             ranges, payments = await plan(connection, Path(folder), scope, times)
-            lag = await topics.read_log(bootstrap, acknowledged, ledger, times, since, report)
-            await topics.read_states(bootstrap, ranges, since if is_changed_only else NEVER, report)
-            await _check_ranges(connection, ranges, payments, times, check, findings, report)
+        lag = await topics.read_log(bootstrap, acknowledged, ledger, times, since, report)
+        await topics.read_states(bootstrap, ranges, since if is_changed_only else NEVER, report)
+        with BlockingConnection.connect(database_url, autocommit=True) as blocking:
+            blocking.execute(sql.READ_AHEAD)
+            with _collecting_rarely():
+                await _check_ranges(blocking, ranges, payments, times, check, findings, report)
+    async with await _connect(database_url) as connection:
         await _note_outcomes(connection, scope, since, ledger)
         findings.add("L1", nothing_waits(await waiting(connection, times, lag)))
         if not is_changed_only:
             async for violation in _repeated(connection):
                 findings.add("S2", [violation])
-        findings.by_code["S1"].checked = ledger.records
-        findings.add("S1", ledger.violations(await _first_offsets(bootstrap, scope, clock())))
+    findings.by_code["S1"].checked = ledger.records
+    findings.add("S1", ledger.violations(await _first_offsets(bootstrap, scope, clock())))
     findings.reached = None
+
+
+async def _connect(database_url: str) -> Connection:
+    return await OperatingConnection.connect(database_url, autocommit=True)
 
 
 async def plan(
@@ -173,7 +186,7 @@ async def _list_changed(connection: Connection, ranges: Ranges, scope: Scope, ti
 
 
 async def _check_ranges(
-    connection: Connection,
+    connection: tables.Connection,
     ranges: Ranges,
     payments: int,
     times: Times,
@@ -185,14 +198,29 @@ async def _check_ranges(
     done, checked, checking = 0, None, None
     report("payments", done, payments)
     for one in [*ranges, None]:
-        evidence = await tables.read(connection, one, ranges.take(one), times) if one else None
+        evidence = None
+        if one is not None:
+            notes = ranges.take(one)
+            evidence = await asyncio.to_thread(tables.read, connection, one, notes, times)
         if checking is not None and checked is not None:
             await checking
             findings.reached = checked.until or findings.reached
             report("payments", done, payments, checked.until or "")
+            if checked.number % COLLECTED_RANGES == 0:
+                gc.collect()
         if one is not None and evidence is not None:
             done += len(evidence.payments)
             checked, checking = one, asyncio.create_task(asyncio.to_thread(check, evidence))
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Python looks for cycles of objects only when asked. Evidence has none, and many objects."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 async def _note_outcomes(

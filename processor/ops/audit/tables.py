@@ -14,7 +14,7 @@ from processor.ops.audit.ranges import Notes, Range
 from processor.ops.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
 from processor.ops.table_invariants import CallRow, Tables, VersionPlacement
 
-Connection = psycopg.AsyncConnection[Any]
+Connection = psycopg.Connection[Any]
 Rows = Sequence[tuple[Any, ...]]
 #: A call is noted as done after its result was sent, and may take as long as that.
 _RESULT_BEFORE_DONE: Final = timedelta(hours=1)
@@ -38,8 +38,11 @@ class Times(Struct, frozen=True, kw_only=True):
     is_live: bool = True
 
 
-async def read(connection: Connection, one: Range, notes: Notes, times: Times) -> Evidence:
-    """Reads a range in a transaction of its own. Raises psycopg.Error."""
+def read(connection: Connection, one: Range, notes: Notes, times: Times) -> Evidence:
+    """Reads a range in a transaction of its own. Raises psycopg.Error.
+
+    It blocks: a wait on an event loop for every few kilobytes costs as much as their content.
+    """
     if times.since is not None:
         notes = notes.of_listed()
     values = {
@@ -49,14 +52,14 @@ async def read(connection: Connection, one: Range, notes: Notes, times: Times) -
     }  # fmt: skip
     kind = "listed" if times.since is not None else "last" if one.until is None else "range"
     tables = [table for table, of in sql.RANGED if of == kind]
-    async with connection.transaction():
-        await connection.execute(sql.ONE_MOMENT)
-        async with connection.pipeline():
+    with connection.transaction():
+        connection.execute(sql.ONE_MOMENT)
+        with connection.pipeline():
             cursors = {
-                table: await connection.execute(sql.RANGED[table, kind].encode(), values)
+                table: connection.execute(sql.RANGED[table, kind].encode(), values)
                 for table in tables
             }
-            rows = {table: await cursor.fetchall() for table, cursor in cursors.items()}
+            rows = {table: cursor.fetchall() for table, cursor in cursors.items()}
     return _evidence(rows, notes, times)
 
 

@@ -1,16 +1,18 @@
 """The whole evidence of a small system at once. ``payments audit`` reads it range by range."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ports.records import RecordOffset
-from postgres.deadlines import OperatingConnection
+from postgres.deadlines import BlockingConnection, OperatingConnection
 from postgres.ops import audit as sql
 from processor.ops.audit import run, tables, topics
 from processor.ops.audit.ranges import Ranges
-from processor.ops.audit.tables import Connection, Times
+from processor.ops.audit.run import Connection
+from processor.ops.audit.tables import Times
 from processor.ops.invariants import Evidence
 from processor.ops.ledger import Ledger
 from processor.ops.progress import ignore
@@ -47,7 +49,9 @@ async def gather(
 async def with_tables(connection: Connection, ranges: Ranges, times: Times) -> Evidence:
     """All rows, as one range."""
     (whole,) = ranges
-    found = await tables.read(connection, whole, ranges.take(whole), times)
+    blocking = BlockingConnection.connect(connection.info.dsn, password=connection.info.password)
+    with blocking as reading:
+        found = await asyncio.to_thread(tables.read, reading, whole, ranges.take(whole), times)
     waiting = await run.waiting(connection, times, 0)
     return replace(
         found,
