@@ -16,7 +16,8 @@ An effect is read before its cause, so records in flight are never reported as m
 
 An incremental audit checks the payments that have a new input, or something that waits. It notes
 which these are after it reads the acknowledged offsets: so the outcome of each record that it reads
-from the log is one of theirs, or a duplicate, or a dead letter.
+from the log is one of theirs, or a duplicate, or a dead letter. It looks for a repeated event only
+within a payment, and for records of ``payment-state`` only if the last version is as new.
 """
 
 import asyncio

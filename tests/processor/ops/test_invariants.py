@@ -360,6 +360,13 @@ def test_versions_of_a_payment_with_many_refunds_may_be_left_out(
         published_versions={ONE: (1, payment.version)},
     )
     assert any("were never published" in each for each in check(gap)["S8"]) is violated
+    behind = replace(
+        gap,
+        payments={ONE: changed(PAYMENT, payment_id=ONE, version=5)},
+        published_versions={ONE: (1,)},
+        due_versions={ONE: 4},
+    )
+    assert any("the last record is not" in each for each in check(behind)["S8"]) is violated
 
 
 def test_every_invariant_has_a_meaning_and_a_count() -> None:
