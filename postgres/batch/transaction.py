@@ -152,8 +152,12 @@ def _decode_waiting(
     return {payment_id: tuple(waiting) for payment_id, waiting in parked.items()}
 
 
-async def write(connection: Connection, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
+async def write(
+    connection: Connection, plan: WriteSet, now: datetime, *, alone: bool = False
+) -> list[PublishableVersion]:
     """Writes the plan. Returns the versions to publish after the commit.
+
+    With ``alone`` no other worker uses these tables, and nothing will be published.
 
     Raises BatchConflictError if another worker wrote in between, and SnapshotTooLargeError,
     before anything is written, for a version that could never be published.
@@ -185,7 +189,8 @@ async def write(connection: Connection, plan: WriteSet, now: datetime) -> list[P
             )
         guards += await _write_payments(connection, plan, published)
         await _write_versions(connection, plan)
-        await insert_unpublished(connection, published)
+        if not alone:
+            await insert_unpublished(connection, published)
         await write_parts(connection, [s for _, _, s in seen_as], plan.stored)
         if plan.calls:
             rows = [

@@ -26,6 +26,14 @@ _SETTINGS: Final = (
     "set temp_buffers = '128MB'",
     "set jit = off",
 )
+_LIKE: Final = "like {old} including all excluding constraints"
+#: Rows leave soon: they are not compressed.
+_PLAIN: Final = "toast_tuple_target = 8160"
+#: Only keys are looked up in a few thousand rows.
+_FURTHER_INDEXES: Final = """
+    select relname from pg_index join pg_class on pg_class.oid = indexrelid
+    where pg_table_is_visible(indrelid) and not indisunique
+        and relnamespace not in ('pg_catalog'::regnamespace, 'pg_toast'::regnamespace)"""
 _NAMES: Final = """
     select relname, relkind = 'S' from pg_class
     where relnamespace = %s::regnamespace and relkind in ('r', 'p', 'S') and not relispartition
@@ -40,9 +48,9 @@ async def stored_schema(connection: Connection) -> str:
 async def connect(database_url: str, stored: str, *, keep: bool = False) -> OperatingConnection:
     """Returns a connection with empty tables like those of the schema ``stored``.
 
-    ``keep``: they are made in the schema ``rebuild``, and stay. They have the columns, defaults,
-    checks and indexes of the stored ones, but no triggers and no foreign keys: those were obeyed
-    when the stored rows were written.
+    ``keep``: they are made in the schema ``rebuild``, and stay. They have the columns, defaults and
+    keys of the stored ones, but no triggers, checks and foreign keys: a row that breaks one differs
+    from what is stored.
     """
     connection = await OperatingConnection.connect(database_url, autocommit=True)
     try:
@@ -67,9 +75,9 @@ async def _make(connection: Connection, stored: str, *, keep: bool) -> None:
             if is_sequence:
                 template = "create sequence {new}"
             elif keep:
-                template = "create unlogged table {new} (like {old} including all)"
+                template = f"create unlogged table {{new}} ({_LIKE}) with ({_PLAIN})"
             else:
-                template = "create table {new} (like {old} including all) on commit delete rows"
+                template = f"create table {{new}} ({_LIKE}) with ({_PLAIN}) on commit delete rows"
             await connection.execute(
                 sql.SQL(template).format(
                     new=sql.Identifier(KEPT if keep else _TEMPORARY, name),
@@ -77,6 +85,9 @@ async def _make(connection: Connection, stored: str, *, keep: bool) -> None:
                 )
             )
         await connection.execute(sql.SQL("set search_path = {}").format(schema))
+        cursor = await connection.execute(_FURTHER_INDEXES)
+        for (index,) in await cursor.fetchall():
+            await connection.execute(sql.SQL("drop index {}").format(sql.Identifier(index)))
 
 
 async def drop_kept(connection: Connection) -> None:

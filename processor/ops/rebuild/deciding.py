@@ -25,7 +25,7 @@ from processor.ops.rebuild.facts import contradictions
 from processor.ops.rebuild.results import EXAMPLES_MAX, PartResult, TableComparison, encode
 
 #: Inputs per batch of the rebuild; this limits the memory used.
-CHUNK_INPUTS: Final = 10_000
+CHUNK_INPUTS: Final = 25_000
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ async def _decide(
         received = [item for item in decoded if not isinstance(item, DeadLetter)]
         await sql.copy_owners(connection, stored, part, _objects(received), left_out)
         loaded = await batch.load(connection, received, decode, alone=True)
-        await batch.write(connection, fold(loaded, received), now)
+        await batch.write(connection, fold(loaded, received), now, alone=True)
 
 
 def _objects(received: Sequence[DecodedInput]) -> set[tuple[str, str]]:
