@@ -19,7 +19,7 @@ from tests.mutants.bugs import (
     translation,
     worker,
 )
-from tests.mutants.bugs.rooms import edges, log, moments, programs, storing
+from tests.mutants.bugs.rooms import edges, log, moments, programs, rebuild, storing
 from tests.mutants.planted import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
@@ -34,6 +34,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *ops.BUGS,
     *programs.BUGS,
     *providers.BUGS,
+    *rebuild.BUGS,
     *refunds.BUGS,
     *seams.BUGS,
     *sql.BUGS,

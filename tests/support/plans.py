@@ -7,8 +7,10 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 _EXPLAIN: Final = b"explain (analyze, buffers, format json) "
+_EXPLAINED: Final = ("select", "insert", "update", "delete", "with")
 _SORTS: Final = frozenset({"Sort", "Incremental Sort"})
 
 
@@ -34,8 +36,9 @@ class ExplainingCursor(psycopg.AsyncCursor[Any]):
         if isinstance(query, sql.Composable):
             query = query.as_bytes(self.connection)
         text = query if isinstance(query, str) else bytes(query).decode()
-        if text.lstrip().startswith(("select", "insert", "update", "delete", "with")):
-            connection = self.connection
+        connection = self.connection
+        is_inside = connection.info.transaction_status is TransactionStatus.INTRANS
+        if (is_inside or not connection.autocommit) and text.lstrip().startswith(_EXPLAINED):
             assert isinstance(connection, ExplainingConnection)
             async with psycopg.AsyncCursor(connection) as explaining:
                 await explaining.execute("savepoint explained")

@@ -55,11 +55,11 @@ class Part:
         """Returns the same for the table ``calls``: a key begins with its payment's ID."""
         if self.payment_ids is None:
             return self._is_between(sql.Identifier("call_key"))
-        return sql.SQL("""call_key in (
-            select c.call_key from unnest({}::text[]) as asked(id) join {} c
-                on c.call_key >= id || ':' and c.call_key < id || ';')""").format(
-            sql.Literal(list(self.payment_ids)), calls
-        )
+        return sql.SQL("""call_key = any(array(
+            select found.call_key from unnest({}::text[]) as asked(id), lateral (
+                select call_key from {}
+                where call_key >= id || ':' and call_key < id || ';' offset 0
+            ) as found))""").format(sql.Literal(list(self.payment_ids)), calls)
 
     def _is_between(self, name: sql.Composable) -> sql.Composed:
         if self.until is None:

@@ -56,14 +56,15 @@ async def connect(database_url: str, stored: str, *, keep: bool = False) -> Oper
     try:
         for statement in _SETTINGS:
             await connection.execute(statement)
-        await _make(connection, stored, keep=keep)
+        await make(connection, stored, keep=keep)
     except BaseException:
         await connection.close()
         raise
     return connection
 
 
-async def _make(connection: Connection, stored: str, *, keep: bool) -> None:
+async def make(connection: Connection, stored: str, *, keep: bool = False) -> None:
+    """Makes the tables for this connection; see ``connect``."""
     cursor = await connection.execute(_NAMES, [stored])
     names = await cursor.fetchall()
     async with connection.transaction():

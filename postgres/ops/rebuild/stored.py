@@ -60,11 +60,11 @@ DISPUTES: Final = """
     select payment_id, dispute_id, status, amount, funds_withdrawn, funds_reinstated
     from {stored}.disputes where payment_id = any(%s)"""
 
-#: A call's key begins with its payment's ID.
+#: A call's key begins with its payment's ID. ``offset 0``: one look-up for each payment.
 CALLS: Final = """
-    select call_key, payment_id, provider, operation, request::text
-    from unnest(%s::text[]) as asked(id) join {stored}.provider_calls
-        on call_key >= id || ':' and call_key < id || ';'"""
+    select calls.* from unnest(%s::text[]) as asked(id), lateral (
+        select call_key, payment_id, provider, operation, request::text from {stored}.provider_calls
+        where call_key >= id || ':' and call_key < id || ';' offset 0) as calls"""
 
 
 async def read(

@@ -32,6 +32,10 @@ class Positions:
         for topic, partition, offset in rows:
             self._offsets.setdefault((topic, partition), array("q")).append(offset)
 
+    def count(self) -> int:
+        """Returns how many there are."""
+        return sum(map(len, self._offsets.values()))
+
     def of(self, topic: str) -> dict[int, list[int]]:
         """Returns a topic's offsets by partition, in ascending order."""
         return {p: sorted(found) for (name, p), found in self._offsets.items() if name == topic}

@@ -86,7 +86,7 @@ async def rebuild(
         if scope.is_all:
             await _copy_all(guard, job, jobs, report, again=again)
         else:
-            await _copy_some(guard, job, scope)
+            await _copy_some(guard, job, scope, report)
         await _decide(guard, job, 1 if job.keep else jobs, report)
         results = await job.work.results(guard)
         found = total(nothing([table.name for table in TABLES]), results)
@@ -115,12 +115,13 @@ async def _copy_all(guard: Connection, job: Job, jobs: int, report: Report, *, a
         await do_all(job, "copy", jobs)
 
 
-async def _copy_some(guard: Connection, job: Job, scope: Scope) -> None:
+async def _copy_some(guard: Connection, job: Job, scope: Scope, report: Report) -> None:
     found = parts.lists(await _chosen(guard, job.stored, scope), is_one=job.keep)
     await job.work.make(guard, found, job.clock())
     positions = Positions()
     for part in found:
         positions.add(await stored.positions(guard, job.stored, part))
+    report(f"reading {positions.count():,} records of the log, and what lies between")
     route = parts.route_to_lists(found)
     await copying.copy_positions(guard, job.work, job.kafka_bootstrap, route, positions)
 
