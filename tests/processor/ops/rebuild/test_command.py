@@ -14,7 +14,7 @@ from processor.ops.rebuild import run as rebuilding
 from processor.ops.rebuild.progress import Done, Progress, reporting
 from processor.ops.rebuild.results import RebuildResult, TableComparison
 from processor.ops.rebuild.run import Scope
-from schemas.settings import PREFIX
+from schemas.environment import PREFIX
 from tests.support.builders import NOW, payment
 
 ID = payment("of the command")
