@@ -46,7 +46,8 @@ WRITTEN_AFTER: Final = timedelta(seconds=1)
 TENANT: Final = "lived"
 
 DONE: Final = """
-    update provider_calls set state = 'done', outcome = 'acknowledged', attempts = 1, done_at = %s
+    update provider_calls
+    set state = 'done', outcome = 'acknowledged', attempts = 1, done_at = %s, request = null
     where call_key = any(%s)"""
 
 
