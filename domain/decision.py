@@ -10,7 +10,7 @@ from domain.money import format_amount
 from domain.payment import Payment
 from domain.status import Outcome
 from domain.transitions import is_allowed, is_final
-from domain.view import amounts_in, is_published_alike, status_of
+from domain.view import authorized_in, captured, is_published_alike, status_of
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -54,12 +54,10 @@ def changed(before: Payment, after: Payment, at: datetime, reason: str) -> Decis
         kind = "is final" if is_final(before.status) else "does not allow that"
         why = f"the payment would become {status}, but {before.status} {kind}: {reason}"
         return unchanged(before, Outcome.CONFLICT, why)
-    money = amounts_in(after, status)
-    if not 0 <= money.captured <= money.authorized:
-        captured, authorized = (
-            format_amount(amount, before.currency) for amount in (money.captured, money.authorized)
-        )
-        why = f"{captured} would be captured, but {authorized} is authorized: {reason}"
+    amount, authorized = captured(after), authorized_in(after, status)
+    if not 0 <= amount <= authorized:
+        one, other = (format_amount(each, before.currency) for each in (amount, authorized))
+        why = f"{one} would be captured, but {other} is authorized: {reason}"
         return unchanged(before, Outcome.CONFLICT, why)
     calls = new_calls(after)
     keys = after.calls | {call.key for call in calls}

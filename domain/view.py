@@ -143,19 +143,18 @@ def refundable(payment: Payment) -> int:
 
 def amounts(payment: Payment) -> Amounts:
     """The amounts, recomputed from the facts."""
-    return amounts_in(payment, payment.status)
-
-
-def amounts_in(payment: Payment, status: Status) -> Amounts:
-    """The amounts that the payment would have in this status."""
-    has_authorization = status in {Status.AUTHORIZED, Status.SUCCEEDED}
     captured_amount = captured(payment)
     return Amounts(
-        authorized=payment.amount if has_authorization else 0,
+        authorized=authorized_in(payment, payment.status),
         captured=captured_amount,
         # a refund that the bank returned and its replacement can both be succeeded for a while
         refunded=min(refunds.refunded_amount(payment), captured_amount),
     )
+
+
+def authorized_in(payment: Payment, status: Status) -> int:
+    """The authorized amount that the payment would have in this status, in minor units."""
+    return payment.amount if status in {Status.AUTHORIZED, Status.SUCCEEDED} else 0
 
 
 def failure_of(payment: Payment) -> Failure | None:
@@ -225,10 +224,10 @@ def snapshot(payment: Payment) -> Snapshot:
 
 def is_published_alike(before: Payment, after: Payment) -> bool:
     """Whether two states of a payment have the same snapshot, given the same version and time."""
-    return _snapshot(before, ()) == _snapshot(after, ()) and all(
+    return all(  # first, because the rest adds up all refunds
         one is not None and other is not None and _refund_view(one) == _refund_view(other)
         for one, other in refunds.differing(before, after)
-    )
+    ) and _snapshot(before, ()) == _snapshot(after, ())
 
 
 def _snapshot(payment: Payment, refund_views: tuple[RefundView, ...]) -> Snapshot:

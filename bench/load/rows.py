@@ -41,6 +41,10 @@ BATCHES: Final = """
     select count(*) from (
         select recorded_at from inbox union all select recorded_at from duplicates) as written
     where recorded_at > to_timestamp(%s) group by recorded_at"""
+PAID: Final = """
+    select payment_id, object_id, amount from payments
+    where status = 'SUCCEEDED' and refunded = 0 and captured = amount
+    order by payment_id limit %s"""
 VERSIONS: Final = """
     select count(*) from (
         select payment_id from payment_versions join payments p using (payment_id)
@@ -129,6 +133,11 @@ async def check(site: Site, workload: Workload) -> Counter[str]:
     if not_dense:
         raise WrongResultError(f"{not_dense} payments lack a version")
     return outcomes
+
+
+async def paid(site: Site, count: int) -> list[tuple[str, str, int]]:
+    """Returns payment ID, object ID and amount of so many payments, paid and never refunded."""
+    return [(row[0], row[1], row[2]) for row in await _rows(site, PAID, count)]
 
 
 async def check_duplicates(site: Site, workload: Workload) -> int:

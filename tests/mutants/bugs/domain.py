@@ -32,7 +32,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "domain.view:amounts_in",
+        "domain.view:amounts",
         "min(refunds.refunded_amount(payment), captured_amount)",
         "refunds.refunded_amount(payment)",
         "a returned refund and its replacement, reordered, publish more refunded than captured",
@@ -316,8 +316,8 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.decision:changed",
-        "0 <= money.captured <= money.authorized",
-        "0 <= money.captured",
+        "0 <= amount <= authorized",
+        "0 <= amount",
         "a capture of more than was authorized is accepted",
         (_CONFLICTS.format("a_contradiction_changes_nothing_and_names_what_is_wrong"),),
     ),
