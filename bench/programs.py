@@ -117,6 +117,10 @@ class Programs:
             yield
 
 
+#: The worker that is measured most.
+STREAM: Final = Program("stream", ("cli", "stream"), "/readyz", "PAYMENTS_METRICS_PORT")
+
+
 @asynccontextmanager
 async def running(program: Program, site: Site, **variables: str) -> AsyncIterator[Running]:
     """Starts the program on a free port, and stops it at the end. Raises ProgramError.

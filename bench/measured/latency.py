@@ -23,8 +23,7 @@ from bench.load.load import quantile
 from bench.load.open_load import Arrivals
 from bench.load.samples import Sample, Turn
 from bench.measured.ingress import INGRESS
-from bench.measured.processor import STREAM
-from bench.programs import Program, Running, running
+from bench.programs import STREAM, Program, Running, running
 from bench.site import Site
 from sandbox.stripe_simulator.chance import Chance
 

@@ -25,8 +25,7 @@ from bench.load.events import Delivery
 from bench.load.later import Ended, Later, dispute_created, processing_late, refund_created
 from bench.load.samples import Sample, Turn
 from bench.load.wal import Written
-from bench.measured.processor import STREAM
-from bench.programs import Programs, running
+from bench.programs import STREAM, Programs, running
 from bench.reading import Processed
 from bench.site import Site
 from bench.year import database

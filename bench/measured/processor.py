@@ -15,16 +15,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Final
 
 from bench import reading
 from bench.load import log, rows, wal
 from bench.load.samples import Sample, Turn
-from bench.programs import Program, Programs, running
+from bench.programs import STREAM, Programs, running
 from bench.site import Site
 from schemas.topics import APP_ID
-
-STREAM: Final = Program("stream", ("cli", "stream"), "/readyz", "PAYMENTS_METRICS_PORT")
 
 
 async def run(site: Site, turn: Turn) -> Sample:

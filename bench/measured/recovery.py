@@ -14,8 +14,7 @@ from typing import Final
 
 from bench.load import dedup_table, log, rows
 from bench.load.samples import Sample, Turn
-from bench.measured.processor import STREAM
-from bench.programs import running
+from bench.programs import STREAM, running
 from bench.site import Site
 from messaging.batch_send import KeyedRecord
 from messaging.topic_admin import CHANGELOG

@@ -13,8 +13,7 @@ from typing import Final
 from bench.load import http, log, rows
 from bench.load.samples import Sample, Turn
 from bench.measured.ingress import INGRESS
-from bench.measured.processor import STREAM
-from bench.programs import cpu_of_all_s, running, used_since_s
+from bench.programs import STREAM, cpu_of_all_s, running, used_since_s
 from bench.site import Site
 
 LATENCIES: Final = ("p50_ms", "p99_ms")

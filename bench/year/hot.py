@@ -13,8 +13,7 @@ from bench.errors import BenchError
 from bench.load import log, rows
 from bench.load.later import Ended, refund_created
 from bench.load.workload import generate
-from bench.measured.processor import STREAM
-from bench.programs import Programs, running
+from bench.programs import STREAM, Programs, running
 from bench.site import Site, opened
 from runtime.logs import configure_structlog
 from sandbox.errors import SandboxError
