@@ -5,7 +5,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, LiteralString
@@ -14,13 +14,21 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.client import AIOKafkaClient
 
 from messaging.topic_admin import CHANGELOG
 from processor.ops.dead_letters import read_dead_letters
 from processor.worker.router import GROUP
 from schemas import headers
-from schemas.topics import APP_ID, PAYMENT_COMMANDS, PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
+from schemas.settings import KafkaSettings
+from schemas.topics import (
+    APP_ID,
+    PAYMENT_COMMANDS,
+    PROCESSOR_SOURCES,
+    PROVIDER_WEBHOOKS_UNROUTED,
+    TOPICS,
+)
 from tests.hostile.poison import KEYLESS, poison
 from tests.service import operator
 from tests.service.stack import Stack
@@ -162,10 +170,11 @@ async def test_a_program_that_starts_on_poison_continues(service: Stack) -> None
             if name not in KEYLESS:  # the brokers refuse those in a compacted topic
                 await publish(attacking.client, CHANGELOG.name, 0, made)
         mark = uuid.uuid4().hex.encode()
-        for topic in corrupt:
-            records: list[Made] = [(b"key", mark + str(number).encode(), []) for number in range(3)]
-            await publish(attacking.client, topic, 0, batch(records))
-            _corrupt(data.parent, topic, mark + b"1")
+        async with stored_as_sent(attacking.bootstrap, corrupt):
+            for topic in corrupt:
+                records: list[Made] = [(b"key", mark + b"%d" % number, []) for number in range(3)]
+                await publish(attacking.client, topic, 0, batch(records))
+                _corrupt(data.parent, topic, mark + b"1")
         stream.start()
         worker.start()
         stream.wait_until_ready()
@@ -176,6 +185,29 @@ async def test_a_program_that_starts_on_poison_continues(service: Stack) -> None
     assert sorted(each.topic for each in found) == sorted(corrupt)
     assert all("checksum" in each.added[headers.ERROR] for each in found)
     assert all(headers.ALTERED in each.added for each in found), "they are not sent again unchanged"
+
+
+@asynccontextmanager
+async def stored_as_sent(bootstrap: str, topics: Collection[str]) -> AsyncIterator[None]:
+    """Meanwhile the brokers don't compress what is sent to these topics."""
+    retention_s = KafkaSettings(kafka_bootstrap=bootstrap).log_retention_s
+    settings = {t.name: t.settings(retention_s) for t in TOPICS if t.name in topics}
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+
+    async def configure(**options: str) -> None:
+        resources = [
+            ConfigResource(ConfigResourceType.TOPIC, name, {**own, **options})
+            for name, own in settings.items()
+        ]
+        await admin.alter_configs(resources)
+
+    try:
+        await configure(**{"compression.type": "uncompressed"})
+        yield
+        await configure()
+    finally:
+        await admin.close()
 
 
 async def test_the_service_continues_after_deleted_records(service: Stack) -> None:
