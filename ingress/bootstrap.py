@@ -37,7 +37,12 @@ def application() -> FastAPI:
             f"Use one of: {', '.join(sorted(webhook_readers))}"
         )
     metrics = Metrics()
-    target = KafkaTarget(kafka.kafka_bootstrap, kafka.partitions, settings.body_limit_bytes)
+    target = KafkaTarget(
+        kafka.kafka_bootstrap,
+        kafka.partitions,
+        settings.body_limit_bytes,
+        settings.publish_gather_s,
+    )
     publisher = KafkaPublisher(target, settings.publish_timeout_s, metrics)
     database = Database(load(DatabaseSettings).database_url)
     connections = Connections(connection_limits(settings), metrics, open_files.in_use)

@@ -29,6 +29,8 @@ class KafkaTarget:
     #: Of each co-partitioned topic.
     partitions: int
     max_value_bytes: int
+    #: How long a record waits for others where many come, in seconds.
+    gather_s: float = 0.0
 
     async def check(self, producer: AIOKafkaProducer) -> None:
         """Checks that every topic written here exists and has the right number of partitions.

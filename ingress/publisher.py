@@ -39,7 +39,14 @@ class KafkaPublisher:
     ) -> None:
         self._timeout_s = timeout_s
         self._producer = Producer(
-            ProducerConfig(target.bootstrap, "payments-ingress", target.max_value_bytes, LINGER_MS),
+            ProducerConfig(
+                target.bootstrap,
+                "payments-ingress",
+                target.max_value_bytes,
+                LINGER_MS,
+                round(target.gather_s * 1000),
+                target.partitions,
+            ),
             check=target.check,
             observer=_PublishMetrics(metrics),
             limits=limits,

@@ -40,6 +40,10 @@ class ProducerConfig:
     max_value_bytes: int
     #: How long a record waits for others to share its request, in milliseconds.
     linger_ms: int = 2
+    #: The same where many records come; 0: as long as where few do.
+    linger_max_ms: int = 0
+    #: The partitions over which many records are spread.
+    partitions: int = 1
 
 
 @dataclass(slots=True, eq=False)

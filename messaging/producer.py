@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from messaging.in_flight import InFlightLimiter, InFlightLimits
 from messaging.instances import Check, Instance, Instances, ProducerConfig
+from messaging.linger import Linger
 from ports.errors import NotDeliveredError, RecordTooLargeError
 from ports.failures import RETRYABLE_ON_CONNECT
 from ports.producer_record import ProducerRecord
@@ -76,6 +77,8 @@ class Producer:
         self._check = check
         self._limiter = InFlightLimiter(limits, self._observer.in_flight)
         self._instances = Instances(target, check, self._observer.replaced)
+        longest_ms = max(target.linger_ms, target.linger_max_ms)
+        self._linger = Linger(target.linger_ms, longest_ms, target.partitions)
 
     def connect(self) -> None:
         """Starts to connect in the background, unless connected or connecting."""
@@ -96,6 +99,9 @@ class Producer:
         if not self._limiter.try_acquire(size):
             raise NotDeliveredError("too many records are in flight", sent=False)
         started = monotonic()
+        if (linger_s := self._linger.note(started)) is not None:
+            accumulator = instance.producer._message_accumulator  # noqa: SLF001  # no public way
+            accumulator._linger_time = linger_s  # noqa: SLF001  # as above
         try:
             async with asyncio.timeout(timeout_s):
                 delivery = await instance.producer.send(

@@ -17,7 +17,7 @@ from rocksdict import WriteBatch
 
 from messaging.topic_admin import CHANGELOG
 from processor.stream.app import ROCKSDB_OPTIONS, create_app
-from processor.stream.dedup_table import DedupEntry
+from processor.stream.dedup_table import DedupEntry, short_id
 from schemas.settings import KafkaSettings, StreamSettings, load
 
 #: The first event is the create command; the others have no effect.
@@ -37,7 +37,7 @@ def entries(payments: int) -> Iterator[tuple[bytes, bytes]]:
     now = int(time.time())
     for number in range(payments):
         id_ = payment_id(number)
-        event_ids = {f"{id_}:{event}": (0, number) for event in range(EVENTS_PER_PAYMENT)}
+        event_ids = {short_id(f"{id_}:{event}"): (0, number) for event in range(EVENTS_PER_PAYMENT)}
         yield id_.encode(), msgspec.msgpack.encode(DedupEntry(now, event_ids))
 
 

@@ -66,12 +66,14 @@ class TopicSize:
     left: int
 
 
-def measure(site: Site, payments: int, per_second: float) -> list[TopicSize]:
+def measure(site: Site, payments: int, per_second: float, gather_ms: int) -> list[TopicSize]:
     """Processes this many payments at this rate, and measures the topics.
+
+    ``gather_ms`` is ``PAYMENTS_PUBLISH_GATHER_S`` in milliseconds.
 
     Raises StuckError, ProgramError.
     """
-    asyncio.run(_process(site, generate(1, "topics", payments), per_second))
+    asyncio.run(_process(site, generate(1, "topics", payments), per_second, gather_ms))
     names = [topic.name for topic in ALL_TOPICS]
     written = {name: _bytes(site, name) for name in names}
     counts = {name: asyncio.run(log.count(site, name)) for name in names if _is_partitioned(name)}
@@ -92,8 +94,9 @@ def _is_compacted(name: str) -> bool:
     return found.config["cleanup.policy"] == "compact"
 
 
-async def _process(site: Site, work: Workload, per_second: float) -> None:
-    config = ProducerConfig(site.kafka_bootstrap, "payments-bench", BODY_BYTES_MAX, LINGER_MS)
+async def _process(site: Site, work: Workload, per_second: float, gather_ms: int) -> None:
+    waits = (LINGER_MS, gather_ms, PARTITIONS)
+    config = ProducerConfig(site.kafka_bootstrap, "payments-bench", BODY_BYTES_MAX, *waits)
     producer = Producer(config)
     records = list(_records(work))
     rate = per_second * len(records) / len(work.commands)
@@ -206,11 +209,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.year.topics", description=__doc__)
     parser.add_argument("--payments", type=int, default=20_000, metavar="N")
     parser.add_argument("--per-second", type=float, default=300.0, metavar="N", help="payments")
+    parser.add_argument(
+        "--gather-ms", type=int, default=LINGER_MS, metavar="MS", help="PAYMENTS_PUBLISH_GATHER_S"
+    )
     options = parser.parse_args(arguments)
     configure_structlog()
     try:
         with opened() as site:
-            found = measure(site, options.payments, options.per_second)
+            found = measure(site, options.payments, options.per_second, options.gather_ms)
     except (BenchError, SandboxError) as error:
         print(f"not measured: {error}", file=sys.stderr)
         return 1

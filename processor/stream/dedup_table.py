@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -27,8 +28,17 @@ class DedupEntry(msgspec.Struct, array_like=True):
 
     #: Seconds since the epoch when it was last written.
     touched: int
-    #: Event ID to (index of its topic in PROCESSOR_SOURCES, offset), oldest first.
-    event_ids: dict[str, tuple[int, int]]
+    #: By ``short_id``: (index of the topic in PROCESSOR_SOURCES, offset), oldest first.
+    event_ids: dict[int, tuple[int, int]]
+
+
+def short_id(event_id: str) -> int:
+    """Returns 64 bits of an event ID's digest, a third of its size.
+
+    They are compared with those of one payment's recent events only: two of 64 are equal by chance
+    in one of 9 × 10^15 payments.
+    """
+    return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest())
 
 
 _DECODE: Final = msgspec.msgpack.Decoder(DedupEntry).decode
@@ -76,7 +86,7 @@ class DedupTable:
             position = known.get(received.event_id, received.record.position)
             entry = partitions[_partition(received)][received.payment_id]
             where = (_TOPIC_INDEX[position.topic], position.offset)
-            entry.event_ids.setdefault(received.event_id, where)
+            entry.event_ids.setdefault(short_id(received.event_id), where)
         touched = int(self._clock().timestamp())
         for partition, entries in partitions.items():
             await self._entries.put(
@@ -130,7 +140,7 @@ def _partition(received: DecodedInput) -> int:
 
 
 def _position(received: DecodedInput, entry: DedupEntry) -> RecordOffset | None:
-    found = entry.event_ids.get(received.event_id)
+    found = entry.event_ids.get(short_id(received.event_id))
     if found is None:
         return None
     topic, offset = found

@@ -26,7 +26,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rocksdict import AccessType, Options, Rdict
 
 from postgres.migrate import migrate
-from processor.stream.dedup_table import DedupEntry
+from processor.stream.dedup_table import DedupEntry, short_id
 from schemas.topics import APP_ID
 from tests.conftest import PARTITIONS
 from tests.faults.process_supervisor import supervised, until
@@ -57,9 +57,9 @@ async def fill(bootstrap: str, events: int) -> None:
         now, sent = int(time.time()), []
         for number in range(events // EVENTS_PER_PAYMENT):
             key, partition = f"pay_{secrets.token_hex(15)}".encode(), number % PARTITIONS
-            event_ids: dict[str, tuple[int, int]] = {}
+            event_ids: dict[int, tuple[int, int]] = {}
             for event in range(EVENTS_PER_PAYMENT):
-                event_ids[f"evt_{secrets.token_hex(12)}"] = (event % 3, number)
+                event_ids[short_id(f"evt_{secrets.token_hex(12)}")] = (event % 3, number)
                 value = msgspec.msgpack.encode(DedupEntry(now, event_ids))
                 sent.append(await producer.send(CHANGELOG, value, key, partition=partition))
         await asyncio.gather(*sent)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from ports.records import ConsumedRecord, RecordOffset
-from processor.stream.dedup_table import CHECKED_PER_BATCH, DedupEntry, DedupTable
+from processor.stream.dedup_table import CHECKED_PER_BATCH, DedupEntry, DedupTable, short_id
 from tests.support.builders import Clock, Log, payment, received
 from tests.support.fake_faust import Table
 from tests.support.programs.folding import ONE, TWO
@@ -159,6 +159,6 @@ async def test_an_undecodable_entry_is_unknown_and_evicted(dedup: Dedup, value: 
 async def test_an_entry_of_an_unknown_topic_is_unknown(dedup: Dedup, topic: int) -> None:
     """Taken for another topic's position, it would make a first record a duplicate."""
     create = Log().create(ONE)
-    entry = DedupEntry(0, {received(create).event_id: (topic, 0)})
+    entry = DedupEntry(0, {short_id(received(create).event_id): (topic, 0)})
     dedup.table.partitions[0] = {ONE.encode(): msgspec.msgpack.encode(entry)}
     assert dedup.position_of(create) is None

@@ -248,8 +248,8 @@ BUGS: Final = (
     Bug(
         "stream",
         "processor.stream.dedup_table:DedupTable.add",
-        "entry.event_ids.setdefault(received.event_id, where)",
-        "entry.event_ids[received.event_id] = where",
+        "entry.event_ids.setdefault(short_id(received.event_id), where)",
+        "entry.event_ids[short_id(received.event_id)] = where",
         "a redelivered first record counts as a duplicate of its copy",
         (_DEDUP_TABLE.format("the_first_position_is_kept"),),
     ),
