@@ -117,6 +117,7 @@ TIME = "2026-03-01T12:00:00+00:00"
         f"{TIME} {{id}}:\0",
         f"{TIME} {{id}}:{'a' * 300}",
         f"{TIME} {PAYMENT}:create",
+        f"{TIME} :create",
         "9999-12-31T23:59:59-23:59 {id}:create",
         f"{TIME}",
         "",
