@@ -36,7 +36,7 @@ def short_id(event_id: str) -> int:
     """Returns 64 bits of an event ID's digest, a third of its size.
 
     They are compared with those of one payment's recent events only: two of 64 are equal by chance
-    in one of 9 × 10^15 payments.
+    in one of nine million billion payments.
     """
     return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest())
 
