@@ -1,6 +1,8 @@
 """A filled store is like one of a year in use: real documents, consistent rows, random IDs."""
 
 import asyncio
+import gc
+import tracemalloc
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +18,13 @@ from bench.year.fill import fill
 from bench.year.sizes import as_markdown, per_payment, sizes
 from bench.year.templates import SMALLEST, TENANTS, Template
 from postgres.deadlines import OperatingConnection
+from processor.ops.audit import topics
+from processor.ops.audit.findings import Findings
 from processor.ops.audit.ranges import Ranges
+from processor.ops.audit.run import Scope, audit
 from processor.ops.audit.tables import ALWAYS, Times
 from processor.ops.invariants import Evidence, check
+from processor.ops.progress import ignore
 from sandbox.testing import Infrastructure
 from tests.support.programs.gathering import with_tables
 
@@ -78,6 +84,41 @@ def test_the_audit_finds_nothing_wrong(url: str, tmp_path: Path) -> None:
     found = check(evidence)
     assert len(found.pop("L1")) == BACKOFF
     assert {code: violations for code, violations in found.items() if violations} == {}
+
+
+async def _read_no_topic(*_: object) -> int:
+    """Other tests' records are of any size."""
+    return 0
+
+
+def _peak_of_an_audit(
+    bootstrap: str, url: str, start: str, range_payments: int = 100
+) -> tuple[int, int]:
+    """The payments that an audit from this ID on checks, and its peak of memory in bytes."""
+    scope = Scope(settle_s=60.0, start=start, range_payments=range_payments)
+    findings = Findings()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        asyncio.run(audit(bootstrap, url, scope, lambda: datetime.now(UTC), findings, ignore))
+        return findings.by_code["S5"].checked, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_memory_of_an_audit_does_not_grow_with_the_store(
+    url: str, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four times the payments take the same memory, that of two ranges."""
+    monkeypatch.setattr(topics, "read_log", _read_no_topic)
+    monkeypatch.setattr(topics, "read_states", _read_no_topic)
+    ids = sorted(payment_id for (payment_id,) in _rows(url, "select payment_id from payments"))
+    _peak_of_an_audit(kafka_bootstrap, url, ids[-1])  # what is only once
+    quarter, peak = _peak_of_an_audit(kafka_bootstrap, url, ids[-len(ids) // 4])
+    whole, peak_of_whole = _peak_of_an_audit(kafka_bootstrap, url, "")
+    assert whole > 3.9 * quarter
+    assert peak_of_whole < 1.2 * peak
+    assert _peak_of_an_audit(kafka_bootstrap, url, "", PAYMENTS // 2)[1] > 3 * peak
 
 
 def test_constraints_hold_and_are_in_force(url: str) -> None:

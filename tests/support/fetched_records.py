@@ -32,6 +32,7 @@ def fetched(
     checked: bool = True,
     committed: bool = False,
     reports_gaps: bool = True,
+    parser: type[TolerantRecords] = TolerantRecords,
 ) -> TolerantRecords:
     """The records of a fetch from ``begin``, in a partition that ends at ``end``."""
     theirs = SimpleNamespace(
@@ -41,9 +42,7 @@ def fetched(
         _check_crcs=checked,
         _isolation_level=READ_COMMITTED if committed else READ_UNCOMMITTED,
     )
-    return TolerantRecords(
-        theirs, raw, end, {} if tries is None else tries, reports_gaps=reports_gaps
-    )
+    return parser(theirs, raw, end, {} if tries is None else tries, reports_gaps=reports_gaps)
 
 
 def read_with_retries(

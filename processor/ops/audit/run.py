@@ -50,9 +50,9 @@ Connection = psycopg.AsyncConnection[Any]
 #: is published a moment later.
 MARGIN: Final = timedelta(minutes=10)
 #: Payments of a range; two ranges are in memory.
-RANGE_PAYMENTS: Final = 2_000
+RANGE_PAYMENTS: Final = 1_000
 #: After how many ranges Python looks for cycles of objects.
-COLLECTED_RANGES: Final = 20
+COLLECTED_RANGES: Final = 40
 #: Rows that are fetched at a time.
 _FETCHED: Final = 5_000
 

@@ -61,7 +61,7 @@ async def read_log(
     Returns how many are too old not to be acknowledged.
     """
     lag = 0
-    old, oldest = times.before.timestamp() * 1000, since.timestamp() * 1000
+    old = times.before.timestamp() * 1000
     for topic in PROCESSOR_SOURCES:
         wanted = await extent(bootstrap, topic, _looked_up(since))
         total, done = sum(end - first for first, end in wanted.values()), 0
@@ -70,8 +70,6 @@ async def read_log(
             unread = acknowledged_[topic, partition]
             for span in found:
                 done += span.stop - span.offset
-                if span.timestamp < oldest:
-                    continue
                 middle = min(max(span.offset, unread), span.stop)
                 ledger.log(topic, partition, span.offset, middle)
                 note = ledger.wait if times.is_live else ledger.log

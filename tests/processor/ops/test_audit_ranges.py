@@ -241,6 +241,21 @@ async def test_an_incremental_audit_checks_what_changed_and_what_waits(stored: S
         assert [text for text in found[code] if new in text], code
         assert not [text for text in found[code] if old in text], code
     assert [text for text in found["L1"] if waiting in text]
+    assert not [text for text in found["S8"] if waiting in text]
+
+
+async def test_an_incremental_audit_looks_for_new_versions_on_the_new_part_of_the_topic(
+    stored: Stored,
+) -> None:
+    """An old version was published before, and that part is not read."""
+    since = datetime.now(UTC) + timedelta(hours=1)
+    mine = stored.payments[7]
+    later = "now() + interval '2 hours' where payment_id = %s"
+    await stored.change((f"update inbox set recorded_at = {later}", mine))  # noqa: S608
+    assert (await stored.audited(Findings(), since=since, settle_s=60.0))["S8"] == set()
+    await stored.change((f"update payment_versions set at = {later}", mine))  # noqa: S608
+    found = await stored.audited(Findings(), since=since, settle_s=60.0)
+    assert [text for text in found["S8"] if f"{mine}: the last record is not" in text]
 
 
 async def test_an_incremental_audit_finds_a_new_record_without_an_outcome(stored: Stored) -> None:
