@@ -60,11 +60,21 @@ AGAIN: Final[Mapping[str, Callable[[bytes], bytes]]] = {
 FILES: Final = sorted(STORED.glob("*.json"))
 
 
+#: Numbers that are left out where they are 0. An amount never is.
+COUNTS: Final = frozenset({"failures_before", "cancel_refusals"})
+
+
+def _is_left_out(name: str, value: Any) -> bool:
+    """Whether a document may lack this field, because its absence means the same."""
+    return value in (None, [], {}) or (name in COUNTS and value == 0)
+
+
 def _kept(before: Any, after: Any) -> bool:
     """Whether everything of ``before`` is in ``after``, which may have more fields."""
     if isinstance(before, dict):
         return isinstance(after, dict) and all(
-            _kept(value, after.get(name)) for name, value in before.items()
+            _kept(value, after[name]) if name in after else _is_left_out(name, value)
+            for name, value in before.items()
         )
     if isinstance(before, list):
         return (
