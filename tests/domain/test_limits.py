@@ -196,3 +196,15 @@ def _full() -> Payment:
             for n in range(disputes)
         ),
     )
+
+
+def test_refunds_and_disputes_are_counted() -> None:
+    """Requested ones and those at the provider, whether they are the same or not."""
+    replay = replay_until("succeeded")
+    for input_ in (
+        received(refund("re_1", 100)),
+        received(refund_fact("re_2", RefundStatus.SUCCEEDED, 5, 100)),
+        received(dispute_fact("du_1", DisputeStatus.NEEDS_RESPONSE, 6)),
+    ):
+        replay.deliver(input_)
+    assert replay.existing.parts == 3
