@@ -22,7 +22,7 @@ class InboxEntry(Struct, frozen=True):
 
 
 class ReadSet(Struct, frozen=True, kw_only=True):
-    """What Postgres has of a batch, read under the locks of the batch's partitions."""
+    """What Postgres has of a batch, read under the locks of the batch's payments."""
 
     payments: Mapping[str, Payment]
     known: Mapping[str, InboxEntry]

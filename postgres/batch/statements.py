@@ -6,7 +6,7 @@ took a quarter of the worker's time.
 
 from typing import Final
 
-# -- load, under the locks of partitions, always taken in the same order ------------------------
+# -- load, under the locks of partitions and payments, always taken in the same order -----------
 
 #: A payment that does not exist yet has no row to lock: two owners of its partition could each miss
 #: what the other writes. The first number separates these locks from others in the same database.
@@ -14,10 +14,9 @@ LOCK_PARTITIONS: Final = """
     select pg_advisory_xact_lock(1885434995, partition)
     from (select unnest(%b::int[]) as partition order by 1) as sorted"""
 
-#: Not locked one by one, which would write every row once more: their partitions are, and a write
-#: over another version than this one is refused.
 LOAD_PAYMENTS: Final = """
-    select payment_id, document::text from payments where payment_id = any(%b)"""
+    select payment_id, document::text from payments where payment_id = any(%b)
+    order by payment_id for update"""
 
 LOAD_KNOWN: Final = """
     select event_id, topic, partition, "offset", outcome, publication_id
@@ -39,7 +38,7 @@ NEXT_PUBLICATION_IDS: Final = "select nextval('publication_ids') from generate_s
 
 # -- write -------------------------------------------------------------------------------------
 
-#: Drawn under the locks of the partitions: of two batches with one payment the later is higher.
+#: Drawn under the locks of the payments: of two batches with one payment the later has the higher.
 NEXT_DECISIONS: Final = "select nextval('decision_batches')"
 
 INSERT_PUBLICATIONS: Final = """

@@ -51,8 +51,9 @@ async def load(
 ) -> ReadSet:
     """Returns the read set of a batch: what Postgres has of its payments and events.
 
-    Locks the partitions, in order, so a former owner's writes are complete before anything is read.
-    With ``alone`` no other worker uses these tables, and the partitions are not locked.
+    Locks the partitions and the payments, in order, so a former owner's writes are complete before
+    anything is read. With ``alone`` no other worker uses these tables, and the partitions are not
+    locked.
     """
     partitions = sorted({r.record.position.partition for r in batch})
     payment_ids = sorted({r.payment_id for r in batch})

@@ -74,6 +74,7 @@ def _no_guard(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(worker, "limit_transactions", lambda _longest_s: no_limit)
     lock = "select unnest(%b::int[])"
     patch.setattr(statements, "LOCK_PARTITIONS", lock)
+    patch.setattr(statements, "LOAD_PAYMENTS", statements.LOAD_PAYMENTS.replace("for update", ""))
     patch.setattr(statements, "INSERT_PAYMENTS", f"""{statements.INSERT_PAYMENTS}
         on conflict (payment_id) do update set object_id = excluded.object_id,
             status = excluded.status, version = excluded.version,

@@ -20,7 +20,7 @@ class Failpoint(StrEnum):
     AFTER_DECODE = "after_decode"
     """A batch is decoded and its dead letters are sent; the dedup table was not read yet."""
     AFTER_LOAD = "after_load"
-    """In the transaction, the partitions are locked and the rows read; nothing is written."""
+    """In the transaction, the payments' rows are locked and read; nothing is written."""
     BEFORE_COMMIT = "before_commit"
     """In the transaction, everything is written."""
     AFTER_COMMIT = "after_commit"

@@ -44,6 +44,7 @@ class MemoryTransaction:
         visible = [p for p in sorted({r.payment_id for r in batch}) if p in database.payments]
         payments = {}
         for payment_id in visible:
+            await self._lock("payment", payment_id)
             payments[payment_id] = decode_payment(database.payments[payment_id].document)
         await self._connection.process.step("batch.locked")
         wanting = {r.payment_id for r in batch if may_unpark(r)}
