@@ -104,5 +104,5 @@ class Payment(PaymentTerms, frozen=True, omit_defaults=True):
 
     @property
     def parts(self) -> int:
-        """How many refunds and disputes are known; a refund may count twice."""
-        return len(self.refunds) + len(self.provider_refunds) + len(self.disputes)
+        """How many refunds and disputes are known at least; some requested refunds are reported."""
+        return max(len(self.refunds), len(self.provider_refunds)) + len(self.disputes)

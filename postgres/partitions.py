@@ -5,7 +5,7 @@ all of their rows are old. ``<table>_rest``, the default partition, has the rows
 a partition: those recorded before somebody made it, and those that outlive theirs because an
 operator has not decided about them yet.
 
-Event IDs and offsets are unique in each partition. Between partitions they are because a batch
+Event IDs and offsets are unique in each partition. Between partitions event IDs are because a batch
 looks them up in all of them, under the lock of the one Kafka partition that can bring them again.
 """
 
@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, LiteralString, Self
 
 from psycopg import AsyncConnection, sql
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from postgres.deadlines import OperatingConnection
 
@@ -24,8 +24,10 @@ Connection = AsyncConnection[tuple[Any, ...]]
 
 #: An advisory lock: two workers make and drop partitions one after the other.
 LOCK: Final = 7_236_120_574
-#: The longest that these statements wait for a table, and keep others waiting behind them.
+#: The longest that these statements wait for a table, and the longest that each keeps others
+#: waiting: the default partition may have many rows of a quarter.
 WAIT_FOR_TABLE: Final = "1s"
+LONGEST_STATEMENT: Final = "5s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,10 @@ class Quarter:
 
 
 _TRY_LOCK: Final = "select pg_try_advisory_xact_lock(%s)"
-_SET_TIMEOUT: Final = sql.SQL("set local lock_timeout = {}").format(sql.Literal(WAIT_FOR_TABLE))
+_SET_TIMEOUTS: Final = sql.SQL(
+    "set local lock_timeout = {}; set local statement_timeout = {}"
+).format(sql.Literal(WAIT_FOR_TABLE), sql.Literal(LONGEST_STATEMENT))
+_TOO_LONG: Final = (LockNotAvailable, QueryCanceled)
 _PARTITIONS: Final = """
     select c.relname, greatest(c.reltuples, 0)::bigint
     from pg_inherits i join pg_class c on c.oid = i.inhrelid
@@ -119,9 +124,13 @@ _DROP_BUT_KEEP: Final[Sequence[LiteralString]] = (
 
 
 async def make_between(database_url: str, first: datetime, last: datetime) -> list[str]:
-    """Makes the missing partitions for rows recorded from ``first`` to ``last``, and one more."""
+    """Makes the missing partitions for rows recorded from ``first`` to ``last``, and one more.
+
+    Rows that are there already are moved to theirs, however long that takes.
+    """
     async with await OperatingConnection.connect(database_url) as connection:
-        return await make_partitions(connection, Quarter.of(first), Quarter.of(last).next)
+        until = Quarter.of(last).next
+        return await make_partitions(connection, Quarter.of(first), until, is_urgent=False)
 
 
 async def make_ahead(connection: Connection, now: datetime) -> list[str]:
@@ -130,15 +139,18 @@ async def make_ahead(connection: Connection, now: datetime) -> list[str]:
     return await make_partitions(connection, quarter, quarter.next)
 
 
-async def make_partitions(connection: Connection, first: Quarter, last: Quarter) -> list[str]:
+async def make_partitions(
+    connection: Connection, first: Quarter, last: Quarter, *, is_urgent: bool = True
+) -> list[str]:
     """Makes the missing partitions of these quarters. Returns their names.
 
-    Makes none while another worker does, nor of a table that stays locked: its turn comes again.
+    Makes none while another worker does, nor of a table that stays locked, or whose rows
+    take too long to move: its turn comes again.
     """
     made: list[str] = []
     for table in PARTITIONED:
-        with suppress(LockNotAvailable):
-            made += await _make_of(connection, table, first.until(last))
+        with suppress(*_TOO_LONG):
+            made += await _make_of(connection, table, first.until(last), is_urgent=is_urgent)
     return made
 
 
@@ -146,21 +158,26 @@ async def drop_partitions(connection: Connection, before: datetime) -> list[tupl
     """Drops every partition of which all rows were recorded before then.
 
     Returns each one's table, and about how many rows it had. Drops none while another worker does,
-    nor of a table that stays locked: its turn comes again.
+    nor of a table that stays locked, or whose rows
+    take too long to move: its turn comes again.
     """
     dropped: list[tuple[str, int]] = []
     for table in PARTITIONED:
-        with suppress(LockNotAvailable):
+        with suppress(*_TOO_LONG):
             dropped += [(table.name, rows) for rows in await _drop_of(connection, table, before)]
     return dropped
 
 
 async def _make_of(
-    connection: Connection, table: PartitionedTable, quarters: Iterable[Quarter]
+    connection: Connection,
+    table: PartitionedTable,
+    quarters: Iterable[Quarter],
+    *,
+    is_urgent: bool,
 ) -> list[str]:
     made: list[str] = []
     async with connection.transaction():
-        if await _lock(connection):
+        if await _lock(connection, is_urgent=is_urgent):
             existing = {name for name, _ in await _partitions(connection, table)}
             for quarter in quarters:
                 if (name := table.partition(quarter)) not in existing:
@@ -182,12 +199,13 @@ async def _drop_of(connection: Connection, table: PartitionedTable, before: date
     return dropped
 
 
-async def _lock(connection: Connection) -> bool:
+async def _lock(connection: Connection, *, is_urgent: bool = True) -> bool:
     """Locks out other workers until the transaction ends. Returns whether none had the lock.
 
     One table in a transaction: a batch that waits for one table may have locked the other.
     """
-    await connection.execute(_SET_TIMEOUT)
+    if is_urgent:  # others wait
+        await connection.execute(_SET_TIMEOUTS)
     cursor = await connection.execute(_TRY_LOCK, [LOCK])
     row = await cursor.fetchone()
     return row is not None and bool(row[0])

@@ -68,6 +68,7 @@ async def announce(
         for v in versions
     ]
     versions_of = [[v.payment_id for v in versions], [v.version for v in versions]]
+    await connection.execute(sql.LOCK_PUBLICATIONS, [sorted(ids)])
     await connection.execute(sql.WITHDRAW, versions_of)
     await insert_unpublished(connection, published)
     await connection.execute(sql.END_EMPTY_PUBLICATIONS, [now, sorted(ids)])

@@ -125,10 +125,12 @@ UPDATE_WAITING: Final = """
         version = n.version, publication_id = n.publication_id, headers = n.headers,
         value = n.value,
         decided = currval('decision_batches') * 1000000 + n.ordinal
-    from unnest(%b::text[], %b::text[], %b::int[], %b::text[], %b::text[], %b::int[],
+    from unnest(%b::text[], %b::text[], %b::text[], %b::int[], %b::text[], %b::text[], %b::int[],
         %b::bigint[], %b::jsonb[], %b::bytea[])
-        as n(event_id, known_by, ordinal, outcome, reason, version, publication_id, headers, value)
-    where i.event_id = n.event_id and i.outcome in ('parked', 'quarantined')"""
+        as n(payment_id, event_id, known_by, ordinal, outcome, reason, version, publication_id,
+             headers, value)
+    where i.event_id = n.event_id and i.payment_id = n.payment_id
+        and i.outcome in ('parked', 'quarantined')"""
 
 #: A refused record has an outcome of its own, even if another has used its event ID since.
 INSERT_DUPLICATES: Final = """
@@ -166,6 +168,11 @@ INSERT_QUARANTINES: Final = """
 LAST_VERSIONS: Final = """
     select payment_id, version, updated_at, snapshot::text from payments
     where payment_id = any(%b)"""
+
+#: Before versions, as everywhere else, so that there is no deadlock.
+LOCK_PUBLICATIONS: Final = """
+    select from publications where partition = any(%b) and published_at is null
+    order by publication_id for update"""
 
 #: Where the version waits in an earlier publication, it is published with the new one only.
 WITHDRAW: Final = """

@@ -271,7 +271,7 @@ async def _write_inbox(
         publication_id = ids.get(position.partition) if is_published else None
         became = (row.outcome, row.reason, row.version, publication_id, *_kept(row))
         if row.waiting:
-            waiting.append((r.event_id, row.event_id, row.ordinal, *became))
+            waiting.append((r.payment_id, r.event_id, row.event_id, row.ordinal, *became))
         else:
             new.append((
                 row.event_id, row.ordinal, r.payment_id, r.tenant, r.operation_id, r.kind,
@@ -281,7 +281,7 @@ async def _write_inbox(
     if plan.inbox:
         await connection.execute(sql.NEXT_DECISIONS)
     if waiting:  # first: a refused row gives up its event ID to a new row
-        cursor = await connection.execute(sql.UPDATE_WAITING, as_columns(waiting, 9))
+        cursor = await connection.execute(sql.UPDATE_WAITING, as_columns(waiting, 10))
         guards.append((cursor, len(waiting)))
     if new:
         cursor = await connection.execute(sql.INSERT_INBOX, [now, *as_columns(new, 16)])

@@ -54,22 +54,23 @@ class Retention:
             await asyncio.sleep(rest_s)
 
     async def sweep(self) -> None:
-        """Makes partitions, expires parked inputs, and deletes history that is too old now."""
+        """Expires parked inputs, deletes history that is too old now, and makes partitions."""
         settings, now = self._settings, self._clock()
-        await self._store.make_partitions(now)
         parked_before = now - timedelta(seconds=settings.parked_max_age_s)
         async for count in _in_chunks(partial(self._store.give_up_parked, parked_before)):
             self._heartbeat.beat()
             self._metrics.parked_expired.inc(count)
         before = now - timedelta(seconds=settings.history_retention_s)
-        for table, rows in await self._store.drop_partitions(before):
-            log.info("partition.dropped", table=table, rows=rows)
-            self._metrics.history_deleted.labels(table).inc(rows)
         for table in self._store.histories:
             delete = partial(self._store.delete_history, table, before)
             async for count in _in_chunks(delete):
                 self._heartbeat.beat()
                 self._metrics.history_deleted.labels(table.removesuffix("_rest")).inc(count)
+        # last: what is missing for them, such as a privilege, stops nothing else
+        for table, rows in await self._store.drop_partitions(before):
+            log.info("partition.dropped", table=table, rows=rows)
+            self._metrics.history_deleted.labels(table).inc(rows)
+        await self._store.make_partitions(now)
 
 
 async def _in_chunks(step: Callable[[int], Awaitable[int]]) -> AsyncIterator[int]:

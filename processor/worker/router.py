@@ -169,6 +169,8 @@ class Router:
     async def route_waiting(self) -> None:
         """Routes waiting webhooks whose payment is known now; those too old become dead letters."""
         now = self._clock()
+        if self._looked_at is not None and now < self._looked_at:
+            self._looked_at = None  # the clock was set back
         if self._looked_at is None or now - self._looked_at >= MISSED_EVERY:
             since = _EVER if self._looked_at is None else self._looked_at - SAME_MOMENT
             await with_timeout(ADAPTER_TIMEOUT_S, self._store.mark_missed(since))

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from psycopg import sql
 
 from ports.records import ConsumedRecord
+from postgres import partitions
 from postgres.partitions import Quarter
 from postgres.stores import Pool, PostgresHistory
 from tests.support import database
@@ -33,7 +35,7 @@ async def history(pool: Pool) -> AsyncIterator[PostgresHistory]:
             yield store
 
 
-async def partitions(pool: Pool) -> list[str]:
+async def names(pool: Pool) -> list[str]:
     """The inbox's partitions."""
     return [name for (name,) in await database.rows(pool, PARTITIONS)]
 
@@ -55,12 +57,12 @@ def test_a_quarter_is_of_the_time_in_utc(moment: datetime, quarter: Quarter) -> 
 
 async def test_the_next_partition_is_made_ahead(pool: Pool, history: PostgresHistory) -> None:
     """Of this quarter and the next, once."""
-    before = await partitions(pool)
+    before = await names(pool)
     assert before == ["inbox_2026q1", "inbox_2026q2", "inbox_rest"]
     await history.make_partitions(NOW)
-    assert await partitions(pool) == before
+    assert await names(pool) == before
     await history.make_partitions(AFTER)
-    assert await partitions(pool) == [*before[:2], "inbox_2026q3", "inbox_rest"]
+    assert await names(pool) == [*before[:2], "inbox_2026q3", "inbox_rest"]
 
 
 async def test_rows_without_a_partition_move_to_theirs_when_it_is_made(
@@ -92,7 +94,7 @@ async def test_dropping_a_quarter_returns_its_disk(pool: Pool, history: Postgres
     assert await history.drop_partitions(AFTER - timedelta(microseconds=1)) == []
     dropped = await history.drop_partitions(AFTER)
     assert [table for table, _ in dropped] == ["inbox", "duplicates"]
-    assert await partitions(pool) == ["inbox_2026q2", "inbox_rest"]
+    assert await names(pool) == ["inbox_2026q2", "inbox_rest"]
     assert await database.rows(pool, "select payment_id from inbox") == [(third,)]
 
 
@@ -134,15 +136,40 @@ async def test_a_locked_table_is_left_for_the_next_time(
     async def change() -> None:
         await (history.make_partitions if step == "make" else history.drop_partitions)(AFTER)
 
-    before = await partitions(pool)
+    before = await names(pool)
     async with pool.connection() as other:
         await other.execute("lock table inbox in access share mode")
         await other.execute("lock table inbox_rest in access share mode")
         async with asyncio.timeout(5):
             await change()
-        assert await partitions(pool) == before
+        assert await names(pool) == before
     await change()
-    assert await partitions(pool) != before
+    assert await names(pool) != before
+
+
+async def test_rows_that_take_too_long_to_move_stay_where_they_are(
+    pool: Pool, history: PostgresHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker gives up and nobody waits; migrations take the time that it takes."""
+    await history.drop_partitions(datetime.max.replace(tzinfo=UTC))
+    log = Log()
+    await database.process(pool, log.create(ONE), log.create(TWO))
+    slow = """create function slow() returns trigger language plpgsql as
+              'begin perform pg_sleep(0.2); return old; end'"""
+    trigger = """create trigger slow before delete on inbox_rest for each row
+                 execute function slow()"""
+    async with pool.connection() as connection:
+        await connection.execute(slow)
+        await connection.execute(trigger)
+    brief = sql.SQL("set local lock_timeout = '1s'; set local statement_timeout = '100ms'")
+    monkeypatch.setattr(partitions, "_SET_TIMEOUTS", brief)
+    await history.make_partitions(NOW)
+    assert await names(pool) == ["inbox_rest"]
+    async with pool.connection() as connection:
+        await partitions.make_partitions(connection, THIS, THIS.next, is_urgent=False)
+        await connection.execute("drop trigger slow on inbox_rest; drop function slow")
+    assert await names(pool) == ["inbox_2026q1", "inbox_2026q2", "inbox_rest"]
+    assert await database.rows(pool, "select payment_id from inbox_rest") == []
 
 
 @pytest.mark.parametrize("step", ["make", "drop"])

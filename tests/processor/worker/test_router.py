@@ -257,3 +257,17 @@ async def test_a_webhook_that_waited_while_no_router_ran_is_routed(
     clock.forward(MAX_AGE_S / 2)
     await routing.router.route_waiting()
     assert [key for _, key, _ in routing.sent()] == [ONE.encode()]
+
+
+async def test_a_webhook_that_was_missed_is_found_after_the_clock_was_set_back(
+    routing: Routing, pool: Pool, clock: Clock
+) -> None:
+    """What was stored meanwhile is older than the last look."""
+    clock.forward(MAX_AGE_S / 2)
+    await routing.router.route_waiting()
+    clock.forward(-MAX_AGE_S / 4)
+    await routing.router.route([unrouted(ONE)])
+    await create_payments(pool, ONE)
+    await database.rows(pool, "update unrouted set payment_id = null returning payment_id")
+    await routing.router.route_waiting()
+    assert [key for _, key, _ in routing.sent()] == [ONE.encode()]
