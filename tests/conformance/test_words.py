@@ -22,7 +22,7 @@ WIRING = {
     ROOT / "processor" / "stream" / "bootstrap.py",
     ROOT / "processor" / "worker" / "bootstrap.py",
     ROOT / "ingress" / "bootstrap.py",
-    ROOT / "cli" / "checks.py",
+    ROOT / "cli" / "rebuild.py",
 }
 
 every_module = pytest.mark.parametrize(

@@ -117,6 +117,8 @@ async def audit(
         for row in evidence.inbox:
             ledger.end(row.position)
 
+    async with await _connect(database_url):
+        pass  # if it can't be reached, nothing is read for nothing
     acknowledged = await topics.acknowledged(bootstrap)
     with TemporaryDirectory(prefix="payments-audit-") as folder:
         async with await _connect(database_url) as connection:
