@@ -185,6 +185,8 @@ class HistoryStore(Protocol):
 
     #: The tables with history that is deleted row by row.
     histories: Sequence[str]
+    #: Those of which whole partitions are dropped, unless the retention is shorter than one.
+    partitioned: Sequence[str]
 
     async def make_partitions(self, now: datetime) -> None:
         """Makes the partitions for rows that are recorded from now on."""

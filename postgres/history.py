@@ -1,8 +1,10 @@
 """Deletes the history of old inputs by its age, some rows at a time.
 
-Whole quarters of the large tables are dropped instead (``postgres.partitions``).
+Whole quarters of the large tables are dropped instead (``postgres.partitions``), unless the
+retention is shorter than a quarter.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -30,10 +32,35 @@ _DELETE: Final = """
     )
     delete from {table} using old where {table}.ctid = old.ctid"""
 
+#: The same for partitioned tables, whose rows have no place that is unique. In the order in which
+#: they stand, which is about that of their age.
+_DELETE_BY_KEY: Final = """
+    with old as (
+        select {key} from {table} where recorded_at < %s and {deletable}
+        limit %s for update skip locked
+    )
+    delete from {table} using old where ({own}) = ({olds})"""
+#: By partitioned table: its key, and which old rows may be deleted.
+PARTITIONED: Final = {
+    "inbox": (
+        ("event_id", "recorded_at"),
+        DELETABLE["inbox_rest"].replace("inbox_rest.", "inbox."),
+    ),
+    "duplicates": (("topic", "partition", '"offset"', "recorded_at"), "true"),
+}
+
+
+def _by_key(table: str, key: Sequence[str], deletable: str) -> str:
+    own, olds = (", ".join(f"{name}.{column}" for column in key) for name in (table, "old"))
+    return _DELETE_BY_KEY.format(
+        table=table, key=", ".join(key), own=own, olds=olds, deletable=deletable
+    )
+
+
 STATEMENTS: Final = {
     table: _DELETE.format(table=table, deletable=deletable)
     for table, deletable in DELETABLE.items()
-}
+} | {table: _by_key(table, key, deletable) for table, (key, deletable) in PARTITIONED.items()}
 
 #: The reason of an input that was parked for too long; a rebuild recognizes it by this text.
 NEVER_CAME: Final = "its payment never came"

@@ -230,6 +230,7 @@ class PostgresHistory:
     """A ``HistoryStore``."""
 
     histories: Sequence[str] = tuple(history.DELETABLE)
+    partitioned: Sequence[str] = tuple(history.PARTITIONED)
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

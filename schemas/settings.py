@@ -306,7 +306,7 @@ class WorkerSettings(Group):
     history_retention_s: Seconds = Field(
         34_560_000.0,
         description="The history of inputs is deleted after this (400 days), inbox and duplicates "
-        "by whole quarters of a year. Payments are kept.",
+        "by whole quarters of a year, if this is longer than one. Payments are kept.",
     )
     lag_every_s: Seconds = Field(15.0, description="How often the consumer lag is measured.")
     history_sweep_s: Seconds = Field(

@@ -24,6 +24,8 @@ log = get_logger(__name__)
 
 #: Rows per statement. It locks them for some milliseconds.
 CHUNK_ROWS: Final = 1000
+#: The longest quarter of a year. A shorter retention is not kept by dropping quarters.
+QUARTER_S: Final = 92 * 86_400.0
 #: Seconds between two statements, so that other transactions come first.
 PAUSE_S: Final = 0.05
 
@@ -61,7 +63,8 @@ class Retention:
             self._heartbeat.beat()
             self._metrics.parked_expired.inc(count)
         before = now - timedelta(seconds=settings.history_retention_s)
-        for table in self._store.histories:
+        is_short = settings.history_retention_s < QUARTER_S
+        for table in (*self._store.histories, *(self._store.partitioned if is_short else ())):
             delete = partial(self._store.delete_history, table, before)
             async for count in _in_chunks(delete):
                 self._heartbeat.beat()

@@ -40,6 +40,7 @@ class OldHistory:
     """A history of two full chunks and a part of one."""
 
     histories = ("inbox",)
+    partitioned = ()
 
     def __init__(self) -> None:
         self._counts = [CHUNK_ROWS, CHUNK_ROWS, 1]

@@ -62,7 +62,11 @@ def retention(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
         return ()
 
     store = SimpleNamespace(
-        histories=(), make_partitions=none, drop_partitions=no_partitions, give_up_parked=none
+        histories=(),
+        partitioned=(),
+        make_partitions=none,
+        drop_partitions=no_partitions,
+        give_up_parked=none,
     )
     return Retention(
         cast("Any", store), SETTINGS, WorkerMetrics(CollectorRegistry()), Clock(), heartbeat

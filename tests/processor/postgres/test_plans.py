@@ -82,6 +82,8 @@ LONG_TIMELINE: Final = (
 WHOLE: Final = {
     "routing.GAUGES": "counts what waits, every few seconds",
     "partitions._PARTITIONS": "reads the catalog",
+    "history.STATEMENTS.inbox": "reads from the oldest row on until it has enough",
+    "history.STATEMENTS.duplicates": "the same",
     "ops.operator.REPLAYED": "an operator's list of what was sent again",
     "ops.audit.COUNT": "an audit's progress",
     "ops.audit.BOUNDARIES": "an audit's ranges",
@@ -320,7 +322,7 @@ async def _deleting(store: Store) -> None:
     """The oldest inputs leave, some at a time."""
     before = store.now - timedelta(days=300)
     await history.give_up_parked(store.connection, before, SAMPLE)
-    for table in history.DELETABLE:
+    for table in (*history.DELETABLE, *history.PARTITIONED):
         await history.delete_history(store.connection, table, before, SAMPLE)
     await store.connection.commit()
     assert await partitions.drop_partitions(store.connection, before)

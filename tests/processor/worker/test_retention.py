@@ -20,8 +20,10 @@ from tests.support.programs.folding import ONE, TWO
 pytestmark = pytest.mark.anyio
 
 DAY = 86_400.0
-#: Seconds until all that is recorded now is older than a day, and its quarter too.
-QUARTER_AND_DAY = (Quarter.of(NOW).next.start - NOW).total_seconds() + DAY
+#: Longer than a quarter.
+RETENTION_S = 100 * DAY
+#: Seconds until all of this quarter is older.
+QUARTER_IS_OLD = (Quarter.of(NOW).next.start - NOW).total_seconds() + RETENTION_S
 Sweep = Callable[[], Awaitable[None]]
 
 
@@ -33,11 +35,11 @@ def registry() -> CollectorRegistry:
 
 @pytest.fixture
 async def sweep(pool: Pool, clock: Clock, registry: CollectorRegistry) -> AsyncIterator[Sweep]:
-    """Yields the sweep of a loop with a retention of one day.
+    """Yields the sweep of a loop with a retention that is longer than a quarter.
 
     Afterwards the present gets its partitions back.
     """
-    settings, store = WorkerSettings(history_retention_s=DAY), PostgresHistory(pool)
+    settings, store = WorkerSettings(history_retention_s=RETENTION_S), PostgresHistory(pool)
     yield Retention(store, settings, WorkerMetrics(registry), clock).sweep
     await store.make_partitions(NOW)
 
@@ -58,7 +60,7 @@ async def test_old_history_is_deleted_and_the_payment_stays(
     async with pool.connection() as connection:
         await connection.execute("analyze inbox")
     before = await database.everything(pool)
-    clock.forward(QUARTER_AND_DAY - 0.001)
+    clock.forward(QUARTER_IS_OLD - 0.001)
     await sweep()
     assert await database.everything(pool) == before
     clock.forward(0.001)
@@ -66,6 +68,28 @@ async def test_old_history_is_deleted_and_the_payment_stays(
     assert await database.everything(pool) == {**before, "inbox": []}
     counted = {"table": "inbox"}
     assert registry.get_sample_value("payments_history_deleted_rows_total", counted) == 2
+
+
+async def test_a_retention_shorter_than_a_quarter_deletes_rows(pool: Pool, clock: Clock) -> None:
+    """Not before their time, and without waiting for the end of the quarter."""
+    settings = WorkerSettings(history_retention_s=DAY)
+    loop = Retention(PostgresHistory(pool), settings, WorkerMetrics(CollectorRegistry()), clock)
+    log = Log()
+    create = log.create(ONE)
+    early = log.webhook(TWO, "canceled")
+    await database.process(pool, create, log.webhook(ONE, "succeeded"), early)
+    await database.process(pool, log.again(create))
+    async with pool.connection() as connection:
+        await connection.execute(
+            "insert into quarantines values (%s, 'evt_0', 'ValueError: our own', %s)", [TWO, NOW]
+        )
+    clock.forward(DAY)
+    await loop.sweep()
+    assert (await count(pool, "inbox"), await count(pool, "duplicates")) == (3, 1)
+    clock.forward(0.001)
+    await loop.sweep()
+    assert await database.rows(pool, "select payment_id from inbox") == [(TWO,)]
+    assert await count(pool, "duplicates") == 0
 
 
 async def test_every_history_is_swept(pool: Pool, sweep: Sweep, clock: Clock) -> None:
@@ -83,7 +107,7 @@ async def test_every_history_is_swept(pool: Pool, sweep: Sweep, clock: Clock) ->
                 "insert into ignored_webhooks values (%s, 'stripe', 'payout.paid', 'why', %s, %s)",
                 [str(number), NOW, NOW],
             )
-    clock.forward(QUARTER_AND_DAY + 1)
+    clock.forward(QUARTER_IS_OLD + 1)
     await sweep()
     histories = ("duplicates", "dead_letters", "ignored_webhooks")
     assert [await count(pool, table) for table in histories] == [0, 0, 0]
@@ -99,7 +123,7 @@ async def test_what_waits_for_an_operator_is_never_deleted(
         await connection.execute(
             "insert into quarantines values (%s, 'evt_0', 'ValueError: our own', %s)", [ONE, NOW]
         )
-    clock.forward(QUARTER_AND_DAY + 1)
+    clock.forward(QUARTER_IS_OLD + 1)
     await sweep()
     assert await database.rows(pool, "select payment_id from inbox") == [(ONE,)]
     async with pool.connection() as connection:
@@ -161,7 +185,7 @@ async def test_an_event_deleted_from_the_inbox_changes_nothing_when_it_comes_aga
     inputs = [log.create(ONE), log.webhook(ONE, "processing"), log.webhook(ONE, "succeeded")]
     await database.process(pool, *inputs)
     versions = await database.rows(pool, "select version, status from payment_versions order by 1")
-    clock.forward(QUARTER_AND_DAY + 1)
+    clock.forward(QUARTER_IS_OLD + 1)
     await sweep()
     assert await count(pool, "inbox") == 0
     assert await database.process(pool, *inputs) == []
@@ -187,6 +211,7 @@ async def test_rows_are_deleted_a_few_at_a_time_and_the_oldest_first(
 
     class Watched(PostgresHistory):
         histories: Sequence[str] = ("dead_letters",)
+        partitioned: Sequence[str] = ()
 
         async def delete_history(self, *args: object, **kwargs: object) -> int:
             count_deleted = await store.delete_history(*args, **kwargs)  # type: ignore[arg-type]  # passed on
