@@ -47,5 +47,5 @@ def encode_publishable(snapshot: Snapshot) -> bytes:
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
-    """Encodes a snapshot, for ``payment-state`` and ``payment_versions.snapshot``."""
+    """Encodes a snapshot, for ``payment-state`` and ``payments.snapshot``."""
     return _ENCODER.encode(snapshot)

@@ -24,7 +24,7 @@ STANDING: Final = """
 # The inbox has each event once; duplicates has every further record of it. Events that no tenant
 # sent (webhooks, results) are the payment's own. The zero is the place of an input before the calls
 # of the same time. Of each table all rows of the payment are read, and the page's are
-# sorted out, ties included: an index that had their order would be ten times as large.
+# sorted out, ties included: an index that had their order is four times as large.
 ENTRIES: Final = """
     with recorded as (
         (select event_id, kind, outcome, reason, version, topic, partition, "offset",
