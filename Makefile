@@ -54,7 +54,7 @@ quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up test fast model sim mutants cover bench year profile outages chaos chaos-minute soak containers contracts browser check lint generate env reset doctor lock clean
+.PHONY: help run demo up test fast model sim mutants cover bench year year-figures profile outages chaos chaos-minute soak containers contracts browser check lint generate env reset doctor lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ bench: $(STAMP) $(QUIX_STAMP) ## Run the benchmarks in about twenty minutes; ARG
 
 year: $(STAMP) ## Fill a database with two million payments as after a year, in ten minutes and 25 GB
 	@$(VENV)/bin/python -m bench.year $(ARGS)
+
+year-figures: $(STAMP) ## Measure what a year in store costs: an hour and 40 GB; ARGS="hot topics" some parts, --quick
+	@$(VENV)/bin/python -m bench.in_use.figures $(ARGS)
 
 profile: $(STAMP) ## Profile stream and ingress in two minutes; needs ptrace
 	@$(VENV)/bin/python -m bench.profiling.profile $(ARGS)

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from cli.progress import Progress
-from cli.rebuild import decode
+from cli.rebuild import JOBS, PROCESSES_MAX, decode
 from cli.rebuild import since as moment_of
 from cli.terminal import bootstrap, database_url, is_terminal, say, say_table, seconds
 from processor.ops.audit.findings import EXAMPLES_MAX, Finding, Findings
@@ -46,6 +46,10 @@ def audit(
         str, typer.Option("--from", metavar="ID", help="Go on at this payment ID.")
     ] = "",
     *,
+    jobs: Annotated[
+        int,
+        typer.Option(min=1, max=PROCESSES_MAX, metavar="N", help="Processes that share the work."),
+    ] = JOBS,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Check S7 too. Takes as long as `rebuild`.")
     ] = False,
@@ -66,7 +70,9 @@ def audit(
     )
     findings, progress = Findings(), Progress()
     try:
-        asyncio.run(ops_audit(bootstrap(), database_url(), scope, utc_now, findings, progress))
+        asyncio.run(
+            ops_audit(bootstrap(), database_url(), scope, utc_now, findings, progress, jobs)
+        )
     except BaseException:
         progress.close()
         if findings.reached is not None:
@@ -75,7 +81,7 @@ def audit(
         raise
     progress.close()
     if rebuild:
-        findings.by_code["S7"] = asyncio.run(_rebuilt())
+        findings.by_code["S7"] = asyncio.run(_rebuilt(jobs))
     _print(findings, as_json=as_json)
     return 1 if findings.is_violated else 0
 
@@ -85,8 +91,8 @@ def _options(since: datetime | None, reached: str) -> str:
     return " ".join([*options, f"--from {reached}"])
 
 
-async def _rebuilt() -> Finding:
-    result = await ops.rebuild(bootstrap(), database_url(), decode(), utc_now)
+async def _rebuilt(jobs: int) -> Finding:
+    result = await ops.rebuild(bootstrap(), database_url(), decode(), utc_now, jobs=jobs)
     examples = [f"{table.table} {text}" for table in result.compared for text in table.examples]
     return Finding(
         meaning="a rebuild from the log equals the stored rows.",

@@ -27,8 +27,8 @@ from schemas.settings_types import DURATION_MAX_S
 _DURATION: Final = re.compile(r"(\d{1,12})([smhd])", re.ASCII)
 _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 #: By default one for each processor, up to this many: Postgres works beside each.
-_JOBS_MAX: Final = 4
-_PROCESSES_MAX: Final = 64
+JOBS: Final = min(4, os.cpu_count() or 1)
+PROCESSES_MAX: Final = 64
 
 
 def _is_id(values: list[str] | None) -> list[str] | None:
@@ -80,8 +80,8 @@ def rebuild(
     ] = False,
     jobs: Annotated[
         int,
-        typer.Option(min=1, max=_PROCESSES_MAX, metavar="N", help="Processes that share the work."),
-    ] = min(_JOBS_MAX, os.cpu_count() or 1),
+        typer.Option(min=1, max=PROCESSES_MAX, metavar="N", help="Processes that share the work."),
+    ] = JOBS,
 ) -> int:
     """Decides the log again and compares the result with the stored rows.
 

@@ -13,7 +13,7 @@ ProcessorError
 ├── SnapshotTooLargeError    a payment is larger than ``payment-state`` takes; it is quarantined
 ├── LoopFailedError          a background loop failed for good: restart
 ├── RebuildRunningError      another rebuild is running on this database
-├── ShareFailedError         a process of a rebuild was ended: the rebuild can go on
+├── ShareFailedError         a process of a rebuild or an audit was ended: it can go on
 ├── UnknownPaymentsError     nothing is stored of a payment that an operator named
 └── MissingTopicsError       topics are absent or wrongly partitioned: run ``payments topics``
 
@@ -77,7 +77,7 @@ class RebuildRunningError(ProcessorError):
 
 
 class ShareFailedError(ProcessorError):
-    """A process that does a share of a rebuild ended without saying why."""
+    """A process that does a share of a rebuild or an audit ended without saying why."""
 
 
 class UnknownPaymentsError(ProcessorError):

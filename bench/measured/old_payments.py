@@ -111,7 +111,7 @@ def _prepare(year: Site, turn: Turn) -> tuple[Sequence[Delivery], list[_Work]]:
     """The warm-up, and the work of each kind. No payment is in two of them."""
     name = turn.work.commands[0].payment_id
     sizes_ = [len(part.deliveries) // len(KINDS) for part in (turn.warm_up, turn.work)]
-    chosen = iter(_choose(year.database_url, name, sum(sizes_) * len(KINDS)))
+    chosen = iter(choose(year.database_url, name, sum(sizes_) * len(KINDS)))
     warm_up, works = list[Delivery](), list[_Work]()
     for kind in KINDS:
         first, work = (
@@ -123,8 +123,11 @@ def _prepare(year: Site, turn: Turn) -> tuple[Sequence[Delivery], list[_Work]]:
     return warm_up, works
 
 
-def _choose(database_url: str, seed: str, count: int) -> list[Payment]:
-    """Random payments that succeeded, and were neither refunded nor disputed."""
+def choose(database_url: str, seed: str, count: int) -> list[Payment]:
+    """Random payments that succeeded, and were neither refunded nor disputed.
+
+    Raises WrongResultError if too few are found.
+    """
     with psycopg.connect(database_url) as connection:
         values = {"seed": seed, "draws": DRAWS * count}
         found = connection.execute(RANDOM, values).fetchall()
@@ -142,8 +145,13 @@ def _choose(database_url: str, seed: str, count: int) -> list[Payment]:
 
 
 def _work(name: str, kind: str, payments: Sequence[Payment]) -> _Work:
+    return _Work(kind, webhooks_about(payments, name, kind), payments)
+
+
+def webhooks_about(payments: Sequence[Payment], name: str, kind: str) -> list[Delivery]:
+    """A webhook of this kind for each payment; ``name`` makes their IDs."""
     ids, now = Chance(f"{name}/{kind}"), int(datetime.now(UTC).timestamp())
-    deliveries = [
+    return [
         KINDS[kind](
             ids,
             Ended(payment.id, payment.object_id or "", payment.amount),
@@ -152,7 +160,6 @@ def _work(name: str, kind: str, payments: Sequence[Payment]) -> _Work:
         )
         for number, payment in enumerate(payments)
     ]
-    return _Work(kind, deliveries, payments)
 
 
 async def _measure(

@@ -201,9 +201,14 @@ def _shown(p: PaymentEvidence, amount: int) -> str:
 def all_or_none(e: Evidence) -> Violations:
     """Yields the versions whose event is not recorded as applied with that version.
 
-    An event is recorded for one payment, so it has an effect on that one only.
+    An event is recorded for one payment, so it has an effect on that one only; and it is recorded
+    once, although each partition of the inbox has a unique key of its own.
     """
     recorded = {(r.payment_id, r.event_id): r for r in e.inbox}
+    if len(recorded) < len(e.inbox):
+        for (_, event_id), count in Counter((r.payment_id, r.event_id) for r in e.inbox).items():
+            if count > 1:
+                yield f"{event_id} is recorded {count} times"
     for versions in e.versions.values():
         for v in versions:
             row = recorded.get((v.payment_id, v.event_id))
@@ -226,9 +231,9 @@ def published_is_stored(e: Evidence) -> Violations:
         elif last == stored and e.published.get(payment_id) != digest(payment.snapshot):
             yield f"{payment_id}: the last record is not version {last} as stored"
     if e.published_quarantined is not None:
-        for payment_id in e.published_quarantined ^ (e.quarantined & e.published.keys()):
+        for payment_id in sorted(e.published_quarantined ^ (e.quarantined & e.published.keys())):
             yield f"{payment_id}: whether it is quarantined is not what its last record says"
-    for payment_id in e.published.keys() - e.payments.keys():
+    for payment_id in sorted(e.published.keys() - e.payments.keys()):
         yield f"{payment_id} is published, but not stored"
     for payment_id, seen in e.published_versions.items():
         first = 1 if e.is_whole else min(seen)

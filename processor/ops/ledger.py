@@ -4,11 +4,13 @@ Both are sets of positions in the log with one bit for each offset, so ten milli
 records take 18 MB.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from ports.records import RecordOffset
 
+#: Offsets of outcomes, by topic and partition.
+Outcomes = Mapping[tuple[str, int], Sequence[int]]
 #: Offsets of one block of bits, 8 KiB.
 _BLOCK: Final = 1 << 16
 
@@ -94,6 +96,12 @@ class Ledger:
         """Notes an outcome."""
         if not self._ended.add(position):
             self._ended_again.add(position)
+
+    def end_all(self, outcomes: Outcomes) -> None:
+        """Notes many outcomes."""
+        for (topic, partition), offsets in outcomes.items():
+            for offset in offsets:
+                self.end(RecordOffset(topic, partition, offset))
 
     def violations(self, first: Mapping[tuple[str, int], int] | None = None) -> Iterator[str]:
         """Yields the records without an outcome, and those with several.

@@ -121,7 +121,7 @@ def test_webhooks_of_old_payments_have_their_effect(site: Site) -> None:
 def test_a_webhook_without_its_effect_fails_the_turn(site: Site) -> None:
     """Such as a refund that was never processed."""
     year = site.with_database(database.NAME)
-    (payment,) = old_payments._choose(year.database_url, "some", 1)
+    (payment,) = old_payments.choose(year.database_url, "some", 1)
     work = old_payments._work("some", "refund", [payment])
     with pytest.raises(WrongResultError, match=f"the refund webhook of {payment.id} is None"):
         asyncio.run(old_payments._check(year, work))

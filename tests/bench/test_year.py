@@ -74,7 +74,7 @@ def _one(url: str, statement: str, *values: Any) -> Any:
 
 async def _evidence(url: str, folder: Path) -> Evidence:
     async with await OperatingConnection.connect(url, autocommit=True) as connection:
-        return await with_tables(connection, Ranges(folder, ""), TIMES)
+        return await with_tables(connection, Ranges(folder, [""]), TIMES)
 
 
 def test_the_audit_finds_nothing_wrong(url: str, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def _peak_of_an_audit(
 def test_the_memory_of_an_audit_does_not_grow_with_the_store(
     url: str, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Four times the payments take the same memory, that of two ranges."""
+    """Four times the payments take the same memory, that of one range."""
     monkeypatch.setattr(topics, "read_log", _read_no_topic)
     monkeypatch.setattr(topics, "read_states", _read_no_topic)
     ids = sorted(payment_id for (payment_id,) in _rows(url, "select payment_id from payments"))

@@ -19,11 +19,12 @@ from tests.mutants.bugs import (
     translation,
     worker,
 )
-from tests.mutants.bugs.rooms import edges, log, moments, programs, rebuild, storing
+from tests.mutants.bugs.rooms import audit, edges, log, moments, programs, rebuild, storing
 from tests.mutants.planted import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
     *adapters.BUGS,
+    *audit.BUGS,
     *binding.BUGS,
     *domain.BUGS,
     *edges.BUGS,

@@ -1,6 +1,6 @@
 """What an audit found so far, added up over the ranges. Its size is bounded."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
@@ -45,6 +45,14 @@ class Findings:
             self.by_code[code].checked += invariant.count(evidence)
             if code not in but:
                 self.add(code, invariant.violations(evidence))
+
+    def merge(self, others: Mapping[str, Finding]) -> None:
+        """Adds what was found of other payments."""
+        for code, other in others.items():
+            mine = self.by_code[code]
+            mine.checked += other.checked
+            mine.add(iter(other.first))
+            mine.violations += other.violations - len(other.first)
 
     def add(self, code: str, violations: Iterable[str]) -> None:
         """Adds violations of one invariant."""

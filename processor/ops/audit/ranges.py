@@ -1,7 +1,7 @@
 """Ranges of payment IDs. What is known of a range's payments before it is read waits on disk."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from struct import Struct as Layout
 from typing import Final
@@ -66,25 +66,25 @@ class Ranges:
     """All ranges, and a file of notes for each. The order is that of the IDs' bytes.
 
     Args:
-        folder: an empty folder for the files.
-        start: the first ID of the first range.
+        folder: for the files.
+        boundaries: the first ID of each range, in order; more begin with ``begin``.
     """
 
-    def __init__(self, folder: Path, start: str) -> None:
-        self._folder, self._start = folder, start
-        self._boundaries: list[str] = []
+    def __init__(self, folder: Path, boundaries: Sequence[str]) -> None:
+        self._folder = folder
+        self.boundaries = list(boundaries)
         self._buffers: dict[int, bytearray] = {}
         self._buffered = 0
 
     def begin(self, first: str) -> None:
         """Ends the last range, and begins another. Raises CollationError."""
-        if first <= (self._boundaries[-1] if self._boundaries else self._start):
+        if first <= self.boundaries[-1]:
             raise CollationError("the database must have the collation C: see docs/operating.md")
-        self._boundaries.append(first)
+        self.boundaries.append(first)
 
     def __iter__(self) -> Iterator[Range]:
-        firsts, untils = [self._start, *self._boundaries], [*self._boundaries, None]
-        for number, (first, until) in enumerate(zip(firsts, untils, strict=True)):
+        untils = [*self.boundaries[1:], None]
+        for number, (first, until) in enumerate(zip(self.boundaries, untils, strict=True)):
             yield Range(number=number, first=first, until=until)
 
     def list(self, payment_id: str) -> None:
@@ -101,9 +101,9 @@ class Ranges:
         self._note(key, kind, version, digest)
 
     def _note(self, key: str, kind: int, version: int, digest: bytes) -> None:
-        if key < self._start:
+        number = bisect_right(self.boundaries, key) - 1
+        if number < 0:
             return
-        number = bisect_right(self._boundaries, key)
         raw = key.encode()
         note = _HEAD.pack(len(raw), kind, version, digest) + raw
         buffer = self._buffers.get(number)
@@ -112,9 +112,10 @@ class Ranges:
         buffer += note
         self._buffered += len(note)
         if self._buffered > BUFFERED_BYTES:
-            self._write()
+            self.write()
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Writes what waits in memory, for others to take."""
         for number, buffer in self._buffers.items():
             with self._path(number).open("ab") as file:
                 file.write(buffer)
@@ -125,14 +126,11 @@ class Ranges:
         return self._folder / str(number)
 
     def take(self, one: Range) -> Notes:
-        """Returns the notes about a range, in the order in which they were made."""
+        """Returns the notes about a range as written, in their order, and removes them."""
         path, notes = self._path(one.number), Notes()
         if path.exists():
             _read(path.read_bytes(), notes)
             path.unlink()
-        if waiting := self._buffers.pop(one.number, None):
-            self._buffered -= len(waiting)
-            _read(bytes(waiting), notes)
         return notes
 
 

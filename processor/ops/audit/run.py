@@ -20,10 +20,7 @@ from the log is one of theirs, or a duplicate, or a dead letter. It looks for a 
 within a payment, and for records of ``payment-state`` only if the last version is as new.
 """
 
-import asyncio
-import gc
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,14 +31,16 @@ from msgspec import Struct
 
 from messaging.log_reader import extent
 from ports.records import RecordOffset
-from postgres.deadlines import BlockingConnection, OperatingConnection
+from postgres.deadlines import OperatingConnection
 from postgres.ops import audit as sql
-from processor.ops.audit import tables, topics
+from processor.ops.audit import topics
 from processor.ops.audit.findings import Findings
-from processor.ops.audit.ranges import Ranges
+from processor.ops.audit.ranges import Range, Ranges
+from processor.ops.audit.share import AuditShare, Checked
 from processor.ops.audit.tables import ALWAYS, NEVER, Times
 from processor.ops.invariants import Evidence, nothing_waits
 from processor.ops.ledger import Ledger
+from processor.ops.processes import do_all
 from processor.ops.progress import Report
 from schemas.topics import PROCESSOR_SOURCES
 
@@ -49,10 +48,8 @@ Connection = psycopg.AsyncConnection[Any]
 #: By how much an incremental audit reads more than was asked: clocks differ, and what was decided
 #: is published a moment later.
 MARGIN: Final = timedelta(minutes=10)
-#: Payments of a range; two ranges are in memory.
+#: Payments of a range; each process has one in memory.
 RANGE_PAYMENTS: Final = 1_000
-#: After how many ranges Python looks for cycles of objects.
-COLLECTED_RANGES: Final = 40
 #: Rows that are fetched at a time.
 _FETCHED: Final = 5_000
 
@@ -92,6 +89,7 @@ async def audit(
     clock: Callable[[], datetime],
     findings: Findings,
     report: Report,
+    jobs: int = 1,
 ) -> None:
     """Checks every invariant. What it found is in ``findings``, also if it is interrupted.
 
@@ -102,20 +100,17 @@ async def audit(
         clock: the current time in UTC.
         findings: is added to.
         report: shows how far it is.
+        jobs: processes that share the ranges. 1: this one.
 
     Raises:
         psycopg.Error, KafkaError: Postgres or the brokers are unavailable.
+        ShareFailedError: a process that does a share was ended.
         CollationError: the database was made with another collation than C.
     """
     times = scope.times(clock())
     since = scope.history(times)
     is_changed_only = scope.since is not None
     ledger = Ledger()
-
-    def check(evidence: Evidence) -> None:
-        findings.check(evidence, "S1", *(() if is_changed_only else ("S2",)))
-        for row in evidence.inbox:
-            ledger.end(row.position)
 
     async with await _connect(database_url):
         pass  # if it can't be reached, nothing is read for nothing
@@ -125,10 +120,20 @@ async def audit(
             ranges, payments = await plan(connection, Path(folder), scope, times)
         lag = await topics.read_log(bootstrap, acknowledged, ledger, times, since, report)
         await topics.read_states(bootstrap, ranges, since if is_changed_only else NEVER, report)
-        with BlockingConnection.connect(database_url, autocommit=True) as blocking:
-            blocking.execute(sql.READ_AHEAD)
-            with _collecting_rarely():
-                await _check_ranges(blocking, ranges, payments, times, check, findings, report)
+        ranges.write()
+        shares = [
+            AuditShare(
+                database_url=database_url,
+                folder=Path(folder),
+                boundaries=ranges.boundaries,
+                times=times,
+                number=number,
+                count=jobs,
+                without=("S1",) if is_changed_only else ("S1", "S2"),
+            )
+            for number in range(jobs)
+        ]
+        await do_all(shares, _Merging([*ranges], payments, findings, ledger, report).add)
     async with await _connect(database_url) as connection:
         await _note_outcomes(connection, scope, since, ledger)
         findings.add("L1", nothing_waits(await waiting(connection, times, lag)))
@@ -151,7 +156,7 @@ async def plan(
 
     Returns the ranges and the number of payments. Raises CollationError.
     """
-    ranges = Ranges(folder, scope.start)
+    ranges = Ranges(folder, [scope.start])
     values = {"start": scope.start, "size": scope.range_payments}
     if scope.since is not None:
         return ranges, await _list_changed(connection, ranges, scope, times)
@@ -188,42 +193,34 @@ async def _list_changed(connection: Connection, ranges: Ranges, scope: Scope, ti
     return listed
 
 
-async def _check_ranges(
-    connection: tables.Connection,
-    ranges: Ranges,
-    payments: int,
-    times: Times,
-    check: Callable[[Evidence], None],
-    findings: Findings,
-    report: Report,
-) -> None:
-    """Checks each range while the next one is read."""
-    done, checked, checking = 0, None, None
-    report("payments", done, payments)
-    for one in [*ranges, None]:
-        evidence = None
-        if one is not None:
-            notes = ranges.take(one)
-            evidence = await asyncio.to_thread(tables.read, connection, one, notes, times)
-        if checking is not None and checked is not None:
-            await checking
-            findings.reached = checked.until or findings.reached
-            report("payments", done, payments, checked.until or "")
-            if checked.number % COLLECTED_RANGES == 0:
-                gc.collect()
-        if one is not None and evidence is not None:
-            done += len(evidence.payments)
-            checked, checking = one, asyncio.create_task(asyncio.to_thread(check, evidence))
+class _Merging:
+    """Adds up what was found in the ranges, in their order, and shows how far it is."""
 
+    def __init__(
+        self,
+        ranges: Sequence[Range],
+        payments: int,
+        findings: Findings,
+        ledger: Ledger,
+        report: Report,
+    ) -> None:
+        self._ranges, self._payments = ranges, payments
+        self._findings, self._ledger, self._report = findings, ledger, report
+        self._early: dict[int, Checked] = {}
+        self._next = self._done = 0
+        report("payments", 0, payments)
 
-@contextmanager
-def _collecting_rarely() -> Iterator[None]:
-    """Python looks for cycles of objects only when asked. Evidence has none, and many objects."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+    def add(self, checked: Checked) -> None:
+        """Adds what was found in a range, once all before it are there."""
+        self._early[checked.number] = checked
+        while (following := self._early.pop(self._next, None)) is not None:
+            self._findings.merge(following.findings)
+            self._ledger.end_all(following.outcomes)
+            self._done += following.payments
+            reached = self._ranges[self._next].until
+            self._next += 1
+            self._findings.reached = reached or self._findings.reached
+            self._report("payments", self._done, self._payments, reached or "")
 
 
 async def _note_outcomes(

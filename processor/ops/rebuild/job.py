@@ -29,11 +29,12 @@ class Job:
     #: Whether the rows that are decided again are kept.
     keep: bool = False
 
-    async def do(self, step: Step, share: int, shares: int) -> None:
-        """Does one of this many shares of a step. Raises KafkaError, psycopg.Error."""
-        await (self._copy if step == "copy" else self._decide)(share, shares)
+    def shares(self, step: Step, count: int) -> list["JobShare"]:
+        """Divides a step into this many shares."""
+        return [JobShare(self, step, number, count) for number in range(count)]
 
-    async def _copy(self, share: int, shares: int) -> None:
+    async def copy(self, share: int, shares: int) -> None:
+        """Copies one of this many shares of the log's partitions. Raises KafkaError."""
         async with await OperatingConnection.connect(
             self.database_url, autocommit=True
         ) as connection:
@@ -41,9 +42,25 @@ class Job:
             route = await parts.route_to_ranges(connection, count)
             await copy_log(connection, self.work, self.kafka_bootstrap, route, share, shares)
 
-    async def _decide(self, share: int, shares: int) -> None:
+    async def decide(self, share: int, shares: int) -> None:
+        """Decides one of this many shares of the parts again. Raises psycopg.Error."""
         async with await shadow.connect(
             self.database_url, self.stored, keep=self.keep
         ) as connection:
             for part in await self.work.unfinished(connection, share, shares):
                 await decide_part(connection, self.work, self.stored, part, self.decode, self.clock)
+
+
+@dataclass(frozen=True, slots=True)
+class JobShare:
+    """One of ``count`` shares of a step. What it finds is in the tables of the work."""
+
+    job: Job
+    step: Step
+    number: int
+    count: int
+
+    async def do(self, _: object) -> None:
+        """Does it. Raises KafkaError, psycopg.Error."""
+        do = self.job.copy if self.step == "copy" else self.job.decide
+        await do(self.number, self.count)

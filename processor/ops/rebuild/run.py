@@ -17,10 +17,10 @@ from postgres.ops.rebuild import parts, shadow, stored, work
 from postgres.ops.rebuild.differences import TABLES
 from postgres.ops.rebuild.parts import Connection
 from postgres.ops.rebuild.work import Work
+from processor.ops.processes import do_all
 from processor.ops.rebuild import copying
 from processor.ops.rebuild.copying import Positions
 from processor.ops.rebuild.job import Job
-from processor.ops.rebuild.processes import do_all
 from processor.ops.rebuild.progress import Done, Report, ignore, reporting
 from processor.ops.rebuild.results import RebuildResult, nothing, total
 
@@ -112,7 +112,7 @@ async def _copy_all(guard: Connection, job: Job, jobs: int, report: Report, *, a
         return Done(records, sum(end - begin for begin, end in spans.values()), records)
 
     async with reporting("copying the log", "records", copied, report):
-        await do_all(job, "copy", jobs)
+        await do_all(job.shares("copy", jobs), _nothing)
 
 
 async def _copy_some(guard: Connection, job: Job, scope: Scope, report: Report) -> None:
@@ -140,4 +140,8 @@ async def _decide(guard: Connection, job: Job, jobs: int, report: Report) -> Non
         return Done(*await job.work.counts(guard))
 
     async with reporting("deciding again", "parts", decided, report, handled="inputs"):
-        await do_all(job, "decide", jobs)
+        await do_all(job.shares("decide", jobs), _nothing)
+
+
+def _nothing(_: object) -> None:
+    """The shares of a rebuild send nothing: what they find is in the tables of the work."""

@@ -8,7 +8,6 @@ _AUDIT: Final = "tests/processor/ops/test_audit.py::test_{}"
 _DEAD_LETTERS: Final = "tests/processor/ops/test_dead_letters.py::test_{}"
 _INVARIANTS: Final = "tests/processor/ops/test_invariants.py::test_{}"
 _PUBLISHER: Final = "tests/processor/messaging/test_transactional_publisher.py::test_{}"
-_RANGES: Final = "tests/processor/ops/test_audit_ranges.py::test_{}"
 _REBUILD: Final = "tests/processor/ops/rebuild/test_rebuild.py::test_{}"
 _REPLAY: Final = "tests/processor/ops/test_replay.py::test_{}"
 
@@ -159,64 +158,6 @@ BUGS: Final = (
         "u.recorded_at",
         "a webhook whose payment was just created is reported as stuck",
         (_AUDIT.format("a_webhook_is_stuck_only_after_its_payment_had_time_to_take_it"),),
-        servers=True,
-    ),
-    Bug(
-        "ops",
-        "postgres.ops.audit:_ROWS",
-        '"last": "{id} >= %(first)s",',
-        '"last": "{id} >= %(first)s and {id} < \'pay_z\'",',
-        "an audit leaves out rows whose payment ID is no payment's",
-        (_RANGES.format("the_ranges_find_what_a_look_at_everything_finds"),),
-        servers=True,
-    ),
-    Bug(
-        "ops",
-        "processor.ops.audit.run:audit",
-        'async for violation in _repeated(connection): findings.add("S2", [violation])',
-        "pass",
-        "an audit does not see an event with an effect on payments of two ranges",
-        (_RANGES.format("the_ranges_find_what_a_look_at_everything_finds"),),
-        servers=True,
-    ),
-    Bug(
-        "ops",
-        "processor.ops.audit.run:_note_outcomes",
-        "[sql.EARLIER] if scope.start else []",
-        "[]",
-        "an audit that goes on reports every record of the first part as lost",
-        (_RANGES.format("an_interrupted_audit_goes_on_where_it_was"),),
-        servers=True,
-    ),
-    Bug(
-        "ops",
-        "processor.ops.audit.run:_check_ranges",
-        "findings.reached = checked.until or findings.reached",
-        "findings.reached = checked.first",
-        "an audit that goes on checks a range again",
-        (_RANGES.format("an_interrupted_audit_goes_on_where_it_was"),),
-        servers=True,
-    ),
-    Bug(
-        "ops",
-        "processor.ops.audit.tables:_due",
-        "if key in new",
-        "",
-        "an incremental audit wants old versions on the new part of the topic",
-        (
-            _RANGES.format(
-                "an_incremental_audit_looks_for_new_versions_on_the_new_part_of_the_topic"
-            ),
-        ),
-        servers=True,
-    ),
-    Bug(
-        "ops",
-        "postgres.ops.audit:CHANGED",
-        "union all select payment_id from inbox where outcome in ('parked', 'quarantined')",
-        "",
-        "an incremental audit does not see an input that is stuck",
-        (_RANGES.format("an_incremental_audit_checks_what_changed_and_what_waits"),),
         servers=True,
     ),
     Bug(

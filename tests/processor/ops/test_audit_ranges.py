@@ -111,12 +111,14 @@ class Stored:
             for statement, payment_id in statements:
                 await connection.execute(statement.encode(), [payment_id])
 
-    async def audited(self, findings: Findings, report: Any = ignore, **scope: Any) -> Violations:
+    async def audited(
+        self, findings: Findings, report: Any = ignore, jobs: int = 1, **scope: Any
+    ) -> Violations:
         """What an audit finds about these payments."""
         scope = {"range_payments": RANGE, **scope}
         await audit(
             self.operating.group.bootstrap, self.operating.database_url, Scope(**scope),
-            lambda: datetime.now(UTC), findings, report,
+            lambda: datetime.now(UTC), findings, report, jobs,
         )  # fmt: skip
         return self.mine(findings)
 
@@ -191,6 +193,24 @@ async def test_the_ranges_find_what_a_look_at_everything_finds(
     assert sum("no outcome" in text for text in found["S1"]) == (0 if settle_s else 1)
     for unknown in UNKNOWN:
         assert sum(unknown in text for text in found["S11"]) >= len(STRAYS), unknown
+
+
+async def test_processes_that_share_the_ranges_find_the_same(stored: Stored) -> None:
+    """Progress and findings come in the order of the ranges, whichever process is quicker."""
+    faults = [FAULTS["another currency"], FAULTS["another outcome"], FAULTS["a lost outcome"]]
+    await stored.change(*(
+        (faults[number % 3][1], payment_id) for number, payment_id in enumerate(stored.payments)
+    ))  # fmt: skip
+    alone, shared, reached = Findings(), Findings(), list[str]()
+    found = await stored.audited(alone)
+    assert found == await stored.audited(
+        shared, lambda *what: reached.append("".join(map(str, what[3:]))), jobs=3
+    )
+    for code, finding in alone.by_code.items():
+        other = shared.by_code[code]
+        assert (other.checked, other.violations) == (finding.checked, finding.violations), code
+    payments = [first for first in reached if first in stored.payments]
+    assert payments == sorted(payments) == stored.payments[RANGE::RANGE]
 
 
 class StoppedError(Exception):
@@ -274,7 +294,7 @@ async def test_an_incremental_audit_finds_a_new_record_without_an_outcome(stored
 
 def test_ranges_are_in_the_order_of_bytes(tmp_path: Any) -> None:
     """A database with another collation would have payments of one range in another."""
-    ranges = Ranges(tmp_path, "")
+    ranges = Ranges(tmp_path, [""])
     ranges.begin("pay_a")
     with pytest.raises(CollationError, match="collation C"):
         ranges.begin("pay_2")

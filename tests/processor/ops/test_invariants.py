@@ -200,6 +200,11 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
         "evt_1 says None",
         _inbox(CREATED, changed(REPORTED, payment_id="pay_2"), PARKED),
     ),
+    "an event that is recorded in two quarters": (
+        "S6",
+        "evt_1 is recorded 2 times",
+        _inbox(CREATED, REPORTED, changed(REPORTED, outcome="stale"), PARKED),
+    ),
     "an older version is published last": (
         "S8",
         "the last record is not version 2",

@@ -35,7 +35,7 @@ async def gather(
     connecting = OperatingConnection.connect(database_url, autocommit=True)
     with TemporaryDirectory() as folder:
         async with await connecting as connection:
-            ranges = Ranges(Path(folder), "")
+            ranges = Ranges(Path(folder), [""])
             if times.is_live:
                 await run.mark(connection, ranges, "")
             acknowledged = await topics.acknowledged(bootstrap)
@@ -49,6 +49,7 @@ async def gather(
 async def with_tables(connection: Connection, ranges: Ranges, times: Times) -> Evidence:
     """All rows, as one range."""
     (whole,) = ranges
+    ranges.write()
     blocking = BlockingConnection.connect(connection.info.dsn, password=connection.info.password)
     with blocking as reading:
         found = await asyncio.to_thread(tables.read, reading, whole, ranges.take(whole), times)

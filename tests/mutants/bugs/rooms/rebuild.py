@@ -31,7 +31,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.rebuild.job:Job._decide",
+        "processor.ops.rebuild.job:Job.decide",
         "share, shares)",
         "0, 1)",
         "every process decides all parts",

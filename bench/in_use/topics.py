@@ -1,4 +1,4 @@
-"""``python -m bench.year.topics``: the bytes that a payment takes on the topics, one copy of them.
+"""``python -m bench.in_use.topics``: the bytes that a payment takes on the topics, one copy.
 
 Commands, webhooks and results come at a steady rate, through a producer like the ingress', while a
 stream worker processes them. The topics are measured as they were written, and as they are once the
@@ -40,6 +40,8 @@ from schemas.results import ProviderResult
 from schemas.topics import BODY_BYTES_MAX, PROVIDER_RESULTS
 
 STREAM: Final = Program("stream", ("cli", "stream"), "/readyz", "PAYMENTS_METRICS_PORT")
+#: Payments.
+PER_SECOND: Final = 300.0
 ANSWERED_AFTER: Final = timedelta(seconds=0.3)
 SENT_WITHIN_S: Final = 30.0
 #: Makes the brokers compact at once what they would compact within a day.
@@ -206,9 +208,11 @@ def as_markdown(found: Sequence[TopicSize], payments: int) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, prints the table, and returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m bench.year.topics", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.in_use.topics", description=__doc__)
     parser.add_argument("--payments", type=int, default=20_000, metavar="N")
-    parser.add_argument("--per-second", type=float, default=300.0, metavar="N", help="payments")
+    parser.add_argument(
+        "--per-second", type=float, default=PER_SECOND, metavar="N", help="payments"
+    )
     parser.add_argument(
         "--gather-ms", type=int, default=LINGER_MS, metavar="MS", help="PAYMENTS_PUBLISH_GATHER_S"
     )

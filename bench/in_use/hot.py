@@ -1,9 +1,10 @@
-"""``python -m bench.year.hot``: what a webhook costs about a payment with ever more refunds."""
+"""``python -m bench.in_use.hot``: what a webhook costs about a payment with ever more refunds."""
 
 import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -27,27 +28,48 @@ ENDS: Final = 3
 WARM_UP: Final = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Hot:
+    """Milliseconds of a webhook, for each hundred; and the worker's memory in MiB."""
+
+    ms: Sequence[float]
+    rss_mib: float
+
+    @property
+    def first_ms(self) -> float:
+        """The median of the first hundreds."""
+        return sorted(self.ms[:ENDS])[ENDS // 2]
+
+    @property
+    def last_ms(self) -> float:
+        """The median of the last hundreds."""
+        return sorted(self.ms[-ENDS:])[ENDS // 2]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Refunds one payment, prints the time and memory, and returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m bench.year.hot", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.in_use.hot", description=__doc__)
     parser.add_argument("--refunds", type=int, default=1_400, metavar="N", help="at most 1,500")
     options = parser.parse_args(arguments)
     configure_structlog()
     try:
         with opened() as site:
-            ms, rss_mib = asyncio.run(_measure(site, options.refunds))
+            found = asyncio.run(measure(site, options.refunds))
     except (BenchError, SandboxError) as error:
         print(f"not measured: {error}", file=sys.stderr)
         return 1
-    first, last = (sorted(part)[ENDS // 2] for part in (ms[:ENDS], ms[-ENDS:]))
-    print(", ".join(f"{each:.2f}" for each in ms), "ms a webhook")
+    first, last = found.first_ms, found.last_ms
+    print(", ".join(f"{each:.2f}" for each in found.ms), "ms a webhook")
     print(f"{options.refunds:,} refunds of one payment, {AT_ONCE} at a time:")
-    print(f"first {first:.2f} ms, last {last:.2f} ms, {last / first:.1f} times; {rss_mib:.0f} MiB")
+    print(
+        f"first {first:.2f} ms, last {last:.2f} ms, {last / first:.1f} times; "
+        f"{found.rss_mib:.0f} MiB"
+    )
     return 0
 
 
-async def _measure(site: Site, refunds: int) -> tuple[list[float], float]:
-    """Milliseconds of a webhook, for each hundred; and the worker's memory in MiB."""
+async def measure(site: Site, refunds: int) -> Hot:
+    """Refunds one payment this many times. Raises WrongResultError, StuckError."""
     work = generate(1, "hot", WARM_UP)
     until, found = partial(rows.published_at, site), list[float]()
     async with running(STREAM, site, PAYMENTS_DATA_DIR=str(site.root / "hot")) as stream:
@@ -67,7 +89,7 @@ async def _measure(site: Site, refunds: int) -> tuple[list[float], float]:
             found.append(done.seconds * 1000 / len(numbers))
         rss_mib = worker.rss_mib()
         worker.stop()
-    return found, rss_mib
+    return Hot(found, rss_mib)
 
 
 async def _paid(site: Site) -> Ended:

@@ -1,0 +1,1 @@
+"""Measures what a store in use costs: reads, audits, rebuilds, webhooks about old payments."""

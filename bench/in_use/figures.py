@@ -1,0 +1,199 @@
+"""``python -m bench.in_use.figures``: everything that is measured of a store as after a year.
+
+Its results are kept in bench/results. It takes an hour and 40 GB, and wants an idle machine.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from statistics import mean
+from typing import Final, Literal
+
+from bench.errors import BenchError
+from bench.figures import machine
+from bench.figures.report import RESULTS, table
+from bench.in_use import audited, hot, idle, lived, reads, rebuilt, steady, topics
+from bench.site import Site, opened
+from bench.year import database
+from bench.year.fill import fill
+from bench.year.sizes import as_markdown, per_payment, sizes
+from ingress.kafka_target import LINGER_MS
+from runtime.logs import configure_structlog
+from sandbox.errors import SandboxError
+
+NAME: Final = "year"
+UNROUTED: Final = 100_000
+BACKOFF: Final = 50_000
+KIB: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A measured figure, and what it should at most be. None: it has no limit."""
+
+    name: str
+    unit: str
+    value: float
+    at_most: float | None = None
+
+    @property
+    def is_met(self) -> bool:
+        """Whether it is within its limit, inclusive."""
+        return self.at_most is None or self.value <= self.at_most
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is stored, lives and is refunded."""
+
+    stored: int = 2_000_000
+    webhooks: int = 200_000
+    lived: int = 200_000
+    on_topics: int = 20_000
+    refunds: int = 1_400
+
+
+QUICK: Final = Sizes(stored=20_000, webhooks=2_000, lived=2_000, on_topics=1_000, refunds=300)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures, prints the figures, keeps them, and returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench.in_use.figures", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes; no results are kept")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; default: all, and kept")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    configure_structlog()
+    found, notes = list[Figure](), list[str]()
+    try:
+        for part in options.parts or PARTS:
+            for one in PARTS[part](QUICK if options.quick else Sizes()):
+                if isinstance(one, str):
+                    notes.append(one)
+                    print(one, flush=True)
+                else:
+                    found.append(one)
+                    print(f"  {one.name}: {one.value:,.4g} {one.unit}", flush=True)
+    except (BenchError, SandboxError) as error:
+        print(f"not measured: {error}", file=sys.stderr)
+        return 1
+    report = _as_markdown(found, notes)
+    print(f"\n{report}")
+    if not options.quick and not options.parts:
+        (RESULTS / f"{NAME}.md").write_text(report)
+        content = {"figures": [asdict(each) for each in found], **_about()}
+        (RESULTS / f"{NAME}.json").write_text(f"{json.dumps(content, indent=2)}\n")
+    return 0
+
+
+Found = Iterator[Figure | str]
+
+
+def _stored(size: Sizes) -> Found:
+    """The figures of a filled store."""
+    with opened() as site:
+        url = database.create(site.database_url)
+        waiting = (min(UNROUTED, size.stored), min(BACKOFF, size.stored))
+        filled = fill(url, size.stored, unrouted=waiting[0], backoff=waiting[1])
+        yield Figure("filling", "s", sum(filled.seconds.values()))
+        found = sizes(url)
+        yield as_markdown(found, filled.payments)
+        total = per_payment(found, filled.payments)["stored_bytes"]
+        yield Figure("Postgres, a payment", "KiB", total / KIB, at_most=5)
+        year = site.with_database(database.NAME)
+        for times in asyncio.run(reads.measure(year)):
+            yield Figure(f"{times.kind}, p50", "ms", times.p50_ms)
+            yield Figure(f"{times.kind}, p99", "ms", times.p99_ms, at_most=50)
+        yield from _audited("audit of the filled store", year, seconds_at_most=180)
+        yield from _steady(year, size.webhooks)
+        share = asyncio.run(idle.measure(year))
+        yield Figure("Postgres' CPU for an idle service", "cores", share, at_most=0.02)
+
+
+def _steady(year: Site, webhooks: int) -> Found:
+    parts = asyncio.run(steady.measure(year, webhooks))
+    rows = [
+        [f"{(number + 1) * steady.AT_ONCE:,}", f"{p.per_second:,.0f}", f"{p.wal_bytes / KIB:,.1f}"]
+        for number, p in enumerate(parts)
+    ]
+    yield table(["webhooks about old payments", "a second", "KiB of WAL each"], rows)
+    last = parts[-max(1, len(parts) // 4) :]
+    yield Figure("webhooks about old payments", "a second", mean(p.per_second for p in last))
+    wal_bytes = mean(p.wal_bytes for p in last)
+    yield Figure("WAL of one, in the long run", "KiB", wal_bytes / KIB, at_most=6)
+
+
+def _lived(size: Sizes) -> Found:
+    """The figures of payments whose records are all in the log."""
+    with opened() as site:
+        yield Figure("living", "s", lived.run(site, size.lived))
+        yield from _audited("audit with its log", site, seconds_at_most=180)
+        done = rebuilt.measure(site, jobs=2)
+        yield f"the rebuild is {done.verdict}"
+        minutes = done.seconds / size.lived * 1e6 / 60
+        yield Figure("rebuild, a million payments", "min", minutes, at_most=15)
+        yield Figure("rebuild, memory", "MiB", done.peak_mib)
+
+
+def _audited(name: str, site: Site, seconds_at_most: float) -> Found:
+    done = audited.measure(site)
+    million = done.checked / 1e6
+    yield f"{name}: violations {done.violations or 'none'}"
+    yield Figure(f"{name}, a million", "s", done.seconds / million, at_most=seconds_at_most)
+    yield Figure(f"{name}, processor time, a million", "s", done.cpu_s / million)
+    yield Figure(f"{name}, memory", "MiB", done.peak_mib, at_most=300)
+
+
+def _hot(size: Sizes) -> Found:
+    """The figures of a payment with many refunds."""
+    with opened() as site:
+        done = asyncio.run(hot.measure(site, size.refunds))
+    yield Figure("first webhook of a hot payment", "ms", done.first_ms)
+    yield Figure("last webhook / first", "times", done.last_ms / done.first_ms, at_most=1.5)
+    yield Figure("worker's memory", "MiB", done.rss_mib, at_most=300)
+
+
+def _on_topics(size: Sizes) -> Found:
+    """The bytes on the topics."""
+    with opened() as site:
+        found = topics.measure(site, size.on_topics, topics.PER_SECOND, LINGER_MS)
+    yield topics.as_markdown(found, size.on_topics)
+    total = sum(each.left for each in found) / size.on_topics
+    yield Figure("Kafka, a payment, one copy", "KiB", total / KIB, at_most=2)
+
+
+PARTS: Final = {"stored": _stored, "lived": _lived, "hot": _hot, "topics": _on_topics}
+
+
+def _as_markdown(found: Sequence[Figure], notes: Sequence[str]) -> str:
+    rows = [
+        [each.name, f"**{each.value:,.4g}** {each.unit}", _wanted(each), _verdict(each)]
+        for each in found
+    ]
+    about = "\n".join(f"- {name}: {value}" for name, value in _about().items())
+    parts = ["# A year in store", table(["figure", "measured", "at most", ""], rows), *notes, about]
+    return "\n\n".join(parts) + "\n"
+
+
+def _wanted(figure: Figure) -> str:
+    return "" if figure.at_most is None else f"{figure.at_most:g}"
+
+
+def _verdict(figure: Figure) -> Literal["", "met", "not met"]:
+    if figure.at_most is None:
+        return ""
+    return "met" if figure.is_met else "not met"
+
+
+def _about() -> dict[str, object]:
+    found = machine.describe()
+    return {"measured at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": found}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
