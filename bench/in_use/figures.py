@@ -6,6 +6,7 @@ Its results are kept in bench/results. It takes an hour and 40 GB, and wants an 
 import argparse
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -52,12 +53,12 @@ class Sizes:
 
     stored: int = 2_000_000
     webhooks: int = 200_000
-    lived: int = 200_000
+    lived: int = 100_000
     on_topics: int = 20_000
     refunds: int = 1_400
 
 
-QUICK: Final = Sizes(stored=20_000, webhooks=2_000, lived=2_000, on_topics=1_000, refunds=300)
+QUICK: Final = Sizes(stored=20_000, webhooks=1_000, lived=2_000, on_topics=1_000, refunds=300)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     configure_structlog()
+    # A new broker has no group coordinator at first: aiokafka retries, and its warnings are noise.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     found, notes = list[Figure](), list[str]()
     try:
         for part in options.parts or PARTS:
@@ -109,7 +112,8 @@ def _stored(size: Sizes) -> Found:
         for times in asyncio.run(reads.measure(year)):
             yield Figure(f"{times.kind}, p50", "ms", times.p50_ms)
             yield Figure(f"{times.kind}, p99", "ms", times.p99_ms, at_most=50)
-        yield from _audited("audit of the filled store", year, seconds_at_most=180)
+        # its payments were never published, so it finds that of each
+        yield from _audited("audit of the filled store", year)
         yield from _steady(year, size.webhooks)
         share = asyncio.run(idle.measure(year))
         yield Figure("Postgres' CPU for an idle service", "cores", share, at_most=0.02)
@@ -132,7 +136,7 @@ def _lived(size: Sizes) -> Found:
     """The figures of payments whose records are all in the log."""
     with opened() as site:
         yield Figure("living", "s", lived.run(site, size.lived))
-        yield from _audited("audit with its log", site, seconds_at_most=180)
+        yield from _audited("audit with its log", site)
         done = rebuilt.measure(site, jobs=2)
         yield f"the rebuild is {done.verdict}"
         minutes = done.seconds / size.lived * 1e6 / 60
@@ -140,11 +144,11 @@ def _lived(size: Sizes) -> Found:
         yield Figure("rebuild, memory", "MiB", done.peak_mib)
 
 
-def _audited(name: str, site: Site, seconds_at_most: float) -> Found:
+def _audited(name: str, site: Site) -> Found:
     done = audited.measure(site)
     million = done.checked / 1e6
     yield f"{name}: violations {done.violations or 'none'}"
-    yield Figure(f"{name}, a million", "s", done.seconds / million, at_most=seconds_at_most)
+    yield Figure(f"{name}, a million", "s", done.seconds / million, at_most=180)
     yield Figure(f"{name}, processor time, a million", "s", done.cpu_s / million)
     yield Figure(f"{name}, memory", "MiB", done.peak_mib, at_most=300)
 

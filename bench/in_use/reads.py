@@ -4,19 +4,17 @@ import asyncio
 import hashlib
 import random
 import secrets
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import cycle, islice, product
 from typing import Final
 
-import httpx
 import psycopg
 
 from bench.errors import WrongResultError
-from bench.measured.ingress import INGRESS
-from bench.programs import running
+from bench.load.connections import Connection, close_all
+from bench.programs import Program, running
 from bench.site import Site
 from bench.year.templates import SMALLEST, TENANTS
 from domain.status import Status
@@ -24,9 +22,12 @@ from ingress.routes.cursors import encode
 from postgres.reads import PageCursor
 from sandbox.supervision.ports import HOST
 
+INGRESS: Final = Program(
+    "ingress", ("bench.in_use.unchecked_ingress",), "/readyz", "PAYMENTS_INGRESS_PORT"
+)
 CLIENTS: Final = 4
 #: Requests of each kind, over all clients.
-REQUESTS: Final = 400
+REQUESTS: Final = 1_000
 SEED: Final = 1
 #: Any payments: those that follow random IDs.
 ANY: Final = """
@@ -35,7 +36,7 @@ ANY: Final = """
           from generate_series(1, %s) as n) as drawn,
         lateral (select payment_id, tenant, created_at from payments where payment_id >= id
                  order by payment_id limit 1) as following"""
-SAMPLED: Final = 1_000
+SAMPLED: Final = 1_200
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,12 @@ async def measure(year: Site) -> list[ReadTimes]:
     api_keys = ",".join(f"{name}:{digest}" for name, digest in digests)
     known = await asyncio.to_thread(_sample, year.database_url)
     async with running(INGRESS, year, PAYMENTS_API_KEYS=api_keys) as server:
-        base = f"http://{HOST}:{server.port}"
         found = []
         for kind, requests in _kinds(known).items():
-            await _times(base, keys, requests[: REQUESTS // 4])  # its pages come into memory
-            found.append(_read_times(kind, await _times(base, keys, requests)))
+            await _times(
+                server.port, keys, requests[: REQUESTS // 10]
+            )  # its pages come into memory
+            found.append(_read_times(kind, await _times(server.port, keys, requests)))
     return found
 
 
@@ -116,24 +118,56 @@ def _kinds(known: Sequence[_Known]) -> Mapping[str, list[Request]]:
     }  # fmt: skip
 
 
-async def _times(base: str, keys: Mapping[str, str], requests: Sequence[Request]) -> list[float]:
-    """Response times in seconds; each client has one request at a time."""
-    waiting, found = iter(requests), list[float]()
+class _Clients:
+    """Some clients, each with one request at a time, until all are answered."""
 
-    async def client() -> None:
-        async with httpx.AsyncClient(base_url=base) as http:
-            for path, tenant in waiting:
-                begun = time.perf_counter()
-                headers = {"Authorization": f"Bearer {keys[tenant]}"}
-                answer = await http.get(path, headers=headers)
-                found.append(time.perf_counter() - begun)
-                if answer.status_code != httpx.codes.OK:
-                    raise WrongResultError(f"{path} is answered {answer.status_code}")
+    def __init__(self, requests: Sequence[bytes]) -> None:
+        self.seconds: list[float] = []
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._requests, self._waiting = requests, iter(requests)
 
-    async with asyncio.TaskGroup() as clients:
-        for _ in range(CLIENTS):
-            clients.create_task(client())
-    return found
+    def begin(self, connection: Connection) -> None:
+        """Sends a client's next request."""
+        request = next(self._waiting, None)
+        if request is not None:
+            connection.send(request)
+
+    def answered(self, connection: Connection, status: bytes, latency_s: float) -> None:
+        """See ``Load``."""
+        self.seconds.append(latency_s)
+        if status != b"200" and not self.done.done():
+            self.done.set_exception(WrongResultError(f"a read is answered {status.decode()}"))
+        elif len(self.seconds) == len(self._requests):
+            self.done.set_result(None)
+        else:
+            self.begin(connection)
+
+    def failed(self, error: BaseException) -> None:
+        """See ``Load``."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+def _request(path: str, key: str) -> bytes:
+    lines = (f"GET {path} HTTP/1.1", f"Host: {HOST}", f"Authorization: Bearer {key}", "", "")
+    return "\r\n".join(lines).encode()
+
+
+async def _times(port: int, keys: Mapping[str, str], requests: Sequence[Request]) -> list[float]:
+    """Response times in seconds."""
+    clients = _Clients([
+        _request(path, keys[tenant])
+        for path, tenant in requests
+    ])  # fmt: skip
+    connections = await Connection.opened(HOST, port, CLIENTS)
+    try:
+        for connection in connections:
+            connection.load = clients
+            clients.begin(connection)
+        await clients.done
+    finally:
+        close_all(connections)
+    return clients.seconds
 
 
 def _read_times(kind: str, seconds: Sequence[float]) -> ReadTimes:
