@@ -33,7 +33,7 @@ LEFT: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the options about servers."""
+    """Adds the options about servers, and about the size of a store."""
     parser.addoption(
         "--share-servers",
         action="store_true",
@@ -41,6 +41,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption(
         "--no-servers", action="store_true", help="skip the tests that need Kafka or Postgres"
+    )
+    parser.addoption(
+        "--stored", type=int, default=10_000, help="payments in the store of the tests of plans"
     )
 
 

@@ -41,7 +41,6 @@ from tests import accounts
 from tests.support.plans import ExplainingConnection, Plan
 
 DATABASE: Final = "plans_test"
-PAYMENTS: Final = 10_000
 UNROUTED: Final = 2_000
 BACKOFF: Final = 1_000
 SAMPLE: Final = 20
@@ -126,10 +125,11 @@ class Store:
 
 
 @pytest.fixture(scope="module")
-def plans(infrastructure: Infrastructure) -> list[Plan]:
+def plans(infrastructure: Infrastructure, request: pytest.FixtureRequest) -> list[Plan]:
     """The plans of all statements, each executed as the service does."""
     url = database.create(infrastructure.database_url, DATABASE)
-    fill(url, PAYMENTS, unrouted=UNROUTED, backoff=BACKOFF)
+    payments: int = request.config.getoption("--stored")
+    fill(url, payments, unrouted=UNROUTED, backoff=BACKOFF)
     return asyncio.run(_executed(url))
 
 
