@@ -5,19 +5,23 @@ Its results are kept in bench/results. It takes an hour and 40 GB, and wants an 
 
 import argparse
 import asyncio
-import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import mean
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+import msgspec
 
 from bench.errors import BenchError
 from bench.figures import machine
 from bench.figures.report import RESULTS, table
-from bench.in_use import audited, hot, idle, lived, reads, rebuilt, steady, topics
+from bench.in_use import commands, hot, idle, lived, reads, rebuilt, steady, topics
+from bench.load.samples import Turn
+from bench.load.workload import generate
+from bench.measured import processor
 from bench.site import Site, opened
 from bench.year import database
 from bench.year.fill import fill
@@ -29,6 +33,8 @@ from sandbox.errors import SandboxError
 NAME: Final = "year"
 UNROUTED: Final = 100_000
 BACKOFF: Final = 50_000
+#: New payments that old ones are compared with.
+NEW: Final = 3_000
 KIB: Final = 1024
 
 
@@ -48,6 +54,15 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Result:
+    """What was measured in a part, further tables, and when and on which machine that was."""
+
+    figures: list[Figure]
+    notes: list[str]
+    about: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Sizes:
     """How much is stored, lives and is refunded."""
 
@@ -61,40 +76,58 @@ class Sizes:
 QUICK: Final = Sizes(stored=20_000, webhooks=1_000, lived=2_000, on_topics=1_000, refunds=300)
 
 
+#: What a part yields while it is measured: figures, and texts.
+Found = Iterator[Figure | str]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, prints the figures, keeps them, and returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.in_use.figures", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes; no results are kept")
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; default: all, and kept")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; default: all")
     options = parser.parse_args(arguments)
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     configure_structlog()
     # A new broker has no group coordinator at first: aiokafka retries, and its warnings are noise.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    found, notes = list[Figure](), list[str]()
+    results = {} if options.quick else _kept()
     try:
-        for part in options.parts or PARTS:
-            for one in PARTS[part](QUICK if options.quick else Sizes()):
-                if isinstance(one, str):
-                    notes.append(one)
-                    print(one, flush=True)
-                else:
-                    found.append(one)
-                    print(f"  {one.name}: {one.value:,.4g} {one.unit}", flush=True)
+        for name in options.parts or PARTS:
+            results[name] = _measured(PARTS[name](QUICK if options.quick else Sizes()))
+            if not options.quick:
+                _keep(results)
     except (BenchError, SandboxError) as error:
         print(f"not measured: {error}", file=sys.stderr)
         return 1
-    report = _as_markdown(found, notes)
-    print(f"\n{report}")
-    if not options.quick and not options.parts:
-        (RESULTS / f"{NAME}.md").write_text(report)
-        content = {"figures": [asdict(each) for each in found], **_about()}
-        (RESULTS / f"{NAME}.json").write_text(f"{json.dumps(content, indent=2)}\n")
+    print(f"\n{_as_markdown(results)}")
     return 0
 
 
-Found = Iterator[Figure | str]
+def _measured(part: Found) -> Result:
+    found, notes = list[Figure](), list[str]()
+    about = {"measured at": datetime.now(UTC).isoformat(timespec="seconds"), **machine.describe()}
+    for one in part:
+        if isinstance(one, str):
+            notes.append(one)
+            print(one, flush=True)
+        else:
+            found.append(one)
+            print(f"  {one.name}: {one.value:,.4g} {one.unit}", flush=True)
+    return Result(found, notes, about)
+
+
+def _kept() -> dict[str, Result]:
+    """The results of parts that were measured before."""
+    path = RESULTS / f"{NAME}.json"
+    return msgspec.json.decode(path.read_bytes(), type=dict[str, Result]) if path.exists() else {}
+
+
+def _keep(results: Mapping[str, Result]) -> None:
+    ordered = {name: results[name] for name in PARTS if name in results}
+    content = msgspec.json.format(msgspec.json.encode(ordered), indent=2)
+    (RESULTS / f"{NAME}.json").write_bytes(content + b"\n")
+    (RESULTS / f"{NAME}.md").write_text(_as_markdown(ordered))
 
 
 def _stored(size: Sizes) -> Found:
@@ -112,14 +145,15 @@ def _stored(size: Sizes) -> Found:
         for times in asyncio.run(reads.measure(year)):
             yield Figure(f"{times.kind}, p50", "ms", times.p50_ms)
             yield Figure(f"{times.kind}, p99", "ms", times.p99_ms, at_most=50)
-        # its payments were never published, so it finds that of each
-        yield from _audited("audit of the filled store", year)
-        yield from _steady(year, size.webhooks)
         share = asyncio.run(idle.measure(year))
         yield Figure("Postgres' CPU for an idle service", "cores", share, at_most=0.02)
+        # its payments were never published, so it finds that of each
+        yield from _audited("audit of the filled store", year)
+        yield from _old_and_new(year, site, size.webhooks)
 
 
-def _steady(year: Site, webhooks: int) -> Found:
+def _old_and_new(year: Site, empty: Site, webhooks: int) -> Found:
+    """One worker's webhooks about old payments, and about new ones in empty tables."""
     parts = asyncio.run(steady.measure(year, webhooks))
     rows = [
         [f"{(number + 1) * steady.AT_ONCE:,}", f"{p.per_second:,.0f}", f"{p.wal_bytes / KIB:,.1f}"]
@@ -127,9 +161,14 @@ def _steady(year: Site, webhooks: int) -> Found:
     ]
     yield table(["webhooks about old payments", "a second", "KiB of WAL each"], rows)
     last = parts[-max(1, len(parts) // 4) :]
-    yield Figure("webhooks about old payments", "a second", mean(p.per_second for p in last))
+    old = mean(p.per_second for p in last)
+    yield Figure("webhooks about old payments", "a second", old)
     wal_bytes = mean(p.wal_bytes for p in last)
     yield Figure("WAL of one, in the long run", "KiB", wal_bytes / KIB, at_most=6)
+    warm_up, work = generate(1, "new-warm", NEW // 8), generate(1, "new", NEW)
+    new = asyncio.run(processor.run(empty, Turn(warm_up, work))).per_second
+    yield Figure("webhooks about new payments", "a second", new)
+    yield Figure("new / old", "times", new / old, at_most=1.25)
 
 
 def _lived(size: Sizes) -> Found:
@@ -138,19 +177,18 @@ def _lived(size: Sizes) -> Found:
         yield Figure("living", "s", lived.run(site, size.lived))
         yield from _audited("audit with its log", site)
         done = rebuilt.measure(site, jobs=2)
-        yield f"the rebuild is {done.verdict}"
         minutes = done.seconds / size.lived * 1e6 / 60
         yield Figure("rebuild, a million payments", "min", minutes, at_most=15)
         yield Figure("rebuild, memory", "MiB", done.peak_mib)
 
 
 def _audited(name: str, site: Site) -> Found:
-    done = audited.measure(site)
-    million = done.checked / 1e6
+    done = commands.audit(site)
+    ended, million = done.ended, done.payments / 1e6
     yield f"{name}: violations {done.violations or 'none'}"
-    yield Figure(f"{name}, a million", "s", done.seconds / million, at_most=180)
-    yield Figure(f"{name}, processor time, a million", "s", done.cpu_s / million)
-    yield Figure(f"{name}, memory", "MiB", done.peak_mib, at_most=300)
+    yield Figure(f"{name}, a million", "s", ended.seconds / million, at_most=180)
+    yield Figure(f"{name}, processor time, a million", "s", ended.cpu_s / million)
+    yield Figure(f"{name}, memory", "MiB", ended.peak_mib, at_most=300)
 
 
 def _hot(size: Sizes) -> Found:
@@ -174,13 +212,15 @@ def _on_topics(size: Sizes) -> Found:
 PARTS: Final = {"stored": _stored, "lived": _lived, "hot": _hot, "topics": _on_topics}
 
 
-def _as_markdown(found: Sequence[Figure], notes: Sequence[str]) -> str:
-    rows = [
-        [each.name, f"**{each.value:,.4g}** {each.unit}", _wanted(each), _verdict(each)]
-        for each in found
-    ]
-    about = "\n".join(f"- {name}: {value}" for name, value in _about().items())
-    parts = ["# A year in store", table(["figure", "measured", "at most", ""], rows), *notes, about]
+def _as_markdown(results: Mapping[str, Result]) -> str:
+    parts = ["# A year in store"]
+    for name, result in results.items():
+        rows = [
+            [each.name, f"**{each.value:,.4g}** {each.unit}", _wanted(each), _verdict(each)]
+            for each in result.figures
+        ]
+        parts += [f"## {name}", table(["figure", "measured", "at most", ""], rows), *result.notes]
+        parts.append("\n".join(f"- {key}: {value}" for key, value in result.about.items()))
     return "\n\n".join(parts) + "\n"
 
 
@@ -192,11 +232,6 @@ def _verdict(figure: Figure) -> Literal["", "met", "not met"]:
     if figure.at_most is None:
         return ""
     return "met" if figure.is_met else "not met"
-
-
-def _about() -> dict[str, object]:
-    found = machine.describe()
-    return {"measured at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": found}
 
 
 if __name__ == "__main__":

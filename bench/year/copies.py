@@ -7,7 +7,7 @@ from typing import Any, Final
 from psycopg import sql
 
 from bench.year.staging import MARK, SCHEMA, Connection, Staged
-from bench.year.templates import Template
+from bench.year.templates import RECORDS_MAX, Template
 
 #: Copies of special templates are this recent.
 RECENT: Final = timedelta(hours=1)
@@ -90,6 +90,11 @@ def insertion(
         elif column.kind == "number":
             step = _step(connection, column.name, staged)
             value = sql.SQL("{} + c.number * {}::bigint").format(value, step)
+        elif column.kind == "offset":
+            before = _step(connection, column.name, staged) // RECORDS_MAX + 1
+            value = sql.SQL("{0} %% {1} + (c.number + {2}) * {1}::bigint").format(
+                value, RECORDS_MAX, before
+            )
         for text in column.varies:
             value = sql.SQL("replace({}, {}, {})").format(
                 value, text, sql.Identifier("c", replaced[text])

@@ -49,7 +49,7 @@ def switch_off(connection: Connection, staged: Staged) -> list[Index]:
 
 def _is_random(keys: Sequence[Column]) -> bool:
     """Whether entries come anywhere: the first column that differs between copies decides."""
-    differing = (k for k in keys if k.is_random or k.kind in {"time", "number"})
+    differing = (k for k in keys if k.is_random or k.kind in {"time", "number", "offset"})
     first = next(differing, None)
     return first is not None and first.is_random
 

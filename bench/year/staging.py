@@ -25,7 +25,9 @@ MARK: Final = "UNIQUEUNIQUEUNIQUE"
 _ID: Final = r"([a-z]{2,4}_)[A-Za-z0-9]{18}([A-Za-z0-9]{6,})"
 _IN_TEXT: Final = re.compile(rf"(?<![A-Za-z0-9_]){_ID}")
 #: Numbers that a copy can't share with its template.
-NUMBERS: Final = ("publication_id", "offset", "decided")
+NUMBERS: Final = ("publication_id", "decided")
+#: Each template has offsets of its own, and so has each copy: as few as there can be.
+OFFSET: Final = "offset"
 #: Connects the rows that have no ID.
 LINK: Final = "publication_id"
 
@@ -235,6 +237,8 @@ def _checked(
     """The column with the placeholders that any of its rows contains."""
     if column.kind == "other" and column.name in NUMBERS:
         return Column(column.name, column.type, "number")
+    if column.kind == "other" and column.name == OFFSET:
+        return Column(column.name, column.type, "offset")
     if column.kind not in {"text", "bytes"}:
         return column
     found = connection.execute(

@@ -54,6 +54,8 @@ LIFE_S: Final = 20.0
 WRITTEN_AFTER: Final = timedelta(milliseconds=30)
 PUBLISHED_AFTER: Final = timedelta(milliseconds=15)
 ANSWERED_AFTER_S: Final = 0.3
+#: Records that a template has at most in a topic: as many offsets are kept for each.
+RECORDS_MAX: Final = 16
 #: Attempts of a call in back-off, and until when it waits.
 ATTEMPTS: Final = 3
 WAITS_FOR: Final = timedelta(hours=2)
@@ -86,7 +88,13 @@ class Writer:
             {PROVIDER: StripeTranslator(Account(STRIPE_ACCOUNT, is_live=False))}
         )
     )
+    _number: int = 0
     _offsets: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    def begin(self, number: int) -> None:
+        """Begins with the records of another template: their offsets are its own."""
+        self._number = number
+        self._offsets.clear()
 
     async def live(self, one: Life) -> None:
         """Writes a whole life. Its calls are answered. Raises WrongResultError."""
@@ -133,11 +141,13 @@ class Writer:
     def _decode(self, record: ProducerRecord) -> DecodedInput:
         numbers = list(range(PARTITIONS))
         partition = DefaultPartitioner()(record.key, numbers, numbers)
-        offset = self._offsets[record.topic, partition]
+        index = self._offsets[record.topic, partition]
         self._offsets[record.topic, partition] += 1
+        if index >= RECORDS_MAX:
+            raise WrongResultError(f"a template has more than {RECORDS_MAX} records of a topic")
         found = self._decoder.decode(
             ConsumedRecord(
-                position=RecordOffset(record.topic, partition, offset),
+                position=RecordOffset(record.topic, partition, self._number * RECORDS_MAX + index),
                 key=record.key,
                 value=record.value,
                 headers=as_text(record.headers),
@@ -155,6 +165,7 @@ async def make(database_url: str, minute: datetime) -> list[Template]:
         writer, made = Writer(connection), list[Template]()
         for number, (tenant, share, story) in enumerate(_cast()):
             one = life(story, tenant, number, _begin(number, minute))
+            writer.begin(number)
             await writer.live(one)
             await connection.commit()
             made.append(Template(number, one.payment_id, share))
@@ -166,6 +177,7 @@ async def make_backing_off(database_url: str, minute: datetime, number: int) -> 
     async with await _connect(database_url) as connection:
         writer = Writer(connection)
         one = life(STORIES[0], TENANTS[0][0], number, _begin(number, minute))
+        writer.begin(number)
         await writer.take(one.records[0][1], one.begun_at + WRITTEN_AFTER)
         for attempt in range(ATTEMPTS):
             at = one.begun_at + timedelta(seconds=1 + 5 * attempt)
