@@ -75,9 +75,22 @@ EXPIRED: Final = """
         and not exists (select from quarantines q where q.payment_id = payments.payment_id)
     order by expires_at limit %s"""
 
+# No row of a payment is read: they are counted in the one index that has only them, and the oldest
+# of each tenant and status is the first in the other.
 GAUGES: Final = """
-    select 'unfinished_payment', count(*), min(updated_at) from payments
-        where status in ('CREATED', 'PROCESSING', 'REQUIRES_ACTION', 'AUTHORIZED')
+    with recursive tenants(tenant) as (
+        (select tenant from payments order by tenant limit 1)
+        union all
+        select (select p.tenant from payments p where p.tenant > t.tenant order by p.tenant limit 1)
+        from tenants t where t.tenant is not null)
+    select 'unfinished_payment',
+        (select count(*) from payments
+         where status in ('CREATED', 'PROCESSING', 'REQUIRES_ACTION', 'AUTHORIZED')),
+        (select min(oldest.created_at) from tenants t,
+             unnest(array['CREATED', 'PROCESSING', 'REQUIRES_ACTION', 'AUTHORIZED']) as s(status),
+             lateral (select p.created_at from payments p
+                      where p.tenant = t.tenant and p.status = s.status
+                      order by p.created_at, p.payment_id limit 1) as oldest)
     union all select 'parked_event', count(*), min(recorded_at) from inbox
         where outcome in ('parked', 'quarantined')
     union all select 'unpublished_version', count(*), min(committed_at) from publications

@@ -39,8 +39,8 @@ BUGS: Final = (
     Bug(
         "sql",
         "postgres.routing:GAUGES",
-        "'unfinished_payment', count(*), min(updated_at)",
-        "'unfinished_payment', count(*), max(updated_at)",
+        "(select min(oldest.created_at)",
+        "(select max(oldest.created_at)",
         "the oldest unfinished payment has the age of the newest",
         (
             "tests/processor/worker/test_reconciler_loop.py::test_finished_work_is_not_in_the_backlog",

@@ -159,7 +159,8 @@ async def test_finished_work_is_not_in_the_backlog(
         await database.rows(pool, done, NOW)
     await database.process(pool, log.create(TWO))
     await database.rows(
-        pool, "update payments set updated_at = %s where payment_id = %s returning 1",
+        pool,
+        "update payments set created_at = %s, tenant = 'another' where payment_id = %s returning 1",
         NOW + timedelta(seconds=30), TWO,
     )  # fmt: skip
     clock.forward(50)
