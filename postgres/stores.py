@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Final
 
 import psycopg
-from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
 from ports.batch import PublishableVersion, ReadSet, WriteSet
@@ -58,9 +57,7 @@ async def for_one_statement(pool: Pool) -> AsyncIterator[Connection]:
         try:
             yield connection
         finally:
-            # in any other state the pool closes it
-            if connection.info.transaction_status is TransactionStatus.IDLE:
-                await connection.set_autocommit(False)
+            await connection.set_autocommit(False)
 
 
 @asynccontextmanager

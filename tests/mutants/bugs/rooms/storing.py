@@ -79,4 +79,16 @@ BUGS: Final = (
         "a refund that is reported again is there twice",
         ("tests/domain/test_histories.py",),
     ),
+    Bug(
+        "sql",
+        "postgres.stores:for_one_statement",
+        "finally: await connection.set_autocommit(False)",
+        "finally: pass",
+        "the next user of a connection has no transaction",
+        (
+            "tests/processor/postgres/test_one_statement.py"
+            "::test_the_next_user_of_the_connection_has_a_transaction",
+        ),
+        servers=True,
+    ),
 )
