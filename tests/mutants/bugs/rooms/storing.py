@@ -7,6 +7,7 @@ from tests.mutants.planted import Bug
 _PARTITIONS: Final = "tests/processor/postgres/test_partitions.py::test_{}"
 _RETENTION: Final = "tests/processor/worker/test_retention.py::test_{}"
 _MANY: Final = "tests/processor/decisions/test_many_refunds.py::test_{}"
+_ONE_STATEMENT: Final = "tests/processor/postgres/test_one_statement.py::test_{}"
 
 BUGS: Final = (
     Bug(
@@ -85,10 +86,7 @@ BUGS: Final = (
         "finally: await connection.set_autocommit(False)",
         "finally: pass",
         "the next user of a connection has no transaction",
-        (
-            "tests/processor/postgres/test_one_statement.py"
-            "::test_the_next_user_of_the_connection_has_a_transaction",
-        ),
+        (_ONE_STATEMENT.format("the_next_user_of_the_connection_has_a_transaction"),),
         servers=True,
     ),
 )
