@@ -32,6 +32,7 @@ from postgres import history, outbox, partitions, reads, routing, timeline
 from postgres.batch import statements, unpublished
 from postgres.batch import transaction as batch
 from postgres.ops import audit, operator
+from processor.ops.audit.run import RANGE_PAYMENTS
 from providers.stripe.webhooks import StripeTranslator
 from sandbox.stripe_simulator.chance import Chance
 from sandbox.testing import Infrastructure
@@ -304,7 +305,8 @@ async def _auditing(store: Store) -> None:
     await connection.execute("set enable_seqscan = off")
     ids = [payment_id for (payment_id,) in found]
     values = {
-        "first": ids[-200], "until": ids[-1], "start": ids[5_000], "ids": ids[::100], "size": 500,
+        "first": ids[-200], "until": ids[-1], "start": ids[5_000], "size": 500,
+        "ids": ids[:: len(ids) // RANGE_PAYMENTS],
         "since": now, "before": now, "kept": now, "answered": now,
     }  # fmt: skip
     for statement in audit.RANGED.values():
