@@ -80,7 +80,7 @@ bench: $(STAMP) $(QUIX_STAMP) ## Run the benchmarks in about twenty minutes; ARG
 year: $(STAMP) ## Fill a database with two million payments as after a year, in ten minutes and 25 GB
 	@$(VENV)/bin/python -m bench.year $(ARGS)
 
-year-figures: $(STAMP) ## Measure what a year in store costs: an hour and 40 GB; ARGS="hot topics" some parts, --quick
+year-figures: $(STAMP) ## Measure what a year in store costs, in 35 minutes; ARGS="hot topics" some parts, --quick
 	@$(VENV)/bin/python -m bench.in_use.figures $(ARGS)
 
 plans: $(STAMP) ## Check the plan of every statement in a store of a million payments, in four minutes

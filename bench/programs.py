@@ -45,7 +45,7 @@ def cpu_of_all_s() -> dict[int, float]:
     found = {}
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
-            found[process.pid] = _used_s(process)
+            found[process.pid] = used_s(process)
     return found
 
 
@@ -54,7 +54,8 @@ def used_since_s(before: dict[int, float]) -> float:
     return sum(used - before.get(pid, 0.0) for pid, used in cpu_of_all_s().items())
 
 
-def _used_s(process: psutil.Process) -> float:
+def used_s(process: psutil.Process) -> float:
+    """CPU time so far of a process, user and system, without its children."""
     times = process.cpu_times()
     return float(times.user + times.system)
 
@@ -68,7 +69,7 @@ class Running:
 
     def cpu_s(self) -> float:
         """CPU time so far of all its threads, user and system."""
-        return sum(_used_s(process) for process in self._processes())
+        return sum(used_s(process) for process in self._processes())
 
     def rss_mib(self) -> float:
         """Its current memory. Memory that its workers share is counted for each."""

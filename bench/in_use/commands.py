@@ -11,6 +11,7 @@ from typing import Final
 import psutil  # type: ignore[import-untyped] # it ships no types
 
 from bench.errors import BenchError
+from bench.programs import used_s
 from bench.site import Site
 from sandbox.topology import PROJECT
 
@@ -40,7 +41,7 @@ def run(site: Site, *arguments: str) -> Ended:
             try:
                 every = [process, *process.children(recursive=True)]
                 peak = max(peak, sum(float(p.memory_info().rss) for p in every) / 2**20)
-                cpu_s = max(cpu_s, sum(_used_s(p) for p in every))
+                cpu_s = max(cpu_s, sum(used_s(p) for p in every))
             except psutil.NoSuchProcess:
                 continue
             time.sleep(POLL_S)
@@ -71,8 +72,3 @@ def audit(site: Site) -> Audited:
 def _environment(site: Site) -> dict[str, str]:
     others = {name: value for name, value in os.environ.items() if not name.startswith("PAYMENTS_")}
     return {**others, **site.environment, "TMPDIR": str(site.root)}
-
-
-def _used_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)

@@ -1,6 +1,6 @@
 """``python -m bench.in_use.figures``: everything that is measured of a store as after a year.
 
-Its results are kept in bench/results. It takes an hour and 40 GB, and wants an idle machine.
+Its results are kept in bench/results. It takes 35 minutes, and wants an idle machine and 40 GB.
 """
 
 import argparse

@@ -24,7 +24,7 @@ from bench.errors import BenchError, StuckError
 from bench.figures.report import table
 from bench.load import log
 from bench.load.workload import Workload, generate
-from bench.programs import Program, running
+from bench.programs import STREAM, running
 from bench.site import PARTITIONS, Site, opened
 from domain.call_key import CallKey, Operation
 from ingress.kafka_target import LINGER_MS
@@ -39,7 +39,6 @@ from schemas.identity import result_event_id
 from schemas.results import ProviderResult
 from schemas.topics import BODY_BYTES_MAX, PROVIDER_RESULTS
 
-STREAM: Final = Program("stream", ("cli", "stream"), "/readyz", "PAYMENTS_METRICS_PORT")
 #: Payments.
 PER_SECOND: Final = 300.0
 ANSWERED_AFTER: Final = timedelta(seconds=0.3)
